@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dmabuffs-broker.h - the messages of the .broker socket of a dmabuffs mount
+ *
+ * An ioctl through FUSE cannot carry descriptors; the broker does. It is a
+ * SOCK_SEQPACKET socket bound inside the mount, so whoever sees the mount can reach it,
+ * in any network or PID namespace. Connecting to it proves nothing and grants nothing.
+ *
+ * One message is one struct dmabuffs_broker_request with exactly one descriptor
+ * (SCM_RIGHTS); each is answered by one struct dmabuffs_broker_reply, in order. A
+ * connection may be kept and used for any number of messages, by one thread at a time.
+ *
+ *   DMABUFFS_BROKER_EXCHANGE  The descriptor is an opened name of this mount. The reply
+ *       carries the buffer's real descriptor, for drivers: dma-buf import, io_uring, an
+ *       own mapping. Possession of the open file is the proof, its open mode the limit:
+ *       a memfd comes as a fresh open file description of just that mode; a dma-buf has
+ *       one description only, and comes if its mode does not exceed that of the file.
+ *   DMABUFFS_BROKER_TICKET  The descriptor is a buffer to export. The reply carries a
+ *       ticket, good for one DMABUFFS_IOC_EXPORT as long as this connection lasts. For
+ *       services that may not reach into their callers (pidfd_getfd(2)).
+ *
+ * Errors, in the reply; the connection stays usable
+ *   EINVAL      the message is short, its size field is wrong, or it does not carry
+ *               exactly one descriptor
+ *   E2BIG       longer than the service knows, and the tail is not zero
+ *   ENOTTY      unknown operation
+ *   EOPNOTSUPP  unknown flag
+ *   EBADFD      EXCHANGE: not an opened name of this mount (O_PATH included);
+ *               TICKET: neither a memfd nor a dma-buf
+ *   EACCES      EXCHANGE: the buffer's only description has more rights than the file
+ *   ESTALE      EXCHANGE: the buffer was revoked
+ *   EAGAIN      EXCHANGE: somebody holds a lease on the memfd (fcntl(2) F_SETLEASE)
+ *   EDQUOT      TICKET: too many unused tickets on this connection
+ *   EMFILE, ENFILE, ENOMEM  the service is out of descriptors or memory
+ *
+ * The service closes a connection that does not read its replies, and the least recently
+ * used one of a user who opens too many.
+ */
+#ifndef DMABUFFS_BROKER_H
+#define DMABUFFS_BROKER_H
+
+#include <linux/types.h>
+
+#include <dmabuffs-ioctl.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DMABUFFS_BROKER_NAME ".broker"
+
+enum dmabuffs_broker_op {
+	DMABUFFS_BROKER_EXCHANGE = 1,
+	DMABUFFS_BROKER_TICKET = 2,
+};
+
+/**
+ * struct dmabuffs_broker_request - a message to the broker, with one descriptor
+ * @size: sizeof(struct dmabuffs_broker_request)
+ * @op: enum dmabuffs_broker_op
+ * @flags: 0
+ * @reserved: 0
+ */
+struct dmabuffs_broker_request {
+	__u32 size;
+	__u32 op;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/**
+ * struct dmabuffs_broker_reply - its answer; on success of EXCHANGE with one descriptor
+ * @size: sizeof(struct dmabuffs_broker_reply)
+ * @error: 0, or a negative errno; then all fields below are zero
+ * @kind: enum dmabuffs_kind
+ * @access: O_RDONLY, O_WRONLY or O_RDWR: of the returned descriptor (EXCHANGE), of the
+ *          deposited one (TICKET)
+ * @bytes: size of the buffer in bytes
+ * @ticket: TICKET: what to put into struct dmabuffs_export; else zero
+ */
+struct dmabuffs_broker_reply {
+	__u32 size;
+	__s32 error;
+	__u32 kind;
+	__u32 access;
+	__u64 bytes;
+	__u8 ticket[DMABUFFS_TICKET_SIZE];
+};
+
+#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(struct dmabuffs_broker_request) == 16, "size of the request");
+_Static_assert(sizeof(struct dmabuffs_broker_reply) == 40, "size of the reply");
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dmabuffs-ioctl.h - the ioctl interface of a dmabuffs mount
+ *
+ * A dmabuffs mount gives device buffers UUID names. Three commands exist:
+ *
+ *   DMABUFFS_IOC_EXPORT   on the open root directory   make a name for a buffer
+ *   DMABUFFS_IOC_REVOKE   on the open root directory   end a name and its memory
+ *   DMABUFFS_IOC_INFO     on an opened name            what is behind this file
+ *
+ * Import needs no command: open(2) of the name is the import, and the kernel's own
+ * permission check decides it.
+ *
+ * Rules common to all commands
+ *   - Every struct begins with its own size in bytes, as the caller compiled it. A
+ *     service that knows a longer struct takes the missing tail as zero; a service that
+ *     knows a shorter one refuses a tail that is not zero. The size must be at least that
+ *     of the first version, at most what _IOC_SIZE() of the command carries.
+ *   - Padding and reserved fields must be zero.
+ *   - Outputs are written only on success.
+ *   - The structs travel inline: FUSE copies them once and follows no pointer, so a
+ *     caller cannot change one while it is being read.
+ *
+ * Errors (each command adds its own)
+ *   ENOTTY      the command is unknown here, or is not one for this kind of file
+ *   EINVAL      the struct is shorter than its first version, its size field does not fit
+ *               the command, or a field is outside its range
+ *   E2BIG       the struct is longer than this service knows and the tail is not zero
+ *   EOPNOTSUPP  an unknown flag
+ *   EPERM       the mount is ending
+ */
+#ifndef DMABUFFS_IOCTL_H
+#define DMABUFFS_IOCTL_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DMABUFFS_IOC_TYPE 0xDE
+
+#define DMABUFFS_UUID_SIZE   16	/* the raw, big-endian form of RFC 4122 */
+#define DMABUFFS_TICKET_SIZE 16
+#define DMABUFFS_LABEL_SIZE  64	/* with its terminating NUL */
+#define DMABUFFS_COMM_SIZE   16	/* with its terminating NUL, as the kernel's TASK_COMM_LEN */
+
+/* The namespaces of an exporter, in the order of the arrays below. */
+enum dmabuffs_ns {
+	DMABUFFS_NS_USER,
+	DMABUFFS_NS_PID,
+	DMABUFFS_NS_MNT,
+	DMABUFFS_NS_IPC,
+	DMABUFFS_NS_NET,
+	DMABUFFS_NS_CGROUP,
+	DMABUFFS_NS_COUNT
+};
+
+/* What kind of descriptor backs a name. */
+enum dmabuffs_kind {
+	DMABUFFS_KIND_MEMFD = 1,  /* memfd_create(2) on shmem, not MFD_HUGETLB */
+	DMABUFFS_KIND_DMABUF = 2, /* any driver's dma-buf */
+};
+
+/* ---- DMABUFFS_IOC_EXPORT ----------------------------------------------------------- */
+
+/* The name outlives the root descriptor it was made on; unlink(2) ends it. */
+#define DMABUFFS_EXPORT_PERSIST	 (1U << 0)
+/* Nobody, the owner included, may open the name for writing. */
+#define DMABUFFS_EXPORT_READONLY (1U << 1)
+/* .mode holds the permission bits; without the flag they are 0600 and .mode is zero. */
+#define DMABUFFS_EXPORT_MODE	 (1U << 2)
+/* The buffer was put on the broker before and .ticket names it; .fd is -1. */
+#define DMABUFFS_EXPORT_TICKET	 (1U << 3)
+
+/**
+ * struct dmabuffs_export - argument of DMABUFFS_IOC_EXPORT
+ * @size: in: sizeof(struct dmabuffs_export)
+ * @flags: in: DMABUFFS_EXPORT_*
+ * @fd: in: the buffer, a descriptor of the calling thread; -1 with a ticket
+ * @mode: in: permission bits, 0 to 0777, with DMABUFFS_EXPORT_MODE; else 0
+ * @ticket: in: from the broker, with DMABUFFS_EXPORT_TICKET; else all zero
+ * @label: in: text for people, NUL terminated, printable ASCII; may be empty
+ * @uuid: out: the name, raw bytes
+ * @bytes: out: size of the buffer in bytes
+ *
+ * Owner and group of the name are the caller's fsuid and fsgid. The caller keeps its
+ * descriptor and may close it: the export holds the buffer by itself.
+ *
+ * A memfd must be open for reading and writing, or be exported READONLY. Two properties
+ * of a memfd are frozen by its export, since the kernel does not guard them for files
+ * reached in another way: its seals (F_SEAL_SEAL is added, unless READONLY) and its own
+ * permission bits (group and others lose write), so that a descriptor handed out
+ * read-only cannot be opened again for writing through /proc/self/fd.
+ *
+ * Exporting a buffer again on the same open root description answers the same UUID and
+ * changes nothing. It must be asked with the same flags, mode and label.
+ *
+ * Errors: EBADF      @fd is not open in the caller, or is an O_PATH descriptor
+ *         EBADFD     @fd is open, but neither a memfd nor a dma-buf
+ *         EACCES     @fd is not open for reading; or not for writing, and the export
+ *                    is not READONLY; or the memfd's mode forbids it to the service
+ *         EREMOTE    the caller cannot be named from the service's PID namespace, or the
+ *                    service lacks the right to take @fd: use a ticket
+ *         ENOENT     no such ticket; a ticket serves once and dies with its connection
+ *         EEXIST     exported on this description before, with other flags, mode or label
+ *         EDQUOT     a limit of the owner (exports, bytes)
+ *         ENOSPC     a limit of the mount (exports, bytes)
+ *         EBUSY      too many refused descriptors of this user are still being closed
+ *         EAGAIN     somebody holds a lease on the memfd (fcntl(2) F_SETLEASE)
+ *         EMFILE, ENFILE, ENOMEM  the service is out of descriptors or memory
+ */
+struct dmabuffs_export {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 mode;
+	__u8 ticket[DMABUFFS_TICKET_SIZE];
+	__u8 label[DMABUFFS_LABEL_SIZE];
+	__u8 uuid[DMABUFFS_UUID_SIZE];
+	__u64 bytes;
+};
+
+/* ---- DMABUFFS_IOC_REVOKE ----------------------------------------------------------- */
+
+/**
+ * struct dmabuffs_revoke - argument of DMABUFFS_IOC_REVOKE
+ * @size: in: sizeof(struct dmabuffs_revoke)
+ * @flags: in: 0
+ * @uuid: in: the name, raw bytes
+ *
+ * Takes a buffer back from everyone: the name is removed and the memory is freed under
+ * all its mappings, the exporter's own too; touching one then raises SIGBUS, descriptors
+ * of it read as empty. Only the owner of the name and uid 0 may.
+ *
+ * Errors: ENOENT  no such name
+ *         EPERM   not the owner; the name stays
+ *         EBUSY   the buffer cannot be taken back: a dma-buf, or sealed against
+ *                 shrinking; the name stays, unlink(2) still stops new opens
+ */
+struct dmabuffs_revoke {
+	__u32 size;
+	__u32 flags;
+	__u8 uuid[DMABUFFS_UUID_SIZE];
+};
+
+/* ---- DMABUFFS_IOC_INFO ------------------------------------------------------------- */
+
+#define DMABUFFS_INFO_PERSIST	(1U << 0) /* exported with DMABUFFS_EXPORT_PERSIST */
+#define DMABUFFS_INFO_READONLY	(1U << 1) /* can never be opened for writing */
+#define DMABUFFS_INFO_REVOCABLE (1U << 2) /* DMABUFFS_IOC_REVOKE would take it back */
+#define DMABUFFS_INFO_REVOKED	(1U << 3) /* it has been taken back */
+#define DMABUFFS_INFO_NAMED	(1U << 4) /* the name still exists */
+#define DMABUFFS_INFO_PASSTHROUGH (1U << 5) /* mmap(2) of the file is the buffer itself */
+
+/**
+ * struct dmabuffs_info - argument of DMABUFFS_IOC_INFO
+ * @size: in: sizeof(struct dmabuffs_info)
+ * @flags: in: 0, out: DMABUFFS_INFO_*
+ * @kind: out: enum dmabuffs_kind
+ * @seals: out: F_SEAL_* of a memfd, 0 for a dma-buf
+ * @bytes: out: size in bytes now
+ * @importers: out: open files of the name at present, this one included
+ * @pid: out: process that exported, in the service's PID namespace; 0: not nameable
+ * @ns: out: inode numbers of the exporter's namespaces, by enum dmabuffs_ns; 0: not known
+ * @uuid: out: the name, raw bytes
+ * @comm: out: command name of the exporting thread, NUL terminated
+ * @label: out: label given at export, NUL terminated
+ */
+struct dmabuffs_info {
+	__u32 size;
+	__u32 flags;
+	__u32 kind;
+	__u32 seals;
+	__u64 bytes;
+	__u32 importers;
+	__s32 pid;
+	__u64 ns[DMABUFFS_NS_COUNT];
+	__u8 uuid[DMABUFFS_UUID_SIZE];
+	__u8 comm[DMABUFFS_COMM_SIZE];
+	__u8 label[DMABUFFS_LABEL_SIZE];
+};
+
+#define DMABUFFS_IOC_EXPORT _IOWR(DMABUFFS_IOC_TYPE, 0x00, struct dmabuffs_export)
+#define DMABUFFS_IOC_REVOKE _IOWR(DMABUFFS_IOC_TYPE, 0x01, struct dmabuffs_revoke)
+#define DMABUFFS_IOC_INFO   _IOWR(DMABUFFS_IOC_TYPE, 0x02, struct dmabuffs_info)
+
+/* The layout is an ABI: no padding, the same on every architecture. */
+#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(struct dmabuffs_export) == 120, "size of struct dmabuffs_export");
+_Static_assert(sizeof(struct dmabuffs_revoke) == 24, "size of struct dmabuffs_revoke");
+_Static_assert(sizeof(struct dmabuffs_info) == 176, "size of struct dmabuffs_info");
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dmabuffs.h - libdmabuffs: share device buffers by UUID name
+ *
+ * A thin client of the dmabuffs file system: every decision is the kernel's or the
+ * service's. All functions that return int answer 0, or a negative errno; outputs
+ * (ret_*) are written only on success. All descriptors returned are close-on-exec and
+ * owned by the caller.
+ *
+ * Threads and fork. The library has no global state. A struct dmabuffs may be used by any
+ * number of threads at once, except during dmabuffs_close(). After fork(2) parent and
+ * child may both go on using it: each then has a broker connection of its own, while the
+ * open root description stays shared, so that names made on it live until both are done.
+ */
+#ifndef DMABUFFS_H
+#define DMABUFFS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dmabuffs-ioctl.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DMABUFFS_DEFAULT_MOUNT "/dev/dma-buf-uuids"
+
+/* A name, in the 16 raw bytes that are passed between processes. */
+typedef struct dmabuffs_uuid {
+	uint8_t bytes[DMABUFFS_UUID_SIZE];
+} dmabuffs_uuid;
+
+/* Length of the text form (36) and its NUL. */
+#define DMABUFFS_UUID_TEXT_SIZE 37
+
+/* Writes the lower-case text form of @uuid into @text. */
+void dmabuffs_uuid_format(const dmabuffs_uuid *uuid, char text[DMABUFFS_UUID_TEXT_SIZE]);
+
+/*
+ * Reads the 36 characters of a lower-case text form. Names in a mount are lower case;
+ * anything else is -EINVAL.
+ */
+int dmabuffs_uuid_parse(const char *text, dmabuffs_uuid *ret_uuid);
+
+/* ---- instances --------------------------------------------------------------------- */
+
+/* An open instance: the open root directory of one mount. */
+struct dmabuffs;
+
+/*
+ * Opens the instance mounted at @path; NULL means $DMABUFFS_MOUNT (ignored in a set-uid
+ * program), or else DMABUFFS_DEFAULT_MOUNT. The names exported through it live until
+ * dmabuffs_close() of the last holder, unless made persistent.
+ *
+ * -ENOTTY: something else is mounted there. -ENOTCONN: the service has ended. And the
+ * errors of open(2): -EACCES, -ENOENT, ...
+ */
+int dmabuffs_open(const char *path, struct dmabuffs **ret_instance);
+
+/* Closes it; NULL is allowed. Imported descriptors and mappings stay valid. */
+void dmabuffs_close(struct dmabuffs *instance);
+
+/* The open root directory; borrowed, valid until dmabuffs_close(). */
+int dmabuffs_root_fd(const struct dmabuffs *instance);
+
+/* ---- export ------------------------------------------------------------------------ */
+
+/* How a name is made; zero-initialised means mode 0600, no label, not persistent. */
+struct dmabuffs_export_options {
+	uint32_t flags;	   /* DMABUFFS_EXPORT_PERSIST, _READONLY, _MODE */
+	uint32_t mode;	   /* permission bits, with DMABUFFS_EXPORT_MODE */
+	const char *label; /* at most DMABUFFS_LABEL_SIZE - 1 printable bytes, or NULL */
+};
+
+/*
+ * Gives the memfd or dma-buf @fd a name. The caller keeps @fd. @options may be NULL.
+ * Falls back to a broker ticket where the service cannot take @fd by itself (-EREMOTE).
+ *
+ * Errors: those of DMABUFFS_IOC_EXPORT; -EINVAL for a label that is too long.
+ */
+int dmabuffs_export(struct dmabuffs *instance, int fd,
+		    const struct dmabuffs_export_options *options,
+		    dmabuffs_uuid *ret_uuid);
+
+/* ---- import ------------------------------------------------------------------------ */
+
+/*
+ * Opens a name. @access is O_RDONLY, O_WRONLY or O_RDWR, nothing else. The descriptor can
+ * be read, written, and, where passthrough works, mapped; it may be passed on.
+ *
+ * Errors: -ENOENT no such name, or it ended; -EACCES the kernel's permission check;
+ * -EPERM writing to a read-only or write-sealed buffer; -EXDEV the instance wants a
+ * namespace shared with the exporter (ns=); -EREMOTE the same, and this process cannot be
+ * named by the service; -EINVAL another flag.
+ */
+int dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access,
+		    int *ret_fd);
+
+/*
+ * Exchanges an opened name for the buffer's real descriptor, as drivers want it. @opened
+ * stays open. Errors: those of DMABUFFS_BROKER_EXCHANGE.
+ */
+int dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd);
+
+/* Both in one: opens the name, exchanges it, closes it. */
+int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access,
+			   int *ret_fd);
+
+/*
+ * Maps the whole buffer, shared. @access is O_RDONLY or O_RDWR. Maps the opened name
+ * itself, or the real descriptor where the name cannot be mapped (a dma-buf, no
+ * passthrough); a dma-buf's user brackets accesses with DMA_BUF_IOCTL_SYNC on *@ret_fd.
+ *
+ * @ret_fd may be NULL; else it receives the descriptor that was mapped. The mapping ends
+ * with munmap(2). -ENODATA: the buffer is empty. A revoked buffer raises SIGBUS.
+ */
+int dmabuffs_import_map(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access,
+			void **ret_address, size_t *ret_bytes, int *ret_fd);
+
+/* ---- look, unlink, revoke ---------------------------------------------------------- */
+
+/* DMABUFFS_IOC_INFO of an opened name. -ENOTTY: not an opened name. */
+int dmabuffs_query_fd(int opened, struct dmabuffs_info *ret_info);
+
+/*
+ * The same by name; needs read permission. The file opened for the question is counted
+ * out of importers.
+ */
+int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+		   struct dmabuffs_info *ret_info);
+
+/*
+ * Calls @visit for each name this user may list: his own, root all. A negative return of
+ * @visit ends the walk and is returned; names that come or go meanwhile may be missed.
+ */
+int dmabuffs_list(struct dmabuffs *instance,
+		  int (*visit)(const dmabuffs_uuid *uuid, void *data), void *data);
+
+/* Ends a name: no new opens; who has it keeps it. Errors: those of unlink(2). */
+int dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
+
+/* Ends a name and takes its memory back. Errors: those of DMABUFFS_IOC_REVOKE. */
+int dmabuffs_revoke(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

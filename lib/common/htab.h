@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * htab.h - intrusive hash table with chaining
+ *
+ * The caller embeds a struct htab_node, computes the hash, and compares keys by itself:
+ *
+ *	for (node = htab_first(table, hash); node; node = htab_next(node))
+ *		if (same_key(container_of(node, ...)))
+ *			...
+ *
+ * Not thread safe; the owner's lock protects it.
+ */
+#ifndef DMABUFFS_HTAB_H
+#define DMABUFFS_HTAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct htab_node {
+	struct htab_node *next;
+	uint64_t hash;
+};
+
+struct htab {
+	struct htab_node **buckets;
+	size_t n_buckets; /* a power of two, or 0 before the first insertion */
+	size_t n_nodes;
+};
+
+/* The struct around an embedded member. */
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+
+/* Frees the buckets; the nodes are the caller's. A zeroed table is a valid empty one. */
+void htab_finish(struct htab *table);
+
+/* 0, or -ENOMEM and then nothing changed. */
+int htab_insert(struct htab *table, struct htab_node *node, uint64_t hash);
+
+/* The node must be in the table. */
+void htab_remove(struct htab *table, struct htab_node *node);
+
+/* First and next node with this very hash, or NULL. */
+struct htab_node *htab_first(const struct htab *table, uint64_t hash);
+struct htab_node *htab_next(const struct htab_node *node);
+
+/* Visits every node; @visit may free the node. For teardown. */
+void htab_drain(struct htab *table, void (*visit)(struct htab_node *node, void *data),
+		void *data);
+
+#endif

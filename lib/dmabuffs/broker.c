@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * broker.c - one kept connection to the broker, for any number of threads and processes
+ *
+ * A thread that needs the broker takes the idle connection out of the slot; who finds
+ * none connects. At the end it goes back into the slot, or is closed if another is there
+ * by now.
+ *
+ * A connection must never serve two processes: their answers would mix, and one would get
+ * the other's buffer. So a child of fork(2) closes its inherited copy unused. It knows
+ * itself by its pid, and by a page that the kernel clears at fork: the first process of a
+ * PID namespace may fork the first one of another, and both are pid 1. What another
+ * thread is using at the moment of the fork stays open in the child until it executes or
+ * exits.
+ */
+#include <sys/mman.h>
+
+#include <util.h>
+
+#include "broker.h"
+
+int broker_slot_init(struct dmabuffs *instance)
+{
+	size_t bytes = sizeof(*instance->same_process);
+	void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	/* Without it (valgrind, some emulators) the pid alone tells. */
+	(void)madvise(page, bytes, MADV_WIPEONFORK);
+
+	instance->same_process = page;
+	atomic_init(instance->same_process, 1);
+	atomic_init(&instance->idle, 0);
+	return 0;
+}
+
+/*
+ * The mark is read before the slot is emptied and set after: so whoever reads it as set
+ * can no longer find what was inherited.
+ */
+static int take_idle(struct dmabuffs *instance)
+{
+	bool forked = !atomic_load(instance->same_process);
+	uint64_t word = atomic_exchange(&instance->idle, 0);
+	int fd = (int)(word & UINT32_MAX) - 1;
+
+	if (forked)
+		atomic_store(instance->same_process, 1);
+	if (fd >= 0 && (forked || (word >> 32) != (uint32_t)getpid())) {
+		close_keep_errno(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+void broker_slot_finish(struct dmabuffs *instance)
+{
+	close_keep_errno(take_idle(instance));
+	(void)munmap(instance->same_process, sizeof(*instance->same_process));
+}
+
+int broker_get(struct dmabuffs *instance, struct broker_connection *ret_connection)
+{
+	int fd = take_idle(instance);
+	bool kept = fd >= 0;
+
+	if (!kept) {
+		int r = broker_connect(instance->root_fd, &fd);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_connection = (struct broker_connection){.fd = fd, .kept = kept};
+	return 0;
+}
+
+void broker_put(struct dmabuffs *instance, struct broker_connection *connection)
+{
+	uint64_t none = 0;
+	uint64_t word;
+
+	if (connection->fd < 0)
+		return;
+	word = (uint64_t)(uint32_t)getpid() << 32 | (uint32_t)(connection->fd + 1);
+	if (!atomic_compare_exchange_strong(&instance->idle, &none, word))
+		close_keep_errno(connection->fd);
+	connection->fd = -1;
+}
+
+static bool was_closed(int error)
+{
+	return error == -ECONNRESET || error == -EPIPE;
+}
+
+int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
+		enum dmabuffs_broker_op op, int fd,
+		struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
+{
+	struct dmabuffs_broker_reply reply;
+
+	for (;;) {
+		int r = broker_message(connection->fd, op, fd, &reply, ret_fd);
+
+		if (r >= 0)
+			break;
+		close_keep_errno(TAKE_FD(connection->fd));
+		if (!connection->kept || !was_closed(r))
+			return r;
+		/* The service closed it while it was idle; asking twice does no harm. */
+		connection->kept = false;
+		r = broker_connect(instance->root_fd, &connection->fd);
+		if (r < 0)
+			return r;
+	}
+	if (reply.error < 0)
+		return reply.error;
+	*ret_reply = reply;
+	return 0;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * broker_message.c - one request and its reply on the socket
+ *
+ * The peer is whoever mounted this file system, not somebody to trust: every field is
+ * checked, and no descriptor is left behind that was not asked for.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <util.h>
+
+#include "broker.h"
+
+/* Room for more than the one that is right, to see that there were more. */
+#define DESCRIPTORS_MAX 4
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+};
+
+static int64_t seconds_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/*
+ * The socket's timeout starts anew when a signal interrupts the wait: a program with a
+ * timer would wait for ever. So interruptions count only until the same time has passed.
+ */
+static bool may_wait_on(int64_t since)
+{
+	return errno == EINTR && seconds_now() - since <= BROKER_TIMEOUT_S;
+}
+
+static int transfer_error(void)
+{
+	return errno == EAGAIN || errno == EINTR ? -ETIMEDOUT : -errno;
+}
+
+static int send_request(int connection, enum dmabuffs_broker_op op, int fd)
+{
+	struct dmabuffs_broker_request request = {.size = sizeof(request), .op = op};
+	struct iovec data = {&request, sizeof(request)};
+	union control control = {.bytes = {0}};
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(sizeof(int)),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int64_t start = seconds_now();
+	ssize_t sent;
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	do {
+		sent = sendmsg(connection, &message, MSG_NOSIGNAL);
+	} while (sent < 0 && may_wait_on(start));
+	return sent < 0 ? transfer_error() : 0;
+}
+
+/* Takes over every descriptor of the message; keeps the first, closes the others. */
+static unsigned int collect_descriptors(struct msghdr *message, int *ret_first)
+{
+	struct cmsghdr *header;
+	unsigned int count = 0;
+
+	for (header = CMSG_FIRSTHDR(message); header;
+	     header = CMSG_NXTHDR(message, header)) {
+		size_t at = 0;
+
+		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (; CMSG_LEN(at + sizeof(int)) <= header->cmsg_len;
+		     at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(header) + at, sizeof(fd));
+			if (count++ == 0)
+				*ret_first = fd;
+			else
+				close_keep_errno(fd);
+		}
+	}
+	return count;
+}
+
+static int receive_reply(int connection, struct dmabuffs_broker_reply *ret_reply,
+			 unsigned int *ret_count, int *ret_fd)
+{
+	struct iovec data = {ret_reply, sizeof(*ret_reply)};
+	union control control;
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+	int64_t start = seconds_now();
+	ssize_t received;
+
+	do {
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+		received = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
+	} while (received < 0 && may_wait_on(start));
+	if (received < 0)
+		return transfer_error();
+
+	*ret_count = collect_descriptors(&message, ret_fd);
+	if (received == 0)
+		return -ECONNRESET;
+	if (received != sizeof(*ret_reply) ||
+	    message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		return -EPROTO;
+	return 0;
+}
+
+static bool reply_is_valid(const struct dmabuffs_broker_reply *reply, unsigned int count,
+			   unsigned int wanted)
+{
+	if (reply->size != sizeof(*reply) || reply->error > 0 || reply->error < -4095)
+		return false;
+	if (reply->error < 0)
+		return count == 0;
+	return count == wanted && reply->access <= O_RDWR &&
+	       (reply->kind == DMABUFFS_KIND_MEMFD ||
+		reply->kind == DMABUFFS_KIND_DMABUF);
+}
+
+int broker_message(int connection, enum dmabuffs_broker_op op, int fd,
+		   struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
+{
+	_cleanup_close_ int received = -1;
+	struct dmabuffs_broker_reply reply = {0};
+	unsigned int count = 0;
+	int r = send_request(connection, op, fd);
+
+	if (r < 0)
+		return r;
+	r = receive_reply(connection, &reply, &count, &received);
+	if (r < 0)
+		return r;
+	if (!reply_is_valid(&reply, count, ret_fd ? 1 : 0))
+		return -EPROTO;
+
+	*ret_reply = reply;
+	if (received >= 0)
+		*ret_fd = TAKE_FD(received);
+	return 0;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* export.c - give a buffer a name */
+#include <string.h>
+
+#include "broker.h"
+
+static int fill_request(struct dmabuffs_export *request, int fd,
+			const struct dmabuffs_export_options *options)
+{
+	size_t length;
+
+	*request = (struct dmabuffs_export){.size = sizeof(*request), .fd = fd};
+	if (!options)
+		return 0;
+	if (options->flags & DMABUFFS_EXPORT_TICKET)
+		return -EINVAL;
+	request->flags = options->flags;
+	request->mode = options->mode;
+
+	length = options->label ? strlen(options->label) : 0;
+	if (length >= sizeof(request->label))
+		return -EINVAL;
+	if (length)
+		memcpy(request->label, options->label, length);
+	return 0;
+}
+
+/* The ticket dies with its connection, so that is held until the name is made. */
+static int export_by_ticket(struct dmabuffs *instance, struct dmabuffs_export *request)
+{
+	struct dmabuffs_broker_reply reply;
+	struct broker_connection connection;
+	int r = broker_get(instance, &connection);
+
+	if (r < 0)
+		return r;
+	r = broker_call(instance, &connection, DMABUFFS_BROKER_TICKET, request->fd,
+			&reply, NULL);
+	if (r >= 0) {
+		request->flags |= DMABUFFS_EXPORT_TICKET;
+		request->fd = -1;
+		memcpy(request->ticket, reply.ticket, sizeof(request->ticket));
+		r = instance_ioctl(instance, DMABUFFS_IOC_EXPORT, request);
+	}
+	broker_put(instance, &connection);
+	return r;
+}
+
+_public_ int dmabuffs_export(struct dmabuffs *instance, int fd,
+			     const struct dmabuffs_export_options *options,
+			     dmabuffs_uuid *ret_uuid)
+{
+	struct dmabuffs_export request;
+	int r = fill_request(&request, fd, options);
+
+	if (r < 0)
+		return r;
+	r = instance_ioctl(instance, DMABUFFS_IOC_EXPORT, &request);
+	if (r == -EREMOTE)
+		r = export_by_ticket(instance, &request);
+	if (r < 0)
+		return r;
+
+	memcpy(ret_uuid->bytes, request.uuid, sizeof(ret_uuid->bytes));
+	return 0;
+}

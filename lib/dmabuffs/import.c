@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* import.c - open a name, get the real descriptor behind it */
+#include <fcntl.h>
+
+#include <util.h>
+
+#include "broker.h"
+
+_public_ int dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+			     int access, int *ret_fd)
+{
+	int fd;
+
+	if (access != O_RDONLY && access != O_WRONLY && access != O_RDWR)
+		return -EINVAL;
+	fd = instance_open_name(instance, uuid, access);
+	if (fd < 0)
+		return fd;
+
+	*ret_fd = fd;
+	return 0;
+}
+
+_public_ int dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd)
+{
+	struct dmabuffs_broker_reply reply;
+	struct broker_connection connection;
+	int r = broker_get(instance, &connection);
+
+	if (r < 0)
+		return r;
+	r = broker_call(instance, &connection, DMABUFFS_BROKER_EXCHANGE, opened, &reply,
+			ret_fd);
+	broker_put(instance, &connection);
+	return r;
+}
+
+_public_ int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+				    int access, int *ret_fd)
+{
+	_cleanup_close_ int opened = -1;
+	int r = dmabuffs_import(instance, uuid, access, &opened);
+
+	if (r < 0)
+		return r;
+	return dmabuffs_exchange(instance, opened, ret_fd);
+}

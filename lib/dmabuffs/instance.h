@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* instance.h - what the files of libdmabuffs share; nothing of it is public */
+#ifndef DMABUFFS_INSTANCE_H
+#define DMABUFFS_INSTANCE_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dmabuffs.h>
+
+/* Listed in libdmabuffs.map; everything else is hidden. */
+#define _public_ __attribute__((visibility("default")))
+
+/*
+ * A system call as a value >= 0 or -errno, repeated while signals interrupt it. What can
+ * interrupt it is the service's answer or a socket wait, never a reason to give up.
+ */
+#define SYSCALL(call)                                                                    \
+	({                                                                               \
+		long value_;                                                             \
+		do {                                                                     \
+			value_ = (call);                                                 \
+		} while (value_ < 0 && errno == EINTR);                                  \
+		value_ < 0 ? -(long)errno : value_;                                      \
+	})
+
+/**
+ * struct dmabuffs - an open instance
+ * @root_fd: the open root directory, owned; its description carries the names made here
+ * @readable: false: @root_fd is O_PATH, since this user may import only
+ * @idle: the broker connection nobody uses now: pid << 32 | fd + 1, or 0. Taken and put
+ *        back atomically, so no lock is held, which a fork in another thread would leave
+ *        locked for ever. See broker.c.
+ * @same_process: a page of its own that fork(2) clears in the child
+ */
+struct dmabuffs {
+	int root_fd;
+	bool readable;
+	_Atomic uint64_t idle;
+	_Atomic uint32_t *same_process;
+};
+
+/* An ioctl on the root directory; -EACCES where it could only be opened for import. */
+int instance_ioctl(struct dmabuffs *instance, unsigned long request, void *argument);
+
+/* Opens a name; @access is trusted. -errno, or the descriptor. */
+int instance_open_name(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access);
+
+#endif

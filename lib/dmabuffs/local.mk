@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+lib_LTLIBRARIES += %D%/libdmabuffs.la
+
+# The same objects with the private symbols in reach: the unit tests link this one.
+noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
+%C%_libdmabuffs_private_la_SOURCES = \
+	%D%/broker_connect.c \
+	%D%/broker_message.c \
+	%D%/broker.c %D%/broker.h \
+	%D%/export.c \
+	%D%/import.c \
+	%D%/instance.c %D%/instance.h \
+	%D%/list.c \
+	%D%/map.c \
+	%D%/query.c \
+	%D%/remove.c \
+	%D%/uuid.c
+%C%_libdmabuffs_private_la_CPPFLAGS = $(AM_CPPFLAGS) $(UUID_CFLAGS)
+%C%_libdmabuffs_private_la_LIBADD = $(UUID_LIBS)
+
+%C%_libdmabuffs_la_SOURCES =
+%C%_libdmabuffs_la_LIBADD = %D%/libdmabuffs-private.la
+%C%_libdmabuffs_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+	-Wl,--version-script=$(top_srcdir)/%D%/libdmabuffs.map
+EXTRA_%C%_libdmabuffs_la_DEPENDENCIES = $(top_srcdir)/%D%/libdmabuffs.map
+
+pkgconfig_DATA = %D%/libdmabuffs.pc
+
+dist_check_SCRIPTS = %D%/check-symbols.sh
+TESTS += %D%/check-symbols.sh
+EXTRA_DIST += %D%/libdmabuffs.map

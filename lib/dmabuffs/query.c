@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* query.c - what is behind a name */
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#include <util.h>
+
+#include "instance.h"
+
+_public_ int dmabuffs_query_fd(int opened, struct dmabuffs_info *ret_info)
+{
+	struct dmabuffs_info info = {.size = sizeof(info)};
+	int r = (int)SYSCALL(ioctl(opened, DMABUFFS_IOC_INFO, &info));
+
+	if (r < 0)
+		return r;
+	/* The callers print these; never rely on the service for the end of a string. */
+	info.comm[sizeof(info.comm) - 1] = '\0';
+	info.label[sizeof(info.label) - 1] = '\0';
+
+	*ret_info = info;
+	return 0;
+}
+
+_public_ int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+			    struct dmabuffs_info *ret_info)
+{
+	_cleanup_close_ int opened = instance_open_name(instance, uuid, O_RDONLY);
+	struct dmabuffs_info info;
+	int r;
+
+	if (opened < 0)
+		return opened;
+	r = dmabuffs_query_fd(opened, &info);
+	if (r < 0)
+		return r;
+	if (info.importers > 0)
+		info.importers--; /* this file */
+
+	*ret_info = info;
+	return 0;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "buffer.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "policy.h"
+#include "util.h"
+
+#define ALL_PERMISSIONS 07777
+
+/* Both are internal mounts of the kernel: their device numbers never change. */
+static uint64_t memfd_dev;
+static _Atomic uint64_t dmabuf_dev; /* 0 until the first one was seen */
+
+int buffer_setup(void)
+{
+	_cleanup_close_ int fd = memfd_create("dmabuffsd", MFD_CLOEXEC);
+	uint64_t ino;
+
+	if (fd < 0)
+		return -errno;
+	return buffer_identity(fd, &memfd_dev, &ino);
+}
+
+/* FUSE, NFS and the like answer an empty mask without asking their server. */
+int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0)
+		return -errno;
+	*ret_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	*ret_ino = stx.stx_ino;
+	return 0;
+}
+
+/*
+ * O_NONBLOCK: the owner of a memfd can hold a lease on it (fcntl(2) F_SETLEASE) and make
+ * whoever opens it wait; we answer -EAGAIN instead.
+ */
+static int open_of_self(const char *what, int fd, int flags)
+{
+	char path[40];
+	int opened;
+
+	snprintf(path, sizeof(path), "/proc/self/%s/%d", what, fd);
+	opened = open(path, flags | O_NONBLOCK | O_CLOEXEC);
+	return opened < 0 ? -errno : opened;
+}
+
+/*
+ * A path may pretend to be "/dmabuf:"; the lines that the dma-buf core alone prints into
+ * fdinfo may not. Neither asks a file system.
+ */
+static bool looks_like_dmabuf(int fd)
+{
+	static const char prefix[] = "/dmabuf:";
+	_cleanup_close_ int info = -1;
+	char path[40], link[sizeof(prefix)], text[1024];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, link, sizeof(link));
+	if (n < (ssize_t)strlen(prefix) || memcmp(link, prefix, strlen(prefix)))
+		return false;
+	info = open_of_self("fdinfo", fd, O_RDONLY);
+	if (info < 0)
+		return false;
+	n = read(info, text, sizeof(text) - 1);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return strstr(text, "\nexp_name:\t") != NULL;
+}
+
+int buffer_kind(int fd)
+{
+	uint64_t dev, ino, known = atomic_load(&dmabuf_dev);
+	int r = buffer_identity(fd, &dev, &ino);
+
+	if (r < 0)
+		return r;
+	/* Not every file there is a memfd, but all are plain shmem and can be sealed. */
+	if (dev == memfd_dev)
+		return fcntl(fd, F_GET_SEALS) < 0 ? -EBADFD : DMABUFFS_KIND_MEMFD;
+	if (known ? dev != known : !looks_like_dmabuf(fd))
+		return -EBADFD;
+	atomic_store(&dmabuf_dev, dev);
+	return DMABUFFS_KIND_DMABUF;
+}
+
+/* Our own description; the client's is closed, which cannot block for a memfd. */
+static int adopt_memfd(struct buffer *buffer, int fd, bool readonly)
+{
+	int access = readonly ? O_RDONLY : O_RDWR;
+	int own = open_of_self("fd", fd, access);
+
+	if (own < 0)
+		return own;
+	close(fd);
+	buffer->fd = own;
+	buffer->access = access;
+	return 0;
+}
+
+int buffer_init(struct buffer *buffer, int fd, bool readonly)
+{
+	struct buffer new = { .fd = fd };
+	int flags = fcntl(fd, F_GETFL);
+	int kind, r;
+
+	if (flags < 0)
+		return -errno;
+	kind = flags & O_PATH ? -EBADF : buffer_kind(fd);
+	if (kind < 0)
+		return kind;
+	r = policy_check_export(flags, readonly);
+	if (r == 0)
+		r = buffer_identity(fd, &new.dev, &new.ino);
+	if (r < 0)
+		return r;
+	new.kind = (uint32_t)kind;
+	new.access = flags & O_ACCMODE;
+	/* A revocation needs a writable description even of a read-only export. */
+	if (kind == DMABUFFS_KIND_MEMFD)
+		r = adopt_memfd(&new, fd, new.access == O_RDONLY);
+	if (r < 0)
+		return r;
+	*buffer = new;
+	return 0;
+}
+
+void buffer_finish(struct buffer *buffer)
+{
+	close_keep_errno(buffer->fd);
+	buffer->fd = -1;
+}
+
+static int freeze_mode(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	/* Only bits that F_SEAL_EXEC does not freeze are touched. */
+	st.st_mode &= ALL_PERMISSIONS & ~(mode_t)(S_IWGRP | S_IWOTH);
+	if (fchmod(fd, st.st_mode) < 0)
+		return errno == EPERM ? -EACCES : -errno;
+	return 0;
+}
+
+int buffer_freeze(const struct buffer *buffer, bool readonly)
+{
+	if (buffer->kind != DMABUFFS_KIND_MEMFD)
+		return 0;
+	if (!readonly && !(buffer_seals(buffer) & F_SEAL_SEAL) &&
+	    fcntl(buffer->fd, F_ADD_SEALS, F_SEAL_SEAL) < 0)
+		return -errno;
+	return freeze_mode(buffer->fd);
+}
+
+int buffer_size(const struct buffer *buffer, uint64_t *ret_size)
+{
+	struct stat st;
+
+	if (fstat(buffer->fd, &st) < 0)
+		return -errno;
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
+}
+
+uint32_t buffer_seals(const struct buffer *buffer)
+{
+	int seals = -1;
+
+	if (buffer->kind == DMABUFFS_KIND_MEMFD)
+		seals = fcntl(buffer->fd, F_GET_SEALS);
+	return seals < 0 ? 0 : (uint32_t)seals;
+}
+
+bool buffer_size_is_fixed(const struct buffer *buffer)
+{
+	const uint32_t both = F_SEAL_GROW | F_SEAL_SHRINK;
+
+	return buffer->kind != DMABUFFS_KIND_MEMFD ||
+	       (buffer_seals(buffer) & both) == both;
+}
+
+int buffer_open(const struct buffer *buffer, int access)
+{
+	int r, fd;
+
+	if (buffer->kind == DMABUFFS_KIND_MEMFD) {
+		fd = open_of_self("fd", buffer->fd, access);
+		if (fd >= 0)
+			fcntl(fd, F_SETFL, 0); /* no O_NONBLOCK for the importer */
+		return fd;
+	}
+	r = policy_check_exchange(access, buffer->access);
+	if (r < 0)
+		return r;
+	fd = fcntl(buffer->fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+bool buffer_is_revocable(const struct buffer *buffer)
+{
+	const uint32_t pinning = F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+
+	return buffer->kind == DMABUFFS_KIND_MEMFD && buffer->access == O_RDWR &&
+	       !(buffer_seals(buffer) & pinning);
+}
+
+int buffer_revoke(const struct buffer *buffer)
+{
+	if (!buffer_is_revocable(buffer))
+		return -EBUSY;
+	if (ftruncate(buffer->fd, 0) < 0)
+		return errno == EPERM ? -EBUSY : -errno;
+	return 0;
+}
+
+/* A write lease is granted only while no other description of the inode exists. */
+int buffer_held(const struct buffer *buffer)
+{
+	if (buffer->kind != DMABUFFS_KIND_MEMFD || buffer->access != O_RDWR)
+		return -EOPNOTSUPP;
+	if (fcntl(buffer->fd, F_SETLEASE, F_WRLCK) < 0)
+		return errno == EAGAIN ? 1 : -EOPNOTSUPP;
+	/* At once: while it lasts, an open of the buffer would wait for it. */
+	fcntl(buffer->fd, F_SETLEASE, F_UNLCK);
+	return 0;
+}

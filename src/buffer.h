@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * buffer.h - a memfd or a dma-buf: what it is, and what can be done with it
+ *
+ * A descriptor taken from a client may be anything, even a file of a FUSE server that
+ * never answers. Until it is known to be a memfd or a dma-buf it is asked only questions
+ * that the kernel answers by itself (fcntl(2) flags; statx(2) with AT_STATX_DONT_SYNC and
+ * an empty mask), and it is not closed here: see closer.h.
+ */
+#ifndef DMABUFFS_BUFFER_H
+#define DMABUFFS_BUFFER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dmabuffs-ioctl.h>
+
+/*
+ * For a memfd, fd is an open file description of our own, O_RDWR unless readonly:
+ * importers get others, so that the kernel can tell whether any is left (buffer_held()).
+ * For a dma-buf it is the exporter's description: there is no other.
+ */
+struct buffer {
+	int fd;	      /* owned */
+	uint32_t kind; /* enum dmabuffs_kind */
+	int access;   /* access mode of fd */
+	uint64_t dev, ino; /* which buffer it is, as long as fd is open */
+};
+
+/* Learns which device number memfds have here. Call once before threads start. */
+int buffer_setup(void);
+
+/* Device and inode number of any descriptor, without a request to its file system. */
+int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino);
+
+/* enum dmabuffs_kind of any descriptor; -EBADFD: neither kind. */
+int buffer_kind(int fd);
+
+/*
+ * Makes a buffer of @fd, which is taken over on success and stays the caller's otherwise.
+ * Errors: -EBADF, -EBADFD, -EACCES, as DMABUFFS_IOC_EXPORT documents, and of open(2).
+ */
+int buffer_init(struct buffer *buffer, int fd, bool readonly);
+void buffer_finish(struct buffer *buffer);
+
+/*
+ * Freezes what the kernel does not guard for files reached through a name: the seals
+ * (unless nobody may write anyway) and the memfd's own permission for others to write,
+ * which would let a read-only descriptor be re-opened through /proc/self/fd. 0 or -errno.
+ */
+int buffer_freeze(const struct buffer *buffer, bool readonly);
+
+int buffer_size(const struct buffer *buffer, uint64_t *ret_size);
+
+/* F_SEAL_* of a memfd; 0 for a dma-buf. */
+uint32_t buffer_seals(const struct buffer *buffer);
+
+/* True when neither the exporter nor an importer can change the size any more. */
+bool buffer_size_is_fixed(const struct buffer *buffer);
+
+/* A new descriptor with the access mode @access, for an importer. -EACCES: impossible. */
+int buffer_open(const struct buffer *buffer, int access);
+
+/* Revocable: -EBUSY when it is pinned. Truncation zaps every mapping everywhere. */
+bool buffer_is_revocable(const struct buffer *buffer);
+int buffer_revoke(const struct buffer *buffer);
+
+/*
+ * Asks the kernel whether an importer has the memfd open or mapped: 1, 0, or -EOPNOTSUPP
+ * for a dma-buf and without CAP_LEASE.
+ */
+int buffer_held(const struct buffer *buffer);
+
+#endif

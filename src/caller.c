@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "caller.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "buffer.h"
+#include "policy.h"
+#include "util.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
+#endif
+
+/* Fixed after caller_setup(). */
+static struct {
+	bool thread_pidfds; /* PIDFD_THREAD, and inode numbers unique per process */
+	bool labels;	    /* an LSM fills /proc/PID/attr/current */
+} features;
+
+static int pidfd_open(pid_t pid, unsigned flags)
+{
+	return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+/* Reads a small file of /proc/TID; the text without a final newline, or -errno. */
+static int read_proc(pid_t tid, const char *name, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, size - 1);
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	return 0;
+}
+
+void caller_setup(void)
+{
+	char label[256];
+	int fd = pidfd_open(gettid(), PIDFD_THREAD);
+
+	features.thread_pidfds = fd >= 0;
+	close_keep_errno(fd);
+	features.labels = read_proc(getpid(), "attr/current", label, sizeof(label)) == 0;
+}
+
+/* The thread group leader's id, from the "Tgid:" line; -EREMOTE when unreadable. */
+static pid_t read_tgid(pid_t tid)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64], text[512], *line;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return -EREMOTE;
+	text[n] = '\0';
+	line = strstr(text, "\nTgid:");
+	return line ? (pid_t)strtol(line + strlen("\nTgid:"), NULL, 10) : -EREMOTE;
+}
+
+int caller_open(pid_t tid)
+{
+	int fd;
+
+	if (tid <= 0)
+		return -EREMOTE;
+	if (features.thread_pidfds) {
+		fd = pidfd_open(tid, PIDFD_THREAD);
+	} else {
+		/* A thread with a descriptor table of its own needs a newer kernel. */
+		tid = read_tgid(tid);
+		fd = tid < 0 ? -1 : pidfd_open(tid, 0);
+	}
+	return fd < 0 ? -EREMOTE : fd;
+}
+
+int caller_take_fd(int pidfd, int fd)
+{
+	int taken = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	if (taken >= 0)
+		return taken;
+	return errno == EPERM || errno == ESRCH ? -EREMOTE : -errno;
+}
+
+/* Links there read as "user:[4026531837]". */
+static uint64_t read_ns(int dirfd, enum dmabuffs_ns ns)
+{
+	char link[64], *number;
+	ssize_t n = readlinkat(dirfd, policy_ns_name(ns), link, sizeof(link) - 1);
+
+	if (n < 0)
+		return 0;
+	link[n] = '\0';
+	number = strchr(link, '[');
+	return number ? strtoull(number + 1, NULL, 10) : 0;
+}
+
+void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
+{
+	_cleanup_close_ int dirfd = -1;
+	char path[32];
+
+	memset(ret_ns, 0, DMABUFFS_NS_COUNT * sizeof(*ret_ns));
+	if (tid <= 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/ns", tid);
+	dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return;
+	for (int ns = 0; ns < DMABUFFS_NS_COUNT; ns++)
+		ret_ns[ns] = read_ns(dirfd, ns);
+}
+
+static uint64_t thread_number(int pidfd)
+{
+	uint64_t dev, ino;
+
+	if (pidfd < 0 || !features.thread_pidfds)
+		return 0;
+	return buffer_identity(pidfd, &dev, &ino) == 0 ? ino : 0;
+}
+
+static struct caller *read_all(pid_t tid)
+{
+	struct caller *caller = calloc(1, sizeof(*caller));
+	char label[256];
+	pid_t pid;
+
+	if (!caller)
+		return NULL;
+	caller->refs = 1;
+	if (tid <= 0)
+		return caller;
+	pid = read_tgid(tid);
+	caller->pid = pid < 0 ? 0 : pid;
+	if (read_proc(tid, "comm", caller->comm, sizeof(caller->comm)) < 0)
+		caller->comm[0] = '\0';
+	caller_read_namespaces(tid, caller->ns);
+	if (features.labels && read_proc(tid, "attr/current", label, sizeof(label)) == 0 &&
+	    label[0])
+		caller->security = strdup(label);
+	return caller;
+}
+
+int caller_read(pid_t tid, int pidfd, struct caller *cached, struct caller **ret_caller)
+{
+	uint64_t thread = thread_number(pidfd);
+	struct caller *caller;
+
+	if (thread && cached && cached->thread == thread) {
+		*ret_caller = caller_ref(cached);
+		return 0;
+	}
+	caller = read_all(tid);
+	if (!caller)
+		return -ENOMEM;
+	caller->thread = thread;
+	*ret_caller = caller;
+	return 0;
+}
+
+struct caller *caller_ref(struct caller *caller)
+{
+	atomic_fetch_add(&caller->refs, 1);
+	return caller;
+}
+
+void caller_unref(struct caller *caller)
+{
+	if (!caller || atomic_fetch_sub(&caller->refs, 1) != 1)
+		return;
+	free(caller->security);
+	free(caller);
+}

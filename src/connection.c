@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include "connection.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <dmabuffs-broker.h>
+
+#include "closer.h"
+#include "log.h"
+#include "wire.h"
+
+#define MESSAGES_PER_TURN 8
+#define MAX_MESSAGE	  256
+#define MAX_FDS		  253 /* the kernel's SCM_MAX_FD */
+
+struct message {
+	char data[MAX_MESSAGE];
+	size_t size;
+	bool truncated;	    /* longer than MAX_MESSAGE */
+	bool fds_truncated; /* our descriptor table is full */
+	int fds[MAX_FDS];
+	size_t n_fds;
+};
+
+static void collect_fds(struct msghdr *header, struct message *message)
+{
+	struct cmsghdr *cmsg;
+
+	for (cmsg = CMSG_FIRSTHDR(header); cmsg; cmsg = CMSG_NXTHDR(header, cmsg)) {
+		size_t bytes;
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		bytes = cmsg->cmsg_len - CMSG_LEN(0);
+		memcpy(message->fds, CMSG_DATA(cmsg), bytes);
+		message->n_fds = bytes / sizeof(int);
+	}
+}
+
+/*
+ * 1: a message; 0: none now; -EPIPE: the peer has gone. All descriptors that can come
+ * are taken: what does not fit would be dropped right here, in this thread.
+ */
+static int receive(int fd, struct message *message)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
+	} control;
+	struct iovec iov = { message->data, sizeof(message->data) };
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	message->n_fds = 0;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
+	collect_fds(&header, message);
+	/* An empty message cannot be told from the end of the connection. */
+	if (n == 0 && message->n_fds == 0)
+		return -EPIPE;
+	message->size = (size_t)n;
+	message->truncated = header.msg_flags & MSG_TRUNC;
+	message->fds_truncated = header.msg_flags & MSG_CTRUNC;
+	return 1;
+}
+
+static int check_request(const struct message *message,
+			 struct dmabuffs_broker_request *ret_request)
+{
+	int r = wire_take(message->data, message->size, sizeof(*ret_request), ret_request,
+			  sizeof(*ret_request));
+
+	if (r < 0)
+		return r;
+	if (message->truncated)
+		return -E2BIG;
+	if (ret_request->flags)
+		return -EOPNOTSUPP;
+	if (ret_request->reserved)
+		return -EINVAL;
+	if (message->fds_truncated)
+		return -EMFILE;
+	return message->n_fds == 1 ? 0 : -EINVAL;
+}
+
+/* The export behind an open file of this mount, referenced; NULL: it is none. */
+static struct export *exchange_source(struct broker *broker, int fd, int *ret_access)
+{
+	int flags = fcntl(fd, F_GETFL);
+	uint64_t dev, ino;
+
+	/* O_PATH descriptors are had without any permission on the file. */
+	if (flags < 0 || flags & O_PATH || buffer_identity(fd, &dev, &ino) < 0 ||
+	    dev != broker->mount_dev)
+		return NULL;
+	*ret_access = flags & O_ACCMODE;
+	return table_get(broker->table, ino);
+}
+
+static int exchange_locked(struct export *export, int access,
+			   struct dmabuffs_broker_reply *reply)
+{
+	if (export->revoked)
+		return -ESTALE;
+	if (!export->opens)
+		return -EBADFD;
+	reply->kind = export->buffer.kind;
+	reply->access = (uint32_t)access;
+	buffer_size(&export->buffer, (uint64_t *)&reply->bytes);
+	return buffer_open(&export->buffer, access);
+}
+
+/* The buffer's descriptor for who holds @fd; its access mode is the limit. */
+static int exchange(struct broker *broker, int fd, struct dmabuffs_broker_reply *reply)
+{
+	struct export *export;
+	int access, r;
+
+	export = exchange_source(broker, fd, &access);
+	if (!export)
+		return -EBADFD;
+	table_lock(broker->table);
+	r = exchange_locked(export, access, reply);
+	table_unlock(broker->table);
+	table_put(broker->table, export);
+	return r;
+}
+
+/* Keeps the buffer for an export; on success @fd is taken over. */
+static int deposit(struct broker *broker, struct connection *connection, int fd,
+		   struct dmabuffs_broker_reply *reply)
+{
+	struct buffer borrowed = { .fd = fd };
+	int flags = fcntl(fd, F_GETFL);
+	int kind = flags & O_PATH ? -EBADFD : buffer_kind(fd);
+
+	if (kind < 0)
+		return kind;
+	reply->kind = (uint32_t)kind;
+	reply->access = (uint32_t)(flags & O_ACCMODE);
+	buffer_size(&borrowed, (uint64_t *)&reply->bytes);
+	return tickets_add(broker->tickets, &connection->tickets, fd, reply->ticket);
+}
+
+/*
+ * Does what a message asks; *ret_fd is a descriptor to send along, or stays -1. What was
+ * taken over is removed from the message.
+ */
+static int handle(struct broker *broker, struct connection *connection,
+		  struct message *message, struct dmabuffs_broker_reply *reply, int *ret_fd)
+{
+	struct dmabuffs_broker_request request;
+	int r = check_request(message, &request);
+
+	if (r < 0)
+		return r;
+	switch (request.op) {
+	case DMABUFFS_BROKER_EXCHANGE:
+		r = exchange(broker, message->fds[0], reply);
+		if (r < 0)
+			return r;
+		*ret_fd = r;
+		return 0;
+	case DMABUFFS_BROKER_TICKET:
+		r = deposit(broker, connection, message->fds[0], reply);
+		if (r == 0)
+			message->n_fds = 0;
+		return r;
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* A reader too slow for one reply is not waited for. */
+static int reply_to(int connection, const struct dmabuffs_broker_reply *reply, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (void *)reply, sizeof(*reply) };
+	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		header.msg_control = &control;
+		header.msg_controllen = sizeof(control);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	}
+	return sendmsg(connection, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -EPIPE : 0;
+}
+
+/* Memfds, dma-bufs and files of our own mount close at once; strangers may not. */
+static void dispose(struct broker *broker, struct message *message, struct closer_job *job)
+{
+	uint64_t dev, ino;
+
+	if (message->n_fds == 1 &&
+	    ((buffer_identity(message->fds[0], &dev, &ino) == 0 &&
+	      dev == broker->mount_dev) ||
+	     buffer_kind(message->fds[0]) >= 0)) {
+		close(message->fds[0]);
+		message->n_fds = 0;
+	}
+	if (message->n_fds)
+		closer_submit(job, message->fds, message->n_fds);
+	else
+		closer_cancel(job);
+}
+
+static int serve_message(struct broker *broker, struct connection *connection,
+			 struct message *message)
+{
+	struct dmabuffs_broker_reply reply = { .size = sizeof(reply) };
+	_cleanup_close_ int fd = -1;
+	int r = handle(broker, connection, message, &reply, &fd);
+
+	if (r < 0) {
+		reply = (struct dmabuffs_broker_reply){ .size = sizeof(reply), .error = r };
+		log_debug("broker: refused uid %u: %s", connection->uid, strerror(-r));
+	}
+	return reply_to(connection->fd, &reply, fd);
+}
+
+int connection_serve(struct broker *broker, struct connection *connection)
+{
+	struct message message;
+
+	for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+		struct closer_job *job;
+		int r = closer_reserve(broker->limits, connection->uid, &job);
+
+		if (r < 0)
+			return -EBUSY;
+		r = receive(connection->fd, &message);
+		if (r > 0)
+			r = serve_message(broker, connection, &message) ?: 1;
+		dispose(broker, &message, job);
+		if (r <= 0)
+			return r;
+	}
+	return 0;
+}

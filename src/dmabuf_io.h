@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dmabuf_io.h - read(2) and write(2) of a dma-buf through its name
+ *
+ * A dma-buf has no read or write of its own: it is mapped, and the access bracketed with
+ * DMA_BUF_IOCTL_SYNC, which waits for the devices that use the buffer. They may never
+ * finish, so this happens in threads of its own, after waiting for the buffer to be ready
+ * for a bounded time; each exporter may occupy only some of the threads.
+ *
+ * What is mapped may raise SIGBUS when its driver takes it away. So it is copied by the
+ * kernel, through a scratch memfd: a write(2) from, or read(2) into, such memory fails
+ * with EFAULT instead.
+ */
+#ifndef DMABUFFS_DMABUF_IO_H
+#define DMABUFFS_DMABUF_IO_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "limits.h"
+
+#define DMABUF_IO_THREADS 16
+
+struct dmabuf_io_request;
+
+struct dmabuf_io {
+	struct limits *limits; /* borrowed */
+	pthread_t threads[DMABUF_IO_THREADS];
+	unsigned n_threads;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct dmabuf_io_request *first, **last; /* protected by lock */
+	bool stop;				 /* protected by lock */
+};
+
+/*
+ * Called from one of the threads when the request is done: @result is the number of
+ * bytes, or -errno: -ETIMEDOUT the devices did not finish, -EFAULT the memory is gone.
+ * @bytes are what was read.
+ */
+typedef void dmabuf_io_done(void *context, ssize_t result, const void *bytes);
+
+/* 0 or -errno. */
+int dmabuf_io_start(struct dmabuf_io *io, struct limits *limits);
+void dmabuf_io_stop(struct dmabuf_io *io);
+
+/*
+ * Queues an access to @size bytes at @offset of the dma-buf @fd, which must stay open
+ * until @done. @data, copied, is what to write; NULL: read. @uid is who exported it.
+ * Below, @done is not called: -EAGAIN the exporter's buffers keep too many waiting;
+ * -ENOMEM.
+ */
+int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, int fd, off_t offset, size_t size,
+		     const void *data, dmabuf_io_done *done, void *context);
+
+#endif

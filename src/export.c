@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "export.h"
+
+#include <string.h>
+#include <uuid.h>
+
+#include "util.h"
+
+#define DEFAULT_MODE 0600
+
+static int charge(struct limits *limits, uid_t uid, uint64_t bytes)
+{
+	int r = limits_charge(limits, uid, RES_EXPORTS, 1);
+
+	if (r < 0)
+		return r;
+	r = limits_charge(limits, uid, RES_BYTES, bytes);
+	if (r < 0)
+		limits_uncharge(limits, uid, RES_EXPORTS, 1);
+	return r;
+}
+
+static void uncharge(struct limits *limits, uid_t uid, uint64_t bytes)
+{
+	limits_uncharge(limits, uid, RES_BYTES, bytes);
+	limits_uncharge(limits, uid, RES_EXPORTS, 1);
+}
+
+static struct export *alloc(const struct export_request *request)
+{
+	struct export *export = calloc(1, sizeof(*export));
+	mode_t mode = request->flags & DMABUFFS_EXPORT_MODE ? request->mode : DEFAULT_MODE;
+
+	if (!export)
+		return NULL;
+	if (request->label[0]) {
+		export->label = strdup(request->label);
+		if (!export->label) {
+			free(export);
+			return NULL;
+		}
+	}
+	uuid_generate_random(export->uuid);
+	export->refs = 1;
+	export->root_id = request->root_id;
+	export->flags = request->flags;
+	export->mode = request->mode;
+	export->caller = caller_ref(request->caller);
+	node_init(&export->node, S_IFREG | mode, request->uid, request->gid);
+	return export;
+}
+
+int export_create(struct limits *limits, struct export_request *request,
+		  struct export **ret_export)
+{
+	struct export *export;
+	uint64_t bytes;
+	int r = buffer_size(request->buffer, &bytes);
+
+	if (r < 0)
+		return r;
+	r = charge(limits, request->uid, bytes);
+	if (r < 0)
+		return r;
+	export = alloc(request);
+	if (!export) {
+		uncharge(limits, request->uid, bytes);
+		return -ENOMEM;
+	}
+	export->charged_uid = request->uid;
+	export->charged_bytes = bytes;
+	export->buffer = *request->buffer;
+	export->has_buffer = true;
+	request->buffer->fd = -1;
+	*ret_export = export;
+	return 0;
+}
+
+void export_release_buffer(struct limits *limits, struct export *export)
+{
+	if (!export->has_buffer)
+		return;
+	export->has_buffer = false;
+	buffer_finish(&export->buffer);
+	uncharge(limits, export->charged_uid, export->charged_bytes);
+}
+
+void export_free(struct limits *limits, struct export *export)
+{
+	if (!export)
+		return;
+	export_release_buffer(limits, export);
+	caller_unref(export->caller);
+	node_finish(&export->node);
+	free(export->label);
+	free(export);
+}
+
+int export_recharge(struct limits *limits, struct export *export)
+{
+	uint64_t bytes, charged = export->charged_bytes;
+	int r = buffer_size(&export->buffer, &bytes);
+
+	if (r < 0)
+		return r;
+	if (bytes < charged)
+		limits_uncharge(limits, export->charged_uid, RES_BYTES, charged - bytes);
+	else if (bytes > charged)
+		r = limits_charge(limits, export->charged_uid, RES_BYTES,
+				  bytes - charged);
+	if (r == 0)
+		export->charged_bytes = bytes;
+	return r;
+}
+
+int export_transfer(struct limits *limits, struct export *export, uid_t uid)
+{
+	int r;
+
+	if (uid == export->charged_uid || !export->has_buffer)
+		return 0;
+	r = charge(limits, uid, export->charged_bytes);
+	if (r < 0)
+		return r;
+	uncharge(limits, export->charged_uid, export->charged_bytes);
+	export->charged_uid = uid;
+	return 0;
+}
+
+void export_name(const struct export *export, char ret_name[UUID_TEXT_LENGTH + 1])
+{
+	uuid_unparse_lower(export->uuid, ret_name);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs.h"
+
+#include <errno.h>
+
+#include "log.h"
+
+static void fs_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct service *service = userdata;
+
+	/* The kernel must check ACLs, and leave setuid bits to nobody. */
+	if (!fuse_set_feature_flag(conn, FUSE_CAP_POSIX_ACL))
+		log_warning("this kernel gives FUSE no POSIX ACLs: permission bits only");
+	fuse_unset_feature_flag(conn, FUSE_CAP_READDIRPLUS);
+	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
+	if (service->passthrough) {
+		service->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
+		conn->max_backing_stack_depth = 1;
+	}
+	if (!service->passthrough)
+		log_warning("no passthrough: names cannot be mapped (ENODEV), "
+			    "descriptors from the broker can");
+}
+
+/* Names are made by export, and nothing else is made here. */
+static void refuse(fuse_req_t req)
+{
+	reply_error(req, -EPERM);
+}
+
+static void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
+{
+	refuse(req);
+}
+
+static void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	refuse(req);
+}
+
+static void fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	refuse(req);
+}
+
+static void fs_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
+{
+	refuse(req);
+}
+
+static void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	refuse(req);
+}
+
+static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      fuse_ino_t new_parent, const char *new_name, unsigned int flags)
+{
+	refuse(req);
+}
+
+const struct fuse_lowlevel_ops fs_ops = {
+	.init = fs_init,
+	.lookup = fs_lookup,
+	.forget = fs_forget,
+	.forget_multi = fs_forget_multi,
+	.getattr = fs_getattr,
+	.setattr = fs_setattr,
+	.mknod = fs_mknod,
+	.mkdir = fs_mkdir,
+	.unlink = fs_unlink,
+	.rmdir = fs_rmdir,
+	.symlink = fs_symlink,
+	.rename = fs_rename,
+	.link = fs_link,
+	.create = fs_create,
+	.open = fs_open,
+	.read = fs_read,
+	.write = fs_write,
+	.release = fs_release,
+	.lseek = fs_lseek,
+	.opendir = fs_opendir,
+	.readdir = fs_readdir,
+	.releasedir = fs_releasedir,
+	.statfs = fs_statfs,
+	.setxattr = fs_setxattr,
+	.getxattr = fs_getxattr,
+	.listxattr = fs_listxattr,
+	.removexattr = fs_removexattr,
+	.ioctl = fs_ioctl,
+};

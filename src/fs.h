@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fs.h - the FUSE operations
+ *
+ * fs.c holds their table and what is refused; the rest is in fs_dir.c (names), fs_file.c
+ * (open files), fs_attr.c (attributes), fs_xattr.c, fs_ioctl.c (which commands exist) and
+ * fs_export.c (the export itself). A request is answered exactly once; functions named
+ * reply_* do it.
+ */
+#ifndef DMABUFFS_FS_H
+#define DMABUFFS_FS_H
+
+#include <fuse_lowlevel.h>
+
+#include "service.h"
+
+extern const struct fuse_lowlevel_ops fs_ops;
+
+/* For long: the daemon says when a cached name or attribute ends. In seconds. */
+#define CACHE_FOREVER 1e9
+/* The size of a memfd that is not sealed can change without our knowledge. */
+#define CACHE_RESIZABLE 1.0
+
+static inline struct service *service_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* Answers with an error, given negative. */
+static inline void reply_error(fuse_req_t req, int error)
+{
+	fuse_reply_err(req, -error);
+}
+
+/* fs_dir.c */
+void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
+void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev);
+void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		struct fuse_file_info *fi);
+void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_statfs(fuse_req_t req, fuse_ino_t ino);
+
+/* The inode number of a name of our own, or the bytes of a UUID name; -ENOENT. */
+int fs_parse_name(const char *name, uint8_t ret_uuid[DMABUFFS_UUID_SIZE]);
+
+/* Ends a name and tells the kernel; false if it had ended. */
+bool fs_end_name(struct service *service, struct export *export, const char *why);
+
+/* fs_file.c */
+void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	     struct fuse_file_info *fi);
+void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+	      struct fuse_file_info *fi);
+void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+	      struct fuse_file_info *fi);
+
+/* fs_attr.c */
+void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi);
+
+/* Attributes of the root directory, the broker or an export; how long they hold. */
+int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
+	    double *ret_timeout);
+
+/* fs_xattr.c */
+void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+		 size_t size, int flags);
+void fs_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+
+/* fs_ioctl.c */
+void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int command, void *arg,
+	      struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
+	      size_t out_size);
+
+/* fs_export.c: DMABUFFS_IOC_EXPORT on the root description @root_id; fills the outputs. */
+int fs_export(struct service *service, const struct fuse_ctx *ctx, uint64_t root_id,
+	      struct dmabuffs_export *arg);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "util.h"
+
+#define STAT_BLOCK 512
+
+static void stat_broker(struct service *service, struct stat *ret_stat)
+{
+	struct node node;
+
+	/* Anybody may connect: it grants nothing. */
+	node_init(&node, S_IFSOCK | 0666, service->options.uid, service->options.gid);
+	node_stat(&node, ret_stat);
+	node_finish(&node);
+}
+
+/* The lock is held. */
+static void stat_export(const struct export *export, struct stat *ret_stat,
+			double *ret_timeout)
+{
+	uint64_t size = 0;
+
+	node_stat(&export->node, ret_stat);
+	*ret_timeout = CACHE_FOREVER;
+	if (export->has_buffer) {
+		buffer_size(&export->buffer, &size);
+		if (!buffer_size_is_fixed(&export->buffer))
+			*ret_timeout = CACHE_RESIZABLE;
+	}
+	if (!export->named)
+		ret_stat->st_nlink = 0;
+	ret_stat->st_size = (off_t)size;
+	ret_stat->st_blocks = (blkcnt_t)((size + STAT_BLOCK - 1) / STAT_BLOCK);
+	ret_stat->st_blksize = 4096;
+}
+
+int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
+	    double *ret_timeout)
+{
+	struct table *table = &service->table;
+	struct export *export = NULL;
+	int r = 0;
+
+	*ret_timeout = CACHE_FOREVER;
+	if (ino == INO_BROKER) {
+		stat_broker(service, ret_stat);
+	} else if (ino == INO_ROOT) {
+		table_lock(table);
+		node_stat(&table->root_node, ret_stat);
+		table_unlock(table);
+	} else if ((export = table_get(table, ino))) {
+		table_lock(table);
+		stat_export(export, ret_stat, ret_timeout);
+		table_unlock(table);
+		table_put(table, export);
+	} else {
+		r = -ENOENT;
+	}
+	ret_stat->st_ino = ino;
+	return r;
+}
+
+static void reply_attr(fuse_req_t req, uint64_t ino)
+{
+	struct stat st;
+	double timeout;
+	int r = fs_stat(service_of(req), ino, &st, &timeout);
+
+	if (r < 0)
+		reply_error(req, r);
+	else
+		fuse_reply_attr(req, &st, timeout);
+}
+
+void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	reply_attr(req, ino);
+}
+
+static int set_export(struct service *service, struct export *export,
+		      const struct stat *attr, int to_set)
+{
+	int r = 0;
+
+	table_lock(&service->table);
+	/* As with disk quota: a new owner must have room for what is given to him. */
+	if (to_set & FUSE_SET_ATTR_UID)
+		r = export_transfer(&service->limits, export, attr->st_uid);
+	if (r == 0)
+		node_set(&export->node, attr, to_set);
+	table_unlock(&service->table);
+	return r;
+}
+
+static int set_attributes(struct service *service, uint64_t ino, const struct stat *attr,
+			  int to_set)
+{
+	struct export *export;
+	int r;
+
+	if (ino == INO_BROKER)
+		return -EPERM;
+	if (ino == INO_ROOT) {
+		table_lock(&service->table);
+		node_set(&service->table.root_node, attr, to_set);
+		table_unlock(&service->table);
+		return 0;
+	}
+	export = table_get(&service->table, ino);
+	if (!export)
+		return -ENOENT;
+	r = set_export(service, export, attr, to_set);
+	table_put(&service->table, export);
+	return r;
+}
+
+/* Who may is the kernel's decision and was made; a size is not for importers to change. */
+void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi)
+{
+	int r = -EPERM;
+
+	if (!(to_set & FUSE_SET_ATTR_SIZE))
+		r = set_attributes(service_of(req), ino, attr, to_set);
+	if (r < 0)
+		reply_error(req, r);
+	else
+		reply_attr(req, ino);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs.h"
+
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <uuid.h>
+
+#include <dmabuffs-broker.h>
+
+#include "log.h"
+#include "util.h"
+
+/* Only the text that export_name() writes: 36 characters, lower case. */
+int fs_parse_name(const char *name, uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
+{
+	char text[UUID_TEXT_LENGTH + 1];
+
+	if (strlen(name) != UUID_TEXT_LENGTH || uuid_parse(name, ret_uuid) < 0)
+		return -ENOENT;
+	uuid_unparse_lower(ret_uuid, text);
+	return strcmp(name, text) ? -ENOENT : 0;
+}
+
+static bool is_broker(fuse_ino_t parent, const char *name)
+{
+	return parent == INO_ROOT && !strcmp(name, DMABUFFS_BROKER_NAME);
+}
+
+static void reply_entry(fuse_req_t req, uint64_t ino)
+{
+	struct service *service = service_of(req);
+	struct fuse_entry_param entry = { .ino = ino, .entry_timeout = CACHE_FOREVER };
+
+	if (fs_stat(service, ino, &entry.attr, &entry.attr_timeout) < 0) {
+		reply_error(req, -ENOENT);
+		return;
+	}
+	/* A reply that does not arrive is not counted by the kernel. */
+	if (fuse_reply_entry(req, &entry) < 0)
+		table_forget(&service->table, ino, 1);
+}
+
+/* Whoever knows the name learns that it exists; nobody learns anything else. */
+void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct service *service = service_of(req);
+	uint8_t uuid[DMABUFFS_UUID_SIZE];
+	struct export *export = NULL;
+
+	if (is_broker(parent, name) && service->broker_bound) {
+		reply_entry(req, INO_BROKER);
+		return;
+	}
+	if (parent == INO_ROOT && fs_parse_name(name, uuid) == 0)
+		export = table_get_named(&service->table, uuid);
+	if (!export) {
+		reply_error(req, -ENOENT);
+		return;
+	}
+	table_looked_up(&service->table, export);
+	reply_entry(req, export->id);
+	table_put(&service->table, export);
+}
+
+void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	table_forget(&service_of(req)->table, ino, n);
+	fuse_reply_none(req);
+}
+
+void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		table_forget(&service_of(req)->table, forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+/*
+ * bind(2) of the broker makes its node. The mount is visible already, so only the thread
+ * that binds, named by the kernel, may.
+ */
+void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev)
+{
+	struct service *service = service_of(req);
+	pid_t caller = fuse_req_ctx(req)->pid;
+
+	if (!is_broker(parent, name) || !S_ISSOCK(mode) || !caller ||
+	    caller != service->binder) {
+		reply_error(req, -EPERM);
+		return;
+	}
+	service->broker_bound = true;
+	reply_entry(req, INO_BROKER);
+}
+
+bool fs_end_name(struct service *service, struct export *export, const char *why)
+{
+	char name[UUID_TEXT_LENGTH + 1];
+
+	if (!table_unname(&service->table, export))
+		return false;
+	export_name(export, name);
+	log_info("%s: ended: %s", name, why);
+	notifier_name_ended(&service->notifier, export);
+	return true;
+}
+
+/* The kernel has checked: write permission on the root, and the sticky bit. */
+void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct service *service = service_of(req);
+	uint8_t uuid[DMABUFFS_UUID_SIZE];
+	struct export *export;
+
+	if (is_broker(parent, name)) {
+		reply_error(req, -EPERM);
+		return;
+	}
+	if (fs_parse_name(name, uuid) < 0) {
+		reply_error(req, -ENOENT);
+		return;
+	}
+	export = table_get_named(&service->table, uuid);
+	reply_error(req, export && fs_end_name(service, export, "unlinked") ? 0 : -ENOENT);
+	table_put(&service->table, export);
+}
+
+void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct service *service = service_of(req);
+	uint64_t id;
+	int r = table_open_root(&service->table, fuse_req_ctx(req)->uid, &id);
+
+	if (r < 0) {
+		log_warning("uid %u may not open the root again: %s",
+			    fuse_req_ctx(req)->uid, strerror(-r));
+		reply_error(req, r);
+		return;
+	}
+	fi->fh = id;
+	/* Everyone sees another listing. */
+	fi->cache_readdir = 0;
+	if (fuse_reply_open(req, fi) < 0)
+		table_close_root(&service->table, id, NULL, NULL);
+}
+
+static void root_ended(struct export *export, void *data)
+{
+	struct service *service = data;
+	char name[UUID_TEXT_LENGTH + 1];
+
+	export_name(export, name);
+	log_info("%s: ended: its exporter (pid %d) closed the root", name,
+		 export->caller->pid);
+	notifier_name_ended(&service->notifier, export);
+}
+
+void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct service *service = service_of(req);
+
+	table_close_root(&service->table, fi->fh, root_ended, service);
+	reply_error(req, 0);
+}
+
+/* ---- readdir ----------------------------------------------------------------------- */
+
+struct listing {
+	fuse_req_t req;
+	char *buf;
+	size_t size, used;
+};
+
+/* @next is the offset that continues after this entry. False: it did not fit. */
+static bool add_entry(struct listing *listing, const char *name, uint64_t ino, mode_t type,
+		      uint64_t next)
+{
+	struct stat st = { .st_ino = ino, .st_mode = type };
+	size_t rest = listing->size - listing->used;
+	size_t needed = fuse_add_direntry(listing->req, listing->buf + listing->used, rest,
+					  name, &st, (off_t)next);
+
+	if (needed > rest)
+		return false;
+	listing->used += needed;
+	return true;
+}
+
+static void list_exports(struct service *service, struct listing *listing, uint64_t cursor)
+{
+	uid_t uid = fuse_req_ctx(listing->req)->uid;
+	struct export *export;
+	bool more, fits = true;
+
+	do {
+		export = table_next(&service->table, uid, &cursor, &more);
+		if (export) {
+			char name[UUID_TEXT_LENGTH + 1];
+
+			export_name(export, name);
+			fits = add_entry(listing, name, export->id, S_IFREG, export->id + 1);
+			table_put(&service->table, export);
+		}
+	} while (fits && (export || more));
+}
+
+/* Offsets: 0 before ".", 1 before "..", 2 before all exports, then ids plus one. */
+void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		struct fuse_file_info *fi)
+{
+	struct listing listing = { .req = req, .buf = malloc(size), .size = size };
+
+	if (!listing.buf) {
+		reply_error(req, -ENOMEM);
+		return;
+	}
+	if (offset < 1 && add_entry(&listing, ".", INO_ROOT, S_IFDIR, 1))
+		offset = 1;
+	if (offset == 1 && add_entry(&listing, "..", INO_ROOT, S_IFDIR, 2))
+		offset = 2;
+	if (offset >= 2)
+		list_exports(service_of(req), &listing, (uint64_t)offset - 1);
+	fuse_reply_buf(req, listing.buf, listing.used);
+	free(listing.buf);
+}
+
+/* ---- statfs ------------------------------------------------------------------------ */
+
+#define BLOCK 4096
+
+/* df(1) shows the bytes shared against their limit, df -i the names. */
+void fs_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct service *service = service_of(req);
+	const uint64_t *limit = service->limits.config.per_mount;
+	uint64_t exports = limits_used(&service->limits, RES_EXPORTS);
+	uint64_t bytes = limits_used(&service->limits, RES_BYTES);
+	struct statvfs st = {
+		.f_bsize = BLOCK,
+		.f_frsize = BLOCK,
+		.f_blocks = limit[RES_BYTES] / BLOCK,
+		.f_files = MIN(limit[RES_EXPORTS], service->max_fds),
+		.f_namemax = UUID_TEXT_LENGTH,
+	};
+
+	st.f_bfree = st.f_bavail = (limit[RES_BYTES] - bytes) / BLOCK;
+	st.f_ffree = st.f_favail = st.f_files - MIN(exports, st.f_files);
+	fuse_reply_statfs(req, &st);
+}

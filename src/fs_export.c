@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs.h"
+
+#include <string.h>
+
+#include "closer.h"
+#include "log.h"
+#include "util.h"
+
+#define COMPARED_FLAGS                                                                     \
+	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE)
+
+/* One export under way. */
+struct attempt {
+	struct service *service;
+	const struct fuse_ctx *ctx;
+	uint64_t root_id;
+	struct dmabuffs_export *arg;
+	int pidfd;	      /* owned: the calling thread; -1: it cannot be named */
+	struct buffer buffer; /* owned while its fd is not -1 */
+	struct caller *caller; /* owned reference */
+};
+
+static bool is_readonly(const struct attempt *attempt)
+{
+	return attempt->arg->flags & DMABUFFS_EXPORT_READONLY;
+}
+
+/* Memfds and dma-bufs close at once, of others nobody knows. */
+static void refuse_fd(struct closer_job *job, int fd)
+{
+	if (buffer_kind(fd) < 0) {
+		closer_submit(job, &fd, 1);
+		return;
+	}
+	close_keep_errno(fd);
+	closer_cancel(job);
+}
+
+/* Takes the descriptor from the calling thread. */
+static int take_from_caller(struct attempt *attempt)
+{
+	struct closer_job *job;
+	int fd, r;
+
+	if (attempt->pidfd < 0)
+		return attempt->pidfd;
+	r = closer_reserve(&attempt->service->limits, attempt->ctx->uid, &job);
+	if (r < 0)
+		return r;
+	fd = caller_take_fd(attempt->pidfd, attempt->arg->fd);
+	if (fd < 0) {
+		closer_cancel(job);
+		return fd;
+	}
+	r = buffer_init(&attempt->buffer, fd, is_readonly(attempt));
+	if (r < 0)
+		refuse_fd(job, fd);
+	else
+		closer_cancel(job);
+	return r;
+}
+
+/* Takes what the client put on the broker; a ticket is spent even if this fails. */
+static int take_from_ticket(struct attempt *attempt)
+{
+	int fd = tickets_take(&attempt->service->tickets, attempt->arg->ticket);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = buffer_init(&attempt->buffer, fd, is_readonly(attempt));
+	if (r < 0)
+		close_keep_errno(fd);
+	return r;
+}
+
+/* The same buffer on the same root description keeps its name, if asked alike. */
+static int answer_existing(struct attempt *attempt, const struct export *export)
+{
+	struct dmabuffs_export *arg = attempt->arg;
+	const char *label = export->label ? export->label : "";
+
+	if ((export->flags ^ arg->flags) & COMPARED_FLAGS || export->mode != arg->mode ||
+	    strcmp(label, (const char *)arg->label))
+		return -EEXIST;
+	memcpy(arg->uuid, export->uuid, sizeof(arg->uuid));
+	arg->bytes = export->charged_bytes;
+	return 0;
+}
+
+static int read_caller(struct attempt *attempt)
+{
+	struct table *table = &attempt->service->table;
+	struct caller *cached = table_root_caller(table, attempt->root_id);
+	int r = caller_read(attempt->ctx->pid, attempt->pidfd, cached, &attempt->caller);
+
+	if (r == 0 && attempt->caller != cached)
+		table_set_root_caller(table, attempt->root_id, attempt->caller);
+	caller_unref(cached);
+	return r;
+}
+
+static void log_export(const struct export *export)
+{
+	char name[UUID_TEXT_LENGTH + 1];
+
+	export_name(export, name);
+	log_info("%s: exported by pid %d (%s) uid %u gid %u mode %04o: %s of %llu bytes%s%s",
+		 name, export->caller->pid, export->caller->comm, export->node.uid,
+		 export->node.gid, export->node.mode & 07777,
+		 export->buffer.kind == DMABUFFS_KIND_MEMFD ? "memfd" : "dma-buf",
+		 (unsigned long long)export->charged_bytes,
+		 export->flags & DMABUFFS_EXPORT_PERSIST ? ", persistent" : "",
+		 export->flags & DMABUFFS_EXPORT_READONLY ? ", read-only" : "");
+}
+
+static int create_and_add(struct attempt *attempt, struct export **ret_export)
+{
+	struct limits *limits = &attempt->service->limits;
+	struct export_request request = {
+		.root_id = attempt->root_id,
+		.uid = attempt->ctx->uid,
+		.gid = attempt->ctx->gid,
+		.flags = attempt->arg->flags,
+		.mode = attempt->arg->mode,
+		.label = (const char *)attempt->arg->label,
+		.caller = attempt->caller,
+		.buffer = &attempt->buffer,
+	};
+	struct export *export, *other = NULL;
+	int r = export_create(limits, &request, &export);
+
+	if (r < 0)
+		return r;
+	r = table_add(&attempt->service->table, export, &other);
+	if (r < 0)
+		export_free(limits, export);
+	*ret_export = r < 0 ? other : export;
+	return r == -EEXIST ? 0 : r;
+}
+
+static int make_new(struct attempt *attempt)
+{
+	struct export *export = NULL;
+	int r = read_caller(attempt);
+
+	if (r == 0)
+		r = buffer_freeze(&attempt->buffer, is_readonly(attempt));
+	if (r == 0)
+		r = create_and_add(attempt, &export);
+	if (r < 0)
+		return r;
+	log_export(export);
+	r = answer_existing(attempt, export);
+	table_put(&attempt->service->table, export);
+	return r;
+}
+
+static int make_or_find(struct attempt *attempt)
+{
+	struct table *table = &attempt->service->table;
+	struct export *export = table_get_exported(table, attempt->root_id, &attempt->buffer);
+	int r;
+
+	if (!export)
+		return make_new(attempt);
+	r = answer_existing(attempt, export);
+	table_put(table, export);
+	return r;
+}
+
+static int export_buffer(struct attempt *attempt)
+{
+	int r;
+
+	attempt->pidfd = caller_open(attempt->ctx->pid);
+	r = attempt->arg->flags & DMABUFFS_EXPORT_TICKET ? take_from_ticket(attempt) :
+							  take_from_caller(attempt);
+	return r < 0 ? r : make_or_find(attempt);
+}
+
+int fs_export(struct service *service, const struct fuse_ctx *ctx, uint64_t root_id,
+	      struct dmabuffs_export *arg)
+{
+	struct attempt attempt = {
+		.service = service,
+		.ctx = ctx,
+		.root_id = root_id,
+		.arg = arg,
+		.pidfd = -1,
+		.buffer.fd = -1,
+	};
+	int r = export_buffer(&attempt);
+
+	if (r < 0)
+		log_warning("export refused to pid %d uid %u: %s", ctx->pid, ctx->uid,
+			    strerror(-r));
+	buffer_finish(&attempt.buffer);
+	close_keep_errno(attempt.pidfd);
+	caller_unref(attempt.caller);
+	return r;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "policy.h"
+#include "util.h"
+
+/* ---- open -------------------------------------------------------------------------- */
+
+static int check_namespaces(struct service *service, const struct export *export, pid_t tid)
+{
+	uint64_t ns[DMABUFFS_NS_COUNT];
+
+	if (!service->options.ns_mask)
+		return 0;
+	caller_read_namespaces(tid, ns);
+	return policy_check_ns(service->options.ns_mask, export->caller->ns, ns);
+}
+
+static int check_size(struct service *service, struct export *export)
+{
+	int r;
+
+	if (buffer_size_is_fixed(&export->buffer))
+		return 0;
+	table_lock(&service->table);
+	r = export_recharge(&service->limits, export);
+	table_unlock(&service->table);
+	return r;
+}
+
+/* What is not in the file's mode. The export is counted open. */
+static int check_open(struct service *service, struct export *export, pid_t tid, int flags)
+{
+	int r = policy_check_open(flags, export->flags & DMABUFFS_EXPORT_READONLY,
+				  buffer_seals(&export->buffer));
+
+	if (r == 0)
+		r = check_namespaces(service, export, tid);
+	return r == 0 ? check_size(service, export) : r;
+}
+
+/*
+ * The kernel wants one backing id an inode while it is open, so it is registered with the
+ * first open and given up with the last release. 0: reads and writes come to us.
+ */
+static int backing_id(fuse_req_t req, struct export *export)
+{
+	struct service *service = service_of(req);
+	int id;
+
+	if (!service->passthrough || export->buffer.kind != DMABUFFS_KIND_MEMFD)
+		return 0;
+	table_lock(&service->table);
+	if (!export->backing_id)
+		export->backing_id = fuse_passthrough_open(req, export->buffer.fd);
+	id = export->backing_id;
+	table_unlock(&service->table);
+	if (id <= 0 && atomic_exchange(&service->passthrough, false))
+		log_warning("passthrough is not permitted here (%s): names cannot be mapped "
+			    "(ENODEV), descriptors from the broker can",
+			    strerror(errno));
+	return MAX(id, 0);
+}
+
+static void close_file(fuse_req_t req, struct export *export)
+{
+	int id = table_close(&service_of(req)->table, export);
+
+	if (id)
+		fuse_passthrough_close(req, id);
+}
+
+static void reply_open(fuse_req_t req, struct export *export, struct fuse_file_info *fi)
+{
+	fi->backing_id = backing_id(req, export);
+	/* Never a page cache of our own: what is not the buffer itself must not be mapped. */
+	fi->direct_io = !fi->backing_id;
+	fi->parallel_direct_writes = 1;
+	fi->noflush = 1;
+	if (fuse_reply_open(req, fi) < 0)
+		table_close(&service_of(req)->table, export);
+}
+
+static void log_refusal(const struct export *export, const struct fuse_ctx *ctx, int error)
+{
+	char name[UUID_TEXT_LENGTH + 1];
+
+	export_name(export, name);
+	log_warning("%s: not opened by pid %d uid %u: %s", name, ctx->pid, ctx->uid,
+		    strerror(-error));
+}
+
+/* The kernel's permission check has been passed. */
+void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct service *service = service_of(req);
+	struct export *export = table_get(&service->table, ino);
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	int r;
+
+	/* ESTALE makes the kernel look the name up again, which then says ENOENT. */
+	if (!export || !table_open(&service->table, export)) {
+		reply_error(req, -ESTALE);
+		table_put(&service->table, export);
+		return;
+	}
+	r = check_open(service, export, ctx->pid, fi->flags);
+	if (r < 0) {
+		log_refusal(export, ctx, r);
+		close_file(req, export);
+		reply_error(req, r);
+	} else {
+		reply_open(req, export, fi);
+	}
+	table_put(&service->table, export);
+}
+
+void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct service *service = service_of(req);
+	struct export *export = table_get(&service->table, ino);
+
+	if (export)
+		close_file(req, export);
+	reply_error(req, 0);
+	table_put(&service->table, export);
+}
+
+/* ---- read and write, without passthrough ------------------------------------------- */
+
+/* An open file: its export exists and has its buffer until the release. */
+static struct export *opened(fuse_req_t req, fuse_ino_t ino)
+{
+	struct export *export = table_get(&service_of(req)->table, ino);
+
+	table_put(&service_of(req)->table, export);
+	return export && export->opens ? export : NULL;
+}
+
+static void read_done(void *context, ssize_t result, const void *bytes)
+{
+	fuse_req_t req = context;
+
+	if (result < 0)
+		reply_error(req, (int)result);
+	else
+		fuse_reply_buf(req, bytes, (size_t)result);
+}
+
+static void write_done(void *context, ssize_t result, const void *bytes)
+{
+	fuse_req_t req = context;
+
+	if (result < 0)
+		reply_error(req, (int)result);
+	else
+		fuse_reply_write(req, (size_t)result);
+}
+
+static void submit(fuse_req_t req, struct export *export, off_t offset, size_t size,
+		   const char *data)
+{
+	int r = dmabuf_io_submit(&service_of(req)->dmabuf_io, export->charged_uid,
+				 export->buffer.fd, offset, size, data,
+				 data ? write_done : read_done, req);
+
+	if (r < 0)
+		reply_error(req, r);
+}
+
+static void reply_read_memfd(fuse_req_t req, int fd, size_t size, off_t offset)
+{
+	_cleanup_free_ char *buf = malloc(size);
+	ssize_t n = buf ? pread(fd, buf, size, offset) : -1;
+
+	if (n < 0)
+		reply_error(req, buf ? -errno : -ENOMEM);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+}
+
+void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	     struct fuse_file_info *fi)
+{
+	struct export *export = opened(req, ino);
+
+	if (!export)
+		reply_error(req, -EBADF);
+	else if (export->buffer.kind == DMABUFFS_KIND_MEMFD)
+		reply_read_memfd(req, export->buffer.fd, size, offset);
+	else
+		submit(req, export, offset, size, NULL);
+}
+
+void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+	      struct fuse_file_info *fi)
+{
+	struct export *export = opened(req, ino);
+	ssize_t n;
+
+	if (!export) {
+		reply_error(req, -EBADF);
+	} else if (export->buffer.kind == DMABUFFS_KIND_DMABUF) {
+		submit(req, export, offset, size, data);
+	} else {
+		n = pwrite(export->buffer.fd, data, size, offset);
+		if (n < 0)
+			reply_error(req, -errno);
+		else
+			fuse_reply_write(req, (size_t)n);
+	}
+}
+
+/* SEEK_DATA and SEEK_HOLE only: the kernel does the others. There are no holes. */
+void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+	      struct fuse_file_info *fi)
+{
+	struct stat st;
+	double timeout;
+
+	if (fs_stat(service_of(req), ino, &st, &timeout) < 0 || offset < 0 ||
+	    offset >= st.st_size)
+		reply_error(req, -ENXIO);
+	else
+		fuse_reply_lseek(req, whence == SEEK_HOLE ? st.st_size : offset);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "lifetime.h"
+
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "buffer.h"
+#include "log.h"
+#include "util.h"
+
+/* How long the loop may take to notice before it is told again. */
+#define RETRY_MS 50
+
+static void wake_up(int signal)
+{
+}
+
+static void ending_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+}
+
+void lifetime_block_signals(void)
+{
+	struct sigaction wake = { .sa_handler = wake_up };
+	sigset_t set;
+
+	ending_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigaction(SIGUSR1, &wake, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	/* A lease that is broken while we ask with it, see buffer_held(). */
+	signal(SIGIO, SIG_IGN);
+}
+
+/* Is a mount of this file system left in our mount namespace? */
+static bool still_mounted(const struct lifetime *lifetime)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	if (!file)
+		return true;
+	while (!found && getline(&line, &size, file) > 0) {
+		unsigned id, parent, major, minor;
+
+		found = sscanf(line, "%u %u %u:%u", &id, &parent, &major, &minor) == 4 &&
+			makedev(major, minor) == lifetime->mount_dev;
+	}
+	fclose(file);
+	return found;
+}
+
+static void unmount(const struct lifetime *lifetime)
+{
+	_cleanup_close_ int dir =
+		open(lifetime->mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	uint64_t dev, ino;
+
+	/* Only if it is ours that is on top there. */
+	if (dir >= 0 && buffer_identity(dir, &dev, &ino) == 0 && dev == lifetime->mount_dev)
+		umount2(lifetime->mountpoint, MNT_DETACH);
+}
+
+void lifetime_end(struct lifetime *lifetime)
+{
+	unmount(lifetime);
+	fuse_session_exit(lifetime->session);
+	/* The loop sleeps on a semaphore; a signal makes it look. */
+	pthread_kill(lifetime->loop_thread, SIGUSR1);
+}
+
+static bool must_end(const struct lifetime *lifetime, const struct pollfd *fds)
+{
+	struct signalfd_siginfo info;
+
+	if (fds[1].revents && read(lifetime->signals, &info, sizeof(info)) > 0) {
+		log_info("ended by signal %u", info.ssi_signo);
+		return true;
+	}
+	if (fds[0].revents && !still_mounted(lifetime)) {
+		log_info("unmounted");
+		return true;
+	}
+	return false;
+}
+
+static void *run(void *arg)
+{
+	struct lifetime *lifetime = arg;
+	struct pollfd fds[] = {
+		{ lifetime->mountinfo, POLLPRI, 0 },
+		{ lifetime->signals, POLLIN, 0 },
+		{ lifetime->stop, POLLIN, 0 },
+	};
+	bool ending = false;
+
+	while (poll(fds, ARRAY_SIZE(fds), ending ? RETRY_MS : -1) >= 0 || errno == EINTR) {
+		if (fds[2].revents)
+			break;
+		ending = ending || must_end(lifetime, fds);
+		if (ending)
+			lifetime_end(lifetime);
+	}
+	return NULL;
+}
+
+static void close_all(struct lifetime *lifetime)
+{
+	close_keep_errno(lifetime->mountinfo);
+	close_keep_errno(lifetime->signals);
+	close_keep_errno(lifetime->stop);
+}
+
+int lifetime_start(struct lifetime *lifetime, struct fuse_session *session,
+		   const char *mountpoint, uint64_t mount_dev)
+{
+	sigset_t set;
+	int r = 0;
+
+	ending_signals(&set);
+	*lifetime = (struct lifetime){
+		.session = session,
+		.mountpoint = mountpoint,
+		.mount_dev = mount_dev,
+		.loop_thread = pthread_self(),
+		.mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC),
+		.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+		.stop = eventfd(0, EFD_CLOEXEC),
+	};
+	if (lifetime->mountinfo < 0 || lifetime->signals < 0 || lifetime->stop < 0)
+		r = -errno;
+	if (r == 0)
+		r = -pthread_create(&lifetime->thread, NULL, run, lifetime);
+	if (r < 0)
+		close_all(lifetime);
+	return r;
+}
+
+void lifetime_stop(struct lifetime *lifetime)
+{
+	const uint64_t one = 1;
+
+	if (write(lifetime->stop, &one, sizeof(one)) < 0)
+		log_error("the watch cannot be stopped: %m");
+	pthread_join(lifetime->thread, NULL);
+	close_all(lifetime);
+}

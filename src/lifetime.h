@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lifetime.h - when the instance ends
+ *
+ * It ends when its last mount in the daemon's mount namespace is gone (umount(8)), or
+ * with SIGTERM or SIGINT, which unmount it. Waiting for the kernel's own notice would not
+ * do: the broker's socket is bound inside and keeps the file system in use. It is bound
+ * through a private clone of the mount, so that it keeps no visible mount busy, and
+ * closed when this thread has seen the last of those go.
+ */
+#ifndef DMABUFFS_LIFETIME_H
+#define DMABUFFS_LIFETIME_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fuse_session;
+
+struct lifetime {
+	/* Borrowed, fixed after lifetime_start(). */
+	struct fuse_session *session;
+	const char *mountpoint;
+	uint64_t mount_dev;
+	pthread_t loop_thread; /* who runs the session loop */
+
+	int mountinfo, signals, stop; /* owned */
+	pthread_t thread;
+};
+
+/* Blocks the signals that end the daemon; before any thread is started. */
+void lifetime_block_signals(void);
+
+/* Starts the watch; the session loop runs in the calling thread. 0 or -errno. */
+int lifetime_start(struct lifetime *lifetime, struct fuse_session *session,
+		   const char *mountpoint, uint64_t mount_dev);
+
+/* Makes the session loop return; the instance is to be unmounted. */
+void lifetime_end(struct lifetime *lifetime);
+
+/* After the loop has returned. */
+void lifetime_stop(struct lifetime *lifetime);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limits.h - what a user and the mount may hold at once
+ *
+ * A charge is made before a resource is granted and given back when it is freed. Every
+ * resource a client can make the service keep is in this table. Thread safe; the lock
+ * inside is a leaf: nothing else is locked under it.
+ */
+#ifndef DMABUFFS_LIMITS_H
+#define DMABUFFS_LIMITS_H
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "htab.h"
+
+enum resource {
+	RES_EXPORTS,	 /* names, and what is still open of ended ones */
+	RES_BYTES,	 /* of their buffers */
+	RES_ROOTS,	 /* open root descriptions */
+	RES_CONNECTIONS, /* to the broker */
+	RES_CLOSES,	 /* refused foreign descriptors on their way out, see closer.h */
+	RES_IO,		 /* reads and writes of a dma-buf under way, see dmabuf_io.h */
+	RES_COUNT
+};
+
+struct limits_config {
+	uint64_t per_uid[RES_COUNT];
+	uint64_t per_mount[RES_COUNT];
+};
+
+struct limits {
+	pthread_mutex_t lock;
+	struct limits_config config; /* fixed after limits_init() */
+	uint64_t used[RES_COUNT];    /* protected by lock */
+	struct htab users;	     /* protected by lock: struct user by uid */
+};
+
+/* Defaults; a mount option overrides each that an administrator may want to change. */
+void limits_config_default(struct limits_config *ret_config);
+
+void limits_init(struct limits *limits, const struct limits_config *config);
+void limits_finish(struct limits *limits);
+
+/* 0; -EDQUOT: over the user's limit; -ENOSPC: over the mount's; -ENOMEM. */
+int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n);
+
+/* Gives back what was charged. */
+void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n);
+
+/* What the whole mount uses now. */
+uint64_t limits_used(struct limits *limits, enum resource resource);
+
+#endif

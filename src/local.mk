@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# The daemon. All but main() is a library, so that unit tests see every function.
+noinst_LTLIBRARIES += %D%/libdaemon.la
+%C%_libdaemon_la_SOURCES = \
+	%D%/acl.c %D%/acl.h \
+	%D%/broker.c %D%/broker.h \
+	%D%/buffer.c %D%/buffer.h \
+	%D%/caller.c %D%/caller.h \
+	%D%/closer.c %D%/closer.h \
+	%D%/connection.c %D%/connection.h \
+	%D%/dmabuf_io.c %D%/dmabuf_io.h \
+	%D%/export.c %D%/export.h \
+	%D%/fs.c %D%/fs.h \
+	%D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c \
+	%D%/fs_xattr.c \
+	%D%/lifetime.c %D%/lifetime.h \
+	%D%/limits.c %D%/limits.h \
+	%D%/log.c %D%/log.h \
+	%D%/node.c %D%/node.h \
+	%D%/notifier.c %D%/notifier.h \
+	%D%/options.c %D%/options.h \
+	%D%/policy.c %D%/policy.h \
+	%D%/privileges.c %D%/privileges.h \
+	%D%/ready.c %D%/ready.h \
+	%D%/service.h \
+	%D%/stall_guard.c %D%/stall_guard.h \
+	%D%/table.c %D%/table.h \
+	%D%/table_index.c %D%/table_index.h \
+	%D%/tickets.c %D%/tickets.h \
+	%D%/wire.c %D%/wire.h \
+	lib/common/htab.c lib/common/htab.h lib/common/util.h
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
+%C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
+	$(SODIUM_CFLAGS)
+%C%_libdaemon_la_LIBADD = $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
+
+sbin_PROGRAMS += %D%/dmabuffsd
+%C%_dmabuffsd_SOURCES = %D%/main.c
+%C%_dmabuffsd_CPPFLAGS = $(%C%_libdaemon_la_CPPFLAGS)
+%C%_dmabuffsd_CFLAGS = $(%C%_libdaemon_la_CFLAGS)
+%C%_dmabuffsd_LDADD = %D%/libdaemon.la

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* A burst is fine; a client in a loop must not fill the disk. */
+#define LOG_LINES_PER_SECOND 200
+
+static struct {
+	pthread_mutex_t lock;
+	int level;
+	bool to_syslog;
+	time_t second;	     /* protected by lock: the rate is counted in this second */
+	unsigned lines;	     /* protected by lock: in that second */
+	unsigned suppressed; /* protected by lock: since the last line */
+} state = { .lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO };
+
+static const struct {
+	const char *name;
+	int level;
+} levels[] = {
+	{ "error", LOG_ERR },
+	{ "warning", LOG_WARNING },
+	{ "info", LOG_INFO },
+	{ "debug", LOG_DEBUG },
+};
+
+void log_set_level(int level)
+{
+	state.level = level;
+}
+
+void log_use_syslog(const char *ident)
+{
+	openlog(ident, LOG_PID, LOG_DAEMON);
+	state.to_syslog = true;
+}
+
+int log_level_parse(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+		if (!strcmp(levels[i].name, name))
+			return levels[i].level;
+	return -EINVAL;
+}
+
+/* How many lines were dropped before this one; -1 when this one is dropped too. */
+static int admit(void)
+{
+	struct timespec now;
+	int dropped = -1;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	pthread_mutex_lock(&state.lock);
+	if (now.tv_sec != state.second) {
+		state.second = now.tv_sec;
+		state.lines = 0;
+	}
+	if (state.lines < LOG_LINES_PER_SECOND) {
+		state.lines++;
+		dropped = (int)state.suppressed;
+		state.suppressed = 0;
+	} else {
+		state.suppressed++;
+	}
+	pthread_mutex_unlock(&state.lock);
+	return dropped;
+}
+
+static void emit(int level, const char *text)
+{
+	if (state.to_syslog)
+		syslog(level, "%s", text);
+	else if (getenv("JOURNAL_STREAM"))
+		dprintf(STDERR_FILENO, "<%d>%s\n", level, text);
+	else
+		dprintf(STDERR_FILENO, "dmabuffsd: %s\n", text);
+}
+
+/* Clients choose command names and labels: no control character reaches a terminal. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
+void log_message_v(int level, const char *format, va_list args)
+{
+	int saved = errno;
+	char text[512], dropped_text[64];
+	int dropped;
+
+	if (level > state.level)
+		return;
+	dropped = admit();
+	if (dropped < 0)
+		return;
+	if (dropped > 0) {
+		snprintf(dropped_text, sizeof(dropped_text), "%d lines suppressed", dropped);
+		emit(LOG_WARNING, dropped_text);
+	}
+	vsnprintf(text, sizeof(text), format, args);
+	make_printable(text);
+	emit(level, text);
+	errno = saved;
+}
+
+void log_message(int level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_message_v(level, format, args);
+	va_end(args);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - dmabuffsd: start, serve, end */
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "config.h"
+#include "fs.h"
+#include "lifetime.h"
+#include "log.h"
+#include "privileges.h"
+#include "ready.h"
+#include "service.h"
+#include "util.h"
+
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+
+enum { EXIT_USAGE = 2 };
+
+/* What the thread that finishes the start needs. */
+struct start {
+	struct service *service;
+	struct lifetime *lifetime;
+	int tree; /* a private clone of the mount */
+	int ready_fd;
+	bool failed;
+};
+
+static void fuse_log_line(enum fuse_log_level level, const char *format, va_list args)
+{
+	log_message_v((int)level, format, args);
+}
+
+static struct fuse_session *new_session(struct service *service)
+{
+	const struct options *options = &service->options;
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *session = NULL;
+	char *list;
+
+	if (asprintf(&list,
+		     "fsname=%s,subtype=dmabuffs,default_permissions,allow_other,%s",
+		     options->source, options->mount_flags) < 0)
+		return NULL;
+	fuse_set_log_func(fuse_log_line);
+	if (fuse_opt_add_arg(&args, "dmabuffsd") == 0 && fuse_opt_add_arg(&args, "-o") == 0 &&
+	    fuse_opt_add_arg(&args, list) == 0)
+		session = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), service);
+	fuse_opt_free_args(&args);
+	free(list);
+	return session;
+}
+
+/* The parts that need no mount. */
+static int init_parts(struct service *service)
+{
+	const struct options *options = &service->options;
+	struct node root_node;
+	int r = buffer_setup();
+
+	if (r < 0)
+		return r;
+	caller_setup();
+	node_init(&root_node, S_IFDIR | options->mode, options->uid, options->gid);
+	limits_init(&service->limits, &options->limits);
+	r = table_init(&service->table, &service->limits, &root_node);
+	if (r < 0)
+		return r;
+	tickets_init(&service->tickets);
+	service->passthrough = options->passthrough;
+	return 0;
+}
+
+static void finish_parts(struct service *service)
+{
+	table_finish(&service->table);
+	tickets_finish(&service->tickets);
+	limits_finish(&service->limits);
+}
+
+/*
+ * The mount as the broker and the watch need it. Neither call makes a FUSE request: the
+ * root of a mount is not looked up, and its attributes are not asked for.
+ */
+static int inspect_mount(const char *mountpoint, uint64_t *ret_dev, int *ret_tree)
+{
+	uint64_t ino;
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, mountpoint,
+				OPEN_TREE_CLONE | O_CLOEXEC);
+	int r;
+
+	if (tree < 0)
+		return -errno;
+	r = buffer_identity(tree, ret_dev, &ino);
+	if (r < 0) {
+		close(tree);
+		return r;
+	}
+	*ret_tree = tree;
+	return 0;
+}
+
+/* Runs beside the session loop, which has to answer what bind(2) asks. */
+static void *finish_start(void *arg)
+{
+	struct start *start = arg;
+	struct service *service = start->service;
+	int r;
+
+	service->binder = gettid();
+	r = broker_start(&service->broker, start->tree);
+	service->binder = 0;
+	close(start->tree);
+	if (r < 0) {
+		log_error("the broker cannot be bound: %s", strerror(-r));
+		start->failed = true;
+		lifetime_end(start->lifetime);
+		return NULL;
+	}
+	log_info("serving %s, up to %llu exports", service->options.mountpoint,
+		 (unsigned long long)MIN(service->max_fds,
+					 service->limits.config.per_mount[RES_EXPORTS]));
+	if (!service->options.foreground)
+		ready_detach();
+	ready_tell(start->ready_fd);
+	return NULL;
+}
+
+static int run_loop(struct service *service)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int r = config ? fuse_session_loop_mt(service->session, config) : -ENOMEM;
+
+	fuse_loop_cfg_destroy(config);
+	return r;
+}
+
+/* All threads but the watch run; serves until the end. */
+static int serve_with_watch(struct service *service, struct start *start)
+{
+	pthread_t thread;
+	int r = -pthread_create(&thread, NULL, finish_start, start);
+
+	if (r < 0)
+		return r;
+	r = run_loop(service);
+	pthread_join(thread, NULL);
+	if (!start->failed)
+		broker_stop(&service->broker);
+	return start->failed ? -EIO : r;
+}
+
+static int serve_with_helpers(struct service *service, struct start *start,
+			      uint64_t mount_dev)
+{
+	struct lifetime lifetime;
+	int r = lifetime_start(&lifetime, service->session, service->options.mountpoint,
+			       mount_dev);
+
+	if (r < 0)
+		return r;
+	start->lifetime = &lifetime;
+	r = serve_with_watch(service, start);
+	lifetime_stop(&lifetime);
+	return r;
+}
+
+static int serve_mounted(struct service *service, int ready_fd)
+{
+	struct start start = { .service = service, .ready_fd = ready_fd };
+	struct broker *broker = &service->broker;
+	int r = inspect_mount(service->options.mountpoint, &broker->mount_dev, &start.tree);
+
+	if (r == 0)
+		r = privileges_drop();
+	if (r == 0)
+		r = notifier_start(&service->notifier, service->session, &service->table);
+	if (r < 0)
+		return r;
+	broker->table = &service->table;
+	broker->limits = &service->limits;
+	broker->tickets = &service->tickets;
+	r = dmabuf_io_start(&service->dmabuf_io, &service->limits);
+	if (r == 0) {
+		r = serve_with_helpers(service, &start, broker->mount_dev);
+		dmabuf_io_stop(&service->dmabuf_io);
+	}
+	notifier_stop(&service->notifier);
+	return r;
+}
+
+static int serve(struct service *service, int ready_fd)
+{
+	int r;
+
+	service->max_fds = privileges_raise_nofile();
+	service->session = new_session(service);
+	if (!service->session)
+		return -EINVAL;
+	if (fuse_session_mount(service->session, service->options.mountpoint) < 0) {
+		fuse_session_destroy(service->session);
+		return -EIO;
+	}
+	r = serve_mounted(service, ready_fd);
+	fuse_session_unmount(service->session);
+	fuse_session_destroy(service->session);
+	return r;
+}
+
+static int run(struct service *service)
+{
+	int ready_fd = service->options.ready_fd;
+	int r;
+
+	if (!service->options.foreground)
+		ready_fd = ready_fork();
+	if (!service->options.foreground && ready_fd < 0)
+		return ready_fd;
+	lifetime_block_signals();
+	r = init_parts(service);
+	if (r < 0)
+		return r;
+	r = serve(service, ready_fd);
+	finish_parts(service);
+	return r;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct service service;
+	int r = options_parse(argc, argv, &service.options);
+
+	if (r < 0) {
+		fputs("Try dmabuffsd --help.\n", stderr);
+	} else if (service.options.help) {
+		options_print_usage();
+	} else if (service.options.version) {
+		printf("dmabuffsd %s, libfuse %s\n", VERSION, fuse_pkgversion());
+	} else {
+		log_set_level(service.options.log_level);
+		r = run(&service);
+		if (r < 0)
+			log_error("%s", strerror(-r));
+		options_finish(&service.options);
+		return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
+	options_finish(&service.options);
+	return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+}

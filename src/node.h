@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * node.h - owner, mode, ACL and times of the root directory or of an export
+ *
+ * Not thread safe; the table's lock protects it.
+ */
+#ifndef DMABUFFS_NODE_H
+#define DMABUFFS_NODE_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+#include <time.h>
+
+struct node {
+	mode_t mode; /* with the file type */
+	uid_t uid;
+	gid_t gid;
+	void *acl; /* owned; NULL: the mode says it all */
+	size_t acl_size;
+	struct timespec atime, mtime, ctime;
+};
+
+void node_init(struct node *node, mode_t mode, uid_t uid, gid_t gid);
+void node_finish(struct node *node);
+
+void node_stat(const struct node *node, struct stat *ret_stat);
+
+/* Applies what @to_set (FUSE_SET_ATTR_*) names of @attr; sizes are not for here. */
+void node_set(struct node *node, const struct stat *attr, int to_set);
+
+/* Stores an ACL and its mode; @size 0 removes it. 0, -EINVAL or -ENOMEM. */
+int node_set_acl(struct node *node, const void *acl, size_t size);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* options.h - the daemon's command line and mount options */
+#ifndef DMABUFFS_OPTIONS_H
+#define DMABUFFS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "limits.h"
+
+struct options {
+	char *mountpoint; /* owned */
+	char *source;	  /* owned: first field of the mount table, "dmabuffs" */
+	char *mount_flags; /* owned: the kernel's own mount options, comma separated */
+	mode_t mode;	  /* of the root directory */
+	uid_t uid;
+	gid_t gid;
+	uint32_t ns_mask; /* bit per enum dmabuffs_ns that an importer must share */
+	struct limits_config limits;
+	int log_level;
+	int ready_fd; /* -1: none */
+	bool foreground;
+	bool passthrough;
+	bool help, version;
+};
+
+/*
+ * Fills @ret_options from the command line; 0, or -EINVAL with the reason written to
+ * standard error. options_finish() frees it in either case.
+ */
+int options_parse(int argc, char *argv[], struct options *ret_options);
+void options_finish(struct options *options);
+
+/* Parts of the above, for tests: "4K" to 4096; "user:net" to a mask. 0 or -EINVAL. */
+int options_parse_size(const char *text, uint64_t *ret_size);
+int options_parse_namespaces(const char *text, uint32_t *ret_mask);
+
+void options_print_usage(void);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "privileges.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "log.h"
+#include "util.h"
+
+static const struct {
+	cap_value_t capability;
+	const char *reason;
+} kept[] = {
+	{ CAP_SYS_ADMIN, "register a buffer for passthrough; unmount at the end" },
+	{ CAP_SYS_PTRACE, "take the exporter's descriptor (pidfd_getfd), see its namespaces" },
+	{ CAP_LEASE, "ask whether a memfd of another user is still held" },
+	{ CAP_FOWNER, "take write permission for others off a memfd's own mode" },
+	{ CAP_DAC_OVERRIDE, "open a fresh description of a memfd of another user" },
+};
+
+/* The kernel's own ceiling of descriptors a process. */
+static rlim_t nr_open(void)
+{
+	FILE *file = fopen("/proc/sys/fs/nr_open", "re");
+	unsigned long long ceiling = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%llu", &ceiling) != 1)
+		ceiling = 0;
+	fclose(file);
+	return (rlim_t)ceiling;
+}
+
+uint64_t privileges_raise_nofile(void)
+{
+	struct rlimit limit;
+	rlim_t ceiling = nr_open();
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	if (ceiling > limit.rlim_max) {
+		struct rlimit higher = { ceiling, ceiling };
+
+		/* Needs CAP_SYS_RESOURCE. */
+		if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
+			return ceiling;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur;
+}
+
+/* Of those wanted, the ones we have: a rootless instance may lack some. */
+static int intersect(cap_t caps, cap_t wanted)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		cap_flag_value_t have;
+
+		if (cap_get_flag(caps, kept[i].capability, CAP_PERMITTED, &have) < 0)
+			return -errno;
+		if (have == CAP_CLEAR)
+			log_warning("no capability to %s", kept[i].reason);
+		else if (cap_set_flag(wanted, CAP_PERMITTED, 1, &kept[i].capability,
+				      CAP_SET) < 0 ||
+			 cap_set_flag(wanted, CAP_EFFECTIVE, 1, &kept[i].capability,
+				      CAP_SET) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int privileges_drop(void)
+{
+	cap_t caps = cap_get_proc(), wanted = cap_init();
+	int r = caps && wanted ? intersect(caps, wanted) : -ENOMEM;
+
+	if (r == 0 && cap_set_proc(wanted) < 0)
+		r = -errno;
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	cap_free(caps);
+	cap_free(wanted);
+	return r;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* privileges.h - the rights that remain once the instance is mounted */
+#ifndef DMABUFFS_PRIVILEGES_H
+#define DMABUFFS_PRIVILEGES_H
+
+#include <stdint.h>
+
+/*
+ * Raises RLIMIT_NOFILE as far as allowed: each export holds a descriptor. Returns the
+ * limit that resulted.
+ */
+uint64_t privileges_raise_nofile(void);
+
+/*
+ * Keeps only the capabilities in the table of privileges.c, and no_new_privs. For the
+ * calling thread and those it starts later. 0 or -errno.
+ */
+int privileges_drop(void);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "ready.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "log.h"
+#include "util.h"
+
+static const char message[] = "READY=1\n";
+
+static void wait_for_child(int fd)
+{
+	char told[sizeof(message)];
+
+	/* The end of the pipe: the child has ended, and said why on our stderr. */
+	_exit(read(fd, told, sizeof(told)) > 0 ? 0 : 1);
+}
+
+int ready_fork(void)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid > 0) {
+		close(fds[1]);
+		wait_for_child(fds[0]);
+	}
+	close(fds[0]);
+	return fds[1];
+}
+
+static void tell_systemd(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = -1;
+	size_t length;
+
+	if (!path || (path[0] != '/' && path[0] != '@') ||
+	    strlen(path) >= sizeof(address.sun_path))
+		return;
+	length = strlen(path);
+	memcpy(address.sun_path, path, length);
+	if (path[0] == '@') /* the abstract namespace */
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	length += offsetof(struct sockaddr_un, sun_path);
+	if (fd < 0 || sendto(fd, message, strlen(message), MSG_NOSIGNAL,
+			     (struct sockaddr *)&address, (socklen_t)length) < 0)
+		log_warning("systemd could not be notified: %m");
+}
+
+void ready_tell(int fd)
+{
+	tell_systemd();
+	if (fd < 0)
+		return;
+	if (write(fd, message, strlen(message)) < 0)
+		log_warning("readiness could not be told: %m");
+	close(fd);
+}
+
+void ready_detach(void)
+{
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	if (chdir("/") < 0)
+		log_warning("cannot leave the working directory: %m");
+	log_use_syslog("dmabuffsd");
+	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * service.h - everything that one mounted instance consists of
+ *
+ * Created by main.c before any thread, and fixed then except where the parts say
+ * otherwise. It is the user data of the FUSE session.
+ */
+#ifndef DMABUFFS_SERVICE_H
+#define DMABUFFS_SERVICE_H
+
+#include <fuse_lowlevel.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "broker.h"
+#include "dmabuf_io.h"
+#include "limits.h"
+#include "notifier.h"
+#include "options.h"
+#include "table.h"
+#include "tickets.h"
+
+struct service {
+	struct options options;
+	struct limits limits;
+	struct table table;
+	struct tickets tickets;
+	struct notifier notifier;
+	struct dmabuf_io dmabuf_io;
+	struct broker broker;
+	struct fuse_session *session;
+	uint64_t max_fds;	  /* RLIMIT_NOFILE, which bounds the exports too */
+	atomic_bool passthrough;  /* cleared when the kernel refuses it */
+	_Atomic pid_t binder;	  /* the thread that may create .broker; 0: none */
+	atomic_bool broker_bound; /* .broker exists */
+};
+
+#endif

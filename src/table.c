@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+#include "table.h"
+
+#include <string.h>
+
+#include "table_index.h"
+#include "util.h"
+
+static uint64_t keyed_hash(const struct table *table, const void *data, size_t size)
+{
+	uint64_t hash;
+
+	_Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "SipHash gives 64 bits");
+	crypto_shorthash((unsigned char *)&hash, data, size, table->key);
+	return hash;
+}
+
+static uint64_t hash_id(const struct table *table, uint64_t id)
+{
+	return keyed_hash(table, &id, sizeof(id));
+}
+
+static uint64_t hash_buffer(const struct table *table, uint64_t root_id,
+			    const struct buffer *buffer)
+{
+	const uint64_t key[] = { root_id, buffer->dev, buffer->ino };
+
+	return keyed_hash(table, key, sizeof(key));
+}
+
+int table_init(struct table *table, struct limits *limits, const struct node *root_node)
+{
+	if (sodium_init() < 0)
+		return -EIO;
+	*table = (struct table){
+		.limits = limits,
+		.next_id = INO_FIRST_EXPORT,
+		.root_node = *root_node,
+	};
+	crypto_shorthash_keygen(table->key);
+	pthread_mutex_init(&table->lock, NULL);
+	return 0;
+}
+
+static void free_export(struct htab_node *node, void *data)
+{
+	struct table *table = data;
+
+	export_free(table->limits, container_of(node, struct export, by_id));
+}
+
+static void free_root(struct htab_node *node, void *data)
+{
+	struct root *root = container_of(node, struct root, by_id);
+
+	caller_unref(root->caller);
+	free(root);
+}
+
+void table_finish(struct table *table)
+{
+	htab_drain(&table->roots, free_root, NULL);
+	htab_drain(&table->by_id, free_export, table);
+	htab_finish(&table->roots);
+	htab_finish(&table->by_buffer);
+	htab_finish(&table->by_uuid);
+	htab_finish(&table->by_id);
+	table_index_finish(&table->index);
+	node_finish(&table->root_node);
+	pthread_mutex_destroy(&table->lock);
+}
+
+void table_lock(struct table *table)
+{
+	pthread_mutex_lock(&table->lock);
+}
+
+void table_unlock(struct table *table)
+{
+	pthread_mutex_unlock(&table->lock);
+}
+
+/* ---- references; the lock is held -------------------------------------------------- */
+
+static void put_locked(struct table *table, struct export *export)
+{
+	if (--export->refs > 0)
+		return;
+	htab_remove(&table->by_id, &export->by_id);
+	export_free(table->limits, export);
+}
+
+/* Nobody can use the buffer any more; only the kernel may still know the inode. */
+static void release_if_unused(struct table *table, struct export *export)
+{
+	if (!export->named && !export->opens)
+		export_release_buffer(table->limits, export);
+}
+
+static void root_link(struct root *root, struct export *export)
+{
+	export->root_next = root->exports;
+	if (root->exports)
+		root->exports->root_prev = export;
+	root->exports = export;
+}
+
+static struct root *find_root(const struct table *table, uint64_t id)
+{
+	struct htab_node *node = htab_first(&table->roots, hash_id(table, id));
+
+	for (; node; node = htab_next(node)) {
+		struct root *root = container_of(node, struct root, by_id);
+
+		if (root->id == id)
+			return root;
+	}
+	return NULL;
+}
+
+static void root_unlink(struct table *table, struct export *export)
+{
+	struct root *root = find_root(table, export->root_id);
+
+	if (root && root->exports == export)
+		root->exports = export->root_next;
+	if (export->root_prev)
+		export->root_prev->root_next = export->root_next;
+	if (export->root_next)
+		export->root_next->root_prev = export->root_prev;
+	export->root_prev = export->root_next = NULL;
+}
+
+static bool unname_locked(struct table *table, struct export *export)
+{
+	if (!export->named)
+		return false;
+	export->named = false;
+	htab_remove(&table->by_uuid, &export->by_uuid);
+	htab_remove(&table->by_buffer, &export->by_buffer);
+	table_index_remove(&table->index, export->id);
+	root_unlink(table, export);
+	release_if_unused(table, export);
+	put_locked(table, export);
+	return true;
+}
+
+/* ---- root descriptions ------------------------------------------------------------- */
+
+int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id)
+{
+	struct root *root;
+	int r = limits_charge(table->limits, uid, RES_ROOTS, 1);
+
+	if (r < 0)
+		return r;
+	root = calloc(1, sizeof(*root));
+	table_lock(table);
+	if (root) {
+		root->uid = uid;
+		root->id = table->next_id++;
+		r = htab_insert(&table->roots, &root->by_id, hash_id(table, root->id));
+	}
+	table_unlock(table);
+	if (!root || r < 0) {
+		free(root);
+		limits_uncharge(table->limits, uid, RES_ROOTS, 1);
+		return -ENOMEM;
+	}
+	*ret_id = root->id;
+	return 0;
+}
+
+/* Takes one name off the description; a reference, or NULL when none is left. */
+static struct export *end_one(struct table *table, struct root *root)
+{
+	struct export *export;
+
+	table_lock(table);
+	export = root->exports;
+	if (export) {
+		export->refs++;
+		if (export->flags & DMABUFFS_EXPORT_PERSIST)
+			root_unlink(table, export);
+		else
+			unname_locked(table, export);
+	}
+	table_unlock(table);
+	return export;
+}
+
+void table_close_root(struct table *table, uint64_t id,
+		      void (*ended)(struct export *export, void *data), void *data)
+{
+	struct export *export;
+	struct root *root;
+
+	table_lock(table);
+	root = find_root(table, id);
+	table_unlock(table);
+	if (!root)
+		return;
+	/* The kernel sends nothing more on this handle: nobody adds to the list. */
+	while ((export = end_one(table, root))) {
+		if (!(export->flags & DMABUFFS_EXPORT_PERSIST))
+			ended(export, data);
+		table_put(table, export);
+	}
+	table_lock(table);
+	htab_remove(&table->roots, &root->by_id);
+	table_unlock(table);
+	limits_uncharge(table->limits, root->uid, RES_ROOTS, 1);
+	free_root(&root->by_id, NULL);
+}
+
+struct caller *table_root_caller(struct table *table, uint64_t root_id)
+{
+	struct caller *caller = NULL;
+	struct root *root;
+
+	table_lock(table);
+	root = find_root(table, root_id);
+	if (root && root->caller)
+		caller = caller_ref(root->caller);
+	table_unlock(table);
+	return caller;
+}
+
+void table_set_root_caller(struct table *table, uint64_t root_id, struct caller *caller)
+{
+	struct caller *old = NULL;
+	struct root *root;
+
+	table_lock(table);
+	root = find_root(table, root_id);
+	if (root) {
+		old = root->caller;
+		root->caller = caller_ref(caller);
+	}
+	table_unlock(table);
+	caller_unref(old);
+}
+
+/* ---- exports ----------------------------------------------------------------------- */
+
+static struct export *find_exported(const struct table *table, uint64_t root_id,
+				    const struct buffer *buffer)
+{
+	struct htab_node *node =
+		htab_first(&table->by_buffer, hash_buffer(table, root_id, buffer));
+
+	for (; node; node = htab_next(node)) {
+		struct export *export = container_of(node, struct export, by_buffer);
+
+		if (export->root_id == root_id && export->buffer.dev == buffer->dev &&
+		    export->buffer.ino == buffer->ino)
+			return export;
+	}
+	return NULL;
+}
+
+/* Into all indexes, or into none. */
+static int insert_locked(struct table *table, struct export *export)
+{
+	export->id = table->next_id++;
+	if (htab_insert(&table->by_id, &export->by_id, hash_id(table, export->id)) < 0)
+		return -ENOMEM;
+	if (table_index_append(&table->index, export) < 0)
+		goto remove_id;
+	if (htab_insert(&table->by_uuid, &export->by_uuid,
+			keyed_hash(table, export->uuid, sizeof(export->uuid))) < 0)
+		goto remove_index;
+	if (htab_insert(&table->by_buffer, &export->by_buffer,
+			hash_buffer(table, export->root_id, &export->buffer)) < 0)
+		goto remove_uuid;
+	return 0;
+
+remove_uuid:
+	htab_remove(&table->by_uuid, &export->by_uuid);
+remove_index:
+	table_index_remove(&table->index, export->id);
+remove_id:
+	htab_remove(&table->by_id, &export->by_id);
+	return -ENOMEM;
+}
+
+int table_add(struct table *table, struct export *export, struct export **ret_other)
+{
+	struct export *other;
+	struct root *root;
+	int r;
+
+	table_lock(table);
+	root = find_root(table, export->root_id);
+	other = find_exported(table, export->root_id, &export->buffer);
+	if (!root) {
+		r = -EBADF;
+	} else if (other) {
+		other->refs++;
+		*ret_other = other;
+		r = -EEXIST;
+	} else {
+		r = insert_locked(table, export);
+	}
+	if (r == 0) {
+		export->named = true;
+		export->refs++;
+		root_link(root, export);
+	}
+	table_unlock(table);
+	return r;
+}
+
+static struct export *find(const struct table *table, uint64_t id)
+{
+	struct htab_node *node = htab_first(&table->by_id, hash_id(table, id));
+
+	for (; node; node = htab_next(node)) {
+		struct export *export = container_of(node, struct export, by_id);
+
+		if (export->id == id)
+			return export;
+	}
+	return NULL;
+}
+
+struct export *table_get(struct table *table, uint64_t id)
+{
+	struct export *export;
+
+	table_lock(table);
+	export = find(table, id);
+	if (export)
+		export->refs++;
+	table_unlock(table);
+	return export;
+}
+
+static struct export *find_named(const struct table *table,
+				 const uint8_t uuid[DMABUFFS_UUID_SIZE])
+{
+	struct htab_node *node = htab_first(&table->by_uuid,
+					    keyed_hash(table, uuid, DMABUFFS_UUID_SIZE));
+
+	for (; node; node = htab_next(node)) {
+		struct export *export = container_of(node, struct export, by_uuid);
+
+		if (!sodium_memcmp(export->uuid, uuid, DMABUFFS_UUID_SIZE))
+			return export;
+	}
+	return NULL;
+}
+
+struct export *table_get_named(struct table *table, const uint8_t uuid[DMABUFFS_UUID_SIZE])
+{
+	struct export *export;
+
+	table_lock(table);
+	export = find_named(table, uuid);
+	if (export)
+		export->refs++;
+	table_unlock(table);
+	return export;
+}
+
+struct export *table_get_exported(struct table *table, uint64_t root_id,
+				  const struct buffer *buffer)
+{
+	struct export *export;
+
+	table_lock(table);
+	export = find_exported(table, root_id, buffer);
+	if (export)
+		export->refs++;
+	table_unlock(table);
+	return export;
+}
+
+bool table_unname(struct table *table, struct export *export)
+{
+	bool was_named;
+
+	table_lock(table);
+	was_named = unname_locked(table, export);
+	table_unlock(table);
+	return was_named;
+}
+
+void table_put(struct table *table, struct export *export)
+{
+	if (!export)
+		return;
+	table_lock(table);
+	put_locked(table, export);
+	table_unlock(table);
+}
+
+void table_looked_up(struct table *table, struct export *export)
+{
+	table_lock(table);
+	if (export->nlookup++ == 0)
+		export->refs++;
+	table_unlock(table);
+}
+
+void table_forget(struct table *table, uint64_t id, uint64_t n)
+{
+	struct export *export;
+
+	table_lock(table);
+	export = find(table, id);
+	if (export && export->nlookup) {
+		export->nlookup -= MIN(n, export->nlookup);
+		if (!export->nlookup)
+			put_locked(table, export);
+	}
+	table_unlock(table);
+}
+
+bool table_open(struct table *table, struct export *export)
+{
+	bool named;
+
+	table_lock(table);
+	named = export->named;
+	if (named && export->opens++ == 0)
+		export->refs++;
+	table_unlock(table);
+	return named;
+}
+
+int table_close(struct table *table, struct export *export)
+{
+	int backing_id = 0;
+
+	table_lock(table);
+	if (--export->opens == 0) {
+		backing_id = export->backing_id;
+		export->backing_id = 0;
+		release_if_unused(table, export);
+		put_locked(table, export);
+	}
+	table_unlock(table);
+	return backing_id;
+}
+
+struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more)
+{
+	struct export *export;
+
+	table_lock(table);
+	export = table_index_next(&table->index, uid, id, ret_more);
+	if (export)
+		export->refs++;
+	table_unlock(table);
+	return export;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.h - all exports and open root descriptions of a mount
+ *
+ * The indexes are keyed with a secret of this mount (SipHash) and names are compared in
+ * constant time, so that the time of a look-up says nothing about which names exist
+ * (seed mail 003: a side channel would let a client guess bit by bit).
+ *
+ * Thread safe. Lock order: table.lock, then limits.lock or notifier.lock. No FUSE call
+ * that the kernel may answer with a request is made under the lock.
+ */
+#ifndef DMABUFFS_TABLE_H
+#define DMABUFFS_TABLE_H
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdint.h>
+
+#include "export.h"
+#include "htab.h"
+#include "limits.h"
+#include "node.h"
+
+/* Inode numbers below the first export's are the file system's own. */
+enum { INO_ROOT = 1, INO_BROKER = 2, INO_FIRST_EXPORT = 16 };
+
+/* One open root description (a struct file): what exports are bound to. */
+struct root {
+	struct htab_node by_id;
+	uint64_t id; /* the FUSE file handle */
+	uid_t uid;   /* charged for it */
+	struct caller *caller;	/* owned, may be NULL: who exported last, see caller.h */
+	struct export *exports; /* names that end with this description */
+};
+
+/* The names in the order of their ids: the cursor of readdir. */
+struct table_index {
+	struct export **exports; /* NULL: ended */
+	uint64_t *ids;		 /* ascending */
+	size_t n, n_ended, allocated;
+};
+
+struct table {
+	pthread_mutex_t lock;
+	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed after table_init() */
+	struct limits *limits;			/* borrowed */
+
+	/* All below: protected by lock. */
+	uint64_t next_id;
+	struct htab by_id;     /* every export that anyone refers to */
+	struct htab by_uuid;   /* the named ones */
+	struct htab by_buffer; /* the named ones, by root description and buffer */
+	struct htab roots;
+	struct table_index index;
+	struct node root_node;
+};
+
+/* 0 or -errno. */
+int table_init(struct table *table, struct limits *limits, const struct node *root_node);
+
+/* No other thread may use it any more. Gives every buffer back. */
+void table_finish(struct table *table);
+
+void table_lock(struct table *table);
+void table_unlock(struct table *table);
+
+/* ---- root descriptions ---- */
+
+/* 0, -EDQUOT, -ENOSPC, -ENOMEM. */
+int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id);
+
+/*
+ * Ends a root description and with it the names made on it, except persistent ones.
+ * @ended is called for each, without the lock, while it is referenced.
+ */
+void table_close_root(struct table *table, uint64_t id,
+		      void (*ended)(struct export *export, void *data), void *data);
+
+/* What is cached of the last exporter on this description; a reference, or NULL. */
+struct caller *table_root_caller(struct table *table, uint64_t root_id);
+void table_set_root_caller(struct table *table, uint64_t root_id, struct caller *caller);
+
+/* ---- exports; those returned carry a reference for table_put() ---- */
+
+/*
+ * Gives the export its name. -EEXIST: this buffer has one on this root description, made
+ * meanwhile; *ret_other is that. -EBADF: the root description ended. -ENOMEM.
+ */
+int table_add(struct table *table, struct export *export, struct export **ret_other);
+
+/* Find by inode number, name, or buffer on a root description; NULL: none. */
+struct export *table_get(struct table *table, uint64_t id);
+struct export *table_get_named(struct table *table, const uint8_t uuid[DMABUFFS_UUID_SIZE]);
+struct export *table_get_exported(struct table *table, uint64_t root_id,
+				  const struct buffer *buffer);
+
+/* Ends the name; false if it had ended before. */
+bool table_unname(struct table *table, struct export *export);
+
+void table_put(struct table *table, struct export *export);
+
+/* References of the kernel: one more for each entry replied, @n fewer with FORGET. */
+void table_looked_up(struct table *table, struct export *export);
+void table_forget(struct table *table, uint64_t id, uint64_t n);
+
+/*
+ * Counts an open file; false when the name has ended. table_close() returns the backing
+ * id that is no longer used, or 0.
+ */
+bool table_open(struct table *table, struct export *export);
+int table_close(struct table *table, struct export *export);
+
+/*
+ * The next name after the cursor *@id that @uid may list (uid 0: any), with its id put
+ * into *@id; NULL at the end. A limited number of names is looked through in one call:
+ * then it returns NULL and sets *ret_more, for a next call.
+ */
+struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table_index.h - the names in the order of their ids, for readdir
+ *
+ * Ids only grow, so an array sorted by id is appended to at its end; a name that ended
+ * leaves a hole, and the array is packed when half of it are holes. The table's lock
+ * protects it.
+ */
+#ifndef DMABUFFS_TABLE_INDEX_H
+#define DMABUFFS_TABLE_INDEX_H
+
+#include "table.h"
+
+void table_index_finish(struct table_index *index);
+
+/* 0 or -ENOMEM. */
+int table_index_append(struct table_index *index, struct export *export);
+void table_index_remove(struct table_index *index, uint64_t id);
+
+/* As table_next(). */
+struct export *table_index_next(const struct table_index *index, uid_t uid, uint64_t *id,
+				bool *ret_more);
+
+#endif

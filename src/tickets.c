@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "tickets.h"
+
+#include <string.h>
+
+#include "util.h"
+
+struct ticket {
+	struct htab_node node;
+	uint8_t number[DMABUFFS_TICKET_SIZE];
+	int fd; /* owned: a memfd or a dma-buf, so closing it cannot block */
+	struct ticket_list *list;
+	struct ticket *next;
+};
+
+/* Keyed as in table.c: timing says nothing about the numbers that exist. */
+static uint64_t hash_of(const struct tickets *tickets,
+			const uint8_t number[DMABUFFS_TICKET_SIZE])
+{
+	uint64_t hash;
+
+	crypto_shorthash((unsigned char *)&hash, number, DMABUFFS_TICKET_SIZE,
+			 tickets->key);
+	return hash;
+}
+
+void tickets_init(struct tickets *tickets)
+{
+	*tickets = (struct tickets){ 0 };
+	crypto_shorthash_keygen(tickets->key);
+	pthread_mutex_init(&tickets->lock, NULL);
+}
+
+void tickets_finish(struct tickets *tickets)
+{
+	htab_finish(&tickets->by_number);
+	pthread_mutex_destroy(&tickets->lock);
+}
+
+static int add_locked(struct tickets *tickets, struct ticket_list *list,
+		      struct ticket *ticket)
+{
+	if (list->n >= TICKETS_PER_CONNECTION)
+		return -EDQUOT;
+	if (htab_insert(&tickets->by_number, &ticket->node,
+			hash_of(tickets, ticket->number)) < 0)
+		return -ENOMEM;
+	ticket->list = list;
+	ticket->next = list->first;
+	list->first = ticket;
+	list->n++;
+	return 0;
+}
+
+int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
+		uint8_t ret_number[DMABUFFS_TICKET_SIZE])
+{
+	struct ticket *ticket = calloc(1, sizeof(*ticket));
+	int r;
+
+	if (!ticket)
+		return -ENOMEM;
+	randombytes_buf(ticket->number, sizeof(ticket->number));
+	ticket->fd = fd;
+	pthread_mutex_lock(&tickets->lock);
+	r = add_locked(tickets, list, ticket);
+	if (r == 0)
+		memcpy(ret_number, ticket->number, sizeof(ticket->number));
+	pthread_mutex_unlock(&tickets->lock);
+	if (r < 0)
+		free(ticket);
+	return r;
+}
+
+static void remove_locked(struct tickets *tickets, struct ticket *ticket)
+{
+	struct ticket **link = &ticket->list->first;
+
+	while (*link != ticket)
+		link = &(*link)->next;
+	*link = ticket->next;
+	ticket->list->n--;
+	htab_remove(&tickets->by_number, &ticket->node);
+}
+
+int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_SIZE])
+{
+	struct htab_node *node;
+	int fd = -ENOENT;
+
+	pthread_mutex_lock(&tickets->lock);
+	node = htab_first(&tickets->by_number, hash_of(tickets, number));
+	for (; node; node = htab_next(node)) {
+		struct ticket *ticket = container_of(node, struct ticket, node);
+
+		if (sodium_memcmp(ticket->number, number, DMABUFFS_TICKET_SIZE))
+			continue;
+		remove_locked(tickets, ticket);
+		fd = ticket->fd;
+		free(ticket);
+		break;
+	}
+	pthread_mutex_unlock(&tickets->lock);
+	return fd;
+}
+
+void tickets_drop(struct tickets *tickets, struct ticket_list *list)
+{
+	pthread_mutex_lock(&tickets->lock);
+	while (list->first) {
+		struct ticket *ticket = list->first;
+
+		remove_locked(tickets, ticket);
+		close_keep_errno(ticket->fd);
+		free(ticket);
+	}
+	pthread_mutex_unlock(&tickets->lock);
+}

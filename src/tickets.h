@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tickets.h - buffers put on the broker, waiting for the export that names them
+ *
+ * A ticket is a random number that serves once. It belongs to the connection it was made
+ * on and ends with it. Thread safe: the broker makes tickets, exports take them.
+ */
+#ifndef DMABUFFS_TICKETS_H
+#define DMABUFFS_TICKETS_H
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdint.h>
+
+#include <dmabuffs-ioctl.h>
+
+#include "htab.h"
+
+#define TICKETS_PER_CONNECTION 16
+
+struct ticket;
+
+struct tickets {
+	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed after tickets_init() */
+	pthread_mutex_t lock;
+	struct htab by_number; /* protected by lock */
+};
+
+/* What one connection has waiting; zero-initialised. Protected by the tickets' lock. */
+struct ticket_list {
+	struct ticket *first;
+	unsigned n;
+};
+
+void tickets_init(struct tickets *tickets);
+void tickets_finish(struct tickets *tickets);
+
+/*
+ * Makes a ticket for @fd, which is taken over on success. -EDQUOT: the connection has too
+ * many; -ENOMEM.
+ */
+int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
+		uint8_t ret_number[DMABUFFS_TICKET_SIZE]);
+
+/* The descriptor behind a ticket, which ends; -ENOENT. */
+int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_SIZE]);
+
+/* Ends all of a connection. */
+void tickets_drop(struct tickets *tickets, struct ticket_list *list);
+
+#endif

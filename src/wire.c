@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "wire.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "util.h"
+
+#define EXPORT_FLAGS                                                                       \
+	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |       \
+	 DMABUFFS_EXPORT_TICKET)
+
+bool wire_is_zero(const void *data, size_t size)
+{
+	const uint8_t *bytes = data;
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < size; i++)
+		any |= bytes[i];
+	return !any;
+}
+
+int wire_take(const void *data, size_t carried, size_t min_size, void *known,
+	      size_t known_size)
+{
+	uint32_t size;
+
+	if (carried < sizeof(size))
+		return -EINVAL;
+	memcpy(&size, data, sizeof(size));
+	if (size < min_size || size > carried)
+		return -EINVAL;
+	if (size > known_size &&
+	    !wire_is_zero((const char *)data + known_size, size - known_size))
+		return -E2BIG;
+	memset(known, 0, known_size);
+	memcpy(known, data, MIN((size_t)size, known_size));
+	return 0;
+}
+
+/* Printable ASCII up to a NUL, zero after it: it is shown to people. */
+static bool label_is_valid(const uint8_t label[DMABUFFS_LABEL_SIZE])
+{
+	size_t length = strnlen((const char *)label, DMABUFFS_LABEL_SIZE);
+
+	for (size_t i = 0; i < length; i++)
+		if (label[i] < 0x20 || label[i] > 0x7e)
+			return false;
+	return length < DMABUFFS_LABEL_SIZE &&
+	       wire_is_zero(label + length, DMABUFFS_LABEL_SIZE - length);
+}
+
+static int check_source(const struct dmabuffs_export *arg)
+{
+	if (arg->flags & DMABUFFS_EXPORT_TICKET)
+		return arg->fd == -1 ? 0 : -EINVAL;
+	if (!wire_is_zero(arg->ticket, sizeof(arg->ticket)))
+		return -EINVAL;
+	return arg->fd < 0 ? -EBADF : 0;
+}
+
+int wire_check_export(const struct dmabuffs_export *arg)
+{
+	if (arg->flags & ~EXPORT_FLAGS)
+		return -EOPNOTSUPP;
+	if (arg->flags & DMABUFFS_EXPORT_MODE ? arg->mode > 0777 : arg->mode != 0)
+		return -EINVAL;
+	if (!label_is_valid(arg->label))
+		return -EINVAL;
+	return check_source(arg);
+}
+
+int wire_check_revoke(const struct dmabuffs_revoke *arg)
+{
+	return arg->flags ? -EOPNOTSUPP : 0;
+}
+
+int wire_check_info(const struct dmabuffs_info *arg)
+{
+	return arg->flags ? -EOPNOTSUPP : 0;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench.h - what the parts of the benchmark share
+ *
+ * A figure compares a subject with a baseline. Machines are noisy, so the two are always
+ * measured in turns, in short blocks, within one run; a run's ratio is that of the two
+ * medians, and the figure is the median over all runs.
+ */
+#ifndef DMABUFFS_BENCH_H
+#define DMABUFFS_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <util.h>
+
+/* What one run found for one row; a baseline of 0 means that there is none. */
+struct pair {
+	double subject;
+	double baseline;
+};
+
+/* One line of the result. The bounds are those of the ratio, or, without a baseline, of
+ * the value; a row whose @high is 0 is for information only. */
+struct row {
+	const char *name;
+	const char *unit;
+	double low;
+	double high;
+};
+
+/* Rows that are measured together, on the same servers. */
+struct group {
+	const struct row *rows;
+	size_t n_rows;
+	unsigned int runs;
+	/* Servers and buffers for all runs, below the empty directory @dir. */
+	int (*create)(const char *dir, void **ret_state);
+	/* One run: fills one pair a row. */
+	int (*run)(void *state, struct pair *ret_pairs);
+	void (*destroy)(void *state);
+};
+
+extern const struct group export_group;
+extern const struct group open_group;
+extern const struct group broker_group;
+extern const struct group map_group;
+extern const struct group scale_group;
+
+/* Says on standard error what failed, and returns @error, a negative errno. */
+int complain(int error, const char *format, ...) _printf_(2, 3);
+
+/* Says on standard error what goes on. */
+void progress(const char *format, ...) _printf_(1, 2);
+
+#endif

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+EXTRA_PROGRAMS += %D%/bench
+CLEANFILES += %D%/bench$(EXEEXT)
+
+%C%_bench_SOURCES = \
+	%D%/bench.c %D%/bench.h \
+	%D%/client.c %D%/client.h \
+	%D%/contest.c %D%/contest.h \
+	%D%/exporter.c %D%/exporter.h \
+	%D%/null-fuse.c %D%/null-fuse.h \
+	%D%/roundtrip.c %D%/roundtrip.h \
+	%D%/row-broker.c \
+	%D%/row-export.c \
+	%D%/row-map.c \
+	%D%/row-open.c \
+	%D%/row-scale.c \
+	%D%/sandbox.c %D%/sandbox.h \
+	%D%/server.c %D%/server.h \
+	%D%/stats.c %D%/stats.h
+%C%_bench_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS)
+%C%_bench_LDADD = $(FUSE_LIBS) $(UUID_LIBS)
+
+# Standard output belongs to the table; BENCHFLAGS may hold --check or names of rows.
+.PHONY: bench
+bench:
+	@$(MAKE) $(AM_MAKEFLAGS) src/dmabuffsd$(EXEEXT) %D%/bench$(EXEEXT) >&2
+	@DMABUFFSD=$(abs_builddir)/src/dmabuffsd$(EXEEXT) %D%/bench$(EXEEXT) $(BENCHFLAGS)

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* sandbox.c - a place for mounts and daemons that leaves nothing behind */
+#include "sandbox.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "bench.h"
+
+/* The daemon names its callers by /proc, so that has to be of the same PID namespace. */
+static int make_private(const char *dir)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return complain(-errno, "unshare (are you root?)");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
+	    mount("tmpfs", dir, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755") < 0)
+		return complain(-errno, "mount");
+	return 0;
+}
+
+/* Returns when the child has ended, at a signal, or when @seconds are over. */
+static void wait_for_end(const sigset_t *signals, unsigned int seconds)
+{
+	const struct timespec limit = {.tv_sec = seconds};
+	int number;
+
+	do
+		number = sigtimedwait(signals, NULL, &limit);
+	while (number < 0 && errno == EINTR);
+	if (number < 0)
+		progress("giving up after %u s", seconds);
+	else if (number != SIGCHLD)
+		progress("ended by signal %d", number);
+}
+
+/* Killing the first process of a PID namespace kills all of it. */
+static int end(pid_t child)
+{
+	int status = 0;
+
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int run_in(const char *dir, int (*inside)(const char *dir, void *data), void *data,
+		  unsigned int seconds)
+{
+	sigset_t signals, before;
+	pid_t child;
+
+	if (unshare(CLONE_NEWPID) < 0)
+		return complain(-errno, "unshare (are you root?)");
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGCHLD);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &signals, &before);
+	child = fork();
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
+		_exit(make_private(dir) < 0 ? 1 : inside(dir, data));
+	}
+	if (child < 0)
+		return complain(-errno, "fork");
+	wait_for_end(&signals, seconds);
+	return end(child);
+}
+
+int sandbox_run(int (*inside)(const char *dir, void *data), void *data,
+		unsigned int seconds)
+{
+	char dir[] = "/tmp/dmabuffs-bench.XXXXXX";
+	int r;
+
+	if (!mkdtemp(dir))
+		return complain(-errno, "mkdtemp");
+	r = run_in(dir, inside, data, seconds);
+	if (rmdir(dir) < 0)
+		(void)complain(-errno, "rmdir %s", dir);
+	return r;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* server.c - daemons of the benchmark's own, each on its own mount point */
+#include "server.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "bench.h"
+#include "null-fuse.h"
+#include "place.h"
+
+#define START_MS 10000
+/* A daemon that ends with 100,000 exports has something to put away. */
+#define STOP_MS 30000
+
+/* What the forked child becomes; returns its exit status, if at all. */
+typedef int (*child_fn)(const char *mount, const char *options, int ready_fd);
+
+static int run_daemon(const char *mount, const char *options, int ready_fd)
+{
+	const char *path = getenv("DMABUFFSD");
+	char ready[32];
+
+	(void)snprintf(ready, sizeof(ready), "--ready-fd=%d", ready_fd);
+	(void)unsetenv("NOTIFY_SOCKET");
+	(void)execlp(path, path, "-f", ready, "-o", options, mount, NULL);
+	(void)complain(-errno, "cannot run %s", path);
+	return 127;
+}
+
+static int run_null(const char *mount, const char *options, int ready_fd)
+{
+	return null_fuse_serve(mount, ready_fd) < 0;
+}
+
+/* Anything that can be read, or the end of the child, ends the wait. */
+static int wait_ready(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	char byte;
+	int n = poll(&poll_fd, 1, START_MS);
+
+	if (n == 0)
+		return complain(-ETIMEDOUT, "the server is not ready after %d ms",
+				START_MS);
+	if (n < 0 || read(fd, &byte, 1) != 1)
+		return complain(-EIO, "the server ended before it was ready");
+	return 0;
+}
+
+static int make_mount_point(struct server *server, const char *dir, const char *name)
+{
+	if (asprintf(&server->mount, "%s/%s", dir, name) < 0) {
+		server->mount = NULL;
+		return -ENOMEM;
+	}
+	if (mkdir(server->mount, 0755) < 0 && errno != EEXIST)
+		return complain(-errno, "mkdir %s", server->mount);
+	return 0;
+}
+
+static int spawn(struct server *server, child_fn child, const char *options)
+{
+	int ready[2], r;
+
+	if (pipe(ready) < 0)
+		return complain(-errno, "pipe");
+	server->pid = fork();
+	if (server->pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		place_server();
+		close_keep_errno(ready[0]);
+		_exit(child(server->mount, options, ready[1]));
+	}
+	close_keep_errno(ready[1]);
+	if (server->pid < 0) {
+		server->pid = 0;
+		r = complain(-errno, "fork");
+	} else {
+		r = wait_ready(ready[0]);
+	}
+	close_keep_errno(ready[0]);
+	return r;
+}
+
+static int start(struct server *server, const char *dir, const char *name, child_fn child,
+		 const char *options)
+{
+	int r = make_mount_point(server, dir, name);
+
+	if (r >= 0)
+		r = spawn(server, child, options);
+	if (r < 0)
+		return r;
+	server->root = open(server->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (server->root < 0)
+		return complain(-errno, "open %s", server->mount);
+	return 0;
+}
+
+int server_start_daemon(struct server *server, const char *dir, const char *name,
+			const char *options)
+{
+	return start(server, dir, name, run_daemon, options ? options : "log=warning");
+}
+
+int server_start_null(struct server *server, const char *dir, const char *name)
+{
+	return start(server, dir, name, run_null, NULL);
+}
+
+/* Its exit status as of waitpid(2); kills it when it takes too long. */
+static int wait_end(pid_t pid)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+	int status = 0;
+
+	if (pidfd < 0 || poll(&poll_fd, 1, STOP_MS) <= 0) {
+		progress("server %d does not end, killing it", (int)pid);
+		(void)kill(pid, SIGKILL);
+	}
+	(void)waitpid(pid, &status, 0);
+	close_keep_errno(pidfd);
+	return status;
+}
+
+void server_stop(struct server *server)
+{
+	close_keep_errno(server->root);
+	server->root = -1;
+	if (server->pid > 0) {
+		int status;
+
+		(void)kill(server->pid, SIGTERM);
+		status = wait_end(server->pid);
+		if (status != 0)
+			progress("the server of %s ended with status %#x", server->mount,
+				 (unsigned int)status);
+		server->pid = 0;
+	}
+	free(server->mount);
+	server->mount = NULL;
+}
+
+/*
+ * The heap is taken as all anonymous memory that is resident: malloc's arenas, whether
+ * they come from brk or mmap, large single allocations, and the threads' stacks, which
+ * do not grow with the exports. No allocator statistics are asked for, so it counts what
+ * the allocator itself wastes, too.
+ */
+int server_heap(const struct server *server, double *ret_bytes)
+{
+	char path[64], line[256];
+	unsigned long kib = 0;
+	FILE *file;
+	int found = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)server->pid);
+	file = fopen(path, "re");
+	if (!file)
+		return complain(-errno, "open %s", path);
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "Anonymous: %lu kB", &kib) == 1;
+	(void)fclose(file);
+	if (!found)
+		return complain(-ENODATA, "no Anonymous: line in %s", path);
+	*ret_bytes = (double)kib * 1024;
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* server.h - daemons of the benchmark's own, each on its own mount point */
+#ifndef DMABUFFS_BENCH_SERVER_H
+#define DMABUFFS_BENCH_SERVER_H
+
+#include <sys/types.h>
+
+#include <util.h>
+
+struct server {
+	pid_t pid;   /* 0: not started */
+	char *mount; /* owned */
+	int root;    /* its open root directory; -1: not open */
+};
+
+#define SERVER_INIT ((struct server){.root = -1})
+
+/*
+ * Starts $DMABUFFSD with the mount @options (NULL: none) on the new directory @dir/@name,
+ * and waits until it serves.
+ */
+int server_start_daemon(struct server *server, const char *dir, const char *name,
+			const char *options) _must_check_;
+
+/* The same with the FUSE server that does nothing, see null-fuse.h. */
+int server_start_null(struct server *server, const char *dir,
+		      const char *name) _must_check_;
+
+/* Stops it and waits for its end; allowed for one that was not started. */
+void server_stop(struct server *server);
+
+/* Bytes of anonymous memory that the server holds now. */
+int server_heap(const struct server *server, double *ret_bytes) _must_check_;
+
+#endif

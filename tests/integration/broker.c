@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* broker.c - the messages of the .broker socket, by plain system calls (raw.h) */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "harness.h"
+#include "raw.h"
+
+/* What SCM_RIGHTS carries at most. */
+#define MAX_FDS 253
+
+union control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(MAX_FDS * sizeof(int))];
+};
+
+int raw_connect(const struct instance *instance)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = (int)SYS(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+	int result;
+
+	if (fd < 0)
+		return fd;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", instance->dir,
+		 DMABUFFS_BROKER_NAME);
+	result = (int)SYS(connect(fd, (struct sockaddr *)&address, sizeof(address)));
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+int raw_send(int connection, const void *bytes, size_t size, const int *fds, int n_fds)
+{
+	union control control = { 0 };
+	struct iovec data = { .iov_base = (void *)bytes, .iov_len = size };
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
+
+	if (n_fds > 0) {
+		size_t n = (size_t)n_fds * sizeof(int);
+
+		control.header.cmsg_len = CMSG_LEN(n);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(&control.header), fds, n);
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(n);
+	}
+	return (int)SYS(sendmsg(connection, &message, MSG_NOSIGNAL));
+}
+
+static int take_fd(struct msghdr *message)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(message);
+	int fd;
+
+	if (!header)
+		return -1;
+	ASSERT_EQ(header->cmsg_type, SCM_RIGHTS);
+	ASSERT_EQ(header->cmsg_len, CMSG_LEN(sizeof(int)));
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
+}
+
+/* What a reply must be like, whatever was asked. */
+static void check_reply(const struct dmabuffs_broker_reply *reply, int fd)
+{
+	struct dmabuffs_broker_reply refusal = { .size = sizeof(refusal),
+						 .error = reply->error };
+
+	ASSERT_EQ(reply->size, sizeof(*reply));
+	ASSERT(reply->error <= 0);
+	if (reply->error == 0)
+		return;
+	ASSERT(memcmp(reply, &refusal, sizeof(refusal)) == 0);
+	ASSERT_EQ(fd, -1);
+}
+
+int raw_receive(int connection, struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
+{
+	struct dmabuffs_broker_reply reply[2];
+	union control control = { 0 };
+	struct iovec data = { .iov_base = reply, .iov_len = sizeof(reply) };
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	int n, fd;
+
+	if (!wait_ready(connection, POLLIN, WAIT_MS))
+		return -ETIMEDOUT;
+	n = (int)SYS(recvmsg(connection, &message, MSG_CMSG_CLOEXEC));
+	if (n <= 0)
+		return n < 0 ? n : -ECONNRESET;
+	ASSERT_EQ(n, sizeof(reply[0]));
+	fd = take_fd(&message);
+	check_reply(&reply[0], fd);
+	*ret_reply = reply[0];
+	*ret_fd = fd;
+	return reply[0].error;
+}
+
+static int ask(int connection, uint32_t op, int fd, struct dmabuffs_broker_reply *ret_reply,
+	       int *ret_fd)
+{
+	struct dmabuffs_broker_request request = { .size = sizeof(request), .op = op };
+	int result = raw_send(connection, &request, sizeof(request), &fd, 1);
+
+	return result < 0 ? result : raw_receive(connection, ret_reply, ret_fd);
+}
+
+int raw_exchange(int connection, int opened)
+{
+	struct dmabuffs_broker_reply reply;
+	int fd;
+	int result = ask(connection, DMABUFFS_BROKER_EXCHANGE, opened, &reply, &fd);
+
+	if (result < 0)
+		return result;
+	ASSERT(fd >= 0);
+	ASSERT_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, reply.access);
+	return fd;
+}
+
+int raw_ticket(int connection, int buffer, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE])
+{
+	struct dmabuffs_broker_reply reply;
+	int fd;
+	int result = ask(connection, DMABUFFS_BROKER_TICKET, buffer, &reply, &fd);
+
+	if (result < 0)
+		return result;
+	ASSERT_EQ(fd, -1);
+	memcpy(ret_ticket, reply.ticket, sizeof(reply.ticket));
+	return 0;
+}

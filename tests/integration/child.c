@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* child.c - processes of other users and in other namespaces */
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "child.h"
+#include "harness.h"
+#include "namespaces.h"
+
+static void become(const struct identity *who)
+{
+	ASSERT_OK(SYS(setgroups(who->n_groups, who->groups)));
+	ASSERT_OK(SYS(setresgid(who->gid, who->gid, who->gid)));
+	ASSERT_OK(SYS(setresuid(who->uid, who->uid, who->uid)));
+	/* As after the execve(2) of a login: its own /proc files are its own. */
+	prctl(PR_SET_DUMPABLE, 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+void child_start(struct child *child, const struct identity *who,
+		 void (*fn)(int peer, void *data), void *data)
+{
+	int ends[2];
+
+	ASSERT_OK(SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)));
+	child->pid = fork();
+	ASSERT(child->pid >= 0);
+	if (child->pid == 0) {
+		close(ends[0]);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (who) {
+			become(who);
+			namespaces_enter(who);
+		}
+		fn(ends[1], data);
+		_exit(0);
+	}
+	close(ends[1]);
+	child->peer = ends[0];
+}
+
+static int reap(struct child *child, int ms)
+{
+	int pidfd = ASSERT_OK(SYS(pidfd_open(child->pid, 0)));
+	int status;
+
+	if (!wait_ready(pidfd, POLLIN, ms))
+		test_fail(__FILE__, __LINE__, "a child process does not end");
+	close(pidfd);
+	ASSERT_EQ(waitpid(child->pid, &status, 0), child->pid);
+	close(child->peer);
+	return status;
+}
+
+void child_wait_ms(struct child *child, int ms)
+{
+	int status = reap(child, ms);
+
+	if (WIFSIGNALED(status))
+		test_fail(__FILE__, __LINE__, "a child process died: SIG%s",
+			  sigabbrev_np(WTERMSIG(status)));
+	ASSERT_EQ(WEXITSTATUS(status), 0);
+}
+
+void child_wait(struct child *child)
+{
+	child_wait_ms(child, WAIT_MS);
+}
+
+void child_kill(struct child *child, int signal)
+{
+	ASSERT_OK(SYS(kill(child->pid, signal)));
+	reap(child, WAIT_MS);
+}
+
+struct call {
+	int (*fn)(void *data);
+	void *data;
+};
+
+static void answer_call(int peer, void *data)
+{
+	struct call *call = data;
+	int result = call->fn(call->data);
+
+	peer_put(peer, &result, sizeof(result));
+}
+
+int child_call(const struct identity *who, int (*fn)(void *data), void *data)
+{
+	struct call call = { .fn = fn, .data = data };
+	struct child child;
+	int result;
+
+	child_start(&child, who, answer_call, &call);
+	peer_get(child.peer, &result, sizeof(result));
+	child_wait(&child);
+	return result;
+}
+
+void peer_put(int peer, const void *data, size_t size)
+{
+	ASSERT_EQ(send(peer, data, size, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+void peer_get(int peer, void *data, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < size) {
+		if (!wait_ready(peer, POLLIN, WAIT_MS))
+			test_fail(__FILE__, __LINE__, "no word from the other process");
+		n = recv(peer, (char *)data + used, size - used, 0);
+		if (n <= 0)
+			test_fail(__FILE__, __LINE__, "the other process has ended");
+		used += (size_t)n;
+	}
+}
+
+void peer_signal(int peer)
+{
+	peer_put(peer, "", 1);
+}
+
+void peer_wait(int peer)
+{
+	char byte;
+
+	peer_get(peer, &byte, 1);
+}
+
+union fd_message {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(int))];
+};
+
+void peer_put_fd(int peer, int fd)
+{
+	union fd_message control = { 0 };
+	struct iovec data = { .iov_base = (char[]){ 0 }, .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	ASSERT_EQ(sendmsg(peer, &message, MSG_NOSIGNAL), 1);
+}
+
+int peer_get_fd(int peer)
+{
+	char byte;
+	union fd_message control = { 0 };
+	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	int fd;
+
+	ASSERT(wait_ready(peer, POLLIN, WAIT_MS));
+	ASSERT_EQ(recvmsg(peer, &message, MSG_CMSG_CLOEXEC), 1);
+	ASSERT_EQ(message.msg_controllen, sizeof(control));
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return fd;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* harness.c - main() of every test program: runs its cases and reports on them */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "harness.h"
+
+/* Shared by all processes of a case: the first reason wins. */
+struct report {
+	atomic_int failed;
+	char reason[600];
+};
+
+static struct report *report;
+const char *test_work_dir;
+
+const char *test_result_text(long long result, char *text, size_t size)
+{
+	const char *name = result < 0 && result > -4096 ? strerrorname_np((int)-result) : NULL;
+
+	if (name)
+		snprintf(text, size, "%s", name);
+	else
+		snprintf(text, size, "%lld", result);
+	return text;
+}
+
+void test_fail(const char *file, int line, const char *format, ...)
+{
+	const char *slash = strrchr(file, '/');
+	va_list arguments;
+	size_t used;
+
+	if (atomic_exchange(&report->failed, 1) == 0) {
+		snprintf(report->reason, sizeof(report->reason), "%s:%d: ",
+			 slash ? slash + 1 : file, line);
+		used = strlen(report->reason);
+		va_start(arguments, format);
+		vsnprintf(report->reason + used, sizeof(report->reason) - used, format,
+			  arguments);
+		va_end(arguments);
+	}
+	_exit(1);
+}
+
+void test_note(const char *format, ...)
+{
+	char line[1000] = "# ";
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line + 2, sizeof(line) - 3, format, arguments);
+	va_end(arguments);
+	strcat(line, "\n");
+	if (write(STDOUT_FILENO, line, strlen(line)) < 0)
+		return;
+}
+
+int test_ok(const char *file, int line, const char *text, long long result)
+{
+	char got[32];
+
+	if (result < 0)
+		test_fail(file, line, "%s: expected success, got %s", text,
+			  test_result_text(result, got, sizeof(got)));
+	return (int)result;
+}
+
+void test_error(const char *file, int line, const char *text, long long result, int error)
+{
+	char got[32], expected[32];
+
+	if (result != -error)
+		test_fail(file, line, "%s: expected %s, got %s", text,
+			  test_result_text(-error, expected, sizeof(expected)),
+			  test_result_text(result, got, sizeof(got)));
+}
+
+void test_equal(const char *file, int line, const char *text, long long got,
+		long long expected)
+{
+	if (got != expected)
+		test_fail(file, line, "%s: expected %lld (%#llx), got %lld (%#llx)", text,
+			  expected, expected, got, got);
+}
+
+uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool wait_ready(int fd, short events, int timeout_ms)
+{
+	struct pollfd pollfd = { .fd = fd, .events = events };
+	uint64_t end = now_ms() + (uint64_t)timeout_ms;
+	int n;
+
+	do {
+		uint64_t now = now_ms();
+
+		n = poll(&pollfd, 1, now < end ? (int)(end - now) : 0);
+	} while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
+bool wait_until(bool (*holds)(void *data), void *data)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	uint64_t end = now_ms() + WAIT_MS;
+
+	while (!holds(data)) {
+		if (now_ms() > end)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+/* Only the instance under test may go on once the case's own process has ended. */
+static void kill_strays(pid_t keep)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		pid_t pid = atoi(entry->d_name);
+
+		if (pid > 1 && pid != keep)
+			kill(pid, SIGKILL);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+static void run_body(const struct test_case *test, struct instance *instance)
+{
+	pid_t pid = fork();
+	int status;
+
+	ASSERT(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		test->run(instance);
+		_exit(0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	kill_strays(instance ? instance->pid : -1);
+	if (report->failed)
+		return;
+	if (WIFSIGNALED(status))
+		test_fail(__FILE__, __LINE__, "the case died: SIG%s",
+			  sigabbrev_np(WTERMSIG(status)));
+	ASSERT_EQ(WEXITSTATUS(status), 0);
+}
+
+/* The first process of the case's PID namespace: with it, all others end. */
+static int run_inside(void *data)
+{
+	const struct test_case *test = data;
+	struct instance instance;
+
+	if (test->flags & CASE_NO_INSTANCE) {
+		run_body(test, NULL);
+		return 0;
+	}
+	instance_start(&instance, test->options);
+	run_body(test, &instance);
+	if (!report->failed)
+		instance_settle(&instance);
+	instance_stop(&instance);
+	return 0;
+}
+
+static void set_reason(int result, const char *what, unsigned int seconds)
+{
+	char text[32];
+
+	if (report->failed || result == 0)
+		return;
+	report->failed = 1;
+	if (result == -ETIMEDOUT)
+		snprintf(report->reason, sizeof(report->reason), "took longer than %u s",
+			 seconds);
+	else
+		snprintf(report->reason, sizeof(report->reason), "%s: %s", what,
+			 test_result_text(result, text, sizeof(text)));
+}
+
+static void run_case(const struct test_case *test)
+{
+	char dir[PATH_MAX / 2];
+	const char *tmp = getenv("TMPDIR");
+	struct cage cage = { .seconds = test->seconds ? test->seconds : CASE_SECONDS,
+			     .inside = run_inside,
+			     .data = (void *)test };
+	const char *what = "mkdtemp";
+	int result;
+
+	memset(report, 0, sizeof(*report));
+	snprintf(dir, sizeof(dir), "%s/dmabuffs-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (mkdtemp(dir)) {
+		test_work_dir = cage.dir = dir;
+		result = cage_run(&cage, &what);
+		if (rmdir(dir) < 0 && result == 0) {
+			what = "rmdir of the directory of the case";
+			result = -errno;
+		}
+	} else {
+		result = -errno;
+	}
+	set_reason(result, what, cage.seconds);
+}
+
+/* What the whole suite cannot do without; NULL: all there. */
+static const char *missing(void)
+{
+	int fuse;
+
+	if (geteuid() != 0)
+		return "needs root (mounts, namespaces, several users): run it with sudo";
+	if (!daemon_path())
+		return "needs the environment variable DMABUFFSD: the path of dmabuffsd";
+	if (access(daemon_path(), X_OK) < 0)
+		return "needs dmabuffsd, which DMABUFFSD names: build it with make";
+	fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fuse < 0)
+		return "needs /dev/fuse: modprobe fuse, or mknod /dev/fuse c 10 229";
+	close(fuse);
+	return NULL;
+}
+
+static bool wanted(const char *name, int n_names, char **names)
+{
+	for (int i = 0; i < n_names; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return n_names == 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *lack = missing();
+	int n_failed = 0;
+
+	setvbuf(stdout, NULL, _IONBF, 0);
+	signal(SIGPIPE, SIG_IGN);
+	umask(022);
+	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (report == MAP_FAILED)
+		return 1;
+	for (const struct test_case *test = test_cases; test->name; test++) {
+		if (!wanted(test->name, argc - 1, argv + 1))
+			continue;
+		if (!lack)
+			run_case(test);
+		n_failed += lack || report->failed;
+		if (lack || report->failed)
+			printf("FAIL: %s: %s\n", test->name, lack ? lack : report->reason);
+		else
+			printf("ok %s\n", test->name);
+	}
+	return n_failed != 0;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* namespaces.c - user, PID, mount and other namespaces for a child */
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+#include "namespaces.h"
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = ASSERT_OK(SYS(open(path, O_WRONLY | O_CLOEXEC)));
+
+	ASSERT_OK(SYS(write(fd, text, strlen(text))));
+	close(fd);
+}
+
+/* Without any right outside, a process may map itself only. */
+static void map_ids(uid_t uid, gid_t gid)
+{
+	char text[64];
+
+	write_file("/proc/self/setgroups", "deny");
+	snprintf(text, sizeof(text), "0 %u 1", uid);
+	write_file("/proc/self/uid_map", text);
+	snprintf(text, sizeof(text), "0 %u 1", gid);
+	write_file("/proc/self/gid_map", text);
+}
+
+/* The kernel wants the directories of the path to exist below the new root. */
+static void make_path(const char *root, const char *path)
+{
+	char whole[PATH_MAX];
+	size_t start = strlen(root) + 1;
+
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	for (char *slash = strchr(whole + start, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		mkdir(whole, 0755);
+		*slash = '/';
+	}
+	ASSERT_OK(SYS(mkdir(whole, 0755)));
+	ASSERT_OK(SYS(mount(path, whole, NULL, MS_BIND, NULL)));
+}
+
+static void see_only(const char *path)
+{
+	char root[PATH_MAX];
+
+	snprintf(root, sizeof(root), "%s/.root", test_work_dir);
+	ASSERT_OK(SYS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)));
+	ASSERT_OK(SYS(mount("none", root, "tmpfs", 0, "mode=755")));
+	make_path(root, path);
+	ASSERT_OK(SYS(chdir(root)));
+	ASSERT_OK(SYS(syscall(SYS_pivot_root, ".", ".")));
+	ASSERT_OK(SYS(umount2(".", MNT_DETACH)));
+	ASSERT_OK(SYS(chdir("/")));
+}
+
+static void follow(pid_t pid)
+{
+	int status;
+
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status))
+		raise(WTERMSIG(status));
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+static void fork_into_pid_namespace(void)
+{
+	pid_t pid = fork();
+
+	ASSERT(pid >= 0);
+	if (pid > 0)
+		follow(pid);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+void namespaces_enter(const struct identity *who)
+{
+	if (!who->namespaces)
+		return;
+	if (who->namespaces & CLONE_NEWUSER) {
+		ASSERT_OK(SYS(unshare(CLONE_NEWUSER)));
+		map_ids(who->uid, who->gid);
+	}
+	ASSERT_OK(SYS(unshare(who->namespaces & ~CLONE_NEWUSER)));
+	if (who->namespaces & CLONE_NEWPID)
+		fork_into_pid_namespace();
+	if (who->sees)
+		see_only(who->sees);
+}

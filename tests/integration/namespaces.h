@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* namespaces.h - moves a child into namespaces of its own */
+#ifndef DMABUFFS_TEST_NAMESPACES_H
+#define DMABUFFS_TEST_NAMESPACES_H
+
+#include "child.h"
+
+/* All kinds that a container has. */
+#define ALL_NAMESPACES                                                                     \
+	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET |        \
+	 CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+/*
+ * Enters who->namespaces. With CLONE_NEWPID this forks: it returns in the new process,
+ * the old one waits and then ends in the same way.
+ */
+void namespaces_enter(const struct identity *who);
+
+#endif

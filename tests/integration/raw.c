@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* raw.c - names, ioctls and buffers by plain system calls */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "harness.h"
+#include "raw.h"
+
+void raw_uuid_text(const uint8_t uuid[16], char text[UUID_TEXT_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	char *out = text;
+
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*out++ = '-';
+		*out++ = digits[uuid[i] >> 4];
+		*out++ = digits[uuid[i] & 15];
+	}
+	*out = 0;
+}
+
+static void name_path(const struct instance *instance, const uint8_t uuid[16],
+		      char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE])
+{
+	char text[UUID_TEXT_SIZE];
+
+	raw_uuid_text(uuid, text);
+	snprintf(path, INSTANCE_PATH_SIZE + UUID_TEXT_SIZE, "%s/%s", instance->dir, text);
+}
+
+int raw_root(const struct instance *instance)
+{
+	return (int)SYS(open(instance->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+int raw_open(const struct instance *instance, const uint8_t uuid[16], int flags)
+{
+	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
+
+	name_path(instance, uuid, path);
+	return (int)SYS(open(path, flags | O_CLOEXEC));
+}
+
+int raw_unlink(const struct instance *instance, const uint8_t uuid[16])
+{
+	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
+
+	name_path(instance, uuid, path);
+	return (int)SYS(unlink(path));
+}
+
+int raw_exists(const struct instance *instance, const uint8_t uuid[16])
+{
+	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
+	struct stat st;
+
+	name_path(instance, uuid, path);
+	return (int)SYS(stat(path, &st));
+}
+
+int raw_count(const struct instance *instance)
+{
+	DIR *dir = opendir(instance->dir);
+	struct dirent *entry;
+	int n = 0;
+
+	if (!dir)
+		return -errno;
+	while ((errno = 0, entry = readdir(dir)))
+		n += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+	if (errno)
+		n = -errno;
+	closedir(dir);
+	return n;
+}
+
+void raw_request(struct dmabuffs_export *ret_request, int fd)
+{
+	memset(ret_request, 0, sizeof(*ret_request));
+	ret_request->size = sizeof(*ret_request);
+	ret_request->fd = fd;
+}
+
+int raw_export(int root, struct dmabuffs_export *request)
+{
+	return (int)SYS(ioctl(root, DMABUFFS_IOC_EXPORT, request));
+}
+
+int raw_export_fd(int root, int fd, uint32_t flags, uint32_t mode, uint8_t ret_uuid[16])
+{
+	struct dmabuffs_export request;
+	int result;
+
+	raw_request(&request, fd);
+	request.flags = flags;
+	request.mode = mode;
+	result = raw_export(root, &request);
+	if (result == 0)
+		memcpy(ret_uuid, request.uuid, sizeof(request.uuid));
+	return result;
+}
+
+int raw_revoke(int root, const uint8_t uuid[16])
+{
+	struct dmabuffs_revoke request = { .size = sizeof(request) };
+
+	memcpy(request.uuid, uuid, sizeof(request.uuid));
+	return (int)SYS(ioctl(root, DMABUFFS_IOC_REVOKE, &request));
+}
+
+int raw_info(int opened, struct dmabuffs_info *ret_info)
+{
+	struct dmabuffs_info info = { .size = sizeof(info) };
+	int result = (int)SYS(ioctl(opened, DMABUFFS_IOC_INFO, &info));
+
+	if (result == 0)
+		*ret_info = info;
+	return result;
+}
+
+uint8_t pattern(size_t offset)
+{
+	return (uint8_t)(offset * 7 + (offset >> 12) * 13 + 1);
+}
+
+int raw_memfd(size_t bytes)
+{
+	uint8_t page[PAGE];
+	int fd = ASSERT_OK(SYS(memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+
+	ASSERT_OK(SYS(ftruncate(fd, (off_t)bytes)));
+	for (size_t start = 0; start < bytes; start += sizeof(page)) {
+		size_t n = MIN(sizeof(page), bytes - start);
+
+		for (size_t i = 0; i < n; i++)
+			page[i] = pattern(start + i);
+		ASSERT_EQ(pwrite(fd, page, n, (off_t)start), (ssize_t)n);
+	}
+	return fd;
+}
+
+int raw_map(int fd, size_t bytes, int protection, void **ret_address)
+{
+	void *address = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
+
+	if (address == MAP_FAILED)
+		return -errno;
+	*ret_address = address;
+	return 0;
+}
+
+static sigjmp_buf after_fault;
+
+static void on_fault(int signal)
+{
+	siglongjmp(after_fault, 1);
+}
+
+bool raises_sigbus(const volatile uint8_t *address)
+{
+	struct sigaction action = { .sa_handler = on_fault }, old;
+	bool raised = true;
+
+	ASSERT_OK(SYS(sigaction(SIGBUS, &action, &old)));
+	if (sigsetjmp(after_fault, 1) == 0) {
+		(void)*address;
+		raised = false;
+	}
+	sigaction(SIGBUS, &old, NULL);
+	return raised;
+}
+
+void share_fd(struct shared *ret_shared, const struct instance *instance, int fd,
+	      uint32_t flags, uint32_t mode)
+{
+	struct stat st;
+
+	ASSERT_OK(SYS(fstat(fd, &st)));
+	ret_shared->instance = instance;
+	ret_shared->fd = fd;
+	ret_shared->bytes = (size_t)st.st_size;
+	ret_shared->root = ASSERT_OK(raw_root(instance));
+	ASSERT_OK(raw_export_fd(ret_shared->root, fd, flags, mode, ret_shared->uuid));
+	name_path(instance, ret_shared->uuid, ret_shared->path);
+}
+
+void share(struct shared *ret_shared, const struct instance *instance, size_t bytes,
+	   uint32_t flags, uint32_t mode)
+{
+	share_fd(ret_shared, instance, raw_memfd(bytes), flags, mode);
+}
+
+void unshare_buffer(struct shared *shared)
+{
+	ASSERT_OK(raw_unlink(shared->instance, shared->uuid));
+	close(shared->root);
+	close(shared->fd);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * raw.h - the wire interface of a mount by plain system calls
+ *
+ * On purpose without libdmabuffs: daemon and library are tested apart. All functions
+ * answer 0 or a value, or a negative errno, unless they say that they assert.
+ */
+#ifndef DMABUFFS_TEST_RAW_H
+#define DMABUFFS_TEST_RAW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <dmabuffs-broker.h>
+#include <dmabuffs-ioctl.h>
+
+#include "instance.h"
+
+#define UUID_TEXT_SIZE 37
+#define PAGE	       4096UL
+
+/* ---- names ------------------------------------------------------------------------- */
+
+void raw_uuid_text(const uint8_t uuid[16], char text[UUID_TEXT_SIZE]);
+
+/* Opens the root directory. */
+int raw_root(const struct instance *instance);
+
+/* Opens a name with these flags (O_CLOEXEC is added). */
+int raw_open(const struct instance *instance, const uint8_t uuid[16], int flags);
+
+int raw_unlink(const struct instance *instance, const uint8_t uuid[16]);
+
+/* stat(2) of a name: 0 or -errno. */
+int raw_exists(const struct instance *instance, const uint8_t uuid[16]);
+
+/* Number of names that readdir shows, "." and ".." not counted. */
+int raw_count(const struct instance *instance);
+
+/* ---- ioctls ------------------------------------------------------------------------ */
+
+/* A request as a careful client would fill it in. */
+void raw_request(struct dmabuffs_export *ret_request, int fd);
+
+int raw_export(int root, struct dmabuffs_export *request);
+
+/* With MODE among @flags, @mode counts. */
+int raw_export_fd(int root, int fd, uint32_t flags, uint32_t mode, uint8_t ret_uuid[16]);
+
+int raw_revoke(int root, const uint8_t uuid[16]);
+int raw_info(int opened, struct dmabuffs_info *ret_info);
+
+/* ---- broker ------------------------------------------------------------------------ */
+
+int raw_connect(const struct instance *instance);
+
+/* Sends one message with any number of descriptors. */
+int raw_send(int connection, const void *message, size_t size, const int *fds, int n_fds);
+
+/*
+ * Waits, at most WAIT_MS, for a reply: its .error is answered; *ret_fd is the descriptor
+ * that came with it, or -1. -ECONNRESET: the service has closed the connection.
+ */
+int raw_receive(int connection, struct dmabuffs_broker_reply *ret_reply, int *ret_fd);
+
+/* A descriptor for a descriptor. */
+int raw_exchange(int connection, int opened);
+
+int raw_ticket(int connection, int buffer, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
+
+/* ---- buffers ----------------------------------------------------------------------- */
+
+/* A memfd of this size that allows sealing, filled with pattern(i); asserts. */
+int raw_memfd(size_t bytes);
+
+/* The byte that raw_memfd() puts at this offset. */
+uint8_t pattern(size_t offset);
+
+/* Maps shared; -errno. */
+int raw_map(int fd, size_t bytes, int protection, void **ret_address);
+
+/* Reads the first byte: true, and no signal, when that raises SIGBUS. */
+bool raises_sigbus(const volatile uint8_t *address);
+
+/* What most cases start from: an exported buffer of theirs, with its own open root. */
+struct shared {
+	const struct instance *instance;
+	int root;
+	int fd;
+	size_t bytes;
+	uint8_t uuid[16];
+	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
+};
+
+/* Asserts. @mode counts with DMABUFFS_EXPORT_MODE. */
+void share(struct shared *ret_shared, const struct instance *instance, size_t bytes,
+	   uint32_t flags, uint32_t mode);
+
+/* The same with a descriptor the caller keeps the ownership of. */
+void share_fd(struct shared *ret_shared, const struct instance *instance, int fd,
+	      uint32_t flags, uint32_t mode);
+
+/* Unlinks and closes. */
+void unshare_buffer(struct shared *shared);
+
+#endif

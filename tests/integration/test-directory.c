@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* test-directory.c - the root directory makes files by export, and in no other way */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+
+#include "child.h"
+#include "harness.h"
+#include "raw.h"
+
+#define FREE_NAME "11111111-2222-4333-8444-555555555555"
+
+static int bind_socket(const char *dir, const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = ASSERT_OK(SYS(socket(AF_UNIX, SOCK_SEQPACKET, 0)));
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.60s/%.40s", dir, name);
+	return (int)SYS(bind(fd, (struct sockaddr *)&address, sizeof(address)));
+}
+
+/* A name that could be one of an export, one that is reserved, any other. */
+static int create_all(void *data)
+{
+	static const char *const names[] = { FREE_NAME, ".accel", "file" };
+	struct instance *instance = data;
+	int root = ASSERT_OK(raw_root(instance));
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *name = names[i];
+
+		ASSERT_ERR(SYS(openat(root, name, O_CREAT | O_RDWR, 0600)), EPERM);
+		ASSERT_ERR(SYS(openat(root, name, O_CREAT | O_EXCL | O_WRONLY, 0600)),
+			   EPERM);
+		ASSERT_ERR(SYS(mkdirat(root, name, 0700)), EPERM);
+		ASSERT_ERR(SYS(mknodat(root, name, S_IFIFO | 0600, 0)), EPERM);
+		ASSERT_ERR(SYS(mknodat(root, name, S_IFREG | 0600, 0)), EPERM);
+		ASSERT_ERR(SYS(mknodat(root, name, S_IFSOCK | 0600, 0)), EPERM);
+		ASSERT_ERR(SYS(symlinkat("/", root, name)), EPERM);
+		ASSERT_ERR(bind_socket(instance->dir, name), EPERM);
+	}
+	close(root);
+	return 0;
+}
+
+static void creates_nothing(struct instance *instance)
+{
+	ASSERT_OK(child_call(USER(1001), create_all, instance));
+	ASSERT_OK(child_call(NULL, create_all, instance));
+	ASSERT_ERR(SYS(mknod(instance->dir, S_IFBLK | 0600, makedev(1, 1))), EEXIST);
+	ASSERT(SYS(open(instance->dir, O_TMPFILE | O_RDWR, 0600)) < 0);
+	ASSERT_EQ(raw_count(instance), 0);
+}
+
+static void names_do_not_move(struct instance *instance)
+{
+	struct shared first, second;
+	int root = ASSERT_OK(raw_root(instance));
+	char a[UUID_TEXT_SIZE], b[UUID_TEXT_SIZE];
+
+	share(&first, instance, PAGE, 0, 0);
+	share(&second, instance, PAGE, 0, 0);
+	raw_uuid_text(first.uuid, a);
+	raw_uuid_text(second.uuid, b);
+	ASSERT_ERR(SYS(renameat(root, a, root, FREE_NAME)), EPERM);
+	ASSERT_ERR(SYS(renameat(root, a, root, b)), EPERM);
+	ASSERT_ERR(SYS(renameat2(root, a, root, b, RENAME_EXCHANGE)), EPERM);
+	ASSERT_ERR(SYS(renameat2(root, a, root, FREE_NAME, RENAME_NOREPLACE)), EPERM);
+	ASSERT_ERR(SYS(linkat(root, a, root, FREE_NAME, 0)), EPERM);
+	ASSERT_ERR(SYS(linkat(root, a, root, b, 0)), EEXIST);
+	ASSERT_ERR(SYS(openat(root, a, O_CREAT | O_EXCL | O_RDWR, 0600)), EEXIST);
+	ASSERT_ERR(SYS(unlinkat(root, a, AT_REMOVEDIR)), ENOTDIR);
+	ASSERT_OK(raw_exists(instance, first.uuid));
+	ASSERT_OK(raw_exists(instance, second.uuid));
+	close(root);
+	unshare_buffer(&first);
+	unshare_buffer(&second);
+}
+
+static int remove_broker(void *data)
+{
+	struct instance *instance = data;
+	int root = ASSERT_OK(raw_root(instance));
+
+	ASSERT_ERR(SYS(unlinkat(root, DMABUFFS_BROKER_NAME, 0)), EPERM);
+	ASSERT_ERR(SYS(renameat(root, DMABUFFS_BROKER_NAME, root, "file")), EPERM);
+	close(root);
+	return 0;
+}
+
+static void broker_stays(struct instance *instance)
+{
+	int root = ASSERT_OK(raw_root(instance));
+	struct stat st;
+
+	ASSERT_OK(SYS(fstatat(root, DMABUFFS_BROKER_NAME, &st, 0)));
+	ASSERT_EQ(st.st_mode & S_IFMT, S_IFSOCK);
+	ASSERT_OK(child_call(USER(1001), remove_broker, instance));
+	ASSERT_OK(child_call(NULL, remove_broker, instance));
+	ASSERT_ERR(bind_socket(instance->dir, DMABUFFS_BROKER_NAME), EADDRINUSE);
+	ASSERT_ERR(SYS(openat(root, DMABUFFS_BROKER_NAME, O_RDWR)), ENXIO);
+	close(ASSERT_OK(raw_connect(instance)));
+	close(root);
+}
+
+static int connect_as_user(void *data)
+{
+	return raw_connect(data);
+}
+
+/* Connecting grants nothing, so everybody may. */
+static void broker_is_open_to_all(struct instance *instance)
+{
+	ASSERT_OK(child_call(USER(1001), connect_as_user, instance));
+}
+
+/* Nobody changes the directory itself; root does so with remount, not with chmod. */
+static int change_root(void *data)
+{
+	struct instance *instance = data;
+
+	ASSERT_ERR(SYS(chmod(instance->dir, 0777)), EPERM);
+	ASSERT_ERR(SYS(chown(instance->dir, 1001, 1001)), EPERM);
+	ASSERT(SYS(setxattr(instance->dir, "user.x", "y", 1, 0)) < 0);
+	return 0;
+}
+
+static void root_is_protected(struct instance *instance)
+{
+	struct stat st;
+
+	ASSERT_OK(child_call(USER(1001), change_root, instance));
+	ASSERT_OK(SYS(stat(instance->dir, &st)));
+	ASSERT_EQ(st.st_mode, S_IFDIR | 01777);
+}
+
+static void directory_descriptor(struct instance *instance)
+{
+	int root = ASSERT_OK(raw_root(instance));
+	char byte;
+
+	ASSERT_ERR(SYS(read(root, &byte, 1)), EISDIR);
+	ASSERT_ERR(SYS(open(instance->dir, O_RDWR)), EISDIR);
+	ASSERT_OK(SYS(fsync(root)));
+	close(root);
+}
+
+const struct test_case test_cases[] = {
+	{ "creates_nothing", creates_nothing },
+	{ "names_do_not_move", names_do_not_move },
+	{ "broker_stays", broker_stays },
+	{ "broker_is_open_to_all", broker_is_open_to_all },
+	{ "root_is_protected", root_is_protected },
+	{ "directory_descriptor", directory_descriptor },
+	{ 0 },
+};

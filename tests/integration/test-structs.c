@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* test-structs.c - the rules of the ioctl structs, by commands built by hand */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <termios.h>
+
+#include <linux/fs.h>
+
+#include "harness.h"
+#include "raw.h"
+
+#define BIGGEST 16383
+
+/* A command of our type that carries this many bytes. */
+static unsigned long command(unsigned int nr, size_t size)
+{
+	return _IOC(_IOC_READ | _IOC_WRITE, DMABUFFS_IOC_TYPE, nr, size);
+}
+
+/* A buffer for any length of struct, with a good export request in front. */
+struct any {
+	union {
+		struct dmabuffs_export export;
+		struct dmabuffs_revoke revoke;
+		struct dmabuffs_info info;
+		uint8_t bytes[BIGGEST + 1];
+	};
+};
+
+static void fill(struct any *any, int fd, uint32_t size)
+{
+	memset(any, 0, sizeof(*any));
+	raw_request(&any->export, fd);
+	any->export.size = size;
+}
+
+static int ask(int fd, unsigned int nr, size_t carried, struct any *any)
+{
+	return (int)SYS(ioctl(fd, command(nr, carried), any));
+}
+
+static void short_structs(struct instance *instance)
+{
+	static struct any any;
+	struct shared shared;
+	int fd;
+
+	share(&shared, instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	for (uint32_t size = 4; size < sizeof(struct dmabuffs_export); size += 4) {
+		fill(&any, shared.fd, size);
+		ASSERT_ERR(ask(shared.root, 0, size, &any), EINVAL);
+		fill(&any, shared.fd, size);
+		ASSERT_ERR(ask(shared.root, 0, sizeof(any.export), &any), EINVAL);
+	}
+	for (uint32_t size = 4; size < sizeof(struct dmabuffs_revoke); size += 4) {
+		fill(&any, 0, size);
+		ASSERT_ERR(ask(shared.root, 1, size, &any), EINVAL);
+	}
+	for (uint32_t size = 4; size < sizeof(struct dmabuffs_info); size += 4) {
+		memset(&any, 0, sizeof(any));
+		any.info.size = size;
+		ASSERT_ERR(ask(fd, 2, size, &any), EINVAL);
+		ASSERT_ERR(ask(fd, 2, sizeof(any.info), &any), EINVAL);
+	}
+	close(fd);
+	ASSERT_EQ(raw_count(instance), 1);
+	unshare_buffer(&shared);
+}
+
+static void size_beyond_command(struct instance *instance)
+{
+	static struct any any;
+	static const uint32_t sizes[] = { 0, 121, 124, 4096, 0x80000000, 0xffffffff };
+	int root = ASSERT_OK(raw_root(instance));
+	int fd = raw_memfd(PAGE);
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		fill(&any, fd, sizes[i]);
+		ASSERT_ERR(ask(root, 0, sizeof(any.export), &any), EINVAL);
+	}
+	/* Fewer than the four bytes of the size itself. */
+	for (size_t size = 1; size < 4; size++)
+		ASSERT_ERR(ask(root, 0, size, &any), EINVAL);
+	close(root);
+}
+
+static void longer_structs(struct instance *instance)
+{
+	static struct any any;
+	static const uint32_t sizes[] = { 121, 128, 4096, BIGGEST };
+	int root = ASSERT_OK(raw_root(instance));
+	int fd = raw_memfd(PAGE);
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		fill(&any, fd, sizes[i]);
+		any.bytes[sizes[i] - 1] = 1;
+		ASSERT_ERR(ask(root, 0, sizes[i], &any), E2BIG);
+		ASSERT_EQ(any.export.bytes, 0);
+		any.bytes[sizes[i] - 1] = 0;
+		any.bytes[sizeof(any.export)] = 1;
+		ASSERT_ERR(ask(root, 0, sizes[i], &any), E2BIG);
+		ASSERT_EQ(any.export.bytes, 0);
+		any.bytes[sizeof(any.export)] = 0;
+		ASSERT_OK(ask(root, 0, sizes[i], &any));
+		ASSERT_EQ(any.export.bytes, PAGE);
+	}
+	ASSERT_EQ(raw_count(instance), 1);
+	close(root);
+}
+
+static void longer_info(struct instance *instance)
+{
+	static struct any any;
+	struct shared shared;
+	int fd;
+
+	share(&shared, instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	any.info.size = sizeof(any.info) + 8;
+	any.bytes[sizeof(any.info)] = 1;
+	ASSERT_ERR(ask(fd, 2, sizeof(any.info) + 8, &any), E2BIG);
+	any.bytes[sizeof(any.info)] = 0;
+	ASSERT_OK(ask(fd, 2, sizeof(any.info) + 8, &any));
+	ASSERT_EQ(any.info.bytes, PAGE);
+	ASSERT(memcmp(any.info.uuid, shared.uuid, sizeof(shared.uuid)) == 0);
+	close(fd);
+	unshare_buffer(&shared);
+}
+
+static void unknown_flags(struct instance *instance)
+{
+	struct dmabuffs_revoke revoke = { .size = sizeof(revoke) };
+	struct dmabuffs_info info = { .size = sizeof(info) };
+	struct shared shared;
+	uint8_t uuid[16];
+	int fd;
+
+	share(&shared, instance, PAGE, 0, 0);
+	memcpy(revoke.uuid, shared.uuid, sizeof(revoke.uuid));
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	for (int bit = 0; bit < 32; bit++) {
+		if (bit >= 4)
+			ASSERT_ERR(raw_export_fd(shared.root, shared.fd, 1U << bit, 0, uuid),
+				   EOPNOTSUPP);
+		revoke.flags = info.flags = 1U << bit;
+		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_REVOKE, &revoke)),
+			   EOPNOTSUPP);
+		ASSERT_ERR(SYS(ioctl(fd, DMABUFFS_IOC_INFO, &info)), EOPNOTSUPP);
+	}
+	ASSERT_OK(raw_exists(instance, shared.uuid));
+	close(fd);
+	unshare_buffer(&shared);
+}
+
+static void foreign_commands(int fd)
+{
+	static const unsigned long commands[] = { FS_IOC_GETFLAGS, TCGETS,	FIGETBSZ + 1,
+						  BLKGETSIZE64,	   TIOCGWINSZ, 0x12345678 };
+	static struct any any;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		ASSERT_ERR(SYS(ioctl(fd, commands[i], &any)), ENOTTY);
+	for (unsigned int nr = 3; nr < 256; nr += 21)
+		ASSERT_ERR(ask(fd, nr, sizeof(any.export), &any), ENOTTY);
+	/* Right but for the type. */
+	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x00, struct dmabuffs_export), &any)), ENOTTY);
+	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x02, struct dmabuffs_info), &any)), ENOTTY);
+}
+
+static void unknown_commands(struct instance *instance)
+{
+	struct shared shared;
+	int fd;
+
+	share(&shared, instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	foreign_commands(shared.root);
+	foreign_commands(fd);
+	close(fd);
+	unshare_buffer(&shared);
+}
+
+/* The same numbers, in a direction the commands do not have. */
+static void other_directions(struct instance *instance)
+{
+	static const unsigned int directions[] = { _IOC_NONE, _IOC_READ, _IOC_WRITE };
+	static struct any any;
+	struct shared shared;
+
+	share(&shared, instance, PAGE, 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(directions); i++) {
+		unsigned long cmd = _IOC(directions[i], DMABUFFS_IOC_TYPE, 0,
+					 directions[i] ? sizeof(any.export) : 0);
+		int result;
+
+		fill(&any, shared.fd, sizeof(any.export));
+		result = (int)SYS(ioctl(shared.root, cmd, &any));
+		/* Not a command, or one that carries nothing: both are true. */
+		ASSERT(result == -ENOTTY || result == -EINVAL);
+	}
+	ASSERT_EQ(raw_count(instance), 1);
+	unshare_buffer(&shared);
+}
+
+static void wrong_files(struct instance *instance)
+{
+	struct dmabuffs_info info;
+	struct shared shared;
+	uint8_t uuid[16];
+	int fd;
+
+	share(&shared, instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	ASSERT_ERR(raw_info(shared.root, &info), ENOTTY);
+	ASSERT_ERR(raw_export_fd(fd, shared.fd, 0, 0, uuid), ENOTTY);
+	ASSERT_ERR(raw_revoke(fd, shared.uuid), ENOTTY);
+	ASSERT_OK(raw_exists(instance, shared.uuid));
+	close(fd);
+	unshare_buffer(&shared);
+}
+
+static void bad_pointers(struct instance *instance)
+{
+	int root = ASSERT_OK(raw_root(instance));
+	struct dmabuffs_export *request;
+	int fd = raw_memfd(PAGE);
+
+	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_EXPORT, NULL)), EFAULT);
+	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_EXPORT, (void *)1)), EFAULT);
+	/* Readable only: the export happens, then its answer cannot be delivered. */
+	request = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
+	raw_request(request, fd);
+	ASSERT_OK(SYS(mprotect(request, PAGE, PROT_READ)));
+	ASSERT_ERR(raw_export(root, request), EFAULT);
+	close(root);
+}
+
+static void outputs_untouched(struct instance *instance)
+{
+	int root = ASSERT_OK(raw_root(instance));
+	struct dmabuffs_export request, before;
+
+	raw_request(&request, STDOUT_FILENO);
+	memset(request.uuid, 0xa5, sizeof(request.uuid));
+	request.bytes = 0xa5a5a5a5a5a5a5a5;
+	before = request;
+	request.fd = before.fd = 1000;
+	ASSERT_ERR(raw_export(root, &request), EBADF);
+	ASSERT(memcmp(&request, &before, sizeof(request)) == 0);
+	request.fd = before.fd = raw_memfd(PAGE);
+	request.flags = before.flags = 0x80000000;
+	ASSERT_ERR(raw_export(root, &request), EOPNOTSUPP);
+	ASSERT(memcmp(&request, &before, sizeof(request)) == 0);
+	close(root);
+}
+
+const struct test_case test_cases[] = {
+	{ "short_structs", short_structs },
+	{ "size_beyond_command", size_beyond_command },
+	{ "longer_structs", longer_structs },
+	{ "longer_info", longer_info },
+	{ "unknown_flags", unknown_flags },
+	{ "unknown_commands", unknown_commands },
+	{ "other_directions", other_directions },
+	{ "wrong_files", wrong_files },
+	{ "bad_pointers", bad_pointers },
+	{ "outputs_untouched", outputs_untouched },
+	{ 0 },
+};

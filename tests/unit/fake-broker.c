@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "fake-broker.h"
+
+#define FDS_MAX 253
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+};
+
+void fake_send(int connection, const void *data, size_t bytes, int fd, unsigned int count)
+{
+	struct iovec vector = {(void *)data, bytes};
+	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+	union control control = {.bytes = {0}};
+	struct cmsghdr *header;
+	int fds[FDS_MAX];
+
+	for (unsigned int i = 0; i < count; i++)
+		fds[i] = fd;
+	if (count > 0) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+	}
+	cr_assert(sendmsg(connection, &message, MSG_NOSIGNAL) == (ssize_t)bytes);
+}
+
+bool fake_answer_echo(int connection, unsigned int number, int fd)
+{
+	struct dmabuffs_broker_reply reply = {
+		.size = sizeof(reply),
+		.kind = DMABUFFS_KIND_MEMFD,
+		.access = O_RDWR,
+	};
+
+	fake_send(connection, &reply, sizeof(reply), fd, 1);
+	return true;
+}
+
+struct served {
+	struct fake_broker *broker;
+	int connection;
+	unsigned int number;
+};
+
+/* The descriptor of a request, -1 at the end. */
+static int receive(int connection)
+{
+	struct dmabuffs_broker_request request;
+	struct iovec vector = {&request, sizeof(request)};
+	union control control;
+	struct msghdr message = {.msg_iov = &vector,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	int fd;
+
+	if (recvmsg(connection, &message, MSG_CMSG_CLOEXEC) != sizeof(request))
+		return -1;
+	cr_assert(request.size == sizeof(request) && !request.flags && !request.reserved);
+	cr_assert(CMSG_FIRSTHDR(&message)->cmsg_len == CMSG_LEN(sizeof(int)));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+	return fd;
+}
+
+static void *serve(void *data)
+{
+	struct served *served = data;
+	bool more = true;
+	int fd;
+
+	while (more && (fd = receive(served->connection)) >= 0) {
+		served->broker->requests++;
+		more = served->broker->answer(served->connection, served->number, fd);
+		close(fd);
+	}
+	close(served->connection);
+	free(served);
+	return NULL;
+}
+
+static void *listen_for_clients(void *data)
+{
+	struct fake_broker *broker = data;
+	int connection;
+
+	while ((connection = accept4(broker->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		struct served *served = malloc(sizeof(*served));
+		pthread_t thread;
+
+		*served = (struct served){broker, connection, ++broker->connections};
+		cr_assert(pthread_create(&thread, NULL, serve, served) == 0);
+		pthread_detach(thread);
+	}
+	return NULL;
+}
+
+static int bind_at(int directory)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path),
+		 "/proc/self/fd/%d/" DMABUFFS_BROKER_NAME, directory);
+	cr_assert(bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0);
+	cr_assert(listen(listener, 100) == 0);
+	return listener;
+}
+
+void fake_broker_start(struct fake_broker *broker, fake_answer answer, bool deep)
+{
+	pthread_t thread;
+
+	*broker = (struct fake_broker){.answer = answer};
+	strcpy(broker->path, "/tmp/dmabuffs-test-XXXXXX");
+	cr_assert(mkdtemp(broker->path) != NULL);
+	if (deep) {
+		strcat(broker->path, "/");
+		memset(broker->path + strlen(broker->path), 'd', 200);
+		cr_assert(mkdir(broker->path, 0700) == 0);
+	}
+	broker->instance.root_fd = open(broker->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	broker->listener = bind_at(broker->instance.root_fd);
+	cr_assert(broker_slot_init(&broker->instance) == 0);
+	cr_assert(pthread_create(&thread, NULL, listen_for_clients, broker) == 0);
+	pthread_detach(thread);
+}
+
+void fake_broker_stop(struct fake_broker *broker)
+{
+	char *slash;
+
+	broker_slot_finish(&broker->instance);
+	unlinkat(broker->instance.root_fd, DMABUFFS_BROKER_NAME, 0);
+	close(broker->instance.root_fd);
+	shutdown(broker->listener, SHUT_RDWR);
+	rmdir(broker->path);
+	slash = strrchr(broker->path, '/');
+	if (slash != broker->path + strlen("/tmp")) {
+		*slash = '\0';
+		rmdir(broker->path);
+	}
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* fake-broker.h - a broker that answers what the test wants, in a plain directory */
+#ifndef DMABUFFS_TESTS_FAKE_BROKER_H
+#define DMABUFFS_TESTS_FAKE_BROKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "instance.h"
+
+/*
+ * Answers one request that came with @fd on @connection, the @number-th of the broker,
+ * from 1; both are closed by the caller. False: hang up.
+ */
+typedef bool (*fake_answer)(int connection, unsigned int number, int fd);
+
+struct fake_broker {
+	char path[300];
+	int listener;
+	fake_answer answer;
+	_Atomic unsigned int connections;
+	_Atomic unsigned int requests;
+	struct dmabuffs instance; /* a client of it */
+};
+
+/* @deep: in a directory whose path is longer than a socket address. */
+void fake_broker_start(struct fake_broker *broker, fake_answer answer, bool deep);
+void fake_broker_stop(struct fake_broker *broker);
+
+/* Sends @bytes of @data with @count times the same @fd. */
+void fake_send(int connection, const void *data, size_t bytes, int fd,
+	       unsigned int count);
+
+/* A right answer to EXCHANGE. */
+bool fake_answer_echo(int connection, unsigned int number, int fd);
+
+#endif

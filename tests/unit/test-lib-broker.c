@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/* test-lib-broker.c - the client side of the broker against one that misbehaves */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "broker.h"
+#include "fake-broker.h"
+
+#define THREADS   8
+#define ROUNDS    200
+#define UNTOUCHED (-77)
+
+static struct fake_broker broker;
+static struct dmabuffs_broker_reply next;
+static size_t next_bytes;
+static unsigned int next_fds;
+
+static void finish(void)
+{
+	fake_broker_stop(&broker);
+}
+
+static ino_t inode(int fd)
+{
+	struct stat status;
+
+	cr_assert(zero(int, fstat(fd, &status)));
+	return status.st_ino;
+}
+
+static int exchange(int memfd)
+{
+	int fd = UNTOUCHED;
+	int r = dmabuffs_exchange(&broker.instance, memfd, &fd);
+
+	if (r < 0) {
+		cr_assert(eq(int, fd, UNTOUCHED));
+		return r;
+	}
+	cr_assert(eq(u64, inode(fd), inode(memfd)), "the answer is somebody else's");
+	cr_assert(eq(int, fcntl(fd, F_GETFD), FD_CLOEXEC));
+	close(fd);
+	return 0;
+}
+
+static int exchange_new(void)
+{
+	int memfd = memfd_create("test", MFD_CLOEXEC);
+	int r = exchange(memfd);
+
+	close(memfd);
+	return r;
+}
+
+static unsigned int count_open(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+static bool hang_up(int connection, unsigned int number, int fd)
+{
+	return false;
+}
+
+static bool say_nothing(int connection, unsigned int number, int fd)
+{
+	char end;
+
+	(void)!read(connection, &end, 1);
+	return false;
+}
+
+/* One answer, then it is gone: what an idle connection finds. */
+static bool answer_once(int connection, unsigned int number, int fd)
+{
+	fake_answer_echo(connection, number, fd);
+	return false;
+}
+
+static bool answer_next(int connection, unsigned int number, int fd)
+{
+	char bytes[sizeof(next) * 2] = {0};
+
+	memcpy(bytes, &next, sizeof(next));
+	fake_send(connection, bytes, next_bytes, fd, next_fds);
+	return true;
+}
+
+Test(broker, keeps_its_connection, .fini = finish)
+{
+	fake_broker_start(&broker, fake_answer_echo, false);
+	for (int i = 0; i < 5; i++)
+		cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(u32, broker.connections, 1));
+}
+
+Test(broker, reaches_a_deep_mount, .fini = finish)
+{
+	fake_broker_start(&broker, fake_answer_echo, true);
+	cr_assert(zero(int, exchange_new()));
+}
+
+Test(broker, passes_a_refusal_on_and_keeps_the_connection, .fini = finish)
+{
+	fake_broker_start(&broker, answer_next, false);
+	next = (struct dmabuffs_broker_reply){.size = sizeof(next), .error = -ESTALE};
+	next_bytes = sizeof(next);
+	cr_assert(eq(int, exchange_new(), -ESTALE));
+	cr_assert(eq(int, exchange_new(), -ESTALE));
+	cr_assert(eq(u32, broker.connections, 1));
+}
+
+#define RIGHT sizeof(struct dmabuffs_broker_reply)
+
+struct breach {
+	const char *what;
+	size_t bytes;
+	unsigned int fds;
+	uint32_t size;
+	int32_t error;
+	uint32_t kind;
+	uint32_t access;
+};
+
+static const struct breach breaches[] = {
+	{"short", RIGHT - 1, 1, RIGHT, 0, 1, O_RDWR},
+	{"one byte", 1, 1, RIGHT, 0, 1, O_RDWR},
+	{"long", RIGHT + 1, 1, RIGHT, 0, 1, O_RDWR},
+	{"twice as long", RIGHT * 2, 1, RIGHT, 0, 1, O_RDWR},
+	{"size field", RIGHT, 1, RIGHT + 8, 0, 1, O_RDWR},
+	{"no descriptor", RIGHT, 0, RIGHT, 0, 1, O_RDWR},
+	{"two descriptors", RIGHT, 2, RIGHT, 0, 1, O_RDWR},
+	{"253 descriptors", RIGHT, 253, RIGHT, 0, 1, O_RDWR},
+	{"kind 0", RIGHT, 1, RIGHT, 0, 0, O_RDWR},
+	{"kind 3", RIGHT, 1, RIGHT, 0, 3, O_RDWR},
+	{"access 3", RIGHT, 1, RIGHT, 0, 1, 3},
+	{"error 1", RIGHT, 1, RIGHT, 1, 1, O_RDWR},
+	{"error -4096", RIGHT, 0, RIGHT, -4096, 0, 0},
+	{"an error with a descriptor", RIGHT, 1, RIGHT, -ESTALE, 0, 0},
+};
+
+static void expect_refused(const struct breach *breach)
+{
+	unsigned int before = count_open();
+
+	next = (struct dmabuffs_broker_reply){.size = breach->size,
+					      .error = breach->error,
+					      .kind = breach->kind,
+					      .access = breach->access};
+	next_bytes = breach->bytes;
+	next_fds = breach->fds;
+	cr_assert(eq(int, exchange_new(), -EPROTO), "%s", breach->what);
+	/* The server's side is closed by another thread. */
+	for (int i = 0; i < 1000 && count_open() > before; i++)
+		sched_yield();
+	cr_assert(le(u32, count_open(), before), "%s leaks a descriptor", breach->what);
+}
+
+Test(broker, refuses_answers_that_break_the_protocol, .fini = finish)
+{
+	fake_broker_start(&broker, answer_next, false);
+	for (size_t i = 0; i < sizeof(breaches) / sizeof(*breaches); i++)
+		expect_refused(&breaches[i]);
+}
+
+Test(broker, a_ticket_brings_no_descriptor, .fini = finish)
+{
+	struct broker_connection connection;
+	struct dmabuffs_broker_reply reply;
+	int memfd = memfd_create("test", MFD_CLOEXEC);
+
+	fake_broker_start(&broker, answer_next, false);
+	next = (struct dmabuffs_broker_reply){
+		.size = RIGHT, .kind = 2, .ticket = {1, 2, 3}};
+	next_bytes = sizeof(next);
+	cr_assert(zero(int, broker_get(&broker.instance, &connection)));
+	cr_assert(zero(int, broker_call(&broker.instance, &connection,
+					DMABUFFS_BROKER_TICKET, memfd, &reply, NULL)));
+	cr_assert(eq(u8, reply.ticket[2], 3));
+	next_fds = 1;
+	cr_assert(eq(int,
+		     broker_call(&broker.instance, &connection, DMABUFFS_BROKER_TICKET,
+				 memfd, &reply, NULL),
+		     -EPROTO));
+	cr_assert(eq(int, connection.fd, -1));
+	broker_put(&broker.instance, &connection);
+	close(memfd);
+}
+
+Test(broker, a_bad_descriptor_is_the_callers_mistake, .fini = finish)
+{
+	fake_broker_start(&broker, fake_answer_echo, false);
+	cr_assert(eq(int, dmabuffs_exchange(&broker.instance, -1, &(int){0}), -EBADF));
+	cr_assert(zero(int, exchange_new()));
+}
+
+Test(broker, a_new_connection_that_is_closed_is_an_error, .fini = finish)
+{
+	fake_broker_start(&broker, hang_up, false);
+	cr_assert(eq(int, exchange_new(), -ECONNRESET));
+	cr_assert(eq(u32, broker.connections, 1));
+}
+
+Test(broker, a_kept_connection_that_was_closed_is_replaced, .fini = finish)
+{
+	fake_broker_start(&broker, answer_once, false);
+	for (int i = 0; i < 10; i++)
+		cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(u32, broker.connections, 10));
+}
+
+Test(broker, it_is_replaced_once_only, .fini = finish)
+{
+	fake_broker_start(&broker, answer_once, false);
+	cr_assert(zero(int, exchange_new()));
+	broker.answer = hang_up;
+	cr_assert(eq(int, exchange_new(), -ECONNRESET));
+	cr_assert(eq(u32, broker.connections, 2));
+}
+
+Test(broker, a_service_that_is_gone, .fini = finish)
+{
+	fake_broker_start(&broker, fake_answer_echo, false);
+	shutdown(broker.listener, SHUT_RDWR);
+	cr_assert(eq(int, exchange_new(), -ENOTCONN));
+	unlinkat(broker.instance.root_fd, DMABUFFS_BROKER_NAME, 0);
+	cr_assert(eq(int, exchange_new(), -ENOTCONN));
+}
+
+static void interrupt(int signal_number)
+{
+}
+
+/* A program with a timer must not wait for ever either. */
+Test(broker, waiting_ends, .fini = finish, .timeout = 30)
+{
+	struct itimerval often = {{0, 300000}, {0, 300000}};
+	struct sigaction action = {.sa_handler = interrupt};
+	time_t start = time(NULL);
+
+	fake_broker_start(&broker, say_nothing, false);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	cr_assert(eq(int, exchange_new(), -ETIMEDOUT));
+	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+	cr_assert(le(long, time(NULL) - start, 2 * BROKER_TIMEOUT_S + 2));
+	cr_assert(ge(long, time(NULL) - start, BROKER_TIMEOUT_S - 1));
+	broker.answer = fake_answer_echo;
+	cr_assert(zero(int, exchange_new()), "it is not used again");
+	cr_assert(eq(u32, broker.connections, 2));
+}
+
+static void *exchange_often(void *data)
+{
+	for (int i = 0; i < ROUNDS; i++)
+		cr_assert(zero(int, exchange_new()));
+	return NULL;
+}
+
+Test(broker, threads_get_their_own_answers, .fini = finish, .timeout = 60)
+{
+	unsigned int before = count_open();
+	pthread_t threads[THREADS];
+
+	fake_broker_start(&broker, fake_answer_echo, false);
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, exchange_often, NULL);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	/* root, listener, and both ends of one kept connection */
+	for (int i = 0; i < 1000 && count_open() > before + 4; i++)
+		sched_yield();
+	cr_assert(eq(u32, count_open(), before + 4));
+	cr_assert(eq(u32, broker.requests, THREADS * ROUNDS));
+}
+
+static int run_in_child(int (*act)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(act());
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* 0, or what was wrong. */
+static int use_after_fork(void)
+{
+	int inherited = (int)(broker.instance.idle & UINT32_MAX) - 1;
+	struct broker_connection connection;
+	int fd;
+
+	if (broker_get(&broker.instance, &connection) < 0)
+		return 1;
+	if (connection.kept)
+		return 2;
+	/* Closed: unless the new connection got its number, nothing is open there. */
+	if (connection.fd != inherited && fcntl(inherited, F_GETFD) >= 0)
+		return 3;
+	broker_put(&broker.instance, &connection);
+	if (dmabuffs_exchange(&broker.instance, STDIN_FILENO, &fd) < 0)
+		return 4;
+	return 0;
+}
+
+Test(fork, the_child_makes_its_own_connection, .fini = finish)
+{
+	fake_broker_start(&broker, fake_answer_echo, false);
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(zero(int, run_in_child(use_after_fork)));
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(u32, broker.connections, 2), "the parent goes on with the old one");
+}
+
+/* As when pid 1 forks pid 1 of another PID namespace. */
+static int use_with_the_same_pid(void)
+{
+	uint64_t word = broker.instance.idle & UINT32_MAX;
+
+	broker.instance.idle = word | (uint64_t)getpid() << 32;
+	return use_after_fork();
+}
+
+Test(fork, the_pid_alone_does_not_tell, .fini = finish)
+{
+	fake_broker_start(&broker, fake_answer_echo, false);
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(zero(int, run_in_child(use_with_the_same_pid)));
+}
+
+static int close_in_child(void)
+{
+	broker_slot_finish(&broker.instance);
+	return 0;
+}
+
+Test(fork, closing_in_the_child_leaves_the_parents, .fini = finish)
+{
+	fake_broker_start(&broker, fake_answer_echo, false);
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(zero(int, run_in_child(close_in_child)));
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(u32, broker.connections, 1));
+}
+
+Test(broker, works_without_proc, .fini = finish)
+{
+	char directory[200];
+
+	if (unshare(CLONE_NEWNS | (geteuid() ? CLONE_NEWUSER : 0)) < 0)
+		cr_skip("no right to make a mount namespace");
+	cr_assert(zero(int, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)));
+	fake_broker_start(&broker, fake_answer_echo, true);
+	cr_assert(zero(int, mount("none", "/proc", "tmpfs", 0, NULL)));
+	cr_assert(ne(ptr, getcwd(directory, sizeof(directory)), NULL));
+
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(str, getcwd((char[200]){0}, 200), directory));
+	umount2("/proc", MNT_DETACH);
+}

@@ -1,0 +1,242 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# fetch-kernel.sh OUTDIR: the part of the test guest that seldom changes.
+#
+# Leaves OUTDIR/vmlinuz and OUTDIR/base.cpio (busybox and the modules the tests need),
+# made from Debian's newest 6.12 kernel package. That package is only unpacked, never
+# installed, and apt works on private directories under OUTDIR: the machine's own lists,
+# sources and package database are read, never written.
+set -euo pipefail
+
+# Modules the guest loads; vgem is the DRM driver with no hardware behind it. The other
+# makers of dma-bufs, udmabuf and the system heap, are built in (init checks all devices).
+readonly MODULES=(fuse drm drm_kms_helper drm_shmem_helper vgem)
+# The Debian suite that carries 6.12. Its packages are only unpacked, so any host will do.
+readonly KERNEL_SUITE=trixie
+readonly KERNEL_RE='^linux-image-6\.12\.[0-9]+(\+[a-z0-9.~]+)?-amd64$'
+
+die()
+{
+	printf 'fetch-kernel: %s\n' "$*" >&2
+	exit 1
+}
+
+check_tools()
+{
+	local pair
+
+	for pair in apt-get:apt dpkg-deb:dpkg depmod:kmod cpio:cpio xz:xz-utils; do
+		PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null ||
+			die "${pair%%:*} is missing: apt-get install ${pair#*:}"
+	done
+	if ! file_is_static "$(command -v busybox || true)"; then
+		die 'no static busybox: apt-get install busybox-static'
+	fi
+}
+
+# ldd fails on a static program, and on nothing else that can be run.
+file_is_static()
+{
+	[[ -n $1 ]] && ! ldd "$1" >/dev/null 2>&1
+}
+
+host_codename()
+{
+	# shellcheck source=/dev/null
+	(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-stable}")
+}
+
+# derive_list FROM TO < classic sources: the lines for suite FROM, with TO in its place.
+# Options in brackets (signed-by=...) stay as they are.
+derive_list()
+{
+	awk -v from="$1" -v to="$2" '
+		$1 != "deb" { next }
+		{
+			opts = ""
+			if (match($0, /\[[^]]*\]/)) {
+				opts = substr($0, RSTART, RLENGTH) " "
+				sub(/\[[^]]*\]/, " ")
+			}
+		}
+		$3 == from || $3 == "stable" { print "deb " opts $2 " " to " main" }'
+}
+
+# derive_sources FROM TO < deb822 sources: the same for stanzas. Fields that say how to
+# trust and reach the archive (URIs, Signed-By, ...) are copied untouched.
+derive_sources()
+{
+	grep -v '^#' | awk -v from="$1" -v to="$2" '
+		BEGIN { RS = ""; FS = "\n" }
+		{
+			rest = ""; suites = types = " "; on = 1
+			for (i = 1; i <= NF; i++) {
+				if ($i !~ /^[ \t]/) {
+					field = tolower($i)
+					sub(/:.*/, "", field)
+				}
+				value = $i
+				sub(/^[^ \t:]*:/, "", value)
+				gsub(/[ \t]+/, " ", value)
+				if (field == "suites") suites = suites value " "
+				else if (field == "types") types = types value " "
+				else if (field == "enabled") on = value !~ /no|false|0/
+				else if (field != "components") rest = rest $i "\n"
+			}
+			if (!on || types !~ / deb / || suites !~ " (" from "|stable) ")
+				next
+			print "Types: deb\nSuites: " to "\nComponents: main\n" rest
+		}'
+}
+
+# write_sources DIR SUITE: DIR/host.* name SUITE in the archives this machine trusts.
+write_sources()
+{
+	local dir=$1 suite=$2 from file
+
+	from=$(host_codename)
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cat /dev/null /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+		derive_list "$from" "$suite" >"$dir/host.list" || true
+	# The newline keeps two files' stanzas apart.
+	for file in /etc/apt/sources.list.d/*.sources; do
+		cat "$file" && echo
+	done 2>/dev/null |
+		derive_sources "$from" "$suite" >"$dir/host.sources" || true
+	[[ -s $dir/host.list || -s $dir/host.sources ]] ||
+		die "no apt source for Debian $from found under /etc/apt"
+}
+
+# The machine's proxy and credentials still apply; its hooks must not run for us.
+write_apt_conf()
+{
+	local apt=$1
+
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+	: >"$apt/status"
+	cat >"$apt/apt.conf" <<-END
+		Dir::Etc::SourceList "/dev/null";
+		Dir::Etc::SourceParts "$apt/sources.list.d";
+		Dir::Etc::Preferences "/dev/null";
+		Dir::Etc::PreferencesParts "/dev/null";
+		Dir::State::Lists "$apt/lists";
+		Dir::State::status "$apt/status";
+		Dir::Cache "$apt/cache";
+		APT::Architecture "amd64";
+		Acquire::Languages "none";
+		#clear APT::Update::Pre-Invoke;
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+	END
+}
+
+newest_kernel()
+{
+	apt-cache -c "$1/apt.conf" pkgnames linux-image-6.12 |
+		{ grep -E "$KERNEL_RE" || true; } | sort -V | tail -n 1
+}
+
+# find_kernel APT: prints the package's name, with the lists of its suite in place. The
+# backports of an older release are the second try, for a mirror without KERNEL_SUITE.
+find_kernel()
+{
+	local apt=$1 suite package
+
+	for suite in "$KERNEL_SUITE" "$(host_codename)-backports"; do
+		write_sources "$apt/sources.list.d" "$suite"
+		apt-get -c "$apt/apt.conf" -q update >&2 || continue
+		package=$(newest_kernel "$apt")
+		if [[ -n $package ]]; then
+			printf '%s\n' "$package"
+			return
+		fi
+	done
+	die "found no package like $KERNEL_RE (tried $KERNEL_SUITE and backports)"
+}
+
+# unpack_kernel APT ROOT PACKAGE
+unpack_kernel()
+{
+	local apt=$1 root=$2 package=$3
+
+	(cd "$apt" && rm -f ./*.deb && apt-get -c apt.conf -q download "$package" >&2)
+	rm -rf "$root"
+	mkdir -p "$root"
+	dpkg-deb -x "$apt/$package"_*.deb "$root"
+	rm -f "$apt"/*.deb
+	# kmod of Debian 12 looks in lib/modules, that of 13 in usr/lib/modules.
+	mkdir -p "$root/usr/lib"
+	[[ -d $root/lib ]] || ln -s usr/lib "$root/lib"
+	[[ -d $root/usr/lib/modules ]] || ln -s ../../lib/modules "$root/usr/lib/modules"
+}
+
+# module_files ROOT VERSION: the .ko files in the order in which to insert them.
+module_files()
+{
+	local root=$1 version=$2 name
+
+	depmod -b "$root" "$version"
+	for name in "${MODULES[@]}"; do
+		modprobe -d "$root" -S "$version" --show-depends "$name" ||
+			die "kernel $version has no module $name"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
+}
+
+# copy_module KO DIR: plain .ko, as busybox cannot insert a compressed one.
+copy_module()
+{
+	local name
+
+	name=$(basename "$1")
+	case $name in
+	*.ko.xz) xz -dc "$1" >"$2/${name%.xz}" ;;
+	*.ko.zst) zstd -qdc "$1" >"$2/${name%.zst}" ;;
+	*.ko) cp "$1" "$2/$name" ;;
+	*) die "unknown kind of module file: $1" ;;
+	esac
+	name=${name%.xz}
+	printf '%s\n' "${name%.zst}" >>"$2/order"
+}
+
+# make_base ROOT VERSION TREE: fills TREE, the unpacked initramfs.
+make_base()
+{
+	local root=$1 version=$2 tree=$3 list ko
+
+	rm -rf "$tree"
+	mkdir -p "$tree"/{bin,dev,etc,lib,lib64,mnt,modules,proc,run,sys,tmp}
+	cp "$(command -v busybox)" "$tree/bin/busybox"
+	ln -s busybox "$tree/bin/sh"
+	printf 'root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n' >"$tree/etc/passwd"
+	printf 'root:x:0:\nuser:x:1000:\n' >"$tree/etc/group"
+	list=$(module_files "$root" "$version")
+	while read -r ko; do
+		copy_module "$ko" "$tree/modules"
+	done <<<"$list"
+}
+
+main()
+{
+	local out apt package version root
+
+	[[ $# -eq 1 ]] || die 'usage: fetch-kernel.sh OUTDIR'
+	check_tools
+	PATH=$PATH:/usr/sbin:/sbin
+	mkdir -p "$1"
+	out=$(cd "$1" && pwd)
+	apt=$out/apt root=$out/kernel
+	write_apt_conf "$apt"
+	package=$(find_kernel "$apt")
+	unpack_kernel "$apt" "$root" "$package"
+	version=${package#linux-image-}
+	make_base "$root" "$version" "$out/base"
+	(cd "$out/base" && find . -print0 | sort -z | cpio --quiet -0 -o -H newc -R 0:0) \
+		>"$out/base.cpio"
+	cp "$root/boot/vmlinuz-$version" "$out/vmlinuz"
+	rm -rf "$root" "$out/base" "$apt"
+	printf 'fetch-kernel: kernel %s ready\n' "$version"
+}
+
+main "$@"

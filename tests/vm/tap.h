@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The lines that run-guest.sh counts: "ok ..." and "not ok ...". */
+#ifndef DMABUFFS_TESTS_VM_TAP_H
+#define DMABUFFS_TESTS_VM_TAP_H
+
+#include <stdbool.h>
+
+/* Prints one line, "ok WHAT: TEXT", and answers good. */
+__attribute__((format(printf, 3, 4))) bool tap_check(bool good, const char *what,
+						     const char *format, ...);
+
+/* 1 if any check of this process failed, else 0. A child of fork begins anew. */
+int tap_exit_status(void);
+void tap_reset(void);
+
+#endif

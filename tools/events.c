@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <string.h>
+
+#include <util.h>
+
+#include "events.h"
+#include "row.h"
+#include "text.h"
+
+static int compare_names(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(dmabuffs_uuid));
+}
+
+static int add_name(const dmabuffs_uuid *uuid, void *data)
+{
+	struct events *events = data;
+
+	if (events->count == events->capacity) {
+		size_t capacity = MAX(events->capacity * 2, 64);
+		dmabuffs_uuid *names =
+			reallocarray(events->names, capacity, sizeof(*names));
+
+		if (!names)
+			return -ENOMEM;
+		events->names = names;
+		events->capacity = capacity;
+	}
+	events->names[events->count++] = *uuid;
+	return 0;
+}
+
+void events_finish(struct events *events)
+{
+	free(events->names);
+	*events = (struct events){0};
+}
+
+void events_compare(const struct events *before, const struct events *after,
+		    void (*gone)(const dmabuffs_uuid *uuid, void *data),
+		    void (*came)(const dmabuffs_uuid *uuid, void *data), void *data)
+{
+	size_t i = 0, j = 0;
+
+	while (i < before->count || j < after->count) {
+		int order = i == before->count ? 1
+			    : j == after->count
+				    ? -1
+				    : compare_names(&before->names[i], &after->names[j]);
+
+		if (order < 0)
+			gone(&before->names[i++], data);
+		else if (order > 0)
+			came(&after->names[j++], data);
+		else
+			i++, j++;
+	}
+}
+
+struct printer {
+	struct dmabuffs *instance;
+	FILE *stream;
+};
+
+static void print_gone(const dmabuffs_uuid *uuid, void *data)
+{
+	const struct printer *printer = data;
+	char name[DMABUFFS_UUID_TEXT_SIZE];
+
+	dmabuffs_uuid_format(uuid, name);
+	fprintf(printer->stream, "- %s\n", name);
+}
+
+static void put_word(FILE *stream, const void *text)
+{
+	char safe[4 * DMABUFFS_LABEL_SIZE];
+
+	text_escape(text, safe, sizeof(safe));
+	fprintf(stream, " %s", *safe ? safe : "-");
+}
+
+/* What ended already has no properties any more, but its "-" line will want a "+". */
+static void print_came(const dmabuffs_uuid *uuid, void *data)
+{
+	const struct printer *printer = data;
+	char name[DMABUFFS_UUID_TEXT_SIZE], user[64];
+	struct row row;
+
+	dmabuffs_uuid_format(uuid, name);
+	fprintf(printer->stream, "+ %s", name);
+	if (row_load(printer->instance, uuid, &row) >= 0) {
+		row_user(&row, user, sizeof(user));
+		fprintf(printer->stream, " %" PRIu64 " %s %s", row_bytes(&row),
+			row_kind(&row), user);
+		put_word(printer->stream, row.info.comm);
+		put_word(printer->stream, row.info.label);
+	}
+	fputc('\n', printer->stream);
+}
+
+int events_print(struct events *events, struct dmabuffs *instance, FILE *stream)
+{
+	struct printer printer = {instance, stream};
+	struct events now = {0};
+	int r = dmabuffs_list(instance, add_name, &now);
+
+	if (r < 0) {
+		events_finish(&now);
+		return r;
+	}
+	if (now.count > 0)
+		qsort(now.names, now.count, sizeof(*now.names), compare_names);
+	events_compare(events, &now, print_gone, print_came, &printer);
+	events_finish(events);
+	*events = now;
+	return 0;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* load.c - copying with progress, and every short count told */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <linux/dma-buf.h>
+
+#include "load.h"
+#include "progress.h"
+#include "report.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
+
+#define CHUNK_BYTES     (1U << 20)
+#define STANDARD_OUTPUT "standard output"
+
+static ssize_t read_some(int fd, void *data, size_t bytes)
+{
+	ssize_t got;
+
+	do {
+		got = read(fd, data, bytes);
+	} while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+static int write_all(int fd, const char *data, size_t bytes)
+{
+	while (bytes > 0) {
+		ssize_t put = write(fd, data, bytes);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		data += put;
+		bytes -= (size_t)put;
+	}
+	return 0;
+}
+
+/* Both ends of a copy, with the names they have in messages. */
+struct copy {
+	struct cli *cli;
+	const char *from_name;
+	const char *to_name;
+	int from;
+	int to;
+	enum doing reading;
+	uint64_t done;
+};
+
+/* 0, or -errno of the side that *ret_reading tells. */
+static int copy_chunks(struct copy *copy, struct progress *progress, bool *ret_reading)
+{
+	_cleanup_free_ char *chunk = malloc(CHUNK_BYTES);
+	ssize_t got;
+
+	*ret_reading = true;
+	if (!chunk)
+		return -ENOMEM;
+	while ((got = read_some(copy->from, chunk, CHUNK_BYTES)) > 0) {
+		int r = write_all(copy->to, chunk, (size_t)got);
+
+		if (r < 0) {
+			*ret_reading = false;
+			return r;
+		}
+		copy->done += (uint64_t)got;
+		progress_advance(progress, copy->done);
+	}
+	return (int)got;
+}
+
+static int copy_all(struct copy *copy, struct progress *progress)
+{
+	bool reading;
+	int r = copy_chunks(copy, progress, &reading);
+
+	progress_finish(progress); /* before a message is written on its line */
+	if (r >= 0)
+		return CODE_OK;
+	return reading ? report(copy->cli, copy->reading, copy->from_name, r)
+		       : report(copy->cli, DOING_FILE, copy->to_name, r);
+}
+
+/* Not executable, and that for ever; kernels before 6.3 do not know the flag. */
+static int create_buffer(void)
+{
+	int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create("dmabuffs", (unsigned int)flags | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("dmabuffs", (unsigned int)flags);
+	return fd < 0 ? -errno : fd;
+}
+
+static uint64_t expected_bytes(int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size < 0)
+		return 0;
+	return (uint64_t)status.st_size;
+}
+
+int load_file(struct cli *cli, const char *path, int *ret_memfd)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	_cleanup_close_ int opened = -1;
+	_cleanup_close_ int memfd = create_buffer();
+	struct copy copy = {
+		.cli = cli,
+		.from_name = standard_input ? "standard input" : path,
+		.to_name = "buffer",
+		.from = STDIN_FILENO,
+		.to = memfd,
+		.reading = DOING_FILE,
+	};
+	struct progress progress;
+	int code;
+
+	if (memfd < 0)
+		return report(cli, DOING_FILE, copy.to_name, memfd);
+	if (!standard_input) {
+		opened = open(path, O_RDONLY | O_CLOEXEC);
+		if (opened < 0)
+			return report(cli, DOING_FILE, path, -errno);
+		copy.from = opened;
+	}
+	progress_start(&progress, expected_bytes(copy.from));
+	code = copy_all(&copy, &progress);
+	if (code == CODE_OK)
+		*ret_memfd = TAKE_FD(memfd);
+	return code;
+}
+
+static int sync_dmabuf(int fd, uint64_t flags)
+{
+	struct dma_buf_sync sync = {.flags = flags};
+	int r;
+
+	do {
+		r = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+	} while (r < 0 && (errno == EINTR || errno == EAGAIN));
+	return r < 0 ? -errno : 0;
+}
+
+/* A dma-buf cannot be read(2); its pages do not go away under a mapping, so no SIGBUS. */
+static int unload_dmabuf(struct cli *cli, const char *what, int fd, int out)
+{
+	off_t bytes = lseek(fd, 0, SEEK_END);
+	void *data = MAP_FAILED;
+	int r;
+
+	if (bytes > 0)
+		data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, fd, 0);
+	if (data == MAP_FAILED)
+		return report(cli, DOING_IMPORT, what, -errno);
+	r = sync_dmabuf(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	if (r < 0) {
+		(void)munmap(data, (size_t)bytes);
+		return report(cli, DOING_IMPORT, what, r);
+	}
+	r = write_all(out, data, (size_t)bytes);
+	(void)sync_dmabuf(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	(void)munmap(data, (size_t)bytes);
+	return r < 0 ? report(cli, DOING_FILE, STANDARD_OUTPUT, r) : CODE_OK;
+}
+
+static int unload_file(struct cli *cli, const char *what, int fd, int out)
+{
+	struct copy copy = {
+		.cli = cli,
+		.from_name = what,
+		.to_name = STANDARD_OUTPUT,
+		.from = fd,
+		.to = out,
+		.reading = DOING_IMPORT,
+	};
+	struct progress silent = {0};
+	uint64_t expected = expected_bytes(fd);
+	int code = copy_all(&copy, &silent);
+
+	/* A revoked buffer reads as empty: what is missing must not go unseen. */
+	if (code == CODE_OK && copy.done < expected) {
+		report_line(cli, "%s: it ended after %llu of %llu bytes", what,
+			    (unsigned long long)copy.done, (unsigned long long)expected);
+		return CODE_NO_NAME;
+	}
+	return code;
+}
+
+int unload_buffer(struct cli *cli, const char *what, int fd, int out)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return report(cli, DOING_IMPORT, what, -errno);
+	return S_ISREG(status.st_mode) ? unload_file(cli, what, fd, out)
+				       : unload_dmabuf(cli, what, fd, out);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+
+#include <util.h>
+
+#include "row.h"
+#include "text.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
+
+const char *const row_namespaces[DMABUFFS_NS_COUNT] = {
+	[DMABUFFS_NS_USER] = "user", [DMABUFFS_NS_PID] = "pid",
+	[DMABUFFS_NS_MNT] = "mnt",   [DMABUFFS_NS_IPC] = "ipc",
+	[DMABUFFS_NS_NET] = "net",   [DMABUFFS_NS_CGROUP] = "cgroup",
+};
+
+int row_load(struct dmabuffs *instance, const dmabuffs_uuid *uuid, struct row *ret_row)
+{
+	struct row row = {.uuid = *uuid};
+	char name[DMABUFFS_UUID_TEXT_SIZE];
+
+	dmabuffs_uuid_format(uuid, name);
+	if (fstatat(dmabuffs_root_fd(instance), name, &row.status, AT_SYMLINK_NOFOLLOW) <
+	    0)
+		return -errno;
+	row.error = dmabuffs_query(instance, uuid, &row.info);
+	if (row.error == -ENOENT || row.error == -ENOTCONN || row.error == -ECONNABORTED)
+		return row.error;
+
+	*ret_row = row;
+	return 0;
+}
+
+static int grow(struct rows *rows)
+{
+	size_t capacity = MAX(rows->capacity * 2, 16);
+	struct row *all = reallocarray(rows->all, capacity, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	rows->all = all;
+	rows->capacity = capacity;
+	return 0;
+}
+
+struct walk {
+	struct dmabuffs *instance;
+	struct rows rows;
+};
+
+static int add_row(const dmabuffs_uuid *uuid, void *data)
+{
+	struct walk *walk = data;
+	struct rows *rows = &walk->rows;
+	int r = 0;
+
+	if (rows->count == rows->capacity)
+		r = grow(rows);
+	if (r < 0)
+		return r;
+	r = row_load(walk->instance, uuid, &rows->all[rows->count]);
+	if (r == -ENOENT)
+		return 0;
+	if (r >= 0)
+		rows->count++;
+	return r;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	return memcmp(&((const struct row *)a)->uuid, &((const struct row *)b)->uuid,
+		      sizeof(dmabuffs_uuid));
+}
+
+int rows_load(struct dmabuffs *instance, struct rows *ret_rows)
+{
+	struct walk walk = {.instance = instance};
+	int r = dmabuffs_list(instance, add_row, &walk);
+
+	if (r < 0) {
+		rows_finish(&walk.rows);
+		return r;
+	}
+	if (walk.rows.count > 0)
+		qsort(walk.rows.all, walk.rows.count, sizeof(struct row), compare_rows);
+
+	*ret_rows = walk.rows;
+	return 0;
+}
+
+void rows_finish(struct rows *rows)
+{
+	free(rows->all);
+	*rows = (struct rows){0};
+}
+
+uint64_t row_bytes(const struct row *row)
+{
+	return row->error < 0 ? (uint64_t)row->status.st_size : row->info.bytes;
+}
+
+const char *row_kind(const struct row *row)
+{
+	if (row->error < 0)
+		return "-";
+	switch (row->info.kind) {
+	case DMABUFFS_KIND_MEMFD:
+		return "memfd";
+	case DMABUFFS_KIND_DMABUF:
+		return "dma-buf";
+	default:
+		return "unknown";
+	}
+}
+
+void row_user(const struct row *row, char *out, size_t size)
+{
+	const struct passwd *user = getpwuid(row->status.st_uid);
+
+	if (user)
+		text_escape(user->pw_name, out, size);
+	else
+		(void)snprintf(out, size, "%u", row->status.st_uid);
+}
+
+void row_group(const struct row *row, char *out, size_t size)
+{
+	const struct group *group = getgrgid(row->status.st_gid);
+
+	if (group)
+		text_escape(group->gr_name, out, size);
+	else
+		(void)snprintf(out, size, "%u", row->status.st_gid);
+}
+
+struct word {
+	uint32_t bit;
+	const char *text;
+};
+
+static void each_word(const struct word *words, size_t count, uint32_t bits,
+		      void (*word)(const char *text, void *data), void *data)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bits & words[i].bit)
+			word(words[i].text, data);
+}
+
+void row_each_flag(const struct row *row, void (*word)(const char *text, void *data),
+		   void *data)
+{
+	static const struct word words[] = {
+		{DMABUFFS_INFO_PERSIST, "persist"},
+		{DMABUFFS_INFO_READONLY, "readonly"},
+		{DMABUFFS_INFO_REVOCABLE, "revocable"},
+		{DMABUFFS_INFO_REVOKED, "revoked"},
+		{DMABUFFS_INFO_PASSTHROUGH, "passthrough"},
+	};
+
+	each_word(words, ARRAY_SIZE(words), row->info.flags, word, data);
+}
+
+void row_each_seal(const struct row *row, void (*word)(const char *text, void *data),
+		   void *data)
+{
+	static const struct word words[] = {
+		{F_SEAL_SEAL, "seal"},
+		{F_SEAL_SHRINK, "shrink"},
+		{F_SEAL_GROW, "grow"},
+		{F_SEAL_WRITE, "write"},
+		{F_SEAL_FUTURE_WRITE, "future-write"},
+		{F_SEAL_EXEC, "exec"},
+	};
+
+	each_word(words, ARRAY_SIZE(words), row->info.seals, word, data);
+}

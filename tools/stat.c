@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* stat.c - dmabuffs stat */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "report.h"
+#include "row.h"
+#include "text.h"
+
+#define LABEL_FORMAT "%-11s "
+
+static void print_word(const char *text, void *data)
+{
+	printf(" %s", text);
+}
+
+static void print_text(const char *label, const void *text)
+{
+	char safe[4 * DMABUFFS_LABEL_SIZE];
+
+	text_escape(text, safe, sizeof(safe));
+	printf(LABEL_FORMAT "%s\n", label, safe);
+}
+
+static void print_time(const char *label, time_t when)
+{
+	char text[64] = "";
+	struct tm local;
+
+	if (localtime_r(&when, &local))
+		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z", &local);
+	printf(LABEL_FORMAT "%s\n", label, text);
+}
+
+static void print_status(const struct row *row)
+{
+	char uuid[DMABUFFS_UUID_TEXT_SIZE], bytes[TEXT_BYTES_SIZE], name[64];
+
+	dmabuffs_uuid_format(&row->uuid, uuid);
+	text_bytes(row_bytes(row), bytes);
+	printf(LABEL_FORMAT "%s\n", "UUID:", uuid);
+	printf(LABEL_FORMAT "%" PRIu64 " bytes (%s)\n", "Size:", row_bytes(row), bytes);
+	row_user(row, name, sizeof(name));
+	printf(LABEL_FORMAT "%s (%u)\n", "Owner:", name, row->status.st_uid);
+	row_group(row, name, sizeof(name));
+	printf(LABEL_FORMAT "%s (%u)\n", "Group:", name, row->status.st_gid);
+	printf(LABEL_FORMAT "%04o\n", "Mode:", row->status.st_mode & 07777);
+	print_time("Accessed:", row->status.st_atime);
+	print_time("Modified:", row->status.st_mtime);
+	print_time("Changed:", row->status.st_ctime);
+}
+
+static void print_exporter(const struct dmabuffs_info *info)
+{
+	if (info->pid > 0)
+		printf(LABEL_FORMAT "%d\n", "Exporter:", info->pid);
+	else
+		printf(LABEL_FORMAT "not nameable\n", "Exporter:");
+	print_text("Command:", info->comm);
+	printf(LABEL_FORMAT, "Namespaces:");
+	for (int i = 0; i < DMABUFFS_NS_COUNT; i++)
+		printf("%s%s:[%" PRIu64 "]", i ? " " : "", row_namespaces[i],
+		       (uint64_t)info->ns[i]);
+	putchar('\n');
+}
+
+static void print_info(const struct row *row)
+{
+	printf(LABEL_FORMAT "%s\n", "Kind:", row_kind(row));
+	printf("%-11s", "Flags:");
+	row_each_flag(row, print_word, NULL);
+	printf("\n%-11s", "Seals:");
+	row_each_seal(row, print_word, NULL);
+	printf("\n" LABEL_FORMAT "%u\n", "Importers:", row->info.importers);
+	print_exporter(&row->info);
+	print_text("Label:", row->info.label);
+}
+
+static int print_row(struct cli *cli, const char *text, const struct row *row, bool json)
+{
+	int code;
+
+	if (json) {
+		row_json(stdout, row);
+		putchar('\n');
+	} else {
+		print_status(row);
+		if (row->error >= 0)
+			print_info(row);
+	}
+	code = cli_flush(cli);
+	if (code == CODE_OK && row->error < 0) /* what there is was shown */
+		code = report(cli, DOING_IMPORT, text, row->error);
+	return code;
+}
+
+static int show(struct cli *cli, const char *text, bool json)
+{
+	_cleanup_instance_ struct dmabuffs *instance = NULL;
+	dmabuffs_uuid uuid;
+	struct row row;
+	int code = cli_parse_uuid(cli, text, &uuid);
+	int r;
+
+	if (code == CODE_OK)
+		code = cli_open(cli, &instance);
+	if (code != CODE_OK)
+		return code;
+	r = row_load(instance, &uuid, &row);
+	if (r < 0)
+		return report(cli, DOING_IMPORT, text, r);
+	return print_row(cli, text, &row, json);
+}
+
+int command_stat(struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		CLI_LONG_OPTIONS,
+	};
+	bool json = false;
+	int option;
+
+	while ((option = cli_option(cli, argc, argv, CLI_SHORT_OPTIONS "j", options)) >=
+	       0)
+		switch (option) {
+		case 'j':
+			json = true;
+			break;
+		default:
+			return cli->code;
+		}
+	if (argc - optind != 1)
+		return cli_usage(cli, "give one UUID");
+	return show(cli, argv[optind], json);
+}

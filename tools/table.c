@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <string.h>
+
+#include <util.h>
+
+#include "table.h"
+#include "text.h"
+
+enum column { UUID, BYTES, KIND, OWNER, MODE, IMPORTERS, PID, COMM, LABEL, COLUMNS };
+
+/* A byte may become four characters. */
+#define CELL_SIZE (4 * DMABUFFS_LABEL_SIZE)
+/* All cells, the space between them, the end of the line. */
+#define LINE_SIZE (COLUMNS * (CELL_SIZE + 2))
+
+struct cells {
+	char text[COLUMNS][CELL_SIZE];
+};
+
+static const struct cells heading = {
+	{"UUID", "SIZE", "KIND", "OWNER", "MODE", "IMPORTERS", "PID", "COMM", "LABEL"}};
+
+static bool is_number(enum column column)
+{
+	return column == BYTES || column == IMPORTERS || column == PID;
+}
+
+static void fill_info(struct cells *cells, const struct row *row)
+{
+	const struct dmabuffs_info *info = &row->info;
+
+	(void)snprintf(cells->text[IMPORTERS], CELL_SIZE, "%u", info->importers);
+	if (info->pid > 0)
+		(void)snprintf(cells->text[PID], CELL_SIZE, "%d", info->pid);
+	if (info->comm[0])
+		text_escape((const char *)info->comm, cells->text[COMM], CELL_SIZE);
+	if (info->label[0])
+		text_escape((const char *)info->label, cells->text[LABEL], CELL_SIZE);
+}
+
+static void fill_cells(struct cells *cells, const struct row *row, bool exact_bytes)
+{
+	for (int i = 0; i < COLUMNS; i++)
+		memcpy(cells->text[i], "-", 2);
+	dmabuffs_uuid_format(&row->uuid, cells->text[UUID]);
+	if (exact_bytes)
+		(void)snprintf(cells->text[BYTES], CELL_SIZE, "%" PRIu64, row_bytes(row));
+	else
+		text_bytes(row_bytes(row), cells->text[BYTES]);
+	(void)snprintf(cells->text[KIND], CELL_SIZE, "%s", row_kind(row));
+	row_user(row, cells->text[OWNER], CELL_SIZE);
+	(void)snprintf(cells->text[MODE], CELL_SIZE, "%04o", row->status.st_mode & 07777);
+	if (row->error >= 0)
+		fill_info(cells, row);
+}
+
+static void widen(size_t widths[COLUMNS], const struct cells *cells)
+{
+	for (int i = 0; i < COLUMNS; i++)
+		widths[i] = MAX(widths[i], strlen(cells->text[i]));
+}
+
+static void print_line(FILE *stream, const struct cells *cells,
+		       const size_t widths[COLUMNS], const struct table_options *options)
+{
+	char line[LINE_SIZE] = "";
+	size_t length = 0;
+
+	for (int i = 0; i < COLUMNS; i++) {
+		int width = (int)widths[i];
+
+		length += (size_t)snprintf(line + length, sizeof(line) - length, "%s%*s",
+					   i ? "  " : "", is_number(i) ? width : -width,
+					   cells->text[i]);
+	}
+	while (length > 0 && line[length - 1] == ' ')
+		length--;
+	if (options->columns)
+		length = MIN(length, options->columns);
+	fprintf(stream, "%.*s%s", (int)length, line, options->line_end);
+}
+
+void table_print(FILE *stream, const struct rows *rows,
+		 const struct table_options *options)
+{
+	size_t count = options->lines ? MIN(rows->count, options->lines) : rows->count;
+	size_t widths[COLUMNS] = {0};
+	struct cells cells;
+
+	widen(widths, &heading);
+	for (size_t i = 0; i < count; i++) {
+		fill_cells(&cells, &rows->all[i], options->exact_bytes);
+		widen(widths, &cells);
+	}
+	print_line(stream, &heading, widths, options);
+	for (size_t i = 0; i < count; i++) {
+		fill_cells(&cells, &rows->all[i], options->exact_bytes);
+		print_line(stream, &cells, widths, options);
+	}
+}

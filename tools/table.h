@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* table.h - names as aligned lines */
+#ifndef DMABUFFS_TABLE_H
+#define DMABUFFS_TABLE_H
+
+#include <stdbool.h>
+
+#include "row.h"
+
+struct table_options {
+	bool exact_bytes;
+	const char *line_end; /* after each line */
+	unsigned int columns; /* lines are cut there; 0: never */
+	size_t lines;         /* rows at most; 0: all */
+};
+
+/* A heading and a line for each row; what is not known is "-". */
+void table_print(FILE *stream, const struct rows *rows,
+		 const struct table_options *options);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* text.h - numbers and foreign bytes as text */
+#ifndef DMABUFFS_TEXT_H
+#define DMABUFFS_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * Copies @in so that no byte of it can do anything to a terminal: what is not printable
+ * ASCII becomes \xNN, a backslash \\. Cut at the last whole character that fits @size,
+ * always terminated.
+ */
+void text_escape(const char *in, char *out, size_t size);
+
+/* Writes @in, which should be UTF-8, as a JSON string in pure ASCII. */
+void text_json(FILE *stream, const char *in);
+
+/* "17 B", "64.0 MiB" */
+#define TEXT_BYTES_SIZE 16
+void text_bytes(uint64_t bytes, char out[TEXT_BYTES_SIZE]);
+
+/* "0600" and the like, 0 to 0777; -EINVAL for anything else. */
+int text_parse_mode(const char *text, uint32_t *ret_mode);
+
+/* Seconds as a decimal number, @minimum_ms to @maximum_ms; -EINVAL. */
+int text_parse_seconds(const char *text, uint32_t minimum_ms, uint32_t maximum_ms,
+		       uint32_t *ret_ms);
+
+#endif

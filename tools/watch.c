@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* watch.c - dmabuffs watch */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "cli.h"
+#include "events.h"
+#include "report.h"
+#include "table.h"
+#include "text.h"
+
+#define MINIMUM_MS 100
+#define MAXIMUM_MS 3600000
+#define DEFAULT_MS 1000
+
+/* A second screen, so that what was there before comes back; no cursor. */
+#define SCREEN_ENTER "\033[?1049h\033[?25l"
+#define SCREEN_LEAVE "\033[?25h\033[?1049l"
+#define SCREEN_HOME  "\033[H"
+#define LINE_REST    "\033[K"
+#define SCREEN_REST  "\033[J"
+
+struct watch {
+	struct cli *cli;
+	uint32_t interval_ms;
+	sigset_t signals;
+	struct events events;
+};
+
+static int parse(struct cli *cli, int argc, char **argv, struct watch *watch)
+{
+	static const struct option options[] = {
+		{"interval", required_argument, NULL, 'n'},
+		CLI_LONG_OPTIONS,
+	};
+	int option;
+
+	while ((option = cli_option(cli, argc, argv, CLI_SHORT_OPTIONS "n:", options)) >=
+	       0) {
+		if (option == CLI_STOP)
+			return CLI_STOP;
+		if (text_parse_seconds(optarg, MINIMUM_MS, MAXIMUM_MS,
+				       &watch->interval_ms) < 0) {
+			cli->code = cli_usage(cli, "--interval: seconds, 0.1 to 3600");
+			return CLI_STOP;
+		}
+	}
+	if (optind < argc) {
+		cli->code = cli_usage(cli, "%s: takes no argument", argv[optind]);
+		return CLI_STOP;
+	}
+	return 0;
+}
+
+/* SIGTSTP is only held back: a stopped program would leave its screen behind. */
+static void block_signals(sigset_t *ret_signals)
+{
+	sigset_t blocked;
+
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGTERM);
+	sigaddset(ret_signals, SIGHUP);
+	sigaddset(ret_signals, SIGWINCH);
+	blocked = *ret_signals;
+	sigaddset(&blocked, SIGTSTP);
+	(void)sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
+/* False: the user has seen enough. */
+static bool wait_interval(const struct watch *watch)
+{
+	const struct timespec interval = {
+		.tv_sec = watch->interval_ms / 1000,
+		.tv_nsec = (long)(watch->interval_ms % 1000) * 1000000,
+	};
+	int signal_number = sigtimedwait(&watch->signals, NULL, &interval);
+
+	return signal_number < 0 || signal_number == SIGWINCH;
+}
+
+static void draw(FILE *stream, const char *path, const struct rows *rows)
+{
+	struct winsize window = {0};
+	struct table_options options = {.line_end = LINE_REST "\r\n"};
+	char safe[256], bytes[TEXT_BYTES_SIZE], title[384];
+	uint64_t total = 0;
+	size_t room;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) < 0 || !window.ws_col ||
+	    !window.ws_row)
+		window = (struct winsize){.ws_row = 24, .ws_col = 80};
+	for (size_t i = 0; i < rows->count; i++)
+		total += row_bytes(&rows->all[i]);
+	text_escape(path, safe, sizeof(safe));
+	text_bytes(total, bytes);
+	(void)snprintf(title, sizeof(title), "%zu names, %s, at %s", rows->count, bytes,
+		       safe);
+
+	/* Title, heading, and the last line, which would scroll, are no rows. */
+	room = window.ws_row > 4 ? window.ws_row - 3U : 1;
+	options.lines = room;
+	options.columns = window.ws_col;
+	fprintf(stream, SCREEN_HOME "%.*s" LINE_REST "\r\n", window.ws_col, title);
+	table_print(stream, rows, &options);
+	if (rows->count > room)
+		fprintf(stream, "and %zu more", rows->count - room);
+	fputs(LINE_REST SCREEN_REST, stream);
+}
+
+static int look_screen(struct watch *watch, struct dmabuffs *instance)
+{
+	_cleanup_rows_ struct rows rows = {0};
+	int r = rows_load(instance, &rows);
+
+	if (r >= 0)
+		draw(stdout, cli_mount_point(watch->cli), &rows);
+	return r;
+}
+
+static int look_lines(struct watch *watch, struct dmabuffs *instance)
+{
+	return events_print(&watch->events, instance, stdout);
+}
+
+/*
+ * Opened for each look only: an open directory would keep the file system from being
+ * unmounted all the time.
+ */
+static int watch_until_signal(struct watch *watch,
+			      int (*look)(struct watch *watch, struct dmabuffs *instance),
+			      enum doing *ret_doing)
+{
+	do {
+		_cleanup_instance_ struct dmabuffs *instance = NULL;
+		int r = dmabuffs_open(cli_mount_point(watch->cli), &instance);
+
+		*ret_doing = DOING_OPEN;
+		if (r < 0)
+			return r;
+		*ret_doing = DOING_LIST;
+		r = look(watch, instance);
+		if (r < 0)
+			return r;
+		if (fflush(stdout) == EOF)
+			break; /* the caller finds the error flag */
+	} while (wait_interval(watch));
+	return 0;
+}
+
+int command_watch(struct cli *cli, int argc, char **argv)
+{
+	struct watch watch = {.cli = cli, .interval_ms = DEFAULT_MS};
+	bool screen = isatty(STDOUT_FILENO);
+	enum doing doing;
+	int r;
+
+	if (parse(cli, argc, argv, &watch) == CLI_STOP)
+		return cli->code;
+	block_signals(&watch.signals);
+	if (screen)
+		fputs(SCREEN_ENTER, stdout);
+	r = watch_until_signal(&watch, screen ? look_screen : look_lines, &doing);
+	if (screen)
+		fputs(SCREEN_LEAVE, stdout);
+	events_finish(&watch.events);
+	if (r < 0) {
+		(void)fflush(stdout);
+		return report(cli, doing, cli_mount_point(cli), r);
+	}
+	return cli_flush(cli);
+}
