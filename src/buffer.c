@@ -9,10 +9,13 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "fd_vault.h"
 #include "policy.h"
 #include "util.h"
 
 #define ALL_PERMISSIONS 07777
+/* What is assumed when a memfd cannot be asked: nothing may be done to it. */
+#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* Both are internal mounts of the kernel: their device numbers never change. */
 static uint64_t memfd_dev;
@@ -44,14 +47,14 @@ int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
  * O_NONBLOCK: the owner of a memfd can hold a lease on it (fcntl(2) F_SETLEASE) and make
  * whoever opens it wait; we answer -EAGAIN instead.
  */
-static int open_of_self(const char *what, int fd, int flags)
+static int reopen(struct kept_fd kept, int flags)
 {
-	char path[40];
-	int opened;
+	char path[64];
+	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/%s/%d", what, fd);
-	opened = open(path, flags | O_NONBLOCK | O_CLOEXEC);
-	return opened < 0 ? -errno : opened;
+	fd_vault_path(kept, path, sizeof(path));
+	fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 /*
@@ -69,7 +72,8 @@ static bool looks_like_dmabuf(int fd)
 	n = readlink(path, link, sizeof(link));
 	if (n < (ssize_t)strlen(prefix) || memcmp(link, prefix, strlen(prefix)))
 		return false;
-	info = open_of_self("fdinfo", fd, O_RDONLY);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY | O_CLOEXEC);
 	if (info < 0)
 		return false;
 	n = read(info, text, sizeof(text) - 1);
@@ -99,7 +103,7 @@ int buffer_kind(int fd)
 static int adopt_memfd(struct buffer *buffer, int fd, bool readonly)
 {
 	int access = readonly ? O_RDONLY : O_RDWR;
-	int own = open_of_self("fd", fd, access);
+	int own = reopen((struct kept_fd){ 0, fd }, access);
 
 	if (own < 0)
 		return own;
@@ -136,10 +140,38 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly)
 	return 0;
 }
 
+static struct kept_fd place_of(const struct buffer *buffer)
+{
+	return (struct kept_fd){ buffer->table, buffer->fd };
+}
+
 void buffer_finish(struct buffer *buffer)
 {
-	close_keep_errno(buffer->fd);
+	if (buffer->kept)
+		fd_vault_drop(place_of(buffer));
+	else
+		close_keep_errno(buffer->fd);
 	buffer->fd = -1;
+	buffer->kept = false;
+}
+
+void buffer_keep(struct buffer *buffer)
+{
+	struct kept_fd kept = fd_vault_keep(buffer->fd);
+
+	buffer->fd = kept.fd;
+	buffer->table = kept.table;
+	buffer->kept = true;
+}
+
+int buffer_borrow(const struct buffer *buffer)
+{
+	return fd_vault_borrow(place_of(buffer));
+}
+
+void buffer_return(const struct buffer *buffer, int fd)
+{
+	fd_vault_return(place_of(buffer), fd);
 }
 
 static int freeze_mode(int fd)
@@ -157,33 +189,58 @@ static int freeze_mode(int fd)
 	return 0;
 }
 
+static int freeze(int fd, bool readonly)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0)
+		return -errno;
+	if (!readonly && !(seals & F_SEAL_SEAL) && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) < 0)
+		return -errno;
+	return freeze_mode(fd);
+}
+
 int buffer_freeze(const struct buffer *buffer, bool readonly)
 {
+	int fd, r;
+
 	if (buffer->kind != DMABUFFS_KIND_MEMFD)
 		return 0;
-	if (!readonly && !(buffer_seals(buffer) & F_SEAL_SEAL) &&
-	    fcntl(buffer->fd, F_ADD_SEALS, F_SEAL_SEAL) < 0)
-		return -errno;
-	return freeze_mode(buffer->fd);
+	fd = buffer_borrow(buffer);
+	if (fd < 0)
+		return fd;
+	r = freeze(fd, readonly);
+	buffer_return(buffer, fd);
+	return r;
 }
 
 int buffer_size(const struct buffer *buffer, uint64_t *ret_size)
 {
+	int fd = buffer_borrow(buffer);
 	struct stat st;
+	int r;
 
-	if (fstat(buffer->fd, &st) < 0)
-		return -errno;
-	*ret_size = (uint64_t)st.st_size;
-	return 0;
+	if (fd < 0)
+		return fd;
+	r = fstat(fd, &st) < 0 ? -errno : 0;
+	if (r == 0)
+		*ret_size = (uint64_t)st.st_size;
+	buffer_return(buffer, fd);
+	return r;
 }
 
 uint32_t buffer_seals(const struct buffer *buffer)
 {
-	int seals = -1;
+	int fd, seals;
 
-	if (buffer->kind == DMABUFFS_KIND_MEMFD)
-		seals = fcntl(buffer->fd, F_GET_SEALS);
-	return seals < 0 ? 0 : (uint32_t)seals;
+	if (buffer->kind != DMABUFFS_KIND_MEMFD)
+		return 0;
+	fd = buffer_borrow(buffer);
+	if (fd < 0)
+		return ALL_SEALS;
+	seals = fcntl(fd, F_GET_SEALS);
+	buffer_return(buffer, fd);
+	return seals < 0 ? ALL_SEALS : (uint32_t)seals;
 }
 
 bool buffer_size_is_fixed(const struct buffer *buffer)
@@ -194,21 +251,32 @@ bool buffer_size_is_fixed(const struct buffer *buffer)
 	       (buffer_seals(buffer) & both) == both;
 }
 
+static int open_memfd(const struct buffer *buffer, int access)
+{
+	int fd = reopen(place_of(buffer), access);
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, 0); /* no O_NONBLOCK for the importer */
+	return fd;
+}
+
+static int duplicate(const struct buffer *buffer)
+{
+	int fd = buffer_borrow(buffer);
+
+	if (fd >= 0 && !buffer->table)
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd == -1 ? -errno : fd;
+}
+
 int buffer_open(const struct buffer *buffer, int access)
 {
-	int r, fd;
+	int r;
 
-	if (buffer->kind == DMABUFFS_KIND_MEMFD) {
-		fd = open_of_self("fd", buffer->fd, access);
-		if (fd >= 0)
-			fcntl(fd, F_SETFL, 0); /* no O_NONBLOCK for the importer */
-		return fd;
-	}
+	if (buffer->kind == DMABUFFS_KIND_MEMFD)
+		return open_memfd(buffer, access);
 	r = policy_check_exchange(access, buffer->access);
-	if (r < 0)
-		return r;
-	fd = fcntl(buffer->fd, F_DUPFD_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
+	return r < 0 ? r : duplicate(buffer);
 }
 
 bool buffer_is_revocable(const struct buffer *buffer)
@@ -221,21 +289,39 @@ bool buffer_is_revocable(const struct buffer *buffer)
 
 int buffer_revoke(const struct buffer *buffer)
 {
+	int fd, r = 0;
+
 	if (!buffer_is_revocable(buffer))
 		return -EBUSY;
-	if (ftruncate(buffer->fd, 0) < 0)
-		return errno == EPERM ? -EBUSY : -errno;
-	return 0;
+	fd = buffer_borrow(buffer);
+	if (fd < 0)
+		return fd;
+	if (ftruncate(fd, 0) < 0)
+		r = errno == EPERM ? -EBUSY : -errno;
+	buffer_return(buffer, fd);
+	return r;
 }
 
 /* A write lease is granted only while no other description of the inode exists. */
-int buffer_held(const struct buffer *buffer)
+static int ask_with_lease(int fd)
 {
-	if (buffer->kind != DMABUFFS_KIND_MEMFD || buffer->access != O_RDWR)
-		return -EOPNOTSUPP;
-	if (fcntl(buffer->fd, F_SETLEASE, F_WRLCK) < 0)
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
 		return errno == EAGAIN ? 1 : -EOPNOTSUPP;
 	/* At once: while it lasts, an open of the buffer would wait for it. */
-	fcntl(buffer->fd, F_SETLEASE, F_UNLCK);
+	fcntl(fd, F_SETLEASE, F_UNLCK);
 	return 0;
+}
+
+int buffer_held(const struct buffer *buffer)
+{
+	int fd, r;
+
+	if (buffer->kind != DMABUFFS_KIND_MEMFD || buffer->access != O_RDWR)
+		return -EOPNOTSUPP;
+	fd = buffer_borrow(buffer);
+	if (fd < 0)
+		return fd;
+	r = ask_with_lease(fd);
+	buffer_return(buffer, fd);
+	return r;
 }

@@ -21,9 +21,11 @@
  * For a dma-buf it is the exporter's description: there is no other.
  */
 struct buffer {
-	int fd;	      /* owned */
-	uint32_t kind; /* enum dmabuffs_kind */
-	int access;   /* access mode of fd */
+	int fd;		   /* owned; its number in the table below; -1: none */
+	unsigned table;	   /* 0: our own, see fd_vault.h */
+	bool kept;	   /* by the fd vault, whichever table that is */
+	int access;	   /* access mode of fd */
+	uint32_t kind;	   /* enum dmabuffs_kind */
 	uint64_t dev, ino; /* which buffer it is, as long as fd is open */
 };
 
@@ -42,6 +44,13 @@ int buffer_kind(int fd);
  */
 int buffer_init(struct buffer *buffer, int fd, bool readonly);
 void buffer_finish(struct buffer *buffer);
+
+/* Puts a buffer that will stay where there is room for it. */
+void buffer_keep(struct buffer *buffer);
+
+/* Its descriptor, for use by the calling thread until buffer_return(); or -errno. */
+int buffer_borrow(const struct buffer *buffer);
+void buffer_return(const struct buffer *buffer, int fd);
 
 /*
  * Freezes what the kernel does not guard for files reached through a name: the seals

@@ -18,7 +18,8 @@
 struct dmabuf_io_request {
 	struct dmabuf_io_request *next;
 	uid_t uid;
-	int fd;
+	const struct buffer *buffer; /* borrowed */
+	int fd;			     /* of the buffer, while it is performed */
 	off_t offset;
 	size_t size;
 	bool write;
@@ -88,7 +89,7 @@ static bool clamp(struct dmabuf_io_request *request)
 static ssize_t perform(struct dmabuf_io_request *request, int scratch)
 {
 	int prot = request->write ? PROT_READ | PROT_WRITE : PROT_READ;
-	size_t in_page = (size_t)request->offset % (size_t)sysconf(_SC_PAGESIZE);
+	size_t offset = (size_t)request->offset, end;
 	char *mapped;
 	int r;
 
@@ -97,12 +98,13 @@ static ssize_t perform(struct dmabuf_io_request *request, int scratch)
 	r = wait_ready(request);
 	if (r < 0)
 		return r;
-	mapped = mmap(NULL, request->size + in_page, prot, MAP_SHARED, request->fd,
-		      request->offset - (off_t)in_page);
+	/* From the beginning: some drivers ignore the offset of a mapping (vgem does). */
+	end = offset + request->size;
+	mapped = mmap(NULL, end, prot, MAP_SHARED, request->fd, 0);
 	if (mapped == MAP_FAILED)
 		return -errno;
-	r = copy_synced(request, scratch, mapped + in_page);
-	munmap(mapped, request->size + in_page);
+	r = copy_synced(request, scratch, mapped + offset);
+	munmap(mapped, end);
 	return r < 0 ? r : (ssize_t)request->size;
 }
 
@@ -146,7 +148,9 @@ static void run_request(struct dmabuf_io *io, struct dmabuf_io_request *request,
 
 	request->running = true;
 	pthread_mutex_unlock(&io->lock);
-	result = perform(request, scratch);
+	request->fd = buffer_borrow(request->buffer);
+	result = request->fd < 0 ? request->fd : perform(request, scratch);
+	buffer_return(request->buffer, request->fd);
 	request->done(request->context, result, request->bytes);
 	pthread_mutex_lock(&io->lock);
 	unlink_request(io, request);
@@ -206,8 +210,9 @@ void dmabuf_io_stop(struct dmabuf_io *io)
 	pthread_mutex_destroy(&io->lock);
 }
 
-int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, int fd, off_t offset, size_t size,
-		     const void *data, dmabuf_io_done *done, void *context)
+int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffer,
+		     off_t offset, size_t size, const void *data, dmabuf_io_done *done,
+		     void *context)
 {
 	struct dmabuf_io_request *request;
 	int r = limits_charge(io->limits, uid, RES_IO, 1);
@@ -221,7 +226,7 @@ int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, int fd, off_t offset, size
 	}
 	*request = (struct dmabuf_io_request){
 		.uid = uid,
-		.fd = fd,
+		.buffer = buffer,
 		.offset = offset,
 		.size = size,
 		.write = data != NULL,

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "buffer.h"
 #include "limits.h"
 
 #define DMABUF_IO_THREADS 16
@@ -47,12 +48,13 @@ int dmabuf_io_start(struct dmabuf_io *io, struct limits *limits);
 void dmabuf_io_stop(struct dmabuf_io *io);
 
 /*
- * Queues an access to @size bytes at @offset of the dma-buf @fd, which must stay open
+ * Queues an access to @size bytes at @offset of a dma-buf, which must stay as it is
  * until @done. @data, copied, is what to write; NULL: read. @uid is who exported it.
  * Below, @done is not called: -EAGAIN the exporter's buffers keep too many waiting;
  * -ENOMEM.
  */
-int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, int fd, off_t offset, size_t size,
-		     const void *data, dmabuf_io_done *done, void *context);
+int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffer,
+		     off_t offset, size_t size, const void *data, dmabuf_io_done *done,
+		     void *context);
 
 #endif

@@ -70,6 +70,7 @@ int export_create(struct limits *limits, struct export_request *request,
 	export->charged_uid = request->uid;
 	export->charged_bytes = bytes;
 	export->buffer = *request->buffer;
+	buffer_keep(&export->buffer);
 	export->has_buffer = true;
 	request->buffer->fd = -1;
 	*ret_export = export;

@@ -44,6 +44,15 @@ static int check_open(struct service *service, struct export *export, pid_t tid,
 	return r == 0 ? check_size(service, export) : r;
 }
 
+static int register_backing(fuse_req_t req, const struct buffer *buffer)
+{
+	int fd = buffer_borrow(buffer);
+	int id = fd < 0 ? 0 : fuse_passthrough_open(req, fd);
+
+	buffer_return(buffer, fd);
+	return id;
+}
+
 /*
  * The kernel wants one backing id an inode while it is open, so it is registered with the
  * first open and given up with the last release. 0: reads and writes come to us.
@@ -57,7 +66,7 @@ static int backing_id(fuse_req_t req, struct export *export)
 		return 0;
 	table_lock(&service->table);
 	if (!export->backing_id)
-		export->backing_id = fuse_passthrough_open(req, export->buffer.fd);
+		export->backing_id = register_backing(req, &export->buffer);
 	id = export->backing_id;
 	table_unlock(&service->table);
 	if (id <= 0 && atomic_exchange(&service->passthrough, false))
@@ -166,54 +175,71 @@ static void submit(fuse_req_t req, struct export *export, off_t offset, size_t s
 		   const char *data)
 {
 	int r = dmabuf_io_submit(&service_of(req)->dmabuf_io, export->charged_uid,
-				 export->buffer.fd, offset, size, data,
+				 &export->buffer, offset, size, data,
 				 data ? write_done : read_done, req);
 
 	if (r < 0)
 		reply_error(req, r);
 }
 
-static void reply_read_memfd(fuse_req_t req, int fd, size_t size, off_t offset)
+static ssize_t read_memfd(const struct buffer *buffer, char *buf, size_t size, off_t offset)
 {
-	_cleanup_free_ char *buf = malloc(size);
-	ssize_t n = buf ? pread(fd, buf, size, offset) : -1;
+	int fd = buffer_borrow(buffer);
+	ssize_t n;
 
+	if (fd < 0)
+		return fd;
+	n = pread(fd, buf, size, offset);
 	if (n < 0)
-		reply_error(req, buf ? -errno : -ENOMEM);
-	else
-		fuse_reply_buf(req, buf, (size_t)n);
+		n = -errno;
+	buffer_return(buffer, fd);
+	return n;
+}
+
+static ssize_t write_memfd(const struct buffer *buffer, const char *data, size_t size,
+			   off_t offset)
+{
+	int fd = buffer_borrow(buffer);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = pwrite(fd, data, size, offset);
+	if (n < 0)
+		n = -errno;
+	buffer_return(buffer, fd);
+	return n;
 }
 
 void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi)
 {
 	struct export *export = opened(req, ino);
+	_cleanup_free_ char *buf = NULL;
 
-	if (!export)
+	if (!export) {
 		reply_error(req, -EBADF);
-	else if (export->buffer.kind == DMABUFFS_KIND_MEMFD)
-		reply_read_memfd(req, export->buffer.fd, size, offset);
-	else
+	} else if (export->buffer.kind == DMABUFFS_KIND_DMABUF) {
 		submit(req, export, offset, size, NULL);
+	} else {
+		buf = malloc(size);
+		read_done(req,
+			  buf ? read_memfd(&export->buffer, buf, size, offset) : -ENOMEM,
+			  buf);
+	}
 }
 
 void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 	      struct fuse_file_info *fi)
 {
 	struct export *export = opened(req, ino);
-	ssize_t n;
 
-	if (!export) {
+	if (!export)
 		reply_error(req, -EBADF);
-	} else if (export->buffer.kind == DMABUFFS_KIND_DMABUF) {
+	else if (export->buffer.kind == DMABUFFS_KIND_DMABUF)
 		submit(req, export, offset, size, data);
-	} else {
-		n = pwrite(export->buffer.fd, data, size, offset);
-		if (n < 0)
-			reply_error(req, -errno);
-		else
-			fuse_reply_write(req, (size_t)n);
-	}
+	else
+		write_done(req, write_memfd(&export->buffer, data, size, offset), NULL);
 }
 
 /* SEEK_DATA and SEEK_HOLE only: the kernel does the others. There are no holes. */

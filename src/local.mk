@@ -10,6 +10,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/connection.c %D%/connection.h \
 	%D%/dmabuf_io.c %D%/dmabuf_io.h \
 	%D%/export.c %D%/export.h \
+	%D%/fd_vault.c %D%/fd_vault.h \
 	%D%/fs.c %D%/fs.h \
 	%D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c \
 	%D%/fs_xattr.c \

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "config.h"
+#include "fd_vault.h"
 #include "fs.h"
 #include "lifetime.h"
 #include "log.h"
@@ -198,7 +199,8 @@ static int serve(struct service *service, int ready_fd)
 {
 	int r;
 
-	service->max_fds = privileges_raise_nofile();
+	privileges_raise_nofile();
+	service->max_fds = fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]);
 	service->session = new_session(service);
 	if (!service->session)
 		return -EINVAL;
@@ -227,6 +229,7 @@ static int run(struct service *service)
 		return r;
 	r = serve(service, ready_fd);
 	finish_parts(service);
+	fd_vault_stop();
 	return r;
 }
 

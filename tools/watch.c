@@ -104,8 +104,9 @@ static void draw(FILE *stream, const char *path, const struct rows *rows)
 	/* Title, heading, and the last line, which would scroll, are no rows. */
 	room = window.ws_row > 4 ? window.ws_row - 3U : 1;
 	options.lines = room;
-	options.columns = window.ws_col;
-	fprintf(stream, SCREEN_HOME "%.*s" LINE_REST "\r\n", window.ws_col, title);
+	/* Erasing the rest of a full line would take its last character on some. */
+	options.columns = MAX(window.ws_col, 2) - 1U;
+	fprintf(stream, SCREEN_HOME "%.*s" LINE_REST "\r\n", (int)options.columns, title);
 	table_print(stream, rows, &options);
 	if (rows->count > room)
 		fprintf(stream, "and %zu more", rows->count - room);

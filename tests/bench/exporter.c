@@ -3,16 +3,14 @@
 #include "exporter.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "bench.h"
+#include "child.h"
 #include "client.h"
-#include "place.h"
 
 struct command {
 	bool unlink; /* or export */
@@ -74,13 +72,9 @@ static int spawn(struct exporter *exporter, const char *mount)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return complain(-errno, "socketpair");
-	exporter->pid = fork();
-	if (exporter->pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		place_server();
-		close_keep_errno(sockets[0]);
+	exporter->pid = child_fork(sockets[1]);
+	if (exporter->pid == 0)
 		_exit(serve(exporter, mount, sockets[1]) < 0);
-	}
 	close_keep_errno(sockets[1]);
 	if (exporter->pid < 0) {
 		exporter->pid = 0;

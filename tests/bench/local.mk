@@ -4,6 +4,7 @@ CLEANFILES += %D%/bench$(EXEEXT)
 
 %C%_bench_SOURCES = \
 	%D%/bench.c %D%/bench.h \
+	%D%/child.c %D%/child.h \
 	%D%/client.c %D%/client.h \
 	%D%/contest.c %D%/contest.h \
 	%D%/exporter.c %D%/exporter.h \

@@ -6,13 +6,11 @@
  * one back, over a connected pair of sockets, in messages of the same length.
  */
 #include <dmabuffs-broker.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "child.h"
 #include "client.h"
-#include "place.h"
 #include "roundtrip.h"
 
 #define ROUNDS 24
@@ -96,13 +94,9 @@ static int start_peer(struct broker_state *state)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return complain(-errno, "socketpair");
 	state->peer_socket = sockets[0];
-	state->peer = fork();
-	if (state->peer == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		place_server();
-		close_keep_errno(sockets[0]);
+	state->peer = child_fork(sockets[1]);
+	if (state->peer == 0)
 		_exit(serve_peer(sockets[1]) != -ECONNRESET);
-	}
 	close_keep_errno(sockets[1]);
 	return state->peer < 0 ? complain(-errno, "fork") : 0;
 }

@@ -7,14 +7,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "bench.h"
+#include "child.h"
 #include "null-fuse.h"
-#include "place.h"
 
 #define START_MS 10000
 /* A daemon that ends with 100,000 exports has something to put away. */
@@ -72,13 +71,9 @@ static int spawn(struct server *server, child_fn child, const char *options)
 
 	if (pipe(ready) < 0)
 		return complain(-errno, "pipe");
-	server->pid = fork();
-	if (server->pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		place_server();
-		close_keep_errno(ready[0]);
+	server->pid = child_fork(ready[1]);
+	if (server->pid == 0)
 		_exit(child(server->mount, options, ready[1]));
-	}
 	close_keep_errno(ready[1]);
 	if (server->pid < 0) {
 		server->pid = 0;

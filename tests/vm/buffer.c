@@ -17,6 +17,16 @@ bool fd_is_dmabuf(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == DMA_BUF_MAGIC;
 }
 
+int try_map(int fd, int prot)
+{
+	void *data = mmap(NULL, PATTERN_SIZE, prot, MAP_SHARED, fd, 0);
+
+	if (data == MAP_FAILED)
+		return -errno;
+	munmap(data, PATTERN_SIZE);
+	return 0;
+}
+
 int buffer_init(struct buffer *b, int fd, int prot)
 {
 	void *data = mmap(NULL, PATTERN_SIZE, prot, MAP_SHARED, fd, 0);
@@ -27,7 +37,7 @@ int buffer_init(struct buffer *b, int fd, int prot)
 		close(fd);
 		return r;
 	}
-	*b = (struct buffer){.fd = fd, .is_dmabuf = fd_is_dmabuf(fd), .data = data};
+	*b = (struct buffer){ .fd = fd, .is_dmabuf = fd_is_dmabuf(fd), .data = data };
 	return 0;
 }
 

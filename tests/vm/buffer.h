@@ -24,6 +24,9 @@ void buffer_finish(struct buffer *b);
 int buffer_fill(struct buffer *b, enum pattern_page page);
 int buffer_has(struct buffer *b, enum pattern_page page);
 
+/* 0 if the descriptor can be mapped so, else -errno; nothing stays mapped. */
+int try_map(int fd, int prot);
+
 /* Is this descriptor a dma-buf, in the kernel's own words? */
 bool fd_is_dmabuf(int fd);
 

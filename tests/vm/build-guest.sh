@@ -63,6 +63,16 @@ copy_libraries()
 		*) install -D -m 755 "$lib" "$tree/lib/$(basename "$lib")" ;;
 		esac
 	done < <(grep -o '/[^ ]*' <<<"$libs" | sort -u)
+	copy_libgcc "$tree" "$libs"
+}
+
+# glibc loads it by name when a thread is cancelled, and aborts the program without it.
+copy_libgcc()
+{
+	local tree=$1 libc
+
+	libc=$(grep -o '/[^ ]*/libc\.so\.6' <<<"$2") || return 0
+	install -D -m 755 "$(dirname "$libc")/libgcc_s.so.1" "$tree/lib/libgcc_s.so.1"
 }
 
 add_program()

@@ -62,8 +62,8 @@ static void print_link(const struct buffer *b)
 
 static void print_stat(const struct buffer *b)
 {
-	struct stat st = {0};
-	struct statfs fs = {0};
+	struct stat st = { 0 };
+	struct statfs fs = { 0 };
 	long r;
 
 	r = fstat(b->fd, &st);
@@ -117,8 +117,8 @@ static void print_reopens(const struct buffer *b)
 
 static void print_poll(const struct buffer *b)
 {
-	struct pollfd p = {.fd = b->fd, .events = POLLIN | POLLOUT};
-	struct epoll_event event = {.events = EPOLLIN};
+	struct pollfd p = { .fd = b->fd, .events = POLLIN | POLLOUT };
+	struct epoll_event event = { .events = EPOLLIN };
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 	int r = poll(&p, 1, 1000);
 
@@ -155,6 +155,32 @@ static void print_mappings(const struct buffer *b)
 	printf("past the end %s\n", said(p == MAP_FAILED ? -1 : 0));
 	if (p != MAP_FAILED)
 		munmap(p, SIZE + 4096);
+}
+
+static void *map_shared(int fd)
+{
+	void *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Which page does a mapping at an offset begin with? Not all drivers heed the offset. */
+static void print_offset_map(const struct buffer *b)
+{
+	unsigned char *whole = map_shared(b->fd);
+	unsigned char *last = mmap(NULL, 4096, PROT_READ, MAP_SHARED, b->fd, SIZE - 4096);
+	size_t page;
+
+	if (!whole || last == MAP_FAILED)
+		return;
+	vm_dmabuf_sync(b->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+	for (page = 0; page < SIZE / 4096; page++)
+		whole[page * 4096] = (unsigned char)page;
+	printf("# %s: mmap at page %d shows page %d\n", b->kind, SIZE / 4096 - 1,
+	       last[0]);
+	vm_dmabuf_sync(b->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+	munmap(whole, SIZE);
+	munmap(last, 4096);
 }
 
 /* KCMP_FILE is 0; exports of the same object may be one file or several. */
@@ -207,15 +233,9 @@ static void print_facts(const struct buffer *b)
 	print_poll(b);
 	print_file_calls(b);
 	print_mappings(b);
+	print_offset_map(b);
 	print_second_export(b);
 	print_pidfd_getfd(b);
-}
-
-static void *map_shared(int fd)
-{
-	void *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	return p == MAP_FAILED ? NULL : p;
 }
 
 /* Bytes written through one mapping are seen through another one. */
@@ -303,7 +323,7 @@ static void test_kind(const struct buffer *b)
 /* The daemon may take the inode number for a buffer's identity only if this holds. */
 static void check_inodes(const struct buffer *b, size_t n)
 {
-	struct stat st[8] = {0};
+	struct stat st[8] = { 0 };
 	bool differ = true;
 	size_t i, j;
 
@@ -321,10 +341,10 @@ static void check_inodes(const struct buffer *b, size_t n)
 int main(void)
 {
 	struct buffer b[] = {
-		{.kind = "udmabuf", .fd = vm_udmabuf(SIZE), .drm_fd = -1},
-		{.kind = "dma-heap", .fd = vm_dma_heap(SIZE, O_RDWR), .drm_fd = -1},
-		{.kind = "vgem", .drm_fd = -1},
-		{.kind = "udmabuf-2", .fd = vm_udmabuf(SIZE), .drm_fd = -1},
+		{ .kind = "udmabuf", .fd = vm_udmabuf(SIZE), .drm_fd = -1 },
+		{ .kind = "dma-heap", .fd = vm_dma_heap(SIZE, O_RDWR), .drm_fd = -1 },
+		{ .kind = "vgem", .drm_fd = -1 },
+		{ .kind = "udmabuf-2", .fd = vm_udmabuf(SIZE), .drm_fd = -1 },
 	};
 	size_t i;
 

@@ -3,7 +3,14 @@
 #ifndef DMABUFFS_TESTS_VM_TAP_H
 #define DMABUFFS_TESTS_VM_TAP_H
 
+#include <errno.h>
 #include <stdbool.h>
+
+/* What a system call returned, as 0 or -errno. */
+static inline int error_of(long result)
+{
+	return result < 0 ? -errno : 0;
+}
 
 /* Prints one line, "ok WHAT: TEXT", and answers good. */
 __attribute__((format(printf, 3, 4))) bool tap_check(bool good, const char *what,

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* place.c - on which CPUs clients and servers run */
-#include "place.h"
+/* child.c - processes that the benchmark starts, and on which CPUs they run */
+#include "child.h"
 
+#include <limits.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 
 #include "bench.h"
 
 /* Of this process before it was placed; none: not asked for yet. */
 static cpu_set_t allowed;
-static cpu_set_t servers;
+static cpu_set_t children;
 
 static int first_cpu(const cpu_set_t *set)
 {
@@ -19,7 +22,7 @@ static int first_cpu(const cpu_set_t *set)
 	return cpu;
 }
 
-int place_client(enum place place)
+int child_place(enum place place)
 {
 	cpu_set_t client;
 	int cpu;
@@ -30,18 +33,31 @@ int place_client(enum place place)
 	cpu = first_cpu(&allowed);
 	CPU_ZERO(&client);
 	CPU_SET(cpu, &client);
-	servers = client;
+	children = client;
 	if (place == PLACE_SPLIT && CPU_COUNT(&allowed) > 1) {
-		servers = allowed;
-		CPU_CLR(cpu, &servers);
+		children = allowed;
+		CPU_CLR(cpu, &children);
 	}
 	if (sched_setaffinity(0, sizeof(client), &client) < 0)
 		return complain(-errno, "sched_setaffinity");
 	return 0;
 }
 
-void place_server(void)
+static void become_child(int fd)
 {
-	if (sched_setaffinity(0, sizeof(servers), &servers) < 0)
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (sched_setaffinity(0, sizeof(children), &children) < 0)
 		(void)complain(-errno, "sched_setaffinity");
+	if (fd > STDERR_FILENO + 1)
+		(void)close_range(STDERR_FILENO + 1, (unsigned int)fd - 1, 0);
+	(void)close_range((unsigned int)fd + 1, UINT_MAX, 0);
+}
+
+pid_t child_fork(int fd)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become_child(fd);
+	return pid;
 }

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "fd_vault.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "log.h"
+#include "util.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
+#endif
+
+#define MAX_VAULTS   64
+#define VAULT_STACK  (64 * 1024)
+#define VAULT_SPARE  16 /* of a vault's table, for itself */
+#define MAX_RESERVED 4096
+
+enum order { ORDER_NONE, ORDER_KEEP, ORDER_DROP, ORDER_END };
+
+struct vault {
+	pthread_t thread;
+	int pidfd; /* of the thread, in our table */
+	pid_t tid;
+	pthread_mutex_t callers; /* serialises those who give orders; taken first */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	enum order order; /* protected by lock: ORDER_NONE when it is done */
+	int argument;	  /* protected by lock */
+	int result;	  /* protected by lock */
+	_Atomic unsigned n_kept;
+};
+
+/* Fixed between fd_vault_start() and fd_vault_stop(), except n_own. */
+static struct {
+	struct vault vaults[MAX_VAULTS];
+	unsigned n_vaults;
+	unsigned own_room;   /* of our table, for what is kept */
+	unsigned vault_room; /* of a vault's */
+	_Atomic unsigned n_own;
+} state = { .own_room = UINT32_MAX };
+
+static int pidfd_getfd(int pidfd, int fd)
+{
+	int taken = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	return taken < 0 ? -errno : taken;
+}
+
+/* ---- the thread -------------------------------------------------------------------- */
+
+static int execute(enum order order, int process, int argument)
+{
+	if (order == ORDER_KEEP)
+		return pidfd_getfd(process, argument);
+	if (order == ORDER_DROP)
+		close(argument);
+	return 0;
+}
+
+static void obey(struct vault *vault, int process)
+{
+	enum order order;
+
+	pthread_mutex_lock(&vault->lock);
+	do {
+		while (vault->order == ORDER_NONE)
+			pthread_cond_wait(&vault->changed, &vault->lock);
+		order = vault->order;
+		vault->result = execute(order, process, vault->argument);
+		vault->order = ORDER_NONE;
+		pthread_cond_broadcast(&vault->changed);
+	} while (order != ORDER_END);
+	pthread_mutex_unlock(&vault->lock);
+}
+
+/* The first thing done is to leave the common table; -errno is told if it cannot be. */
+static void *run(void *arg)
+{
+	struct vault *vault = arg;
+	int process = -1, r = 0;
+
+	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+		r = -errno;
+	if (r == 0)
+		process = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (r == 0 && process < 0)
+		r = -errno;
+	pthread_mutex_lock(&vault->lock);
+	vault->tid = gettid();
+	vault->result = r;
+	vault->order = ORDER_NONE;
+	pthread_cond_broadcast(&vault->changed);
+	pthread_mutex_unlock(&vault->lock);
+	if (r == 0)
+		obey(vault, process);
+	close_keep_errno(process);
+	return NULL;
+}
+
+static void wait_done(struct vault *vault)
+{
+	while (vault->order != ORDER_NONE)
+		pthread_cond_wait(&vault->changed, &vault->lock);
+}
+
+static int give_order(struct vault *vault, enum order order, int argument)
+{
+	int result;
+
+	pthread_mutex_lock(&vault->callers);
+	pthread_mutex_lock(&vault->lock);
+	vault->order = order;
+	vault->argument = argument;
+	pthread_cond_broadcast(&vault->changed);
+	wait_done(vault);
+	result = vault->result;
+	pthread_mutex_unlock(&vault->lock);
+	pthread_mutex_unlock(&vault->callers);
+	return result;
+}
+
+/* ---- start and stop ---------------------------------------------------------------- */
+
+static int start_thread(struct vault *vault)
+{
+	pthread_attr_t attr;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, VAULT_STACK);
+	r = pthread_create(&vault->thread, &attr, run, vault);
+	pthread_attr_destroy(&attr);
+	return -r;
+}
+
+static int start_vault(struct vault *vault)
+{
+	int r;
+
+	*vault = (struct vault){ .order = ORDER_KEEP /* until it has begun */ };
+	pthread_mutex_init(&vault->callers, NULL);
+	pthread_mutex_init(&vault->lock, NULL);
+	pthread_cond_init(&vault->changed, NULL);
+	r = start_thread(vault);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&vault->lock);
+	wait_done(vault);
+	r = vault->result;
+	pthread_mutex_unlock(&vault->lock);
+	if (r < 0) {
+		pthread_join(vault->thread, NULL);
+		return r;
+	}
+	vault->pidfd = (int)syscall(SYS_pidfd_open, vault->tid, PIDFD_THREAD);
+	if (vault->pidfd >= 0)
+		return 0;
+	r = -errno;
+	give_order(vault, ORDER_END, 0);
+	pthread_join(vault->thread, NULL);
+	return r;
+}
+
+uint64_t fd_vault_start(uint64_t wanted)
+{
+	struct rlimit limit = { 0 };
+	uint64_t room;
+	int r = 0;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	state.own_room = (unsigned)(limit.rlim_cur - MIN(limit.rlim_cur / 4, MAX_RESERVED));
+	state.vault_room = (unsigned)(limit.rlim_cur - VAULT_SPARE);
+	room = state.own_room;
+	while (room < wanted && state.n_vaults < MAX_VAULTS && r == 0) {
+		r = start_vault(&state.vaults[state.n_vaults]);
+		if (r == 0) {
+			state.n_vaults++;
+			room += state.vault_room;
+		}
+	}
+	log_debug("room for %llu buffers, %u tables beside our own",
+		  (unsigned long long)room, state.n_vaults);
+	return room;
+}
+
+void fd_vault_stop(void)
+{
+	while (state.n_vaults) {
+		struct vault *vault = &state.vaults[--state.n_vaults];
+
+		give_order(vault, ORDER_END, 0);
+		pthread_join(vault->thread, NULL);
+		close(vault->pidfd);
+	}
+}
+
+/* ---- descriptors ------------------------------------------------------------------- */
+
+/* Takes a place in the table if there is one. */
+static bool reserve(_Atomic unsigned *n, unsigned room)
+{
+	if (atomic_fetch_add(n, 1) < room)
+		return true;
+	atomic_fetch_sub(n, 1);
+	return false;
+}
+
+static bool move_to(unsigned table, int fd, struct kept_fd *ret_kept)
+{
+	struct vault *vault = &state.vaults[table - 1];
+	int there;
+
+	if (!reserve(&vault->n_kept, state.vault_room))
+		return false;
+	there = give_order(vault, ORDER_KEEP, fd);
+	if (there < 0) {
+		atomic_fetch_sub(&vault->n_kept, 1);
+		return false;
+	}
+	close(fd);
+	*ret_kept = (struct kept_fd){ table, there };
+	return true;
+}
+
+struct kept_fd fd_vault_keep(int fd)
+{
+	struct kept_fd kept = { 0, fd };
+
+	if (reserve(&state.n_own, state.own_room))
+		return kept;
+	for (unsigned table = 1; table <= state.n_vaults; table++)
+		if (move_to(table, fd, &kept))
+			return kept;
+	/* What is reserved for other uses takes it, as long as there is some. */
+	atomic_fetch_add(&state.n_own, 1);
+	return kept;
+}
+
+int fd_vault_borrow(struct kept_fd kept)
+{
+	return kept.table ? pidfd_getfd(state.vaults[kept.table - 1].pidfd, kept.fd) :
+			    kept.fd;
+}
+
+void fd_vault_return(struct kept_fd kept, int fd)
+{
+	if (kept.table)
+		close_keep_errno(fd);
+}
+
+void fd_vault_path(struct kept_fd kept, char *path, size_t size)
+{
+	if (kept.table)
+		snprintf(path, size, "/proc/self/task/%d/fd/%d",
+			 state.vaults[kept.table - 1].tid, kept.fd);
+	else
+		snprintf(path, size, "/proc/self/fd/%d", kept.fd);
+}
+
+void fd_vault_drop(struct kept_fd kept)
+{
+	if (kept.fd < 0)
+		return;
+	if (kept.table) {
+		struct vault *vault = &state.vaults[kept.table - 1];
+
+		give_order(vault, ORDER_DROP, kept.fd);
+		atomic_fetch_sub(&vault->n_kept, 1);
+	} else {
+		close_keep_errno(kept.fd);
+		atomic_fetch_sub(&state.n_own, 1);
+	}
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/* test-attributes.c - stat(2), xattrs, INFO and statfs(2) of a name */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/xattr.h>
+#include <time.h>
+
+#include "child.h"
+#include "harness.h"
+#include "raw.h"
+
+#define XATTR "user.dmabuffs."
+
+static const char *const ns_names[DMABUFFS_NS_COUNT] = { "user", "pid", "mnt",
+							 "ipc",	 "net", "cgroup" };
+
+static uint64_t own_namespace(const char *name)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	ASSERT_OK(SYS(stat(path, &st)));
+	return st.st_ino;
+}
+
+static bool recent(struct timespec then)
+{
+	time_t now = time(NULL);
+
+	return then.tv_sec >= now - 60 && then.tv_sec <= now + 1;
+}
+
+static void stat_fields(struct instance *instance)
+{
+	struct shared shared, second;
+	struct stat st, other, root;
+
+	share(&shared, instance, 3 * PAGE + 7, DMABUFFS_EXPORT_MODE, 0640);
+	share(&second, instance, PAGE, 0, 0);
+	ASSERT_OK(SYS(stat(shared.path, &st)));
+	ASSERT_OK(SYS(stat(second.path, &other)));
+	ASSERT_OK(SYS(stat(instance->dir, &root)));
+	ASSERT_EQ(st.st_mode, S_IFREG | 0640);
+	ASSERT_EQ(st.st_size, 3 * PAGE + 7);
+	ASSERT_EQ(st.st_nlink, 1);
+	ASSERT_EQ(st.st_uid, 0);
+	ASSERT_EQ(st.st_dev, root.st_dev);
+	ASSERT(st.st_ino != other.st_ino && st.st_ino != root.st_ino);
+	ASSERT(recent(st.st_mtim) && recent(st.st_ctim) && recent(st.st_atim));
+	unshare_buffer(&second);
+	unshare_buffer(&shared);
+}
+
+static int touch(void *data)
+{
+	const struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 2000 } };
+	const struct shared *shared = data;
+
+	return (int)SYS(utimensat(AT_FDCWD, shared->path, times, 0));
+}
+
+static void times(struct instance *instance)
+{
+	struct shared shared;
+	struct stat st;
+
+	share(&shared, instance, PAGE, DMABUFFS_EXPORT_MODE, 0644);
+	ASSERT_ERR(child_call(USER(1001), touch, &shared), EPERM);
+	ASSERT_OK(touch(&shared));
+	ASSERT_OK(SYS(stat(shared.path, &st)));
+	ASSERT_EQ(st.st_atim.tv_sec, 1000);
+	ASSERT_EQ(st.st_mtim.tv_sec, 2000);
+	ASSERT(recent(st.st_ctim));
+	unshare_buffer(&shared);
+}
+
+static void size_is(const char *path, off_t expected)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	struct stat st = { 0 };
+
+	/* What is not sealed may change, and stat may lag by a second. */
+	while (st.st_size != expected && now_ms() < end) {
+		ASSERT_OK(SYS(stat(path, &st)));
+		usleep(20000);
+	}
+	ASSERT_EQ(st.st_size, expected);
+}
+
+static void size_follows_the_buffer(struct instance *instance)
+{
+	struct dmabuffs_info info;
+	struct shared shared;
+	int fd;
+
+	share(&shared, instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	size_is(shared.path, PAGE);
+	ASSERT_OK(SYS(ftruncate(shared.fd, 5 * PAGE)));
+	ASSERT_OK(raw_info(fd, &info));
+	ASSERT_EQ(info.bytes, 5 * PAGE);
+	size_is(shared.path, 5 * PAGE);
+	ASSERT_OK(SYS(ftruncate(shared.fd, PAGE / 2)));
+	size_is(shared.path, PAGE / 2);
+	close(fd);
+	unshare_buffer(&shared);
+}
+
+static void get(const struct shared *shared, const char *name, char value[100])
+{
+	char whole[64];
+	ssize_t n;
+
+	snprintf(whole, sizeof(whole), XATTR "%s", name);
+	n = getxattr(shared->path, whole, value, 99);
+	if (n < 0)
+		test_fail(__FILE__, __LINE__, "%s: %s", whole, strerrorname_np(errno));
+	value[n] = 0;
+}
+
+static void expect_xattr(const struct shared *shared, const char *name, const char *expected)
+{
+	char value[100];
+
+	get(shared, name, value);
+	if (strcmp(value, expected))
+		test_fail(__FILE__, __LINE__, "%s: expected \"%s\", got \"%s\"", name,
+			  expected, value);
+}
+
+static void expect_number(const struct shared *shared, const char *name, uint64_t expected)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)expected);
+	expect_xattr(shared, name, text);
+}
+
+static void xattrs_of_exporter(struct instance *instance)
+{
+	struct shared shared;
+	char name[16];
+
+	ASSERT_OK(SYS(prctl(PR_SET_NAME, "camera 1")));
+	share(&shared, instance, 5000, 0, 0);
+	expect_number(&shared, "size", 5000);
+	expect_xattr(&shared, "kind", "memfd");
+	expect_number(&shared, "pid", (uint64_t)getpid());
+	expect_xattr(&shared, "comm", "camera 1");
+	for (int i = 0; i < DMABUFFS_NS_COUNT; i++) {
+		snprintf(name, sizeof(name), "ns.%s", ns_names[i]);
+		expect_number(&shared, name, own_namespace(ns_names[i]));
+	}
+	unshare_buffer(&shared);
+}
+
+static void xattrs_of_flags(struct instance *instance)
+{
+	struct shared plain, fixed;
+	int fd = raw_memfd(PAGE);
+
+	share(&plain, instance, PAGE, 0, 0);
+	expect_xattr(&plain, "flags", "revocable");
+	expect_xattr(&plain, "seals", "seal");
+	ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)));
+	share_fd(&fixed, instance, fd, DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY, 0);
+	expect_xattr(&fixed, "flags", "persist,readonly");
+	expect_xattr(&fixed, "seals", "shrink,grow");
+	unshare_buffer(&fixed);
+	unshare_buffer(&plain);
+}
+
+static void xattrs_of_use(struct instance *instance)
+{
+	struct shared shared;
+	void *address;
+	int first, second;
+
+	share(&shared, instance, PAGE, 0, 0);
+	expect_number(&shared, "importers", 0);
+	expect_number(&shared, "held", 0);
+	first = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	second = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	expect_number(&shared, "importers", 2);
+	expect_number(&shared, "held", 1);
+	ASSERT_OK(raw_map(first, PAGE, PROT_READ, &address));
+	close(first);
+	close(second);
+	/* Mapped still: no open file of it, yet the kernel says that somebody has it. */
+	expect_number(&shared, "held", 1);
+	munmap(address, PAGE);
+	unshare_buffer(&shared);
+}
+
+struct number {
+	const struct shared *shared;
+	const char *name;
+	const char *value;
+};
+
+static bool xattr_is(void *data)
+{
+	const struct number *number = data;
+	char value[100];
+
+	get(number->shared, number->name, value);
+	return strcmp(value, number->value) == 0;
+}
+
+static void use_ends(struct instance *instance)
+{
+	struct shared shared;
+	struct number importers = { &shared, "importers", "0" };
+	struct number held = { &shared, "held", "0" };
+	int connection = ASSERT_OK(raw_connect(instance));
+	int fd, copy;
+
+	share(&shared, instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	copy = ASSERT_OK(raw_exchange(connection, fd));
+	close(fd);
+	/* close(2) does not wait for the daemon. */
+	ASSERT(wait_until(xattr_is, &importers));
+	expect_number(&shared, "held", 1);
+	close(copy);
+	ASSERT(wait_until(xattr_is, &held));
+	close(connection);
+	unshare_buffer(&shared);
+}
+
+static void xattr_label(struct instance *instance)
+{
+	struct dmabuffs_export request;
+	struct shared shared;
+	char value[100];
+
+	share(&shared, instance, PAGE, 0, 0);
+	ASSERT_ERR(SYS(getxattr(shared.path, XATTR "label", value, 99)), ENODATA);
+	unshare_buffer(&shared);
+	shared.root = ASSERT_OK(raw_root(instance));
+	shared.fd = raw_memfd(PAGE);
+	raw_request(&request, shared.fd);
+	strcpy((char *)request.label, "left eye");
+	ASSERT_OK(raw_export(shared.root, &request));
+	memcpy(shared.uuid, request.uuid, sizeof(request.uuid));
+	raw_uuid_text(shared.uuid, strrchr(shared.path, '/') + 1);
+	expect_xattr(&shared, "label", "left eye");
+	unshare_buffer(&shared);
+}
+
+/* What `getfattr -d` asks. */
+static void xattr_list(struct instance *instance)
+{
+	static const char *const names[] = {
+		"size",	   "kind",   "flags",  "seals",	 "importers", "held",	  "pid",
+		"comm",	   "ns.user", "ns.pid", "ns.mnt", "ns.ipc",   "ns.net", "ns.cgroup",
+	};
+	char list[2000] = "", value[100];
+	struct shared shared;
+	ssize_t n;
+
+	share(&shared, instance, PAGE, 0, 0);
+	n = ASSERT_OK(SYS(listxattr(shared.path, NULL, 0)));
+	ASSERT_EQ(listxattr(shared.path, list, sizeof(list)), n);
+	ASSERT_ERR(SYS(listxattr(shared.path, list, 5)), ERANGE);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		bool found = false;
+
+		for (char *at = list; at < list + n; at += strlen(at) + 1)
+			found |= strncmp(at, XATTR, strlen(XATTR)) == 0 &&
+				 strcmp(at + strlen(XATTR), names[i]) == 0;
+		if (!found)
+			test_fail(__FILE__, __LINE__, "no %s in the list", names[i]);
+	}
+	/* All it lists can be read. */
+	for (char *at = list; at < list + n; at += strlen(at) + 1)
+		ASSERT_OK(SYS(getxattr(shared.path, at, value, sizeof(value))));
+	ASSERT_ERR(SYS(getxattr(shared.path, XATTR "size", value, 1)), ERANGE);
+	unshare_buffer(&shared);
+}
+
+static void xattrs_are_fixed(struct instance *instance)
+{
+	struct shared shared;
+	char value[100];
+	int result;
+
+	share(&shared, instance, PAGE, 0, 0);
+	result = (int)SYS(setxattr(shared.path, XATTR "comm", "x", 1, 0));
+	ASSERT(result == -EPERM || result == -EOPNOTSUPP);
+	result = (int)SYS(setxattr(shared.path, "user.mine", "x", 1, 0));
+	ASSERT(result == -EPERM || result == -EOPNOTSUPP);
+	result = (int)SYS(removexattr(shared.path, XATTR "comm"));
+	ASSERT(result == -EPERM || result == -EOPNOTSUPP);
+	ASSERT_ERR(SYS(getxattr(shared.path, XATTR "nothing", value, 99)), ENODATA);
+	ASSERT_ERR(SYS(getxattr(shared.path, "user.other", value, 99)), ENODATA);
+	unshare_buffer(&shared);
+}
+
+static void info_fields(struct instance *instance)
+{
+	struct dmabuffs_info info;
+	struct shared shared;
+	int fd, second;
+
+	ASSERT_OK(SYS(prctl(PR_SET_NAME, "exporter")));
+	share(&shared, instance, 5 * PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	second = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	ASSERT_OK(raw_info(fd, &info));
+	ASSERT_EQ(info.size, sizeof(info));
+	ASSERT_EQ(info.flags, DMABUFFS_INFO_REVOCABLE | DMABUFFS_INFO_NAMED |
+				      DMABUFFS_INFO_PASSTHROUGH);
+	ASSERT_EQ(info.kind, DMABUFFS_KIND_MEMFD);
+	ASSERT_EQ(info.seals, F_SEAL_SEAL);
+	ASSERT_EQ(info.bytes, 5 * PAGE);
+	ASSERT_EQ(info.importers, 2);
+	ASSERT_EQ(info.pid, getpid());
+	for (int i = 0; i < DMABUFFS_NS_COUNT; i++)
+		ASSERT_EQ(info.ns[i], own_namespace(ns_names[i]));
+	ASSERT(memcmp(info.uuid, shared.uuid, sizeof(info.uuid)) == 0);
+	ASSERT(strcmp((char *)info.comm, "exporter") == 0);
+	ASSERT(strcmp((char *)info.label, "") == 0);
+	close(fd);
+	close(second);
+	unshare_buffer(&shared);
+}
+
+const struct test_case test_cases[] = {
+	{ "stat_fields", stat_fields },
+	{ "times", times },
+	{ "size_follows_the_buffer", size_follows_the_buffer },
+	{ "xattrs_of_exporter", xattrs_of_exporter },
+	{ "xattrs_of_flags", xattrs_of_flags },
+	{ "xattrs_of_use", xattrs_of_use },
+	{ "use_ends", use_ends },
+	{ "xattr_label", xattr_label },
+	{ "xattr_list", xattr_list },
+	{ "xattrs_are_fixed", xattrs_are_fixed },
+	{ "info_fields", info_fields },
+	{ 0 },
+};
