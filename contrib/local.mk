@@ -1,3 +1,17 @@
 # SPDX-License-Identifier: MIT
 systemdsystemunit_DATA = %D%/dmabuffs.service
-EXTRA_DIST += %D%/dmabuffs.service.in
+EXTRA_DIST += %D%/dmabuffs.service.in %D%/fstab.example
+
+# What mount(8) runs; next to the daemon in the build tree, so that it finds that one.
+mounthelperdir = @mounthelperdir@
+mounthelper_PROGRAMS = src/mount.dmabuffs
+src_mount_dmabuffs_SOURCES = src/mount.dmabuffs.c
+src_mount_dmabuffs_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'
+
+# The example of libdmabuffs that `./bootstrap demo` runs.
+noinst_PROGRAMS += %D%/examples/share
+%C%_examples_share_SOURCES = \
+	%D%/examples/share.c \
+	%D%/examples/stage.c %D%/examples/stage.h
+%C%_examples_share_CFLAGS = $(AM_CFLAGS) $(SODIUM_CFLAGS)
+%C%_examples_share_LDADD = lib/dmabuffs/libdmabuffs.la $(SODIUM_LIBS)

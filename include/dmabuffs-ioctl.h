@@ -27,7 +27,6 @@
  *               the command, or a field is outside its range
  *   E2BIG       the struct is longer than this service knows and the tail is not zero
  *   EOPNOTSUPP  an unknown flag
- *   EPERM       the mount is ending
  */
 #ifndef DMABUFFS_IOCTL_H
 #define DMABUFFS_IOCTL_H

@@ -19,6 +19,8 @@
 #define MAX_VAULTS   64
 #define VAULT_STACK  (64 * 1024)
 #define VAULT_SPARE  16 /* of a vault's table, for itself */
+/* Of our own table, for connections and the daemon itself. */
+#define MIN_RESERVED 64
 #define MAX_RESERVED 4096
 
 enum order { ORDER_NONE, ORDER_KEEP, ORDER_DROP, ORDER_END };
@@ -170,12 +172,15 @@ static int start_vault(struct vault *vault)
 uint64_t fd_vault_start(uint64_t wanted)
 {
 	struct rlimit limit = { 0 };
+	rlim_t total, reserved;
 	uint64_t room;
 	int r = 0;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	state.own_room = (unsigned)(limit.rlim_cur - MIN(limit.rlim_cur / 4, MAX_RESERVED));
-	state.vault_room = (unsigned)(limit.rlim_cur - VAULT_SPARE);
+	total = MAX(limit.rlim_cur, (rlim_t)MIN_RESERVED);
+	reserved = MAX(MIN(total / 4, (rlim_t)MAX_RESERVED), (rlim_t)MIN_RESERVED);
+	state.own_room = (unsigned)(total - reserved);
+	state.vault_room = (unsigned)(total - VAULT_SPARE);
 	room = state.own_room;
 	while (room < wanted && state.n_vaults < MAX_VAULTS && r == 0) {
 		r = start_vault(&state.vaults[state.n_vaults]);

@@ -18,7 +18,7 @@ void limits_config_default(struct limits_config *ret_config)
 		.per_uid = {
 			[RES_EXPORTS] = 16384,
 			[RES_BYTES] = UINT64_C(1) << 40,
-			[RES_ROOTS] = 1024,
+			[RES_ROOTS] = 4096,
 			[RES_CONNECTIONS] = 128,
 			[RES_CLOSES] = 8,
 			[RES_IO] = 64,

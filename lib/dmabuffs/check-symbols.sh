@@ -32,4 +32,12 @@ compare() {
 compare "map and library" "$work/map" "$work/library"
 compare "header and map" "$work/header" "$work/names"
 [ -s "$work/map" ] || { echo "check-symbols: $map lists nothing"; status=1; }
+
+mkdir -p results
+if [ $status -eq 0 ]; then
+	printf 'ok symbols\n1 passed, 0 failed\n' >results/symbols.txt
+else
+	printf 'FAIL: symbols: map, header and library differ\n0 passed, 1 failed\n' \
+		>results/symbols.txt
+fi
 exit $status

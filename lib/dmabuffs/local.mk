@@ -26,6 +26,4 @@ EXTRA_%C%_libdmabuffs_la_DEPENDENCIES = $(top_srcdir)/%D%/libdmabuffs.map
 
 pkgconfig_DATA = %D%/libdmabuffs.pc
 
-dist_check_SCRIPTS = %D%/check-symbols.sh
-TESTS += %D%/check-symbols.sh
-EXTRA_DIST += %D%/libdmabuffs.map
+EXTRA_DIST += %D%/libdmabuffs.map %D%/check-symbols.sh

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mount.dmabuffs.c - what mount(8) runs for `mount -t dmabuffs SOURCE TARGET`
+ *
+ * It takes away what concerns mount(8) alone and becomes the service. Every option that
+ * is left is for dmabuffsd to judge, which refuses what it does not know: an option that
+ * was misspelt and ignored could leave the mount open to more users than was meant.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <util.h>
+
+#define DAEMON "dmabuffsd"
+
+/* As those of the service, whose status is ours once it runs. */
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct request {
+	const char *source, *target;
+	char *options;	       /* owned: source=SOURCE and what the service is to see */
+	const char *namespace; /* the mount namespace to mount in; NULL: this one */
+	bool fake, verbose;
+};
+
+/* ---- options ----------------------------------------------------------------------- */
+
+/* They are about the line in fstab(5), not about the file system; "=" takes any value. */
+static const char *const for_mount_only[] = {
+	"defaults", "auto",  "noauto", "nofail", "_netdev", "comment=", "user",
+	"user=",    "users", "nouser", "owner",	 "noowner", "group",	"nogroup",
+};
+
+static bool is_for_mount_only(const char *option, size_t length)
+{
+	/* x-systemd.*, X-mount.* and the like: notes for whoever reads the table. */
+	if (length > 2 && (option[0] == 'x' || option[0] == 'X') && option[1] == '-')
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(for_mount_only); i++) {
+		const char *name = for_mount_only[i];
+		size_t n = strlen(name);
+		bool takes_value = name[n - 1] == '=';
+
+		if ((takes_value ? length >= n : length == n) && !strncmp(option, name, n))
+			return true;
+	}
+	return false;
+}
+
+/* Up to the next comma outside of double quotes, as mount(8) reads it. */
+static size_t option_length(const char *list)
+{
+	bool quoted = false;
+	size_t length;
+
+	for (length = 0; list[length] && (quoted || list[length] != ','); length++)
+		if (list[length] == '"')
+			quoted = !quoted;
+	return length;
+}
+
+static int append_option(struct request *request, const char *option, size_t length)
+{
+	char *longer;
+
+	if (asprintf(&longer, "%s,%.*s", request->options, (int)length, option) < 0)
+		return -ENOMEM;
+	free(request->options);
+	request->options = longer;
+	return 0;
+}
+
+static int add_options(struct request *request, const char *list)
+{
+	while (*list) {
+		size_t length = option_length(list);
+
+		if (length == strlen("remount") && !strncmp(list, "remount", length)) {
+			fputs("mount.dmabuffs: remount: options are fixed while it is "
+			      "mounted; umount it and mount it again\n",
+			      stderr);
+			return -EINVAL;
+		}
+		if (length && !is_for_mount_only(list, length) &&
+		    append_option(request, list, length) < 0)
+			return -ENOMEM;
+		list += length;
+		list += *list == ',';
+	}
+	return 0;
+}
+
+/* ---- arguments --------------------------------------------------------------------- */
+
+static int usage(void)
+{
+	fputs("usage: mount.dmabuffs SOURCE TARGET [-fnsv] [-N NAMESPACE] [-t TYPE] "
+	      "[-o OPTIONS]\n"
+	      "This is for mount(8) to run: mount -t dmabuffs none TARGET\n",
+	      stderr);
+	return -EINVAL;
+}
+
+/* @lists holds each -o until the source, which comes first, is known. */
+static int parse_switches(struct request *request, int argc, char *argv[],
+			  const char *lists[], size_t *ret_n_lists)
+{
+	int c;
+
+	*ret_n_lists = 0;
+	while ((c = getopt(argc, argv, "fnsvN:t:o:")) != -1)
+		switch (c) {
+		case 'f':
+			request->fake = true;
+			break;
+		case 'v':
+			request->verbose = true;
+			break;
+		case 'N':
+			request->namespace = optarg;
+			break;
+		case 'o':
+			lists[(*ret_n_lists)++] = optarg;
+			break;
+		case 'n': /* there is no table to write into */
+		case 's': /* nothing is tolerated, see above */
+		case 't': /* one type only */
+			break;
+		default:
+			return usage();
+		}
+	return 0;
+}
+
+static int parse(struct request *request, int argc, char *argv[])
+{
+	_cleanup_free_ const char **lists = calloc((size_t)argc, sizeof(*lists));
+	size_t n_lists;
+	int r = lists ? parse_switches(request, argc, argv, lists, &n_lists) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	if (argc - optind != 2)
+		return usage();
+	request->source = argv[optind];
+	request->target = argv[optind + 1];
+	/* It travels in a list of options. */
+	if (!*request->source || strchr(request->source, ',')) {
+		fputs("mount.dmabuffs: SOURCE is any word without a comma\n", stderr);
+		return -EINVAL;
+	}
+	if (asprintf(&request->options, "source=%s", request->source) < 0) {
+		request->options = NULL;
+		return -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && i < n_lists; i++)
+		r = add_options(request, lists[i]);
+	return r;
+}
+
+/* ---- mounting ---------------------------------------------------------------------- */
+
+static int enter_namespace(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0) {
+		fprintf(stderr, "mount.dmabuffs: namespace %s: %m\n", path);
+		return -errno;
+	}
+	return 0;
+}
+
+static int check_target(const char *target)
+{
+	struct stat status;
+	int error = 0;
+
+	if (stat(target, &status) < 0)
+		error = errno;
+	else if (!S_ISDIR(status.st_mode))
+		error = ENOTDIR;
+	if (error)
+		fprintf(stderr, "mount.dmabuffs: %s: %s\n", target, strerror(error));
+	return -error;
+}
+
+/* The one installed or built with this program comes first. */
+static void exec_beside_itself(char *arguments[])
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (length <= 0)
+		return;
+	path[length] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash || (size_t)(slash + 1 - path) + sizeof(DAEMON) > sizeof(path))
+		return;
+	memcpy(slash + 1, DAEMON, sizeof(DAEMON));
+	(void)execv(path, arguments);
+}
+
+static int exec_daemon(char *arguments[])
+{
+	exec_beside_itself(arguments);
+	(void)execv(SBINDIR "/" DAEMON, arguments);
+	(void)execvp(DAEMON, arguments);
+	fprintf(stderr, "mount.dmabuffs: " DAEMON ": %m\n");
+	return -errno;
+}
+
+/* Asked for its version, the service reads its options before it answers. */
+static int fake_mount(const struct request *request)
+{
+	char *arguments[] = { DAEMON, "-o", request->options, "--version", NULL };
+	int r = check_target(request->target);
+
+	if (r < 0)
+		return r;
+	if (!request->verbose && !freopen("/dev/null", "w", stdout))
+		return -errno;
+	return exec_daemon(arguments);
+}
+
+static int mount_it(const struct request *request)
+{
+	char *arguments[] = { DAEMON, "-o", request->options, "--",
+			      (char *)request->target, NULL };
+
+	if (request->verbose)
+		fprintf(stderr, "mount.dmabuffs: %s -o %s -- %s\n", DAEMON,
+			request->options, request->target);
+	return exec_daemon(arguments);
+}
+
+int main(int argc, char *argv[])
+{
+	struct request request = { NULL };
+	int r = parse(&request, argc, argv);
+
+	if (r == -EINVAL) {
+		free(request.options);
+		return EXIT_USAGE;
+	}
+	if (r == 0 && request.namespace)
+		r = enter_namespace(request.namespace);
+	if (r == 0)
+		r = request.fake ? fake_mount(&request) : mount_it(&request);
+	else if (r == -ENOMEM)
+		fputs("mount.dmabuffs: out of memory\n", stderr);
+	free(request.options);
+	return EXIT_FAILED;
+}

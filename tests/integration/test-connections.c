@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* test-connections.c - many connections to the broker, and silent ones */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "child.h"
+#include "harness.h"
+#include "raw.h"
+
+#define MANY 10000
+
+/* What another client may have to wait at worst while somebody misbehaves. */
+#define BOUND_MS 1000
+
+static bool closed_by_service(int connection)
+{
+	char byte;
+
+	return wait_ready(connection, POLLIN, WAIT_MS) &&
+	       recv(connection, &byte, 1, MSG_DONTWAIT) <= 0;
+}
+
+static void least_recently_used_goes(struct instance *instance)
+{
+	int connections[4], fifth, opened;
+	struct shared shared;
+
+	share(&shared, instance, PAGE, 0, 0);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	for (size_t i = 0; i < ARRAY_SIZE(connections); i++) {
+		connections[i] = ASSERT_OK(raw_connect(instance));
+		close(ASSERT_OK(raw_exchange(connections[i], opened)));
+	}
+	close(ASSERT_OK(raw_exchange(connections[0], opened)));
+	fifth = ASSERT_OK(raw_connect(instance));
+	close(ASSERT_OK(raw_exchange(fifth, opened)));
+	ASSERT(closed_by_service(connections[1]));
+	close(ASSERT_OK(raw_exchange(connections[0], opened)));
+	close(ASSERT_OK(raw_exchange(connections[2], opened)));
+	close(ASSERT_OK(raw_exchange(connections[3], opened)));
+	for (size_t i = 0; i < ARRAY_SIZE(connections); i++)
+		close(connections[i]);
+	close(fifth);
+	close(opened);
+	unshare_buffer(&shared);
+}
+
+static void connect_five(int peer, void *data)
+{
+	int connections[5];
+
+	for (size_t i = 0; i < ARRAY_SIZE(connections); i++)
+		connections[i] = ASSERT_OK(raw_connect(data));
+	ASSERT(closed_by_service(connections[0]));
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+static void each_user_has_his_own(struct instance *instance)
+{
+	int connection = ASSERT_OK(raw_connect(instance));
+	struct shared shared;
+	struct child first, second;
+	int opened;
+
+	share(&shared, instance, PAGE, 0, 0);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	child_start(&first, USER(1001), connect_five, instance);
+	peer_wait(first.peer);
+	child_start(&second, USER(1002), connect_five, instance);
+	peer_wait(second.peer);
+	close(ASSERT_OK(raw_exchange(connection, opened)));
+	child_kill(&first, SIGKILL);
+	child_kill(&second, SIGKILL);
+	close(opened);
+	close(connection);
+	unshare_buffer(&shared);
+}
+
+static void say_nothing(int peer, void *data)
+{
+	for (int i = 0; i < MANY; i++)
+		ASSERT_OK(raw_connect(data));
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+static uint64_t exchange_ms(int connection, int opened)
+{
+	uint64_t start = now_ms();
+
+	close(ASSERT_OK(raw_exchange(connection, opened)));
+	return now_ms() - start;
+}
+
+static uint64_t new_connection_ms(const struct instance *instance, int opened)
+{
+	uint64_t start = now_ms();
+	int connection = ASSERT_OK(raw_connect(instance));
+
+	close(ASSERT_OK(raw_exchange(connection, opened)));
+	close(connection);
+	return now_ms() - start;
+}
+
+/* Exchanges, on old and new connections, until the crowd has arrived. */
+static void serve_meanwhile(const struct instance *instance, int peer, int opened)
+{
+	int connection = ASSERT_OK(raw_connect(instance)), n = 0;
+	uint64_t worst = 0;
+
+	do {
+		worst = MAX(worst, exchange_ms(connection, opened));
+		worst = MAX(worst, new_connection_ms(instance, opened));
+		n++;
+	} while (n < 50 || !wait_ready(peer, POLLIN, 0));
+	test_note("%d exchanges meanwhile, the slowest took %d ms", 2 * n, (int)worst);
+	ASSERT(worst < BOUND_MS);
+	close(connection);
+}
+
+static void ten_thousand_silent_ones(struct instance *instance)
+{
+	struct rlimit limit = { MANY + 1000, MANY + 1000 };
+	struct shared shared;
+	struct child child;
+	int opened;
+
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &limit)));
+	share(&shared, instance, PAGE, 0, 0);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	child_start(&child, USER(1001), say_nothing, instance);
+	serve_meanwhile(instance, child.peer, opened);
+	peer_wait(child.peer);
+	ASSERT(exchange_ms(ASSERT_OK(raw_connect(instance)), opened) < BOUND_MS);
+	child_kill(&child, SIGKILL);
+	close(opened);
+	unshare_buffer(&shared);
+}
+
+static void come_and_go(struct instance *instance)
+{
+	struct shared shared;
+	int opened;
+
+	share(&shared, instance, PAGE, 0, 0);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	for (int i = 0; i < 2000; i++)
+		close(ASSERT_OK(raw_connect(instance)));
+	ASSERT(new_connection_ms(instance, opened) < BOUND_MS);
+	close(opened);
+	unshare_buffer(&shared);
+}
+
+const struct test_case test_cases[] = {
+	{ "least_recently_used_goes", least_recently_used_goes, "max-connections-per-uid=4" },
+	{ "each_user_has_his_own", each_user_has_his_own, "max-connections-per-uid=4" },
+	{ "ten_thousand_silent_ones", ten_thousand_silent_ones },
+	{ "come_and_go", come_and_go },
+	{ 0 },
+};

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* test-limits.c - each limit is reached, refuses, and is free again */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statfs.h>
+
+#include "child.h"
+#include "harness.h"
+#include "raw.h"
+
+static int export_sized(int root, size_t bytes, uint8_t ret_uuid[16])
+{
+	int fd = ASSERT_OK(SYS(memfd_create("sized", MFD_CLOEXEC)));
+	int result;
+
+	ASSERT_OK(SYS(ftruncate(fd, (off_t)bytes)));
+	result = raw_export_fd(root, fd, 0, 0, ret_uuid);
+	close(fd);
+	return result;
+}
+
+/* A limit that was reached: a request, made again until the room is there. */
+struct room {
+	const struct instance *instance;
+	int root;
+	size_t bytes;
+	uint8_t uuid[16];
+};
+
+static bool there_is_room(void *data)
+{
+	struct room *room = data;
+	int result = export_sized(room->root, room->bytes, room->uuid);
+
+	ASSERT(result == 0 || result == -EDQUOT || result == -ENOSPC);
+	return result == 0;
+}
+
+/* Three exports fit, by any user; then an unlink makes room, or a root's end does. */
+static void count_until(const struct instance *instance, int refusal)
+{
+	int root = ASSERT_OK(raw_root(instance)), second = ASSERT_OK(raw_root(instance));
+	struct room room = { instance, root, PAGE, { 0 } };
+	uint8_t uuids[3][16], uuid[16];
+
+	ASSERT_OK(export_sized(root, PAGE, uuids[0]));
+	ASSERT_OK(export_sized(root, PAGE, uuids[1]));
+	ASSERT_OK(export_sized(second, PAGE, uuids[2]));
+	ASSERT_ERR(export_sized(root, PAGE, uuid), refusal);
+	ASSERT_ERR(export_sized(second, 0, uuid), refusal);
+	ASSERT_OK(raw_unlink(instance, uuids[1]));
+	ASSERT(wait_until(there_is_room, &room));
+	ASSERT_ERR(export_sized(root, PAGE, uuid), refusal);
+	close(second);
+	ASSERT(wait_until(there_is_room, &room));
+	ASSERT_ERR(export_sized(root, PAGE, uuid), refusal);
+	close(root);
+}
+
+static void exports_of_mount(struct instance *instance)
+{
+	count_until(instance, ENOSPC);
+}
+
+static int export_one(void *data)
+{
+	struct instance *instance = data;
+	uint8_t uuid[16];
+	int root = ASSERT_OK(raw_root(instance));
+	int result = export_sized(root, PAGE, uuid);
+
+	close(root);
+	return result;
+}
+
+static void count_until_quota(int peer, void *data)
+{
+	count_until(data, EDQUOT);
+}
+
+static void hold_three(int peer, void *data)
+{
+	int root = ASSERT_OK(raw_root(data));
+	uint8_t uuid[16];
+
+	for (int i = 0; i < 3; i++)
+		ASSERT_OK(export_sized(root, PAGE, uuid));
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+static void exports_of_user(struct instance *instance)
+{
+	struct child child;
+
+	child_start(&child, USER(1001), count_until_quota, instance);
+	child_wait(&child);
+	child_start(&child, USER(1001), hold_three, instance);
+	peer_wait(child.peer);
+	/* Each has his own. */
+	ASSERT_ERR(child_call(USER(1001), export_one, instance), EDQUOT);
+	ASSERT_OK(child_call(USER(1002), export_one, instance));
+	child_kill(&child, SIGKILL);
+}
+
+/* 64 KiB in all. */
+static void bytes_until(const struct instance *instance, int refusal)
+{
+	int root = ASSERT_OK(raw_root(instance));
+	struct room room = { instance, root, 48 << 10, { 0 } };
+	uint8_t large[16], uuid[16];
+
+	ASSERT_ERR(export_sized(root, (64 << 10) + 1, uuid), refusal);
+	ASSERT_ERR(export_sized(root, 1ULL << 50, uuid), refusal);
+	ASSERT_OK(export_sized(root, 48 << 10, large));
+	ASSERT_ERR(export_sized(root, 17 << 10, uuid), refusal);
+	ASSERT_OK(export_sized(root, 16 << 10, uuid));
+	ASSERT_ERR(export_sized(root, PAGE, uuid), refusal);
+	ASSERT_OK(raw_unlink(instance, large));
+	ASSERT(wait_until(there_is_room, &room));
+	close(root);
+}
+
+static void bytes_of_mount(struct instance *instance)
+{
+	bytes_until(instance, ENOSPC);
+}
+
+static void bytes_until_quota(int peer, void *data)
+{
+	bytes_until(data, EDQUOT);
+}
+
+static void bytes_of_user(struct instance *instance)
+{
+	struct child child;
+
+	child_start(&child, USER(1001), bytes_until_quota, instance);
+	child_wait(&child);
+}
+
+static bool root_opens(void *data)
+{
+	int root = raw_root(data);
+
+	ASSERT(root >= 0 || root == -EDQUOT);
+	if (root >= 0)
+		close(root);
+	return root >= 0;
+}
+
+static int open_root(void *data)
+{
+	return MIN(raw_root(data), 0);
+}
+
+static void open_roots(int peer, void *data)
+{
+	int first = ASSERT_OK(raw_root(data)), second = ASSERT_OK(raw_root(data));
+
+	ASSERT_ERR(raw_root(data), EDQUOT);
+	close(first);
+	ASSERT(wait_until(root_opens, data));
+	first = ASSERT_OK(raw_root(data));
+	ASSERT_ERR(raw_root(data), EDQUOT);
+	/* A copy of a descriptor is no other description. */
+	ASSERT_OK(SYS(dup(second)));
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+static void roots_of_user(struct instance *instance)
+{
+	struct child child;
+
+	child_start(&child, USER(1001), open_roots, instance);
+	peer_wait(child.peer);
+	ASSERT_ERR(child_call(USER(1001), open_root, instance), EDQUOT);
+	ASSERT_OK(child_call(USER(1002), open_root, instance));
+	child_kill(&child, SIGKILL);
+}
+
+/* A refusal costs nothing: what was refused is not counted, nor kept. */
+static void refusals_are_free(struct instance *instance)
+{
+	int root = ASSERT_OK(raw_root(instance));
+	struct statfs before, after;
+	uint8_t uuid[16];
+
+	ASSERT_OK(SYS(statfs(instance->dir, &before)));
+	for (int i = 0; i < 200; i++) {
+		ASSERT_ERR(raw_export_fd(root, STDIN_FILENO, 0, 0, uuid), EBADFD);
+		ASSERT_ERR(export_sized(root, 1 << 20, uuid), ENOSPC);
+	}
+	ASSERT_OK(SYS(statfs(instance->dir, &after)));
+	ASSERT_EQ(after.f_bfree, before.f_bfree);
+	ASSERT_EQ(after.f_ffree, before.f_ffree);
+	for (int i = 0; i < 3; i++)
+		ASSERT_OK(export_sized(root, PAGE, uuid));
+	close(root);
+}
+
+static bool all_is_free(void *data)
+{
+	struct statfs st;
+
+	ASSERT_OK(SYS(statfs(((struct instance *)data)->dir, &st)));
+	return st.f_bfree == st.f_blocks && st.f_ffree == st.f_files;
+}
+
+/* What an importer has open still takes room, name or no name; then it is free. */
+static void unlinked_and_open(struct instance *instance)
+{
+	struct shared shared;
+	void *address;
+	int fd;
+
+	share(&shared, instance, 4 * PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	ASSERT_OK(raw_map(fd, PAGE, PROT_READ, &address));
+	unshare_buffer(&shared);
+	close(fd);
+	munmap(address, PAGE);
+	ASSERT(wait_until(all_is_free, instance));
+}
+
+const struct test_case test_cases[] = {
+	{ "exports_of_mount", exports_of_mount, "max-exports=3" },
+	{ "exports_of_user", exports_of_user, "max-exports-per-uid=3" },
+	{ "bytes_of_mount", bytes_of_mount, "max-bytes=64K" },
+	{ "bytes_of_user", bytes_of_user, "max-bytes-per-uid=64K" },
+	{ "roots_of_user", roots_of_user, "max-roots-per-uid=2" },
+	{ "refusals_are_free", refusals_are_free, "max-bytes=64K,max-exports=3" },
+	{ "unlinked_and_open", unlinked_and_open, "max-bytes=64K" },
+	{ 0 },
+};

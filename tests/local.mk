@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# make check runs all suites on this build and leaves results/check.txt; each suite is a
+# line here, and its programs are in its own local.mk.
+SUITES = \
+	"symbols:60:$(srcdir)/lib/dmabuffs/check-symbols.sh" \
+	"unit:600:$(srcdir)/tests/unit/run-unit" \
+	"integration:1200:$(srcdir)/tests/integration/run-suite"
+
+EXTRA_DIST += %D%/run-suites
+
+check-local:
+	@$(srcdir)/%D%/run-suites check $(SUITES)
+
+# The same suites on a build with sanitizers, configured as this one.
+ASAN_FLAGS = --enable-sanitizers=address,undefined
+ASAN_OPTIONS = detect_leaks=1:abort_on_error=0:exitcode=99
+UBSAN_OPTIONS = print_stacktrace=1:halt_on_error=1
+
+.PHONY: check-asan
+check-asan:
+	@mkdir -p asan results
+	@test -f asan/Makefile || (cd asan && $(abs_srcdir)/configure -q $(ASAN_FLAGS) \
+		PKG_CONFIG_PATH='$(PKG_CONFIG_PATH)' CFLAGS='-O1 -g')
+	@rm -f results/check-asan.txt
+	@status=0; ASAN_OPTIONS=$(ASAN_OPTIONS) UBSAN_OPTIONS=$(UBSAN_OPTIONS) \
+		$(MAKE) -C asan check || status=$$?; \
+		cp asan/results/check.txt results/check-asan.txt; exit $$status
