@@ -65,20 +65,18 @@ static bool still_mounted(const struct lifetime *lifetime)
 	return found;
 }
 
-static void unmount(const struct lifetime *lifetime)
+void lifetime_unmount(const char *mountpoint, uint64_t mount_dev)
 {
-	_cleanup_close_ int dir =
-		open(lifetime->mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int dir = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	uint64_t dev, ino;
 
-	/* Only if it is ours that is on top there. */
-	if (dir >= 0 && buffer_identity(dir, &dev, &ino) == 0 && dev == lifetime->mount_dev)
-		umount2(lifetime->mountpoint, MNT_DETACH);
+	if (dir >= 0 && buffer_identity(dir, &dev, &ino) == 0 && dev == mount_dev)
+		umount2(mountpoint, MNT_DETACH);
 }
 
 void lifetime_end(struct lifetime *lifetime)
 {
-	unmount(lifetime);
+	lifetime_unmount(lifetime->mountpoint, lifetime->mount_dev);
 	fuse_session_exit(lifetime->session);
 	/* The loop sleeps on a semaphore; a signal makes it look. */
 	pthread_kill(lifetime->loop_thread, SIGUSR1);

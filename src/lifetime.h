@@ -41,4 +41,10 @@ void lifetime_end(struct lifetime *lifetime);
 /* After the loop has returned. */
 void lifetime_stop(struct lifetime *lifetime);
 
+/*
+ * Detaches the mount with device number @mount_dev from @mountpoint, if it is still what
+ * is on top there. libfuse would detach whatever it finds, be it the next instance.
+ */
+void lifetime_unmount(const char *mountpoint, uint64_t mount_dev);
+
 #endif

@@ -209,7 +209,7 @@ static int serve(struct service *service, int ready_fd)
 		return -EIO;
 	}
 	r = serve_mounted(service, ready_fd);
-	fuse_session_unmount(service->session);
+	lifetime_unmount(service->options.mountpoint, service->broker.mount_dev);
 	fuse_session_destroy(service->session);
 	return r;
 }
