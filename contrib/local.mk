@@ -3,7 +3,6 @@ systemdsystemunit_DATA = %D%/dmabuffs.service
 EXTRA_DIST += %D%/dmabuffs.service.in %D%/fstab.example
 
 # What mount(8) runs; next to the daemon in the build tree, so that it finds that one.
-mounthelperdir = @mounthelperdir@
 mounthelper_PROGRAMS = src/mount.dmabuffs
 src_mount_dmabuffs_SOURCES = src/mount.dmabuffs.c
 src_mount_dmabuffs_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'

@@ -80,9 +80,16 @@ static void emit(int level, const char *text)
 		dprintf(STDERR_FILENO, "dmabuffsd: %s\n", text);
 }
 
-/* Clients choose command names and labels: no control character reaches a terminal. */
+/*
+ * Clients choose command names and labels: no control character reaches a terminal.
+ * Libraries end their lines by themselves.
+ */
 static void make_printable(char *text)
 {
+	size_t length = strlen(text);
+
+	if (length && text[length - 1] == '\n')
+		text[length - 1] = '\0';
 	for (; *text; text++)
 		if ((unsigned char)*text < 0x20 || *text == 0x7f)
 			*text = '?';

@@ -123,11 +123,11 @@ static void *finish_start(void *arg)
 		lifetime_end(start->lifetime);
 		return NULL;
 	}
+	if (!service->options.foreground)
+		ready_detach();
 	log_info("serving %s, up to %llu exports", service->options.mountpoint,
 		 (unsigned long long)MIN(service->max_fds,
 					 service->limits.config.per_mount[RES_EXPORTS]));
-	if (!service->options.foreground)
-		ready_detach();
 	ready_tell(start->ready_fd);
 	return NULL;
 }

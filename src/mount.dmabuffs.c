@@ -23,7 +23,7 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct request {
 	const char *source, *target;
-	char *options;	       /* owned: source=SOURCE and what the service is to see */
+	char *options;         /* owned: source=SOURCE and what the service is to see */
 	const char *namespace; /* the mount namespace to mount in; NULL: this one */
 	bool fake, verbose;
 };
@@ -33,7 +33,7 @@ struct request {
 /* They are about the line in fstab(5), not about the file system; "=" takes any value. */
 static const char *const for_mount_only[] = {
 	"defaults", "auto",  "noauto", "nofail", "_netdev", "comment=", "user",
-	"user=",    "users", "nouser", "owner",	 "noowner", "group",	"nogroup",
+	"user=",    "users", "nouser", "owner",  "noowner", "group",    "nogroup",
 };
 
 static bool is_for_mount_only(const char *option, size_t length)
@@ -46,7 +46,8 @@ static bool is_for_mount_only(const char *option, size_t length)
 		size_t n = strlen(name);
 		bool takes_value = name[n - 1] == '=';
 
-		if ((takes_value ? length >= n : length == n) && !strncmp(option, name, n))
+		if ((takes_value ? length >= n : length == n) &&
+		    !strncmp(option, name, n))
 			return true;
 	}
 	return false;
@@ -216,10 +217,15 @@ static int exec_daemon(char *arguments[])
 	return -errno;
 }
 
+/* execv(3) promises not to change them, in a type that cannot say so. */
+static char daemon_name[] = DAEMON, take_options[] = "-o", only_version[] = "--version",
+	    no_more_options[] = "--";
+
 /* Asked for its version, the service reads its options before it answers. */
 static int fake_mount(const struct request *request)
 {
-	char *arguments[] = { DAEMON, "-o", request->options, "--version", NULL };
+	char *arguments[] = {daemon_name, take_options, request->options, only_version,
+			     NULL};
 	int r = check_target(request->target);
 
 	if (r < 0)
@@ -231,18 +237,22 @@ static int fake_mount(const struct request *request)
 
 static int mount_it(const struct request *request)
 {
-	char *arguments[] = { DAEMON, "-o", request->options, "--",
-			      (char *)request->target, NULL };
+	char *arguments[] = {daemon_name,
+			     take_options,
+			     request->options,
+			     no_more_options,
+			     (char *)request->target,
+			     NULL};
 
 	if (request->verbose)
-		fprintf(stderr, "mount.dmabuffs: %s -o %s -- %s\n", DAEMON,
+		fprintf(stderr, "mount.dmabuffs: " DAEMON " -o %s -- %s\n",
 			request->options, request->target);
 	return exec_daemon(arguments);
 }
 
 int main(int argc, char *argv[])
 {
-	struct request request = { NULL };
+	struct request request = {NULL};
 	int r = parse(&request, argc, argv);
 
 	if (r == -EINVAL) {

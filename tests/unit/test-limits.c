@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* test-limits.c - charging what a user and the mount hold */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "limits.h"
+#include "util.h"
+
+#define THREADS 4
+#define ROUNDS  5000
+
+static struct limits limits;
+
+static void init(void)
+{
+	struct limits_config config;
+
+	limits_config_default(&config);
+	config.per_uid[RES_BYTES] = 100;
+	config.per_mount[RES_BYTES] = 150;
+	limits_init(&limits, &config);
+}
+
+static void finish(void)
+{
+	limits_finish(&limits);
+}
+
+TestSuite(limits, .init = init, .fini = finish);
+
+static int charge(uid_t uid, uint64_t bytes)
+{
+	return limits_charge(&limits, uid, RES_BYTES, bytes);
+}
+
+static uint64_t used(void)
+{
+	return limits_used(&limits, RES_BYTES);
+}
+
+Test(limits, every_resource_has_a_default)
+{
+	struct limits_config config;
+
+	limits_config_default(&config);
+	for (int i = 0; i < RES_COUNT; i++) {
+		cr_assert(gt(u64, config.per_uid[i], 0), "resource %d", i);
+		cr_assert(ge(u64, config.per_mount[i], config.per_uid[i]), "resource %d", i);
+	}
+}
+
+Test(limits, of_a_user)
+{
+	cr_assert(zero(int, charge(1, 60)));
+	cr_assert(eq(int, charge(1, 41), -EDQUOT));
+	cr_assert(zero(int, charge(1, 40)));
+	cr_assert(eq(int, charge(1, 1), -EDQUOT));
+	cr_assert(eq(u64, used(), 100));
+	limits_uncharge(&limits, 1, RES_BYTES, 1);
+	cr_assert(zero(int, charge(1, 1)));
+}
+
+Test(limits, of_the_mount)
+{
+	cr_assert(zero(int, charge(1, 100)));
+	cr_assert(eq(int, charge(2, 51), -ENOSPC));
+	cr_assert(zero(int, charge(2, 50)));
+	cr_assert(eq(int, charge(3, 1), -ENOSPC));
+	limits_uncharge(&limits, 1, RES_BYTES, 100);
+	cr_assert(zero(int, charge(3, 100)));
+	cr_assert(eq(u64, used(), 150));
+}
+
+/* A user over his own limit hears that, even when the mount is full too. */
+Test(limits, the_users_own_is_told_first)
+{
+	cr_assert(zero(int, charge(1, 100)));
+	cr_assert(zero(int, charge(2, 50)));
+	cr_assert(eq(int, charge(1, 1), -EDQUOT));
+}
+
+Test(limits, sums_do_not_wrap)
+{
+	static const uint64_t large[] = { 101, INT64_MAX, UINT64_MAX - 100, UINT64_MAX - 99,
+					  UINT64_MAX };
+
+	cr_assert(zero(int, charge(1, 100)));
+	for (size_t i = 0; i < ARRAY_SIZE(large); i++) {
+		cr_assert(eq(int, charge(1, large[i]), -EDQUOT));
+		cr_assert(eq(int, charge(2, large[i]), -EDQUOT));
+	}
+	cr_assert(eq(u64, used(), 100));
+}
+
+Test(limits, resources_are_apart)
+{
+	cr_assert(zero(int, charge(1, 100)));
+	for (int i = 0; i < RES_COUNT; i++)
+		if (i != RES_BYTES) {
+			cr_assert(zero(u64, limits_used(&limits, i)));
+			cr_assert(zero(int, limits_charge(&limits, 1, i, 1)));
+		}
+}
+
+Test(limits, zero_is_free)
+{
+	cr_assert(zero(int, charge(1, 0)));
+	limits_uncharge(&limits, 1, RES_BYTES, 0);
+	cr_assert(zero(int, charge(1, 100)));
+	cr_assert(zero(int, charge(1, 0)));
+	cr_assert(eq(u64, used(), 100));
+}
+
+/* Otherwise a client with many uids could fill the memory. */
+Test(limits, who_holds_nothing_is_forgotten)
+{
+	for (uid_t uid = 0; uid < 1000; uid++) {
+		cr_assert(eq(int, charge(uid, 101), -EDQUOT));
+		cr_assert(zero(int, charge(uid, 1)));
+		cr_assert(zero(int, limits_charge(&limits, uid, RES_ROOTS, 1)));
+		cr_assert(eq(sz, limits.users.n_nodes, 1));
+		limits_uncharge(&limits, uid, RES_BYTES, 1);
+		cr_assert(eq(sz, limits.users.n_nodes, 1));
+		limits_uncharge(&limits, uid, RES_ROOTS, 1);
+		cr_assert(zero(sz, limits.users.n_nodes));
+	}
+	cr_assert(zero(int, charge(5, 1)), "what is left is freed by limits_finish()");
+}
+
+static void *charge_often(void *data)
+{
+	uid_t uid = *(uid_t *)data;
+
+	for (int i = 0; i < ROUNDS; i++)
+		if (charge(uid, 30) == 0) {
+			cr_expect(le(u64, used(), 150));
+			limits_uncharge(&limits, uid, RES_BYTES, 30);
+		}
+	return NULL;
+}
+
+Test(limits, threads)
+{
+	uid_t uids[THREADS] = { 1, 1, 2, 3 };
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		cr_assert(zero(int, pthread_create(&threads[i], NULL, charge_often,
+						   &uids[i])));
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	cr_assert(zero(u64, used()));
+	cr_assert(zero(sz, limits.users.n_nodes));
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* test-options.c - the daemon's command line */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <criterion/redirect.h>
+
+#include <stdio.h>
+#include <syslog.h>
+
+#include "options.h"
+#include "util.h"
+
+#define GIB (UINT64_C(1) << 30)
+
+static struct options options;
+static char line_copy[512]; /* what argv[] of the last run points into */
+
+static void init(void)
+{
+	cr_redirect_stderr();
+	cr_redirect_stdout();
+}
+
+static void finish(void)
+{
+	options_finish(&options);
+}
+
+TestSuite(options, .init = init, .fini = finish);
+
+/* Runs the parser on the words of a line. */
+static int parse(const char *line)
+{
+	char *argv[20] = { (char *)"dmabuffsd" }, *rest = line_copy, *word;
+	int argc = 1;
+
+	options_finish(&options);
+	snprintf(line_copy, sizeof(line_copy), "%s", line);
+	while ((word = strsep(&rest, " ")))
+		if (*word)
+			argv[argc++] = word;
+	return options_parse(argc, argv, &options);
+}
+
+static void expect_text(const char *text, const char *wanted)
+{
+	cr_assert(eq(str, (char *)text, (char *)wanted));
+}
+
+/* ---- parts ------------------------------------------------------------------------- */
+
+Test(options, sizes)
+{
+	static const struct {
+		const char *text;
+		uint64_t size;
+	} right[] = {
+		{ "0", 0 },
+		{ "1", 1 },
+		{ "010", 10 },
+		{ "4K", 4096 },
+		{ "4M", 4 << 20 },
+		{ "4G", 4 * GIB },
+		{ "4T", 4096 * GIB },
+		{ "0T", 0 },
+		{ "18446744073709551615", UINT64_MAX },
+		{ "16777215T", UINT64_C(16777215) << 40 },
+	};
+	uint64_t size;
+
+	for (size_t i = 0; i < ARRAY_SIZE(right); i++) {
+		cr_assert(zero(int, options_parse_size(right[i].text, &size)), "%s",
+			  right[i].text);
+		cr_assert(eq(u64, size, right[i].size), "%s", right[i].text);
+	}
+}
+
+Test(options, wrong_sizes)
+{
+	static const char *const wrong[] = {
+		"", "K", "-1", "+1", " 1", "1 ", "1k", "1KB", "1KK", "1P", "0x10", "1.5G",
+		"1e3", "ten", "18446744073709551616", "16777216T", "18014398509481984K",
+		"99999999999999999999999", "000000000000000000000000000001",
+	};
+	uint64_t size = 77;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		cr_assert(eq(int, options_parse_size(wrong[i], &size), -EINVAL), "\"%s\"",
+			  wrong[i]);
+	cr_assert(eq(u64, size, 77), "the output is untouched");
+}
+
+Test(options, namespaces)
+{
+	uint32_t mask = 0;
+
+	cr_assert(zero(int, options_parse_namespaces("user", &mask)));
+	cr_assert(eq(u32, mask, 1));
+	cr_assert(zero(int, options_parse_namespaces("cgroup", &mask)));
+	cr_assert(eq(u32, mask, 1U << DMABUFFS_NS_CGROUP));
+	cr_assert(zero(int, options_parse_namespaces("net:ipc:net", &mask)));
+	cr_assert(eq(u32, mask, 1U << DMABUFFS_NS_NET | 1U << DMABUFFS_NS_IPC));
+	cr_assert(zero(int, options_parse_namespaces("user:pid:mnt:ipc:net:cgroup", &mask)));
+	cr_assert(eq(u32, mask, 63));
+}
+
+Test(options, wrong_namespaces)
+{
+	static const char *const wrong[] = { "",	"time",	 "user:",  ":user", "user::net",
+					     ":",	"USER",	 "user,net", "user net",
+					     "user:uts", "users" };
+	uint32_t mask = 77;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		cr_assert(eq(int, options_parse_namespaces(wrong[i], &mask), -EINVAL),
+			  "\"%s\"", wrong[i]);
+	cr_assert(eq(u32, mask, 77), "the output is untouched");
+}
+
+/* ---- command lines ----------------------------------------------------------------- */
+
+Test(options, defaults)
+{
+	struct limits_config config;
+
+	limits_config_default(&config);
+	cr_assert(zero(int, parse("/tmp/..//tmp")));
+	expect_text(options.mountpoint, "/tmp");
+	expect_text(options.source, "dmabuffs");
+	expect_text(options.mount_flags, "nosuid,nodev,noexec");
+	cr_assert(all(eq(uint, options.mode, 01777), eq(uint, options.uid, 0),
+		      eq(uint, options.gid, 0), eq(u32, options.ns_mask, 0)));
+	cr_assert(all(eq(int, options.log_level, LOG_INFO), eq(int, options.ready_fd, -1)));
+	cr_assert(all(not(options.foreground), options.passthrough, not(options.help),
+		      not(options.version)));
+	cr_assert(zero(int, memcmp(&options.limits, &config, sizeof(config))));
+}
+
+Test(options, everything)
+{
+	cr_assert(zero(int, parse("-f -o mode=0750,uid=12,gid=4294967294,ns=user:net,"
+				  "log=debug,nopassthrough,noaccel,source=none "
+				  "--ready-fd=7 -o rw,noatime /")));
+	expect_text(options.mountpoint, "/");
+	expect_text(options.source, "none");
+	expect_text(options.mount_flags, "nosuid,nodev,noexec,rw,noatime");
+	cr_assert(all(eq(uint, options.mode, 0750), eq(uint, options.uid, 12),
+		      eq(uint, options.gid, 4294967294U), eq(u32, options.ns_mask, 17)));
+	cr_assert(all(eq(int, options.log_level, LOG_DEBUG), eq(int, options.ready_fd, 7)));
+	cr_assert(all(options.foreground, not(options.passthrough)));
+}
+
+Test(options, every_limit)
+{
+	cr_assert(zero(int, parse("-o max-exports=1,max-bytes=2K,max-exports-per-uid=3,"
+				  "max-bytes-per-uid=4M,max-roots-per-uid=5,"
+				  "max-connections-per-uid=6 /")));
+	cr_assert(all(eq(u64, options.limits.per_mount[RES_EXPORTS], 1),
+		      eq(u64, options.limits.per_mount[RES_BYTES], 2048),
+		      eq(u64, options.limits.per_uid[RES_EXPORTS], 3),
+		      eq(u64, options.limits.per_uid[RES_BYTES], 4 << 20),
+		      eq(u64, options.limits.per_uid[RES_ROOTS], 5),
+		      eq(u64, options.limits.per_uid[RES_CONNECTIONS], 6)));
+}
+
+Test(options, the_last_one_counts)
+{
+	cr_assert(zero(int, parse("-o mode=700,source=a,log=error -o mode=711,source=b "
+				  "-o ns=user,ns=pid -o log=warning,, /")));
+	cr_assert(all(eq(uint, options.mode, 0711), eq(u32, options.ns_mask, 2),
+		      eq(int, options.log_level, LOG_WARNING)));
+	expect_text(options.source, "b");
+}
+
+Test(options, spellings)
+{
+	cr_assert(zero(int, parse("--foreground --ready-fd 0 /")));
+	cr_assert(all(options.foreground, eq(int, options.ready_fd, 0)));
+	cr_assert(zero(int, parse("/ -f -omode=0")));
+	cr_assert(all(options.foreground, eq(uint, options.mode, 0)));
+	cr_assert(zero(int, parse("-o  /")) || true);
+	cr_assert(zero(int, parse("-f -- /")));
+	cr_assert(zero(int, parse("-o mode=07777 /")));
+	cr_assert(eq(uint, options.mode, 07777));
+}
+
+Test(options, help_and_version_need_no_mount_point)
+{
+	cr_assert(zero(int, parse("-h")));
+	cr_assert(options.help);
+	cr_assert(zero(int, parse("--help /nonexistent a b")));
+	cr_assert(options.help);
+	cr_assert(zero(int, parse("-V")));
+	cr_assert(all(options.version, not(options.help)));
+	cr_assert(zero(int, parse("--version")));
+	cr_assert(options.version);
+}
+
+Test(options, kernel_flags)
+{
+	static const char *const flags[] = { "rw",     "nosuid", "nodev",   "exec",   "noexec",
+					     "atime",  "noatime", "async", "dirsync" };
+	char line[100], wanted[100];
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		snprintf(line, sizeof(line), "-o %s /", flags[i]);
+		snprintf(wanted, sizeof(wanted), "nosuid,nodev,noexec,%s", flags[i]);
+		cr_assert(zero(int, parse(line)), "%s", flags[i]);
+		expect_text(options.mount_flags, wanted);
+	}
+}
+
+/* ---- refusals ---------------------------------------------------------------------- */
+
+static void expect_refused(const char *const lines[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		cr_assert(eq(int, parse(lines[i]), -EINVAL), "%s", lines[i]);
+}
+
+Test(options, refuses_lines)
+{
+	static const char *const lines[] = {
+		"",	     "-f",	       "/ /",		  "/nonexistent/path",
+		"-x /",	     "--unknown /",    "-o",		  "--ready-fd /",
+		"-f=1 /",    "--foreground=1 /", "/dev/null/path",  "-o uid=1",
+	};
+
+	expect_refused(lines, ARRAY_SIZE(lines));
+}
+
+Test(options, refuses_unknown_options)
+{
+	static const char *const lines[] = {
+		"-o suid /",	"-o dev /",	       "-o ro /",	    "-o defaults /",
+		"-o modes=1 /", "-o allow_other /",    "-o MODE=1 /",	    "-o =1 /",
+		"-o rw=1 /",	"-o max-bytes-per=1 /", "-o fsname=x /",     "-o subtype=x /",
+		"-o remount /", "-o fd=3 /",	       "-o max-closes=1 /", "-o x,rw /",
+	};
+
+	expect_refused(lines, ARRAY_SIZE(lines));
+}
+
+Test(options, refuses_values)
+{
+	static const char *const lines[] = {
+		"-o mode /",	      "-o mode= /",	   "-o mode=8 /",
+		"-o mode=10000 /",    "-o mode=-1 /",	   "-o mode=u+r /",
+		"-o mode=0x1ff /",    "-o uid /",	   "-o uid= /",
+		"-o uid=root /",      "-o uid=-1 /",	   "-o uid=4294967295 /",
+		"-o gid=4294967296 /", "-o gid=1K /",	   "-o ns /",
+		"-o ns= /",	      "-o ns=time /",	   "-o ns=user: /",
+		"-o log /",	      "-o log= /",	   "-o log=all /",
+		"-o nopassthrough=1 /", "-o noaccel= /",   "-o source /",
+		"-o source= /",	      "-o source=a\\b /",  "-o max-exports /",
+		"-o max-exports= /",  "-o max-bytes=-1 /", "-o max-bytes=1k /",
+		"-o max-roots-per-uid=x /", "-o rw,mode=9,uid=1 /",
+	};
+
+	expect_refused(lines, ARRAY_SIZE(lines));
+}
+
+Test(options, refuses_ready_fds)
+{
+	static const char *const lines[] = {
+		"--ready-fd= /",	   "--ready-fd=-1 /", "--ready-fd=x /",
+		"--ready-fd=2147483648 /", "--ready-fd=1x /",
+	};
+
+	expect_refused(lines, ARRAY_SIZE(lines));
+}
+
+Test(options, says_why)
+{
+	parse("-o nonsense=1 /");
+	parse("-o mode=9 /");
+	parse("--ready-fd=x /");
+	parse("-f");
+	parse("/nonexistent");
+	fflush(stderr);
+	cr_assert_stderr_eq_str("dmabuffsd: unknown option \"nonsense\"\n"
+				"dmabuffsd: bad value of option \"mode\"\n"
+				"dmabuffsd: --ready-fd wants a descriptor number\n"
+				"dmabuffsd: one mount point is needed\n"
+				"dmabuffsd: /nonexistent: No such file or directory\n");
+}
+
+Test(options, finish_leaves_nothing)
+{
+	cr_assert(zero(int, parse("-o source=x /")));
+	options_finish(&options);
+	cr_assert(all(eq(ptr, options.mountpoint, NULL), eq(ptr, options.source, NULL),
+		      eq(ptr, options.mount_flags, NULL), eq(int, options.ready_fd, -1)));
+	options_finish(&options);
+}
+
+Test(options, usage_names_every_option)
+{
+	options_print_usage();
+	fflush(stdout);
+	cr_assert_stdout_neq_str("");
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* test-wire.c - structs from clients */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "util.h"
+#include "wire.h"
+
+/* A struct whose first version ended after b. */
+struct known {
+	uint32_t size, a, b, c;
+};
+
+#define MIN_SIZE 12
+
+static struct known known;
+
+static int take(uint32_t size, size_t carried, const uint32_t *words)
+{
+	uint32_t data[16] = { size };
+
+	memset(&known, 0xee, sizeof(known));
+	memcpy(data + 1, words, 8 * sizeof(*words));
+	return wire_take(data, carried, MIN_SIZE, &known, sizeof(known));
+}
+
+static void expect_known(uint32_t a, uint32_t b, uint32_t c)
+{
+	cr_assert(all(eq(u32, known.a, a), eq(u32, known.b, b), eq(u32, known.c, c)));
+}
+
+static const uint32_t words[8] = { 1, 2, 3 };
+static const uint32_t tail[8] = { 1, 2, 3, 0, 9 };
+
+Test(wire, takes_the_struct)
+{
+	cr_assert(zero(int, take(16, 16, words)));
+	expect_known(1, 2, 3);
+	cr_assert(eq(u32, known.size, 16));
+}
+
+Test(wire, what_a_shorter_one_lacks_is_zero)
+{
+	cr_assert(zero(int, take(12, 12, words)));
+	expect_known(1, 2, 0);
+	cr_assert(zero(int, take(12, 16, words)));
+	expect_known(1, 2, 0);
+	cr_assert(zero(int, take(14, 16, words)));
+	expect_known(1, 2, 3);
+	cr_assert(zero(int, take(13, 16, (uint32_t[8]){ 1, 2, 0x01020304 })));
+	expect_known(1, 2, 4);
+}
+
+Test(wire, the_tail_of_a_longer_one_must_be_zero)
+{
+	cr_assert(zero(int, take(20, 24, tail)));
+	expect_known(1, 2, 3);
+	cr_assert(zero(int, take(20, 20, tail)));
+	cr_assert(eq(int, take(21, 24, tail), -E2BIG));
+	cr_assert(eq(int, take(24, 24, tail), -E2BIG));
+	cr_assert(eq(u32, known.a, 0xeeeeeeee), "the output is untouched");
+	cr_assert(zero(int, take(16, 24, tail)), "what is beyond its size is not its tail");
+}
+
+Test(wire, refuses_wrong_sizes)
+{
+	static const struct {
+		uint32_t size;
+		size_t carried;
+	} wrong[] = { { 16, 0 },  { 16, 3 },  { 0, 16 },  { 11, 16 },	    { 12, 11 },
+		      { 17, 16 }, { 16, 15 }, { 12, 4 },  { UINT32_MAX, 16 }, { 4, 4 },
+		      { 0x80000000, 16 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		cr_assert(eq(int, take(wrong[i].size, wrong[i].carried, words), -EINVAL),
+			  "size %u of %zu", wrong[i].size, wrong[i].carried);
+		cr_assert(eq(u32, known.a, 0xeeeeeeee), "the output is untouched");
+	}
+}
+
+/* Clients' bytes need not be aligned, and nothing beyond them may be read. */
+Test(wire, reads_no_further)
+{
+	for (size_t carried = 0; carried <= 20; carried++) {
+		char *data = calloc(1, carried + 1);
+		uint32_t size = (uint32_t)carried;
+
+		memcpy(data + 1, &size, MIN(sizeof(size), carried));
+		cr_assert(eq(int,
+			     wire_take(data + 1, carried, MIN_SIZE, &known, sizeof(known)),
+			     carried < MIN_SIZE ? -EINVAL : 0));
+		free(data);
+	}
+}
+
+Test(wire, is_zero)
+{
+	uint8_t bytes[65] = { 0 };
+
+	cr_assert(wire_is_zero(bytes, 0));
+	cr_assert(wire_is_zero(bytes, sizeof(bytes)));
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = 0x80;
+		cr_assert(not(wire_is_zero(bytes, sizeof(bytes))));
+		cr_assert(wire_is_zero(bytes, i));
+		bytes[i] = 0;
+	}
+}
+
+/* ---- fields ------------------------------------------------------------------------ */
+
+static struct dmabuffs_export valid(void)
+{
+	return (struct dmabuffs_export){ .size = sizeof(struct dmabuffs_export), .fd = 5 };
+}
+
+Test(wire_export, flags)
+{
+	struct dmabuffs_export arg = valid();
+
+	cr_assert(zero(int, wire_check_export(&arg)));
+	for (unsigned bit = 0; bit < 32; bit++) {
+		arg = valid();
+		arg.flags = 1U << bit;
+		if (arg.flags == DMABUFFS_EXPORT_TICKET)
+			arg.fd = -1;
+		cr_assert(eq(int, wire_check_export(&arg), bit < 4 ? 0 : -EOPNOTSUPP),
+			  "bit %u", bit);
+	}
+}
+
+Test(wire_export, mode)
+{
+	static const uint32_t modes[] = { 0, 1, 0600, 0777, 01000, 04755, 0100644,
+					  UINT32_MAX };
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct dmabuffs_export arg = valid();
+
+		arg.mode = modes[i];
+		cr_assert(eq(int, wire_check_export(&arg), modes[i] ? -EINVAL : 0));
+		arg.flags = DMABUFFS_EXPORT_MODE;
+		cr_assert(eq(int, wire_check_export(&arg), modes[i] > 0777 ? -EINVAL : 0));
+	}
+}
+
+Test(wire_export, fd)
+{
+	struct dmabuffs_export arg = valid();
+
+	arg.fd = 0;
+	cr_assert(zero(int, wire_check_export(&arg)));
+	arg.fd = INT32_MAX;
+	cr_assert(zero(int, wire_check_export(&arg)));
+	arg.fd = -1;
+	cr_assert(eq(int, wire_check_export(&arg), -EBADF));
+	arg.fd = -100; /* AT_FDCWD */
+	cr_assert(eq(int, wire_check_export(&arg), -EBADF));
+}
+
+Test(wire_export, ticket)
+{
+	struct dmabuffs_export arg = valid();
+
+	arg.ticket[DMABUFFS_TICKET_SIZE - 1] = 1;
+	cr_assert(eq(int, wire_check_export(&arg), -EINVAL), "a ticket without its flag");
+	arg.flags = DMABUFFS_EXPORT_TICKET;
+	cr_assert(eq(int, wire_check_export(&arg), -EINVAL), "a ticket and a descriptor");
+	arg.fd = 0;
+	cr_assert(eq(int, wire_check_export(&arg), -EINVAL));
+	arg.fd = -2;
+	cr_assert(eq(int, wire_check_export(&arg), -EINVAL));
+	arg.fd = -1;
+	cr_assert(zero(int, wire_check_export(&arg)));
+}
+
+static int check_label(const void *label, size_t size)
+{
+	struct dmabuffs_export arg = valid();
+
+	memcpy(arg.label, label, size);
+	return wire_check_export(&arg);
+}
+
+Test(wire_export, label)
+{
+	char label[DMABUFFS_LABEL_SIZE];
+
+	cr_assert(zero(int, check_label("", 1)));
+	cr_assert(zero(int, check_label(" camera 1 ~", 12)));
+	memset(label, 'x', sizeof(label));
+	cr_assert(eq(int, check_label(label, sizeof(label)), -EINVAL), "not terminated");
+	cr_assert(zero(int, check_label(label, sizeof(label) - 1)));
+	cr_assert(eq(int, check_label("a\0b", 4), -EINVAL), "something after the end");
+	cr_assert(eq(int, check_label("\0b", 3), -EINVAL));
+	label[10] = '\0';
+	cr_assert(eq(int, check_label(label, sizeof(label)), -EINVAL));
+}
+
+Test(wire_export, label_is_printable_ascii)
+{
+	for (int c = 1; c < 256; c++) {
+		const char label[] = { 'a', (char)c, 'b', 0 };
+
+		cr_assert(eq(int, check_label(label, sizeof(label)),
+			     c < 0x20 || c > 0x7e ? -EINVAL : 0),
+			  "character %#x", c);
+	}
+}
+
+Test(wire_revoke, flags)
+{
+	struct dmabuffs_revoke arg = { .size = sizeof(arg) };
+
+	cr_assert(zero(int, wire_check_revoke(&arg)));
+	for (unsigned bit = 0; bit < 32; bit++) {
+		arg.flags = 1U << bit;
+		cr_assert(eq(int, wire_check_revoke(&arg), -EOPNOTSUPP));
+	}
+}
+
+Test(wire_info, flags)
+{
+	struct dmabuffs_info arg = { .size = sizeof(arg) };
+
+	cr_assert(zero(int, wire_check_info(&arg)));
+	for (unsigned bit = 0; bit < 32; bit++) {
+		arg.flags = 1U << bit;
+		cr_assert(eq(int, wire_check_info(&arg), -EOPNOTSUPP));
+	}
+}
