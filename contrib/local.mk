@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: MIT
 systemdsystemunit_DATA = %D%/dmabuffs.service
 EXTRA_DIST += %D%/dmabuffs.service.in %D%/fstab.example
+CLEANFILES += %D%/dmabuffs.service
+
+# By make, since configure leaves ${exec_prefix} in directories, which systemd cannot read.
+%D%/dmabuffs.service: %D%/dmabuffs.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	$(SED) 's|@sbindir[@]|$(sbindir)|' $(srcdir)/%D%/dmabuffs.service.in >$@.tmp && \
+	mv $@.tmp $@
 
 # What mount(8) runs; next to the daemon in the build tree, so that it finds that one.
 mounthelper_PROGRAMS = src/mount.dmabuffs

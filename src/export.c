@@ -4,6 +4,7 @@
 #include <string.h>
 #include <uuid.h>
 
+#include "policy.h"
 #include "util.h"
 
 #define DEFAULT_MODE 0600
@@ -126,6 +127,25 @@ int export_transfer(struct limits *limits, struct export *export, uid_t uid)
 	uncharge(limits, export->charged_uid, export->charged_bytes);
 	export->charged_uid = uid;
 	return 0;
+}
+
+uint32_t export_info_flags(const struct export *export)
+{
+	bool readonly = export->flags & DMABUFFS_EXPORT_READONLY;
+	uint32_t flags = 0;
+
+	if (export->flags & DMABUFFS_EXPORT_PERSIST)
+		flags |= DMABUFFS_INFO_PERSIST;
+	if (policy_is_readonly(readonly,
+			       export->has_buffer ? buffer_seals(&export->buffer) : 0))
+		flags |= DMABUFFS_INFO_READONLY;
+	if (export->revoked)
+		flags |= DMABUFFS_INFO_REVOKED;
+	else if (export->has_buffer && buffer_is_revocable(&export->buffer))
+		flags |= DMABUFFS_INFO_REVOCABLE;
+	if (export->named)
+		flags |= DMABUFFS_INFO_NAMED;
+	return flags;
 }
 
 void export_name(const struct export *export, char ret_name[UUID_TEXT_LENGTH + 1])

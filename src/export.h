@@ -84,6 +84,9 @@ int export_recharge(struct limits *limits, struct export *export);
 /* Moves the charge to a new owner. 0, -EDQUOT. */
 int export_transfer(struct limits *limits, struct export *export, uid_t uid);
 
+/* DMABUFFS_INFO_*, except what depends on the mount. The table's lock is held. */
+uint32_t export_info_flags(const struct export *export);
+
 /* The name as it stands in the directory. */
 void export_name(const struct export *export, char ret_name[UUID_TEXT_LENGTH + 1]);
 

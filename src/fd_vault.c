@@ -81,13 +81,16 @@ static void obey(struct vault *vault, int process)
 	pthread_mutex_unlock(&vault->lock);
 }
 
-/* The first thing done is to leave the common table; -errno is told if it cannot be. */
+/*
+ * The first thing done is to leave the common table, and nothing of it is kept, standard
+ * output neither: whoever started us may wait for its end. -errno is told on failure.
+ */
 static void *run(void *arg)
 {
 	struct vault *vault = arg;
 	int process = -1, r = 0;
 
-	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+	if (syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) < 0)
 		r = -errno;
 	if (r == 0)
 		process = (int)syscall(SYS_pidfd_open, getpid(), 0);

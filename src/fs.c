@@ -14,6 +14,8 @@ static void fs_init(void *userdata, struct fuse_conn_info *conn)
 		log_warning("this kernel gives FUSE no POSIX ACLs: permission bits only");
 	fuse_unset_feature_flag(conn, FUSE_CAP_READDIRPLUS);
 	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
+	/* O_TRUNC is to come as a change of size, which is refused. */
+	fuse_unset_feature_flag(conn, FUSE_CAP_ATOMIC_O_TRUNC);
 	if (service->passthrough) {
 		service->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
 		conn->max_backing_stack_depth = 1;

@@ -73,34 +73,17 @@ static int do_revoke(struct command_call *call)
 
 /* ---- info -------------------------------------------------------------------------- */
 
-static uint32_t info_flags(const struct service *service, const struct export *export)
-{
-	uint32_t flags = 0;
-
-	if (export->flags & DMABUFFS_EXPORT_PERSIST)
-		flags |= DMABUFFS_INFO_PERSIST;
-	if (export->flags & DMABUFFS_EXPORT_READONLY)
-		flags |= DMABUFFS_INFO_READONLY;
-	if (export->revoked)
-		flags |= DMABUFFS_INFO_REVOKED;
-	else if (buffer_is_revocable(&export->buffer))
-		flags |= DMABUFFS_INFO_REVOCABLE;
-	if (export->named)
-		flags |= DMABUFFS_INFO_NAMED;
-	if (service->passthrough && export->buffer.kind == DMABUFFS_KIND_MEMFD)
-		flags |= DMABUFFS_INFO_PASSTHROUGH;
-	return flags;
-}
-
 static void fill_info(const struct service *service, const struct export *export,
 		      struct dmabuffs_info *info)
 {
+	bool passthrough = service->passthrough && export->buffer.kind == DMABUFFS_KIND_MEMFD;
 	uint64_t bytes = 0;
 
 	buffer_size(&export->buffer, &bytes);
 	*info = (struct dmabuffs_info){
 		.size = info->size,
-		.flags = info_flags(service, export),
+		.flags = export_info_flags(export) |
+			 (passthrough ? DMABUFFS_INFO_PASSTHROUGH : 0),
 		.kind = export->buffer.kind,
 		.seals = buffer_seals(&export->buffer),
 		.bytes = bytes,

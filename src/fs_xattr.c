@@ -71,16 +71,10 @@ static int show_flags(const struct export *export, int arg, char *text)
 		{ DMABUFFS_INFO_PERSIST, "persist" },
 		{ DMABUFFS_INFO_READONLY, "readonly" },
 		{ DMABUFFS_INFO_REVOCABLE, "revocable" },
+		{ DMABUFFS_INFO_REVOKED, "revoked" },
 	};
-	uint32_t bits = 0;
 
-	if (export->flags & DMABUFFS_EXPORT_PERSIST)
-		bits |= DMABUFFS_INFO_PERSIST;
-	if (export->flags & DMABUFFS_EXPORT_READONLY)
-		bits |= DMABUFFS_INFO_READONLY;
-	if (export->has_buffer && buffer_is_revocable(&export->buffer))
-		bits |= DMABUFFS_INFO_REVOCABLE;
-	return show_bits(text, names, ARRAY_SIZE(names), bits);
+	return show_bits(text, names, ARRAY_SIZE(names), export_info_flags(export));
 }
 
 static int show_seals(const struct export *export, int arg, char *text)

@@ -214,11 +214,34 @@ static int serve(struct service *service, int ready_fd)
 	return r;
 }
 
+/* The daemon leaves its working directory, and libfuse takes what it is given. */
+static int resolve_mountpoint(struct options *options)
+{
+	char *resolved = realpath(options->mountpoint, NULL);
+	struct stat st;
+	int r = 0;
+
+	if (!resolved || stat(resolved, &st) < 0)
+		r = -errno;
+	else if (!S_ISDIR(st.st_mode))
+		r = -ENOTDIR;
+	if (r < 0) {
+		log_error("%s: %s", options->mountpoint, strerror(-r));
+		free(resolved);
+		return r;
+	}
+	free(options->mountpoint);
+	options->mountpoint = resolved;
+	return 0;
+}
+
 static int run(struct service *service)
 {
 	int ready_fd = service->options.ready_fd;
-	int r;
+	int r = resolve_mountpoint(&service->options);
 
+	if (r < 0)
+		return r;
 	if (!service->options.foreground)
 		ready_fd = ready_fork();
 	if (!service->options.foreground && ready_fd < 0)
@@ -248,7 +271,7 @@ int main(int argc, char *argv[])
 		log_set_level(service.options.log_level);
 		r = run(&service);
 		if (r < 0)
-			log_error("%s", strerror(-r));
+			log_error("not serving: %s", strerror(-r));
 		options_finish(&service.options);
 		return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	}

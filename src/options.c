@@ -321,12 +321,8 @@ int options_parse(int argc, char *argv[], struct options *ret_options)
 		fprintf(stderr, "dmabuffsd: one mount point is needed\n");
 		return -EINVAL;
 	}
-	options->mountpoint = realpath(argv[optind], NULL);
-	if (!options->mountpoint) {
-		fprintf(stderr, "dmabuffsd: %s: %s\n", argv[optind], strerror(errno));
-		return -EINVAL;
-	}
-	return 0;
+	options->mountpoint = strdup(argv[optind]);
+	return options->mountpoint ? 0 : -ENOMEM;
 }
 
 void options_finish(struct options *options)

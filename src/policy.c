@@ -40,11 +40,16 @@ int policy_check_ns(uint32_t mask, const uint64_t exporter[DMABUFFS_NS_COUNT],
 	return 0;
 }
 
+bool policy_is_readonly(bool readonly, uint32_t seals)
+{
+	return readonly || seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
+}
+
 int policy_check_open(int open_flags, bool readonly, uint32_t seals)
 {
-	if ((open_flags & O_ACCMODE) == O_RDONLY)
-		return 0;
-	return readonly || (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ? -EPERM : 0;
+	bool to_write = (open_flags & O_ACCMODE) != O_RDONLY;
+
+	return to_write && policy_is_readonly(readonly, seals) ? -EPERM : 0;
 }
 
 int policy_check_export(int fd_flags, bool readonly)

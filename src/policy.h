@@ -33,6 +33,9 @@ int policy_check_ns(uint32_t mask, const uint64_t exporter[DMABUFFS_NS_COUNT],
  */
 int policy_check_open(int open_flags, bool readonly, uint32_t seals);
 
+/* True if the above refuses every open for writing. */
+bool policy_is_readonly(bool readonly, uint32_t seals);
+
 /*
  * May a descriptor open with @fd_access be exported? Whoever may not write through it
  * cannot let others write. 0; -EBADF for O_PATH; -EACCES.

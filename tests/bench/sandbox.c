@@ -17,7 +17,7 @@ static int make_private(const char *dir)
 {
 	if (unshare(CLONE_NEWNS) < 0)
 		return complain(-errno, "unshare (are you root?)");
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
 	    mount("tmpfs", dir, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755") < 0)
 		return complain(-errno, "mount");

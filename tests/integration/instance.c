@@ -2,6 +2,7 @@
 /* instance.c - starts a dmabuffsd for a case, watches it, ends it */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -114,20 +115,54 @@ void instance_start_in_pid_namespace(struct instance *instance, const char *opti
 	start(instance, options, CLONE_NEWPID | CLONE_NEWNS);
 }
 
-int count_fds(pid_t pid)
+static int count_entries(const char *path)
 {
-	char path[64];
-	DIR *dir;
+	DIR *dir = opendir(path);
 	int n = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
 	if (!dir)
 		return -errno;
 	while (readdir(dir))
 		n++;
 	closedir(dir);
 	return n - 2;
+}
+
+/* The daemon has threads with a descriptor table of their own; each counts once. */
+static bool table_is_new(pid_t tid, const pid_t *known, int n_known)
+{
+	for (int i = 0; i < n_known; i++)
+		if (syscall(SYS_kcmp, tid, known[i], KCMP_FILES, 0, 0) <= 0)
+			return false;
+	return true;
+}
+
+#define MAX_TABLES 100
+
+int count_fds(pid_t pid)
+{
+	pid_t known[MAX_TABLES] = { pid };
+	int n_known = 1, n;
+	struct dirent *entry;
+	char path[300];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	n = count_entries(path);
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	while (n >= 0 && tasks && (entry = readdir(tasks)) && n_known < MAX_TABLES) {
+		pid_t tid = atoi(entry->d_name);
+
+		if (tid <= 0 || !table_is_new(tid, known, n_known))
+			continue;
+		known[n_known++] = tid;
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", pid, tid);
+		n += MAX(count_entries(path), 0);
+	}
+	if (tasks)
+		closedir(tasks);
+	return n;
 }
 
 static void print_fds(pid_t pid)

@@ -155,6 +155,7 @@ static const struct kind {
 	const char *name;
 	int (*make)(void);
 	bool optional; /* not every kernel has it */
+	bool unsendable; /* the kernel itself lets no socket carry it */
 } kinds[] = {
 	{ "pipe", make_pipe },
 	{ "socket", make_socket },
@@ -176,7 +177,7 @@ static const struct kind {
 	{ "namespace", make_namespace },
 	{ "hugetlb memfd", make_hugetlb, true },
 	{ "memfd_secret", make_secret, true },
-	{ "io_uring", make_io_uring, true },
+	{ "io_uring", make_io_uring, true, true },
 };
 
 /* Makes one; -1, with a note, where the kernel has none. */
@@ -229,7 +230,7 @@ static void refused_by_broker(struct instance *instance)
 	uint8_t ticket[DMABUFFS_TICKET_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		int fd = make_kind(&kinds[i]);
+		int fd = kinds[i].unsendable ? -1 : make_kind(&kinds[i]);
 
 		if (fd < 0)
 			continue;

@@ -276,6 +276,7 @@ static void acl_grants(struct instance *instance)
 
 static void acl_mask(struct instance *instance)
 {
+	const struct identity colleague = { .uid = THIRD, .gid = GROUP };
 	struct acl_attempt attempt = { .acl = acl_for_other(ACL_READ | ACL_WRITE, ACL_READ) };
 	struct attempt wider;
 	struct kept kept;
@@ -291,7 +292,7 @@ static void acl_mask(struct instance *instance)
 	ASSERT_EQ(st.st_mode, S_IFREG | 0640);
 	ASSERT_OK(child_call(&owner, try_chmod, &wider));
 	EXPECT_OPENS(&kept, stranger, 0, 0);
-	EXPECT_OPENS(&kept, member, EACCES, EACCES);
+	EXPECT_OPENS(&kept, colleague, EACCES, EACCES);
 	drop_name(&kept);
 }
 

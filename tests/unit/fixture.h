@@ -8,6 +8,7 @@
 #define DMABUFFS_TESTS_FIXTURE_H
 
 #include "table.h"
+#include "util.h"
 
 #define UID_A 1000
 #define UID_B 1001

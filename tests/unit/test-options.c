@@ -178,7 +178,6 @@ Test(options, spellings)
 	cr_assert(all(options.foreground, eq(int, options.ready_fd, 0)));
 	cr_assert(zero(int, parse("/ -f -omode=0")));
 	cr_assert(all(options.foreground, eq(uint, options.mode, 0)));
-	cr_assert(zero(int, parse("-o  /")) || true);
 	cr_assert(zero(int, parse("-f -- /")));
 	cr_assert(zero(int, parse("-o mode=07777 /")));
 	cr_assert(eq(uint, options.mode, 07777));

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/* test-buffer-share.c - seals, other descriptions, revocation, leases */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <fcntl.h>
+#include <linux/fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "buffer.h"
+#include "fixture.h"
+
+#define SIZE 8192
+
+static struct buffer buffer;
+static int memfd; /* the exporter's own */
+
+static void init(void)
+{
+	cr_assert(zero(int, buffer_setup()));
+	/* As the daemon: a lease that is broken while one asks with it must not kill. */
+	signal(SIGIO, SIG_IGN);
+	memfd = new_memfd(SIZE);
+	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+}
+
+static void finish(void)
+{
+	buffer_finish(&buffer);
+	close(memfd);
+}
+
+TestSuite(share, .init = init, .fini = finish);
+
+static int reopen(int fd, int flags)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static unsigned mode(void)
+{
+	struct stat st;
+
+	cr_assert(zero(int, fstat(memfd, &st)));
+	return st.st_mode & 07777;
+}
+
+static uint32_t seals(void)
+{
+	return (uint32_t)fcntl(memfd, F_GET_SEALS);
+}
+
+/* Whether the kernel finds memory behind an address: no signal, only EFAULT. */
+static bool is_mapped(const void *address)
+{
+	int fds[2];
+	bool mapped;
+
+	cr_assert(zero(int, pipe(fds)));
+	mapped = write(fds[1], address, 1) == 1;
+	close(fds[0]);
+	close(fds[1]);
+	return mapped;
+}
+
+/* ---- freeze ------------------------------------------------------------------------ */
+
+Test(share, freeze)
+{
+	cr_assert(zero(int, fchmod(memfd, 0777)));
+	cr_assert(zero(int, buffer_freeze(&buffer, false)));
+	cr_assert(all(eq(uint, mode(), 0755), eq(u32, seals(), F_SEAL_SEAL)));
+	cr_assert(eq(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE), -1));
+	cr_assert(zero(int, buffer_freeze(&buffer, false)), "once more changes nothing");
+	cr_assert(all(eq(uint, mode(), 0755), eq(u32, seals(), F_SEAL_SEAL)));
+}
+
+Test(share, freeze_a_readonly_export)
+{
+	cr_assert(zero(int, fchmod(memfd, 0666)));
+	cr_assert(zero(int, buffer_freeze(&buffer, true)));
+	cr_assert(all(eq(uint, mode(), 0644), zero(u32, seals())));
+	/* Its exporter may still seal it. */
+	cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)));
+}
+
+Test(share, freeze_keeps_other_bits_and_seals)
+{
+	const uint32_t before = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE;
+
+	cr_assert(zero(int, fchmod(memfd, 0420)));
+	cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, before)));
+	cr_assert(zero(int, buffer_freeze(&buffer, false)));
+	cr_assert(all(eq(uint, mode(), 0400), eq(u32, seals(), before | F_SEAL_SEAL)));
+}
+
+Test(share, freeze_what_is_frozen)
+{
+	int plain = memfd_create("plain", MFD_CLOEXEC); /* F_SEAL_SEAL from the start */
+	struct buffer other;
+
+	cr_assert(zero(int, fchmod(plain, 0700)));
+	cr_assert(zero(int, buffer_init(&other, plain, false)));
+	cr_assert(zero(int, buffer_freeze(&other, false)));
+	cr_assert(eq(u32, buffer_seals(&other), F_SEAL_SEAL));
+	buffer_finish(&other);
+}
+
+/* MFD_NOEXEC_SEAL fixes the exec bits, which stay as they are. */
+Test(share, freeze_with_the_exec_seal)
+{
+#ifdef MFD_NOEXEC_SEAL
+	int fd = memfd_create("noexec", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+#else
+	int fd = memfd_create("noexec", MFD_CLOEXEC | 8);
+#endif
+	struct buffer other;
+	struct stat st;
+
+	if (fd < 0)
+		cr_skip_test("this kernel has no F_SEAL_EXEC");
+	cr_assert(zero(int, buffer_init(&other, fd, false)));
+	cr_assert(zero(int, buffer_freeze(&other, false)));
+	cr_assert(zero(int, fstat(other.fd, &st)));
+	cr_assert(zero(uint, st.st_mode & 033));
+	buffer_finish(&other);
+}
+
+/* 1: it could be opened for writing; 0: it could not. */
+static int open_as_another(void *data)
+{
+	if (setgid(65534) < 0 || setuid(65534) < 0)
+		return 2;
+	return reopen(*(int *)data, O_RDWR) >= 0;
+}
+
+/* What freezing the mode is for. */
+Test(share, a_frozen_one_cannot_be_opened_again_for_writing)
+{
+	int fd = reopen(memfd, O_RDONLY);
+
+	if (geteuid())
+		cr_skip_test("only root can become another user");
+	cr_assert(zero(int, fchmod(memfd, 0777)));
+	cr_assert(eq(int, run_in_child(open_as_another, &fd), 1));
+	cr_assert(zero(int, buffer_freeze(&buffer, true)));
+	cr_assert(eq(int, run_in_child(open_as_another, &fd), 0));
+	close(fd);
+}
+
+/* ---- seals ------------------------------------------------------------------------- */
+
+Test(share, seals_are_told)
+{
+	static const uint32_t each[] = { F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE,
+					 F_SEAL_WRITE };
+	uint32_t expected = 0;
+
+	cr_assert(zero(u32, buffer_seals(&buffer)));
+	for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
+		expected |= each[i];
+		cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, each[i])));
+		cr_assert(eq(u32, buffer_seals(&buffer), expected));
+	}
+}
+
+/* Each set of seals: is the size fixed, can it be revoked? */
+Test(share, what_seals_mean)
+{
+	const uint32_t size = F_SEAL_SHRINK | F_SEAL_GROW;
+	const uint32_t pin = F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+
+	for (uint32_t set = 0; set < 0x20; set++) {
+		int fd = new_memfd(SIZE);
+		struct buffer other;
+		uint64_t bytes;
+
+		cr_assert(zero(int, fcntl(fd, F_ADD_SEALS, set)));
+		cr_assert(zero(int, buffer_init(&other, fd, false)));
+		cr_assert(eq(int, buffer_size_is_fixed(&other), (set & size) == size));
+		cr_assert(eq(int, buffer_is_revocable(&other), !(set & pin)));
+		cr_assert(eq(int, buffer_revoke(&other), set & pin ? -EBUSY : 0));
+		cr_assert(zero(int, buffer_size(&other, &bytes)));
+		cr_assert(eq(u64, bytes, set & pin ? SIZE : 0));
+		buffer_finish(&other);
+	}
+}
+
+Test(share, a_readonly_description_cannot_revoke)
+{
+	struct buffer readonly;
+
+	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true)));
+	cr_assert(not(buffer_is_revocable(&readonly)));
+	cr_assert(eq(int, buffer_revoke(&readonly), -EBUSY));
+	buffer_finish(&readonly);
+}
+
+/* ---- open -------------------------------------------------------------------------- */
+
+Test(share, importers_get_descriptions_of_their_own)
+{
+	static const int accesses[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	uint64_t dev, ino;
+
+	cr_assert(eq(long, lseek(buffer.fd, 100, SEEK_SET), 100));
+	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++) {
+		int fd = buffer_open(&buffer, accesses[i]);
+
+		cr_assert(ge(int, fd, 0));
+		cr_assert(zero(int, buffer_identity(fd, &dev, &ino)));
+		cr_assert(all(eq(u64, dev, buffer.dev), eq(u64, ino, buffer.ino)));
+		cr_assert(eq(int, fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_APPEND),
+			     accesses[i]));
+		cr_assert(eq(int, fcntl(fd, F_GETFD), FD_CLOEXEC));
+		cr_assert(zero(long, lseek(fd, 0, SEEK_CUR)));
+		cr_assert(eq(long, lseek(fd, 5, SEEK_SET), 5));
+		cr_assert(eq(long, lseek(buffer.fd, 0, SEEK_CUR), 100));
+		close(fd);
+	}
+}
+
+Test(share, the_access_mode_is_the_kernels)
+{
+	int readonly = buffer_open(&buffer, O_RDONLY);
+	int writeonly = buffer_open(&buffer, O_WRONLY);
+	char byte = 'x';
+
+	cr_assert(eq(long, write(writeonly, &byte, 1), 1));
+	cr_assert(eq(long, read(readonly, &byte, 1), 1));
+	cr_assert(eq(long, write(readonly, &byte, 1), -1));
+	cr_assert(eq(long, read(writeonly, &byte, 1), -1));
+	cr_assert(eq(ptr, mmap(NULL, SIZE, PROT_WRITE, MAP_SHARED, readonly, 0), MAP_FAILED));
+	close(readonly);
+	close(writeonly);
+}
+
+/* ---- revocation -------------------------------------------------------------------- */
+
+Test(share, revocation_zaps_mappings)
+{
+	int fd = buffer_open(&buffer, O_RDWR);
+	char *mapped = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *exporters = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	uint64_t size;
+	char byte;
+
+	mapped[SIZE - 1] = exporters[0] = 1;
+	cr_assert(all(is_mapped(mapped), is_mapped(exporters)));
+	cr_assert(zero(int, buffer_revoke(&buffer)));
+	cr_assert(all(not(is_mapped(mapped)), not(is_mapped(mapped + SIZE - 1)),
+		      not(is_mapped(exporters))));
+	cr_assert(zero(long, read(fd, &byte, 1)));
+	cr_assert(zero(int, buffer_size(&buffer, &size)));
+	cr_assert(zero(u64, size));
+	cr_assert(zero(int, buffer_revoke(&buffer)), "once more changes nothing");
+	munmap(mapped, SIZE);
+	munmap(exporters, SIZE);
+	close(fd);
+}
+
+/* ---- held -------------------------------------------------------------------------- */
+
+Test(share, held_while_open)
+{
+	static const int accesses[] = { O_RDONLY, O_WRONLY, O_RDWR };
+
+	cr_assert(zero(int, buffer_held(&buffer)), "the exporter's own does not count");
+	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++) {
+		int fd = buffer_open(&buffer, accesses[i]);
+
+		cr_assert(eq(int, buffer_held(&buffer), 1));
+		cr_assert(eq(int, buffer_held(&buffer), 1), "asking changes nothing");
+		close(fd);
+		cr_assert(zero(int, buffer_held(&buffer)));
+	}
+}
+
+Test(share, held_while_mapped)
+{
+	static const struct {
+		int access, protection;
+	} ways[] = { { O_RDWR, PROT_READ | PROT_WRITE }, { O_RDONLY, PROT_READ } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		int fd = buffer_open(&buffer, ways[i].access);
+		void *mapped = mmap(NULL, SIZE, ways[i].protection, MAP_SHARED, fd, 0);
+
+		cr_assert(ne(ptr, mapped, MAP_FAILED));
+		close(fd);
+		cr_assert(eq(int, buffer_held(&buffer), 1));
+		munmap(mapped, SIZE);
+		cr_assert(zero(int, buffer_held(&buffer)));
+	}
+}
+
+Test(share, not_held_without_a_writable_description)
+{
+	struct buffer readonly;
+
+	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true)));
+	cr_assert(eq(int, buffer_held(&readonly), -EOPNOTSUPP));
+	buffer_finish(&readonly);
+}
+
+/* ---- leases ------------------------------------------------------------------------ */
+
+/* A process that holds a lease until it is told to end. */
+static pid_t lease_in_child(int fd, int access, int lease, int *ret_stop)
+{
+	int ready[2], stop[2];
+	char byte = 0;
+	pid_t pid;
+
+	cr_assert(zero(int, pipe(ready)));
+	cr_assert(zero(int, pipe(stop)));
+	pid = fork();
+	cr_assert(ge(int, pid, 0));
+	if (pid == 0) {
+		int own = reopen(fd, access);
+
+		close(stop[1]);
+		/* The inherited descriptions would count as other opens. */
+		close(buffer.fd);
+		if (own < 0 || fcntl(own, F_SETLEASE, lease) < 0)
+			_exit(1);
+		(void)!write(ready[1], &byte, 1);
+		(void)!read(stop[0], &byte, 1);
+		_exit(0);
+	}
+	close(ready[1]);
+	close(stop[0]);
+	cr_assert(eq(long, read(ready[0], &byte, 1), 1), "the lease is refused");
+	close(ready[0]);
+	*ret_stop = stop[1];
+	return pid;
+}
+
+static void end_lease(pid_t pid, int stop)
+{
+	int status;
+
+	close(stop);
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_assert(zero(int, status));
+}
+
+/* Whoever opens it would wait for as long as /proc/sys/fs/lease-break-time says. */
+Test(share, a_lease_does_not_make_us_wait)
+{
+	int fd = new_memfd(SIZE), stop;
+	pid_t pid = lease_in_child(fd, O_RDWR, F_WRLCK, &stop);
+	struct buffer other = { .fd = 77 };
+	struct timespec before, after;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	cr_assert(eq(int, buffer_init(&other, fd, false), -EAGAIN));
+	cr_assert(eq(int, buffer_init(&other, fd, false), -EAGAIN));
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	cr_assert(lt(long, after.tv_sec - before.tv_sec, 5));
+	cr_assert(all(eq(int, other.fd, 77), is_open(fd)));
+	end_lease(pid, stop);
+	cr_assert(zero(int, buffer_init(&other, fd, false)));
+	buffer_finish(&other);
+}
+
+/* On a read-only export a lease against writers can be had. */
+Test(share, a_lease_does_not_make_importers_wait)
+{
+	struct buffer readonly;
+	int fd, stop;
+	pid_t pid;
+
+	buffer_finish(&buffer);
+	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true)));
+	pid = lease_in_child(memfd, O_RDONLY, F_RDLCK, &stop);
+	fd = buffer_open(&readonly, O_RDONLY);
+	cr_assert(ge(int, fd, 0), "a reader does not break it");
+	close(fd);
+	cr_assert(eq(int, buffer_open(&readonly, O_RDWR), -EAGAIN));
+	end_lease(pid, stop);
+	buffer_finish(&readonly);
+}
+
+/* ---- dma-bufs, as far as they need no device --------------------------------------- */
+
+Test(share, the_only_description_of_a_dmabuf_is_not_widened)
+{
+	static const int accesses[] = { O_RDONLY, O_WRONLY, O_RDWR };
+
+	for (size_t own = 0; own < 3; own++)
+		for (size_t wanted = 0; wanted < 3; wanted++) {
+			/* The kind alone decides; a memfd stands in for the device's. */
+			struct buffer dmabuf = { .fd = reopen(memfd, accesses[own]),
+						 .access = accesses[own],
+						 .kind = DMABUFFS_KIND_DMABUF };
+			int fd = buffer_open(&dmabuf, accesses[wanted]);
+
+			if (wanted == 2 || wanted == own) {
+				cr_assert(ge(int, fd, 0));
+				cr_assert(ne(int, fd, dmabuf.fd));
+				cr_assert(eq(int, fcntl(fd, F_GETFD), FD_CLOEXEC));
+				cr_assert(eq(int, fcntl(fd, F_GETFL) & O_ACCMODE,
+					     accesses[own]));
+				close(fd);
+			} else {
+				cr_assert(eq(int, fd, -EACCES));
+			}
+			buffer_finish(&dmabuf);
+		}
+}
+
+Test(share, a_dmabuf_is_pinned)
+{
+	struct buffer dmabuf = buffer;
+
+	dmabuf.kind = DMABUFFS_KIND_DMABUF;
+	cr_assert(not(buffer_is_revocable(&dmabuf)));
+	cr_assert(eq(int, buffer_revoke(&dmabuf), -EBUSY));
+	cr_assert(eq(int, buffer_held(&dmabuf), -EOPNOTSUPP));
+	cr_assert(zero(int, buffer_freeze(&dmabuf, false)));
+	cr_assert(zero(u32, seals()), "nothing was frozen");
+	cr_assert(all(buffer_size_is_fixed(&dmabuf), zero(u32, buffer_seals(&dmabuf))));
+}

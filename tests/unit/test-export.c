@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* test-export.c - one export: what it is charged for and how it ends */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <sys/mman.h>
+
+#include "fixture.h"
+
+TestSuite(export, .init = fixture_init, .fini = fixture_finish);
+
+static uint64_t used(enum resource resource)
+{
+	return limits_used(&fixture_limits, resource);
+}
+
+/* One of @size bytes of UID_A; @ret_memfd is the exporter's. */
+static struct export *create(size_t size, int *ret_memfd)
+{
+	const struct export_spec spec = { .uid = UID_A, .label = "a label" };
+
+	*ret_memfd = new_memfd(size);
+	return fixture_create(fixture_root, *ret_memfd, &spec);
+}
+
+static void set_limit(uint64_t limits[RES_COUNT], enum resource resource, uint64_t limit)
+{
+	limits[resource] = limit;
+}
+
+Test(export, is_made_whole)
+{
+	const struct export_spec spec = { .uid = UID_A, .flags = DMABUFFS_EXPORT_PERSIST };
+	int memfd = new_memfd(100);
+	struct export *export = fixture_create(fixture_root, memfd, &spec);
+
+	cr_assert(all(eq(uint, export->refs, 1), eq(uint, export->opens, 0)));
+	cr_assert(all(export->has_buffer, not(export->named), not(export->revoked)));
+	cr_assert(all(eq(u64, export->root_id, fixture_root), eq(ptr, export->label, NULL)));
+	cr_assert(eq(u32, export->flags, DMABUFFS_EXPORT_PERSIST));
+	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
+	cr_assert(all(eq(uint, export->node.uid, UID_A), eq(uint, export->node.gid, UID_A)));
+	cr_assert(eq(uint, export->node.mode, S_IFREG | 0600), "the default mode");
+	export_free(&fixture_limits, export);
+	cr_assert(all(eq(u64, used(RES_EXPORTS), 0), eq(u64, used(RES_BYTES), 0)));
+	close(memfd);
+}
+
+Test(export, takes_the_mode_asked_for)
+{
+	struct caller caller = { .refs = 1 };
+	struct export *export;
+	struct buffer buffer;
+	struct export_request request = {
+		.uid = UID_A, .flags = DMABUFFS_EXPORT_MODE, .mode = 0, .label = "x",
+		.caller = &caller, .buffer = &buffer,
+	};
+
+	new_buffer(&buffer, 1);
+	cr_assert(zero(int, export_create(&fixture_limits, &request, &export)));
+	cr_assert(eq(uint, export->node.mode, S_IFREG));
+	cr_assert(eq(str, export->label, (char *)"x"));
+	cr_assert(eq(uint, caller.refs, 2));
+	cr_assert(eq(int, buffer.fd, -1), "it is the export's now");
+	export_free(&fixture_limits, export);
+	cr_assert(eq(uint, caller.refs, 1));
+}
+
+Test(export, names_differ)
+{
+	char first[UUID_TEXT_LENGTH + 1], second[UUID_TEXT_LENGTH + 1];
+	int fds[2];
+	struct export *a = create(1, &fds[0]), *b = create(1, &fds[1]);
+
+	export_name(a, first);
+	export_name(b, second);
+	cr_assert(eq(sz, strlen(first), UUID_TEXT_LENGTH));
+	cr_assert(ne(str, first, second));
+	cr_assert(eq(sz, strspn(first, "0123456789abcdef-"), UUID_TEXT_LENGTH));
+	cr_assert(eq(chr, first[14], '4'), "a random UUID");
+	export_free(&fixture_limits, a);
+	export_free(&fixture_limits, b);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static int try_create(size_t size, struct buffer *buffer)
+{
+	struct caller caller = { .refs = 1 };
+	struct export *untouched = (void *)1, *export = untouched;
+	struct export_request request = {
+		.uid = UID_A, .label = "", .caller = &caller, .buffer = buffer,
+	};
+	int r;
+
+	new_buffer(buffer, size);
+	r = export_create(&fixture_limits, &request, &export);
+	cr_assert(eq(uint, caller.refs, 1));
+	cr_assert(eq(ptr, export, untouched));
+	return r;
+}
+
+Test(export, refused_over_a_limit)
+{
+	struct buffer buffer;
+
+	set_limit(fixture_limits.config.per_uid, RES_BYTES, 99);
+	cr_assert(eq(int, try_create(100, &buffer), -EDQUOT));
+	cr_assert(is_open(buffer.fd), "the buffer stays the caller's");
+	buffer_finish(&buffer);
+	set_limit(fixture_limits.config.per_uid, RES_BYTES, 100);
+	set_limit(fixture_limits.config.per_mount, RES_BYTES, 99);
+	cr_assert(eq(int, try_create(100, &buffer), -ENOSPC));
+	buffer_finish(&buffer);
+	set_limit(fixture_limits.config.per_mount, RES_EXPORTS, 0);
+	cr_assert(eq(int, try_create(1, &buffer), -ENOSPC));
+	buffer_finish(&buffer);
+	set_limit(fixture_limits.config.per_uid, RES_EXPORTS, 0);
+	cr_assert(eq(int, try_create(1, &buffer), -EDQUOT));
+	buffer_finish(&buffer);
+	cr_assert(all(eq(u64, used(RES_EXPORTS), 0), eq(u64, used(RES_BYTES), 0)));
+}
+
+Test(export, releases_its_buffer_once)
+{
+	int memfd;
+	struct export *export = create(4096, &memfd);
+	int own = export->buffer.fd;
+
+	export_release_buffer(&fixture_limits, export);
+	cr_assert(all(not(is_open(own)), not(export->has_buffer)));
+	cr_assert(zero(u64, used(RES_BYTES)));
+	export_release_buffer(&fixture_limits, export);
+	cr_assert(zero(u64, used(RES_EXPORTS)));
+	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
+	cr_assert(zero(u64, used(RES_EXPORTS)), "nothing to transfer any more");
+	export_free(&fixture_limits, export);
+	export_free(&fixture_limits, NULL);
+	close(memfd);
+}
+
+Test(export, recharge_follows_the_size)
+{
+	int memfd;
+	struct export *export = create(100, &memfd);
+
+	cr_assert(zero(int, ftruncate(memfd, 5000)));
+	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(all(eq(u64, used(RES_BYTES), 5000), eq(u64, export->charged_bytes, 5000)));
+	cr_assert(zero(int, ftruncate(memfd, 10)));
+	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(all(eq(u64, used(RES_BYTES), 10), eq(u64, export->charged_bytes, 10)));
+	cr_assert(zero(int, ftruncate(memfd, 0)));
+	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(eq(u64, used(RES_BYTES), 0));
+	export_free(&fixture_limits, export);
+	close(memfd);
+}
+
+Test(export, recharge_over_a_limit_keeps_the_charge)
+{
+	int memfd;
+	struct export *export = create(100, &memfd);
+
+	set_limit(fixture_limits.config.per_uid, RES_BYTES, 200);
+	cr_assert(zero(int, ftruncate(memfd, 201)));
+	cr_assert(eq(int, export_recharge(&fixture_limits, export), -EDQUOT));
+	cr_assert(eq(u64, used(RES_BYTES), 100));
+	set_limit(fixture_limits.config.per_uid, RES_BYTES, 1000);
+	set_limit(fixture_limits.config.per_mount, RES_BYTES, 200);
+	cr_assert(eq(int, export_recharge(&fixture_limits, export), -ENOSPC));
+	cr_assert(eq(u64, used(RES_BYTES), 100));
+	cr_assert(zero(int, ftruncate(memfd, 200)));
+	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(eq(u64, used(RES_BYTES), 200));
+	export_free(&fixture_limits, export);
+	close(memfd);
+}
+
+Test(export, transfer)
+{
+	int memfd;
+	struct export *export = create(100, &memfd);
+
+	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_A)));
+	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
+	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
+	cr_assert(eq(uint, export->charged_uid, UID_B));
+	/* B pays now, so A has room for all of his again. */
+	set_limit(fixture_limits.config.per_uid, RES_BYTES, 150);
+	cr_assert(eq(int, limits_charge(&fixture_limits, UID_B, RES_BYTES, 51), -EDQUOT));
+	cr_assert(zero(int, limits_charge(&fixture_limits, UID_A, RES_BYTES, 150)));
+	cr_assert(eq(int, export_transfer(&fixture_limits, export, UID_A), -EDQUOT));
+	cr_assert(eq(uint, export->charged_uid, UID_B));
+	limits_uncharge(&fixture_limits, UID_A, RES_BYTES, 150);
+	export_free(&fixture_limits, export);
+	close(memfd);
+}
+
+/* What the mount holds does not change with its owner. */
+Test(export, transfer_in_a_full_mount)
+{
+	int memfd;
+	struct export *export = create(100, &memfd);
+
+	set_limit(fixture_limits.config.per_mount, RES_EXPORTS, 1);
+	set_limit(fixture_limits.config.per_mount, RES_BYTES, 100);
+	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
+	cr_assert(eq(uint, export->charged_uid, UID_B));
+	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
+	export_free(&fixture_limits, export);
+	close(memfd);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* test-table-index.c - the names in their order, for readdir */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "fixture.h"
+#include "table_index.h"
+
+/* How many names one call looks through, as table_index.c has it. */
+#define LOOK_THROUGH 4096
+#define MANY	     10000
+
+static struct table_index names;
+static struct export *exports; /* with ids 10, 20, 30, ... */
+
+static void init(void)
+{
+	exports = calloc(MANY, sizeof(*exports));
+}
+
+static void finish(void)
+{
+	table_index_finish(&names);
+	free(exports);
+}
+
+TestSuite(index, .init = init, .fini = finish);
+
+static void append(size_t n, uid_t uid)
+{
+	for (size_t i = names.n + names.n_ended; n--; i++) {
+		exports[i].id = (i + 1) * 10;
+		exports[i].node.uid = uid;
+		cr_assert(zero(int, table_index_append(&names, &exports[i])));
+	}
+}
+
+/* The number of the next one that @uid may list, 0 at the end. */
+static uint64_t next(uid_t uid, uint64_t cursor)
+{
+	bool more = true;
+	struct export *export = table_index_next(&names, uid, &cursor, &more);
+
+	cr_assert(not(more));
+	cr_assert(export ? export->id == cursor : true);
+	return export ? export->id : 0;
+}
+
+Test(index, empty)
+{
+	cr_assert(zero(u64, next(0, 0)));
+	cr_assert(zero(u64, next(0, UINT64_MAX - 1)));
+}
+
+Test(index, goes_on_after_the_cursor)
+{
+	append(5, UID_A);
+	cr_assert(eq(u64, next(0, 0), 10));
+	cr_assert(eq(u64, next(0, 9), 10));
+	cr_assert(eq(u64, next(0, 10), 20));
+	cr_assert(eq(u64, next(0, 11), 20));
+	cr_assert(eq(u64, next(0, 49), 50));
+	cr_assert(eq(u64, next(0, 50), 0));
+	cr_assert(eq(u64, next(0, 1000), 0));
+}
+
+Test(index, lists_ones_own)
+{
+	append(2, UID_A);
+	append(2, UID_B);
+	append(1, UID_A);
+	cr_assert(all(eq(u64, next(UID_A, 20), 50), eq(u64, next(UID_B, 0), 30),
+		      eq(u64, next(UID_B, 40), 0), eq(u64, next(0, 20), 30)));
+	exports[4].node.uid = UID_B; /* chown */
+	cr_assert(eq(u64, next(UID_B, 40), 50));
+}
+
+/* What is removed while somebody reads is not listed, and nothing is listed twice. */
+Test(index, holes)
+{
+	append(20, UID_A);
+	for (uint64_t id = 20; id <= 100; id += 20)
+		table_index_remove(&names, id);
+	cr_assert(eq(sz, names.n_ended, 5));
+	cr_assert(all(eq(u64, next(0, 10), 30), eq(u64, next(0, 20), 30),
+		      eq(u64, next(0, 95), 110)));
+	table_index_remove(&names, 10);
+	table_index_remove(&names, 200);
+	cr_assert(all(eq(u64, next(0, 0), 30), eq(u64, next(0, 190), 0)));
+}
+
+Test(index, packs_when_half_are_holes)
+{
+	append(100, UID_A);
+	for (uint64_t id = 10; id <= 510; id += 10) {
+		cr_assert(eq(sz, names.n, 100));
+		table_index_remove(&names, id);
+	}
+	cr_assert(all(eq(sz, names.n, 49), eq(sz, names.n_ended, 0)));
+	cr_assert(all(eq(u64, next(0, 0), 520), eq(u64, next(0, 520), 530)));
+	for (uint64_t id = 520; id <= 1000; id += 10)
+		table_index_remove(&names, id);
+	cr_assert(zero(sz, names.n));
+	cr_assert(zero(u64, next(0, 0)));
+}
+
+Test(index, a_cursor_survives_packing)
+{
+	uint64_t cursor = 0;
+	size_t n = 0;
+	bool more;
+
+	append(1000, UID_A);
+	for (size_t i = 0; i < 1000; i++) {
+		struct export *export = table_index_next(&names, 0, &cursor, &more);
+
+		if (!export)
+			break;
+		n++;
+		/* As rm(1) does while it reads; each second one stays. */
+		if (n % 2)
+			table_index_remove(&names, export->id);
+		/* And some that come are gone before they are reached. */
+		if (n == 10)
+			for (uint64_t id = 5010; id <= 9000; id += 10)
+				table_index_remove(&names, id);
+	}
+	cr_assert(eq(sz, n, 600));
+	cr_assert(zero(u64, next(0, cursor)));
+}
+
+Test(index, looks_through_a_limited_number)
+{
+	uint64_t cursor = 0;
+	int calls = 0;
+	bool more = false;
+
+	append(MANY, UID_A);
+	exports[MANY - 1].node.uid = UID_B;
+	do {
+		struct export *export = table_index_next(&names, UID_B, &cursor, &more);
+
+		calls++;
+		cr_assert(eq(ptr, export, more ? NULL : &exports[MANY - 1]));
+		if (more)
+			cr_assert(eq(u64, cursor, (uint64_t)calls * LOOK_THROUGH * 10));
+	} while (more);
+	cr_assert(eq(int, calls, 3));
+	cr_assert(eq(u64, cursor, MANY * 10));
+}
+
+Test(index, the_end_exactly_at_the_bound)
+{
+	uint64_t cursor = 0;
+	bool more = true;
+
+	append(LOOK_THROUGH, UID_A);
+	cr_assert(eq(ptr, table_index_next(&names, UID_B, &cursor, &more), NULL));
+	cr_assert(not(more));
+}
+
+/* ---- through the table ------------------------------------------------------------- */
+
+TestSuite(readdir, .init = fixture_init, .fini = fixture_finish);
+
+static size_t list(uid_t uid)
+{
+	struct export *export;
+	uint64_t cursor = 0;
+	size_t n = 0;
+	bool more;
+
+	while ((export = table_next(&fixture_table, uid, &cursor, &more))) {
+		cr_assert(eq(u64, export->id, cursor));
+		cr_assert(export->named);
+		table_put(&fixture_table, export);
+		n++;
+	}
+	cr_assert(not(more));
+	return n;
+}
+
+Test(readdir, lists_names)
+{
+	struct export *named[10];
+
+	for (size_t i = 0; i < ARRAY_SIZE(named); i++)
+		named[i] = fixture_add(i % 2 ? UID_A : UID_B, 0);
+	cr_assert(all(eq(sz, list(0), 10), eq(sz, list(UID_A), 5), eq(sz, list(UID_B), 5),
+		      eq(sz, list(7), 0)));
+	for (size_t i = 0; i < ARRAY_SIZE(named); i++) {
+		cr_assert(table_unname(&fixture_table, named[i]));
+		table_put(&fixture_table, named[i]);
+		cr_assert(eq(sz, list(0), 9 - i));
+	}
+}

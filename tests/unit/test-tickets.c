@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* test-tickets.c - buffers that wait for their export */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "fixture.h"
+#include "tickets.h"
+
+static struct tickets tickets;
+static struct ticket_list first, second; /* two connections */
+
+static void init(void)
+{
+	cr_assert(ge(int, sodium_init(), 0));
+	tickets_init(&tickets);
+}
+
+static void finish(void)
+{
+	tickets_drop(&tickets, &first);
+	tickets_drop(&tickets, &second);
+	cr_assert(zero(sz, tickets.by_number.n_nodes));
+	tickets_finish(&tickets);
+}
+
+TestSuite(tickets, .init = init, .fini = finish);
+
+struct number {
+	uint8_t bytes[DMABUFFS_TICKET_SIZE];
+};
+
+static int add(struct ticket_list *list, struct number *number)
+{
+	int fd = new_memfd(1);
+
+	cr_assert(zero(int, tickets_add(&tickets, list, fd, number->bytes)));
+	return fd;
+}
+
+Test(tickets, serve_once)
+{
+	struct number number;
+	int fd = add(&first, &number);
+
+	cr_assert(eq(uint, first.n, 1));
+	cr_assert(eq(int, tickets_take(&tickets, number.bytes), fd));
+	cr_assert(is_open(fd));
+	cr_assert(eq(int, tickets_take(&tickets, number.bytes), -ENOENT));
+	cr_assert(all(eq(uint, first.n, 0), eq(ptr, first.first, NULL)));
+	close(fd);
+}
+
+Test(tickets, cannot_be_guessed_from_each_other)
+{
+	struct number number, other;
+	int fd = add(&first, &number);
+
+	for (size_t i = 0; i < sizeof(number.bytes); i++) {
+		other = number;
+		other.bytes[i] ^= 0x10;
+		cr_assert(eq(int, tickets_take(&tickets, other.bytes), -ENOENT));
+	}
+	add(&first, &other);
+	cr_assert(ne(int, memcmp(&number, &other, sizeof(number)), 0));
+	cr_assert(is_open(fd));
+}
+
+Test(tickets, none_is_zero)
+{
+	cr_assert(eq(int, tickets_take(&tickets, (struct number){ { 0 } }.bytes), -ENOENT));
+}
+
+Test(tickets, of_a_connection_are_limited)
+{
+	struct number numbers[TICKETS_PER_CONNECTION], refused = { { 7 } };
+	int fd = new_memfd(1), taken;
+
+	for (int i = 0; i < TICKETS_PER_CONNECTION; i++)
+		add(&first, &numbers[i]);
+	cr_assert(eq(int, tickets_add(&tickets, &first, fd, refused.bytes), -EDQUOT));
+	cr_assert(is_open(fd), "it stays the caller's");
+	cr_assert(eq(u8, refused.bytes[0], 7), "the output is untouched");
+	cr_assert(zero(int, tickets_add(&tickets, &second, fd, refused.bytes)));
+	taken = tickets_take(&tickets, numbers[5].bytes);
+	cr_assert(is_open(taken));
+	cr_assert(zero(int, tickets_add(&tickets, &first, taken, refused.bytes)));
+}
+
+Test(tickets, end_with_their_connection)
+{
+	struct number numbers[3], other;
+	int fds[3], others;
+
+	for (int i = 0; i < 3; i++)
+		fds[i] = add(&first, &numbers[i]);
+	others = add(&second, &other);
+	tickets_drop(&tickets, &first);
+	for (int i = 0; i < 3; i++) {
+		cr_assert(not(is_open(fds[i])));
+		cr_assert(eq(int, tickets_take(&tickets, numbers[i].bytes), -ENOENT));
+	}
+	cr_assert(zero(uint, first.n));
+	cr_assert(eq(int, tickets_take(&tickets, other.bytes), others));
+	close(others);
+	tickets_drop(&tickets, &first);
+}
+
+/* ---- threads ----------------------------------------------------------------------- */
+
+#define THREADS 4
+#define N	TICKETS_PER_CONNECTION
+
+static struct number shared[N];
+static _Atomic unsigned n_taken;
+
+static void *take_all(void *data)
+{
+	for (int i = 0; i < N; i++) {
+		int fd = tickets_take(&tickets, shared[i].bytes);
+
+		if (fd >= 0) {
+			close(fd);
+			n_taken++;
+		}
+	}
+	return NULL;
+}
+
+Test(tickets, are_taken_by_one_thread)
+{
+	pthread_t threads[THREADS];
+
+	for (int round = 0; round < 20; round++) {
+		n_taken = 0;
+		for (int i = 0; i < N; i++)
+			add(&first, &shared[i]);
+		for (int i = 0; i < THREADS; i++)
+			cr_assert(zero(int, pthread_create(&threads[i], NULL, take_all, NULL)));
+		for (int i = 0; i < THREADS; i++)
+			pthread_join(threads[i], NULL);
+		cr_assert(eq(uint, n_taken, N));
+		cr_assert(zero(uint, first.n));
+	}
+}
