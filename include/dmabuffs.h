@@ -24,6 +24,16 @@
 extern "C" {
 #endif
 
+/*
+ * What asks the broker (dmabuffs_exchange(), dmabuffs_import_buffer(),
+ * dmabuffs_import_map() where it falls back to it, dmabuffs_export() with a ticket) may
+ * also end with: -ETIMEDOUT, the service does not answer (a wait is bounded by 10 s);
+ * -ENOTCONN or -ECONNRESET, it has ended; -EPROTO, it answers something else.
+ *
+ * Where this user may not read the root directory, only import works: export, list and
+ * revoke then end with -EACCES.
+ */
+
 #define DMABUFFS_DEFAULT_MOUNT "/dev/dma-buf-uuids"
 
 /* A name, in the 16 raw bytes that are passed between processes. */
@@ -113,7 +123,9 @@ int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
  * passthrough); a dma-buf's user brackets accesses with DMA_BUF_IOCTL_SYNC on *@ret_fd.
  *
  * @ret_fd may be NULL; else it receives the descriptor that was mapped. The mapping ends
- * with munmap(2). -ENODATA: the buffer is empty. A revoked buffer raises SIGBUS.
+ * with munmap(2). -ENODATA: the buffer is empty. -EACCES: read-only is asked, and the
+ * buffer is a dma-buf whose only description can be written. A revoked buffer raises
+ * SIGBUS.
  */
 int dmabuffs_import_map(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access,
 			void **ret_address, size_t *ret_bytes, int *ret_fd);

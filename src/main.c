@@ -73,7 +73,7 @@ static int init_parts(struct service *service)
 	if (r < 0)
 		return r;
 	tickets_init(&service->tickets);
-	service->passthrough = options->passthrough;
+	service->passthrough = options->passthrough && privileges_are_initial();
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -10,15 +11,21 @@
 #include "log.h"
 #include "util.h"
 
+/*
+ * In a user namespace of its own (rootless) a capability reaches only what belongs to the
+ * namespace; one that the kernel asks for in the initial namespace is of no use there.
+ */
 static const struct {
 	cap_value_t capability;
+	bool rootless;
 	const char *reason;
 } kept[] = {
-	{ CAP_SYS_ADMIN, "register a buffer for passthrough; unmount at the end" },
-	{ CAP_SYS_PTRACE, "take the exporter's descriptor (pidfd_getfd), see its namespaces" },
-	{ CAP_LEASE, "ask whether a memfd of another user is still held" },
-	{ CAP_FOWNER, "take write permission for others off a memfd's own mode" },
-	{ CAP_DAC_OVERRIDE, "open a fresh description of a memfd of another user" },
+	{ CAP_SYS_ADMIN, true, "register a buffer for passthrough, unmount at the end" },
+	{ CAP_SYS_PTRACE, true,
+	  "take the exporter's descriptor (pidfd_getfd), see its namespaces" },
+	{ CAP_LEASE, false, "ask whether a memfd of another user is still held" },
+	{ CAP_FOWNER, true, "take write permission for others off a memfd's own mode" },
+	{ CAP_DAC_OVERRIDE, true, "open a fresh description of a memfd of another user" },
 };
 
 /* The kernel's own ceiling of descriptors a process. */
@@ -55,12 +62,26 @@ uint64_t privileges_raise_nofile(void)
 	return limit.rlim_cur;
 }
 
-/* Of those wanted, the ones we have: a rootless instance may lack some. */
+bool privileges_are_initial(void)
+{
+	/* The kernel's fixed number of the initial user namespace. */
+	static const char initial[] = "user:[4026531837]";
+	char link[64];
+	ssize_t n = readlink("/proc/self/ns/user", link, sizeof(link));
+
+	return n == (ssize_t)strlen(initial) && !memcmp(link, initial, strlen(initial));
+}
+
+/* Of those wanted, the ones we have. */
 static int intersect(cap_t caps, cap_t wanted)
 {
+	bool rootless = !privileges_are_initial();
+
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
 		cap_flag_value_t have;
 
+		if (rootless && !kept[i].rootless)
+			continue;
 		if (cap_get_flag(caps, kept[i].capability, CAP_PERMITTED, &have) < 0)
 			return -errno;
 		if (have == CAP_CLEAR)

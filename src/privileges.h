@@ -3,6 +3,7 @@
 #ifndef DMABUFFS_PRIVILEGES_H
 #define DMABUFFS_PRIVILEGES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -10,6 +11,9 @@
  * limit that resulted.
  */
 uint64_t privileges_raise_nofile(void);
+
+/* False in a user namespace of its own, where passthrough is not to be had. */
+bool privileges_are_initial(void);
 
 /*
  * Keeps only the capabilities in the table of privileges.c, and no_new_privs. For the

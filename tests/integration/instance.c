@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* instance.c - starts a dmabuffsd for a case, watches it, ends it */
-#include <dirent.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -100,7 +98,7 @@ static void start(struct instance *instance, const char *options, unsigned long 
 	close(ready[1]);
 	wait_for_ready(instance, ready[0]);
 	close(ready[0]);
-	instance->n_fds = ASSERT_OK(count_fds(instance->pid));
+	instance->n_fds = count_stable_fds(instance->pid);
 }
 
 void instance_start(struct instance *instance, const char *options)
@@ -113,75 +111,6 @@ void instance_start_in_pid_namespace(struct instance *instance, const char *opti
 	/* What the daemon mounts below in its mount namespace appears in ours as well. */
 	ASSERT_OK(SYS(mount(NULL, test_work_dir, NULL, MS_SHARED, NULL)));
 	start(instance, options, CLONE_NEWPID | CLONE_NEWNS);
-}
-
-static int count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	int n = 0;
-
-	if (!dir)
-		return -errno;
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 2;
-}
-
-/* The daemon has threads with a descriptor table of their own; each counts once. */
-static bool table_is_new(pid_t tid, const pid_t *known, int n_known)
-{
-	for (int i = 0; i < n_known; i++)
-		if (syscall(SYS_kcmp, tid, known[i], KCMP_FILES, 0, 0) <= 0)
-			return false;
-	return true;
-}
-
-#define MAX_TABLES 100
-
-int count_fds(pid_t pid)
-{
-	pid_t known[MAX_TABLES] = { pid };
-	int n_known = 1, n;
-	struct dirent *entry;
-	char path[300];
-	DIR *tasks;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	n = count_entries(path);
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	tasks = opendir(path);
-	while (n >= 0 && tasks && (entry = readdir(tasks)) && n_known < MAX_TABLES) {
-		pid_t tid = atoi(entry->d_name);
-
-		if (tid <= 0 || !table_is_new(tid, known, n_known))
-			continue;
-		known[n_known++] = tid;
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", pid, tid);
-		n += MAX(count_entries(path), 0);
-	}
-	if (tasks)
-		closedir(tasks);
-	return n;
-}
-
-static void print_fds(pid_t pid)
-{
-	char path[64], link[200];
-	struct dirent *entry;
-	DIR *dir;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	for (int i = 0; dir && i < 60 && (entry = readdir(dir)); i++) {
-		n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
-		if (n > 0)
-			test_note("open in the daemon: %s -> %.*s", entry->d_name, (int)n,
-				  link);
-	}
-	if (dir)
-		closedir(dir);
 }
 
 static bool no_more_fds(void *data)

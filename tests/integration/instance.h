@@ -31,8 +31,14 @@ void instance_stop(struct instance *instance);
 /* Waits, at most WAIT_MS, for the daemon's end; its exit status must be this. */
 void instance_expect_exit(struct instance *instance, int expected);
 
-/* Number of open descriptors of a process; -errno. */
+/* Number of open descriptors of a process, in all tables of its threads; -errno. */
 int count_fds(pid_t pid);
+
+/* The same once it has stopped changing. */
+int count_stable_fds(pid_t pid);
+
+/* Notes them all. */
+void print_fds(pid_t pid);
 
 /* The path of the daemon's binary, from the environment variable DMABUFFSD. */
 const char *daemon_path(void);

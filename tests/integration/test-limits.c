@@ -229,7 +229,7 @@ static void unlinked_and_open(struct instance *instance)
 const struct test_case test_cases[] = {
 	{ "exports_of_mount", exports_of_mount, "max-exports=3" },
 	{ "exports_of_user", exports_of_user, "max-exports-per-uid=3" },
-	{ "bytes_of_mount", bytes_of_mount, "max-bytes=64K" },
+	{ "bytes_of_mount", bytes_of_mount, "max-bytes=64K,max-bytes-per-uid=2048T" },
 	{ "bytes_of_user", bytes_of_user, "max-bytes-per-uid=64K" },
 	{ "roots_of_user", roots_of_user, "max-roots-per-uid=2" },
 	{ "refusals_are_free", refusals_are_free, "max-bytes=64K,max-exports=3" },

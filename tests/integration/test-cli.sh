@@ -1,0 +1,258 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The command-line tool against a running daemon, in a mount namespace of its own: what is
+# mounted ends with it. Called in the build directory.
+
+[ -n "$DMABUFFS_CLI_INSIDE" ] ||
+	exec env DMABUFFS_CLI_INSIDE=1 unshare --mount --propagation private "$0" "$@"
+
+cli=$PWD/tools/dmabuffs
+PATH=$PWD/src:$PATH
+work=$(mktemp -d)
+mount=$work/mount
+export DMABUFFS_MOUNT=$mount
+mkdir "$mount"
+
+finish()
+{
+	umount -l "$mount" 2>/dev/null
+	jobs -p | xargs -r kill 2>/dev/null
+	rm -rf "$work"
+}
+trap finish EXIT
+
+# wait_for SECONDS COMMAND...: until it succeeds, bounded.
+wait_for()
+{
+	local deadline=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.05
+	done
+}
+
+# expect STATUS COMMAND...: the exit status and, on failure, one line on stderr at least.
+expect()
+{
+	local wanted=$1 status=0
+
+	shift
+	timeout 20 "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+	[ "$status" -eq "$wanted" ] || {
+		reason="status $status instead of $wanted: $* ($(head -n 1 "$work/err"))"
+		return 1
+	}
+	[ "$wanted" -eq 0 ] || [ -s "$work/err" ] || {
+		reason="status $wanted, but no message: $*"
+		return 1
+	}
+}
+
+# same WHAT WANTED GOT
+same()
+{
+	[ "$2" = "$3" ] || {
+		reason="$1: \"$3\" instead of \"$2\""
+		return 1
+	}
+}
+
+export_persistent()
+{
+	uuid=$("$cli" export --persist "$@") || reason="export $* failed"
+}
+
+gone()
+{
+	! "$cli" stat "$1" >/dev/null 2>&1
+}
+
+# ---- cases -----------------------------------------------------------------------------
+
+case_round_trip()
+{
+	export_persistent "$work/file" || return 1
+	expect 0 "$cli" import "$uuid" || return 1
+	cmp "$work/out" "$work/file" || reason="other bytes came back"
+}
+
+case_from_standard_input()
+{
+	uuid=$("$cli" export --persist - <"$work/file")
+	expect 0 "$cli" import "$uuid" || return 1
+	cmp "$work/out" "$work/file" || reason="other bytes came back"
+}
+
+case_lives_while_it_runs()
+{
+	"$cli" export "$work/file" >"$work/uuid" &
+	local pid=$!
+
+	wait_for 5 test -s "$work/uuid" || reason="no UUID on standard output"
+	uuid=$(cat "$work/uuid")
+	expect 0 "$cli" stat "$uuid" || return 1
+	kill -TERM "$pid"
+	wait "$pid" || reason="SIGTERM ended export with status $?"
+	wait_for 5 gone "$uuid" || reason="the name outlived its exporter"
+}
+
+case_exec_with_descriptor()
+{
+	export_persistent "$work/file" || return 1
+	expect 0 "$cli" import "$uuid" --exec sh -c 'cat <&"$DMABUFFS_FD"' || return 1
+	cmp "$work/out" "$work/file" || reason="the inherited descriptor read other bytes"
+	expect 0 "$cli" import "$uuid" --buffer --exec cat '{}' || return 1
+	cmp "$work/out" "$work/file" || reason="the real descriptor read other bytes"
+	expect 7 "$cli" import "$uuid" --exec sh -c 'echo failing >&2; exit 7'
+}
+
+case_write_access()
+{
+	export_persistent "$work/file" || return 1
+	expect 0 "$cli" import "$uuid" --write --exec sh -c 'printf XY 1<>/proc/self/fd/$DMABUFFS_FD' ||
+		return 1
+	expect 0 "$cli" import "$uuid" || return 1
+	same "the first bytes" XY "$(head -c 2 "$work/out")" || return 1
+	export_persistent --readonly "$work/file" || return 1
+	expect 4 "$cli" import "$uuid" --write --exec true
+}
+
+case_list_and_stat()
+{
+	export_persistent --label 'a "label"' --mode 0640 "$work/file" || return 1
+	expect 0 "$cli" ls || return 1
+	grep -q "^$uuid .*0640" "$work/out" || reason="not in the table"
+	expect 0 "$cli" ls --json || return 1
+	same "label in JSON" 'a "label"' \
+		"$(jq -r ".[] | select(.uuid == \"$uuid\") | .label" "$work/out")" || return 1
+	expect 0 "$cli" stat --json "$uuid" || return 1
+	same "size in JSON" "$(stat -c %s "$work/file")" \
+		"$(jq 'if type == "array" then .[0] else . end | .bytes' "$work/out")"
+}
+
+case_each_user_lists_his_own()
+{
+	export_persistent "$work/file" || return 1
+	expect 0 setpriv --reuid 1000 --regid 1000 --clear-groups "$cli" ls --json || return 1
+	same "what another user sees" 0 "$(jq length "$work/out")"
+}
+
+case_seal_pins()
+{
+	export_persistent --seal "$work/file" || return 1
+	expect 0 "$cli" stat "$uuid" || return 1
+	grep -q '^Seals:.*write' "$work/out" || reason="no write seal shown"
+	expect 1 "$cli" revoke "$uuid" || return 1
+	expect 0 "$cli" rm "$uuid"
+}
+
+case_remove()
+{
+	export_persistent "$work/file" || return 1
+	expect 0 "$cli" rm "$uuid" || return 1
+	expect 3 "$cli" rm "$uuid" || return 1
+	expect 3 "$cli" import "$uuid" || return 1
+	expect 3 "$cli" stat "$uuid"
+}
+
+case_revoke()
+{
+	export_persistent "$work/file" || return 1
+	expect 0 "$cli" revoke "$uuid" || return 1
+	expect 3 "$cli" revoke "$uuid"
+}
+
+case_exit_codes()
+{
+	expect 2 "$cli" || return 1
+	expect 2 "$cli" no-such-command || return 1
+	expect 2 "$cli" import || return 1
+	expect 2 "$cli" import no-uuid || return 1
+	expect 2 "$cli" export --mode 9 "$work/file" || return 1
+	expect 1 "$cli" export "$work/no-such-file" || return 1
+	expect 3 "$cli" import 00000000-0000-4000-8000-000000000000 || return 1
+	expect 5 "$cli" -m "$work" ls || return 1
+	export_persistent "$work/file" || return 1
+	expect 4 setpriv --reuid 1000 --regid 1000 --clear-groups "$cli" import "$uuid"
+}
+
+case_full_output()
+{
+	export_persistent "$work/file" || return 1
+	"$cli" import "$uuid" >/dev/full 2>"$work/err" && reason="ENOSPC was not noticed"
+	[ -s "$work/err" ] || reason="no message"
+}
+
+case_watch()
+{
+	"$cli" watch --interval 0.1 >"$work/events" 2>&1 &
+	local pid=$!
+
+	# It begins with what is there.
+	export_persistent "$work/file" || return 1
+	wait_for 5 grep -q "^+ $uuid" "$work/events" || reason="no line for a new name"
+	expect 0 "$cli" rm "$uuid" || return 1
+	wait_for 5 grep -q "^- $uuid" "$work/events" || reason="no line for an ended name"
+	kill -INT "$pid"
+	wait "$pid" || reason="SIGINT ended watch with status $?"
+}
+
+case_stats()
+{
+	expect 0 "$cli" stats || return 1
+	grep -q '^Exports:' "$work/out" || reason="no exports shown"
+}
+
+case_mount_command()
+{
+	mkdir -p "$work/second"
+	expect 0 "$cli" mount -o log=error "$work/second" || return 1
+	expect 0 "$cli" -m "$work/second" ls || return 1
+	umount "$work/second" || reason="cannot be unmounted"
+	expect 5 "$cli" -m "$work/second" ls
+}
+
+case_completion()
+{
+	bash -n "$source_dir/../../contrib/completion/dmabuffs" || reason="syntax"
+	# shellcheck disable=SC1091
+	words=$(. "$source_dir/../../contrib/completion/dmabuffs" &&
+		COMP_WORDS=(dmabuffs re) COMP_CWORD=1 COMP_LINE='dmabuffs re' COMP_POINT=11 &&
+		"$(complete -p dmabuffs | sed 's/.*-F \([^ ]*\).*/\1/')" dmabuffs re dmabuffs &&
+		echo "${COMPREPLY[*]}")
+	same "completion of re" revoke "${words// /}"
+}
+
+# ---- running them ----------------------------------------------------------------------
+
+source_dir=$(cd "$(dirname "$0")" && pwd)
+head -c 200000 /dev/urandom >"$work/file"
+chmod 755 "$work"
+failed=0
+
+if ! "$PWD/src/dmabuffsd" -o log=error "$mount"; then
+	echo "FAIL: cli: the daemon does not start; it needs root and /dev/fuse"
+	exit 1
+fi
+for name in $(compgen -A function case_); do
+	reason=
+	"$name" >/dev/null 2>"$work/trace"
+	status=$?
+	if [ -z "$reason" ] && [ "$status" -ne 0 ]; then
+		reason="status $status: $(tail -n 1 "$work/trace")"
+	fi
+	if [ -z "$reason" ]; then
+		echo "ok cli.${name#case_}"
+	else
+		echo "FAIL: cli.${name#case_}: $reason"
+		failed=1
+	fi
+done
+umount "$mount" || {
+	echo "FAIL: cli.umount: the mount is busy"
+	failed=1
+}
+exit $failed

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-hostile-files.c - descriptors whose last close(2) may never return
+ *
+ * Whoever takes a descriptor from a stranger closes it some time: a file of a FUSE server
+ * that does not answer FLUSH, a TCP socket that lingers. And what fstat(2) or fcntl(2) of
+ * it does is up to that server as well. Other clients must not notice any of it.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "child.h"
+#include "fuse-server.h"
+#include "harness.h"
+#include "raw.h"
+
+/* What anyone may have to wait at worst. */
+#define BOUND_MS 2000
+
+#define MAX_FDS 253
+
+/* A hostile server and, for the well-behaved, a name and a connection. */
+struct scene {
+	const struct instance *instance;
+	struct child server;
+	char dir[INSTANCE_PATH_SIZE];
+	char file[INSTANCE_PATH_SIZE + 10];
+	struct shared good;
+	int connection;
+};
+
+static void scene_start(struct scene *scene, const struct instance *instance)
+{
+	scene->instance = instance;
+	snprintf(scene->dir, sizeof(scene->dir), "%s/hostile", test_work_dir);
+	snprintf(scene->file, sizeof(scene->file), "%s/%s", scene->dir, FUSE_SERVER_FILE);
+	ASSERT_OK(SYS(mkdir(scene->dir, 0755)));
+	child_start(&scene->server, NULL, fuse_server_run, scene->dir);
+	peer_wait(scene->server.peer);
+	share(&scene->good, instance, PAGE, DMABUFFS_EXPORT_MODE, 0666);
+	scene->connection = ASSERT_OK(raw_connect(instance));
+}
+
+/* From now on it answers nothing at all. */
+static void fall_silent(struct scene *scene)
+{
+	peer_signal(scene->server.peer);
+	peer_wait(scene->server.peer);
+}
+
+/* With the server all who wait for it are free again. */
+static void scene_end(struct scene *scene)
+{
+	child_kill(&scene->server, SIGKILL);
+	umount2(scene->dir, MNT_DETACH);
+	close(scene->connection);
+	unshare_buffer(&scene->good);
+}
+
+/* A stranger's whole business: export, import, exchange. */
+static int use_service(void *data)
+{
+	const struct scene *scene = data;
+	int connection = ASSERT_OK(raw_connect(scene->instance));
+	struct shared shared;
+	int opened;
+
+	share(&shared, scene->instance, PAGE, 0, 0);
+	opened = ASSERT_OK(raw_open(scene->instance, shared.uuid, O_RDWR));
+	close(ASSERT_OK(raw_exchange(connection, opened)));
+	close(opened);
+	opened = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDONLY));
+	close(ASSERT_OK(raw_exchange(connection, opened)));
+	close(opened);
+	unshare_buffer(&shared);
+	return 0;
+}
+
+/* Several times, since a service may have several threads, of which one is stuck. */
+static void expect_service(struct scene *scene)
+{
+	for (int i = 0; i < 10; i++) {
+		uint64_t start = now_ms(), took;
+
+		ASSERT_OK(child_call(USER(1002), use_service, scene));
+		took = now_ms() - start;
+		if (took > BOUND_MS)
+			test_fail(__FILE__, __LINE__, "another client waited %d ms",
+				  (int)took);
+	}
+}
+
+/* Exports the hostile file, many times; it never closes anything itself. */
+static void export_hostile(int peer, void *data)
+{
+	const struct scene *scene = data;
+	int root = ASSERT_OK(raw_root(scene->instance));
+	int fd = ASSERT_OK(SYS(open(scene->file, O_RDWR)));
+	uint8_t uuid[16];
+	int result, n;
+
+	/* Until now the server has answered; the parent may change that. */
+	peer_signal(peer);
+	peer_wait(peer);
+	for (n = 0; n < 300; n++) {
+		uint64_t start = now_ms();
+
+		result = raw_export_fd(root, fd, 0, 0, uuid);
+		ASSERT(now_ms() - start < BOUND_MS);
+		if (result == -EBUSY)
+			break;
+		ASSERT_ERR(result, EBADFD);
+	}
+	test_note("%d hostile exports, then %s", n, n < 300 ? "EBUSY" : "still EBADFD");
+	peer_signal(peer);
+	pause();
+}
+
+static void by_export(struct instance *instance, bool silent)
+{
+	struct scene scene;
+	struct child child;
+
+	scene_start(&scene, instance);
+	child_start(&child, USER(1001), export_hostile, &scene);
+	peer_wait(child.peer);
+	if (silent)
+		fall_silent(&scene);
+	peer_signal(child.peer);
+	peer_wait(child.peer);
+	expect_service(&scene);
+	scene_end(&scene);
+	child_kill(&child, SIGKILL);
+}
+
+static void flushless_export(struct instance *instance)
+{
+	by_export(instance, false);
+}
+
+static void silent_export(struct instance *instance)
+{
+	by_export(instance, true);
+}
+
+/* Puts it on the broker in all ways, alone and in crowds. */
+static void send_hostile(int peer, void *data)
+{
+	const struct scene *scene = data;
+	int connection = ASSERT_OK(raw_connect(scene->instance));
+	struct dmabuffs_broker_request request = { .size = sizeof(request),
+						   .op = DMABUFFS_BROKER_EXCHANGE };
+	int fds[MAX_FDS];
+
+	for (int i = 0; i < MAX_FDS; i++)
+		fds[i] = ASSERT_OK(SYS(open(scene->file, O_RDWR)));
+	peer_signal(peer);
+	peer_wait(peer);
+	for (int i = 0; i < 20; i++) {
+		request.op = i % 2 ? DMABUFFS_BROKER_EXCHANGE : DMABUFFS_BROKER_TICKET;
+		if (raw_send(connection, &request, sizeof(request), fds + i, 1) < 0)
+			break;
+	}
+	for (int i = 0; i < 3; i++)
+		if (raw_send(connection, &request, sizeof(request), fds, MAX_FDS) < 0)
+			break;
+	peer_signal(peer);
+	pause();
+}
+
+static void by_broker(struct instance *instance, bool silent)
+{
+	struct scene scene;
+	struct child child;
+
+	scene_start(&scene, instance);
+	child_start(&child, USER(1001), send_hostile, &scene);
+	peer_wait(child.peer);
+	if (silent)
+		fall_silent(&scene);
+	peer_signal(child.peer);
+	peer_wait(child.peer);
+	expect_service(&scene);
+	scene_end(&scene);
+	child_kill(&child, SIGKILL);
+}
+
+static void flushless_to_broker(struct instance *instance)
+{
+	by_broker(instance, false);
+}
+
+static void silent_to_broker(struct instance *instance)
+{
+	by_broker(instance, true);
+}
+
+/* The answer is due in time to the hostile client, too. */
+static void answer_to_hostile(struct instance *instance)
+{
+	struct scene scene;
+	uint8_t ticket[DMABUFFS_TICKET_SIZE];
+	int fd;
+	uint64_t start;
+
+	scene_start(&scene, instance);
+	fd = ASSERT_OK(SYS(open(scene.file, O_RDWR)));
+	start = now_ms();
+	ASSERT_ERR(raw_exchange(scene.connection, fd), EBADFD);
+	ASSERT_ERR(raw_ticket(scene.connection, fd, ticket), EBADFD);
+	ASSERT(now_ms() - start < BOUND_MS);
+	/* The death of the server lets the daemon's close(2), and ours, return. */
+	scene_end(&scene);
+	close(fd);
+}
+
+struct tcp {
+	int client;
+	int server;
+};
+
+/* Connected, with more unsent data than the other side will ever read, and lingering. */
+static struct tcp lingering_socket(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct linger linger = { .l_onoff = 1, .l_linger = 60 };
+	int listener = ASSERT_OK(SYS(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+	socklen_t size = sizeof(address);
+	static char bytes[65536];
+	struct tcp tcp;
+
+	ASSERT_OK(SYS(bind(listener, (struct sockaddr *)&address, size)));
+	ASSERT_OK(SYS(listen(listener, 1)));
+	ASSERT_OK(SYS(getsockname(listener, (struct sockaddr *)&address, &size)));
+	tcp.client = ASSERT_OK(SYS(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+	ASSERT_OK(SYS(connect(tcp.client, (struct sockaddr *)&address, size)));
+	tcp.server = ASSERT_OK(SYS(accept4(listener, NULL, NULL, SOCK_CLOEXEC)));
+	close(listener);
+	ASSERT_OK(SYS(setsockopt(tcp.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger))));
+	while (send(tcp.client, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	return tcp;
+}
+
+/* The daemon's copies are the last ones: it is its close(2) that lingers. */
+static void send_lingering(const struct scene *scene, int *ret_keep)
+{
+	int connection = ASSERT_OK(raw_connect(scene->instance));
+
+	for (int i = 0; i < 8; i++) {
+		struct tcp tcp = lingering_socket();
+		struct dmabuffs_broker_request request = { .size = sizeof(request),
+							   .op = 1 + (uint32_t)i % 2 };
+
+		ASSERT_OK(raw_send(connection, &request, sizeof(request), &tcp.client, 1));
+		close(tcp.client);
+		ret_keep[i] = tcp.server;
+	}
+}
+
+static void lingering_sockets(struct instance *instance)
+{
+	struct scene scene;
+	int keep[8];
+
+	scene_start(&scene, instance);
+	send_lingering(&scene, keep);
+	expect_service(&scene);
+	/* A reset of the connections ends the lingering. */
+	for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
+		close(keep[i]);
+	scene_end(&scene);
+}
+
+/* An export of the root directory itself, from which the ioctl comes, and the like. */
+static void own_files_in_flight(struct instance *instance)
+{
+	struct dmabuffs_broker_request request = { .size = sizeof(request) };
+	struct scene scene;
+
+	scene_start(&scene, instance);
+	for (int i = 0; i < 50; i++) {
+		int connection = ASSERT_OK(raw_connect(instance));
+		int fds[3] = { ASSERT_OK(raw_root(instance)),
+			       ASSERT_OK(raw_open(instance, scene.good.uuid, O_RDWR)),
+			       ASSERT_OK(raw_connect(instance)) };
+
+		/* Closed before they are read: the service holds the last reference. */
+		for (size_t j = 0; j < ARRAY_SIZE(fds); j++) {
+			request.op = 1 + (uint32_t)i % 2;
+			ASSERT_OK(raw_send(connection, &request, sizeof(request), &fds[j], 1));
+		}
+		ASSERT_OK(raw_send(connection, &request, sizeof(request), fds, 3));
+		for (size_t j = 0; j < ARRAY_SIZE(fds); j++)
+			close(fds[j]);
+		close(connection);
+	}
+	expect_service(&scene);
+	scene_end(&scene);
+}
+
+const struct test_case test_cases[] = {
+	{ "flushless_export", flushless_export },
+	{ "silent_export", silent_export },
+	{ "flushless_to_broker", flushless_to_broker },
+	{ "silent_to_broker", silent_to_broker },
+	{ "answer_to_hostile", answer_to_hostile },
+	{ "lingering_sockets", lingering_sockets },
+	{ "own_files_in_flight", own_files_in_flight },
+	{ 0 },
+};

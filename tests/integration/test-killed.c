@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* test-killed.c - clients that are killed at any moment, in the middle of anything */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "child.h"
+#include "harness.h"
+#include "raw.h"
+
+#define ROUNDS 60
+
+/* What the victims work on. */
+struct scene {
+	const struct instance *instance;
+	struct shared good;
+	bool persist;
+};
+
+static void export_loop(int peer, void *data)
+{
+	const struct scene *scene = data;
+	int root = ASSERT_OK(raw_root(scene->instance));
+	int fd = raw_memfd(PAGE);
+	uint8_t uuid[16];
+
+	peer_signal(peer);
+	for (;;) {
+		ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
+		ASSERT_OK(raw_unlink(scene->instance, uuid));
+	}
+}
+
+static void export_and_revoke_loop(int peer, void *data)
+{
+	const struct scene *scene = data;
+	int root = ASSERT_OK(raw_root(scene->instance));
+	uint8_t uuid[16];
+
+	peer_signal(peer);
+	for (;;) {
+		int fd = raw_memfd(PAGE);
+
+		ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
+		ASSERT_OK(raw_revoke(root, uuid));
+		close(fd);
+	}
+}
+
+static void root_loop(int peer, void *data)
+{
+	const struct scene *scene = data;
+	uint8_t uuid[16];
+	int fd = raw_memfd(PAGE);
+
+	peer_signal(peer);
+	for (;;) {
+		int root = ASSERT_OK(raw_root(scene->instance));
+
+		ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
+		close(root);
+		ASSERT_OK(raw_count(scene->instance));
+	}
+}
+
+static void open_loop(int peer, void *data)
+{
+	const struct scene *scene = data;
+	struct dmabuffs_info info;
+	void *address;
+
+	peer_signal(peer);
+	for (;;) {
+		int fd = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
+
+		ASSERT_OK(raw_map(fd, PAGE, PROT_READ, &address));
+		ASSERT_OK(raw_info(fd, &info));
+		close(fd);
+		munmap(address, PAGE);
+	}
+}
+
+static void exchange_loop(int peer, void *data)
+{
+	const struct scene *scene = data;
+
+	peer_signal(peer);
+	for (;;) {
+		int connection = ASSERT_OK(raw_connect(scene->instance));
+		int fd = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
+
+		for (int i = 0; i < 5; i++)
+			close(ASSERT_OK(raw_exchange(connection, fd)));
+		close(fd);
+		close(connection);
+	}
+}
+
+static void ticket_loop(int peer, void *data)
+{
+	const struct scene *scene = data;
+	int root = ASSERT_OK(raw_root(scene->instance));
+	int connection = ASSERT_OK(raw_connect(scene->instance));
+	struct dmabuffs_export request;
+
+	peer_signal(peer);
+	for (;;) {
+		int fd = raw_memfd(PAGE);
+
+		raw_request(&request, -1);
+		request.flags = DMABUFFS_EXPORT_TICKET;
+		ASSERT_OK(raw_ticket(connection, fd, request.ticket));
+		ASSERT_OK(raw_export(root, &request));
+		ASSERT_OK(raw_unlink(scene->instance, request.uuid));
+		close(fd);
+	}
+}
+
+static bool only_ours_is_left(void *data)
+{
+	return raw_count(data) == 1;
+}
+
+/* The moment is random, on purpose; the bound is what the loops need for some rounds. */
+static void random_pause(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = random() % 3000000 }, NULL);
+}
+
+static void kill_in(struct instance *instance, void (*loop)(int peer, void *data))
+{
+	struct scene scene = { .instance = instance };
+	uint8_t byte;
+	int fd;
+
+	srandom((unsigned int)getpid());
+	share(&scene.good, instance, PAGE, DMABUFFS_EXPORT_MODE, 0666);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct child victims[2];
+
+		for (int j = 0; j < 2; j++)
+			child_start(&victims[j], USER(1001), loop, &scene);
+		peer_wait(victims[0].peer);
+		random_pause();
+		child_kill(&victims[0], SIGKILL);
+		child_kill(&victims[1], SIGKILL);
+	}
+	ASSERT(wait_until(only_ours_is_left, instance));
+	fd = ASSERT_OK(raw_open(instance, scene.good.uuid, O_RDWR));
+	ASSERT_EQ(pread(fd, &byte, 1, 0), 1);
+	close(fd);
+	unshare_buffer(&scene.good);
+}
+
+static void in_export(struct instance *instance)
+{
+	kill_in(instance, export_loop);
+}
+
+static void in_revoke(struct instance *instance)
+{
+	kill_in(instance, export_and_revoke_loop);
+}
+
+static void in_root_open(struct instance *instance)
+{
+	kill_in(instance, root_loop);
+}
+
+static void in_open(struct instance *instance)
+{
+	kill_in(instance, open_loop);
+}
+
+static void in_open_without_passthrough(struct instance *instance)
+{
+	kill_in(instance, exchange_loop);
+}
+
+static void in_exchange(struct instance *instance)
+{
+	kill_in(instance, exchange_loop);
+}
+
+static void in_ticket(struct instance *instance)
+{
+	kill_in(instance, ticket_loop);
+}
+
+/* An exporter ends while others open its name again and again. */
+static void open_while_it_lives(int peer, void *data)
+{
+	const struct scene *scene = data;
+	int result = 0;
+	uint8_t byte;
+
+	peer_signal(peer);
+	while (result != -ENOENT) {
+		result = raw_open(scene->instance, scene->good.uuid, O_RDONLY);
+		ASSERT(result >= 0 || result == -ENOENT);
+		if (result < 0)
+			continue;
+		ASSERT_EQ(pread(result, &byte, 1, 99), 1);
+		ASSERT_EQ(byte, pattern(99));
+		close(result);
+	}
+}
+
+static void export_and_wait(int peer, void *data)
+{
+	struct shared shared;
+
+	share(&shared, data, PAGE, DMABUFFS_EXPORT_MODE, 0666);
+	peer_put(peer, shared.uuid, sizeof(shared.uuid));
+	peer_wait(peer);
+}
+
+static void exporter_under_load(struct instance *instance)
+{
+	for (int i = 0; i < 30; i++) {
+		struct scene scene = { .instance = instance };
+		struct child exporter, importers[3];
+
+		child_start(&exporter, USER(1001), export_and_wait, instance);
+		peer_get(exporter.peer, scene.good.uuid, sizeof(scene.good.uuid));
+		for (size_t j = 0; j < ARRAY_SIZE(importers); j++) {
+			child_start(&importers[j], USER(1002), open_while_it_lives, &scene);
+			peer_wait(importers[j].peer);
+		}
+		random_pause();
+		child_kill(&exporter, SIGKILL);
+		for (size_t j = 0; j < ARRAY_SIZE(importers); j++)
+			child_wait(&importers[j]);
+	}
+}
+
+const struct test_case test_cases[] = {
+	{ "in_export", in_export },
+	{ "in_revoke", in_revoke },
+	{ "in_root_open", in_root_open },
+	{ "in_open", in_open },
+	{ "in_exchange", in_exchange },
+	{ "in_open_without_passthrough", in_open_without_passthrough, "nopassthrough" },
+	{ "in_ticket", in_ticket },
+	{ "exporter_under_load", exporter_under_load },
+	{ 0 },
+};

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* test-broker.c - the broker's thread, in a plain directory */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "broker-client.h"
+#include "fixture.h"
+#include "log.h"
+#include "stuck-socket.h"
+
+static struct broker broker;
+static struct tickets tickets;
+static char dir[] = "/tmp/dmabuffs-test-XXXXXX";
+static int dir_fd;
+
+static void start(void)
+{
+	log_set_level(LOG_ERR);
+	fixture_init();
+	client_init(&broker, &tickets);
+	cr_assert(ne(ptr, mkdtemp(dir), NULL));
+	dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cr_assert(zero(int, broker_start(&broker, dir_fd)));
+}
+
+static bool nothing_left(void *data)
+{
+	return !limits_used(&fixture_limits, RES_CLOSES) &&
+	       !limits_used(&fixture_limits, RES_CONNECTIONS);
+}
+
+static void stop(void)
+{
+	broker_stop(&broker);
+	unlinkat(dir_fd, DMABUFFS_BROKER_NAME, 0);
+	close(dir_fd);
+	rmdir(dir);
+	tickets_finish(&tickets);
+	cr_assert(wait_until(nothing_left, NULL));
+	fixture_finish();
+}
+
+TestSuite(broker_thread, .init = start, .fini = stop);
+
+static int connect_to(void)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", dir,
+		 DMABUFFS_BROKER_NAME);
+	cr_assert(zero(int, connect(fd, (struct sockaddr *)&address, sizeof(address))));
+	return fd;
+}
+
+/* The error in the answer, or -EPIPE if the broker closed the connection. */
+static int deposit(int client)
+{
+	struct dmabuffs_broker_reply reply;
+	int memfd = new_memfd(1), fd, r;
+
+	r = client_request(client, DMABUFFS_BROKER_TICKET, memfd);
+	if (r == 0)
+		r = client_receive(client, &reply, &fd);
+	close(memfd);
+	return r == -ECONNRESET ? -EPIPE : r < 0 ? r : reply.error;
+}
+
+static bool is_closed(int client)
+{
+	struct pollfd fd = { client, POLLIN, 0 };
+
+	return poll(&fd, 1, 20000) == 1 && fd.revents & POLLHUP;
+}
+
+static bool connections_are(void *data)
+{
+	return limits_used(&fixture_limits, RES_CONNECTIONS) == *(uint64_t *)data;
+}
+
+Test(broker_thread, is_a_socket_in_the_directory)
+{
+	struct stat st;
+
+	cr_assert(zero(int, fstatat(dir_fd, DMABUFFS_BROKER_NAME, &st, 0)));
+	cr_assert(S_ISSOCK(st.st_mode));
+}
+
+Test(broker_thread, serves)
+{
+	uint64_t n = 10;
+	int clients[10];
+
+	for (uint64_t i = 0; i < n; i++)
+		clients[i] = connect_to();
+	for (int round = 0; round < 3; round++)
+		for (uint64_t i = 0; i < n; i++)
+			cr_assert(zero(int, deposit(clients[i])));
+	cr_assert(connections_are(&n));
+	cr_assert(eq(sz, tickets.by_number.n_nodes, 30));
+	for (uint64_t i = 0; i < n; i++)
+		close(clients[i]);
+	n = 0;
+	cr_assert(wait_until(connections_are, &n));
+	cr_assert(zero(sz, tickets.by_number.n_nodes), "they end with their connections");
+}
+
+Test(broker_thread, stops_with_connections_open)
+{
+	int client = connect_to();
+
+	cr_assert(zero(int, deposit(client)));
+	broker_stop(&broker);
+	cr_assert(is_closed(client));
+	cr_assert(zero(u64, limits_used(&fixture_limits, RES_CONNECTIONS)));
+	close(client);
+	unlinkat(dir_fd, DMABUFFS_BROKER_NAME, 0);
+	cr_assert(zero(int, broker_start(&broker, dir_fd)));
+}
+
+Test(broker_thread, cannot_be_bound_twice)
+{
+	struct broker other = broker;
+	unsigned before = count_fds();
+
+	cr_assert(eq(int, broker_start(&other, dir_fd), -EADDRINUSE));
+	cr_assert(eq(uint, count_fds(), before));
+}
+
+/* The least recently used one of a user makes room for his next. */
+Test(broker_thread, a_users_oldest_makes_room)
+{
+	int clients[4];
+
+	fixture_limits.config.per_uid[RES_CONNECTIONS] = 3;
+	for (int i = 0; i < 3; i++) {
+		clients[i] = connect_to();
+		cr_assert(zero(int, deposit(clients[i])));
+	}
+	cr_assert(zero(int, deposit(clients[0])), "now the second is the oldest");
+	clients[3] = connect_to();
+	cr_assert(zero(int, deposit(clients[3])));
+	cr_assert(is_closed(clients[1]));
+	cr_assert(all(zero(int, deposit(clients[0])), zero(int, deposit(clients[2]))));
+	for (int i = 0; i < 4; i++)
+		close(clients[i]);
+}
+
+Test(broker_thread, one_that_breaks_off_is_closed)
+{
+	int client = connect_to(), other = connect_to();
+
+	cr_assert(zero(int, deposit(client)));
+	cr_assert(zero(int, client_send(client, "", 0, -1, 0)));
+	cr_assert(is_closed(client));
+	cr_assert(zero(int, deposit(other)), "others are not concerned");
+	close(client);
+	close(other);
+}
+
+/* A stranger's descriptor whose close never returns. */
+Test(broker_thread, is_not_held_up_by_what_does_not_close)
+{
+	int client = connect_to(), other = connect_to(), peers[64];
+	uint64_t n = fixture_limits.config.per_uid[RES_CLOSES];
+	struct dmabuffs_broker_reply reply;
+	int fd;
+
+	for (uint64_t i = 0; i < n; i++) {
+		int stuck = stuck_socket(&peers[i]);
+
+		cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, stuck)));
+		/* In transit or with the broker there is another reference. */
+		close(stuck);
+		cr_assert(zero(int, client_receive(client, &reply, &fd)));
+		cr_assert(eq(int, reply.error, -EBADFD));
+	}
+	/* This user must wait now, with each of his connections. */
+	cr_assert(zero(int, client_request(other, 77, peers[0])));
+	cr_assert(zero(int, poll(&(struct pollfd){ other, POLLIN, 0 }, 1, 200)));
+	for (uint64_t i = 0; i < n; i++)
+		close(peers[i]);
+	cr_assert(zero(int, client_receive(other, &reply, &fd)), "served in the end");
+	cr_assert(eq(int, reply.error, -ENOTTY));
+	close(client);
+	close(other);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* test-closer.c - closing what a stranger handed us */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <fcntl.h>
+#include <time.h>
+
+#include "closer.h"
+#include "fixture.h"
+#include "stuck-socket.h"
+
+#define MANY 253 /* as many as one message can carry */
+
+static struct limits limits;
+static uint64_t per_uid;
+
+static void init(void)
+{
+	struct limits_config config;
+
+	limits_config_default(&config);
+	per_uid = config.per_uid[RES_CLOSES];
+	limits_init(&limits, &config);
+}
+
+/* Whether all jobs have ended. */
+static bool is_idle(void *data)
+{
+	return limits_used(&limits, RES_CLOSES) == 0;
+}
+
+static void finish(void)
+{
+	cr_assert(wait_until(is_idle, NULL), "jobs stay charged");
+	limits_finish(&limits);
+}
+
+TestSuite(closer, .init = init, .fini = finish);
+
+static struct closer_job *reserve(uid_t uid)
+{
+	struct closer_job *job = NULL;
+
+	cr_assert(zero(int, closer_reserve(&limits, uid, &job)));
+	cr_assert(ne(ptr, job, NULL));
+	return job;
+}
+
+Test(closer, cancel)
+{
+	struct closer_job *job = reserve(1);
+
+	cr_assert(eq(u64, limits_used(&limits, RES_CLOSES), 1));
+	closer_cancel(job);
+	cr_assert(zero(u64, limits_used(&limits, RES_CLOSES)));
+	closer_cancel(NULL);
+}
+
+Test(closer, closes_one)
+{
+	struct closer_job *job = reserve(1);
+	int fd = new_memfd(1);
+
+	closer_submit(job, &fd, 1);
+	cr_assert(wait_until(is_idle, NULL));
+	cr_assert(not(is_open(fd)));
+}
+
+Test(closer, closes_many)
+{
+	struct closer_job *job = reserve(1);
+	unsigned before = count_fds();
+	int fds[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		fds[i] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	closer_submit(job, fds, MANY);
+	/* They are the job's; the caller's array may go. */
+	memset(fds, 0xff, sizeof(fds));
+	cr_assert(wait_until(is_idle, NULL));
+	cr_assert(eq(uint, count_fds(), before));
+}
+
+Test(closer, many_jobs)
+{
+	for (int i = 0; i < 300; i++) {
+		struct closer_job *job;
+		int fd;
+
+		if (closer_reserve(&limits, 1, &job) < 0) {
+			cr_assert(wait_until(is_idle, NULL));
+			job = reserve(1);
+		}
+		fd = new_memfd(1);
+		closer_submit(job, &fd, 1);
+	}
+}
+
+/* Whoever has as many stuck as he may gets no more; others are not concerned. */
+Test(closer, is_limited)
+{
+	struct closer_job *job, *untouched = (void *)1;
+	int peers[64];
+	struct timespec start, end;
+
+	cr_assert(le(u64, per_uid, ARRAY_SIZE(peers)));
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (uint64_t i = 0; i < per_uid; i++) {
+		int fd = stuck_socket(&peers[i]);
+
+		closer_submit(reserve(1), &fd, 1);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	cr_assert(lt(long, end.tv_sec - start.tv_sec, STUCK_SECONDS / 2));
+	job = untouched;
+	cr_assert(eq(int, closer_reserve(&limits, 1, &job), -EBUSY));
+	cr_assert(eq(ptr, job, untouched), "the output is untouched");
+	cr_assert(eq(u64, limits_used(&limits, RES_CLOSES), per_uid));
+	closer_cancel(reserve(2));
+	for (uint64_t i = 0; i < per_uid; i++)
+		close(peers[i]);
+	cr_assert(wait_until(is_idle, NULL));
+	closer_cancel(reserve(1));
+}
+
+Test(closer, of_the_mount_is_limited)
+{
+	struct closer_job *jobs[256], *job;
+	size_t n = 0;
+
+	cr_assert(le(u64, limits.config.per_mount[RES_CLOSES], ARRAY_SIZE(jobs)));
+	while (n < limits.config.per_mount[RES_CLOSES]) {
+		jobs[n] = reserve((uid_t)(n / per_uid));
+		n++;
+	}
+	cr_assert(eq(int, closer_reserve(&limits, 7777, &job), -EBUSY));
+	while (n)
+		closer_cancel(jobs[--n]);
+}

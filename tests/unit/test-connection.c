@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* test-connection.c - the broker's answers, on a pair of sockets */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "broker-client.h"
+#include "closer.h"
+#include "connection.h"
+#include "fixture.h"
+#include "log.h"
+
+static struct broker broker;
+static struct tickets tickets;
+static struct connection connection;
+static int client;
+
+static void init(void)
+{
+	int fds[2];
+
+	fixture_init();
+	client_init(&broker, &tickets);
+	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds)));
+	client = fds[0];
+	connection.fd = fds[1];
+	connection.uid = UID_A;
+}
+
+static bool no_closes(void *data)
+{
+	return limits_used(&fixture_limits, RES_CLOSES) == 0;
+}
+
+static void finish(void)
+{
+	close(client);
+	close(connection.fd);
+	tickets_drop(&tickets, &connection.tickets);
+	tickets_finish(&tickets);
+	cr_assert(wait_until(no_closes, NULL));
+	fixture_finish();
+}
+
+TestSuite(connection, .init = init, .fini = finish);
+
+/* The answer to what was sent; its descriptor in *ret_fd. */
+static struct dmabuffs_broker_reply answer(int *ret_fd)
+{
+	static const uint8_t zeros[DMABUFFS_TICKET_SIZE];
+	struct dmabuffs_broker_reply reply;
+
+	cr_assert(zero(int, connection_serve(&broker, &connection)));
+	cr_assert(zero(int, client_receive(client, &reply, ret_fd)));
+	if (reply.error) {
+		cr_assert(eq(int, *ret_fd, -1));
+		cr_assert(all(zero(u32, reply.kind), zero(u32, reply.access),
+			      zero(u64, reply.bytes)));
+		cr_assert(zero(int, memcmp(reply.ticket, zeros, sizeof(zeros))));
+	}
+	return reply;
+}
+
+static int error_of(unsigned op, int fd)
+{
+	struct dmabuffs_broker_reply reply;
+	int got;
+
+	cr_assert(zero(int, client_request(client, op, fd)));
+	reply = answer(&got);
+	if (got >= 0)
+		close(got);
+	return reply.error;
+}
+
+static int error_of_bytes(const void *data, size_t size, int fd, size_t n_fds)
+{
+	int got;
+
+	cr_assert(zero(int, client_send(client, data, size, fd, n_fds)));
+	return answer(&got).error;
+}
+
+/* ---- messages ---------------------------------------------------------------------- */
+
+Test(connection, nothing_sent)
+{
+	int flags = fcntl(connection.fd, F_GETFL);
+
+	cr_assert(zero(int, flags & O_NONBLOCK), "yet it does not wait");
+	cr_assert(zero(int, connection_serve(&broker, &connection)));
+	cr_assert(zero(u64, limits_used(&fixture_limits, RES_CLOSES)));
+}
+
+Test(connection, its_end)
+{
+	close(client);
+	cr_assert(eq(int, connection_serve(&broker, &connection), -EPIPE));
+	client = -1;
+}
+
+Test(connection, an_empty_message)
+{
+	int memfd = new_memfd(1);
+
+	cr_assert(zero(int, client_send(client, "", 0, -1, 0)));
+	cr_assert(eq(int, connection_serve(&broker, &connection), -EPIPE));
+	cr_assert(eq(int, error_of_bytes("", 0, memfd, 1), -EINVAL));
+	close(memfd);
+}
+
+Test(connection, sizes)
+{
+	struct {
+		struct dmabuffs_broker_request request;
+		char tail[400];
+	} message = { .request = { .op = DMABUFFS_BROKER_TICKET } };
+	const size_t size = sizeof(message.request);
+	int memfd = new_memfd(1);
+
+	for (size_t carried = 1; carried < size; carried++) {
+		message.request.size = (uint32_t)carried;
+		cr_assert(eq(int, error_of_bytes(&message, carried, memfd, 1), -EINVAL));
+	}
+	message.request.size = (uint32_t)size - 1;
+	cr_assert(eq(int, error_of_bytes(&message, size, memfd, 1), -EINVAL));
+	message.request.size = (uint32_t)size + 1;
+	cr_assert(eq(int, error_of_bytes(&message, size, memfd, 1), -EINVAL));
+	cr_assert(zero(int, error_of_bytes(&message, size + 1, memfd, 1)), "a zero tail");
+	message.tail[0] = 1;
+	cr_assert(eq(int, error_of_bytes(&message, size + 1, memfd, 1), -E2BIG));
+	message.tail[0] = 0;
+	message.request.size = sizeof(message);
+	/* Longer than is read: nobody knows what its tail holds. */
+	cr_assert(lt(int, error_of_bytes(&message, sizeof(message), memfd, 1), 0));
+	close(memfd);
+}
+
+Test(connection, fields)
+{
+	struct dmabuffs_broker_request request = { .size = sizeof(request) };
+	static const uint32_t unknown[] = { 0, 3, 255, UINT32_MAX };
+	int memfd = new_memfd(1);
+
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
+		cr_assert(eq(int, error_of(unknown[i], memfd), -ENOTTY));
+	request.op = DMABUFFS_BROKER_TICKET;
+	request.flags = 0x80000000;
+	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), memfd, 1), -EOPNOTSUPP));
+	request.flags = 0;
+	request.reserved = 1;
+	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), memfd, 1), -EINVAL));
+	close(memfd);
+}
+
+Test(connection, numbers_of_descriptors)
+{
+	const struct dmabuffs_broker_request request = { .size = sizeof(request),
+							 .op = DMABUFFS_BROKER_TICKET };
+	static const size_t numbers[] = { 0, 2, 3, 253 };
+	int memfd = new_memfd(1);
+	unsigned before = count_fds();
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		cr_assert(eq(int,
+			     error_of_bytes(&request, sizeof(request), memfd, numbers[i]),
+			     -EINVAL));
+	cr_assert(wait_until(no_closes, NULL));
+	cr_assert(eq(uint, count_fds(), before));
+	close(memfd);
+}
+
+/* So that all connections have their turn. */
+Test(connection, a_turn_is_bounded)
+{
+	struct dmabuffs_broker_reply reply;
+	int memfd = new_memfd(1), fd, n = 0;
+
+	for (int i = 0; i < 10; i++)
+		cr_assert(zero(int, client_request(client, 77, memfd)));
+	cr_assert(zero(int, connection_serve(&broker, &connection)));
+	fcntl(client, F_SETFL, O_NONBLOCK);
+	while (client_receive(client, &reply, &fd) == 0)
+		n++;
+	cr_assert(all(gt(int, n, 0), lt(int, n, 10)));
+	cr_assert(zero(int, connection_serve(&broker, &connection)));
+	while (client_receive(client, &reply, &fd) == 0)
+		n++;
+	cr_assert(eq(int, n, 10));
+	close(memfd);
+}
+
+/* A client that reads no replies is not waited for. */
+Test(connection, a_slow_reader)
+{
+	int r = 0;
+
+	log_set_level(LOG_ERR);
+	fcntl(client, F_SETFL, O_NONBLOCK);
+	for (int i = 0; i < 100000 && r == 0; i++) {
+		client_send(client, "", 1, -1, 0);
+		r = connection_serve(&broker, &connection);
+	}
+	cr_assert(eq(int, r, -EPIPE));
+}
+
+/* ---- exchange ---------------------------------------------------------------------- */
+
+static void expect_exchange(int access)
+{
+	struct export *export;
+	int name = client_open_name(&broker, access, &export), fd;
+	struct dmabuffs_broker_reply reply;
+	uint64_t dev, ino;
+
+	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_EXCHANGE, name)));
+	reply = answer(&fd);
+	cr_assert(zero(int, reply.error));
+	cr_assert(all(eq(u32, reply.kind, DMABUFFS_KIND_MEMFD), eq(u32, reply.access, access),
+		      eq(u64, reply.bytes, 4096)));
+	cr_assert(eq(int, fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK), access));
+	cr_assert(zero(int, buffer_identity(fd, &dev, &ino)));
+	cr_assert(all(eq(u64, dev, export->buffer.dev), eq(u64, ino, export->buffer.ino)));
+	close(fd);
+	client_close_name(&broker, name, export);
+}
+
+Test(connection, exchange)
+{
+	unsigned before = count_fds();
+
+	expect_exchange(O_RDONLY);
+	expect_exchange(O_WRONLY);
+	expect_exchange(O_RDWR);
+	cr_assert(eq(uint, count_fds(), before));
+}
+
+Test(connection, exchange_after_the_name_ended)
+{
+	struct export *export;
+	int name = client_open_name(&broker, O_RDWR, &export);
+
+	cr_assert(table_unname(&fixture_table, export));
+	cr_assert(zero(int, error_of(DMABUFFS_BROKER_EXCHANGE, name)),
+		  "the open file is the proof");
+	client_close_name(&broker, name, export);
+}
+
+Test(connection, exchange_of_what_was_revoked)
+{
+	struct export *export;
+	int name = client_open_name(&broker, O_RDWR, &export);
+
+	export->revoked = true;
+	cr_assert(eq(int, error_of(DMABUFFS_BROKER_EXCHANGE, name), -ESTALE));
+	client_close_name(&broker, name, export);
+}
+
+Test(connection, exchange_of_what_nobody_opened)
+{
+	struct export *export;
+	int name = client_open_name(&broker, O_RDWR, &export);
+
+	table_close(&fixture_table, export);
+	cr_assert(eq(int, error_of(DMABUFFS_BROKER_EXCHANGE, name), -EBADFD));
+	cr_assert(table_open(&fixture_table, export));
+	client_close_name(&broker, name, export);
+}
+
+Test(connection, exchange_of_strangers)
+{
+	struct export *export;
+	int name = client_open_name(&broker, O_RDWR, &export), memfd = new_memfd(1), path;
+	char text[40];
+
+	snprintf(text, sizeof(text), "/proc/self/fd/%d", name);
+	path = open(text, O_PATH | O_CLOEXEC);
+	cr_assert(eq(int, error_of(DMABUFFS_BROKER_EXCHANGE, path), -EBADFD));
+	cr_assert(eq(int, error_of(DMABUFFS_BROKER_EXCHANGE, memfd), -EBADFD));
+	cr_assert(eq(int, error_of(DMABUFFS_BROKER_EXCHANGE, client), -EBADFD));
+	cr_assert(eq(int, error_of(DMABUFFS_BROKER_EXCHANGE, STDERR_FILENO), -EBADFD));
+	close(path);
+	path = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert(eq(int, error_of(DMABUFFS_BROKER_EXCHANGE, path), -EBADFD), "no export");
+	close(path);
+	close(memfd);
+	client_close_name(&broker, name, export);
+}
+
+/* ---- tickets ----------------------------------------------------------------------- */
+
+static struct dmabuffs_broker_reply deposit(int fd)
+{
+	struct dmabuffs_broker_reply reply;
+	int got;
+
+	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, fd)));
+	reply = answer(&got);
+	cr_assert(eq(int, got, -1));
+	return reply;
+}
+
+Test(connection, ticket)
+{
+	int memfd = new_memfd(123), fd;
+	struct dmabuffs_broker_reply reply = deposit(memfd);
+	uint64_t dev[2], ino[2];
+
+	cr_assert(zero(int, reply.error));
+	cr_assert(all(eq(u32, reply.kind, DMABUFFS_KIND_MEMFD), eq(u32, reply.access, O_RDWR),
+		      eq(u64, reply.bytes, 123)));
+	fd = tickets_take(&tickets, reply.ticket);
+	cr_assert(zero(int, buffer_identity(memfd, &dev[0], &ino[0])));
+	cr_assert(zero(int, buffer_identity(fd, &dev[1], &ino[1])));
+	cr_assert(all(eq(u64, dev[0], dev[1]), eq(u64, ino[0], ino[1])));
+	close(fd);
+	close(memfd);
+}
+
+Test(connection, tickets_are_limited)
+{
+	int memfd = new_memfd(1);
+
+	for (int i = 0; i < TICKETS_PER_CONNECTION; i++)
+		cr_assert(zero(int, deposit(memfd).error));
+	cr_assert(eq(int, deposit(memfd).error, -EDQUOT));
+	close(memfd);
+}
+
+Test(connection, no_ticket_for_strangers)
+{
+	int memfd = new_memfd(1), path;
+	char text[40];
+
+	snprintf(text, sizeof(text), "/proc/self/fd/%d", memfd);
+	path = open(text, O_PATH | O_CLOEXEC);
+	cr_assert(eq(int, deposit(path).error, -EBADFD));
+	cr_assert(eq(int, deposit(client).error, -EBADFD));
+	cr_assert(eq(int, deposit(STDERR_FILENO).error, -EBADFD));
+	cr_assert(zero(sz, tickets.by_number.n_nodes));
+	close(path);
+	close(memfd);
+}
+
+/* ---- limits ------------------------------------------------------------------------ */
+
+/* Whose refused descriptors do not close is served nothing that could add one. */
+Test(connection, must_wait_for_refused_descriptors)
+{
+	struct closer_job *jobs[64];
+	uint64_t n = fixture_limits.config.per_uid[RES_CLOSES];
+	int memfd = new_memfd(1), fd;
+
+	cr_assert(le(u64, n, ARRAY_SIZE(jobs)));
+	for (uint64_t i = 0; i < n; i++)
+		cr_assert(zero(int, closer_reserve(&fixture_limits, UID_A, &jobs[i])));
+	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, memfd)));
+	cr_assert(eq(int, connection_serve(&broker, &connection), -EBUSY));
+	for (uint64_t i = 0; i < n; i++)
+		closer_cancel(jobs[i]);
+	cr_assert(zero(int, answer(&fd).error), "the message was not lost");
+	close(memfd);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* test-fd-vault.c - more descriptors than the limit of one table */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "fd_vault.h"
+#include "fixture.h"
+
+#define LIMIT 200
+#define MANY  600
+
+static struct kept_fd kept[MANY];
+static unsigned before;
+
+static uint64_t start(uint64_t wanted)
+{
+	struct rlimit limit;
+
+	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &limit)));
+	limit.rlim_cur = LIMIT;
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
+	return fd_vault_start(wanted);
+}
+
+static void init(void)
+{
+	cr_assert(zero(int, buffer_setup()));
+	before = count_fds();
+}
+
+static void finish(void)
+{
+	fd_vault_stop();
+	cr_assert(eq(uint, count_fds(), before));
+}
+
+TestSuite(fd_vault, .init = init, .fini = finish);
+
+/* The @i-th memfd is of @i bytes. */
+static void keep(size_t i)
+{
+	kept[i] = fd_vault_keep(new_memfd(i));
+	cr_assert(ge(int, kept[i].fd, 0));
+}
+
+static void expect_kept(size_t i)
+{
+	int fd = fd_vault_borrow(kept[i]), again;
+	char path[64];
+	struct stat st;
+
+	cr_assert(ge(int, fd, 0));
+	cr_assert(zero(int, fstat(fd, &st)));
+	cr_assert(eq(long, st.st_size, (long)i));
+	fd_vault_return(kept[i], fd);
+
+	fd_vault_path(kept[i], path, sizeof(path));
+	again = open(path, O_RDONLY | O_CLOEXEC);
+	cr_assert(ge(int, again, 0), "%s", path);
+	cr_assert(zero(int, fstat(again, &st)));
+	cr_assert(eq(long, st.st_size, (long)i));
+	close(again);
+}
+
+Test(fd_vault, without_a_start_all_stay_here)
+{
+	int fd = new_memfd(0);
+
+	kept[0] = fd_vault_keep(fd);
+	cr_assert(all(eq(uint, kept[0].table, 0), eq(int, kept[0].fd, fd)));
+	expect_kept(0);
+	cr_assert(is_open(fd), "borrowed and returned, it is open still");
+	fd_vault_drop(kept[0]);
+	cr_assert(not(is_open(fd)));
+	fd_vault_drop((struct kept_fd){ 0, -1 });
+}
+
+Test(fd_vault, needs_no_other_table_for_few)
+{
+	unsigned opened = count_fds();
+
+	cr_assert(ge(u64, start(10), 10));
+	cr_assert(eq(uint, count_fds(), opened));
+}
+
+Test(fd_vault, keeps_many)
+{
+	unsigned elsewhere = 0;
+
+	cr_assert(ge(u64, start(MANY), MANY));
+	for (size_t i = 0; i < MANY; i++) {
+		keep(i);
+		elsewhere += kept[i].table > 0;
+	}
+	cr_assert(gt(uint, elsewhere, MANY - LIMIT));
+	for (size_t i = 0; i < MANY; i++)
+		expect_kept(i);
+	for (size_t i = 0; i < MANY; i++)
+		fd_vault_drop(kept[i]);
+}
+
+/* What ended makes room again, wherever it was. */
+Test(fd_vault, uses_room_again)
+{
+	start(MANY);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < MANY; i++)
+			keep(i);
+		for (size_t i = 0; i < MANY; i += 2)
+			fd_vault_drop(kept[i]);
+		for (size_t i = 0; i < MANY; i += 2)
+			keep(i);
+		for (size_t i = 0; i < MANY; i++) {
+			expect_kept(i);
+			fd_vault_drop(kept[i]);
+		}
+	}
+}
+
+/* What is reserved for connections takes the rest, as long as it lasts. */
+Test(fd_vault, more_than_there_is_room_for)
+{
+	uint64_t room = start(0);
+	size_t n = 0;
+
+	cr_assert(lt(u64, room, LIMIT));
+	for (; n < room + 10; n++) {
+		keep(n);
+		cr_assert(zero(uint, kept[n].table));
+	}
+	while (n)
+		fd_vault_drop(kept[--n]);
+}
+
+static bool all_gone(void *data)
+{
+	struct stat st;
+
+	/* The last reference of a pipe's writing end has gone: end of file. */
+	return fstat(*(int *)data, &st) == 0 && read(*(int *)data, &st, 1) == 0;
+}
+
+/* Dropped there means closed: no table keeps a copy. */
+Test(fd_vault, drop_closes)
+{
+	int fds[2];
+
+	start(MANY);
+	for (size_t i = 0; i < LIMIT; i++)
+		keep(i);
+	cr_assert(zero(int, pipe2(fds, O_CLOEXEC | O_NONBLOCK)));
+	kept[LIMIT] = fd_vault_keep(fds[1]);
+	cr_assert(gt(uint, kept[LIMIT].table, 0));
+	cr_assert(not(all_gone(&fds[0])));
+	fd_vault_drop(kept[LIMIT]);
+	cr_assert(all_gone(&fds[0]));
+	for (size_t i = 0; i < LIMIT; i++)
+		fd_vault_drop(kept[i]);
+	close(fds[0]);
+}
+
+/* A table is copied when its thread leaves ours: nothing of ours may stay in it. */
+Test(fd_vault, copies_nothing_of_ours)
+{
+	int fds[2];
+
+	cr_assert(zero(int, pipe2(fds, O_CLOEXEC | O_NONBLOCK)));
+	start(MANY);
+	close(fds[1]);
+	cr_assert(all_gone(&fds[0]));
+	close(fds[0]);
+}
+
+static void *work(void *data)
+{
+	for (int round = 0; round < 100; round++) {
+		struct kept_fd mine = fd_vault_keep(new_memfd(77));
+		int fd = fd_vault_borrow(mine);
+		struct stat st;
+
+		cr_assert(zero(int, fstat(fd, &st)));
+		cr_assert(eq(long, st.st_size, 77));
+		fd_vault_return(mine, fd);
+		fd_vault_drop(mine);
+	}
+	return NULL;
+}
+
+Test(fd_vault, threads)
+{
+	pthread_t threads[4];
+
+	start(MANY);
+	/* So that most of what follows goes to the other tables. */
+	for (size_t i = 0; i < LIMIT; i++)
+		keep(i);
+	for (int i = 0; i < 4; i++)
+		cr_assert(zero(int, pthread_create(&threads[i], NULL, work, NULL)));
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < LIMIT; i++)
+		fd_vault_drop(kept[i]);
+}
+
+/* ---- as a buffer uses it ----------------------------------------------------------- */
+
+Test(fd_vault, a_buffer_elsewhere)
+{
+	struct buffer buffer;
+	uint64_t size;
+	int fd;
+
+	start(MANY);
+	for (size_t i = 0; i < LIMIT; i++)
+		keep(i);
+	new_buffer(&buffer, 100);
+	buffer_keep(&buffer);
+	cr_assert(gt(uint, buffer.table, 0));
+	cr_assert(zero(int, buffer_size(&buffer, &size)));
+	cr_assert(eq(u64, size, 100));
+	cr_assert(zero(int, buffer_freeze(&buffer, false)));
+	cr_assert(eq(u32, buffer_seals(&buffer), F_SEAL_SEAL));
+	cr_assert(zero(int, buffer_held(&buffer)));
+	fd = buffer_open(&buffer, O_RDWR);
+	cr_assert(eq(int, fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDWR));
+	cr_assert(eq(int, buffer_held(&buffer), 1));
+	close(fd);
+	cr_assert(zero(int, buffer_held(&buffer)));
+	cr_assert(zero(int, buffer_revoke(&buffer)));
+	cr_assert(zero(int, buffer_size(&buffer, &size)));
+	cr_assert(zero(u64, size));
+	buffer.kind = DMABUFFS_KIND_DMABUF;
+	fd = buffer_open(&buffer, O_RDWR);
+	cr_assert(is_open(fd));
+	close(fd);
+	buffer_finish(&buffer);
+	for (size_t i = 0; i < LIMIT; i++)
+		fd_vault_drop(kept[i]);
+}
