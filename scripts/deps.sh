@@ -34,6 +34,7 @@ package_table() {
 		check    libcap2-bin             capsh: runs a test with fewer capabilities
 		check    jq                      reads the JSON of the command-line tool
 		check    qemu-system-x86         the guest that has real dma-bufs
+		check    libdrm-dev              drm.h: PRIME calls of the tests in the guest
 		check    busybox-static          user land of the guest
 		check    cpio                    packs the guest's initramfs
 		check    kmod                    depmod and modinfo for the guest's modules

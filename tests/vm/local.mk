@@ -12,11 +12,12 @@ EXTRA_DIST += %D%/build-guest.sh %D%/fetch-kernel.sh %D%/init %D%/run-guest.sh
 CLEANFILES += %D%/selftest$(EXEEXT) %D%/test-dmabuf$(EXEEXT)
 
 # The kernel is fetched once into VM_DIR; give several builds the same one to share it.
-VM_DIR = $(abs_top_builddir)/build/vm
+VM_DIR = $(abs_top_builddir)/vm
 VM_TIMEOUT = 300
 VM_EXECUTABLES = src/dmabuffsd$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-dmabuf$(EXEEXT)
 
 .PHONY: check-vm
 check-vm: $(VM_EXECUTABLES)
+	@mkdir -p results
 	$(srcdir)/%D%/build-guest.sh $(VM_DIR) $(VM_EXECUTABLES)
-	$(srcdir)/%D%/run-guest.sh $(VM_DIR) $(VM_TIMEOUT)
+	$(srcdir)/%D%/run-guest.sh $(VM_DIR) $(VM_TIMEOUT) results/check-vm.txt

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# run-guest.sh OUTDIR TIMEOUT: boots what build-guest.sh made and reports its tests.
+# run-guest.sh OUTDIR TIMEOUT RESULTS: boots what build-guest.sh made and reports its
+# tests, in the file RESULTS too, whose last line is "N passed, N failed".
 #
 # The guest's serial log is printed as it comes and kept in OUTDIR/serial.log. Ends with
 # the status of the guest's line "GUEST-EXIT: N"; with 1 if that line never came within
@@ -51,15 +52,29 @@ follow_log()
 		tr -d '\r' || true
 }
 
-# verdict LOG: the exit status, and one line that sums the tests up.
+# write_results LOG RESULTS: a guest that did not finish is a failure too.
+write_results()
+{
+	local log=$1 results=$2
+
+	{
+		grep '^ok ' "$log" || true
+		sed -n 's/^not ok /FAIL: /p' "$log"
+		grep -q '^GUEST-EXIT: ' "$log" || echo 'FAIL: the guest did not finish'
+	} >"$results"
+	printf '%d passed, %d failed\n' "$(grep -c '^ok ' "$results" || true)" \
+		"$(grep -c '^FAIL: ' "$results" || true)" >>"$results"
+}
+
+# verdict LOG RESULTS: the exit status, and one line that sums the tests up.
 verdict()
 {
-	local log=$1 passed failed status
+	local log=$1 failed status
 
-	passed=$(grep -c '^ok ' "$log" || true)
+	write_results "$log" "$2"
 	failed=$(grep -c '^not ok ' "$log" || true)
 	status=$(sed -n 's/^GUEST-EXIT: \([0-9]*\)$/\1/p' "$log" | tail -n 1)
-	printf 'run-guest: %s passed, %s failed\n' "$passed" "$failed"
+	tail -n 1 "$2"
 	if [[ -z $status ]]; then
 		printf 'run-guest: the guest did not finish; its last lines were:\n' >&2
 		tail -n 15 "$log" >&2
@@ -71,7 +86,7 @@ verdict()
 
 main()
 {
-	[[ $# -eq 2 ]] || die 'usage: run-guest.sh OUTDIR TIMEOUT'
+	[[ $# -eq 3 ]] || die 'usage: run-guest.sh OUTDIR TIMEOUT RESULTS'
 	check_files "$1"
 	: >"$1/serial.log"
 	trap kill_qemu EXIT
@@ -86,7 +101,7 @@ main()
 	qemu_pid=
 	cat "$1/qemu.log" >&2
 	tr -d '\r' <"$1/serial.log" >"$1/guest.log"
-	verdict "$1/guest.log"
+	verdict "$1/guest.log" "$3"
 }
 
 main "$@"
