@@ -174,30 +174,50 @@ void buffer_return(const struct buffer *buffer, int fd)
 	fd_vault_return(place_of(buffer), fd);
 }
 
+/* Only bits that F_SEAL_EXEC does not freeze. */
+#define OTHERS_MODE ((mode_t)(S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH))
+
 static int freeze_mode(int fd)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!(st.st_mode & (S_IWGRP | S_IWOTH)))
+	if (!(st.st_mode & OTHERS_MODE))
 		return 0;
-	/* Only bits that F_SEAL_EXEC does not freeze are touched. */
-	st.st_mode &= ALL_PERMISSIONS & ~(mode_t)(S_IWGRP | S_IWOTH);
-	if (fchmod(fd, st.st_mode) < 0)
+	if (fchmod(fd, st.st_mode & ALL_PERMISSIONS & ~OTHERS_MODE) < 0)
 		return errno == EPERM ? -EACCES : -errno;
 	return 0;
 }
 
-static int freeze(int fd, bool readonly)
+static bool needs_seal(int fd, bool readonly)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 
-	if (seals < 0)
-		return -errno;
-	if (!readonly && !(seals & F_SEAL_SEAL) && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) < 0)
+	return !readonly && seals >= 0 && !(seals & F_SEAL_SEAL);
+}
+
+static int freeze(int fd, bool readonly)
+{
+	if (needs_seal(fd, readonly) && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) < 0)
 		return -errno;
 	return freeze_mode(fd);
+}
+
+bool buffer_needs_freeze(const struct buffer *buffer, bool readonly)
+{
+	struct stat st;
+	bool needs;
+	int fd;
+
+	if (buffer->kind != DMABUFFS_KIND_MEMFD)
+		return false;
+	fd = buffer_borrow(buffer);
+	if (fd < 0)
+		return true;
+	needs = needs_seal(fd, readonly) || fstat(fd, &st) < 0 || st.st_mode & OTHERS_MODE;
+	buffer_return(buffer, fd);
+	return needs;
 }
 
 int buffer_freeze(const struct buffer *buffer, bool readonly)

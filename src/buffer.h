@@ -54,10 +54,12 @@ void buffer_return(const struct buffer *buffer, int fd);
 
 /*
  * Freezes what the kernel does not guard for files reached through a name: the seals
- * (unless nobody may write anyway) and the memfd's own permission for others to write,
- * which would let a read-only descriptor be re-opened through /proc/self/fd. 0 or -errno.
+ * (unless nobody may write anyway) and the memfd's own permission for others, with which
+ * a descriptor handed out could be re-opened for more through /proc/self/fd. 0 or -errno.
+ * It waits for the inode's lock, see offload.h; not so the question whether it is needed.
  */
 int buffer_freeze(const struct buffer *buffer, bool readonly);
+bool buffer_needs_freeze(const struct buffer *buffer, bool readonly);
 
 int buffer_size(const struct buffer *buffer, uint64_t *ret_size);
 
@@ -70,8 +72,12 @@ bool buffer_size_is_fixed(const struct buffer *buffer);
 /* A new descriptor with the access mode @access, for an importer. -EACCES: impossible. */
 int buffer_open(const struct buffer *buffer, int access);
 
-/* Revocable: -EBUSY when it is pinned. Truncation zaps every mapping everywhere. */
 bool buffer_is_revocable(const struct buffer *buffer);
+
+/*
+ * Takes the memory back: truncation zaps every mapping everywhere. -EBUSY: it is pinned.
+ * It waits for the inode's lock, see offload.h.
+ */
 int buffer_revoke(const struct buffer *buffer);
 
 /*

@@ -2,15 +2,13 @@
 #include "closer.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "offload.h"
 #include "util.h"
-
-#define CLOSER_STACK (64 * 1024)
 
 struct closer_job {
 	struct limits *limits;
@@ -58,27 +56,13 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int start(struct closer_job *job)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, CLOSER_STACK);
-	r = pthread_create(&thread, &attr, run, job);
-	pthread_attr_destroy(&attr);
-	return -r;
-}
-
 void closer_submit(struct closer_job *job, const int *fds, size_t n_fds)
 {
 	job->fds = n_fds == 1 ? &job->one : calloc(n_fds, sizeof(*fds));
 	if (job->fds) {
 		memcpy(job->fds, fds, n_fds * sizeof(*fds));
 		job->n_fds = n_fds;
-		if (start(job) == 0)
+		if (offload_thread(run, job) == 0)
 			return;
 	}
 	/* Rather risk a stall than a leak, when there is no memory for a thread. */

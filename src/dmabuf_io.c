@@ -14,6 +14,7 @@
 
 #define READY_TIMEOUT_MS 2000
 #define THREADS_PER_UID	 2
+#define STOP_TIMEOUT_S	 5
 
 struct dmabuf_io_request {
 	struct dmabuf_io_request *next;
@@ -86,7 +87,19 @@ static bool clamp(struct dmabuf_io_request *request)
 	return true;
 }
 
-static ssize_t perform(struct dmabuf_io_request *request, int scratch)
+/* A write(2) of a memfd waits for its inode, which its holders can keep locked. */
+static ssize_t perform_memfd(struct dmabuf_io_request *request)
+{
+	ssize_t n;
+
+	if (request->write)
+		n = pwrite(request->fd, request->bytes, request->size, request->offset);
+	else
+		n = pread(request->fd, request->bytes, request->size, request->offset);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t perform_dmabuf(struct dmabuf_io_request *request, int scratch)
 {
 	int prot = request->write ? PROT_READ | PROT_WRITE : PROT_READ;
 	size_t offset = (size_t)request->offset, end;
@@ -106,6 +119,21 @@ static ssize_t perform(struct dmabuf_io_request *request, int scratch)
 	r = copy_synced(request, scratch, mapped + offset);
 	munmap(mapped, end);
 	return r < 0 ? r : (ssize_t)request->size;
+}
+
+static ssize_t perform(struct dmabuf_io_request *request, int scratch)
+{
+	ssize_t result;
+
+	request->fd = buffer_borrow(request->buffer);
+	if (request->fd < 0)
+		return request->fd;
+	if (request->buffer->kind == DMABUFFS_KIND_MEMFD)
+		result = perform_memfd(request);
+	else
+		result = perform_dmabuf(request, scratch);
+	buffer_return(request->buffer, request->fd);
+	return result;
 }
 
 /* ---- the queue --------------------------------------------------------------------- */
@@ -149,8 +177,7 @@ static void run_request(struct dmabuf_io *io, struct dmabuf_io_request *request,
 	request->running = true;
 	pthread_mutex_unlock(&io->lock);
 	request->fd = buffer_borrow(request->buffer);
-	result = request->fd < 0 ? request->fd : perform(request, scratch);
-	buffer_return(request->buffer, request->fd);
+	result = perform(request, scratch);
 	request->done(request->context, result, request->bytes);
 	pthread_mutex_lock(&io->lock);
 	unlink_request(io, request);
@@ -198,16 +225,22 @@ int dmabuf_io_start(struct dmabuf_io *io, struct limits *limits)
 	return 0;
 }
 
-void dmabuf_io_stop(struct dmabuf_io *io)
+bool dmabuf_io_stop(struct dmabuf_io *io)
 {
+	struct timespec deadline;
+
 	pthread_mutex_lock(&io->lock);
 	io->stop = true;
 	pthread_cond_broadcast(&io->wake);
 	pthread_mutex_unlock(&io->lock);
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += STOP_TIMEOUT_S;
 	for (unsigned i = 0; i < io->n_threads; i++)
-		pthread_join(io->threads[i], NULL);
+		if (pthread_timedjoin_np(io->threads[i], NULL, &deadline))
+			return false;
 	pthread_cond_destroy(&io->wake);
 	pthread_mutex_destroy(&io->lock);
+	return true;
 }
 
 int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffer,

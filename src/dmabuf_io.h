@@ -45,7 +45,9 @@ typedef void dmabuf_io_done(void *context, ssize_t result, const void *bytes);
 
 /* 0 or -errno. */
 int dmabuf_io_start(struct dmabuf_io *io, struct limits *limits);
-void dmabuf_io_stop(struct dmabuf_io *io);
+
+/* Ends the threads; false if one is kept in the kernel: then nothing of it is freed. */
+bool dmabuf_io_stop(struct dmabuf_io *io);
 
 /*
  * Queues an access to @size bytes at @offset of a dma-buf, which must stay as it is

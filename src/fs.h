@@ -3,8 +3,8 @@
  * fs.h - the FUSE operations
  *
  * fs.c holds their table and what is refused; the rest is in fs_dir.c (names), fs_file.c
- * (open files), fs_attr.c (attributes), fs_xattr.c, fs_ioctl.c (which commands exist) and
- * fs_export.c (the export itself). A request is answered exactly once; functions named
+ * (open files), fs_attr.c (attributes), fs_xattr.c, fs_ioctl.c (which commands exist),
+ * fs_export.c and fs_revoke.c (the greater ones of them). A request is answered exactly once; functions named
  * reply_* do it.
  */
 #ifndef DMABUFFS_FS_H
@@ -77,12 +77,8 @@ void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 void fs_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 
 /* fs_ioctl.c */
-void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int command, void *arg,
+void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
 	      size_t out_size);
-
-/* fs_export.c: DMABUFFS_IOC_EXPORT on the root description @root_id; fills the outputs. */
-int fs_export(struct service *service, const struct fuse_ctx *ctx, uint64_t root_id,
-	      struct dmabuffs_export *arg);
 
 #endif

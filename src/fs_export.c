@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs.h"
+#include "fs_ioctl.h"
 
 #include <string.h>
 
 #include "closer.h"
 #include "log.h"
+#include "offload.h"
 #include "util.h"
+#include "wire.h"
 
 #define COMPARED_FLAGS                                                                     \
 	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE)
 
 /* One export under way. */
 struct attempt {
+	struct command_call *call;
 	struct service *service;
 	const struct fuse_ctx *ctx;
 	uint64_t root_id;
@@ -140,13 +143,12 @@ static int create_and_add(struct attempt *attempt, struct export **ret_export)
 	return r == -EEXIST ? 0 : r;
 }
 
+/* Known to be new on this root description when it was looked for. */
 static int make_new(struct attempt *attempt)
 {
 	struct export *export = NULL;
 	int r = read_caller(attempt);
 
-	if (r == 0)
-		r = buffer_freeze(&attempt->buffer, is_readonly(attempt));
 	if (r == 0)
 		r = create_and_add(attempt, &export);
 	if (r < 0)
@@ -157,47 +159,84 @@ static int make_new(struct attempt *attempt)
 	return r;
 }
 
-static int make_or_find(struct attempt *attempt)
+static int end(struct attempt *attempt, int result)
+{
+	if (result < 0)
+		log_warning("export refused to pid %d uid %u: %s", attempt->ctx->pid,
+			    attempt->ctx->uid, strerror(-result));
+	buffer_finish(&attempt->buffer);
+	close_keep_errno(attempt->pidfd);
+	caller_unref(attempt->caller);
+	free(attempt);
+	return result;
+}
+
+static void freeze_and_finish(void *arg)
+{
+	struct attempt *attempt = arg;
+	struct command_call *call = attempt->call;
+	int r = buffer_freeze(&attempt->buffer, is_readonly(attempt));
+
+	if (r == 0)
+		r = make_new(attempt);
+	command_reply(call, end(attempt, r));
+}
+
+/* A memfd that is not frozen yet may keep us waiting for its inode. */
+static int freeze_elsewhere(struct attempt *attempt)
+{
+	struct offload *offload;
+	int r = offload_reserve(&attempt->service->limits, attempt->ctx->uid, &offload);
+
+	if (r == 0)
+		r = offload_start(offload, freeze_and_finish, attempt);
+	return r < 0 ? r : COMMAND_PENDING;
+}
+
+static int find_or_make(struct attempt *attempt)
 {
 	struct table *table = &attempt->service->table;
 	struct export *export = table_get_exported(table, attempt->root_id, &attempt->buffer);
 	int r;
 
-	if (!export)
-		return make_new(attempt);
-	r = answer_existing(attempt, export);
-	table_put(table, export);
-	return r;
+	if (export) {
+		r = answer_existing(attempt, export);
+		table_put(table, export);
+		return r;
+	}
+	if (buffer_needs_freeze(&attempt->buffer, is_readonly(attempt)))
+		return freeze_elsewhere(attempt);
+	return make_new(attempt);
 }
 
-static int export_buffer(struct attempt *attempt)
+static int take_buffer(struct attempt *attempt)
 {
-	int r;
-
 	attempt->pidfd = caller_open(attempt->ctx->pid);
-	r = attempt->arg->flags & DMABUFFS_EXPORT_TICKET ? take_from_ticket(attempt) :
-							  take_from_caller(attempt);
-	return r < 0 ? r : make_or_find(attempt);
+	return attempt->arg->flags & DMABUFFS_EXPORT_TICKET ? take_from_ticket(attempt) :
+							      take_from_caller(attempt);
 }
 
-int fs_export(struct service *service, const struct fuse_ctx *ctx, uint64_t root_id,
-	      struct dmabuffs_export *arg)
+int fs_export(struct command_call *call)
 {
-	struct attempt attempt = {
-		.service = service,
-		.ctx = ctx,
-		.root_id = root_id,
-		.arg = arg,
+	struct attempt *attempt;
+	int r = wire_check_export(&call->arg.export);
+
+	if (r < 0)
+		return r;
+	attempt = calloc(1, sizeof(*attempt));
+	if (!attempt)
+		return -ENOMEM;
+	*attempt = (struct attempt){
+		.call = call,
+		.service = call->service,
+		.ctx = call->ctx,
+		.root_id = call->root_id,
+		.arg = &call->arg.export,
 		.pidfd = -1,
 		.buffer.fd = -1,
 	};
-	int r = export_buffer(&attempt);
-
-	if (r < 0)
-		log_warning("export refused to pid %d uid %u: %s", ctx->pid, ctx->uid,
-			    strerror(-r));
-	buffer_finish(&attempt.buffer);
-	close_keep_errno(attempt.pidfd);
-	caller_unref(attempt.caller);
-	return r;
+	r = take_buffer(attempt);
+	if (r == 0)
+		r = find_or_make(attempt);
+	return r == COMMAND_PENDING ? r : end(attempt, r);
 }

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "log.h"
 #include "policy.h"
@@ -143,12 +142,19 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 /* ---- read and write, without passthrough ------------------------------------------- */
 
 /* An open file: its export exists and has its buffer until the release. */
-static struct export *opened(fuse_req_t req, fuse_ino_t ino)
+static struct export *opened(struct table *table, fuse_ino_t ino, uid_t *ret_uid)
 {
-	struct export *export = table_get(&service_of(req)->table, ino);
+	struct export *export = table_get(table, ino);
+	bool is_open;
 
-	table_put(&service_of(req)->table, export);
-	return export && export->opens ? export : NULL;
+	if (!export)
+		return NULL;
+	table_lock(table);
+	is_open = export->opens > 0;
+	*ret_uid = export->charged_uid;
+	table_unlock(table);
+	table_put(table, export);
+	return is_open ? export : NULL;
 }
 
 static void read_done(void *context, ssize_t result, const void *bytes)
@@ -171,75 +177,32 @@ static void write_done(void *context, ssize_t result, const void *bytes)
 		fuse_reply_write(req, (size_t)result);
 }
 
-static void submit(fuse_req_t req, struct export *export, off_t offset, size_t size,
+static void submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t size,
 		   const char *data)
 {
-	int r = dmabuf_io_submit(&service_of(req)->dmabuf_io, export->charged_uid,
-				 &export->buffer, offset, size, data,
-				 data ? write_done : read_done, req);
+	struct service *service = service_of(req);
+	struct export *export;
+	uid_t uid;
+	int r = -EBADF;
 
+	export = opened(&service->table, ino, &uid);
+	if (export)
+		r = dmabuf_io_submit(&service->dmabuf_io, uid, &export->buffer, offset, size,
+				     data, data ? write_done : read_done, req);
 	if (r < 0)
 		reply_error(req, r);
-}
-
-static ssize_t read_memfd(const struct buffer *buffer, char *buf, size_t size, off_t offset)
-{
-	int fd = buffer_borrow(buffer);
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	n = pread(fd, buf, size, offset);
-	if (n < 0)
-		n = -errno;
-	buffer_return(buffer, fd);
-	return n;
-}
-
-static ssize_t write_memfd(const struct buffer *buffer, const char *data, size_t size,
-			   off_t offset)
-{
-	int fd = buffer_borrow(buffer);
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	n = pwrite(fd, data, size, offset);
-	if (n < 0)
-		n = -errno;
-	buffer_return(buffer, fd);
-	return n;
 }
 
 void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi)
 {
-	struct export *export = opened(req, ino);
-	_cleanup_free_ char *buf = NULL;
-
-	if (!export) {
-		reply_error(req, -EBADF);
-	} else if (export->buffer.kind == DMABUFFS_KIND_DMABUF) {
-		submit(req, export, offset, size, NULL);
-	} else {
-		buf = malloc(size);
-		read_done(req,
-			  buf ? read_memfd(&export->buffer, buf, size, offset) : -ENOMEM,
-			  buf);
-	}
+	submit(req, ino, offset, size, NULL);
 }
 
 void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 	      struct fuse_file_info *fi)
 {
-	struct export *export = opened(req, ino);
-
-	if (!export)
-		reply_error(req, -EBADF);
-	else if (export->buffer.kind == DMABUFFS_KIND_DMABUF)
-		submit(req, export, offset, size, data);
-	else
-		write_done(req, write_memfd(&export->buffer, data, size, offset), NULL);
+	submit(req, ino, offset, size, data);
 }
 
 /* SEEK_DATA and SEEK_HOLE only: the kernel does the others. There are no holes. */

@@ -1,75 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs.h"
+#include "fs_ioctl.h"
 
 #include <string.h>
 
-#include "log.h"
-#include "policy.h"
 #include "util.h"
 #include "wire.h"
-
-/* One request; the struct is a union of all, as long as the longest. */
-struct command_call {
-	struct service *service;
-	const struct fuse_ctx *ctx;
-	uint64_t ino;
-	uint64_t root_id; /* of a command on the root directory */
-	union {
-		struct dmabuffs_export export;
-		struct dmabuffs_revoke revoke;
-		struct dmabuffs_info info;
-	} arg;
-};
-
-static int do_export(struct command_call *call)
-{
-	int r = wire_check_export(&call->arg.export);
-
-	return r < 0 ? r :
-		       fs_export(call->service, call->ctx, call->root_id, &call->arg.export);
-}
-
-/* ---- revoke ------------------------------------------------------------------------ */
-
-static int revoke_locked(struct export *export, uid_t uid)
-{
-	int r = policy_check_revoke(uid, export->node.uid);
-
-	/* It can have ended since it was looked up. */
-	if (r == 0 && !export->named)
-		r = -ENOENT;
-	if (r == 0)
-		r = buffer_revoke(&export->buffer);
-	if (r == 0)
-		export->revoked = true;
-	return r;
-}
-
-static int do_revoke(struct command_call *call)
-{
-	const struct dmabuffs_revoke *arg = &call->arg.revoke;
-	struct table *table = &call->service->table;
-	char name[UUID_TEXT_LENGTH + 1];
-	struct export *export;
-	int r = wire_check_revoke(arg);
-
-	if (r < 0)
-		return r;
-	export = table_get_named(table, arg->uuid);
-	if (!export)
-		return -ENOENT;
-	table_lock(table);
-	r = revoke_locked(export, call->ctx->uid);
-	table_unlock(table);
-	export_name(export, name);
-	if (r == 0)
-		fs_end_name(call->service, export, "revoked");
-	else
-		log_warning("%s: not revoked for uid %u: %s", name, call->ctx->uid,
-			    strerror(-r));
-	table_put(table, export);
-	return r;
-}
 
 /* ---- info -------------------------------------------------------------------------- */
 
@@ -126,43 +61,55 @@ static const struct command {
 	int (*handler)(struct command_call *call);
 } commands[] = {
 	{ _IOC_NR(DMABUFFS_IOC_EXPORT), true, 120, sizeof(struct dmabuffs_export),
-	  do_export },
+	  fs_export },
 	{ _IOC_NR(DMABUFFS_IOC_REVOKE), true, 24, sizeof(struct dmabuffs_revoke),
-	  do_revoke },
+	  fs_revoke },
 	{ _IOC_NR(DMABUFFS_IOC_INFO), false, 176, sizeof(struct dmabuffs_info), do_info },
 };
 
-static const struct command *find_command(unsigned int command, bool on_root)
+static const struct command *find_command(unsigned int number, bool on_root)
 {
-	if (_IOC_TYPE(command) != DMABUFFS_IOC_TYPE ||
-	    _IOC_DIR(command) != (_IOC_READ | _IOC_WRITE))
+	if (_IOC_TYPE(number) != DMABUFFS_IOC_TYPE ||
+	    _IOC_DIR(number) != (_IOC_READ | _IOC_WRITE))
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (commands[i].number == _IOC_NR(command) &&
+		if (commands[i].number == _IOC_NR(number) &&
 		    commands[i].on_root == on_root)
 			return &commands[i];
 	return NULL;
 }
 
-void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int command, void *arg,
+void command_reply(struct command_call *call, int result)
+{
+	if (result < 0)
+		reply_error(call->req, result);
+	else
+		fuse_reply_ioctl(call->req, 0, &call->arg, call->reply_size);
+	free(call);
+}
+
+void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
 	      size_t out_size)
 {
-	const struct command *known = find_command(command, flags & FUSE_IOCTL_DIR);
-	struct command_call call = {
-		.service = service_of(req),
-		.ctx = fuse_req_ctx(req),
-		.ino = ino,
-		.root_id = fi->fh,
-	};
-	int r = -ENOTTY;
+	const struct command *command = find_command(number, flags & FUSE_IOCTL_DIR);
+	struct command_call *call;
+	int r;
 
-	if (known)
-		r = wire_take(in, in_size, known->min_size, &call.arg, known->known_size);
+	call = command ? calloc(1, sizeof(*call)) : NULL;
+	if (!call) {
+		reply_error(req, command ? -ENOMEM : -ENOTTY);
+		return;
+	}
+	call->req = req;
+	call->service = service_of(req);
+	call->ctx = fuse_req_ctx(req);
+	call->ino = ino;
+	call->root_id = fi->fh;
+	call->reply_size = MIN(out_size, command->known_size);
+	r = wire_take(in, in_size, command->min_size, &call->arg, command->known_size);
 	if (r == 0)
-		r = known->handler(&call);
-	if (r < 0)
-		reply_error(req, r);
-	else
-		fuse_reply_ioctl(req, 0, &call.arg, MIN(out_size, known->known_size));
+		r = command->handler(call);
+	if (r != COMMAND_PENDING)
+		command_reply(call, r);
 }

@@ -71,15 +71,7 @@ void lifetime_unmount(const char *mountpoint, uint64_t mount_dev)
 	uint64_t dev, ino;
 
 	if (dir >= 0 && buffer_identity(dir, &dev, &ino) == 0 && dev == mount_dev)
-		umount2(mountpoint, MNT_DETACH);
-}
-
-void lifetime_end(struct lifetime *lifetime)
-{
-	lifetime_unmount(lifetime->mountpoint, lifetime->mount_dev);
-	fuse_session_exit(lifetime->session);
-	/* The loop sleeps on a semaphore; a signal makes it look. */
-	pthread_kill(lifetime->loop_thread, SIGUSR1);
+		umount2(mountpoint, MNT_FORCE | MNT_DETACH);
 }
 
 static bool must_end(const struct lifetime *lifetime, const struct pollfd *fds)
@@ -97,6 +89,19 @@ static bool must_end(const struct lifetime *lifetime, const struct pollfd *fds)
 	return false;
 }
 
+/* Says that it ends once, and to the loop until it has heard. */
+static void end(struct lifetime *lifetime)
+{
+	if (!lifetime->ended) {
+		lifetime_unmount(lifetime->mountpoint, lifetime->mount_dev);
+		lifetime->before_end(lifetime->data);
+	}
+	lifetime->ended = true;
+	fuse_session_exit(lifetime->session);
+	/* The loop sleeps on a semaphore; a signal makes it look. */
+	pthread_kill(lifetime->loop_thread, SIGUSR1);
+}
+
 static void *run(void *arg)
 {
 	struct lifetime *lifetime = arg;
@@ -105,14 +110,14 @@ static void *run(void *arg)
 		{ lifetime->signals, POLLIN, 0 },
 		{ lifetime->stop, POLLIN, 0 },
 	};
-	bool ending = false;
+	/* It may have been unmounted before mountinfo was opened. */
+	bool ending = lifetime->end_now || !still_mounted(lifetime);
 
-	while (poll(fds, ARRAY_SIZE(fds), ending ? RETRY_MS : -1) >= 0 || errno == EINTR) {
-		if (fds[2].revents)
-			break;
-		ending = ending || must_end(lifetime, fds);
+	while (!fds[2].revents) {
 		if (ending)
-			lifetime_end(lifetime);
+			end(lifetime);
+		if (poll(fds, ARRAY_SIZE(fds), ending ? RETRY_MS : -1) > 0)
+			ending = ending || must_end(lifetime, fds);
 	}
 	return NULL;
 }
@@ -124,22 +129,16 @@ static void close_all(struct lifetime *lifetime)
 	close_keep_errno(lifetime->stop);
 }
 
-int lifetime_start(struct lifetime *lifetime, struct fuse_session *session,
-		   const char *mountpoint, uint64_t mount_dev)
+int lifetime_start(struct lifetime *lifetime, bool end_now)
 {
 	sigset_t set;
 	int r = 0;
 
 	ending_signals(&set);
-	*lifetime = (struct lifetime){
-		.session = session,
-		.mountpoint = mountpoint,
-		.mount_dev = mount_dev,
-		.loop_thread = pthread_self(),
-		.mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC),
-		.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-		.stop = eventfd(0, EFD_CLOEXEC),
-	};
+	lifetime->end_now = end_now;
+	lifetime->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	lifetime->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	lifetime->stop = eventfd(0, EFD_CLOEXEC);
 	if (lifetime->mountinfo < 0 || lifetime->signals < 0 || lifetime->stop < 0)
 		r = -errno;
 	if (r == 0)

@@ -18,31 +18,32 @@
 struct fuse_session;
 
 struct lifetime {
-	/* Borrowed, fixed after lifetime_start(). */
+	/* Set by the caller before lifetime_start(); borrowed. */
 	struct fuse_session *session;
 	const char *mountpoint;
 	uint64_t mount_dev;
 	pthread_t loop_thread; /* who runs the session loop */
+	void (*before_end)(void *data); /* called while requests are still served */
+	void *data;
 
 	int mountinfo, signals, stop; /* owned */
+	bool end_now, ended;	      /* of the thread alone, once started */
 	pthread_t thread;
 };
 
 /* Blocks the signals that end the daemon; before any thread is started. */
 void lifetime_block_signals(void);
 
-/* Starts the watch; the session loop runs in the calling thread. 0 or -errno. */
-int lifetime_start(struct lifetime *lifetime, struct fuse_session *session,
-		   const char *mountpoint, uint64_t mount_dev);
-
-/* Makes the session loop return; the instance is to be unmounted. */
-void lifetime_end(struct lifetime *lifetime);
+/*
+ * Starts the watch. With @end_now it ends the instance at once. 0 or -errno.
+ */
+int lifetime_start(struct lifetime *lifetime, bool end_now);
 
 /* After the loop has returned. */
 void lifetime_stop(struct lifetime *lifetime);
 
 /*
- * Detaches the mount with device number @mount_dev from @mountpoint, if it is still what
+ * Aborts what is under way in, and detaches, the mount with device number @mount_dev from @mountpoint, if it is still what
  * is on top there. libfuse would detach whatever it finds, be it the next instance.
  */
 void lifetime_unmount(const char *mountpoint, uint64_t mount_dev);

@@ -21,6 +21,7 @@ void limits_config_default(struct limits_config *ret_config)
 			[RES_ROOTS] = 4096,
 			[RES_CONNECTIONS] = 128,
 			[RES_CLOSES] = 8,
+			[RES_OFFLOADS] = 8,
 			[RES_IO] = 64,
 		},
 		.per_mount = {
@@ -29,6 +30,7 @@ void limits_config_default(struct limits_config *ret_config)
 			[RES_ROOTS] = 65536,
 			[RES_CONNECTIONS] = 4096,
 			[RES_CLOSES] = 256,
+			[RES_OFFLOADS] = 256,
 			[RES_IO] = 4096,
 		},
 	};

@@ -21,6 +21,7 @@ enum resource {
 	RES_ROOTS,	 /* open root descriptions */
 	RES_CONNECTIONS, /* to the broker */
 	RES_CLOSES,	 /* refused foreign descriptors on their way out, see closer.h */
+	RES_OFFLOADS,	 /* calls that a client can make last, see offload.h */
 	RES_IO,		 /* reads and writes of a dma-buf under way, see dmabuf_io.h */
 	RES_COUNT
 };

@@ -12,12 +12,13 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/export.c %D%/export.h \
 	%D%/fd_vault.c %D%/fd_vault.h \
 	%D%/fs.c %D%/fs.h \
-	%D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c \
+	%D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c %D%/fs_ioctl.h %D%/fs_revoke.c \
 	%D%/fs_xattr.c \
 	%D%/lifetime.c %D%/lifetime.h \
 	%D%/limits.c %D%/limits.h \
 	%D%/log.c %D%/log.h \
 	%D%/node.c %D%/node.h \
+	%D%/offload.c %D%/offload.h \
 	%D%/notifier.c %D%/notifier.h \
 	%D%/options.c %D%/options.h \
 	%D%/policy.c %D%/policy.h \

@@ -12,6 +12,7 @@
 #include "fs.h"
 #include "lifetime.h"
 #include "log.h"
+#include "offload.h"
 #include "privileges.h"
 #include "ready.h"
 #include "service.h"
@@ -23,13 +24,14 @@
 
 enum { EXIT_USAGE = 2 };
 
-/* What the thread that finishes the start needs. */
+/* What the thread that finishes the start needs, and how it went. */
 struct start {
 	struct service *service;
-	struct lifetime *lifetime;
-	int tree; /* a private clone of the mount */
+	struct lifetime lifetime;
+	int tree; /* owned: a private clone of the mount */
 	int ready_fd;
-	bool failed;
+	bool bound;		 /* the broker serves */
+	bool notifier_is_stuck; /* set while it ends */
 };
 
 static void fuse_log_line(enum fuse_log_level level, const char *format, va_list args)
@@ -106,7 +108,30 @@ static int inspect_mount(const char *mountpoint, uint64_t *ret_dev, int *ret_tre
 	return 0;
 }
 
-/* Runs beside the session loop, which has to answer what bind(2) asks. */
+/* Told by the watch when it ends: requests are still served. */
+static void before_end(void *data)
+{
+	struct start *start = data;
+
+	start->notifier_is_stuck = !notifier_stop(&start->service->notifier);
+}
+
+static void tell_ready(const struct start *start)
+{
+	const struct service *service = start->service;
+
+	if (!service->options.foreground)
+		ready_detach();
+	log_info("serving %s, up to %llu exports", service->options.mountpoint,
+		 (unsigned long long)MIN(service->max_fds,
+					 service->limits.config.per_mount[RES_EXPORTS]));
+	ready_tell(start->ready_fd);
+}
+
+/*
+ * Runs beside the session loop, which has to answer what bind(2) asks. Signals and
+ * umount(2) are heeded only after that: the loop must not end under it.
+ */
 static void *finish_start(void *arg)
 {
 	struct start *start = arg;
@@ -117,18 +142,16 @@ static void *finish_start(void *arg)
 	r = broker_start(&service->broker, start->tree);
 	service->binder = 0;
 	close(start->tree);
-	if (r < 0) {
+	start->bound = r == 0;
+	if (r < 0)
 		log_error("the broker cannot be bound: %s", strerror(-r));
-		start->failed = true;
-		lifetime_end(start->lifetime);
-		return NULL;
+	r = lifetime_start(&start->lifetime, !start->bound);
+	if (r < 0) {
+		log_error("the mount cannot be watched: %s", strerror(-r));
+		_exit(EXIT_FAILURE);
 	}
-	if (!service->options.foreground)
-		ready_detach();
-	log_info("serving %s, up to %llu exports", service->options.mountpoint,
-		 (unsigned long long)MIN(service->max_fds,
-					 service->limits.config.per_mount[RES_EXPORTS]));
-	ready_tell(start->ready_fd);
+	if (start->bound)
+		tell_ready(start);
 	return NULL;
 }
 
@@ -141,58 +164,76 @@ static int run_loop(struct service *service)
 	return r;
 }
 
-/* All threads but the watch run; serves until the end. */
-static int serve_with_watch(struct service *service, struct start *start)
+/*
+ * A client can keep a thread of ours in the kernel for as long as it lives. Then the
+ * process ends without giving back what that thread may still use.
+ */
+static void leave_if_stuck(struct service *service, bool stuck)
+{
+	if (offload_wait_all(&service->limits) && !stuck)
+		return;
+	log_warning("ending, though a client keeps a call of ours in the kernel");
+	/* Closes the connection, which ends the requests of everybody else. */
+	fuse_session_destroy(service->session);
+	_exit(EXIT_SUCCESS);
+}
+
+static int serve_loop(struct service *service, struct start *start)
 {
 	pthread_t thread;
+	bool io_is_stuck;
 	int r = -pthread_create(&thread, NULL, finish_start, start);
 
 	if (r < 0)
 		return r;
 	r = run_loop(service);
 	pthread_join(thread, NULL);
-	if (!start->failed)
+	if (start->bound)
 		broker_stop(&service->broker);
-	return start->failed ? -EIO : r;
+	lifetime_stop(&start->lifetime);
+	io_is_stuck = !dmabuf_io_stop(&service->dmabuf_io);
+	leave_if_stuck(service, start->notifier_is_stuck || io_is_stuck);
+	return start->bound ? r : -EIO;
 }
 
-static int serve_with_helpers(struct service *service, struct start *start,
-			      uint64_t mount_dev)
+static int start_helpers(struct service *service)
 {
-	struct lifetime lifetime;
-	int r = lifetime_start(&lifetime, service->session, service->options.mountpoint,
-			       mount_dev);
-
-	if (r < 0)
-		return r;
-	start->lifetime = &lifetime;
-	r = serve_with_watch(service, start);
-	lifetime_stop(&lifetime);
-	return r;
-}
-
-static int serve_mounted(struct service *service, int ready_fd)
-{
-	struct start start = { .service = service, .ready_fd = ready_fd };
 	struct broker *broker = &service->broker;
-	int r = inspect_mount(service->options.mountpoint, &broker->mount_dev, &start.tree);
+	int r = notifier_start(&service->notifier, service->session, &service->table);
 
-	if (r == 0)
-		r = privileges_drop();
-	if (r == 0)
-		r = notifier_start(&service->notifier, service->session, &service->table);
 	if (r < 0)
 		return r;
 	broker->table = &service->table;
 	broker->limits = &service->limits;
 	broker->tickets = &service->tickets;
-	r = dmabuf_io_start(&service->dmabuf_io, &service->limits);
-	if (r == 0) {
-		r = serve_with_helpers(service, &start, broker->mount_dev);
-		dmabuf_io_stop(&service->dmabuf_io);
-	}
-	notifier_stop(&service->notifier);
-	return r;
+	return dmabuf_io_start(&service->dmabuf_io, &service->limits);
+}
+
+static int serve_mounted(struct service *service, int ready_fd)
+{
+	struct start start = {
+		.service = service,
+		.ready_fd = ready_fd,
+		.lifetime = {
+			.session = service->session,
+			.mountpoint = service->options.mountpoint,
+			.loop_thread = pthread_self(),
+			.before_end = before_end,
+			.data = &start,
+		},
+	};
+	int r = inspect_mount(service->options.mountpoint, &service->broker.mount_dev,
+			      &start.tree);
+
+	start.lifetime.mount_dev = service->broker.mount_dev;
+	if (r == 0)
+		r = privileges_drop();
+	if (r < 0)
+		return r;
+	/* Threads keep the capabilities they are started with: from here on few. */
+	service->max_fds = fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]);
+	r = start_helpers(service);
+	return r < 0 ? r : serve_loop(service, &start);
 }
 
 static int serve(struct service *service, int ready_fd)
@@ -200,7 +241,6 @@ static int serve(struct service *service, int ready_fd)
 	int r;
 
 	privileges_raise_nofile();
-	service->max_fds = fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]);
 	service->session = new_session(service);
 	if (!service->session)
 		return -EINVAL;

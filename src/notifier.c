@@ -5,6 +5,8 @@
 
 #include "util.h"
 
+#define STOP_TIMEOUT_S 5
+
 static struct export *take_first(struct notifier *notifier)
 {
 	struct export *export;
@@ -50,15 +52,33 @@ int notifier_start(struct notifier *notifier, struct fuse_session *session,
 	return -pthread_create(&notifier->thread, NULL, run, notifier);
 }
 
-void notifier_stop(struct notifier *notifier)
+bool notifier_stop(struct notifier *notifier)
 {
+	struct timespec deadline;
+
 	pthread_mutex_lock(&notifier->lock);
 	notifier->stop = true;
 	pthread_cond_signal(&notifier->wake);
 	pthread_mutex_unlock(&notifier->lock);
-	pthread_join(notifier->thread, NULL);
-	pthread_cond_destroy(&notifier->wake);
-	pthread_mutex_destroy(&notifier->lock);
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += STOP_TIMEOUT_S;
+	return pthread_timedjoin_np(notifier->thread, NULL, &deadline) == 0;
+}
+
+static bool enqueue(struct notifier *notifier, struct export *export)
+{
+	bool stop;
+
+	pthread_mutex_lock(&notifier->lock);
+	stop = notifier->stop;
+	if (!stop) {
+		export->notify_next = NULL;
+		*notifier->last = export;
+		notifier->last = &export->notify_next;
+		pthread_cond_signal(&notifier->wake);
+	}
+	pthread_mutex_unlock(&notifier->lock);
+	return !stop;
 }
 
 void notifier_name_ended(struct notifier *notifier, struct export *export)
@@ -66,11 +86,6 @@ void notifier_name_ended(struct notifier *notifier, struct export *export)
 	table_lock(notifier->table);
 	export->refs++;
 	table_unlock(notifier->table);
-
-	pthread_mutex_lock(&notifier->lock);
-	export->notify_next = NULL;
-	*notifier->last = export;
-	notifier->last = &export->notify_next;
-	pthread_cond_signal(&notifier->wake);
-	pthread_mutex_unlock(&notifier->lock);
+	if (!enqueue(notifier, export))
+		table_put(notifier->table, export);
 }

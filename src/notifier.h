@@ -33,10 +33,17 @@ struct notifier {
 int notifier_start(struct notifier *notifier, struct fuse_session *session,
 		   struct table *table);
 
-/* Ends the thread after what is queued. */
-void notifier_stop(struct notifier *notifier);
+/*
+ * Ends the thread after what is queued, while FUSE requests are still served: the kernel
+ * may make it wait for them. False: it did not end in time, a client keeps the directory
+ * locked (by reading it into memory whose pages never come).
+ */
+bool notifier_stop(struct notifier *notifier);
 
-/* Queues an export whose name has just ended, once in its life; takes a reference. */
+/*
+ * Queues an export whose name has just ended, once in its life; takes a reference. Does
+ * nothing when stopped.
+ */
 void notifier_name_ended(struct notifier *notifier, struct export *export);
 
 #endif

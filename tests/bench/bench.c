@@ -17,9 +17,9 @@
 #include "sandbox.h"
 #include "stats.h"
 
-#define NAME_SIZE 64
+#define NAME_SIZE   64
 #define MAX_ROWS    8
-#define MAX_SECONDS 900
+#define MAX_SECONDS 600
 #define EXIT_USAGE  2
 
 /* A group in one place; the bounds of its rows are meant for the first of its passes. */
@@ -27,7 +27,7 @@ struct pass {
 	const struct group *group;
 	enum place place;
 	const char *suffix; /* of the rows' names */
-	bool informative;   /* the rows have no bounds here */
+	bool informative; /* the rows have no bounds here, placeless ones are left out */
 };
 
 static const struct pass passes[] = {
@@ -39,6 +39,7 @@ static const struct pass passes[] = {
 	{ &export_group, PLACE_ONE, "_one_cpu", true },
 	{ &open_group, PLACE_ONE, "_one_cpu", true },
 	{ &broker_group, PLACE_ONE, "_one_cpu", true },
+	{ &scale_group, PLACE_ONE, "_one_cpu", true },
 };
 
 struct options {
@@ -79,7 +80,8 @@ void progress(const char *format, ...)
 
 /* ---- one pass ---------------------------------------------------------------------- */
 
-static const char *row_name(const struct pass *pass, size_t i, char name[static NAME_SIZE])
+static const char *row_name(const struct pass *pass, size_t i,
+			    char name[static NAME_SIZE])
 {
 	(void)snprintf(name, NAME_SIZE, "%s%s", pass->group->rows[i].name, pass->suffix);
 	return name;
@@ -135,6 +137,8 @@ static bool row_wanted(const struct options *options, const struct pass *pass, s
 {
 	char name[NAME_SIZE];
 
+	if (pass->informative && pass->group->rows[i].placeless)
+		return false;
 	if (!*options->names)
 		return true;
 	(void)row_name(pass, i, name);
@@ -168,8 +172,8 @@ static void print_row(const char *name, const char *unit, struct results *result
 
 static bool reached(const struct row *row, struct results *results)
 {
-	double figure = series_median(results->ratio.count > 0 ? &results->ratio :
-								  &results->subject);
+	double figure = series_median(results->ratio.count > 0 ? &results->ratio
+							       : &results->subject);
 
 	return row->high <= 0 || (figure >= row->low && figure <= row->high);
 }
@@ -196,7 +200,8 @@ static int report(const struct pass *pass, const struct options *options,
 	return missed;
 }
 
-static int run_pass(const struct pass *pass, const char *dir, const struct options *options)
+static int run_pass(const struct pass *pass, const char *dir,
+		    const struct options *options)
 {
 	struct results results[MAX_ROWS] = { 0 };
 	unsigned int runs = options->runs ? options->runs : pass->group->runs;
@@ -245,11 +250,13 @@ static const char usage[] =
 
 static int list_rows(void)
 {
+	const struct options all = { .names = (char *[]){ NULL } };
 	char name[NAME_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(passes); i++)
 		for (size_t j = 0; j < passes[i].group->n_rows; j++)
-			puts(row_name(&passes[i], j, name));
+			if (row_wanted(&all, &passes[i], j))
+				puts(row_name(&passes[i], j, name));
 	return EXIT_SUCCESS;
 }
 
@@ -303,7 +310,7 @@ static int parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = {0};
+	struct options options = { 0 };
 	int r = parse(argc, argv, &options);
 
 	if (r >= 0)

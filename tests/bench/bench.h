@@ -27,6 +27,7 @@ struct row {
 	const char *unit;
 	double low;
 	double high;
+	bool placeless; /* the same on one CPU and on more: measured once */
 };
 
 /* Rows that are measured together, on the same servers. */

@@ -5,8 +5,8 @@
 
 /*
  * Mounts an empty directory at @mountpoint, writes a byte to @ready_fd and serves until
- * it is unmounted or gets SIGTERM. Its attributes are never cached, so each fstat(2) of the
- * open root is one round trip through the kernel and libfuse, and nothing else.
+ * it is unmounted or gets SIGTERM. Its attributes are never cached, so each fstat(2) of
+ * the open root is one round trip through the kernel and libfuse, and nothing else.
  */
 int null_fuse_serve(const char *mountpoint, int ready_fd);
 

@@ -12,8 +12,13 @@
 
 #include "bench.h"
 
-/* The daemon names its callers by /proc, so that has to be of the same PID namespace. */
-static int make_private(const char *dir)
+#define END_SECONDS 30
+
+/*
+ * The daemon names its callers by /proc, so that has to be of the same PID namespace. A
+ * slave, not private: what is unmounted outside must not live on in here.
+ */
+static int make_mounts(const char *dir)
 {
 	if (unshare(CLONE_NEWNS) < 0)
 		return complain(-errno, "unshare (are you root?)");
@@ -27,7 +32,7 @@ static int make_private(const char *dir)
 /* Returns when the child has ended, at a signal, or when @seconds are over. */
 static void wait_for_end(const sigset_t *signals, unsigned int seconds)
 {
-	const struct timespec limit = {.tv_sec = seconds};
+	const struct timespec limit = { .tv_sec = seconds };
 	int number;
 
 	do
@@ -39,13 +44,24 @@ static void wait_for_end(const sigset_t *signals, unsigned int seconds)
 		progress("ended by signal %d", number);
 }
 
-/* Killing the first process of a PID namespace kills all of it. */
-static int end(pid_t child)
+/*
+ * Killing the first process of a PID namespace kills all of it. Something stuck in the
+ * kernel is not waited for for ever. Returns the exit status.
+ */
+static int end(pid_t child, const sigset_t *signals)
 {
+	const struct timespec limit = { .tv_sec = END_SECONDS };
 	int status = 0;
+	pid_t ended;
 
 	(void)kill(child, SIGKILL);
-	(void)waitpid(child, &status, 0);
+	do
+		ended = waitpid(child, &status, WNOHANG);
+	while (ended == 0 && sigtimedwait(signals, NULL, &limit) > 0);
+	if (ended != child) {
+		progress("process %d does not end", (int)child);
+		return 1;
+	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
@@ -67,12 +83,12 @@ static int run_in(const char *dir, int (*inside)(const char *dir, void *data), v
 	if (child == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)sigprocmask(SIG_SETMASK, &before, NULL);
-		_exit(make_private(dir) < 0 ? 1 : inside(dir, data));
+		_exit(make_mounts(dir) < 0 ? 1 : inside(dir, data));
 	}
 	if (child < 0)
 		return complain(-errno, "fork");
 	wait_for_end(&signals, seconds);
-	return end(child);
+	return end(child, &signals);
 }
 
 int sandbox_run(int (*inside)(const char *dir, void *data), void *data,

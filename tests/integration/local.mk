@@ -17,3 +17,55 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/namespaces.c %D%/namespaces.h \
 	%D%/raw.c %D%/raw.h
 
+check_PROGRAMS += \
+	%D%/test-attributes \
+	%D%/test-broker \
+	%D%/test-connections \
+	%D%/test-directory \
+	%D%/test-exchange \
+	%D%/test-export-again \
+	%D%/test-export-kinds \
+	%D%/test-export \
+	%D%/test-hostile-clients \
+	%D%/test-hostile-files \
+	%D%/test-import \
+	%D%/test-killed \
+	%D%/test-lifetime \
+	%D%/test-limits \
+	%D%/test-mount \
+	%D%/test-names \
+	%D%/test-namespaces \
+	%D%/test-nopassthrough \
+	%D%/test-permissions \
+	%D%/test-privilege \
+	%D%/test-revoke \
+	%D%/test-seals \
+	%D%/test-start \
+	%D%/test-stress \
+	%D%/test-structs
+
+%C%_test_attributes_LDADD = %D%/libharness.la
+%C%_test_broker_LDADD = %D%/libharness.la
+%C%_test_connections_LDADD = %D%/libharness.la
+%C%_test_directory_LDADD = %D%/libharness.la
+%C%_test_exchange_LDADD = %D%/libharness.la
+%C%_test_export_again_LDADD = %D%/libharness.la
+%C%_test_export_kinds_LDADD = %D%/libharness.la
+%C%_test_export_LDADD = %D%/libharness.la
+%C%_test_hostile_clients_LDADD = %D%/libharness.la
+%C%_test_hostile_files_LDADD = %D%/libharness.la
+%C%_test_import_LDADD = %D%/libharness.la
+%C%_test_killed_LDADD = %D%/libharness.la
+%C%_test_lifetime_LDADD = %D%/libharness.la
+%C%_test_limits_LDADD = %D%/libharness.la
+%C%_test_mount_LDADD = %D%/libharness.la
+%C%_test_names_LDADD = %D%/libharness.la
+%C%_test_namespaces_LDADD = %D%/libharness.la
+%C%_test_nopassthrough_LDADD = %D%/libharness.la
+%C%_test_permissions_LDADD = %D%/libharness.la
+%C%_test_privilege_LDADD = %D%/libharness.la
+%C%_test_revoke_LDADD = %D%/libharness.la
+%C%_test_seals_LDADD = %D%/libharness.la
+%C%_test_start_LDADD = %D%/libharness.la
+%C%_test_stress_LDADD = %D%/libharness.la
+%C%_test_structs_LDADD = %D%/libharness.la

@@ -88,25 +88,21 @@ static void replies_not_read(struct instance *instance)
 	scene_end(&scene);
 }
 
-/* While they are there. */
+/* As many unread replies on each connection as there is room for. */
 static void pile_up(int peer, void *data)
 {
 	const struct scene *scene = data;
 	struct dmabuffs_broker_request request = { .size = sizeof(request),
-						   .op = DMABUFFS_BROKER_TICKET };
+						   .op = DMABUFFS_BROKER_EXCHANGE };
 	int opened = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
 
 	for (int i = 0; i < 10; i++) {
 		int connection = ASSERT_OK(raw_connect(scene->instance));
 
-		for (int j = 0; j < 100; j++) {
-			int fd = j % 2 ? opened : scene->good.fd;
-
-			if (send(connection, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ||
-			    !wait_ready(connection, POLLOUT, 0) ||
-			    raw_send(connection, &request, sizeof(request), &fd, 1) < 0)
+		ASSERT_OK(SYS(fcntl(connection, F_SETFL, O_NONBLOCK)));
+		for (int j = 0; j < 1000; j++)
+			if (raw_send(connection, &request, sizeof(request), &opened, 1) < 0)
 				break;
-		}
 	}
 	peer_signal(peer);
 	pause();

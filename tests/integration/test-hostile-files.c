@@ -251,37 +251,49 @@ static struct tcp lingering_socket(void)
 	return tcp;
 }
 
-/* The daemon's copies are the last ones: it is its close(2) that lingers. */
-static void send_lingering(const struct scene *scene, int *ret_keep)
+/*
+ * Sends them behind requests that keep the service busy, and closes at once: the copies on
+ * their way are the last ones, and it is the service's close(2) that lingers. Where this
+ * process loses that race it lingers itself, which is as good a reason to be killed.
+ */
+static void send_lingering(int peer, void *data)
 {
+	const struct scene *scene = data;
+	struct dmabuffs_broker_request request = { .size = sizeof(request), .op = 1 };
 	int connection = ASSERT_OK(raw_connect(scene->instance));
+	struct tcp tcps[8];
 
-	for (int i = 0; i < 8; i++) {
-		struct tcp tcp = lingering_socket();
-		struct dmabuffs_broker_request request = { .size = sizeof(request),
-							   .op = 1 + (uint32_t)i % 2 };
-
-		ASSERT_OK(raw_send(connection, &request, sizeof(request), &tcp.client, 1));
-		close(tcp.client);
-		ret_keep[i] = tcp.server;
+	for (size_t i = 0; i < ARRAY_SIZE(tcps); i++)
+		tcps[i] = lingering_socket();
+	for (int i = 0; i < 50; i++)
+		raw_send(connection, &request, sizeof(request), &scene->good.fd, 1);
+	peer_signal(peer);
+	for (size_t i = 0; i < ARRAY_SIZE(tcps); i++) {
+		request.op = 1 + (uint32_t)i % 2;
+		raw_send(connection, &request, sizeof(request), &tcps[i].client, 1);
+		close(tcps[i].client);
 	}
+	pause();
 }
 
 static void lingering_sockets(struct instance *instance)
 {
 	struct scene scene;
-	int keep[8];
+	struct child children[3];
 
 	scene_start(&scene, instance);
-	send_lingering(&scene, keep);
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
+		child_start(&children[i], USER(1001), send_lingering, &scene);
+		peer_wait(children[i].peer);
+	}
 	expect_service(&scene);
-	/* A reset of the connections ends the lingering. */
-	for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
-		close(keep[i]);
+	/* Their ends of the connections go with them, and a reset ends the lingering. */
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+		child_kill(&children[i], SIGKILL);
 	scene_end(&scene);
 }
 
-/* An export of the root directory itself, from which the ioctl comes, and the like. */
+/* Our own mount, whose FLUSH and RELEASE the service would have to answer itself. */
 static void own_files_in_flight(struct instance *instance)
 {
 	struct dmabuffs_broker_request request = { .size = sizeof(request) };

@@ -17,7 +17,6 @@
 struct scene {
 	const struct instance *instance;
 	struct shared good;
-	bool persist;
 };
 
 static void export_loop(int peer, void *data)
@@ -99,6 +98,21 @@ static void exchange_loop(int peer, void *data)
 	}
 }
 
+static void read_loop(int peer, void *data)
+{
+	const struct scene *scene = data;
+	uint8_t bytes[PAGE];
+
+	peer_signal(peer);
+	for (;;) {
+		int fd = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
+
+		ASSERT_EQ(pread(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
+		ASSERT_EQ(pwrite(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
+		close(fd);
+	}
+}
+
 static void ticket_loop(int peer, void *data)
 {
 	const struct scene *scene = data;
@@ -175,9 +189,9 @@ static void in_open(struct instance *instance)
 	kill_in(instance, open_loop);
 }
 
-static void in_open_without_passthrough(struct instance *instance)
+static void in_read_and_write(struct instance *instance)
 {
-	kill_in(instance, exchange_loop);
+	kill_in(instance, read_loop);
 }
 
 static void in_exchange(struct instance *instance)
@@ -243,7 +257,7 @@ const struct test_case test_cases[] = {
 	{ "in_root_open", in_root_open },
 	{ "in_open", in_open },
 	{ "in_exchange", in_exchange },
-	{ "in_open_without_passthrough", in_open_without_passthrough, "nopassthrough" },
+	{ "in_read_and_write", in_read_and_write, "nopassthrough" },
 	{ "in_ticket", in_ticket },
 	{ "exporter_under_load", exporter_under_load },
 	{ 0 },

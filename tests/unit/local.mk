@@ -1,1 +1,70 @@
 # SPDX-License-Identifier: MIT
+# The unit tests: everything that needs no mount. One entry of make check, which writes
+# results/unit.txt.
+EXTRA_DIST += %D%/run-unit
+TESTS += %D%/run-unit
+CLEANFILES += results/unit.txt
+
+if HAVE_CRITERION
+check_PROGRAMS += %D%/daemon-tests %D%/client-tests
+endif
+
+# The service.
+%C%_daemon_tests_SOURCES = \
+	%D%/acl-build.h \
+	%D%/broker-client.c %D%/broker-client.h \
+	%D%/fake-dmabuf.c %D%/fake-dmabuf.h \
+	%D%/faults.c %D%/faults.h \
+	%D%/fixture.c %D%/fixture.h \
+	%D%/stuck-socket.c %D%/stuck-socket.h \
+	%D%/test-acl.c \
+	%D%/test-broker.c \
+	%D%/test-buffer-share.c \
+	%D%/test-buffer.c \
+	%D%/test-caller.c \
+	%D%/test-closer.c \
+	%D%/test-connection.c \
+	%D%/test-dmabuf-io.c \
+	%D%/test-export.c \
+	%D%/test-faults.c \
+	%D%/test-fd-vault.c \
+	%D%/test-htab.c \
+	%D%/test-limits.c \
+	%D%/test-log.c \
+	%D%/test-names.c \
+	%D%/test-node.c \
+	%D%/test-notifier.c \
+	%D%/test-options.c \
+	%D%/test-policy.c \
+	%D%/test-privileges.c \
+	%D%/test-ready.c \
+	%D%/test-stall-guard.c \
+	%D%/test-table-index.c \
+	%D%/test-table-random.c \
+	%D%/test-table.c \
+	%D%/test-tickets.c \
+	%D%/test-wire.c
+%C%_daemon_tests_CPPFLAGS = -I$(top_srcdir)/src $(src_libdaemon_la_CPPFLAGS)
+%C%_daemon_tests_CFLAGS = $(src_libdaemon_la_CFLAGS) $(CRITERION_CFLAGS)
+# What goes through faults.c, fake-dmabuf.c and test-notifier.c.
+%C%_daemon_tests_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
+	-Wl,--wrap=strdup,--wrap=asprintf,--wrap=vasprintf,--wrap=realpath,--wrap=free \
+	-Wl,--wrap=open64,--wrap=fcntl64,--wrap=statx,--wrap=fstat64,--wrap=fchmod \
+	-Wl,--wrap=ftruncate64,--wrap=read,--wrap=readlinkat,--wrap=pthread_create \
+	-Wl,--wrap=ioctl,--wrap=poll \
+	-Wl,--wrap=fuse_lowlevel_notify_inval_inode \
+	-Wl,--wrap=fuse_lowlevel_notify_inval_entry
+%C%_daemon_tests_LDADD = src/libdaemon.la $(CRITERION_LIBS)
+
+# Library and tool.
+%C%_client_tests_SOURCES = \
+	%D%/fake-broker.c %D%/fake-broker.h \
+	%D%/test-cli.c \
+	%D%/test-lib-broker.c \
+	%D%/test-lib.c
+%C%_client_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/dmabuffs \
+	-I$(top_srcdir)/tools
+%C%_client_tests_CFLAGS = $(AM_CFLAGS) $(UUID_CFLAGS) $(CRITERION_CFLAGS)
+%C%_client_tests_LDADD = tools/libcli.la lib/dmabuffs/libdmabuffs-private.la \
+	$(CRITERION_LIBS)

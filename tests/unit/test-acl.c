@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <sys/stat.h>
+
 #include "acl-build.h"
 #include "acl.h"
 #include "util.h"

@@ -4,7 +4,6 @@
 #include <criterion/new/assert.h>
 
 #include <fcntl.h>
-#include <linux/fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>

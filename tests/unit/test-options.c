@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <syslog.h>
 
+#include <dmabuffs-ioctl.h>
+
 #include "options.h"
 #include "util.h"
 

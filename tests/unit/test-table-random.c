@@ -16,7 +16,7 @@
 #define N_ROOTS	  4
 #define N_EXPORTS 48
 
-#define TABLE (&fixture_table)
+static struct table *const table = &fixture_table;
 
 /* What the model knows of one export; the slot is free when nothing holds it. */
 struct model {
@@ -35,7 +35,7 @@ static int memfds[N_BUFFERS];
 static unsigned seed, step;
 
 #define CHECK(condition)                                                                   \
-	cr_assert((condition), "DMABUFFS_TEST_SEED=%u, step %u: %s", seed, step, #condition)
+	cr_assert(eq(int, !!(condition), 1), "DMABUFFS_TEST_SEED=%u, step %u: %s", seed, step, #condition)
 
 static unsigned choose(unsigned n)
 {
@@ -109,7 +109,7 @@ static void do_open_root(void)
 	unsigned i = choose(N_ROOTS);
 
 	if (!roots[i])
-		CHECK(table_open_root(TABLE, UID_A, &roots[i]) == 0);
+		CHECK(table_open_root(table, UID_A, &roots[i]) == 0);
 }
 
 static void on_ended(struct export *export, void *data)
@@ -126,7 +126,7 @@ static void do_close_root(void)
 
 	if (!roots[i])
 		return;
-	table_close_root(TABLE, roots[i], on_ended, &roots[i]);
+	table_close_root(table, roots[i], on_ended, &roots[i]);
 	for (size_t j = 0; j < N_EXPORTS; j++)
 		CHECK(!models[j].named || models[j].persistent || models[j].root != roots[i]);
 	roots[i] = 0;
@@ -169,7 +169,7 @@ static void do_add(void)
 	if (!slot)
 		return;
 	export = fixture_create(root, memfds[buffer], &spec);
-	r = table_add(TABLE, export, &other);
+	r = table_add(table, export, &other);
 	if (!root)
 		CHECK(r == -EBADF);
 	else
@@ -192,7 +192,7 @@ static void do_get(void)
 
 	if (!model->id)
 		return;
-	export = by_name ? table_get_named(TABLE, model->uuid) : table_get(TABLE, model->id);
+	export = by_name ? table_get_named(table, model->uuid) : table_get(table, model->id);
 	if (by_name ? model->named : is_alive(model)) {
 		CHECK(export == model->export);
 		model->refs++;
@@ -210,7 +210,7 @@ static void do_get_exported(void)
 	struct export *export;
 
 	CHECK(buffer_identity(memfds[i], &buffer.dev, &buffer.ino) == 0);
-	export = table_get_exported(TABLE, root, &buffer);
+	export = table_get_exported(table, root, &buffer);
 	CHECK(export == (expected ? expected->export : NULL));
 	if (expected)
 		expected->refs++;
@@ -223,7 +223,7 @@ static void do_put(void)
 	if (!model)
 		return;
 	model->refs--;
-	table_put(TABLE, model->export);
+	table_put(table, model->export);
 }
 
 static void do_unname(void)
@@ -232,7 +232,7 @@ static void do_unname(void)
 
 	if (!model)
 		return;
-	CHECK(table_unname(TABLE, model->export) == model->named);
+	CHECK(table_unname(table, model->export) == model->named);
 	model->named = false;
 }
 
@@ -242,7 +242,7 @@ static void do_look_up(void)
 
 	if (!model)
 		return;
-	table_looked_up(TABLE, model->export);
+	table_looked_up(table, model->export);
 	model->nlookup++;
 }
 
@@ -253,7 +253,7 @@ static void do_forget(void)
 
 	if (!model)
 		return;
-	table_forget(TABLE, model->id, n);
+	table_forget(table, model->id, n);
 	model->nlookup -= MIN(n, model->nlookup);
 }
 
@@ -263,7 +263,7 @@ static void do_open(void)
 
 	if (!model)
 		return;
-	CHECK(table_open(TABLE, model->export) == model->named);
+	CHECK(table_open(table, model->export) == model->named);
 	model->opens += model->named;
 }
 
@@ -273,7 +273,7 @@ static void do_close(void)
 
 	if (!model)
 		return;
-	CHECK(table_close(TABLE, model->export) == 0);
+	CHECK(table_close(table, model->export) == 0);
 	model->opens--;
 }
 
@@ -286,13 +286,13 @@ static void check_listing(uid_t uid)
 	unsigned n = 0;
 	bool more;
 
-	while ((export = table_next(TABLE, uid, &cursor, &more))) {
+	while ((export = table_next(table, uid, &cursor, &more))) {
 		struct model *model = model_of(export);
 
 		CHECK(cursor > before && cursor == export->id);
 		before = cursor;
 		CHECK(model && is_listed(model, uid));
-		table_put(TABLE, export);
+		table_put(table, export);
 		n++;
 	}
 	CHECK(!more);
@@ -321,7 +321,7 @@ static void check_all(void)
 	CHECK(limits_used(&fixture_limits, RES_EXPORTS) == charged);
 	CHECK(limits_used(&fixture_limits, RES_BYTES) == charged * 4096);
 	CHECK(limits_used(&fixture_limits, RES_ROOTS) == n_roots + 1);
-	CHECK(TABLE->by_id.n_nodes == alive);
+	CHECK(table->by_id.n_nodes == alive);
 	check_listing(step % 3 ? step % 3 == 1 ? UID_A : UID_B : 0);
 }
 
@@ -347,23 +347,23 @@ static void finish(void)
 {
 	for (size_t i = 0; i < N_ROOTS; i++)
 		if (roots[i])
-			table_close_root(TABLE, roots[i], on_ended, &roots[i]);
+			table_close_root(table, roots[i], on_ended, &roots[i]);
 	for (size_t i = 0; i < N_EXPORTS; i++) {
 		struct model *model = &models[i];
 
 		if (model->named) {
-			table_unname(TABLE, model->export);
+			table_unname(table, model->export);
 			model->named = false;
 		}
 		for (; model->opens; model->opens--)
-			table_close(TABLE, model->export);
-		table_forget(TABLE, model->id, UINT64_MAX);
+			table_close(table, model->export);
+		table_forget(table, model->id, UINT64_MAX);
 		for (; model->refs; model->refs--)
-			table_put(TABLE, model->export);
+			table_put(table, model->export);
 	}
 	for (int i = 0; i < N_BUFFERS; i++)
 		close(memfds[i]);
-	cr_assert(zero(sz, TABLE->by_id.n_nodes), "DMABUFFS_TEST_SEED=%u", seed);
+	cr_assert(zero(sz, table->by_id.n_nodes), "DMABUFFS_TEST_SEED=%u", seed);
 	fixture_finish();
 }
 
