@@ -90,8 +90,9 @@ enum dmabuffs_kind {
  * A memfd must be open for reading and writing, or be exported READONLY. Two properties
  * of a memfd are frozen by its export, since the kernel does not guard them for files
  * reached in another way: its seals (F_SEAL_SEAL is added, unless READONLY) and its own
- * permission bits (group and others lose write), so that a descriptor handed out
- * read-only cannot be opened again for writing through /proc/self/fd.
+ * permission bits (group and others lose read and write), so that a descriptor handed out
+ * cannot be opened again for more than it allows through /proc/self/fd. A caller who has
+ * done both before is served faster: they may wait for who else uses the memfd.
  *
  * Exporting a buffer again on the same open root description answers the same UUID and
  * changes nothing. It must be asked with the same flags, mode and label.
@@ -106,7 +107,8 @@ enum dmabuffs_kind {
  *         EEXIST     exported on this description before, with other flags, mode or label
  *         EDQUOT     a limit of the owner (exports, bytes)
  *         ENOSPC     a limit of the mount (exports, bytes)
- *         EBUSY      too many refused descriptors of this user are still being closed
+ *         EBUSY      too many calls for this user have not come back: its refused
+ *                    descriptors do not close, or its memfds' inodes are kept locked
  *         EAGAIN     somebody holds a lease on the memfd (fcntl(2) F_SETLEASE)
  *         EMFILE, ENFILE, ENOMEM  the service is out of descriptors or memory
  */
@@ -136,7 +138,8 @@ struct dmabuffs_export {
  * Errors: ENOENT  no such name
  *         EPERM   not the owner; the name stays
  *         EBUSY   the buffer cannot be taken back: a dma-buf, or sealed against
- *                 shrinking; the name stays, unlink(2) still stops new opens
+ *                 shrinking; or too many calls for its owner have not come back. The
+ *                 name stays, unlink(2) still stops new opens
  */
 struct dmabuffs_revoke {
 	__u32 size;

@@ -84,7 +84,8 @@ struct dmabuffs_export_options {
 };
 
 /*
- * Gives the memfd or dma-buf @fd a name. The caller keeps @fd. @options may be NULL.
+ * Gives the memfd or dma-buf @fd a name. The caller keeps @fd. @options may be NULL. A
+ * memfd is frozen by it, in its seals and its own mode, as DMABUFFS_IOC_EXPORT tells.
  * Falls back to a broker ticket where the service cannot take @fd by itself (-EREMOTE).
  *
  * Errors: those of DMABUFFS_IOC_EXPORT; -EINVAL for a label that is too long.

@@ -1,8 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* export.c - give a buffer a name */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "broker.h"
+
+/* What others could do with a memfd through /proc/PID/fd. */
+#define OTHERS_MODE ((mode_t)(S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH))
+
+/*
+ * Does to a memfd what the service would do otherwise, only slower: it cannot know how
+ * long that takes for a stranger's. Failures are for the service to judge. A file that
+ * has a name is no memfd, and not ours to change.
+ */
+static void freeze_memfd(int fd, uint32_t flags)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	if (seals < 0 || fstat(fd, &st) < 0 || st.st_nlink)
+		return;
+	if (!(flags & DMABUFFS_EXPORT_READONLY) && !(seals & F_SEAL_SEAL))
+		(void)fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL);
+	if (st.st_mode & OTHERS_MODE)
+		(void)fchmod(fd, st.st_mode & 07777 & ~OTHERS_MODE);
+}
 
 static int fill_request(struct dmabuffs_export *request, int fd,
 			const struct dmabuffs_export_options *options)
@@ -55,6 +78,7 @@ _public_ int dmabuffs_export(struct dmabuffs *instance, int fd,
 
 	if (r < 0)
 		return r;
+	freeze_memfd(fd, request.flags);
 	r = instance_ioctl(instance, DMABUFFS_IOC_EXPORT, &request);
 	if (r == -EREMOTE)
 		r = export_by_ticket(instance, &request);

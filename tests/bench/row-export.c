@@ -75,7 +75,8 @@ static int export_create(const char *dir, void **ret_state)
 
 	if (!state)
 		return -ENOMEM;
-	state->daemon = state->null = SERVER_INIT;
+	state->daemon = SERVER_INIT;
+	state->null = SERVER_INIT;
 	r = server_start_null(&state->null, dir, "export-null");
 	if (r >= 0)
 		r = server_start_daemon(&state->daemon, dir, "export", NULL);

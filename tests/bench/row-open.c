@@ -141,7 +141,8 @@ static int open_create(const char *dir, void **ret_state)
 
 	if (!state)
 		return -ENOMEM;
-	state->daemon = state->null = SERVER_INIT;
+	state->daemon = SERVER_INIT;
+	state->null = SERVER_INIT;
 	state->exporter = EXPORTER_INIT;
 	r = server_start_null(&state->null, dir, "open-null");
 	if (r >= 0)

@@ -58,7 +58,8 @@ static void answer_request(int fuse, const struct fuse_in_header *in)
 {
 	struct fuse_entry_out entry = { .nodeid = FILE_INO, .attr = attributes(FILE_INO) };
 	struct fuse_attr_out attr = { .attr = attributes(in->nodeid) };
-	struct fuse_open_out open = { .fh = 1 };
+	/* Without, the next open would wait for the pages of those who wait already. */
+	struct fuse_open_out open = { .fh = 1, .open_flags = FOPEN_KEEP_CACHE };
 
 	switch (in->opcode) {
 	case FUSE_INIT:
@@ -72,6 +73,7 @@ static void answer_request(int fuse, const struct fuse_in_header *in)
 	case FUSE_RELEASE:
 		return answer(fuse, in, 0, NULL, 0);
 	case FUSE_FLUSH:
+	case FUSE_READ:
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
 	case FUSE_INTERRUPT:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test-attributes.c - stat(2), xattrs, INFO and statfs(2) of a name */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +305,60 @@ static void xattrs_are_fixed(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+static int read_xattr(void *data)
+{
+	const struct shared *shared = data;
+	char value[100];
+
+	return (int)SYS(getxattr(shared->path, XATTR "comm", value, sizeof(value)));
+}
+
+/* Who may not read the buffer learns nothing of its exporter. */
+static void xattrs_need_read_permission(struct instance *instance)
+{
+	struct shared shared;
+
+	share(&shared, instance, PAGE, DMABUFFS_EXPORT_MODE, 0642);
+	ASSERT_ERR(child_call(USER(1001), read_xattr, &shared), EACCES);
+	ASSERT_OK(SYS(chmod(shared.path, 0604)));
+	ASSERT_OK(child_call(USER(1001), read_xattr, &shared));
+	unshare_buffer(&shared);
+}
+
+static void ask_for_holders(int peer, void *data)
+{
+	const struct shared *shared = data;
+	char value[100];
+
+	peer_signal(peer);
+	while (!wait_ready(peer, POLLIN, 0))
+		get(shared, "held", value);
+}
+
+/* The kernel is asked by a lease; nobody else may be sent away meanwhile. */
+static void asking_for_holders_disturbs_nobody(struct instance *instance)
+{
+	int connection = ASSERT_OK(raw_connect(instance));
+	struct shared shared;
+	struct child child;
+	uint8_t uuid[16];
+
+	share(&shared, instance, PAGE, 0, 0);
+	child_start(&child, NULL, ask_for_holders, &shared);
+	peer_wait(child.peer);
+	for (int i = 0; i < 2000; i++) {
+		int opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+
+		close(ASSERT_OK(raw_exchange(connection, opened)));
+		close(opened);
+		ASSERT_OK(raw_export_fd(shared.root, shared.fd, 0, 0, uuid));
+	}
+	peer_signal(child.peer);
+	child_wait(&child);
+	close(connection);
+	unshare_buffer(&shared);
+}
+
 static void info_fields(struct instance *instance)
 {
 	struct dmabuffs_info info;
@@ -344,6 +399,9 @@ const struct test_case test_cases[] = {
 	{ "xattr_label", xattr_label },
 	{ "xattr_list", xattr_list },
 	{ "xattrs_are_fixed", xattrs_are_fixed },
+	{ "xattrs_need_read_permission", xattrs_need_read_permission },
+	{ "asking_for_holders_disturbs_nobody", asking_for_holders_disturbs_nobody },
+	{ "asking_without_passthrough", asking_for_holders_disturbs_nobody, "nopassthrough" },
 	{ "info_fields", info_fields },
 	{ 0 },
 };

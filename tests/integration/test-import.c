@@ -125,6 +125,37 @@ static void write_only(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+/*
+ * The access mode 3 asks for the permission to read and write, and gives neither: for
+ * ioctl(2) of devices. It must not become more by an exchange.
+ */
+static void access_mode_3(struct instance *instance)
+{
+	int connection = ASSERT_OK(raw_connect(instance));
+	struct shared shared;
+	void *address;
+	char byte = 0;
+	int fd, copy;
+
+	share(&shared, instance, PAGE, DMABUFFS_EXPORT_READONLY, 0);
+	ASSERT_ERR(raw_open(instance, shared.uuid, O_ACCMODE), EPERM);
+	unshare_buffer(&shared);
+	share(&shared, instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_ACCMODE));
+	ASSERT_ERR(SYS(pread(fd, &byte, 1, 0)), EBADF);
+	ASSERT_ERR(SYS(pwrite(fd, &byte, 1, 0)), EBADF);
+	ASSERT_ERR(raw_map(fd, PAGE, PROT_READ, &address), EACCES);
+	copy = raw_exchange(connection, fd);
+	if (copy >= 0) {
+		ASSERT_ERR(SYS(pread(copy, &byte, 1, 0)), EBADF);
+		ASSERT_ERR(SYS(pwrite(copy, &byte, 1, 0)), EBADF);
+		close(copy);
+	}
+	close(fd);
+	close(connection);
+	unshare_buffer(&shared);
+}
+
 static void private_mapping(struct instance *instance)
 {
 	struct shared shared;
@@ -294,6 +325,7 @@ const struct test_case test_cases[] = {
 	{ "read_and_write", read_and_write },
 	{ "read_only", read_only },
 	{ "write_only", write_only },
+	{ "access_mode_3", access_mode_3 },
 	{ "private_mapping", private_mapping },
 	{ "no_exec_mapping", no_exec_mapping },
 	{ "fixed_size", fixed_size },

@@ -253,6 +253,73 @@ static void memory_is_freed(struct instance *instance)
 	ASSERT(wait_until(shmem_is_below, &bound));
 }
 
+#define LARGE ((size_t)1 << 30)
+
+static void keep_large(int peer, void *data)
+{
+	struct shared shared;
+
+	share(&shared, data, LARGE, 0, 0);
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+/* How long the kernel needs for that many pages on this machine. */
+static uint64_t free_large_ms(void)
+{
+	int fd = raw_memfd(LARGE);
+	uint64_t start = now_ms();
+
+	close(fd);
+	return now_ms() - start;
+}
+
+/* The slowest import of another name while the daemon drops the last reference. */
+static uint64_t slowest_import_ms(struct shared *shared, struct child *exporter, uint64_t ms)
+{
+	int connection = ASSERT_OK(raw_connect(shared->instance));
+	uint64_t start = now_ms(), before, worst = 0;
+
+	ASSERT_OK(SYS(kill(exporter->pid, SIGKILL)));
+	while ((before = now_ms()) < start + ms) {
+		int fd = ASSERT_OK(raw_open(shared->instance, shared->uuid, O_RDONLY));
+
+		close(ASSERT_OK(raw_exchange(connection, fd)));
+		close(fd);
+		worst = MAX(worst, now_ms() - before);
+	}
+	close(connection);
+	return worst;
+}
+
+static bool imports_are_slowed(struct instance *instance, struct shared *shared)
+{
+	uint64_t alone = free_large_ms(), worst;
+	struct child child;
+
+	child_start(&child, NULL, keep_large, instance);
+	peer_wait(child.peer);
+	worst = slowest_import_ms(shared, &child, 3 * alone);
+	child_kill(&child, SIGKILL);
+	test_note("freed in %d ms, meanwhile the slowest import took %d ms", (int)alone,
+		  (int)worst);
+	return worst >= alone / 2;
+}
+
+/* Pages by the hundred thousand take their time, which is not that of other clients. */
+static void large_buffer_ends(struct instance *instance)
+{
+	struct shared shared;
+	bool slowed = true;
+
+	share(&shared, instance, PAGE, 0, 0);
+	/* A busy machine may be slow once; a lock that is held is held each time. */
+	for (int i = 0; slowed && i < 3; i++)
+		slowed = imports_are_slowed(instance, &shared);
+	ASSERT(!slowed);
+	unshare_buffer(&shared);
+}
+
 const struct test_case test_cases[] = {
 	{ "exporter_ends", exporter_ends },
 	{ "exporter_is_killed", exporter_is_killed },
@@ -264,5 +331,6 @@ const struct test_case test_cases[] = {
 	{ "each_root_has_its_own", each_root_has_its_own },
 	{ "unlinked_before_the_end", unlinked_before_the_end },
 	{ "memory_is_freed", memory_is_freed },
+	{ "large_buffer_ends", large_buffer_ends },
 	{ 0 },
 };

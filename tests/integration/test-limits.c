@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* test-limits.c - each limit is reached, refuses, and is free again */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
 
 #include "child.h"
@@ -226,6 +229,120 @@ static void unlinked_and_open(struct instance *instance)
 	ASSERT(wait_until(all_is_free, instance));
 }
 
+/* What is not sealed can grow; then the larger size counts before anyone else opens it. */
+static void grown_buffer(struct instance *instance)
+{
+	struct shared shared;
+
+	share(&shared, instance, PAGE, 0, 0);
+	close(ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY)));
+	ASSERT_OK(SYS(ftruncate(shared.fd, 1 << 20)));
+	ASSERT_ERR(raw_open(instance, shared.uuid, O_RDONLY), ENOSPC);
+	ASSERT_OK(SYS(ftruncate(shared.fd, 32 << 10)));
+	close(ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY)));
+	ASSERT(!all_is_free(instance));
+	unshare_buffer(&shared);
+	ASSERT(wait_until(all_is_free, instance));
+}
+
+/* As with disk quota: what is given away is charged to the new owner, if he has room. */
+static void new_owner(struct instance *instance)
+{
+	struct child child;
+	struct shared shared;
+
+	share(&shared, instance, PAGE, 0, 0);
+	child_start(&child, USER(1001), hold_three, instance);
+	peer_wait(child.peer);
+	ASSERT_ERR(SYS(chown(shared.path, 1001, -1)), EDQUOT);
+	ASSERT_OK(SYS(chown(shared.path, 1002, -1)));
+	ASSERT_OK(child_call(USER(1002), export_one, instance));
+	child_kill(&child, SIGKILL);
+	unshare_buffer(&shared);
+}
+
+/* Without CAP_SYS_RESOURCE after execve(2) the daemon cannot raise it again. */
+static void start_with_few_descriptors(struct instance *instance, const char *options)
+{
+	struct rlimit few = { 256, 256 };
+
+	ASSERT_OK(SYS(prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE)));
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &few)));
+	instance_start(instance, options);
+}
+
+static void use_name(const struct instance *instance, const uint8_t uuid[16])
+{
+	int connection = ASSERT_OK(raw_connect(instance));
+	int opened = ASSERT_OK(raw_open(instance, uuid, O_RDWR));
+	void *address;
+
+	close(ASSERT_OK(raw_exchange(connection, opened)));
+	ASSERT_OK(raw_map(opened, PAGE, PROT_READ, &address));
+	munmap(address, PAGE);
+	close(opened);
+	close(connection);
+}
+
+/* As many names as df promises, with far fewer descriptors a table; each is of use. */
+static void descriptor_ceiling(struct instance *instance)
+{
+	uint8_t first[16], last[16];
+	struct instance other;
+	struct statfs st;
+	int root;
+
+	start_with_few_descriptors(&other, "max-exports=2000");
+	root = ASSERT_OK(raw_root(&other));
+	ASSERT_OK(export_sized(root, PAGE, first));
+	ASSERT_OK(SYS(statfs(other.dir, &st)));
+	test_note("RLIMIT_NOFILE 256: room for %lu names", (unsigned long)st.f_files);
+	for (unsigned long n = st.f_ffree; n > 0; n--)
+		ASSERT_OK(export_sized(root, PAGE, last));
+	ASSERT(export_sized(root, PAGE, last) < 0);
+	use_name(&other, first);
+	use_name(&other, last);
+	ASSERT_OK(raw_unlink(&other, first));
+	ASSERT_OK(export_sized(root, PAGE, last));
+	use_name(&other, last);
+	close(root);
+	instance_settle(&other);
+	instance_stop(&other);
+}
+
+static void hoard_tickets(int peer, void *data)
+{
+	int fd = raw_memfd(PAGE), connection;
+	uint8_t ticket[DMABUFFS_TICKET_SIZE];
+
+	for (int i = 0; i < 128; i++) {
+		connection = ASSERT_OK(raw_connect(data));
+		while (raw_ticket(connection, fd, ticket) == 0)
+			;
+	}
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+/* Unused tickets are descriptors of the service, too: they must leave room for others. */
+static void hoarded_tickets(struct instance *instance)
+{
+	struct child children[3];
+	struct instance other;
+
+	start_with_few_descriptors(&other, NULL);
+	for (unsigned int i = 0; i < ARRAY_SIZE(children); i++) {
+		child_start(&children[i], USER(3001 + i), hoard_tickets, &other);
+		peer_wait(children[i].peer);
+	}
+	for (int i = 0; i < 5; i++)
+		ASSERT_OK(child_call(USER(1001), export_one, &other));
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+		child_kill(&children[i], SIGKILL);
+	instance_settle(&other);
+	instance_stop(&other);
+}
+
 const struct test_case test_cases[] = {
 	{ "exports_of_mount", exports_of_mount, "max-exports=3" },
 	{ "exports_of_user", exports_of_user, "max-exports-per-uid=3" },
@@ -234,5 +351,9 @@ const struct test_case test_cases[] = {
 	{ "roots_of_user", roots_of_user, "max-roots-per-uid=2" },
 	{ "refusals_are_free", refusals_are_free, "max-bytes=64K,max-exports=3" },
 	{ "unlinked_and_open", unlinked_and_open, "max-bytes=64K" },
+	{ "grown_buffer", grown_buffer, "max-bytes=64K" },
+	{ "new_owner", new_owner, "max-exports-per-uid=3" },
+	{ "descriptor_ceiling", descriptor_ceiling, NULL, 0, CASE_NO_INSTANCE },
+	{ "hoarded_tickets", hoarded_tickets, NULL, 0, CASE_NO_INSTANCE },
 	{ 0 },
 };

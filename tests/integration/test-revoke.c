@@ -243,6 +243,76 @@ static void under_another_name(struct instance *instance)
 	close(second.root);
 }
 
+/* Every way to touch a buffer, until its name is gone. */
+static void use_until_gone(int peer, void *data)
+{
+	const struct attempt *attempt = data;
+	int connection = ASSERT_OK(raw_connect(attempt->instance)), fd, copy;
+	uint8_t byte, *address;
+
+	peer_signal(peer);
+	while ((fd = raw_open(attempt->instance, attempt->uuid, O_RDWR)) != -ENOENT) {
+		ASSERT_OK(fd);
+		if (pread(fd, &byte, 1, 9) == 1)
+			ASSERT_EQ(byte, pattern(9));
+		copy = raw_exchange(connection, fd);
+		ASSERT(copy >= 0 || copy == -ESTALE);
+		if (copy >= 0 && raw_map(copy, PAGE, PROT_READ, (void **)&address) == 0) {
+			raises_sigbus(address);
+			munmap(address, PAGE);
+		}
+		if (raw_map(fd, PAGE, PROT_READ, (void **)&address) == 0) {
+			raises_sigbus(address);
+			munmap(address, PAGE);
+		}
+		close(copy);
+		close(fd);
+	}
+}
+
+static void under_load(struct instance *instance)
+{
+	for (int i = 0; i < 40; i++) {
+		struct attempt attempt = { .instance = instance };
+		struct child importers[3];
+		struct shared shared;
+
+		share(&shared, instance, PAGE, 0, 0);
+		memcpy(attempt.uuid, shared.uuid, sizeof(attempt.uuid));
+		for (size_t j = 0; j < ARRAY_SIZE(importers); j++) {
+			child_start(&importers[j], NULL, use_until_gone, &attempt);
+			peer_wait(importers[j].peer);
+		}
+		ASSERT_OK(raw_revoke(shared.root, shared.uuid));
+		for (size_t j = 0; j < ARRAY_SIZE(importers); j++)
+			child_wait(&importers[j]);
+		close(shared.root);
+		close(shared.fd);
+	}
+}
+
+/* Not asked for, yet the same to the importers; the service must not stumble over it. */
+static void exporter_truncates(struct instance *instance)
+{
+	int connection = ASSERT_OK(raw_connect(instance));
+	struct dmabuffs_info info;
+	struct shared shared;
+	uint8_t byte;
+	int fd;
+
+	share(&shared, instance, 4 * PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	ASSERT_OK(SYS(ftruncate(shared.fd, 0)));
+	ASSERT_EQ(pread(fd, &byte, 1, 0), 0);
+	ASSERT_OK(raw_info(fd, &info));
+	ASSERT_EQ(info.bytes, 0);
+	ASSERT(!(info.flags & DMABUFFS_INFO_REVOKED));
+	close(ASSERT_OK(raw_exchange(connection, fd)));
+	close(fd);
+	close(connection);
+	unshare_buffer(&shared);
+}
+
 const struct test_case test_cases[] = {
 	{ "by_owner", by_owner },
 	{ "by_root", by_root },
@@ -254,5 +324,9 @@ const struct test_case test_cases[] = {
 	{ "persistent_name", persistent_name },
 	{ "promises", promises },
 	{ "under_another_name", under_another_name },
+	{ "under_load", under_load },
+	{ "under_load_without_passthrough", under_load, "nopassthrough" },
+	{ "exporter_truncates", exporter_truncates },
+	{ "exporter_truncates_without_passthrough", exporter_truncates, "nopassthrough" },
 	{ 0 },
 };

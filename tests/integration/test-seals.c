@@ -156,6 +156,25 @@ static void refusal_changes_nothing(struct instance *instance)
 	close(root);
 }
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+/* Its executable bits are sealed, so that not every change of its mode is allowed. */
+static void no_exec_sealed(struct instance *instance)
+{
+	int fd = ASSERT_OK(SYS(memfd_create("noexec", MFD_CLOEXEC | MFD_NOEXEC_SEAL)));
+	struct shared shared;
+	struct stat st;
+
+	ASSERT_OK(SYS(ftruncate(fd, PAGE)));
+	share_fd(&shared, instance, fd, 0, 0);
+	ASSERT_OK(SYS(fstat(fd, &st)));
+	ASSERT_EQ(st.st_mode & 022, 0);
+	close(ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR)));
+	unshare_buffer(&shared);
+}
+
 const struct test_case test_cases[] = {
 	{ "write_sealed", write_sealed },
 	{ "future_write_sealed", future_write_sealed },
@@ -163,6 +182,7 @@ const struct test_case test_cases[] = {
 	{ "frozen_by_export", frozen_by_export },
 	{ "read_only_stays_sealable", read_only_stays_sealable },
 	{ "never_sealable", never_sealable },
+	{ "no_exec_sealed", no_exec_sealed },
 	{ "mode_frozen_by_export", mode_frozen_by_export },
 	{ "refusal_changes_nothing", refusal_changes_nothing },
 	{ 0 },

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-# The unit tests: everything that needs no mount. One entry of make check, which writes
-# results/unit.txt.
-EXTRA_DIST += %D%/run-unit
-TESTS += %D%/run-unit
+# The unit tests: everything that needs no mount. run-unit runs them, as one of the suites
+# in tests/local.mk.
+EXTRA_DIST += %D%/run-unit %D%/lsan.supp
 CLEANFILES += results/unit.txt
 
 if HAVE_CRITERION
@@ -34,6 +33,7 @@ endif
 	%D%/test-names.c \
 	%D%/test-node.c \
 	%D%/test-notifier.c \
+	%D%/test-offload.c \
 	%D%/test-options.c \
 	%D%/test-policy.c \
 	%D%/test-privileges.c \

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "broker-client.h"
+#include "closer.h"
 #include "fixture.h"
 #include "log.h"
 #include "stuck-socket.h"
@@ -165,30 +166,83 @@ Test(broker_thread, one_that_breaks_off_is_closed)
 	close(other);
 }
 
-/* A stranger's descriptor whose close never returns. */
-Test(broker_thread, is_not_held_up_by_what_does_not_close)
+/* ---- descriptors that do not close --------------------------------------------------- */
+
+#define MAX_CLOSES 64
+
+static struct closer_job *jobs[MAX_CLOSES];
+static int peers[MAX_CLOSES];
+
+/* While this user's jobs are all reserved, the broker reads nothing from him. */
+static uint64_t reserve_all(void)
 {
-	int client = connect_to(), other = connect_to(), peers[64];
 	uint64_t n = fixture_limits.config.per_uid[RES_CLOSES];
+
+	cr_assert(le(u64, n, MAX_CLOSES));
+	for (uint64_t i = 0; i < n; i++)
+		cr_assert(zero(int, closer_reserve(&fixture_limits, getuid(), &jobs[i])));
+	return n;
+}
+
+/* The last reference is then the one in the message, so that closing it here is quick. */
+static void send_stuck(int client, int *ret_peer)
+{
+	int stuck = stuck_socket(ret_peer);
+
+	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, stuck)));
+	close(stuck);
+}
+
+static void expect_error(int client, int error)
+{
 	struct dmabuffs_broker_reply reply;
 	int fd;
 
-	for (uint64_t i = 0; i < n; i++) {
-		int stuck = stuck_socket(&peers[i]);
+	cr_assert(zero(int, client_receive(client, &reply, &fd)));
+	cr_assert(eq(int, reply.error, error));
+}
 
-		cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, stuck)));
-		/* In transit or with the broker there is another reference. */
-		close(stuck);
-		cr_assert(zero(int, client_receive(client, &reply, &fd)));
-		cr_assert(eq(int, reply.error, -EBADFD));
-	}
-	/* This user must wait now, with each of his connections. */
+static bool is_readable(int client, int timeout_ms)
+{
+	return poll(&(struct pollfd){ client, POLLIN, 0 }, 1, timeout_ms) == 1;
+}
+
+Test(broker_thread, is_not_held_up_by_what_does_not_close)
+{
+	int client = connect_to(), other = connect_to();
+	uint64_t n = reserve_all();
+
+	for (uint64_t i = 0; i < n; i++)
+		send_stuck(client, &peers[i]);
+	for (uint64_t i = 0; i < n; i++)
+		closer_cancel(jobs[i]);
+	for (uint64_t i = 0; i < n; i++)
+		expect_error(client, -EBADFD);
+	/* He must wait now, with each of his connections. */
 	cr_assert(zero(int, client_request(other, 77, peers[0])));
-	cr_assert(zero(int, poll(&(struct pollfd){ other, POLLIN, 0 }, 1, 200)));
+	cr_assert(not(is_readable(other, 300)));
 	for (uint64_t i = 0; i < n; i++)
 		close(peers[i]);
-	cr_assert(zero(int, client_receive(other, &reply, &fd)), "served in the end");
-	cr_assert(eq(int, reply.error, -ENOTTY));
+	expect_error(other, -ENOTTY);
 	close(client);
+	close(other);
+}
+
+/* What is in messages that nobody reads any more is closed by the broker's own thread. */
+Test(broker_thread, closing_a_connection_does_not_wait_for_what_is_in_it)
+{
+	int client = connect_to(), other = connect_to(), peer;
+	uint64_t n, one = 1;
+
+	cr_assert(all(zero(int, deposit(client)), zero(int, deposit(other))));
+	n = reserve_all();
+	send_stuck(client, &peer);
+	shutdown(client, SHUT_RDWR);
+	close(client);
+	for (uint64_t i = 0; i < n; i++)
+		closer_cancel(jobs[i]);
+	cr_assert(wait_until(connections_are, &one));
+	cr_assert(zero(int, deposit(other)));
+	close(peer);
 	close(other);
 }

@@ -75,17 +75,17 @@ Test(share, freeze)
 {
 	cr_assert(zero(int, fchmod(memfd, 0777)));
 	cr_assert(zero(int, buffer_freeze(&buffer, false)));
-	cr_assert(all(eq(uint, mode(), 0755), eq(u32, seals(), F_SEAL_SEAL)));
+	cr_assert(all(eq(uint, mode(), 0711), eq(u32, seals(), F_SEAL_SEAL)));
 	cr_assert(eq(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE), -1));
 	cr_assert(zero(int, buffer_freeze(&buffer, false)), "once more changes nothing");
-	cr_assert(all(eq(uint, mode(), 0755), eq(u32, seals(), F_SEAL_SEAL)));
+	cr_assert(all(eq(uint, mode(), 0711), eq(u32, seals(), F_SEAL_SEAL)));
 }
 
 Test(share, freeze_a_readonly_export)
 {
 	cr_assert(zero(int, fchmod(memfd, 0666)));
 	cr_assert(zero(int, buffer_freeze(&buffer, true)));
-	cr_assert(all(eq(uint, mode(), 0644), zero(u32, seals())));
+	cr_assert(all(eq(uint, mode(), 0600), zero(u32, seals())));
 	/* Its exporter may still seal it. */
 	cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)));
 }
@@ -152,6 +152,36 @@ Test(share, a_frozen_one_cannot_be_opened_again_for_writing)
 	cr_assert(zero(int, buffer_freeze(&buffer, true)));
 	cr_assert(eq(int, run_in_child(open_as_another, &fd), 0));
 	close(fd);
+}
+
+Test(share, needs_freeze)
+{
+	static const struct {
+		unsigned mode;
+		bool sealed, readonly, needs;
+	} table[] = {
+		{ 0711, true, false, false }, { 0700, true, true, false },
+		{ 0700, false, true, false }, { 0700, false, false, true },
+		{ 0710, false, true, false }, { 0740, true, false, true },
+		{ 0720, true, false, true },  { 0704, true, true, true },
+		{ 0702, false, true, true },  { 0777, false, false, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		int fd = new_memfd(1);
+		struct buffer other;
+
+		cr_assert(zero(int, fchmod(fd, table[i].mode)));
+		if (table[i].sealed)
+			cr_assert(zero(int, fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL)));
+		cr_assert(zero(int, buffer_init(&other, fd, table[i].readonly)));
+		cr_assert(eq(int, buffer_needs_freeze(&other, table[i].readonly),
+			     table[i].needs),
+			  "line %zu", i);
+		cr_assert(zero(int, buffer_freeze(&other, table[i].readonly)));
+		cr_assert(not(buffer_needs_freeze(&other, table[i].readonly)));
+		buffer_finish(&other);
+	}
 }
 
 /* ---- seals ------------------------------------------------------------------------- */
@@ -425,6 +455,7 @@ Test(share, a_dmabuf_is_pinned)
 	cr_assert(eq(int, buffer_revoke(&dmabuf), -EBUSY));
 	cr_assert(eq(int, buffer_held(&dmabuf), -EOPNOTSUPP));
 	cr_assert(zero(int, buffer_freeze(&dmabuf, false)));
+	cr_assert(not(buffer_needs_freeze(&dmabuf, false)));
 	cr_assert(zero(u32, seals()), "nothing was frozen");
 	cr_assert(all(buffer_size_is_fixed(&dmabuf), zero(u32, buffer_seals(&dmabuf))));
 }

@@ -329,9 +329,9 @@ Test(caller, take_fd_of_a_threads_own_table)
 	other_init(&other);
 	cr_assert(zero(int, pthread_create(&thread, NULL, leave_the_table, &other)));
 	wait_until_ready(&other);
+	cr_assert(not(is_open(other.memfd)));
 	pidfd = caller_open(other.id);
 	cr_assert(ge(int, pidfd, 0));
-	cr_assert(not(is_open(other.memfd)));
 	expect_memfd(caller_take_fd(pidfd, other.memfd));
 	release(&other);
 	pthread_join(thread, NULL);

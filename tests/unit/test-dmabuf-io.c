@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <linux/dma-buf.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "dmabuf_io.h"
 #include "fake-dmabuf.h"
+#include "fd_vault.h"
 #include "fixture.h"
 
 #define SIZE 10000
@@ -52,12 +54,13 @@ static void init(void)
 		pattern[i] = (char)(i * 7 + i / 256);
 	new_buffer(&buffer, SIZE);
 	cr_assert(eq(long, pwrite(buffer.fd, pattern, SIZE, 0), SIZE));
+	buffer.kind = DMABUFFS_KIND_DMABUF;
 	fake_dmabuf_sync = record_sync;
 }
 
 static void finish(void)
 {
-	dmabuf_io_stop(&io);
+	cr_assert(dmabuf_io_stop(&io));
 	cr_assert(is_idle(NULL), "accesses stay charged");
 	limits_finish(&limits);
 	buffer_finish(&buffer);
@@ -177,6 +180,47 @@ Test(dmabuf_io, sync_is_tried_again)
 	cr_assert(eq(uint, n_synced, 4));
 }
 
+/* A memfd has reads and writes of its own; its holders can make a write wait. */
+Test(dmabuf_io, memfds)
+{
+	char back[SIZE];
+
+	buffer.kind = DMABUFFS_KIND_MEMFD;
+	cr_assert(eq(long, perform(5000, 100, NULL), 100));
+	cr_assert(zero(int, memcmp(access_done.bytes, pattern + 5000, 100)));
+	memcpy(pattern + SIZE - 2, "he", 2);
+	cr_assert(eq(long, perform(SIZE - 2, 2, "he"), 2));
+	cr_assert(eq(long, pread(buffer.fd, back, SIZE, 0), SIZE));
+	cr_assert(zero(int, memcmp(back, pattern, SIZE)));
+	cr_assert(eq(long, perform(SIZE - 10, 100, NULL), 10));
+	cr_assert(zero(long, perform(SIZE, 1, NULL)));
+	cr_assert(zero(uint, n_synced));
+}
+
+/* A buffer that our descriptor table has no room for. */
+Test(dmabuf_io, a_buffer_elsewhere)
+{
+	struct rlimit limit = { 200, 200 };
+	struct kept_fd others[200];
+	unsigned before;
+
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
+	fd_vault_start(500);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		others[i] = fd_vault_keep(new_memfd(1));
+	buffer_keep(&buffer);
+	cr_assert(gt(uint, buffer.table, 0));
+	before = count_fds();
+	for (int i = 0; i < 10; i++)
+		cr_assert(eq(long, perform(0, 10, NULL), 10));
+	cr_assert(wait_until(is_idle, NULL));
+	cr_assert(eq(uint, count_fds(), before), "what was borrowed was given back");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		fd_vault_drop(others[i]);
+	buffer_finish(&buffer);
+	fd_vault_stop();
+}
+
 /* ---- many at once ------------------------------------------------------------------ */
 
 static _Atomic bool blocked;
@@ -253,7 +297,7 @@ Test(dmabuf_io, stop_answers_what_is_queued)
 
 	for (size_t i = 0; i < n; i++)
 		cr_assert(zero(int, submit(i % 2 ? UID_A : UID_B, &many[i])));
-	dmabuf_io_stop(&io);
+	cr_assert(dmabuf_io_stop(&io));
 	cr_assert(are_done(&n));
 	cr_assert(zero(int, dmabuf_io_start(&io, &limits)));
 }

@@ -17,6 +17,7 @@
 #include "faults.h"
 #include "fixture.h"
 #include "log.h"
+#include "offload.h"
 #include "options.h"
 #include "tickets.h"
 
@@ -530,7 +531,7 @@ static int submit_io(void)
 
 static void finish_io(int r)
 {
-	dmabuf_io_stop(&io);
+	cr_assert(dmabuf_io_stop(&io));
 	cr_assert(eq(int, is_answered, r == 0));
 	buffer_finish(&buffer);
 }
@@ -548,7 +549,7 @@ static int start_io_itself(void)
 static void finish_start(int r)
 {
 	if (r == 0)
-		dmabuf_io_stop(&io);
+		cr_assert(dmabuf_io_stop(&io));
 }
 
 Test(faults, dmabuf_io_start)
@@ -576,4 +577,40 @@ static void finish_parse(int r)
 Test(faults, options_parse)
 {
 	fail_each(&(struct operation){ NULL, parse, finish_parse });
+}
+
+/* ---- offload ----------------------------------------------------------------------- */
+
+static _Atomic bool was_run;
+
+static void run_offloaded(void *arg)
+{
+	was_run = true;
+}
+
+static int offload(void)
+{
+	struct offload *call;
+	int r = offload_reserve(&fixture_limits, UID_A, &call);
+
+	was_run = false;
+	return r < 0 ? r : offload_start(call, run_offloaded, NULL);
+}
+
+static bool live_is(void *data)
+{
+	return faults_live_allocations() == *(long *)data;
+}
+
+static void finish_offload(int r)
+{
+	cr_assert(offload_wait_all(&fixture_limits));
+	cr_assert(eq(int, was_run, r == 0));
+	cr_assert(wait_until(live_is, &live_before));
+}
+
+Test(faults, offload)
+{
+	live_before = faults_live_allocations();
+	fail_each(&(struct operation){ NULL, offload, finish_offload });
 }

@@ -104,6 +104,14 @@ Test(log, no_control_character_gets_out)
 	expect("dmabuffsd: a?[2Jb?c??d??\n");
 }
 
+Test(log, a_final_newline_is_one)
+{
+	log_info("of a library\n");
+	log_info("\n");
+	log_info("two\n\n");
+	expect("dmabuffsd: of a library\ndmabuffsd: \ndmabuffsd: two?\n");
+}
+
 Test(log, a_long_line_is_cut)
 {
 	char line[2000];

@@ -52,7 +52,7 @@ TestSuite(notifier, .init = init, .fini = fixture_finish);
 
 Test(notifier, nothing_to_tell)
 {
-	notifier_stop(&notifier);
+	cr_assert(notifier_stop(&notifier));
 	cr_assert(zero(uint, n_inodes));
 }
 
@@ -68,7 +68,7 @@ Test(notifier, tells_each_name)
 	}
 	for (size_t i = 0; i < MANY; i++)
 		notifier_name_ended(&notifier, exports[i]);
-	notifier_stop(&notifier);
+	cr_assert(notifier_stop(&notifier));
 	cr_assert(all(eq(uint, n_inodes, MANY), eq(uint, n_names, MANY)));
 	for (size_t i = 0; i < MANY; i++) {
 		export_name(exports[i], name);
@@ -87,7 +87,19 @@ Test(notifier, keeps_what_it_tells_of)
 	cr_assert(table_unname(&fixture_table, export));
 	notifier_name_ended(&notifier, export);
 	table_put(&fixture_table, export);
-	notifier_stop(&notifier);
+	cr_assert(notifier_stop(&notifier));
 	cr_assert(eq(u64, inodes[0], id));
 	cr_assert(zero(sz, fixture_table.by_id.n_nodes));
+}
+
+Test(notifier, does_nothing_when_stopped)
+{
+	struct export *export = fixture_add(UID_A, 0);
+
+	cr_assert(notifier_stop(&notifier));
+	cr_assert(table_unname(&fixture_table, export));
+	notifier_name_ended(&notifier, export);
+	cr_assert(zero(uint, n_inodes));
+	cr_assert(eq(uint, export->refs, 1));
+	table_put(&fixture_table, export);
 }

@@ -126,8 +126,8 @@ Test(options, defaults)
 	struct limits_config config;
 
 	limits_config_default(&config);
-	cr_assert(zero(int, parse("/tmp/..//tmp")));
-	expect_text(options.mountpoint, "/tmp");
+	cr_assert(zero(int, parse("/nonexistent/./dir")));
+	expect_text(options.mountpoint, "/nonexistent/./dir");
 	expect_text(options.source, "dmabuffs");
 	expect_text(options.mount_flags, "nosuid,nodev,noexec");
 	cr_assert(all(eq(uint, options.mode, 01777), eq(uint, options.uid, 0),
@@ -222,9 +222,8 @@ static void expect_refused(const char *const lines[], size_t n)
 Test(options, refuses_lines)
 {
 	static const char *const lines[] = {
-		"",	     "-f",	       "/ /",		  "/nonexistent/path",
-		"-x /",	     "--unknown /",    "-o",		  "--ready-fd /",
-		"-f=1 /",    "--foreground=1 /", "/dev/null/path",  "-o uid=1",
+		"",	  "-f",	  "/ /",     "-x /",		  "--unknown /", "-o",
+		"--ready-fd /", "-f=1 /", "--foreground=1 /", "-o uid=1",
 	};
 
 	expect_refused(lines, ARRAY_SIZE(lines));
@@ -277,13 +276,11 @@ Test(options, says_why)
 	parse("-o mode=9 /");
 	parse("--ready-fd=x /");
 	parse("-f");
-	parse("/nonexistent");
 	fflush(stderr);
 	cr_assert_stderr_eq_str("dmabuffsd: unknown option \"nonsense\"\n"
 				"dmabuffsd: bad value of option \"mode\"\n"
 				"dmabuffsd: --ready-fd wants a descriptor number\n"
-				"dmabuffsd: one mount point is needed\n"
-				"dmabuffsd: /nonexistent: No such file or directory\n");
+				"dmabuffsd: one mount point is needed\n");
 }
 
 Test(options, finish_leaves_nothing)

@@ -10,7 +10,7 @@
 #include "log.h"
 #include "privileges.h"
 
-static const cap_value_t kept[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_LEASE, CAP_FOWNER,
+static const cap_value_t kept[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_FOWNER,
 				    CAP_DAC_OVERRIDE };
 
 static bool has(cap_t caps, cap_value_t capability, cap_flag_t flag)
@@ -26,7 +26,8 @@ static bool is_kept(cap_value_t capability)
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		if (kept[i] == capability)
 			return true;
-	return false;
+	/* Of no use in a user namespace of its own. */
+	return capability == CAP_LEASE && privileges_are_initial();
 }
 
 Test(privileges, only_the_table_remains)

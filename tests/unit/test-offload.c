@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* test-offload.c - calls that last as long as a client likes */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "fixture.h"
+#include "offload.h"
+
+static struct limits limits;
+static _Atomic bool blocked;
+static _Atomic unsigned n_done;
+
+static void init(void)
+{
+	struct limits_config config;
+
+	limits_config_default(&config);
+	limits_init(&limits, &config);
+}
+
+static bool is_idle(void *data)
+{
+	return limits_used(&limits, RES_OFFLOADS) == 0;
+}
+
+static void finish(void)
+{
+	blocked = false;
+	cr_assert(wait_until(is_idle, NULL), "calls stay charged");
+	limits_finish(&limits);
+}
+
+TestSuite(offload, .init = init, .fini = finish);
+
+static struct offload *reserve(uid_t uid)
+{
+	struct offload *offload = NULL;
+
+	cr_assert(zero(int, offload_reserve(&limits, uid, &offload)));
+	return offload;
+}
+
+static bool is_released(void *data)
+{
+	return !blocked;
+}
+
+static void work(void *arg)
+{
+	wait_until(is_released, NULL);
+	*(int *)arg += 1;
+	n_done++;
+}
+
+Test(offload, cancel)
+{
+	struct offload *offload = reserve(1);
+
+	cr_assert(eq(u64, limits_used(&limits, RES_OFFLOADS), 1));
+	offload_cancel(offload);
+	cr_assert(is_idle(NULL));
+	offload_cancel(NULL);
+}
+
+Test(offload, runs_elsewhere)
+{
+	int result = 41;
+
+	blocked = true;
+	cr_assert(zero(int, offload_start(reserve(1), work, &result)));
+	cr_assert(eq(int, result, 41), "nobody waits for it");
+	cr_assert(eq(u64, limits_used(&limits, RES_OFFLOADS), 1));
+	blocked = false;
+	cr_assert(offload_wait_all(&limits));
+	cr_assert(eq(int, result, 42));
+}
+
+Test(offload, is_limited)
+{
+	struct offload *untouched = (void *)1, *offload = untouched;
+	uint64_t n = limits.config.per_uid[RES_OFFLOADS];
+	int results[64] = { 0 };
+
+	cr_assert(le(u64, n, ARRAY_SIZE(results)));
+	blocked = true;
+	for (uint64_t i = 0; i < n; i++)
+		cr_assert(zero(int, offload_start(reserve(1), work, &results[i])));
+	cr_assert(eq(int, offload_reserve(&limits, 1, &offload), -EBUSY));
+	cr_assert(eq(ptr, offload, untouched), "the output is untouched");
+	offload_cancel(reserve(2));
+	blocked = false;
+	cr_assert(wait_until(is_idle, NULL));
+	offload_cancel(reserve(1));
+	cr_assert(eq(uint, n_done, n));
+}
+
+Test(offload, the_end_is_not_held_up)
+{
+	int result = 0;
+
+	cr_assert(offload_wait_all(&limits));
+	blocked = true;
+	cr_assert(zero(int, offload_start(reserve(1), work, &result)));
+	cr_assert(not(offload_wait_all(&limits)));
+}
