@@ -30,7 +30,8 @@
  *   EACCES      EXCHANGE: the buffer's only description has more rights than the file
  *   ESTALE      EXCHANGE: the buffer was revoked
  *   EAGAIN      EXCHANGE: somebody holds a lease on the memfd (fcntl(2) F_SETLEASE)
- *   EDQUOT      TICKET: too many unused tickets on this connection
+ *   EDQUOT      TICKET: too many unused tickets on this connection or of this user
+ *   ENOSPC      TICKET: too many unused tickets on this mount
  *   EMFILE, ENFILE, ENOMEM  the service is out of descriptors or memory
  *
  * The service closes a connection that does not read its replies, and the least recently

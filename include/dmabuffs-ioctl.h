@@ -91,8 +91,10 @@ enum dmabuffs_kind {
  * of a memfd are frozen by its export, since the kernel does not guard them for files
  * reached in another way: its seals (F_SEAL_SEAL is added, unless READONLY) and its own
  * permission bits (group and others lose read and write), so that a descriptor handed out
- * cannot be opened again for more than it allows through /proc/self/fd. A caller who has
- * done both before is served faster: they may wait for who else uses the memfd.
+ * cannot be opened again for more than it allows through /proc/self/fd. A PERSISTent one
+ * is sealed against growing, too (F_SEAL_GROW): its owner is charged for it when nobody
+ * else has it any more. A caller who has
+ * done this before is served faster: they may wait for who else uses the memfd.
  *
  * Exporting a buffer again on the same open root description answers the same UUID and
  * changes nothing. It must be asked with the same flags, mode and label.
@@ -101,6 +103,8 @@ enum dmabuffs_kind {
  *         EBADFD     @fd is open, but neither a memfd nor a dma-buf
  *         EACCES     @fd is not open for reading; or not for writing, and the export
  *                    is not READONLY; or the memfd's mode forbids it to the service
+ *         EPERM      PERSIST, and the memfd can grow and not be sealed any more: create it
+ *                    with MFD_ALLOW_SEALING
  *         EREMOTE    the caller cannot be named from the service's PID namespace, or the
  *                    service lacks the right to take @fd: use a ticket
  *         ENOENT     no such ticket; a ticket serves once and dies with its connection

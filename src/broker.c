@@ -119,6 +119,7 @@ static int admit(struct broker *broker, int fd)
 	}
 	connection->fd = fd;
 	connection->uid = uid;
+	connection->tickets.uid = uid;
 	list_append(broker, connection);
 	return 0;
 }
@@ -150,7 +151,8 @@ static void park(struct broker *broker, struct connection *connection)
 		 connection->uid);
 	connection->parked = true;
 	broker->any_parked = true;
-	watch(broker, EPOLL_CTL_MOD, connection->fd, 0, connection);
+	/* Not only without events: a hang-up is always told. */
+	watch(broker, EPOLL_CTL_DEL, connection->fd, 0, connection);
 }
 
 static void unpark_all(struct broker *broker)
@@ -162,7 +164,10 @@ static void unpark_all(struct broker *broker)
 		if (!connection->parked)
 			continue;
 		connection->parked = false;
-		watch(broker, EPOLL_CTL_MOD, connection->fd, EPOLLIN, connection);
+		if (watch(broker, EPOLL_CTL_ADD, connection->fd, EPOLLIN, connection) < 0) {
+			connection->parked = true;
+			broker->any_parked = true;
+		}
 	}
 }
 

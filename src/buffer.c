@@ -2,6 +2,7 @@
 #include "buffer.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,12 +15,16 @@
 #include "util.h"
 
 #define ALL_PERMISSIONS 07777
+#define STAT_BLOCK	512 /* the unit of st_blocks, stat(2) */
 /* What is assumed when a memfd cannot be asked: nothing may be done to it. */
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* Both are internal mounts of the kernel: their device numbers never change. */
 static uint64_t memfd_dev;
 static _Atomic uint64_t dmabuf_dev; /* 0 until the first one was seen */
+
+/* Held exclusively while a lease of ours lasts, see buffer_held(). A leaf. */
+static pthread_rwlock_t lease_lock = PTHREAD_RWLOCK_INITIALIZER;
 
 int buffer_setup(void)
 {
@@ -53,8 +58,12 @@ static int reopen(struct kept_fd kept, int flags)
 	int fd;
 
 	fd_vault_path(kept, path, sizeof(path));
+	pthread_rwlock_rdlock(&lease_lock);
 	fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		fd = -errno;
+	pthread_rwlock_unlock(&lease_lock);
+	return fd;
 }
 
 /*
@@ -190,16 +199,23 @@ static int freeze_mode(int fd)
 	return 0;
 }
 
-static bool needs_seal(int fd, bool readonly)
+/* 1, 0 or -errno. */
+static int needs_seal(int fd, bool readonly)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 
-	return !readonly && seals >= 0 && !(seals & F_SEAL_SEAL);
+	if (seals < 0)
+		return -errno;
+	return !readonly && !(seals & F_SEAL_SEAL);
 }
 
 static int freeze(int fd, bool readonly)
 {
-	if (needs_seal(fd, readonly) && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) < 0)
+	int needs = needs_seal(fd, readonly);
+
+	if (needs < 0)
+		return needs;
+	if (needs && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) < 0)
 		return -errno;
 	return freeze_mode(fd);
 }
@@ -234,17 +250,51 @@ int buffer_freeze(const struct buffer *buffer, bool readonly)
 	return r;
 }
 
-int buffer_size(const struct buffer *buffer, uint64_t *ret_size)
+static int stat_buffer(const struct buffer *buffer, struct stat *ret_stat)
 {
 	int fd = buffer_borrow(buffer);
-	struct stat st;
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = fstat(fd, &st) < 0 ? -errno : 0;
+	r = fstat(fd, ret_stat) < 0 ? -errno : 0;
+	buffer_return(buffer, fd);
+	return r;
+}
+
+int buffer_size(const struct buffer *buffer, uint64_t *ret_size)
+{
+	struct stat st;
+	int r = stat_buffer(buffer, &st);
+
 	if (r == 0)
 		*ret_size = (uint64_t)st.st_size;
+	return r;
+}
+
+int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes)
+{
+	struct stat st;
+	int r = stat_buffer(buffer, &st);
+
+	if (r == 0)
+		*ret_bytes = MAX((uint64_t)st.st_size, (uint64_t)st.st_blocks * STAT_BLOCK);
+	return r;
+}
+
+bool buffer_can_grow(const struct buffer *buffer)
+{
+	return buffer->kind == DMABUFFS_KIND_MEMFD && !(buffer_seals(buffer) & F_SEAL_GROW);
+}
+
+int buffer_stop_growth(const struct buffer *buffer)
+{
+	int fd = buffer_borrow(buffer);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = fcntl(fd, F_ADD_SEALS, F_SEAL_GROW) < 0 ? -errno : 0;
 	buffer_return(buffer, fd);
 	return r;
 }
@@ -322,12 +372,15 @@ int buffer_revoke(const struct buffer *buffer)
 	return r;
 }
 
-/* A write lease is granted only while no other description of the inode exists. */
+/*
+ * A write lease is granted only while no other description of the inode exists. While it
+ * lasts, opens of our own would fail: they take the lock shared, and wait.
+ */
 static int ask_with_lease(int fd)
 {
 	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
 		return errno == EAGAIN ? 1 : -EOPNOTSUPP;
-	/* At once: while it lasts, an open of the buffer would wait for it. */
+	/* At once: an open of an importer's would wait for it. */
 	fcntl(fd, F_SETLEASE, F_UNLCK);
 	return 0;
 }
@@ -341,7 +394,9 @@ int buffer_held(const struct buffer *buffer)
 	fd = buffer_borrow(buffer);
 	if (fd < 0)
 		return fd;
+	pthread_rwlock_wrlock(&lease_lock);
 	r = ask_with_lease(fd);
+	pthread_rwlock_unlock(&lease_lock);
 	buffer_return(buffer, fd);
 	return r;
 }

@@ -56,12 +56,20 @@ void buffer_return(const struct buffer *buffer, int fd);
  * Freezes what the kernel does not guard for files reached through a name: the seals
  * (unless nobody may write anyway) and the memfd's own permission for others, with which
  * a descriptor handed out could be re-opened for more through /proc/self/fd. 0 or -errno.
- * It waits for the inode's lock, see offload.h; not so the question whether it is needed.
+ * It waits for the inode's lock, as buffer_stop_growth() does, see offload.h; not so the
+ * question whether it is needed.
  */
 int buffer_freeze(const struct buffer *buffer, bool readonly);
 bool buffer_needs_freeze(const struct buffer *buffer, bool readonly);
 
 int buffer_size(const struct buffer *buffer, uint64_t *ret_size);
+
+/* What it takes, which can be more than its size (fallocate(2) beyond the end). */
+int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes);
+
+/* A memfd that is not sealed against growing; and sealing it, -EPERM if that cannot be. */
+bool buffer_can_grow(const struct buffer *buffer);
+int buffer_stop_growth(const struct buffer *buffer);
 
 /* F_SEAL_* of a memfd; 0 for a dma-buf. */
 uint32_t buffer_seals(const struct buffer *buffer);

@@ -86,7 +86,9 @@ int caller_open(pid_t tid)
 		tid = read_tgid(tid);
 		fd = tid < 0 ? -1 : pidfd_open(tid, 0);
 	}
-	return fd < 0 ? -EREMOTE : fd;
+	if (fd >= 0)
+		return fd;
+	return errno == ESRCH || tid < 0 ? -EREMOTE : -errno;
 }
 
 int caller_take_fd(int pidfd, int fd)

@@ -27,7 +27,7 @@ struct caller {
 /* Finds out once what this kernel offers. */
 void caller_setup(void);
 
-/* A pidfd of the thread @tid; -EREMOTE when it cannot be named. */
+/* A pidfd of the thread @tid; -EREMOTE when it cannot be named; or -errno. */
 int caller_open(pid_t tid);
 
 /*

@@ -9,6 +9,7 @@
 
 #include "closer.h"
 #include "log.h"
+#include "reaper.h"
 #include "wire.h"
 
 #define MESSAGES_PER_TURN 8
@@ -23,6 +24,13 @@ struct message {
 	int fds[MAX_FDS];
 	size_t n_fds;
 };
+
+/* The one descriptor that came, which is the caller's from here on. */
+static int take_only(struct message *message)
+{
+	message->n_fds = 0;
+	return message->fds[0];
+}
 
 static void collect_fds(struct msghdr *header, struct message *message)
 {
@@ -104,17 +112,31 @@ static struct export *exchange_source(struct broker *broker, int fd, int *ret_ac
 	return table_get(broker->table, ino);
 }
 
+static int describe(const struct buffer *buffer, int access,
+		    struct dmabuffs_broker_reply *reply)
+{
+	uint64_t bytes;
+	int r = buffer_size(buffer, &bytes);
+
+	if (r < 0)
+		return r;
+	reply->kind = buffer->kind;
+	reply->access = (uint32_t)access;
+	reply->bytes = bytes;
+	return 0;
+}
+
 static int exchange_locked(struct export *export, int access,
 			   struct dmabuffs_broker_reply *reply)
 {
+	int r;
+
 	if (export->revoked)
 		return -ESTALE;
 	if (!export->opens)
 		return -EBADFD;
-	reply->kind = export->buffer.kind;
-	reply->access = (uint32_t)access;
-	buffer_size(&export->buffer, (uint64_t *)&reply->bytes);
-	return buffer_open(&export->buffer, access);
+	r = describe(&export->buffer, access, reply);
+	return r < 0 ? r : buffer_open(&export->buffer, access);
 }
 
 /* The buffer's descriptor for who holds @fd; its access mode is the limit. */
@@ -140,12 +162,14 @@ static int deposit(struct broker *broker, struct connection *connection, int fd,
 	struct buffer borrowed = { .fd = fd };
 	int flags = fcntl(fd, F_GETFL);
 	int kind = flags & O_PATH ? -EBADFD : buffer_kind(fd);
+	int r;
 
 	if (kind < 0)
 		return kind;
-	reply->kind = (uint32_t)kind;
-	reply->access = (uint32_t)(flags & O_ACCMODE);
-	buffer_size(&borrowed, (uint64_t *)&reply->bytes);
+	borrowed.kind = (uint32_t)kind;
+	r = describe(&borrowed, flags & O_ACCMODE, reply);
+	if (r < 0)
+		return r;
 	return tickets_add(broker->tickets, &connection->tickets, fd, reply->ticket);
 }
 
@@ -171,7 +195,7 @@ static int handle(struct broker *broker, struct connection *connection,
 	case DMABUFFS_BROKER_TICKET:
 		r = deposit(broker, connection, message->fds[0], reply);
 		if (r == 0)
-			message->n_fds = 0;
+			take_only(message);
 		return r;
 	default:
 		return -ENOTTY;
@@ -199,17 +223,17 @@ static int reply_to(int connection, const struct dmabuffs_broker_reply *reply, i
 	return sendmsg(connection, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -EPIPE : 0;
 }
 
-/* Memfds, dma-bufs and files of our own mount close at once; strangers may not. */
+/* Files of our own mount close at once, memfds and dma-bufs in the end; others may not. */
 static void dispose(struct broker *broker, struct message *message, struct closer_job *job)
 {
-	uint64_t dev, ino;
+	uint64_t dev = 0, ino;
 
-	if (message->n_fds == 1 &&
-	    ((buffer_identity(message->fds[0], &dev, &ino) == 0 &&
-	      dev == broker->mount_dev) ||
-	     buffer_kind(message->fds[0]) >= 0)) {
-		close(message->fds[0]);
-		message->n_fds = 0;
+	if (message->n_fds == 1) {
+		buffer_identity(message->fds[0], &dev, &ino);
+		if (dev == broker->mount_dev)
+			close(take_only(message));
+		else if (buffer_kind(message->fds[0]) >= 0)
+			reaper_take_fd(take_only(message));
 	}
 	if (message->n_fds)
 		closer_submit(job, message->fds, message->n_fds);

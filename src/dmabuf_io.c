@@ -176,7 +176,6 @@ static void run_request(struct dmabuf_io *io, struct dmabuf_io_request *request,
 
 	request->running = true;
 	pthread_mutex_unlock(&io->lock);
-	request->fd = buffer_borrow(request->buffer);
 	result = perform(request, scratch);
 	request->done(request->context, result, request->bytes);
 	pthread_mutex_lock(&io->lock);

@@ -5,6 +5,7 @@
 #include <uuid.h>
 
 #include "policy.h"
+#include "reaper.h"
 #include "util.h"
 
 #define DEFAULT_MODE 0600
@@ -56,7 +57,7 @@ int export_create(struct limits *limits, struct export_request *request,
 {
 	struct export *export;
 	uint64_t bytes;
-	int r = buffer_size(request->buffer, &bytes);
+	int r = buffer_memory(request->buffer, &bytes);
 
 	if (r < 0)
 		return r;
@@ -83,7 +84,7 @@ void export_release_buffer(struct limits *limits, struct export *export)
 	if (!export->has_buffer)
 		return;
 	export->has_buffer = false;
-	buffer_finish(&export->buffer);
+	reaper_take(&export->buffer);
 	uncharge(limits, export->charged_uid, export->charged_bytes);
 }
 
@@ -101,7 +102,7 @@ void export_free(struct limits *limits, struct export *export)
 int export_recharge(struct limits *limits, struct export *export)
 {
 	uint64_t bytes, charged = export->charged_bytes;
-	int r = buffer_size(&export->buffer, &bytes);
+	int r = buffer_memory(&export->buffer, &bytes);
 
 	if (r < 0)
 		return r;
@@ -121,12 +122,16 @@ int export_transfer(struct limits *limits, struct export *export, uid_t uid)
 
 	if (uid == export->charged_uid || !export->has_buffer)
 		return 0;
-	r = charge(limits, uid, export->charged_bytes);
+	r = limits_transfer(limits, export->charged_uid, uid, RES_EXPORTS, 1);
 	if (r < 0)
 		return r;
-	uncharge(limits, export->charged_uid, export->charged_bytes);
-	export->charged_uid = uid;
-	return 0;
+	r = limits_transfer(limits, export->charged_uid, uid, RES_BYTES,
+			    export->charged_bytes);
+	if (r < 0)
+		limits_transfer(limits, uid, export->charged_uid, RES_EXPORTS, 1);
+	else
+		export->charged_uid = uid;
+	return r;
 }
 
 uint32_t export_info_flags(const struct export *export)

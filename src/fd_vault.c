@@ -43,6 +43,7 @@ static struct {
 	struct vault vaults[MAX_VAULTS];
 	unsigned n_vaults;
 	unsigned own_room;   /* of our table, for what is kept */
+	unsigned reserved;   /* of our table, for the rest */
 	unsigned vault_room; /* of a vault's */
 	_Atomic unsigned n_own;
 } state = { .own_room = UINT32_MAX };
@@ -183,6 +184,7 @@ uint64_t fd_vault_start(uint64_t wanted)
 	total = MAX(limit.rlim_cur, (rlim_t)MIN_RESERVED);
 	reserved = MAX(MIN(total / 4, (rlim_t)MAX_RESERVED), (rlim_t)MIN_RESERVED);
 	state.own_room = (unsigned)(total - reserved);
+	state.reserved = (unsigned)reserved;
 	state.vault_room = (unsigned)(total - VAULT_SPARE);
 	room = state.own_room;
 	while (room < wanted && state.n_vaults < MAX_VAULTS && r == 0) {
@@ -195,6 +197,11 @@ uint64_t fd_vault_start(uint64_t wanted)
 	log_debug("room for %llu buffers, %u tables beside our own",
 		  (unsigned long long)room, state.n_vaults);
 	return room;
+}
+
+uint64_t fd_vault_reserved(void)
+{
+	return state.reserved;
 }
 
 void fd_vault_stop(void)

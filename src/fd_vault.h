@@ -28,6 +28,9 @@ struct kept_fd {
 uint64_t fd_vault_start(uint64_t wanted);
 void fd_vault_stop(void);
 
+/* How many descriptors of our own table are left for other uses. */
+uint64_t fd_vault_reserved(void);
+
 /* Moves @fd to where there is room; it is ours no more. It may stay in our table. */
 struct kept_fd fd_vault_keep(int fd);
 

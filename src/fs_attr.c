@@ -19,15 +19,18 @@ static void stat_broker(struct service *service, struct stat *ret_stat)
 }
 
 /* The lock is held. */
-static void stat_export(const struct export *export, struct stat *ret_stat,
-			double *ret_timeout)
+static int stat_export(const struct export *export, struct stat *ret_stat,
+		       double *ret_timeout)
 {
 	uint64_t size = 0;
+	int r;
 
 	node_stat(&export->node, ret_stat);
 	*ret_timeout = CACHE_FOREVER;
 	if (export->has_buffer) {
-		buffer_size(&export->buffer, &size);
+		r = buffer_size(&export->buffer, &size);
+		if (r < 0)
+			return r;
 		if (!buffer_size_is_fixed(&export->buffer))
 			*ret_timeout = CACHE_RESIZABLE;
 	}
@@ -36,6 +39,7 @@ static void stat_export(const struct export *export, struct stat *ret_stat,
 	ret_stat->st_size = (off_t)size;
 	ret_stat->st_blocks = (blkcnt_t)((size + STAT_BLOCK - 1) / STAT_BLOCK);
 	ret_stat->st_blksize = 4096;
+	return 0;
 }
 
 int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
@@ -54,7 +58,7 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 		table_unlock(table);
 	} else if ((export = table_get(table, ino))) {
 		table_lock(table);
-		stat_export(export, ret_stat, ret_timeout);
+		r = stat_export(export, ret_stat, ret_timeout);
 		table_unlock(table);
 		table_put(table, export);
 	} else {

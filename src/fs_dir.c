@@ -31,12 +31,14 @@ static void reply_entry(fuse_req_t req, uint64_t ino)
 	struct service *service = service_of(req);
 	struct fuse_entry_param entry = { .ino = ino, .entry_timeout = CACHE_FOREVER };
 
-	if (fs_stat(service, ino, &entry.attr, &entry.attr_timeout) < 0) {
-		reply_error(req, -ENOENT);
-		return;
-	}
+	int r = fs_stat(service, ino, &entry.attr, &entry.attr_timeout);
+
+	if (r < 0)
+		reply_error(req, r);
+	else
+		r = fuse_reply_entry(req, &entry);
 	/* A reply that does not arrive is not counted by the kernel. */
-	if (fuse_reply_entry(req, &entry) < 0)
+	if (r < 0)
 		table_forget(&service->table, ino, 1);
 }
 

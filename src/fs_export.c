@@ -6,6 +6,7 @@
 #include "closer.h"
 #include "log.h"
 #include "offload.h"
+#include "reaper.h"
 #include "util.h"
 #include "wire.h"
 
@@ -21,6 +22,7 @@ struct attempt {
 	struct dmabuffs_export *arg;
 	int pidfd;	      /* owned: the calling thread; -1: it cannot be named */
 	struct buffer buffer; /* owned while its fd is not -1 */
+	uint64_t bytes;	      /* its size */
 	struct caller *caller; /* owned reference */
 };
 
@@ -29,14 +31,21 @@ static bool is_readonly(const struct attempt *attempt)
 	return attempt->arg->flags & DMABUFFS_EXPORT_READONLY;
 }
 
-/* Memfds and dma-bufs close at once, of others nobody knows. */
+/* What outlives its exporter is nobody's to pay for but by the charge: it must not grow. */
+static bool must_stop_growth(const struct attempt *attempt)
+{
+	return attempt->arg->flags & DMABUFFS_EXPORT_PERSIST &&
+	       buffer_can_grow(&attempt->buffer);
+}
+
+/* Of memfds and dma-bufs it is known what a close does, of others nothing. */
 static void refuse_fd(struct closer_job *job, int fd)
 {
 	if (buffer_kind(fd) < 0) {
 		closer_submit(job, &fd, 1);
 		return;
 	}
-	close_keep_errno(fd);
+	reaper_take_fd(fd);
 	closer_cancel(job);
 }
 
@@ -74,7 +83,7 @@ static int take_from_ticket(struct attempt *attempt)
 		return fd;
 	r = buffer_init(&attempt->buffer, fd, is_readonly(attempt));
 	if (r < 0)
-		close_keep_errno(fd);
+		reaper_take_fd(fd);
 	return r;
 }
 
@@ -88,15 +97,20 @@ static int answer_existing(struct attempt *attempt, const struct export *export)
 	    strcmp(label, (const char *)arg->label))
 		return -EEXIST;
 	memcpy(arg->uuid, export->uuid, sizeof(arg->uuid));
-	arg->bytes = export->charged_bytes;
+	arg->bytes = attempt->bytes;
 	return 0;
 }
 
 static int read_caller(struct attempt *attempt)
 {
 	struct table *table = &attempt->service->table;
-	struct caller *cached = table_root_caller(table, attempt->root_id);
-	int r = caller_read(attempt->ctx->pid, attempt->pidfd, cached, &attempt->caller);
+	struct caller *cached = NULL;
+	int r;
+
+	/* A thread can change its namespaces; where they decide, what was is not enough. */
+	if (!attempt->service->options.ns_mask)
+		cached = table_root_caller(table, attempt->root_id);
+	r = caller_read(attempt->ctx->pid, attempt->pidfd, cached, &attempt->caller);
 
 	if (r == 0 && attempt->caller != cached)
 		table_set_root_caller(table, attempt->root_id, attempt->caller);
@@ -164,7 +178,7 @@ static int end(struct attempt *attempt, int result)
 	if (result < 0)
 		log_warning("export refused to pid %d uid %u: %s", attempt->ctx->pid,
 			    attempt->ctx->uid, strerror(-result));
-	buffer_finish(&attempt->buffer);
+	reaper_take(&attempt->buffer);
 	close_keep_errno(attempt->pidfd);
 	caller_unref(attempt->caller);
 	free(attempt);
@@ -175,8 +189,12 @@ static void freeze_and_finish(void *arg)
 {
 	struct attempt *attempt = arg;
 	struct command_call *call = attempt->call;
-	int r = buffer_freeze(&attempt->buffer, is_readonly(attempt));
+	int r = 0;
 
+	if (must_stop_growth(attempt))
+		r = buffer_stop_growth(&attempt->buffer);
+	if (r == 0)
+		r = buffer_freeze(&attempt->buffer, is_readonly(attempt));
 	if (r == 0)
 		r = make_new(attempt);
 	command_reply(call, end(attempt, r));
@@ -196,15 +214,19 @@ static int freeze_elsewhere(struct attempt *attempt)
 static int find_or_make(struct attempt *attempt)
 {
 	struct table *table = &attempt->service->table;
-	struct export *export = table_get_exported(table, attempt->root_id, &attempt->buffer);
-	int r;
+	struct export *export;
+	int r = buffer_size(&attempt->buffer, &attempt->bytes);
 
+	if (r < 0)
+		return r;
+	export = table_get_exported(table, attempt->root_id, &attempt->buffer);
 	if (export) {
 		r = answer_existing(attempt, export);
 		table_put(table, export);
 		return r;
 	}
-	if (buffer_needs_freeze(&attempt->buffer, is_readonly(attempt)))
+	if (must_stop_growth(attempt) ||
+	    buffer_needs_freeze(&attempt->buffer, is_readonly(attempt)))
 		return freeze_elsewhere(attempt);
 	return make_new(attempt);
 }

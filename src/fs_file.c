@@ -46,16 +46,43 @@ static int check_open(struct service *service, struct export *export, pid_t tid,
 static int register_backing(fuse_req_t req, const struct buffer *buffer)
 {
 	int fd = buffer_borrow(buffer);
-	int id = fd < 0 ? 0 : fuse_passthrough_open(req, fd);
+	int id, r;
 
+	if (fd < 0)
+		return fd;
+	errno = 0;
+	id = fuse_passthrough_open(req, fd);
+	r = id > 0 ? id : -errno;
 	buffer_return(buffer, fd);
-	return id;
+	return r;
 }
 
 /*
  * The kernel wants one backing id an inode while it is open, so it is registered with the
- * first open and given up with the last release. 0: reads and writes come to us.
+ * first open and given up with the last release.
  */
+static int get_backing(fuse_req_t req, struct export *export)
+{
+	struct table *table = &service_of(req)->table;
+	int id;
+
+	table_lock(table);
+	id = export->backing_id;
+	if (!id)
+		id = register_backing(req, &export->buffer);
+	if (id > 0)
+		export->backing_id = id;
+	table_unlock(table);
+	return id;
+}
+
+/* No passthrough for anybody, other than for want of something at the moment. */
+static bool is_permanent(int error)
+{
+	return error != -EMFILE && error != -ENFILE && error != -ENOMEM && error != -EAGAIN;
+}
+
+/* What reads, writes and maps the file without us; 0: all come to us; or -errno. */
 static int backing_id(fuse_req_t req, struct export *export)
 {
 	struct service *service = service_of(req);
@@ -63,16 +90,14 @@ static int backing_id(fuse_req_t req, struct export *export)
 
 	if (!service->passthrough || export->buffer.kind != DMABUFFS_KIND_MEMFD)
 		return 0;
-	table_lock(&service->table);
-	if (!export->backing_id)
-		export->backing_id = register_backing(req, &export->buffer);
-	id = export->backing_id;
-	table_unlock(&service->table);
-	if (id <= 0 && atomic_exchange(&service->passthrough, false))
+	id = get_backing(req, export);
+	if (id >= 0 || !is_permanent(id))
+		return id;
+	if (atomic_exchange(&service->passthrough, false))
 		log_warning("passthrough is not permitted here (%s): names cannot be mapped "
 			    "(ENODEV), descriptors from the broker can",
-			    strerror(errno));
-	return MAX(id, 0);
+			    strerror(-id));
+	return 0;
 }
 
 static void close_file(fuse_req_t req, struct export *export)
@@ -85,13 +110,15 @@ static void close_file(fuse_req_t req, struct export *export)
 
 static void reply_open(fuse_req_t req, struct export *export, struct fuse_file_info *fi)
 {
-	fi->backing_id = backing_id(req, export);
+	struct service *service = service_of(req);
+
 	/* Never a page cache of our own: what is not the buffer itself must not be mapped. */
 	fi->direct_io = !fi->backing_id;
 	fi->parallel_direct_writes = 1;
 	fi->noflush = 1;
+	/* The request is gone with its connection, and the backing id too. */
 	if (fuse_reply_open(req, fi) < 0)
-		table_close(&service_of(req)->table, export);
+		table_close(&service->table, export);
 }
 
 static void log_refusal(const struct export *export, const struct fuse_ctx *ctx, int error)
@@ -118,6 +145,8 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	r = check_open(service, export, ctx->pid, fi->flags);
+	if (r == 0)
+		r = fi->backing_id = backing_id(req, export);
 	if (r < 0) {
 		log_refusal(export, ctx, r);
 		close_file(req, export);

@@ -15,12 +15,28 @@ struct revocation {
 	struct export *export; /* owned reference, and counted open: its buffer stays */
 };
 
-static void truncate_and_reply(void *arg)
+/* It succeeds as a whole or leaves the name. */
+static int truncate_and_end(struct revocation *revocation)
+{
+	struct service *service = revocation->call->service;
+	struct export *export = revocation->export;
+	int r = buffer_revoke(&export->buffer);
+
+	if (r < 0)
+		return r;
+	table_lock(&service->table);
+	export->revoked = true;
+	table_unlock(&service->table);
+	fs_end_name(service, export, "revoked");
+	return 0;
+}
+
+static void work(void *arg)
 {
 	struct revocation *revocation = arg;
 	struct command_call *call = revocation->call;
 	struct table *table = &call->service->table;
-	int r = buffer_revoke(&revocation->export->buffer);
+	int r = truncate_and_end(revocation);
 	int backing_id = table_close(table, revocation->export);
 
 	if (backing_id)
@@ -30,73 +46,74 @@ static void truncate_and_reply(void *arg)
 	command_reply(call, r);
 }
 
-/* May it be, and is there still something to revoke? Then nobody else does it, too. */
-static int claim_locked(struct export *export, uid_t uid)
+/* May it be? Then it is counted as open, so that the buffer stays until it is done. */
+static int claim_locked(struct export *export, uid_t uid, uid_t *ret_owner)
 {
 	int r = policy_check_revoke(uid, export->node.uid);
 
 	if (r < 0)
 		return r;
-	if (!export->named || export->revoked)
+	if (!export->named)
 		return -ENOENT;
 	if (!buffer_is_revocable(&export->buffer))
 		return -EBUSY;
-	export->revoked = true;
-	/* Counted as open, so that the buffer outlives its name until it is truncated. */
 	if (export->opens++ == 0)
 		export->refs++;
+	*ret_owner = export->charged_uid;
 	return 0;
 }
 
-static int claim(struct command_call *call, struct export *export)
+static int claim(struct command_call *call, struct export *export, uid_t *ret_owner)
 {
 	struct table *table = &call->service->table;
 	int r;
 
 	table_lock(table);
-	r = claim_locked(export, call->ctx->uid);
+	r = claim_locked(export, call->ctx->uid, ret_owner);
 	table_unlock(table);
 	return r;
 }
 
-static int start(struct command_call *call, struct export *export, struct offload *offload)
+/* The owner's buffer may keep the thread, so it is his account. */
+static int start(struct command_call *call, struct export *export, uid_t owner)
 {
 	struct revocation *revocation = calloc(1, sizeof(*revocation));
-	int r = revocation ? claim(call, export) : -ENOMEM;
+	struct offload *offload;
+	int r;
 
-	if (r < 0) {
-		offload_cancel(offload);
+	if (!revocation)
+		return -ENOMEM;
+	*revocation = (struct revocation){ .call = call, .export = export };
+	r = offload_reserve(&call->service->limits, owner, &offload);
+	if (r == 0)
+		r = offload_start(offload, work, revocation);
+	if (r < 0)
 		free(revocation);
-		return r;
-	}
-	revocation->call = call;
-	revocation->export = export;
-	fs_end_name(call->service, export, "revoked");
-	if (offload_start(offload, truncate_and_reply, revocation) < 0)
-		truncate_and_reply(revocation); /* no thread: rather stall than leave it */
-	return COMMAND_PENDING;
+	return r < 0 ? r : COMMAND_PENDING;
 }
 
 int fs_revoke(struct command_call *call)
 {
 	const struct dmabuffs_revoke *arg = &call->arg.revoke;
-	struct service *service = call->service;
-	struct offload *offload = NULL;
+	struct table *table = &call->service->table;
 	struct export *export;
+	uid_t owner;
 	int r = wire_check_revoke(arg);
 
 	if (r < 0)
 		return r;
-	export = table_get_named(&service->table, arg->uuid);
+	export = table_get_named(table, arg->uuid);
 	if (!export)
 		return -ENOENT;
-	/* The owner's buffer may keep the thread: it is his account. */
-	r = offload_reserve(&service->limits, export->charged_uid, &offload);
-	if (r == 0)
-		r = start(call, export, offload);
+	r = claim(call, export, &owner);
+	if (r == 0) {
+		r = start(call, export, owner);
+		if (r < 0)
+			table_close(table, export);
+	}
 	if (r < 0) {
 		log_warning("uid %u may not revoke: %s", call->ctx->uid, strerror(-r));
-		table_put(&service->table, export);
+		table_put(table, export);
 	}
 	return r;
 }

@@ -2,8 +2,11 @@
 #include "limits.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "util.h"
 
 /* Exists while its uid holds anything. */
 struct user {
@@ -20,8 +23,9 @@ void limits_config_default(struct limits_config *ret_config)
 			[RES_BYTES] = UINT64_C(1) << 40,
 			[RES_ROOTS] = 4096,
 			[RES_CONNECTIONS] = 128,
-			[RES_CLOSES] = 8,
-			[RES_OFFLOADS] = 8,
+			[RES_TICKETS] = 64,
+			[RES_CLOSES] = 32,
+			[RES_OFFLOADS] = 32,
 			[RES_IO] = 64,
 		},
 		.per_mount = {
@@ -29,11 +33,24 @@ void limits_config_default(struct limits_config *ret_config)
 			[RES_BYTES] = UINT64_C(1) << 42,
 			[RES_ROOTS] = 65536,
 			[RES_CONNECTIONS] = 4096,
-			[RES_CLOSES] = 256,
-			[RES_OFFLOADS] = 256,
+			[RES_TICKETS] = 1024,
+			[RES_CLOSES] = 4096,
+			[RES_OFFLOADS] = 4096,
 			[RES_IO] = 4096,
 		},
 	};
+}
+
+static void bound(struct limits_config *config, enum resource resource, uint64_t n)
+{
+	config->per_mount[resource] = MIN(config->per_mount[resource], n);
+	config->per_uid[resource] = MIN(config->per_uid[resource], n / 4);
+}
+
+void limits_fit_descriptors(struct limits *limits, uint64_t n)
+{
+	bound(&limits->config, RES_CONNECTIONS, n / 2);
+	bound(&limits->config, RES_TICKETS, n / 4);
 }
 
 void limits_init(struct limits *limits, const struct limits_config *config)
@@ -89,50 +106,74 @@ static void drop_if_idle(struct limits *limits, struct user *user)
 }
 
 /* Neither sum can wrap: the part used never exceeds a limit, n is compared to the rest. */
-static int check(const struct limits *limits, const struct user *user,
-		 enum resource resource, uint64_t n)
+static bool has_room(uint64_t used, uint64_t limit, uint64_t n)
 {
-	const struct limits_config *config = &limits->config;
+	return n <= limit && used <= limit - n;
+}
 
-	if (n > config->per_uid[resource] ||
-	    user->used[resource] > config->per_uid[resource] - n)
-		return -EDQUOT;
-	if (n > config->per_mount[resource] ||
-	    limits->used[resource] > config->per_mount[resource] - n)
-		return -ENOSPC;
-	return 0;
+/* The user's part only. The lock is held. */
+static int charge_user(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
+{
+	struct user *user = get_user(limits, uid);
+	int r = 0;
+
+	if (!user)
+		return -ENOMEM;
+	if (has_room(user->used[resource], limits->config.per_uid[resource], n))
+		user->used[resource] += n;
+	else
+		r = -EDQUOT;
+	drop_if_idle(limits, user);
+	return r;
+}
+
+static void uncharge_user(struct limits *limits, uid_t uid, enum resource resource,
+			  uint64_t n)
+{
+	struct user *user = find_user(limits, uid);
+
+	if (!user)
+		return;
+	user->used[resource] -= n;
+	drop_if_idle(limits, user);
 }
 
 int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
-	struct user *user;
-	int r = -ENOMEM;
+	int r;
 
 	pthread_mutex_lock(&limits->lock);
-	user = get_user(limits, uid);
-	if (user) {
-		r = check(limits, user, resource, n);
-		if (r == 0) {
-			user->used[resource] += n;
+	r = charge_user(limits, uid, resource, n);
+	if (r == 0) {
+		if (has_room(limits->used[resource], limits->config.per_mount[resource], n)) {
 			limits->used[resource] += n;
+		} else {
+			uncharge_user(limits, uid, resource, n);
+			r = -ENOSPC;
 		}
-		drop_if_idle(limits, user);
 	}
+	pthread_mutex_unlock(&limits->lock);
+	return r;
+}
+
+int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
+		    uint64_t n)
+{
+	int r;
+
+	pthread_mutex_lock(&limits->lock);
+	r = charge_user(limits, to, resource, n);
+	if (r == 0)
+		uncharge_user(limits, from, resource, n);
 	pthread_mutex_unlock(&limits->lock);
 	return r;
 }
 
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
-	struct user *user;
-
 	pthread_mutex_lock(&limits->lock);
-	user = find_user(limits, uid);
-	if (user) {
-		user->used[resource] -= n;
-		limits->used[resource] -= n;
-		drop_if_idle(limits, user);
-	}
+	uncharge_user(limits, uid, resource, n);
+	limits->used[resource] -= n;
 	pthread_mutex_unlock(&limits->lock);
 }
 

@@ -20,6 +20,7 @@ enum resource {
 	RES_BYTES,	 /* of their buffers */
 	RES_ROOTS,	 /* open root descriptions */
 	RES_CONNECTIONS, /* to the broker */
+	RES_TICKETS,	 /* buffers put on the broker and not exported yet */
 	RES_CLOSES,	 /* refused foreign descriptors on their way out, see closer.h */
 	RES_OFFLOADS,	 /* calls that a client can make last, see offload.h */
 	RES_IO,		 /* reads and writes of a dma-buf under way, see dmabuf_io.h */
@@ -33,7 +34,7 @@ struct limits_config {
 
 struct limits {
 	pthread_mutex_t lock;
-	struct limits_config config; /* fixed after limits_init() */
+	struct limits_config config; /* fixed before the first client */
 	uint64_t used[RES_COUNT];    /* protected by lock */
 	struct htab users;	     /* protected by lock: struct user by uid */
 };
@@ -44,8 +45,18 @@ void limits_config_default(struct limits_config *ret_config);
 void limits_init(struct limits *limits, const struct limits_config *config);
 void limits_finish(struct limits *limits);
 
+/*
+ * Lowers the limits of what holds a descriptor beside exports, so that all of it fits
+ * into @n and no user has more than a part. Before any client is served.
+ */
+void limits_fit_descriptors(struct limits *limits, uint64_t n);
+
 /* 0; -EDQUOT: over the user's limit; -ENOSPC: over the mount's; -ENOMEM. */
 int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n);
+
+/* Moves a charge: the mount holds no more than before. 0, -EDQUOT of @to, -ENOMEM. */
+int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
+		    uint64_t n);
 
 /* Gives back what was charged. */
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n);

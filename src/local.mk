@@ -24,6 +24,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/policy.c %D%/policy.h \
 	%D%/privileges.c %D%/privileges.h \
 	%D%/ready.c %D%/ready.h \
+	%D%/reaper.c %D%/reaper.h \
 	%D%/service.h \
 	%D%/stall_guard.c %D%/stall_guard.h \
 	%D%/table.c %D%/table.h \

@@ -110,6 +110,7 @@ void log_message_v(int level, const char *format, va_list args)
 		snprintf(dropped_text, sizeof(dropped_text), "%d lines suppressed", dropped);
 		emit(LOG_WARNING, dropped_text);
 	}
+	errno = saved; /* for %m */
 	vsnprintf(text, sizeof(text), format, args);
 	make_printable(text);
 	emit(level, text);

@@ -15,6 +15,7 @@
 #include "offload.h"
 #include "privileges.h"
 #include "ready.h"
+#include "reaper.h"
 #include "service.h"
 #include "util.h"
 
@@ -74,7 +75,7 @@ static int init_parts(struct service *service)
 	r = table_init(&service->table, &service->limits, &root_node);
 	if (r < 0)
 		return r;
-	tickets_init(&service->tickets);
+	tickets_init(&service->tickets, &service->limits);
 	service->passthrough = options->passthrough && privileges_are_initial();
 	return 0;
 }
@@ -181,7 +182,7 @@ static void leave_if_stuck(struct service *service, bool stuck)
 static int serve_loop(struct service *service, struct start *start)
 {
 	pthread_t thread;
-	bool io_is_stuck;
+	bool io_is_stuck, reaper_is_stuck;
 	int r = -pthread_create(&thread, NULL, finish_start, start);
 
 	if (r < 0)
@@ -192,7 +193,9 @@ static int serve_loop(struct service *service, struct start *start)
 		broker_stop(&service->broker);
 	lifetime_stop(&start->lifetime);
 	io_is_stuck = !dmabuf_io_stop(&service->dmabuf_io);
-	leave_if_stuck(service, start->notifier_is_stuck || io_is_stuck);
+	reaper_is_stuck = !reaper_stop();
+	leave_if_stuck(service,
+		       start->notifier_is_stuck || io_is_stuck || reaper_is_stuck);
 	return start->bound ? r : -EIO;
 }
 
@@ -206,7 +209,8 @@ static int start_helpers(struct service *service)
 	broker->table = &service->table;
 	broker->limits = &service->limits;
 	broker->tickets = &service->tickets;
-	return dmabuf_io_start(&service->dmabuf_io, &service->limits);
+	r = reaper_start();
+	return r < 0 ? r : dmabuf_io_start(&service->dmabuf_io, &service->limits);
 }
 
 static int serve_mounted(struct service *service, int ready_fd)
@@ -232,6 +236,7 @@ static int serve_mounted(struct service *service, int ready_fd)
 		return r;
 	/* Threads keep the capabilities they are started with: from here on few. */
 	service->max_fds = fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]);
+	limits_fit_descriptors(&service->limits, fd_vault_reserved());
 	r = start_helpers(service);
 	return r < 0 ? r : serve_loop(service, &start);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "reaper.h"
 #include "util.h"
 
 struct ticket {
@@ -24,9 +25,9 @@ static uint64_t hash_of(const struct tickets *tickets,
 	return hash;
 }
 
-void tickets_init(struct tickets *tickets)
+void tickets_init(struct tickets *tickets, struct limits *limits)
 {
-	*tickets = (struct tickets){ 0 };
+	*tickets = (struct tickets){ .limits = limits };
 	crypto_shorthash_keygen(tickets->key);
 	pthread_mutex_init(&tickets->lock, NULL);
 }
@@ -40,11 +41,18 @@ void tickets_finish(struct tickets *tickets)
 static int add_locked(struct tickets *tickets, struct ticket_list *list,
 		      struct ticket *ticket)
 {
+	int r;
+
 	if (list->n >= TICKETS_PER_CONNECTION)
 		return -EDQUOT;
+	r = limits_charge(tickets->limits, list->uid, RES_TICKETS, 1);
+	if (r < 0)
+		return r;
 	if (htab_insert(&tickets->by_number, &ticket->node,
-			hash_of(tickets, ticket->number)) < 0)
+			hash_of(tickets, ticket->number)) < 0) {
+		limits_uncharge(tickets->limits, list->uid, RES_TICKETS, 1);
 		return -ENOMEM;
+	}
 	ticket->list = list;
 	ticket->next = list->first;
 	list->first = ticket;
@@ -80,6 +88,7 @@ static void remove_locked(struct tickets *tickets, struct ticket *ticket)
 		link = &(*link)->next;
 	*link = ticket->next;
 	ticket->list->n--;
+	limits_uncharge(tickets->limits, ticket->list->uid, RES_TICKETS, 1);
 	htab_remove(&tickets->by_number, &ticket->node);
 }
 
@@ -111,7 +120,7 @@ void tickets_drop(struct tickets *tickets, struct ticket_list *list)
 		struct ticket *ticket = list->first;
 
 		remove_locked(tickets, ticket);
-		close_keep_errno(ticket->fd);
+		reaper_take_fd(ticket->fd);
 		free(ticket);
 	}
 	pthread_mutex_unlock(&tickets->lock);

@@ -15,6 +15,7 @@
 #include <dmabuffs-ioctl.h>
 
 #include "htab.h"
+#include "limits.h"
 
 #define TICKETS_PER_CONNECTION 16
 
@@ -24,20 +25,25 @@ struct tickets {
 	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed after tickets_init() */
 	pthread_mutex_t lock;
 	struct htab by_number; /* protected by lock */
+	struct limits *limits; /* borrowed */
 };
 
-/* What one connection has waiting; zero-initialised. Protected by the tickets' lock. */
+/*
+ * What one connection has waiting, charged to @uid; else zero-initialised. Protected by
+ * the tickets' lock.
+ */
 struct ticket_list {
 	struct ticket *first;
 	unsigned n;
+	uid_t uid;
 };
 
-void tickets_init(struct tickets *tickets);
+void tickets_init(struct tickets *tickets, struct limits *limits);
 void tickets_finish(struct tickets *tickets);
 
 /*
- * Makes a ticket for @fd, which is taken over on success. -EDQUOT: the connection has too
- * many; -ENOMEM.
+ * Makes a ticket for @fd, which is taken over on success. -EDQUOT: the connection or its
+ * user has too many; -ENOSPC: the mount has; -ENOMEM.
  */
 int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 		uint8_t ret_number[DMABUFFS_TICKET_SIZE]);

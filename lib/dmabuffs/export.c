@@ -21,6 +21,8 @@ static void freeze_memfd(int fd, uint32_t flags)
 
 	if (seals < 0 || fstat(fd, &st) < 0 || st.st_nlink)
 		return;
+	if (flags & DMABUFFS_EXPORT_PERSIST && !(seals & F_SEAL_GROW))
+		(void)fcntl(fd, F_ADD_SEALS, F_SEAL_GROW);
 	if (!(flags & DMABUFFS_EXPORT_READONLY) && !(seals & F_SEAL_SEAL))
 		(void)fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL);
 	if (st.st_mode & OTHERS_MODE)

@@ -105,8 +105,8 @@ int raw_receive(int connection, struct dmabuffs_broker_reply *ret_reply, int *re
 	return reply[0].error;
 }
 
-static int ask(int connection, uint32_t op, int fd, struct dmabuffs_broker_reply *ret_reply,
-	       int *ret_fd)
+static int ask(int connection, uint32_t op, int fd,
+	       struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
 	struct dmabuffs_broker_request request = { .size = sizeof(request), .op = op };
 	int result = raw_send(connection, &request, sizeof(request), &fd, 1);

@@ -26,10 +26,10 @@ struct child {
 };
 
 /* The identity of most cases' children. */
-#define USER(id)                                                                           \
-	(&(const struct identity){                                                         \
-		.uid = (id),                                                               \
-		.gid = (id),                                                               \
+#define USER(id)                                                                         \
+	(&(const struct identity){                                                       \
+		.uid = (id),                                                             \
+		.gid = (id),                                                             \
 	})
 
 /* Runs fn(peer, data) in a process of its own, NULL: of the same identity. */

@@ -56,7 +56,8 @@ static void answer_init(int fuse, const struct fuse_in_header *in)
 
 static void answer_request(int fuse, const struct fuse_in_header *in)
 {
-	struct fuse_entry_out entry = { .nodeid = FILE_INO, .attr = attributes(FILE_INO) };
+	struct fuse_entry_out entry = { .nodeid = FILE_INO,
+					.attr = attributes(FILE_INO) };
 	struct fuse_attr_out attr = { .attr = attributes(in->nodeid) };
 	/* Without, the next open would wait for the pages of those who wait already. */
 	struct fuse_open_out open = { .fh = 1, .open_flags = FOPEN_KEEP_CACHE };
@@ -92,7 +93,8 @@ static void serve(int fuse, int peer)
 	bool mute = false;
 
 	for (;;) {
-		struct pollfd fds[2] = { { fuse, POLLIN, 0 }, { mute ? -1 : peer, POLLIN, 0 } };
+		struct pollfd fds[2] = { { fuse, POLLIN, 0 },
+					 { mute ? -1 : peer, POLLIN, 0 } };
 		ssize_t n;
 
 		ASSERT_OK(SYS(poll(fds, 2, -1)));

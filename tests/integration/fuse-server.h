@@ -7,9 +7,10 @@
 #define FUSE_SERVER_FILE "file"
 
 /*
- * Mounts on @dir and serves until it is killed: all requests but FLUSH and READ, which are
- * never answered: a close(2) and a page fault have to wait for ever. Once a byte comes from @peer it answers nothing any more; it confirms that,
- * and its readiness before, by a byte. For child_start().
+ * Mounts on @dir and serves until it is killed: all requests but FLUSH and READ, which
+ * are never answered: a close(2) and a page fault have to wait for ever. Once a byte
+ * comes from @peer it answers nothing any more; it confirms that, and its readiness
+ * before, by a byte. For child_start().
  */
 void fuse_server_run(int peer, void *dir);
 

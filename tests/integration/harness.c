@@ -29,7 +29,8 @@ const char *test_work_dir;
 
 const char *test_result_text(long long result, char *text, size_t size)
 {
-	const char *name = result < 0 && result > -4096 ? strerrorname_np((int)-result) : NULL;
+	const char *name =
+		result < 0 && result > -4096 ? strerrorname_np((int)-result) : NULL;
 
 	if (name)
 		snprintf(text, size, "%s", name);
@@ -45,8 +46,8 @@ void test_fail(const char *file, int line, const char *format, ...)
 	size_t used;
 
 	if (atomic_exchange(&report->failed, 1) == 0) {
-		snprintf(report->reason, sizeof(report->reason), "%s:%d: ",
-			 slash ? slash + 1 : file, line);
+		snprintf(report->reason, sizeof(report->reason),
+			 "%s:%d: ", slash ? slash + 1 : file, line);
 		used = strlen(report->reason);
 		va_start(arguments, format);
 		vsnprintf(report->reason + used, sizeof(report->reason) - used, format,
@@ -272,7 +273,8 @@ int main(int argc, char **argv)
 			run_case(test);
 		n_failed += lack || report->failed;
 		if (lack || report->failed)
-			printf("FAIL: %s: %s\n", test->name, lack ? lack : report->reason);
+			printf("FAIL: %s: %s\n", test->name,
+			       lack ? lack : report->reason);
 		else
 			printf("ok %s\n", test->name);
 	}

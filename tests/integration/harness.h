@@ -51,30 +51,31 @@ _Noreturn void test_fail(const char *file, int line, const char *format, ...)
 void test_note(const char *format, ...) _printf_(1, 2);
 
 int test_ok(const char *file, int line, const char *text, long long result);
-void test_error(const char *file, int line, const char *text, long long result, int error);
+void test_error(const char *file, int line, const char *text, long long result,
+		int error);
 void test_equal(const char *file, int line, const char *text, long long got,
 		long long expected);
 
 /* The value of a libc call, or its negative errno. */
-#define SYS(call)                                                                          \
-	({                                                                                 \
-		long long result_ = (long long)(call);                                     \
-		result_ == -1 ? -(long long)errno : result_;                               \
+#define SYS(call)                                                                        \
+	({                                                                               \
+		long long result_ = (long long)(call);                                   \
+		result_ == -1 ? -(long long)errno : result_;                             \
 	})
 
-#define ASSERT(condition)                                                                  \
-	do {                                                                               \
-		if (!(condition))                                                          \
-			test_fail(__FILE__, __LINE__, "%s: false", #condition);            \
+#define ASSERT(condition)                                                                \
+	do {                                                                             \
+		if (!(condition))                                                        \
+			test_fail(__FILE__, __LINE__, "%s: false", #condition);          \
 	} while (0)
 
 /* Not a negative errno; answers the value. */
 #define ASSERT_OK(expression) test_ok(__FILE__, __LINE__, #expression, (expression))
 /* Exactly the negative of this errno. */
-#define ASSERT_ERR(expression, error)                                                      \
+#define ASSERT_ERR(expression, error)                                                    \
 	test_error(__FILE__, __LINE__, #expression, (expression), (error))
-#define ASSERT_EQ(got, expected)                                                           \
-	test_equal(__FILE__, __LINE__, #got " == " #expected, (long long)(got),            \
+#define ASSERT_EQ(got, expected)                                                         \
+	test_equal(__FILE__, __LINE__, #got " == " #expected, (long long)(got),          \
 		   (long long)(expected))
 
 /* "EACCES", "0", "17": of a result in the form described above. */

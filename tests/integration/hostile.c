@@ -42,7 +42,8 @@ void scene_end(struct scene *scene)
 	unshare_buffer(&scene->good);
 }
 
-static void import(const struct instance *instance, const uint8_t uuid[16], int connection)
+static void import(const struct instance *instance, const uint8_t uuid[16],
+		   int connection)
 {
 	int opened = ASSERT_OK(raw_open(instance, uuid, O_RDWR));
 	uint8_t byte;

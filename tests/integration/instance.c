@@ -82,7 +82,8 @@ static void wait_for_ready(struct instance *instance, int ready)
 	ASSERT_EQ(read(ready, text, sizeof(text)), 0);
 }
 
-static void start(struct instance *instance, const char *options, unsigned long namespaces)
+static void start(struct instance *instance, const char *options,
+		  unsigned long namespaces)
 {
 	int ready[2];
 
@@ -126,7 +127,8 @@ void instance_settle(struct instance *instance)
 	if (wait_until(no_more_fds, instance))
 		return;
 	print_fds(instance->pid);
-	test_fail(__FILE__, __LINE__, "leak in the daemon: %d descriptors, %d when it started",
+	test_fail(__FILE__, __LINE__,
+		  "leak in the daemon: %d descriptors, %d when it started",
 		  count_fds(instance->pid), instance->n_fds);
 }
 
@@ -172,7 +174,7 @@ static size_t drain(int fd, char *output, size_t size)
 	size_t used = 0;
 	ssize_t n;
 
-	/* Also ends when the daemon keeps running, yet has let go of its standard error. */
+	/* Ends, too, when the daemon runs on and has let go of its standard error. */
 	while (used < size - 1 && wait_ready(fd, POLLIN, WAIT_MS)) {
 		n = read(fd, output + used, size - 1 - used);
 		if (n <= 0)

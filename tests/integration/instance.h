@@ -11,9 +11,9 @@
 struct instance {
 	char dir[INSTANCE_PATH_SIZE]; /* where it is mounted */
 	char log[INSTANCE_PATH_SIZE]; /* its standard error */
-	pid_t pid;		      /* the daemon; -1 once it has been reaped */
-	int status;		      /* of waitpid(2), then */
-	int n_fds;		      /* descriptors the daemon had open when ready */
+	pid_t pid;                    /* the daemon; -1 once it has been reaped */
+	int status;                   /* of waitpid(2), then */
+	int n_fds;                    /* descriptors the daemon had open when ready */
 };
 
 /* Starts it in the foreground and returns when it is ready; a failure fails the case. */

@@ -14,6 +14,19 @@
 #include "harness.h"
 #include "namespaces.h"
 
+const char *const namespace_names[DMABUFFS_NS_COUNT] = { "user", "pid", "mnt",
+							 "ipc",  "net", "cgroup" };
+
+uint64_t own_namespace(enum dmabuffs_ns which)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_names[which]);
+	ASSERT_OK(SYS(stat(path, &st)));
+	return st.st_ino;
+}
+
 static void write_file(const char *path, const char *text)
 {
 	int fd = ASSERT_OK(SYS(open(path, O_WRONLY | O_CLOEXEC)));
@@ -41,7 +54,8 @@ static void make_path(const char *root, const char *path)
 	size_t start = strlen(root) + 1;
 
 	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	for (char *slash = strchr(whole + start, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(whole + start, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = 0;
 		mkdir(whole, 0755);
 		*slash = '/';

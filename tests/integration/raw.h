@@ -18,7 +18,7 @@
 #include "instance.h"
 
 #define UUID_TEXT_SIZE 37
-#define PAGE	       4096UL
+#define PAGE           4096UL
 
 /* ---- names ------------------------------------------------------------------------- */
 

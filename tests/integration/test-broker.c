@@ -60,9 +60,11 @@ static void wrong_number_of_descriptors(struct instance *instance)
 		fds[i] = i % 3 ? talk.opened : talk.shared.fd;
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
 		request.op = DMABUFFS_BROKER_EXCHANGE;
-		ASSERT_ERR(answer(&talk, &request, sizeof(request), fds, counts[i]), EINVAL);
+		ASSERT_ERR(answer(&talk, &request, sizeof(request), fds, counts[i]),
+			   EINVAL);
 		request.op = DMABUFFS_BROKER_TICKET;
-		ASSERT_ERR(answer(&talk, &request, sizeof(request), fds, counts[i]), EINVAL);
+		ASSERT_ERR(answer(&talk, &request, sizeof(request), fds, counts[i]),
+			   EINVAL);
 	}
 	talk_end(&talk);
 }
@@ -92,7 +94,8 @@ static void wrong_size_field(struct instance *instance)
 	talk_start(&talk, instance);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		request.size = sizes[i];
-		ASSERT_ERR(answer(&talk, &request, sizeof(request), &talk.opened, 1), EINVAL);
+		ASSERT_ERR(answer(&talk, &request, sizeof(request), &talk.opened, 1),
+			   EINVAL);
 	}
 	talk_end(&talk);
 }
@@ -158,7 +161,8 @@ static void unknown_operations(struct instance *instance)
 	talk_start(&talk, instance);
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
 		request.op = ops[i];
-		ASSERT_ERR(answer(&talk, &request, sizeof(request), &talk.opened, 1), ENOTTY);
+		ASSERT_ERR(answer(&talk, &request, sizeof(request), &talk.opened, 1),
+			   ENOTTY);
 	}
 	talk_end(&talk);
 }
@@ -197,8 +201,8 @@ static void answers_in_order(struct instance *instance)
 		ASSERT_OK(raw_send(talk.connection, &request, sizeof(request),
 				   i % 2 ? &talk.opened : &talk.shared.fd, 1));
 		request.op = 99;
-		ASSERT_OK(raw_send(talk.connection, &request, sizeof(request), &talk.opened,
-				   1));
+		ASSERT_OK(raw_send(talk.connection, &request, sizeof(request),
+				   &talk.opened, 1));
 	}
 	for (int i = 0; i < 8; i++) {
 		ASSERT_OK(raw_receive(talk.connection, &reply, &fd));
@@ -210,7 +214,7 @@ static void answers_in_order(struct instance *instance)
 	talk_end(&talk);
 }
 
-/* Not of this protocol at all: other control messages, out-of-band data, no reading end. */
+/* Not of this protocol at all. */
 static void other_control_messages(struct instance *instance)
 {
 	struct dmabuffs_broker_request request = { .size = sizeof(request),

@@ -157,7 +157,8 @@ static void come_and_go(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "least_recently_used_goes", least_recently_used_goes, "max-connections-per-uid=4" },
+	{ "least_recently_used_goes", least_recently_used_goes,
+	  "max-connections-per-uid=4" },
 	{ "each_user_has_his_own", each_user_has_his_own, "max-connections-per-uid=4" },
 	{ "ten_thousand_silent_ones", ten_thousand_silent_ones },
 	{ "come_and_go", come_and_go },

@@ -135,7 +135,8 @@ static void read_only_of_read_only_export(struct instance *instance)
 {
 	struct shared shared;
 
-	share(&shared, instance, PAGE, DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE, 0644);
+	share(&shared, instance, PAGE, DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE,
+	      0644);
 	ASSERT_OK(child_call(USER(1001), narrow_copy, &shared));
 	unshare_buffer(&shared);
 }

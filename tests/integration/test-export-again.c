@@ -65,10 +65,12 @@ static void other_terms(struct instance *instance)
 
 	share(&shared, instance, PAGE, DMABUFFS_EXPORT_MODE, 0640);
 	ASSERT_ERR(raw_export_fd(shared.root, shared.fd, 0, 0, uuid), EEXIST);
-	ASSERT_ERR(raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_MODE, 0644, uuid),
-		   EEXIST);
+	ASSERT_ERR(
+		raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_MODE, 0644, uuid),
+		EEXIST);
 	ASSERT_ERR(raw_export_fd(shared.root, shared.fd,
-				 DMABUFFS_EXPORT_MODE | DMABUFFS_EXPORT_PERSIST, 0640, uuid),
+				 DMABUFFS_EXPORT_MODE | DMABUFFS_EXPORT_PERSIST, 0640,
+				 uuid),
 		   EEXIST);
 	ASSERT_ERR(raw_export_fd(shared.root, shared.fd,
 				 DMABUFFS_EXPORT_MODE | DMABUFFS_EXPORT_READONLY, 0640,
@@ -80,7 +82,8 @@ static void other_terms(struct instance *instance)
 	strcpy((char *)request.label, "other");
 	ASSERT_ERR(raw_export(shared.root, &request), EEXIST);
 	ASSERT_EQ(raw_count(instance), 1);
-	ASSERT_OK(raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_MODE, 0640, uuid));
+	ASSERT_OK(
+		raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_MODE, 0640, uuid));
 	ASSERT(same(uuid, shared.uuid));
 	unshare_buffer(&shared);
 }
@@ -93,7 +96,8 @@ static void after_unlink(struct instance *instance)
 	share(&shared, instance, PAGE, 0, 0);
 	ASSERT_OK(raw_unlink(instance, shared.uuid));
 	/* The terms may be new, too. */
-	ASSERT_OK(raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_MODE, 0644, uuid));
+	ASSERT_OK(
+		raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_MODE, 0644, uuid));
 	ASSERT(!same(uuid, shared.uuid));
 	ASSERT_ERR(raw_exists(instance, shared.uuid), ENOENT);
 	memcpy(shared.uuid, uuid, sizeof(uuid));
@@ -118,7 +122,8 @@ static void freed_buffer(struct instance *instance)
 	close(root);
 }
 
-static int ticket_export(int root, const uint8_t ticket[16], struct dmabuffs_export *request)
+static int ticket_export(int root, const uint8_t ticket[16],
+			 struct dmabuffs_export *request)
 {
 	raw_request(request, -1);
 	request->flags = DMABUFFS_EXPORT_TICKET;

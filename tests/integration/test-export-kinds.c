@@ -154,7 +154,7 @@ static int make_io_uring(void)
 static const struct kind {
 	const char *name;
 	int (*make)(void);
-	bool optional; /* not every kernel has it */
+	bool optional;   /* not every kernel has it */
 	bool unsendable; /* the kernel itself lets no socket carry it */
 } kinds[] = {
 	{ "pipe", make_pipe },
@@ -186,7 +186,8 @@ static int make_kind(const struct kind *kind)
 	int fd = kind->make();
 
 	if (fd < 0 && kind->optional) {
-		test_note("this kernel gives no %s: %s", kind->name, strerrorname_np(-fd));
+		test_note("this kernel gives no %s: %s", kind->name,
+			  strerrorname_np(-fd));
 		return -1;
 	}
 	if (fd < 0)
@@ -215,9 +216,11 @@ static void refused_by_export(struct instance *instance)
 
 		if (fd < 0)
 			continue;
-		expect(kinds[i].name, "export", raw_export_fd(root, fd, 0, 0, uuid), EBADFD);
+		expect(kinds[i].name, "export", raw_export_fd(root, fd, 0, 0, uuid),
+		       EBADFD);
 		expect(kinds[i].name, "read-only export",
-		       raw_export_fd(root, fd, DMABUFFS_EXPORT_READONLY, 0, uuid), EBADFD);
+		       raw_export_fd(root, fd, DMABUFFS_EXPORT_READONLY, 0, uuid),
+		       EBADFD);
 		close(fd);
 	}
 	ASSERT_EQ(raw_count(instance), 0);
@@ -234,7 +237,8 @@ static void refused_by_broker(struct instance *instance)
 
 		if (fd < 0)
 			continue;
-		expect(kinds[i].name, "ticket", raw_ticket(connection, fd, ticket), EBADFD);
+		expect(kinds[i].name, "ticket", raw_ticket(connection, fd, ticket),
+		       EBADFD);
 		expect(kinds[i].name, "exchange", raw_exchange(connection, fd), EBADFD);
 		close(fd);
 	}
@@ -298,7 +302,8 @@ static void narrow_descriptors(struct instance *instance)
 
 	ASSERT_ERR(raw_export_fd(root, reader, 0, 0, uuid), EACCES);
 	ASSERT_ERR(raw_export_fd(root, writer, 0, 0, uuid), EACCES);
-	ASSERT_ERR(raw_export_fd(root, writer, DMABUFFS_EXPORT_READONLY, 0, uuid), EACCES);
+	ASSERT_ERR(raw_export_fd(root, writer, DMABUFFS_EXPORT_READONLY, 0, uuid),
+		   EACCES);
 	ASSERT_EQ(raw_count(instance), 0);
 	ASSERT_OK(raw_export_fd(root, reader, DMABUFFS_EXPORT_READONLY, 0, uuid));
 	ASSERT_ERR(raw_open(instance, uuid, O_RDWR), EPERM);

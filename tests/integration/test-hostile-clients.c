@@ -101,7 +101,8 @@ static void pile_up(int peer, void *data)
 
 		ASSERT_OK(SYS(fcntl(connection, F_SETFL, O_NONBLOCK)));
 		for (int j = 0; j < 1000; j++)
-			if (raw_send(connection, &request, sizeof(request), &opened, 1) < 0)
+			if (raw_send(connection, &request, sizeof(request), &opened, 1) <
+			    0)
 				break;
 	}
 	peer_signal(peer);

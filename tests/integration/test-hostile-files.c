@@ -191,16 +191,17 @@ static struct tcp lingering_socket(void)
 	ASSERT_OK(SYS(connect(tcp.client, (struct sockaddr *)&address, size)));
 	tcp.server = ASSERT_OK(SYS(accept4(listener, NULL, NULL, SOCK_CLOEXEC)));
 	close(listener);
-	ASSERT_OK(SYS(setsockopt(tcp.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger))));
+	ASSERT_OK(SYS(
+		setsockopt(tcp.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger))));
 	while (send(tcp.client, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
 	return tcp;
 }
 
 /*
- * Sends them behind requests that keep the service busy, and closes at once: the copies on
- * their way are the last ones, and it is the service's close(2) that lingers. Where this
- * process loses that race it lingers itself, which is as good a reason to be killed.
+ * Sends them behind requests that keep the service busy, and closes at once: the copies
+ * on their way are the last ones, and it is the service's close(2) that lingers. Where
+ * this process loses that race it lingers itself, which is as good a reason to be killed.
  */
 static void send_lingering(int peer, void *data)
 {
@@ -255,7 +256,8 @@ static void own_files_in_flight(struct instance *instance)
 		/* Closed before they are read: the service holds the last reference. */
 		for (size_t j = 0; j < ARRAY_SIZE(fds); j++) {
 			request.op = 1 + (uint32_t)i % 2;
-			ASSERT_OK(raw_send(connection, &request, sizeof(request), &fds[j], 1));
+			ASSERT_OK(raw_send(connection, &request, sizeof(request), &fds[j],
+					   1));
 		}
 		ASSERT_OK(raw_send(connection, &request, sizeof(request), fds, 3));
 		for (size_t j = 0; j < ARRAY_SIZE(fds); j++)

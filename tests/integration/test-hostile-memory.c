@@ -118,7 +118,8 @@ static void revoke_held(int peer, void *data)
 static void *write_it(void *data)
 {
 	struct attack *attack = data;
-	int fd = ASSERT_OK(raw_open(attack->scene->instance, attack->shared.uuid, O_RDWR));
+	int fd =
+		ASSERT_OK(raw_open(attack->scene->instance, attack->shared.uuid, O_RDWR));
 
 	return (void *)pwrite(fd, "x", 1, 0);
 }

@@ -26,7 +26,8 @@ static void mapping_is_the_buffer(struct instance *instance)
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
 	ASSERT_OK(raw_info(fd, &info));
 	ASSERT(info.flags & DMABUFFS_INFO_PASSTHROUGH);
-	ASSERT_OK(raw_map(shared.fd, shared.bytes, PROT_READ | PROT_WRITE, (void **)&here));
+	ASSERT_OK(
+		raw_map(shared.fd, shared.bytes, PROT_READ | PROT_WRITE, (void **)&here));
 	ASSERT_OK(raw_map(fd, shared.bytes, PROT_READ | PROT_WRITE, (void **)&there));
 	for (size_t i = 0; i < shared.bytes; i += 511)
 		ASSERT_EQ(there[i], pattern(i));
@@ -203,8 +204,9 @@ static void fixed_size(struct instance *instance)
 	ASSERT_ERR(SYS(truncate(shared.path, PAGE)), EPERM);
 	ASSERT_ERR(raw_open(instance, shared.uuid, O_RDWR | O_TRUNC), EPERM);
 	ASSERT_ERR(SYS(fallocate(fd, 0, 0, 1 << 20)), EOPNOTSUPP);
-	ASSERT_ERR(SYS(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE)),
-		   EOPNOTSUPP);
+	ASSERT_ERR(
+		SYS(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE)),
+		EOPNOTSUPP);
 	ASSERT_OK(SYS(fstat(shared.fd, &st)));
 	ASSERT_EQ(st.st_size, 2 * PAGE);
 	close(fd);
@@ -218,7 +220,8 @@ static void read_only_export(struct instance *instance)
 	uint8_t *address;
 	int fd;
 
-	share(&shared, instance, PAGE, DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE, 0666);
+	share(&shared, instance, PAGE, DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE,
+	      0666);
 	ASSERT_ERR(raw_open(instance, shared.uuid, O_RDWR), EPERM);
 	ASSERT_ERR(raw_open(instance, shared.uuid, O_WRONLY), EPERM);
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));

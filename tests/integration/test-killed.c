@@ -241,7 +241,8 @@ static void exporter_under_load(struct instance *instance)
 		child_start(&exporter, USER(1001), export_and_wait, instance);
 		peer_get(exporter.peer, scene.good.uuid, sizeof(scene.good.uuid));
 		for (size_t j = 0; j < ARRAY_SIZE(importers); j++) {
-			child_start(&importers[j], USER(1002), open_while_it_lives, &scene);
+			child_start(&importers[j], USER(1002), open_while_it_lives,
+				    &scene);
 			peer_wait(importers[j].peer);
 		}
 		random_pause();

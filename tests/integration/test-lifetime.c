@@ -275,7 +275,8 @@ static uint64_t free_large_ms(void)
 }
 
 /* The slowest import of another name while the daemon drops the last reference. */
-static uint64_t slowest_import_ms(struct shared *shared, struct child *exporter, uint64_t ms)
+static uint64_t slowest_import_ms(struct shared *shared, struct child *exporter,
+				  uint64_t ms)
 {
 	int connection = ASSERT_OK(raw_connect(shared->instance));
 	uint64_t start = now_ms(), before, worst = 0;

@@ -229,7 +229,7 @@ static void unlinked_and_open(struct instance *instance)
 	ASSERT(wait_until(all_is_free, instance));
 }
 
-/* What is not sealed can grow; then the larger size counts before anyone else opens it. */
+/* What is not sealed can grow; the larger size counts before anyone else opens it. */
 static void grown_buffer(struct instance *instance)
 {
 	struct shared shared;

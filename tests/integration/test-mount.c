@@ -49,8 +49,8 @@ static void mount_table(struct instance *instance)
 	ASSERT(file);
 	while (n != 3 || strcmp(mount_point, instance->dir)) {
 		ASSERT(fgets(line, sizeof(line), file));
-		n = sscanf(line, "%*s %*s %*s %*s %299s %*s - %99s %99s", mount_point, type,
-			   source);
+		n = sscanf(line, "%*s %*s %*s %*s %299s %*s - %99s %99s", mount_point,
+			   type, source);
 	}
 	fclose(file);
 	ASSERT(strcmp(type, "fuse.dmabuffs") == 0);

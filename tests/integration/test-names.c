@@ -181,7 +181,8 @@ static void large_directory(struct instance *instance)
 		ASSERT_OK(raw_unlink(instance, uuids[i]));
 	while (readdir(dir))
 		n++;
-	/* Those that stayed are shown once each, but for the 100 we had; some more may be. */
+	/* Those that stayed are shown once each, but for the 100 we had; some more may
+	 * be. */
 	ASSERT(n >= N / 2 - 100 && n <= N);
 	closedir(dir);
 	ASSERT_EQ(raw_count(instance), N / 2);

@@ -32,7 +32,8 @@ static void read_and_write(struct instance *instance)
 	int fd, other;
 
 	share(&shared, instance, 3 * PAGE, 0, 0);
-	ASSERT_OK(raw_map(shared.fd, shared.bytes, PROT_READ | PROT_WRITE, (void **)&here));
+	ASSERT_OK(
+		raw_map(shared.fd, shared.bytes, PROT_READ | PROT_WRITE, (void **)&here));
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
 	other = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
 	ASSERT_EQ(pread(other, bytes, 300, 4000), 300);

@@ -19,10 +19,9 @@
 
 static const struct identity owner = { .uid = OWNER, .gid = GROUP };
 static const struct identity member = { .uid = OTHER, .gid = GROUP };
-static const struct identity supplementary = { .uid = OTHER,
-					       .gid = 3001,
-					       .groups = { 3002, GROUP },
-					       .n_groups = 2 };
+static const struct identity supplementary = {
+	.uid = OTHER, .gid = 3001, .groups = { 3002, GROUP }, .n_groups = 2
+};
 static const struct identity stranger = { .uid = OTHER, .gid = 3001 };
 static const struct identity root = { 0 };
 
@@ -86,8 +85,8 @@ static int try_chown(void *data)
 {
 	const struct attempt *attempt = data;
 
-	return (int)SYS(chown(attempt->path, (uid_t)attempt->argument,
-			      (gid_t)attempt->other));
+	return (int)SYS(
+		chown(attempt->path, (uid_t)attempt->argument, (gid_t)attempt->other));
 }
 
 /* What this identity gets for O_RDONLY, O_WRONLY and O_RDWR: 0 or the errno. */
@@ -109,7 +108,7 @@ static void expect_opens(const char *who_text, int line, const struct kept *kept
 	}
 }
 
-#define EXPECT_OPENS(kept, who, read, write)                                               \
+#define EXPECT_OPENS(kept, who, read, write)                                             \
 	expect_opens(#who, __LINE__, kept, &(who), read, write)
 
 static void default_mode(struct instance *instance)
@@ -240,8 +239,8 @@ static int try_set_acl(void *data)
 {
 	const struct acl_attempt *attempt = data;
 
-	return (int)SYS(
-		setxattr(attempt->path, ACL_XATTR, &attempt->acl, sizeof(attempt->acl), 0));
+	return (int)SYS(setxattr(attempt->path, ACL_XATTR, &attempt->acl,
+				 sizeof(attempt->acl), 0));
 }
 
 static int try_remove_acl(void *data)
@@ -277,7 +276,8 @@ static void acl_grants(struct instance *instance)
 static void acl_mask(struct instance *instance)
 {
 	const struct identity colleague = { .uid = THIRD, .gid = GROUP };
-	struct acl_attempt attempt = { .acl = acl_for_other(ACL_READ | ACL_WRITE, ACL_READ) };
+	struct acl_attempt attempt = { .acl = acl_for_other(ACL_READ | ACL_WRITE,
+							    ACL_READ) };
 	struct attempt wider;
 	struct kept kept;
 	struct stat st;
@@ -303,11 +303,12 @@ static void bad_acls(struct instance *instance)
 	struct stat st;
 
 	share(&shared, instance, PAGE, 0, 0);
-	ASSERT_ERR(SYS(setxattr(shared.path, ACL_XATTR, &acl, sizeof(acl) - 1, 0)), EINVAL);
+	ASSERT_ERR(SYS(setxattr(shared.path, ACL_XATTR, &acl, sizeof(acl) - 1, 0)),
+		   EINVAL);
 	acl.header.a_version = 77;
 	ASSERT(SYS(setxattr(shared.path, ACL_XATTR, &acl, sizeof(acl), 0)) < 0);
-	ASSERT(SYS(setxattr(shared.path, "system.posix_acl_default", &acl, sizeof(acl), 0)) <
-	       0);
+	ASSERT(SYS(setxattr(shared.path, "system.posix_acl_default", &acl, sizeof(acl),
+			    0)) < 0);
 	ASSERT_OK(SYS(stat(shared.path, &st)));
 	ASSERT_EQ(st.st_mode, S_IFREG | 0600);
 	unshare_buffer(&shared);

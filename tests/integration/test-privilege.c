@@ -16,8 +16,8 @@
 #include "raw.h"
 
 /* Each with its reason in src/privileges.c. */
-#define EXPECTED_ROOTLESS                                                                  \
-	(1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_PTRACE | 1ULL << CAP_FOWNER |             \
+#define EXPECTED_ROOTLESS                                                                \
+	(1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_PTRACE | 1ULL << CAP_FOWNER |           \
 	 1ULL << CAP_DAC_OVERRIDE)
 
 /* The kernel asks for this one in the initial user namespace. */
@@ -32,7 +32,8 @@ static void status_field(pid_t pid, const char *field, char value[64])
 	file = fopen(path, "re");
 	ASSERT(file);
 	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63[^:]: %63s", name, value) == 2 && !strcmp(name, field)) {
+		if (sscanf(line, "%63[^:]: %63s", name, value) == 2 &&
+		    !strcmp(name, field)) {
 			fclose(file);
 			return;
 		}
@@ -140,9 +141,10 @@ static void run_rootless(int peer, void *data)
 
 static void rootless(int namespaces)
 {
-	const struct identity who = {
-		.uid = 1000, .gid = 1000, .namespaces = CLONE_NEWUSER | CLONE_NEWNS | namespaces
-	};
+	const struct identity who = { .uid = 1000,
+				      .gid = 1000,
+				      .namespaces =
+					      CLONE_NEWUSER | CLONE_NEWNS | namespaces };
 	struct child child;
 
 	open_fuse_to_all();

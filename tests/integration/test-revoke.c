@@ -208,8 +208,12 @@ static void promise_is_kept(const struct instance *instance, int fd, uint32_t fl
 
 static void promises(struct instance *instance)
 {
-	static const int seals[] = { 0,		   F_SEAL_SEAL,		F_SEAL_GROW,
-				     F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_SHRINK };
+	static const int seals[] = { 0,
+				     F_SEAL_SEAL,
+				     F_SEAL_GROW,
+				     F_SEAL_WRITE,
+				     F_SEAL_FUTURE_WRITE,
+				     F_SEAL_SHRINK };
 	char path[64];
 	int fd;
 

@@ -43,7 +43,8 @@ static void write_sealed(struct instance *instance)
 {
 	struct shared shared;
 
-	share_fd(&shared, instance, sealed(PAGE, F_SEAL_WRITE), DMABUFFS_EXPORT_MODE, 0666);
+	share_fd(&shared, instance, sealed(PAGE, F_SEAL_WRITE), DMABUFFS_EXPORT_MODE,
+		 0666);
 	expect_read_only(&shared);
 	unshare_buffer(&shared);
 }

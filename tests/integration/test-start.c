@@ -33,8 +33,8 @@ static void refuse_options(const struct instance *place, const char *options)
 	int status = daemon_run(argv, output, sizeof(output));
 
 	if (status != 2 || !*output)
-		test_fail(__FILE__, __LINE__, "-o %s: exit status %d, \"%.100s\"", options,
-			  status, output);
+		test_fail(__FILE__, __LINE__, "-o %s: exit status %d, \"%.100s\"",
+			  options, status, output);
 	ASSERT(!is_mounted(place->dir));
 }
 
@@ -157,7 +157,7 @@ static void background(struct instance *instance)
 
 	mount_point(&place);
 	ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 0);
-	/* It holds on to nobody's standard error: daemon_run() saw the end of the pipe. */
+	/* daemon_run() has seen the end of the pipe: it keeps nobody's standard error. */
 	ASSERT(now_ms() - start < WAIT_MS);
 	ASSERT(is_mounted(place.dir));
 	ASSERT_OK(SYS(stat(place.dir, &st)));
@@ -210,7 +210,7 @@ static void service_manager(struct instance *instance)
 	instance_stop(&other);
 }
 
-/* Whoever is told READY may use it at once: many starts, each with an immediate export. */
+/* Whoever is told READY may use it at once. */
 static void ready_means_serving(struct instance *instance)
 {
 	for (int i = 0; i < 10; i++) {
@@ -230,7 +230,8 @@ static void ready_means_serving(struct instance *instance)
 const struct test_case test_cases[] = {
 	{ "bad_options", bad_options, NULL, 0, CASE_NO_INSTANCE },
 	{ "all_options", all_options,
-	  "mode=1777,uid=0,gid=0,ns=user:pid:mnt:ipc:net:cgroup,max-exports=1000,max-bytes=1G,"
+	  "mode=1777,uid=0,gid=0,ns=user:pid:mnt:ipc:net:cgroup,max-exports=1000,max-"
+	  "bytes=1G,"
 	  "max-exports-per-uid=100,max-bytes-per-uid=512M,max-roots-per-uid=50,"
 	  "max-connections-per-uid=16,noaccel,nopassthrough,log=debug" },
 	{ "bad_usage", bad_usage, NULL, 0, CASE_NO_INSTANCE },

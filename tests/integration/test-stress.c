@@ -2,9 +2,9 @@
 /*
  * test-stress.c - sixteen processes that export, import and unlink at the same time
  *
- * A board of slots in shared memory says which names exist and what checksum their buffers
- * have. Contents never change once published, so whoever gets a buffer can check it; that
- * a name has ended meanwhile is the one thing that may go wrong.
+ * A board of slots in shared memory says which names exist and what checksum their
+ * buffers have. Contents never change once published, so whoever gets a buffer can check
+ * it; that a name has ended meanwhile is the one thing that may go wrong.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -21,12 +21,12 @@
 #include "raw.h"
 
 #define DEFAULT_SECONDS 30
-#define N_EXPORTERS	6
-#define N_IMPORTERS	8
-#define N_UNLINKERS	2
-#define N_SLOTS		64
-#define N_HELD		8
-#define MAX_PAGES	64
+#define N_EXPORTERS     6
+#define N_IMPORTERS     8
+#define N_UNLINKERS     2
+#define N_SLOTS         64
+#define N_HELD          8
+#define MAX_PAGES       64
 
 /* What is published of a buffer; all protected by the board's lock. */
 struct slot {
@@ -110,7 +110,7 @@ static struct slot look(struct worker *worker)
 	return slot;
 }
 
-/* Holds up to N_HELD roots with some names on each; a root's end takes its names along. */
+/* Holds up to N_HELD roots with some names on each; they end with their root. */
 static void run_exporter(int peer, void *data)
 {
 	struct worker *worker = data;
@@ -129,7 +129,8 @@ static void run_exporter(int peer, void *data)
 		if (*root < 0)
 			*root = ASSERT_OK(raw_root(worker->instance));
 		fd = make_buffer(worker, &slot);
-		ASSERT_OK(raw_export_fd(*root, fd, DMABUFFS_EXPORT_MODE, 0666, slot.uuid));
+		ASSERT_OK(
+			raw_export_fd(*root, fd, DMABUFFS_EXPORT_MODE, 0666, slot.uuid));
 		close(fd);
 		publish(worker, &slot);
 		worker->board->exported++;

@@ -144,8 +144,9 @@ static void unknown_flags(struct instance *instance)
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
 	for (int bit = 0; bit < 32; bit++) {
 		if (bit >= 4)
-			ASSERT_ERR(raw_export_fd(shared.root, shared.fd, 1U << bit, 0, uuid),
-				   EOPNOTSUPP);
+			ASSERT_ERR(
+				raw_export_fd(shared.root, shared.fd, 1U << bit, 0, uuid),
+				EOPNOTSUPP);
 		revoke.flags = info.flags = 1U << bit;
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_REVOKE, &revoke)),
 			   EOPNOTSUPP);
@@ -158,8 +159,9 @@ static void unknown_flags(struct instance *instance)
 
 static void foreign_commands(int fd)
 {
-	static const unsigned long commands[] = { FS_IOC_GETFLAGS, TCGETS,	FIGETBSZ + 1,
-						  BLKGETSIZE64,	   TIOCGWINSZ, 0x12345678 };
+	static const unsigned long commands[] = { FS_IOC_GETFLAGS, TCGETS,
+						  FIGETBSZ + 1,    BLKGETSIZE64,
+						  TIOCGWINSZ,      0x12345678 };
 	static struct any any;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
@@ -167,7 +169,8 @@ static void foreign_commands(int fd)
 	for (unsigned int nr = 3; nr < 256; nr += 21)
 		ASSERT_ERR(ask(fd, nr, sizeof(any.export), &any), ENOTTY);
 	/* Right but for the type. */
-	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x00, struct dmabuffs_export), &any)), ENOTTY);
+	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x00, struct dmabuffs_export), &any)),
+		   ENOTTY);
 	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x02, struct dmabuffs_info), &any)), ENOTTY);
 }
 
@@ -232,8 +235,8 @@ static void bad_pointers(struct instance *instance)
 	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_EXPORT, NULL)), EFAULT);
 	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_EXPORT, (void *)1)), EFAULT);
 	/* Readable only: the export happens, then its answer cannot be delivered. */
-	request = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+	request = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 	raw_request(request, fd);
 	ASSERT_OK(SYS(mprotect(request, PAGE, PROT_READ)));
 	ASSERT_ERR(raw_export(root, request), EFAULT);

@@ -22,7 +22,7 @@ void client_init(struct broker *broker, struct tickets *tickets)
 		.limits = &fixture_limits,
 		.tickets = tickets,
 	};
-	tickets_init(tickets);
+	tickets_init(tickets, &fixture_limits);
 	/* Another file system than that of the buffers. */
 	close(memfd);
 	memfd = open("/tmp", O_PATH | O_CLOEXEC);
@@ -60,9 +60,9 @@ int client_send(int socket, const void *data, size_t size, int fd, size_t n_fds)
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
-	} control = { .bytes = { 0 } };
-	struct iovec iov = { (void *)data, size };
-	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+	} control = {.bytes = {0}};
+	struct iovec iov = {(void *)data, size};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
 	int fds[MAX_FDS];
 
 	for (size_t i = 0; i < n_fds; i++)
@@ -80,7 +80,8 @@ int client_send(int socket, const void *data, size_t size, int fd, size_t n_fds)
 
 int client_request(int socket, unsigned op, int fd)
 {
-	const struct dmabuffs_broker_request request = { .size = sizeof(request), .op = op };
+	const struct dmabuffs_broker_request request = {.size = sizeof(request),
+							.op = op};
 
 	return client_send(socket, &request, sizeof(request), fd, 1);
 }
@@ -91,7 +92,7 @@ int client_receive(int socket, struct dmabuffs_broker_reply *ret_reply, int *ret
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(8 * sizeof(int))];
 	} control;
-	struct iovec iov = { ret_reply, sizeof(*ret_reply) };
+	struct iovec iov = {ret_reply, sizeof(*ret_reply)};
 	struct msghdr header = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -105,11 +106,12 @@ int client_receive(int socket, struct dmabuffs_broker_reply *ret_reply, int *ret
 		return n < 0 ? -errno : -EPIPE;
 	cr_assert(eq(long, n, sizeof(*ret_reply)));
 	cr_assert(eq(u32, ret_reply->size, sizeof(*ret_reply)));
-	cr_assert(zero(int, header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)));
+	cr_assert(zero(int, header.msg_flags &(MSG_TRUNC | MSG_CTRUNC)));
 	*ret_fd = -1;
 	cmsg = CMSG_FIRSTHDR(&header);
 	if (cmsg) {
-		cr_assert(eq(sz, cmsg->cmsg_len, CMSG_LEN(sizeof(int))), "one descriptor");
+		cr_assert(eq(sz, cmsg->cmsg_len, CMSG_LEN(sizeof(int))),
+			  "one descriptor");
 		memcpy(ret_fd, CMSG_DATA(cmsg), sizeof(*ret_fd));
 	}
 	return 0;

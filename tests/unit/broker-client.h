@@ -30,7 +30,8 @@ int client_send(int socket, const void *data, size_t size, int fd, size_t n_fds)
 /* Sends a request with one descriptor. */
 int client_request(int socket, unsigned op, int fd);
 
-/* The reply, and the descriptor that came along, or -1. 0, or -errno: -EPIPE at the end. */
+/* The reply, and the descriptor that came along, or -1. 0, or -errno: -EPIPE at the end.
+ */
 int client_receive(int socket, struct dmabuffs_broker_reply *ret_reply, int *ret_fd);
 
 #endif

@@ -23,7 +23,8 @@ int __wrap_ioctl(int fd, unsigned long command, ...)
 	argument = va_arg(args, void *);
 	va_end(args);
 	if (command == DMA_BUF_IOCTL_SYNC && fake_dmabuf_sync)
-		return fake_dmabuf_sync(fd, ((const struct dma_buf_sync *)argument)->flags);
+		return fake_dmabuf_sync(fd,
+					((const struct dma_buf_sync *)argument)->flags);
 	return __real_ioctl(fd, command, argument);
 }
 

@@ -47,9 +47,9 @@ static bool fails(const char *name, int error)
 }
 
 /* Declares what the linker calls instead of @name, and what @name was. */
-#define WRAP(type, name, ...)                                                              \
-	type __real_##name(__VA_ARGS__);                                                   \
-	type __wrap_##name(__VA_ARGS__);                                                   \
+#define WRAP(type, name, ...)                                                            \
+	type __real_##name(__VA_ARGS__);                                                 \
+	type __wrap_##name(__VA_ARGS__);                                                 \
 	type __wrap_##name(__VA_ARGS__)
 
 static void *count(void *allocated)
@@ -80,7 +80,8 @@ WRAP(void *, realloc, void *old, size_t size)
 
 WRAP(void *, reallocarray, void *old, size_t n, size_t size)
 {
-	void *new = fails("reallocarray", ENOMEM) ? NULL : __real_reallocarray(old, n, size);
+	void *new =
+		fails("reallocarray", ENOMEM) ? NULL : __real_reallocarray(old, n, size);
 
 	return old ? new : count(new);
 }
@@ -187,6 +188,7 @@ WRAP(ssize_t, readlinkat, int dir, const char *path, char *link, size_t size)
 WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attr,
      void *(*run)(void *), void *arg)
 {
-	return fails("pthread_create", EAGAIN) ? EAGAIN :
-						 __real_pthread_create(thread, attr, run, arg);
+	return fails("pthread_create", EAGAIN)
+		       ? EAGAIN
+		       : __real_pthread_create(thread, attr, run, arg);
 }

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -49,6 +50,14 @@ int new_memfd(size_t size)
 	return fd;
 }
 
+int reopen(int fd, int flags)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, flags | O_CLOEXEC);
+}
+
 void new_buffer(struct buffer *buffer, size_t size)
 {
 	cr_assert(zero(int, buffer_init(buffer, new_memfd(size), false)));
@@ -70,7 +79,8 @@ struct export *fixture_create(uint64_t root, int memfd, const struct export_spec
 	};
 
 	caller->refs = 1;
-	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+	cr_assert(
+		zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
 	cr_assert(zero(int, export_create(&fixture_limits, &request, &export)));
 	caller_unref(caller);
 	return export;
@@ -78,7 +88,7 @@ struct export *fixture_create(uint64_t root, int memfd, const struct export_spec
 
 struct export *fixture_add(uid_t uid, uint32_t flags)
 {
-	const struct export_spec spec = { .uid = uid, .flags = flags };
+	const struct export_spec spec = {.uid = uid, .flags = flags};
 	struct export *export, *other = NULL;
 	int memfd = new_memfd(4096);
 
@@ -107,7 +117,7 @@ bool is_open(int fd)
 
 bool wait_until(bool (*condition)(void *data), void *data)
 {
-	const struct timespec moment = { 0, 1000 * 1000 };
+	const struct timespec moment = {0, 1000 * 1000};
 
 	for (int i = 0; i < WAIT_MS; i++) {
 		if (condition(data))

@@ -33,11 +33,15 @@ struct export_spec {
 /* An export of @memfd, which stays the caller's, without a name yet. */
 struct export *fixture_create(uint64_t root, int memfd, const struct export_spec *spec);
 
-/* One of a new memfd of 4096 bytes, named, on fixture_root; with the caller's reference. */
+/* One of a new memfd of 4096 bytes, named, on fixture_root; with the caller's reference.
+ */
 struct export *fixture_add(uid_t uid, uint32_t flags);
 
 /* A memfd that can be sealed. */
 int new_memfd(size_t size);
+
+/* Another open file description of the same memfd, or -1. */
+int reopen(int fd, int flags);
 
 /* A buffer of a new memfd. */
 void new_buffer(struct buffer *buffer, size_t size);

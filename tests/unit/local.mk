@@ -12,12 +12,14 @@ endif
 %C%_daemon_tests_SOURCES = \
 	%D%/acl-build.h \
 	%D%/broker-client.c %D%/broker-client.h \
+	%D%/fail-each.c %D%/fail-each.h \
 	%D%/fake-dmabuf.c %D%/fake-dmabuf.h \
 	%D%/faults.c %D%/faults.h \
 	%D%/fixture.c %D%/fixture.h \
 	%D%/stuck-socket.c %D%/stuck-socket.h \
 	%D%/test-acl.c \
 	%D%/test-broker.c \
+	%D%/test-buffer-seals.c \
 	%D%/test-buffer-share.c \
 	%D%/test-buffer.c \
 	%D%/test-caller.c \
@@ -25,6 +27,7 @@ endif
 	%D%/test-connection.c \
 	%D%/test-dmabuf-io.c \
 	%D%/test-export.c \
+	%D%/test-faults-calls.c \
 	%D%/test-faults.c \
 	%D%/test-fd-vault.c \
 	%D%/test-htab.c \
@@ -38,6 +41,7 @@ endif
 	%D%/test-policy.c \
 	%D%/test-privileges.c \
 	%D%/test-ready.c \
+	%D%/test-reaper.c \
 	%D%/test-stall-guard.c \
 	%D%/test-table-index.c \
 	%D%/test-table-random.c \

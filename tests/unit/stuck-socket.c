@@ -13,8 +13,8 @@ static int listen_on(struct sockaddr_in *address)
 	socklen_t length = sizeof(*address);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	*address = (struct sockaddr_in){ .sin_family = AF_INET,
-					 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	*address = (struct sockaddr_in){.sin_family = AF_INET,
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	if (listener < 0 || bind(listener, (struct sockaddr *)address, length) < 0 ||
 	    listen(listener, 1) < 0)
 		cr_skip_test("no loopback device");
@@ -32,7 +32,7 @@ static void fill(int fd)
 
 int stuck_socket(int *ret_peer)
 {
-	const struct linger linger = { 1, STUCK_SECONDS };
+	const struct linger linger = {1, STUCK_SECONDS};
 	struct sockaddr_in address;
 	int listener = listen_on(&address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -42,7 +42,8 @@ int stuck_socket(int *ret_peer)
 	*ret_peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	close(listener);
 	cr_assert(ge(int, *ret_peer, 0));
-	cr_assert(zero(int, setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger))));
+	cr_assert(zero(int,
+		       setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger))));
 	fill(fd);
 	return fd;
 }

@@ -33,7 +33,8 @@ Test(acl, extended)
 
 	cr_assert(zero(int, acl_check(&acl, size)));
 	cr_assert(acl_is_extended(&acl, size));
-	cr_assert(eq(uint, acl_to_mode(&acl, size), 0660), "the mask is the group's bits");
+	cr_assert(eq(uint, acl_to_mode(&acl, size), 0660),
+		  "the mask is the group's bits");
 }
 
 /* A mask without named entries is allowed, and is more than bits can say. */
@@ -68,14 +69,15 @@ Test(acl, refuses_other_versions)
 
 Test(acl, refuses_what_is_missing)
 {
-	static const unsigned tags[] = { ACL_USER_OBJ, ACL_GROUP_OBJ, ACL_OTHER };
+	static const unsigned tags[] = {ACL_USER_OBJ, ACL_GROUP_OBJ, ACL_OTHER};
 
 	for (size_t missing = 0; missing < ARRAY_SIZE(tags); missing++) {
 		size_t size = 0;
 
 		for (size_t i = 0; i < ARRAY_SIZE(tags); i++)
 			if (i != missing)
-				size = acl_append(&acl, size, tags[i], 7, ACL_UNDEFINED_ID);
+				size = acl_append(&acl, size, tags[i], 7,
+						  ACL_UNDEFINED_ID);
 		cr_assert(eq(int, acl_check(&acl, size), -EINVAL), "no tag %#x",
 			  tags[missing]);
 	}
@@ -83,7 +85,7 @@ Test(acl, refuses_what_is_missing)
 
 Test(acl, refuses_what_is_there_twice)
 {
-	static const unsigned tags[] = { ACL_USER_OBJ, ACL_GROUP_OBJ, ACL_OTHER, ACL_MASK };
+	static const unsigned tags[] = {ACL_USER_OBJ, ACL_GROUP_OBJ, ACL_OTHER, ACL_MASK};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
 		size_t size = acl_extended(&acl);
@@ -95,7 +97,7 @@ Test(acl, refuses_what_is_there_twice)
 
 Test(acl, named_entries_need_a_mask)
 {
-	static const unsigned tags[] = { ACL_USER, ACL_GROUP };
+	static const unsigned tags[] = {ACL_USER, ACL_GROUP};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
 		size_t size = acl_minimal(&acl, 0644);
@@ -109,8 +111,8 @@ Test(acl, named_entries_need_a_mask)
 
 Test(acl, refuses_unknown_tags)
 {
-	static const unsigned known[] = { ACL_USER, ACL_GROUP, ACL_USER_OBJ, ACL_GROUP_OBJ,
-					  ACL_MASK, ACL_OTHER };
+	static const unsigned known[] = {ACL_USER,      ACL_GROUP, ACL_USER_OBJ,
+					 ACL_GROUP_OBJ, ACL_MASK,  ACL_OTHER};
 
 	for (unsigned tag = 0; tag <= UINT16_MAX; tag++) {
 		size_t size = acl_minimal(&acl, 0644);
@@ -120,7 +122,8 @@ Test(acl, refuses_unknown_tags)
 			is_known |= known[i] == tag;
 		size = acl_append(&acl, size, tag, 7, 1000);
 		if (!is_known)
-			cr_assert(eq(int, acl_check(&acl, size), -EINVAL), "tag %#x", tag);
+			cr_assert(eq(int, acl_check(&acl, size), -EINVAL), "tag %#x",
+				  tag);
 	}
 }
 

@@ -16,6 +16,8 @@
 #include "log.h"
 #include "stuck-socket.h"
 
+#define N_CLOSES 8 /* descriptors of a user that may be stuck */
+
 static struct broker broker;
 static struct tickets tickets;
 static char dir[] = "/tmp/dmabuffs-test-XXXXXX";
@@ -25,6 +27,7 @@ static void start(void)
 {
 	log_set_level(LOG_ERR);
 	fixture_init();
+	fixture_limits.config.per_uid[RES_CLOSES] = N_CLOSES;
 	client_init(&broker, &tickets);
 	cr_assert(ne(ptr, mkdtemp(dir), NULL));
 	dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -53,7 +56,7 @@ TestSuite(broker_thread, .init = start, .fini = stop);
 static int connect_to(void)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", dir,
 		 DMABUFFS_BROKER_NAME);
@@ -76,7 +79,7 @@ static int deposit(int client)
 
 static bool is_closed(int client)
 {
-	struct pollfd fd = { client, POLLIN, 0 };
+	struct pollfd fd = {client, POLLIN, 0};
 
 	return poll(&fd, 1, 20000) == 1 && fd.revents & POLLHUP;
 }
@@ -166,22 +169,31 @@ Test(broker_thread, one_that_breaks_off_is_closed)
 	close(other);
 }
 
-/* ---- descriptors that do not close --------------------------------------------------- */
+/* ---- descriptors that do not close ---------------------------------------------------
+ */
 
-#define MAX_CLOSES 64
+static struct closer_job *jobs[N_CLOSES];
+static int peers[N_CLOSES];
 
-static struct closer_job *jobs[MAX_CLOSES];
-static int peers[MAX_CLOSES];
-
-/* While this user's jobs are all reserved, the broker reads nothing from him. */
-static uint64_t reserve_all(void)
+static bool reserve_one(void *data)
 {
-	uint64_t n = fixture_limits.config.per_uid[RES_CLOSES];
+	return closer_reserve(&fixture_limits, getuid(), data) == 0;
+}
 
-	cr_assert(le(u64, n, MAX_CLOSES));
-	for (uint64_t i = 0; i < n; i++)
-		cr_assert(zero(int, closer_reserve(&fixture_limits, getuid(), &jobs[i])));
-	return n;
+/*
+ * While this user's jobs are all reserved, the broker reads nothing from him. It has one
+ * itself for the moment of a look at a connection.
+ */
+static void reserve_all(void)
+{
+	for (int i = 0; i < N_CLOSES; i++)
+		cr_assert(wait_until(reserve_one, &jobs[i]));
+}
+
+static void cancel_all(void)
+{
+	for (int i = 0; i < N_CLOSES; i++)
+		closer_cancel(jobs[i]);
 }
 
 /* The last reference is then the one in the message, so that closing it here is quick. */
@@ -204,24 +216,23 @@ static void expect_error(int client, int error)
 
 static bool is_readable(int client, int timeout_ms)
 {
-	return poll(&(struct pollfd){ client, POLLIN, 0 }, 1, timeout_ms) == 1;
+	return poll(&(struct pollfd){client, POLLIN, 0}, 1, timeout_ms) == 1;
 }
 
 Test(broker_thread, is_not_held_up_by_what_does_not_close)
 {
 	int client = connect_to(), other = connect_to();
-	uint64_t n = reserve_all();
 
-	for (uint64_t i = 0; i < n; i++)
+	reserve_all();
+	for (int i = 0; i < N_CLOSES; i++)
 		send_stuck(client, &peers[i]);
-	for (uint64_t i = 0; i < n; i++)
-		closer_cancel(jobs[i]);
-	for (uint64_t i = 0; i < n; i++)
+	cancel_all();
+	for (int i = 0; i < N_CLOSES; i++)
 		expect_error(client, -EBADFD);
 	/* He must wait now, with each of his connections. */
 	cr_assert(zero(int, client_request(other, 77, peers[0])));
 	cr_assert(not(is_readable(other, 300)));
-	for (uint64_t i = 0; i < n; i++)
+	for (int i = 0; i < N_CLOSES; i++)
 		close(peers[i]);
 	expect_error(other, -ENOTTY);
 	close(client);
@@ -232,15 +243,14 @@ Test(broker_thread, is_not_held_up_by_what_does_not_close)
 Test(broker_thread, closing_a_connection_does_not_wait_for_what_is_in_it)
 {
 	int client = connect_to(), other = connect_to(), peer;
-	uint64_t n, one = 1;
+	uint64_t one = 1;
 
 	cr_assert(all(zero(int, deposit(client)), zero(int, deposit(other))));
-	n = reserve_all();
+	reserve_all();
 	send_stuck(client, &peer);
 	shutdown(client, SHUT_RDWR);
 	close(client);
-	for (uint64_t i = 0; i < n; i++)
-		closer_cancel(jobs[i]);
+	cancel_all();
 	cr_assert(wait_until(connections_are, &one));
 	cr_assert(zero(int, deposit(other)));
 	close(peer);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* test-buffer-share.c - seals, other descriptions, revocation, leases */
+/* test-buffer-share.c - other descriptions, revocation, leases */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,7 +24,8 @@ static void init(void)
 	/* As the daemon: a lease that is broken while one asks with it must not kill. */
 	signal(SIGIO, SIG_IGN);
 	memfd = new_memfd(SIZE);
-	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+	cr_assert(
+		zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
 }
 
 static void finish(void)
@@ -34,22 +35,6 @@ static void finish(void)
 }
 
 TestSuite(share, .init = init, .fini = finish);
-
-static int reopen(int fd, int flags)
-{
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, flags | O_CLOEXEC);
-}
-
-static unsigned mode(void)
-{
-	struct stat st;
-
-	cr_assert(zero(int, fstat(memfd, &st)));
-	return st.st_mode & 07777;
-}
 
 static uint32_t seals(void)
 {
@@ -69,174 +54,11 @@ static bool is_mapped(const void *address)
 	return mapped;
 }
 
-/* ---- freeze ------------------------------------------------------------------------ */
-
-Test(share, freeze)
-{
-	cr_assert(zero(int, fchmod(memfd, 0777)));
-	cr_assert(zero(int, buffer_freeze(&buffer, false)));
-	cr_assert(all(eq(uint, mode(), 0711), eq(u32, seals(), F_SEAL_SEAL)));
-	cr_assert(eq(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE), -1));
-	cr_assert(zero(int, buffer_freeze(&buffer, false)), "once more changes nothing");
-	cr_assert(all(eq(uint, mode(), 0711), eq(u32, seals(), F_SEAL_SEAL)));
-}
-
-Test(share, freeze_a_readonly_export)
-{
-	cr_assert(zero(int, fchmod(memfd, 0666)));
-	cr_assert(zero(int, buffer_freeze(&buffer, true)));
-	cr_assert(all(eq(uint, mode(), 0600), zero(u32, seals())));
-	/* Its exporter may still seal it. */
-	cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)));
-}
-
-Test(share, freeze_keeps_other_bits_and_seals)
-{
-	const uint32_t before = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE;
-
-	cr_assert(zero(int, fchmod(memfd, 0420)));
-	cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, before)));
-	cr_assert(zero(int, buffer_freeze(&buffer, false)));
-	cr_assert(all(eq(uint, mode(), 0400), eq(u32, seals(), before | F_SEAL_SEAL)));
-}
-
-Test(share, freeze_what_is_frozen)
-{
-	int plain = memfd_create("plain", MFD_CLOEXEC); /* F_SEAL_SEAL from the start */
-	struct buffer other;
-
-	cr_assert(zero(int, fchmod(plain, 0700)));
-	cr_assert(zero(int, buffer_init(&other, plain, false)));
-	cr_assert(zero(int, buffer_freeze(&other, false)));
-	cr_assert(eq(u32, buffer_seals(&other), F_SEAL_SEAL));
-	buffer_finish(&other);
-}
-
-/* MFD_NOEXEC_SEAL fixes the exec bits, which stay as they are. */
-Test(share, freeze_with_the_exec_seal)
-{
-#ifdef MFD_NOEXEC_SEAL
-	int fd = memfd_create("noexec", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-#else
-	int fd = memfd_create("noexec", MFD_CLOEXEC | 8);
-#endif
-	struct buffer other;
-	struct stat st;
-
-	if (fd < 0)
-		cr_skip_test("this kernel has no F_SEAL_EXEC");
-	cr_assert(zero(int, buffer_init(&other, fd, false)));
-	cr_assert(zero(int, buffer_freeze(&other, false)));
-	cr_assert(zero(int, fstat(other.fd, &st)));
-	cr_assert(zero(uint, st.st_mode & 033));
-	buffer_finish(&other);
-}
-
-/* 1: it could be opened for writing; 0: it could not. */
-static int open_as_another(void *data)
-{
-	if (setgid(65534) < 0 || setuid(65534) < 0)
-		return 2;
-	return reopen(*(int *)data, O_RDWR) >= 0;
-}
-
-/* What freezing the mode is for. */
-Test(share, a_frozen_one_cannot_be_opened_again_for_writing)
-{
-	int fd = reopen(memfd, O_RDONLY);
-
-	if (geteuid())
-		cr_skip_test("only root can become another user");
-	cr_assert(zero(int, fchmod(memfd, 0777)));
-	cr_assert(eq(int, run_in_child(open_as_another, &fd), 1));
-	cr_assert(zero(int, buffer_freeze(&buffer, true)));
-	cr_assert(eq(int, run_in_child(open_as_another, &fd), 0));
-	close(fd);
-}
-
-Test(share, needs_freeze)
-{
-	static const struct {
-		unsigned mode;
-		bool sealed, readonly, needs;
-	} table[] = {
-		{ 0711, true, false, false }, { 0700, true, true, false },
-		{ 0700, false, true, false }, { 0700, false, false, true },
-		{ 0710, false, true, false }, { 0740, true, false, true },
-		{ 0720, true, false, true },  { 0704, true, true, true },
-		{ 0702, false, true, true },  { 0777, false, false, true },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		int fd = new_memfd(1);
-		struct buffer other;
-
-		cr_assert(zero(int, fchmod(fd, table[i].mode)));
-		if (table[i].sealed)
-			cr_assert(zero(int, fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL)));
-		cr_assert(zero(int, buffer_init(&other, fd, table[i].readonly)));
-		cr_assert(eq(int, buffer_needs_freeze(&other, table[i].readonly),
-			     table[i].needs),
-			  "line %zu", i);
-		cr_assert(zero(int, buffer_freeze(&other, table[i].readonly)));
-		cr_assert(not(buffer_needs_freeze(&other, table[i].readonly)));
-		buffer_finish(&other);
-	}
-}
-
-/* ---- seals ------------------------------------------------------------------------- */
-
-Test(share, seals_are_told)
-{
-	static const uint32_t each[] = { F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE,
-					 F_SEAL_WRITE };
-	uint32_t expected = 0;
-
-	cr_assert(zero(u32, buffer_seals(&buffer)));
-	for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
-		expected |= each[i];
-		cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, each[i])));
-		cr_assert(eq(u32, buffer_seals(&buffer), expected));
-	}
-}
-
-/* Each set of seals: is the size fixed, can it be revoked? */
-Test(share, what_seals_mean)
-{
-	const uint32_t size = F_SEAL_SHRINK | F_SEAL_GROW;
-	const uint32_t pin = F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
-
-	for (uint32_t set = 0; set < 0x20; set++) {
-		int fd = new_memfd(SIZE);
-		struct buffer other;
-		uint64_t bytes;
-
-		cr_assert(zero(int, fcntl(fd, F_ADD_SEALS, set)));
-		cr_assert(zero(int, buffer_init(&other, fd, false)));
-		cr_assert(eq(int, buffer_size_is_fixed(&other), (set & size) == size));
-		cr_assert(eq(int, buffer_is_revocable(&other), !(set & pin)));
-		cr_assert(eq(int, buffer_revoke(&other), set & pin ? -EBUSY : 0));
-		cr_assert(zero(int, buffer_size(&other, &bytes)));
-		cr_assert(eq(u64, bytes, set & pin ? SIZE : 0));
-		buffer_finish(&other);
-	}
-}
-
-Test(share, a_readonly_description_cannot_revoke)
-{
-	struct buffer readonly;
-
-	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true)));
-	cr_assert(not(buffer_is_revocable(&readonly)));
-	cr_assert(eq(int, buffer_revoke(&readonly), -EBUSY));
-	buffer_finish(&readonly);
-}
-
 /* ---- open -------------------------------------------------------------------------- */
 
 Test(share, importers_get_descriptions_of_their_own)
 {
-	static const int accesses[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	static const int accesses[] = {O_RDONLY, O_WRONLY, O_RDWR};
 	uint64_t dev, ino;
 
 	cr_assert(eq(long, lseek(buffer.fd, 100, SEEK_SET), 100));
@@ -246,7 +68,8 @@ Test(share, importers_get_descriptions_of_their_own)
 		cr_assert(ge(int, fd, 0));
 		cr_assert(zero(int, buffer_identity(fd, &dev, &ino)));
 		cr_assert(all(eq(u64, dev, buffer.dev), eq(u64, ino, buffer.ino)));
-		cr_assert(eq(int, fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_APPEND),
+		cr_assert(eq(int,
+			     fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_APPEND),
 			     accesses[i]));
 		cr_assert(eq(int, fcntl(fd, F_GETFD), FD_CLOEXEC));
 		cr_assert(zero(long, lseek(fd, 0, SEEK_CUR)));
@@ -266,7 +89,8 @@ Test(share, the_access_mode_is_the_kernels)
 	cr_assert(eq(long, read(readonly, &byte, 1), 1));
 	cr_assert(eq(long, write(readonly, &byte, 1), -1));
 	cr_assert(eq(long, read(writeonly, &byte, 1), -1));
-	cr_assert(eq(ptr, mmap(NULL, SIZE, PROT_WRITE, MAP_SHARED, readonly, 0), MAP_FAILED));
+	cr_assert(eq(ptr, mmap(NULL, SIZE, PROT_WRITE, MAP_SHARED, readonly, 0),
+		     MAP_FAILED));
 	close(readonly);
 	close(writeonly);
 }
@@ -299,7 +123,7 @@ Test(share, revocation_zaps_mappings)
 
 Test(share, held_while_open)
 {
-	static const int accesses[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	static const int accesses[] = {O_RDONLY, O_WRONLY, O_RDWR};
 
 	cr_assert(zero(int, buffer_held(&buffer)), "the exporter's own does not count");
 	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++) {
@@ -316,7 +140,7 @@ Test(share, held_while_mapped)
 {
 	static const struct {
 		int access, protection;
-	} ways[] = { { O_RDWR, PROT_READ | PROT_WRITE }, { O_RDONLY, PROT_READ } };
+	} ways[] = {{O_RDWR, PROT_READ | PROT_WRITE}, {O_RDONLY, PROT_READ}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
 		int fd = buffer_open(&buffer, ways[i].access);
@@ -337,6 +161,34 @@ Test(share, not_held_without_a_writable_description)
 	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true)));
 	cr_assert(eq(int, buffer_held(&readonly), -EOPNOTSUPP));
 	buffer_finish(&readonly);
+}
+
+/* An open of ours must not fail for a question of ours. */
+static _Atomic bool asking;
+
+static void *ask(void *data)
+{
+	while (asking)
+		buffer_held(&buffer);
+	return NULL;
+}
+
+Test(share, asking_does_not_disturb_opening)
+{
+	pthread_t thread;
+
+	asking = true;
+	cr_assert(zero(int, pthread_create(&thread, NULL, ask, NULL)));
+	for (int i = 0; i < 5000; i++) {
+		int fd = buffer_open(&buffer, O_RDWR);
+		struct buffer again;
+
+		cr_assert(ge(int, fd, 0), "open %d", i);
+		cr_assert(zero(int, buffer_init(&again, fd, false)), "export %d", i);
+		buffer_finish(&again);
+	}
+	asking = false;
+	pthread_join(thread, NULL);
 }
 
 /* ---- leases ------------------------------------------------------------------------ */
@@ -386,7 +238,7 @@ Test(share, a_lease_does_not_make_us_wait)
 {
 	int fd = new_memfd(SIZE), stop;
 	pid_t pid = lease_in_child(fd, O_RDWR, F_WRLCK, &stop);
-	struct buffer other = { .fd = 77 };
+	struct buffer other = {.fd = 77};
 	struct timespec before, after;
 
 	clock_gettime(CLOCK_MONOTONIC, &before);
@@ -422,14 +274,14 @@ Test(share, a_lease_does_not_make_importers_wait)
 
 Test(share, the_only_description_of_a_dmabuf_is_not_widened)
 {
-	static const int accesses[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	static const int accesses[] = {O_RDONLY, O_WRONLY, O_RDWR};
 
 	for (size_t own = 0; own < 3; own++)
 		for (size_t wanted = 0; wanted < 3; wanted++) {
 			/* The kind alone decides; a memfd stands in for the device's. */
-			struct buffer dmabuf = { .fd = reopen(memfd, accesses[own]),
-						 .access = accesses[own],
-						 .kind = DMABUFFS_KIND_DMABUF };
+			struct buffer dmabuf = {.fd = reopen(memfd, accesses[own]),
+						.access = accesses[own],
+						.kind = DMABUFFS_KIND_DMABUF};
 			int fd = buffer_open(&dmabuf, accesses[wanted]);
 
 			if (wanted == 2 || wanted == own) {
@@ -457,5 +309,6 @@ Test(share, a_dmabuf_is_pinned)
 	cr_assert(zero(int, buffer_freeze(&dmabuf, false)));
 	cr_assert(not(buffer_needs_freeze(&dmabuf, false)));
 	cr_assert(zero(u32, seals()), "nothing was frozen");
+	cr_assert(not(buffer_can_grow(&dmabuf)));
 	cr_assert(all(buffer_size_is_fixed(&dmabuf), zero(u32, buffer_seals(&dmabuf))));
 }

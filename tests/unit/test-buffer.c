@@ -28,15 +28,6 @@ static void init(void)
 
 TestSuite(buffer, .init = init);
 
-/* Another description of the same memfd. */
-static int reopen(int fd, int flags)
-{
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, flags | O_CLOEXEC);
-}
-
 /* ---- kinds ------------------------------------------------------------------------- */
 
 static int open_tmp(const char *dir)
@@ -111,7 +102,7 @@ Test(buffer, strangers_are_refused)
 	int fd, n = 0;
 
 	for (int which = 0; (fd = stranger(which)) != -2; which++) {
-		struct buffer buffer = { .fd = 77 };
+		struct buffer buffer = {.fd = 77};
 
 		if (fd < 0)
 			continue;
@@ -210,7 +201,7 @@ Test(buffer, a_path_may_lie)
 static void expect_init(int access, bool readonly, int result, int own_access)
 {
 	int memfd = new_memfd(10), fd = reopen(memfd, access);
-	struct buffer buffer = { .fd = 77 };
+	struct buffer buffer = {.fd = 77};
 
 	cr_assert(ge(int, fd, 0));
 	cr_assert(eq(int, buffer_init(&buffer, fd, readonly), result));
@@ -264,7 +255,7 @@ Test(buffer, its_own_description)
 Test(buffer, a_memfd_of_mode_0)
 {
 	int memfd = new_memfd(10);
-	struct buffer buffer = { .fd = -1 };
+	struct buffer buffer = {.fd = -1};
 	int r;
 
 	cr_assert(zero(int, fchmod(memfd, 0)));
@@ -295,7 +286,7 @@ Test(buffer, identity)
 
 Test(buffer, size)
 {
-	static const size_t sizes[] = { 0, 1, 4096, (size_t)5 << 30 };
+	static const size_t sizes[] = {0, 1, 4096, (size_t)5 << 30};
 	struct buffer buffer;
 	uint64_t size;
 
@@ -303,6 +294,23 @@ Test(buffer, size)
 		new_buffer(&buffer, sizes[i]);
 		cr_assert(zero(int, buffer_size(&buffer, &size)));
 		cr_assert(eq(u64, size, sizes[i]));
+		cr_assert(zero(int, buffer_memory(&buffer, &size)));
+		cr_assert(eq(u64, size, sizes[i]));
 		buffer_finish(&buffer);
 	}
+}
+
+/* Pages beyond the end count, holes within it too. */
+Test(buffer, memory)
+{
+	struct buffer buffer;
+	uint64_t size, bytes;
+
+	new_buffer(&buffer, 4096);
+	cr_assert(zero(int, fallocate(buffer.fd, FALLOC_FL_KEEP_SIZE, 0, 1 << 20)));
+	cr_assert(zero(int, buffer_size(&buffer, &size)));
+	cr_assert(zero(int, buffer_memory(&buffer, &bytes)));
+	cr_assert(all(eq(u64, size, 4096), ge(u64, bytes, 1 << 20),
+		      lt(u64, bytes, 2 << 20)));
+	buffer_finish(&buffer);
 }

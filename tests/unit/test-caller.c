@@ -149,13 +149,14 @@ static void expect_unknown(const uint64_t ns[DMABUFFS_NS_COUNT])
 Test(caller, not_nameable)
 {
 	struct caller *caller;
-	uint64_t ns[DMABUFFS_NS_COUNT] = { 7, 7, 7, 7, 7, 7 };
+	uint64_t ns[DMABUFFS_NS_COUNT] = {7, 7, 7, 7, 7, 7};
 
 	cr_assert(eq(int, caller_open(0), -EREMOTE));
 	cr_assert(eq(int, caller_open(-1), -EREMOTE));
 	cr_assert(zero(int, caller_read(0, -EREMOTE, NULL, &caller)));
 	cr_assert(all(eq(int, caller->pid, 0), eq(u64, caller->thread, 0),
-		      eq(str, caller->comm, (char *)""), eq(ptr, caller->security, NULL)));
+		      eq(str, caller->comm, (char *)""),
+		      eq(ptr, caller->security, NULL)));
 	expect_unknown(caller->ns);
 	caller_unref(caller);
 	caller_read_namespaces(0, ns);
@@ -353,7 +354,8 @@ Test(caller, references_of_threads)
 	pthread_t threads[4];
 
 	for (int i = 0; i < 4; i++)
-		cr_assert(zero(int, pthread_create(&threads[i], NULL, ref_often, caller)));
+		cr_assert(
+			zero(int, pthread_create(&threads[i], NULL, ref_often, caller)));
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
 	cr_assert(eq(uint, caller->refs, 1));

@@ -12,15 +12,18 @@
 
 #define MANY 253 /* as many as one message can carry */
 
+#define PER_UID   8
+#define PER_MOUNT 20
+
 static struct limits limits;
-static uint64_t per_uid;
 
 static void init(void)
 {
 	struct limits_config config;
 
 	limits_config_default(&config);
-	per_uid = config.per_uid[RES_CLOSES];
+	config.per_uid[RES_CLOSES] = PER_UID;
+	config.per_mount[RES_CLOSES] = PER_MOUNT;
 	limits_init(&limits, &config);
 }
 
@@ -101,12 +104,11 @@ Test(closer, many_jobs)
 Test(closer, is_limited)
 {
 	struct closer_job *job, *untouched = (void *)1;
-	int peers[64];
+	int peers[PER_UID];
 	struct timespec start, end;
 
-	cr_assert(le(u64, per_uid, ARRAY_SIZE(peers)));
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (uint64_t i = 0; i < per_uid; i++) {
+	for (int i = 0; i < PER_UID; i++) {
 		int fd = stuck_socket(&peers[i]);
 
 		closer_submit(reserve(1), &fd, 1);
@@ -116,9 +118,9 @@ Test(closer, is_limited)
 	job = untouched;
 	cr_assert(eq(int, closer_reserve(&limits, 1, &job), -EBUSY));
 	cr_assert(eq(ptr, job, untouched), "the output is untouched");
-	cr_assert(eq(u64, limits_used(&limits, RES_CLOSES), per_uid));
+	cr_assert(eq(u64, limits_used(&limits, RES_CLOSES), PER_UID));
 	closer_cancel(reserve(2));
-	for (uint64_t i = 0; i < per_uid; i++)
+	for (int i = 0; i < PER_UID; i++)
 		close(peers[i]);
 	cr_assert(wait_until(is_idle, NULL));
 	closer_cancel(reserve(1));
@@ -126,15 +128,11 @@ Test(closer, is_limited)
 
 Test(closer, of_the_mount_is_limited)
 {
-	struct closer_job *jobs[256], *job;
-	size_t n = 0;
+	struct closer_job *jobs[PER_MOUNT], *job;
 
-	cr_assert(le(u64, limits.config.per_mount[RES_CLOSES], ARRAY_SIZE(jobs)));
-	while (n < limits.config.per_mount[RES_CLOSES]) {
-		jobs[n] = reserve((uid_t)(n / per_uid));
-		n++;
-	}
+	for (uid_t i = 0; i < PER_MOUNT; i++)
+		jobs[i] = reserve(i / PER_UID);
 	cr_assert(eq(int, closer_reserve(&limits, 7777, &job), -EBUSY));
-	while (n)
-		closer_cancel(jobs[--n]);
+	for (int i = 0; i < PER_MOUNT; i++)
+		closer_cancel(jobs[i]);
 }

@@ -86,8 +86,8 @@ static bool is_done(void *data)
 static ssize_t perform(off_t offset, size_t size, const void *data)
 {
 	access_done.done = false;
-	cr_assert(zero(int, dmabuf_io_submit(&io, UID_A, &buffer, offset, size, data, done,
-					     &access_done)));
+	cr_assert(zero(int, dmabuf_io_submit(&io, UID_A, &buffer, offset, size, data,
+					     done, &access_done)));
 	cr_assert(wait_until(is_done, &access_done));
 	return access_done.result;
 }
@@ -97,7 +97,7 @@ Test(dmabuf_io, reads)
 	static const struct {
 		off_t offset;
 		size_t size;
-	} parts[] = { { 0, SIZE }, { 0, 1 }, { 5000, 100 }, { 4095, 2 }, { SIZE - 1, 1 } };
+	} parts[] = {{0, SIZE}, {0, 1}, {5000, 100}, {4095, 2}, {SIZE - 1, 1}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		n_synced = 0;
@@ -167,7 +167,7 @@ Test(dmabuf_io, memory_that_goes)
 
 static int interrupted(int fd, uint64_t flags)
 {
-	static const int errors[] = { EINTR, EAGAIN, 0, 0 };
+	static const int errors[] = {EINTR, EAGAIN, 0, 0};
 
 	errno = errors[n_synced++ % ARRAY_SIZE(errors)];
 	return errno ? -1 : 0;
@@ -200,7 +200,7 @@ Test(dmabuf_io, memfds)
 /* A buffer that our descriptor table has no room for. */
 Test(dmabuf_io, a_buffer_elsewhere)
 {
-	struct rlimit limit = { 200, 200 };
+	struct rlimit limit = {200, 200};
 	struct kept_fd others[200];
 	unsigned before;
 

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "fixture.h"
@@ -17,7 +18,7 @@ static uint64_t used(enum resource resource)
 /* One of @size bytes of UID_A; @ret_memfd is the exporter's. */
 static struct export *create(size_t size, int *ret_memfd)
 {
-	const struct export_spec spec = { .uid = UID_A, .label = "a label" };
+	const struct export_spec spec = {.uid = UID_A, .label = "a label"};
 
 	*ret_memfd = new_memfd(size);
 	return fixture_create(fixture_root, *ret_memfd, &spec);
@@ -30,16 +31,18 @@ static void set_limit(uint64_t limits[RES_COUNT], enum resource resource, uint64
 
 Test(export, is_made_whole)
 {
-	const struct export_spec spec = { .uid = UID_A, .flags = DMABUFFS_EXPORT_PERSIST };
+	const struct export_spec spec = {.uid = UID_A, .flags = DMABUFFS_EXPORT_PERSIST};
 	int memfd = new_memfd(100);
 	struct export *export = fixture_create(fixture_root, memfd, &spec);
 
 	cr_assert(all(eq(uint, export->refs, 1), eq(uint, export->opens, 0)));
 	cr_assert(all(export->has_buffer, not(export->named), not(export->revoked)));
-	cr_assert(all(eq(u64, export->root_id, fixture_root), eq(ptr, export->label, NULL)));
+	cr_assert(all(eq(u64, export->root_id, fixture_root),
+		      eq(ptr, export->label, NULL)));
 	cr_assert(eq(u32, export->flags, DMABUFFS_EXPORT_PERSIST));
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
-	cr_assert(all(eq(uint, export->node.uid, UID_A), eq(uint, export->node.gid, UID_A)));
+	cr_assert(all(eq(uint, export->node.uid, UID_A),
+		      eq(uint, export->node.gid, UID_A)));
 	cr_assert(eq(uint, export->node.mode, S_IFREG | 0600), "the default mode");
 	export_free(&fixture_limits, export);
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 0), eq(u64, used(RES_BYTES), 0)));
@@ -48,12 +51,16 @@ Test(export, is_made_whole)
 
 Test(export, takes_the_mode_asked_for)
 {
-	struct caller caller = { .refs = 1 };
+	struct caller caller = {.refs = 1};
 	struct export *export;
 	struct buffer buffer;
 	struct export_request request = {
-		.uid = UID_A, .flags = DMABUFFS_EXPORT_MODE, .mode = 0, .label = "x",
-		.caller = &caller, .buffer = &buffer,
+		.uid = UID_A,
+		.flags = DMABUFFS_EXPORT_MODE,
+		.mode = 0,
+		.label = "x",
+		.caller = &caller,
+		.buffer = &buffer,
 	};
 
 	new_buffer(&buffer, 1);
@@ -86,10 +93,13 @@ Test(export, names_differ)
 
 static int try_create(size_t size, struct buffer *buffer)
 {
-	struct caller caller = { .refs = 1 };
+	struct caller caller = {.refs = 1};
 	struct export *untouched = (void *)1, *export = untouched;
 	struct export_request request = {
-		.uid = UID_A, .label = "", .caller = &caller, .buffer = buffer,
+		.uid = UID_A,
+		.label = "",
+		.caller = &caller,
+		.buffer = buffer,
 	};
 	int r;
 
@@ -146,13 +156,27 @@ Test(export, recharge_follows_the_size)
 
 	cr_assert(zero(int, ftruncate(memfd, 5000)));
 	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
-	cr_assert(all(eq(u64, used(RES_BYTES), 5000), eq(u64, export->charged_bytes, 5000)));
+	cr_assert(all(eq(u64, used(RES_BYTES), 5000),
+		      eq(u64, export->charged_bytes, 5000)));
 	cr_assert(zero(int, ftruncate(memfd, 10)));
 	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
 	cr_assert(all(eq(u64, used(RES_BYTES), 10), eq(u64, export->charged_bytes, 10)));
 	cr_assert(zero(int, ftruncate(memfd, 0)));
 	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
 	cr_assert(eq(u64, used(RES_BYTES), 0));
+	export_free(&fixture_limits, export);
+	close(memfd);
+}
+
+/* Memory beyond the end of the file is memory all the same. */
+Test(export, charges_what_it_takes)
+{
+	int memfd;
+	struct export *export = create(100, &memfd);
+
+	cr_assert(zero(int, fallocate(memfd, FALLOC_FL_KEEP_SIZE, 0, 1 << 20)));
+	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(ge(u64, used(RES_BYTES), 1 << 20));
 	export_free(&fixture_limits, export);
 	close(memfd);
 }

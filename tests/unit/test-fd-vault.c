@@ -77,7 +77,7 @@ Test(fd_vault, without_a_start_all_stay_here)
 	cr_assert(is_open(fd), "borrowed and returned, it is open still");
 	fd_vault_drop(kept[0]);
 	cr_assert(not(is_open(fd)));
-	fd_vault_drop((struct kept_fd){ 0, -1 });
+	fd_vault_drop((struct kept_fd){0, -1});
 }
 
 Test(fd_vault, needs_no_other_table_for_few)
@@ -129,6 +129,7 @@ Test(fd_vault, more_than_there_is_room_for)
 	size_t n = 0;
 
 	cr_assert(lt(u64, room, LIMIT));
+	cr_assert(eq(u64, fd_vault_reserved(), LIMIT - room));
 	for (; n < room + 10; n++) {
 		keep(n);
 		cr_assert(zero(uint, kept[n].table));

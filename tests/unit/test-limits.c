@@ -45,7 +45,8 @@ Test(limits, every_resource_has_a_default)
 	limits_config_default(&config);
 	for (int i = 0; i < RES_COUNT; i++) {
 		cr_assert(gt(u64, config.per_uid[i], 0), "resource %d", i);
-		cr_assert(ge(u64, config.per_mount[i], config.per_uid[i]), "resource %d", i);
+		cr_assert(ge(u64, config.per_mount[i], config.per_uid[i]), "resource %d",
+			  i);
 	}
 }
 
@@ -81,8 +82,8 @@ Test(limits, the_users_own_is_told_first)
 
 Test(limits, sums_do_not_wrap)
 {
-	static const uint64_t large[] = { 101, INT64_MAX, UINT64_MAX - 100, UINT64_MAX - 99,
-					  UINT64_MAX };
+	static const uint64_t large[] = {101, INT64_MAX, UINT64_MAX - 100,
+					 UINT64_MAX - 99, UINT64_MAX};
 
 	cr_assert(zero(int, charge(1, 100)));
 	for (size_t i = 0; i < ARRAY_SIZE(large); i++) {
@@ -127,6 +128,26 @@ Test(limits, who_holds_nothing_is_forgotten)
 	cr_assert(zero(int, charge(5, 1)), "what is left is freed by limits_finish()");
 }
 
+Test(limits, fit_descriptors)
+{
+	static const enum resource bounded[] = {RES_CONNECTIONS, RES_TICKETS};
+	struct limits_config before = limits.config;
+	uint64_t sum = 0;
+
+	limits_fit_descriptors(&limits, UINT64_MAX);
+	cr_assert(zero(int, memcmp(&before, &limits.config, sizeof(before))));
+	limits_fit_descriptors(&limits, 64);
+	for (size_t i = 0; i < ARRAY_SIZE(bounded); i++) {
+		sum += limits.config.per_mount[bounded[i]];
+		cr_assert(gt(u64, limits.config.per_uid[bounded[i]], 0));
+		cr_assert(lt(u64, limits.config.per_uid[bounded[i]],
+			     limits.config.per_mount[bounded[i]]));
+	}
+	cr_assert(lt(u64, sum, 64));
+	cr_assert(
+		eq(u64, limits.config.per_uid[RES_EXPORTS], before.per_uid[RES_EXPORTS]));
+}
+
 static void *charge_often(void *data)
 {
 	uid_t uid = *(uid_t *)data;
@@ -141,12 +162,12 @@ static void *charge_often(void *data)
 
 Test(limits, threads)
 {
-	uid_t uids[THREADS] = { 1, 1, 2, 3 };
+	uid_t uids[THREADS] = {1, 1, 2, 3};
 	pthread_t threads[THREADS];
 
 	for (int i = 0; i < THREADS; i++)
-		cr_assert(zero(int, pthread_create(&threads[i], NULL, charge_often,
-						   &uids[i])));
+		cr_assert(zero(
+			int, pthread_create(&threads[i], NULL, charge_often, &uids[i])));
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	cr_assert(zero(u64, used()));

@@ -63,11 +63,12 @@ Test(log, levels)
 
 Test(log, unknown_levels)
 {
-	static const char *const wrong[] = { "", "ERROR", "err", "warn", "debug ", "notice",
-					     "7", "infos" };
+	static const char *const wrong[] = {"",       "ERROR",  "err", "warn",
+					    "debug ", "notice", "7",   "infos"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
-		cr_assert(eq(int, log_level_parse(wrong[i]), -EINVAL), "\"%s\"", wrong[i]);
+		cr_assert(eq(int, log_level_parse(wrong[i]), -EINVAL), "\"%s\"",
+			  wrong[i]);
 }
 
 Test(log, lines)

@@ -10,7 +10,7 @@
 #include "node.h"
 #include "util.h"
 
-static const struct timespec old = { 1000, 5 };
+static const struct timespec old = {1000, 5};
 
 static struct node node;
 static struct acl_value acl;
@@ -48,7 +48,7 @@ static void make_old(void)
 
 static void chmod_to(mode_t mode)
 {
-	const struct stat attr = { .st_mode = mode };
+	const struct stat attr = {.st_mode = mode};
 
 	node_set(&node, &attr, FUSE_SET_ATTR_MODE);
 }
@@ -90,8 +90,11 @@ Test(node, chmod_keeps_the_type)
 
 Test(node, only_what_is_named_is_set)
 {
-	const struct stat attr = { .st_mode = 0777, .st_uid = 7, .st_gid = 8,
-				   .st_atim = { 1, 2 }, .st_mtim = { 3, 4 } };
+	const struct stat attr = {.st_mode = 0777,
+				  .st_uid = 7,
+				  .st_gid = 8,
+				  .st_atim = {1, 2},
+				  .st_mtim = {3, 4}};
 
 	make_old();
 	node_set(&node, &attr, FUSE_SET_ATTR_UID);
@@ -110,7 +113,7 @@ Test(node, only_what_is_named_is_set)
 
 Test(node, times_now)
 {
-	const struct stat attr = { .st_atim = { 1, 2 }, .st_mtim = { 3, 4 } };
+	const struct stat attr = {.st_atim = {1, 2}, .st_mtim = {3, 4}};
 
 	make_old();
 	node_set(&node, &attr, FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW);
@@ -151,7 +154,8 @@ Test(node, chmod_keeps_the_acl_in_step)
 	cr_assert(eq(uint, node.mode, S_IFREG | 0751));
 	cr_assert(zero(int, acl_check(node.acl, node.acl_size)));
 	/* Named users keep what they have; the mask bounds it. */
-	cr_assert(eq(uint, le16toh(((struct acl_value *)node.acl)->entries[1].e_perm), 7));
+	cr_assert(
+		eq(uint, le16toh(((struct acl_value *)node.acl)->entries[1].e_perm), 7));
 }
 
 Test(node, an_acl_can_be_removed)

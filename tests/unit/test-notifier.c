@@ -12,8 +12,9 @@
 
 int __wrap_fuse_lowlevel_notify_inval_inode(struct fuse_session *session, fuse_ino_t ino,
 					    off_t offset, off_t length);
-int __wrap_fuse_lowlevel_notify_inval_entry(struct fuse_session *session, fuse_ino_t parent,
-					    const char *name, size_t length);
+int __wrap_fuse_lowlevel_notify_inval_entry(struct fuse_session *session,
+					    fuse_ino_t parent, const char *name,
+					    size_t length);
 
 static struct notifier notifier;
 static struct fuse_session *const session = (void *)&notifier;
@@ -72,7 +73,8 @@ Test(notifier, tells_each_name)
 	cr_assert(all(eq(uint, n_inodes, MANY), eq(uint, n_names, MANY)));
 	for (size_t i = 0; i < MANY; i++) {
 		export_name(exports[i], name);
-		cr_assert(all(eq(u64, inodes[i], exports[i]->id), eq(str, names[i], name)));
+		cr_assert(
+			all(eq(u64, inodes[i], exports[i]->id), eq(str, names[i], name)));
 		cr_assert(eq(uint, exports[i]->refs, 1), "only ours is left");
 		table_put(&fixture_table, exports[i]);
 	}

@@ -33,7 +33,7 @@ TestSuite(options, .init = init, .fini = finish);
 /* Runs the parser on the words of a line. */
 static int parse(const char *line)
 {
-	char *argv[20] = { (char *)"dmabuffsd" }, *rest = line_copy, *word;
+	char *argv[20] = {(char *)"dmabuffsd"}, *rest = line_copy, *word;
 	int argc = 1;
 
 	options_finish(&options);
@@ -57,16 +57,16 @@ Test(options, sizes)
 		const char *text;
 		uint64_t size;
 	} right[] = {
-		{ "0", 0 },
-		{ "1", 1 },
-		{ "010", 10 },
-		{ "4K", 4096 },
-		{ "4M", 4 << 20 },
-		{ "4G", 4 * GIB },
-		{ "4T", 4096 * GIB },
-		{ "0T", 0 },
-		{ "18446744073709551615", UINT64_MAX },
-		{ "16777215T", UINT64_C(16777215) << 40 },
+		{"0", 0},
+		{"1", 1},
+		{"010", 10},
+		{"4K", 4096},
+		{"4M", 4 << 20},
+		{"4G", 4 * GIB},
+		{"4T", 4096 * GIB},
+		{"0T", 0},
+		{"18446744073709551615", UINT64_MAX},
+		{"16777215T", UINT64_C(16777215) << 40},
 	};
 	uint64_t size;
 
@@ -80,9 +80,25 @@ Test(options, sizes)
 Test(options, wrong_sizes)
 {
 	static const char *const wrong[] = {
-		"", "K", "-1", "+1", " 1", "1 ", "1k", "1KB", "1KK", "1P", "0x10", "1.5G",
-		"1e3", "ten", "18446744073709551616", "16777216T", "18014398509481984K",
-		"99999999999999999999999", "000000000000000000000000000001",
+		"",
+		"K",
+		"-1",
+		"+1",
+		" 1",
+		"1 ",
+		"1k",
+		"1KB",
+		"1KK",
+		"1P",
+		"0x10",
+		"1.5G",
+		"1e3",
+		"ten",
+		"18446744073709551616",
+		"16777216T",
+		"18014398509481984K",
+		"99999999999999999999999",
+		"000000000000000000000000000001",
 	};
 	uint64_t size = 77;
 
@@ -102,15 +118,16 @@ Test(options, namespaces)
 	cr_assert(eq(u32, mask, 1U << DMABUFFS_NS_CGROUP));
 	cr_assert(zero(int, options_parse_namespaces("net:ipc:net", &mask)));
 	cr_assert(eq(u32, mask, 1U << DMABUFFS_NS_NET | 1U << DMABUFFS_NS_IPC));
-	cr_assert(zero(int, options_parse_namespaces("user:pid:mnt:ipc:net:cgroup", &mask)));
+	cr_assert(zero(int,
+		       options_parse_namespaces("user:pid:mnt:ipc:net:cgroup", &mask)));
 	cr_assert(eq(u32, mask, 63));
 }
 
 Test(options, wrong_namespaces)
 {
-	static const char *const wrong[] = { "",	"time",	 "user:",  ":user", "user::net",
-					     ":",	"USER",	 "user,net", "user net",
-					     "user:uts", "users" };
+	static const char *const wrong[] = {"",          "time",     "user:", ":user",
+					    "user::net", ":",        "USER",  "user,net",
+					    "user net",  "user:uts", "users"};
 	uint32_t mask = 77;
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
@@ -132,7 +149,8 @@ Test(options, defaults)
 	expect_text(options.mount_flags, "nosuid,nodev,noexec");
 	cr_assert(all(eq(uint, options.mode, 01777), eq(uint, options.uid, 0),
 		      eq(uint, options.gid, 0), eq(u32, options.ns_mask, 0)));
-	cr_assert(all(eq(int, options.log_level, LOG_INFO), eq(int, options.ready_fd, -1)));
+	cr_assert(
+		all(eq(int, options.log_level, LOG_INFO), eq(int, options.ready_fd, -1)));
 	cr_assert(all(not(options.foreground), options.passthrough, not(options.help),
 		      not(options.version)));
 	cr_assert(zero(int, memcmp(&options.limits, &config, sizeof(config))));
@@ -148,7 +166,8 @@ Test(options, everything)
 	expect_text(options.mount_flags, "nosuid,nodev,noexec,rw,noatime");
 	cr_assert(all(eq(uint, options.mode, 0750), eq(uint, options.uid, 12),
 		      eq(uint, options.gid, 4294967294U), eq(u32, options.ns_mask, 17)));
-	cr_assert(all(eq(int, options.log_level, LOG_DEBUG), eq(int, options.ready_fd, 7)));
+	cr_assert(
+		all(eq(int, options.log_level, LOG_DEBUG), eq(int, options.ready_fd, 7)));
 	cr_assert(all(options.foreground, not(options.passthrough)));
 }
 
@@ -199,8 +218,9 @@ Test(options, help_and_version_need_no_mount_point)
 
 Test(options, kernel_flags)
 {
-	static const char *const flags[] = { "rw",     "nosuid", "nodev",   "exec",   "noexec",
-					     "atime",  "noatime", "async", "dirsync" };
+	static const char *const flags[] = {"rw",      "nosuid", "nodev",
+					    "exec",    "noexec", "atime",
+					    "noatime", "async",  "dirsync"};
 	char line[100], wanted[100];
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
@@ -222,8 +242,16 @@ static void expect_refused(const char *const lines[], size_t n)
 Test(options, refuses_lines)
 {
 	static const char *const lines[] = {
-		"",	  "-f",	  "/ /",     "-x /",		  "--unknown /", "-o",
-		"--ready-fd /", "-f=1 /", "--foreground=1 /", "-o uid=1",
+		"",
+		"-f",
+		"/ /",
+		"-x /",
+		"--unknown /",
+		"-o",
+		"--ready-fd /",
+		"-f=1 /",
+		"--foreground=1 /",
+		"-o uid=1",
 	};
 
 	expect_refused(lines, ARRAY_SIZE(lines));
@@ -232,10 +260,14 @@ Test(options, refuses_lines)
 Test(options, refuses_unknown_options)
 {
 	static const char *const lines[] = {
-		"-o suid /",	"-o dev /",	       "-o ro /",	    "-o defaults /",
-		"-o modes=1 /", "-o allow_other /",    "-o MODE=1 /",	    "-o =1 /",
-		"-o rw=1 /",	"-o max-bytes-per=1 /", "-o fsname=x /",     "-o subtype=x /",
-		"-o remount /", "-o fd=3 /",	       "-o max-closes=1 /", "-o x,rw /",
+		"-o suid /",         "-o dev /",
+		"-o ro /",           "-o defaults /",
+		"-o modes=1 /",      "-o allow_other /",
+		"-o MODE=1 /",       "-o =1 /",
+		"-o rw=1 /",         "-o max-bytes-per=1 /",
+		"-o fsname=x /",     "-o subtype=x /",
+		"-o remount /",      "-o fd=3 /",
+		"-o max-closes=1 /", "-o x,rw /",
 	};
 
 	expect_refused(lines, ARRAY_SIZE(lines));
@@ -244,17 +276,38 @@ Test(options, refuses_unknown_options)
 Test(options, refuses_values)
 {
 	static const char *const lines[] = {
-		"-o mode /",	      "-o mode= /",	   "-o mode=8 /",
-		"-o mode=10000 /",    "-o mode=-1 /",	   "-o mode=u+r /",
-		"-o mode=0x1ff /",    "-o uid /",	   "-o uid= /",
-		"-o uid=root /",      "-o uid=-1 /",	   "-o uid=4294967295 /",
-		"-o gid=4294967296 /", "-o gid=1K /",	   "-o ns /",
-		"-o ns= /",	      "-o ns=time /",	   "-o ns=user: /",
-		"-o log /",	      "-o log= /",	   "-o log=all /",
-		"-o nopassthrough=1 /", "-o noaccel= /",   "-o source /",
-		"-o source= /",	      "-o source=a\\b /",  "-o max-exports /",
-		"-o max-exports= /",  "-o max-bytes=-1 /", "-o max-bytes=1k /",
-		"-o max-roots-per-uid=x /", "-o rw,mode=9,uid=1 /",
+		"-o mode /",
+		"-o mode= /",
+		"-o mode=8 /",
+		"-o mode=10000 /",
+		"-o mode=-1 /",
+		"-o mode=u+r /",
+		"-o mode=0x1ff /",
+		"-o uid /",
+		"-o uid= /",
+		"-o uid=root /",
+		"-o uid=-1 /",
+		"-o uid=4294967295 /",
+		"-o gid=4294967296 /",
+		"-o gid=1K /",
+		"-o ns /",
+		"-o ns= /",
+		"-o ns=time /",
+		"-o ns=user: /",
+		"-o log /",
+		"-o log= /",
+		"-o log=all /",
+		"-o nopassthrough=1 /",
+		"-o noaccel= /",
+		"-o source /",
+		"-o source= /",
+		"-o source=a\\b /",
+		"-o max-exports /",
+		"-o max-exports= /",
+		"-o max-bytes=-1 /",
+		"-o max-bytes=1k /",
+		"-o max-roots-per-uid=x /",
+		"-o rw,mode=9,uid=1 /",
 	};
 
 	expect_refused(lines, ARRAY_SIZE(lines));
@@ -263,7 +316,7 @@ Test(options, refuses_values)
 Test(options, refuses_ready_fds)
 {
 	static const char *const lines[] = {
-		"--ready-fd= /",	   "--ready-fd=-1 /", "--ready-fd=x /",
+		"--ready-fd= /",           "--ready-fd=-1 /", "--ready-fd=x /",
 		"--ready-fd=2147483648 /", "--ready-fd=1x /",
 	};
 

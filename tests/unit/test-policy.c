@@ -10,14 +10,15 @@
 
 #define ALL_NS ((1U << DMABUFFS_NS_COUNT) - 1)
 
-/* What O_ACCMODE can hold besides O_RDONLY, O_WRONLY and O_RDWR: neither read nor write. */
+/* What O_ACCMODE can hold besides O_RDONLY, O_WRONLY and O_RDWR: neither read nor write.
+ */
 #define O_NEITHER 3
 
 /* ---- namespaces -------------------------------------------------------------------- */
 
 Test(policy, names_of_namespaces)
 {
-	static const char *const names[] = { "user", "pid", "mnt", "ipc", "net", "cgroup" };
+	static const char *const names[] = {"user", "pid", "mnt", "ipc", "net", "cgroup"};
 
 	cr_assert(eq(sz, ARRAY_SIZE(names), DMABUFFS_NS_COUNT));
 	for (int ns = 0; ns < DMABUFFS_NS_COUNT; ns++) {
@@ -28,10 +29,12 @@ Test(policy, names_of_namespaces)
 
 Test(policy, unknown_namespaces)
 {
-	static const char *const wrong[] = { "", "USER", "use", "users", "time", "uts", " net" };
+	static const char *const wrong[] = {"",     "USER", "use", "users",
+					    "time", "uts",  " net"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
-		cr_assert(eq(int, policy_ns_by_name(wrong[i], strlen(wrong[i])), -EINVAL));
+		cr_assert(
+			eq(int, policy_ns_by_name(wrong[i], strlen(wrong[i])), -EINVAL));
 	cr_assert(eq(int, policy_ns_by_name("users", 4), DMABUFFS_NS_USER),
 		  "the length counts, not a NUL");
 }
@@ -39,7 +42,7 @@ Test(policy, unknown_namespaces)
 /* Each mask against each set of namespaces that differ, or are unknown on either side. */
 Test(policy, namespaces)
 {
-	const uint64_t exporter[] = { 10, 11, 12, 13, 14, 15 };
+	const uint64_t exporter[] = {10, 11, 12, 13, 14, 15};
 
 	for (uint32_t mask = 0; mask <= ALL_NS; mask++)
 		for (uint32_t other = 0; other <= ALL_NS; other++) {
@@ -50,17 +53,17 @@ Test(policy, namespaces)
 				unknown[ns] = other >> ns & 1 ? 0 : exporter[ns];
 			}
 			cr_assert(eq(int, policy_check_ns(mask, exporter, moved),
-				     mask & other ? -EXDEV : 0));
+				     mask &other ? -EXDEV : 0));
 			cr_assert(eq(int, policy_check_ns(mask, exporter, unknown),
-				     mask & other ? -EREMOTE : 0));
+				     mask &other ? -EREMOTE : 0));
 			cr_assert(eq(int, policy_check_ns(mask, unknown, exporter),
-				     mask & other ? -EREMOTE : 0));
+				     mask &other ? -EREMOTE : 0));
 		}
 }
 
 Test(policy, two_unknown_namespaces_are_not_the_same)
 {
-	const uint64_t unknown[DMABUFFS_NS_COUNT] = { 0 };
+	const uint64_t unknown[DMABUFFS_NS_COUNT] = {0};
 
 	cr_assert(eq(int, policy_check_ns(1, unknown, unknown), -EREMOTE));
 	cr_assert(zero(int, policy_check_ns(0, unknown, unknown)));
@@ -68,8 +71,8 @@ Test(policy, two_unknown_namespaces_are_not_the_same)
 
 /* ---- open -------------------------------------------------------------------------- */
 
-static const int accesses[] = { O_RDONLY, O_WRONLY, O_RDWR, O_NEITHER };
-static const int noise[] = { 0, O_NONBLOCK, O_APPEND | O_CLOEXEC, O_LARGEFILE | O_TRUNC };
+static const int accesses[] = {O_RDONLY, O_WRONLY, O_RDWR, O_NEITHER};
+static const int noise[] = {0, O_NONBLOCK, O_APPEND | O_CLOEXEC, O_LARGEFILE | O_TRUNC};
 
 Test(policy, open)
 {
@@ -77,7 +80,8 @@ Test(policy, open)
 		for (size_t j = 0; j < ARRAY_SIZE(noise); j++)
 			for (uint32_t seals = 0; seals < 64; seals++) {
 				int flags = accesses[i] | noise[j];
-				bool sealed = seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
+				bool sealed =
+					seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
 				bool reads = accesses[i] == O_RDONLY;
 
 				cr_assert(all(policy_is_readonly(true, seals),
@@ -98,9 +102,12 @@ Test(policy, export)
 		cr_assert(zero(int, policy_check_export(O_RDWR | noise[j], false)));
 		cr_assert(zero(int, policy_check_export(O_RDWR | noise[j], true)));
 		cr_assert(zero(int, policy_check_export(O_RDONLY | noise[j], true)));
-		cr_assert(eq(int, policy_check_export(O_RDONLY | noise[j], false), -EACCES));
-		cr_assert(eq(int, policy_check_export(O_WRONLY | noise[j], false), -EACCES));
-		cr_assert(eq(int, policy_check_export(O_WRONLY | noise[j], true), -EACCES));
+		cr_assert(eq(int, policy_check_export(O_RDONLY | noise[j], false),
+			     -EACCES));
+		cr_assert(eq(int, policy_check_export(O_WRONLY | noise[j], false),
+			     -EACCES));
+		cr_assert(
+			eq(int, policy_check_export(O_WRONLY | noise[j], true), -EACCES));
 	}
 }
 
@@ -114,7 +121,8 @@ Test(policy, export_of_a_path)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++)
 		for (int readonly = 0; readonly < 2; readonly++)
-			cr_assert(eq(int, policy_check_export(O_PATH | accesses[i], readonly),
+			cr_assert(eq(int,
+				     policy_check_export(O_PATH | accesses[i], readonly),
 				     -EBADF));
 }
 
@@ -125,13 +133,19 @@ Test(policy, exchange)
 	static const struct {
 		int file, description, result;
 	} table[] = {
-		{ O_RDONLY, O_RDONLY, 0 },	 { O_RDONLY, O_WRONLY, -EACCES },
-		{ O_RDONLY, O_RDWR, -EACCES },	 { O_WRONLY, O_RDONLY, -EACCES },
-		{ O_WRONLY, O_WRONLY, 0 },	 { O_WRONLY, O_RDWR, -EACCES },
-		{ O_RDWR, O_RDONLY, 0 },	 { O_RDWR, O_WRONLY, 0 },
-		{ O_RDWR, O_RDWR, 0 },		 { O_NEITHER, O_RDONLY, -EACCES },
-		{ O_NEITHER, O_WRONLY, -EACCES }, { O_NEITHER, O_RDWR, -EACCES },
-		{ O_RDWR, O_NEITHER, -EACCES },
+		{O_RDONLY, O_RDONLY, 0},
+		{O_RDONLY, O_WRONLY, -EACCES},
+		{O_RDONLY, O_RDWR, -EACCES},
+		{O_WRONLY, O_RDONLY, -EACCES},
+		{O_WRONLY, O_WRONLY, 0},
+		{O_WRONLY, O_RDWR, -EACCES},
+		{O_RDWR, O_RDONLY, 0},
+		{O_RDWR, O_WRONLY, 0},
+		{O_RDWR, O_RDWR, 0},
+		{O_NEITHER, O_RDONLY, -EACCES},
+		{O_NEITHER, O_WRONLY, -EACCES},
+		{O_NEITHER, O_RDWR, -EACCES},
+		{O_RDWR, O_NEITHER, -EACCES},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)

@@ -10,8 +10,8 @@
 #include "log.h"
 #include "privileges.h"
 
-static const cap_value_t kept[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_FOWNER,
-				    CAP_DAC_OVERRIDE };
+static const cap_value_t kept[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_FOWNER,
+				   CAP_DAC_OVERRIDE};
 
 static bool has(cap_t caps, cap_value_t capability, cap_flag_t flag)
 {
@@ -40,8 +40,10 @@ Test(privileges, only_the_table_remains)
 	for (cap_value_t c = 0; c < cap_max_bits(); c++) {
 		bool expected = is_kept(c) && has(before, c, CAP_PERMITTED);
 
-		cr_assert(eq(int, has(after, c, CAP_PERMITTED), expected), "number %d", c);
-		cr_assert(eq(int, has(after, c, CAP_EFFECTIVE), expected), "number %d", c);
+		cr_assert(eq(int, has(after, c, CAP_PERMITTED), expected), "number %d",
+			  c);
+		cr_assert(eq(int, has(after, c, CAP_EFFECTIVE), expected), "number %d",
+			  c);
 		cr_assert(not(has(after, c, CAP_INHERITABLE)), "number %d", c);
 	}
 	cr_assert(eq(int, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1));

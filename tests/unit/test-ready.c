@@ -44,8 +44,9 @@ Test(ready, tells_a_descriptor)
 
 static void expect_systemd_told(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	socklen_t length =
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	memcpy(address.sun_path, path, strlen(path));
@@ -125,7 +126,8 @@ static int detach(void *data)
 		char path[40];
 
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		if (readlink(path, link, sizeof(link) - 1) < 0 || strcmp(link, "/dev/null"))
+		if (readlink(path, link, sizeof(link) - 1) < 0 ||
+		    strcmp(link, "/dev/null"))
 			return 2;
 	}
 	return getsid(0) == getpid() ? 0 : 3;

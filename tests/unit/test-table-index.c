@@ -8,7 +8,7 @@
 
 /* How many names one call looks through, as table_index.c has it. */
 #define LOOK_THROUGH 4096
-#define MANY	     10000
+#define MANY         10000
 
 static struct table_index names;
 static struct export *exports; /* with ids 10, 20, 30, ... */

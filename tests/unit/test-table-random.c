@@ -11,9 +11,9 @@
 
 #include "fixture.h"
 
-#define STEPS	  10000
+#define STEPS     10000
 #define N_BUFFERS 6
-#define N_ROOTS	  4
+#define N_ROOTS   4
 #define N_EXPORTS 48
 
 static struct table *const table = &fixture_table;
@@ -34,8 +34,9 @@ static uint64_t roots[N_ROOTS]; /* 0: not open */
 static int memfds[N_BUFFERS];
 static unsigned seed, step;
 
-#define CHECK(condition)                                                                   \
-	cr_assert(eq(int, !!(condition), 1), "DMABUFFS_TEST_SEED=%u, step %u: %s", seed, step, #condition)
+#define CHECK(condition)                                                                 \
+	cr_assert(eq(int, !!(condition), 1), "DMABUFFS_TEST_SEED=%u, step %u: %s", seed, \
+		  step, #condition)
 
 static unsigned choose(unsigned n)
 {
@@ -69,7 +70,8 @@ static struct model *model_of(const struct export *export)
 static struct model *named_on(uint64_t root, int buffer)
 {
 	for (size_t i = 0; i < N_EXPORTS; i++)
-		if (models[i].named && models[i].root == root && models[i].buffer == buffer)
+		if (models[i].named && models[i].root == root &&
+		    models[i].buffer == buffer)
 			return &models[i];
 	return NULL;
 }
@@ -116,7 +118,8 @@ static void on_ended(struct export *export, void *data)
 {
 	struct model *model = model_of(export);
 
-	CHECK(model && model->named && !model->persistent && model->root == *(uint64_t *)data);
+	CHECK(model && model->named && !model->persistent &&
+	      model->root == *(uint64_t *)data);
 	model->named = false;
 }
 
@@ -128,7 +131,8 @@ static void do_close_root(void)
 		return;
 	table_close_root(table, roots[i], on_ended, &roots[i]);
 	for (size_t j = 0; j < N_EXPORTS; j++)
-		CHECK(!models[j].named || models[j].persistent || models[j].root != roots[i]);
+		CHECK(!models[j].named || models[j].persistent ||
+		      models[j].root != roots[i]);
 	roots[i] = 0;
 }
 
@@ -192,7 +196,8 @@ static void do_get(void)
 
 	if (!model->id)
 		return;
-	export = by_name ? table_get_named(table, model->uuid) : table_get(table, model->id);
+	export = by_name ? table_get_named(table, model->uuid)
+			 : table_get(table, model->id);
 	if (by_name ? model->named : is_alive(model)) {
 		CHECK(export == model->export);
 		model->refs++;
@@ -206,7 +211,7 @@ static void do_get_exported(void)
 	uint64_t root = roots[choose(N_ROOTS)];
 	int i = (int)choose(N_BUFFERS);
 	struct model *expected = named_on(root, i);
-	struct buffer buffer = { .fd = -1 };
+	struct buffer buffer = {.fd = -1};
 	struct export *export;
 
 	CHECK(buffer_identity(memfds[i], &buffer.dev, &buffer.ino) == 0);
@@ -310,8 +315,8 @@ static void check_all(void)
 
 		if (!is_alive(model))
 			continue;
-		CHECK(model->export->refs == model->refs + model->named + !!model->opens +
-						     !!model->nlookup);
+		CHECK(model->export->refs ==
+		      model->refs + model->named + !!model->opens + !!model->nlookup);
 		CHECK(model->export->has_buffer == (model->named || model->opens));
 		charged += model->export->has_buffer;
 		alive++;
@@ -326,9 +331,9 @@ static void check_all(void)
 }
 
 static void (*const operations[])(void) = {
-	do_open_root, do_close_root, do_add,	  do_add,  do_add,    do_get,	 do_get_exported,
-	do_put,	      do_put,	     do_unname,	  do_open, do_close,  do_close,	 do_look_up,
-	do_forget,    do_forget,     do_put,
+	do_open_root,    do_close_root, do_add,    do_add,    do_add,  do_get,
+	do_get_exported, do_put,        do_put,    do_unname, do_open, do_close,
+	do_close,        do_look_up,    do_forget, do_forget, do_put,
 };
 
 static void start(void)

@@ -92,7 +92,8 @@ Test(table, a_name_ends_once)
 	cr_assert(not(table_unname(table, export)));
 	cr_assert(all(not(has_name(uuid)), has_id(id)), "it is referenced still");
 	cr_assert(zero(u64, used(RES_EXPORTS)), "but pinned by nobody");
-	cr_assert(eq(ptr, table_get_exported(table, fixture_root, &export->buffer), NULL));
+	cr_assert(
+		eq(ptr, table_get_exported(table, fixture_root, &export->buffer), NULL));
 	table_put(table, export);
 	cr_assert(not(has_id(id)));
 	table_put(table, NULL);
@@ -113,7 +114,7 @@ Test(table, numbers_are_never_used_twice)
 
 Test(table, one_name_for_a_buffer_on_a_description)
 {
-	const struct export_spec spec = { .uid = UID_A };
+	const struct export_spec spec = {.uid = UID_A};
 	struct export *first, *second, *other = NULL;
 	int memfd = new_memfd(10);
 
@@ -135,7 +136,7 @@ Test(table, one_name_for_a_buffer_on_a_description)
 
 Test(table, a_name_for_each_description)
 {
-	const struct export_spec spec = { .uid = UID_A };
+	const struct export_spec spec = {.uid = UID_A};
 	struct export *first, *second, *other = NULL;
 	int memfd = new_memfd(10);
 	uint64_t root;
@@ -158,7 +159,7 @@ Test(table, a_name_for_each_description)
 
 Test(table, not_on_a_description_that_ended)
 {
-	const struct export_spec spec = { .uid = UID_A };
+	const struct export_spec spec = {.uid = UID_A};
 	struct export *export, *other = NULL;
 	int memfd = new_memfd(10);
 	uint64_t root;
@@ -167,7 +168,8 @@ Test(table, not_on_a_description_that_ended)
 	export = fixture_create(root, memfd, &spec);
 	table_close_root(table, root, ignore_ended, NULL);
 	cr_assert(eq(int, table_add(table, export, &other), -EBADF));
-	cr_assert(all(not(export->named), eq(ptr, other, NULL), eq(uint, export->refs, 1)));
+	cr_assert(
+		all(not(export->named), eq(ptr, other, NULL), eq(uint, export->refs, 1)));
 	export_free(&fixture_limits, export);
 	close(memfd);
 }
@@ -241,7 +243,7 @@ Test(table, descriptions_are_limited)
 
 Test(table, a_description_remembers_its_exporter)
 {
-	struct caller first = { .refs = 1 }, second = { .refs = 1 };
+	struct caller first = {.refs = 1}, second = {.refs = 1};
 
 	cr_assert(eq(ptr, table_root_caller(table, fixture_root), NULL));
 	cr_assert(eq(ptr, table_root_caller(table, 7777), NULL));
@@ -330,7 +332,7 @@ Test(table, finish_gives_everything_back)
 {
 	struct export *named = fixture_add(UID_A, DMABUFFS_EXPORT_PERSIST);
 	struct export *open = fixture_add(UID_B, 0), *looked_up = fixture_add(UID_B, 0);
-	int fds[] = { named->buffer.fd, open->buffer.fd };
+	int fds[] = {named->buffer.fd, open->buffer.fd};
 
 	cr_assert(table_open(table, open));
 	table_looked_up(table, looked_up);
@@ -373,7 +375,7 @@ static void *work(void *data)
 
 Test(table, threads)
 {
-	uid_t uids[4] = { UID_A, UID_A, UID_B, UID_B };
+	uid_t uids[4] = {UID_A, UID_A, UID_B, UID_B};
 	pthread_t threads[ARRAY_SIZE(uids)];
 
 	for (size_t i = 0; i < ARRAY_SIZE(uids); i++)

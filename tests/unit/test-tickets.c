@@ -6,13 +6,19 @@
 #include "fixture.h"
 #include "tickets.h"
 
+static struct limits limits;
 static struct tickets tickets;
-static struct ticket_list first, second; /* two connections */
+/* Two connections of two users. */
+static struct ticket_list first = {.uid = UID_A}, second = {.uid = UID_B};
 
 static void init(void)
 {
+	struct limits_config config;
+
 	cr_assert(ge(int, sodium_init(), 0));
-	tickets_init(&tickets);
+	limits_config_default(&config);
+	limits_init(&limits, &config);
+	tickets_init(&tickets, &limits);
 }
 
 static void finish(void)
@@ -21,6 +27,8 @@ static void finish(void)
 	tickets_drop(&tickets, &second);
 	cr_assert(zero(sz, tickets.by_number.n_nodes));
 	tickets_finish(&tickets);
+	cr_assert(zero(u64, limits_used(&limits, RES_TICKETS)));
+	limits_finish(&limits);
 }
 
 TestSuite(tickets, .init = init, .fini = finish);
@@ -67,12 +75,12 @@ Test(tickets, cannot_be_guessed_from_each_other)
 
 Test(tickets, none_is_zero)
 {
-	cr_assert(eq(int, tickets_take(&tickets, (struct number){ { 0 } }.bytes), -ENOENT));
+	cr_assert(eq(int, tickets_take(&tickets, (struct number){{0}}.bytes), -ENOENT));
 }
 
 Test(tickets, of_a_connection_are_limited)
 {
-	struct number numbers[TICKETS_PER_CONNECTION], refused = { { 7 } };
+	struct number numbers[TICKETS_PER_CONNECTION], refused = {{7}};
 	int fd = new_memfd(1), taken;
 
 	for (int i = 0; i < TICKETS_PER_CONNECTION; i++)
@@ -84,6 +92,42 @@ Test(tickets, of_a_connection_are_limited)
 	taken = tickets_take(&tickets, numbers[5].bytes);
 	cr_assert(is_open(taken));
 	cr_assert(zero(int, tickets_add(&tickets, &first, taken, refused.bytes)));
+}
+
+static void expect_refused(struct ticket_list *list, int error)
+{
+	uint8_t number[DMABUFFS_TICKET_SIZE];
+	int fd = new_memfd(1);
+	unsigned n = list->n;
+
+	cr_assert(eq(int, tickets_add(&tickets, list, fd, number), error));
+	cr_assert(all(is_open(fd), eq(uint, list->n, n)));
+	close(fd);
+}
+
+Test(tickets, of_a_user_are_limited)
+{
+	struct ticket_list third = {.uid = UID_A};
+	struct number number;
+
+	limits.config.per_uid[RES_TICKETS] = 2;
+	add(&first, &number);
+	add(&third, &number);
+	expect_refused(&third, -EDQUOT);
+	expect_refused(&first, -EDQUOT);
+	close(tickets_take(&tickets, number.bytes));
+	add(&first, &number);
+	tickets_drop(&tickets, &third);
+}
+
+Test(tickets, of_the_mount_are_limited)
+{
+	struct number number;
+
+	limits.config.per_mount[RES_TICKETS] = 1;
+	add(&first, &number);
+	expect_refused(&second, -ENOSPC);
+	cr_assert(eq(u64, limits_used(&limits, RES_TICKETS), 1));
 }
 
 Test(tickets, end_with_their_connection)
@@ -108,7 +152,7 @@ Test(tickets, end_with_their_connection)
 /* ---- threads ----------------------------------------------------------------------- */
 
 #define THREADS 4
-#define N	TICKETS_PER_CONNECTION
+#define N       TICKETS_PER_CONNECTION
 
 static struct number shared[N];
 static _Atomic unsigned n_taken;
@@ -135,7 +179,8 @@ Test(tickets, are_taken_by_one_thread)
 		for (int i = 0; i < N; i++)
 			add(&first, &shared[i]);
 		for (int i = 0; i < THREADS; i++)
-			cr_assert(zero(int, pthread_create(&threads[i], NULL, take_all, NULL)));
+			cr_assert(zero(
+				int, pthread_create(&threads[i], NULL, take_all, NULL)));
 		for (int i = 0; i < THREADS; i++)
 			pthread_join(threads[i], NULL);
 		cr_assert(eq(uint, n_taken, N));

@@ -17,7 +17,7 @@ static struct known known;
 
 static int take(uint32_t size, size_t carried, const uint32_t *words)
 {
-	uint32_t data[16] = { size };
+	uint32_t data[16] = {size};
 
 	memset(&known, 0xee, sizeof(known));
 	memcpy(data + 1, words, 8 * sizeof(*words));
@@ -29,8 +29,8 @@ static void expect_known(uint32_t a, uint32_t b, uint32_t c)
 	cr_assert(all(eq(u32, known.a, a), eq(u32, known.b, b), eq(u32, known.c, c)));
 }
 
-static const uint32_t words[8] = { 1, 2, 3 };
-static const uint32_t tail[8] = { 1, 2, 3, 0, 9 };
+static const uint32_t words[8] = {1, 2, 3};
+static const uint32_t tail[8] = {1, 2, 3, 0, 9};
 
 Test(wire, takes_the_struct)
 {
@@ -47,7 +47,7 @@ Test(wire, what_a_shorter_one_lacks_is_zero)
 	expect_known(1, 2, 0);
 	cr_assert(zero(int, take(14, 16, words)));
 	expect_known(1, 2, 3);
-	cr_assert(zero(int, take(13, 16, (uint32_t[8]){ 1, 2, 0x01020304 })));
+	cr_assert(zero(int, take(13, 16, (uint32_t[8]){1, 2, 0x01020304})));
 	expect_known(1, 2, 4);
 }
 
@@ -59,7 +59,8 @@ Test(wire, the_tail_of_a_longer_one_must_be_zero)
 	cr_assert(eq(int, take(21, 24, tail), -E2BIG));
 	cr_assert(eq(int, take(24, 24, tail), -E2BIG));
 	cr_assert(eq(u32, known.a, 0xeeeeeeee), "the output is untouched");
-	cr_assert(zero(int, take(16, 24, tail)), "what is beyond its size is not its tail");
+	cr_assert(zero(int, take(16, 24, tail)),
+		  "what is beyond its size is not its tail");
 }
 
 Test(wire, refuses_wrong_sizes)
@@ -67,9 +68,9 @@ Test(wire, refuses_wrong_sizes)
 	static const struct {
 		uint32_t size;
 		size_t carried;
-	} wrong[] = { { 16, 0 },  { 16, 3 },  { 0, 16 },  { 11, 16 },	    { 12, 11 },
-		      { 17, 16 }, { 16, 15 }, { 12, 4 },  { UINT32_MAX, 16 }, { 4, 4 },
-		      { 0x80000000, 16 } };
+	} wrong[] = {{16, 0},          {16, 3},  {0, 16},         {11, 16},
+		     {12, 11},         {17, 16}, {16, 15},        {12, 4},
+		     {UINT32_MAX, 16}, {4, 4},   {0x80000000, 16}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		cr_assert(eq(int, take(wrong[i].size, wrong[i].carried, words), -EINVAL),
@@ -86,16 +87,17 @@ Test(wire, reads_no_further)
 		uint32_t size = (uint32_t)carried;
 
 		memcpy(data + 1, &size, MIN(sizeof(size), carried));
-		cr_assert(eq(int,
-			     wire_take(data + 1, carried, MIN_SIZE, &known, sizeof(known)),
-			     carried < MIN_SIZE ? -EINVAL : 0));
+		cr_assert(
+			eq(int,
+			   wire_take(data + 1, carried, MIN_SIZE, &known, sizeof(known)),
+			   carried < MIN_SIZE ? -EINVAL : 0));
 		free(data);
 	}
 }
 
 Test(wire, is_zero)
 {
-	uint8_t bytes[65] = { 0 };
+	uint8_t bytes[65] = {0};
 
 	cr_assert(wire_is_zero(bytes, 0));
 	cr_assert(wire_is_zero(bytes, sizeof(bytes)));
@@ -111,7 +113,7 @@ Test(wire, is_zero)
 
 static struct dmabuffs_export valid(void)
 {
-	return (struct dmabuffs_export){ .size = sizeof(struct dmabuffs_export), .fd = 5 };
+	return (struct dmabuffs_export){.size = sizeof(struct dmabuffs_export), .fd = 5};
 }
 
 Test(wire_export, flags)
@@ -131,8 +133,8 @@ Test(wire_export, flags)
 
 Test(wire_export, mode)
 {
-	static const uint32_t modes[] = { 0, 1, 0600, 0777, 01000, 04755, 0100644,
-					  UINT32_MAX };
+	static const uint32_t modes[] = {0,     1,     0600,    0777,
+					 01000, 04755, 0100644, UINT32_MAX};
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		struct dmabuffs_export arg = valid();
@@ -140,7 +142,8 @@ Test(wire_export, mode)
 		arg.mode = modes[i];
 		cr_assert(eq(int, wire_check_export(&arg), modes[i] ? -EINVAL : 0));
 		arg.flags = DMABUFFS_EXPORT_MODE;
-		cr_assert(eq(int, wire_check_export(&arg), modes[i] > 0777 ? -EINVAL : 0));
+		cr_assert(
+			eq(int, wire_check_export(&arg), modes[i] > 0777 ? -EINVAL : 0));
 	}
 }
 
@@ -200,17 +203,17 @@ Test(wire_export, label)
 Test(wire_export, label_is_printable_ascii)
 {
 	for (int c = 1; c < 256; c++) {
-		const char label[] = { 'a', (char)c, 'b', 0 };
+		const char label[] = {'a', (char)c, 'b', 0};
 
 		cr_assert(eq(int, check_label(label, sizeof(label)),
-			     c < 0x20 || c > 0x7e ? -EINVAL : 0),
+			     c<0x20 || c> 0x7e ? -EINVAL : 0),
 			  "character %#x", c);
 	}
 }
 
 Test(wire_revoke, flags)
 {
-	struct dmabuffs_revoke arg = { .size = sizeof(arg) };
+	struct dmabuffs_revoke arg = {.size = sizeof(arg)};
 
 	cr_assert(zero(int, wire_check_revoke(&arg)));
 	for (unsigned bit = 0; bit < 32; bit++) {
@@ -221,7 +224,7 @@ Test(wire_revoke, flags)
 
 Test(wire_info, flags)
 {
-	struct dmabuffs_info arg = { .size = sizeof(arg) };
+	struct dmabuffs_info arg = {.size = sizeof(arg)};
 
 	cr_assert(zero(int, wire_check_info(&arg)));
 	for (unsigned bit = 0; bit < 32; bit++) {

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fail-each.h - each allocation and system call of an operation fails once
+ *
+ * The operation is run with its first call failing, then with its second, until there are
+ * no more. Whether it answers with an error or does without: no memory, no descriptor and
+ * no charge on fixture_limits may be left over.
+ */
+#ifndef DMABUFFS_TESTS_FAIL_EACH_H
+#define DMABUFFS_TESTS_FAIL_EACH_H
+
+#include <stdbool.h>
+
+/* prepare() and finish() frame the act; only calls of the act fail. */
+struct operation {
+	void (*prepare)(void); /* NULL: nothing to prepare */
+	int (*act)(void);      /* 0 or -errno */
+	void (*finish)(int r); /* checks what the result means, and undoes all */
+	bool can_do_without;   /* some failures are not an error */
+};
+
+void fail_each(const struct operation *operation);
+
+#endif

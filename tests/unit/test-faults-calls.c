@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* test-faults-calls.c - what calls the system, when that fails */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <fcntl.h>
+
+#include "caller.h"
+#include "closer.h"
+#include "dmabuf_io.h"
+#include "fail-each.h"
+#include "faults.h"
+#include "fixture.h"
+#include "log.h"
+#include "offload.h"
+#include "reaper.h"
+
+static struct buffer buffer;
+static int memfd;
+
+static void init(void)
+{
+	log_set_level(LOG_ERR - 1);
+	caller_setup();
+	fixture_init();
+	memfd = new_memfd(4096);
+}
+
+static void finish(void)
+{
+	close(memfd);
+	fixture_finish();
+}
+
+TestSuite(fault_calls, .init = init, .fini = finish);
+
+static void make_buffer(void)
+{
+	cr_assert(
+		zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+}
+
+/* ---- buffer ------------------------------------------------------------------------ */
+
+static int given;
+
+static void give(void)
+{
+	given = fcntl(memfd, F_DUPFD_CLOEXEC, 0);
+	buffer.fd = -1;
+}
+
+static int init_buffer(void)
+{
+	return buffer_init(&buffer, given, false);
+}
+
+static void finish_init(int r)
+{
+	if (r < 0) {
+		cr_assert(is_open(given), "it stays the caller's");
+		cr_assert(eq(int, buffer.fd, -1), "the output is untouched");
+		close(given);
+	}
+	buffer_finish(&buffer);
+}
+
+Test(fault_calls, buffer_init)
+{
+	fail_each(&(struct operation){give, init_buffer, finish_init});
+}
+
+static void make_unfrozen(void)
+{
+	int fd = new_memfd(1);
+
+	cr_assert(zero(int, fchmod(fd, 0777)));
+	cr_assert(zero(int, buffer_init(&buffer, fd, false)));
+}
+
+static int freeze(void)
+{
+	return buffer_freeze(&buffer, false);
+}
+
+static void finish_buffer(int r)
+{
+	buffer_finish(&buffer);
+}
+
+Test(fault_calls, buffer_freeze)
+{
+	fail_each(&(struct operation){make_unfrozen, freeze, finish_buffer});
+}
+
+static int revoke_buffer(void)
+{
+	return buffer_revoke(&buffer);
+}
+
+static void finish_revoke(int r)
+{
+	uint64_t size;
+
+	cr_assert(zero(int, buffer_size(&buffer, &size)));
+	cr_assert(eq(u64, size, r < 0 ? 1 : 0));
+	buffer_finish(&buffer);
+}
+
+/* A memfd that cannot be asked for its seals counts as pinned. */
+Test(fault_calls, buffer_revoke)
+{
+	fail_each(&(struct operation){make_unfrozen, revoke_buffer, finish_revoke});
+}
+
+static int held(void)
+{
+	int r = buffer_held(&buffer);
+
+	return r == 1 ? -EBUSY : r;
+}
+
+Test(fault_calls, buffer_held)
+{
+	fail_each(&(struct operation){make_unfrozen, held, finish_buffer, true});
+}
+
+static int opened;
+
+static int open_buffer(void)
+{
+	opened = buffer_open(&buffer, O_RDONLY);
+	return opened < 0 ? opened : 0;
+}
+
+static void finish_open(int r)
+{
+	if (r == 0)
+		close(opened);
+	buffer_finish(&buffer);
+}
+
+/* Without the call that takes O_NONBLOCK away, it is still the right file. */
+Test(fault_calls, buffer_open)
+{
+	fail_each(&(struct operation){make_unfrozen, open_buffer, finish_open, true});
+}
+
+/* ---- caller ------------------------------------------------------------------------ */
+
+static struct caller *caller;
+static int pidfd;
+
+static int read_caller(void)
+{
+	pidfd = caller_open(gettid());
+	return caller_read(gettid(), pidfd, NULL, &caller);
+}
+
+static void finish_caller(int r)
+{
+	if (r == 0)
+		caller_unref(caller);
+	if (pidfd >= 0)
+		close(pidfd);
+}
+
+/* What cannot be read is not known; only without memory there is no answer. */
+Test(fault_calls, caller_read)
+{
+	fail_each(&(struct operation){NULL, read_caller, finish_caller, true});
+}
+
+/* ---- closer ------------------------------------------------------------------------ */
+
+static int to_close[100];
+static size_t n_to_close;
+
+static void open_some(void)
+{
+	for (size_t i = 0; i < n_to_close; i++)
+		to_close[i] = new_memfd(1);
+}
+
+static int reserve_and_submit(void)
+{
+	struct closer_job *job;
+	int r = closer_reserve(&fixture_limits, UID_A, &job);
+
+	if (r == 0)
+		closer_submit(job, to_close, n_to_close);
+	return r;
+}
+
+static bool are_closed(void *data)
+{
+	for (size_t i = 0; i < n_to_close; i++)
+		if (is_open(to_close[i]))
+			return false;
+	return faults_live_allocations() == *(long *)data;
+}
+
+static long live_before;
+
+/* Without a thread they are closed here: rather a stall than a leak. */
+static void finish_closer(int r)
+{
+	if (r < 0)
+		for (size_t i = 0; i < n_to_close; i++)
+			close(to_close[i]);
+	cr_assert(wait_until(are_closed, &live_before));
+}
+
+Test(fault_calls, closer)
+{
+	const struct operation operation = {open_some, reserve_and_submit, finish_closer,
+					    true};
+
+	live_before = faults_live_allocations();
+	for (n_to_close = 1; n_to_close <= ARRAY_SIZE(to_close); n_to_close += 99)
+		fail_each(&operation);
+}
+
+/* ---- dmabuf_io --------------------------------------------------------------------- */
+
+static struct dmabuf_io io;
+static _Atomic bool is_answered;
+
+static void start_io(void)
+{
+	make_buffer();
+	is_answered = false;
+	cr_assert(zero(int, dmabuf_io_start(&io, &fixture_limits)));
+}
+
+static void answer(void *context, ssize_t result, const void *bytes)
+{
+	is_answered = true;
+}
+
+static int submit_io(void)
+{
+	return dmabuf_io_submit(&io, UID_A, &buffer, 0, 10, NULL, answer, NULL);
+}
+
+static void finish_io(int r)
+{
+	cr_assert(dmabuf_io_stop(&io));
+	cr_assert(eq(int, is_answered, r == 0));
+	buffer_finish(&buffer);
+}
+
+Test(fault_calls, dmabuf_io_submit)
+{
+	fail_each(&(struct operation){start_io, submit_io, finish_io});
+}
+
+static int start_io_itself(void)
+{
+	return dmabuf_io_start(&io, &fixture_limits);
+}
+
+static void finish_start(int r)
+{
+	if (r == 0)
+		cr_assert(dmabuf_io_stop(&io));
+}
+
+Test(fault_calls, dmabuf_io_start)
+{
+	fail_each(&(struct operation){NULL, start_io_itself, finish_start});
+}
+
+/* ---- offload ----------------------------------------------------------------------- */
+
+static _Atomic bool was_run;
+
+static void run_offloaded(void *arg)
+{
+	was_run = true;
+}
+
+static int offload(void)
+{
+	struct offload *call;
+	int r = offload_reserve(&fixture_limits, UID_A, &call);
+
+	was_run = false;
+	return r < 0 ? r : offload_start(call, run_offloaded, NULL);
+}
+
+static bool live_is(void *data)
+{
+	return faults_live_allocations() == *(long *)data;
+}
+
+static void finish_offload(int r)
+{
+	cr_assert(offload_wait_all(&fixture_limits));
+	cr_assert(eq(int, was_run, r == 0));
+	cr_assert(wait_until(live_is, &live_before));
+}
+
+Test(fault_calls, offload)
+{
+	live_before = faults_live_allocations();
+	fail_each(&(struct operation){NULL, offload, finish_offload});
+}
+
+/* ---- reaper ------------------------------------------------------------------------ */
+
+static int reap(void)
+{
+	reaper_take(&buffer);
+	return 0;
+}
+
+/* Without memory it is closed here. */
+static void finish_reap(int r)
+{
+	cr_assert(all(eq(int, buffer.fd, -1), not(buffer.kept)));
+	cr_assert(reaper_stop());
+}
+
+static void start_reaper(void)
+{
+	make_buffer();
+	cr_assert(zero(int, reaper_start()));
+}
+
+Test(fault_calls, reaper)
+{
+	fail_each(&(struct operation){start_reaper, reap, finish_reap, true});
+}
+
+static void finish_reaper_start(int r)
+{
+	if (r == 0)
+		cr_assert(reaper_stop());
+}
+
+Test(fault_calls, reaper_start)
+{
+	fail_each(&(struct operation){NULL, reaper_start, finish_reaper_start});
+}
