@@ -92,20 +92,27 @@ static bool looks_like_dmabuf(int fd)
 	return strstr(text, "\nexp_name:\t") != NULL;
 }
 
-int buffer_kind(int fd)
+static int identify(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
 {
-	uint64_t dev, ino, known = atomic_load(&dmabuf_dev);
-	int r = buffer_identity(fd, &dev, &ino);
+	uint64_t known = atomic_load(&dmabuf_dev);
+	int r = buffer_identity(fd, ret_dev, ret_ino);
 
 	if (r < 0)
 		return r;
 	/* Not every file there is a memfd, but all are plain shmem and can be sealed. */
-	if (dev == memfd_dev)
+	if (*ret_dev == memfd_dev)
 		return fcntl(fd, F_GET_SEALS) < 0 ? -EBADFD : DMABUFFS_KIND_MEMFD;
-	if (known ? dev != known : !looks_like_dmabuf(fd))
+	if (known ? *ret_dev != known : !looks_like_dmabuf(fd))
 		return -EBADFD;
-	atomic_store(&dmabuf_dev, dev);
+	atomic_store(&dmabuf_dev, *ret_dev);
 	return DMABUFFS_KIND_DMABUF;
+}
+
+int buffer_kind(int fd)
+{
+	uint64_t dev, ino;
+
+	return identify(fd, &dev, &ino);
 }
 
 /* Our own description; the client's is closed, which cannot block for a memfd. */
@@ -130,12 +137,10 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly)
 
 	if (flags < 0)
 		return -errno;
-	kind = flags & O_PATH ? -EBADF : buffer_kind(fd);
+	kind = flags & O_PATH ? -EBADF : identify(fd, &new.dev, &new.ino);
 	if (kind < 0)
 		return kind;
 	r = policy_check_export(flags, readonly);
-	if (r == 0)
-		r = buffer_identity(fd, &new.dev, &new.ino);
 	if (r < 0)
 		return r;
 	new.kind = (uint32_t)kind;
@@ -303,14 +308,22 @@ uint32_t buffer_seals(const struct buffer *buffer)
 {
 	int fd, seals;
 
-	if (buffer->kind != DMABUFFS_KIND_MEMFD)
-		return 0;
+	if (buffer->kind != DMABUFFS_KIND_MEMFD || buffer->seals)
+		return buffer->seals;
 	fd = buffer_borrow(buffer);
 	if (fd < 0)
 		return ALL_SEALS;
 	seals = fcntl(fd, F_GET_SEALS);
 	buffer_return(buffer, fd);
 	return seals < 0 ? ALL_SEALS : (uint32_t)seals;
+}
+
+void buffer_learn_seals(struct buffer *buffer)
+{
+	uint32_t seals = buffer_seals(buffer);
+
+	if (seals & F_SEAL_SEAL && seals != ALL_SEALS)
+		buffer->seals = seals;
 }
 
 bool buffer_size_is_fixed(const struct buffer *buffer)

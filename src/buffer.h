@@ -27,6 +27,7 @@ struct buffer {
 	int access;	   /* access mode of fd */
 	uint32_t kind;	   /* enum dmabuffs_kind */
 	uint64_t dev, ino; /* which buffer it is, as long as fd is open */
+	uint32_t seals;	   /* F_SEAL_*, once they cannot change any more; else 0 */
 };
 
 /* Learns which device number memfds have here. Call once before threads start. */
@@ -61,6 +62,9 @@ void buffer_return(const struct buffer *buffer, int fd);
  */
 int buffer_freeze(const struct buffer *buffer, bool readonly);
 bool buffer_needs_freeze(const struct buffer *buffer, bool readonly);
+
+/* Remembers the seals if they are final, so that nobody has to ask again. */
+void buffer_learn_seals(struct buffer *buffer);
 
 int buffer_size(const struct buffer *buffer, uint64_t *ret_size);
 

@@ -163,6 +163,7 @@ static int make_new(struct attempt *attempt)
 	struct export *export = NULL;
 	int r = read_caller(attempt);
 
+	buffer_learn_seals(&attempt->buffer);
 	if (r == 0)
 		r = create_and_add(attempt, &export);
 	if (r < 0)

@@ -31,21 +31,6 @@ static int truncate_and_end(struct revocation *revocation)
 	return 0;
 }
 
-static void work(void *arg)
-{
-	struct revocation *revocation = arg;
-	struct command_call *call = revocation->call;
-	struct table *table = &call->service->table;
-	int r = truncate_and_end(revocation);
-	int backing_id = table_close(table, revocation->export);
-
-	if (backing_id)
-		fuse_passthrough_close(call->req, backing_id);
-	table_put(table, revocation->export);
-	free(revocation);
-	command_reply(call, r);
-}
-
 /* May it be? Then it is counted as open, so that the buffer stays until it is done. */
 static int claim_locked(struct export *export, uid_t uid, uid_t *ret_owner)
 {
@@ -72,6 +57,27 @@ static int claim(struct command_call *call, struct export *export, uid_t *ret_ow
 	r = claim_locked(export, call->ctx->uid, ret_owner);
 	table_unlock(table);
 	return r;
+}
+
+static void unclaim(struct command_call *call, struct export *export)
+{
+	int backing_id = table_close(&call->service->table, export);
+
+	if (backing_id)
+		fuse_passthrough_close(call->req, backing_id);
+}
+
+static void work(void *arg)
+{
+	struct revocation *revocation = arg;
+	struct command_call *call = revocation->call;
+	struct table *table = &call->service->table;
+	int r = truncate_and_end(revocation);
+
+	unclaim(call, revocation->export);
+	table_put(table, revocation->export);
+	free(revocation);
+	command_reply(call, r);
 }
 
 /* The owner's buffer may keep the thread, so it is his account. */
@@ -109,7 +115,7 @@ int fs_revoke(struct command_call *call)
 	if (r == 0) {
 		r = start(call, export, owner);
 		if (r < 0)
-			table_close(table, export);
+			unclaim(call, export);
 	}
 	if (r < 0) {
 		log_warning("uid %u may not revoke: %s", call->ctx->uid, strerror(-r));

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Integration tests: each program is a table of cases on real private mounts (harness.h).
 # One entry of TESTS, run-suite, runs them all, as root.
-TESTS += %D%/run-suite
 EXTRA_DIST += %D%/run-suite
 CLEANFILES += results/integration.txt
 
