@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Integration tests: each program is a table of cases on real private mounts (harness.h).
-# One entry of TESTS, run-suite, runs them all, as root.
-EXTRA_DIST += %D%/run-suite
+# The script run-suite runs them all, as root; see SUITES in tests/local.mk.
+EXTRA_DIST += %D%/run-suite %D%/test-cli.sh
 CLEANFILES += results/integration.txt
 
 check_LTLIBRARIES += %D%/libharness.la
@@ -12,6 +12,7 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/fds.c \
 	%D%/fuse-server.c %D%/fuse-server.h \
 	%D%/harness.c %D%/harness.h \
+	%D%/hostile.c %D%/hostile.h \
 	%D%/instance.c %D%/instance.h \
 	%D%/namespaces.c %D%/namespaces.h \
 	%D%/raw.c %D%/raw.h
@@ -27,6 +28,7 @@ check_PROGRAMS += \
 	%D%/test-export \
 	%D%/test-hostile-clients \
 	%D%/test-hostile-files \
+	%D%/test-hostile-memory \
 	%D%/test-import \
 	%D%/test-killed \
 	%D%/test-lifetime \
@@ -41,7 +43,8 @@ check_PROGRAMS += \
 	%D%/test-seals \
 	%D%/test-start \
 	%D%/test-stress \
-	%D%/test-structs
+	%D%/test-structs \
+	%D%/test-xattrs
 
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
@@ -53,6 +56,7 @@ check_PROGRAMS += \
 %C%_test_export_LDADD = %D%/libharness.la
 %C%_test_hostile_clients_LDADD = %D%/libharness.la
 %C%_test_hostile_files_LDADD = %D%/libharness.la
+%C%_test_hostile_memory_LDADD = %D%/libharness.la
 %C%_test_import_LDADD = %D%/libharness.la
 %C%_test_killed_LDADD = %D%/libharness.la
 %C%_test_lifetime_LDADD = %D%/libharness.la
@@ -68,3 +72,4 @@ check_PROGRAMS += \
 %C%_test_start_LDADD = %D%/libharness.la
 %C%_test_stress_LDADD = %D%/libharness.la
 %C%_test_structs_LDADD = %D%/libharness.la
+%C%_test_xattrs_LDADD = %D%/libharness.la
