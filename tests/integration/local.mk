@@ -31,6 +31,7 @@ check_PROGRAMS += \
 	%D%/test-hostile-memory \
 	%D%/test-import \
 	%D%/test-killed \
+	%D%/test-library \
 	%D%/test-lifetime \
 	%D%/test-limits \
 	%D%/test-mount \
@@ -59,6 +60,7 @@ check_PROGRAMS += \
 %C%_test_hostile_memory_LDADD = %D%/libharness.la
 %C%_test_import_LDADD = %D%/libharness.la
 %C%_test_killed_LDADD = %D%/libharness.la
+%C%_test_library_LDADD = %D%/libharness.la lib/dmabuffs/libdmabuffs.la
 %C%_test_lifetime_LDADD = %D%/libharness.la
 %C%_test_limits_LDADD = %D%/libharness.la
 %C%_test_mount_LDADD = %D%/libharness.la

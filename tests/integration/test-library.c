@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* test-library.c - libdmabuffs against a running service */
+#include <dmabuffs.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "child.h"
+#include "harness.h"
+
+#define BYTES	 4096
+#define THREADS	 8
+#define CHILDREN 4
+#define ROUNDS	 50
+
+static struct dmabuffs *open_library(const struct instance *instance)
+{
+	struct dmabuffs *library;
+
+	ASSERT_OK(dmabuffs_open(instance->dir, &library));
+	return library;
+}
+
+static int create_memfd(size_t bytes, uint32_t value)
+{
+	int fd = ASSERT_OK(SYS(memfd_create("library", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+
+	ASSERT_OK(SYS(ftruncate(fd, (off_t)bytes)));
+	if (bytes)
+		ASSERT_EQ(pwrite(fd, &value, sizeof(value), 0), sizeof(value));
+	return fd;
+}
+
+static void rules_of_export(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	struct dmabuffs_export_options options = { .mode = 0644 };
+	int fd = create_memfd(BYTES, 1), null = ASSERT_OK(SYS(open("/dev/null", O_RDWR)));
+	char label[DMABUFFS_LABEL_SIZE + 1];
+	dmabuffs_uuid name, again;
+
+	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EINVAL);
+	options = (struct dmabuffs_export_options){ .flags = DMABUFFS_EXPORT_TICKET };
+	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EINVAL);
+	options.flags = 1U << 20;
+	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EOPNOTSUPP);
+	memset(label, 'x', sizeof(label) - 1);
+	label[sizeof(label) - 1] = '\0';
+	options = (struct dmabuffs_export_options){ .label = label };
+	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EINVAL);
+	ASSERT_ERR(dmabuffs_export(library, -1, NULL, &name), EBADF);
+	ASSERT_ERR(dmabuffs_export(library, null, NULL, &name), EBADFD);
+
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &again));
+	ASSERT(!memcmp(&name, &again, sizeof(name)));
+	options = (struct dmabuffs_export_options){ .flags = DMABUFFS_EXPORT_MODE };
+	ASSERT_ERR(dmabuffs_export(library, fd, &options, &again), EEXIST);
+	close(null);
+	close(fd);
+	dmabuffs_close(library);
+}
+
+static void rules_of_import(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	int fd = create_memfd(BYTES, 7), empty = create_memfd(0, 0), opened;
+	dmabuffs_uuid name, nothing;
+	uint32_t *address;
+	size_t bytes;
+
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_export(library, empty, NULL, &nothing));
+	ASSERT_ERR(dmabuffs_import(library, &name, O_RDONLY | O_NONBLOCK, &opened), EINVAL);
+	ASSERT_ERR(dmabuffs_import(library, &name, O_ACCMODE, &opened), EINVAL);
+	ASSERT_ERR(dmabuffs_import_map(library, &name, O_WRONLY, (void **)&address, &bytes,
+				       NULL),
+		   EINVAL);
+	ASSERT_ERR(dmabuffs_import_map(library, &nothing, O_RDWR, (void **)&address, &bytes,
+				       NULL),
+		   ENODATA);
+	ASSERT_ERR(dmabuffs_exchange(library, fd, &opened), EBADFD);
+	ASSERT_ERR(dmabuffs_exchange(library, dmabuffs_root_fd(library), &opened), EBADFD);
+
+	ASSERT_OK(dmabuffs_import_map(library, &name, O_RDONLY, (void **)&address, &bytes,
+				      NULL));
+	ASSERT_EQ(bytes, BYTES);
+	ASSERT_EQ(*address, 7);
+	munmap(address, bytes);
+	close(empty);
+	close(fd);
+	dmabuffs_close(library);
+}
+
+static int count_names(const dmabuffs_uuid *name, void *data)
+{
+	++*(int *)data;
+	return 0;
+}
+
+static int stop_at_once(const dmabuffs_uuid *name, void *data)
+{
+	return -EXDEV;
+}
+
+static void look_and_end(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	int fd = create_memfd(BYTES, 1), opened, real, n = 0;
+	struct dmabuffs_info info;
+	dmabuffs_uuid name;
+
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_list(library, count_names, &n));
+	ASSERT_EQ(n, 1);
+	ASSERT_ERR(dmabuffs_list(library, stop_at_once, NULL), EXDEV);
+	ASSERT_ERR(dmabuffs_query_fd(dmabuffs_root_fd(library), &info), ENOTTY);
+	ASSERT_OK(dmabuffs_import(library, &name, O_RDWR, &opened));
+	ASSERT_OK(dmabuffs_query_fd(opened, &info));
+	ASSERT_EQ(info.bytes, BYTES);
+	ASSERT(!memcmp(info.uuid, name.bytes, sizeof(info.uuid)));
+
+	ASSERT_OK(dmabuffs_revoke(library, &name));
+	ASSERT_ERR(dmabuffs_exchange(library, opened, &real), ESTALE);
+	ASSERT_ERR(dmabuffs_revoke(library, &name), ENOENT);
+	ASSERT_ERR(dmabuffs_unlink(library, &name), ENOENT);
+	ASSERT_ERR(dmabuffs_query(library, &name, &info), ENOENT);
+	close(opened);
+	close(fd);
+	dmabuffs_close(library);
+}
+
+static void not_an_instance(struct instance *instance)
+{
+	struct dmabuffs *library;
+
+	ASSERT_ERR(dmabuffs_open("/proc", &library), ENOTTY);
+	ASSERT_ERR(dmabuffs_open("/nowhere", &library), ENOENT);
+	ASSERT_OK(SYS(setenv("DMABUFFS_MOUNT", instance->dir, 1)));
+	ASSERT_OK(dmabuffs_open(NULL, &library));
+	dmabuffs_close(library);
+	dmabuffs_close(NULL);
+}
+
+/* ---- threads and fork -------------------------------------------------------------- */
+
+/* Each buffer holds a number of its own: a mixed-up reply would show another. */
+static void share_one(struct dmabuffs *library, uint32_t value)
+{
+	int fd = create_memfd(BYTES, value), real;
+	dmabuffs_uuid name;
+	uint32_t got;
+
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_import_buffer(library, &name, O_RDONLY, &real));
+	ASSERT_EQ(pread(real, &got, sizeof(got), 0), sizeof(got));
+	ASSERT_EQ(got, value);
+	ASSERT_EQ(SYS(fcntl(real, F_GETFL)) & O_ACCMODE, O_RDONLY);
+	ASSERT_EQ(SYS(fcntl(real, F_GETFD)), FD_CLOEXEC);
+	ASSERT_OK(dmabuffs_unlink(library, &name));
+	close(real);
+	close(fd);
+}
+
+static void *share_many(void *data)
+{
+	for (uint32_t i = 0; i < ROUNDS; i++)
+		share_one(data, (uint32_t)gettid() * ROUNDS + i);
+	return NULL;
+}
+
+static void run_threads(struct dmabuffs *library)
+{
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		ASSERT_EQ(pthread_create(&threads[i], NULL, share_many, library), 0);
+	for (int i = 0; i < THREADS; i++)
+		ASSERT_EQ(pthread_join(threads[i], NULL), 0);
+}
+
+static void use_inherited(int peer, void *data)
+{
+	run_threads(data);
+	dmabuffs_close(data);
+}
+
+/* One instance, in many threads of a process and of its children, at once. */
+static void threads_and_children(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	struct child children[CHILDREN];
+	int before;
+
+	share_one(library, 1); /* leaves a kept connection for the children to inherit */
+	before = count_fds(getpid());
+	for (int i = 0; i < CHILDREN; i++)
+		child_start(&children[i], NULL, use_inherited, library);
+	run_threads(library);
+	for (int i = 0; i < CHILDREN; i++)
+		child_wait_ms(&children[i], 20000);
+	ASSERT_EQ(count_fds(getpid()), before);
+	dmabuffs_close(library);
+}
+
+/* The service cannot name this process: the library takes the way over the broker. */
+static void export_by_ticket(struct instance *unused)
+{
+	struct dmabuffs *library;
+	struct instance inner;
+	uint32_t value = 0;
+	dmabuffs_uuid name;
+	int fd, opened;
+
+	instance_start_in_pid_namespace(&inner, NULL);
+	library = open_library(&inner);
+	fd = create_memfd(BYTES, 5);
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_import(library, &name, O_RDONLY, &opened));
+	ASSERT_EQ(pread(opened, &value, sizeof(value), 0), sizeof(value));
+	ASSERT_EQ(value, 5);
+	close(opened);
+	close(fd);
+	dmabuffs_close(library);
+	instance_stop(&inner);
+}
+
+const struct test_case test_cases[] = {
+	{ "library_export", rules_of_export },
+	{ "library_import", rules_of_import },
+	{ "library_look_and_end", look_and_end },
+	{ "library_open", not_an_instance },
+	{ "library_threads_and_children", threads_and_children, .seconds = 60 },
+	{ "library_threads_nopassthrough", threads_and_children, "nopassthrough", 60 },
+	{ "library_ticket", export_by_ticket, .flags = CASE_NO_INSTANCE },
+	{ NULL },
+};
