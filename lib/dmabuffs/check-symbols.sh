@@ -4,7 +4,7 @@
 set -eu
 
 library=${LIBRARY:-lib/dmabuffs/.libs/libdmabuffs.so}
-source=${srcdir:-.}
+source=$(dirname "$0")/../..
 map=$source/lib/dmabuffs/libdmabuffs.map
 header=$source/include/dmabuffs.h
 work=$(mktemp -d)
