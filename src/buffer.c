@@ -21,6 +21,7 @@
 
 /* Both are internal mounts of the kernel: their device numbers never change. */
 static uint64_t memfd_dev;
+static int own_fds = AT_FDCWD; /* /proc/self/fd, once set up: a shorter way */
 static _Atomic uint64_t dmabuf_dev; /* 0 until the first one was seen */
 
 /* Held exclusively while a lease of ours lasts, see buffer_held(). A leaf. */
@@ -32,6 +33,10 @@ int buffer_setup(void)
 	uint64_t ino;
 
 	if (fd < 0)
+		return -errno;
+	if (own_fds == AT_FDCWD)
+		own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (own_fds < 0)
 		return -errno;
 	return buffer_identity(fd, &memfd_dev, &ino);
 }
@@ -57,9 +62,12 @@ static int reopen(struct kept_fd kept, int flags)
 	char path[64];
 	int fd;
 
-	fd_vault_path(kept, path, sizeof(path));
+	if (kept.table)
+		fd_vault_path(kept, path, sizeof(path));
+	else
+		snprintf(path, sizeof(path), "%d", kept.fd);
 	pthread_rwlock_rdlock(&lease_lock);
-	fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
+	fd = openat(own_fds, path, flags | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		fd = -errno;
 	pthread_rwlock_unlock(&lease_lock);
