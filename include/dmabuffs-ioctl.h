@@ -108,7 +108,8 @@ enum dmabuffs_kind {
  *         EREMOTE    the caller cannot be named from the service's PID namespace, or the
  *                    service lacks the right to take @fd: use a ticket
  *         ENOENT     no such ticket; a ticket serves once and dies with its connection
- *         EEXIST     exported on this description before, with other flags, mode or label
+ *         EEXIST     exported on this description before, by another user or with other
+ *                    flags, mode or label
  *         EDQUOT     a limit of the owner (exports, bytes)
  *         ENOSPC     a limit of the mount (exports, bytes)
  *         EBUSY      too many calls for this user have not come back: its refused

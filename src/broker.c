@@ -145,11 +145,21 @@ static void accept_some(struct broker *broker)
 
 /* ---- the thread -------------------------------------------------------------------- */
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void park(struct broker *broker, struct connection *connection)
 {
 	log_info("broker: uid %u must wait: its refused descriptors do not close",
 		 connection->uid);
 	connection->parked = true;
+	if (!broker->any_parked)
+		broker->unpark_at_ms = now_ms() + PARKED_RETRY_MS;
 	broker->any_parked = true;
 	/* Not only without events: a hang-up is always told. */
 	watch(broker, EPOLL_CTL_DEL, connection->fd, 0, connection);
@@ -167,6 +177,7 @@ static void unpark_all(struct broker *broker)
 		if (watch(broker, EPOLL_CTL_ADD, connection->fd, EPOLLIN, connection) < 0) {
 			connection->parked = true;
 			broker->any_parked = true;
+			broker->unpark_at_ms = now_ms() + PARKED_RETRY_MS;
 		}
 	}
 }
@@ -223,7 +234,7 @@ static void *run(void *arg)
 			int timeout = broker->any_parked ? PARKED_RETRY_MS : -1;
 			int n = epoll_wait(broker->epoll, events, EVENTS_PER_TURN, timeout);
 
-			if (n == 0)
+			if (broker->any_parked && now_ms() >= broker->unpark_at_ms)
 				unpark_all(broker);
 			more = serve_turn(broker, events, MAX(n, 0));
 		}

@@ -35,6 +35,7 @@ struct broker {
 	struct stall_guard guard;
 	struct connection *oldest, *newest; /* by last use */
 	bool any_parked;
+	uint64_t unpark_at_ms; /* on the monotonic clock, while any_parked */
 };
 
 /*

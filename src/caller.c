@@ -2,6 +2,7 @@
 #include "caller.h"
 
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -73,6 +74,19 @@ static pid_t read_tgid(pid_t tid)
 	return line ? (pid_t)strtol(line + strlen("\nTgid:"), NULL, 10) : -EREMOTE;
 }
 
+/*
+ * Before PIDFD_THREAD only the group leader's table can be reached: -EREMOTE for a thread
+ * that has another, where the same number would be another file.
+ */
+static pid_t leader_with_same_fds(pid_t tid)
+{
+	pid_t leader = read_tgid(tid);
+
+	if (leader < 0 || leader == tid)
+		return leader;
+	return syscall(SYS_kcmp, leader, tid, KCMP_FILES, 0, 0) == 0 ? leader : -EREMOTE;
+}
+
 int caller_open(pid_t tid)
 {
 	int fd;
@@ -82,8 +96,7 @@ int caller_open(pid_t tid)
 	if (features.thread_pidfds) {
 		fd = pidfd_open(tid, PIDFD_THREAD);
 	} else {
-		/* A thread with a descriptor table of its own needs a newer kernel. */
-		tid = read_tgid(tid);
+		tid = leader_with_same_fds(tid);
 		fd = tid < 0 ? -1 : pidfd_open(tid, 0);
 	}
 	if (fd >= 0)

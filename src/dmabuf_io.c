@@ -172,11 +172,13 @@ static void unlink_request(struct dmabuf_io *io, struct dmabuf_io_request *reque
 
 static void run_request(struct dmabuf_io *io, struct dmabuf_io_request *request, int scratch)
 {
-	ssize_t result;
+	ssize_t result = -ENOTCONN;
+	bool stop = io->stop;
 
 	request->running = true;
 	pthread_mutex_unlock(&io->lock);
-	result = perform(request, scratch);
+	if (!stop)
+		result = perform(request, scratch);
 	request->done(request->context, result, request->bytes);
 	pthread_mutex_lock(&io->lock);
 	unlink_request(io, request);

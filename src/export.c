@@ -47,6 +47,7 @@ static struct export *alloc(const struct export_request *request)
 	export->root_id = request->root_id;
 	export->flags = request->flags;
 	export->mode = request->mode;
+	export->exporter = request->uid;
 	export->caller = caller_ref(request->caller);
 	node_init(&export->node, S_IFREG | mode, request->uid, request->gid);
 	return export;

@@ -33,6 +33,7 @@ struct export {
 	uint64_t root_id;     /* the root description it was made on */
 	uint32_t flags;	      /* DMABUFFS_EXPORT_* */
 	uint32_t mode;	      /* as asked for; node.mode may change */
+	uid_t exporter;	      /* node.uid may change */
 	struct caller *caller; /* owned reference: the exporter */
 	char *label;	      /* owned; NULL: none */
 	struct buffer buffer; /* its fd is valid while has_buffer */

@@ -19,9 +19,10 @@
 #define MAX_VAULTS   64
 #define VAULT_STACK  (64 * 1024)
 #define VAULT_SPARE  16 /* of a vault's table, for itself */
-/* Of our own table, for connections and the daemon itself. */
-#define MIN_RESERVED 64
+/* Of our own table, for connections, tickets and the daemon itself. */
+#define MIN_RESERVED 128
 #define MAX_RESERVED 4096
+#define DAEMON_FDS   48 /* that it has open all the time, but for the vaults' pidfds */
 
 enum order { ORDER_NONE, ORDER_KEEP, ORDER_DROP, ORDER_END };
 
@@ -181,13 +182,15 @@ uint64_t fd_vault_start(uint64_t wanted)
 	int r = 0;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	total = MAX(limit.rlim_cur, (rlim_t)MIN_RESERVED);
+	total = limit.rlim_cur;
 	reserved = MAX(MIN(total / 4, (rlim_t)MAX_RESERVED), (rlim_t)MIN_RESERVED);
+	reserved = MIN(reserved, total * 2 / 3);
 	state.own_room = (unsigned)(total - reserved);
 	state.reserved = (unsigned)reserved;
 	state.vault_room = (unsigned)(total - VAULT_SPARE);
 	room = state.own_room;
-	while (room < wanted && state.n_vaults < MAX_VAULTS && r == 0) {
+	/* Each has a pidfd in what is reserved. */
+	while (room < wanted && state.n_vaults < MIN(MAX_VAULTS, reserved / 3) && r == 0) {
 		r = start_vault(&state.vaults[state.n_vaults]);
 		if (r == 0) {
 			state.n_vaults++;
@@ -201,7 +204,9 @@ uint64_t fd_vault_start(uint64_t wanted)
 
 uint64_t fd_vault_reserved(void)
 {
-	return state.reserved;
+	unsigned taken = DAEMON_FDS + state.n_vaults;
+
+	return state.reserved > taken ? state.reserved - taken : 0;
 }
 
 void fd_vault_stop(void)

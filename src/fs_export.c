@@ -93,7 +93,8 @@ static int answer_existing(struct attempt *attempt, const struct export *export)
 	struct dmabuffs_export *arg = attempt->arg;
 	const char *label = export->label ? export->label : "";
 
-	if ((export->flags ^ arg->flags) & COMPARED_FLAGS || export->mode != arg->mode ||
+	if (export->exporter != attempt->ctx->uid ||
+	    (export->flags ^ arg->flags) & COMPARED_FLAGS || export->mode != arg->mode ||
 	    strcmp(label, (const char *)arg->label))
 		return -EEXIST;
 	memcpy(arg->uuid, export->uuid, sizeof(arg->uuid));

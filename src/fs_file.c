@@ -112,7 +112,10 @@ static void reply_open(fuse_req_t req, struct export *export, struct fuse_file_i
 {
 	struct service *service = service_of(req);
 
-	/* Never a page cache of our own: what is not the buffer itself must not be mapped. */
+	/*
+	 * No page cache of our own: MAP_SHARED of what is not the buffer itself fails. The
+	 * kernel still allows MAP_PRIVATE, a copy of the moment.
+	 */
 	fi->direct_io = !fi->backing_id;
 	fi->parallel_direct_writes = 1;
 	fi->noflush = 1;

@@ -65,13 +65,22 @@ static bool still_mounted(const struct lifetime *lifetime)
 	return found;
 }
 
+/* What is behind the descriptor, whatever the path means by now. */
+static void umount_fd(int dir)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	umount2(path, MNT_FORCE | MNT_DETACH);
+}
+
 void lifetime_unmount(const char *mountpoint, uint64_t mount_dev)
 {
 	_cleanup_close_ int dir = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	uint64_t dev, ino;
 
 	if (dir >= 0 && buffer_identity(dir, &dev, &ino) == 0 && dev == mount_dev)
-		umount2(mountpoint, MNT_FORCE | MNT_DETACH);
+		umount_fd(dir);
 }
 
 static bool must_end(const struct lifetime *lifetime, const struct pollfd *fds)

@@ -43,8 +43,8 @@ void limits_config_default(struct limits_config *ret_config)
 
 static void bound(struct limits_config *config, enum resource resource, uint64_t n)
 {
-	config->per_mount[resource] = MIN(config->per_mount[resource], n);
-	config->per_uid[resource] = MIN(config->per_uid[resource], n / 4);
+	config->per_mount[resource] = MIN(config->per_mount[resource], MAX(n, UINT64_C(1)));
+	config->per_uid[resource] = MIN(config->per_uid[resource], MAX(n / 4, UINT64_C(1)));
 }
 
 void limits_fit_descriptors(struct limits *limits, uint64_t n)

@@ -6,16 +6,23 @@
 #include <string.h>
 #include <time.h>
 
-/* A burst is fine; a client in a loop must not fill the disk. */
+/*
+ * A burst is fine; a client in a loop must not fill the disk. Each level has a budget of
+ * its own, so that no flood of refusals hides who exported what.
+ */
 #define LOG_LINES_PER_SECOND 200
+
+struct budget {
+	time_t second;	     /* the rate is counted in this second */
+	unsigned lines;	     /* in that second */
+	unsigned suppressed; /* since the last line */
+};
 
 static struct {
 	pthread_mutex_t lock;
 	int level;
 	bool to_syslog;
-	time_t second;	     /* protected by lock: the rate is counted in this second */
-	unsigned lines;	     /* protected by lock: in that second */
-	unsigned suppressed; /* protected by lock: since the last line */
+	struct budget budgets[LOG_DEBUG + 1]; /* protected by lock: by level */
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO };
 
 static const struct {
@@ -48,23 +55,24 @@ int log_level_parse(const char *name)
 }
 
 /* How many lines were dropped before this one; -1 when this one is dropped too. */
-static int admit(void)
+static int admit(int level)
 {
+	struct budget *budget = &state.budgets[level];
 	struct timespec now;
 	int dropped = -1;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	pthread_mutex_lock(&state.lock);
-	if (now.tv_sec != state.second) {
-		state.second = now.tv_sec;
-		state.lines = 0;
+	if (now.tv_sec != budget->second) {
+		budget->second = now.tv_sec;
+		budget->lines = 0;
 	}
-	if (state.lines < LOG_LINES_PER_SECOND) {
-		state.lines++;
-		dropped = (int)state.suppressed;
-		state.suppressed = 0;
+	if (budget->lines < LOG_LINES_PER_SECOND) {
+		budget->lines++;
+		dropped = (int)budget->suppressed;
+		budget->suppressed = 0;
 	} else {
-		state.suppressed++;
+		budget->suppressed++;
 	}
 	pthread_mutex_unlock(&state.lock);
 	return dropped;
@@ -101,9 +109,9 @@ void log_message_v(int level, const char *format, va_list args)
 	char text[512], dropped_text[64];
 	int dropped;
 
-	if (level > state.level)
+	if (level < 0 || level > state.level || level > LOG_DEBUG)
 		return;
-	dropped = admit();
+	dropped = admit(level);
 	if (dropped < 0)
 		return;
 	if (dropped > 0) {

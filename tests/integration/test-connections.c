@@ -142,6 +142,34 @@ static void ten_thousand_silent_ones(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+static void connect_many(int peer, void *data)
+{
+	for (int i = 0; i < 150; i++)
+		ASSERT_OK(raw_connect(data));
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+/* Together they have more connections than the service takes at all. */
+static void many_users(struct instance *instance)
+{
+	struct child children[40];
+	struct shared shared;
+	int opened;
+
+	share(&shared, instance, PAGE, 0, 0);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	for (unsigned int i = 0; i < ARRAY_SIZE(children); i++) {
+		child_start(&children[i], USER(3001 + i), connect_many, instance);
+		peer_wait(children[i].peer);
+		ASSERT(new_connection_ms(instance, opened) < BOUND_MS);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+		child_kill(&children[i], SIGKILL);
+	close(opened);
+	unshare_buffer(&shared);
+}
+
 static void come_and_go(struct instance *instance)
 {
 	struct shared shared;
@@ -161,6 +189,7 @@ const struct test_case test_cases[] = {
 	  "max-connections-per-uid=4" },
 	{ "each_user_has_his_own", each_user_has_his_own, "max-connections-per-uid=4" },
 	{ "ten_thousand_silent_ones", ten_thousand_silent_ones },
+	{ "many_users", many_users },
 	{ "come_and_go", come_and_go },
 	{ 0 },
 };

@@ -298,12 +298,15 @@ static void narrow_descriptors(struct instance *instance)
 	int connection = ASSERT_OK(raw_connect(instance));
 	int fd = raw_memfd(PAGE);
 	int reader = reopen(fd, O_RDONLY), writer = reopen(fd, O_WRONLY);
+	int neither = reopen(fd, O_ACCMODE);
 	uint8_t ticket[DMABUFFS_TICKET_SIZE], uuid[16];
 
 	ASSERT_ERR(raw_export_fd(root, reader, 0, 0, uuid), EACCES);
 	ASSERT_ERR(raw_export_fd(root, writer, 0, 0, uuid), EACCES);
 	ASSERT_ERR(raw_export_fd(root, writer, DMABUFFS_EXPORT_READONLY, 0, uuid),
 		   EACCES);
+	ASSERT_ERR(raw_export_fd(root, neither, 0, 0, uuid), EACCES);
+	ASSERT_ERR(raw_export_fd(root, neither, DMABUFFS_EXPORT_READONLY, 0, uuid), EACCES);
 	ASSERT_EQ(raw_count(instance), 0);
 	ASSERT_OK(raw_export_fd(root, reader, DMABUFFS_EXPORT_READONLY, 0, uuid));
 	ASSERT_ERR(raw_open(instance, uuid, O_RDWR), EPERM);

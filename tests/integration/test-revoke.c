@@ -228,6 +228,26 @@ static void promises(struct instance *instance)
 	promise_is_kept(instance, fd, DMABUFFS_EXPORT_READONLY);
 }
 
+/* A read-only export stays sealable by who has the memfd. */
+static void sealed_after_export(struct instance *instance)
+{
+	struct dmabuffs_info info;
+	struct shared shared;
+	int opened;
+
+	share(&shared, instance, PAGE, DMABUFFS_EXPORT_READONLY, 0);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	ASSERT_OK(raw_info(opened, &info));
+	ASSERT(info.flags & DMABUFFS_INFO_REVOCABLE);
+	ASSERT_OK(SYS(fcntl(shared.fd, F_ADD_SEALS, F_SEAL_SHRINK)));
+	ASSERT_ERR(raw_revoke(shared.root, shared.uuid), EBUSY);
+	ASSERT_OK(raw_exists(instance, shared.uuid));
+	ASSERT_OK(raw_info(opened, &info));
+	ASSERT_EQ(info.flags & (DMABUFFS_INFO_REVOCABLE | DMABUFFS_INFO_REVOKED), 0);
+	close(opened);
+	unshare_buffer(&shared);
+}
+
 /* The same buffer under two names: it ends under both. */
 static void under_another_name(struct instance *instance)
 {
@@ -327,6 +347,7 @@ const struct test_case test_cases[] = {
 	{ "importers_lose_it", importers_lose_it },
 	{ "persistent_name", persistent_name },
 	{ "promises", promises },
+	{ "sealed_after_export", sealed_after_export },
 	{ "under_another_name", under_another_name },
 	{ "under_load", under_load },
 	{ "under_load_without_passthrough", under_load, "nopassthrough" },

@@ -128,6 +128,27 @@ static void never_sealable(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+/* Nobody may be left who pays for what it grows to. */
+static void persistent_cannot_grow(struct instance *instance)
+{
+	int unsealable = ASSERT_OK(SYS(memfd_create("plain", MFD_CLOEXEC)));
+	int root = ASSERT_OK(raw_root(instance)), fd;
+	struct shared shared;
+	uint8_t uuid[16];
+
+	share(&shared, instance, PAGE, DMABUFFS_EXPORT_PERSIST, 0);
+	ASSERT_EQ(fcntl(shared.fd, F_GET_SEALS), F_SEAL_GROW | F_SEAL_SEAL);
+	ASSERT_ERR(SYS(ftruncate(shared.fd, 2 * PAGE)), EPERM);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	ASSERT(pwrite(fd, "x", 1, PAGE) < 1);
+	close(fd);
+	unshare_buffer(&shared);
+	ASSERT_OK(SYS(ftruncate(unsealable, PAGE)));
+	ASSERT_ERR(raw_export_fd(root, unsealable, DMABUFFS_EXPORT_PERSIST, 0, uuid), EPERM);
+	ASSERT_EQ(raw_count(instance), 0);
+	close(root);
+}
+
 static void mode_frozen_by_export(struct instance *instance)
 {
 	struct shared shared;
@@ -135,7 +156,7 @@ static void mode_frozen_by_export(struct instance *instance)
 
 	share(&shared, instance, PAGE, DMABUFFS_EXPORT_MODE, 0666);
 	ASSERT_OK(SYS(fstat(shared.fd, &st)));
-	ASSERT_EQ(st.st_mode & 022, 0);
+	ASSERT_EQ(st.st_mode & 066, 0);
 	unshare_buffer(&shared);
 }
 
@@ -171,7 +192,7 @@ static void no_exec_sealed(struct instance *instance)
 	ASSERT_OK(SYS(ftruncate(fd, PAGE)));
 	share_fd(&shared, instance, fd, 0, 0);
 	ASSERT_OK(SYS(fstat(fd, &st)));
-	ASSERT_EQ(st.st_mode & 022, 0);
+	ASSERT_EQ(st.st_mode & 066, 0);
 	close(ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR)));
 	unshare_buffer(&shared);
 }
@@ -184,6 +205,7 @@ const struct test_case test_cases[] = {
 	{ "read_only_stays_sealable", read_only_stays_sealable },
 	{ "never_sealable", never_sealable },
 	{ "no_exec_sealed", no_exec_sealed },
+	{ "persistent_cannot_grow", persistent_cannot_grow },
 	{ "mode_frozen_by_export", mode_frozen_by_export },
 	{ "refusal_changes_nothing", refusal_changes_nothing },
 	{ 0 },

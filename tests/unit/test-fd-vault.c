@@ -129,7 +129,8 @@ Test(fd_vault, more_than_there_is_room_for)
 	size_t n = 0;
 
 	cr_assert(lt(u64, room, LIMIT));
-	cr_assert(eq(u64, fd_vault_reserved(), LIMIT - room));
+	/* What the service itself has open is not for clients either. */
+	cr_assert(lt(u64, fd_vault_reserved(), LIMIT - room));
 	for (; n < room + 10; n++) {
 		keep(n);
 		cr_assert(zero(uint, kept[n].table));
