@@ -30,8 +30,6 @@ package_table() {
 		libfuse  dpkg-dev                dpkg-source: unpacks the source package
 		libfuse  debian-archive-keyring  keys of the newer suites
 		fuse     libfuse3-dev            3.17.2 or newer
-		check    strace                  fault injection and who calls what
-		check    libcap2-bin             capsh: runs a test with fewer capabilities
 		check    jq                      reads the JSON of the command-line tool
 		check    qemu-system-x86         the guest that has real dma-bufs
 		check    libdrm-dev              drm.h: PRIME calls of the tests in the guest
