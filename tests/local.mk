@@ -25,3 +25,9 @@ check-asan:
 	@status=0; ASAN_OPTIONS=$(ASAN_OPTIONS) UBSAN_OPTIONS=$(UBSAN_OPTIONS) \
 		$(MAKE) -C asan check || status=$$?; \
 		cp asan/results/check.txt results/check-asan.txt; exit $$status
+
+clean-local:
+	-rm -rf results
+
+distclean-local:
+	-rm -rf asan vm
