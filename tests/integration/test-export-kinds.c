@@ -306,7 +306,8 @@ static void narrow_descriptors(struct instance *instance)
 	ASSERT_ERR(raw_export_fd(root, writer, DMABUFFS_EXPORT_READONLY, 0, uuid),
 		   EACCES);
 	ASSERT_ERR(raw_export_fd(root, neither, 0, 0, uuid), EACCES);
-	ASSERT_ERR(raw_export_fd(root, neither, DMABUFFS_EXPORT_READONLY, 0, uuid), EACCES);
+	ASSERT_ERR(raw_export_fd(root, neither, DMABUFFS_EXPORT_READONLY, 0, uuid),
+		   EACCES);
 	ASSERT_EQ(raw_count(instance), 0);
 	ASSERT_OK(raw_export_fd(root, reader, DMABUFFS_EXPORT_READONLY, 0, uuid));
 	ASSERT_ERR(raw_open(instance, uuid, O_RDWR), EPERM);

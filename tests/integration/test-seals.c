@@ -144,7 +144,8 @@ static void persistent_cannot_grow(struct instance *instance)
 	close(fd);
 	unshare_buffer(&shared);
 	ASSERT_OK(SYS(ftruncate(unsealable, PAGE)));
-	ASSERT_ERR(raw_export_fd(root, unsealable, DMABUFFS_EXPORT_PERSIST, 0, uuid), EPERM);
+	ASSERT_ERR(raw_export_fd(root, unsealable, DMABUFFS_EXPORT_PERSIST, 0, uuid),
+		   EPERM);
 	ASSERT_EQ(raw_count(instance), 0);
 	close(root);
 }
