@@ -48,10 +48,18 @@ static void keep_name(struct child *child, struct attempt *attempt,
 	peer_get(child->peer, attempt->uuid, sizeof(attempt->uuid));
 }
 
-static void expect_gone(const struct attempt *attempt, struct child *child)
+static bool name_is_gone(void *data)
 {
-	ASSERT_ERR(raw_exists(attempt->instance, attempt->uuid), ENOENT);
+	const struct attempt *attempt = data;
+
+	return raw_exists(attempt->instance, attempt->uuid) == -ENOENT;
+}
+
+static void expect_gone(struct attempt *attempt, struct child *child)
+{
 	ASSERT_ERR(raw_open(attempt->instance, attempt->uuid, O_RDONLY), ENOENT);
+	/* stat(2) may be answered from the kernel's cache until the kernel has been told. */
+	ASSERT(wait_until(name_is_gone, attempt));
 	ASSERT_EQ(raw_count(attempt->instance), 0);
 	peer_signal(child->peer);
 	child_wait(child);
