@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "dmabuf.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util.h"
+
+/*
+ * A path may pretend to be "/dmabuf:"; the lines that the dma-buf core alone prints into
+ * fdinfo may not.
+ */
+bool dmabuf_is(int fd)
+{
+	static const char prefix[] = "/dmabuf:";
+	_cleanup_close_ int info = -1;
+	char path[40], link[sizeof(prefix)], text[1024];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, link, sizeof(link));
+	if (n < (ssize_t)strlen(prefix) || memcmp(link, prefix, strlen(prefix)))
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return false;
+	n = read(info, text, sizeof(text) - 1);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return strstr(text, "\nexp_name:\t") != NULL;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "ring_producer.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "relax.h"
+#include "util.h"
+
+#define SPIN_NS       INT64_C(20000)
+#define SPINS_A_CLOCK 64 /* looks between two looks at the clock */
+#define NS_PER_S      INT64_C(1000000000)
+
+/* ---- submission -------------------------------------------------------------------- */
+
+static int check_header(const struct accel_ring *ring, size_t bytes,
+			uint32_t *ret_entries)
+{
+	uint32_t entries;
+
+	if (bytes < sizeof(*ring))
+		return -EPROTO;
+	entries = __atomic_load_n(&ring->entries, __ATOMIC_RELAXED);
+	if (ring->magic != ACCEL_RING_MAGIC || ring->version != ACCEL_RING_VERSION ||
+	    ring->entry_size != sizeof(struct accel_command))
+		return -EPROTO;
+	if (entries && (entries < ACCEL_RING_MIN || entries > ACCEL_RING_MAX ||
+			entries & (entries - 1)))
+		return -EPROTO;
+	if (entries &&
+	    bytes < ACCEL_RING_ENTRIES + entries * sizeof(struct accel_command))
+		return -EPROTO;
+	*ret_entries = entries;
+	return 0;
+}
+
+int ring_producer_init(struct ring_producer *producer, void *memory, size_t bytes)
+{
+	struct accel_ring *ring = memory;
+	uint32_t entries;
+	int r = check_header(ring, bytes, &entries);
+
+	if (r < 0)
+		return r;
+	*producer = (struct ring_producer){
+		.ring = ring,
+		.entries = entries,
+		/* A former submitter may have got this far. */
+		.tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
+		.head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE),
+	};
+	if (entries)
+		producer->slots = (void *)((char *)memory + ACCEL_RING_ENTRIES);
+	return 0;
+}
+
+/* A head that makes no sense is a full ring: nothing is overwritten because of it. */
+static uint32_t count_room(const struct ring_producer *producer)
+{
+	uint64_t used = producer->tail - producer->head;
+
+	return used <= producer->entries ? producer->entries - (uint32_t)used : 0;
+}
+
+/* The shared head is in a line that the device writes, so it is left alone if possible.
+ */
+static uint32_t make_room(struct ring_producer *producer, unsigned n)
+{
+	uint32_t room = count_room(producer);
+
+	if (room < n) {
+		producer->head = __atomic_load_n(&producer->ring->head, __ATOMIC_ACQUIRE);
+		room = count_room(producer);
+	}
+	return room;
+}
+
+unsigned ring_producer_room(struct ring_producer *producer, unsigned n)
+{
+	return make_room(producer, n);
+}
+
+static void wake_device(struct accel_ring *ring)
+{
+	__atomic_fetch_add(&ring->doorbell, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &ring->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+unsigned ring_producer_push(struct ring_producer *producer,
+			    const struct accel_command *commands, unsigned n)
+{
+	struct accel_ring *ring = producer->ring;
+	uint32_t room, first, straight;
+
+	room = make_room(producer, n);
+	n = MIN(n, room);
+	if (!n)
+		return 0;
+	first = (uint32_t)producer->tail & (producer->entries - 1);
+	straight = MIN(n, producer->entries - first);
+	memcpy(producer->slots + first, commands, straight * sizeof(*commands));
+	memcpy(producer->slots, commands + straight, (n - straight) * sizeof(*commands));
+	producer->tail += n;
+	__atomic_store_n(&ring->tail, producer->tail, __ATOMIC_RELEASE);
+	/* Either the device sees the new tail, or we see that it is going to sleep. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (__atomic_load_n(&ring->need_wakeup, __ATOMIC_RELAXED))
+		wake_device(ring);
+	return n;
+}
+
+/* ---- waiting ----------------------------------------------------------------------- */
+
+uint64_t ring_completed(const struct accel_ring *ring)
+{
+	return __atomic_load_n(&ring->completed, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * 0, -EAGAIN: not yet, or why never. The state is read first: what completed before the
+ * queue stopped is then seen as completed.
+ */
+static int look(const struct accel_ring *ring, uint64_t index)
+{
+	uint32_t state = __atomic_load_n(&ring->state, __ATOMIC_ACQUIRE);
+
+	if (ring_completed(ring) > index)
+		return 0;
+	switch (state) {
+	case ACCEL_QUEUE_RUNNING:
+		return -EAGAIN;
+	case ACCEL_QUEUE_DEAD:
+		return -ENODEV;
+	default:
+		return -EIO;
+	}
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static int spin(const struct accel_ring *ring, uint64_t index, int64_t end)
+{
+	int r;
+
+	do {
+		for (unsigned i = 0; i < SPINS_A_CLOCK; i++) {
+			r = look(ring, index);
+			if (r != -EAGAIN)
+				return r;
+			relax_cpu();
+		}
+	} while (now_ns() < end);
+	return -EAGAIN;
+}
+
+/* Until somebody wakes us, something changed, or the deadline. */
+static void sleep_once(struct accel_ring *ring, uint32_t seen, int64_t deadline)
+{
+	const struct timespec until = {
+		.tv_sec = deadline / NS_PER_S,
+		.tv_nsec = deadline % NS_PER_S,
+	};
+
+	/* _BITSET: the time is absolute. */
+	syscall(SYS_futex, &ring->completion, FUTEX_WAIT_BITSET, seen,
+		deadline < INT64_MAX ? &until : NULL, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+static int sleep_until(struct accel_ring *ring, uint64_t index, int64_t deadline)
+{
+	int r;
+
+	__atomic_fetch_add(&ring->waiters, 1, __ATOMIC_SEQ_CST);
+	for (;;) {
+		/* Before the look: what changes after it makes the futex return. */
+		uint32_t seen = __atomic_load_n(&ring->completion, __ATOMIC_SEQ_CST);
+
+		r = look(ring, index);
+		if (r == -EAGAIN && now_ns() >= deadline)
+			r = -ETIMEDOUT;
+		if (r != -EAGAIN)
+			break;
+		sleep_once(ring, seen, deadline);
+	}
+	__atomic_fetch_sub(&ring->waiters, 1, __ATOMIC_RELAXED);
+	return r;
+}
+
+int ring_wait(struct accel_ring *ring, uint64_t index, int64_t timeout_ns)
+{
+	int64_t deadline = INT64_MAX, now;
+	int r = look(ring, index);
+
+	if (r != -EAGAIN)
+		return r;
+	if (!timeout_ns)
+		return -ETIMEDOUT;
+	now = now_ns();
+	if (timeout_ns > 0 && timeout_ns < INT64_MAX - now)
+		deadline = now + timeout_ns;
+	r = spin(ring, index, MIN(deadline, now + SPIN_NS));
+	return r == -EAGAIN ? sleep_until(ring, index, deadline) : r;
+}
