@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#include "asid.h"
+
+#include <stdlib.h>
+
+#include "context.h"
+#include "device.h"
+#include "registry.h"
+#include "set.h"
+#include "util.h"
+
+#define SVA_FILES 2 /* mem and maps */
+
+/* ---- what it takes ----------------------------------------------------------------- */
+
+static int enter_set(struct accel_asid *asid, struct accel_context *context, uint32_t id)
+{
+	struct accel_set *set;
+	int r;
+
+	if (!id)
+		return 0;
+	r = accel_set_get(context, id, &set);
+	if (r < 0)
+		return r;
+	r = accel_set_reserve(set);
+	if (r < 0)
+		accel_base_unref(&set->base);
+	else
+		asid->set = set;
+	return r;
+}
+
+static void exit_set(struct accel_asid *asid)
+{
+	if (!asid->set)
+		return;
+	accel_set_unreserve(asid->set);
+	accel_base_unref(&asid->set->base);
+}
+
+/* The ASID itself, and the descriptors that an SVA one keeps open. */
+static int charge(struct accel_payer *payer, bool sva)
+{
+	int r = accel_payer_charge(payer, ACCEL_RES_ASIDS, 1);
+
+	if (r == 0 && sva) {
+		r = accel_payer_charge(payer, ACCEL_RES_FILES, SVA_FILES);
+		if (r < 0)
+			accel_payer_uncharge(payer, ACCEL_RES_ASIDS, 1);
+	}
+	return r;
+}
+
+static void uncharge(struct accel_payer *payer, bool sva)
+{
+	if (sva)
+		accel_payer_uncharge(payer, ACCEL_RES_FILES, SVA_FILES);
+	accel_payer_uncharge(payer, ACCEL_RES_ASIDS, 1);
+}
+
+static int take_resources(struct accel_asid *asid, struct accel_context *context,
+			  uint32_t set_id, bool sva)
+{
+	int r = enter_set(asid, context, set_id);
+
+	if (r < 0)
+		return r;
+	r = charge(context->payer, sva);
+	if (r < 0) {
+		exit_set(asid);
+		return r;
+	}
+	r = accel_device_take_asid(context->device, &asid->number);
+	if (r < 0) {
+		uncharge(context->payer, sva);
+		exit_set(asid);
+	}
+	return r;
+}
+
+/* Of many mappings, some time later. */
+static void finish(struct accel_reap *reap)
+{
+	struct accel_asid *asid = container_of(reap, struct accel_asid, reap);
+
+	accel_asid_clear(asid);
+	accel_payer_unref(asid->payer);
+	pthread_rwlock_destroy(&asid->lock);
+	pthread_mutex_destroy(&asid->importing);
+	free(asid);
+}
+
+/* Only now, when nobody can have it any more, its number may be another's. */
+static void asid_free(struct accel_base *base)
+{
+	struct accel_asid *asid = accel_asid_of(base);
+
+	if (asid->flags & ACCEL_ASID_SVA)
+		accel_sva_finish(&asid->sva);
+	accel_device_give_asid(asid->device, asid->number);
+	uncharge(asid->payer, asid->flags & ACCEL_ASID_SVA);
+	exit_set(asid);
+	asid->reap.free = finish;
+	if (asid->mappings.n)
+		accel_reaper_add(&asid->device->registry->reaper, &asid->reap);
+	else
+		finish(&asid->reap);
+}
+
+/* ---- creation and end -------------------------------------------------------------- */
+
+/* A change comes before engines that ask again and again. */
+static void init_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr,
+				      PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
+/* Takes over the reference on success; then another thread may already have ended it. */
+static int publish(struct accel_asid *asid, struct accel_context *context,
+		   uint32_t *ret_id)
+{
+	uint32_t id = 0;
+	int r = 0;
+
+	if (asid->set) {
+		id = accel_context_new_id(context);
+		r = id ? accel_set_join(asid->set, id) : -ENOSPC;
+		if (r < 0)
+			return r;
+	}
+	r = accel_context_add(context, &asid->base, id, ret_id);
+	if (r < 0 && asid->set)
+		accel_set_leave(asid->set, id);
+	return r;
+}
+
+/* @sva: NULL, or taken over on success. */
+static int create(struct accel_context *context, struct accel_asid_create *arg,
+		  const struct accel_sva *sva)
+{
+	struct accel_asid *asid = calloc(1, sizeof(*asid));
+	int r;
+
+	if (!asid)
+		return -ENOMEM;
+	r = take_resources(asid, context, arg->set, sva);
+	if (r < 0) {
+		free(asid);
+		return r;
+	}
+	accel_base_init(&asid->base, ACCEL_TYPE_ASID, asid_free);
+	asid->device = context->device;
+	asid->payer = accel_payer_ref(context->payer);
+	asid->home = context;
+	asid->flags = arg->flags;
+	if (sva) {
+		asid->flags |= ACCEL_ASID_SVA;
+		asid->sva = *sva;
+	}
+	init_lock(&asid->lock);
+	pthread_mutex_init(&asid->importing, NULL);
+	r = publish(asid, context, &arg->id);
+	if (r < 0) {
+		asid->sva = (struct accel_sva){ -1, -1 }; /* they stay the caller's */
+		accel_base_unref(&asid->base);
+	}
+	return r;
+}
+
+int accel_asid_create(struct accel_context *context, struct accel_asid_create *arg)
+{
+	int r = accel_check_flags(arg->flags, ACCEL_ASID_VISIBLE);
+
+	return r < 0 ? r : create(context, arg, NULL);
+}
+
+int accel_asid_create_sva(struct accel_context *context, struct accel_asid_create *arg,
+			  int mem, int maps)
+{
+	int r = accel_check_flags(arg->flags, ACCEL_ASID_VISIBLE);
+	struct accel_sva sva;
+
+	if (r < 0)
+		return r;
+	if (!(context->device->properties.flags & ACCEL_DEVICE_SVA))
+		return -EOPNOTSUPP;
+	r = accel_sva_init(&sva, mem, maps);
+	return r < 0 ? r : create(context, arg, &sva);
+}
+
+void accel_asid_leave(struct accel_asid *asid, struct accel_context *context, uint32_t id)
+{
+	if (asid->home != context)
+		return;
+	/* Whoever gets the context's memory next is not its maker. */
+	asid->home = NULL;
+	if (asid->set)
+		accel_set_leave(asid->set, id);
+}
+
+int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
+{
+	struct accel_base *base = NULL;
+	struct accel_handle *handle;
+	int r = accel_check_object(arg);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&context->lock);
+	handle = accel_context_find(context, ACCEL_TYPE_ASID, arg->id);
+	if (!handle) {
+		r = -ENOENT;
+	} else if (handle->attached) {
+		r = -EBUSY;
+	} else {
+		base = accel_context_remove(context, handle);
+		accel_asid_leave(accel_asid_of(base), context, arg->id);
+	}
+	pthread_mutex_unlock(&context->lock);
+	accel_base_unref(base);
+	return r;
+}
+
+/* ---- what it is -------------------------------------------------------------------- */
+
+static void fill_info(struct accel_asid *asid, const struct accel_context *context,
+		      struct accel_asid_info *info)
+{
+	bool home = asid->home == context;
+
+	info->flags = asid->flags | (home ? 0 : ACCEL_ASID_IMPORTED);
+	info->number = asid->flags & ACCEL_ASID_VISIBLE ? asid->number : 0;
+	info->set = home && asid->set ? asid->set->id : 0;
+	pthread_rwlock_rdlock(&asid->lock);
+	info->mappings = asid->mappings.n;
+	info->mapped = asid->mapped;
+	pthread_rwlock_unlock(&asid->lock);
+}
+
+int accel_asid_get_info(struct accel_context *context, struct accel_asid_info *arg)
+{
+	struct accel_asid *asid = NULL;
+	struct accel_handle *handle;
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&context->lock);
+	handle = accel_context_find(context, ACCEL_TYPE_ASID, arg->id);
+	if (handle) {
+		arg->attached = handle->attached;
+		asid = accel_asid_of(handle->base);
+		accel_base_ref(&asid->base);
+	}
+	pthread_mutex_unlock(&context->lock);
+	if (!asid)
+		return -ENOENT;
+	fill_info(asid, context, arg);
+	accel_base_unref(&asid->base);
+	return 0;
+}
+
+/* ---- sharing ----------------------------------------------------------------------- */
+
+int accel_asid_share(struct accel_context *context, uint32_t id,
+		     struct accel_asid **ret_asid)
+{
+	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_ASID, id);
+
+	if (!base)
+		return -ENOENT;
+	*ret_asid = accel_asid_of(base);
+	return 0;
+}
+
+struct accel_asid *accel_asid_ref(struct accel_asid *asid)
+{
+	accel_base_ref(&asid->base);
+	return asid;
+}
+
+void accel_asid_unref(struct accel_asid *asid)
+{
+	if (asid)
+		accel_base_unref(&asid->base);
+}
+
+static bool has_asid(struct accel_context *context, const struct accel_asid *asid)
+{
+	const struct htab *handles = &context->handles;
+	bool found = false;
+
+	pthread_mutex_lock(&context->lock);
+	for (size_t i = 0; i < handles->n_buckets && !found; i++) {
+		struct htab_node *node = handles->buckets[i];
+
+		for (; node && !found; node = node->next)
+			found = container_of(node, struct accel_handle, node)->base ==
+				&asid->base;
+	}
+	pthread_mutex_unlock(&context->lock);
+	return found;
+}
+
+int accel_asid_import(struct accel_context *context, struct accel_asid *asid,
+		      uint32_t *ret_id)
+{
+	int r;
+
+	if (asid->device != context->device)
+		return -EXDEV;
+	/* Between the look and the addition nobody else may add it. */
+	pthread_mutex_lock(&asid->importing);
+	if (has_asid(context, asid)) {
+		r = -EEXIST;
+	} else {
+		accel_base_ref(&asid->base);
+		r = accel_context_add(context, &asid->base, 0, ret_id);
+		if (r < 0)
+			accel_base_unref(&asid->base);
+	}
+	pthread_mutex_unlock(&asid->importing);
+	return r;
+}

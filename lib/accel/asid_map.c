@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MIT */
+#include "asid.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "buffer.h"
+#include "context.h"
+#include "device.h"
+#include "util.h"
+
+#define ACCESS_FLAGS (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
+
+/* Mappings in no tree, in order. */
+struct chain {
+	struct accel_mapping *first, **last;
+	uint64_t n;
+};
+
+static struct accel_mapping *mapping_of(struct range *range)
+{
+	return container_of(range, struct accel_mapping, range);
+}
+
+/* Whole, so never 2^64: a mapping is smaller than its buffer. */
+static uint64_t length_of(const struct accel_mapping *mapping)
+{
+	return mapping->range.last - mapping->range.first + 1;
+}
+
+static struct accel_asid *get_asid(struct accel_context *context, uint32_t id)
+{
+	return accel_asid_of(accel_context_get(context, ACCEL_TYPE_ASID, id));
+}
+
+static struct accel_buffer *get_buffer(struct accel_context *context, uint32_t id)
+{
+	return (struct accel_buffer *)accel_context_get(context, ACCEL_TYPE_BUFFER, id);
+}
+
+static void asid_put(struct accel_asid **asid)
+{
+	accel_asid_unref(*asid);
+}
+
+static void buffer_put(struct accel_buffer **buffer)
+{
+	accel_base_unref(*buffer ? &(*buffer)->base : NULL);
+}
+
+#define _cleanup_asid_   _cleanup_(asid_put)
+#define _cleanup_buffer_ _cleanup_(buffer_put)
+
+/* ---- mappings ---------------------------------------------------------------------- */
+
+static struct accel_mapping *mapping_create(struct accel_buffer *buffer, uint64_t offset,
+					    uint64_t length, uint32_t access)
+{
+	struct accel_mapping *mapping = malloc(sizeof(*mapping));
+
+	if (!mapping)
+		return NULL;
+	*mapping = (struct accel_mapping){
+		.range = {.first = 0, .last = length - 1},
+		.buffer = buffer,
+		.offset = offset,
+		.access = access & ACCESS_FLAGS,
+	};
+	accel_base_ref(&buffer->base);
+	buffer->mappings++;
+	return mapping;
+}
+
+/* The buffer may go with it, so no lock is held. */
+static void mapping_destroy(struct accel_mapping *mapping)
+{
+	mapping->buffer->mappings--;
+	accel_base_unref(&mapping->buffer->base);
+	free(mapping);
+}
+
+static void chain_init(struct chain *chain)
+{
+	*chain = (struct chain){.last = &chain->first};
+}
+
+static void chain_add(struct chain *chain, struct accel_mapping *mapping)
+{
+	mapping->next = NULL;
+	*chain->last = mapping;
+	chain->last = &mapping->next;
+	chain->n++;
+}
+
+static void chain_destroy(struct chain *chain)
+{
+	struct accel_mapping *next;
+
+	for (struct accel_mapping *mapping = chain->first; mapping; mapping = next) {
+		next = mapping->next;
+		mapping_destroy(mapping);
+	}
+}
+
+/* What is in no ASID any more. */
+static void tree_destroy(struct range_tree *tree)
+{
+	struct range *range = range_tree_from(tree, 0);
+
+	/* The look-up reads no range, so those before may be gone. */
+	while (range) {
+		uint64_t last = range->last;
+
+		mapping_destroy(mapping_of(range));
+		range = last < UINT64_MAX ? range_tree_from(tree, last + 1) : NULL;
+	}
+	range_tree_finish(tree);
+}
+
+/* ---- where a mapping may lie ------------------------------------------------------- */
+
+/* Whether the page table may have something at [@first, @last]. */
+static bool is_allowed(const struct accel_device *device, uint64_t first, uint64_t last)
+{
+	const struct accel_properties *properties = &device->properties;
+
+	if (first < properties->aperture.first || last > properties->aperture.last)
+		return false;
+	for (uint32_t i = 0; i < properties->n_reserved; i++)
+		if (first <= properties->reserved[i].last &&
+		    last >= properties->reserved[i].first)
+			return false;
+	return true;
+}
+
+/* The lowest place between the reserved ranges. The lock is held. */
+static int find_place(const struct accel_asid *asid, uint64_t length, uint64_t *ret_iova)
+{
+	const struct accel_properties *properties = &asid->device->properties;
+	uint64_t first = properties->aperture.first;
+
+	for (uint32_t i = 0; i < properties->n_reserved; i++) {
+		const struct accel_range *reserved = &properties->reserved[i];
+
+		if (reserved->first > first &&
+		    range_tree_find_gap(&asid->mappings, first, reserved->first - 1,
+					length, properties->page_size, ret_iova) == 0)
+			return 0;
+		if (reserved->last == UINT64_MAX)
+			return -ENOSPC;
+		first = reserved->last + 1;
+	}
+	return range_tree_find_gap(&asid->mappings, first, properties->aperture.last,
+				   length, properties->page_size, ret_iova);
+}
+
+/* The lock is held. All of them or none. */
+static int insert_all(struct accel_asid *asid, struct chain *chain, uint64_t iova)
+{
+	struct accel_mapping *mapping;
+	int r = 0;
+
+	for (mapping = chain->first; mapping; mapping = mapping->next) {
+		mapping->range.last = iova + (length_of(mapping) - 1);
+		mapping->range.first = iova;
+		r = range_tree_insert(&asid->mappings, &mapping->range);
+		if (r < 0)
+			break;
+		iova = mapping->range.last + 1;
+	}
+	if (r == 0)
+		return 0;
+	for (struct accel_mapping *undo = chain->first; undo != mapping;
+	     undo = undo->next)
+		range_tree_remove(&asid->mappings, &undo->range);
+	return r;
+}
+
+/* Maps the chain, of @length bytes in all, and takes it over on success. */
+static int map_chain(struct accel_asid *asid, struct chain *chain, uint32_t flags,
+		     uint64_t length, __u64 *iova)
+{
+	uint64_t place = *iova;
+	int r = accel_payer_charge(asid->payer, ACCEL_RES_MAPPINGS, chain->n);
+
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&asid->lock);
+	if (!(flags & ACCEL_MAP_FIXED))
+		r = find_place(asid, length, &place);
+	if (r == 0)
+		r = insert_all(asid, chain, place);
+	if (r == 0)
+		asid->mapped += length;
+	pthread_rwlock_unlock(&asid->lock);
+	if (r < 0)
+		accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, chain->n);
+	else
+		*iova = place;
+	return r;
+}
+
+/* ---- what callers may ask for ------------------------------------------------------ */
+
+static bool is_aligned(const struct accel_asid *asid, uint64_t value)
+{
+	return !(value & (asid->device->properties.page_size - 1));
+}
+
+static bool wraps(uint64_t first, uint64_t length)
+{
+	return first + (length - 1) < first;
+}
+
+/* The same for map and copy: @from is the place in the buffer or in the source. */
+static int check_request(const struct accel_asid *asid, uint32_t flags, uint64_t from,
+			 uint64_t length, uint64_t iova)
+{
+	bool fixed = flags & ACCEL_MAP_FIXED;
+
+	if (asid->flags & ACCEL_ASID_SVA || !(flags & ACCESS_FLAGS) || !length ||
+	    !is_aligned(asid, from | length | iova) || (!fixed && iova))
+		return -EINVAL;
+	if (wraps(from, length) || wraps(iova, length))
+		return -EOVERFLOW;
+	return 0;
+}
+
+static int check_place(const struct accel_asid *asid, uint32_t flags, uint64_t length,
+		       uint64_t iova)
+{
+	if (!(flags & ACCEL_MAP_FIXED))
+		return 0;
+	return is_allowed(asid->device, iova, iova + (length - 1)) ? 0 : -EINVAL;
+}
+
+static int check_buffer(const struct accel_buffer *buffer, uint32_t flags,
+			uint64_t offset, uint64_t length)
+{
+	uint64_t bytes;
+
+	if (flags & ACCEL_MAP_WRITE && buffer->access == O_RDONLY)
+		return -EPERM;
+	/* It can have grown, but our mapping of it has not. */
+	bytes = MIN(accel_buffer_size(buffer), buffer->bytes);
+	if (buffer->revoked || !bytes)
+		return -ENODEV;
+	return offset > bytes || length > bytes - offset ? -EINVAL : 0;
+}
+
+/* ---- map --------------------------------------------------------------------------- */
+
+static int refuse_user(const struct accel_asid *asid)
+{
+	accel_device_log(
+		asid->device, 4,
+		"refused to map private memory: copy-on-write could hand its pages "
+		"to a child; map a memfd, or bind the address space (SVA)");
+	return -EINVAL;
+}
+
+static int map_buffer(struct accel_asid *asid, struct accel_buffer *buffer,
+		      struct accel_asid_map *arg)
+{
+	struct accel_mapping *mapping;
+	struct chain chain;
+	int r;
+
+	mapping = mapping_create(buffer, arg->offset, arg->length, arg->flags);
+	if (!mapping)
+		return -ENOMEM;
+	chain_init(&chain);
+	chain_add(&chain, mapping);
+	r = map_chain(asid, &chain, arg->flags, arg->length, &arg->iova);
+	if (r < 0)
+		chain_destroy(&chain);
+	return r;
+}
+
+int accel_asid_map(struct accel_context *context, struct accel_asid_map *arg)
+{
+	_cleanup_asid_ struct accel_asid *asid = NULL;
+	_cleanup_buffer_ struct accel_buffer *buffer = NULL;
+	int r = accel_check_flags(arg->flags,
+				  ACCESS_FLAGS | ACCEL_MAP_FIXED | ACCEL_MAP_USER);
+
+	if (r < 0)
+		return r;
+	asid = get_asid(context, arg->asid);
+	if (!asid)
+		return -ENOENT;
+	if (arg->flags & ACCEL_MAP_USER)
+		return refuse_user(asid);
+	buffer = get_buffer(context, arg->buffer);
+	if (!buffer)
+		return -ENOENT;
+	r = check_request(asid, arg->flags, arg->offset, arg->length, arg->iova);
+	if (r == 0)
+		r = check_buffer(buffer, arg->flags, arg->offset, arg->length);
+	if (r == 0)
+		r = check_place(asid, arg->flags, arg->length, arg->iova);
+	return r < 0 ? r : map_buffer(asid, buffer, arg);
+}
+
+/* ---- copy -------------------------------------------------------------------------- */
+
+static int copy_piece(const struct accel_mapping *source, uint64_t first, uint64_t last,
+		      uint32_t flags, struct chain *chain)
+{
+	uint64_t offset = source->offset + (first - source->range.first);
+	struct accel_mapping *mapping;
+
+	if (flags & ACCESS_FLAGS & ~source->access)
+		return -EPERM;
+	mapping = mapping_create(source->buffer, offset, last - first + 1, flags);
+	if (!mapping)
+		return -ENOMEM;
+	chain_add(chain, mapping);
+	return 0;
+}
+
+/* Fills the chain with mappings of what [@first, @last] of the source has mapped. */
+static int copy_source(struct accel_asid *source, uint64_t first, uint64_t last,
+		       uint32_t flags, struct chain *chain)
+{
+	int r;
+
+	pthread_rwlock_rdlock(&source->lock);
+	for (;;) {
+		struct range *range = range_tree_from(&source->mappings, first);
+		uint64_t end;
+
+		r = -ENOENT;
+		if (!range || range->first > first)
+			break;
+		end = MIN(range->last, last);
+		r = copy_piece(mapping_of(range), first, end, flags, chain);
+		if (r < 0 || end == last)
+			break;
+		first = end + 1;
+	}
+	pthread_rwlock_unlock(&source->lock);
+	return r;
+}
+
+static int check_buffers(const struct chain *chain)
+{
+	int r = 0;
+
+	for (struct accel_mapping *mapping = chain->first; mapping && r == 0;
+	     mapping = mapping->next)
+		r = check_buffer(mapping->buffer, mapping->access, mapping->offset,
+				 length_of(mapping));
+	return r;
+}
+
+/*
+ * The two locks are not held together: in between, the chain holds the buffers, as if
+ * each had been looked up by its id.
+ */
+static int copy(struct accel_asid *dst, struct accel_asid *src,
+		struct accel_asid_copy *arg)
+{
+	struct chain chain;
+	int r;
+
+	chain_init(&chain);
+	r = copy_source(src, arg->src_iova, arg->src_iova + (arg->length - 1), arg->flags,
+			&chain);
+	if (r == 0)
+		r = check_buffers(&chain);
+	if (r == 0)
+		r = map_chain(dst, &chain, arg->flags, arg->length, &arg->dst_iova);
+	if (r < 0)
+		chain_destroy(&chain);
+	return r;
+}
+
+int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg)
+{
+	_cleanup_asid_ struct accel_asid *dst = NULL;
+	_cleanup_asid_ struct accel_asid *src = NULL;
+	int r = accel_check_flags(arg->flags, ACCESS_FLAGS | ACCEL_MAP_FIXED);
+
+	if (r < 0)
+		return r;
+	dst = get_asid(context, arg->dst_asid);
+	src = get_asid(context, arg->src_asid);
+	if (!dst || !src)
+		return -ENOENT;
+	if (src->flags & ACCEL_ASID_SVA)
+		return -EINVAL;
+	r = check_request(dst, arg->flags, arg->src_iova, arg->length, arg->dst_iova);
+	if (r == 0)
+		r = check_place(dst, arg->flags, arg->length, arg->dst_iova);
+	return r < 0 ? r : copy(dst, src, arg);
+}
+
+/* ---- unmap ------------------------------------------------------------------------- */
+
+/* The first of the mappings in the range, if all are whole, or NULL. The lock is held. */
+static struct range *find_whole(const struct accel_asid *asid, uint64_t first,
+				uint64_t last)
+{
+	struct range *range = range_tree_from(&asid->mappings, first);
+	const struct range *end = range;
+
+	if (!range || range->first < first || range->first > last)
+		return NULL;
+	if (range->last < last)
+		end = range_tree_from(&asid->mappings, last);
+	return end && end->first <= last && end->last > last ? NULL : range;
+}
+
+/* Takes @range and what follows it up to @last out. The lock is held. */
+static uint64_t take_out(struct accel_asid *asid, struct range *range, uint64_t last,
+			 struct chain *chain)
+{
+	uint64_t bytes = 0;
+
+	while (range && range->first <= last) {
+		uint64_t end = range->last;
+
+		range_tree_remove(&asid->mappings, range);
+		chain_add(chain, mapping_of(range));
+		bytes += length_of(mapping_of(range));
+		range = end < last ? range_tree_from(&asid->mappings, end) : NULL;
+	}
+	asid->mapped -= bytes;
+	return bytes;
+}
+
+static int unmap_range(struct accel_asid *asid, uint64_t first, uint64_t last,
+		       __u64 *ret_bytes)
+{
+	struct chain chain;
+	struct range *range;
+	uint64_t bytes = 0;
+
+	chain_init(&chain);
+	pthread_rwlock_wrlock(&asid->lock);
+	range = find_whole(asid, first, last);
+	if (range)
+		bytes = take_out(asid, range, last, &chain);
+	pthread_rwlock_unlock(&asid->lock);
+	if (!range)
+		return -ENOENT;
+	accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, chain.n);
+	chain_destroy(&chain);
+	*ret_bytes = bytes;
+	return 0;
+}
+
+/* In the time of one mapping, as far as others wait for it. */
+static uint64_t unmap_all(struct accel_asid *asid)
+{
+	struct range_tree tree;
+	uint64_t bytes;
+
+	pthread_rwlock_wrlock(&asid->lock);
+	tree = asid->mappings;
+	bytes = asid->mapped;
+	asid->mappings = (struct range_tree){0};
+	asid->mapped = 0;
+	pthread_rwlock_unlock(&asid->lock);
+	if (!tree.n)
+		return 0;
+	accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, tree.n);
+	tree_destroy(&tree);
+	return bytes;
+}
+
+void accel_asid_clear(struct accel_asid *asid)
+{
+	unmap_all(asid);
+}
+
+int accel_asid_unmap(struct accel_context *context, struct accel_asid_unmap *arg)
+{
+	_cleanup_asid_ struct accel_asid *asid = NULL;
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r < 0)
+		return r;
+	asid = get_asid(context, arg->asid);
+	if (!asid)
+		return -ENOENT;
+	if (arg->reserved || asid->flags & ACCEL_ASID_SVA)
+		return -EINVAL;
+	if (!arg->iova && arg->length == UINT64_MAX) {
+		arg->length = unmap_all(asid);
+		return 0;
+	}
+	if (!arg->length || !is_aligned(asid, arg->iova | arg->length))
+		return -EINVAL;
+	if (wraps(arg->iova, arg->length))
+		return -EOVERFLOW;
+	return unmap_range(asid, arg->iova, arg->iova + (arg->length - 1), &arg->length);
+}
+
+/* ---- look-up ----------------------------------------------------------------------- */
+
+int accel_asid_resolve(struct accel_asid *asid, uint64_t address, uint64_t length,
+		       uint32_t access, struct accel_window *ret_window)
+{
+	struct range *range = range_tree_from(&asid->mappings, address);
+	struct accel_mapping *mapping;
+	uint64_t distance;
+
+	if (!range || range->first > address)
+		return -EFAULT;
+	mapping = mapping_of(range);
+	if (access & ~mapping->access)
+		return -EACCES;
+	distance = address - range->first;
+	ret_window->memory = (char *)mapping->buffer->memory + mapping->offset + distance;
+	ret_window->length = MIN(length, length_of(mapping) - distance);
+	ret_window->buffer = mapping->buffer;
+	return 0;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+#include "buffer.h"
+
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "context.h"
+#include "device.h"
+#include "dmabuf.h"
+#include "lease.h"
+#include "registry.h"
+#include "util.h"
+
+#define PAGE UINT64_C(4096)
+
+static struct accel_buffer *buffer_of(struct accel_base *base)
+{
+	return (struct accel_buffer *)base;
+}
+
+/* ---- life -------------------------------------------------------------------------- */
+
+static bool is_pinned_import(const struct accel_buffer *buffer)
+{
+	return (buffer->flags & ACCEL_BUFFER_IMPORTED) &&
+	       (buffer->flags & ACCEL_BUFFER_PINNED);
+}
+
+static void uncharge(struct accel_buffer *buffer)
+{
+	if (is_pinned_import(buffer))
+		accel_payer_uncharge(buffer->payer, ACCEL_RES_PINNED, buffer->bytes);
+	if (!(buffer->flags & ACCEL_BUFFER_IMPORTED))
+		accel_device_give_memory(buffer->device, buffer->bytes);
+	accel_payer_uncharge(buffer->payer, ACCEL_RES_FILES, 1);
+}
+
+static void reap(struct accel_reap *reap)
+{
+	struct accel_buffer *buffer = container_of(reap, struct accel_buffer, reap);
+
+	munmap(buffer->memory, buffer->bytes);
+	close(buffer->fd);
+	accel_payer_unref(buffer->payer);
+	free(buffer);
+}
+
+static void buffer_free(struct accel_base *base)
+{
+	struct accel_buffer *buffer = buffer_of(base);
+
+	uncharge(buffer);
+	buffer->reap.free = reap;
+	buffer->reap.bytes = buffer->bytes;
+	accel_reaper_add(&buffer->device->registry->reaper, &buffer->reap);
+}
+
+static int charge(struct accel_buffer *buffer)
+{
+	int r = accel_payer_charge(buffer->payer, ACCEL_RES_FILES, 1);
+
+	if (r < 0)
+		return r;
+	if (is_pinned_import(buffer))
+		r = accel_payer_charge(buffer->payer, ACCEL_RES_PINNED, buffer->bytes);
+	else if (!(buffer->flags & ACCEL_BUFFER_IMPORTED))
+		r = accel_device_take_memory(buffer->device, buffer->bytes);
+	if (r < 0)
+		accel_payer_uncharge(buffer->payer, ACCEL_RES_FILES, 1);
+	return r;
+}
+
+static int map_memory(struct accel_buffer *buffer)
+{
+	int prot = buffer->access == O_RDWR ? PROT_READ | PROT_WRITE : PROT_READ;
+
+	buffer->memory = mmap(NULL, buffer->bytes, prot, MAP_SHARED, buffer->fd, 0);
+	return buffer->memory == MAP_FAILED ? -errno : 0;
+}
+
+/* Charged for what @like says, without memory yet. */
+static int make(struct accel_context *context, const struct accel_buffer *like,
+		struct accel_buffer **ret_buffer)
+{
+	struct accel_buffer *buffer = calloc(1, sizeof(*buffer));
+	int r;
+
+	if (!buffer)
+		return -ENOMEM;
+	*buffer = *like;
+	accel_base_init(&buffer->base, ACCEL_TYPE_BUFFER, buffer_free);
+	buffer->device = context->device;
+	buffer->payer = context->payer;
+	r = charge(buffer);
+	if (r < 0) {
+		free(buffer);
+		return r;
+	}
+	accel_payer_ref(buffer->payer);
+	*ret_buffer = buffer;
+	return 0;
+}
+
+/* Undoes make(). */
+static void unmake(struct accel_buffer *buffer)
+{
+	uncharge(buffer);
+	accel_payer_unref(buffer->payer);
+	free(buffer);
+}
+
+/* ---- device memory ----------------------------------------------------------------- */
+
+static int get_memory(struct accel_buffer *buffer)
+{
+	struct accel_device *device = buffer->device;
+	int fd = device->backend->memory_alloc(device->private, buffer->bytes,
+					       buffer->flags & ACCEL_BUFFER_PINNED);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	buffer->fd = fd;
+	r = map_memory(buffer);
+	if (r < 0)
+		close(fd);
+	return r;
+}
+
+static int check_alloc(const struct accel_context *context,
+		       const struct accel_buffer_alloc *arg)
+{
+	int r = accel_check_flags(arg->flags, ACCEL_BUFFER_PINNED);
+
+	if (r < 0)
+		return r;
+	if (arg->reserved || !arg->bytes ||
+	    arg->bytes % context->device->properties.page_size)
+		return -EINVAL;
+	return 0;
+}
+
+int accel_buffer_alloc(struct accel_context *context, struct accel_buffer_alloc *arg)
+{
+	const struct accel_buffer like = {
+		.fd = -1,
+		.access = O_RDWR,
+		.flags = arg->flags,
+		.bytes = arg->bytes,
+	};
+	struct accel_buffer *buffer;
+	int r = check_alloc(context, arg);
+
+	if (r == 0)
+		r = make(context, &like, &buffer);
+	if (r < 0)
+		return r;
+	r = get_memory(buffer);
+	if (r < 0) {
+		unmake(buffer);
+		return r;
+	}
+	accel_ownership_add(context->device, buffer);
+	r = accel_context_add(context, &buffer->base, 0, &arg->id);
+	if (r < 0) {
+		accel_ownership_drop(context->device, buffer);
+		accel_base_unref(&buffer->base);
+	}
+	return r;
+}
+
+/* ---- imported memory --------------------------------------------------------------- */
+
+static int identify_memfd(int fd, int seals, struct accel_buffer *buffer)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	buffer->bytes = ((uint64_t)st.st_size + PAGE - 1) & ~(PAGE - 1);
+	if (seals & F_SEAL_SHRINK)
+		buffer->flags |= ACCEL_BUFFER_PINNED;
+	if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		buffer->access = O_RDONLY;
+	return 0;
+}
+
+static int identify_dmabuf(int fd, struct accel_buffer *buffer)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	if (size < 0)
+		return -errno;
+	buffer->bytes = ((uint64_t)size + PAGE - 1) & ~(PAGE - 1);
+	buffer->flags |= ACCEL_BUFFER_DMABUF | ACCEL_BUFFER_PINNED;
+	return 0;
+}
+
+static int identify(int fd, struct accel_buffer *buffer)
+{
+	int flags = fcntl(fd, F_GETFL);
+	int seals, r;
+
+	if (flags < 0)
+		return -errno;
+	if (flags & O_PATH || (flags & O_ACCMODE) == O_WRONLY)
+		return -EACCES;
+	*buffer = (struct accel_buffer){
+		.fd = fd,
+		.access = flags & O_ACCMODE,
+		.flags = ACCEL_BUFFER_IMPORTED,
+	};
+	seals = fcntl(fd, F_GET_SEALS);
+	if (seals >= 0)
+		r = identify_memfd(fd, seals, buffer);
+	else
+		r = dmabuf_is(fd) ? identify_dmabuf(fd, buffer) : -EBADFD;
+	if (r == 0 && !buffer->bytes)
+		r = -EINVAL;
+	return r;
+}
+
+int accel_buffer_import(struct accel_context *context, int fd, uint32_t *ret_id)
+{
+	struct accel_buffer like, *buffer;
+	int r = identify(fd, &like);
+
+	if (r == 0)
+		r = make(context, &like, &buffer);
+	if (r < 0)
+		return r;
+	r = map_memory(buffer);
+	if (r < 0) {
+		unmake(buffer);
+		return r;
+	}
+	r = accel_context_add(context, &buffer->base, 0, ret_id);
+	if (r < 0) {
+		/* The descriptor stays the caller's. */
+		munmap(buffer->memory, buffer->bytes);
+		unmake(buffer);
+	}
+	return r;
+}
+
+/* ---- use --------------------------------------------------------------------------- */
+
+uint64_t accel_buffer_size(const struct accel_buffer *buffer)
+{
+	struct stat st;
+
+	if (buffer->revoked)
+		return 0;
+	if (buffer->flags & ACCEL_BUFFER_PINNED)
+		return buffer->bytes;
+	if (fstat(buffer->fd, &st) < 0)
+		return 0;
+	/* What grew after the import is not mapped here. */
+	return MIN(((uint64_t)st.st_size + PAGE - 1) & ~(PAGE - 1), buffer->bytes);
+}
+
+int accel_buffer_truncate(struct accel_buffer *buffer)
+{
+	if (buffer->flags & ACCEL_BUFFER_PINNED)
+		return -EBUSY;
+	buffer->revoked = true;
+	return ftruncate(buffer->fd, 0) < 0 ? -errno : 0;
+}
+
+static void sync_dmabuf(const struct accel_buffer *buffer, uint64_t flags, bool write)
+{
+	struct dma_buf_sync sync = {
+		.flags = flags | (write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ),
+	};
+
+	if (!(buffer->flags & ACCEL_BUFFER_DMABUF))
+		return;
+	while (ioctl(buffer->fd, DMA_BUF_IOCTL_SYNC, &sync) < 0 &&
+	       (errno == EINTR || errno == EAGAIN))
+		;
+}
+
+void accel_buffer_begin(struct accel_buffer *buffer, bool write)
+{
+	sync_dmabuf(buffer, DMA_BUF_SYNC_START, write);
+}
+
+void accel_buffer_end(struct accel_buffer *buffer, bool write)
+{
+	sync_dmabuf(buffer, DMA_BUF_SYNC_END, write);
+}
+
+/* ---- calls ------------------------------------------------------------------------- */
+
+/* Importers get a description of their own, so that the kernel can tell when it is gone.
+ */
+static int open_anew(const struct accel_buffer *buffer, int access)
+{
+	char path[40];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", buffer->fd);
+	fd = lease_open(AT_FDCWD, path, access);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, 0); /* lease_open()'s O_NONBLOCK is not for them */
+	return fd;
+}
+
+static int open_buffer(const struct accel_buffer *buffer, int access)
+{
+	int fd;
+
+	if (buffer->revoked)
+		return -ESTALE;
+	if (access == O_RDWR && buffer->access != O_RDWR)
+		return -EACCES;
+	if (!(buffer->flags & ACCEL_BUFFER_DMABUF))
+		return open_anew(buffer, access);
+	if (access != buffer->access) /* a dma-buf has one description only */
+		return -EACCES;
+	fd = fcntl(buffer->fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int accel_buffer_open(struct accel_context *context, uint32_t id, int access, int *ret_fd)
+{
+	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_BUFFER, id);
+	int fd;
+
+	if (!base)
+		return -ENOENT;
+	fd = access == O_RDWR || access == O_RDONLY ? open_buffer(buffer_of(base), access)
+						    : -EINVAL;
+	accel_base_unref(base);
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
+}
+
+int accel_buffer_free(struct accel_context *context, struct accel_object *arg)
+{
+	struct accel_handle *handle;
+	struct accel_base *base = NULL;
+	int r = accel_check_object(arg);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&context->lock);
+	handle = accel_context_find(context, ACCEL_TYPE_BUFFER, arg->id);
+	if (handle)
+		base = accel_context_remove(context, handle);
+	pthread_mutex_unlock(&context->lock);
+	if (!base)
+		return -ENOENT;
+	accel_ownership_drop(context->device, buffer_of(base));
+	accel_base_unref(base);
+	return 0;
+}
+
+static int revoke_buffer(struct accel_context *context, struct accel_buffer *buffer,
+			 uint32_t id)
+{
+	const struct accel_event event = {.type = ACCEL_EVENT_REVOKED, .object = id};
+	int r;
+
+	if (buffer->flags & ACCEL_BUFFER_IMPORTED)
+		return -EPERM;
+	r = accel_buffer_truncate(buffer);
+	if (r == 0)
+		accel_events_post(&context->events, &event);
+	return r;
+}
+
+int accel_buffer_revoke(struct accel_context *context, struct accel_object *arg)
+{
+	struct accel_base *base;
+	int r = accel_check_object(arg);
+
+	if (r < 0)
+		return r;
+	base = accel_context_get(context, ACCEL_TYPE_BUFFER, arg->id);
+	if (!base)
+		return -ENOENT;
+	r = revoke_buffer(context, buffer_of(base), arg->id);
+	accel_base_unref(base);
+	return r;
+}
+
+static void fill_info(const struct accel_buffer *buffer, struct accel_buffer_info *info)
+{
+	uint64_t bytes = accel_buffer_size(buffer);
+
+	info->flags = buffer->flags;
+	if (buffer->access == O_RDONLY)
+		info->flags |= ACCEL_BUFFER_READONLY;
+	if (!bytes)
+		info->flags |= ACCEL_BUFFER_REVOKED;
+	info->mappings = buffer->mappings;
+	info->bytes = bytes;
+}
+
+int accel_buffer_get_info(struct accel_context *context, struct accel_buffer_info *arg)
+{
+	struct accel_base *base;
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r < 0)
+		return r;
+	base = accel_context_get(context, ACCEL_TYPE_BUFFER, arg->id);
+	if (!base)
+		return -ENOENT;
+	fill_info(buffer_of(base), arg);
+	accel_base_unref(base);
+	return 0;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "context.h"
+
+#include <stdlib.h>
+
+#include "asid.h"
+#include "device.h"
+#include "queue.h"
+#include "set.h"
+#include "util.h"
+
+/* ---- life -------------------------------------------------------------------------- */
+
+static int init(struct accel_context *context, struct accel_device *device,
+		const struct accel_owner *owner)
+{
+	int r;
+
+	context->payer = accel_payer_create(owner);
+	if (!context->payer)
+		return -ENOMEM;
+	r = accel_payer_charge(context->payer, ACCEL_RES_CONTEXTS, 1);
+	if (r < 0)
+		return r;
+	r = accel_ownership_acquire(device);
+	if (r < 0) {
+		accel_payer_uncharge(context->payer, ACCEL_RES_CONTEXTS, 1);
+		return r;
+	}
+	context->device = device;
+	context->refs = 1;
+	context->next_id = 1;
+	pthread_mutex_init(&context->lock, NULL);
+	accel_events_init(&context->events, context->payer->owner.notify,
+			  context->payer->owner.data);
+	return 0;
+}
+
+int accel_context_create(struct accel_device *device, const struct accel_owner *owner,
+			 struct accel_context **ret_context)
+{
+	struct accel_context *context = calloc(1, sizeof(*context));
+	int r;
+
+	if (!context)
+		return -ENOMEM;
+	r = init(context, device, owner);
+	if (r < 0) {
+		/* It is the caller's to release on failure. */
+		if (context->payer)
+			context->payer->owner.release = NULL;
+		accel_payer_unref(context->payer);
+		free(context);
+		return r;
+	}
+	accel_device_count_context(device, 1);
+	*ret_context = context;
+	return 0;
+}
+
+struct accel_context *accel_context_ref(struct accel_context *context)
+{
+	context->refs++;
+	return context;
+}
+
+void accel_context_unref(struct accel_context *context)
+{
+	if (--context->refs)
+		return;
+	accel_ownership_release(context->device);
+	accel_payer_uncharge(context->payer, ACCEL_RES_CONTEXTS, 1);
+	accel_events_finish(&context->events);
+	accel_payer_unref(context->payer);
+	htab_finish(&context->handles);
+	pthread_mutex_destroy(&context->lock);
+	free(context);
+}
+
+/* What an object does when its context ends, besides losing a reference. */
+static void end_handle(struct htab_node *node, void *data)
+{
+	struct accel_handle *handle = container_of(node, struct accel_handle, node);
+
+	if (handle->base->type == ACCEL_TYPE_QUEUE)
+		accel_queue_close((struct accel_queue *)handle->base);
+	if (handle->base->type == ACCEL_TYPE_SET)
+		accel_set_close((struct accel_set *)handle->base);
+	if (handle->base->type == ACCEL_TYPE_ASID)
+		accel_asid_leave(accel_asid_of(handle->base), data, handle->id);
+	accel_base_unref(handle->base);
+	free(handle);
+}
+
+void accel_context_destroy(struct accel_context *context)
+{
+	struct htab handles;
+
+	if (!context)
+		return;
+	accel_events_mute(&context->events);
+	pthread_mutex_lock(&context->lock);
+	context->dead = true;
+	handles = context->handles;
+	context->handles = (struct htab){0};
+	pthread_mutex_unlock(&context->lock);
+	htab_drain(&handles, end_handle, context);
+	htab_finish(&handles);
+	accel_device_count_context(context->device, -1);
+	accel_context_unref(context);
+}
+
+/* ---- ids --------------------------------------------------------------------------- */
+
+struct accel_handle *accel_context_find(struct accel_context *context,
+					enum accel_type type, uint32_t id)
+{
+	struct htab_node *node = htab_first(&context->handles, id);
+	struct accel_handle *handle;
+
+	if (!node)
+		return NULL;
+	handle = container_of(node, struct accel_handle, node);
+	return handle->base->type == type ? handle : NULL;
+}
+
+struct accel_base *accel_context_get(struct accel_context *context, enum accel_type type,
+				     uint32_t id)
+{
+	struct accel_base *base = NULL;
+	struct accel_handle *handle;
+
+	pthread_mutex_lock(&context->lock);
+	handle = accel_context_find(context, type, id);
+	if (handle) {
+		base = handle->base;
+		accel_base_ref(base);
+	}
+	pthread_mutex_unlock(&context->lock);
+	return base;
+}
+
+/* Ids are not used twice: whoever remembers an old one finds nothing. The lock is held.
+ */
+static uint32_t new_id(struct accel_context *context)
+{
+	return context->next_id < ACCEL_SET_ID ? context->next_id++ : 0;
+}
+
+uint32_t accel_context_new_id(struct accel_context *context)
+{
+	uint32_t id;
+
+	pthread_mutex_lock(&context->lock);
+	id = new_id(context);
+	pthread_mutex_unlock(&context->lock);
+	return id;
+}
+
+static int insert(struct accel_context *context, struct accel_handle *handle)
+{
+	if (context->dead)
+		return -ENODEV;
+	if (!handle->id)
+		handle->id = new_id(context);
+	if (!handle->id)
+		return -ENOSPC;
+	return htab_insert(&context->handles, &handle->node, handle->id);
+}
+
+int accel_context_add(struct accel_context *context, struct accel_base *base, uint32_t id,
+		      uint32_t *ret_id)
+{
+	struct accel_handle *handle = calloc(1, sizeof(*handle));
+	int r;
+
+	if (!handle)
+		return -ENOMEM;
+	handle->id = id;
+	handle->base = base;
+	pthread_mutex_lock(&context->lock);
+	r = insert(context, handle);
+	/* From the unlock on, another thread may end it. */
+	if (r == 0)
+		*ret_id = handle->id;
+	pthread_mutex_unlock(&context->lock);
+	if (r < 0)
+		free(handle);
+	return r;
+}
+
+struct accel_base *accel_context_remove(struct accel_context *context,
+					struct accel_handle *handle)
+{
+	struct accel_base *base = handle->base;
+
+	htab_remove(&context->handles, &handle->node);
+	free(handle);
+	return base;
+}
+
+/* ---- device and events ------------------------------------------------------------- */
+
+int accel_device_get_info(struct accel_context *context, struct accel_device_info *arg)
+{
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r == 0)
+		accel_device_query(context->device, arg);
+	return r;
+}
+
+size_t accel_events_read(struct accel_context *context, struct accel_event *events,
+			 size_t n)
+{
+	return accel_events_take(&context->events, events, n);
+}
+
+bool accel_events_pending(struct accel_context *context)
+{
+	return accel_events_any(&context->events);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * context.h - a context: ids, and what they stand for
+ *
+ * It is counted: by its user until accel_context_destroy(), and by each queue until its
+ * engine has ended. The payer outlives it where something stays charged.
+ */
+#ifndef ACCEL_CONTEXT_H
+#define ACCEL_CONTEXT_H
+
+#include <accel.h>
+#include <errno.h>
+#include <pthread.h>
+
+#include "events.h"
+#include "htab.h"
+#include "object.h"
+#include "payer.h"
+
+/* Ids of sets are numbers of the device with this bit, so that they never meet others. */
+#define ACCEL_SET_ID (1U << 31)
+
+/* An id in a context. */
+struct accel_handle {
+	struct htab_node node;
+	uint32_t id;
+	unsigned attached;	 /* ASID: to how many queues of this context */
+	struct accel_base *base; /* a reference */
+};
+
+struct accel_context {
+	/* Fixed. */
+	struct accel_device *device;
+	struct accel_payer *payer; /* a reference */
+
+	_Atomic unsigned refs;
+	struct accel_events events;
+
+	pthread_mutex_t lock;
+	/* All below: protected by lock. */
+	struct htab handles; /* struct accel_handle by id */
+	uint32_t next_id;
+	bool dead; /* no object is added any more */
+};
+
+struct accel_context *accel_context_ref(struct accel_context *context);
+void accel_context_unref(struct accel_context *context);
+
+/* With the context's lock held: the handle of that id and type, or NULL. */
+struct accel_handle *accel_context_find(struct accel_context *context, enum accel_type type,
+					uint32_t id);
+
+/* The object with a reference, or NULL. Takes the lock itself. */
+struct accel_base *accel_context_get(struct accel_context *context, enum accel_type type,
+				     uint32_t id);
+
+/* An id for an object that must know it before it is added. 0: they are used up. */
+uint32_t accel_context_new_id(struct accel_context *context);
+
+/*
+ * Gives the object an id, which takes over the caller's reference on success. @id: 0 for
+ * the next one, or one that is known to be free. -ENOSPC: ids are used up; -ENODEV: the
+ * context is dead; -ENOMEM.
+ */
+int accel_context_add(struct accel_context *context, struct accel_base *base, uint32_t id,
+		      uint32_t *ret_id);
+
+/* With the lock held: ends an id; its reference becomes the caller's. */
+struct accel_base *accel_context_remove(struct accel_context *context,
+					struct accel_handle *handle);
+
+/* Checks the head of an argument that allows the flags @known. 0 or -EOPNOTSUPP. */
+static inline int accel_check_flags(uint32_t flags, uint32_t known)
+{
+	return flags & ~known ? -EOPNOTSUPP : 0;
+}
+
+/* The same for a whole struct accel_object. 0, -EOPNOTSUPP, -EINVAL. */
+static inline int accel_check_object(const struct accel_object *arg)
+{
+	int r = accel_check_flags(arg->flags, 0);
+
+	return r == 0 && arg->reserved ? -EINVAL : r;
+}
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "device.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "registry.h"
+#include "util.h"
+
+#define DEFAULT_QUEUES    64
+#define DEFAULT_ASID_BITS 16
+#define DEFAULT_MEMORY    (UINT64_C(1) << 30)
+#define MAX_QUEUES        1024
+#define MAX_ASID_BITS     20
+#define MAX_MEMORY        (UINT64_C(1) << 46)
+#define MAX_LATENCY       1000000000
+#define SET_ID_BITS       20
+#define IDLE_SECONDS      2
+
+/* ---- creation ---------------------------------------------------------------------- */
+
+static bool name_is_valid(const char name[ACCEL_NAME_SIZE])
+{
+	size_t length = strnlen(name, ACCEL_NAME_SIZE);
+
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)name[i]) && !strchr("-_", name[i]))
+			return false;
+	return length > 0 && length < ACCEL_NAME_SIZE;
+}
+
+static bool backend_is_whole(const struct accel_backend *backend)
+{
+	return backend->version == ACCEL_BACKEND_VERSION && backend->name &&
+	       strlen(backend->name) < ACCEL_NAME_SIZE && backend->device_start &&
+	       backend->device_stop && backend->memory_alloc && backend->memory_scrub &&
+	       backend->queue_start && backend->queue_kick && backend->queue_stop;
+}
+
+static void fill_defaults(struct accel_device_params *params)
+{
+	params->queues = params->queues ?: DEFAULT_QUEUES;
+	params->asid_bits = params->asid_bits ?: DEFAULT_ASID_BITS;
+	params->memory = params->memory ?: DEFAULT_MEMORY;
+}
+
+static bool params_are_valid(const struct accel_device_params *params)
+{
+	return name_is_valid(params->name) && params->queues <= MAX_QUEUES &&
+	       params->asid_bits <= MAX_ASID_BITS && params->memory <= MAX_MEMORY &&
+	       params->latency_ns <= MAX_LATENCY;
+}
+
+static bool properties_are_valid(const struct accel_properties *properties)
+{
+	uint64_t page = properties->page_size, next = properties->aperture.first;
+
+	if (!(properties->operations & (1U << ACCEL_OP_NOP)) || page < 4096 ||
+	    page & (page - 1) || properties->n_reserved > ACCEL_MAX_RANGES ||
+	    properties->aperture.first > properties->aperture.last)
+		return false;
+	for (uint32_t i = 0; i < properties->n_reserved; i++) {
+		const struct accel_range *range = &properties->reserved[i];
+
+		if (range->first < next || range->last < range->first ||
+		    range->last > properties->aperture.last)
+			return false;
+		next = range->last + 1;
+	}
+	return true;
+}
+
+static int start(struct accel_device *device)
+{
+	const struct accel_backend *backend = device->backend;
+	int r = backend->device_start(&device->params, &device->properties,
+				      &device->private);
+
+	if (r < 0)
+		return r;
+	if (!properties_are_valid(&device->properties) ||
+	    device->params.memory % device->properties.page_size) {
+		backend->device_stop(device->private);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void init(struct accel_device *device)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&device->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&device->idle, &attr);
+	pthread_condattr_destroy(&attr);
+	accel_ids_init(&device->asid_numbers, device->params.asid_bits);
+	accel_ids_init(&device->set_ids, SET_ID_BITS);
+}
+
+static void finish(struct accel_device *device)
+{
+	accel_ids_finish(&device->asid_numbers);
+	accel_ids_finish(&device->set_ids);
+	htab_finish(&device->sets);
+	pthread_cond_destroy(&device->idle);
+	pthread_mutex_destroy(&device->lock);
+	free(device);
+}
+
+static int add_to_registry(struct accel_registry *registry, struct accel_device *device)
+{
+	struct accel_device **place;
+	int r = 0;
+
+	pthread_mutex_lock(&registry->lock);
+	for (place = &registry->first; *place; place = &(*place)->next)
+		if (!strcmp((*place)->params.name, device->params.name))
+			r = -EEXIST;
+	if (r == 0)
+		*place = device;
+	pthread_mutex_unlock(&registry->lock);
+	return r;
+}
+
+int accel_device_create(struct accel_registry *registry,
+			const struct accel_backend *backend,
+			const struct accel_device_params *params,
+			struct accel_device **ret_device)
+{
+	struct accel_device *device;
+	int r;
+
+	if (!backend_is_whole(backend) || !params_are_valid(params))
+		return -EINVAL;
+	device = calloc(1, sizeof(*device));
+	if (!device)
+		return -ENOMEM;
+	device->registry = registry;
+	device->backend = backend;
+	device->params = *params;
+	fill_defaults(&device->params);
+	init(device);
+	r = start(device);
+	if (r < 0) {
+		finish(device);
+		return r;
+	}
+	r = add_to_registry(registry, device);
+	if (r < 0)
+		accel_device_free(device);
+	else if (ret_device)
+		*ret_device = device;
+	return r;
+}
+
+void accel_device_free(struct accel_device *device)
+{
+	device->backend->device_stop(device->private);
+	finish(device);
+}
+
+/* ---- the end ----------------------------------------------------------------------- */
+
+bool accel_device_wait_idle(struct accel_device *device)
+{
+	struct timespec deadline;
+	bool idle;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += IDLE_SECONDS;
+	pthread_mutex_lock(&device->lock);
+	while (device->queues_used && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&device->idle, &device->lock, &deadline);
+	idle = !device->queues_used;
+	pthread_mutex_unlock(&device->lock);
+	return idle && accel_ownership_finish(device);
+}
+
+/* ---- what is counted --------------------------------------------------------------- */
+
+int accel_device_take_queue(struct accel_device *device)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&device->lock);
+	if (device->queues_used == device->params.queues)
+		r = -EBUSY;
+	else
+		device->queues_used++;
+	pthread_mutex_unlock(&device->lock);
+	return r;
+}
+
+void accel_device_give_queue(struct accel_device *device)
+{
+	pthread_mutex_lock(&device->lock);
+	device->queues_used--;
+	pthread_cond_broadcast(&device->idle);
+	pthread_mutex_unlock(&device->lock);
+}
+
+int accel_device_take_memory(struct accel_device *device, uint64_t bytes)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&device->lock);
+	if (bytes > device->params.memory - device->memory_used)
+		r = -ENOSPC;
+	else
+		device->memory_used += bytes;
+	pthread_mutex_unlock(&device->lock);
+	return r;
+}
+
+void accel_device_give_memory(struct accel_device *device, uint64_t bytes)
+{
+	pthread_mutex_lock(&device->lock);
+	device->memory_used -= bytes;
+	pthread_mutex_unlock(&device->lock);
+}
+
+int accel_device_take_asid(struct accel_device *device, uint32_t *ret_number)
+{
+	int r;
+
+	pthread_mutex_lock(&device->lock);
+	r = accel_ids_get(&device->asid_numbers, ret_number);
+	pthread_mutex_unlock(&device->lock);
+	return r;
+}
+
+void accel_device_give_asid(struct accel_device *device, uint32_t number)
+{
+	pthread_mutex_lock(&device->lock);
+	accel_ids_put(&device->asid_numbers, number);
+	pthread_mutex_unlock(&device->lock);
+}
+
+void accel_device_count_context(struct accel_device *device, int n)
+{
+	pthread_mutex_lock(&device->lock);
+	device->contexts += (unsigned)n;
+	pthread_mutex_unlock(&device->lock);
+}
+
+/* ---- what is told ------------------------------------------------------------------ */
+
+void accel_device_query(struct accel_device *device, struct accel_device_info *info)
+{
+	const struct accel_device_params *params = &device->params;
+	const struct accel_properties *properties = &device->properties;
+
+	*info = (struct accel_device_info){
+		.size = info->size,
+		.flags = properties->flags |
+			 (params->exclusive ? ACCEL_DEVICE_EXCLUSIVE : 0),
+		.operations = properties->operations,
+		.memory = params->memory,
+		.page_size = properties->page_size,
+		.asid_bits = params->asid_bits,
+		.queues = params->queues,
+		.latency_ns = params->latency_ns,
+		.n_reserved = properties->n_reserved,
+		.aperture = properties->aperture,
+	};
+	memcpy(info->name, params->name, sizeof(info->name));
+	strncpy(info->backend, device->backend->name, sizeof(info->backend) - 1);
+	memcpy(info->reserved_ranges, properties->reserved,
+	       sizeof(info->reserved_ranges));
+	pthread_mutex_lock(&device->lock);
+	info->memory_free = params->memory - device->memory_used;
+	info->asids = device->asid_numbers.n_used;
+	info->queues_free = params->queues - device->queues_used;
+	info->contexts = device->contexts;
+	pthread_mutex_unlock(&device->lock);
+}
+
+void accel_device_log(struct accel_device *device, int level, const char *format, ...)
+{
+	const struct accel_registry *registry = device->registry;
+	char text[256];
+	va_list args;
+	int n;
+
+	if (!registry->log)
+		return;
+	n = snprintf(text, sizeof(text), "%s: ", device->params.name);
+	va_start(args, format);
+	vsnprintf(text + n, sizeof(text) - (size_t)n, format, args);
+	va_end(args);
+	registry->log(registry->log_data, level, text);
+}

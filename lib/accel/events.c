@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "events.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "util.h"
+
+void accel_events_init(struct accel_events *events, void (*notify)(void *data),
+		       void *data)
+{
+	*events = (struct accel_events){.notify = notify, .data = data};
+	pthread_mutex_init(&events->lock, NULL);
+}
+
+void accel_events_finish(struct accel_events *events)
+{
+	free(events->slots);
+	pthread_mutex_destroy(&events->lock);
+}
+
+void accel_events_mute(struct accel_events *events)
+{
+	pthread_mutex_lock(&events->lock);
+	events->notify = NULL;
+	pthread_mutex_unlock(&events->lock);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The place for one more, or NULL: no memory. The lock is held. */
+static struct accel_event *next_slot(struct accel_events *events)
+{
+	if (!events->slots)
+		events->slots = calloc(ACCEL_EVENTS_MAX, sizeof(*events->slots));
+	if (!events->slots) {
+		events->lost = true;
+		return NULL;
+	}
+	if (events->n == ACCEL_EVENTS_MAX) {
+		events->first = (events->first + 1) % ACCEL_EVENTS_MAX;
+		events->n--;
+		events->lost = true;
+	}
+	return &events->slots[(events->first + events->n++) % ACCEL_EVENTS_MAX];
+}
+
+void accel_events_post(struct accel_events *events, const struct accel_event *event)
+{
+	struct accel_event *slot;
+
+	pthread_mutex_lock(&events->lock);
+	slot = next_slot(events);
+	if (slot) {
+		*slot = *event;
+		slot->sequence = events->sequence;
+		slot->flags = 0;
+		slot->time_ns = now_ns();
+	}
+	events->sequence++;
+	if (events->notify)
+		events->notify(events->data);
+	pthread_mutex_unlock(&events->lock);
+}
+
+size_t accel_events_take(struct accel_events *events, struct accel_event *ret_events,
+			 size_t n)
+{
+	pthread_mutex_lock(&events->lock);
+	n = MIN(n, (size_t)events->n);
+	for (size_t i = 0; i < n; i++)
+		ret_events[i] = events->slots[(events->first + i) % ACCEL_EVENTS_MAX];
+	if (n) {
+		if (events->lost)
+			ret_events[0].flags |= ACCEL_EVENT_LOST;
+		events->lost = false;
+		events->first = (events->first + (unsigned)n) % ACCEL_EVENTS_MAX;
+		events->n -= (unsigned)n;
+	}
+	pthread_mutex_unlock(&events->lock);
+	return n;
+}
+
+bool accel_events_any(struct accel_events *events)
+{
+	bool any;
+
+	pthread_mutex_lock(&events->lock);
+	any = events->n > 0;
+	pthread_mutex_unlock(&events->lock);
+	return any;
+}

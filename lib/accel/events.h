@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * events.h - the events of a context, until somebody reads them
+ *
+ * At most ACCEL_EVENTS_MAX are kept; then the oldest is dropped and the next one read
+ * says so. Thread safe; the lock inside is a leaf.
+ */
+#ifndef ACCEL_EVENTS_H
+#define ACCEL_EVENTS_H
+
+#include <accel.h>
+#include <pthread.h>
+
+struct accel_events {
+	pthread_mutex_t lock;
+	/* All below: protected by lock. */
+	struct accel_event *slots; /* allocated with the first event, owned */
+	uint64_t sequence;	   /* of the next event */
+	unsigned first, n;
+	bool lost;
+	void (*notify)(void *data); /* NULL: nobody listens, or not any more */
+	void *data;
+};
+
+void accel_events_init(struct accel_events *events, void (*notify)(void *data), void *data);
+void accel_events_finish(struct accel_events *events);
+
+/* Nobody is told of events any more, from the return on. */
+void accel_events_mute(struct accel_events *events);
+
+/* Adds an event; sequence, flags and time are filled in here. */
+void accel_events_post(struct accel_events *events, const struct accel_event *event);
+
+size_t accel_events_take(struct accel_events *events, struct accel_event *ret_events, size_t n);
+bool accel_events_any(struct accel_events *events);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "fence.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "context.h"
+#include "queue.h"
+
+static struct accel_fence_object *fence_of(struct accel_base *base)
+{
+	return (struct accel_fence_object *)base;
+}
+
+static void fence_free(struct accel_base *base)
+{
+	struct accel_fence_object *fence = fence_of(base);
+
+	accel_payer_uncharge(fence->payer, ACCEL_RES_FENCES, 1);
+	accel_payer_unref(fence->payer);
+	pthread_mutex_destroy(&fence->lock);
+	free(fence);
+}
+
+static int make(struct accel_context *context, uint64_t value,
+		struct accel_fence_object **ret_fence)
+{
+	struct accel_fence_object *fence;
+	int r = accel_payer_charge(context->payer, ACCEL_RES_FENCES, 1);
+
+	if (r < 0)
+		return r;
+	fence = calloc(1, sizeof(*fence));
+	if (!fence) {
+		accel_payer_uncharge(context->payer, ACCEL_RES_FENCES, 1);
+		return -ENOMEM;
+	}
+	accel_base_init(&fence->base, ACCEL_TYPE_FENCE, fence_free);
+	fence->payer = accel_payer_ref(context->payer);
+	fence->value = value;
+	pthread_mutex_init(&fence->lock, NULL);
+	*ret_fence = fence;
+	return 0;
+}
+
+static int check(const struct accel_fence *arg)
+{
+	int r = accel_check_flags(arg->flags, 0);
+
+	return r == 0 && arg->reserved ? -EINVAL : r;
+}
+
+int accel_fence_create(struct accel_context *context, struct accel_fence *arg)
+{
+	struct accel_fence_object *fence;
+	int r = check(arg);
+
+	if (r == 0)
+		r = make(context, arg->value, &fence);
+	if (r < 0)
+		return r;
+	r = accel_context_add(context, &fence->base, 0, &arg->id);
+	if (r < 0)
+		accel_base_unref(&fence->base);
+	return r;
+}
+
+/* The lock is held: who is kicked looks again once he has it. */
+static void kick_all(struct accel_fence_object *fence)
+{
+	for (struct accel_fence_wait *wait = fence->first; wait; wait = wait->next)
+		accel_queue_kick(wait->queue);
+}
+
+int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
+{
+	struct accel_handle *handle;
+	struct accel_base *base = NULL;
+	int r = accel_check_object(arg);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&context->lock);
+	handle = accel_context_find(context, ACCEL_TYPE_FENCE, arg->id);
+	if (handle)
+		base = accel_context_remove(context, handle);
+	pthread_mutex_unlock(&context->lock);
+	if (!base)
+		return -ENOENT;
+	pthread_mutex_lock(&fence_of(base)->lock);
+	fence_of(base)->dead = true;
+	kick_all(fence_of(base));
+	pthread_mutex_unlock(&fence_of(base)->lock);
+	accel_base_unref(base);
+	return 0;
+}
+
+void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
+{
+	pthread_mutex_lock(&fence->lock);
+	if (value > fence->value) {
+		fence->value = value;
+		kick_all(fence);
+	}
+	pthread_mutex_unlock(&fence->lock);
+}
+
+int accel_fence_signal(struct accel_context *context, struct accel_fence *arg)
+{
+	struct accel_base *base;
+	int r = check(arg);
+
+	if (r < 0)
+		return r;
+	base = accel_context_get(context, ACCEL_TYPE_FENCE, arg->id);
+	if (!base)
+		return -ENOENT;
+	accel_fence_raise(fence_of(base), arg->value);
+	accel_base_unref(base);
+	return 0;
+}
+
+int accel_fence_query(struct accel_context *context, struct accel_fence *arg)
+{
+	struct accel_base *base;
+	int r = check(arg);
+
+	if (r < 0)
+		return r;
+	base = accel_context_get(context, ACCEL_TYPE_FENCE, arg->id);
+	if (!base)
+		return -ENOENT;
+	pthread_mutex_lock(&fence_of(base)->lock);
+	arg->value = fence_of(base)->value;
+	pthread_mutex_unlock(&fence_of(base)->lock);
+	accel_base_unref(base);
+	return 0;
+}
+
+int accel_fence_wait_begin(struct accel_fence_object *fence,
+			   struct accel_fence_wait *wait, uint64_t value)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&fence->lock);
+	if (fence->value >= value) {
+		r = 1;
+	} else if (fence->dead) {
+		r = -ECANCELED;
+	} else if (!wait->registered) {
+		wait->registered = true;
+		wait->next = fence->first;
+		fence->first = wait;
+	}
+	pthread_mutex_unlock(&fence->lock);
+	return r;
+}
+
+void accel_fence_wait_end(struct accel_fence_object *fence, struct accel_fence_wait *wait)
+{
+	struct accel_fence_wait **place;
+
+	pthread_mutex_lock(&fence->lock);
+	for (place = &fence->first; wait->registered; place = &(*place)->next) {
+		if (*place != wait)
+			continue;
+		*place = wait->next;
+		wait->registered = false;
+		break;
+	}
+	pthread_mutex_unlock(&fence->lock);
+}

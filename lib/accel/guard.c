@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "guard.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+/*
+ * Where this thread goes on when its access fails, NULL outside of a guard. The handler
+ * reads them in threads that never used them, so they are where no look-up can allocate.
+ */
+static __thread sigjmp_buf *volatile landing __attribute__((tls_model("initial-exec")));
+static __thread void *volatile fault_address __attribute__((tls_model("initial-exec")));
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int setup_result;
+static struct sigaction previous;
+
+/*
+ * As if we were not here. By default the process ends: an access is repeated when the
+ * handler returns, a signal that was sent has to be sent again.
+ */
+static void hand_on(int sig, siginfo_t *info, void *ucontext)
+{
+	const struct sigaction action = {.sa_handler = SIG_DFL};
+
+	if (previous.sa_flags & SA_SIGINFO) {
+		previous.sa_sigaction(sig, info, ucontext);
+	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+		previous.sa_handler(sig);
+	} else if (previous.sa_handler == SIG_DFL || info->si_code > 0) {
+		sigaction(sig, &action, NULL);
+		if (info->si_code <= 0)
+			raise(sig);
+	}
+}
+
+/* Positive codes are the kernel's own; _AO does not tell of an access of this thread. */
+static void on_sigbus(int sig, siginfo_t *info, void *ucontext)
+{
+	int saved = errno;
+
+	if (landing && info->si_code > 0 && info->si_code != BUS_MCEERR_AO) {
+		fault_address = info->si_addr;
+		siglongjmp(*landing, 1);
+	}
+	hand_on(sig, info, ucontext);
+	errno = saved;
+}
+
+/* Not blocked while it runs, so that no mask has to be restored after the jump. */
+static void install(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = on_sigbus,
+		.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK,
+	};
+
+	sigemptyset(&action.sa_mask);
+	/* Known before ours can run. */
+	if (sigaction(SIGBUS, NULL, &previous) < 0 ||
+	    sigaction(SIGBUS, &action, NULL) < 0)
+		setup_result = -errno;
+}
+
+int accel_guard_setup(void)
+{
+	int r = pthread_once(&once, install);
+
+	return r ? -r : setup_result;
+}
+
+int accel_guard_call(void (*fn)(void *arg), void *arg)
+{
+	sigjmp_buf env;
+
+	if (sigsetjmp(env, 0)) {
+		landing = NULL;
+		return -EFAULT;
+	}
+	landing = &env;
+	atomic_signal_fence(memory_order_seq_cst);
+	fn(arg);
+	atomic_signal_fence(memory_order_seq_cst);
+	landing = NULL;
+	return 0;
+}
+
+void *accel_guard_address(void)
+{
+	return fault_address;
+}

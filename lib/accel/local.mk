@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# libaccel. All of it is a convenience library first, which the daemon and the tests link.
+noinst_LTLIBRARIES += %D%/libaccel-private.la
+%C%_libaccel_private_la_SOURCES = \
+	%D%/asid.c %D%/asid_map.c %D%/asid.h \
+	%D%/buffer.c %D%/buffer.h \
+	%D%/context.c %D%/context.h \
+	%D%/device.c %D%/device.h \
+	%D%/events.c %D%/events.h \
+	%D%/fence.c %D%/fence.h \
+	%D%/guard.c %D%/guard.h \
+	%D%/ids.c %D%/ids.h \
+	%D%/object.c %D%/object.h \
+	%D%/ownership.c %D%/ownership.h \
+	%D%/payer.c %D%/payer.h \
+	%D%/queue.c %D%/queue.h \
+	%D%/range_tree.c %D%/range_tree.h \
+	%D%/reaper.c %D%/reaper.h \
+	%D%/registry.c %D%/registry.h \
+	%D%/ring.c \
+	%D%/set.c %D%/set.h \
+	%D%/sva.c %D%/sva.h \
+	%D%/soft/access.c %D%/soft/access.h \
+	%D%/soft/engine.c %D%/soft/engine.h \
+	%D%/soft/exec.c %D%/soft/exec.h \
+	%D%/soft/soft.c \
+	lib/common/dmabuf.c lib/common/dmabuf.h \
+	lib/common/htab.c lib/common/htab.h \
+	lib/common/lease.c lib/common/lease.h lib/common/util.h
+%C%_libaccel_private_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
+%C%_libaccel_private_la_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS)
+%C%_libaccel_private_la_LIBADD = $(ISAL_LIBS)
+
+lib_LTLIBRARIES += %D%/libaccel.la
+%C%_libaccel_la_SOURCES =
+%C%_libaccel_la_LIBADD = %D%/libaccel-private.la
+%C%_libaccel_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+	-Wl,--version-script=$(top_srcdir)/%D%/libaccel.map
+EXTRA_%C%_libaccel_la_DEPENDENCIES = $(top_srcdir)/%D%/libaccel.map
+
+pkgconfig_DATA += %D%/libaccel.pc
+EXTRA_DIST += %D%/libaccel.map

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "asid.h"
+#include "context.h"
+#include "device.h"
+#include "fence.h"
+#include "guard.h"
+#include "set.h"
+#include "util.h"
+
+static struct accel_queue *queue_of(struct accel_base *base)
+{
+	return (struct accel_queue *)base;
+}
+
+static const struct accel_backend *backend_of(const struct accel_queue *queue)
+{
+	return queue->context->device->backend;
+}
+
+/* ---- life -------------------------------------------------------------------------- */
+
+/* A queue, and its ring's descriptor. */
+static int charge(struct accel_payer *payer)
+{
+	int r = accel_payer_charge(payer, ACCEL_RES_QUEUES, 1);
+
+	if (r < 0)
+		return r;
+	r = accel_payer_charge(payer, ACCEL_RES_FILES, 1);
+	if (r < 0)
+		accel_payer_uncharge(payer, ACCEL_RES_QUEUES, 1);
+	return r;
+}
+
+static void uncharge(struct accel_payer *payer)
+{
+	accel_payer_uncharge(payer, ACCEL_RES_FILES, 1);
+	accel_payer_uncharge(payer, ACCEL_RES_QUEUES, 1);
+}
+
+static void queue_free(struct accel_base *base)
+{
+	struct accel_queue *queue = queue_of(base);
+
+	for (unsigned i = 0; i < queue->n_asids; i++)
+		accel_asid_unref(queue->asids[i].asid);
+	if (queue->set) {
+		accel_set_unguard(queue->set);
+		accel_base_unref(&queue->set->base);
+	}
+	accel_ring_finish(queue);
+	uncharge(queue->payer);
+	accel_payer_unref(queue->payer);
+	accel_context_unref(queue->context);
+	pthread_mutex_destroy(&queue->lock);
+	free(queue);
+}
+
+static int check_create(const struct accel_queue_create *arg)
+{
+	int r = accel_check_flags(arg->flags, ACCEL_QUEUE_USER);
+
+	if (r < 0)
+		return r;
+	if (arg->reserved || arg->entries < ACCEL_RING_MIN ||
+	    arg->entries > ACCEL_RING_MAX || arg->entries & (arg->entries - 1))
+		return -EINVAL;
+	return 0;
+}
+
+/* Whole but for its engine; @set's reference becomes the queue's. */
+static int make(struct accel_context *context, const struct accel_queue_create *arg,
+		struct accel_set *set, struct accel_queue **ret_queue)
+{
+	struct accel_queue *queue;
+	int r = charge(context->payer);
+
+	if (r < 0)
+		return r;
+	queue = calloc(1, sizeof(*queue));
+	if (!queue) {
+		uncharge(context->payer);
+		return -ENOMEM;
+	}
+	accel_base_init(&queue->base, ACCEL_TYPE_QUEUE, queue_free);
+	queue->context = accel_context_ref(context);
+	queue->payer = accel_payer_ref(context->payer);
+	queue->flags = arg->flags;
+	queue->entries = arg->entries;
+	queue->ring_fd = -1;
+	pthread_mutex_init(&queue->lock, NULL);
+	queue->id = accel_context_new_id(context);
+	r = queue->id ? accel_ring_init(queue) : -ENOSPC;
+	if (r < 0) {
+		accel_base_unref(&queue->base);
+		return r;
+	}
+	queue->set = set;
+	if (set)
+		accel_set_guard(set);
+	*ret_queue = queue;
+	return 0;
+}
+
+/* Takes one of the device's queues; the engine gives it back when it has ended. */
+static int start(struct accel_queue *queue)
+{
+	struct accel_device *device = queue->context->device;
+	int r = accel_device_take_queue(device);
+
+	if (r < 0)
+		return r;
+	accel_base_ref(&queue->base);
+	/* Locked, so that an engine that ends at once finds its own pointer in place. */
+	pthread_mutex_lock(&queue->lock);
+	r = device->backend->queue_start(device->private, queue, &queue->engine);
+	pthread_mutex_unlock(&queue->lock);
+	if (r < 0) {
+		accel_device_give_queue(device);
+		accel_base_unref(&queue->base);
+	}
+	return r;
+}
+
+static int make_and_start(struct accel_context *context, struct accel_queue_create *arg,
+			  struct accel_set *set)
+{
+	struct accel_queue *queue;
+	int r = make(context, arg, set, &queue);
+
+	if (r < 0) {
+		if (set)
+			accel_base_unref(&set->base);
+		return r;
+	}
+	r = start(queue);
+	if (r == 0)
+		r = accel_context_add(context, &queue->base, queue->id, &arg->id);
+	if (r < 0) {
+		accel_queue_close(queue);
+		accel_base_unref(&queue->base);
+	}
+	return r;
+}
+
+int accel_queue_create(struct accel_context *context, struct accel_queue_create *arg)
+{
+	struct accel_set *set = NULL;
+	int r = check_create(arg);
+
+	if (r == 0 && arg->set)
+		r = accel_set_get(context, arg->set, &set);
+	return r < 0 ? r : make_and_start(context, arg, set);
+}
+
+void accel_queue_close(struct accel_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	if (accel_queue_state(queue) != ACCEL_QUEUE_DEAD) {
+		queue->state = ACCEL_QUEUE_DEAD;
+		accel_ring_publish_state(queue);
+		if (queue->engine)
+			backend_of(queue)->queue_stop(queue->engine);
+	}
+	pthread_mutex_unlock(&queue->lock);
+}
+
+void accel_queue_stopped(struct accel_queue *queue)
+{
+	struct accel_device *device = queue->context->device;
+
+	pthread_mutex_lock(&queue->lock);
+	queue->engine = NULL;
+	pthread_mutex_unlock(&queue->lock);
+	/* Memory goes before the slot, so that the last slot's return means all is given
+	 * back. */
+	accel_base_unref(&queue->base);
+	accel_device_give_queue(device);
+}
+
+/* Its ASIDs may be destroyed again. The context's lock is held. */
+static void release_asids(struct accel_context *context, struct accel_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	for (unsigned i = 0; i < queue->n_asids; i++) {
+		struct accel_handle *handle =
+			accel_context_find(context, ACCEL_TYPE_ASID, queue->asids[i].id);
+
+		if (handle)
+			handle->attached--;
+	}
+	pthread_mutex_unlock(&queue->lock);
+}
+
+int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
+{
+	struct accel_handle *handle;
+	struct accel_base *base = NULL;
+	int r = accel_check_object(arg);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&context->lock);
+	handle = accel_context_find(context, ACCEL_TYPE_QUEUE, arg->id);
+	if (handle) {
+		base = accel_context_remove(context, handle);
+		release_asids(context, queue_of(base));
+	}
+	pthread_mutex_unlock(&context->lock);
+	if (!base)
+		return -ENOENT;
+	accel_queue_close(queue_of(base));
+	accel_base_unref(base);
+	return 0;
+}
+
+/* ---- attached ASIDs ---------------------------------------------------------------- */
+
+/* The lock is held. */
+static unsigned find_asid(const struct accel_queue *queue, uint32_t id)
+{
+	unsigned i = 0;
+
+	while (i < queue->n_asids && queue->asids[i].id != id)
+		i++;
+	return i;
+}
+
+static int add_asid(struct accel_queue *queue, uint32_t id, struct accel_asid *asid)
+{
+	if (queue->set && asid->set != queue->set)
+		return -EPERM;
+	if (find_asid(queue, id) < queue->n_asids)
+		return -EEXIST;
+	if (queue->n_asids == ACCEL_QUEUE_MAX_ASIDS)
+		return -ENOSPC;
+	accel_base_ref(&asid->base);
+	queue->asids[queue->n_asids].id = id;
+	queue->asids[queue->n_asids++].asid = asid;
+	return 0;
+}
+
+static int remove_asid(struct accel_queue *queue, uint32_t id)
+{
+	unsigned i = find_asid(queue, id);
+
+	if (i == queue->n_asids)
+		return -ENOENT;
+	queue->asids[i] = queue->asids[--queue->n_asids];
+	return 0;
+}
+
+/* Attaches (@add) or detaches. The context's lock is held. */
+static int change_asids(struct accel_context *context,
+			const struct accel_queue_attach *arg, bool add)
+{
+	struct accel_handle *queue =
+		accel_context_find(context, ACCEL_TYPE_QUEUE, arg->queue);
+	struct accel_handle *asid =
+		accel_context_find(context, ACCEL_TYPE_ASID, arg->asid);
+	int r;
+
+	if (!queue || !asid)
+		return -ENOENT;
+	pthread_mutex_lock(&queue_of(queue->base)->lock);
+	r = add ? add_asid(queue_of(queue->base), arg->asid, accel_asid_of(asid->base))
+		: remove_asid(queue_of(queue->base), arg->asid);
+	pthread_mutex_unlock(&queue_of(queue->base)->lock);
+	if (r < 0)
+		return r;
+	asid->attached += add ? 1U : -1U;
+	/* The id keeps the ASID alive, so this is never the last reference. */
+	if (!add)
+		accel_base_unref(asid->base);
+	return 0;
+}
+
+static int attach_or_detach(struct accel_context *context,
+			    const struct accel_queue_attach *arg, bool add)
+{
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&context->lock);
+	r = change_asids(context, arg, add);
+	pthread_mutex_unlock(&context->lock);
+	return r;
+}
+
+int accel_queue_attach(struct accel_context *context, struct accel_queue_attach *arg)
+{
+	return attach_or_detach(context, arg, true);
+}
+
+int accel_queue_detach(struct accel_context *context, struct accel_queue_attach *arg)
+{
+	return attach_or_detach(context, arg, false);
+}
+
+struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id)
+{
+	struct accel_asid *asid = NULL;
+	unsigned i;
+
+	pthread_mutex_lock(&queue->lock);
+	i = find_asid(queue, id);
+	if (i < queue->n_asids) {
+		asid = queue->asids[i].asid;
+		accel_base_ref(&asid->base);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	return asid;
+}
+
+/* ---- for the engine ---------------------------------------------------------------- */
+
+struct accel_fence_object *accel_queue_fence(struct accel_queue *queue, uint32_t id)
+{
+	return (struct accel_fence_object *)accel_context_get(queue->context,
+							      ACCEL_TYPE_FENCE, id);
+}
+
+void accel_queue_kick(struct accel_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	if (queue->engine)
+		backend_of(queue)->queue_kick(queue->engine);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+/* The lock is held. */
+static void stop_at(struct accel_queue *queue, const struct accel_fault *fault)
+{
+	uint32_t count = queue->fault.count + 1;
+
+	queue->fault = *fault;
+	queue->fault.count = count;
+	queue->state = count < ACCEL_QUEUE_MAX_FAULTS ? ACCEL_QUEUE_FAULTED
+						      : ACCEL_QUEUE_ISOLATED;
+	accel_ring_publish_state(queue);
+}
+
+void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *fault)
+{
+	const struct accel_event event = {
+		.type = ACCEL_EVENT_FAULT,
+		.object = queue->id,
+		.set = queue->set ? queue->set->id : 0,
+		.asid = fault->asid,
+		.reason = fault->reason,
+		.value = fault->index,
+		.address = fault->address,
+	};
+	bool stopped = false;
+
+	pthread_mutex_lock(&queue->lock);
+	/* One that was destroyed meanwhile has no faults any more. */
+	if (accel_queue_state(queue) == ACCEL_QUEUE_RUNNING) {
+		stop_at(queue, fault);
+		stopped = true;
+	}
+	pthread_mutex_unlock(&queue->lock);
+	if (stopped)
+		accel_events_post(&queue->context->events, &event);
+}
+
+void accel_queue_notify(struct accel_queue *queue, uint64_t index)
+{
+	const struct accel_event event = {
+		.type = ACCEL_EVENT_COMPLETED,
+		.object = queue->id,
+		.value = index,
+	};
+
+	accel_events_post(&queue->context->events, &event);
+}
+
+/* ---- calls ------------------------------------------------------------------------- */
+
+static struct accel_queue *get_queue(struct accel_context *context, uint32_t id)
+{
+	return queue_of(accel_context_get(context, ACCEL_TYPE_QUEUE, id));
+}
+
+static int check_submit(const struct accel_queue_submit *arg)
+{
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r == 0 && (arg->count == 0 || arg->count > ACCEL_SUBMIT_MAX))
+		r = -EINVAL;
+	return r;
+}
+
+static int put_batch(struct accel_queue *queue, struct accel_queue_submit *arg)
+{
+	uint64_t tail = queue->tail;
+
+	if (queue->flags & ACCEL_QUEUE_USER)
+		return -EOPNOTSUPP;
+	if (accel_queue_state(queue) == ACCEL_QUEUE_DEAD)
+		return -ENODEV;
+	if (accel_queue_state(queue) != ACCEL_QUEUE_RUNNING)
+		return -EIO;
+	if (arg->count > queue->entries)
+		return -EINVAL;
+	if (tail - queue->head > queue->entries - arg->count)
+		return -EAGAIN;
+	for (uint32_t i = 0; i < arg->count; i++)
+		queue->slots[(tail + i) & (queue->entries - 1)] = arg->commands[i];
+	queue->tail = tail + arg->count;
+	arg->index = tail;
+	if (queue->engine)
+		backend_of(queue)->queue_kick(queue->engine);
+	return 0;
+}
+
+int accel_queue_submit(struct accel_context *context, struct accel_queue_submit *arg)
+{
+	struct accel_queue *queue;
+	int r = check_submit(arg);
+
+	if (r < 0)
+		return r;
+	queue = get_queue(context, arg->queue);
+	if (!queue)
+		return -ENOENT;
+	pthread_mutex_lock(&queue->lock);
+	r = put_batch(queue, arg);
+	pthread_mutex_unlock(&queue->lock);
+	accel_base_unref(&queue->base);
+	return r;
+}
+
+/* Of the hostile ring: whatever it is, it becomes where the queue goes on. */
+static void read_tail(void *arg)
+{
+	struct accel_queue *queue = arg;
+
+	queue->tail = __atomic_load_n(&queue->ring->tail, __ATOMIC_ACQUIRE);
+}
+
+/* The engine stands still, and looks at nothing before the state is RUNNING. */
+static int reset(struct accel_queue *queue)
+{
+	switch (accel_queue_state(queue)) {
+	case ACCEL_QUEUE_RUNNING:
+		return -EINVAL;
+	case ACCEL_QUEUE_ISOLATED:
+		return -EIO;
+	case ACCEL_QUEUE_DEAD:
+		return -ENODEV;
+	}
+	if (queue->flags & ACCEL_QUEUE_USER && accel_guard_call(read_tail, queue) < 0)
+		return -EIO;
+	queue->head = queue->tail;
+	queue->completed = queue->tail;
+	accel_ring_complete(queue, queue->tail);
+	queue->state = ACCEL_QUEUE_RUNNING;
+	accel_ring_publish_state(queue);
+	if (queue->engine)
+		backend_of(queue)->queue_kick(queue->engine);
+	return 0;
+}
+
+int accel_queue_reset(struct accel_context *context, struct accel_object *arg)
+{
+	struct accel_queue *queue;
+	int r = accel_check_object(arg);
+
+	if (r < 0)
+		return r;
+	queue = get_queue(context, arg->id);
+	if (!queue)
+		return -ENOENT;
+	pthread_mutex_lock(&queue->lock);
+	r = reset(queue);
+	pthread_mutex_unlock(&queue->lock);
+	accel_base_unref(&queue->base);
+	return r;
+}
+
+static void fill_info(struct accel_queue *queue, struct accel_queue_info *arg)
+{
+	pthread_mutex_lock(&queue->lock);
+	arg->flags = queue->flags;
+	arg->state = accel_queue_state(queue);
+	arg->entries = queue->entries;
+	arg->attached = queue->n_asids;
+	arg->submitted = queue->flags & ACCEL_QUEUE_USER ? queue->head : queue->tail;
+	arg->completed = queue->completed;
+	arg->fault = queue->fault;
+	pthread_mutex_unlock(&queue->lock);
+}
+
+int accel_queue_get_info(struct accel_context *context, struct accel_queue_info *arg)
+{
+	struct accel_queue *queue;
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r < 0)
+		return r;
+	queue = get_queue(context, arg->id);
+	if (!queue)
+		return -ENOENT;
+	fill_info(queue, arg);
+	accel_base_unref(&queue->base);
+	return 0;
+}
+
+int accel_queue_open_ring(struct accel_context *context, uint32_t id, int *ret_fd)
+{
+	struct accel_queue *queue = get_queue(context, id);
+	int fd;
+
+	if (!queue)
+		return -ENOENT;
+	fd = fcntl(queue->ring_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0)
+		*ret_fd = fd;
+	else
+		fd = -errno;
+	accel_base_unref(&queue->base);
+	return fd < 0 ? fd : 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queue.h - a queue: what its users and its engine share
+ *
+ * queue.c makes and ends queues and takes batches; ring.c is the device's side of the
+ * ring. An engine calls, in this order and from one thread at a time: accel_ring_fetch(),
+ * then for each command accel_queue_asid() and either accel_ring_complete() or
+ * accel_queue_fault(). It stands still while accel_queue_state() is not RUNNING.
+ */
+#ifndef ACCEL_QUEUE_H
+#define ACCEL_QUEUE_H
+
+#include <accel.h>
+#include <pthread.h>
+
+#include "object.h"
+#include "payer.h"
+
+#define ACCEL_QUEUE_MAX_FAULTS 16 /* then it is isolated */
+
+struct accel_queue {
+	struct accel_base base; /* the id and the engine have a reference each */
+	/* Fixed once the engine was started. */
+	struct accel_context *context; /* a reference */
+	struct accel_payer *payer;     /* a reference */
+	struct accel_set *set;	       /* a reference, or NULL */
+	uint32_t id, flags, entries;
+	struct accel_ring *ring;      /* shared with the client: hostile */
+	struct accel_command *slots;  /* in the ring's memory, or our own if mediated */
+	size_t ring_bytes;	      /* of the mapping at ring */
+	int ring_fd;		      /* owned */
+	void *engine;		      /* the backend's */
+
+	_Atomic uint32_t state; /* enum accel_queue_state; the truth, the ring's is a copy */
+
+	/* Written by the engine while the state is RUNNING, else with the lock held. */
+	_Atomic uint64_t head, completed;
+
+	pthread_mutex_t lock;
+	/* Protected by lock. */
+	_Atomic uint64_t tail; /* of a mediated queue; written with the lock held */
+	struct accel_fault fault;
+	struct {
+		uint32_t id;
+		struct accel_asid *asid; /* a reference */
+	} asids[ACCEL_QUEUE_MAX_ASIDS];
+	unsigned n_asids;
+};
+
+static inline uint32_t accel_queue_state(const struct accel_queue *queue)
+{
+	return atomic_load_explicit(&queue->state, memory_order_acquire);
+}
+
+/* An attached ASID with a reference; NULL: none of that id is attached. */
+struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id);
+
+/* A fence of the queue's context with a reference; NULL: none. */
+struct accel_fence_object *accel_queue_fence(struct accel_queue *queue, uint32_t id);
+
+/* The command @fault->index faulted; count is filled in. Stops the queue, tells everyone. */
+void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *fault);
+
+/* A command with ACCEL_COMMAND_NOTIFY completed. */
+void accel_queue_notify(struct accel_queue *queue, uint64_t index);
+
+/* Ends it: the engine is told to stop, which is not waited for. Idempotent. */
+void accel_queue_close(struct accel_queue *queue);
+
+/* There may be something new for the engine. */
+void accel_queue_kick(struct accel_queue *queue);
+
+/* The engine has ended; its reference goes. The queue may be freed by this. */
+void accel_queue_stopped(struct accel_queue *queue);
+
+/* ---- ring.c ---- */
+
+/* Makes the memfd and maps it; and the reverse, which allows a half-made one. */
+int accel_ring_init(struct accel_queue *queue);
+void accel_ring_finish(struct accel_queue *queue);
+
+/*
+ * Copies the next commands, at most @max, and frees their slots. Returns how many, 0: none
+ * now; -EPROTO: the client's tail is impossible; -EFAULT: the ring's memory is gone.
+ */
+int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_commands,
+		     unsigned max);
+
+/* All commands before @completed are done: tells who waits. */
+void accel_ring_complete(struct accel_queue *queue, uint64_t completed);
+
+/* Copies state and fault to where the client sees them, and wakes who waits. */
+void accel_ring_publish_state(struct accel_queue *queue);
+
+/*
+ * The engine is about to sleep, or awake again. After prepare it must look for commands
+ * once more. *ret_doorbell: the futex value to sleep on.
+ */
+int accel_ring_prepare_sleep(struct accel_queue *queue, uint32_t *ret_doorbell);
+void accel_ring_end_sleep(struct accel_queue *queue);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "reaper.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <time.h>
+
+#define STOP_SECONDS 2
+#define MAX_QUEUED   256
+#define MAX_BYTES    (UINT64_C(1) << 30)
+
+static struct accel_reap *take_all(struct accel_reaper *reaper, bool *ret_stop)
+{
+	struct accel_reap *first;
+
+	pthread_mutex_lock(&reaper->lock);
+	while (!reaper->first && !reaper->stop)
+		pthread_cond_wait(&reaper->changed, &reaper->lock);
+	first = reaper->first;
+	reaper->first = NULL;
+	reaper->last = &reaper->first;
+	*ret_stop = !first;
+	pthread_mutex_unlock(&reaper->lock);
+	return first;
+}
+
+static void free_one(struct accel_reaper *reaper, struct accel_reap *reap)
+{
+	uint64_t bytes = reap->bytes;
+
+	reap->free(reap);
+	pthread_mutex_lock(&reaper->lock);
+	reaper->n--;
+	reaper->bytes -= bytes;
+	pthread_mutex_unlock(&reaper->lock);
+}
+
+static void *run(void *arg)
+{
+	struct accel_reaper *reaper = arg;
+	bool stop;
+
+	do {
+		struct accel_reap *reap = take_all(reaper, &stop);
+
+		while (reap) {
+			struct accel_reap *next = reap->next;
+
+			free_one(reaper, reap);
+			reap = next;
+		}
+	} while (!stop);
+	pthread_mutex_lock(&reaper->lock);
+	reaper->done = true;
+	pthread_cond_broadcast(&reaper->changed);
+	pthread_mutex_unlock(&reaper->lock);
+	return NULL;
+}
+
+int accel_reaper_start(struct accel_reaper *reaper)
+{
+	pthread_condattr_t attr;
+	int r;
+
+	*reaper = (struct accel_reaper){0};
+	reaper->last = &reaper->first;
+	pthread_mutex_init(&reaper->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&reaper->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	r = pthread_create(&reaper->thread, NULL, run, reaper);
+	if (r == 0)
+		return 0;
+	pthread_cond_destroy(&reaper->changed);
+	pthread_mutex_destroy(&reaper->lock);
+	return -r;
+}
+
+static bool wait_done(struct accel_reaper *reaper)
+{
+	struct timespec deadline;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += STOP_SECONDS;
+	while (!reaper->done && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&reaper->changed, &reaper->lock, &deadline);
+	return reaper->done;
+}
+
+bool accel_reaper_stop(struct accel_reaper *reaper)
+{
+	bool done;
+
+	pthread_mutex_lock(&reaper->lock);
+	reaper->stop = true;
+	pthread_cond_broadcast(&reaper->changed);
+	done = wait_done(reaper);
+	pthread_mutex_unlock(&reaper->lock);
+	if (!done)
+		return false;
+	pthread_join(reaper->thread, NULL);
+	pthread_cond_destroy(&reaper->changed);
+	pthread_mutex_destroy(&reaper->lock);
+	return true;
+}
+
+void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap)
+{
+	bool queued;
+
+	reap->next = NULL;
+	pthread_mutex_lock(&reaper->lock);
+	queued = reaper->n < MAX_QUEUED && reaper->bytes + reap->bytes <= MAX_BYTES;
+	if (queued) {
+		*reaper->last = reap;
+		reaper->last = &reap->next;
+		reaper->n++;
+		reaper->bytes += reap->bytes;
+		pthread_cond_signal(&reaper->changed);
+	}
+	pthread_mutex_unlock(&reaper->lock);
+	if (!queued)
+		reap->free(reap);
+}

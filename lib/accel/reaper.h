@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reaper.h - giving memory back
+ *
+ * The last munmap(2) and close(2) of a buffer free its pages, and that takes the longer
+ * the larger it is. It is done in one thread of the registry, with no lock held and in
+ * nobody's way. What is charged is given back before, so a limit can be exceeded by what
+ * is queued; who would queue too much does it himself. Thread safe.
+ */
+#ifndef ACCEL_REAPER_H
+#define ACCEL_REAPER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Embedded in what is to be freed. */
+struct accel_reap {
+	struct accel_reap *next;
+	uint64_t bytes; /* of memory; what else it takes is negligible */
+	void (*free)(struct accel_reap *reap);
+};
+
+struct accel_reaper {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct accel_reap *first, **last; /* protected by lock */
+	unsigned n;			  /* protected by lock: not freed yet */
+	uint64_t bytes;			  /* protected by lock: of those */
+	bool stop, done;		  /* protected by lock */
+};
+
+int accel_reaper_start(struct accel_reaper *reaper); /* 0 or -errno */
+
+/* Frees what is queued and ends; false: a free does not come back. */
+bool accel_reaper_stop(struct accel_reaper *reaper);
+
+/* Calls @reap->free in the thread, some time; or at once if too much waits already. */
+void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap);
+
+#endif

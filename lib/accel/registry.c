@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "guard.h"
+
+int accel_registry_create(accel_log_fn log, void *data,
+			  struct accel_registry **ret_registry)
+{
+	struct accel_registry *registry;
+	int r = accel_guard_setup();
+
+	if (r < 0)
+		return r;
+	registry = calloc(1, sizeof(*registry));
+	if (!registry)
+		return -ENOMEM;
+	registry->log = log;
+	registry->log_data = data;
+	r = accel_reaper_start(&registry->reaper);
+	if (r < 0) {
+		free(registry);
+		return r;
+	}
+	pthread_mutex_init(&registry->lock, NULL);
+	*ret_registry = registry;
+	return 0;
+}
+
+/* Engines hold their queue's memory until they have ended. */
+static bool all_idle(struct accel_registry *registry)
+{
+	for (struct accel_device *device = registry->first; device; device = device->next)
+		if (!accel_device_wait_idle(device))
+			return false;
+	return true;
+}
+
+bool accel_registry_destroy(struct accel_registry *registry)
+{
+	struct accel_device *device, *next;
+
+	if (!registry)
+		return true;
+	if (!all_idle(registry) || !accel_reaper_stop(&registry->reaper))
+		return false;
+	for (device = registry->first; device; device = next) {
+		next = device->next;
+		accel_device_free(device);
+	}
+	pthread_mutex_destroy(&registry->lock);
+	free(registry);
+	return true;
+}
+
+struct accel_device *accel_device_find(struct accel_registry *registry, const char *name)
+{
+	struct accel_device *device;
+
+	pthread_mutex_lock(&registry->lock);
+	device = registry->first;
+	while (device && strcmp(device->params.name, name))
+		device = device->next;
+	pthread_mutex_unlock(&registry->lock);
+	return device;
+}
+
+struct accel_device *accel_device_at(struct accel_registry *registry, size_t index)
+{
+	struct accel_device *device;
+
+	pthread_mutex_lock(&registry->lock);
+	device = registry->first;
+	while (device && index--)
+		device = device->next;
+	pthread_mutex_unlock(&registry->lock);
+	return device;
+}

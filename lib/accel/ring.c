@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "guard.h"
+#include "queue.h"
+#include "util.h"
+
+#define ALIGN_COMMANDS 64
+
+/* ---- life -------------------------------------------------------------------------- */
+
+static bool is_user(const struct accel_queue *queue)
+{
+	return queue->flags & ACCEL_QUEUE_USER;
+}
+
+/* Its size is fixed, and so are the seals: no holder can take the pages away. */
+static int make_memfd(size_t bytes)
+{
+	int fd = memfd_create("accel-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int saved;
+
+	if (fd < 0)
+		return -errno;
+	if (fchmod(fd, 0600) == 0 && ftruncate(fd, (off_t)bytes) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	return -saved;
+}
+
+static int make_slots(struct accel_queue *queue)
+{
+	size_t bytes = queue->entries * sizeof(*queue->slots);
+
+	if (is_user(queue)) {
+		queue->slots = (void *)((char *)queue->ring + ACCEL_RING_ENTRIES);
+		return 0;
+	}
+	queue->slots = aligned_alloc(ALIGN_COMMANDS, bytes);
+	return queue->slots ? 0 : -ENOMEM;
+}
+
+static void write_header(void *arg)
+{
+	struct accel_queue *queue = arg;
+
+	queue->ring->version = ACCEL_RING_VERSION;
+	queue->ring->entries = is_user(queue) ? queue->entries : 0;
+	queue->ring->entry_size = sizeof(*queue->slots);
+	queue->ring->magic = ACCEL_RING_MAGIC;
+}
+
+int accel_ring_init(struct accel_queue *queue)
+{
+	size_t bytes = ACCEL_RING_ENTRIES;
+	void *memory;
+
+	if (is_user(queue))
+		bytes += queue->entries * sizeof(*queue->slots);
+	queue->ring_fd = make_memfd(bytes);
+	if (queue->ring_fd < 0)
+		return queue->ring_fd;
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, queue->ring_fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	queue->ring = memory;
+	queue->ring_bytes = bytes;
+	if (accel_guard_call(write_header, queue) < 0)
+		return -ENOMEM;
+	return make_slots(queue);
+}
+
+void accel_ring_finish(struct accel_queue *queue)
+{
+	if (!is_user(queue))
+		free(queue->slots);
+	queue->slots = NULL;
+	if (queue->ring)
+		munmap(queue->ring, queue->ring_bytes);
+	queue->ring = NULL;
+	if (queue->ring_fd >= 0)
+		close(queue->ring_fd);
+	queue->ring_fd = -1;
+}
+
+/* ---- fetch ------------------------------------------------------------------------- */
+
+struct fetch {
+	struct accel_queue *queue;
+	struct accel_command *commands;
+	uint64_t head;
+	unsigned max;
+	int n;
+};
+
+static uint64_t load_tail(struct accel_queue *queue)
+{
+	if (is_user(queue))
+		return __atomic_load_n(&queue->ring->tail, __ATOMIC_ACQUIRE);
+	return atomic_load_explicit(&queue->tail, memory_order_acquire);
+}
+
+static void copy_commands(struct fetch *fetch, uint32_t n)
+{
+	const struct accel_command *slots = fetch->queue->slots;
+	uint32_t entries = fetch->queue->entries;
+	uint32_t first = (uint32_t)fetch->head & (entries - 1);
+	uint32_t straight = MIN(n, entries - first);
+
+	memcpy(fetch->commands, slots + first, straight * sizeof(*slots));
+	memcpy(fetch->commands + straight, slots, (n - straight) * sizeof(*slots));
+	/* What is checked from now on is the copy; nothing is read a second time. */
+	__asm__ volatile("" ::: "memory");
+}
+
+static void fetch_guarded(void *arg)
+{
+	struct fetch *fetch = arg;
+	struct accel_queue *queue = fetch->queue;
+	uint64_t waiting = load_tail(queue) - fetch->head;
+
+	if (!waiting)
+		return;
+	if (waiting > queue->entries) {
+		fetch->n = -EPROTO;
+		return;
+	}
+	fetch->n = (int)MIN(waiting, fetch->max);
+	copy_commands(fetch, (uint32_t)fetch->n);
+	__atomic_store_n(&queue->ring->head, fetch->head + (uint32_t)fetch->n,
+			 __ATOMIC_RELEASE);
+}
+
+int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_commands,
+		     unsigned max)
+{
+	struct fetch fetch = {
+		.queue = queue,
+		.commands = ret_commands,
+		.head = atomic_load_explicit(&queue->head, memory_order_relaxed),
+		.max = max,
+	};
+
+	if (accel_guard_call(fetch_guarded, &fetch) < 0)
+		return -EFAULT;
+	/* A batch may be written to the slots once this is seen. */
+	if (fetch.n > 0)
+		atomic_store_explicit(&queue->head, fetch.head + (uint32_t)fetch.n,
+				      memory_order_release);
+	return fetch.n;
+}
+
+/* ---- completion -------------------------------------------------------------------- */
+
+struct publication {
+	struct accel_queue *queue;
+	uint64_t completed;
+	bool wake;
+};
+
+/*
+ * After the full barrier: whoever counts himself among the waiters later sees what was
+ * stored before it.
+ */
+static void count_completion(struct publication *publication)
+{
+	struct accel_ring *ring = publication->queue->ring;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!__atomic_load_n(&ring->waiters, __ATOMIC_RELAXED))
+		return;
+	__atomic_fetch_add(&ring->completion, 1, __ATOMIC_RELEASE);
+	publication->wake = true;
+}
+
+static void wake_waiters(const struct publication *publication)
+{
+	if (publication->wake)
+		syscall(SYS_futex, &publication->queue->ring->completion, FUTEX_WAKE,
+			INT_MAX, NULL, NULL, 0);
+}
+
+static void complete_guarded(void *arg)
+{
+	struct publication *publication = arg;
+
+	__atomic_store_n(&publication->queue->ring->completed, publication->completed,
+			 __ATOMIC_RELEASE);
+	count_completion(publication);
+}
+
+void accel_ring_complete(struct accel_queue *queue, uint64_t completed)
+{
+	struct publication publication = {.queue = queue, .completed = completed};
+
+	atomic_store_explicit(&queue->completed, completed, memory_order_release);
+	/* Without the memory nobody waits for it; the next fetch reports it. */
+	if (accel_guard_call(complete_guarded, &publication) == 0)
+		wake_waiters(&publication);
+}
+
+static void publish_guarded(void *arg)
+{
+	struct publication *publication = arg;
+	struct accel_queue *queue = publication->queue;
+
+	queue->ring->fault = queue->fault;
+	/* After a reset the client goes on from here. */
+	__atomic_store_n(&queue->ring->head,
+			 atomic_load_explicit(&queue->head, memory_order_relaxed),
+			 __ATOMIC_RELEASE);
+	__atomic_store_n(&queue->ring->state, accel_queue_state(queue), __ATOMIC_RELEASE);
+	count_completion(publication);
+}
+
+void accel_ring_publish_state(struct accel_queue *queue)
+{
+	struct publication publication = {.queue = queue};
+
+	if (accel_guard_call(publish_guarded, &publication) == 0)
+		wake_waiters(&publication);
+}
+
+/* ---- sleep ------------------------------------------------------------------------- */
+
+struct nap {
+	struct accel_ring *ring;
+	uint32_t doorbell;
+};
+
+/*
+ * Whoever moves the tail after our next look at it sees need_wakeup, and then changes the
+ * doorbell, which was read before.
+ */
+static void prepare_guarded(void *arg)
+{
+	struct nap *nap = arg;
+
+	nap->doorbell = __atomic_load_n(&nap->ring->doorbell, __ATOMIC_RELAXED);
+	__atomic_store_n(&nap->ring->need_wakeup, 1, __ATOMIC_RELAXED);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+int accel_ring_prepare_sleep(struct accel_queue *queue, uint32_t *ret_doorbell)
+{
+	struct nap nap = {.ring = queue->ring};
+	int r = accel_guard_call(prepare_guarded, &nap);
+
+	if (r == 0)
+		*ret_doorbell = nap.doorbell;
+	return r;
+}
+
+static void end_guarded(void *arg)
+{
+	struct accel_ring *ring = arg;
+
+	__atomic_store_n(&ring->need_wakeup, 0, __ATOMIC_RELAXED);
+}
+
+void accel_ring_end_sleep(struct accel_queue *queue)
+{
+	/* Should it fail, the next fetch does as well. */
+	(void)accel_guard_call(end_guarded, queue->ring);
+}

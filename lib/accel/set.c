@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+#include "set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "context.h"
+#include "device.h"
+
+struct set_member {
+	uint32_t asid; /* its id in the set's context */
+	bool bound;
+	uint64_t guest;            /* valid when bound */
+	struct htab_node by_guest; /* in the set, when bound */
+};
+
+static struct accel_set *set_of(struct accel_base *base)
+{
+	return (struct accel_set *)base;
+}
+
+/* ---- life -------------------------------------------------------------------------- */
+
+static void free_member(struct accel_set *set, struct set_member *member)
+{
+	if (member->bound)
+		htab_remove(&set->by_guest, &member->by_guest);
+	free(member);
+}
+
+static void set_free(struct accel_base *base)
+{
+	struct accel_set *set = set_of(base);
+
+	for (size_t i = 0; i < set->n_members; i++)
+		free_member(set, set->members[i]);
+	free(set->members);
+	htab_finish(&set->by_guest);
+	pthread_mutex_destroy(&set->lock);
+	accel_payer_uncharge(set->payer, ACCEL_RES_SETS, 1);
+	accel_payer_unref(set->payer);
+	free(set);
+}
+
+/* Its id is unique in the device, so that a stranger is told EPERM, not ENOENT. */
+static int publish(struct accel_set *set)
+{
+	struct accel_device *device = set->device;
+	uint32_t number = 0;
+	int r;
+
+	pthread_mutex_lock(&device->lock);
+	r = accel_ids_get(&device->set_ids, &number);
+	if (r == 0) {
+		set->id = number | ACCEL_SET_ID;
+		r = htab_insert(&device->sets, &set->by_id, set->id);
+		if (r < 0) {
+			accel_ids_put(&device->set_ids, number);
+			set->id = 0;
+		}
+	}
+	pthread_mutex_unlock(&device->lock);
+	return r;
+}
+
+void accel_set_close(struct accel_set *set)
+{
+	struct accel_device *device = set->device;
+
+	pthread_mutex_lock(&device->lock);
+	htab_remove(&device->sets, &set->by_id);
+	accel_ids_put(&device->set_ids, set->id & ~ACCEL_SET_ID);
+	pthread_mutex_unlock(&device->lock);
+}
+
+static int make(struct accel_context *context, uint32_t quota, struct accel_set **ret_set)
+{
+	struct accel_set *set;
+	int r = accel_payer_charge(context->payer, ACCEL_RES_SETS, 1);
+
+	if (r < 0)
+		return r;
+	set = calloc(1, sizeof(*set));
+	if (!set) {
+		accel_payer_uncharge(context->payer, ACCEL_RES_SETS, 1);
+		return -ENOMEM;
+	}
+	accel_base_init(&set->base, ACCEL_TYPE_SET, set_free);
+	set->device = context->device;
+	set->payer = accel_payer_ref(context->payer);
+	set->context = context;
+	set->quota = quota;
+	pthread_mutex_init(&set->lock, NULL);
+	r = publish(set);
+	if (r < 0)
+		accel_base_unref(&set->base);
+	else
+		*ret_set = set;
+	return r;
+}
+
+int accel_set_create(struct accel_context *context, struct accel_set_create *arg)
+{
+	struct accel_set *set;
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r == 0 && !arg->quota)
+		r = -EINVAL;
+	if (r == 0)
+		r = make(context, arg->quota, &set);
+	if (r < 0)
+		return r;
+	r = accel_context_add(context, &set->base, set->id, &arg->id);
+	if (r < 0) {
+		accel_set_close(set);
+		accel_base_unref(&set->base);
+	}
+	return r;
+}
+
+static bool is_known(struct accel_device *device, uint32_t id)
+{
+	bool known;
+
+	pthread_mutex_lock(&device->lock);
+	known = htab_first(&device->sets, id) != NULL;
+	pthread_mutex_unlock(&device->lock);
+	return known;
+}
+
+int accel_set_get(struct accel_context *context, uint32_t id, struct accel_set **ret_set)
+{
+	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_SET, id);
+
+	if (!base)
+		return is_known(context->device, id) ? -EPERM : -ENOENT;
+	*ret_set = set_of(base);
+	return 0;
+}
+
+static bool is_used(struct accel_set *set)
+{
+	bool used;
+
+	pthread_mutex_lock(&set->lock);
+	used = set->live || set->guards;
+	pthread_mutex_unlock(&set->lock);
+	return used;
+}
+
+int accel_set_destroy(struct accel_context *context, struct accel_object *arg)
+{
+	struct accel_handle *handle;
+	int r = accel_check_object(arg);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&context->lock);
+	handle = accel_context_find(context, ACCEL_TYPE_SET, arg->id);
+	if (!handle)
+		r = is_known(context->device, arg->id) ? -EPERM : -ENOENT;
+	else if (is_used(set_of(handle->base)))
+		r = -EBUSY;
+	if (r == 0) {
+		struct accel_base *base = accel_context_remove(context, handle);
+
+		accel_set_close(set_of(base));
+		accel_base_unref(base);
+	}
+	pthread_mutex_unlock(&context->lock);
+	return r;
+}
+
+/* ---- who is in it ------------------------------------------------------------------ */
+
+int accel_set_reserve(struct accel_set *set)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&set->lock);
+	if (set->live == set->quota)
+		r = -EDQUOT;
+	else
+		set->live++;
+	pthread_mutex_unlock(&set->lock);
+	return r;
+}
+
+void accel_set_unreserve(struct accel_set *set)
+{
+	pthread_mutex_lock(&set->lock);
+	set->live--;
+	pthread_mutex_unlock(&set->lock);
+}
+
+void accel_set_guard(struct accel_set *set)
+{
+	pthread_mutex_lock(&set->lock);
+	set->guards++;
+	pthread_mutex_unlock(&set->lock);
+}
+
+void accel_set_unguard(struct accel_set *set)
+{
+	pthread_mutex_lock(&set->lock);
+	set->guards--;
+	pthread_mutex_unlock(&set->lock);
+}
+
+/* The place of the first member whose id is not below @asid. The lock is held. */
+static size_t place_of(const struct accel_set *set, uint32_t asid)
+{
+	size_t low = 0, high = set->n_members;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (set->members[middle]->asid < asid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct set_member *member_of(const struct accel_set *set, uint32_t asid)
+{
+	size_t place = place_of(set, asid);
+
+	if (place == set->n_members || set->members[place]->asid != asid)
+		return NULL;
+	return set->members[place];
+}
+
+static struct set_member *member_by_guest(const struct accel_set *set, uint64_t guest)
+{
+	struct htab_node *node = htab_first(&set->by_guest, guest);
+
+	return node ? container_of(node, struct set_member, by_guest) : NULL;
+}
+
+static int make_room(struct accel_set *set)
+{
+	size_t n = set->n_allocated ? 2 * set->n_allocated : 8;
+	struct set_member **members;
+
+	if (set->n_members < set->n_allocated)
+		return 0;
+	members = reallocarray(set->members, n, sizeof(struct set_member *));
+	if (!members)
+		return -ENOMEM;
+	set->members = members;
+	set->n_allocated = n;
+	return 0;
+}
+
+static void insert(struct accel_set *set, struct set_member *member)
+{
+	size_t place = place_of(set, member->asid);
+
+	memmove(&set->members[place + 1], &set->members[place],
+		(set->n_members - place) * sizeof(struct set_member *));
+	set->members[place] = member;
+	set->n_members++;
+}
+
+int accel_set_join(struct accel_set *set, uint32_t asid)
+{
+	struct set_member *member = calloc(1, sizeof(*member));
+	int r;
+
+	if (!member)
+		return -ENOMEM;
+	member->asid = asid;
+	pthread_mutex_lock(&set->lock);
+	r = make_room(set);
+	if (r == 0)
+		insert(set, member);
+	pthread_mutex_unlock(&set->lock);
+	if (r < 0)
+		free(member);
+	return r;
+}
+
+static void tell(struct accel_set *set, enum accel_event_type type, uint32_t asid,
+		 uint64_t guest)
+{
+	const struct accel_event event = {
+		.type = type,
+		.object = asid,
+		.set = set->id,
+		.asid = asid,
+		.value = guest,
+	};
+
+	accel_events_post(&set->context->events, &event);
+}
+
+void accel_set_leave(struct accel_set *set, uint32_t asid)
+{
+	size_t place;
+
+	pthread_mutex_lock(&set->lock);
+	place = place_of(set, asid);
+	if (place < set->n_members && set->members[place]->asid == asid) {
+		struct set_member *member = set->members[place];
+
+		set->n_members--;
+		memmove(&set->members[place], &set->members[place + 1],
+			(set->n_members - place) * sizeof(struct set_member *));
+		if (member->bound) {
+			set->bound--;
+			tell(set, ACCEL_EVENT_UNBIND, asid, member->guest);
+		}
+		tell(set, ACCEL_EVENT_FREE, asid, 0);
+		free_member(set, member);
+	}
+	pthread_mutex_unlock(&set->lock);
+}
+
+/* ---- guest ids --------------------------------------------------------------------- */
+
+static int bind(struct accel_set *set, const struct accel_set_entry *arg)
+{
+	struct set_member *member = member_of(set, arg->asid);
+	int r;
+
+	if (!member)
+		return -EPERM;
+	if (member->bound || member_by_guest(set, arg->guest))
+		return -EEXIST;
+	r = htab_insert(&set->by_guest, &member->by_guest, arg->guest);
+	if (r < 0)
+		return r;
+	member->bound = true;
+	member->guest = arg->guest;
+	set->bound++;
+	tell(set, ACCEL_EVENT_BIND, arg->asid, arg->guest);
+	return 0;
+}
+
+static int unbind(struct accel_set *set, const struct accel_set_entry *arg)
+{
+	struct set_member *member = member_by_guest(set, arg->guest);
+
+	if (!member)
+		return -ENOENT;
+	htab_remove(&set->by_guest, &member->by_guest);
+	member->bound = false;
+	set->bound--;
+	tell(set, ACCEL_EVENT_UNBIND, member->asid, arg->guest);
+	return 0;
+}
+
+static int lookup(struct accel_set *set, struct accel_set_entry *arg)
+{
+	struct set_member *member;
+
+	if (arg->flags & ACCEL_SET_BY_ASID)
+		member = member_of(set, arg->asid);
+	else
+		member = member_by_guest(set, arg->guest);
+	if (!member || !member->bound)
+		return -ENOENT;
+	arg->asid = member->asid;
+	arg->guest = member->guest;
+	return 0;
+}
+
+static int next(struct accel_set *set, struct accel_set_entry *arg)
+{
+	size_t place = place_of(set, arg->asid + 1);
+
+	if (place == set->n_members)
+		return -ENOENT;
+	arg->asid = set->members[place]->asid;
+	arg->guest =
+		set->members[place]->bound ? set->members[place]->guest : ACCEL_NO_GUEST;
+	return 0;
+}
+
+/* ---- calls ------------------------------------------------------------------------- */
+
+int accel_set_bind(struct accel_context *context, struct accel_set_entry *arg)
+{
+	struct accel_handle *asid;
+	struct accel_set *set;
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r == 0 && arg->guest == ACCEL_NO_GUEST)
+		r = -EINVAL;
+	if (r == 0)
+		r = accel_set_get(context, arg->set, &set);
+	if (r < 0)
+		return r;
+	/* While the context is locked the ASID cannot leave the set. */
+	pthread_mutex_lock(&context->lock);
+	asid = accel_context_find(context, ACCEL_TYPE_ASID, arg->asid);
+	pthread_mutex_lock(&set->lock);
+	r = asid ? bind(set, arg) : -ENOENT;
+	pthread_mutex_unlock(&set->lock);
+	pthread_mutex_unlock(&context->lock);
+	accel_base_unref(&set->base);
+	return r;
+}
+
+/* A call that needs the set alone. */
+static int with_set(struct accel_context *context, struct accel_set_entry *arg,
+		    int (*call)(struct accel_set *set, struct accel_set_entry *arg))
+{
+	struct accel_set *set;
+	int r = accel_set_get(context, arg->set, &set);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&set->lock);
+	r = call(set, arg);
+	pthread_mutex_unlock(&set->lock);
+	accel_base_unref(&set->base);
+	return r;
+}
+
+static int do_unbind(struct accel_set *set, struct accel_set_entry *arg)
+{
+	return unbind(set, arg);
+}
+
+int accel_set_unbind(struct accel_context *context, struct accel_set_entry *arg)
+{
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r == 0 && arg->asid)
+		r = -EINVAL;
+	return r < 0 ? r : with_set(context, arg, do_unbind);
+}
+
+int accel_set_lookup(struct accel_context *context, struct accel_set_entry *arg)
+{
+	int r = accel_check_flags(arg->flags, ACCEL_SET_BY_ASID);
+
+	return r < 0 ? r : with_set(context, arg, lookup);
+}
+
+int accel_set_next(struct accel_context *context, struct accel_set_entry *arg)
+{
+	int r = accel_check_flags(arg->flags, 0);
+
+	return r < 0 ? r : with_set(context, arg, next);
+}
+
+static void fill_info(struct accel_set *set, struct accel_set_info *arg)
+{
+	pthread_mutex_lock(&set->lock);
+	arg->quota = set->quota;
+	arg->asids = set->live;
+	arg->bound = set->bound;
+	pthread_mutex_unlock(&set->lock);
+}
+
+int accel_set_get_info(struct accel_context *context, struct accel_set_info *arg)
+{
+	struct accel_set *set;
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r == 0)
+		r = accel_set_get(context, arg->id, &set);
+	if (r < 0)
+		return r;
+	fill_info(set, arg);
+	accel_base_unref(&set->base);
+	return 0;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+#include "access.h"
+
+#include <string.h>
+
+#include "buffer.h"
+#include "guard.h"
+#include "util.h"
+
+/* Long enough for the speed of one large memmove(3), short enough to wait for. */
+#define CHUNK ((size_t)1 << 20)
+/* What takes longer does not keep earlier completions waiting. */
+#define QUICK ((size_t)64 << 10)
+
+/* ---- operands ---------------------------------------------------------------------- */
+
+static int set_fault(struct accel_fault *fault, const struct operand *operand,
+		     uint64_t address, enum accel_fault_reason reason)
+{
+	fault->reason = reason;
+	fault->address = address;
+	fault->asid = operand->id;
+	return -EFAULT;
+}
+
+int operand_open(struct operand *operand, struct accel_queue *queue,
+		 const struct operand *like, uint64_t length, unsigned align,
+		 struct accel_fault *ret_fault)
+{
+	if (like->address % align)
+		return set_fault(ret_fault, like, like->address, ACCEL_FAULT_ALIGNMENT);
+	*operand = *like;
+	operand->asid = accel_queue_asid(queue, like->id);
+	if (!operand->asid)
+		return set_fault(ret_fault, like, like->address, ACCEL_FAULT_ASID);
+	if (like->address + (length - 1) < like->address)
+		return set_fault(ret_fault, like, like->address, ACCEL_FAULT_UNMAPPED);
+	return 0;
+}
+
+void operand_close(struct operand *operand)
+{
+	accel_asid_unref(operand->asid);
+	operand->asid = NULL;
+}
+
+static bool is_sva(const struct operand *operand)
+{
+	return operand->asid && operand->asid->flags & ACCEL_ASID_SVA;
+}
+
+static bool is_mapped(const struct operand *operand)
+{
+	return operand->asid && !(operand->asid->flags & ACCEL_ASID_SVA);
+}
+
+static bool is_written(const struct operand *operand)
+{
+	return operand->access & ACCEL_MAP_WRITE;
+}
+
+/* ---- locks ------------------------------------------------------------------------- */
+
+/* Those of all mapped operands: each once, in the order of their addresses. */
+struct lock_set {
+	struct accel_asid *asids[ENGINE_OPERANDS];
+	unsigned n;
+};
+
+static void add_lock(struct lock_set *set, struct accel_asid *asid)
+{
+	unsigned i = 0;
+
+	while (i < set->n && (uintptr_t)set->asids[i] < (uintptr_t)asid)
+		i++;
+	if (i < set->n && set->asids[i] == asid)
+		return;
+	memmove(&set->asids[i + 1], &set->asids[i], (set->n - i) * sizeof(set->asids[0]));
+	set->asids[i] = asid;
+	set->n++;
+}
+
+static void collect_locks(const struct access *access, struct lock_set *ret_set)
+{
+	ret_set->n = 0;
+	for (unsigned i = 0; i < access->n; i++)
+		if (is_mapped(access->operands[i]))
+			add_lock(ret_set, access->operands[i]->asid);
+}
+
+static void lock_all(const struct lock_set *set)
+{
+	for (unsigned i = 0; i < set->n; i++)
+		pthread_rwlock_rdlock(&set->asids[i]->lock);
+}
+
+static void unlock_all(const struct lock_set *set)
+{
+	for (unsigned i = set->n; i-- > 0;)
+		pthread_rwlock_unlock(&set->asids[i]->lock);
+}
+
+/* ---- a piece that is being prepared ------------------------------------------------ */
+
+struct attempt {
+	const struct access *access;
+	struct lock_set locks;
+	struct piece piece;
+	bool has_sva;
+	struct accel_window windows[ENGINE_OPERANDS]; /* while locked */
+	/* dma-bufs that the CPU may access now; references. */
+	struct accel_buffer *begun[ENGINE_OPERANDS];
+};
+
+static const struct operand *operand_at(const struct attempt *attempt, unsigned i)
+{
+	return attempt->access->operands[i];
+}
+
+static uint64_t address_at(const struct attempt *attempt, unsigned i)
+{
+	return operand_at(attempt, i)->address + attempt->piece.offset;
+}
+
+static int fault_at(const struct attempt *attempt, unsigned i, uint64_t address,
+		    enum accel_fault_reason reason)
+{
+	return set_fault(attempt->access->fault, operand_at(attempt, i), address, reason);
+}
+
+/* ---- mapped memory ----------------------------------------------------------------- */
+
+/* Where the mapped operands are; the piece ends with the shortest. Locked. */
+static int resolve(struct attempt *attempt)
+{
+	for (unsigned i = 0; i < attempt->access->n; i++) {
+		const struct operand *operand = operand_at(attempt, i);
+		int r;
+
+		if (!is_mapped(operand))
+			continue;
+		r = accel_asid_resolve(operand->asid, address_at(attempt, i),
+				       attempt->piece.length, operand->access,
+				       &attempt->windows[i]);
+		if (r < 0)
+			return fault_at(attempt, i, address_at(attempt, i),
+					r == -EACCES ? ACCEL_FAULT_PERMISSION
+						     : ACCEL_FAULT_UNMAPPED);
+		attempt->piece.memory[i] = attempt->windows[i].memory;
+		attempt->piece.length =
+			MIN(attempt->piece.length, attempt->windows[i].length);
+	}
+	return 0;
+}
+
+static void end_dmabuf(struct attempt *attempt, unsigned i)
+{
+	struct accel_buffer *buffer = attempt->begun[i];
+
+	if (!buffer)
+		return;
+	accel_buffer_end(buffer, is_written(operand_at(attempt, i)));
+	accel_base_unref(&buffer->base);
+	attempt->begun[i] = NULL;
+}
+
+/* The first operand whose dma-buf the CPU may not access yet, or -1. Locked. */
+static int find_dmabuf(const struct attempt *attempt)
+{
+	for (unsigned i = 0; i < attempt->access->n; i++) {
+		if (!is_mapped(operand_at(attempt, i)) ||
+		    !(attempt->windows[i].buffer->flags & ACCEL_BUFFER_DMABUF))
+			continue;
+		if (attempt->windows[i].buffer != attempt->begun[i])
+			return (int)i;
+	}
+	return -1;
+}
+
+/* Its driver may take its time, so this drops the locks for as long. */
+static void begin_dmabuf(struct attempt *attempt, unsigned i)
+{
+	struct accel_buffer *buffer = attempt->windows[i].buffer;
+
+	accel_base_ref(&buffer->base);
+	unlock_all(&attempt->locks);
+	engine_settle(attempt->access->engine);
+	end_dmabuf(attempt, i);
+	accel_buffer_begin(buffer, is_written(operand_at(attempt, i)));
+	attempt->begun[i] = buffer;
+	lock_all(&attempt->locks);
+}
+
+/* As resolve(), but until all dma-bufs found have begun: the mapping may change. */
+static int resolve_begun(struct attempt *attempt)
+{
+	int r, i;
+
+	for (;;) {
+		r = resolve(attempt);
+		if (r < 0)
+			return r;
+		i = find_dmabuf(attempt);
+		if (i < 0)
+			return 0;
+		if (engine_stopping(attempt->access->engine))
+			return -ECANCELED;
+		begin_dmabuf(attempt, (unsigned)i);
+	}
+}
+
+/* The computation could not access something: what is not there any more? Locked. */
+static int blame(const struct attempt *attempt)
+{
+	uintptr_t place = (uintptr_t)accel_guard_address();
+
+	for (unsigned i = 0; i < attempt->access->n; i++) {
+		const struct accel_window *window = &attempt->windows[i];
+		uint64_t size, begin;
+
+		if (!is_mapped(operand_at(attempt, i)))
+			continue;
+		size = accel_buffer_size(window->buffer);
+		begin = (uintptr_t)window->memory - (uintptr_t)window->buffer->memory;
+		if (size < begin + attempt->piece.length)
+			return fault_at(attempt, i,
+					address_at(attempt, i) +
+						(size > begin ? size - begin : 0),
+					ACCEL_FAULT_REVOKED);
+	}
+	for (unsigned i = 0; i < attempt->access->n; i++) {
+		uint64_t distance = place - (uintptr_t)attempt->piece.memory[i];
+
+		if (distance < attempt->piece.length)
+			return fault_at(attempt, i, address_at(attempt, i) + distance,
+					ACCEL_FAULT_DEVICE);
+	}
+	attempt->access->fault->reason = ACCEL_FAULT_DEVICE;
+	return -EFAULT;
+}
+
+static int compute_locked(struct attempt *attempt, compute_fn compute)
+{
+	int r = resolve_begun(attempt);
+
+	if (r == 0 && accel_guard_call(compute, &attempt->piece) < 0)
+		r = blame(attempt);
+	return r;
+}
+
+static int compute_piece(struct attempt *attempt, compute_fn compute)
+{
+	int r;
+
+	lock_all(&attempt->locks);
+	r = compute_locked(attempt, compute);
+	unlock_all(&attempt->locks);
+	for (unsigned i = 0; i < attempt->access->n; i++)
+		end_dmabuf(attempt, i);
+	return r;
+}
+
+/* ---- memory of processes ----------------------------------------------------------- */
+
+static int fault_sva(const struct attempt *attempt, unsigned i, size_t done, int r)
+{
+	enum accel_fault_reason reason = ACCEL_FAULT_UNMAPPED;
+
+	if (r == -ESRCH)
+		reason = ACCEL_FAULT_SVA;
+	else if (r == -EACCES)
+		reason = ACCEL_FAULT_PERMISSION;
+	return fault_at(attempt, i, address_at(attempt, i) + done, reason);
+}
+
+static int read_sva(struct attempt *attempt, unsigned i)
+{
+	size_t done;
+	int r = accel_sva_read(&operand_at(attempt, i)->asid->sva, address_at(attempt, i),
+			       attempt->piece.memory[i], attempt->piece.length, &done);
+
+	return r < 0 ? fault_sva(attempt, i, done, r) : 0;
+}
+
+static int write_sva(struct attempt *attempt, unsigned i)
+{
+	size_t done;
+	int r = accel_sva_write(&operand_at(attempt, i)->asid->sva,
+				address_at(attempt, i), attempt->piece.memory[i],
+				attempt->piece.length, &done);
+
+	return r < 0 ? fault_sva(attempt, i, done, r) : 0;
+}
+
+static int each_sva(struct attempt *attempt, bool written,
+		    int (*act)(struct attempt *attempt, unsigned i))
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < attempt->access->n && r == 0; i++) {
+		const struct operand *operand = operand_at(attempt, i);
+
+		if (is_sva(operand) && is_written(operand) == written)
+			r = act(attempt, i);
+	}
+	return r;
+}
+
+static int take_bounce(struct attempt *attempt)
+{
+	for (unsigned i = 0; i < attempt->access->n; i++) {
+		if (!is_sva(operand_at(attempt, i)))
+			continue;
+		attempt->piece.memory[i] = engine_bounce(attempt->access->engine, i);
+		if (!attempt->piece.memory[i])
+			return fault_at(attempt, i, address_at(attempt, i),
+					ACCEL_FAULT_DEVICE);
+	}
+	attempt->piece.length = MIN(attempt->piece.length, ENGINE_BOUNCE);
+	return 0;
+}
+
+/* Nothing is read that the mapped operands of this piece do not need. */
+static int shorten(struct attempt *attempt)
+{
+	int r;
+
+	lock_all(&attempt->locks);
+	r = resolve(attempt);
+	unlock_all(&attempt->locks);
+	return r;
+}
+
+/*
+ * All that may wait is before and after the locks are held. In between a mapping may
+ * change and shorten the piece once more; what was read too much is read again.
+ */
+static int compute_bounced(struct attempt *attempt, compute_fn compute)
+{
+	int r = take_bounce(attempt);
+
+	if (r == 0)
+		r = shorten(attempt);
+	if (r < 0)
+		return r;
+	engine_settle(attempt->access->engine);
+	r = each_sva(attempt, false, read_sva);
+	if (r == 0)
+		r = compute_piece(attempt, compute);
+	return r < 0 ? r : each_sva(attempt, true, write_sva);
+}
+
+/* ---- all of a command -------------------------------------------------------------- */
+
+static int next_piece(struct attempt *attempt, uint64_t left, compute_fn compute)
+{
+	const struct access *access = attempt->access;
+
+	if (engine_stopping(access->engine))
+		return -ECANCELED;
+	attempt->piece.length = MIN(left, CHUNK);
+	for (unsigned i = 0; i < access->n; i++)
+		if (!access->operands[i]->asid)
+			attempt->piece.memory[i] =
+				access->operands[i]->memory + attempt->piece.offset;
+	return attempt->has_sva ? compute_bounced(attempt, compute)
+				: compute_piece(attempt, compute);
+}
+
+int access_each(const struct access *access, uint64_t length, compute_fn compute,
+		void *data)
+{
+	struct attempt attempt = {.access = access, .piece = {.data = data}};
+
+	collect_locks(access, &attempt.locks);
+	for (unsigned i = 0; i < access->n; i++)
+		attempt.has_sva |= is_sva(access->operands[i]);
+	if (length > QUICK)
+		engine_settle(access->engine);
+	while (attempt.piece.offset < length && !attempt.piece.enough) {
+		int r = next_piece(&attempt, length - attempt.piece.offset, compute);
+
+		if (r < 0)
+			return r;
+		attempt.piece.offset += attempt.piece.length;
+	}
+	return 0;
+}
+
+void access_copy(void *arg)
+{
+	struct piece *piece = arg;
+
+	memmove(piece->memory[0], piece->memory[1], piece->length);
+}
+
+int access_get(struct engine *engine, const struct operand *from, uint64_t offset,
+	       void *to, size_t n, struct accel_fault *fault)
+{
+	const struct operand own = {.memory = to, .access = ACCEL_MAP_WRITE};
+	struct operand part = *from;
+	const struct access access = {engine, {&own, &part}, 2, fault};
+
+	part.address += offset;
+	return access_each(&access, n, access_copy, NULL);
+}
+
+int access_put(struct engine *engine, const struct operand *to, uint64_t offset,
+	       void *from, size_t n, struct accel_fault *fault)
+{
+	const struct operand own = {.memory = from, .access = ACCEL_MAP_READ};
+	struct operand part = *to;
+	const struct access access = {engine, {&part, &own}, 2, fault};
+
+	part.address += offset;
+	return access_each(&access, n, access_copy, NULL);
+}

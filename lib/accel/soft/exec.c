@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec.h"
+
+#include <isa-l/crc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "access.h"
+#include "util.h"
+
+/* Fields that an operation uses. */
+enum {
+	USES_DST = 1 << 0,
+	USES_SRC = 1 << 1,
+	USES_SRC2 = 1 << 2,
+	USES_FENCE = 1 << 3, /* src2_asid, value */
+	USES_LENGTH = 1 << 4,
+	USES_VALUE = 1 << 5,
+	USES_MATRIX = 1 << 6, /* rows, columns, inner */
+};
+
+/* One command at work. */
+struct job {
+	struct engine *engine;
+	const struct accel_command *command;
+	struct accel_fault *fault;
+	struct operand dst, src, src2; /* those it uses */
+};
+
+struct operation {
+	unsigned uses;
+	unsigned operand_align, dst_align;
+	size_t dst_bytes; /* 0: as long as the others */
+	int (*run)(struct job *job);
+};
+
+static int refuse(struct accel_fault *fault, enum accel_fault_reason reason)
+{
+	fault->reason = reason;
+	return -EFAULT;
+}
+
+/* ---- computations ------------------------------------------------------------------ */
+
+/*
+ * The memory is shared with clients and may change while it is looked at. So there is no
+ * memcmp(3) here, of which some versions read outside of it in that case.
+ */
+
+typedef uint64_t words __attribute__((vector_size(32), aligned(1), may_alias));
+typedef float floats __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* @bytes from a place in the repeated pattern on. */
+static uint64_t rotate(uint64_t pattern, uint64_t offset)
+{
+	const uint64_t twice[] = {pattern, pattern};
+	uint64_t rotated;
+
+	memcpy(&rotated, (const char *)twice + offset % sizeof(pattern), sizeof(rotated));
+	return rotated;
+}
+
+static bool is_aligned(const void *memory, size_t align)
+{
+	return (uintptr_t)memory % align == 0;
+}
+
+/* What is read as one word is stored as one. */
+static void compute_fill(void *arg)
+{
+	struct piece *piece = arg;
+	uint64_t pattern = rotate(*(const uint64_t *)piece->data, piece->offset);
+	char *to = piece->memory[0], *end = to + piece->length;
+	uint32_t half;
+
+	if (piece->length == sizeof(pattern) && is_aligned(to, sizeof(pattern))) {
+		__atomic_store_n((uint64_t *)(void *)to, pattern, __ATOMIC_RELEASE);
+		return;
+	}
+	if (piece->length == sizeof(half) && is_aligned(to, sizeof(half))) {
+		memcpy(&half, &pattern, sizeof(half));
+		__atomic_store_n((uint32_t *)(void *)to, half, __ATOMIC_RELEASE);
+		return;
+	}
+	for (; end - to >= (ptrdiff_t)sizeof(words); to += sizeof(words))
+		*(words *)(void *)to = (words){pattern, pattern, pattern, pattern};
+	for (; end - to >= (ptrdiff_t)sizeof(pattern); to += sizeof(pattern))
+		memcpy(to, &pattern, sizeof(pattern));
+	memcpy(to, &pattern, (size_t)(end - to));
+}
+
+static bool words_differ(const char *a, const char *b)
+{
+	words difference =
+		*(const words *)(const void *)a ^ *(const words *)(const void *)b;
+
+	return difference[0] | difference[1] | difference[2] | difference[3];
+}
+
+/* @data: the place of the first difference, which ends it. */
+static void compute_compare(void *arg)
+{
+	struct piece *piece = arg;
+	const char *a = piece->memory[0], *b = piece->memory[1];
+	size_t i = 0;
+
+	while (piece->length - i >= sizeof(words) && !words_differ(a + i, b + i))
+		i += sizeof(words);
+	while (i < piece->length && a[i] == b[i])
+		i++;
+	if (i == piece->length)
+		return;
+	*(uint64_t *)piece->data = piece->offset + i;
+	piece->enough = true;
+}
+
+/* The library leaves both inversions of the RFC to its caller. */
+static void compute_crc(void *arg)
+{
+	struct piece *piece = arg;
+	uint32_t *crc = piece->data;
+
+	*crc = ~crc32_iscsi((unsigned char *)piece->memory[0], (int)piece->length, ~*crc);
+}
+
+static void compute_xor(void *arg)
+{
+	struct piece *piece = arg;
+	char *to = piece->memory[0];
+	const char *a = piece->memory[1], *b = piece->memory[2];
+	size_t i = 0;
+
+	for (; piece->length - i >= sizeof(words); i += sizeof(words))
+		*(words *)(void *)(to + i) = *(const words *)(const void *)(a + i) ^
+					     *(const words *)(const void *)(b + i);
+	for (; i < piece->length; i++)
+		to[i] = (char)(a[i] ^ b[i]);
+}
+
+static void compute_vadd(void *arg)
+{
+	struct piece *piece = arg;
+	float *to = (void *)piece->memory[0];
+	const float *a = (void *)piece->memory[1], *b = (void *)piece->memory[2];
+	size_t n = piece->length / sizeof(float), i = 0;
+
+	for (; n - i >= 4; i += 4)
+		*(floats *)&to[i] = *(const floats *)&a[i] + *(const floats *)&b[i];
+	for (; i < n; i++)
+		to[i] = a[i] + b[i];
+}
+
+/* to += factor * row */
+static void add_scaled(float *to, const float *row, float factor, size_t n)
+{
+	const floats factors = {factor, factor, factor, factor};
+	size_t i = 0;
+
+	for (; n - i >= 4; i += 4)
+		*(floats *)&to[i] += factors * *(const floats *)&row[i];
+	for (; i < n; i++)
+		to[i] += factor * row[i];
+}
+
+/* ---- operations -------------------------------------------------------------------- */
+
+static int run_nop(struct job *job)
+{
+	return 0;
+}
+
+static int run_copy(struct job *job)
+{
+	const struct access access = {job->engine, {&job->dst, &job->src}, 2, job->fault};
+	uint64_t length = job->command->length;
+
+	/* Ranges do not wrap, so neither do the distances in the one that is near. */
+	if (job->dst.asid == job->src.asid &&
+	    (job->dst.address - job->src.address < length ||
+	     job->src.address - job->dst.address < length))
+		return refuse(job->fault, ACCEL_FAULT_COMMAND);
+	return access_each(&access, length, access_copy, NULL);
+}
+
+/* @value: its first bytes, as many as are asked for, repeated. */
+static int fill(struct job *job, uint64_t value, uint64_t length)
+{
+	const struct access access = {job->engine, {&job->dst}, 1, job->fault};
+
+	return access_each(&access, length, compute_fill, &value);
+}
+
+static int run_fill(struct job *job)
+{
+	return fill(job, job->command->value, job->command->length);
+}
+
+static int run_compare(struct job *job)
+{
+	const struct access access = {
+		job->engine, {&job->src, &job->src2}, 2, job->fault};
+	uint64_t difference = ACCEL_EQUAL;
+	int r = access_each(&access, job->command->length, compute_compare, &difference);
+
+	return r < 0 ? r : fill(job, difference, sizeof(difference));
+}
+
+static int run_crc32c(struct job *job)
+{
+	const struct access access = {job->engine, {&job->src}, 1, job->fault};
+	uint32_t crc = (uint32_t)job->command->value;
+	uint64_t value = 0;
+	int r;
+
+	if (job->command->value > UINT32_MAX)
+		return refuse(job->fault, ACCEL_FAULT_COMMAND);
+	r = access_each(&access, job->command->length, compute_crc, &crc);
+	if (r < 0)
+		return r;
+	memcpy(&value, &crc, sizeof(crc));
+	return fill(job, value, sizeof(crc));
+}
+
+static int run_binary(struct job *job, compute_fn compute)
+{
+	const struct access access = {
+		job->engine, {&job->dst, &job->src, &job->src2}, 3, job->fault};
+
+	return access_each(&access, job->command->length, compute, NULL);
+}
+
+static int run_xor(struct job *job)
+{
+	return run_binary(job, compute_xor);
+}
+
+static int run_vadd(struct job *job)
+{
+	if (job->command->length % sizeof(float))
+		return refuse(job->fault, ACCEL_FAULT_COMMAND);
+	return run_binary(job, compute_vadd);
+}
+
+/* Row @i of the product. @left is room for one of the left operand, @to for the result.
+ */
+static int multiply_row(struct job *job, uint64_t i, const float *right, float *left,
+			float *to)
+{
+	size_t columns = job->command->columns, inner = job->command->inner;
+	int r = access_get(job->engine, &job->src, i * inner * sizeof(float), left,
+			   inner * sizeof(float), job->fault);
+
+	if (r < 0)
+		return r;
+	memset(to, 0, columns * sizeof(float));
+	for (size_t k = 0; k < inner; k++)
+		add_scaled(to, right + k * columns, left[k], columns);
+	return access_put(job->engine, &job->dst, i * columns * sizeof(float), to,
+			  columns * sizeof(float), job->fault);
+}
+
+/* All operands are gathered first, so that no product waits for a lock or a process. */
+static int run_matmul(struct job *job)
+{
+	size_t columns = job->command->columns, inner = job->command->inner;
+	size_t right_bytes = inner * columns * sizeof(float);
+	_cleanup_free_ float *right =
+		malloc(right_bytes + (inner + columns) * sizeof(float));
+	float *left;
+	int r;
+
+	if (!right)
+		return refuse(job->fault, ACCEL_FAULT_DEVICE);
+	left = right + inner * columns;
+	engine_settle(job->engine);
+	r = access_get(job->engine, &job->src2, 0, right, right_bytes, job->fault);
+	for (uint64_t i = 0; i < job->command->rows && r == 0; i++)
+		r = multiply_row(job, i, right, left, left + inner);
+	return r;
+}
+
+static int with_fence(struct job *job,
+		      int (*act)(struct job *job, struct accel_fence_object *fence))
+{
+	struct accel_fence_object *fence =
+		accel_queue_fence(job->engine->queue, job->command->src2_asid);
+	int r;
+
+	if (!fence)
+		return refuse(job->fault, ACCEL_FAULT_FENCE);
+	r = act(job, fence);
+	accel_base_unref(&fence->base);
+	return r;
+}
+
+static int signal_fence(struct job *job, struct accel_fence_object *fence)
+{
+	accel_fence_raise(fence, job->command->value);
+	return 0;
+}
+
+static int run_signal(struct job *job)
+{
+	return with_fence(job, signal_fence);
+}
+
+static int wait_fence(struct job *job, struct accel_fence_object *fence)
+{
+	int r = engine_wait_fence(job->engine, fence, job->command->value);
+
+	return r == -ESTALE ? refuse(job->fault, ACCEL_FAULT_FENCE) : r;
+}
+
+static int run_wait(struct job *job)
+{
+	return with_fence(job, wait_fence);
+}
+
+#define USES_BINARY (USES_DST | USES_SRC | USES_SRC2 | USES_LENGTH)
+
+static const struct operation operations[ACCEL_OP_COUNT] = {
+	[ACCEL_OP_NOP] = {0, 1, 1, 0, run_nop},
+	[ACCEL_OP_COPY] = {USES_DST | USES_SRC | USES_LENGTH, 1, 1, 0, run_copy},
+	[ACCEL_OP_FILL] = {USES_DST | USES_LENGTH | USES_VALUE, 1, 1, 0, run_fill},
+	[ACCEL_OP_COMPARE] = {USES_BINARY, 1, 8, 8, run_compare},
+	[ACCEL_OP_CRC32C] = {USES_DST | USES_SRC | USES_LENGTH | USES_VALUE, 1, 4, 4,
+			     run_crc32c},
+	[ACCEL_OP_XOR] = {USES_BINARY, 1, 1, 0, run_xor},
+	[ACCEL_OP_VADD] = {USES_BINARY, 4, 4, 0, run_vadd},
+	[ACCEL_OP_MATMUL] = {USES_DST | USES_SRC | USES_SRC2 | USES_MATRIX, 4, 4, 0,
+			     run_matmul},
+	[ACCEL_OP_SIGNAL] = {USES_FENCE | USES_VALUE, 1, 1, 0, run_signal},
+	[ACCEL_OP_WAIT] = {USES_FENCE | USES_VALUE, 1, 1, 0, run_wait},
+};
+
+/* ---- checks ------------------------------------------------------------------------ */
+
+/* Whether what the operation does not use is zero. */
+static bool is_clean(const struct accel_command *command, unsigned uses)
+{
+	static const struct accel_command zero;
+	struct accel_command rest = *command;
+
+	rest.op = 0;
+	rest.flags &= (uint16_t)~ACCEL_COMMAND_NOTIFY;
+	if (uses & USES_DST)
+		rest.dst = rest.dst_asid = 0;
+	if (uses & USES_SRC)
+		rest.src = rest.src_asid = 0;
+	if (uses & USES_SRC2)
+		rest.src2 = rest.src2_asid = 0;
+	if (uses & USES_FENCE)
+		rest.src2_asid = 0;
+	if (uses & USES_LENGTH)
+		rest.length = 0;
+	if (uses & USES_VALUE)
+		rest.value = 0;
+	if (uses & USES_MATRIX)
+		rest.rows = rest.columns = rest.inner = 0;
+	return !memcmp(&rest, &zero, sizeof(rest));
+}
+
+static bool is_dimension(uint16_t n)
+{
+	return n >= 1 && n <= ACCEL_MAX_MATRIX;
+}
+
+static bool is_valid(const struct accel_command *command, unsigned uses)
+{
+	if (!is_clean(command, uses) || (uses & USES_LENGTH && !command->length))
+		return false;
+	return !(uses & USES_MATRIX) ||
+	       (is_dimension(command->rows) && is_dimension(command->columns) &&
+		is_dimension(command->inner));
+}
+
+/* ---- operands ---------------------------------------------------------------------- */
+
+static uint64_t matrix_bytes(uint16_t rows, uint16_t columns)
+{
+	return (uint64_t)rows * columns * sizeof(float);
+}
+
+/* Checked in this order: the first fault is the one that is reported. */
+static int open_operands(struct job *job, const struct operation *operation)
+{
+	const struct accel_command *command = job->command;
+	bool is_matrix = operation->uses & USES_MATRIX;
+	const struct {
+		unsigned use, align;
+		struct operand *operand;
+		struct operand like;
+		uint64_t length;
+	} all[] = {
+		{USES_SRC,
+		 operation->operand_align,
+		 &job->src,
+		 {.address = command->src,
+		  .id = command->src_asid,
+		  .access = ACCEL_MAP_READ},
+		 is_matrix ? matrix_bytes(command->rows, command->inner)
+			   : command->length},
+		{USES_SRC2,
+		 operation->operand_align,
+		 &job->src2,
+		 {.address = command->src2,
+		  .id = command->src2_asid,
+		  .access = ACCEL_MAP_READ},
+		 is_matrix ? matrix_bytes(command->inner, command->columns)
+			   : command->length},
+		{USES_DST,
+		 operation->dst_align,
+		 &job->dst,
+		 {.address = command->dst,
+		  .id = command->dst_asid,
+		  .access = ACCEL_MAP_WRITE},
+		 is_matrix ? matrix_bytes(command->rows, command->columns)
+			   : (operation->dst_bytes ?: command->length)},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		int r;
+
+		if (!(operation->uses & all[i].use))
+			continue;
+		r = operand_open(all[i].operand, job->engine->queue, &all[i].like,
+				 all[i].length, all[i].align, job->fault);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int run_with_memory(struct job *job, const struct operation *operation)
+{
+	int r = open_operands(job, operation);
+
+	if (r == 0)
+		r = operation->run(job);
+	operand_close(&job->src);
+	operand_close(&job->src2);
+	operand_close(&job->dst);
+	return r;
+}
+
+int exec_command(struct engine *engine, const struct accel_command *command,
+		 struct accel_fault *ret_fault)
+{
+	const struct operation *operation;
+
+	if (command->op >= ACCEL_OP_COUNT)
+		return refuse(ret_fault, ACCEL_FAULT_COMMAND);
+	operation = &operations[command->op];
+	if (!is_valid(command, operation->uses))
+		return refuse(ret_fault, ACCEL_FAULT_COMMAND);
+	if (operation->run == run_nop)
+		return 0;
+	return run_with_memory(
+		&(struct job){.engine = engine, .command = command, .fault = ret_fault},
+		operation);
+}

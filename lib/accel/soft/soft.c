@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <accel-backend.h>
+
+#include "engine.h"
+#include "sva.h"
+#include "util.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
+#endif
+
+#define PAGE_BYTES     4096
+#define ADDRESS_BITS   48
+#define SCRUB_BYTES    ((size_t)64 << 10)
+#define ALL_OPERATIONS ((UINT64_C(1) << ACCEL_OP_COUNT) - 1)
+
+struct soft_device {
+	uint32_t latency_ns;
+};
+
+/* ---- device ------------------------------------------------------------------------ */
+
+/* Tried on ourselves: it takes PROCMAP_QUERY, Linux 6.11, and a /proc. */
+static bool has_sva(void)
+{
+	_cleanup_close_ int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	struct accel_sva sva;
+
+	return mem >= 0 && maps >= 0 && accel_sva_init(&sva, mem, maps) == 0;
+}
+
+static int soft_device_start(const struct accel_device_params *params,
+			     struct accel_properties *ret_properties, void **ret_device)
+{
+	struct soft_device *device = malloc(sizeof(*device));
+
+	if (!device)
+		return -ENOMEM;
+	device->latency_ns = params->latency_ns;
+	*ret_properties = (struct accel_properties){
+		.operations = ALL_OPERATIONS,
+		.flags = ACCEL_DEVICE_REVOCABLE | (has_sva() ? ACCEL_DEVICE_SVA : 0),
+		.page_size = PAGE_BYTES,
+		.aperture = {.last = (UINT64_C(1) << ADDRESS_BITS) - 1},
+		.n_reserved = 2,
+		.reserved =
+			{
+				/* A null pointer, and where interrupts of x86 would be.
+				 */
+				{.first = 0, .last = 0xfff},
+				{.first = 0xfee00000, .last = 0xfeefffff},
+			},
+	};
+	*ret_device = device;
+	return 0;
+}
+
+static void soft_device_stop(void *device)
+{
+	free(device);
+}
+
+/* ---- memory ------------------------------------------------------------------------ */
+
+static int make_memfd(void)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create("accel-memory", flags | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("accel-memory", flags);
+	return fd < 0 ? -errno : fd;
+}
+
+static int soft_memory_alloc(void *device, uint64_t bytes, uint32_t flags)
+{
+	int pinned = flags & ACCEL_BUFFER_PINNED ? F_SEAL_SHRINK : 0;
+	_cleanup_close_ int fd = make_memfd();
+
+	if (fd < 0)
+		return TAKE_FD(fd);
+	if (fchmod(fd, 0600) < 0 || ftruncate(fd, (off_t)bytes) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL | pinned) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int write_zeroes(int fd, off_t first, off_t end)
+{
+	static const char zeroes[SCRUB_BYTES];
+
+	while (first < end) {
+		size_t n = MIN((uint64_t)(end - first), sizeof(zeroes));
+		ssize_t done = pwrite(fd, zeroes, n, first);
+
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		if (done > 0)
+			first += done;
+	}
+	return 0;
+}
+
+/* In place, so that it is gone for those as well who still have the pages. */
+static int soft_memory_scrub(void *device, int fd, uint64_t bytes)
+{
+	off_t end = (off_t)bytes, first = 0, hole;
+	int r = 0;
+
+	while (r == 0 && first < end) {
+		first = lseek(fd, first, SEEK_DATA);
+		if (first < 0)
+			return errno == ENXIO ? 0 : -errno;
+		hole = lseek(fd, first, SEEK_HOLE);
+		if (hole < 0)
+			return -errno;
+		r = write_zeroes(fd, first, MIN(hole, end));
+		first = hole;
+	}
+	return r;
+}
+
+/* ---- queues ------------------------------------------------------------------------ */
+
+static int soft_queue_start(void *device, struct accel_queue *queue, void **ret_engine)
+{
+	const struct soft_device *soft = device;
+	struct engine *engine;
+	int r = engine_start(queue, soft->latency_ns, &engine);
+
+	if (r == 0)
+		*ret_engine = engine;
+	return r;
+}
+
+static void soft_queue_kick(void *engine)
+{
+	engine_kick(engine);
+}
+
+static void soft_queue_stop(void *engine)
+{
+	engine_stop(engine);
+}
+
+const struct accel_backend accel_soft_backend = {
+	.version = ACCEL_BACKEND_VERSION,
+	.name = "soft",
+	.device_start = soft_device_start,
+	.device_stop = soft_device_stop,
+	.memory_alloc = soft_memory_alloc,
+	.memory_scrub = soft_memory_scrub,
+	.queue_start = soft_queue_start,
+	.queue_kick = soft_queue_kick,
+	.queue_stop = soft_queue_stop,
+};

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sva.h - access to the memory of the process that gave itself
+ *
+ * Through its own /proc/self/mem: bound to that mm for ever, dead after exec, another one
+ * in a child, and no ptrace right is used. Writes through it would ignore page
+ * protections, so the process's /proc/self/maps is asked first (PROCMAP_QUERY).
+ *
+ * Any access can wait for as long as the process likes (its memory may be a file of a FUSE
+ * server): no lock is held over it.
+ */
+#ifndef ACCEL_SVA_H
+#define ACCEL_SVA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct accel_sva {
+	int mem, maps; /* owned */
+};
+
+/*
+ * Takes both descriptors over on success. They must be files of one process on a procfs;
+ * that they are on a procfs is for the caller to know, where they come from a stranger.
+ * Errors: as accel_asid_create_sva().
+ */
+int accel_sva_init(struct accel_sva *sva, int mem, int maps);
+void accel_sva_finish(struct accel_sva *sva);
+
+/*
+ * 0 or -errno: -EFAULT nothing is mapped, -EACCES the page protection forbids it, -ESRCH
+ * the process is gone. *ret_done: the bytes that were accessed, also on error.
+ */
+int accel_sva_read(const struct accel_sva *sva, uint64_t address, void *data, size_t n,
+		   size_t *ret_done);
+int accel_sva_write(const struct accel_sva *sva, uint64_t address, const void *data, size_t n,
+		    size_t *ret_done);
+
+#endif
