@@ -6,8 +6,8 @@
  * SOCK_SEQPACKET socket bound inside the mount, so whoever sees the mount can reach it,
  * in any network or PID namespace. Connecting to it proves nothing and grants nothing.
  *
- * One message is one struct dmabuffs_broker_request with exactly one descriptor
- * (SCM_RIGHTS); each is answered by one struct dmabuffs_broker_reply, in order. A
+ * One message is one struct dmabuffs_broker_request with the descriptors that its operation
+ * asks for (SCM_RIGHTS): one, or none; each is answered by one struct dmabuffs_broker_reply, in order. A
  * connection may be kept and used for any number of messages, by one thread at a time.
  *
  *   DMABUFFS_BROKER_EXCHANGE  The descriptor is an opened name of this mount. The reply
@@ -17,16 +17,21 @@
  *       one description only, and comes if its mode does not exceed that of the file.
  *   DMABUFFS_BROKER_TICKET  The descriptor is a buffer to export. The reply carries a
  *       ticket, good for one DMABUFFS_IOC_EXPORT as long as this connection lasts. For
- *       services that may not reach into their callers (pidfd_getfd(2)).
+ *       services that may not reach into their callers (pidfd_getfd(2)). Besides memfds
+ *       and dma-bufs, for the commands of dmabuffs-accel-ioctl.h: opened names of this
+ *       mount, and files of the service's own procfs.
+ *   DMABUFFS_BROKER_FETCH  Without a descriptor. The ticket is one that ACCEL_IOC_OPEN gave
+ *       out on a context; the reply carries the descriptor that waits there.
  *
  * Errors, in the reply; the connection stays usable
  *   EINVAL      the message is short, its size field is wrong, or it does not carry
- *               exactly one descriptor
+ *               the descriptors that the operation asks for
  *   E2BIG       longer than the service knows, and the tail is not zero
  *   ENOTTY      unknown operation
  *   EOPNOTSUPP  unknown flag
  *   EBADFD      EXCHANGE: not an opened name of this mount (O_PATH included);
- *               TICKET: neither a memfd nor a dma-buf
+ *               TICKET: nothing of what can be deposited
+ *   ENOENT      FETCH: no such ticket
  *   EACCES      EXCHANGE: the buffer's only description has more rights than the file
  *   ESTALE      EXCHANGE: the buffer was revoked
  *   EAGAIN      EXCHANGE: somebody holds a lease on the memfd (fcntl(2) F_SETLEASE)
@@ -53,28 +58,31 @@ extern "C" {
 enum dmabuffs_broker_op {
 	DMABUFFS_BROKER_EXCHANGE = 1,
 	DMABUFFS_BROKER_TICKET = 2,
+	DMABUFFS_BROKER_FETCH = 3,
 };
 
 /**
- * struct dmabuffs_broker_request - a message to the broker, with one descriptor
+ * struct dmabuffs_broker_request - a message to the broker
  * @size: sizeof(struct dmabuffs_broker_request)
  * @op: enum dmabuffs_broker_op
  * @flags: 0
  * @reserved: 0
+ * @ticket: FETCH: what to fetch; else zero
  */
 struct dmabuffs_broker_request {
 	__u32 size;
 	__u32 op;
 	__u32 flags;
 	__u32 reserved;
+	__u8 ticket[DMABUFFS_TICKET_SIZE];
 };
 
 /**
- * struct dmabuffs_broker_reply - its answer; on success of EXCHANGE with one descriptor
+ * struct dmabuffs_broker_reply - its answer; on success of EXCHANGE and FETCH with one descriptor
  * @size: sizeof(struct dmabuffs_broker_reply)
  * @error: 0, or a negative errno; then all fields below are zero
- * @kind: enum dmabuffs_kind
- * @access: O_RDONLY, O_WRONLY or O_RDWR: of the returned descriptor (EXCHANGE), of the
+ * @kind: enum dmabuffs_kind; 0: neither (TICKET)
+ * @access: O_RDONLY, O_WRONLY or O_RDWR: of the returned descriptor (EXCHANGE, FETCH), of the
  *          deposited one (TICKET)
  * @bytes: size of the buffer in bytes
  * @ticket: TICKET: what to put into struct dmabuffs_export; else zero
@@ -89,7 +97,7 @@ struct dmabuffs_broker_reply {
 };
 
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-_Static_assert(sizeof(struct dmabuffs_broker_request) == 16, "size of the request");
+_Static_assert(sizeof(struct dmabuffs_broker_request) == 32, "size of the request");
 _Static_assert(sizeof(struct dmabuffs_broker_reply) == 40, "size of the reply");
 #endif
 

@@ -60,6 +60,8 @@ enum dmabuffs_ns {
 enum dmabuffs_kind {
 	DMABUFFS_KIND_MEMFD = 1,  /* memfd_create(2) on shmem, not MFD_HUGETLB */
 	DMABUFFS_KIND_DMABUF = 2, /* any driver's dma-buf */
+	DMABUFFS_KIND_ASID = 3,	  /* an address space of an accelerator, see
+				     dmabuffs-accel-ioctl.h: no memory, nothing to map */
 };
 
 /* ---- DMABUFFS_IOC_EXPORT ----------------------------------------------------------- */

@@ -21,6 +21,8 @@ package_table() {
 		build    uuid-dev                names of buffers are UUIDs
 		build    libcap-dev              the daemon drops capabilities
 		build    libsodium-dev           keyed hash of names, constant-time compare
+		build    libisal-dev             CRC-32C at the speed of memory
+		build    liburing-dev            what the benchmarks compare rings with
 		build    libcriterion-dev        unit tests (configure looks for it)
 		build    util-linux              unshare and nsenter: the demo's namespaces
 		build    acl                     setfacl: sharing a buffer with one more user
@@ -30,6 +32,7 @@ package_table() {
 		libfuse  dpkg-dev                dpkg-source: unpacks the source package
 		libfuse  debian-archive-keyring  keys of the newer suites
 		fuse     libfuse3-dev            3.17.2 or newer
+		check    clang                   libFuzzer, and the race tests' compiler
 		check    jq                      reads the JSON of the command-line tool
 		check    qemu-system-x86         the guest that has real dma-bufs
 		check    libdrm-dev              drm.h: PRIME calls of the tests in the guest

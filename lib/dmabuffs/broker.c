@@ -8,32 +8,20 @@
  *
  * A connection must never serve two processes: their answers would mix, and one would get
  * the other's buffer. So a child of fork(2) closes its inherited copy unused. It knows
- * itself by its pid, and by a page that the kernel clears at fork: the first process of a
- * PID namespace may fork the first one of another, and both are pid 1. What another
- * thread is using at the moment of the fork stays open in the child until it executes or
- * exits.
+ * itself by its pid, and by the mark of same_process.h. What another thread is using at
+ * the moment of the fork stays open in the child until it executes or exits.
  */
-#include <sys/mman.h>
+#include <string.h>
 
 #include <util.h>
 
 #include "broker.h"
+#include "same_process.h"
 
 int broker_slot_init(struct dmabuffs *instance)
 {
-	size_t bytes = sizeof(*instance->same_process);
-	void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (page == MAP_FAILED)
-		return -errno;
-	/* Without it (valgrind, some emulators) the pid alone tells. */
-	(void)madvise(page, bytes, MADV_WIPEONFORK);
-
-	instance->same_process = page;
-	atomic_init(instance->same_process, 1);
 	atomic_init(&instance->idle, 0);
-	return 0;
+	return same_process_create(&instance->same_process, NULL);
 }
 
 /*
@@ -58,7 +46,7 @@ static int take_idle(struct dmabuffs *instance)
 void broker_slot_finish(struct dmabuffs *instance)
 {
 	close_keep_errno(take_idle(instance));
-	(void)munmap(instance->same_process, sizeof(*instance->same_process));
+	same_process_destroy(instance->same_process);
 }
 
 int broker_get(struct dmabuffs *instance, struct broker_connection *ret_connection)
@@ -89,24 +77,19 @@ void broker_put(struct dmabuffs *instance, struct broker_connection *connection)
 	connection->fd = -1;
 }
 
-static bool was_closed(int error)
-{
-	return error == -ECONNRESET || error == -EPIPE;
-}
-
 int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
-		enum dmabuffs_broker_op op, int fd,
+		const struct broker_question *question,
 		struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
 	struct dmabuffs_broker_reply reply;
 
 	for (;;) {
-		int r = broker_message(connection->fd, op, fd, &reply, ret_fd);
+		int r = broker_message(connection->fd, question, &reply, ret_fd);
 
 		if (r >= 0)
 			break;
 		close_keep_errno(TAKE_FD(connection->fd));
-		if (!connection->kept || !was_closed(r))
+		if (!connection->kept || r != -ECONNRESET)
 			return r;
 		/* The service closed it while it was idle; asking twice does no harm. */
 		connection->kept = false;
@@ -114,8 +97,37 @@ int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 		if (r < 0)
 			return r;
 	}
+	/* From now on tickets may depend on it: it is not replaced any more. */
+	connection->kept = false;
 	if (reply.error < 0)
 		return reply.error;
 	*ret_reply = reply;
+	return 0;
+}
+
+int broker_ask(struct dmabuffs *instance, const struct broker_question *question,
+	       int *ret_fd)
+{
+	struct dmabuffs_broker_reply reply;
+	struct broker_connection connection;
+	int r = broker_get(instance, &connection);
+
+	if (r < 0)
+		return r;
+	r = broker_call(instance, &connection, question, &reply, ret_fd);
+	broker_put(instance, &connection);
+	return r;
+}
+
+int broker_deposit(struct dmabuffs *instance, struct broker_connection *connection,
+		   int fd, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE])
+{
+	const struct broker_question question = {.op = DMABUFFS_BROKER_TICKET, .fd = fd};
+	struct dmabuffs_broker_reply reply;
+	int r = broker_call(instance, connection, &question, &reply, NULL);
+
+	if (r < 0)
+		return r;
+	memcpy(ret_ticket, reply.ticket, sizeof(reply.ticket));
 	return 0;
 }

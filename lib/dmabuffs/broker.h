@@ -18,6 +18,13 @@ struct broker_connection {
 	bool kept; /* it was idle before: the service may have closed it meanwhile */
 };
 
+/* What is asked: with a ticket, or, where that is NULL, with a descriptor. */
+struct broker_question {
+	enum dmabuffs_broker_op op;
+	int fd;
+	const uint8_t *ticket;
+};
+
 /* The slot of the idle connection. init: 0 or -ENOMEM; finish closes what is kept. */
 int broker_slot_init(struct dmabuffs *instance);
 void broker_slot_finish(struct dmabuffs *instance);
@@ -27,19 +34,28 @@ int broker_get(struct dmabuffs *instance, struct broker_connection *ret_connecti
 void broker_put(struct dmabuffs *instance, struct broker_connection *connection);
 
 /*
- * One question with one descriptor. 0, the refusal of the service, or what went wrong on
- * the way: -ETIMEDOUT, -EPROTO (an answer that breaks the protocol), -ECONNRESET. The
- * descriptor of the answer goes to @ret_fd; with NULL there must be none.
+ * One question. 0, the refusal of the service, or what went wrong on the way: -ETIMEDOUT,
+ * -EPROTO (an answer that breaks the protocol), -ECONNRESET. The descriptor of
+ * the answer goes to @ret_fd; with NULL there must be none.
  */
 int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
-		enum dmabuffs_broker_op op, int fd,
+		const struct broker_question *question,
 		struct dmabuffs_broker_reply *ret_reply, int *ret_fd);
+
+/* The same for who needs nothing but the descriptor; with the kept connection. */
+int broker_ask(struct dmabuffs *instance, const struct broker_question *question,
+	       int *ret_fd);
+
+/* Puts @fd on the broker: a ticket that is good for one call, while @connection is held.
+ */
+int broker_deposit(struct dmabuffs *instance, struct broker_connection *connection,
+		   int fd, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
 
 /* broker_connect.c: a new connection, with its timeouts set. */
 int broker_connect(int root_fd, int *ret_fd);
 
 /* broker_message.c: sends one request, receives one checked reply. */
-int broker_message(int connection, enum dmabuffs_broker_op op, int fd,
+int broker_message(int connection, const struct broker_question *question,
 		   struct dmabuffs_broker_reply *ret_reply, int *ret_fd);
 
 #endif

@@ -41,28 +41,41 @@ static bool may_wait_on(int64_t since)
 
 static int transfer_error(void)
 {
-	return errno == EAGAIN || errno == EINTR ? -ETIMEDOUT : -errno;
+	if (errno == EAGAIN || errno == EINTR)
+		return -ETIMEDOUT;
+	return errno == EPIPE ? -ECONNRESET : -errno; /* seen by the other direction */
 }
 
-static int send_request(int connection, enum dmabuffs_broker_op op, int fd)
+static void attach(struct msghdr *message, union control *control, int fd)
 {
-	struct dmabuffs_broker_request request = {.size = sizeof(request), .op = op};
-	struct iovec data = {&request, sizeof(request)};
-	union control control = {.bytes = {0}};
-	struct msghdr message = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(sizeof(int)),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	int64_t start = seconds_now();
-	ssize_t sent;
+	struct cmsghdr *header;
 
+	message->msg_control = control;
+	message->msg_controllen = CMSG_SPACE(sizeof(int));
+	header = CMSG_FIRSTHDR(message);
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+}
+
+static int send_request(int connection, const struct broker_question *question)
+{
+	struct dmabuffs_broker_request request = {
+		.size = sizeof(request),
+		.op = question->op,
+	};
+	struct iovec data = {&request, sizeof(request)};
+	union control control = {.bytes = {0}};
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+	int64_t start = seconds_now();
+	ssize_t sent;
+
+	if (question->ticket)
+		memcpy(request.ticket, question->ticket, sizeof(request.ticket));
+	else /* -1 too: a bad descriptor is the caller's mistake, for the kernel to tell
+	      */
+		attach(&message, &control, question->fd);
 	do {
 		sent = sendmsg(connection, &message, MSG_NOSIGNAL);
 	} while (sent < 0 && may_wait_on(start));
@@ -128,18 +141,21 @@ static bool reply_is_valid(const struct dmabuffs_broker_reply *reply, unsigned i
 		return false;
 	if (reply->error < 0)
 		return count == 0;
-	return count == wanted && reply->access <= O_RDWR &&
-	       (reply->kind == DMABUFFS_KIND_MEMFD ||
-		reply->kind == DMABUFFS_KIND_DMABUF);
+	if (count != wanted || reply->access > O_RDWR)
+		return false;
+	/* Only buffers come as descriptors, but not only they can be deposited. */
+	return reply->kind == DMABUFFS_KIND_MEMFD ||
+	       reply->kind == DMABUFFS_KIND_DMABUF ||
+	       (wanted == 0 && reply->kind <= DMABUFFS_KIND_ASID);
 }
 
-int broker_message(int connection, enum dmabuffs_broker_op op, int fd,
+int broker_message(int connection, const struct broker_question *question,
 		   struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
 	_cleanup_close_ int received = -1;
 	struct dmabuffs_broker_reply reply = {0};
 	unsigned int count = 0;
-	int r = send_request(connection, op, fd);
+	int r = send_request(connection, question);
 
 	if (r < 0)
 		return r;

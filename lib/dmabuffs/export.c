@@ -29,11 +29,20 @@ static void freeze_memfd(int fd, uint32_t flags)
 		(void)fchmod(fd, st.st_mode & 07777 & ~OTHERS_MODE);
 }
 
+int copy_label(const char *label, uint8_t ret_label[DMABUFFS_LABEL_SIZE])
+{
+	size_t length = label ? strlen(label) : 0;
+
+	if (length >= DMABUFFS_LABEL_SIZE)
+		return -EINVAL;
+	if (length)
+		memcpy(ret_label, label, length);
+	return 0;
+}
+
 static int fill_request(struct dmabuffs_export *request, int fd,
 			const struct dmabuffs_export_options *options)
 {
-	size_t length;
-
 	*request = (struct dmabuffs_export){.size = sizeof(*request), .fd = fd};
 	if (!options)
 		return 0;
@@ -42,29 +51,21 @@ static int fill_request(struct dmabuffs_export *request, int fd,
 	request->flags = options->flags;
 	request->mode = options->mode;
 
-	length = options->label ? strlen(options->label) : 0;
-	if (length >= sizeof(request->label))
-		return -EINVAL;
-	if (length)
-		memcpy(request->label, options->label, length);
-	return 0;
+	return copy_label(options->label, request->label);
 }
 
 /* The ticket dies with its connection, so that is held until the name is made. */
 static int export_by_ticket(struct dmabuffs *instance, struct dmabuffs_export *request)
 {
-	struct dmabuffs_broker_reply reply;
 	struct broker_connection connection;
 	int r = broker_get(instance, &connection);
 
 	if (r < 0)
 		return r;
-	r = broker_call(instance, &connection, DMABUFFS_BROKER_TICKET, request->fd,
-			&reply, NULL);
+	r = broker_deposit(instance, &connection, request->fd, request->ticket);
 	if (r >= 0) {
 		request->flags |= DMABUFFS_EXPORT_TICKET;
 		request->fd = -1;
-		memcpy(request->ticket, reply.ticket, sizeof(request->ticket));
 		r = instance_ioctl(instance, DMABUFFS_IOC_EXPORT, request);
 	}
 	broker_put(instance, &connection);

@@ -23,16 +23,12 @@ _public_ int dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uui
 
 _public_ int dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd)
 {
-	struct dmabuffs_broker_reply reply;
-	struct broker_connection connection;
-	int r = broker_get(instance, &connection);
+	const struct broker_question question = {
+		.op = DMABUFFS_BROKER_EXCHANGE,
+		.fd = opened,
+	};
 
-	if (r < 0)
-		return r;
-	r = broker_call(instance, &connection, DMABUFFS_BROKER_EXCHANGE, opened, &reply,
-			ret_fd);
-	broker_put(instance, &connection);
-	return r;
+	return broker_ask(instance, &question, ret_fd);
 }
 
 _public_ int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid,

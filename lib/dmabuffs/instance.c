@@ -126,3 +126,23 @@ int instance_open_name(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int
 	return (int)SYSCALL(
 		openat(instance->root_fd, name, access | O_CLOEXEC | O_NOFOLLOW));
 }
+
+/* A description of its own: the place of a walk is kept there. */
+int instance_open_directory(struct dmabuffs *instance, const char *name,
+			    DIR **ret_directory)
+{
+	_cleanup_close_ int fd =
+		(int)SYSCALL(openat(instance->root_fd, name,
+				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	DIR *directory;
+
+	if (fd < 0)
+		return fd;
+	directory = fdopendir(fd);
+	if (!directory)
+		return -errno;
+
+	(void)TAKE_FD(fd);
+	*ret_directory = directory;
+	return 0;
+}

@@ -3,6 +3,7 @@
 #ifndef DMABUFFS_INSTANCE_H
 #define DMABUFFS_INSTANCE_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,7 +34,7 @@
  * @idle: the broker connection nobody uses now: pid << 32 | fd + 1, or 0. Taken and put
  *        back atomically, so no lock is held, which a fork in another thread would leave
  *        locked for ever. See broker.c.
- * @same_process: a page of its own that fork(2) clears in the child
+ * @same_process: a mark that is cleared in a child of fork(2)
  */
 struct dmabuffs {
 	int root_fd;
@@ -47,5 +48,19 @@ int instance_ioctl(struct dmabuffs *instance, unsigned long request, void *argum
 
 /* Opens a name; @access is trusted. -errno, or the descriptor. */
 int instance_open_name(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access);
+
+/* Opens a directory of the instance, "." or below, for a walk. */
+int instance_open_directory(struct dmabuffs *instance, const char *name,
+			    DIR **ret_directory);
+
+static inline void close_directory(DIR **directory)
+{
+	if (*directory)
+		(void)closedir(*directory);
+}
+#define _cleanup_directory_ __attribute__((cleanup(close_directory)))
+
+/* export.c: into a field that is all zero; NULL is none. -EINVAL: too long. */
+int copy_label(const char *label, uint8_t ret_label[DMABUFFS_LABEL_SIZE]);
 
 #endif

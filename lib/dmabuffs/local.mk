@@ -4,6 +4,12 @@ lib_LTLIBRARIES += %D%/libdmabuffs.la
 # The same objects with the private symbols in reach: the unit tests link this one.
 noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 %C%_libdmabuffs_private_la_SOURCES = \
+	lib/common/relax.h \
+	lib/common/ring_producer.c lib/common/ring_producer.h \
+	%D%/accel_device.c \
+	%D%/accel_import.c \
+	%D%/accel_queue.c %D%/accel_queue.h \
+	%D%/accel_submit.c \
 	%D%/broker_connect.c \
 	%D%/broker_message.c \
 	%D%/broker.c %D%/broker.h \
@@ -14,16 +20,17 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 	%D%/map.c \
 	%D%/query.c \
 	%D%/remove.c \
+	%D%/same_process.c %D%/same_process.h \
 	%D%/uuid.c
 %C%_libdmabuffs_private_la_CPPFLAGS = $(AM_CPPFLAGS) $(UUID_CFLAGS)
 %C%_libdmabuffs_private_la_LIBADD = $(UUID_LIBS)
 
 %C%_libdmabuffs_la_SOURCES =
 %C%_libdmabuffs_la_LIBADD = %D%/libdmabuffs-private.la
-%C%_libdmabuffs_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+%C%_libdmabuffs_la_LDFLAGS = $(AM_LDFLAGS) -version-info 1:0:1 \
 	-Wl,--version-script=$(top_srcdir)/%D%/libdmabuffs.map
 EXTRA_%C%_libdmabuffs_la_DEPENDENCIES = $(top_srcdir)/%D%/libdmabuffs.map
 
-pkgconfig_DATA = %D%/libdmabuffs.pc
+pkgconfig_DATA += %D%/libdmabuffs.pc
 
-EXTRA_DIST += %D%/libdmabuffs.map %D%/check-symbols.sh
+EXTRA_DIST += %D%/libdmabuffs.map

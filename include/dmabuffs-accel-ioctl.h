@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dmabuffs-accel-ioctl.h - the ioctl interface of a mount's accelerator devices
+ *
+ * `.accel` is a directory with a file for each device. Opening one (O_RDWR, else -EACCES)
+ * makes a context: the open file is the security domain. Who has it, by open(2), fork(2),
+ * SCM_RIGHTS or otherwise, has all of its rights; the last close ends it and all that is
+ * in it. The structs and their rules are in accel-abi.h; sizes are checked as
+ * dmabuffs-ioctl.h says, with the same errors (ENOTTY, EINVAL, E2BIG, EOPNOTSUPP).
+ *
+ * open(2): EBUSY, EAGAIN of an exclusive device (see accel_context_create()); EDQUOT,
+ * ENOSPC too many contexts.
+ * read(2) of a context gives whole struct accel_event; EAGAIN when there is none (it never
+ * waits), EINVAL when there is no room for one. poll(2): POLLIN when there is one.
+ *
+ * A descriptor argument (fd and the like) is one of the calling thread, or, with
+ * DMABUFFS_ACCEL_TICKET in flags, -1 and a ticket of the broker stands for it. Its errors:
+ * EBADF not open, EBADFD not of the kind that is asked for, EREMOTE the service cannot
+ * take it by itself (use a ticket), ENOENT no such ticket, EBUSY too many calls for this
+ * user have not come back.
+ *
+ * FUSE cannot hand out descriptors: for mapping a buffer or a queue, ACCEL_IOC_OPEN gives
+ * a ticket, and DMABUFFS_BROKER_FETCH the descriptor for it.
+ */
+#ifndef DMABUFFS_ACCEL_IOCTL_H
+#define DMABUFFS_ACCEL_IOCTL_H
+
+#include <accel-abi.h>
+#include <dmabuffs-ioctl.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DMABUFFS_ACCEL_DIR ".accel"
+
+#define DMABUFFS_ACCEL_TICKET (1U << 16)
+
+/**
+ * struct dmabuffs_accel_import - an object from elsewhere for this context
+ * @size: in
+ * @flags: in: DMABUFFS_ACCEL_TICKET
+ * @fd: in
+ * @id: out
+ * @ticket: in
+ *
+ * BUFFER_IMPORT: a memfd, a dma-buf, or an opened name of one in this mount; the device
+ * may do with it what the descriptor may. Errors: those of accel_buffer_import(), and
+ * EACCES, ESTALE, EAGAIN of DMABUFFS_BROKER_EXCHANGE.
+ * ASID_IMPORT: an opened name of an ASID, of the same device (else EXDEV), opened O_RDWR
+ * (else EACCES). EEXIST: this context has it.
+ */
+struct dmabuffs_accel_import {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 id;
+	__u8 ticket[DMABUFFS_TICKET_SIZE];
+};
+
+/**
+ * struct dmabuffs_accel_sva - an address space that is a process's own
+ * @size: in
+ * @flags: in: ACCEL_ASID_VISIBLE, DMABUFFS_ACCEL_TICKET
+ * @mem: in: /proc/self/mem, opened O_RDWR by the process itself
+ * @maps: in: /proc/self/maps, likewise O_RDONLY
+ * @set: in: id of the set it shall belong to, or 0
+ * @id: out
+ * @mem_ticket: in
+ * @maps_ticket: in
+ *
+ * Errors: those of accel_asid_create_sva().
+ */
+struct dmabuffs_accel_sva {
+	__u32 size;
+	__u32 flags;
+	__s32 mem;
+	__s32 maps;
+	__u32 set;
+	__u32 id;
+	__u8 mem_ticket[DMABUFFS_TICKET_SIZE];
+	__u8 maps_ticket[DMABUFFS_TICKET_SIZE];
+};
+
+/**
+ * struct dmabuffs_accel_open - a descriptor of a buffer or queue, to be fetched
+ * @size: in
+ * @flags: in: 0
+ * @id: in: of a buffer or a queue
+ * @access: in: O_RDONLY or O_RDWR; of a queue O_RDWR
+ * @ticket: out: for DMABUFFS_BROKER_FETCH, once
+ *
+ * A buffer's: as accel_buffer_open(), with its errors. A queue's: as
+ * accel_queue_open_ring(). EDQUOT: too many of this context have not been fetched.
+ */
+struct dmabuffs_accel_open {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__u32 access;
+	__u8 ticket[DMABUFFS_TICKET_SIZE];
+};
+
+/**
+ * struct dmabuffs_accel_export - gives an ASID a UUID name in the root directory
+ * @size: in
+ * @flags: in: DMABUFFS_EXPORT_MODE
+ * @asid: in
+ * @mode: in: permission bits with DMABUFFS_EXPORT_MODE, else 0 and they are 0600
+ * @label: in: text for people, as with DMABUFFS_IOC_EXPORT
+ * @uuid: out
+ *
+ * The name ends with the context or with unlink(2); who has imported it keeps it. It
+ * counts as an export of 0 bytes. Exporting it again in this context answers the same
+ * name; EEXIST: it was asked for with another mode or label.
+ */
+struct dmabuffs_accel_export {
+	__u32 size;
+	__u32 flags;
+	__u32 asid;
+	__u32 mode;
+	__u8 label[DMABUFFS_LABEL_SIZE];
+	__u8 uuid[DMABUFFS_UUID_SIZE];
+};
+
+#define DMABUFFS_ACCEL_IO(nr, type) _IOWR(DMABUFFS_IOC_TYPE, nr, struct type)
+
+/* Of the directory: @name says which device; ENOENT. Of a context: its own. */
+#define ACCEL_IOC_DEVICE_INFO DMABUFFS_ACCEL_IO(0x20, accel_device_info)
+
+#define ACCEL_IOC_BUFFER_ALLOC	DMABUFFS_ACCEL_IO(0x21, accel_buffer_alloc)
+#define ACCEL_IOC_BUFFER_IMPORT DMABUFFS_ACCEL_IO(0x22, dmabuffs_accel_import)
+#define ACCEL_IOC_BUFFER_FREE	DMABUFFS_ACCEL_IO(0x23, accel_object)
+#define ACCEL_IOC_BUFFER_REVOKE DMABUFFS_ACCEL_IO(0x24, accel_object)
+#define ACCEL_IOC_BUFFER_INFO	DMABUFFS_ACCEL_IO(0x25, accel_buffer_info)
+#define ACCEL_IOC_OPEN		DMABUFFS_ACCEL_IO(0x26, dmabuffs_accel_open)
+
+#define ACCEL_IOC_ASID_CREATE  DMABUFFS_ACCEL_IO(0x28, accel_asid_create)
+#define ACCEL_IOC_ASID_SVA     DMABUFFS_ACCEL_IO(0x29, dmabuffs_accel_sva)
+#define ACCEL_IOC_ASID_DESTROY DMABUFFS_ACCEL_IO(0x2a, accel_object)
+#define ACCEL_IOC_ASID_INFO    DMABUFFS_ACCEL_IO(0x2b, accel_asid_info)
+#define ACCEL_IOC_ASID_MAP     DMABUFFS_ACCEL_IO(0x2c, accel_asid_map)
+#define ACCEL_IOC_ASID_UNMAP   DMABUFFS_ACCEL_IO(0x2d, accel_asid_unmap)
+#define ACCEL_IOC_ASID_COPY    DMABUFFS_ACCEL_IO(0x2e, accel_asid_copy)
+#define ACCEL_IOC_ASID_EXPORT  DMABUFFS_ACCEL_IO(0x2f, dmabuffs_accel_export)
+#define ACCEL_IOC_ASID_IMPORT  DMABUFFS_ACCEL_IO(0x30, dmabuffs_accel_import)
+
+#define ACCEL_IOC_SET_CREATE  DMABUFFS_ACCEL_IO(0x38, accel_set_create)
+#define ACCEL_IOC_SET_DESTROY DMABUFFS_ACCEL_IO(0x39, accel_object)
+#define ACCEL_IOC_SET_INFO    DMABUFFS_ACCEL_IO(0x3a, accel_set_info)
+#define ACCEL_IOC_SET_BIND    DMABUFFS_ACCEL_IO(0x3b, accel_set_entry)
+#define ACCEL_IOC_SET_UNBIND  DMABUFFS_ACCEL_IO(0x3c, accel_set_entry)
+#define ACCEL_IOC_SET_LOOKUP  DMABUFFS_ACCEL_IO(0x3d, accel_set_entry)
+#define ACCEL_IOC_SET_NEXT    DMABUFFS_ACCEL_IO(0x3e, accel_set_entry)
+
+#define ACCEL_IOC_QUEUE_CREATE	DMABUFFS_ACCEL_IO(0x40, accel_queue_create)
+#define ACCEL_IOC_QUEUE_DESTROY DMABUFFS_ACCEL_IO(0x41, accel_object)
+#define ACCEL_IOC_QUEUE_ATTACH	DMABUFFS_ACCEL_IO(0x42, accel_queue_attach)
+#define ACCEL_IOC_QUEUE_DETACH	DMABUFFS_ACCEL_IO(0x43, accel_queue_attach)
+#define ACCEL_IOC_QUEUE_SUBMIT	DMABUFFS_ACCEL_IO(0x44, accel_queue_submit)
+#define ACCEL_IOC_QUEUE_RESET	DMABUFFS_ACCEL_IO(0x45, accel_object)
+#define ACCEL_IOC_QUEUE_INFO	DMABUFFS_ACCEL_IO(0x46, accel_queue_info)
+
+#define ACCEL_IOC_FENCE_CREATE	DMABUFFS_ACCEL_IO(0x48, accel_fence)
+#define ACCEL_IOC_FENCE_DESTROY DMABUFFS_ACCEL_IO(0x49, accel_object)
+#define ACCEL_IOC_FENCE_SIGNAL	DMABUFFS_ACCEL_IO(0x4a, accel_fence)
+#define ACCEL_IOC_FENCE_QUERY	DMABUFFS_ACCEL_IO(0x4b, accel_fence)
+
+/* The layout is an ABI: no padding, the same on every architecture. */
+#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(struct dmabuffs_accel_import) == 32, "size of accel_import");
+_Static_assert(sizeof(struct dmabuffs_accel_open) == 32, "size of accel_open");
+_Static_assert(sizeof(struct dmabuffs_accel_sva) == 56, "size of accel_sva");
+_Static_assert(sizeof(struct dmabuffs_accel_export) == 96, "size of accel_export");
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* accel_device.c - the devices of an instance, their contexts, and what is asked of them
+ */
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include <util.h>
+
+#include <dmabuffs-accel.h>
+
+#include "instance.h"
+
+/* How long, and how often, an exclusive device that is being scrubbed is tried. */
+#define SCRUB_LIMIT_MS 1000
+#define SCRUB_STEP_MS  5
+
+/* Devices are files in one directory; nothing else is to be reached by their names. */
+static bool is_device_name(const char *name)
+{
+	size_t length = strnlen(name, ACCEL_NAME_SIZE);
+
+	return length > 0 && length < ACCEL_NAME_SIZE && name[0] != '.' &&
+	       !strchr(name, '/');
+}
+
+static int query(int directory, const char *name, struct accel_device_info *ret_info)
+{
+	struct accel_device_info info = {0};
+	int r;
+
+	memcpy(info.name, name, strlen(name));
+	r = dmabuffs_accel_call(directory, ACCEL_IOC_DEVICE_INFO, &info);
+	if (r < 0)
+		return r;
+	/* The callers print and walk these; never rely on the service for their end. */
+	info.name[sizeof(info.name) - 1] = '\0';
+	info.backend[sizeof(info.backend) - 1] = '\0';
+	info.n_reserved = MIN(info.n_reserved, (uint32_t)ACCEL_MAX_RANGES);
+
+	*ret_info = info;
+	return 0;
+}
+
+_public_ int dmabuffs_accel_query(struct dmabuffs *instance, const char *device,
+				  struct accel_device_info *ret_info)
+{
+	_cleanup_directory_ DIR *directory = NULL;
+	int r;
+
+	if (!is_device_name(device))
+		return -ENOENT;
+	r = instance_open_directory(instance, DMABUFFS_ACCEL_DIR, &directory);
+	return r < 0 ? r : query(dirfd(directory), device, ret_info);
+}
+
+_public_ int dmabuffs_accel_list(struct dmabuffs *instance,
+				 int (*visit)(const struct accel_device_info *info,
+					      void *data),
+				 void *data)
+{
+	_cleanup_directory_ DIR *directory = NULL;
+	int r = instance_open_directory(instance, DMABUFFS_ACCEL_DIR, &directory);
+
+	while (r >= 0) {
+		struct accel_device_info info;
+		struct dirent *entry;
+
+		errno = 0;
+		entry = readdir(directory);
+		if (!entry)
+			return -errno;
+		if (!is_device_name(entry->d_name))
+			continue;
+		r = query(dirfd(directory), entry->d_name, &info);
+		if (r >= 0)
+			r = visit(&info, data);
+	}
+	return r;
+}
+
+static int open_device(struct dmabuffs *instance, const char *device)
+{
+	char path[sizeof(DMABUFFS_ACCEL_DIR "/") + ACCEL_NAME_SIZE] =
+		DMABUFFS_ACCEL_DIR "/";
+
+	strcat(path, device);
+	return (int)SYSCALL(
+		openat(instance->root_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+}
+
+_public_ int dmabuffs_accel_open(struct dmabuffs *instance, const char *device,
+				 int *ret_context)
+{
+	const struct timespec moment = {.tv_nsec = SCRUB_STEP_MS * 1000000L};
+	int fd;
+
+	if (!is_device_name(device))
+		return -ENOENT;
+	fd = open_device(instance, device);
+	for (int ms = 0; fd == -EAGAIN && ms < SCRUB_LIMIT_MS; ms += SCRUB_STEP_MS) {
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+		fd = open_device(instance, device);
+	}
+	if (fd < 0)
+		return fd;
+
+	*ret_context = fd;
+	return 0;
+}
+
+static bool is_submit(unsigned long request)
+{
+	return _IOC_TYPE(request) == _IOC_TYPE(ACCEL_IOC_QUEUE_SUBMIT) &&
+	       _IOC_NR(request) == _IOC_NR(ACCEL_IOC_QUEUE_SUBMIT);
+}
+
+/* A batch carries the commands it has, not the room for others behind them. */
+static uint32_t submit_size(const struct accel_queue_submit *arg)
+{
+	return (uint32_t)(offsetof(struct accel_queue_submit, commands) +
+			  MIN(arg->count, (uint32_t)ACCEL_SUBMIT_MAX) *
+				  sizeof(arg->commands[0]));
+}
+
+_public_ int dmabuffs_accel_call(int context, unsigned long request, void *arg)
+{
+	uint32_t size = _IOC_SIZE(request);
+
+	if (_IOC_TYPE(request) != DMABUFFS_IOC_TYPE || size < sizeof(size))
+		return -ENOTTY;
+	if (is_submit(request)) {
+		size = submit_size(arg);
+		/* The kernel copies what the number says: not what the caller lacks. */
+		request = _IOC(_IOC_DIR(request), _IOC_TYPE(request), _IOC_NR(request),
+			       size);
+	}
+	memcpy(arg, &size, sizeof(size));
+	return (int)SYSCALL(ioctl(context, request, arg));
+}

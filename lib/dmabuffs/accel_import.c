@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* accel_import.c - descriptors into a context and out of it: buffers, address spaces */
+#include <fcntl.h>
+#include <string.h>
+
+#include <dmabuffs-accel.h>
+#include <util.h>
+
+#include "accel_queue.h"
+#include "broker.h"
+
+/* ---- buffers and address spaces of others ------------------------------------------ */
+
+/* The ticket dies with its connection, so that is held until the call is done. */
+static int import_by_ticket(struct dmabuffs *instance, int context, unsigned long request,
+			    struct dmabuffs_accel_import *arg)
+{
+	struct broker_connection connection;
+	int r = broker_get(instance, &connection);
+
+	if (r < 0)
+		return r;
+	r = broker_deposit(instance, &connection, arg->fd, arg->ticket);
+	if (r >= 0) {
+		arg->flags = DMABUFFS_ACCEL_TICKET;
+		arg->fd = -1;
+		r = dmabuffs_accel_call(context, request, arg);
+	}
+	broker_put(instance, &connection);
+	return r;
+}
+
+static int import(struct dmabuffs *instance, int context, unsigned long request, int fd,
+		  uint32_t *ret_id)
+{
+	struct dmabuffs_accel_import arg = {.fd = fd};
+	int r = dmabuffs_accel_call(context, request, &arg);
+
+	if (r == -EREMOTE)
+		r = import_by_ticket(instance, context, request, &arg);
+	if (r < 0)
+		return r;
+
+	*ret_id = arg.id;
+	return 0;
+}
+
+_public_ int dmabuffs_accel_import_buffer(struct dmabuffs *instance, int context, int fd,
+					  uint32_t *ret_buffer)
+{
+	return import(instance, context, ACCEL_IOC_BUFFER_IMPORT, fd, ret_buffer);
+}
+
+_public_ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
+					const dmabuffs_uuid *uuid, uint32_t *ret_asid)
+{
+	_cleanup_close_ int opened = instance_open_name(instance, uuid, O_RDWR);
+
+	if (opened < 0)
+		return opened;
+	return import(instance, context, ACCEL_IOC_ASID_IMPORT, opened, ret_asid);
+}
+
+int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
+		int *ret_fd)
+{
+	struct dmabuffs_accel_open arg = {.id = id, .access = (uint32_t)access};
+	const struct broker_question question = {
+		.op = DMABUFFS_BROKER_FETCH,
+		.ticket = arg.ticket,
+	};
+	int r = dmabuffs_accel_call(context, ACCEL_IOC_OPEN, &arg);
+
+	return r < 0 ? r : broker_ask(instance, &question, ret_fd);
+}
+
+_public_ int dmabuffs_accel_buffer_fd(struct dmabuffs *instance, int context,
+				      uint32_t buffer, int *ret_fd)
+{
+	int r = accel_fetch(instance, context, buffer, O_RDWR, ret_fd);
+
+	return r == -EACCES ? accel_fetch(instance, context, buffer, O_RDONLY, ret_fd)
+			    : r;
+}
+
+_public_ int dmabuffs_accel_export_asid(int context, uint32_t asid,
+					const struct dmabuffs_export_options *options,
+					dmabuffs_uuid *ret_uuid)
+{
+	struct dmabuffs_accel_export arg = {.asid = asid};
+	int r;
+
+	if (options) {
+		arg.flags = options->flags;
+		arg.mode = options->mode;
+		r = copy_label(options->label, arg.label);
+		if (r < 0)
+			return r;
+	}
+	r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_EXPORT, &arg);
+	if (r < 0)
+		return r;
+
+	memcpy(ret_uuid->bytes, arg.uuid, sizeof(ret_uuid->bytes));
+	return 0;
+}
+
+/* ---- the address space of this process --------------------------------------------- */
+
+static int deposit_both(struct dmabuffs *instance, struct broker_connection *connection,
+			struct dmabuffs_accel_sva *arg)
+{
+	int r = broker_deposit(instance, connection, arg->mem, arg->mem_ticket);
+
+	if (r < 0)
+		return r;
+	return broker_deposit(instance, connection, arg->maps, arg->maps_ticket);
+}
+
+static int bind_by_tickets(struct dmabuffs *instance, int context,
+			   struct dmabuffs_accel_sva *arg)
+{
+	struct broker_connection connection;
+	int r = broker_get(instance, &connection);
+
+	if (r < 0)
+		return r;
+	r = deposit_both(instance, &connection, arg);
+	if (r >= 0) {
+		arg->flags |= DMABUFFS_ACCEL_TICKET;
+		arg->mem = arg->maps = -1;
+		r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_SVA, arg);
+	}
+	broker_put(instance, &connection);
+	return r;
+}
+
+_public_ int dmabuffs_accel_bind_self(struct dmabuffs *instance, int context,
+				      uint32_t flags, uint32_t set, uint32_t *ret_asid)
+{
+	_cleanup_close_ int mem = -1;
+	_cleanup_close_ int maps = -1;
+	struct dmabuffs_accel_sva arg;
+	int r;
+
+	if (flags & DMABUFFS_ACCEL_TICKET)
+		return -EINVAL;
+	mem = (int)SYSCALL(open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+	if (mem < 0)
+		return mem;
+	maps = (int)SYSCALL(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
+	if (maps < 0)
+		return maps;
+	arg = (struct dmabuffs_accel_sva){
+		.flags = flags, .mem = mem, .maps = maps, .set = set};
+	r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_SVA, &arg);
+	if (r == -EREMOTE)
+		r = bind_by_tickets(instance, context, &arg);
+	if (r < 0)
+		return r;
+
+	*ret_asid = arg.id;
+	return 0;
+}
