@@ -2,7 +2,6 @@
 #include "buffer.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +9,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "dmabuf.h"
 #include "fd_vault.h"
+#include "lease.h"
 #include "policy.h"
 #include "util.h"
 
@@ -23,9 +24,6 @@
 static uint64_t memfd_dev;
 static int own_fds = AT_FDCWD; /* /proc/self/fd, once set up: a shorter way */
 static _Atomic uint64_t dmabuf_dev; /* 0 until the first one was seen */
-
-/* Held exclusively while a lease of ours lasts, see buffer_held(). A leaf. */
-static pthread_rwlock_t lease_lock = PTHREAD_RWLOCK_INITIALIZER;
 
 int buffer_setup(void)
 {
@@ -53,51 +51,15 @@ int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
 	return 0;
 }
 
-/*
- * O_NONBLOCK: the owner of a memfd can hold a lease on it (fcntl(2) F_SETLEASE) and make
- * whoever opens it wait; we answer -EAGAIN instead.
- */
 static int reopen(struct kept_fd kept, int flags)
 {
 	char path[64];
-	int fd;
 
 	if (kept.table)
 		fd_vault_path(kept, path, sizeof(path));
 	else
 		snprintf(path, sizeof(path), "%d", kept.fd);
-	pthread_rwlock_rdlock(&lease_lock);
-	fd = openat(own_fds, path, flags | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
-	pthread_rwlock_unlock(&lease_lock);
-	return fd;
-}
-
-/*
- * A path may pretend to be "/dmabuf:"; the lines that the dma-buf core alone prints into
- * fdinfo may not. Neither asks a file system.
- */
-static bool looks_like_dmabuf(int fd)
-{
-	static const char prefix[] = "/dmabuf:";
-	_cleanup_close_ int info = -1;
-	char path[40], link[sizeof(prefix)], text[1024];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, link, sizeof(link));
-	if (n < (ssize_t)strlen(prefix) || memcmp(link, prefix, strlen(prefix)))
-		return false;
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	info = open(path, O_RDONLY | O_CLOEXEC);
-	if (info < 0)
-		return false;
-	n = read(info, text, sizeof(text) - 1);
-	if (n < 0)
-		return false;
-	text[n] = '\0';
-	return strstr(text, "\nexp_name:\t") != NULL;
+	return lease_open(own_fds, path, flags);
 }
 
 static int identify(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
@@ -110,10 +72,22 @@ static int identify(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
 	/* Not every file there is a memfd, but all are plain shmem and can be sealed. */
 	if (*ret_dev == memfd_dev)
 		return fcntl(fd, F_GET_SEALS) < 0 ? -EBADFD : DMABUFFS_KIND_MEMFD;
-	if (known ? *ret_dev != known : !looks_like_dmabuf(fd))
+	if (known ? *ret_dev != known : !dmabuf_is(fd))
 		return -EBADFD;
 	atomic_store(&dmabuf_dev, *ret_dev);
 	return DMABUFFS_KIND_DMABUF;
+}
+
+const char *buffer_kind_name(const struct buffer *buffer)
+{
+	switch (buffer->kind) {
+	case DMABUFFS_KIND_MEMFD:
+		return "memfd";
+	case DMABUFFS_KIND_ASID:
+		return "asid";
+	default:
+		return "dma-buf";
+	}
 }
 
 int buffer_kind(int fd)
@@ -265,9 +239,13 @@ int buffer_freeze(const struct buffer *buffer, bool readonly)
 
 static int stat_buffer(const struct buffer *buffer, struct stat *ret_stat)
 {
-	int fd = buffer_borrow(buffer);
-	int r;
+	int fd, r;
 
+	if (buffer->kind == DMABUFFS_KIND_ASID) {
+		*ret_stat = (struct stat){ 0 };
+		return 0;
+	}
+	fd = buffer_borrow(buffer);
 	if (fd < 0)
 		return fd;
 	r = fstat(fd, ret_stat) < 0 ? -errno : 0;
@@ -393,19 +371,6 @@ int buffer_revoke(const struct buffer *buffer)
 	return r;
 }
 
-/*
- * A write lease is granted only while no other description of the inode exists. While it
- * lasts, opens of our own would fail: they take the lock shared, and wait.
- */
-static int ask_with_lease(int fd)
-{
-	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
-		return errno == EAGAIN ? 1 : -EOPNOTSUPP;
-	/* At once: an open of an importer's would wait for it. */
-	fcntl(fd, F_SETLEASE, F_UNLCK);
-	return 0;
-}
-
 int buffer_held(const struct buffer *buffer)
 {
 	int fd, r;
@@ -415,9 +380,7 @@ int buffer_held(const struct buffer *buffer)
 	fd = buffer_borrow(buffer);
 	if (fd < 0)
 		return fd;
-	pthread_rwlock_wrlock(&lease_lock);
-	r = ask_with_lease(fd);
-	pthread_rwlock_unlock(&lease_lock);
+	r = lease_held(fd);
 	buffer_return(buffer, fd);
 	return r;
 }

@@ -18,7 +18,8 @@
 /*
  * For a memfd, fd is an open file description of our own, O_RDWR unless readonly:
  * importers get others, so that the kernel can tell whether any is left (buffer_held()).
- * For a dma-buf it is the exporter's description: there is no other.
+ * For a dma-buf it is the exporter's description: there is no other. An ASID has none, and
+ * nothing below but its size, which is 0, applies to it.
  */
 struct buffer {
 	int fd;		   /* owned; its number in the table below; -1: none */
@@ -35,6 +36,9 @@ int buffer_setup(void);
 
 /* Device and inode number of any descriptor, without a request to its file system. */
 int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino);
+
+/* For people. */
+const char *buffer_kind_name(const struct buffer *buffer);
 
 /* enum dmabuffs_kind of any descriptor; -EBADFD: neither kind. */
 int buffer_kind(int fd);

@@ -9,10 +9,12 @@
 
 #include "closer.h"
 #include "log.h"
+#include "procfs.h"
 #include "reaper.h"
 #include "wire.h"
 
 #define MESSAGES_PER_TURN 8
+#define FIRST_REQUEST_SIZE 16 /* of the first version: without a ticket */
 #define MAX_MESSAGE	  256
 #define MAX_FDS		  253 /* the kernel's SCM_MAX_FD */
 
@@ -82,7 +84,8 @@ static int receive(int fd, struct message *message)
 static int check_request(const struct message *message,
 			 struct dmabuffs_broker_request *ret_request)
 {
-	int r = wire_take(message->data, message->size, sizeof(*ret_request), ret_request,
+	bool fetch;
+	int r = wire_take(message->data, message->size, FIRST_REQUEST_SIZE, ret_request,
 			  sizeof(*ret_request));
 
 	if (r < 0)
@@ -91,11 +94,13 @@ static int check_request(const struct message *message,
 		return -E2BIG;
 	if (ret_request->flags)
 		return -EOPNOTSUPP;
-	if (ret_request->reserved)
+	fetch = ret_request->op == DMABUFFS_BROKER_FETCH;
+	if (ret_request->reserved ||
+	    (!fetch && !wire_is_zero(ret_request->ticket, sizeof(ret_request->ticket))))
 		return -EINVAL;
 	if (message->fds_truncated)
 		return -EMFILE;
-	return message->n_fds == 1 ? 0 : -EINVAL;
+	return message->n_fds == !fetch ? 0 : -EINVAL;
 }
 
 /* The export behind an open file of this mount, referenced; NULL: it is none. */
@@ -133,7 +138,7 @@ static int exchange_locked(struct export *export, int access,
 
 	if (export->revoked)
 		return -ESTALE;
-	if (!export->opens)
+	if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
 		return -EBADFD;
 	r = describe(&export->buffer, access, reply);
 	return r < 0 ? r : buffer_open(&export->buffer, access);
@@ -155,22 +160,59 @@ static int exchange(struct broker *broker, int fd, struct dmabuffs_broker_reply 
 	return r;
 }
 
-/* Keeps the buffer for an export; on success @fd is taken over. */
-static int deposit(struct broker *broker, struct connection *connection, int fd,
-		   struct dmabuffs_broker_reply *reply)
+/* What closes at once and asks nobody: names of this mount, and our own procfs. */
+static bool is_known_file(const struct broker *broker, int fd)
+{
+	uint64_t dev, ino;
+
+	if (buffer_identity(fd, &dev, &ino) < 0)
+		return false;
+	return dev == broker->mount_dev || procfs_has(fd, 0);
+}
+
+static int describe_deposit(struct broker *broker, int fd,
+			    struct dmabuffs_broker_reply *reply)
 {
 	struct buffer borrowed = { .fd = fd };
 	int flags = fcntl(fd, F_GETFL);
 	int kind = flags & O_PATH ? -EBADFD : buffer_kind(fd);
-	int r;
 
-	if (kind < 0)
-		return kind;
+	if (kind < 0) {
+		reply->access = (uint32_t)(flags & O_ACCMODE);
+		return !(flags & O_PATH) && is_known_file(broker, fd) ? 0 : kind;
+	}
 	borrowed.kind = (uint32_t)kind;
-	r = describe(&borrowed, flags & O_ACCMODE, reply);
+	return describe(&borrowed, flags & O_ACCMODE, reply);
+}
+
+/* Keeps it for the command that names the ticket; on success @fd is taken over. */
+static int deposit(struct broker *broker, struct connection *connection, int fd,
+		   struct dmabuffs_broker_reply *reply)
+{
+	int r = describe_deposit(broker, fd, reply);
+
 	if (r < 0)
 		return r;
 	return tickets_add(broker->tickets, &connection->tickets, fd, reply->ticket);
+}
+
+/* What a command on a context has left for its caller. */
+static int fetch(struct broker *broker, const struct dmabuffs_broker_request *request,
+		 struct dmabuffs_broker_reply *reply, int *ret_fd)
+{
+	struct buffer borrowed = { .fd = tickets_take(broker->tickets, request->ticket) };
+	int kind, r;
+
+	if (borrowed.fd < 0)
+		return borrowed.fd;
+	kind = buffer_kind(borrowed.fd);
+	borrowed.kind = kind < 0 ? 0 : (uint32_t)kind;
+	r = describe(&borrowed, fcntl(borrowed.fd, F_GETFL) & O_ACCMODE, reply);
+	if (r < 0)
+		reaper_take_fd(borrowed.fd);
+	else
+		*ret_fd = borrowed.fd;
+	return r;
 }
 
 /*
@@ -197,6 +239,8 @@ static int handle(struct broker *broker, struct connection *connection,
 		if (r == 0)
 			take_only(message);
 		return r;
+	case DMABUFFS_BROKER_FETCH:
+		return fetch(broker, &request, reply, ret_fd);
 	default:
 		return -ENOTTY;
 	}

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <uuid.h>
 
+#include <accel.h>
+
 #include "policy.h"
 #include "reaper.h"
 #include "util.h"
@@ -73,7 +75,9 @@ int export_create(struct limits *limits, struct export_request *request,
 	export->charged_uid = request->uid;
 	export->charged_bytes = bytes;
 	export->buffer = *request->buffer;
-	buffer_keep(&export->buffer);
+	export->asid = request->asid;
+	if (!export->asid)
+		buffer_keep(&export->buffer);
 	export->has_buffer = true;
 	request->buffer->fd = -1;
 	*ret_export = export;
@@ -86,6 +90,8 @@ void export_release_buffer(struct limits *limits, struct export *export)
 		return;
 	export->has_buffer = false;
 	reaper_take(&export->buffer);
+	accel_asid_unref(export->asid);
+	export->asid = NULL;
 	uncharge(limits, export->charged_uid, export->charged_bytes);
 }
 

@@ -37,6 +37,7 @@ struct export {
 	struct caller *caller; /* owned reference: the exporter */
 	char *label;	      /* owned; NULL: none */
 	struct buffer buffer; /* its fd is valid while has_buffer */
+	struct accel_asid *asid; /* owned reference, of kind ASID while has_buffer */
 
 	/* Protected by the table's lock. */
 	struct node node;
@@ -52,7 +53,7 @@ struct export {
 	bool named, has_buffer, revoked;
 };
 
-/* How to make one; everything in it is borrowed, except buffer on success. */
+/* How to make one; everything in it is borrowed, except buffer and asid on success. */
 struct export_request {
 	uint64_t root_id;
 	uid_t uid;
@@ -61,6 +62,7 @@ struct export_request {
 	const char *label;
 	struct caller *caller;
 	struct buffer *buffer;
+	struct accel_asid *asid; /* NULL: a buffer */
 };
 
 /*

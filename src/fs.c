@@ -83,6 +83,7 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.write = fs_write,
 	.release = fs_release,
 	.lseek = fs_lseek,
+	.poll = fs_poll,
 	.opendir = fs_opendir,
 	.readdir = fs_readdir,
 	.releasedir = fs_releasedir,

@@ -4,7 +4,7 @@
  *
  * fs.c holds their table and what is refused; the rest is in fs_dir.c (names), fs_file.c
  * (open files), fs_attr.c (attributes), fs_xattr.c, fs_ioctl.c (which commands exist),
- * fs_export.c and fs_revoke.c (the greater ones of them). A request is answered exactly once; functions named
+ * fs_export.c and fs_revoke.c (the greater ones of them), fs_accel.c (devices). A request is answered exactly once; functions named
  * reply_* do it.
  */
 #ifndef DMABUFFS_FS_H
@@ -47,6 +47,9 @@ void fs_statfs(fuse_req_t req, fuse_ino_t ino);
 /* The inode number of a name of our own, or the bytes of a UUID name; -ENOENT. */
 int fs_parse_name(const char *name, uint8_t ret_uuid[DMABUFFS_UUID_SIZE]);
 
+/* Tells log and kernel that a name has ended. */
+void fs_name_ended(struct service *service, struct export *export, const char *why);
+
 /* Ends a name and tells the kernel; false if it had ended. */
 bool fs_end_name(struct service *service, struct export *export, const char *why);
 
@@ -68,6 +71,17 @@ void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 /* Attributes of the root directory, the broker or an export; how long they hold. */
 int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 	    double *ret_timeout);
+
+/* fs_accel.c: whether a number is one of .accel's, and what is done with those */
+bool fs_is_accel(uint64_t ino);
+int fs_accel_stat(struct service *service, uint64_t ino, struct stat *ret_stat);
+int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr, int to_set);
+void fs_accel_readdir(fuse_req_t req, size_t size, off_t offset);
+void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi);
+void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi);
+void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+	     struct fuse_pollhandle *poll);
 
 /* fs_xattr.c */
 void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);

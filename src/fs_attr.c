@@ -56,6 +56,8 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 		table_lock(table);
 		node_stat(&table->root_node, ret_stat);
 		table_unlock(table);
+	} else if (fs_is_accel(ino)) {
+		r = fs_accel_stat(service, ino, ret_stat);
 	} else if ((export = table_get(table, ino))) {
 		table_lock(table);
 		r = stat_export(export, ret_stat, ret_timeout);
@@ -114,6 +116,8 @@ static int set_attributes(struct service *service, uint64_t ino, const struct st
 		table_unlock(&service->table);
 		return 0;
 	}
+	if (fs_is_accel(ino))
+		return fs_accel_set(service, ino, attr, to_set);
 	export = table_get(&service->table, ino);
 	if (!export)
 		return -ENOENT;

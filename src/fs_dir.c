@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 #include <uuid.h>
 
+#include <dmabuffs-accel-ioctl.h>
 #include <dmabuffs-broker.h>
 
 #include "log.h"
@@ -19,6 +20,18 @@ int fs_parse_name(const char *name, uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
 		return -ENOENT;
 	uuid_unparse_lower(ret_uuid, text);
 	return strcmp(name, text) ? -ENOENT : 0;
+}
+
+/* The number of a name that is not an export's; 0: it may be one. */
+static uint64_t find_fixed(struct service *service, fuse_ino_t parent, const char *name)
+{
+	if (parent == INO_ACCEL)
+		return devices_find(&service->devices, name);
+	if (!strcmp(name, DMABUFFS_ACCEL_DIR) && service->devices.registry)
+		return INO_ACCEL;
+	if (!strcmp(name, DMABUFFS_BROKER_NAME) && service->broker_bound)
+		return INO_BROKER;
+	return 0;
 }
 
 static bool is_broker(fuse_ino_t parent, const char *name)
@@ -47,10 +60,11 @@ void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct service *service = service_of(req);
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
+	uint64_t fixed = find_fixed(service, parent, name);
 	struct export *export = NULL;
 
-	if (is_broker(parent, name) && service->broker_bound) {
-		reply_entry(req, INO_BROKER);
+	if (fixed) {
+		reply_entry(req, fixed);
 		return;
 	}
 	if (parent == INO_ROOT && fs_parse_name(name, uuid) == 0)
@@ -95,15 +109,20 @@ void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 	reply_entry(req, INO_BROKER);
 }
 
-bool fs_end_name(struct service *service, struct export *export, const char *why)
+void fs_name_ended(struct service *service, struct export *export, const char *why)
 {
 	char name[UUID_TEXT_LENGTH + 1];
 
-	if (!table_unname(&service->table, export))
-		return false;
 	export_name(export, name);
 	log_info("%s: ended: %s", name, why);
 	notifier_name_ended(&service->notifier, export);
+}
+
+bool fs_end_name(struct service *service, struct export *export, const char *why)
+{
+	if (!table_unname(&service->table, export))
+		return false;
+	fs_name_ended(service, export, why);
 	return true;
 }
 
@@ -114,11 +133,11 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
 	struct export *export;
 
-	if (is_broker(parent, name)) {
+	if (find_fixed(service, parent, name)) {
 		reply_error(req, -EPERM);
 		return;
 	}
-	if (fs_parse_name(name, uuid) < 0) {
+	if (parent != INO_ROOT || fs_parse_name(name, uuid) < 0) {
 		reply_error(req, -ENOENT);
 		return;
 	}
@@ -131,8 +150,14 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
 	uint64_t id;
-	int r = table_open_root(&service->table, fuse_req_ctx(req)->uid, &id);
+	int r;
 
+	fi->fh = 0;
+	if (ino == INO_ACCEL) {
+		fuse_reply_open(req, fi);
+		return;
+	}
+	r = table_open_root(&service->table, fuse_req_ctx(req)->uid, &id);
 	if (r < 0) {
 		log_warning("uid %u may not open the root again: %s",
 			    fuse_req_ctx(req)->uid, strerror(-r));
@@ -161,7 +186,8 @@ void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
 
-	table_close_root(&service->table, fi->fh, root_ended, service);
+	if (ino == INO_ROOT)
+		table_close_root(&service->table, fi->fh, root_ended, service);
 	reply_error(req, 0);
 }
 
@@ -210,8 +236,13 @@ static void list_exports(struct service *service, struct listing *listing, uint6
 void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi)
 {
-	struct listing listing = { .req = req, .buf = malloc(size), .size = size };
+	struct listing listing = { .req = req, .size = size };
 
+	if (ino == INO_ACCEL) {
+		fs_accel_readdir(req, size, offset);
+		return;
+	}
+	listing.buf = malloc(size);
 	if (!listing.buf) {
 		reply_error(req, -ENOMEM);
 		return;

@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-#include "closer.h"
 #include "log.h"
 #include "offload.h"
 #include "reaper.h"
+#include "taken.h"
 #include "util.h"
 #include "wire.h"
 
-#define COMPARED_FLAGS                                                                     \
+#define COMPARED_FLAGS                                                                   \
 	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE)
 
 /* One export under way. */
@@ -20,9 +20,9 @@ struct attempt {
 	const struct fuse_ctx *ctx;
 	uint64_t root_id;
 	struct dmabuffs_export *arg;
-	int pidfd;	      /* owned: the calling thread; -1: it cannot be named */
-	struct buffer buffer; /* owned while its fd is not -1 */
-	uint64_t bytes;	      /* its size */
+	int pidfd;             /* owned: the calling thread; -1: it cannot be named */
+	struct buffer buffer;  /* owned while its fd is not -1 */
+	uint64_t bytes;        /* its size */
 	struct caller *caller; /* owned reference */
 };
 
@@ -31,59 +31,39 @@ static bool is_readonly(const struct attempt *attempt)
 	return attempt->arg->flags & DMABUFFS_EXPORT_READONLY;
 }
 
-/* What outlives its exporter is nobody's to pay for but by the charge: it must not grow. */
+/* What outlives its exporter is nobody's to pay for but by the charge: it must not grow.
+ */
 static bool must_stop_growth(const struct attempt *attempt)
 {
 	return attempt->arg->flags & DMABUFFS_EXPORT_PERSIST &&
 	       buffer_can_grow(&attempt->buffer);
 }
 
-/* Of memfds and dma-bufs it is known what a close does, of others nothing. */
-static void refuse_fd(struct closer_job *job, int fd)
+/* Takes the descriptor from the calling thread, or what was put on the broker; a ticket
+ * is spent even if this fails. */
+static int take_fd(struct attempt *attempt, struct taken *ret_taken)
 {
-	if (buffer_kind(fd) < 0) {
-		closer_submit(job, &fd, 1);
-		return;
-	}
-	reaper_take_fd(fd);
-	closer_cancel(job);
+	struct dmabuffs_export *arg = attempt->arg;
+
+	attempt->pidfd = caller_open(attempt->ctx->pid);
+	if (arg->flags & DMABUFFS_EXPORT_TICKET)
+		return taken_from_ticket(attempt->service, arg->ticket, ret_taken);
+	return taken_from_caller(attempt->service, attempt->ctx->uid, attempt->pidfd,
+				 arg->fd, ret_taken);
 }
 
-/* Takes the descriptor from the calling thread. */
-static int take_from_caller(struct attempt *attempt)
+static int take_buffer(struct attempt *attempt)
 {
-	struct closer_job *job;
-	int fd, r;
+	struct taken taken;
+	int r = take_fd(attempt, &taken);
 
-	if (attempt->pidfd < 0)
-		return attempt->pidfd;
-	r = closer_reserve(&attempt->service->limits, attempt->ctx->uid, &job);
 	if (r < 0)
 		return r;
-	fd = caller_take_fd(attempt->pidfd, attempt->arg->fd);
-	if (fd < 0) {
-		closer_cancel(job);
-		return fd;
-	}
-	r = buffer_init(&attempt->buffer, fd, is_readonly(attempt));
+	r = buffer_init(&attempt->buffer, taken.fd, is_readonly(attempt));
 	if (r < 0)
-		refuse_fd(job, fd);
+		taken_refuse(&taken);
 	else
-		closer_cancel(job);
-	return r;
-}
-
-/* Takes what the client put on the broker; a ticket is spent even if this fails. */
-static int take_from_ticket(struct attempt *attempt)
-{
-	int fd = tickets_take(&attempt->service->tickets, attempt->arg->ticket);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = buffer_init(&attempt->buffer, fd, is_readonly(attempt));
-	if (r < 0)
-		reaper_take_fd(fd);
+		taken_keep(&taken);
 	return r;
 }
 
@@ -108,7 +88,8 @@ static int read_caller(struct attempt *attempt)
 	struct caller *cached = NULL;
 	int r;
 
-	/* A thread can change its namespaces; where they decide, what was is not enough. */
+	/* A thread can change its namespaces; where they decide, what was is not enough.
+	 */
 	if (!attempt->service->options.ns_mask)
 		cached = table_root_caller(table, attempt->root_id);
 	r = caller_read(attempt->ctx->pid, attempt->pidfd, cached, &attempt->caller);
@@ -117,20 +98,6 @@ static int read_caller(struct attempt *attempt)
 		table_set_root_caller(table, attempt->root_id, attempt->caller);
 	caller_unref(cached);
 	return r;
-}
-
-static void log_export(const struct export *export)
-{
-	char name[UUID_TEXT_LENGTH + 1];
-
-	export_name(export, name);
-	log_info("%s: exported by pid %d (%s) uid %u gid %u mode %04o: %s of %llu bytes%s%s",
-		 name, export->caller->pid, export->caller->comm, export->node.uid,
-		 export->node.gid, export->node.mode & 07777,
-		 export->buffer.kind == DMABUFFS_KIND_MEMFD ? "memfd" : "dma-buf",
-		 (unsigned long long)export->charged_bytes,
-		 export->flags & DMABUFFS_EXPORT_PERSIST ? ", persistent" : "",
-		 export->flags & DMABUFFS_EXPORT_READONLY ? ", read-only" : "");
 }
 
 static int create_and_add(struct attempt *attempt, struct export **ret_export)
@@ -169,7 +136,7 @@ static int make_new(struct attempt *attempt)
 		r = create_and_add(attempt, &export);
 	if (r < 0)
 		return r;
-	log_export(export);
+	fs_log_export(export);
 	r = answer_existing(attempt, export);
 	table_put(&attempt->service->table, export);
 	return r;
@@ -231,13 +198,6 @@ static int find_or_make(struct attempt *attempt)
 	    buffer_needs_freeze(&attempt->buffer, is_readonly(attempt)))
 		return freeze_elsewhere(attempt);
 	return make_new(attempt);
-}
-
-static int take_buffer(struct attempt *attempt)
-{
-	attempt->pidfd = caller_open(attempt->ctx->pid);
-	return attempt->arg->flags & DMABUFFS_EXPORT_TICKET ? take_from_ticket(attempt) :
-							      take_from_caller(attempt);
 }
 
 int fs_export(struct command_call *call)

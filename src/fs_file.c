@@ -137,10 +137,15 @@ static void log_refusal(const struct export *export, const struct fuse_ctx *ctx,
 void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
-	struct export *export = table_get(&service->table, ino);
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct export *export;
 	int r;
 
+	if (fs_is_accel(ino)) {
+		fs_accel_open(req, ino, fi);
+		return;
+	}
+	export = table_get(&service->table, ino);
 	/* ESTALE makes the kernel look the name up again, which then says ENOENT. */
 	if (!export || !table_open(&service->table, export)) {
 		reply_error(req, -ESTALE);
@@ -163,8 +168,13 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
-	struct export *export = table_get(&service->table, ino);
+	struct export *export;
 
+	if (fs_is_accel(ino)) {
+		fs_accel_release(req, fi);
+		return;
+	}
+	export = table_get(&service->table, ino);
 	if (export)
 		close_file(req, export);
 	reply_error(req, 0);
@@ -182,7 +192,7 @@ static struct export *opened(struct table *table, fuse_ino_t ino, uid_t *ret_uid
 	if (!export)
 		return NULL;
 	table_lock(table);
-	is_open = export->opens > 0;
+	is_open = export->opens > 0 && export->buffer.kind != DMABUFFS_KIND_ASID;
 	*ret_uid = export->charged_uid;
 	table_unlock(table);
 	table_put(table, export);
@@ -228,7 +238,10 @@ static void submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t size,
 void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi)
 {
-	submit(req, ino, offset, size, NULL);
+	if (fs_is_accel(ino))
+		fs_accel_read(req, size, fi);
+	else
+		submit(req, ino, offset, size, NULL);
 }
 
 void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,

@@ -3,8 +3,22 @@
 
 #include <string.h>
 
+#include "log.h"
 #include "util.h"
 #include "wire.h"
+
+void fs_log_export(const struct export *export)
+{
+	char name[UUID_TEXT_LENGTH + 1];
+
+	export_name(export, name);
+	log_info("%s: exported by pid %d (%s) uid %u gid %u mode %04o: %s of %llu bytes%s%s",
+		 name, export->caller->pid, export->caller->comm, export->node.uid,
+		 export->node.gid, export->node.mode & 07777,
+		 buffer_kind_name(&export->buffer), (unsigned long long)export->charged_bytes,
+		 export->flags & DMABUFFS_EXPORT_PERSIST ? ", persistent" : "",
+		 export->flags & DMABUFFS_EXPORT_READONLY ? ", read-only" : "");
+}
 
 /* ---- info -------------------------------------------------------------------------- */
 
@@ -53,28 +67,30 @@ static int do_info(struct command_call *call)
 
 /* ---- dispatch ---------------------------------------------------------------------- */
 
-/* Sizes of the first version of each struct never change; the known ones grow. */
-static const struct command {
-	unsigned number;
-	bool on_root; /* on the root directory, or else on an opened name */
-	size_t min_size, known_size;
-	int (*handler)(struct command_call *call);
-} commands[] = {
-	{ _IOC_NR(DMABUFFS_IOC_EXPORT), true, 120, sizeof(struct dmabuffs_export),
+static const struct command commands[] = {
+	{ _IOC_NR(DMABUFFS_IOC_EXPORT), ON_ROOT, 120, sizeof(struct dmabuffs_export),
 	  fs_export },
-	{ _IOC_NR(DMABUFFS_IOC_REVOKE), true, 24, sizeof(struct dmabuffs_revoke),
+	{ _IOC_NR(DMABUFFS_IOC_REVOKE), ON_ROOT, 24, sizeof(struct dmabuffs_revoke),
 	  fs_revoke },
-	{ _IOC_NR(DMABUFFS_IOC_INFO), false, 176, sizeof(struct dmabuffs_info), do_info },
+	{ _IOC_NR(DMABUFFS_IOC_INFO), ON_NAME, 176, sizeof(struct dmabuffs_info), do_info },
 };
 
-static const struct command *find_command(unsigned int number, bool on_root)
+static enum place place_of(uint64_t ino, bool is_directory)
+{
+	if (is_directory)
+		return ino == INO_ACCEL ? ON_DEVICES : ON_ROOT;
+	return fs_is_accel(ino) ? ON_CONTEXT : ON_NAME;
+}
+
+static const struct command *find_command(unsigned int number, enum place place)
 {
 	if (_IOC_TYPE(number) != DMABUFFS_IOC_TYPE ||
 	    _IOC_DIR(number) != (_IOC_READ | _IOC_WRITE))
 		return NULL;
+	if (place == ON_DEVICES || place == ON_CONTEXT)
+		return device_command(_IOC_NR(number), place);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (commands[i].number == _IOC_NR(number) &&
-		    commands[i].on_root == on_root)
+		if (commands[i].number == _IOC_NR(number) && commands[i].place == place)
 			return &commands[i];
 	return NULL;
 }
@@ -88,15 +104,27 @@ void command_reply(struct command_call *call, int result)
 	free(call);
 }
 
+static void run_command(const struct command *command, struct command_call *call,
+			const void *in, size_t in_size)
+{
+	int r = wire_take(in, in_size, command->min_size, &call->arg, command->known_size);
+
+	if (r == 0)
+		r = command->handler(call);
+	if (r != COMMAND_PENDING)
+		command_reply(call, r);
+}
+
 void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
 	      size_t out_size)
 {
-	const struct command *command = find_command(number, flags & FUSE_IOCTL_DIR);
-	struct command_call *call;
-	int r;
+	enum place place = place_of(ino, flags & FUSE_IOCTL_DIR);
+	const struct command *command = find_command(number, place);
+	struct command_call *call = NULL;
 
-	call = command ? calloc(1, sizeof(*call)) : NULL;
+	if (command)
+		call = calloc(1, offsetof(struct command_call, arg) + command->known_size);
 	if (!call) {
 		reply_error(req, command ? -ENOMEM : -ENOTTY);
 		return;
@@ -105,11 +133,10 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	call->service = service_of(req);
 	call->ctx = fuse_req_ctx(req);
 	call->ino = ino;
-	call->root_id = fi->fh;
+	if (place == ON_CONTEXT)
+		call->file = (struct device_file *)(uintptr_t)fi->fh;
+	else
+		call->root_id = fi->fh;
 	call->reply_size = MIN(out_size, command->known_size);
-	r = wire_take(in, in_size, command->min_size, &call->arg, command->known_size);
-	if (r == 0)
-		r = command->handler(call);
-	if (r != COMMAND_PENDING)
-		command_reply(call, r);
+	run_command(command, call, in, in_size);
 }

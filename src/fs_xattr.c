@@ -43,8 +43,7 @@ static int show_size(const struct export *export, int arg, char *text)
 
 static int show_kind(const struct export *export, int arg, char *text)
 {
-	return show(text, "%s",
-		    export->buffer.kind == DMABUFFS_KIND_MEMFD ? "memfd" : "dma-buf");
+	return show(text, "%s", buffer_kind_name(&export->buffer));
 }
 
 /* The names of the bits that are set, joined by commas. */
@@ -208,6 +207,8 @@ static struct export *get_node(struct service *service, uint64_t ino, struct nod
 		*ret_node = &export->node;
 	else if (ino == INO_ROOT)
 		*ret_node = &table->root_node;
+	else
+		*ret_node = devices_node(&service->devices, ino);
 	if (*ret_node)
 		table_lock(table);
 	return export;

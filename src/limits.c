@@ -27,6 +27,14 @@ void limits_config_default(struct limits_config *ret_config)
 			[RES_CLOSES] = 32,
 			[RES_OFFLOADS] = 32,
 			[RES_IO] = 64,
+			[RES_CONTEXTS] = 2048,
+			[RES_ASIDS] = 16384,
+			[RES_SETS] = 1024,
+			[RES_QUEUES] = 256,
+			[RES_FILES] = 1024,
+			[RES_MAPPINGS] = 262144,
+			[RES_FENCES] = 4096,
+			[RES_PINNED] = UINT64_C(1) << 38,
 		},
 		.per_mount = {
 			[RES_EXPORTS] = 262144,
@@ -37,6 +45,14 @@ void limits_config_default(struct limits_config *ret_config)
 			[RES_CLOSES] = 4096,
 			[RES_OFFLOADS] = 4096,
 			[RES_IO] = 4096,
+			[RES_CONTEXTS] = 16384,
+			[RES_ASIDS] = 131072,
+			[RES_SETS] = 16384,
+			[RES_QUEUES] = 2048,
+			[RES_FILES] = 8192,
+			[RES_MAPPINGS] = 2097152,
+			[RES_FENCES] = 65536,
+			[RES_PINNED] = UINT64_C(1) << 42,
 		},
 	};
 }
@@ -50,7 +66,8 @@ static void bound(struct limits_config *config, enum resource resource, uint64_t
 void limits_fit_descriptors(struct limits *limits, uint64_t n)
 {
 	bound(&limits->config, RES_CONNECTIONS, n / 2);
-	bound(&limits->config, RES_TICKETS, n / 4);
+	bound(&limits->config, RES_TICKETS, n / 8);
+	bound(&limits->config, RES_FILES, n / 4);
 }
 
 void limits_init(struct limits *limits, const struct limits_config *config)

@@ -24,6 +24,15 @@ enum resource {
 	RES_CLOSES,	 /* refused foreign descriptors on their way out, see closer.h */
 	RES_OFFLOADS,	 /* calls that a client can make last, see offload.h */
 	RES_IO,		 /* reads and writes of a dma-buf under way, see dmabuf_io.h */
+	/* What accelerator contexts hold, in the order of enum accel_resource. */
+	RES_CONTEXTS,
+	RES_ASIDS,
+	RES_SETS,
+	RES_QUEUES,
+	RES_FILES, /* descriptors of buffers, queues and SVA ASIDs */
+	RES_MAPPINGS,
+	RES_FENCES,
+	RES_PINNED, /* bytes of imported memory that cannot be taken back */
 	RES_COUNT
 };
 

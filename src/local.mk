@@ -8,11 +8,16 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/caller.c %D%/caller.h \
 	%D%/closer.c %D%/closer.h \
 	%D%/connection.c %D%/connection.h \
+	%D%/device_file.c %D%/device_file.h \
+	%D%/device_ioctl.c \
+	%D%/device_share.c \
+	%D%/device_take.c %D%/device_take.h \
+	%D%/devices.c %D%/devices.h \
 	%D%/dmabuf_io.c %D%/dmabuf_io.h \
 	%D%/export.c %D%/export.h \
 	%D%/fd_vault.c %D%/fd_vault.h \
 	%D%/fs.c %D%/fs.h \
-	%D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c %D%/fs_ioctl.h %D%/fs_revoke.c \
+	%D%/fs_accel.c %D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c %D%/fs_ioctl.h %D%/fs_revoke.c \
 	%D%/fs_xattr.c \
 	%D%/lifetime.c %D%/lifetime.h \
 	%D%/limits.c %D%/limits.h \
@@ -20,22 +25,23 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/node.c %D%/node.h \
 	%D%/offload.c %D%/offload.h \
 	%D%/notifier.c %D%/notifier.h \
-	%D%/options.c %D%/options.h \
+	%D%/option_accel.c %D%/options.c %D%/options.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/privileges.c %D%/privileges.h \
+	%D%/procfs.c %D%/procfs.h \
 	%D%/ready.c %D%/ready.h \
 	%D%/reaper.c %D%/reaper.h \
 	%D%/service.h \
 	%D%/stall_guard.c %D%/stall_guard.h \
 	%D%/table.c %D%/table.h \
 	%D%/table_index.c %D%/table_index.h \
+	%D%/taken.c %D%/taken.h \
 	%D%/tickets.c %D%/tickets.h \
-	%D%/wire.c %D%/wire.h \
-	lib/common/htab.c lib/common/htab.h lib/common/util.h
+	%D%/wire.c %D%/wire.h
 %C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SODIUM_CFLAGS)
-%C%_libdaemon_la_LIBADD = $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
+%C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
 
 sbin_PROGRAMS += %D%/dmabuffsd
 %C%_dmabuffsd_SOURCES = %D%/main.c

@@ -171,7 +171,7 @@ static int run_loop(struct service *service)
  */
 static void leave_if_stuck(struct service *service, bool stuck)
 {
-	if (offload_wait_all(&service->limits) && !stuck)
+	if (offload_wait_all(&service->limits) && !stuck && devices_stop(&service->devices))
 		return;
 	log_warning("ending, though a client keeps a call of ours in the kernel");
 	/* Closes the connection, which ends the requests of everybody else. */
@@ -210,7 +210,9 @@ static int start_helpers(struct service *service)
 	broker->limits = &service->limits;
 	broker->tickets = &service->tickets;
 	r = reaper_start();
-	return r < 0 ? r : dmabuf_io_start(&service->dmabuf_io, &service->limits);
+	if (r == 0)
+		r = dmabuf_io_start(&service->dmabuf_io, &service->limits);
+	return r < 0 ? r : devices_start(&service->devices, &service->options);
 }
 
 static int serve_mounted(struct service *service, int ready_fd)

@@ -14,7 +14,7 @@ static const char *const kernel_flags[] = {
 	"rw", "nosuid", "nodev", "exec", "noexec", "atime", "noatime", "async", "dirsync",
 };
 
-static int parse_number(const char *text, int base, uint64_t max, uint64_t *ret_number)
+int options_parse_number(const char *text, int base, uint64_t max, uint64_t *ret_number)
 {
 	unsigned long long number;
 	char *end;
@@ -47,7 +47,7 @@ int options_parse_size(const char *text, uint64_t *ret_size)
 		shift = 10 * (unsigned)(suffix - suffixes + 1);
 		digits[length - 1] = '\0';
 	}
-	r = parse_number(digits, 10, UINT64_MAX >> shift, &number);
+	r = options_parse_number(digits, 10, UINT64_MAX >> shift, &number);
 	if (r < 0)
 		return r;
 	*ret_size = number << shift;
@@ -78,7 +78,7 @@ int options_parse_namespaces(const char *text, uint32_t *ret_mask)
 static int set_mode(struct options *options, const char *value)
 {
 	uint64_t mode;
-	int r = parse_number(value, 8, 07777, &mode);
+	int r = options_parse_number(value, 8, 07777, &mode);
 
 	if (r == 0)
 		options->mode = (mode_t)mode;
@@ -88,7 +88,7 @@ static int set_mode(struct options *options, const char *value)
 static int set_uid(struct options *options, const char *value)
 {
 	uint64_t uid;
-	int r = parse_number(value, 10, UINT32_MAX - 1, &uid);
+	int r = options_parse_number(value, 10, UINT32_MAX - 1, &uid);
 
 	if (r == 0)
 		options->uid = (uid_t)uid;
@@ -98,7 +98,7 @@ static int set_uid(struct options *options, const char *value)
 static int set_gid(struct options *options, const char *value)
 {
 	uint64_t gid;
-	int r = parse_number(value, 10, UINT32_MAX - 1, &gid);
+	int r = options_parse_number(value, 10, UINT32_MAX - 1, &gid);
 
 	if (r == 0)
 		options->gid = (gid_t)gid;
@@ -126,10 +126,22 @@ static int set_nopassthrough(struct options *options, const char *value)
 	return 0;
 }
 
-/* Reserved, so that an fstab line that says it stays valid. */
 static int set_noaccel(struct options *options, const char *value)
 {
+	options->accel = false;
 	return 0;
+}
+
+static int add_device(struct options *options, const char *value)
+{
+	int r;
+
+	if (options->n_devices == DEVICES_MAX)
+		return -EINVAL;
+	r = options_parse_device(value, &options->devices[options->n_devices]);
+	if (r == 0)
+		options->n_devices++;
+	return r;
 }
 
 static const struct {
@@ -144,6 +156,7 @@ static const struct {
 	{ "log", true, set_log },
 	{ "nopassthrough", false, set_nopassthrough },
 	{ "noaccel", false, set_noaccel },
+	{ "accel", true, add_device },
 };
 
 /* The limits: a field of struct limits_config each, numbers or sizes. */
@@ -158,6 +171,12 @@ static const struct {
 	{ "max-bytes-per-uid", RES_BYTES, true },
 	{ "max-roots-per-uid", RES_ROOTS, true },
 	{ "max-connections-per-uid", RES_CONNECTIONS, true },
+	{ "max-contexts-per-uid", RES_CONTEXTS, true },
+	{ "max-asids-per-uid", RES_ASIDS, true },
+	{ "max-queues-per-uid", RES_QUEUES, true },
+	{ "max-buffers-per-uid", RES_FILES, true },
+	{ "max-mappings-per-uid", RES_MAPPINGS, true },
+	{ "max-pinned-per-uid", RES_PINNED, true },
 };
 
 static int set_limit(struct options *options, const char *name, const char *value)
@@ -260,6 +279,7 @@ static int set_defaults(struct options *options)
 		.log_level = LOG_INFO,
 		.ready_fd = -1,
 		.passthrough = true,
+		.accel = true,
 	};
 	limits_config_default(&options->limits);
 	return options->source && options->mount_flags ? 0 : -ENOMEM;
@@ -268,7 +288,7 @@ static int set_defaults(struct options *options)
 static int parse_ready_fd(struct options *options, const char *value)
 {
 	uint64_t fd;
-	int r = parse_number(value, 10, INT32_MAX, &fd);
+	int r = options_parse_number(value, 10, INT32_MAX, &fd);
 
 	if (r < 0) {
 		fprintf(stderr, "dmabuffsd: --ready-fd wants a descriptor number\n");
@@ -351,7 +371,12 @@ void options_print_usage(void)
 	      "  max-exports-per-uid=N max-bytes-per-uid=SIZE max-roots-per-uid=N\n"
 	      "  max-connections-per-uid=N       limits of each user\n"
 	      "  nopassthrough               no mmap of names; the broker still works\n"
-	      "  noaccel                     reserved\n"
+	      "  accel=NAME[:queues=N][:memory=SIZE][:asid-bits=N][:latency=NS][:exclusive]\n"
+	      "                              a software device; may be repeated (one, soft0)\n"
+	      "  noaccel                     no devices\n"
+	      "  max-contexts-per-uid=N max-asids-per-uid=N max-queues-per-uid=N\n"
+	      "  max-buffers-per-uid=N max-mappings-per-uid=N max-pinned-per-uid=SIZE\n"
+	      "                              limits of each user on devices\n"
 	      "  log=error|warning|info|debug\n"
 	      "  source=NAME and the generic flags rw, nosuid, nodev, exec, noexec, ...\n"
 	      "\n"

@@ -7,7 +7,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <accel.h>
+
 #include "limits.h"
+
+#define DEVICES_MAX 12 /* of a mount */
 
 struct options {
 	char *mountpoint; /* owned */
@@ -18,6 +22,9 @@ struct options {
 	gid_t gid;
 	uint32_t ns_mask; /* bit per enum dmabuffs_ns that an importer must share */
 	struct limits_config limits;
+	struct accel_device_params devices[DEVICES_MAX];
+	size_t n_devices;
+	bool accel; /* there are devices; without accel= just one, soft0 */
 	int log_level;
 	int ready_fd; /* -1: none */
 	bool foreground;
@@ -35,6 +42,13 @@ void options_finish(struct options *options);
 /* Parts of the above, for tests: "4K" to 4096; "user:net" to a mask. 0 or -EINVAL. */
 int options_parse_size(const char *text, uint64_t *ret_size);
 int options_parse_namespaces(const char *text, uint32_t *ret_mask);
+int options_parse_number(const char *text, int base, uint64_t max, uint64_t *ret_number);
+
+/*
+ * option_accel.c: the value of accel=, "NAME:queues=4:exclusive". Ranges are the
+ * device's to check. 0, -EINVAL.
+ */
+int options_parse_device(const char *text, struct accel_device_params *ret_params);
 
 void options_print_usage(void);
 

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "broker.h"
+#include "devices.h"
 #include "dmabuf_io.h"
 #include "limits.h"
 #include "notifier.h"
@@ -26,6 +27,7 @@ struct service {
 	struct limits limits;
 	struct table table;
 	struct tickets tickets;
+	struct devices devices;
 	struct notifier notifier;
 	struct dmabuf_io dmabuf_io;
 	struct broker broker;

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "device_file.h"
+
+#include <fuse_lowlevel.h>
+
+#include "fs.h"
+#include "util.h"
+
+/* RES_* and ACCEL_RES_* are in the same order. */
+_Static_assert(RES_PINNED - RES_CONTEXTS == ACCEL_RES_PINNED - ACCEL_RES_CONTEXTS,
+	       "resources of the core and of the mount");
+_Static_assert(RES_COUNT - RES_CONTEXTS == (int)ACCEL_RES_COUNT, "all of them");
+
+static enum resource resource_of(enum accel_resource resource)
+{
+	return (enum resource)(RES_CONTEXTS + (int)resource);
+}
+
+static int charge(void *data, enum accel_resource resource, uint64_t n)
+{
+	struct device_file *file = data;
+
+	return limits_charge(&file->service->limits, file->uid, resource_of(resource), n);
+}
+
+static void uncharge(void *data, enum accel_resource resource, uint64_t n)
+{
+	struct device_file *file = data;
+
+	limits_uncharge(&file->service->limits, file->uid, resource_of(resource), n);
+}
+
+static void unref(void *data)
+{
+	struct device_file *file = data;
+
+	if (--file->refs)
+		return;
+	pthread_mutex_destroy(&file->lock);
+	free(file);
+}
+
+static struct fuse_pollhandle *swap_poll(struct device_file *file,
+					 struct fuse_pollhandle *poll)
+{
+	struct fuse_pollhandle *old;
+
+	pthread_mutex_lock(&file->lock);
+	old = file->poll;
+	file->poll = poll;
+	pthread_mutex_unlock(&file->lock);
+	return old;
+}
+
+/* The kernel only wakes who polls: it sends no request and takes no lock of a directory. */
+static void notify(void *data)
+{
+	struct fuse_pollhandle *poll = swap_poll(data, NULL);
+
+	if (!poll)
+		return;
+	fuse_lowlevel_notify_poll(poll);
+	fuse_pollhandle_destroy(poll);
+}
+
+static void link_file(struct device_file *file)
+{
+	struct devices *devices = &file->service->devices;
+
+	pthread_mutex_lock(&devices->lock);
+	file->next = devices->files;
+	if (file->next)
+		file->next->prev = file;
+	devices->files = file;
+	pthread_mutex_unlock(&devices->lock);
+}
+
+static void unlink_file(struct device_file *file)
+{
+	struct devices *devices = &file->service->devices;
+
+	pthread_mutex_lock(&devices->lock);
+	if (file->prev)
+		file->prev->next = file->next;
+	else
+		devices->files = file->next;
+	if (file->next)
+		file->next->prev = file->prev;
+	pthread_mutex_unlock(&devices->lock);
+}
+
+int device_file_open(struct service *service, struct accel_device *device, uid_t uid,
+		     struct device_file **ret_file)
+{
+	struct device_file *file = calloc(1, sizeof(*file));
+	const struct accel_owner owner = {
+		.charge = charge,
+		.uncharge = uncharge,
+		.notify = notify,
+		.release = unref,
+		.data = file,
+	};
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	file->service = service;
+	file->uid = uid;
+	file->tickets.uid = uid;
+	file->refs = 2;
+	pthread_mutex_init(&file->lock, NULL);
+	r = accel_context_create(device, &owner, &file->context);
+	if (r < 0) {
+		pthread_mutex_destroy(&file->lock);
+		free(file);
+		return r;
+	}
+	link_file(file);
+	*ret_file = file;
+	return 0;
+}
+
+static void name_ended(struct export *export, void *data)
+{
+	fs_name_ended(data, export, "its context was closed");
+}
+
+void device_file_close(struct device_file *file)
+{
+	struct service *service = file->service;
+
+	unlink_file(file);
+	accel_context_destroy(file->context);
+	tickets_drop(&service->tickets, &file->tickets);
+	if (file->root_id)
+		table_close_root(&service->table, file->root_id, name_ended, service);
+	device_file_set_poll(file, NULL);
+	unref(file);
+}
+
+void device_file_set_poll(struct device_file *file, struct fuse_pollhandle *poll)
+{
+	poll = swap_poll(file, poll);
+	if (poll)
+		fuse_pollhandle_destroy(poll);
+}
+
+int device_file_get_root(struct device_file *file, uint64_t *ret_root_id)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&file->lock);
+	if (!file->root_id)
+		r = table_open_root(&file->service->table, file->uid, &file->root_id);
+	*ret_root_id = file->root_id;
+	pthread_mutex_unlock(&file->lock);
+	return r;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* device_take.c - descriptors of callers for a context: buffers, and their own memory */
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "device_take.h"
+#include "fs_ioctl.h"
+#include "log.h"
+#include "offload.h"
+#include "procfs.h"
+#include "reaper.h"
+#include "taken.h"
+#include "util.h"
+#include "wire.h"
+
+/* Either a descriptor or a ticket, as the flag says; the other must not be there. */
+static int check_source(uint32_t flags, int fd, const uint8_t ticket[DMABUFFS_TICKET_SIZE])
+{
+	if (flags & DMABUFFS_ACCEL_TICKET)
+		return fd == -1 ? 0 : -EINVAL;
+	if (!wire_is_zero(ticket, DMABUFFS_TICKET_SIZE))
+		return -EINVAL;
+	return fd < 0 ? -EBADF : 0;
+}
+
+static int take(struct command_call *call, uint32_t flags, int fd,
+		const uint8_t ticket[DMABUFFS_TICKET_SIZE], struct taken *ret_taken)
+{
+	int pidfd, r;
+
+	if (flags & DMABUFFS_ACCEL_TICKET)
+		return taken_from_ticket(call->service, ticket, ret_taken);
+	pidfd = caller_open(call->ctx->pid);
+	r = taken_from_caller(call->service, call->ctx->uid, pidfd, fd, ret_taken);
+	close_keep_errno(pidfd);
+	return r;
+}
+
+int device_take_import(struct command_call *call, struct taken *ret_taken)
+{
+	const struct dmabuffs_accel_import *arg = &call->arg.import;
+	int r;
+
+	if (arg->flags & ~DMABUFFS_ACCEL_TICKET)
+		return -EOPNOTSUPP;
+	r = check_source(arg->flags, arg->fd, arg->ticket);
+	return r < 0 ? r : take(call, arg->flags, arg->fd, arg->ticket, ret_taken);
+}
+
+struct export *device_opened_name(struct command_call *call, const struct taken *taken,
+				  int *ret_access)
+{
+	int flags = fcntl(taken->fd, F_GETFL);
+	uint64_t dev, ino;
+
+	/* O_PATH descriptors are had without any permission on the file. */
+	if (flags < 0 || flags & O_PATH || buffer_identity(taken->fd, &dev, &ino) < 0 ||
+	    dev != taken->mount_dev)
+		return NULL;
+	*ret_access = flags & O_ACCMODE;
+	return table_get(&call->service->table, ino);
+}
+
+/* ---- buffers ----------------------------------------------------------------------- */
+
+/* The buffer behind an opened name, for no more than the file is open for. */
+static int open_named(struct command_call *call, struct export *export, int access)
+{
+	struct table *table = &call->service->table;
+	int r;
+
+	table_lock(table);
+	if (export->revoked)
+		r = -ESTALE;
+	else if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
+		r = -EBADFD;
+	else
+		r = buffer_open(&export->buffer, access);
+	table_unlock(table);
+	return r;
+}
+
+/* A buffer of our own making; the descriptor it comes from has been dealt with. */
+static int own_buffer(struct command_call *call, struct taken *taken)
+{
+	struct buffer buffer = { .fd = -1 };
+	struct export *export;
+	int access, r;
+
+	export = device_opened_name(call, taken, &access);
+	if (export) {
+		r = open_named(call, export, access);
+		table_put(&call->service->table, export);
+		taken_refuse(taken);
+		return r;
+	}
+	r = buffer_init(&buffer, taken->fd,
+			(fcntl(taken->fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
+	if (r < 0) {
+		taken_refuse(taken);
+		return r;
+	}
+	taken_keep(taken);
+	return buffer.fd;
+}
+
+int device_import_buffer(struct command_call *call)
+{
+	struct taken taken;
+	int fd, r = device_take_import(call, &taken);
+
+	if (r < 0)
+		return r;
+	fd = own_buffer(call, &taken);
+	if (fd < 0)
+		return fd;
+	r = accel_buffer_import(call->file->context, fd, &call->arg.import.id);
+	if (r < 0)
+		reaper_take_fd(fd);
+	return r;
+}
+
+/* ---- the caller's own memory ------------------------------------------------------- */
+
+struct binding {
+	struct command_call *call;
+	struct taken mem, maps;
+};
+
+static void end_binding(struct binding *binding, int result)
+{
+	struct command_call *call = binding->call;
+
+	if (result < 0) {
+		taken_refuse(&binding->mem);
+		taken_refuse(&binding->maps);
+		log_info("an address space of pid %d was not bound: %s", call->ctx->pid,
+			 strerror(-result));
+	} else {
+		taken_keep(&binding->mem);
+		taken_keep(&binding->maps);
+	}
+	free(binding);
+}
+
+static int bind_files(struct binding *binding)
+{
+	struct dmabuffs_accel_sva *sva = &binding->call->arg.sva;
+	struct accel_asid_create arg = {
+		.flags = sva->flags & ~DMABUFFS_ACCEL_TICKET,
+		.set = sva->set,
+	};
+	int r;
+
+	if (!procfs_has(binding->mem.fd, binding->call->ctx->pid) ||
+	    !procfs_has(binding->maps.fd, binding->call->ctx->pid))
+		return -EBADFD;
+	r = accel_asid_create_sva(binding->call->file->context, &arg, binding->mem.fd,
+				  binding->maps.fd);
+	if (r == 0)
+		sva->id = arg.id;
+	return r;
+}
+
+/* Its memory's locks are the caller's to keep, so this may last as long as it likes. */
+static void bind_work(void *arg)
+{
+	struct binding *binding = arg;
+	struct command_call *call = binding->call;
+	int r = bind_files(binding);
+
+	end_binding(binding, r);
+	command_reply(call, r);
+}
+
+static int take_both(struct binding *binding)
+{
+	struct command_call *call = binding->call;
+	const struct dmabuffs_accel_sva *sva = &call->arg.sva;
+	int r = take(call, sva->flags, sva->mem, sva->mem_ticket, &binding->mem);
+
+	return r < 0 ? r : take(call, sva->flags, sva->maps, sva->maps_ticket, &binding->maps);
+}
+
+static int check_sva(const struct dmabuffs_accel_sva *sva)
+{
+	int r;
+
+	if (sva->flags & ~(DMABUFFS_ACCEL_TICKET | ACCEL_ASID_VISIBLE))
+		return -EOPNOTSUPP;
+	r = check_source(sva->flags, sva->mem, sva->mem_ticket);
+	return r < 0 ? r : check_source(sva->flags, sva->maps, sva->maps_ticket);
+}
+
+int device_bind_sva(struct command_call *call)
+{
+	struct binding *binding;
+	struct offload *offload;
+	int r = check_sva(&call->arg.sva);
+
+	if (r < 0)
+		return r;
+	binding = calloc(1, sizeof(*binding));
+	if (!binding)
+		return -ENOMEM;
+	binding->call = call;
+	binding->mem.fd = binding->maps.fd = -1;
+	r = take_both(binding);
+	if (r == 0)
+		r = offload_reserve(&call->service->limits, call->ctx->uid, &offload);
+	if (r == 0)
+		r = offload_start(offload, bind_work, binding);
+	if (r == 0)
+		return COMMAND_PENDING;
+	end_binding(binding, r);
+	return r;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * devices.h - the accelerator devices of a mount: the directory .accel and its files
+ *
+ * Thread safe; the lock inside protects the list of open contexts and is a leaf. The nodes
+ * are protected by the table's lock, as all nodes are.
+ */
+#ifndef DMABUFFS_DEVICES_H
+#define DMABUFFS_DEVICES_H
+
+#include <accel.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "node.h"
+#include "options.h"
+
+/* Inode numbers below the first export's: see table.h. */
+enum { INO_ACCEL = 3, INO_FIRST_DEVICE = 4 };
+
+struct device_file;
+
+struct devices {
+	struct accel_registry *registry; /* owned; NULL: this mount has none */
+	size_t n;			 /* fixed */
+	struct accel_device *list[DEVICES_MAX];
+
+	struct node directory;
+	struct node nodes[DEVICES_MAX];
+	pthread_mutex_t lock;
+	struct device_file *files; /* open contexts; protected by lock */
+};
+
+/* Makes the devices that the options ask for; before threads are started. 0 or -errno. */
+int devices_start(struct devices *devices, const struct options *options);
+
+/*
+ * Ends all contexts that are still open, and the devices. False: an engine does not come
+ * back. When requests are not served any more.
+ */
+bool devices_stop(struct devices *devices);
+
+/* The device with this inode number, NULL: there is none. */
+struct accel_device *devices_by_ino(const struct devices *devices, uint64_t ino);
+
+/* The inode number of the device @name, 0: there is none; and of the n-th. */
+uint64_t devices_find(const struct devices *devices, const char *name);
+
+/* Owner, mode and times of .accel and what is in it, NULL: nothing of that number. */
+struct node *devices_node(struct devices *devices, uint64_t ino);
+
+#endif

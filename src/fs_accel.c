@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* fs_accel.c - the directory .accel, and contexts as open files */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "device_file.h"
+#include "fs.h"
+#include "log.h"
+#include "util.h"
+
+#define EVENTS_AT_ONCE 64 /* of one read(2) */
+
+bool fs_is_accel(uint64_t ino)
+{
+	return ino >= INO_ACCEL && ino < INO_FIRST_EXPORT;
+}
+
+/* ---- attributes -------------------------------------------------------------------- */
+
+int fs_accel_stat(struct service *service, uint64_t ino, struct stat *ret_stat)
+{
+	struct node *node = devices_node(&service->devices, ino);
+
+	if (!node)
+		return -ENOENT;
+	table_lock(&service->table);
+	node_stat(node, ret_stat);
+	table_unlock(&service->table);
+	return 0;
+}
+
+int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr, int to_set)
+{
+	struct node *node = devices_node(&service->devices, ino);
+
+	if (!node)
+		return -ENOENT;
+	table_lock(&service->table);
+	node_set(node, attr, to_set);
+	table_unlock(&service->table);
+	return 0;
+}
+
+/* ---- the directory ----------------------------------------------------------------- */
+
+struct listing {
+	fuse_req_t req;
+	char *buf;
+	size_t size, used;
+};
+
+static bool add_entry(struct listing *listing, const char *name, uint64_t ino, mode_t type,
+		      off_t next)
+{
+	const struct stat st = { .st_ino = ino, .st_mode = type };
+	size_t rest = listing->size - listing->used;
+	size_t needed = fuse_add_direntry(listing->req, listing->buf + listing->used, rest,
+					  name, &st, next);
+
+	if (needed > rest)
+		return false;
+	listing->used += needed;
+	return true;
+}
+
+/* Offsets: 0 before ".", 1 before "..", then the place of the device plus 2. */
+static void list_all(struct devices *devices, struct listing *listing, off_t offset)
+{
+	struct accel_device_info info;
+	bool fits = true;
+
+	if (offset < 1)
+		fits = add_entry(listing, ".", INO_ACCEL, S_IFDIR, 1);
+	if (fits && offset < 2)
+		fits = add_entry(listing, "..", INO_ROOT, S_IFDIR, 2);
+	for (off_t i = MAX(offset - 2, 0); fits && i < (off_t)devices->n; i++) {
+		accel_device_query(devices->list[i], &info);
+		fits = add_entry(listing, info.name, INO_FIRST_DEVICE + (uint64_t)i, S_IFREG,
+				 i + 3);
+	}
+}
+
+void fs_accel_readdir(fuse_req_t req, size_t size, off_t offset)
+{
+	struct listing listing = { .req = req, .buf = malloc(size), .size = size };
+
+	if (!listing.buf) {
+		reply_error(req, -ENOMEM);
+		return;
+	}
+	list_all(&service_of(req)->devices, &listing, offset);
+	fuse_reply_buf(req, listing.buf, listing.used);
+	free(listing.buf);
+}
+
+/* ---- contexts ---------------------------------------------------------------------- */
+
+void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct service *service = service_of(req);
+	struct accel_device *device = devices_by_ino(&service->devices, ino);
+	uid_t uid = fuse_req_ctx(req)->uid;
+	struct device_file *file;
+	int r = -EACCES;
+
+	if (!device)
+		r = -ENXIO;
+	else if ((fi->flags & O_ACCMODE) == O_RDWR)
+		r = device_file_open(service, device, uid, &file);
+	if (r < 0) {
+		log_info("a device was not opened by pid %d uid %u: %s",
+			 fuse_req_ctx(req)->pid, uid, strerror(-r));
+		reply_error(req, r);
+		return;
+	}
+	fi->fh = (uintptr_t)file;
+	fi->direct_io = 1;
+	fi->nonseekable = 1;
+	fi->noflush = 1;
+	if (fuse_reply_open(req, fi) < 0)
+		device_file_close(file);
+}
+
+void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi)
+{
+	device_file_close((struct device_file *)(uintptr_t)fi->fh);
+	reply_error(req, 0);
+}
+
+/* It never waits: a request that did would be kept for as long as the client likes. */
+void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi)
+{
+	struct device_file *file = (struct device_file *)(uintptr_t)fi->fh;
+	struct accel_event events[EVENTS_AT_ONCE];
+	size_t n = MIN(size / sizeof(events[0]), (size_t)EVENTS_AT_ONCE);
+
+	if (!n) {
+		reply_error(req, -EINVAL);
+		return;
+	}
+	n = accel_events_read(file->context, events, n);
+	if (n)
+		fuse_reply_buf(req, (const char *)events, n * sizeof(events[0]));
+	else
+		reply_error(req, -EAGAIN);
+}
+
+void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+	     struct fuse_pollhandle *poll)
+{
+	struct device_file *file = (struct device_file *)(uintptr_t)fi->fh;
+
+	if (!devices_by_ino(&service_of(req)->devices, ino)) {
+		if (poll)
+			fuse_pollhandle_destroy(poll);
+		fuse_reply_poll(req, POLLIN | POLLOUT);
+		return;
+	}
+	/* First registered, then looked at: an event between both is not missed. */
+	if (poll)
+		device_file_set_poll(file, poll);
+	fuse_reply_poll(req, accel_events_pending(file->context) ? POLLIN : 0);
+}

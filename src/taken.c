@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "taken.h"
+
+#include "buffer.h"
+#include "caller.h"
+#include "reaper.h"
+#include "util.h"
+
+int taken_from_caller(struct service *service, uid_t uid, int pidfd, int fd,
+		      struct taken *ret_taken)
+{
+	struct closer_job *job;
+	int r;
+
+	if (pidfd < 0)
+		return pidfd;
+	r = closer_reserve(&service->limits, uid, &job);
+	if (r < 0)
+		return r;
+	fd = caller_take_fd(pidfd, fd);
+	if (fd < 0) {
+		closer_cancel(job);
+		return fd;
+	}
+	*ret_taken = (struct taken){fd, job, service->broker.mount_dev};
+	return 0;
+}
+
+int taken_from_ticket(struct service *service, const uint8_t ticket[DMABUFFS_TICKET_SIZE],
+		      struct taken *ret_taken)
+{
+	int fd = tickets_take(&service->tickets, ticket);
+
+	if (fd < 0)
+		return fd;
+	*ret_taken = (struct taken){fd, NULL, service->broker.mount_dev};
+	return 0;
+}
+
+void taken_keep(struct taken *taken)
+{
+	taken->fd = -1;
+	closer_cancel(taken->job);
+	taken->job = NULL;
+}
+
+/* Files of our own mount close at once: they have no FLUSH, and RELEASE is not waited
+ * for. */
+static bool is_ours(const struct taken *taken)
+{
+	uint64_t dev, ino;
+
+	return buffer_identity(taken->fd, &dev, &ino) == 0 && dev == taken->mount_dev;
+}
+
+void taken_refuse(struct taken *taken)
+{
+	int fd = taken->fd;
+
+	if (fd < 0)
+		return;
+	if (is_ours(taken)) {
+		close(fd);
+	} else if (taken->job && buffer_kind(fd) < 0) {
+		closer_submit(taken->job, &fd, 1);
+		taken->job = NULL;
+	} else {
+		reaper_take_fd(fd);
+	}
+	taken_keep(taken);
+}
