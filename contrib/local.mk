@@ -21,3 +21,10 @@ noinst_PROGRAMS += %D%/examples/share
 	%D%/examples/stage.c %D%/examples/stage.h
 %C%_examples_share_CFLAGS = $(AM_CFLAGS) $(SODIUM_CFLAGS)
 %C%_examples_share_LDADD = lib/dmabuffs/libdmabuffs.la $(SODIUM_LIBS)
+
+# One command for two processes and their memory, see dmabuffs-accel(7).
+noinst_PROGRAMS += %D%/examples/joint
+%C%_examples_joint_SOURCES = \
+	%D%/examples/joint.c \
+	%D%/examples/stage.c %D%/examples/stage.h
+%C%_examples_joint_LDADD = lib/dmabuffs/libdmabuffs.la

@@ -1,6 +1,17 @@
 # SPDX-License-Identifier: MIT
 dist_man_MANS += \
 	%D%/dmabuffs.1 \
+	%D%/accel.3 \
+	%D%/dmabuffs_accel_bind_self.3 \
+	%D%/dmabuffs_accel_buffer_fd.3 \
+	%D%/dmabuffs_accel_call.3 \
+	%D%/dmabuffs_accel_export_asid.3 \
+	%D%/dmabuffs_accel_import.3 \
+	%D%/dmabuffs_accel_import_asid.3 \
+	%D%/dmabuffs_accel_import_buffer.3 \
+	%D%/dmabuffs_accel_list.3 \
+	%D%/dmabuffs_accel_open.3 \
+	%D%/dmabuffs_accel_query.3 \
 	%D%/dmabuffs_close.3 \
 	%D%/dmabuffs_exchange.3 \
 	%D%/dmabuffs_export.3 \
@@ -11,12 +22,23 @@ dist_man_MANS += \
 	%D%/dmabuffs_open.3 \
 	%D%/dmabuffs_query.3 \
 	%D%/dmabuffs_query_fd.3 \
+	%D%/dmabuffs_queue_close.3 \
+	%D%/dmabuffs_queue_completed.3 \
+	%D%/dmabuffs_queue_create.3 \
+	%D%/dmabuffs_queue_fault.3 \
+	%D%/dmabuffs_queue_id.3 \
+	%D%/dmabuffs_queue_open.3 \
+	%D%/dmabuffs_queue_reset.3 \
+	%D%/dmabuffs_queue_submit.3 \
+	%D%/dmabuffs_queue_wait.3 \
 	%D%/dmabuffs_revoke.3 \
 	%D%/dmabuffs_root_fd.3 \
 	%D%/dmabuffs_unlink.3 \
 	%D%/dmabuffs_uuid_format.3 \
 	%D%/dmabuffs_uuid_parse.3 \
+	%D%/dmabuffs-accel-ioctl.5 \
 	%D%/dmabuffs_ioctl.5 \
+	%D%/dmabuffs-accel.7 \
 	%D%/dmabuffs.7 \
 	%D%/dmabuffsd.8 \
 	%D%/mount.dmabuffs.8

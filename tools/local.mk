@@ -8,6 +8,7 @@ noinst_LTLIBRARIES += %D%/libcli.la
 %C%_libcli_la_SOURCES = \
 	%D%/cli.c %D%/cli.h \
 	%D%/commands.c \
+	%D%/devices.c \
 	%D%/events.c %D%/events.h \
 	%D%/export.c \
 	%D%/import.c \

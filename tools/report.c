@@ -61,6 +61,11 @@ static const struct failure failures[] = {
 	 "it cannot be taken back: a dma-buf, or sealed against shrinking",
 	 "dmabuffs rm stops new imports"},
 
+	{DOING_DEVICES, ENOENT, CODE_NO_NAME, "it has no accelerators",
+	 "it was mounted with noaccel; see accel= in dmabuffsd(8)"},
+	{DOING_DEVICE, ENOENT, CODE_NO_NAME, "no such accelerator",
+	 "see which there are: dmabuffs devices"},
+
 	{DOING_ANYTHING, ESTALE, CODE_NO_NAME, "it was revoked", NULL},
 	{DOING_ANYTHING, ENOTCONN, CODE_NO_INSTANCE, "the service has ended",
 	 "umount it and mount it again"},

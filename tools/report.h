@@ -14,7 +14,9 @@ enum doing {
 	DOING_EXCHANGE = 1 << 4,
 	DOING_UNLINK = 1 << 5,
 	DOING_REVOKE = 1 << 6,
-	DOING_FILE = 1 << 7, /* something outside the mount: always CODE_FAILED */
+	DOING_DEVICES = 1 << 7, /* list all accelerators */
+	DOING_DEVICE = 1 << 8,  /* ask one */
+	DOING_FILE = 1 << 9,    /* something outside the mount: always CODE_FAILED */
 };
 
 /* Says "dmabuffs: verb: what: reason" and what to do next; the exit code. */

@@ -116,6 +116,8 @@ const char *row_kind(const struct row *row)
 		return "memfd";
 	case DMABUFFS_KIND_DMABUF:
 		return "dma-buf";
+	case DMABUFFS_KIND_ASID:
+		return "asid";
 	default:
 		return "unknown";
 	}
