@@ -2,8 +2,9 @@
 # make check runs all suites on this build and leaves results/check.txt; each suite is a
 # line here, and its programs are in its own local.mk.
 SUITES = \
-	"symbols:60:$(srcdir)/lib/dmabuffs/check-symbols.sh" \
+	"symbols:60:$(srcdir)/scripts/check-symbols" \
 	"unit:600:$(srcdir)/tests/unit/run-unit" \
+	"race:120:$(srcdir)/tests/accel/run-race" \
 	"integration:1200:$(srcdir)/tests/integration/run-suite"
 
 EXTRA_DIST += %D%/run-suites

@@ -27,7 +27,7 @@ static int bind_socket(const char *dir, const char *name)
 /* A name that could be one of an export, one that is reserved, any other. */
 static int create_all(void *data)
 {
-	static const char *const names[] = { FREE_NAME, ".accel", "file" };
+	static const char *const names[] = { FREE_NAME, ".other", "file" };
 	struct instance *instance = data;
 	int root = ASSERT_OK(raw_root(instance));
 

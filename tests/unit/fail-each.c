@@ -4,23 +4,31 @@
 
 #include "fail-each.h"
 #include "faults.h"
-#include "fixture.h"
 
 /* More than any operation makes. */
 #define MAX_CALLS 200
 
-static uint64_t charged(void)
-{
-	uint64_t sum = 0;
+/* What must be the same before and after. */
+struct balance {
+	uint64_t charged;
+	unsigned fds;
+	long live;
+};
 
-	for (int i = 0; i < RES_COUNT; i++)
-		sum += limits_used(&fixture_limits, i);
-	return sum;
+static struct balance take_balance(void)
+{
+	return (struct balance){fixture_charged(), count_fds(),
+				faults_live_allocations()};
 }
 
+/* What other threads free is freed in a moment. */
 static bool is_settled(void *data)
 {
-	return charged() == *(uint64_t *)data;
+	const struct balance *before = data;
+	struct balance now = take_balance();
+
+	return now.charged == before->charged && now.fds == before->fds &&
+	       now.live == before->live;
 }
 
 static const char *act_with_fault(const struct operation *operation, unsigned nth)
@@ -44,16 +52,17 @@ static const char *act_with_fault(const struct operation *operation, unsigned nt
 /* The function that failed, NULL when the operation makes fewer than @nth calls. */
 static const char *fail_nth(const struct operation *operation, unsigned nth)
 {
-	uint64_t charged_before = charged();
-	unsigned fds = count_fds();
-	long live = faults_live_allocations();
+	struct balance before = take_balance(), after;
 	const char *failed = act_with_fault(operation, nth);
 
-	cr_assert(wait_until(is_settled, &charged_before), "%s, call %u: stays charged",
+	if (wait_until(is_settled, &before))
+		return failed;
+	after = take_balance();
+	cr_expect(eq(u64, after.charged, before.charged), "%s, call %u: stays charged",
 		  failed, nth);
-	cr_assert(eq(uint, count_fds(), fds), "%s, call %u: descriptors", failed, nth);
-	cr_assert(eq(long, faults_live_allocations(), live), "%s, call %u: memory",
-		  failed, nth);
+	cr_expect(eq(uint, after.fds, before.fds), "%s, call %u: descriptors", failed,
+		  nth);
+	cr_assert(eq(long, after.live, before.live), "%s, call %u: memory", failed, nth);
 	return failed;
 }
 

@@ -3,13 +3,14 @@
  * fail-each.h - each allocation and system call of an operation fails once
  *
  * The operation is run with its first call failing, then with its second, until there are
- * no more. Whether it answers with an error or does without: no memory, no descriptor and
- * no charge on fixture_limits may be left over.
+ * no more. Whether it answers with an error or does without: a moment later no memory, no
+ * descriptor and no charge may be left over.
  */
 #ifndef DMABUFFS_TESTS_FAIL_EACH_H
 #define DMABUFFS_TESTS_FAIL_EACH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* prepare() and finish() frame the act; only calls of the act fail. */
 struct operation {
@@ -20,5 +21,10 @@ struct operation {
 };
 
 void fail_each(const struct operation *operation);
+
+/* What the fixture of each program has for this: the sum of all that is charged now. */
+uint64_t fixture_charged(void);
+unsigned count_fds(void);
+bool wait_until(bool (*condition)(void *data), void *data);
 
 #endif

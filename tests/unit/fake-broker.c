@@ -59,8 +59,8 @@ struct served {
 	unsigned int number;
 };
 
-/* The descriptor of a request, -1 at the end. */
-static int receive(int connection)
+/* A request; FETCH brings no descriptor, everything else one. False: the end. */
+static bool receive(struct fake_broker *broker, int connection, int *ret_fd)
 {
 	struct dmabuffs_broker_request request;
 	struct iovec vector = {&request, sizeof(request)};
@@ -69,23 +69,30 @@ static int receive(int connection)
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
 				 .msg_controllen = sizeof(control)};
-	int fd;
 
 	if (recvmsg(connection, &message, MSG_CMSG_CLOEXEC) != sizeof(request))
-		return -1;
+		return false;
 	cr_assert(request.size == sizeof(request) && !request.flags && !request.reserved);
+	broker->op = request.op;
+	broker->ticket = request.ticket[0];
+	if (request.op == DMABUFFS_BROKER_FETCH) {
+		cr_assert(message.msg_controllen == 0);
+		*ret_fd = -1;
+		return true;
+	}
+	cr_assert(!request.ticket[0]);
 	cr_assert(CMSG_FIRSTHDR(&message)->cmsg_len == CMSG_LEN(sizeof(int)));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
-	return fd;
+	memcpy(ret_fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(*ret_fd));
+	return true;
 }
 
 static void *serve(void *data)
 {
 	struct served *served = data;
 	bool more = true;
-	int fd;
+	int fd = -1;
 
-	while (more && (fd = receive(served->connection)) >= 0) {
+	while (more && receive(served->broker, served->connection, &fd)) {
 		served->broker->requests++;
 		more = served->broker->answer(served->connection, served->number, fd);
 		close(fd);

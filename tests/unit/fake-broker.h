@@ -9,8 +9,8 @@
 #include "instance.h"
 
 /*
- * Answers one request that came with @fd on @connection, the @number-th of the broker,
- * from 1; both are closed by the caller. False: hang up.
+ * Answers one request that came with @fd (FETCH: -1) on @connection, the @number-th of
+ * the broker, from 1; both are closed by the caller. False: hang up.
  */
 typedef bool (*fake_answer)(int connection, unsigned int number, int fd);
 
@@ -20,6 +20,8 @@ struct fake_broker {
 	fake_answer answer;
 	_Atomic unsigned int connections;
 	_Atomic unsigned int requests;
+	_Atomic uint32_t op;      /* of the last request */
+	_Atomic uint8_t ticket;   /* its first byte */
 	struct dmabuffs instance; /* a client of it */
 };
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -46,9 +47,12 @@ static bool fails(const char *name, int error)
 	return true;
 }
 
-/* Declares what the linker calls instead of @name, and what @name was. */
+/*
+ * Declares what the linker calls instead of @name, and what @name was: weak, since not
+ * every program routes every function through here.
+ */
 #define WRAP(type, name, ...)                                                            \
-	type __real_##name(__VA_ARGS__);                                                 \
+	type __real_##name(__VA_ARGS__) __attribute__((weak));                           \
 	type __wrap_##name(__VA_ARGS__);                                                 \
 	type __wrap_##name(__VA_ARGS__)
 
@@ -84,6 +88,13 @@ WRAP(void *, reallocarray, void *old, size_t n, size_t size)
 		fails("reallocarray", ENOMEM) ? NULL : __real_reallocarray(old, n, size);
 
 	return old ? new : count(new);
+}
+
+WRAP(void *, aligned_alloc, size_t alignment, size_t size)
+{
+	return fails("aligned_alloc", ENOMEM)
+		       ? NULL
+		       : count(__real_aligned_alloc(alignment, size));
 }
 
 WRAP(char *, strdup, const char *text)
@@ -126,10 +137,23 @@ WRAP(void, free, void *pointer)
 	__real_free(pointer);
 }
 
+WRAP(void *, mmap64, void *address, size_t size, int protection, int flags, int fd,
+     off64_t offset)
+{
+	return fails("mmap", ENOMEM)
+		       ? MAP_FAILED
+		       : __real_mmap64(address, size, protection, flags, fd, offset);
+}
+
+WRAP(int, memfd_create, const char *name, unsigned flags)
+{
+	return fails("memfd_create", EMFILE) ? -1 : __real_memfd_create(name, flags);
+}
+
 /* ---- system calls ------------------------------------------------------------------ */
 
 /* All callers pass at most one more argument, which fits a pointer. */
-int __real_open64(const char *path, int flags, ...);
+int __real_open64(const char *path, int flags, ...) __attribute__((weak));
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...)
 {
@@ -142,7 +166,20 @@ int __wrap_open64(const char *path, int flags, ...)
 	return fails("open", EMFILE) ? -1 : __real_open64(path, flags, mode);
 }
 
-int __real_fcntl64(int fd, int command, ...);
+int __real_openat64(int dir, const char *path, int flags, ...) __attribute__((weak));
+int __wrap_openat64(int dir, const char *path, int flags, ...);
+int __wrap_openat64(int dir, const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	return fails("openat", EMFILE) ? -1 : __real_openat64(dir, path, flags, mode);
+}
+
+int __real_fcntl64(int fd, int command, ...) __attribute__((weak));
 int __wrap_fcntl64(int fd, int command, ...);
 int __wrap_fcntl64(int fd, int command, ...)
 {

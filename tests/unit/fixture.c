@@ -41,6 +41,15 @@ void fixture_finish(void)
 	limits_finish(&fixture_limits);
 }
 
+uint64_t fixture_charged(void)
+{
+	uint64_t sum = 0;
+
+	for (int resource = 0; resource < RES_COUNT; resource++)
+		sum += limits_used(&fixture_limits, resource);
+	return sum;
+}
+
 int new_memfd(size_t size)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);

@@ -23,6 +23,9 @@ void fixture_init(void);
 /* Fails the test if anything is still charged after the root description was closed. */
 void fixture_finish(void);
 
+/* The sum of what is charged on fixture_limits. */
+uint64_t fixture_charged(void);
+
 /* What an export is made with, apart from root description and buffer. */
 struct export_spec {
 	uid_t uid;

@@ -53,7 +53,8 @@ endif
 # What goes through faults.c, fake-dmabuf.c and test-notifier.c.
 %C%_daemon_tests_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
-	-Wl,--wrap=strdup,--wrap=asprintf,--wrap=vasprintf,--wrap=realpath,--wrap=free \
+	-Wl,--wrap=aligned_alloc,--wrap=strdup,--wrap=asprintf,--wrap=vasprintf \
+	-Wl,--wrap=realpath,--wrap=free \
 	-Wl,--wrap=open64,--wrap=fcntl64,--wrap=statx,--wrap=fstat64,--wrap=fchmod \
 	-Wl,--wrap=ftruncate64,--wrap=read,--wrap=readlinkat,--wrap=pthread_create \
 	-Wl,--wrap=ioctl,--wrap=poll \
@@ -64,11 +65,17 @@ endif
 # Library and tool.
 %C%_client_tests_SOURCES = \
 	%D%/fake-broker.c %D%/fake-broker.h \
+	%D%/fake-device.c %D%/fake-device.h \
 	%D%/test-cli.c \
+	%D%/test-lib-accel.c \
 	%D%/test-lib-broker.c \
+	%D%/test-lib-queue.c \
 	%D%/test-lib.c
 %C%_client_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/dmabuffs \
 	-I$(top_srcdir)/tools
 %C%_client_tests_CFLAGS = $(AM_CFLAGS) $(UUID_CFLAGS) $(CRITERION_CFLAGS)
-%C%_client_tests_LDADD = tools/libcli.la lib/dmabuffs/libdmabuffs-private.la \
+# What goes through fake-device.c.
+%C%_client_tests_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl,--wrap=openat64
+# The private one first: what comes from the shared one is not wrapped.
+%C%_client_tests_LDADD = lib/dmabuffs/libdmabuffs-private.la tools/libcli.la \
 	$(CRITERION_LIBS)

@@ -269,6 +269,8 @@ Test(arguments, mistakes, .init = redirect)
 		"watch --interval 0",
 		"watch --interval x",
 		"stats extra",
+		"devices soft0 soft1",
+		"devices --nonsense",
 		"mount a b",
 	};
 
@@ -279,8 +281,9 @@ Test(arguments, mistakes, .init = redirect)
 Test(arguments, no_instance_there, .init = redirect)
 {
 	static const char *const verbs[] = {
-		"export /dev/null", "import " UUID, "ls",    "stat " UUID,
-		"rm " UUID,         "revoke " UUID, "watch", "stats",
+		"export /dev/null", "import " UUID,  "ls",    "stat " UUID,
+		"rm " UUID,         "revoke " UUID,  "watch", "stats",
+		"devices",          "devices soft0",
 	};
 	char line[100];
 

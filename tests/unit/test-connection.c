@@ -118,14 +118,17 @@ Test(connection, sizes)
 		struct dmabuffs_broker_request request;
 		char tail[400];
 	} message = {.request = {.op = DMABUFFS_BROKER_TICKET}};
+	const size_t first = offsetof(struct dmabuffs_broker_request, ticket);
 	const size_t size = sizeof(message.request);
 	int memfd = new_memfd(1);
 
-	for (size_t carried = 1; carried < size; carried++) {
+	for (size_t carried = 1; carried < first; carried++) {
 		message.request.size = (uint32_t)carried;
 		cr_assert(eq(int, error_of_bytes(&message, carried, memfd, 1), -EINVAL));
 	}
-	message.request.size = (uint32_t)size - 1;
+	message.request.size = (uint32_t)first;
+	cr_assert(zero(int, error_of_bytes(&message, first, memfd, 1)), "the first version");
+	message.request.size = (uint32_t)first - 1;
 	cr_assert(eq(int, error_of_bytes(&message, size, memfd, 1), -EINVAL));
 	message.request.size = (uint32_t)size + 1;
 	cr_assert(eq(int, error_of_bytes(&message, size, memfd, 1), -EINVAL));
@@ -142,7 +145,7 @@ Test(connection, sizes)
 Test(connection, fields)
 {
 	struct dmabuffs_broker_request request = {.size = sizeof(request)};
-	static const uint32_t unknown[] = {0, 3, 255, UINT32_MAX};
+	static const uint32_t unknown[] = {0, 4, 255, UINT32_MAX};
 	int memfd = new_memfd(1);
 
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
@@ -154,6 +157,54 @@ Test(connection, fields)
 	request.flags = 0;
 	request.reserved = 1;
 	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), memfd, 1), -EINVAL));
+	request.reserved = 0;
+	request.ticket[DMABUFFS_TICKET_SIZE - 1] = 1;
+	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), memfd, 1), -EINVAL));
+	close(memfd);
+}
+
+/* ---- fetch ------------------------------------------------------------------------- */
+
+static struct dmabuffs_broker_reply fetch(const uint8_t ticket[DMABUFFS_TICKET_SIZE],
+					  int *ret_fd)
+{
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_FETCH};
+
+	memcpy(request.ticket, ticket, sizeof(request.ticket));
+	cr_assert(zero(int, client_send(client, &request, sizeof(request), -1, 0)));
+	return answer(ret_fd);
+}
+
+Test(connection, fetch_serves_once)
+{
+	struct ticket_list elsewhere = {.uid = UID_B};
+	struct dmabuffs_broker_reply reply;
+	uint8_t ticket[DMABUFFS_TICKET_SIZE];
+	int memfd = new_memfd(3 * 4096), got;
+	unsigned before = count_fds();
+
+	cr_assert(zero(int, tickets_add(&tickets, &elsewhere, dup(memfd), ticket)));
+	reply = fetch(ticket, &got);
+	cr_assert(zero(int, reply.error));
+	cr_assert(eq(u64, reply.bytes, 3 * 4096));
+	cr_assert(eq(u32, reply.kind, DMABUFFS_KIND_MEMFD));
+	cr_assert(eq(u32, reply.access, O_RDWR));
+	cr_assert(ge(int, got, 0));
+	close(got);
+	cr_assert(eq(int, fetch(ticket, &got).error, -ENOENT));
+	cr_assert(eq(uint, count_fds(), before));
+	close(memfd);
+}
+
+Test(connection, fetch_takes_no_descriptor)
+{
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_FETCH};
+	int memfd = new_memfd(1);
+
+	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), memfd, 1), -EINVAL));
+	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), -1, 0), -ENOENT));
 	close(memfd);
 }
 

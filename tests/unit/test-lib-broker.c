@@ -153,7 +153,7 @@ static const struct breach breaches[] = {
 	{"two descriptors", RIGHT, 2, RIGHT, 0, 1, O_RDWR},
 	{"253 descriptors", RIGHT, 253, RIGHT, 0, 1, O_RDWR},
 	{"kind 0", RIGHT, 1, RIGHT, 0, 0, O_RDWR},
-	{"kind 3", RIGHT, 1, RIGHT, 0, 3, O_RDWR},
+	{"kind of an ASID", RIGHT, 1, RIGHT, 0, 3, O_RDWR},
 	{"access 3", RIGHT, 1, RIGHT, 0, 1, 3},
 	{"error 1", RIGHT, 1, RIGHT, 1, 1, O_RDWR},
 	{"error -4096", RIGHT, 0, RIGHT, -4096, 0, 0},
@@ -189,19 +189,19 @@ Test(broker, a_ticket_brings_no_descriptor, .fini = finish)
 	struct broker_connection connection;
 	struct dmabuffs_broker_reply reply;
 	int memfd = memfd_create("test", MFD_CLOEXEC);
+	struct broker_question question = {.op = DMABUFFS_BROKER_TICKET, .fd = memfd};
 
 	fake_broker_start(&broker, answer_next, false);
 	next = (struct dmabuffs_broker_reply){
 		.size = RIGHT, .kind = 2, .ticket = {1, 2, 3}};
 	next_bytes = sizeof(next);
 	cr_assert(zero(int, broker_get(&broker.instance, &connection)));
-	cr_assert(zero(int, broker_call(&broker.instance, &connection,
-					DMABUFFS_BROKER_TICKET, memfd, &reply, NULL)));
+	cr_assert(zero(int, broker_call(&broker.instance, &connection, &question, &reply,
+					NULL)));
 	cr_assert(eq(u8, reply.ticket[2], 3));
 	next_fds = 1;
 	cr_assert(eq(int,
-		     broker_call(&broker.instance, &connection, DMABUFFS_BROKER_TICKET,
-				 memfd, &reply, NULL),
+		     broker_call(&broker.instance, &connection, &question, &reply, NULL),
 		     -EPROTO));
 	cr_assert(eq(int, connection.fd, -1));
 	broker_put(&broker.instance, &connection);

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+# The unit tests of libaccel; tests/unit/run-unit runs them with the others.
+if HAVE_CRITERION
+check_PROGRAMS += %D%/accel-tests
+endif
+
+%C%_accel_tests_SOURCES = \
+	lib/common/relax.h lib/common/ring_producer.c lib/common/ring_producer.h \
+	tests/unit/fail-each.c tests/unit/fail-each.h \
+	tests/unit/faults.c tests/unit/faults.h \
+	%D%/asid-fixture.c %D%/asid-fixture.h \
+	%D%/fake-backend.c %D%/fake-backend.h \
+	%D%/soft-fixture.c %D%/soft-fixture.h \
+	%D%/test-asid-model.c \
+	%D%/test-asid.c \
+	%D%/test-buffer.c \
+	%D%/test-context.c \
+	%D%/test-device.c \
+	%D%/test-engine.c \
+	%D%/test-events.c \
+	%D%/test-failures.c \
+	%D%/test-fence.c \
+	%D%/test-guard.c \
+	%D%/test-ids.c \
+	%D%/test-ownership.c \
+	%D%/test-queue.c \
+	%D%/test-range-tree-random.c \
+	%D%/test-range-tree.c \
+	%D%/test-ring.c \
+	%D%/test-set.c \
+	%D%/test-soft-faults.c \
+	%D%/test-soft-ops.c \
+	%D%/test-sva.c
+%C%_accel_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel \
+	-I$(top_srcdir)/tests/unit
+%C%_accel_tests_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+# What goes through faults.c.
+%C%_accel_tests_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
+	-Wl,--wrap=aligned_alloc,--wrap=free,--wrap=mmap64,--wrap=memfd_create \
+	-Wl,--wrap=open64,--wrap=openat64,--wrap=fcntl64,--wrap=fstat64,--wrap=fchmod \
+	-Wl,--wrap=ftruncate64,--wrap=pthread_create
+%C%_accel_tests_LDADD = lib/accel/libaccel-private.la $(CRITERION_LIBS)
+
+# The library once more, with ThreadSanitizer where no other sanitizer is asked for: a
+# suite of its own in tests/local.mk.
+check_PROGRAMS += %D%/accel-race
+EXTRA_DIST += %D%/run-race
+%C%_accel_race_SOURCES = $(lib_accel_libaccel_private_la_SOURCES) \
+	lib/common/ring_producer.c lib/common/ring_producer.h lib/common/relax.h \
+	%D%/race.c
+%C%_accel_race_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel
+%C%_accel_race_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS) $(TSAN)
+%C%_accel_race_LDFLAGS = $(AM_LDFLAGS) $(TSAN)
+%C%_accel_race_LDADD = $(ISAL_LIBS)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * soft-fixture.h - software devices, a context, and an owner who counts what he pays for
+ *
+ * Criterion runs each test in a process of its own, so these may be variables.
+ */
+#ifndef ACCEL_TESTS_SOFT_FIXTURE_H
+#define ACCEL_TESTS_SOFT_FIXTURE_H
+
+#include <accel-backend.h>
+#include <stdatomic.h>
+
+#define PAGE UINT64_C(4096)
+#define RW   (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
+
+#define SOFT_QUEUES 4
+#define SOFT_MEMORY (256 * PAGE)
+
+/* The device "soft" and a context of it, which a test may close and set to NULL. */
+extern struct accel_registry *soft_registry;
+extern struct accel_device *soft_device;
+extern struct accel_context *soft_context;
+
+/* What each context's owner has been charged with, how much he allows, what he heard. */
+extern _Atomic uint64_t soft_charged[ACCEL_RES_COUNT];
+extern uint64_t soft_limits[ACCEL_RES_COUNT];
+extern _Atomic unsigned soft_notified, soft_released;
+
+void soft_init(void);
+
+/* Ends all; fails the test if anything stays charged, or an owner was not released. */
+void soft_finish(void);
+
+/* Another device, of the backend or of @backend, with the fixture's sizes. */
+struct accel_device *soft_add_device(const char *name, const struct accel_backend *backend,
+				     bool exclusive);
+
+int soft_try_open(struct accel_device *device, struct accel_context **ret_context);
+struct accel_context *soft_open(struct accel_device *device);
+
+struct accel_device_info soft_info(struct accel_device *device);
+
+/* ---- objects in a context: their ids ---- */
+
+uint32_t soft_buffer(struct accel_context *context, uint64_t bytes, uint32_t flags);
+uint32_t soft_asid(struct accel_context *context, uint32_t set);
+uint32_t soft_set(struct accel_context *context, uint32_t quota);
+uint32_t soft_fence(struct accel_context *context, uint64_t value);
+uint32_t soft_queue(struct accel_context *context, uint32_t flags, uint32_t set);
+
+/* A call that takes an id, such as accel_queue_destroy. */
+int soft_call(struct accel_context *context,
+	      int (*call)(struct accel_context *context, struct accel_object *arg),
+	      uint32_t id);
+
+/* Maps the whole buffer of @bytes anywhere, for RW; where. */
+uint64_t soft_map(struct accel_context *context, uint32_t asid, uint32_t buffer,
+		  uint64_t bytes);
+int64_t soft_unmap(struct accel_context *context, uint32_t asid, uint64_t iova,
+		   uint64_t length);
+
+int soft_attach(struct accel_context *context, uint32_t queue, uint32_t asid);
+int soft_detach(struct accel_context *context, uint32_t queue, uint32_t asid);
+
+/* A descriptor of a buffer. */
+int soft_fd(struct accel_context *context, uint32_t buffer, int access);
+
+/* The first @bytes of @fd, mapped as it allows. */
+void *soft_view(int fd, uint64_t bytes);
+
+/* ---- commands ---- */
+
+struct accel_command soft_fill(uint32_t asid, uint64_t address, uint64_t value);
+
+/* One command; its index, or -errno. */
+int64_t soft_submit(struct accel_context *context, uint32_t queue,
+		    const struct accel_command *command);
+
+struct accel_queue_info soft_queue_info(struct accel_context *context, uint32_t queue);
+
+/* Until so many commands have completed, or the queue is in that state. */
+bool soft_completed(struct accel_context *context, uint32_t queue, uint64_t n);
+bool soft_in_state(struct accel_context *context, uint32_t queue,
+		   enum accel_queue_state state);
+
+/* A queue with an ASID that has a page mapped, ready for commands. */
+struct soft_job {
+	struct accel_context *context;
+	uint32_t buffer, asid, queue;
+	uint64_t iova;
+	uint64_t *memory; /* of the page, through a description of its own */
+	int fd;
+};
+
+void soft_job_init(struct soft_job *job, struct accel_context *context, uint32_t flags);
+/* The view of the page and its descriptor; the objects stay. */
+void soft_job_finish(struct soft_job *job);
+
+/* ---- waiting and counting ---- */
+
+bool wait_until(bool (*condition)(void *data), void *data);
+unsigned count_fds(void);
+
+/* The sum of all that is charged now. */
+uint64_t fixture_charged(void);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * accel.h - contexts of accelerator devices for cases, through the client library
+ *
+ * Functions that answer an int answer 0 or a value, or a negative errno, and leave the
+ * judgement to the case; all others assert.
+ */
+#ifndef DMABUFFS_TEST_ACCEL_H
+#define DMABUFFS_TEST_ACCEL_H
+
+#include <dmabuffs-accel.h>
+
+#include "instance.h"
+
+#define SOFT0 "soft0"
+
+/* What a single wait for the device allows. */
+#define WAIT_NS (INT64_C(10) * 1000000000)
+
+/* ---- contexts ---------------------------------------------------------------------- */
+
+/* A process's library and an open context. */
+struct seat {
+	struct dmabuffs *library;
+	int context;
+};
+
+struct dmabuffs *open_library(const struct instance *instance);
+
+void seat_open(struct seat *seat, const struct instance *instance, const char *device);
+
+/* With a context that came from elsewhere, and is the seat's from now on. */
+void seat_take(struct seat *seat, const struct instance *instance, int context);
+void seat_close(struct seat *seat);
+
+/* Opens a context with a library of its own, and leaves just that. */
+int open_context(const struct instance *instance, const char *device);
+
+/* The path of a device's file; "" as name: of the directory. */
+void device_path(const struct instance *instance, const char *device,
+		 char path[INSTANCE_PATH_SIZE + 48]);
+
+struct accel_device_info device_info(const struct instance *instance, const char *device);
+
+/* Waits until nothing of the device is in use. */
+void expect_unused(const struct instance *instance, const char *device);
+
+/* ---- objects ----------------------------------------------------------------------- */
+
+#define READ_WRITE (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
+
+/* An ASID for mappings. */
+uint32_t make_asid(int context);
+
+/* One call on one object, as ACCEL_IOC_ASID_DESTROY. */
+int object_call(int context, unsigned long request, uint32_t id);
+
+int alloc_buffer(int context, uint64_t bytes, uint32_t flags, uint32_t *ret_id);
+int import_buffer(struct seat *seat, int fd, uint32_t *ret_id);
+
+/* Anywhere: the address is answered through @ret_iova. */
+int map_anywhere(int context, uint32_t asid, uint32_t buffer, uint64_t bytes,
+		 uint32_t flags, uint64_t *ret_iova);
+int map_at(int context, uint32_t asid, uint32_t buffer, uint64_t bytes, uint32_t flags,
+	   uint64_t iova);
+
+/* Memory that this process and the device map. */
+struct region {
+	uint8_t *bytes;
+	size_t size;
+	int fd;
+	uint32_t buffer, asid;
+	uint64_t iova;
+};
+
+/* A zeroed memfd, mapped readable and writable in an ASID of its own. */
+void region_create(struct seat *seat, struct region *region, size_t size);
+
+/* Our side of it; the device's ends with the context. */
+void region_finish(struct region *region);
+
+/* True when all bytes from @first to before @end have this value. */
+bool is_filled(const struct region *region, size_t first, size_t end, uint8_t value);
+
+/* Of the calling process. */
+uint32_t bind_self(struct seat *seat, uint32_t flags);
+
+/* ---- queues ------------------------------------------------------------------------ */
+
+/* A user-mode queue with 16 entries. */
+struct dmabuffs_queue *make_queue(struct seat *seat);
+struct dmabuffs_queue *make_queue_with(struct seat *seat, uint32_t flags, uint32_t entries,
+				       uint32_t set);
+
+int attach(int context, uint32_t queue, uint32_t asid);
+int detach(int context, uint32_t queue, uint32_t asid);
+void attach_region(struct seat *seat, struct dmabuffs_queue *queue,
+		   const struct region *region);
+
+struct accel_queue_info queue_info(int context, uint32_t queue);
+
+uint32_t make_fence(int context);
+void raise_fence(int context, uint32_t fence, uint64_t value);
+
+/* ---- commands ---------------------------------------------------------------------- */
+
+struct accel_command nop(void);
+/* @byte over and over. */
+struct accel_command fill(uint32_t asid, uint64_t address, uint64_t length, uint8_t byte);
+/* Eight bytes: a completion word. */
+struct accel_command store(uint32_t asid, uint64_t address, uint64_t value);
+struct accel_command copy(uint32_t dst_asid, uint64_t dst, uint32_t src_asid, uint64_t src,
+			  uint64_t length);
+struct accel_command wait_fence(uint32_t fence, uint64_t value);
+struct accel_command signal_fence(uint32_t fence, uint64_t value);
+
+/* Submits it and waits for the end. */
+int run_command(struct dmabuffs_queue *queue, struct accel_command command);
+
+/* The command must fault for this reason at this address; resets the queue. */
+void expect_fault(struct dmabuffs_queue *queue, struct accel_command command,
+		  enum accel_fault_reason reason, uint64_t address);
+
+/* The command must do its work. */
+#define expect_done(queue, command) ASSERT_OK(run_command((queue), (command)))
+
+#endif
