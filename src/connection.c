@@ -160,14 +160,14 @@ static int exchange(struct broker *broker, int fd, struct dmabuffs_broker_reply 
 	return r;
 }
 
-/* What closes at once and asks nobody: names of this mount, and our own procfs. */
-static bool is_known_file(const struct broker *broker, int fd)
+/* What closes at once and asks nobody: an opened name, and files of our own procfs. */
+static bool is_known_file(struct broker *broker, int fd)
 {
-	uint64_t dev, ino;
+	int access;
+	struct export *export = exchange_source(broker, fd, &access);
 
-	if (buffer_identity(fd, &dev, &ino) < 0)
-		return false;
-	return dev == broker->mount_dev || procfs_has(fd, 0);
+	table_put(broker->table, export);
+	return export || procfs_has(fd, 0);
 }
 
 static int describe_deposit(struct broker *broker, int fd,
@@ -179,7 +179,7 @@ static int describe_deposit(struct broker *broker, int fd,
 
 	if (kind < 0) {
 		reply->access = (uint32_t)(flags & O_ACCMODE);
-		return !(flags & O_PATH) && is_known_file(broker, fd) ? 0 : kind;
+		return !(flags & O_PATH) && is_known_file(broker, fd) ? 0 : -EBADFD;
 	}
 	borrowed.kind = (uint32_t)kind;
 	return describe(&borrowed, flags & O_ACCMODE, reply);

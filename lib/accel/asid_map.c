@@ -241,8 +241,7 @@ static int check_buffer(const struct accel_buffer *buffer, uint32_t flags,
 
 	if (flags & ACCEL_MAP_WRITE && buffer->access == O_RDONLY)
 		return -EPERM;
-	/* It can have grown, but our mapping of it has not. */
-	bytes = MIN(accel_buffer_size(buffer), buffer->bytes);
+	bytes = accel_buffer_size(buffer);
 	if (buffer->revoked || !bytes)
 		return -ENODEV;
 	return offset > bytes || length > bytes - offset ? -EINVAL : 0;

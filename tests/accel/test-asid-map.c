@@ -347,7 +347,7 @@ Test(asid_map, no_memory)
 			break;
 		/* Of a buffer whose size cannot be asked it is not known that it lives.
 		 */
-		cr_assert(r == -ENOMEM || r == -ENODEV);
+		cr_assert(r == -ENOMEM || r == -ENODEV, "%d %u", r, failures);
 		expect_mapped(asid, 0, 0);
 		cr_assert(zero(u64, charged[ACCEL_RES_MAPPINGS]));
 	}

@@ -9,6 +9,7 @@
 #ifndef DMABUFFS_BENCH_H
 #define DMABUFFS_BENCH_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,8 +21,14 @@ struct pair {
 	double baseline;
 };
 
-/* One line of the result. The bounds are those of the ratio, or, without a baseline, of
- * the value; a row whose @high is 0 is for information only. */
+/*
+ * One line of the result. The bounds are those of the ratio, or, without a baseline, of
+ * the value: @high may be ROW_NO_LIMIT, a count that has to be nothing at all is below
+ * ROW_NONE. A row whose @high is 0 is for information only.
+ */
+#define ROW_NO_LIMIT HUGE_VAL
+#define ROW_NONE     0.5
+
 struct row {
 	const char *name;
 	const char *unit;
@@ -47,6 +54,10 @@ extern const struct group open_group;
 extern const struct group broker_group;
 extern const struct group map_group;
 extern const struct group scale_group;
+extern const struct group ring_group;
+extern const struct group asid_group;
+extern const struct group copy_group;
+extern const struct group contexts_group;
 
 /* Says on standard error what failed, and returns @error, a negative errno. */
 int complain(int error, const char *format, ...) _printf_(2, 3);

@@ -43,6 +43,11 @@ int child_place(enum place place)
 	return 0;
 }
 
+int child_cpu(void)
+{
+	return first_cpu(&children);
+}
+
 static void become_child(int fd)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

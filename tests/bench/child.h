@@ -26,6 +26,9 @@ enum place {
 /* Moves this process, the client; children started from now on follow the choice. */
 int child_place(enum place place) _must_check_;
 
+/* A CPU that children run on, the first one. */
+int child_cpu(void);
+
 /*
  * fork(2). The child runs on the children's CPUs, dies with this process, and of its
  * descriptors keeps @fd and the standard ones only: no other child's end of a socket, no

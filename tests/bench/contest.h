@@ -19,7 +19,10 @@ struct contestant {
 	void *data;
 };
 
-/* @rounds blocks of each, in turns; the pair holds the medians of all samples. */
+/*
+ * @rounds blocks of each, in turns; the pair holds the medians of all samples. There is
+ * no baseline if its block is NULL.
+ */
 int contest_run(struct contestant subject, struct contestant baseline,
 		unsigned int rounds, struct pair *ret_pair);
 

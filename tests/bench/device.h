@@ -10,7 +10,7 @@
 struct device {
 	struct server daemon;
 	struct dmabuffs *instance; /* owned */
-	int context;		   /* -1: not open */
+	int context;               /* -1: not open */
 };
 
 #define DEVICE_INIT ((struct device){.daemon = SERVER_INIT, .context = -1})

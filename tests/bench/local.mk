@@ -7,19 +7,28 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	%D%/child.c %D%/child.h \
 	%D%/client.c %D%/client.h \
 	%D%/contest.c %D%/contest.h \
+	%D%/device.c %D%/device.h \
 	%D%/exporter.c %D%/exporter.h \
+	%D%/nops.c %D%/nops.h \
 	%D%/null-fuse.c %D%/null-fuse.h \
+	%D%/pong.c %D%/pong.h \
 	%D%/roundtrip.c %D%/roundtrip.h \
+	%D%/row-asid.c \
 	%D%/row-broker.c \
+	%D%/row-contexts.c \
+	%D%/row-copy.c \
 	%D%/row-export.c \
 	%D%/row-map.c \
 	%D%/row-open.c \
+	%D%/row-ring.c \
 	%D%/row-scale.c \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/server.c %D%/server.h \
-	%D%/stats.c %D%/stats.h
-%C%_bench_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS)
-%C%_bench_LDADD = $(FUSE_LIBS) $(UUID_LIBS)
+	%D%/stats.c %D%/stats.h \
+	%D%/syscalls.c %D%/syscalls.h
+%C%_bench_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(URING_CFLAGS)
+%C%_bench_LDADD = lib/dmabuffs/libdmabuffs-private.la lib/accel/libaccel-private.la \
+	$(FUSE_LIBS) $(UUID_LIBS) $(URING_LIBS)
 
 # Standard output belongs to the table; BENCHFLAGS may hold --check or names of rows.
 .PHONY: bench

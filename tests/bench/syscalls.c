@@ -7,7 +7,6 @@
  */
 #include "syscalls.h"
 
-#include <linux/ptrace.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
@@ -15,6 +14,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* After the one of the C library, which declares the same as enums. */
+#include <linux/ptrace.h>
 
 #include "bench.h"
 
@@ -38,57 +40,53 @@ struct count {
 	bool begun, ended;
 };
 
-static int add_call(struct count *count, const struct ptrace_syscall_info *info)
+static void add_call(struct count *count, const struct ptrace_syscall_info *info)
 {
 	bool mark = info->entry.nr == MARK;
 
 	if (info->op != PTRACE_SYSCALL_INFO_ENTRY)
-		return 0;
+		return;
 	if (mark && info->entry.args[0] == BEGIN)
 		count->begun = true;
 	else if (mark && info->entry.args[0] == END)
 		count->ended = true;
 	else if (count->begun && !count->ended)
 		count->calls++;
-	return 0;
 }
 
-/* @signal: for the child. Its next stop as of waitpid(2), or -errno. */
-static int go_on(pid_t pid, int signal)
+/* @signal: for the child. 1: it has stopped again, 0: it has ended well, or -errno. */
+static int go_on(pid_t pid, int signal, int *ret_stop)
 {
 	int status;
 
 	if (ptrace(PTRACE_SYSCALL, pid, NULL, (long)signal) < 0 ||
 	    waitpid(pid, &status, 0) < 0)
 		return -errno;
-	return status;
+	if (!WIFSTOPPED(status))
+		return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECHILD;
+	*ret_stop = WSTOPSIG(status);
+	return 1;
 }
 
 /* The child stands still at its own SIGSTOP. */
 static int trace(pid_t pid, struct count *count)
 {
-	int status, signal = 0;
+	int signal = 0, r;
 
 	if (ptrace(PTRACE_SETOPTIONS, pid, NULL,
 		   (long)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) < 0)
 		return -errno;
-	for (;;) {
+	while ((r = go_on(pid, signal, &signal)) > 0) {
 		struct ptrace_syscall_info info = {0};
 
-		status = go_on(pid, signal);
-		if (status < 0 || !WIFSTOPPED(status))
-			break;
+		if (signal != (SIGTRAP | 0x80))
+			continue;
 		signal = 0;
-		if (WSTOPSIG(status) != (SIGTRAP | 0x80))
-			signal = WSTOPSIG(status);
-		else if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0)
+		if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0)
 			return -errno;
-		else
-			(void)add_call(count, &info);
+		add_call(count, &info);
 	}
-	if (status < 0)
-		return status;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECHILD;
+	return r;
 }
 
 static int run_child(int (*work)(void *data), void *data)
@@ -110,15 +108,13 @@ int syscalls_count(int (*work)(void *data), void *data, uint64_t *ret_count)
 		_exit(run_child(work, data) < 0);
 	if (pid < 0)
 		return complain(-errno, "fork");
-	r = waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status) ? -ECHILD
-								 : trace(pid, &count);
+	r = waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) ? trace(pid, &count)
+								  : -ECHILD;
 	if (r == 0 && !count.ended)
 		r = -ENODATA;
-	if (r < 0) {
-		(void)kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
+	/* Should it still be there, it ends with this process. */
+	if (r < 0)
 		return complain(r, "counting of system calls");
-	}
 	*ret_count = count.calls;
 	return 0;
 }

@@ -316,14 +316,16 @@ int run_command(struct dmabuffs_queue *queue, struct accel_command command)
 	return r < 0 ? r : dmabuffs_queue_wait(queue, index, WAIT_NS);
 }
 
-void expect_fault(struct dmabuffs_queue *queue, struct accel_command command,
-		  enum accel_fault_reason reason, uint64_t address)
+void check_fault(const char *file, int line, struct dmabuffs_queue *queue,
+		 struct accel_command command, enum accel_fault_reason reason,
+		 uint64_t address)
 {
 	struct accel_fault fault;
 
-	ASSERT_ERR(run_command(queue, command), EIO);
-	ASSERT_OK(dmabuffs_queue_fault(queue, &fault));
-	ASSERT_EQ(fault.reason, reason);
-	ASSERT_EQ(fault.address, address);
-	ASSERT_OK(dmabuffs_queue_reset(queue));
+	test_error(file, line, "the command", run_command(queue, command), EIO);
+	test_ok(file, line, "the fault", dmabuffs_queue_fault(queue, &fault));
+	test_equal(file, line, "reason of the fault", fault.reason, reason);
+	test_equal(file, line, "address of the fault", (long long)fault.address,
+		   (long long)address);
+	test_ok(file, line, "reset", dmabuffs_queue_reset(queue));
 }

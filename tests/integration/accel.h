@@ -118,8 +118,11 @@ struct accel_command signal_fence(uint32_t fence, uint64_t value);
 int run_command(struct dmabuffs_queue *queue, struct accel_command command);
 
 /* The command must fault for this reason at this address; resets the queue. */
-void expect_fault(struct dmabuffs_queue *queue, struct accel_command command,
-		  enum accel_fault_reason reason, uint64_t address);
+void check_fault(const char *file, int line, struct dmabuffs_queue *queue,
+		 struct accel_command command, enum accel_fault_reason reason,
+		 uint64_t address);
+#define expect_fault(queue, command, reason, address)                                    \
+	check_fault(__FILE__, __LINE__, (queue), (command), (reason), (address))
 
 /* The command must do its work. */
 #define expect_done(queue, command) ASSERT_OK(run_command((queue), (command)))

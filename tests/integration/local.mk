@@ -17,7 +17,20 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/namespaces.c %D%/namespaces.h \
 	%D%/raw.c %D%/raw.h
 
+# What the cases about accelerators have in common; it needs libdmabuffs.
+check_LTLIBRARIES += %D%/libaccel-harness.la
+%C%_libaccel_harness_la_SOURCES = %D%/accel.c %D%/accel.h
+%C%_libaccel_harness_la_LIBADD = %D%/libharness.la
+accel_harness = %D%/libaccel-harness.la lib/dmabuffs/libdmabuffs.la
+
 check_PROGRAMS += \
+	%D%/test-accel-asid \
+	%D%/test-accel-context \
+	%D%/test-accel-fork \
+	%D%/test-accel-joint \
+	%D%/test-accel-ownership \
+	%D%/test-accel-queue \
+	%D%/test-accel-set \
 	%D%/test-attributes \
 	%D%/test-broker \
 	%D%/test-connections \
@@ -47,6 +60,15 @@ check_PROGRAMS += \
 	%D%/test-structs \
 	%D%/test-xattrs
 
+%C%_test_accel_asid_LDADD = $(accel_harness)
+%C%_test_accel_context_LDADD = $(accel_harness)
+%C%_test_accel_fork_LDADD = $(accel_harness)
+%C%_test_accel_joint_LDADD = $(accel_harness)
+%C%_test_accel_joint_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DJOINT='"$(abs_top_builddir)/contrib/examples/joint"'
+%C%_test_accel_ownership_LDADD = $(accel_harness)
+%C%_test_accel_queue_LDADD = $(accel_harness)
+%C%_test_accel_set_LDADD = $(accel_harness)
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la

@@ -69,6 +69,9 @@ static void wrong_number_of_descriptors(struct instance *instance)
 	talk_end(&talk);
 }
 
+/* Of a request's first version, which had no ticket. */
+#define FIRST_SIZE 16
+
 static void short_messages(struct instance *instance)
 {
 	struct dmabuffs_broker_request request = { .op = DMABUFFS_BROKER_EXCHANGE };
@@ -78,6 +81,8 @@ static void short_messages(struct instance *instance)
 	for (uint32_t size = 1; size < sizeof(request); size++) {
 		request.size = sizeof(request);
 		ASSERT_ERR(answer(&talk, &request, size, &talk.opened, 1), EINVAL);
+		if (size >= FIRST_SIZE)
+			continue;
 		request.size = size;
 		ASSERT_ERR(answer(&talk, &request, size, &talk.opened, 1), EINVAL);
 		ASSERT_ERR(answer(&talk, &request, size, NULL, 0), EINVAL);
@@ -87,7 +92,7 @@ static void short_messages(struct instance *instance)
 
 static void wrong_size_field(struct instance *instance)
 {
-	static const uint32_t sizes[] = { 0, 1, 15, 17, 32, 0x10000, 0xffffffff };
+	static const uint32_t sizes[] = { 0, 1, 15, 33, 64, 0x10000, 0xffffffff };
 	struct dmabuffs_broker_request request = { .op = DMABUFFS_BROKER_EXCHANGE };
 	struct talk talk;
 
@@ -109,7 +114,7 @@ static void longer_messages(struct instance *instance)
 	struct talk talk;
 
 	talk_start(&talk, instance);
-	for (uint32_t size = 20; size <= sizeof(message); size += 11) {
+	for (uint32_t size = 34; size <= sizeof(message); size += 11) {
 		message.request.size = size;
 		ASSERT_OK(answer(&talk, &message, size, &talk.opened, 1));
 		message.bytes[size - 1] = 1;
@@ -154,7 +159,7 @@ static void garbage(struct instance *instance)
 
 static void unknown_operations(struct instance *instance)
 {
-	static const uint32_t ops[] = { 0, 3, 4, 0x80000001, 0xffffffff };
+	static const uint32_t ops[] = { 0, 4, 5, 0x80000001, 0xffffffff };
 	struct dmabuffs_broker_request request = { .size = sizeof(request) };
 	struct talk talk;
 

@@ -156,6 +156,7 @@ static const struct kind {
 	int (*make)(void);
 	bool optional;   /* not every kernel has it */
 	bool unsendable; /* the kernel itself lets no socket carry it */
+	bool deposit;	 /* a ticket is to be had, for a command on a context */
 } kinds[] = {
 	{ "pipe", make_pipe },
 	{ "socket", make_socket },
@@ -167,7 +168,7 @@ static const struct kind {
 	{ "/dev/null", make_null },
 	{ "/dev/zero", make_zero },
 	{ "/dev/fuse", make_fuse },
-	{ "/proc/self/mem", make_proc },
+	{ "/proc/self/mem", make_proc, .deposit = true },
 	{ "eventfd", make_eventfd },
 	{ "epoll", make_epoll },
 	{ "timerfd", make_timerfd },
@@ -227,8 +228,21 @@ static void refused_by_export(struct instance *instance)
 	close(root);
 }
 
+static int export_ticket(int root, const uint8_t ticket[DMABUFFS_TICKET_SIZE])
+{
+	struct dmabuffs_export arg = {
+		.size = sizeof(arg),
+		.flags = DMABUFFS_EXPORT_TICKET,
+		.fd = -1,
+	};
+
+	memcpy(arg.ticket, ticket, sizeof(arg.ticket));
+	return raw_export(root, &arg);
+}
+
 static void refused_by_broker(struct instance *instance)
 {
+	int root = ASSERT_OK(raw_root(instance));
 	int connection = ASSERT_OK(raw_connect(instance));
 	uint8_t ticket[DMABUFFS_TICKET_SIZE];
 
@@ -238,11 +252,14 @@ static void refused_by_broker(struct instance *instance)
 		if (fd < 0)
 			continue;
 		expect(kinds[i].name, "ticket", raw_ticket(connection, fd, ticket),
-		       EBADFD);
+		       kinds[i].deposit ? 0 : EBADFD);
+		if (kinds[i].deposit)
+			expect(kinds[i].name, "export", export_ticket(root, ticket), EBADFD);
 		expect(kinds[i].name, "exchange", raw_exchange(connection, fd), EBADFD);
 		close(fd);
 	}
 	close(connection);
+	close(root);
 }
 
 static void own_mount(struct instance *instance)
@@ -257,7 +274,8 @@ static void own_mount(struct instance *instance)
 	ASSERT_ERR(raw_export_fd(shared.root, fd, 0, 0, uuid), EBADFD);
 	ASSERT_ERR(raw_export_fd(shared.root, shared.root, 0, 0, uuid), EBADFD);
 	ASSERT_ERR(raw_export_fd(shared.root, connection, 0, 0, uuid), EBADFD);
-	ASSERT_ERR(raw_ticket(connection, fd, ticket), EBADFD);
+	ASSERT_OK(raw_ticket(connection, fd, ticket));
+	ASSERT_ERR(export_ticket(shared.root, ticket), EBADFD);
 	ASSERT_ERR(raw_ticket(connection, shared.root, ticket), EBADFD);
 	ASSERT_ERR(raw_ticket(connection, connection, ticket), EBADFD);
 	close(fd);
