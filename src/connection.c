@@ -196,7 +196,7 @@ static int deposit(struct broker *broker, struct connection *connection, int fd,
 	return tickets_add(broker->tickets, &connection->tickets, fd, reply->ticket);
 }
 
-/* What a command on a context has left for its caller. */
+/* What a command on a context has left for its caller; nothing that was put here. */
 static int fetch(struct broker *broker, const struct dmabuffs_broker_request *request,
 		 struct dmabuffs_broker_reply *reply, int *ret_fd)
 {
@@ -205,9 +205,11 @@ static int fetch(struct broker *broker, const struct dmabuffs_broker_request *re
 
 	if (borrowed.fd < 0)
 		return borrowed.fd;
+	/* Of a file of our own mount even the size would be ours to answer. */
 	kind = buffer_kind(borrowed.fd);
 	borrowed.kind = kind < 0 ? 0 : (uint32_t)kind;
-	r = describe(&borrowed, fcntl(borrowed.fd, F_GETFL) & O_ACCMODE, reply);
+	r = kind < 0 ? -ENOENT
+		     : describe(&borrowed, fcntl(borrowed.fd, F_GETFL) & O_ACCMODE, reply);
 	if (r < 0)
 		reaper_take_fd(borrowed.fd);
 	else

@@ -116,19 +116,37 @@ static void unmake(struct accel_buffer *buffer)
 
 /* ---- device memory ----------------------------------------------------------------- */
 
+/*
+ * Everybody has an open file description of his own, so that the kernel can tell when it
+ * is gone; we as well, since the one that memfd_create(2) makes is never counted.
+ */
+static int open_anew(int memfd, int access)
+{
+	char path[40];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+	fd = lease_open(AT_FDCWD, path, access);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, 0); /* lease_open()'s O_NONBLOCK is not for them */
+	return fd;
+}
+
 static int get_memory(struct accel_buffer *buffer)
 {
 	struct accel_device *device = buffer->device;
-	int fd = device->backend->memory_alloc(device->private, buffer->bytes,
-					       buffer->flags & ACCEL_BUFFER_PINNED);
+	_cleanup_close_ int memfd = device->backend->memory_alloc(
+		device->private, buffer->bytes, buffer->flags & ACCEL_BUFFER_PINNED);
 	int r;
 
-	if (fd < 0)
-		return fd;
-	buffer->fd = fd;
+	if (memfd < 0)
+		return TAKE_FD(memfd);
+	buffer->fd = open_anew(memfd, O_RDWR);
+	if (buffer->fd < 0)
+		return buffer->fd;
 	r = map_memory(buffer);
 	if (r < 0)
-		close(fd);
+		close(buffer->fd);
 	return r;
 }
 
@@ -268,8 +286,12 @@ int accel_buffer_truncate(struct accel_buffer *buffer)
 {
 	if (buffer->flags & ACCEL_BUFFER_PINNED)
 		return -EBUSY;
+	/* Known before, so that whoever loses the memory can tell why. */
 	buffer->revoked = true;
-	return ftruncate(buffer->fd, 0) < 0 ? -errno : 0;
+	if (ftruncate(buffer->fd, 0) == 0)
+		return 0;
+	buffer->revoked = false;
+	return -errno;
 }
 
 static void sync_dmabuf(const struct accel_buffer *buffer, uint64_t flags, bool write)
@@ -297,20 +319,6 @@ void accel_buffer_end(struct accel_buffer *buffer, bool write)
 
 /* ---- calls ------------------------------------------------------------------------- */
 
-/* Importers get a description of their own, so that the kernel can tell when it is gone.
- */
-static int open_anew(const struct accel_buffer *buffer, int access)
-{
-	char path[40];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", buffer->fd);
-	fd = lease_open(AT_FDCWD, path, access);
-	if (fd >= 0)
-		fcntl(fd, F_SETFL, 0); /* lease_open()'s O_NONBLOCK is not for them */
-	return fd;
-}
-
 static int open_buffer(const struct accel_buffer *buffer, int access)
 {
 	int fd;
@@ -320,11 +328,19 @@ static int open_buffer(const struct accel_buffer *buffer, int access)
 	if (access == O_RDWR && buffer->access != O_RDWR)
 		return -EACCES;
 	if (!(buffer->flags & ACCEL_BUFFER_DMABUF))
-		return open_anew(buffer, access);
+		return open_anew(buffer->fd, access);
 	if (access != buffer->access) /* a dma-buf has one description only */
 		return -EACCES;
 	fd = fcntl(buffer->fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
+}
+
+static bool has_buffer(struct accel_context *context, uint32_t id)
+{
+	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_BUFFER, id);
+
+	accel_base_unref(base);
+	return base;
 }
 
 int accel_buffer_open(struct accel_context *context, uint32_t id, int access, int *ret_fd)
@@ -336,6 +352,11 @@ int accel_buffer_open(struct accel_context *context, uint32_t id, int access, in
 		return -ENOENT;
 	fd = access == O_RDWR || access == O_RDONLY ? open_buffer(buffer_of(base), access)
 						    : -EINVAL;
+	/* Freed meanwhile: nobody may have it whom accel_ownership_drop() did not see. */
+	if (fd >= 0 && !has_buffer(context, id)) {
+		close(fd);
+		fd = -ENOENT;
+	}
 	accel_base_unref(base);
 	if (fd < 0)
 		return fd;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <ucontext.h>
 
 /*
  * Where this thread goes on when its access fails, NULL outside of a guard. The handler
@@ -41,17 +42,20 @@ static void hand_on(int sig, siginfo_t *info, void *ucontext)
 /* Positive codes are the kernel's own; _AO does not tell of an access of this thread. */
 static void on_sigbus(int sig, siginfo_t *info, void *ucontext)
 {
+	const ucontext_t *interrupted = ucontext;
 	int saved = errno;
 
 	if (landing && info->si_code > 0 && info->si_code != BUS_MCEERR_AO) {
 		fault_address = info->si_addr;
+		/* We block nothing, but who wraps sigaction(2) may (ThreadSanitizer). */
+		pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
 		siglongjmp(*landing, 1);
 	}
 	hand_on(sig, info, ucontext);
 	errno = saved;
 }
 
-/* Not blocked while it runs, so that no mask has to be restored after the jump. */
+/* Not blocked while it runs: whom it hands on to may jump away as well. */
 static void install(void)
 {
 	struct sigaction action = {

@@ -369,8 +369,10 @@ static int lookup(struct accel_set *set, struct accel_set_entry *arg)
 
 static int next(struct accel_set *set, struct accel_set_entry *arg)
 {
-	size_t place = place_of(set, arg->asid + 1);
+	size_t place = place_of(set, arg->asid);
 
+	if (place < set->n_members && set->members[place]->asid == arg->asid)
+		place++;
 	if (place == set->n_members)
 		return -ENOENT;
 	arg->asid = set->members[place]->asid;

@@ -69,9 +69,8 @@ static uint32_t count_room(const struct ring_producer *producer)
 	return used <= producer->entries ? producer->entries - (uint32_t)used : 0;
 }
 
-/* The shared head is in a line that the device writes, so it is left alone if possible.
- */
-static uint32_t make_room(struct ring_producer *producer, unsigned n)
+/* The shared head is in a line that the device writes: it is left alone if possible. */
+unsigned ring_producer_room(struct ring_producer *producer, unsigned n)
 {
 	uint32_t room = count_room(producer);
 
@@ -80,11 +79,6 @@ static uint32_t make_room(struct ring_producer *producer, unsigned n)
 		room = count_room(producer);
 	}
 	return room;
-}
-
-unsigned ring_producer_room(struct ring_producer *producer, unsigned n)
-{
-	return make_room(producer, n);
 }
 
 static void wake_device(struct accel_ring *ring)
@@ -99,7 +93,7 @@ unsigned ring_producer_push(struct ring_producer *producer,
 	struct accel_ring *ring = producer->ring;
 	uint32_t room, first, straight;
 
-	room = make_room(producer, n);
+	room = ring_producer_room(producer, n);
 	n = MIN(n, room);
 	if (!n)
 		return 0;

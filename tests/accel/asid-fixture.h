@@ -34,10 +34,10 @@ extern uint64_t limits[ACCEL_RES_COUNT];
 
 /* With what fake_properties and device_params say, which a test may have changed. */
 extern struct accel_device_params device_params;
-void fixture_init(void);
+void asid_fixture_init(void);
 
 /* Destroys context and registry; fails the test if anything stays charged or in use. */
-void fixture_finish(void);
+void asid_fixture_finish(void);
 
 struct accel_context *new_context(void);
 
@@ -47,6 +47,9 @@ uint32_t new_buffer(struct accel_context *in, uint64_t bytes, uint32_t flags);
 
 /* Of a new memfd, opened for @access; *ret_fd stays open for the test. */
 uint32_t import_memfd(uint64_t bytes, int access, int *ret_fd);
+
+/* True as soon as @condition(@data) is, false if it is not within some seconds. */
+bool becomes_true(bool (*condition)(void *data), void *data);
 
 /*
  * The calls, which allocate nothing themselves. -EPROTO: an output was written although

@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -48,10 +51,48 @@ static int memory_scrub(void *device, int fd, uint64_t bytes)
 	return 0;
 }
 
-/* The queue stands for its engine. */
+/* ---- engines ----------------------------------------------------------------------- */
+
+struct engine {
+	struct accel_queue *queue;
+	sem_t stop;
+};
+
+/* In a thread, since the core holds the queue's lock while it asks for the stop. */
+static void *run(void *data)
+{
+	struct engine *engine = data;
+	struct accel_queue *queue = engine->queue;
+
+	while (sem_wait(&engine->stop) < 0)
+		;
+	/* Whoever asked is still inside sem_post(), with this lock. */
+	pthread_mutex_lock(&queue->lock);
+	pthread_mutex_unlock(&queue->lock);
+	sem_destroy(&engine->stop);
+	free(engine);
+	accel_queue_stopped(queue);
+	return NULL;
+}
+
 static int queue_start(void *device, struct accel_queue *queue, void **ret_engine)
 {
-	*ret_engine = queue;
+	struct engine *engine = calloc(1, sizeof(*engine));
+	pthread_t thread;
+	int error;
+
+	if (!engine)
+		return -ENOMEM;
+	engine->queue = queue;
+	sem_init(&engine->stop, 0, 0);
+	error = pthread_create(&thread, NULL, run, engine);
+	if (error) {
+		sem_destroy(&engine->stop);
+		free(engine);
+		return -error;
+	}
+	pthread_detach(thread);
+	*ret_engine = engine;
 	return 0;
 }
 
@@ -59,9 +100,11 @@ static void queue_kick(void *engine)
 {
 }
 
-static void queue_stop(void *engine)
+static void queue_stop(void *data)
 {
-	accel_queue_stopped(engine);
+	struct engine *engine = data;
+
+	sem_post(&engine->stop);
 }
 
 const struct accel_backend fake_backend = {

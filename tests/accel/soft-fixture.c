@@ -3,6 +3,7 @@
 #include <criterion/new/assert.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -383,6 +384,17 @@ bool soft_in_state(struct accel_context *context, uint32_t queue,
 	struct waiting waiting = {.context = context, .queue = queue, .state = state};
 
 	return wait_until(is_in_state, &waiting);
+}
+
+static bool has_event(void *data)
+{
+	return accel_events_pending(data);
+}
+
+bool soft_next_event(struct accel_context *context, struct accel_event *ret_event)
+{
+	return wait_until(has_event, context) &&
+	       accel_events_read(context, ret_event, 1) == 1;
 }
 
 void soft_job_init(struct soft_job *job, struct accel_context *context, uint32_t flags)

@@ -83,6 +83,9 @@ bool soft_completed(struct accel_context *context, uint32_t queue, uint64_t n);
 bool soft_in_state(struct accel_context *context, uint32_t queue,
 		   enum accel_queue_state state);
 
+/* The next event; false: none comes. */
+bool soft_next_event(struct accel_context *context, struct accel_event *ret_event);
+
 /* A queue with an ASID that has a page mapped, ready for commands. */
 struct soft_job {
 	struct accel_context *context;

@@ -14,14 +14,14 @@ static uint32_t src, dst, buffer;
 
 static void init(void)
 {
-	fixture_init();
+	asid_fixture_init();
 	src = new_asid(context, 0);
 	dst = new_asid(context, 0);
 	buffer = new_buffer(context, 64 * PAGE, 0);
 }
 
-TestSuite(asid_unmap, .init = init, .fini = fixture_finish);
-TestSuite(asid_copy, .init = init, .fini = fixture_finish);
+TestSuite(asid_unmap, .init = init, .fini = asid_fixture_finish);
+TestSuite(asid_copy, .init = init, .fini = asid_fixture_finish);
 
 static void expect_at(uint32_t asid, uint64_t iova, uint32_t in, int64_t offset)
 {

@@ -21,7 +21,15 @@ static int submit_batch(struct dmabuffs_queue *queue)
 	return dmabuffs_queue_submit(queue, commands, NOPS_BATCH, NULL);
 }
 
-int nops_through_queue(struct dmabuffs_queue *queue, uint64_t n)
+/* 0 also if it was waited for in vain. */
+static int wait_batch(struct dmabuffs_queue *queue, uint64_t index, int64_t wait_ns)
+{
+	int r = dmabuffs_queue_wait(queue, index + NOPS_BATCH - 1, wait_ns);
+
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+int nops_through_queue(struct dmabuffs_queue *queue, uint64_t n, int64_t wait_ns)
 {
 	const uint64_t begin = dmabuffs_queue_completed(queue);
 	uint64_t sent = 0, done = 0;
@@ -33,7 +41,7 @@ int nops_through_queue(struct dmabuffs_queue *queue, uint64_t n)
 			sent += NOPS_BATCH;
 		}
 		if (r >= 0 && dmabuffs_queue_completed(queue) - begin < done + NOPS_BATCH)
-			r = dmabuffs_queue_wait(queue, begin + done + NOPS_BATCH - 1, -1);
+			r = wait_batch(queue, begin + done, wait_ns);
 		done = dmabuffs_queue_completed(queue) - begin;
 	}
 	return r < 0 ? complain(r, "NOPs through a queue") : 0;
@@ -49,7 +57,9 @@ int nops_create_uring(struct io_uring *ring)
 		.sq_thread_cpu = (unsigned int)child_cpu(),
 		.sq_thread_idle = NOPS_POLL_MS,
 	};
-	int r = io_uring_queue_init_params(NOPS_DEPTH, ring, &params);
+	/* More than are in flight: it completes some before it says that they were taken.
+	 */
+	int r = io_uring_queue_init_params(2 * NOPS_DEPTH, ring, &params);
 
 	return r < 0 ? complain(r, "io_uring_setup") : 0;
 }

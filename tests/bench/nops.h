@@ -17,8 +17,12 @@
 #define NOPS_DEPTH 64
 #define NOPS_BATCH 16
 
-/* Of a whole number of batches; nothing is in flight before and after it. */
-int nops_through_queue(struct dmabuffs_queue *queue, uint64_t n) _must_check_;
+/*
+ * A whole number of batches; nothing is in flight before and after it. @wait_ns: as of
+ * dmabuffs_queue_wait(), which is called again and again.
+ */
+int nops_through_queue(struct dmabuffs_queue *queue, uint64_t n,
+		       int64_t wait_ns) _must_check_;
 int nops_through_uring(struct io_uring *ring, uint64_t n) _must_check_;
 
 /*

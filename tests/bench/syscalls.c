@@ -2,13 +2,12 @@
 /*
  * syscalls.c - how many system calls something makes, counted by the kernel
  *
- * The child stops at each (ptrace(2)); one that the work does not make itself marks begin
- * and end. Work that makes none is not slowed down.
+ * The child stops at each (ptrace(2)). Work that makes none is not slowed down.
  */
 #include "syscalls.h"
 
 #include <signal.h>
-#include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -20,39 +19,11 @@
 
 #include "bench.h"
 
-/* Known calls with arguments that nobody would give them. */
-#define MARK  SYS_prctl
-#define BEGIN 0x62656769
-#define END   0x656e6420
-
-void syscalls_begin(void)
-{
-	(void)syscall(MARK, BEGIN, 0, 0, 0, 0);
-}
-
-void syscalls_end(void)
-{
-	(void)syscall(MARK, END, 0, 0, 0, 0);
-}
-
 struct count {
+	volatile bool
+		*counting; /* shared with the child, who stands still when it is read */
 	uint64_t calls;
-	bool begun, ended;
 };
-
-static void add_call(struct count *count, const struct ptrace_syscall_info *info)
-{
-	bool mark = info->entry.nr == MARK;
-
-	if (info->op != PTRACE_SYSCALL_INFO_ENTRY)
-		return;
-	if (mark && info->entry.args[0] == BEGIN)
-		count->begun = true;
-	else if (mark && info->entry.args[0] == END)
-		count->ended = true;
-	else if (count->begun && !count->ended)
-		count->calls++;
-}
 
 /* @signal: for the child. 1: it has stopped again, 0: it has ended well, or -errno. */
 static int go_on(pid_t pid, int signal, int *ret_stop)
@@ -84,35 +55,51 @@ static int trace(pid_t pid, struct count *count)
 		signal = 0;
 		if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0)
 			return -errno;
-		add_call(count, &info);
+		if (info.op == PTRACE_SYSCALL_INFO_ENTRY && *count->counting)
+			count->calls++;
 	}
 	return r;
 }
 
-static int run_child(int (*work)(void *data), void *data)
+static int run_child(int (*work)(void *data, volatile bool *counting), void *data,
+		     volatile bool *counting)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 		return complain(-errno, "ptrace");
 	(void)raise(SIGSTOP);
-	return work(data);
+	return work(data, counting);
 }
 
-int syscalls_count(int (*work)(void *data), void *data, uint64_t *ret_count)
+/* Should a child that failed still be there, it ends with this process. */
+static int count_child(int (*work)(void *data, volatile bool *counting), void *data,
+		       struct count *count)
 {
-	struct count count = {0};
-	int status, r;
+	int status;
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(run_child(work, data) < 0);
+		_exit(run_child(work, data, count->counting) < 0);
 	if (pid < 0)
-		return complain(-errno, "fork");
-	r = waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) ? trace(pid, &count)
-								  : -ECHILD;
-	if (r == 0 && !count.ended)
-		r = -ENODATA;
-	/* Should it still be there, it ends with this process. */
+		return -errno;
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		return -ECHILD;
+	return trace(pid, count);
+}
+
+int syscalls_count(int (*work)(void *data, volatile bool *counting), void *data,
+		   uint64_t *ret_count)
+{
+	struct count count = {0};
+	void *shared = mmap(NULL, sizeof(*count.counting), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int r;
+
+	if (shared == MAP_FAILED)
+		return complain(-errno, "mmap");
+	count.counting = shared;
+	r = count_child(work, data, &count);
+	(void)munmap(shared, sizeof(*count.counting));
 	if (r < 0)
 		return complain(r, "counting of system calls");
 	*ret_count = count.calls;

@@ -3,18 +3,17 @@
 #ifndef DMABUFFS_BENCH_SYSCALLS_H
 #define DMABUFFS_BENCH_SYSCALLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <util.h>
 
 /*
  * Runs @work in a child process that is traced, on the CPU of this one. What is counted
- * is between its calls of syscalls_begin() and syscalls_end(), and of the thread that
- * runs it; each has to be called once.
+ * is what the thread that runs it calls while *counting, which it sets as it likes: a
+ * store, so that it need not stop for it.
  */
-int syscalls_count(int (*work)(void *data), void *data, uint64_t *ret_count) _must_check_;
-
-void syscalls_begin(void);
-void syscalls_end(void);
+int syscalls_count(int (*work)(void *data, volatile bool *counting), void *data,
+		   uint64_t *ret_count) _must_check_;
 
 #endif

@@ -17,7 +17,9 @@
 
 static void become(const struct identity *who)
 {
-	ASSERT_OK(SYS(setgroups(who->n_groups, who->groups)));
+	/* Where user namespaces nest it is forbidden, and there are none to drop. */
+	if (who->n_groups || getgroups(0, NULL) > 0)
+		ASSERT_OK(SYS(setgroups(who->n_groups, who->groups)));
 	ASSERT_OK(SYS(setresgid(who->gid, who->gid, who->gid)));
 	ASSERT_OK(SYS(setresuid(who->uid, who->uid, who->uid)));
 	/* As after the execve(2) of a login: its own /proc files are its own. */

@@ -4,6 +4,7 @@
 #define DMABUFFS_TEST_CHILD_H
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,6 +18,8 @@ struct identity {
 	int namespaces;
 	/* With CLONE_NEWNS: all it sees is this directory, at the same place. */
 	const char *sees;
+	/* With CLONE_NEWPID and CLONE_NEWNS: a /proc that shows its PID namespace. */
+	bool own_proc;
 };
 
 /* One end of a connection between parent and child that carries bytes and descriptors. */

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "harness.h"
@@ -220,4 +221,14 @@ bool is_mounted(const char *dir)
 			strcmp(mount_point, dir) == 0;
 	fclose(file);
 	return found;
+}
+
+void open_fuse_to_all(void)
+{
+	char path[INSTANCE_PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/fuse", test_work_dir);
+	ASSERT_OK(SYS(mknod(path, S_IFCHR | 0666, makedev(10, 229))));
+	ASSERT_OK(SYS(chmod(path, 0666)));
+	ASSERT_OK(SYS(mount(path, "/dev/fuse", NULL, MS_BIND, NULL)));
 }

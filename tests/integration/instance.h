@@ -22,6 +22,9 @@ void instance_start(struct instance *instance, const char *options);
 /* The same, from a PID namespace below ours: it cannot name us. */
 void instance_start_in_pid_namespace(struct instance *instance, const char *options);
 
+/* For instances of ordinary users: /dev/fuse for everybody, as distributions have it. */
+void open_fuse_to_all(void);
+
 /* Waits until the daemon has closed all it opened since it was ready. */
 void instance_settle(struct instance *instance);
 

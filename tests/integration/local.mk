@@ -19,7 +19,9 @@ check_LTLIBRARIES += %D%/libharness.la
 
 # What the cases about accelerators have in common; it needs libdmabuffs.
 check_LTLIBRARIES += %D%/libaccel-harness.la
-%C%_libaccel_harness_la_SOURCES = %D%/accel.c %D%/accel.h
+%C%_libaccel_harness_la_SOURCES = \
+	%D%/accel.c %D%/accel.h \
+	%D%/syscalls.c %D%/syscalls.h
 %C%_libaccel_harness_la_LIBADD = %D%/libharness.la
 accel_harness = %D%/libaccel-harness.la lib/dmabuffs/libdmabuffs.la
 
@@ -30,6 +32,7 @@ check_PROGRAMS += \
 	%D%/test-accel-joint \
 	%D%/test-accel-ownership \
 	%D%/test-accel-queue \
+	%D%/test-accel-rootless \
 	%D%/test-accel-set \
 	%D%/test-attributes \
 	%D%/test-broker \
@@ -68,6 +71,7 @@ check_PROGRAMS += \
 	-DJOINT='"$(abs_top_builddir)/contrib/examples/joint"'
 %C%_test_accel_ownership_LDADD = $(accel_harness)
 %C%_test_accel_queue_LDADD = $(accel_harness)
+%C%_test_accel_rootless_LDADD = $(accel_harness)
 %C%_test_accel_set_LDADD = $(accel_harness)
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la

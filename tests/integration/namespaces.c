@@ -64,14 +64,25 @@ static void make_path(const char *root, const char *path)
 	ASSERT_OK(SYS(mount(path, whole, NULL, MS_BIND, NULL)));
 }
 
-static void see_only(const char *path)
+/* Below @root; the kernel allows it only while another procfs is in sight. */
+static void mount_proc(const char *root)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/proc", root);
+	mkdir(path, 0755);
+	ASSERT_OK(SYS(mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)));
+}
+
+static void see_only(const char *path, bool with_proc)
 {
 	char root[PATH_MAX];
 
 	snprintf(root, sizeof(root), "%s/.root", test_work_dir);
-	ASSERT_OK(SYS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)));
 	ASSERT_OK(SYS(mount("none", root, "tmpfs", 0, "mode=755")));
 	make_path(root, path);
+	if (with_proc)
+		mount_proc(root);
 	ASSERT_OK(SYS(chdir(root)));
 	ASSERT_OK(SYS(syscall(SYS_pivot_root, ".", ".")));
 	ASSERT_OK(SYS(umount2(".", MNT_DETACH)));
@@ -109,6 +120,10 @@ void namespaces_enter(const struct identity *who)
 	ASSERT_OK(SYS(unshare(who->namespaces & ~CLONE_NEWUSER)));
 	if (who->namespaces & CLONE_NEWPID)
 		fork_into_pid_namespace();
+	if (who->sees || who->own_proc)
+		ASSERT_OK(SYS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)));
 	if (who->sees)
-		see_only(who->sees);
+		see_only(who->sees, who->own_proc);
+	else if (who->own_proc)
+		mount_proc("");
 }

@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "child.h"
 #include "harness.h"
@@ -88,17 +86,6 @@ static void no_new_privileges(struct instance *instance)
 
 	status_field(instance->pid, "NoNewPrivs", value);
 	ASSERT(strcmp(value, "1") == 0);
-}
-
-/* As a distribution's udev has it: /dev/fuse for everybody. */
-static void open_fuse_to_all(void)
-{
-	char path[INSTANCE_PATH_SIZE];
-
-	snprintf(path, sizeof(path), "%s/fuse", test_work_dir);
-	ASSERT_OK(SYS(mknod(path, S_IFCHR | 0666, makedev(10, 229))));
-	ASSERT_OK(SYS(chmod(path, 0666)));
-	ASSERT_OK(SYS(mount(path, "/dev/fuse", NULL, MS_BIND, NULL)));
 }
 
 static void use_all(const struct instance *instance)

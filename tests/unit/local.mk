@@ -40,6 +40,7 @@ endif
 	%D%/test-options.c \
 	%D%/test-policy.c \
 	%D%/test-privileges.c \
+	%D%/test-procfs.c \
 	%D%/test-ready.c \
 	%D%/test-reaper.c \
 	%D%/test-stall-guard.c \

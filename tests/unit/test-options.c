@@ -5,6 +5,7 @@
 #include <criterion/redirect.h>
 
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 
 #include <dmabuffs-ioctl.h>
@@ -171,6 +172,37 @@ Test(options, everything)
 	cr_assert(all(options.foreground, not(options.passthrough)));
 }
 
+Test(options, devices)
+{
+	const struct accel_device_params *device = options.devices;
+
+	cr_assert(zero(int, parse("/")));
+	cr_assert(all(options.accel, zero(sz, options.n_devices)));
+	cr_assert(zero(int, parse("-o accel=one,accel=two:queues=3:memory=2M:asid-bits=9:"
+				  "latency=500:exclusive /")));
+	cr_assert(eq(sz, options.n_devices, 2));
+	expect_text(device[0].name, "one");
+	cr_assert(all(zero(u32, device[0].queues), not(device[0].exclusive)));
+	expect_text(device[1].name, "two");
+	cr_assert(all(eq(u32, device[1].queues, 3), eq(u64, device[1].memory, 2 << 20),
+		      eq(u32, device[1].asid_bits, 9), eq(u32, device[1].latency_ns, 500),
+		      device[1].exclusive));
+	cr_assert(zero(int, parse("-o noaccel /")));
+	cr_assert(not(options.accel));
+}
+
+Test(options, too_many_devices)
+{
+	char line[300] = "-o ";
+
+	for (int i = 0; i < DEVICES_MAX; i++)
+		sprintf(line + strlen(line), "accel=d%d,", i);
+	strcat(line, "rw /");
+	cr_assert(zero(int, parse(line)));
+	strcpy(strstr(line, "rw /"), "accel=more /");
+	cr_assert(eq(int, parse(line), -EINVAL));
+}
+
 Test(options, every_limit)
 {
 	cr_assert(zero(int, parse("-o max-exports=1,max-bytes=2K,max-exports-per-uid=3,"
@@ -299,6 +331,24 @@ Test(options, refuses_values)
 		"-o log=all /",
 		"-o nopassthrough=1 /",
 		"-o noaccel= /",
+		"-o accel /",
+		"-o accel= /",
+		"-o accel=:queues=1 /",
+		"-o accel=a-name-that-is-much-too-long-for-it /",
+		"-o accel=d: /",
+		"-o accel=d:queues /",
+		"-o accel=d:queues= /",
+		"-o accel=d:queues=0 /",
+		"-o accel=d:queues=-1 /",
+		"-o accel=d:queues=4294967296 /",
+		"-o accel=d:memory=0 /",
+		"-o accel=d:memory=1k /",
+		"-o accel=d:asid-bits=0 /",
+		"-o accel=d:latency=1us /",
+		"-o accel=d:exclusive=1 /",
+		"-o accel=d:speed=9 /",
+		"-o max-contexts-per-uid /",
+		"-o max-pinned-per-uid=x /",
 		"-o source /",
 		"-o source= /",
 		"-o source=a\\b /",

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-failures.c - each allocation and system call of each call of accel.h fails once
+ *
+ * A call that fails has charged nothing, and succeeds when it is made again.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fail-each.h"
+#include "soft-fixture.h"
+#include "util.h"
+
+TestSuite(failures, .init = soft_init, .fini = soft_finish);
+
+/* ---- a call ------------------------------------------------------------------------ */
+
+/* What it is tried on, made anew each time; all of it ends with the context. */
+static struct accel_device *device;
+static struct accel_context *context;
+static uint32_t buffer, asid, set, queue;
+static struct accel_asid *shared;
+static int memfd = -1, mem = -1, maps = -1;
+
+static int (*current)(void);
+static uint64_t charged;
+
+static void settle(void)
+{
+	charged = fixture_charged();
+}
+
+/* An error that says what was missing, or that a descriptor cannot be looked at. */
+static bool is_documented(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -EIO || r == -EBADFD;
+}
+
+static void expect_no_effect(int r)
+{
+	cr_expect(is_documented(r), "it answers %d", r);
+	cr_expect(eq(u64, fixture_charged(), charged), "something stays charged");
+	cr_assert(zero(int, current()), "it does not work afterwards");
+}
+
+static void close_all(void)
+{
+	int *fds[] = {&memfd, &mem, &maps};
+
+	accel_asid_unref(TAKE_PTR(shared));
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close_keep_errno(TAKE_FD(*fds[i]));
+}
+
+static void finish(int r)
+{
+	if (r < 0)
+		expect_no_effect(r);
+	accel_context_destroy(TAKE_PTR(context));
+	close_all();
+}
+
+static void try_each(void (*prepare)(void), int (*act)(void), bool can_do_without)
+{
+	device = device ?: soft_device;
+	current = act;
+	fail_each(&(struct operation){prepare, act, finish, can_do_without});
+}
+
+static void prepare_context(void)
+{
+	context = soft_open(device);
+	settle();
+}
+
+/* ---- registry, device, context ----------------------------------------------------- */
+
+static struct accel_registry *registry;
+
+static int create_registry(void)
+{
+	return accel_registry_create(NULL, NULL, &registry);
+}
+
+static void finish_registry(int r)
+{
+	if (r < 0)
+		expect_no_effect(r == -EAGAIN ? -ENOMEM : r);
+	cr_assert(accel_registry_destroy(TAKE_PTR(registry)));
+}
+
+Test(failures, registry_create)
+{
+	current = create_registry;
+	fail_each(&(struct operation){NULL, create_registry, finish_registry});
+}
+
+static void prepare_registry(void)
+{
+	cr_assert(zero(int, create_registry()));
+	settle();
+}
+
+static int create_device(void)
+{
+	const struct accel_device_params params = {.name = "new"};
+
+	return accel_device_create(registry, &accel_soft_backend, &params, NULL);
+}
+
+/* What it can do without is SVA, when it cannot be tried. */
+Test(failures, device_create)
+{
+	current = create_device;
+	fail_each(&(struct operation){prepare_registry, create_device, finish_registry,
+				      true});
+}
+
+static int create_context(void)
+{
+	return soft_try_open(device, &context);
+}
+
+Test(failures, context_create)
+{
+	try_each(settle, create_context, false);
+}
+
+static void prepare_everything(void)
+{
+	struct accel_set_entry entry = {.size = sizeof(entry), .guest = 1};
+
+	context = soft_open(device);
+	buffer = soft_buffer(context, PAGE, ACCEL_BUFFER_PINNED);
+	set = soft_set(context, 2);
+	asid = soft_asid(context, set);
+	queue = soft_queue(context, 0, set);
+	soft_map(context, asid, buffer, PAGE);
+	cr_assert(zero(int, soft_attach(context, queue, asid)));
+	entry.set = set;
+	entry.asid = asid;
+	cr_assert(zero(int, accel_set_bind(context, &entry)));
+	settle();
+}
+
+static int destroy_context(void)
+{
+	accel_context_destroy(TAKE_PTR(context));
+	return 0;
+}
+
+static bool opens(void *data)
+{
+	int r = soft_try_open(device, &context);
+
+	cr_assert(r == 0 || r == -EAGAIN || r == -EBUSY, "it answers %d", r);
+	return r == 0;
+}
+
+static void finish_destroyed(int r)
+{
+	cr_assert(wait_until(opens, NULL), "the device has no user any more");
+	accel_context_destroy(TAKE_PTR(context));
+}
+
+/* An exclusive device is still cleaned, if not by the thread that could not start. */
+Test(failures, context_destroy)
+{
+	device = soft_add_device("exclusive", NULL, true);
+	fail_each(&(struct operation){prepare_everything, destroy_context,
+				      finish_destroyed, true});
+}
+
+/* ---- buffers ----------------------------------------------------------------------- */
+
+static int alloc_buffer(void)
+{
+	struct accel_buffer_alloc arg = {.size = sizeof(arg), .bytes = PAGE};
+	int r = accel_buffer_alloc(context, &arg);
+
+	buffer = arg.id;
+	return r;
+}
+
+/* Without O_NONBLOCK being cleared on our own descriptor nothing is worse. */
+Test(failures, buffer_alloc)
+{
+	try_each(prepare_context, alloc_buffer, true);
+}
+
+Test(failures, buffer_alloc_on_an_exclusive_device)
+{
+	device = soft_add_device("exclusive", NULL, true);
+	try_each(prepare_context, alloc_buffer, true);
+}
+
+static void prepare_memfd(void)
+{
+	memfd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	cr_assert(zero(int, ftruncate(memfd, (off_t)PAGE)));
+	cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)));
+	prepare_context();
+}
+
+static int import_buffer(void)
+{
+	int r = accel_buffer_import(context, memfd, &buffer);
+
+	if (r == 0)
+		memfd = -1;
+	else
+		cr_expect(ge(int, lseek(memfd, 0, SEEK_CUR), 0),
+			  "it is not ours any more");
+	return r;
+}
+
+Test(failures, buffer_import)
+{
+	try_each(prepare_memfd, import_buffer, false);
+}
+
+static void prepare_buffer(void)
+{
+	context = soft_open(device);
+	buffer = soft_buffer(context, PAGE, 0);
+	settle();
+}
+
+static int open_buffer(void)
+{
+	return accel_buffer_open(context, buffer, O_RDWR, &memfd);
+}
+
+Test(failures, buffer_open)
+{
+	try_each(prepare_buffer, open_buffer, true);
+}
+
+static int free_buffer(void)
+{
+	return soft_call(context, accel_buffer_free, buffer);
+}
+
+/* When the kernel cannot tell who holds it, it is remembered until the owner's end. */
+Test(failures, buffer_free_on_an_exclusive_device)
+{
+	device = soft_add_device("exclusive", NULL, true);
+	try_each(prepare_buffer, free_buffer, true);
+}
+
+static int revoke_buffer(void)
+{
+	struct accel_buffer_info info = {.size = sizeof(info), .id = buffer};
+	int r = soft_call(context, accel_buffer_revoke, buffer);
+
+	cr_expect(zero(int, accel_buffer_get_info(context, &info)));
+	if (r < 0)
+		cr_expect(zero(u32, info.flags & ACCEL_BUFFER_REVOKED), "it is not");
+	return r;
+}
+
+/* An event that there is no memory for is lost, and the next one says so. */
+Test(failures, buffer_revoke)
+{
+	try_each(prepare_buffer, revoke_buffer, true);
+}
+
+/* ---- address spaces ---------------------------------------------------------------- */
+
+static int create_asid(void)
+{
+	struct accel_asid_create arg = {.size = sizeof(arg), .set = set};
+
+	return accel_asid_create(context, &arg);
+}
+
+Test(failures, asid_create)
+{
+	try_each(prepare_context, create_asid, false);
+}
+
+static void prepare_set(void)
+{
+	context = soft_open(device);
+	set = soft_set(context, 1);
+	settle();
+}
+
+Test(failures, asid_create_in_a_set)
+{
+	try_each(prepare_set, create_asid, false);
+}
+
+static void prepare_sva(void)
+{
+	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	prepare_context();
+}
+
+static int create_sva(void)
+{
+	struct accel_asid_create arg = {.size = sizeof(arg)};
+	int r = accel_asid_create_sva(context, &arg, mem, maps);
+
+	if (r == 0)
+		mem = maps = -1;
+	return r;
+}
+
+Test(failures, asid_create_sva)
+{
+	if (!(soft_info(soft_device).flags & ACCEL_DEVICE_SVA))
+		cr_skip_test("the kernel has no PROCMAP_QUERY");
+	try_each(prepare_sva, create_sva, false);
+}
+
+static void prepare_asid(void)
+{
+	context = soft_open(device);
+	buffer = soft_buffer(context, 2 * PAGE, 0);
+	asid = soft_asid(context, 0);
+	settle();
+}
+
+static int map_buffer(void)
+{
+	struct accel_asid_map arg = {
+		.size = sizeof(arg),
+		.flags = RW,
+		.asid = asid,
+		.buffer = buffer,
+		.length = PAGE,
+	};
+	struct accel_asid_info info = {.size = sizeof(info), .id = asid};
+	int r = accel_asid_map(context, &arg);
+
+	cr_expect(zero(int, accel_asid_get_info(context, &info)));
+	if (r < 0)
+		cr_expect(zero(u64, info.mappings));
+	return r;
+}
+
+/* When its size cannot be asked for, a buffer looks as if it were revoked. */
+static int map_buffer_errors(void)
+{
+	int r = map_buffer();
+
+	return r == -ENODEV ? -EIO : r;
+}
+
+Test(failures, asid_map)
+{
+	try_each(prepare_asid, map_buffer_errors, false);
+}
+
+enum { PIECES = 5 };
+
+static void prepare_pieces(void)
+{
+	prepare_asid();
+	for (int i = 0; i < PIECES; i++) {
+		struct accel_asid_map arg = {
+			.size = sizeof(arg),
+			.flags = RW | ACCEL_MAP_FIXED,
+			.asid = asid,
+			.buffer = buffer,
+			.length = PAGE,
+			.iova = (16 + (uint64_t)i) * PAGE,
+		};
+
+		cr_assert(zero(int, accel_asid_map(context, &arg)));
+	}
+	settle();
+}
+
+/* Of several mappings: all or nothing. */
+static int copy_pieces(void)
+{
+	struct accel_asid_copy arg = {
+		.size = sizeof(arg),
+		.flags = RW,
+		.dst_asid = asid,
+		.src_asid = asid,
+		.src_iova = 16 * PAGE,
+		.length = PIECES * PAGE,
+	};
+	struct accel_asid_info info = {.size = sizeof(info), .id = asid};
+	int r = accel_asid_copy(context, &arg);
+
+	cr_expect(zero(int, accel_asid_get_info(context, &info)));
+	cr_expect(eq(u64, info.mappings, r < 0 ? PIECES : 2 * PIECES));
+	return r == -ENODEV ? -EIO : r;
+}
+
+Test(failures, asid_copy)
+{
+	try_each(prepare_pieces, copy_pieces, false);
+}
+
+static void prepare_shared(void)
+{
+	struct accel_context *other = soft_open(device);
+
+	cr_assert(zero(int, accel_asid_share(other, soft_asid(other, 0), &shared)));
+	accel_context_destroy(other);
+	prepare_context();
+}
+
+static int import_asid(void)
+{
+	return accel_asid_import(context, shared, &asid);
+}
+
+Test(failures, asid_import)
+{
+	try_each(prepare_shared, import_asid, false);
+}
+
+/* ---- sets -------------------------------------------------------------------------- */
+
+static int create_set(void)
+{
+	struct accel_set_create arg = {.size = sizeof(arg), .quota = 1};
+
+	return accel_set_create(context, &arg);
+}
+
+Test(failures, set_create)
+{
+	try_each(prepare_context, create_set, false);
+}
+
+static void prepare_member(void)
+{
+	prepare_set();
+	asid = soft_asid(context, set);
+	settle();
+}
+
+static int bind_guest(void)
+{
+	struct accel_set_entry arg = {
+		.size = sizeof(arg),
+		.set = set,
+		.asid = asid,
+		.guest = 5,
+	};
+	struct accel_set_info info = {.size = sizeof(info), .id = set};
+	int r = accel_set_bind(context, &arg);
+
+	cr_expect(zero(int, accel_set_get_info(context, &info)));
+	cr_expect(eq(u32, info.bound, r == 0));
+	return r;
+}
+
+Test(failures, set_bind)
+{
+	try_each(prepare_member, bind_guest, true);
+}
+
+/* ---- queues and fences ------------------------------------------------------------- */
+
+static int create_queue(uint32_t flags)
+{
+	struct accel_queue_create arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.entries = 16,
+		.set = set,
+	};
+
+	return accel_queue_create(context, &arg);
+}
+
+static int create_mediated(void)
+{
+	return create_queue(0);
+}
+
+static int create_user(void)
+{
+	return create_queue(ACCEL_QUEUE_USER);
+}
+
+static bool all_queues_are_free(void *data)
+{
+	return soft_info(soft_device).queues_free == SOFT_QUEUES;
+}
+
+/* The engine of the last attempt may still be about to end. */
+static void prepare_for_queue(void)
+{
+	cr_assert(wait_until(all_queues_are_free, NULL));
+	prepare_context();
+}
+
+static void prepare_for_guarded_queue(void)
+{
+	cr_assert(wait_until(all_queues_are_free, NULL));
+	prepare_set();
+}
+
+Test(failures, queue_create_mediated)
+{
+	try_each(prepare_for_queue, create_mediated, false);
+}
+
+Test(failures, queue_create_user)
+{
+	try_each(prepare_for_queue, create_user, false);
+}
+
+Test(failures, queue_create_guarded)
+{
+	try_each(prepare_for_guarded_queue, create_user, false);
+}
+
+static void prepare_queue(void)
+{
+	prepare_for_queue();
+	queue = soft_queue(context, 0, 0);
+	settle();
+}
+
+static int open_ring(void)
+{
+	return accel_queue_open_ring(context, queue, &memfd);
+}
+
+Test(failures, queue_open_ring)
+{
+	try_each(prepare_queue, open_ring, false);
+}
+
+static int create_fence(void)
+{
+	struct accel_fence arg = {.size = sizeof(arg)};
+
+	return accel_fence_create(context, &arg);
+}
+
+Test(failures, fence_create)
+{
+	try_each(prepare_context, create_fence, false);
+}

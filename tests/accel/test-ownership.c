@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/* test-ownership.c - an exclusive device, and what its last user left with others */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "context.h"
+#include "guard.h"
+#include "soft-fixture.h"
+
+#define WORDS  (PAGE / sizeof(uint64_t))
+#define OLD    UINT64_C(0x0123456789abcdef) /* what A leaves */
+#define SECRET UINT64_C(0xfedcba9876543210) /* what B writes */
+
+static struct accel_device *device;
+
+static void init(void)
+{
+	soft_init();
+	device = soft_add_device("exclusive", NULL, true);
+}
+
+TestSuite(ownership, .init = init, .fini = soft_finish);
+
+static int try_open(void)
+{
+	struct accel_context *context;
+	int r = soft_try_open(device, &context);
+
+	if (r == 0)
+		accel_context_destroy(context);
+	return r;
+}
+
+static bool opens(void *data)
+{
+	struct accel_context **ret_context = data;
+	int r = soft_try_open(device, ret_context);
+
+	cr_assert(r == 0 || r == -EAGAIN, "it answers %d", r);
+	return r == 0;
+}
+
+/* The next user, who may have to ask again as long as he is told so. */
+static struct accel_context *open_next(void)
+{
+	struct accel_context *context = NULL;
+
+	cr_assert(wait_until(opens, &context));
+	return context;
+}
+
+static bool is_busy(void *data)
+{
+	int r = try_open();
+
+	cr_assert(r == -EBUSY || r == -EAGAIN, "it answers %d", r);
+	return r == -EBUSY;
+}
+
+/* Once the thread has seen that something is held it is always the same. */
+static void expect_busy(void)
+{
+	cr_assert(wait_until(is_busy, NULL));
+	for (int i = 0; i < 10; i++)
+		cr_assert(eq(int, try_open(), -EBUSY));
+}
+
+static bool is_no_longer_busy(void *data)
+{
+	int r = try_open();
+
+	cr_assert(r == 0 || r == -EBUSY || r == -EAGAIN, "it answers %d", r);
+	return r == 0;
+}
+
+static void fill(uint64_t *memory, uint64_t word)
+{
+	for (size_t i = 0; i < WORDS; i++)
+		memory[i] = word;
+}
+
+static bool is_all(const uint64_t *memory, uint64_t word)
+{
+	for (size_t i = 0; i < WORDS; i++)
+		if (memory[i] != word)
+			return false;
+	return true;
+}
+
+/* What somebody else has of a buffer. */
+struct import {
+	int fd;
+	uint64_t *memory;
+};
+
+static struct import import_buffer(struct accel_context *context, uint32_t buffer)
+{
+	int fd = soft_fd(context, buffer, O_RDWR);
+
+	return (struct import){fd, soft_view(fd, PAGE)};
+}
+
+/*
+ * The memory through the core's own open file description, which does not count as
+ * somebody who holds it: so it can be looked at after the core has let go of it.
+ */
+static struct import look_behind(struct accel_context *context, uint32_t buffer)
+{
+	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_BUFFER, buffer);
+	int fd = fcntl(((struct accel_buffer *)base)->fd, F_DUPFD_CLOEXEC, 0);
+
+	accel_base_unref(base);
+	return (struct import){fd, soft_view(fd, PAGE)};
+}
+
+static void let_go(struct import *import)
+{
+	munmap(import->memory, PAGE);
+	close(import->fd);
+}
+
+static void touch(void *arg)
+{
+	(void)*(volatile uint64_t *)arg;
+}
+
+/* The next access to a mapping without pages raises SIGBUS. */
+static bool is_dead(uint64_t *memory)
+{
+	return accel_guard_call(touch, memory) == -EFAULT;
+}
+
+/* Of the next user, whose memory is as new. */
+static void write_secret(struct accel_context *context)
+{
+	uint32_t buffer = soft_buffer(context, PAGE, 0);
+	struct import own = import_buffer(context, buffer);
+
+	cr_assert(is_all(own.memory, 0), "something of the last user is there");
+	fill(own.memory, SECRET);
+	let_go(&own);
+}
+
+/* ---- one at a time ----------------------------------------------------------------- */
+
+Test(ownership, row_second_open_is_busy)
+{
+	struct accel_context *context = soft_open(device);
+
+	cr_assert(eq(int, try_open(), -EBUSY));
+	cr_assert(eq(u32, soft_info(device).contexts, 1));
+	accel_context_destroy(context);
+	cr_assert(zero(int, try_open()), "nothing was left, so at once");
+}
+
+Test(ownership, other_devices_are_not)
+{
+	struct accel_context *one = soft_open(soft_device);
+	struct import import =
+		import_buffer(one, soft_buffer(one, PAGE, ACCEL_BUFFER_PINNED));
+
+	accel_context_destroy(one);
+	accel_context_destroy(soft_open(soft_device));
+	let_go(&import);
+}
+
+static void *stuck;
+
+static void keep_running(void *engine)
+{
+	stuck = engine;
+}
+
+/* Commands may still touch memory: they are of the old owner. */
+Test(ownership, busy_while_an_engine_still_runs)
+{
+	static struct accel_backend backend;
+	struct accel_context *context;
+
+	backend = accel_soft_backend;
+	backend.queue_stop = keep_running;
+	device = soft_add_device("slow", &backend, true);
+	context = soft_open(device);
+	soft_queue(context, 0, 0);
+	accel_context_destroy(context);
+	for (int i = 0; i < 100; i++)
+		cr_assert(eq(int, try_open(), -EBUSY));
+	accel_soft_backend.queue_stop(stuck);
+	cr_assert(wait_until(is_no_longer_busy, NULL));
+}
+
+/* ---- the attack of seed mail 004 --------------------------------------------------- */
+
+Test(ownership, row_attack_with_pinned_memory)
+{
+	struct accel_context *context = soft_open(device);
+	uint32_t buffer = soft_buffer(context, PAGE, ACCEL_BUFFER_PINNED);
+	struct import behind = look_behind(context, buffer);
+	struct import import = import_buffer(context, buffer);
+
+	fill(import.memory, OLD);
+	accel_context_destroy(context);
+	expect_busy();
+	cr_assert(is_all(import.memory, OLD), "it is his for as long as he holds it");
+	cr_assert(eq(u64, soft_info(device).memory_free, SOFT_MEMORY - PAGE));
+	let_go(&import);
+	context = open_next();
+	cr_assert(is_all(behind.memory, 0), "not overwritten");
+	cr_assert(eq(u64, soft_info(device).memory_free, SOFT_MEMORY));
+	write_secret(context);
+	cr_assert(is_all(behind.memory, 0));
+	accel_context_destroy(context);
+	let_go(&behind);
+}
+
+Test(ownership, row_attack_with_revocable_memory)
+{
+	struct accel_context *context = soft_open(device);
+	struct import import = import_buffer(context, soft_buffer(context, PAGE, 0));
+	char byte;
+
+	fill(import.memory, OLD);
+	accel_context_destroy(context);
+	context = open_next();
+	cr_assert(is_dead(import.memory));
+	cr_assert(zero(i64, pread(import.fd, &byte, 1, 0)));
+	write_secret(context);
+	cr_assert(is_dead(import.memory));
+	cr_assert(zero(i64, pread(import.fd, &byte, 1, 0)));
+	cr_assert(ne(int, ftruncate(import.fd, PAGE), 0),
+		  "nor can he make it grow again");
+	accel_context_destroy(context);
+	let_go(&import);
+}
+
+/* ---- who holds it ------------------------------------------------------------------ */
+
+static struct accel_context *owner;
+static uint32_t pinned;
+
+static void own_pinned(void)
+{
+	owner = soft_open(device);
+	pinned = soft_buffer(owner, PAGE, ACCEL_BUFFER_PINNED);
+}
+
+Test(ownership, held_by_a_descriptor)
+{
+	int fd;
+
+	own_pinned();
+	fd = soft_fd(owner, pinned, O_RDONLY);
+	accel_context_destroy(owner);
+	expect_busy();
+	close(fd);
+	accel_context_destroy(open_next());
+}
+
+Test(ownership, held_by_a_mapping)
+{
+	struct import import;
+
+	own_pinned();
+	import = import_buffer(owner, pinned);
+	close(import.fd);
+	accel_context_destroy(owner);
+	expect_busy();
+	munmap(import.memory, PAGE);
+	accel_context_destroy(open_next());
+}
+
+Test(ownership, held_by_another_device)
+{
+	uint32_t id;
+
+	own_pinned();
+	cr_assert(zero(int, accel_buffer_import(soft_context,
+						soft_fd(owner, pinned, O_RDWR), &id)));
+	accel_context_destroy(owner);
+	expect_busy();
+	cr_assert(zero(int, soft_call(soft_context, accel_buffer_free, id)));
+	cr_assert(wait_until(is_no_longer_busy, NULL), "it has been unmapped by now");
+}
+
+Test(ownership, held_in_two_places)
+{
+	struct import one, two;
+
+	own_pinned();
+	one = import_buffer(owner, pinned);
+	two = import_buffer(owner, pinned);
+	accel_context_destroy(owner);
+	expect_busy();
+	let_go(&one);
+	expect_busy();
+	let_go(&two);
+	accel_context_destroy(open_next());
+}
+
+/* An import of another device is revoked like any other. */
+Test(ownership, revoked_from_another_device)
+{
+	struct accel_context *context = soft_open(device);
+	struct accel_queue_info info;
+	struct accel_command command;
+	struct soft_job job;
+	uint32_t id;
+
+	soft_job_init(&job, soft_context, 0);
+	cr_assert(
+		zero(int, accel_buffer_import(
+				  soft_context,
+				  soft_fd(context, soft_buffer(context, PAGE, 0), O_RDWR),
+				  &id)));
+	command = soft_fill(job.asid, soft_map(soft_context, job.asid, id, PAGE), OLD);
+	cr_assert(zero(i64, soft_submit(soft_context, job.queue, &command)));
+	cr_assert(soft_completed(soft_context, job.queue, 1));
+	accel_context_destroy(context);
+	accel_context_destroy(open_next());
+	cr_assert(eq(i64, soft_submit(soft_context, job.queue, &command), 1));
+	cr_assert(soft_in_state(soft_context, job.queue, ACCEL_QUEUE_FAULTED));
+	info = soft_queue_info(soft_context, job.queue);
+	cr_assert(eq(u32, info.fault.reason, ACCEL_FAULT_REVOKED));
+	soft_job_finish(&job);
+}
+
+/* ---- what was freed before --------------------------------------------------------- */
+
+Test(ownership, freed_and_held_is_remembered)
+{
+	struct import import;
+
+	own_pinned();
+	import = import_buffer(owner, pinned);
+	cr_assert(zero(int, soft_call(owner, accel_buffer_free, pinned)));
+	cr_assert(eq(u64, soft_info(device).memory_free, SOFT_MEMORY - PAGE));
+	accel_context_destroy(owner);
+	expect_busy();
+	let_go(&import);
+	accel_context_destroy(open_next());
+}
+
+Test(ownership, freed_and_revocable_is_revoked)
+{
+	struct accel_context *context = soft_open(device);
+	uint32_t buffer = soft_buffer(context, PAGE, 0);
+	struct import import = import_buffer(context, buffer);
+
+	fill(import.memory, OLD);
+	cr_assert(zero(int, soft_call(context, accel_buffer_free, buffer)));
+	cr_assert(is_all(import.memory, OLD), "its user is still there");
+	accel_context_destroy(context);
+	accel_context_destroy(open_next());
+	cr_assert(is_dead(import.memory));
+	let_go(&import);
+}
+
+Test(ownership, freed_and_not_held_is_forgotten)
+{
+	own_pinned();
+	cr_assert(zero(int, soft_call(owner, accel_buffer_free, pinned)));
+	cr_assert(eq(u64, soft_info(device).memory_free, SOFT_MEMORY));
+	accel_context_destroy(owner);
+	cr_assert(zero(int, try_open()));
+}
+
+/* ---- the scrub --------------------------------------------------------------------- */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool open;
+	unsigned entered;
+	int result;
+} gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
+
+/* Waits at the gate, then does what a scrub does, or fails. */
+static int scrub_at_gate(void *data, int fd, uint64_t bytes)
+{
+	int r;
+
+	pthread_mutex_lock(&gate.lock);
+	gate.entered++;
+	pthread_cond_broadcast(&gate.changed);
+	while (!gate.open)
+		pthread_cond_wait(&gate.changed, &gate.lock);
+	r = gate.result;
+	pthread_mutex_unlock(&gate.lock);
+	return r ?: accel_soft_backend.memory_scrub(data, fd, bytes);
+}
+
+static void open_gate(int result)
+{
+	pthread_mutex_lock(&gate.lock);
+	gate.open = true;
+	gate.result = result;
+	pthread_cond_broadcast(&gate.changed);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static bool is_scrubbing(void *data)
+{
+	bool entered;
+
+	pthread_mutex_lock(&gate.lock);
+	entered = gate.entered > 0;
+	pthread_mutex_unlock(&gate.lock);
+	return entered;
+}
+
+static struct accel_backend gated;
+
+static void add_gated_device(void)
+{
+	gated = accel_soft_backend;
+	gated.memory_scrub = scrub_at_gate;
+	device = soft_add_device("gated", &gated, true);
+}
+
+Test(ownership, row_again_while_scrubbing)
+{
+	struct import behind;
+
+	add_gated_device();
+	own_pinned();
+	behind = look_behind(owner, pinned);
+	fill(behind.memory, OLD);
+	accel_context_destroy(owner);
+	cr_assert(wait_until(is_scrubbing, NULL));
+	for (int i = 0; i < 100; i++)
+		cr_assert(eq(int, try_open(), -EAGAIN));
+	cr_assert(is_all(behind.memory, OLD));
+	open_gate(0);
+	accel_context_destroy(open_next());
+	cr_assert(is_all(behind.memory, 0));
+	let_go(&behind);
+}
+
+static bool was_scrubbed_again(void *data)
+{
+	int r = try_open();
+
+	cr_assert(eq(int, r, -EAGAIN));
+	return gate.entered > 3;
+}
+
+/* Nobody gets the device before it has succeeded; each attempt to open tries again. */
+Test(ownership, scrub_that_fails)
+{
+	struct import behind;
+
+	add_gated_device();
+	own_pinned();
+	behind = look_behind(owner, pinned);
+	fill(behind.memory, OLD);
+	open_gate(-EIO);
+	accel_context_destroy(owner);
+	cr_assert(wait_until(was_scrubbed_again, NULL));
+	cr_assert(is_all(behind.memory, OLD));
+	open_gate(0);
+	accel_context_destroy(open_next());
+	cr_assert(is_all(behind.memory, 0));
+	let_go(&behind);
+}
+
+/* What is held does not keep the rest from being overwritten. */
+Test(ownership, scrub_beside_what_is_held)
+{
+	struct import behind, import;
+	uint32_t other;
+
+	own_pinned();
+	import = import_buffer(owner, pinned);
+	other = soft_buffer(owner, PAGE, ACCEL_BUFFER_PINNED);
+	behind = look_behind(owner, other);
+	fill(behind.memory, OLD);
+	accel_context_destroy(owner);
+	expect_busy();
+	cr_assert(is_all(behind.memory, 0));
+	cr_assert(eq(u64, soft_info(device).memory_free, SOFT_MEMORY - PAGE));
+	let_go(&import);
+	accel_context_destroy(open_next());
+	let_go(&behind);
+}
+
+/* The end of the process's devices does not wait for importers. */
+Test(ownership, registry_ends_while_memory_is_held)
+{
+	const struct accel_device_params params = {.name = "last", .exclusive = true};
+	struct accel_registry *registry;
+	struct import import;
+
+	cr_assert(zero(int, accel_registry_create(NULL, NULL, &registry)));
+	cr_assert(zero(int, accel_device_create(registry, &accel_soft_backend, &params,
+						&device)));
+	own_pinned();
+	import = import_buffer(owner, pinned);
+	accel_context_destroy(owner);
+	cr_assert(accel_registry_destroy(registry));
+	let_go(&import);
+}

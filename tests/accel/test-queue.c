@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/* test-queue.c - queues: how many, what is attached, batches, faults, the end */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "queue.h"
+#include "ring_producer.h"
+#include "soft-fixture.h"
+#include "util.h"
+
+TestSuite(accel_queue, .init = soft_init, .fini = soft_finish);
+
+static int create(uint32_t flags, uint32_t entries, uint32_t *ret_id)
+{
+	struct accel_queue_create arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.entries = entries,
+	};
+	int r = accel_queue_create(soft_context, &arg);
+
+	*ret_id = arg.id;
+	if (r < 0)
+		cr_assert(zero(u32, arg.id), "output although it failed");
+	return r;
+}
+
+static int destroy(uint32_t queue)
+{
+	return soft_call(soft_context, accel_queue_destroy, queue);
+}
+
+static int reset(uint32_t queue)
+{
+	return soft_call(soft_context, accel_queue_reset, queue);
+}
+
+static struct accel_queue_info info_of(uint32_t queue)
+{
+	return soft_queue_info(soft_context, queue);
+}
+
+static int64_t submit(uint32_t queue, const struct accel_command *command)
+{
+	return soft_submit(soft_context, queue, command);
+}
+
+static const struct accel_command nop = {.op = ACCEL_OP_NOP};
+static const struct accel_command bad = {.op = ACCEL_OP_COUNT};
+
+/* ---- how many ---------------------------------------------------------------------- */
+
+Test(accel_queue, entries_are_a_power_of_two_in_range)
+{
+	const uint32_t wrong[] = {0, 1, 8, 15, 17, 24, 4095, 8192, UINT32_MAX};
+	uint32_t id;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		cr_expect(eq(int, create(0, wrong[i], &id), -EINVAL), "%u entries",
+			  wrong[i]);
+	cr_assert(zero(int, create(ACCEL_QUEUE_USER, ACCEL_RING_MIN, &id)));
+	cr_assert(zero(int, create(ACCEL_QUEUE_USER, ACCEL_RING_MAX, &id)));
+	cr_assert(eq(u32, info_of(id).entries, ACCEL_RING_MAX));
+	cr_assert(eq(u32, info_of(id).flags, ACCEL_QUEUE_USER));
+}
+
+static bool can_create(void *data)
+{
+	int r = create(0, 16, data);
+
+	cr_assert(r == 0 || r == -EBUSY);
+	return r == 0;
+}
+
+Test(accel_queue, row_one_more_than_the_device_has)
+{
+	uint64_t charged;
+	uint32_t ids[SOFT_QUEUES], id;
+
+	for (size_t i = 0; i < SOFT_QUEUES; i++) {
+		cr_assert(zero(int, create(i % 2 ? ACCEL_QUEUE_USER : 0, 16, &ids[i])));
+		cr_assert(
+			eq(u32, soft_info(soft_device).queues_free, SOFT_QUEUES - 1 - i));
+	}
+	charged = fixture_charged();
+	cr_assert(eq(int, create(0, 16, &id), -EBUSY));
+	cr_assert(zero(u32, soft_info(soft_device).queues_free));
+	cr_assert(eq(u64, fixture_charged(), charged));
+	cr_assert(zero(int, destroy(ids[1])));
+	cr_assert(wait_until(can_create, &id), "it comes back");
+}
+
+/* They are the device's: a context's end gives all of its queues back. */
+Test(accel_queue, come_back_with_the_end_of_the_context)
+{
+	struct accel_context *other = soft_open(soft_device);
+	uint32_t id;
+
+	for (size_t i = 0; i < SOFT_QUEUES; i++)
+		soft_queue(other, i % 2 ? ACCEL_QUEUE_USER : 0, 0);
+	cr_assert(eq(int, create(0, 16, &id), -EBUSY));
+	accel_context_destroy(other);
+	for (size_t i = 0; i < SOFT_QUEUES; i++)
+		cr_assert(wait_until(can_create, &id));
+}
+
+Test(accel_queue, destroy_and_create_many_times)
+{
+	uint32_t id;
+
+	for (int i = 0; i < 200; i++) {
+		cr_assert(wait_until(can_create, &id));
+		cr_assert(zero(i64, submit(id, &nop)));
+		cr_assert(zero(int, destroy(id)));
+		cr_assert(eq(int, destroy(id), -ENOENT));
+	}
+}
+
+/* ---- attached ASIDs ---------------------------------------------------------------- */
+
+Test(accel_queue, attach_and_detach)
+{
+	uint32_t queue = soft_queue(soft_context, 0, 0);
+	uint32_t asid = soft_asid(soft_context, 0);
+	struct accel_asid_info info = {.size = sizeof(info), .id = asid};
+
+	cr_assert(eq(int, soft_detach(soft_context, queue, asid), -ENOENT));
+	cr_assert(zero(int, soft_attach(soft_context, queue, asid)));
+	cr_assert(eq(int, soft_attach(soft_context, queue, asid), -EEXIST));
+	cr_assert(eq(int, soft_attach(soft_context, queue, 12345), -ENOENT));
+	cr_assert(eq(u32, info_of(queue).attached, 1));
+	cr_assert(zero(int, accel_asid_get_info(soft_context, &info)));
+	cr_assert(eq(u32, info.attached, 1));
+	cr_assert(zero(int, soft_detach(soft_context, queue, asid)));
+	cr_assert(eq(int, soft_detach(soft_context, queue, asid), -ENOENT));
+	cr_assert(zero(u32, info_of(queue).attached));
+}
+
+Test(accel_queue, attach_up_to_the_limit)
+{
+	uint32_t queue = soft_queue(soft_context, 0, 0), first = 0, asid;
+
+	for (int i = 0; i < ACCEL_QUEUE_MAX_ASIDS; i++) {
+		asid = soft_asid(soft_context, 0);
+		first = first ?: asid;
+		cr_assert(zero(int, soft_attach(soft_context, queue, asid)));
+	}
+	asid = soft_asid(soft_context, 0);
+	cr_assert(eq(int, soft_attach(soft_context, queue, asid), -ENOSPC));
+	cr_assert(eq(int, soft_attach(soft_context, queue, first), -EEXIST));
+	cr_assert(zero(int, soft_detach(soft_context, queue, first)));
+	cr_assert(zero(int, soft_attach(soft_context, queue, asid)));
+}
+
+Test(accel_queue, row_destroy_an_attached_asid)
+{
+	uint32_t asid = soft_asid(soft_context, 0);
+	uint32_t one = soft_queue(soft_context, 0, 0),
+		 two = soft_queue(soft_context, 0, 0);
+
+	cr_assert(zero(int, soft_attach(soft_context, one, asid)));
+	cr_assert(zero(int, soft_attach(soft_context, two, asid)));
+	cr_assert(eq(int, soft_call(soft_context, accel_asid_destroy, asid), -EBUSY));
+	cr_assert(zero(int, soft_detach(soft_context, one, asid)));
+	cr_assert(eq(int, soft_call(soft_context, accel_asid_destroy, asid), -EBUSY));
+	cr_assert(zero(int, destroy(two)));
+	cr_assert(zero(int, soft_call(soft_context, accel_asid_destroy, asid)));
+}
+
+static void expect_fault(uint32_t queue, uint64_t index, uint32_t reason)
+{
+	struct accel_queue_info info;
+
+	cr_assert(soft_in_state(soft_context, queue, ACCEL_QUEUE_FAULTED));
+	info = info_of(queue);
+	cr_expect(eq(u64, info.fault.index, index));
+	cr_expect(eq(u32, info.fault.reason, reason));
+}
+
+Test(accel_queue, commands_that_name_a_detached_asid_fault)
+{
+	struct accel_command fill;
+	struct soft_job job;
+
+	soft_job_init(&job, soft_context, 0);
+	fill = soft_fill(job.asid, job.iova, 1);
+	cr_assert(zero(i64, submit(job.queue, &fill)));
+	cr_assert(soft_completed(soft_context, job.queue, 1));
+	cr_assert(zero(int, soft_detach(soft_context, job.queue, job.asid)));
+	fill.value = 2;
+	cr_assert(eq(i64, submit(job.queue, &fill), 1));
+	expect_fault(job.queue, 1, ACCEL_FAULT_ASID);
+	cr_assert(eq(u64, job.memory[0], 1));
+	soft_job_finish(&job);
+}
+
+/* ---- batches ----------------------------------------------------------------------- */
+
+static int submit_batch(uint32_t queue, uint32_t count, uint64_t *ret_index)
+{
+	static struct accel_queue_submit arg;
+	int r;
+
+	arg = (struct accel_queue_submit){
+		.size = sizeof(arg),
+		.queue = queue,
+		.count = count,
+		.index = UINT64_MAX,
+	};
+	r = accel_queue_submit(soft_context, &arg);
+	if (r < 0)
+		cr_assert(eq(u64, arg.index, UINT64_MAX), "output although it failed");
+	*ret_index = arg.index;
+	return r;
+}
+
+Test(accel_queue, submit_counts)
+{
+	uint32_t queue = soft_queue(soft_context, 0, 0);
+	uint64_t index;
+
+	cr_assert(eq(int, submit_batch(queue, 0, &index), -EINVAL));
+	cr_assert(eq(int, submit_batch(queue, ACCEL_SUBMIT_MAX + 1, &index), -EINVAL));
+	cr_assert(zero(int, submit_batch(queue, 64, &index)));
+	cr_assert(zero(u64, index));
+	cr_assert(soft_completed(soft_context, queue, 64));
+	cr_assert(zero(int, submit_batch(queue, 1, &index)));
+	cr_assert(eq(u64, index, 64));
+	cr_assert(soft_completed(soft_context, queue, 65));
+	cr_assert(eq(u64, info_of(queue).submitted, 65));
+}
+
+/* More than the queue can ever hold. */
+Test(accel_queue, submit_a_batch_larger_than_the_queue)
+{
+	uint64_t index;
+	uint32_t queue;
+
+	cr_assert(zero(int, create(0, 16, &queue)));
+	cr_assert(eq(int, submit_batch(queue, 17, &index), -EINVAL));
+	cr_assert(zero(int, submit_batch(queue, 16, &index)));
+	cr_assert(soft_completed(soft_context, queue, 16));
+}
+
+struct batch {
+	uint32_t queue, count;
+};
+
+static bool is_taken(void *data)
+{
+	const struct batch *batch = data;
+	uint64_t index;
+	int r = submit_batch(batch->queue, batch->count, &index);
+
+	cr_assert(r == 0 || r == -EAGAIN);
+	return r == 0;
+}
+
+/* The engine stands at a fence: what it has fetched it holds, the rest fills the queue.
+ */
+Test(accel_queue, submit_to_a_full_queue_takes_all_or_nothing)
+{
+	struct accel_command wait = {.op = ACCEL_OP_WAIT, .value = 1};
+	struct accel_fence fence = {.size = sizeof(fence), .value = 1};
+	struct batch batch = {.count = 16};
+	uint64_t index;
+	uint32_t queue;
+
+	cr_assert(zero(int, create(0, 16, &queue)));
+	batch.queue = queue;
+	fence.id = soft_fence(soft_context, 0);
+	wait.src2_asid = fence.id;
+	cr_assert(zero(i64, submit(queue, &wait)));
+	/* Room for 16 means that the wait was fetched, and what comes now is not. */
+	cr_assert(wait_until(is_taken, &batch));
+	cr_assert(eq(int, submit_batch(queue, 1, &index), -EAGAIN));
+	cr_assert(eq(int, submit_batch(queue, 16, &index), -EAGAIN));
+	cr_assert(eq(u64, info_of(queue).submitted, 17));
+	cr_assert(zero(int, accel_fence_signal(soft_context, &fence)));
+	cr_assert(wait_until(is_taken, &batch));
+	cr_assert(soft_completed(soft_context, queue, 33));
+}
+
+Test(accel_queue, submit_to_a_user_mode_queue)
+{
+	uint32_t queue = soft_queue(soft_context, ACCEL_QUEUE_USER, 0);
+	uint64_t index;
+
+	cr_assert(eq(int, submit_batch(queue, 1, &index), -EOPNOTSUPP));
+}
+
+/* ---- the ring ---------------------------------------------------------------------- */
+
+static struct accel_ring *open_ring(uint32_t queue, size_t *ret_bytes)
+{
+	struct accel_ring *ring;
+	off_t bytes;
+	int fd = -1;
+
+	cr_assert(zero(int, accel_queue_open_ring(soft_context, queue, &fd)));
+	cr_assert(eq(int, fcntl(fd, F_GETFD), FD_CLOEXEC));
+	bytes = lseek(fd, 0, SEEK_END);
+	cr_assert(ne(int, ftruncate(fd, 0), 0));
+	cr_assert(ne(int, ftruncate(fd, bytes + 4096), 0));
+	ring = soft_view(fd, (uint64_t)bytes);
+	close(fd);
+	*ret_bytes = (size_t)bytes;
+	return ring;
+}
+
+Test(accel_queue, ring_of_a_user_mode_queue)
+{
+	uint32_t queue = soft_queue(soft_context, ACCEL_QUEUE_USER, 0);
+	struct ring_producer producer;
+	struct accel_ring *ring;
+	size_t bytes;
+
+	ring = open_ring(queue, &bytes);
+	cr_assert(eq(u32, ring->magic, ACCEL_RING_MAGIC));
+	cr_assert(eq(u32, ring->entries, info_of(queue).entries));
+	cr_assert(zero(int, ring_producer_init(&producer, ring, bytes)));
+	for (int i = 0; i < 1000; i++) {
+		while (!ring_producer_push(&producer, &nop, 1))
+			cr_assert(zero(int,
+				       ring_wait(ring, producer.tail - 1, 10000000000)));
+	}
+	cr_assert(zero(int, ring_wait(ring, 999, 10000000000)));
+	cr_assert(eq(u64, info_of(queue).completed, 1000));
+	cr_assert(eq(u64, info_of(queue).submitted, 1000));
+	munmap(ring, bytes);
+}
+
+/* For waiting on: it has no entries. */
+Test(accel_queue, ring_of_a_mediated_queue)
+{
+	uint32_t queue = soft_queue(soft_context, 0, 0);
+	struct accel_ring *ring;
+	size_t bytes;
+
+	ring = open_ring(queue, &bytes);
+	cr_assert(eq(sz, bytes, ACCEL_RING_ENTRIES));
+	cr_assert(zero(u32, ring->entries));
+	cr_assert(zero(i64, submit(queue, &nop)));
+	cr_assert(zero(int, ring_wait(ring, 0, 10000000000)));
+	munmap(ring, bytes);
+}
+
+static bool ring_says_dead(void *data)
+{
+	const struct accel_ring *ring = data;
+
+	return __atomic_load_n(&ring->state, __ATOMIC_ACQUIRE) == ACCEL_QUEUE_DEAD;
+}
+
+Test(accel_queue, destroy_tells_who_waits_at_the_ring)
+{
+	uint32_t queue = soft_queue(soft_context, ACCEL_QUEUE_USER, 0);
+	struct accel_ring *ring;
+	size_t bytes;
+
+	ring = open_ring(queue, &bytes);
+	cr_assert(zero(int, destroy(queue)));
+	cr_assert(ring_says_dead(ring), "at once, not when its engine has ended");
+	cr_assert(eq(int, ring_wait(ring, 0, 10000000000), -ENODEV));
+	munmap(ring, bytes);
+}
+
+/* ---- faults ------------------------------------------------------------------------ */
+
+Test(accel_queue, row_fault_cancels_the_later_ones_and_no_neighbour)
+{
+	struct accel_command fill;
+	struct soft_job job, neighbour;
+	struct accel_event event;
+
+	soft_job_init(&job, soft_context, 0);
+	soft_job_init(&neighbour, soft_context, 0);
+	cr_assert(zero(i64, submit(job.queue, &nop)));
+	cr_assert(eq(i64, submit(job.queue, &bad), 1));
+	expect_fault(job.queue, 1, ACCEL_FAULT_COMMAND);
+	fill = soft_fill(job.asid, job.iova, 1);
+	cr_assert(eq(i64, submit(job.queue, &fill), -EIO));
+	cr_assert(eq(u64, info_of(job.queue).completed, 1));
+	cr_assert(zero(u64, job.memory[0]));
+	cr_assert(soft_next_event(soft_context, &event));
+	cr_assert(eq(u32, event.type, ACCEL_EVENT_FAULT));
+	cr_assert(eq(u32, event.object, job.queue));
+	cr_assert(eq(u32, event.reason, ACCEL_FAULT_COMMAND));
+	cr_assert(eq(u64, event.value, 1));
+	fill = soft_fill(neighbour.asid, neighbour.iova, 7);
+	cr_assert(zero(i64, submit(neighbour.queue, &fill)));
+	cr_assert(soft_completed(soft_context, neighbour.queue, 1));
+	cr_assert(eq(u64, neighbour.memory[0], 7));
+	soft_job_finish(&job);
+	soft_job_finish(&neighbour);
+}
+
+Test(accel_queue, row_touch_an_unmapped_or_readonly_address)
+{
+	struct accel_asid_map map = {.size = sizeof(map), .flags = ACCEL_MAP_READ};
+	struct accel_command fill;
+	struct soft_job job;
+
+	soft_job_init(&job, soft_context, 0);
+	fill = soft_fill(job.asid, job.iova + PAGE, 1);
+	cr_assert(zero(i64, submit(job.queue, &fill)));
+	expect_fault(job.queue, 0, ACCEL_FAULT_UNMAPPED);
+	cr_assert(eq(u64, info_of(job.queue).fault.address, job.iova + PAGE));
+	cr_assert(zero(int, reset(job.queue)));
+	map.asid = job.asid;
+	map.buffer = job.buffer;
+	map.length = PAGE;
+	cr_assert(zero(int, accel_asid_map(soft_context, &map)));
+	fill.dst = map.iova;
+	cr_assert(eq(i64, submit(job.queue, &fill), 1));
+	expect_fault(job.queue, 1, ACCEL_FAULT_PERMISSION);
+	cr_assert(zero(u64, job.memory[0]));
+	soft_job_finish(&job);
+}
+
+Test(accel_queue, reset_runs_again)
+{
+	uint32_t queue = soft_queue(soft_context, 0, 0);
+
+	cr_assert(eq(int, reset(queue), -EINVAL), "it did not fault");
+	cr_assert(zero(i64, submit(queue, &bad)));
+	expect_fault(queue, 0, ACCEL_FAULT_COMMAND);
+	cr_assert(zero(int, reset(queue)));
+	cr_assert(eq(u32, info_of(queue).state, ACCEL_QUEUE_RUNNING));
+	cr_assert(eq(i64, submit(queue, &nop), 1));
+	cr_assert(soft_completed(soft_context, queue, 2));
+	cr_assert(eq(u32, info_of(queue).fault.count, 1), "the last fault is remembered");
+}
+
+Test(accel_queue, isolated_after_too_many_faults)
+{
+	uint32_t queue = soft_queue(soft_context, 0, 0);
+
+	for (uint32_t i = 1; i < ACCEL_QUEUE_MAX_FAULTS; i++) {
+		cr_assert(ge(i64, submit(queue, &bad), 0));
+		cr_assert(soft_in_state(soft_context, queue, ACCEL_QUEUE_FAULTED));
+		cr_assert(eq(u32, info_of(queue).fault.count, i));
+		cr_assert(zero(int, reset(queue)));
+	}
+	cr_assert(ge(i64, submit(queue, &bad), 0));
+	cr_assert(soft_in_state(soft_context, queue, ACCEL_QUEUE_ISOLATED));
+	cr_assert(eq(int, reset(queue), -EIO));
+	cr_assert(eq(i64, submit(queue, &nop), -EIO));
+	cr_assert(zero(int, destroy(queue)));
+}

@@ -1,0 +1,742 @@
+/* SPDX-License-Identifier: MIT */
+/* test-accel-context.c - devices in the mount, and contexts as open files */
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "accel.h"
+#include "child.h"
+#include "harness.h"
+#include "namespaces.h"
+#include "raw.h"
+
+#define PATH (INSTANCE_PATH_SIZE + 48)
+
+/* ---- the directory ----------------------------------------------------------------- */
+
+/* What readdir shows, "." and ".." not counted: one name, else "". */
+static int list_names(const char *path, char ret_name[256])
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+	int n = 0;
+
+	ASSERT(directory);
+	ret_name[0] = '\0';
+	while ((entry = readdir(directory))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		strcpy(ret_name, entry->d_name);
+		n++;
+	}
+	closedir(directory);
+	return n;
+}
+
+static void directory(struct instance *instance)
+{
+	char path[PATH], name[256];
+	struct stat st;
+
+	device_path(instance, "", path);
+	ASSERT_EQ(list_names(path, name), 1);
+	ASSERT(strcmp(name, SOFT0) == 0);
+	ASSERT_OK(SYS(stat(path, &st)));
+	ASSERT_EQ(st.st_mode, S_IFDIR | 0755);
+	device_path(instance, SOFT0, path);
+	ASSERT_OK(SYS(stat(path, &st)));
+	ASSERT_EQ(st.st_mode, S_IFREG | 0666);
+	ASSERT_EQ(st.st_uid, 0);
+	/* It is not among the names of buffers. */
+	ASSERT_EQ(raw_count(instance), 0);
+	ASSERT_ERR(SYS(unlink(path)), EPERM);
+	device_path(instance, "other", path);
+	ASSERT_ERR(SYS(stat(path, &st)), ENOENT);
+	ASSERT_ERR(SYS(open(path, O_RDWR | O_CREAT, 0600)), EPERM);
+	ASSERT_ERR(SYS(mkdir(path, 0700)), EPERM);
+	ASSERT_ERR(SYS(unlink(path)), ENOENT);
+	device_path(instance, "", path);
+	ASSERT_ERR(SYS(rmdir(path)), EPERM);
+}
+
+static void access_modes(struct instance *instance)
+{
+	struct accel_event events[2];
+	char path[PATH];
+	void *address;
+	int fd;
+
+	device_path(instance, SOFT0, path);
+	ASSERT_ERR(SYS(open(path, O_RDONLY)), EACCES);
+	ASSERT_ERR(SYS(open(path, O_WRONLY)), EACCES);
+	ASSERT_ERR(SYS(open(path, O_ACCMODE)), EACCES);
+	fd = ASSERT_OK(SYS(open(path, O_RDWR | O_CLOEXEC)));
+	/* No events: it does not wait. */
+	ASSERT_ERR(SYS(read(fd, events, sizeof(events))), EAGAIN);
+	ASSERT_ERR(SYS(read(fd, events, sizeof(events[0]) - 1)), EINVAL);
+	ASSERT(!wait_ready(fd, POLLIN, 0));
+	ASSERT(SYS(write(fd, events, sizeof(events))) < 0);
+	ASSERT_ERR(SYS(lseek(fd, 0, SEEK_END)), ESPIPE);
+	ASSERT(raw_map(fd, PAGE, PROT_READ | PROT_WRITE, &address) < 0);
+	close(fd);
+	expect_unused(instance, SOFT0);
+}
+
+static int try_context(void *data)
+{
+	int context = open_context(data, SOFT0);
+
+	if (context >= 0)
+		close(context);
+	return MIN(context, 0);
+}
+
+static int try_chmod(void *data)
+{
+	char path[PATH];
+
+	device_path(data, SOFT0, path);
+	return (int)SYS(chmod(path, 0666));
+}
+
+/* The kernel decides by owner, group and mode, as for any other file. */
+static void permissions(struct instance *instance)
+{
+	const struct identity member = { .uid = 1002, .gid = 1002, { 2001 }, 1 };
+	char path[PATH], top[PATH];
+
+	device_path(instance, SOFT0, path);
+	device_path(instance, "", top);
+	ASSERT_OK(child_call(USER(1001), try_context, instance));
+	ASSERT_ERR(child_call(USER(1001), try_chmod, instance), EPERM);
+	ASSERT_OK(SYS(chmod(path, 0600)));
+	ASSERT_ERR(child_call(USER(1001), try_context, instance), EACCES);
+	ASSERT_OK(SYS(chown(path, 1001, 2001)));
+	ASSERT_OK(child_call(USER(1001), try_context, instance));
+	ASSERT_ERR(child_call(&member, try_context, instance), EACCES);
+	ASSERT_OK(SYS(chmod(path, 0660)));
+	ASSERT_OK(child_call(&member, try_context, instance));
+	ASSERT_ERR(child_call(USER(1003), try_context, instance), EACCES);
+	ASSERT_OK(child_call(USER(1001), try_chmod, instance));
+	ASSERT_OK(child_call(USER(1003), try_context, instance));
+	ASSERT_OK(SYS(chmod(top, 0700)));
+	ASSERT_ERR(child_call(USER(1003), try_context, instance), EACCES);
+}
+
+/* ---- what a device tells ----------------------------------------------------------- */
+
+static void information(struct instance *instance)
+{
+	struct accel_device_info info = device_info(instance, SOFT0), own = { 0 };
+	struct seat seat;
+
+	ASSERT(strcmp(info.name, SOFT0) == 0);
+	ASSERT(strcmp(info.backend, "soft") == 0);
+	ASSERT_EQ(info.operations, (1ULL << ACCEL_OP_COUNT) - 1);
+	ASSERT(info.flags & ACCEL_DEVICE_REVOCABLE);
+	ASSERT(!(info.flags & ACCEL_DEVICE_EXCLUSIVE));
+	ASSERT_EQ(info.page_size, PAGE);
+	ASSERT(info.n_reserved > 0 && info.n_reserved <= ACCEL_MAX_RANGES);
+	ASSERT(info.aperture.first <= info.reserved_ranges[0].first);
+	ASSERT_EQ(info.queues_free, info.queues);
+	ASSERT_EQ(info.memory_free, info.memory);
+	ASSERT_EQ(info.contexts, 0);
+
+	seat_open(&seat, instance, SOFT0);
+	ASSERT_OK(dmabuffs_accel_call(seat.context, ACCEL_IOC_DEVICE_INFO, &own));
+	info = device_info(instance, SOFT0);
+	ASSERT_EQ(memcmp(&own, &info, sizeof(own)), 0);
+	ASSERT_EQ(own.contexts, 1);
+	ASSERT_ERR(dmabuffs_accel_query(seat.library, "other", &info), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_query(seat.library, "", &info), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_query(seat.library, "../" SOFT0, &info), ENOENT);
+	seat_close(&seat);
+}
+
+/* A context with one of everything; 1 MiB of memory. */
+static void furnish(struct seat *seat, struct region *region,
+		    struct dmabuffs_queue **ret_queue)
+{
+	uint32_t buffer;
+
+	ASSERT_OK(alloc_buffer(seat->context, 1 << 20, 0, &buffer));
+	region_create(seat, region, PAGE);
+	*ret_queue = make_queue(seat);
+	attach_region(seat, *ret_queue, region);
+}
+
+static void counts(struct instance *instance)
+{
+	struct accel_device_info before = device_info(instance, SOFT0), info;
+	struct dmabuffs_queue *queue;
+	struct region region;
+	struct seat seat;
+	int second;
+
+	seat_open(&seat, instance, SOFT0);
+	furnish(&seat, &region, &queue);
+	second = ASSERT_OK(open_context(instance, SOFT0));
+	info = device_info(instance, SOFT0);
+	ASSERT_EQ(info.contexts, 2);
+	ASSERT_EQ(info.asids, 1);
+	ASSERT_EQ(info.queues_free, before.queues - 1);
+	ASSERT_EQ(info.memory_free, before.memory - (1 << 20));
+	close(second);
+	dmabuffs_queue_close(queue);
+	region_finish(&region);
+	seat_close(&seat);
+	expect_unused(instance, SOFT0);
+}
+
+static int try_asid(int context)
+{
+	struct accel_asid_create arg = { 0 };
+
+	return dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg);
+}
+
+struct list {
+	int n;
+	struct accel_device_info infos[4];
+};
+
+static int add_to_list(const struct accel_device_info *info, void *data)
+{
+	struct list *list = data;
+
+	list->infos[list->n++] = *info;
+	return list->n < 4 ? 0 : -E2BIG;
+}
+
+static void several(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	struct list list = { 0 };
+	struct seat alpha, beta;
+
+	ASSERT_OK(dmabuffs_accel_list(library, add_to_list, &list));
+	ASSERT_EQ(list.n, 2);
+	ASSERT(strcmp(list.infos[0].name, "alpha") == 0);
+	ASSERT_EQ(list.infos[0].queues, 3);
+	ASSERT_EQ(list.infos[0].memory, 2 << 20);
+	ASSERT_EQ(list.infos[0].asid_bits, 4);
+	ASSERT_EQ(list.infos[0].latency_ns, 1000);
+	ASSERT(!(list.infos[0].flags & ACCEL_DEVICE_EXCLUSIVE));
+	ASSERT(strcmp(list.infos[1].name, "beta") == 0);
+	ASSERT(list.infos[1].flags & ACCEL_DEVICE_EXCLUSIVE);
+
+	/* What one has in use is nothing to the other. */
+	seat_open(&alpha, instance, "alpha");
+	seat_open(&beta, instance, "beta");
+	for (int i = 0; i < 15; i++)
+		make_asid(alpha.context);
+	ASSERT_ERR(try_asid(alpha.context), ENOSPC);
+	make_asid(beta.context);
+	ASSERT_EQ(device_info(instance, "alpha").asids, 15);
+	ASSERT_EQ(device_info(instance, "beta").asids, 1);
+	seat_close(&alpha);
+	seat_close(&beta);
+	dmabuffs_close(library);
+}
+
+static void none(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	struct accel_device_info info;
+	struct list list = { 0 };
+	char path[PATH];
+	struct stat st;
+	int context;
+
+	device_path(instance, "", path);
+	ASSERT_ERR(SYS(stat(path, &st)), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_list(library, add_to_list, &list), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_query(library, SOFT0, &info), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_open(library, SOFT0, &context), ENOENT);
+	dmabuffs_close(library);
+}
+
+/* ---- a context is its descriptor --------------------------------------------------- */
+
+/* What whoever holds a context must be able to do with what another made in it. */
+struct work {
+	const struct instance *instance;
+	uint32_t queue, asid, buffer;
+	uint64_t iova;
+};
+
+/* As the one who opened it: looks, maps the memory, makes objects, runs commands. */
+static void do_work(const struct work *work, int context, uint8_t byte)
+{
+	struct dmabuffs_queue *queue;
+	uint32_t own = make_asid(context);
+	struct seat seat;
+	uint8_t *bytes;
+	int fd;
+
+	seat_take(&seat, work->instance, context);
+	ASSERT_OK(dmabuffs_queue_open(seat.library, context, work->queue, &queue));
+	expect_done(queue, fill(work->asid, work->iova, PAGE, byte));
+	ASSERT_OK(dmabuffs_accel_buffer_fd(seat.library, context, work->buffer, &fd));
+	ASSERT_OK(raw_map(fd, PAGE, PROT_READ | PROT_WRITE, (void **)&bytes));
+	ASSERT_EQ(bytes[0], byte);
+	ASSERT_EQ(bytes[PAGE - 1], byte);
+	ASSERT_OK(object_call(context, ACCEL_IOC_ASID_DESTROY, own));
+	munmap(bytes, PAGE);
+	close(fd);
+	dmabuffs_queue_close(queue);
+	dmabuffs_close(seat.library);
+}
+
+/* The first part of it: an opener with a buffer, an ASID and a queue. */
+static int prepare_work(struct instance *instance, struct work *work)
+{
+	struct dmabuffs_queue *queue;
+	struct seat seat;
+
+	work->instance = instance;
+	seat_open(&seat, instance, SOFT0);
+	ASSERT_OK(alloc_buffer(seat.context, PAGE, 0, &work->buffer));
+	work->asid = make_asid(seat.context);
+	ASSERT_OK(map_anywhere(seat.context, work->asid, work->buffer, PAGE, READ_WRITE,
+			       &work->iova));
+	queue = make_queue(&seat);
+	work->queue = dmabuffs_queue_id(queue);
+	ASSERT_OK(attach(seat.context, work->queue, work->asid));
+	dmabuffs_queue_close(queue);
+	dmabuffs_close(seat.library);
+	return seat.context;
+}
+
+static void receive_and_work(int peer, void *data)
+{
+	int context = peer_get_fd(peer);
+	struct work work;
+
+	peer_get(peer, &work, sizeof(work));
+	work.instance = data;
+	do_work(&work, context, 0x11);
+	peer_signal(peer);
+	/* The opener is dead now, and does not matter. */
+	peer_wait(peer);
+	do_work(&work, context, 0x22);
+}
+
+static void open_and_pass(int peer, void *data)
+{
+	struct work work;
+	int context = prepare_work(data, &work);
+
+	do_work(&work, context, 0x33);
+	peer_put_fd(peer, context);
+	peer_put(peer, &work, sizeof(work));
+	peer_wait(peer);
+}
+
+/* From @opener, through us, who keep nothing, to @receiver. */
+static void pass(struct instance *instance, const struct identity *opener,
+		 const struct identity *receiver)
+{
+	struct child from, to;
+	struct work work;
+	int context;
+
+	child_start(&from, opener, open_and_pass, instance);
+	child_start(&to, receiver, receive_and_work, instance);
+	context = peer_get_fd(from.peer);
+	peer_get(from.peer, &work, sizeof(work));
+	peer_put_fd(to.peer, context);
+	peer_put(to.peer, &work, sizeof(work));
+	close(context);
+	peer_wait(to.peer);
+	child_kill(&from, SIGKILL);
+	ASSERT_EQ(device_info(instance, SOFT0).contexts, 1);
+	peer_signal(to.peer);
+	child_wait(&to);
+	expect_unused(instance, SOFT0);
+}
+
+static void passed(struct instance *instance)
+{
+	pass(instance, USER(1001), USER(1001));
+	pass(instance, USER(1001), USER(1002));
+	pass(instance, NULL, USER(1002));
+}
+
+static void passed_into_container(struct instance *instance)
+{
+	const struct identity inside = { .uid = 1002,
+					 .gid = 1002,
+					 .namespaces = ALL_NAMESPACES,
+					 .sees = instance->dir };
+	const struct identity other = { .uid = 1003,
+					.gid = 1003,
+					.namespaces = ALL_NAMESPACES,
+					.sees = instance->dir };
+
+	pass(instance, USER(1001), &inside);
+	pass(instance, &inside, USER(1001));
+	pass(instance, &inside, &other);
+}
+
+/* Not even the receiver may open the device itself: the descriptor is all it takes. */
+static void passed_without_permission(struct instance *instance)
+{
+	char path[PATH];
+
+	device_path(instance, SOFT0, path);
+	ASSERT_OK(SYS(chmod(path, 0600)));
+	ASSERT_ERR(child_call(USER(1002), try_context, instance), EACCES);
+	pass(instance, NULL, USER(1002));
+}
+
+struct inheritance {
+	struct work work;
+	int context;
+};
+
+static void use_inherited(int peer, void *data)
+{
+	const struct inheritance *inheritance = data;
+
+	do_work(&inheritance->work, inheritance->context, 0x44);
+	peer_signal(peer);
+	peer_wait(peer);
+	do_work(&inheritance->work, inheritance->context, 0x55);
+}
+
+static void inherited(struct instance *instance)
+{
+	struct inheritance inheritance;
+	struct child child;
+
+	inheritance.context = prepare_work(instance, &inheritance.work);
+	child_start(&child, NULL, use_inherited, &inheritance);
+	peer_wait(child.peer);
+	do_work(&inheritance.work, inheritance.context, 0x66);
+	close(inheritance.context);
+	peer_signal(child.peer);
+	child_wait(&child);
+	expect_unused(instance, SOFT0);
+}
+
+static void duplicated(struct instance *instance)
+{
+	struct work work;
+	int context = prepare_work(instance, &work);
+	int copy = ASSERT_OK(SYS(dup(context)));
+
+	close(context);
+	do_work(&work, copy, 0x77);
+	ASSERT_EQ(device_info(instance, SOFT0).contexts, 1);
+	close(copy);
+	expect_unused(instance, SOFT0);
+}
+
+/* Two opens are two contexts: no id of one means anything in the other. */
+static void separate(struct instance *instance)
+{
+	struct work work;
+	int context = prepare_work(instance, &work);
+	int other = ASSERT_OK(open_context(instance, SOFT0));
+	struct accel_asid_info asid = { .id = work.asid };
+	struct accel_buffer_info buffer = { .id = work.buffer };
+	struct accel_queue_info queue = { .id = work.queue };
+
+	ASSERT_ERR(dmabuffs_accel_call(other, ACCEL_IOC_ASID_INFO, &asid), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(other, ACCEL_IOC_BUFFER_INFO, &buffer), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(other, ACCEL_IOC_QUEUE_INFO, &queue), ENOENT);
+	ASSERT_ERR(object_call(other, ACCEL_IOC_QUEUE_DESTROY, work.queue), ENOENT);
+	ASSERT_ERR(attach(other, work.queue, work.asid), ENOENT);
+	do_work(&work, context, 0x88);
+	close(other);
+	close(context);
+}
+
+/* ---- the end ----------------------------------------------------------------------- */
+
+/* With everything in it, a command that never ends, and an event nobody reads. */
+static void hold_busy(int peer, void *data)
+{
+	struct dmabuffs_queue *queue;
+	struct accel_command command;
+	struct region region;
+	struct seat seat;
+	uint64_t index;
+
+	seat_open(&seat, data, SOFT0);
+	furnish(&seat, &region, &queue);
+	command = nop();
+	command.flags = ACCEL_COMMAND_NOTIFY;
+	ASSERT_OK(dmabuffs_queue_submit(queue, &command, 1, NULL));
+	command = wait_fence(make_fence(seat.context), 1);
+	ASSERT_OK(dmabuffs_queue_submit(queue, &command, 1, &index));
+	ASSERT_ERR(dmabuffs_queue_wait(queue, index, 1000000), ETIMEDOUT);
+	bind_self(&seat, 0);
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+static void killed(struct instance *instance)
+{
+	struct child children[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+		child_start(&children[i], i % 2 ? USER(1001) : NULL, hold_busy, instance);
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+		peer_wait(children[i].peer);
+	ASSERT_EQ(device_info(instance, SOFT0).contexts, ARRAY_SIZE(children));
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+		child_kill(&children[i], SIGKILL);
+	expect_unused(instance, SOFT0);
+}
+
+/* Waits for a command that only the end of the service will end. */
+static void wait_for_the_end(int peer, void *data)
+{
+	struct dmabuffs_queue *queue;
+	struct accel_command command;
+	struct region region;
+	struct seat seat;
+	uint64_t index;
+
+	seat_open(&seat, data, SOFT0);
+	furnish(&seat, &region, &queue);
+	command = wait_fence(make_fence(seat.context), 1);
+	ASSERT_OK(dmabuffs_queue_submit(queue, &command, 1, &index));
+	peer_signal(peer);
+	ASSERT_ERR(dmabuffs_queue_wait(queue, index, WAIT_NS), ENODEV);
+	/* What is mapped stays so. */
+	region.bytes[0] = 1;
+	ASSERT_ERR(dmabuffs_queue_submit(queue, &command, 1, &index), ENODEV);
+	ASSERT_ERR(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, region.asid), ENOTCONN);
+}
+
+static void end_of_daemon(struct instance *instance)
+{
+	struct instance own;
+	struct child child, idle;
+
+	instance_start(&own, "log=debug");
+	child_start(&child, USER(1001), wait_for_the_end, &own);
+	child_start(&idle, NULL, hold_busy, &own);
+	peer_wait(child.peer);
+	peer_wait(idle.peer);
+	ASSERT_OK(SYS(kill(own.pid, SIGTERM)));
+	instance_expect_exit(&own, 0);
+	child_wait(&child);
+	child_kill(&idle, SIGKILL);
+	ASSERT(!is_mounted(own.dir));
+}
+
+/* Taken out of sight, it goes on for who has a context, and ends with the last one. */
+static void detached(struct instance *instance)
+{
+	struct instance own;
+	struct child child;
+
+	instance_start(&own, NULL);
+	child_start(&child, NULL, hold_busy, &own);
+	peer_wait(child.peer);
+	ASSERT_OK(SYS(umount2(own.dir, MNT_DETACH)));
+	child_kill(&child, SIGKILL);
+	instance_expect_exit(&own, 0);
+}
+
+/* ---- limits ------------------------------------------------------------------------ */
+
+static int try_two_contexts(void *data)
+{
+	int first = ASSERT_OK(open_context(data, SOFT0));
+	int second = ASSERT_OK(open_context(data, SOFT0));
+	int third = open_context(data, SOFT0);
+
+	close(first);
+	close(second);
+	return third;
+}
+
+static bool may_open(void *data)
+{
+	return try_context(data) == 0;
+}
+
+static void limit_of_contexts(struct instance *instance)
+{
+	int first = ASSERT_OK(open_context(instance, SOFT0));
+	int second = ASSERT_OK(open_context(instance, SOFT0));
+
+	ASSERT_ERR(open_context(instance, SOFT0), EDQUOT);
+	/* Each user has his own. */
+	ASSERT_ERR(child_call(USER(1001), try_two_contexts, instance), EDQUOT);
+	close(first);
+	ASSERT(wait_until(may_open, instance));
+	close(second);
+	expect_unused(instance, SOFT0);
+}
+
+/* One more of each kind than the user may have, and again after one was freed. */
+static void limit_of_objects(struct instance *instance)
+{
+	struct accel_queue_create queue = { .entries = 16 };
+	uint32_t buffers[2], buffer, asids[2], id;
+	uint64_t iova[3];
+	struct seat seat;
+
+	seat_open(&seat, instance, SOFT0);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_OK(alloc_buffer(seat.context, PAGE, 0, &buffers[i]));
+		asids[i] = make_asid(seat.context);
+		ASSERT_OK(map_anywhere(seat.context, asids[0], buffers[i], PAGE,
+				       READ_WRITE, &iova[i]));
+	}
+	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &buffer), EDQUOT);
+	ASSERT_ERR(try_asid(seat.context), EDQUOT);
+	ASSERT_ERR(map_anywhere(seat.context, asids[1], buffers[0], PAGE, READ_WRITE,
+				&iova[2]),
+		   EDQUOT);
+	/* A queue has a descriptor, as a buffer has. */
+	ASSERT_ERR(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue),
+		   EDQUOT);
+	ASSERT_EQ(device_info(instance, SOFT0).queues_free,
+		  device_info(instance, SOFT0).queues);
+
+	ASSERT_OK(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, asids[1]));
+	id = make_asid(seat.context);
+	ASSERT(id != asids[1]);
+	ASSERT_OK(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, asids[0]));
+	ASSERT_OK(map_anywhere(seat.context, id, buffers[0], PAGE, READ_WRITE, &iova[2]));
+	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, buffers[1]));
+	ASSERT_OK(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue));
+	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &buffer), EDQUOT);
+	seat_close(&seat);
+	expect_unused(instance, SOFT0);
+}
+
+static void limit_of_queues(struct instance *instance)
+{
+	struct accel_queue_create queue = { .entries = 16 };
+	struct seat seat;
+
+	seat_open(&seat, instance, SOFT0);
+	ASSERT_OK(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue));
+	ASSERT_ERR(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue), EDQUOT);
+	seat_close(&seat);
+	expect_unused(instance, SOFT0);
+}
+
+static void limit_of_memory(struct instance *instance)
+{
+	uint32_t large, small;
+	struct seat seat;
+
+	seat_open(&seat, instance, SOFT0);
+	ASSERT_ERR(alloc_buffer(seat.context, (1 << 20) + PAGE, 0, &large), ENOSPC);
+	ASSERT_ERR(alloc_buffer(seat.context, UINT64_MAX - PAGE + 1, 0, &large), ENOSPC);
+	ASSERT_ERR(alloc_buffer(seat.context, 0, 0, &large), EINVAL);
+	ASSERT_ERR(alloc_buffer(seat.context, PAGE + 1, 0, &large), EINVAL);
+	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 1U << 31, &large), EOPNOTSUPP);
+	ASSERT_OK(alloc_buffer(seat.context, 1 << 20, 0, &large));
+	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &small), ENOSPC);
+	ASSERT_EQ(device_info(instance, SOFT0).memory_free, 0);
+	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, large));
+	ASSERT_OK(alloc_buffer(seat.context, PAGE, 0, &small));
+	seat_close(&seat);
+	expect_unused(instance, SOFT0);
+}
+
+struct inheritor {
+	const struct instance *instance;
+	int context;
+};
+
+static int spend(void *data)
+{
+	const struct inheritor *inheritor = data;
+	int own = ASSERT_OK(open_context(inheritor->instance, SOFT0));
+
+	ASSERT_OK(try_asid(inheritor->context));
+	ASSERT_ERR(try_asid(inheritor->context), EDQUOT);
+	ASSERT_OK(try_asid(own));
+	ASSERT_ERR(try_asid(own), EDQUOT);
+	return 0;
+}
+
+/* Whoever opened a context pays for it, whoever works in it. */
+static void payer(struct instance *instance)
+{
+	struct inheritor inheritor = { instance, -1 };
+
+	inheritor.context = ASSERT_OK(open_context(instance, SOFT0));
+	ASSERT_OK(child_call(USER(1001), spend, &inheritor));
+	ASSERT_ERR(try_asid(inheritor.context), EDQUOT);
+	close(inheritor.context);
+	expect_unused(instance, SOFT0);
+}
+
+static void bad_options(struct instance *instance)
+{
+	static const char *const bad[] = {
+		"accel=",
+		"accel=a/b",
+		"accel=a:queues=0",
+		"accel=a:queues=100000",
+		"accel=a:asid-bits=21",
+		"accel=a:memory=4097",
+		"accel=a:latency=1000000001",
+		"accel=a:exclusive=1",
+		"accel=a:nothing",
+		"accel=a:queues",
+		"accel=a,accel=a",
+		"accel=01234567890123456789012345678901",
+		"max-contexts-per-uid=x",
+	};
+	char output[4000], dir[INSTANCE_PATH_SIZE];
+
+	snprintf(dir, sizeof(dir), "%s/bad", test_work_dir);
+	ASSERT_OK(SYS(mkdir(dir, 0755)));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		const char *argv[] = { NULL, "-f", "-o", bad[i], dir, NULL };
+
+		if (daemon_run(argv, output, sizeof(output)) == 0)
+			test_fail(__FILE__, __LINE__, "%s: it started", bad[i]);
+		if (!strstr(output, "accel") && !strstr(output, "max-contexts"))
+			test_fail(__FILE__, __LINE__, "%s: says \"%s\"", bad[i], output);
+		ASSERT(!is_mounted(dir));
+	}
+}
+
+const struct test_case test_cases[] = {
+	{ "accel_directory", directory },
+	{ "accel_access_modes", access_modes },
+	{ "accel_permissions", permissions },
+	{ "accel_information", information },
+	{ "accel_counts", counts },
+	{ "accel_several", several,
+	  "accel=alpha:queues=3:memory=2M:asid-bits=4:latency=1000,accel=beta:exclusive" },
+	{ "accel_none", none, "noaccel" },
+	{ "accel_passed", passed },
+	{ "accel_passed_nopassthrough", passed, "nopassthrough" },
+	{ "accel_passed_into_container", passed_into_container },
+	{ "accel_passed_without_permission", passed_without_permission },
+	{ "accel_inherited", inherited },
+	{ "accel_duplicated", duplicated },
+	{ "accel_separate", separate },
+	{ "accel_killed", killed },
+	{ "accel_end_of_daemon", end_of_daemon, .flags = CASE_NO_INSTANCE },
+	{ "accel_detached", detached, .flags = CASE_NO_INSTANCE },
+	{ "accel_limit_of_contexts", limit_of_contexts, "max-contexts-per-uid=2" },
+	{ "accel_limit_of_objects", limit_of_objects,
+	  "max-asids-per-uid=2,max-buffers-per-uid=2,max-mappings-per-uid=2" },
+	{ "accel_limit_of_queues", limit_of_queues, "max-queues-per-uid=1" },
+	{ "accel_limit_of_memory", limit_of_memory, "accel=soft0:memory=1M" },
+	{ "accel_payer", payer, "max-asids-per-uid=1" },
+	{ "accel_bad_options", bad_options, .flags = CASE_NO_INSTANCE },
+	{ 0 },
+};

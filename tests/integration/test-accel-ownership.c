@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-accel-ownership.c - an exclusive device, and memory of its last owner
+ *
+ * The attack: A opens the device and exports some of its memory, an importer pins it, A
+ * closes; B opens the device and loads secrets, which the importer finds in what it has.
+ * Every way to hold on to memory is tried, and B is kept out until the last one is gone,
+ * or, where memory can be taken back, it is.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "accel.h"
+#include "child.h"
+#include "harness.h"
+#include "raw.h"
+
+#define BYTES  (4 * PAGE)
+#define OLD    0x0a /* what A leaves behind */
+#define SECRET 0x5e /* what B writes */
+
+/* ---- A ----------------------------------------------------------------------------- */
+
+/* The last owner: its device memory, full of OLD, and how to get at it. */
+struct owner {
+	struct seat seat;
+	uint32_t buffer;
+	int fd;
+	uint8_t *bytes;
+	dmabuffs_uuid name;
+};
+
+static void owner_start(struct owner *owner, const struct instance *instance,
+			uint32_t flags)
+{
+	const struct dmabuffs_export_options options = { .flags = DMABUFFS_EXPORT_MODE,
+							 .mode = 0666 };
+
+	seat_open(&owner->seat, instance, SOFT0);
+	ASSERT_OK(alloc_buffer(owner->seat.context, BYTES, flags, &owner->buffer));
+	ASSERT_OK(dmabuffs_accel_buffer_fd(owner->seat.library, owner->seat.context,
+					   owner->buffer, &owner->fd));
+	ASSERT_OK(raw_map(owner->fd, BYTES, PROT_READ | PROT_WRITE, (void **)&owner->bytes));
+	memset(owner->bytes, OLD, BYTES);
+	ASSERT_OK(dmabuffs_export(owner->seat.library, owner->fd, &options, &owner->name));
+}
+
+/* A goes, with everything that is its own. */
+static void owner_end(struct owner *owner)
+{
+	munmap(owner->bytes, BYTES);
+	close(owner->fd);
+	seat_close(&owner->seat);
+}
+
+/* ---- B ----------------------------------------------------------------------------- */
+
+static int try_open(void *data)
+{
+	int context = open_context(data, SOFT0);
+
+	if (context >= 0)
+		close(context);
+	return MIN(context, 0);
+}
+
+struct entry {
+	const struct instance *instance;
+	struct seat *seat;
+};
+
+static bool is_let_in(void *data)
+{
+	const struct entry *entry = data;
+	int context = open_context(entry->instance, SOFT0);
+
+	if (context < 0) {
+		ASSERT(context == -EBUSY || context == -EAGAIN);
+		return false;
+	}
+	seat_take(entry->seat, entry->instance, context);
+	return true;
+}
+
+/* B finds clean memory, all of the device's, and fills it with the secret. */
+static void write_secret(struct instance *instance, struct seat *seat)
+{
+	struct accel_device_info info = device_info(instance, SOFT0);
+	struct region all = { .size = 0 };
+	uint32_t buffer;
+	int fd;
+
+	ASSERT_EQ(info.memory_free, info.memory);
+	ASSERT_OK(alloc_buffer(seat->context, info.memory, 0, &buffer));
+	ASSERT_OK(dmabuffs_accel_buffer_fd(seat->library, seat->context, buffer, &fd));
+	ASSERT_OK(raw_map(fd, info.memory, PROT_READ | PROT_WRITE, (void **)&all.bytes));
+	ASSERT(is_filled(&all, 0, info.memory, 0));
+	memset(all.bytes, SECRET, info.memory);
+	munmap(all.bytes, info.memory);
+	close(fd);
+}
+
+static void load_secret(struct instance *instance, struct seat *seat)
+{
+	struct entry entry = { instance, seat };
+
+	ASSERT(wait_until(is_let_in, &entry));
+	write_secret(instance, seat);
+}
+
+/* ---- exclusive --------------------------------------------------------------------- */
+
+static int expect_busy(void *data)
+{
+	ASSERT_ERR(try_open(data), EBUSY);
+	return 0;
+}
+
+static void one_at_a_time(struct instance *instance)
+{
+	struct seat seat;
+	int copy;
+
+	seat_open(&seat, instance, SOFT0);
+	ASSERT(device_info(instance, SOFT0).flags & ACCEL_DEVICE_EXCLUSIVE);
+	ASSERT_ERR(try_open(instance), EBUSY);
+	ASSERT_OK(child_call(USER(1001), expect_busy, instance));
+	/* What a holder passes on is still the one. */
+	copy = ASSERT_OK(SYS(dup(seat.context)));
+	close(seat.context);
+	ASSERT_ERR(try_open(instance), EBUSY);
+	seat.context = copy;
+	make_asid(seat.context);
+	seat_close(&seat);
+	expect_unused(instance, SOFT0);
+	ASSERT_OK(try_open(instance));
+}
+
+static void hold_device(int peer, void *data)
+{
+	struct owner owner;
+
+	owner_start(&owner, data, ACCEL_BUFFER_PINNED);
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+/* Killed with all that it has: the next one is let in. */
+static void killed_owner(struct instance *instance)
+{
+	struct child child;
+	struct seat seat;
+
+	for (int i = 0; i < 5; i++) {
+		child_start(&child, USER(1001), hold_device, instance);
+		peer_wait(child.peer);
+		ASSERT_ERR(try_open(instance), EBUSY);
+		child_kill(&child, SIGKILL);
+		load_secret(instance, &seat);
+		seat_close(&seat);
+		expect_unused(instance, SOFT0);
+	}
+}
+
+/* ---- the attack on pinned memory --------------------------------------------------- */
+
+/* How an importer can hold on to the memory of a name. */
+enum hold { OPENED, MAPPED, EXCHANGED, MAPPED_EXCHANGED, HOLDS };
+
+/* Begins before A has a context, so inherits nothing of it. */
+struct importer {
+	const struct instance *instance;
+	enum hold hold;
+};
+
+static int open_for(struct dmabuffs *library, const struct importer *importer, int peer)
+{
+	dmabuffs_uuid name;
+	int opened, real;
+
+	peer_get(peer, &name, sizeof(name));
+	ASSERT_OK(dmabuffs_import(library, &name, O_RDONLY, &opened));
+	if (importer->hold < EXCHANGED)
+		return opened;
+	ASSERT_OK(dmabuffs_exchange(library, opened, &real));
+	close(opened);
+	return real;
+}
+
+static void hold_on(int peer, void *data)
+{
+	const struct importer *importer = data;
+	struct dmabuffs *library = open_library(importer->instance);
+	int fd = open_for(library, importer, peer);
+	struct region memory = { .size = BYTES };
+	uint8_t byte;
+
+	if (importer->hold == MAPPED || importer->hold == MAPPED_EXCHANGED) {
+		ASSERT_OK(raw_map(fd, BYTES, PROT_READ, (void **)&memory.bytes));
+		close(fd);
+		ASSERT(is_filled(&memory, 0, BYTES, OLD));
+	} else {
+		ASSERT_EQ(pread(fd, &byte, 1, 0), 1);
+		ASSERT_EQ(byte, OLD);
+	}
+	peer_signal(peer);
+	peer_wait(peer);
+	/* A is gone, B is kept out: what was there is there, and nothing else. */
+	if (memory.bytes) {
+		ASSERT(is_filled(&memory, 0, BYTES, OLD));
+		munmap(memory.bytes, BYTES);
+	} else {
+		close(fd);
+	}
+	peer_signal(peer);
+	peer_wait(peer);
+	dmabuffs_close(library);
+}
+
+static bool has_no_context(void *data)
+{
+	return device_info(data, SOFT0).contexts == 0;
+}
+
+/* A is not there any more: from now on it is the importers' doing. */
+static void expect_left(struct instance *instance)
+{
+	ASSERT(wait_until(has_no_context, instance));
+}
+
+/* The state does not change by itself, so a few looks at it are as good as many. */
+static void expect_kept_out(struct instance *instance)
+{
+	for (int i = 0; i < 20; i++)
+		ASSERT_ERR(try_open(instance), EBUSY);
+	ASSERT_OK(child_call(USER(1003), expect_busy, instance));
+}
+
+static void pinned_by(struct instance *instance, enum hold hold)
+{
+	struct importer importer = { .instance = instance, .hold = hold };
+	struct owner owner;
+	struct child child;
+	struct seat seat;
+
+	child_start(&child, USER(1001), hold_on, &importer);
+	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
+	peer_put(child.peer, &owner.name, sizeof(owner.name));
+	peer_wait(child.peer);
+	owner_end(&owner);
+	expect_left(instance);
+	expect_kept_out(instance);
+	peer_signal(child.peer);
+	peer_wait(child.peer);
+	load_secret(instance, &seat);
+	/* What the importer knew is gone. */
+	ASSERT_ERR(raw_exists(instance, owner.name.bytes), ENOENT);
+	peer_signal(child.peer);
+	child_wait(&child);
+	seat_close(&seat);
+}
+
+static void pinned(struct instance *instance)
+{
+	for (enum hold hold = OPENED; hold < HOLDS; hold++)
+		pinned_by(instance, hold);
+}
+
+static void pinned_and_killed(struct instance *instance)
+{
+	struct importer importer = { .instance = instance, .hold = MAPPED_EXCHANGED };
+	struct owner owner;
+	struct child child;
+	struct seat seat;
+
+	child_start(&child, USER(1001), hold_on, &importer);
+	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
+	peer_put(child.peer, &owner.name, sizeof(owner.name));
+	peer_wait(child.peer);
+	owner_end(&owner);
+	expect_left(instance);
+	expect_kept_out(instance);
+	child_kill(&child, SIGKILL);
+	load_secret(instance, &seat);
+	seat_close(&seat);
+}
+
+/* A's own descriptor, fetched from the context and passed on. */
+static void fetched_descriptor(struct instance *instance)
+{
+	struct owner owner;
+	struct seat seat;
+	int kept;
+
+	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
+	kept = ASSERT_OK(SYS(dup(owner.fd)));
+	owner_end(&owner);
+	expect_left(instance);
+	expect_kept_out(instance);
+	close(kept);
+	load_secret(instance, &seat);
+	seat_close(&seat);
+}
+
+/* Freed by A before it left: what others have of it counts all the same. */
+static void freed_before(struct instance *instance)
+{
+	struct owner owner;
+	struct seat seat;
+	int kept;
+
+	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
+	kept = ASSERT_OK(SYS(dup(owner.fd)));
+	ASSERT_OK(object_call(owner.seat.context, ACCEL_IOC_BUFFER_FREE, owner.buffer));
+	owner_end(&owner);
+	expect_left(instance);
+	expect_kept_out(instance);
+	close(kept);
+	load_secret(instance, &seat);
+	seat_close(&seat);
+}
+
+/* Another device holds it, for a context of somebody else. */
+static void held_by_device(struct instance *instance)
+{
+	struct owner owner;
+	struct seat other, seat;
+	uint32_t buffer, asid;
+	uint64_t iova;
+	int fd;
+
+	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
+	seat_open(&other, instance, "other");
+	ASSERT_OK(dmabuffs_import(other.library, &owner.name, O_RDWR, &fd));
+	ASSERT_OK(import_buffer(&other, fd, &buffer));
+	close(fd);
+	asid = make_asid(other.context);
+	ASSERT_OK(map_anywhere(other.context, asid, buffer, BYTES, ACCEL_MAP_READ, &iova));
+	owner_end(&owner);
+	expect_left(instance);
+	expect_kept_out(instance);
+	/* What is mapped stays mapped, so this is not enough. */
+	ASSERT_OK(object_call(other.context, ACCEL_IOC_BUFFER_FREE, buffer));
+	expect_kept_out(instance);
+	ASSERT_OK(object_call(other.context, ACCEL_IOC_ASID_DESTROY, asid));
+	load_secret(instance, &seat);
+	seat_close(&seat);
+	seat_close(&other);
+}
+
+/*
+ * A page of it in a pipe is no open file and no mapping: the kernel does not count it. It
+ * is overwritten where it lies before B comes.
+ */
+static void page_in_a_pipe(struct instance *instance)
+{
+	struct region piped = { .size = PAGE };
+	static uint8_t bytes[PAGE];
+	struct owner owner;
+	struct seat seat;
+	loff_t offset = 0;
+	int ends[2];
+
+	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
+	ASSERT_OK(SYS(pipe2(ends, O_CLOEXEC | O_NONBLOCK)));
+	ASSERT_EQ(SYS(splice(owner.fd, &offset, ends[1], NULL, PAGE, 0)), PAGE);
+	/* It is the page itself, not a copy. */
+	owner.bytes[0] = 0xff;
+	ASSERT_EQ(read(ends[0], bytes, 1), 1);
+	ASSERT_EQ(bytes[0], 0xff);
+	owner_end(&owner);
+	load_secret(instance, &seat);
+	ASSERT_EQ(SYS(read(ends[0], bytes, PAGE)), PAGE - 1);
+	piped.bytes = bytes;
+	ASSERT(is_filled(&piped, 0, PAGE - 1, 0));
+	close(ends[0]);
+	close(ends[1]);
+	seat_close(&seat);
+}
+
+/* ---- revocable memory -------------------------------------------------------------- */
+
+static void keep_and_look(int peer, void *data)
+{
+	const struct importer *importer = data;
+	struct dmabuffs *library = open_library(importer->instance);
+	int fd = open_for(library, importer, peer);
+	struct region memory = { .size = BYTES };
+	static uint8_t bytes[BYTES];
+	struct stat st;
+
+	ASSERT_OK(raw_map(fd, BYTES, PROT_READ, (void **)&memory.bytes));
+	ASSERT(is_filled(&memory, 0, BYTES, OLD));
+	peer_signal(peer);
+	peer_wait(peer);
+	/* B has the device, and its secret is in there. */
+	for (size_t i = 0; i < BYTES; i += PAGE)
+		ASSERT(raises_sigbus(memory.bytes + i));
+	ASSERT_EQ(SYS(pread(fd, bytes, BYTES, 0)), 0);
+	if (importer->hold >= EXCHANGED) {
+		ASSERT_OK(SYS(fstat(fd, &st)));
+		ASSERT_EQ(st.st_size, 0);
+		ASSERT_EQ(st.st_blocks, 0);
+	}
+	dmabuffs_close(library);
+}
+
+static void revocable_by(struct instance *instance, enum hold hold)
+{
+	struct importer importer = { .instance = instance, .hold = hold };
+	struct child child;
+	struct owner owner;
+	struct seat seat;
+	int fetched, context;
+
+	child_start(&child, USER(1001), keep_and_look, &importer);
+	owner_start(&owner, instance, 0);
+	fetched = ASSERT_OK(SYS(dup(owner.fd)));
+	peer_put(child.peer, &owner.name, sizeof(owner.name));
+	peer_wait(child.peer);
+	owner_end(&owner);
+	expect_left(instance);
+	/* At once: the library waits for the scrubbing, and nobody else. */
+	context = ASSERT_OK(open_context(instance, SOFT0));
+	seat_take(&seat, instance, context);
+	write_secret(instance, &seat);
+	peer_signal(child.peer);
+	child_wait(&child);
+	ASSERT_EQ(SYS(lseek(fetched, 0, SEEK_END)), 0);
+	close(fetched);
+	seat_close(&seat);
+}
+
+static void revocable(struct instance *instance)
+{
+	revocable_by(instance, OPENED);
+	revocable_by(instance, EXCHANGED);
+}
+
+/* Mapped in another device: commands there fault. */
+static void revocable_in_device(struct instance *instance)
+{
+	struct dmabuffs_queue *queue;
+	struct seat other, seat;
+	struct owner owner;
+	uint32_t buffer, asid;
+	uint64_t iova;
+	int fd;
+
+	owner_start(&owner, instance, 0);
+	seat_open(&other, instance, "other");
+	queue = make_queue(&other);
+	ASSERT_OK(dmabuffs_import(other.library, &owner.name, O_RDWR, &fd));
+	ASSERT_OK(import_buffer(&other, fd, &buffer));
+	close(fd);
+	asid = make_asid(other.context);
+	ASSERT_OK(map_anywhere(other.context, asid, buffer, BYTES, READ_WRITE, &iova));
+	ASSERT_OK(attach(other.context, dmabuffs_queue_id(queue), asid));
+	expect_done(queue, fill(asid, iova, 8, 1));
+	ASSERT_EQ(owner.bytes[0], 1);
+	owner_end(&owner);
+	load_secret(instance, &seat);
+	expect_fault(queue, fill(asid, iova, 8, 2), ACCEL_FAULT_REVOKED, iova);
+	dmabuffs_queue_close(queue);
+	seat_close(&seat);
+	seat_close(&other);
+}
+
+/* ---- who pays for what is pinned --------------------------------------------------- */
+
+static int make_memfd(size_t bytes, int seals)
+{
+	int fd = ASSERT_OK(SYS(memfd_create("pinned", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+
+	ASSERT_OK(SYS(ftruncate(fd, (off_t)bytes)));
+	ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, seals)));
+	return fd;
+}
+
+static int import_new(struct seat *seat, size_t bytes, int seals, uint32_t *ret_buffer)
+{
+	int fd = make_memfd(bytes, seals);
+	int r = import_buffer(seat, fd, ret_buffer);
+
+	close(fd);
+	return r;
+}
+
+static int import_as_other(void *data)
+{
+	struct seat seat;
+	uint32_t buffer;
+
+	seat_open(&seat, data, SOFT0);
+	ASSERT_OK(import_new(&seat, 1 << 20, F_SEAL_SHRINK, &buffer));
+	ASSERT_ERR(import_new(&seat, PAGE, F_SEAL_SHRINK, &buffer), EDQUOT);
+	seat_close(&seat);
+	return 0;
+}
+
+static bool has_one_context(void *data)
+{
+	return device_info(data, SOFT0).contexts == 1;
+}
+
+static void charged_to_importer(struct instance *instance)
+{
+	uint32_t half, rest, more, own;
+	struct seat seat, second;
+
+	seat_open(&seat, instance, SOFT0);
+	seat_open(&second, instance, SOFT0);
+	ASSERT_ERR(import_new(&seat, (1 << 20) + 1, F_SEAL_SHRINK, &more), EDQUOT);
+	ASSERT_OK(import_new(&seat, 512 << 10, F_SEAL_SHRINK, &half));
+	/* A part of a page is a page. */
+	ASSERT_OK(import_new(&second, (512 << 10) - 1, F_SEAL_SHRINK, &rest));
+	ASSERT_ERR(import_new(&seat, 1, F_SEAL_SHRINK, &more), EDQUOT);
+	ASSERT_ERR(import_new(&second, 1, F_SEAL_SHRINK, &more), EDQUOT);
+	/* What can be taken back is not pinned, nor what the device gave. */
+	ASSERT_OK(import_new(&seat, 8 << 20, F_SEAL_GROW, &more));
+	ASSERT_OK(alloc_buffer(seat.context, PAGE, ACCEL_BUFFER_PINNED, &own));
+	ASSERT_OK(child_call(USER(1001), import_as_other, instance));
+	/* Given back when it is freed, and with the context. */
+	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, half));
+	ASSERT_OK(import_new(&seat, 512 << 10, F_SEAL_SHRINK, &half));
+	ASSERT_ERR(import_new(&seat, 1, F_SEAL_SHRINK, &more), EDQUOT);
+	seat_close(&second);
+	ASSERT(wait_until(has_one_context, instance));
+	ASSERT_OK(import_new(&seat, 512 << 10, F_SEAL_SHRINK, &more));
+	seat_close(&seat);
+}
+
+const struct test_case test_cases[] = {
+	{ "ownership_one_at_a_time", one_at_a_time, "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_killed_owner", killed_owner, "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_pinned", pinned, "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_pinned_and_killed", pinned_and_killed, "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_fetched_descriptor", fetched_descriptor,
+	  "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_freed_before", freed_before, "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_held_by_device", held_by_device,
+	  "accel=soft0:exclusive:memory=1M,accel=other" },
+	{ "ownership_page_in_a_pipe", page_in_a_pipe, "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_revocable", revocable, "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_revocable_in_device", revocable_in_device,
+	  "accel=soft0:exclusive:memory=1M,accel=other" },
+	{ "ownership_charged_to_importer", charged_to_importer, "max-pinned-per-uid=1M" },
+	{ 0 },
+};
