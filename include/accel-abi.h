@@ -167,6 +167,8 @@ enum accel_queue_state {
  * @completed: by the device: commands completed, in order
  * @state: by the device: enum accel_queue_state
  * @fault: by the device: valid unless @state is RUNNING
+ * @dropped_first: by the device: the last reset dropped the commands from here
+ * @dropped_end: up to before this one. They count as @completed, but never happened
  * @need_wakeup: by the device: it sleeps, or is about to. Whoever has moved @tail looks
  *	  here, after a full barrier; if it is 1, adds 1 to @doorbell and wakes the
  *	  futex there
@@ -196,7 +198,8 @@ struct accel_ring {
 	__u32 state;
 	__u32 pad3;
 	struct accel_fault fault;
-	__u8 pad4[ACCEL_CACHE_LINE - 48];
+	__u64 dropped_first;
+	__u64 dropped_end;
 
 	__u32 need_wakeup;
 	__u8 pad5[ACCEL_CACHE_LINE - 4];
@@ -341,7 +344,8 @@ struct accel_buffer_alloc {
  *
  * ASID destroy: -EBUSY while attached to a queue of the context; a context that imported
  * it keeps it. Set destroy: -EBUSY while it has ASIDs or guards a queue. Queue destroy:
- * what it has not begun is cancelled. Queue reset: after a fault, drops what was submitted and runs again:
+ * what it has not begun is cancelled; what runs has ended when the ring says
+ * ACCEL_QUEUE_DEAD. Queue reset: after a fault, drops what was submitted and runs again:
  * -EINVAL, it did not fault; -EIO, it is isolated. Fence destroy: who waits for it faults.
  */
 struct accel_object {
@@ -371,6 +375,9 @@ struct accel_buffer_info {
 	__u32 mappings;
 	__u64 bytes;
 };
+
+/* Of one unmap or copy, so that no call keeps others waiting for long. */
+#define ACCEL_MAPPINGS_A_CALL 4096
 
 /* ---- address spaces ---------------------------------------------------------------- */
 
@@ -461,7 +468,8 @@ struct accel_asid_map {
  * @length: in, out: the bytes that were removed
  *
  * Once it returns, the device does not access them any more. All mappings within the
- * range go; -ENOENT: there is none, or one is only partly inside. iova 0 with length ~0 is
+ * range go; -ENOENT: there is none, or one is only partly inside; -E2BIG: there are more
+ * than ACCEL_MAPPINGS_A_CALL. iova 0 with length ~0 is
  * everything, and succeeds even when there is nothing. -EINVAL: length 0, not aligned, an
  * SVA ASID. -EOVERFLOW: the range wraps.
  */
@@ -485,7 +493,8 @@ struct accel_asid_unmap {
  * @dst_iova: in, with ACCEL_MAP_FIXED; out
  *
  * The source range may span mappings but not gaps. Access cannot be more than the
- * source's (-EPERM). -ENOENT: a part of the source is not mapped. Else as map.
+ * source's (-EPERM). -ENOENT: a part of the source is not mapped. -E2BIG: it has more than
+ * ACCEL_MAPPINGS_A_CALL mappings there. Else as map.
  */
 struct accel_asid_copy {
 	__u32 size;
@@ -594,7 +603,9 @@ struct accel_queue_create {
  * @asid: in
  *
  * Attach: -EEXIST: it is; -EPERM: not of the queue's set; -ENOSPC: too many are. Detach:
- * -ENOENT: it is not. Once it returns, commands that name it fault.
+ * -ENOENT: it is not. Once it returns, commands that name it fault, the one that runs too,
+ * and mapped memory is not accessed any more. Of an SVA ASID one piece of at most 256 KiB
+ * may be under way: it is over when the queue has faulted, completed or is dead.
  */
 struct accel_queue_attach {
 	__u32 size;

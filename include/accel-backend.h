@@ -43,17 +43,22 @@ struct accel_backend {
 	void (*device_stop)(void *device);
 
 	/*
-	 * A memfd of @bytes zeroes, O_RDWR, whose size is sealed as @flags
-	 * (ACCEL_BUFFER_PINNED) ask, with F_SEAL_SEAL; or -errno.
+	 * A memfd of @bytes zeroes, O_RDWR, that cannot grow; nor shrink, if @flags have
+	 * ACCEL_BUFFER_PINNED, else with F_SEAL_SEAL. Or -errno.
 	 */
 	int (*memory_alloc)(void *device, uint64_t bytes, uint32_t flags);
-	/* Overwrites what a former owner left, in whatever time it takes. 0 or -errno. */
+	/*
+	 * Makes sure that the next owner does not find what a former one left in pinned
+	 * memory, in whatever time it takes. No process has it open or mapped, the core
+	 * included. 0; -EBUSY: a driver has it pinned; or -errno.
+	 */
 	int (*memory_scrub)(void *device, int fd, uint64_t bytes);
 
 	/*
 	 * Starts the engine of a queue. kick: there may be something new to do, or the
 	 * queue's state has changed; never waits. stop: asks the engine to end, does not
-	 * wait for it; once it has ended, the engine calls accel_queue_stopped().
+	 * wait for it; once it has ended, the engine calls accel_queue_stopped(). Both
+	 * are called with a lock held that accel_queue_stopped() takes.
 	 */
 	int (*queue_start)(void *device, struct accel_queue *queue, void **ret_engine);
 	void (*queue_kick)(void *engine);

@@ -88,7 +88,8 @@ enum accel_resource {
 	ACCEL_RES_FILES, /* descriptors: one a buffer, one a queue, two an SVA ASID */
 	ACCEL_RES_MAPPINGS,
 	ACCEL_RES_FENCES,
-	ACCEL_RES_PINNED, /* bytes of others' memory that cannot be taken back */
+	ACCEL_RES_MEMORY, /* bytes of device memory, for as long as anybody has them */
+	ACCEL_RES_PINNED, /* bytes of imported memory: whoever has it may seal it */
 	ACCEL_RES_COUNT
 };
 
@@ -166,7 +167,8 @@ int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg);
 /*
  * Handing an address space to another context of the same device. What share returns is
  * a reference that keeps it alive and its number in use, also after its context is gone.
- * Import with another device's: -EXDEV; one that this context has: -EEXIST.
+ * Import with another device's: -EXDEV; one that this context has: -EEXIST. An exclusive
+ * device shares nothing: -EOPNOTSUPP.
  */
 struct accel_asid;
 int accel_asid_share(struct accel_context *context, uint32_t id, struct accel_asid **ret_asid);

@@ -112,7 +112,8 @@ struct dmabuffs_accel_open {
  *
  * The name ends with the context or with unlink(2); who has imported it keeps it. It
  * counts as an export of 0 bytes. Exporting it again in this context answers the same
- * name; EEXIST: it was asked for with another mode or label.
+ * name; EEXIST: it was asked for with another mode or label. EOPNOTSUPP: the device is
+ * exclusive.
  */
 struct dmabuffs_accel_export {
 	__u32 size;

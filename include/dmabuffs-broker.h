@@ -19,7 +19,7 @@
  *       ticket, good for one DMABUFFS_IOC_EXPORT as long as this connection lasts. For
  *       services that may not reach into their callers (pidfd_getfd(2)). Besides memfds
  *       and dma-bufs, for the commands of dmabuffs-accel-ioctl.h: opened names of this
- *       mount, and files of the service's own procfs.
+ *       mount, and files of a procfs that the depositor has mounted.
  *   DMABUFFS_BROKER_FETCH  Without a descriptor. The ticket is one that ACCEL_IOC_OPEN gave
  *       out on a context; the reply carries the descriptor that waits there.
  *

@@ -90,36 +90,33 @@ static int charge_connection(struct broker *broker, uid_t uid)
 	return limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
 }
 
-static int peer_uid(int fd, uid_t *ret_uid)
+static int get_peer(int fd, struct ucred *ret_peer)
 {
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
+	socklen_t length = sizeof(*ret_peer);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-		return -errno;
-	*ret_uid = peer.uid;
-	return 0;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &length) < 0 ? -errno : 0;
 }
 
 static int admit(struct broker *broker, int fd)
 {
 	struct connection *connection;
-	uid_t uid = 0;
-	int r = peer_uid(fd, &uid);
+	struct ucred peer = { 0 };
+	int r = get_peer(fd, &peer);
 
 	if (r == 0)
-		r = charge_connection(broker, uid);
+		r = charge_connection(broker, peer.uid);
 	if (r < 0)
 		return r;
 	connection = calloc(1, sizeof(*connection));
 	if (!connection || watch(broker, EPOLL_CTL_ADD, fd, EPOLLIN, connection) < 0) {
 		free(connection);
-		limits_uncharge(broker->limits, uid, RES_CONNECTIONS, 1);
+		limits_uncharge(broker->limits, peer.uid, RES_CONNECTIONS, 1);
 		return -ENOMEM;
 	}
 	connection->fd = fd;
-	connection->uid = uid;
-	connection->tickets.uid = uid;
+	connection->uid = peer.uid;
+	connection->pid = peer.pid;
+	connection->tickets.uid = peer.uid;
 	list_append(broker, connection);
 	return 0;
 }

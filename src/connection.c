@@ -160,18 +160,21 @@ static int exchange(struct broker *broker, int fd, struct dmabuffs_broker_reply 
 	return r;
 }
 
-/* What closes at once and asks nobody: an opened name, and files of our own procfs. */
-static bool is_known_file(struct broker *broker, int fd)
+/*
+ * What closes at once and asks nobody: an opened name, and files of a procfs. Whichever
+ * process has the peer's number by now, what the kernel says of its mounts is true.
+ */
+static bool is_known_file(struct broker *broker, const struct connection *connection, int fd)
 {
 	int access;
 	struct export *export = exchange_source(broker, fd, &access);
 
 	table_put(broker->table, export);
-	return export || procfs_has(fd, 0);
+	return export || procfs_has(fd, connection->pid);
 }
 
-static int describe_deposit(struct broker *broker, int fd,
-			    struct dmabuffs_broker_reply *reply)
+static int describe_deposit(struct broker *broker, const struct connection *connection,
+			    int fd, struct dmabuffs_broker_reply *reply)
 {
 	struct buffer borrowed = { .fd = fd };
 	int flags = fcntl(fd, F_GETFL);
@@ -179,7 +182,7 @@ static int describe_deposit(struct broker *broker, int fd,
 
 	if (kind < 0) {
 		reply->access = (uint32_t)(flags & O_ACCMODE);
-		return !(flags & O_PATH) && is_known_file(broker, fd) ? 0 : -EBADFD;
+		return !(flags & O_PATH) && is_known_file(broker, connection, fd) ? 0 : -EBADFD;
 	}
 	borrowed.kind = (uint32_t)kind;
 	return describe(&borrowed, flags & O_ACCMODE, reply);
@@ -189,7 +192,7 @@ static int describe_deposit(struct broker *broker, int fd,
 static int deposit(struct broker *broker, struct connection *connection, int fd,
 		   struct dmabuffs_broker_reply *reply)
 {
-	int r = describe_deposit(broker, fd, reply);
+	int r = describe_deposit(broker, connection, fd, reply);
 
 	if (r < 0)
 		return r;

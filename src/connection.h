@@ -8,6 +8,7 @@
 struct connection {
 	int fd; /* owned */
 	uid_t uid; /* who connected, from the kernel; charged for it */
+	pid_t pid; /* and his process then, 0: not nameable; see procfs.h */
 	struct ticket_list tickets;
 	struct connection *older, *newer;
 	bool parked; /* not read: too many of its user's descriptors are being closed */

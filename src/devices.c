@@ -58,10 +58,14 @@ int devices_start(struct devices *devices, const struct options *options)
 	return r;
 }
 
-bool devices_stop(struct devices *devices)
+void devices_close(struct devices *devices)
 {
 	while (devices->files)
 		device_file_close(devices->files);
+}
+
+bool devices_stop(struct devices *devices)
+{
 	if (!accel_registry_destroy(devices->registry))
 		return false;
 	devices->registry = NULL;

@@ -34,9 +34,12 @@ struct devices {
 /* Makes the devices that the options ask for; before threads are started. 0 or -errno. */
 int devices_start(struct devices *devices, const struct options *options);
 
+/* Ends all contexts that are still open; when requests are not served any more. */
+void devices_close(struct devices *devices);
+
 /*
- * Ends all contexts that are still open, and the devices. False: an engine does not come
- * back. When requests are not served any more.
+ * Ends the devices, when nothing refers to an object of theirs any more. False: an engine
+ * does not come back.
  */
 bool devices_stop(struct devices *devices);
 

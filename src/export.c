@@ -4,8 +4,6 @@
 #include <string.h>
 #include <uuid.h>
 
-#include <accel.h>
-
 #include "policy.h"
 #include "reaper.h"
 #include "util.h"
@@ -90,7 +88,7 @@ void export_release_buffer(struct limits *limits, struct export *export)
 		return;
 	export->has_buffer = false;
 	reaper_take(&export->buffer);
-	accel_asid_unref(export->asid);
+	reaper_take_asid(export->asid);
 	export->asid = NULL;
 	uncharge(limits, export->charged_uid, export->charged_bytes);
 }

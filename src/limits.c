@@ -30,10 +30,11 @@ void limits_config_default(struct limits_config *ret_config)
 			[RES_CONTEXTS] = 2048,
 			[RES_ASIDS] = 16384,
 			[RES_SETS] = 1024,
-			[RES_QUEUES] = 256,
+			[RES_QUEUES] = 32,
 			[RES_FILES] = 1024,
 			[RES_MAPPINGS] = 262144,
 			[RES_FENCES] = 4096,
+			[RES_MEMORY] = UINT64_C(1) << 29,
 			[RES_PINNED] = UINT64_C(1) << 38,
 		},
 		.per_mount = {
@@ -52,6 +53,7 @@ void limits_config_default(struct limits_config *ret_config)
 			[RES_FILES] = 8192,
 			[RES_MAPPINGS] = 2097152,
 			[RES_FENCES] = 65536,
+			[RES_MEMORY] = UINT64_C(1) << 46,
 			[RES_PINNED] = UINT64_C(1) << 42,
 		},
 	};

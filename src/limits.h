@@ -32,7 +32,8 @@ enum resource {
 	RES_FILES, /* descriptors of buffers, queues and SVA ASIDs */
 	RES_MAPPINGS,
 	RES_FENCES,
-	RES_PINNED, /* bytes of imported memory that cannot be taken back */
+	RES_MEMORY, /* bytes of devices' memory */
+	RES_PINNED, /* bytes of memory imported by contexts */
 	RES_COUNT
 };
 

@@ -80,9 +80,14 @@ static int init_parts(struct service *service)
 	return 0;
 }
 
+/* The exports first: some refer to address spaces of devices. */
 static void finish_parts(struct service *service)
 {
 	table_finish(&service->table);
+	if (!devices_stop(&service->devices)) {
+		log_warning("ending, though a client keeps an engine from its memory");
+		_exit(EXIT_SUCCESS);
+	}
 	tickets_finish(&service->tickets);
 	limits_finish(&service->limits);
 }
@@ -171,7 +176,7 @@ static int run_loop(struct service *service)
  */
 static void leave_if_stuck(struct service *service, bool stuck)
 {
-	if (offload_wait_all(&service->limits) && !stuck && devices_stop(&service->devices))
+	if (offload_wait_all(&service->limits) && !stuck)
 		return;
 	log_warning("ending, though a client keeps a call of ours in the kernel");
 	/* Closes the connection, which ends the requests of everybody else. */
@@ -196,6 +201,8 @@ static int serve_loop(struct service *service, struct start *start)
 	reaper_is_stuck = !reaper_stop();
 	leave_if_stuck(service,
 		       start->notifier_is_stuck || io_is_stuck || reaper_is_stuck);
+	/* From here on, no engine tells anything to the session. */
+	devices_close(&service->devices);
 	return start->bound ? r : -EIO;
 }
 

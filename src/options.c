@@ -176,6 +176,7 @@ static const struct {
 	{ "max-queues-per-uid", RES_QUEUES, true },
 	{ "max-buffers-per-uid", RES_FILES, true },
 	{ "max-mappings-per-uid", RES_MAPPINGS, true },
+	{ "max-device-memory-per-uid", RES_MEMORY, true },
 	{ "max-pinned-per-uid", RES_PINNED, true },
 };
 
@@ -376,6 +377,7 @@ void options_print_usage(void)
 	      "  noaccel                     no devices\n"
 	      "  max-contexts-per-uid=N max-asids-per-uid=N max-queues-per-uid=N\n"
 	      "  max-buffers-per-uid=N max-mappings-per-uid=N max-pinned-per-uid=SIZE\n"
+	      "  max-device-memory-per-uid=SIZE\n"
 	      "                              limits of each user on devices\n"
 	      "  log=error|warning|info|debug\n"
 	      "  source=NAME and the generic flags rw, nosuid, nodev, exec, noexec, ...\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "reaper.h"
 
+#include <accel.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -12,7 +13,8 @@
 
 struct dead_buffer {
 	struct dead_buffer *next;
-	struct buffer buffer;
+	struct buffer buffer;	 /* its fd is -1 if this is an address space */
+	struct accel_asid *asid; /* a reference, or NULL */
 };
 
 static struct {
@@ -61,7 +63,9 @@ static void *run(void *arg)
 	struct dead_buffer *dead;
 
 	while ((dead = take_first())) {
-		bury(&dead->buffer);
+		if (dead->buffer.fd >= 0)
+			bury(&dead->buffer);
+		accel_asid_unref(dead->asid);
 		free(dead);
 	}
 	return NULL;
@@ -130,4 +134,18 @@ void reaper_take_fd(int fd)
 	struct buffer buffer = { .fd = fd };
 
 	reaper_take(&buffer);
+}
+
+void reaper_take_asid(struct accel_asid *asid)
+{
+	struct dead_buffer *dead = asid ? calloc(1, sizeof(*dead)) : NULL;
+
+	if (dead) {
+		dead->buffer.fd = -1;
+		dead->asid = asid;
+	}
+	if (dead && enqueue(dead))
+		return;
+	free(dead);
+	accel_asid_unref(asid);
 }

@@ -25,4 +25,8 @@ void reaper_take(struct buffer *buffer);
 /* The same for a memfd or dma-buf that is just a descriptor of ours. */
 void reaper_take_fd(int fd);
 
+/* A reference to an address space; NULL is allowed. It may have many mappings. */
+struct accel_asid;
+void reaper_take_asid(struct accel_asid *asid);
+
 #endif

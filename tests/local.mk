@@ -5,7 +5,13 @@ SUITES = \
 	"symbols:60:$(srcdir)/scripts/check-symbols" \
 	"unit:600:$(srcdir)/tests/unit/run-unit" \
 	"race:120:$(srcdir)/tests/accel/run-race" \
-	"integration:1200:$(srcdir)/tests/integration/run-suite"
+	"integration:1200:$(srcdir)/tests/integration/run-suite" \
+	$(FUZZ_SUITE)
+
+# It brings its own sanitizers.
+if !SANITIZED
+FUZZ_SUITE = "fuzz:240:$(srcdir)/tests/fuzz/run-fuzz"
+endif
 
 EXTRA_DIST += %D%/run-suites
 
@@ -28,7 +34,7 @@ check-asan:
 		cp asan/results/check.txt results/check-asan.txt; exit $$status
 
 clean-local:
-	-rm -rf results
+	-rm -rf results fuzz
 
 distclean-local:
 	-rm -rf asan vm

@@ -5,7 +5,6 @@
 
 #include "context.h"
 #include "device.h"
-#include "registry.h"
 #include "set.h"
 #include "util.h"
 
@@ -79,33 +78,21 @@ static int take_resources(struct accel_asid *asid, struct accel_context *context
 	return r;
 }
 
-/* Of many mappings, some time later. */
-static void finish(struct accel_reap *reap)
-{
-	struct accel_asid *asid = container_of(reap, struct accel_asid, reap);
-
-	accel_asid_clear(asid);
-	accel_payer_unref(asid->payer);
-	pthread_rwlock_destroy(&asid->lock);
-	pthread_mutex_destroy(&asid->importing);
-	free(asid);
-}
-
 /* Only now, when nobody can have it any more, its number may be another's. */
 static void asid_free(struct accel_base *base)
 {
 	struct accel_asid *asid = accel_asid_of(base);
 
+	accel_asid_clear(asid);
 	if (asid->flags & ACCEL_ASID_SVA)
 		accel_sva_finish(&asid->sva);
 	accel_device_give_asid(asid->device, asid->number);
 	uncharge(asid->payer, asid->flags & ACCEL_ASID_SVA);
 	exit_set(asid);
-	asid->reap.free = finish;
-	if (asid->mappings.n)
-		accel_reaper_add(&asid->device->registry->reaper, &asid->reap);
-	else
-		finish(&asid->reap);
+	accel_payer_unref(asid->payer);
+	pthread_rwlock_destroy(&asid->lock);
+	pthread_mutex_destroy(&asid->importing);
+	free(asid);
 }
 
 /* ---- creation and end -------------------------------------------------------------- */
@@ -168,7 +155,7 @@ static int create(struct accel_context *context, struct accel_asid_create *arg,
 	pthread_mutex_init(&asid->importing, NULL);
 	r = publish(asid, context, &arg->id);
 	if (r < 0) {
-		asid->sva = (struct accel_sva){ -1, -1 }; /* they stay the caller's */
+		asid->sva = (struct accel_sva){-1, -1}; /* they stay the caller's */
 		accel_base_unref(&asid->base);
 	}
 	return r;
@@ -272,8 +259,12 @@ int accel_asid_get_info(struct accel_context *context, struct accel_asid_info *a
 int accel_asid_share(struct accel_context *context, uint32_t id,
 		     struct accel_asid **ret_asid)
 {
-	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_ASID, id);
+	struct accel_base *base;
 
+	/* What a former owner has mapped must not outlive him. */
+	if (context->device->params.exclusive)
+		return -EOPNOTSUPP;
+	base = accel_context_get(context, ACCEL_TYPE_ASID, id);
 	if (!base)
 		return -ENOENT;
 	*ret_asid = accel_asid_of(base);

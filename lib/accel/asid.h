@@ -14,12 +14,10 @@
 #include "object.h"
 #include "payer.h"
 #include "range_tree.h"
-#include "reaper.h"
 #include "sva.h"
 
 struct accel_asid {
 	struct accel_base base;
-	struct accel_reap reap;
 	/* Fixed. */
 	struct accel_device *device;
 	struct accel_payer *payer; /* a reference: charged for it and its mappings */

@@ -4,43 +4,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "buffer.h"
 #include "context.h"
 #include "device.h"
+#include "mapping.h"
 #include "util.h"
 
 #define ACCESS_FLAGS (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
 
-/* Mappings in no tree, in order. */
-struct chain {
-	struct accel_mapping *first, **last;
-	uint64_t n;
-};
-
-static struct accel_mapping *mapping_of(struct range *range)
-{
-	return container_of(range, struct accel_mapping, range);
-}
-
-/* Whole, so never 2^64: a mapping is smaller than its buffer. */
-static uint64_t length_of(const struct accel_mapping *mapping)
-{
-	return mapping->range.last - mapping->range.first + 1;
-}
-
-static struct accel_asid *get_asid(struct accel_context *context, uint32_t id)
-{
-	return accel_asid_of(accel_context_get(context, ACCEL_TYPE_ASID, id));
-}
-
 static struct accel_buffer *get_buffer(struct accel_context *context, uint32_t id)
 {
 	return (struct accel_buffer *)accel_context_get(context, ACCEL_TYPE_BUFFER, id);
-}
-
-static void asid_put(struct accel_asid **asid)
-{
-	accel_asid_unref(*asid);
 }
 
 static void buffer_put(struct accel_buffer **buffer)
@@ -48,74 +21,7 @@ static void buffer_put(struct accel_buffer **buffer)
 	accel_base_unref(*buffer ? &(*buffer)->base : NULL);
 }
 
-#define _cleanup_asid_   _cleanup_(asid_put)
 #define _cleanup_buffer_ _cleanup_(buffer_put)
-
-/* ---- mappings ---------------------------------------------------------------------- */
-
-static struct accel_mapping *mapping_create(struct accel_buffer *buffer, uint64_t offset,
-					    uint64_t length, uint32_t access)
-{
-	struct accel_mapping *mapping = malloc(sizeof(*mapping));
-
-	if (!mapping)
-		return NULL;
-	*mapping = (struct accel_mapping){
-		.range = {.first = 0, .last = length - 1},
-		.buffer = buffer,
-		.offset = offset,
-		.access = access & ACCESS_FLAGS,
-	};
-	accel_base_ref(&buffer->base);
-	buffer->mappings++;
-	return mapping;
-}
-
-/* The buffer may go with it, so no lock is held. */
-static void mapping_destroy(struct accel_mapping *mapping)
-{
-	mapping->buffer->mappings--;
-	accel_base_unref(&mapping->buffer->base);
-	free(mapping);
-}
-
-static void chain_init(struct chain *chain)
-{
-	*chain = (struct chain){.last = &chain->first};
-}
-
-static void chain_add(struct chain *chain, struct accel_mapping *mapping)
-{
-	mapping->next = NULL;
-	*chain->last = mapping;
-	chain->last = &mapping->next;
-	chain->n++;
-}
-
-static void chain_destroy(struct chain *chain)
-{
-	struct accel_mapping *next;
-
-	for (struct accel_mapping *mapping = chain->first; mapping; mapping = next) {
-		next = mapping->next;
-		mapping_destroy(mapping);
-	}
-}
-
-/* What is in no ASID any more. */
-static void tree_destroy(struct range_tree *tree)
-{
-	struct range *range = range_tree_from(tree, 0);
-
-	/* The look-up reads no range, so those before may be gone. */
-	while (range) {
-		uint64_t last = range->last;
-
-		mapping_destroy(mapping_of(range));
-		range = last < UINT64_MAX ? range_tree_from(tree, last + 1) : NULL;
-	}
-	range_tree_finish(tree);
-}
 
 /* ---- where a mapping may lie ------------------------------------------------------- */
 
@@ -161,7 +67,7 @@ static int insert_all(struct accel_asid *asid, struct chain *chain, uint64_t iov
 	int r = 0;
 
 	for (mapping = chain->first; mapping; mapping = mapping->next) {
-		mapping->range.last = iova + (length_of(mapping) - 1);
+		mapping->range.last = iova + (mapping_length(mapping) - 1);
 		mapping->range.first = iova;
 		r = range_tree_insert(&asid->mappings, &mapping->range);
 		if (r < 0)
@@ -202,16 +108,6 @@ static int map_chain(struct accel_asid *asid, struct chain *chain, uint32_t flag
 
 /* ---- what callers may ask for ------------------------------------------------------ */
 
-static bool is_aligned(const struct accel_asid *asid, uint64_t value)
-{
-	return !(value & (asid->device->properties.page_size - 1));
-}
-
-static bool wraps(uint64_t first, uint64_t length)
-{
-	return first + (length - 1) < first;
-}
-
 /* The same for map and copy: @from is the place in the buffer or in the source. */
 static int check_request(const struct accel_asid *asid, uint32_t flags, uint64_t from,
 			 uint64_t length, uint64_t iova)
@@ -219,9 +115,9 @@ static int check_request(const struct accel_asid *asid, uint32_t flags, uint64_t
 	bool fixed = flags & ACCEL_MAP_FIXED;
 
 	if (asid->flags & ACCEL_ASID_SVA || !(flags & ACCESS_FLAGS) || !length ||
-	    !is_aligned(asid, from | length | iova) || (!fixed && iova))
+	    !asid_is_aligned(asid, from | length | iova) || (!fixed && iova))
 		return -EINVAL;
-	if (wraps(from, length) || wraps(iova, length))
+	if (range_wraps(from, length) || range_wraps(iova, length))
 		return -EOVERFLOW;
 	return 0;
 }
@@ -285,7 +181,7 @@ int accel_asid_map(struct accel_context *context, struct accel_asid_map *arg)
 
 	if (r < 0)
 		return r;
-	asid = get_asid(context, arg->asid);
+	asid = asid_get(context, arg->asid);
 	if (!asid)
 		return -ENOENT;
 	if (arg->flags & ACCEL_MAP_USER)
@@ -311,6 +207,8 @@ static int copy_piece(const struct accel_mapping *source, uint64_t first, uint64
 
 	if (flags & ACCESS_FLAGS & ~source->access)
 		return -EPERM;
+	if (chain->n == ACCEL_MAPPINGS_A_CALL)
+		return -E2BIG;
 	mapping = mapping_create(source->buffer, offset, last - first + 1, flags);
 	if (!mapping)
 		return -ENOMEM;
@@ -349,7 +247,7 @@ static int check_buffers(const struct chain *chain)
 	for (struct accel_mapping *mapping = chain->first; mapping && r == 0;
 	     mapping = mapping->next)
 		r = check_buffer(mapping->buffer, mapping->access, mapping->offset,
-				 length_of(mapping));
+				 mapping_length(mapping));
 	return r;
 }
 
@@ -383,8 +281,8 @@ int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg)
 
 	if (r < 0)
 		return r;
-	dst = get_asid(context, arg->dst_asid);
-	src = get_asid(context, arg->src_asid);
+	dst = asid_get(context, arg->dst_asid);
+	src = asid_get(context, arg->src_asid);
 	if (!dst || !src)
 		return -ENOENT;
 	if (src->flags & ACCEL_ASID_SVA)
@@ -393,108 +291,6 @@ int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg)
 	if (r == 0)
 		r = check_place(dst, arg->flags, arg->length, arg->dst_iova);
 	return r < 0 ? r : copy(dst, src, arg);
-}
-
-/* ---- unmap ------------------------------------------------------------------------- */
-
-/* The first of the mappings in the range, if all are whole, or NULL. The lock is held. */
-static struct range *find_whole(const struct accel_asid *asid, uint64_t first,
-				uint64_t last)
-{
-	struct range *range = range_tree_from(&asid->mappings, first);
-	const struct range *end = range;
-
-	if (!range || range->first < first || range->first > last)
-		return NULL;
-	if (range->last < last)
-		end = range_tree_from(&asid->mappings, last);
-	return end && end->first <= last && end->last > last ? NULL : range;
-}
-
-/* Takes @range and what follows it up to @last out. The lock is held. */
-static uint64_t take_out(struct accel_asid *asid, struct range *range, uint64_t last,
-			 struct chain *chain)
-{
-	uint64_t bytes = 0;
-
-	while (range && range->first <= last) {
-		uint64_t end = range->last;
-
-		range_tree_remove(&asid->mappings, range);
-		chain_add(chain, mapping_of(range));
-		bytes += length_of(mapping_of(range));
-		range = end < last ? range_tree_from(&asid->mappings, end) : NULL;
-	}
-	asid->mapped -= bytes;
-	return bytes;
-}
-
-static int unmap_range(struct accel_asid *asid, uint64_t first, uint64_t last,
-		       __u64 *ret_bytes)
-{
-	struct chain chain;
-	struct range *range;
-	uint64_t bytes = 0;
-
-	chain_init(&chain);
-	pthread_rwlock_wrlock(&asid->lock);
-	range = find_whole(asid, first, last);
-	if (range)
-		bytes = take_out(asid, range, last, &chain);
-	pthread_rwlock_unlock(&asid->lock);
-	if (!range)
-		return -ENOENT;
-	accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, chain.n);
-	chain_destroy(&chain);
-	*ret_bytes = bytes;
-	return 0;
-}
-
-/* In the time of one mapping, as far as others wait for it. */
-static uint64_t unmap_all(struct accel_asid *asid)
-{
-	struct range_tree tree;
-	uint64_t bytes;
-
-	pthread_rwlock_wrlock(&asid->lock);
-	tree = asid->mappings;
-	bytes = asid->mapped;
-	asid->mappings = (struct range_tree){0};
-	asid->mapped = 0;
-	pthread_rwlock_unlock(&asid->lock);
-	if (!tree.n)
-		return 0;
-	accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, tree.n);
-	tree_destroy(&tree);
-	return bytes;
-}
-
-void accel_asid_clear(struct accel_asid *asid)
-{
-	unmap_all(asid);
-}
-
-int accel_asid_unmap(struct accel_context *context, struct accel_asid_unmap *arg)
-{
-	_cleanup_asid_ struct accel_asid *asid = NULL;
-	int r = accel_check_flags(arg->flags, 0);
-
-	if (r < 0)
-		return r;
-	asid = get_asid(context, arg->asid);
-	if (!asid)
-		return -ENOENT;
-	if (arg->reserved || asid->flags & ACCEL_ASID_SVA)
-		return -EINVAL;
-	if (!arg->iova && arg->length == UINT64_MAX) {
-		arg->length = unmap_all(asid);
-		return 0;
-	}
-	if (!arg->length || !is_aligned(asid, arg->iova | arg->length))
-		return -EINVAL;
-	if (wraps(arg->iova, arg->length))
-		return -EOVERFLOW;
-	return unmap_range(asid, arg->iova, arg->iova + (arg->length - 1), &arg->length);
 }
 
 /* ---- look-up ----------------------------------------------------------------------- */
@@ -513,7 +309,7 @@ int accel_asid_resolve(struct accel_asid *asid, uint64_t address, uint64_t lengt
 		return -EACCES;
 	distance = address - range->first;
 	ret_window->memory = (char *)mapping->buffer->memory + mapping->offset + distance;
-	ret_window->length = MIN(length, length_of(mapping) - distance);
+	ret_window->length = MIN(length, mapping_length(mapping) - distance);
 	ret_window->buffer = mapping->buffer;
 	return 0;
 }

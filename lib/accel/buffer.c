@@ -13,6 +13,7 @@
 #include "device.h"
 #include "dmabuf.h"
 #include "lease.h"
+#include "lingering.h"
 #include "registry.h"
 #include "util.h"
 
@@ -25,39 +26,23 @@ static struct accel_buffer *buffer_of(struct accel_base *base)
 
 /* ---- life -------------------------------------------------------------------------- */
 
-static bool is_pinned_import(const struct accel_buffer *buffer)
+static bool is_imported(const struct accel_buffer *buffer)
 {
-	return (buffer->flags & ACCEL_BUFFER_IMPORTED) &&
-	       (buffer->flags & ACCEL_BUFFER_PINNED);
+	return buffer->flags & ACCEL_BUFFER_IMPORTED;
 }
 
-static void uncharge(struct accel_buffer *buffer)
+static int charge_bytes(struct accel_buffer *buffer)
 {
-	if (is_pinned_import(buffer))
-		accel_payer_uncharge(buffer->payer, ACCEL_RES_PINNED, buffer->bytes);
-	if (!(buffer->flags & ACCEL_BUFFER_IMPORTED))
-		accel_device_give_memory(buffer->device, buffer->bytes);
-	accel_payer_uncharge(buffer->payer, ACCEL_RES_FILES, 1);
-}
+	enum accel_resource resource =
+		is_imported(buffer) ? ACCEL_RES_PINNED : ACCEL_RES_MEMORY;
+	int r = accel_payer_charge(buffer->payer, resource, buffer->bytes);
 
-static void reap(struct accel_reap *reap)
-{
-	struct accel_buffer *buffer = container_of(reap, struct accel_buffer, reap);
-
-	munmap(buffer->memory, buffer->bytes);
-	close(buffer->fd);
-	accel_payer_unref(buffer->payer);
-	free(buffer);
-}
-
-static void buffer_free(struct accel_base *base)
-{
-	struct accel_buffer *buffer = buffer_of(base);
-
-	uncharge(buffer);
-	buffer->reap.free = reap;
-	buffer->reap.bytes = buffer->bytes;
-	accel_reaper_add(&buffer->device->registry->reaper, &buffer->reap);
+	if (r < 0 || is_imported(buffer))
+		return r;
+	r = accel_device_take_memory(buffer->device, buffer->bytes);
+	if (r < 0)
+		accel_payer_uncharge(buffer->payer, ACCEL_RES_MEMORY, buffer->bytes);
+	return r;
 }
 
 static int charge(struct accel_buffer *buffer)
@@ -66,13 +51,75 @@ static int charge(struct accel_buffer *buffer)
 
 	if (r < 0)
 		return r;
-	if (is_pinned_import(buffer))
-		r = accel_payer_charge(buffer->payer, ACCEL_RES_PINNED, buffer->bytes);
-	else if (!(buffer->flags & ACCEL_BUFFER_IMPORTED))
-		r = accel_device_take_memory(buffer->device, buffer->bytes);
+	r = charge_bytes(buffer);
 	if (r < 0)
 		accel_payer_uncharge(buffer->payer, ACCEL_RES_FILES, 1);
 	return r;
+}
+
+static void uncharge(struct accel_buffer *buffer)
+{
+	if (is_imported(buffer)) {
+		accel_payer_uncharge(buffer->payer, ACCEL_RES_PINNED, buffer->bytes);
+	} else {
+		accel_device_give_memory(buffer->device, buffer->bytes);
+		accel_payer_uncharge(buffer->payer, ACCEL_RES_MEMORY, buffer->bytes);
+	}
+	accel_payer_uncharge(buffer->payer, ACCEL_RES_FILES, 1);
+}
+
+static void destroy(struct accel_buffer *buffer)
+{
+	close(buffer->fd);
+	accel_payer_unref(buffer->payer);
+	free(buffer);
+}
+
+void accel_buffer_unmap(struct accel_buffer *buffer)
+{
+	if (buffer->memory)
+		munmap(buffer->memory, buffer->bytes);
+	buffer->memory = NULL;
+}
+
+void accel_buffer_release(struct accel_buffer *buffer)
+{
+	uncharge(buffer);
+	destroy(buffer);
+}
+
+static void reap(struct accel_reap *reap)
+{
+	struct accel_buffer *buffer = container_of(reap, struct accel_buffer, reap);
+
+	accel_buffer_unmap(buffer);
+	destroy(buffer);
+}
+
+static void reap_lingering(struct accel_reap *reap)
+{
+	struct accel_buffer *buffer = container_of(reap, struct accel_buffer, reap);
+
+	accel_buffer_unmap(buffer);
+	accel_lingering_add(buffer->device, buffer);
+}
+
+/* Device memory that importers have. No id is left, so nobody can get it any more. */
+static bool is_held(const struct accel_buffer *buffer)
+{
+	return !is_imported(buffer) && !buffer->revoked && lease_held(buffer->fd) != 0;
+}
+
+static void buffer_free(struct accel_base *base)
+{
+	struct accel_buffer *buffer = buffer_of(base);
+	bool held = is_held(buffer);
+
+	if (!held)
+		uncharge(buffer);
+	buffer->reap.free = held ? reap_lingering : reap;
+	buffer->reap.bytes = buffer->bytes;
+	accel_reaper_add(&buffer->device->registry->reaper, &buffer->reap);
 }
 
 static int map_memory(struct accel_buffer *buffer)
@@ -84,8 +131,8 @@ static int map_memory(struct accel_buffer *buffer)
 }
 
 /* Charged for what @like says, without memory yet. */
-static int make(struct accel_context *context, const struct accel_buffer *like,
-		struct accel_buffer **ret_buffer)
+static int try_make(struct accel_context *context, const struct accel_buffer *like,
+		    struct accel_buffer **ret_buffer)
 {
 	struct accel_buffer *buffer = calloc(1, sizeof(*buffer));
 	int r;
@@ -104,6 +151,18 @@ static int make(struct accel_context *context, const struct accel_buffer *like,
 	accel_payer_ref(buffer->payer);
 	*ret_buffer = buffer;
 	return 0;
+}
+
+/* What is wanting may be had by others no longer. */
+static int make(struct accel_context *context, const struct accel_buffer *like,
+		struct accel_buffer **ret_buffer)
+{
+	int r = try_make(context, like, ret_buffer);
+
+	if (r != -ENOSPC && r != -EDQUOT)
+		return r;
+	accel_lingering_sweep(context->device);
+	return try_make(context, like, ret_buffer);
 }
 
 /* Undoes make(). */

@@ -27,10 +27,16 @@ struct accel_buffer {
 
 	_Atomic uint32_t mappings; /* in ASIDs */
 	atomic_bool revoked;
-	struct accel_buffer *owned_next; /* protected by the device's lock, see ownership.h */
+	struct accel_buffer *owned_next; /* protected by the device's lock, see ownership.h, lingering.h */
 	bool owned;			 /* likewise */
 	struct accel_reap reap;
 };
+
+/* Takes it out of this process, when it is in no ASID any more. */
+void accel_buffer_unmap(struct accel_buffer *buffer);
+
+/* Gives a lingering one back, see lingering.h. */
+void accel_buffer_release(struct accel_buffer *buffer);
 
 /* The size now: 0 once revoked. */
 uint64_t accel_buffer_size(const struct accel_buffer *buffer);

@@ -66,8 +66,9 @@ static bool properties_are_valid(const struct accel_properties *properties)
 	for (uint32_t i = 0; i < properties->n_reserved; i++) {
 		const struct accel_range *range = &properties->reserved[i];
 
+		/* None follows one that ends with the last address. */
 		if (range->first < next || range->last < range->first ||
-		    range->last > properties->aperture.last)
+		    range->last > properties->aperture.last || (i && !next))
 			return false;
 		next = range->last + 1;
 	}
@@ -161,6 +162,7 @@ int accel_device_create(struct accel_registry *registry,
 
 void accel_device_free(struct accel_device *device)
 {
+	accel_lingering_finish(device);
 	device->backend->device_stop(device->private);
 	finish(device);
 }
@@ -271,6 +273,7 @@ void accel_device_query(struct accel_device *device, struct accel_device_info *i
 		.aperture = properties->aperture,
 	};
 	memcpy(info->name, params->name, sizeof(info->name));
+	accel_lingering_sweep(device);
 	strncpy(info->backend, device->backend->name, sizeof(info->backend) - 1);
 	memcpy(info->reserved_ranges, properties->reserved,
 	       sizeof(info->reserved_ranges));

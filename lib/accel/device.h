@@ -8,6 +8,7 @@
 
 #include "htab.h"
 #include "ids.h"
+#include "lingering.h"
 #include "ownership.h"
 
 struct accel_registry;
@@ -28,6 +29,7 @@ struct accel_device {
 	uint64_t memory_used;
 	uint32_t queues_used, contexts;
 	struct accel_ownership ownership;
+	struct accel_lingering lingering;
 	pthread_cond_t idle; /* queues_used has become 0, or the janitor has ended */
 };
 

@@ -2,7 +2,7 @@
 # libaccel. All of it is a convenience library first, which the daemon and the tests link.
 noinst_LTLIBRARIES += %D%/libaccel-private.la
 %C%_libaccel_private_la_SOURCES = \
-	%D%/asid.c %D%/asid_map.c %D%/asid.h \
+	%D%/asid.c %D%/asid_map.c %D%/asid_unmap.c %D%/asid.h \
 	%D%/buffer.c %D%/buffer.h \
 	%D%/context.c %D%/context.h \
 	%D%/device.c %D%/device.h \
@@ -10,6 +10,8 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/fence.c %D%/fence.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/ids.c %D%/ids.h \
+	%D%/lingering.c %D%/lingering.h \
+	%D%/mapping.c %D%/mapping.h \
 	%D%/object.c %D%/object.h \
 	%D%/ownership.c %D%/ownership.h \
 	%D%/payer.c %D%/payer.h \

@@ -6,8 +6,8 @@
  * it at the moment. It is freed with the last reference, in the thread that drops it; so
  * the free function must not wait for anybody.
  *
- * Lock order of the whole core: registry, context, queue, set, ASID (two of them in the
- * order of their addresses), then the leaves: device, fence, events, payer callbacks.
+ * Lock order of the whole core: registry, context, set, ASID (two of them in the order of
+ * their addresses), queue, then the leaves: device, fence, events, payer callbacks.
  */
 #ifndef ACCEL_OBJECT_H
 #define ACCEL_OBJECT_H

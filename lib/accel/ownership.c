@@ -7,8 +7,18 @@
 #include "buffer.h"
 #include "device.h"
 #include "lease.h"
+#include "registry.h"
 
 #define FINISH_SECONDS 2
+#define ANSWER_NS      UINT64_C(200000000)
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 /* What cannot be taken back and has an importer. When the kernel cannot tell: yes. */
 static bool is_held(const struct accel_buffer *buffer)
@@ -34,8 +44,10 @@ static bool settle(struct accel_device *device, struct accel_buffer *buffer)
 	/* An owner may keep the inode's lock, and us waiting: no lock of ours is held. */
 	if (!(buffer->flags & ACCEL_BUFFER_PINNED))
 		return accel_buffer_truncate(buffer) == 0;
-	if (is_held(buffer))
+	/* One more reference than the list's: something of ours still has it. */
+	if (is_held(buffer) || buffer->base.refs > 1)
 		return false;
+	accel_buffer_unmap(buffer);
 	return device->backend->memory_scrub(device->private, buffer->fd,
 					     buffer->bytes) == 0;
 }
@@ -70,8 +82,12 @@ static void *clean(void *arg)
 	ownership->first = NULL;
 	pthread_mutex_unlock(&device->lock);
 	list = settle_all(device, list);
+	/* The next owner finds all of the memory, not just most of it. */
+	accel_reaper_flush(&device->registry->reaper);
 	pthread_mutex_lock(&device->lock);
 	ownership->first = list;
+	ownership->pinned = list != NULL;
+	ownership->looked_ns = now_ns();
 	ownership->scrubbing = false;
 	pthread_cond_broadcast(&device->idle);
 	pthread_mutex_unlock(&device->lock);
@@ -103,6 +119,10 @@ static int acquire(struct accel_device *device)
 	if (ownership->scrubbing)
 		return -EAGAIN;
 	if (any_held(ownership))
+		return -EBUSY;
+	/* Pins take time to ask for, so an answer holds for a moment. */
+	if (ownership->first && ownership->pinned &&
+	    now_ns() - ownership->looked_ns < ANSWER_NS)
 		return -EBUSY;
 	if (ownership->first) {
 		start_cleaning(device);

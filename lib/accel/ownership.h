@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct accel_buffer;
 struct accel_device;
@@ -24,6 +25,8 @@ struct accel_ownership {
 	struct accel_buffer *first; /* with a reference each, by owned_next */
 	bool owned;		    /* a context lives, or its engines still run */
 	bool scrubbing;		    /* the thread is at work */
+	bool pinned;		    /* when it last looked, a driver had something pinned */
+	uint64_t looked_ns;	    /* when that was, CLOCK_MONOTONIC */
 	bool thread_started;
 	pthread_t thread; /* valid when thread_started; of the last run */
 };

@@ -164,7 +164,6 @@ void accel_queue_close(struct accel_queue *queue)
 	pthread_mutex_lock(&queue->lock);
 	if (accel_queue_state(queue) != ACCEL_QUEUE_DEAD) {
 		queue->state = ACCEL_QUEUE_DEAD;
-		accel_ring_publish_state(queue);
 		if (queue->engine)
 			backend_of(queue)->queue_stop(queue->engine);
 	}
@@ -175,8 +174,10 @@ void accel_queue_stopped(struct accel_queue *queue)
 {
 	struct accel_device *device = queue->context->device;
 
+	/* Only now: whoever sees it dead may use his memory for something else. */
 	pthread_mutex_lock(&queue->lock);
 	queue->engine = NULL;
+	accel_ring_publish_state(queue);
 	pthread_mutex_unlock(&queue->lock);
 	/* Memory goes before the slot, so that the last slot's return means all is given
 	 * back. */
@@ -256,6 +257,13 @@ static int remove_asid(struct accel_queue *queue, uint32_t id)
 	return 0;
 }
 
+/* What engines do with mapped memory is over once we had the lock. */
+static void wait_for_access(struct accel_asid *asid)
+{
+	pthread_rwlock_wrlock(&asid->lock);
+	pthread_rwlock_unlock(&asid->lock);
+}
+
 /* Attaches (@add) or detaches. The context's lock is held. */
 static int change_asids(struct accel_context *context,
 			const struct accel_queue_attach *arg, bool add)
@@ -275,6 +283,8 @@ static int change_asids(struct accel_context *context,
 	if (r < 0)
 		return r;
 	asid->attached += add ? 1U : -1U;
+	if (!add)
+		wait_for_access(accel_asid_of(asid->base));
 	/* The id keeps the ASID alive, so this is never the last reference. */
 	if (!add)
 		accel_base_unref(asid->base);
@@ -317,6 +327,18 @@ struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id)
 	}
 	pthread_mutex_unlock(&queue->lock);
 	return asid;
+}
+
+bool accel_queue_has(struct accel_queue *queue, uint32_t id, const struct accel_asid *asid)
+{
+	unsigned i;
+	bool has;
+
+	pthread_mutex_lock(&queue->lock);
+	i = find_asid(queue, id);
+	has = i < queue->n_asids && queue->asids[i].asid == asid;
+	pthread_mutex_unlock(&queue->lock);
+	return has;
 }
 
 /* ---- for the engine ---------------------------------------------------------------- */
@@ -459,9 +481,10 @@ static int reset(struct accel_queue *queue)
 	}
 	if (queue->flags & ACCEL_QUEUE_USER && accel_guard_call(read_tail, queue) < 0)
 		return -EIO;
+	queue->dropped_first = queue->completed;
+	queue->dropped_end = queue->tail;
 	queue->head = queue->tail;
 	queue->completed = queue->tail;
-	accel_ring_complete(queue, queue->tail);
 	queue->state = ACCEL_QUEUE_RUNNING;
 	accel_ring_publish_state(queue);
 	if (queue->engine)

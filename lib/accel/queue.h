@@ -40,6 +40,7 @@ struct accel_queue {
 	/* Protected by lock. */
 	_Atomic uint64_t tail; /* of a mediated queue; written with the lock held */
 	struct accel_fault fault;
+	uint64_t dropped_first, dropped_end; /* by the last reset */
 	struct {
 		uint32_t id;
 		struct accel_asid *asid; /* a reference */
@@ -54,6 +55,9 @@ static inline uint32_t accel_queue_state(const struct accel_queue *queue)
 
 /* An attached ASID with a reference; NULL: none of that id is attached. */
 struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id);
+
+/* Whether the ASID is attached still; asked for each piece of a long command. */
+bool accel_queue_has(struct accel_queue *queue, uint32_t id, const struct accel_asid *asid);
 
 /* A fence of the queue's context with a reference; NULL: none. */
 struct accel_fence_object *accel_queue_fence(struct accel_queue *queue, uint32_t id);

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <time.h>
 
-#define STOP_SECONDS 2
+#define STOP_SECONDS  2
+#define FLUSH_SECONDS 2
 #define MAX_QUEUED   256
 #define MAX_BYTES    (UINT64_C(1) << 30)
 
@@ -30,8 +31,9 @@ static void free_one(struct accel_reaper *reaper, struct accel_reap *reap)
 
 	reap->free(reap);
 	pthread_mutex_lock(&reaper->lock);
-	reaper->n--;
 	reaper->bytes -= bytes;
+	if (!--reaper->n)
+		pthread_cond_broadcast(&reaper->changed);
 	pthread_mutex_unlock(&reaper->lock);
 }
 
@@ -106,6 +108,19 @@ bool accel_reaper_stop(struct accel_reaper *reaper)
 	return true;
 }
 
+void accel_reaper_flush(struct accel_reaper *reaper)
+{
+	struct timespec deadline;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += FLUSH_SECONDS;
+	pthread_mutex_lock(&reaper->lock);
+	while (reaper->n && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&reaper->changed, &reaper->lock, &deadline);
+	pthread_mutex_unlock(&reaper->lock);
+}
+
 void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap)
 {
 	bool queued;
@@ -118,7 +133,7 @@ void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap)
 		reaper->last = &reap->next;
 		reaper->n++;
 		reaper->bytes += reap->bytes;
-		pthread_cond_signal(&reaper->changed);
+		pthread_cond_broadcast(&reaper->changed);
 	}
 	pthread_mutex_unlock(&reaper->lock);
 	if (!queued)

@@ -17,7 +17,7 @@
 /* Embedded in what is to be freed. */
 struct accel_reap {
 	struct accel_reap *next;
-	uint64_t bytes; /* of memory; what else it takes is negligible */
+	uint64_t bytes; /* of memory */
 	void (*free)(struct accel_reap *reap);
 };
 
@@ -35,6 +35,9 @@ int accel_reaper_start(struct accel_reaper *reaper); /* 0 or -errno */
 
 /* Frees what is queued and ends; false: a free does not come back. */
 bool accel_reaper_stop(struct accel_reaper *reaper);
+
+/* Waits, for a moment at most, until all that is queued is freed. */
+void accel_reaper_flush(struct accel_reaper *reaper);
 
 /* Calls @reap->free in the thread, some time; or at once if too much waits already. */
 void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap);

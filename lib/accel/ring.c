@@ -213,7 +213,12 @@ static void publish_guarded(void *arg)
 	struct accel_queue *queue = publication->queue;
 
 	queue->ring->fault = queue->fault;
+	queue->ring->dropped_first = queue->dropped_first;
+	__atomic_store_n(&queue->ring->dropped_end, queue->dropped_end, __ATOMIC_RELEASE);
 	/* After a reset the client goes on from here. */
+	__atomic_store_n(&queue->ring->completed,
+			 atomic_load_explicit(&queue->completed, memory_order_relaxed),
+			 __ATOMIC_RELEASE);
 	__atomic_store_n(&queue->ring->head,
 			 atomic_load_explicit(&queue->head, memory_order_relaxed),
 			 __ATOMIC_RELEASE);

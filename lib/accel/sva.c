@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "util.h"
@@ -82,11 +83,24 @@ static bool has_mode(int fd, int access)
 	return flags >= 0 && !(flags & O_PATH) && (flags & O_ACCMODE) == access;
 }
 
+/*
+ * The texts alone do not tell: a client can mount one file of a procfs where another's path
+ * would be. Then it is a mount of its own.
+ */
+static bool same_mount(int a, int b)
+{
+	struct statx of_a, of_b;
+
+	return statx(a, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &of_a) == 0 &&
+	       statx(b, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &of_b) == 0 &&
+	       of_a.stx_mnt_id == of_b.stx_mnt_id;
+}
+
 static int check_files(int mem, int maps)
 {
 	char mem_path[PATH_SIZE], maps_path[PATH_SIZE];
 
-	if (!has_mode(mem, O_RDWR) || !has_mode(maps, O_RDONLY))
+	if (!has_mode(mem, O_RDWR) || !has_mode(maps, O_RDONLY) || !same_mount(mem, maps))
 		return -EBADFD;
 	if (read_link(mem, mem_path, sizeof(mem_path)) < 0 ||
 	    read_link(maps, maps_path, sizeof(maps_path)) < 0)

@@ -117,6 +117,15 @@ uint64_t ring_completed(const struct accel_ring *ring)
 	return __atomic_load_n(&ring->completed, __ATOMIC_ACQUIRE);
 }
 
+/* By a reset; it is known before they count as completed. */
+static bool was_dropped(const struct accel_ring *ring, uint64_t index)
+{
+	uint64_t end = __atomic_load_n(&ring->dropped_end, __ATOMIC_ACQUIRE);
+
+	return index < end &&
+	       index >= __atomic_load_n(&ring->dropped_first, __ATOMIC_RELAXED);
+}
+
 /*
  * 0, -EAGAIN: not yet, or why never. The state is read first: what completed before the
  * queue stopped is then seen as completed.
@@ -126,7 +135,7 @@ static int look(const struct accel_ring *ring, uint64_t index)
 	uint32_t state = __atomic_load_n(&ring->state, __ATOMIC_ACQUIRE);
 
 	if (ring_completed(ring) > index)
-		return 0;
+		return was_dropped(ring, index) ? -EIO : 0;
 	switch (state) {
 	case ACCEL_QUEUE_RUNNING:
 		return -EAGAIN;

@@ -40,7 +40,7 @@ unsigned ring_producer_push(struct ring_producer *producer,
 /*
  * Waits until @index + 1 commands have completed: spins a moment, then sleeps. @timeout_ns:
  * negative: for ever. 0; -ETIMEDOUT; -EIO: the queue faulted before that command; -ENODEV:
- * it is dead. -EINTR is not returned.
+ * it is dead. After a reset, -EIO as well for what the last one dropped. -EINTR is not returned.
  */
 int ring_wait(struct accel_ring *ring, uint64_t index, int64_t timeout_ns);
 

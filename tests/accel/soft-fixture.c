@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "registry.h"
 #include "soft-fixture.h"
 
 #define WAIT_MS 20000
@@ -23,7 +24,7 @@ _Atomic uint64_t soft_charged[ACCEL_RES_COUNT];
 uint64_t soft_limits[ACCEL_RES_COUNT];
 _Atomic unsigned soft_notified, soft_released;
 
-static unsigned owners;
+static unsigned owners, threads;
 
 /* ---- waiting and counting ---------------------------------------------------------- */
 
@@ -39,9 +40,9 @@ bool wait_until(bool (*condition)(void *data), void *data)
 	return false;
 }
 
-unsigned count_fds(void)
+static unsigned count_entries(const char *path)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	DIR *dir = opendir(path);
 	unsigned n = 0;
 
 	cr_assert(ne(ptr, dir, NULL));
@@ -51,10 +52,25 @@ unsigned count_fds(void)
 	return n;
 }
 
+unsigned count_fds(void)
+{
+	return count_entries("/proc/self/fd");
+}
+
+/* Memory that others had stays charged until a device is asked for what it has. */
+static void sweep(void)
+{
+	struct accel_device *device;
+
+	for (size_t i = 0; (device = accel_device_at(soft_registry, i)); i++)
+		soft_info(device);
+}
+
 uint64_t fixture_charged(void)
 {
 	uint64_t sum = 0;
 
+	sweep();
 	for (int i = 0; i < ACCEL_RES_COUNT; i++)
 		sum += soft_charged[i];
 	return sum;
@@ -147,6 +163,23 @@ void soft_init(void)
 	cr_assert(zero(int, accel_registry_create(NULL, NULL, &soft_registry)));
 	soft_device = soft_add_device("soft", NULL, false);
 	soft_context = soft_open(soft_device);
+	threads = count_entries("/proc/self/task");
+}
+
+static bool is_settled(void *data)
+{
+	struct accel_reaper *reaper = &soft_registry->reaper;
+	unsigned n;
+
+	pthread_mutex_lock(&reaper->lock);
+	n = reaper->n;
+	pthread_mutex_unlock(&reaper->lock);
+	return n == 0 && count_entries("/proc/self/task") == threads;
+}
+
+void soft_settle(void)
+{
+	cr_assert(wait_until(is_settled, NULL), "a thread does not end");
 }
 
 /* All that it counts; memory of an exclusive one can stay with who holds it. */

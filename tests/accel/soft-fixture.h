@@ -31,6 +31,9 @@ void soft_init(void);
 /* Ends all; fails the test if anything stays charged, or an owner was not released. */
 void soft_finish(void);
 
+/* Until all threads that only end something have done so; no context has a queue. */
+void soft_settle(void);
+
 /* Another device, of the backend or of @backend, with the fixture's sizes. */
 struct accel_device *soft_add_device(const char *name, const struct accel_backend *backend,
 				     bool exclusive);
@@ -104,7 +107,7 @@ void soft_job_finish(struct soft_job *job);
 bool wait_until(bool (*condition)(void *data), void *data);
 unsigned count_fds(void);
 
-/* The sum of all that is charged now. */
+/* The sum of all that is charged now, without what lingered and nobody has any more. */
 uint64_t fixture_charged(void);
 
 #endif

@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include "asid-fixture.h"
 #include "asid.h"
 
-#define ENGINES 3
-#define CHANGES 3000
+#define ENGINES      3
+#define CHANGES      3000
+#define HAND_OVER_MS 20
 
 static struct accel_asid *shared;
 static uint32_t asid, buffer;
@@ -34,7 +36,6 @@ static void finish(void)
 
 TestSuite(asid_threads, .init = init, .fini = finish, .timeout = 60);
 
-/* The lock is held nearly always, by one engine or another. */
 static void *engine(void *data)
 {
 	uint64_t address = 0;
@@ -53,10 +54,10 @@ static void *engine(void *data)
 	return NULL;
 }
 
-static void start(pthread_t *threads)
+static void start(pthread_t *threads, void *(*run)(void *data))
 {
 	for (int i = 0; i < ENGINES; i++)
-		cr_assert(zero(int, pthread_create(&threads[i], NULL, engine, NULL)));
+		cr_assert(zero(int, pthread_create(&threads[i], NULL, run, NULL)));
 	while (running < ENGINES)
 		sched_yield();
 }
@@ -68,12 +69,52 @@ static void end(const pthread_t *threads)
 		pthread_join(threads[i], NULL);
 }
 
-/* Were readers preferred, this would not come to an end. */
-Test(asid_threads, changes_are_not_starved)
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Lets go of the lock when another has it, or cannot get it for a while. */
+static void *relay(void *data)
+{
+	static _Atomic unsigned turns;
+
+	running++;
+	while (!stop) {
+		uint64_t deadline;
+		unsigned mine;
+
+		pthread_rwlock_rdlock(&shared->lock);
+		mine = ++turns;
+		deadline = now_ms() + HAND_OVER_MS;
+		while (turns == mine && now_ms() < deadline)
+			sched_yield();
+		pthread_rwlock_unlock(&shared->lock);
+	}
+	return NULL;
+}
+
+/* Were readers preferred, the lock would never be free, and this not come to an end. */
+Test(asid_threads, changes_are_not_starved, .timeout = 20)
 {
 	pthread_t threads[ENGINES];
 
-	start(threads);
+	start(threads, relay);
+	for (int i = 0; i < 20; i++) {
+		cr_assert(zero(int, map(asid, buffer, 0, PAGE, RW | AT, PAGE)));
+		cr_assert(eq(i64, unmap(asid, PAGE, PAGE), PAGE));
+	}
+	end(threads);
+}
+
+Test(asid_threads, changes_under_use)
+{
+	pthread_t threads[ENGINES];
+
+	start(threads, engine);
 	for (uint64_t i = 0; i < CHANGES; i++) {
 		uint64_t place = PAGE * (1 + i % 15);
 
@@ -91,7 +132,7 @@ Test(asid_threads, unmap_waits_for_accesses)
 {
 	pthread_t threads[ENGINES];
 
-	start(threads);
+	start(threads, engine);
 	for (int i = 0; i < CHANGES || !hits; i++) {
 		struct accel_object arg = {.size = sizeof(arg)};
 

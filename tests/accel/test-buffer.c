@@ -38,6 +38,11 @@ static uint64_t memory_free(void)
 	return soft_info(soft_device).memory_free;
 }
 
+static bool all_memory_is_free(void *data)
+{
+	return memory_free() == SOFT_MEMORY;
+}
+
 static int map(uint32_t asid, uint32_t buffer, uint32_t flags)
 {
 	struct accel_asid_map arg = {
@@ -122,8 +127,7 @@ static int seals_of(uint32_t flags)
 Test(accel_buffer, alloc_seals)
 {
 	cr_assert(eq(int, seals_of(0), F_SEAL_GROW | F_SEAL_SEAL));
-	cr_assert(eq(int, seals_of(ACCEL_BUFFER_PINNED),
-		     F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_SHRINK));
+	cr_assert(eq(int, seals_of(ACCEL_BUFFER_PINNED), F_SEAL_GROW | F_SEAL_SHRINK));
 }
 
 Test(accel_buffer, info)
@@ -143,7 +147,7 @@ Test(accel_buffer, info)
 	cr_assert(zero(u32, info_of(plain).mappings));
 }
 
-/* As pages of an unlinked file do. */
+/* As pages of an unlinked file do; they are in use as long as anybody has them. */
 Test(accel_buffer, free_keeps_what_is_mapped)
 {
 	struct soft_job job;
@@ -158,8 +162,43 @@ Test(accel_buffer, free_keeps_what_is_mapped)
 	cr_assert(soft_completed(soft_context, job.queue, 1));
 	cr_assert(eq(u64, job.memory[0], 42));
 	cr_assert(eq(i64, soft_unmap(soft_context, job.asid, job.iova, PAGE), PAGE));
-	cr_assert(eq(u64, memory_free(), SOFT_MEMORY));
+	cr_assert(eq(u64, memory_free(), SOFT_MEMORY - PAGE), "we have it still");
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_MEMORY], PAGE));
 	soft_job_finish(&job);
+	cr_assert(wait_until(all_memory_is_free, NULL));
+	cr_assert(zero(u64, soft_charged[ACCEL_RES_MEMORY]));
+}
+
+/* Whoever needs the memory finds what nobody has any more. */
+Test(accel_buffer, freed_memory_that_others_had_is_found_by_alloc)
+{
+	struct import {
+		int fd;
+		uint32_t id;
+	} all[4];
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		all[i].id = soft_buffer(soft_context, SOFT_MEMORY / 4, 0);
+		all[i].fd = soft_fd(soft_context, all[i].id, O_RDONLY);
+		cr_assert(zero(int, free_buffer(all[i].id)));
+	}
+	cr_assert(eq(int, alloc(PAGE, &all[0].id), -ENOSPC));
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		close(all[i].fd);
+	soft_settle();
+	cr_assert(zero(int, alloc(SOFT_MEMORY, &all[0].id)));
+}
+
+Test(accel_buffer, alloc_is_charged_to_the_owner)
+{
+	uint32_t id;
+
+	soft_limits[ACCEL_RES_MEMORY] = 3 * PAGE;
+	cr_assert(zero(int, alloc(2 * PAGE, &id)));
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_MEMORY], 2 * PAGE));
+	cr_assert(eq(int, alloc(2 * PAGE, &id), -EDQUOT));
+	cr_assert(eq(u64, memory_free(), SOFT_MEMORY - 2 * PAGE));
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_FILES], 1));
 }
 
 /* ---- descriptors ------------------------------------------------------------------- */
@@ -257,13 +296,15 @@ Test(accel_buffer, import_takes_the_descriptor_over)
 	cr_assert(eq(u32, info_of(id).flags, ACCEL_BUFFER_IMPORTED));
 	cr_assert(eq(u64, info_of(id).bytes, 2 * PAGE));
 	cr_assert(eq(u64, soft_charged[ACCEL_RES_FILES], 1));
-	cr_assert(zero(u64, soft_charged[ACCEL_RES_PINNED]));
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_PINNED], 2 * PAGE));
 	cr_assert(eq(u64, memory_free(), SOFT_MEMORY), "it is not the device's");
 	cr_assert(zero(int, free_buffer(id)));
 	cr_assert(zero(u64, soft_charged[ACCEL_RES_FILES]));
+	cr_assert(zero(u64, soft_charged[ACCEL_RES_PINNED]));
 }
 
-Test(accel_buffer, import_pinned_is_charged)
+/* Pinned or not: it can be sealed later. */
+Test(accel_buffer, import_is_charged_with_its_bytes)
 {
 	uint32_t id;
 
@@ -273,6 +314,7 @@ Test(accel_buffer, import_pinned_is_charged)
 		eq(u32, info_of(id).flags, ACCEL_BUFFER_IMPORTED | ACCEL_BUFFER_PINNED));
 	cr_assert(eq(u64, soft_charged[ACCEL_RES_PINNED], 2 * PAGE));
 	expect_refused(make_memfd(2 * PAGE, F_SEAL_SHRINK), -EDQUOT);
+	expect_refused(make_memfd(2 * PAGE, 0), -EDQUOT);
 	cr_assert(zero(int, free_buffer(id)));
 	cr_assert(zero(u64, soft_charged[ACCEL_RES_PINNED]));
 }

@@ -177,13 +177,14 @@ Test(context, row_id_of_another_kind)
 Test(context, row_id_that_is_gone)
 {
 	uint32_t id = soft_buffer(soft_context, PAGE, 0);
+	struct accel_asid *asid = NULL;
 	int fd = -1;
 
 	cr_assert(zero(int, soft_call(soft_context, accel_buffer_free, id)));
 	expect_enoent(id);
 	cr_assert(eq(int, accel_buffer_open(soft_context, id, O_RDWR, &fd), -ENOENT));
 	cr_assert(eq(int, accel_queue_open_ring(soft_context, id, &fd), -ENOENT));
-	cr_assert(eq(int, accel_asid_share(soft_context, id, NULL), -ENOENT));
+	cr_assert(eq(int, accel_asid_share(soft_context, id, &asid), -ENOENT));
 	cr_assert(eq(int, fd, -1));
 }
 
@@ -394,10 +395,11 @@ Test(context, end_while_its_memory_is_mapped_elsewhere)
 
 	memory[0] = 5;
 	close_context();
-	cr_assert(wait_until(nothing_is_charged, NULL));
 	cr_assert(eq(u64, memory[0], 5), "on a device that is not exclusive it lives on");
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_MEMORY], PAGE));
 	munmap(memory, PAGE);
 	close(fd);
+	cr_assert(wait_until(nothing_is_charged, NULL));
 }
 
 /* Whoever has a reference of the core's own finds a dead context, not a freed one. */

@@ -42,10 +42,16 @@ static bool is_documented(int r)
 	return r == -ENOMEM || r == -EMFILE || r == -EIO || r == -EBADFD;
 }
 
+static bool is_charged_as_before(void *data)
+{
+	return fixture_charged() == charged;
+}
+
+/* An engine that had been started gives back what it has when it has ended. */
 static void expect_no_effect(int r)
 {
 	cr_expect(is_documented(r), "it answers %d", r);
-	cr_expect(eq(u64, fixture_charged(), charged), "something stays charged");
+	cr_expect(wait_until(is_charged_as_before, NULL), "something stays charged");
 	cr_assert(zero(int, current()), "it does not work afterwards");
 }
 
@@ -64,6 +70,7 @@ static void finish(int r)
 		expect_no_effect(r);
 	accel_context_destroy(TAKE_PTR(context));
 	close_all();
+	soft_settle();
 }
 
 static void try_each(void (*prepare)(void), int (*act)(void), bool can_do_without)
@@ -73,9 +80,23 @@ static void try_each(void (*prepare)(void), int (*act)(void), bool can_do_withou
 	fail_each(&(struct operation){prepare, act, finish, can_do_without});
 }
 
+/* What was left on an exclusive device may have to be cleaned first. */
+static bool opens(void *data)
+{
+	int r = soft_try_open(device, &context);
+
+	cr_assert(r == 0 || r == -EAGAIN || r == -EBUSY, "it answers %d", r);
+	return r == 0;
+}
+
+static void open_context(void)
+{
+	cr_assert(wait_until(opens, NULL), "the device does not get free");
+}
+
 static void prepare_context(void)
 {
-	context = soft_open(device);
+	open_context();
 	settle();
 }
 
@@ -98,7 +119,7 @@ static void finish_registry(int r)
 Test(failures, registry_create)
 {
 	current = create_registry;
-	fail_each(&(struct operation){NULL, create_registry, finish_registry});
+	fail_each(&(struct operation){settle, create_registry, finish_registry});
 }
 
 static void prepare_registry(void)
@@ -136,7 +157,7 @@ static void prepare_everything(void)
 {
 	struct accel_set_entry entry = {.size = sizeof(entry), .guest = 1};
 
-	context = soft_open(device);
+	open_context();
 	buffer = soft_buffer(context, PAGE, ACCEL_BUFFER_PINNED);
 	set = soft_set(context, 2);
 	asid = soft_asid(context, set);
@@ -155,18 +176,11 @@ static int destroy_context(void)
 	return 0;
 }
 
-static bool opens(void *data)
-{
-	int r = soft_try_open(device, &context);
-
-	cr_assert(r == 0 || r == -EAGAIN || r == -EBUSY, "it answers %d", r);
-	return r == 0;
-}
-
 static void finish_destroyed(int r)
 {
-	cr_assert(wait_until(opens, NULL), "the device has no user any more");
+	open_context();
 	accel_context_destroy(TAKE_PTR(context));
+	soft_settle();
 }
 
 /* An exclusive device is still cleaned, if not by the thread that could not start. */
@@ -227,7 +241,7 @@ Test(failures, buffer_import)
 
 static void prepare_buffer(void)
 {
-	context = soft_open(device);
+	open_context();
 	buffer = soft_buffer(context, PAGE, 0);
 	settle();
 }
@@ -287,7 +301,7 @@ Test(failures, asid_create)
 
 static void prepare_set(void)
 {
-	context = soft_open(device);
+	open_context();
 	set = soft_set(context, 1);
 	settle();
 }
@@ -323,7 +337,7 @@ Test(failures, asid_create_sva)
 
 static void prepare_asid(void)
 {
-	context = soft_open(device);
+	open_context();
 	buffer = soft_buffer(context, 2 * PAGE, 0);
 	asid = soft_asid(context, 0);
 	settle();
@@ -489,42 +503,24 @@ static int create_user(void)
 	return create_queue(ACCEL_QUEUE_USER);
 }
 
-static bool all_queues_are_free(void *data)
-{
-	return soft_info(soft_device).queues_free == SOFT_QUEUES;
-}
-
-/* The engine of the last attempt may still be about to end. */
-static void prepare_for_queue(void)
-{
-	cr_assert(wait_until(all_queues_are_free, NULL));
-	prepare_context();
-}
-
-static void prepare_for_guarded_queue(void)
-{
-	cr_assert(wait_until(all_queues_are_free, NULL));
-	prepare_set();
-}
-
 Test(failures, queue_create_mediated)
 {
-	try_each(prepare_for_queue, create_mediated, false);
+	try_each(prepare_context, create_mediated, false);
 }
 
 Test(failures, queue_create_user)
 {
-	try_each(prepare_for_queue, create_user, false);
+	try_each(prepare_context, create_user, false);
 }
 
 Test(failures, queue_create_guarded)
 {
-	try_each(prepare_for_guarded_queue, create_user, false);
+	try_each(prepare_set, create_user, false);
 }
 
 static void prepare_queue(void)
 {
-	prepare_for_queue();
+	prepare_context();
 	queue = soft_queue(context, 0, 0);
 	settle();
 }

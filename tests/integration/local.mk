@@ -15,6 +15,8 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/hostile.c %D%/hostile.h \
 	%D%/instance.c %D%/instance.h \
 	%D%/namespaces.c %D%/namespaces.h \
+	%D%/neighbour.c %D%/neighbour.h \
+	%D%/raw-accel.c %D%/raw-accel.h %D%/raw-ring.c \
 	%D%/raw.c %D%/raw.h
 
 # What the cases about accelerators have in common; it needs libdmabuffs.
@@ -27,6 +29,8 @@ accel_harness = %D%/libaccel-harness.la lib/dmabuffs/libdmabuffs.la
 
 check_PROGRAMS += \
 	%D%/test-accel-asid \
+	%D%/test-accel-bad-fds \
+	%D%/test-accel-bad-ring \
 	%D%/test-accel-context \
 	%D%/test-accel-fork \
 	%D%/test-accel-joint \
@@ -34,6 +38,8 @@ check_PROGRAMS += \
 	%D%/test-accel-queue \
 	%D%/test-accel-rootless \
 	%D%/test-accel-set \
+	%D%/test-accel-stall \
+	%D%/test-accel-structs \
 	%D%/test-attributes \
 	%D%/test-broker \
 	%D%/test-connections \
@@ -64,6 +70,8 @@ check_PROGRAMS += \
 	%D%/test-xattrs
 
 %C%_test_accel_asid_LDADD = $(accel_harness)
+%C%_test_accel_bad_fds_LDADD = %D%/libharness.la
+%C%_test_accel_bad_ring_LDADD = %D%/libharness.la
 %C%_test_accel_context_LDADD = $(accel_harness)
 %C%_test_accel_fork_LDADD = $(accel_harness)
 %C%_test_accel_joint_LDADD = $(accel_harness)
@@ -73,6 +81,8 @@ check_PROGRAMS += \
 %C%_test_accel_queue_LDADD = $(accel_harness)
 %C%_test_accel_rootless_LDADD = $(accel_harness)
 %C%_test_accel_set_LDADD = $(accel_harness)
+%C%_test_accel_stall_LDADD = %D%/libharness.la
+%C%_test_accel_structs_LDADD = %D%/libharness.la
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la

@@ -381,6 +381,63 @@ static void page_in_a_pipe(struct instance *instance)
 	seat_close(&seat);
 }
 
+/* A name that needs no holder pins as well, until somebody ends it. */
+static void persistent_name(struct instance *instance)
+{
+	const struct dmabuffs_export_options options = { .flags = DMABUFFS_EXPORT_PERSIST };
+	struct dmabuffs *library = open_library(instance);
+	struct owner owner;
+	dmabuffs_uuid name;
+	struct seat seat;
+
+	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
+	ASSERT_OK(dmabuffs_unlink(owner.seat.library, &owner.name));
+	ASSERT_OK(dmabuffs_export(owner.seat.library, owner.fd, &options, &name));
+	owner_end(&owner);
+	expect_left(instance);
+	expect_kept_out(instance);
+	ASSERT_OK(dmabuffs_unlink(library, &name));
+	load_secret(instance, &seat);
+	seat_close(&seat);
+	dmabuffs_close(library);
+}
+
+static int open_at_once(const struct instance *instance)
+{
+	char path[INSTANCE_PATH_SIZE + 48];
+
+	device_path(instance, SOFT0, path);
+	return (int)SYS(open(path, O_RDWR | O_CLOEXEC));
+}
+
+/* It takes its time, and the next owner is told to come back. */
+static void scrubbing(struct instance *instance)
+{
+	uint64_t bytes = device_info(instance, SOFT0).memory, end;
+	bool told = false;
+	uint8_t *memory;
+	struct seat seat;
+	uint32_t buffer;
+	int fd;
+
+	seat_open(&seat, instance, SOFT0);
+	ASSERT_OK(alloc_buffer(seat.context, bytes, ACCEL_BUFFER_PINNED, &buffer));
+	ASSERT_OK(dmabuffs_accel_buffer_fd(seat.library, seat.context, buffer, &fd));
+	ASSERT_OK(raw_map(fd, bytes, PROT_READ | PROT_WRITE, (void **)&memory));
+	memset(memory, OLD, bytes);
+	munmap(memory, bytes);
+	close(fd);
+	seat_close(&seat);
+	end = now_ms() + WAIT_MS;
+	while ((fd = open_at_once(instance)) < 0) {
+		ASSERT(fd == -EBUSY || fd == -EAGAIN);
+		told |= fd == -EAGAIN;
+		ASSERT(now_ms() < end);
+	}
+	ASSERT(told);
+	close(fd);
+}
+
 /* ---- revocable memory -------------------------------------------------------------- */
 
 static void keep_and_look(int peer, void *data)
@@ -469,6 +526,31 @@ static void revocable_in_device(struct instance *instance)
 	seat_close(&other);
 }
 
+/*
+ * An opened name of an ASID is no context and maps nothing. It must not keep the memory
+ * that is mapped in there from the next owner.
+ */
+static void opened_asid(struct instance *instance)
+{
+	struct owner owner;
+	struct seat seat;
+	dmabuffs_uuid name;
+	uint64_t iova;
+	uint32_t asid;
+	int kept;
+
+	owner_start(&owner, instance, 0);
+	asid = make_asid(owner.seat.context);
+	ASSERT_OK(map_anywhere(owner.seat.context, asid, owner.buffer, BYTES, READ_WRITE,
+			       &iova));
+	ASSERT_OK(dmabuffs_accel_export_asid(owner.seat.context, asid, NULL, &name));
+	kept = ASSERT_OK(raw_open(instance, name.bytes, O_RDWR));
+	owner_end(&owner);
+	load_secret(instance, &seat);
+	close(kept);
+	seat_close(&seat);
+}
+
 /* ---- who pays for what is pinned --------------------------------------------------- */
 
 static int make_memfd(size_t bytes, int seals)
@@ -547,6 +629,9 @@ const struct test_case test_cases[] = {
 	{ "ownership_revocable", revocable, "accel=soft0:exclusive:memory=1M" },
 	{ "ownership_revocable_in_device", revocable_in_device,
 	  "accel=soft0:exclusive:memory=1M,accel=other" },
+	{ "ownership_opened_asid", opened_asid, "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_persistent_name", persistent_name, "accel=soft0:exclusive:memory=1M" },
+	{ "ownership_scrubbing", scrubbing, "accel=soft0:exclusive:memory=64M" },
 	{ "ownership_charged_to_importer", charged_to_importer, "max-pinned-per-uid=1M" },
 	{ 0 },
 };

@@ -108,9 +108,9 @@ static int fill_named(void *data)
 static void use_named(const struct instance *instance, struct seat *seat,
 		      const struct identity *who)
 {
-	const struct dmabuffs_export_options options = { .flags = DMABUFFS_EXPORT_MODE,
-							 .mode = 0666 };
-	struct named named = { .instance = instance };
+	const struct dmabuffs_export_options options = {.flags = DMABUFFS_EXPORT_MODE,
+							.mode = 0666};
+	struct named named = {.instance = instance};
 	struct region region;
 
 	region_create(seat, &region, PAGE);
@@ -126,7 +126,7 @@ static void use_named(const struct instance *instance, struct seat *seat,
 
 static int import_plainly(struct seat *seat)
 {
-	struct dmabuffs_accel_import arg = { .fd = raw_memfd(PAGE) };
+	struct dmabuffs_accel_import arg = {.fd = raw_memfd(PAGE)};
 	int r = dmabuffs_accel_call(seat->context, ACCEL_IOC_BUFFER_IMPORT, &arg);
 
 	close(arg.fd);
@@ -187,9 +187,8 @@ static void finish(struct instance *instance)
 /* Service and clients in a user namespace of one ordinary user. */
 static void in_user_namespace(void (*fn)(int peer, void *data))
 {
-	const struct identity who = { .uid = 1000,
-				      .gid = 1000,
-				      .namespaces = CLONE_NEWUSER | CLONE_NEWNS };
+	const struct identity who = {
+		.uid = 1000, .gid = 1000, .namespaces = CLONE_NEWUSER | CLONE_NEWNS};
 	struct child child;
 
 	open_fuse_to_all();
@@ -220,8 +219,7 @@ static void rootless(struct instance *instance)
 /* A client below it in every respect, as a container of the same user would be. */
 static void run_container_below(int peer, void *data)
 {
-	const struct identity inside = { .namespaces = ALL_NAMESPACES,
-					 .own_proc = true };
+	const struct identity inside = {.namespaces = ALL_NAMESPACES, .own_proc = true};
 	struct instance instance;
 
 	instance_start(&instance, NULL);
@@ -283,7 +281,8 @@ static void rootless_below(struct instance *instance)
 	in_user_namespace(run_above);
 }
 
-/* ---- a service of root without the right to take descriptors ------------------------ */
+/* ---- a service of root without the right to take descriptors ------------------------
+ */
 
 static int use_own_memory_by_tickets(void *data)
 {
@@ -296,8 +295,19 @@ static int use_own_memory_by_tickets(void *data)
 	return 0;
 }
 
+/* All that it sees of the outside is the mount. */
+static struct identity container(const struct instance *instance, uid_t uid)
+{
+	return (struct identity){.uid = uid,
+				 .gid = uid,
+				 .namespaces = ALL_NAMESPACES,
+				 .sees = instance->dir,
+				 .own_proc = true};
+}
+
 static void without_ptrace(struct instance *instance)
 {
+	struct identity inside;
 	struct instance weak;
 
 	/* Gone for what is executed from here on; this process keeps it. */
@@ -307,20 +317,14 @@ static void without_ptrace(struct instance *instance)
 	use_own_memory_by_tickets(&weak);
 	ASSERT_OK(child_call(USER(1001), use_by_tickets, &weak));
 	ASSERT_OK(child_call(USER(1001), use_own_memory_by_tickets, &weak));
+	inside = container(&weak, 1001);
+	ASSERT_OK(child_call(&inside, use_by_tickets, &weak));
+	ASSERT_OK(child_call(&inside, use_own_memory_by_tickets, &weak));
 	finish(&weak);
 }
 
-/* ---- containers --------------------------------------------------------------------- */
-
-/* All that it sees of the outside is the mount. */
-static struct identity container(const struct instance *instance, uid_t uid)
-{
-	return (struct identity){ .uid = uid,
-				  .gid = uid,
-				  .namespaces = ALL_NAMESPACES,
-				  .sees = instance->dir,
-				  .own_proc = true };
-}
+/* ---- containers ---------------------------------------------------------------------
+ */
 
 static int use_from_inside(void *data)
 {
@@ -345,7 +349,7 @@ static void from_container(struct instance *instance)
 /* Files of what its namespace does not show as a procfs could be anything. */
 static int bind_hidden(void *data)
 {
-	struct dmabuffs_accel_sva arg = { 0 };
+	struct dmabuffs_accel_sva arg = {0};
 	int context = ASSERT_OK(open_context(data, SOFT0));
 
 	arg.mem = ASSERT_OK(SYS(open("/proc/self/mem", O_RDWR | O_CLOEXEC)));
@@ -363,7 +367,8 @@ static void hidden_procfs(struct instance *instance)
 	instance_settle(instance);
 }
 
-/* ---- the joint job ------------------------------------------------------------------ */
+/* ---- the joint job ------------------------------------------------------------------
+ */
 
 static const char secret[] = "on the heap of another user";
 
@@ -375,7 +380,7 @@ struct place {
 /* B: binds itself in the context that came, and says where the secret lies. */
 static void lend_memory(int peer, void *data)
 {
-	struct place place = { 0 };
+	struct place place = {0};
 	char *text = strdup(secret);
 	struct seat seat;
 
@@ -432,7 +437,7 @@ static int act_as_a(void *data)
 static void joint_job(struct instance *instance, const struct identity *a,
 		      const struct identity *b)
 {
-	struct party party = { .instance = instance };
+	struct party party = {.instance = instance};
 
 	child_start(&party.b, b, lend_memory, instance);
 	ASSERT_OK(child_call(a, act_as_a, &party));
@@ -456,14 +461,14 @@ static void joint_containers(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "rootless", rootless, NULL, 0, CASE_NO_INSTANCE },
-	{ "rootless_container", rootless_container, NULL, 0, CASE_NO_INSTANCE },
-	{ "rootless_undumpable", rootless_undumpable, NULL, 0, CASE_NO_INSTANCE },
-	{ "rootless_below", rootless_below, NULL, 0, CASE_NO_INSTANCE },
-	{ "without_ptrace", without_ptrace, NULL, 0, CASE_NO_INSTANCE },
-	{ "from_container", from_container },
-	{ "hidden_procfs", hidden_procfs },
-	{ "joint_other_user", joint_other_user },
-	{ "joint_containers", joint_containers },
-	{ 0 },
+	{"rootless", rootless, NULL, 0, CASE_NO_INSTANCE},
+	{"rootless_container", rootless_container, NULL, 0, CASE_NO_INSTANCE},
+	{"rootless_undumpable", rootless_undumpable, NULL, 0, CASE_NO_INSTANCE},
+	{"rootless_below", rootless_below, NULL, 0, CASE_NO_INSTANCE},
+	{"without_ptrace", without_ptrace, NULL, 0, CASE_NO_INSTANCE},
+	{"from_container", from_container},
+	{"hidden_procfs", hidden_procfs},
+	{"joint_other_user", joint_other_user},
+	{"joint_containers", joint_containers},
+	{0},
 };

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "job.h"
 
+#include <time.h>
 #include <unistd.h>
+
+#include "client.h"
 
 /* What is done in microseconds elsewhere. */
 #define COMMAND_LIMIT_NS INT64_C(60000000000)
+#define ENDS_WITHIN_MS   20000
 
 int job_open(struct job *job, const char *mount_point, const char *device)
 {
@@ -38,17 +42,33 @@ int job_import(struct job *job, int fd, uint32_t *ret_buffer)
 	return dmabuffs_accel_import_buffer(job->instance, job->context, fd, ret_buffer);
 }
 
+int job_import_name(struct job *job, const char *mount_point, int fd, int access,
+		    uint32_t flags, uint32_t *ret_buffer)
+{
+	int root = client_open_root(mount_point), file, r;
+	struct client_uuid uuid;
+	uint64_t bytes;
+
+	r = client_export(root, fd, flags, &uuid, &bytes);
+	file = r < 0 ? r : client_open(root, &uuid, access);
+	r = file < 0 ? file : job_import(job, file, ret_buffer);
+	if (file >= 0)
+		close(file);
+	close(root);
+	return r;
+}
+
 int job_map(struct job *job, uint32_t buffer, uint64_t offset, uint64_t length,
 	    uint32_t flags, struct place *ret_place)
 {
-	struct accel_asid_create create = { 0 };
+	struct accel_asid_create create = {0};
 	struct accel_asid_map map = {
 		.flags = flags,
 		.buffer = buffer,
 		.offset = offset,
 		.length = length,
 	};
-	struct accel_queue_attach attach = { .queue = dmabuffs_queue_id(job->queue) };
+	struct accel_queue_attach attach = {.queue = dmabuffs_queue_id(job->queue)};
 	int r = dmabuffs_accel_call(job->context, ACCEL_IOC_ASID_CREATE, &create);
 
 	if (r < 0)
@@ -61,13 +81,13 @@ int job_map(struct job *job, uint32_t buffer, uint64_t offset, uint64_t length,
 		job_object(job, ACCEL_IOC_ASID_DESTROY, create.id);
 		return r;
 	}
-	*ret_place = (struct place){ buffer, create.id, map.iova };
+	*ret_place = (struct place){buffer, create.id, map.iova};
 	return 0;
 }
 
 int job_info(struct job *job, uint32_t buffer, struct accel_buffer_info *ret_info)
 {
-	struct accel_buffer_info info = { .id = buffer };
+	struct accel_buffer_info info = {.id = buffer};
 	int r = dmabuffs_accel_call(job->context, ACCEL_IOC_BUFFER_INFO, &info);
 
 	if (r == 0)
@@ -77,7 +97,7 @@ int job_info(struct job *job, uint32_t buffer, struct accel_buffer_info *ret_inf
 
 int job_object(struct job *job, unsigned long request, uint32_t id)
 {
-	struct accel_object arg = { .id = id };
+	struct accel_object arg = {.id = id};
 
 	return dmabuffs_accel_call(job->context, request, &arg);
 }
@@ -150,4 +170,16 @@ int job_crc32c(struct job *job, const struct place *from, uint64_t offset,
 	};
 
 	return job_run(job, &command);
+}
+
+bool wait_until(bool (*holds)(const void *data), const void *data)
+{
+	const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+
+	for (int ms = 0; ms < ENDS_WITHIN_MS; ms += 20) {
+		if (holds(data))
+			return true;
+		nanosleep(&moment, NULL);
+	}
+	return holds(data);
 }

@@ -31,6 +31,13 @@ void job_close(struct job *job);
 
 int job_import(struct job *job, int fd, uint32_t *ret_buffer);
 
+/*
+ * The same by a name, which @fd is given, opened like this, and which ends with the call.
+ * flags: DMABUFFS_EXPORT_*.
+ */
+int job_import_name(struct job *job, const char *mount_point, int fd, int access,
+		    uint32_t flags, uint32_t *ret_buffer);
+
 /* Maps a part of a buffer; flags: ACCEL_MAP_READ, ACCEL_MAP_WRITE. */
 int job_map(struct job *job, uint32_t buffer, uint64_t offset, uint64_t length,
 	    uint32_t flags, struct place *ret_place);
@@ -54,5 +61,11 @@ int job_compare(struct job *job, const struct place *one, const struct place *ot
 		uint64_t result_offset);
 int job_crc32c(struct job *job, const struct place *from, uint64_t offset,
 	       uint64_t length, const struct place *result, uint64_t result_offset);
+
+/*
+ * For what follows the end of a context, as FUSE's RELEASE comes after close(2) returned:
+ * asks until it holds, with a bound.
+ */
+bool wait_until(bool (*holds)(const void *data), const void *data);
 
 #endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Tests in a QEMU guest: real dma-bufs. Built by make check-vm only.
-EXTRA_PROGRAMS += %D%/selftest %D%/test-accel %D%/test-dmabuf
+EXTRA_PROGRAMS += %D%/selftest %D%/test-accel %D%/test-accel-rules %D%/test-dmabuf
 
 %C%_selftest_SOURCES = %D%/selftest.c %D%/producers.c %D%/producers.h %D%/tap.c %D%/tap.h
 
@@ -8,19 +8,22 @@ EXTRA_PROGRAMS += %D%/selftest %D%/test-accel %D%/test-dmabuf
 	%D%/client.h %D%/importer.c %D%/importer.h %D%/pattern.h %D%/producers.c \
 	%D%/producers.h %D%/talk.c %D%/talk.h %D%/tap.c %D%/tap.h
 
-%C%_test_accel_SOURCES = %D%/test-accel.c %D%/buffer.c %D%/buffer.h %D%/client.c \
-	%D%/client.h %D%/job.c %D%/job.h %D%/pattern.h %D%/producers.c %D%/producers.h \
-	%D%/tap.c %D%/tap.h
+accel_vm = %D%/buffer.c %D%/buffer.h %D%/client.c %D%/client.h %D%/job.c %D%/job.h \
+	%D%/pattern.h %D%/producers.c %D%/producers.h %D%/tap.c %D%/tap.h
+%C%_test_accel_SOURCES = %D%/test-accel.c $(accel_vm)
 %C%_test_accel_LDADD = lib/dmabuffs/libdmabuffs.la
+%C%_test_accel_rules_SOURCES = %D%/test-accel-rules.c $(accel_vm)
+%C%_test_accel_rules_LDADD = lib/dmabuffs/libdmabuffs.la
 
 EXTRA_DIST += %D%/build-guest.sh %D%/fetch-kernel.sh %D%/init %D%/run-guest.sh
-CLEANFILES += %D%/selftest$(EXEEXT) %D%/test-accel$(EXEEXT) %D%/test-dmabuf$(EXEEXT)
+CLEANFILES += %D%/selftest$(EXEEXT) %D%/test-accel$(EXEEXT) \
+	%D%/test-accel-rules$(EXEEXT) %D%/test-dmabuf$(EXEEXT)
 
 # The kernel is fetched once into VM_DIR; give several builds the same one to share it.
 VM_DIR = $(abs_top_builddir)/vm
 VM_TIMEOUT = 300
 VM_EXECUTABLES = src/dmabuffsd$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-dmabuf$(EXEEXT) \
-	%D%/test-accel$(EXEEXT)
+	%D%/test-accel$(EXEEXT) %D%/test-accel-rules$(EXEEXT)
 
 .PHONY: check-vm
 check-vm: $(VM_EXECUTABLES)

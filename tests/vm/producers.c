@@ -43,16 +43,29 @@ static size_t round_to_pages(size_t size)
 	return (size + page - 1) / page * page;
 }
 
-/* udmabuf takes nothing but a memfd that cannot shrink under it. */
-int vm_sealed_memfd(size_t size)
+int vm_memfd(size_t size)
 {
-	int fd = memfd_create("vm-udmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create("vm-buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r;
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)round_to_pages(size)) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
+	if (ftruncate(fd, (off_t)round_to_pages(size)) < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* udmabuf takes nothing but a memfd that cannot shrink under it. */
+int vm_sealed_memfd(size_t size)
+{
+	int fd = vm_memfd(size), r;
+
+	if (fd < 0)
+		return fd;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
 		r = -errno;
 		close(fd);
 		return r;

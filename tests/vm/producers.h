@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A memfd that can be sealed. */
+int vm_memfd(size_t size);
+
 /* A dma-buf over the pages of a fresh memfd sealed against shrinking. */
 int vm_udmabuf(size_t size);
 

@@ -239,10 +239,28 @@ static int blame(const struct attempt *attempt)
 	return -EFAULT;
 }
 
+/* A command lasts, and the ASID may have been detached since its last piece. */
+static int check_attached(const struct attempt *attempt)
+{
+	struct accel_queue *queue = attempt->access->engine->queue;
+
+	for (unsigned i = 0; i < attempt->access->n; i++) {
+		const struct operand *operand = operand_at(attempt, i);
+
+		if (operand->asid && !accel_queue_has(queue, operand->id, operand->asid))
+			return fault_at(attempt, i, address_at(attempt, i),
+					ACCEL_FAULT_ASID);
+	}
+	return 0;
+}
+
 static int compute_locked(struct attempt *attempt, compute_fn compute)
 {
 	int r = resolve_begun(attempt);
 
+	/* Whoever detaches waits for the lock that is held here. */
+	if (r == 0)
+		r = check_attached(attempt);
 	if (r == 0 && accel_guard_call(compute, &attempt->piece) < 0)
 		r = blame(attempt);
 	return r;
@@ -347,6 +365,8 @@ static int compute_bounced(struct attempt *attempt, compute_fn compute)
 	r = each_sva(attempt, false, read_sva);
 	if (r == 0)
 		r = compute_piece(attempt, compute);
+	if (r == 0)
+		r = check_attached(attempt);
 	return r < 0 ? r : each_sva(attempt, true, write_sva);
 }
 

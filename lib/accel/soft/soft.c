@@ -82,13 +82,14 @@ static int make_memfd(void)
 
 static int soft_memory_alloc(void *device, uint64_t bytes, uint32_t flags)
 {
-	int pinned = flags & ACCEL_BUFFER_PINNED ? F_SEAL_SHRINK : 0;
+	/* Nobody shall pin what was to be revocable; and see soft_memory_scrub(). */
+	int seals = flags & ACCEL_BUFFER_PINNED ? F_SEAL_SHRINK : F_SEAL_SEAL;
 	_cleanup_close_ int fd = make_memfd();
 
 	if (fd < 0)
 		return TAKE_FD(fd);
 	if (fchmod(fd, 0600) < 0 || ftruncate(fd, (off_t)bytes) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL | pinned) < 0)
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | seals) < 0)
 		return -errno;
 	return TAKE_FD(fd);
 }
@@ -110,7 +111,7 @@ static int write_zeroes(int fd, off_t first, off_t end)
 }
 
 /* In place, so that it is gone for those as well who still have the pages. */
-static int soft_memory_scrub(void *device, int fd, uint64_t bytes)
+static int overwrite(int fd, uint64_t bytes)
 {
 	off_t end = (off_t)bytes, first = 0, hole;
 	int r = 0;
@@ -126,6 +127,19 @@ static int soft_memory_scrub(void *device, int fd, uint64_t bytes)
 		first = hole;
 	}
 	return r;
+}
+
+/*
+ * A driver can have pinned the pages and let the file go (udmabuf, since Linux 6.12). Only
+ * sealing against writing asks for pins; once that has succeeded the memory is nobody's,
+ * and the kernel clears the pages before they are anybody's again. A client may have
+ * frozen the seals, by exporting it for example: then we cannot ask.
+ */
+static int soft_memory_scrub(void *device, int fd, uint64_t bytes)
+{
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0)
+		return 0;
+	return errno == EPERM ? overwrite(fd, bytes) : -errno;
 }
 
 /* ---- queues ------------------------------------------------------------------------ */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* asid_unmap.c - taking mappings out of a page table */
+
+#include <stdlib.h>
+
+#include "context.h"
+#include "device.h"
+#include "mapping.h"
+#include "util.h"
+
+/* The first of the mappings in the range, if all are whole, or NULL. The lock is held. */
+static struct range *find_whole(const struct accel_asid *asid, uint64_t first,
+				uint64_t last)
+{
+	struct range *range = range_tree_from(&asid->mappings, first);
+	const struct range *end = range;
+
+	if (!range || range->first < first || range->first > last)
+		return NULL;
+	if (range->last < last)
+		end = range_tree_from(&asid->mappings, last);
+	return end && end->first <= last && end->last > last ? NULL : range;
+}
+
+/* 0, or -E2BIG: too many for one call. The lock is held. */
+static int check_number(const struct accel_asid *asid, const struct range *range,
+			uint64_t last)
+{
+	unsigned n = 0;
+
+	while (range && range->first <= last && n++ < ACCEL_MAPPINGS_A_CALL)
+		range = range->last < last
+				? range_tree_from(&asid->mappings, range->last + 1)
+				: NULL;
+	return n > ACCEL_MAPPINGS_A_CALL ? -E2BIG : 0;
+}
+
+/* Takes @range and what follows it up to @last out. The lock is held. */
+static uint64_t take_out(struct accel_asid *asid, struct range *range, uint64_t last,
+			 struct chain *chain)
+{
+	uint64_t bytes = 0;
+
+	while (range && range->first <= last) {
+		uint64_t end = range->last;
+
+		range_tree_remove(&asid->mappings, range);
+		chain_add(chain, mapping_of(range));
+		bytes += mapping_length(mapping_of(range));
+		range = end < last ? range_tree_from(&asid->mappings, end) : NULL;
+	}
+	asid->mapped -= bytes;
+	return bytes;
+}
+
+static int unmap_range(struct accel_asid *asid, uint64_t first, uint64_t last,
+		       __u64 *ret_bytes)
+{
+	struct chain chain;
+	struct range *range;
+	uint64_t bytes = 0;
+	int r = -ENOENT;
+
+	chain_init(&chain);
+	pthread_rwlock_wrlock(&asid->lock);
+	range = find_whole(asid, first, last);
+	if (range)
+		r = check_number(asid, range, last);
+	if (r == 0)
+		bytes = take_out(asid, range, last, &chain);
+	pthread_rwlock_unlock(&asid->lock);
+	if (r < 0)
+		return r;
+	accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, chain.n);
+	chain_destroy(&chain);
+	*ret_bytes = bytes;
+	return 0;
+}
+
+/* In the time of one mapping, as far as others wait for it. */
+static uint64_t unmap_all(struct accel_asid *asid)
+{
+	struct range_tree tree;
+	uint64_t bytes;
+
+	pthread_rwlock_wrlock(&asid->lock);
+	tree = asid->mappings;
+	bytes = asid->mapped;
+	asid->mappings = (struct range_tree){0};
+	asid->mapped = 0;
+	pthread_rwlock_unlock(&asid->lock);
+	if (!tree.n)
+		return 0;
+	accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, tree.n);
+	mappings_destroy(asid->device, &tree);
+	return bytes;
+}
+
+void accel_asid_clear(struct accel_asid *asid)
+{
+	unmap_all(asid);
+}
+
+int accel_asid_unmap(struct accel_context *context, struct accel_asid_unmap *arg)
+{
+	_cleanup_asid_ struct accel_asid *asid = NULL;
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r < 0)
+		return r;
+	asid = asid_get(context, arg->asid);
+	if (!asid)
+		return -ENOENT;
+	if (arg->reserved || asid->flags & ACCEL_ASID_SVA)
+		return -EINVAL;
+	if (!arg->iova && arg->length == UINT64_MAX) {
+		arg->length = unmap_all(asid);
+		return 0;
+	}
+	if (!arg->length || !asid_is_aligned(asid, arg->iova | arg->length))
+		return -EINVAL;
+	if (range_wraps(arg->iova, arg->length))
+		return -EOVERFLOW;
+	return unmap_range(asid, arg->iova, arg->iova + (arg->length - 1), &arg->length);
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz-ioctl.c - bytes become ioctls on contexts, through all of the daemon but FUSE
+ *
+ * The functions of libfuse that a request goes through are here (--wrap of the linker): a
+ * reply is looked at instead of being sent. What must hold: each request is answered
+ * once, by an errno or by its own struct; afterwards nothing is open, charged or in use
+ * that was not before.
+ */
+#include <dirent.h>
+#include <dmabuffs-accel-ioctl.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "buffer.h"
+#include "caller.h"
+#include "device_file.h"
+#include "fs.h"
+#include "log.h"
+#include "reader.h"
+#include "reaper.h"
+#include "util.h"
+
+#define CONTEXTS  2
+#define MAX_STEPS 48
+#define CARRIED   16383 /* what an ioctl can carry at most */
+#define SETTLE_MS 20000
+#define FIRST_FD  40 /* of the descriptors that requests name */
+
+/* ---- the side of libfuse ----------------------------------------------------------- */
+
+struct fuse_req {
+	atomic_int answers;
+	int error;
+	uint64_t handle;           /* of an open */
+	uint8_t body[CARRIED + 1]; /* of an ioctl */
+	size_t size;
+};
+
+static struct service service;
+static struct fuse_ctx caller;
+
+void *__wrap_fuse_req_userdata(fuse_req_t req)
+{
+	return &service;
+}
+
+const struct fuse_ctx *__wrap_fuse_req_ctx(fuse_req_t req)
+{
+	return &caller;
+}
+
+static int answer(struct fuse_req *req, int error)
+{
+	req->error = error;
+	MUST(atomic_fetch_add(&req->answers, 1) == 0);
+	return 0;
+}
+
+int __wrap_fuse_reply_err(fuse_req_t req, int error)
+{
+	MUST(error >= 0 && error < 200);
+	return answer(req, error);
+}
+
+int __wrap_fuse_reply_ioctl(fuse_req_t req, int result, const void *body, size_t size)
+{
+	MUST(result == 0 && size <= CARRIED);
+	memcpy(req->body, body, size);
+	req->size = size;
+	return answer(req, 0);
+}
+
+int __wrap_fuse_reply_open(fuse_req_t req, const struct fuse_file_info *fi)
+{
+	req->handle = fi->fh;
+	return answer(req, 0);
+}
+
+int __wrap_fuse_reply_buf(fuse_req_t req, const char *bytes, size_t size)
+{
+	MUST(size && size % sizeof(struct accel_event) == 0);
+	return answer(req, 0);
+}
+
+int __wrap_fuse_reply_poll(fuse_req_t req, unsigned int events)
+{
+	MUST(!(events & ~(unsigned int)POLLIN));
+	return answer(req, 0);
+}
+
+/* ---- waiting ----------------------------------------------------------------------- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* At most SETTLE_MS, which a run has no use for. */
+static void wait_for(bool (*holds)(void *data), void *data)
+{
+	const struct timespec moment = {.tv_nsec = 20000};
+	uint64_t end = now_ms() + SETTLE_MS;
+
+	while (!holds(data)) {
+		MUST(now_ms() < end);
+		nanosleep(&moment, NULL);
+	}
+}
+
+static bool is_answered(void *data)
+{
+	return ((struct fuse_req *)data)->answers > 0;
+}
+
+/* ---- one input --------------------------------------------------------------------- */
+
+struct fuzz {
+	struct fuse_file_info contexts[CONTEXTS];
+	struct ticket_list deposits;
+	uint8_t ticket[DMABUFFS_TICKET_SIZE]; /* the last one seen */
+};
+
+static struct fuse_req request;
+
+static struct fuse_req *new_request(void)
+{
+	request.answers = 0;
+	return &request;
+}
+
+static const unsigned int sizes[256] = {
+#define SIZE(command) [_IOC_NR(command)] = _IOC_SIZE(command)
+	SIZE(DMABUFFS_IOC_EXPORT),     SIZE(DMABUFFS_IOC_REVOKE),
+	SIZE(DMABUFFS_IOC_INFO),       SIZE(ACCEL_IOC_DEVICE_INFO),
+	SIZE(ACCEL_IOC_BUFFER_ALLOC),  SIZE(ACCEL_IOC_BUFFER_IMPORT),
+	SIZE(ACCEL_IOC_BUFFER_FREE),   SIZE(ACCEL_IOC_BUFFER_REVOKE),
+	SIZE(ACCEL_IOC_BUFFER_INFO),   SIZE(ACCEL_IOC_OPEN),
+	SIZE(ACCEL_IOC_ASID_CREATE),   SIZE(ACCEL_IOC_ASID_SVA),
+	SIZE(ACCEL_IOC_ASID_DESTROY),  SIZE(ACCEL_IOC_ASID_INFO),
+	SIZE(ACCEL_IOC_ASID_MAP),      SIZE(ACCEL_IOC_ASID_UNMAP),
+	SIZE(ACCEL_IOC_ASID_COPY),     SIZE(ACCEL_IOC_ASID_EXPORT),
+	SIZE(ACCEL_IOC_ASID_IMPORT),   SIZE(ACCEL_IOC_SET_CREATE),
+	SIZE(ACCEL_IOC_SET_DESTROY),   SIZE(ACCEL_IOC_SET_INFO),
+	SIZE(ACCEL_IOC_SET_BIND),      SIZE(ACCEL_IOC_SET_UNBIND),
+	SIZE(ACCEL_IOC_SET_LOOKUP),    SIZE(ACCEL_IOC_SET_NEXT),
+	SIZE(ACCEL_IOC_QUEUE_CREATE),  SIZE(ACCEL_IOC_QUEUE_DESTROY),
+	SIZE(ACCEL_IOC_QUEUE_ATTACH),  SIZE(ACCEL_IOC_QUEUE_DETACH),
+	SIZE(ACCEL_IOC_QUEUE_SUBMIT),  SIZE(ACCEL_IOC_QUEUE_RESET),
+	SIZE(ACCEL_IOC_QUEUE_INFO),    SIZE(ACCEL_IOC_FENCE_CREATE),
+	SIZE(ACCEL_IOC_FENCE_DESTROY), SIZE(ACCEL_IOC_FENCE_SIGNAL),
+	SIZE(ACCEL_IOC_FENCE_QUERY),
+#undef SIZE
+};
+
+/* The n-th command there is, most of the time. */
+static unsigned int read_command(struct reader *reader)
+{
+	unsigned int byte = read_byte(reader), nr = 0;
+
+	if (byte >= 0xf0)
+		return read_byte(reader);
+	for (unsigned int n = byte % 37 + 1; n; nr++)
+		n -= sizes[nr] != 0;
+	return nr - 1;
+}
+
+/* What is not said is zero; so is most of a good request. */
+static void read_struct(struct fuzz *fuzz, struct reader *reader, uint8_t *body,
+			size_t size)
+{
+	static const size_t places[] = {16, 24, 40};
+
+	for (unsigned int n = read_byte(reader) % 16; n; n--) {
+		uint8_t place = read_byte(reader);
+		size_t offset = (place & 0x7f) % 32 * 4 + (place & 0x60) / 0x20 * 64;
+		uint64_t value = read_number(reader);
+
+		if (offset + sizeof(value) > size || offset < 4)
+			continue;
+		memcpy(body + offset, &value, place & 0x80 ? 8 : 4);
+	}
+	if (body[6] & DMABUFFS_ACCEL_TICKET >> 16 && size >= 56) {
+		for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+			memcpy(body + places[i], fuzz->ticket, sizeof(fuzz->ticket));
+	} else if (body[6] & DMABUFFS_ACCEL_TICKET >> 16 && size >= 32) {
+		memcpy(body + 16, fuzz->ticket, sizeof(fuzz->ticket));
+	}
+}
+
+static void take_answer(struct fuzz *fuzz, struct fuse_req *req, unsigned int nr,
+			const uint8_t *body, size_t carried)
+{
+	uint32_t size;
+
+	wait_for(is_answered, req);
+	if (req->error)
+		return;
+	MUST(req->size <= carried && req->size >= sizeof(size));
+	/* Its size is the caller's, as it was. */
+	MUST(!memcmp(req->body, body, sizeof(size)));
+	if (nr != _IOC_NR(ACCEL_IOC_OPEN))
+		return;
+	memcpy(fuzz->ticket, req->body + offsetof(struct dmabuffs_accel_open, ticket),
+	       sizeof(fuzz->ticket));
+}
+
+static void step_ioctl(struct fuzz *fuzz, struct reader *reader)
+{
+	static uint8_t body[CARRIED + 1], copy[CARRIED + 1];
+	uint8_t how = read_byte(reader);
+	unsigned int nr = read_command(reader), flags = 0;
+	size_t carried = sizes[nr] ? sizes[nr] : 64;
+	struct fuse_file_info directory = {.fh = 1}, *fi = &fuzz->contexts[how & 1];
+	struct fuse_req *req = new_request();
+	uint64_t ino = INO_FIRST_DEVICE;
+	uint32_t size;
+
+	if (how >= 0xe0)
+		carried = MIN(read_number(reader), (uint64_t)CARRIED);
+	memset(body, 0, sizeof(body));
+	read_struct(fuzz, reader, body, carried);
+	size = (uint32_t)(how >= 0xd0 ? read_number(reader) : carried);
+	memcpy(body, &size, sizeof(size));
+	if ((how & 0x0e) == 0x0e) {
+		ino = how & 0x10 ? INO_ACCEL : INO_ROOT;
+		flags = FUSE_IOCTL_DIR;
+		fi = &directory;
+	}
+	memcpy(copy, body, sizeof(copy));
+	fs_ioctl(req, ino,
+		 (unsigned int)_IOC(_IOC_READ | _IOC_WRITE, DMABUFFS_IOC_TYPE, nr,
+				    carried),
+		 NULL, fi, flags, body, carried, carried);
+	take_answer(fuzz, req, nr, body, carried);
+	MUST(!memcmp(copy, body, sizeof(copy)));
+}
+
+/* Each ticket is good once. */
+static void step_fetch(struct fuzz *fuzz, struct reader *reader)
+{
+	int fd = tickets_take(&service.tickets, fuzz->ticket);
+
+	if (fd >= 0)
+		close(fd);
+	else
+		MUST(fd == -ENOENT);
+	MUST(tickets_take(&service.tickets, fuzz->ticket) == -ENOENT);
+}
+
+/* As the broker does it. */
+static void step_deposit(struct fuzz *fuzz, struct reader *reader)
+{
+	int fd = fcntl(FIRST_FD + read_byte(reader) % 6, F_DUPFD_CLOEXEC, 0);
+
+	MUST(fd >= 0);
+	if (tickets_add(&service.tickets, &fuzz->deposits, fd, fuzz->ticket) < 0)
+		close(fd);
+}
+
+static void step_read(struct fuzz *fuzz, struct reader *reader)
+{
+	uint8_t byte = read_byte(reader);
+
+	fs_read(new_request(), INO_FIRST_DEVICE, byte * 8, 0, &fuzz->contexts[byte & 1]);
+	MUST(request.answers == 1);
+}
+
+static void step_poll(struct fuzz *fuzz, struct reader *reader)
+{
+	fs_poll(new_request(), INO_FIRST_DEVICE, &fuzz->contexts[read_byte(reader) & 1],
+		NULL);
+	MUST(request.answers == 1);
+}
+
+static void open_context(struct fuse_file_info *fi)
+{
+	*fi = (struct fuse_file_info){.flags = O_RDWR};
+	fs_open(new_request(), INO_FIRST_DEVICE, fi);
+	MUST(request.answers == 1 && !request.error);
+	fi->fh = request.handle;
+}
+
+static void close_context(struct fuse_file_info *fi)
+{
+	fs_release(new_request(), INO_FIRST_DEVICE, fi);
+	MUST(request.answers == 1);
+}
+
+static void step_reopen(struct fuzz *fuzz, struct reader *reader)
+{
+	struct fuse_file_info *fi = &fuzz->contexts[read_byte(reader) & 1];
+
+	close_context(fi);
+	open_context(fi);
+}
+
+/* ---- what is left ------------------------------------------------------------------ */
+
+static struct accel_device_info device_before;
+static int fds_before;
+
+static int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	MUST(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static bool is_as_before(void *data)
+{
+	struct accel_device_info info = {0};
+
+	for (int resource = 0; resource < RES_COUNT; resource++)
+		if (limits_used(&service.limits, (enum resource)resource))
+			return false;
+	accel_device_query(service.devices.list[0], &info);
+	return !memcmp(&info, &device_before, sizeof(info)) && count_fds() == fds_before;
+}
+
+/* ---- the fuzzer's side ------------------------------------------------------------- */
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Whose memory commands may write as they like: never our own. */
+static pid_t start_victim(void)
+{
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+static int open_proc(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static int sealed_memfd(void)
+{
+	int fd = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	MUST(fd >= 0 && ftruncate(fd, 2 * FUZZ_PAGE) == 0);
+	MUST(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_WRITE) == 0);
+	return fd;
+}
+
+static void place_fd(int place, int fd)
+{
+	MUST(fd >= 0 && fcntl(FIRST_FD + place, F_GETFD) < 0);
+	MUST(dup3(fd, FIRST_FD + place, O_CLOEXEC) == FIRST_FD + place);
+	close(fd);
+}
+
+/* Small numbers stand for them in requests. */
+static void place_fds(void)
+{
+	pid_t victim = start_victim();
+	int memfd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	MUST(memfd >= 0 && ftruncate(memfd, 4 * FUZZ_PAGE) == 0);
+	place_fd(0, memfd);
+	place_fd(1, sealed_memfd());
+	place_fd(2, open_proc(victim, "mem", O_RDWR));
+	place_fd(3, open_proc(victim, "maps", O_RDONLY));
+	place_fd(4, open_proc(victim, "mem", O_RDONLY));
+	place_fd(5, open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static void start_service(void)
+{
+	struct options *options = &service.options;
+	struct node root;
+
+	log_set_level(LOG_ERR);
+	MUST(buffer_setup() == 0);
+	caller_setup();
+	options->accel = true;
+	limits_config_default(&options->limits);
+	limits_init(&service.limits, &options->limits);
+	node_init(&root, S_IFDIR | 0777, 0, 0);
+	MUST(table_init(&service.table, &service.limits, &root) == 0);
+	tickets_init(&service.tickets, &service.limits);
+	MUST(notifier_start(&service.notifier, NULL, &service.table) == 0);
+	MUST(reaper_start() == 0);
+	MUST(devices_start(&service.devices, options) == 0);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	place_fds();
+	start_service();
+	caller.pid = (pid_t)syscall(SYS_gettid);
+	accel_device_query(service.devices.list[0], &device_before);
+	return 0;
+}
+
+static void (*const steps[])(struct fuzz *fuzz, struct reader *reader) = {
+	step_ioctl, step_ioctl, step_ioctl,   step_ioctl, step_ioctl, step_ioctl,
+	step_ioctl, step_fetch, step_deposit, step_read,  step_poll,  step_reopen,
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct reader reader = {data, size};
+	struct fuzz fuzz = {0};
+
+	/* libFuzzer opens files of its own between runs, not within. */
+	fds_before = count_fds();
+	for (int i = 0; i < CONTEXTS; i++)
+		open_context(&fuzz.contexts[i]);
+	for (int i = 0; i < MAX_STEPS && reader.size; i++)
+		steps[read_byte(&reader) % ARRAY_SIZE(steps)](&fuzz, &reader);
+	for (int i = 0; i < CONTEXTS; i++)
+		close_context(&fuzz.contexts[i]);
+	tickets_drop(&service.tickets, &fuzz.deposits);
+	wait_for(is_as_before, NULL);
+	return 0;
+}

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+# The fuzzers: clang has libFuzzer, gcc has not, so they and what they test are compiled by
+# a rule of their own. run-fuzz makes and runs them, as one of the suites in tests/local.mk.
+EXTRA_DIST += %D%/build-fuzzer %D%/run-fuzz %D%/fuzz-command.c %D%/fuzz-ioctl.c %D%/reader.h
+CLEANFILES += results/fuzz.txt %D%/fuzz-command %D%/fuzz-ioctl
+
+FUZZ_CC = clang
+FUZZ_FLAGS = $(AM_CPPFLAGS) -std=gnu11 -O1 -g -fno-omit-frame-pointer \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+fuzz_accel = $(FUZZ_CC) $(FUZZ_FLAGS) $(ISAL_CFLAGS)
+fuzz_daemon = $(fuzz_accel) -DFUSE_USE_VERSION=317 $(FUSE_CFLAGS) $(UUID_CFLAGS) \
+	$(LIBCAP_CFLAGS) $(SODIUM_CFLAGS)
+fuzz_accel_libs = -pthread $(ISAL_LIBS)
+fuzz_daemon_libs = $(fuzz_accel_libs) $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) \
+	$(SODIUM_LIBS) -Wl,--wrap=fuse_req_userdata,--wrap=fuse_req_ctx \
+	-Wl,--wrap=fuse_reply_err,--wrap=fuse_reply_ioctl,--wrap=fuse_reply_open \
+	-Wl,--wrap=fuse_reply_buf,--wrap=fuse_reply_poll
+
+.PHONY: fuzzers
+fuzzers: %D%/fuzz-command %D%/fuzz-ioctl
+
+%D%/fuzz-command: %D%/build-fuzzer %D%/fuzz-command.c %D%/reader.h \
+		$(lib_accel_libaccel_private_la_SOURCES)
+	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_accel)' '$(fuzz_accel_libs)' $^
+
+# After the other one, whose objects it uses.
+%D%/fuzz-ioctl: %D%/fuzz-command %D%/build-fuzzer %D%/fuzz-ioctl.c %D%/reader.h \
+		$(lib_accel_libaccel_private_la_SOURCES) $(src_libdaemon_la_SOURCES)
+	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_daemon)' '$(fuzz_daemon_libs)' $^
