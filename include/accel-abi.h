@@ -582,7 +582,8 @@ struct accel_set_entry {
  * @id: out
  * @reserved: 0
  *
- * -EBUSY: all of the device's queues are in use.
+ * -EBUSY: all of the device's queues are in use, those included whose engines have not
+ * ended yet after they were destroyed.
  */
 struct accel_queue_create {
 	__u32 size;

@@ -167,6 +167,7 @@ int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg);
 /*
  * Handing an address space to another context of the same device. What share returns is
  * a reference that keeps it alive and its number in use, also after its context is gone.
+ * Its maker goes on paying for it and for all mappings in it, whoever makes them.
  * Import with another device's: -EXDEV; one that this context has: -EEXIST. An exclusive
  * device shares nothing: -EOPNOTSUPP.
  */

@@ -294,14 +294,20 @@ static int serve_message(struct broker *broker, struct connection *connection,
 			 struct message *message)
 {
 	struct dmabuffs_broker_reply reply = { .size = sizeof(reply) };
-	_cleanup_close_ int fd = -1;
+	int fd = -1;
 	int r = handle(broker, connection, message, &reply, &fd);
 
 	if (r < 0) {
 		reply = (struct dmabuffs_broker_reply){ .size = sizeof(reply), .error = r };
 		log_debug("broker: refused uid %u: %s", connection->uid, strerror(-r));
 	}
-	return reply_to(connection->fd, &reply, fd);
+	r = reply_to(connection->fd, &reply, fd);
+	/* What was not sent may be the last reference to much memory. */
+	if (r < 0)
+		reaper_take_fd(fd);
+	else
+		close_keep_errno(fd);
+	return r;
 }
 
 int connection_serve(struct broker *broker, struct connection *connection)

@@ -65,6 +65,8 @@ static int open_object(struct accel_context *context, const struct dmabuffs_acce
 static int open_for_fetch(struct command_call *call)
 {
 	struct dmabuffs_accel_open *arg = &call->arg.open;
+	struct tickets *tickets = &call->service->tickets;
+	struct ticket_list *list = &call->file->tickets;
 	int fd, r;
 
 	if (arg->flags)
@@ -74,7 +76,12 @@ static int open_for_fetch(struct command_call *call)
 	r = open_object(call->file->context, arg, &fd);
 	if (r < 0)
 		return r;
-	r = tickets_add(&call->service->tickets, &call->file->tickets, fd, arg->ticket);
+	r = tickets_add(tickets, list, fd, arg->ticket);
+	/* Of a caller who died, perhaps: it must not stand in the way of all others. */
+	if (r == -EDQUOT) {
+		tickets_drop_oldest(tickets, list);
+		r = tickets_add(tickets, list, fd, arg->ticket);
+	}
 	if (r < 0)
 		reaper_take_fd(fd);
 	return r;

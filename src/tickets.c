@@ -113,6 +113,22 @@ int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_S
 	return fd;
 }
 
+void tickets_drop_oldest(struct tickets *tickets, struct ticket_list *list)
+{
+	struct ticket *ticket;
+
+	pthread_mutex_lock(&tickets->lock);
+	ticket = list->first;
+	while (ticket && ticket->next)
+		ticket = ticket->next;
+	if (ticket) {
+		remove_locked(tickets, ticket);
+		reaper_take_fd(ticket->fd);
+		free(ticket);
+	}
+	pthread_mutex_unlock(&tickets->lock);
+}
+
 void tickets_drop(struct tickets *tickets, struct ticket_list *list)
 {
 	pthread_mutex_lock(&tickets->lock);

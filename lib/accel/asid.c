@@ -184,8 +184,10 @@ int accel_asid_create_sva(struct accel_context *context, struct accel_asid_creat
 
 void accel_asid_leave(struct accel_asid *asid, struct accel_context *context, uint32_t id)
 {
-	if (asid->home != context)
+	if (asid->home != context) {
+		accel_payer_uncharge(context->payer, ACCEL_RES_ASIDS, 1);
 		return;
+	}
 	/* Whoever gets the context's memory next is not its maker. */
 	asid->home = NULL;
 	if (asid->set)
@@ -300,6 +302,23 @@ static bool has_asid(struct accel_context *context, const struct accel_asid *asi
 	return found;
 }
 
+/* The id is charged to who imports, the ASID and its mappings to who made it. */
+static int add_shared(struct accel_context *context, struct accel_asid *asid,
+		      uint32_t *ret_id)
+{
+	int r = accel_payer_charge(context->payer, ACCEL_RES_ASIDS, 1);
+
+	if (r < 0)
+		return r;
+	accel_base_ref(&asid->base);
+	r = accel_context_add(context, &asid->base, 0, ret_id);
+	if (r < 0) {
+		accel_base_unref(&asid->base);
+		accel_payer_uncharge(context->payer, ACCEL_RES_ASIDS, 1);
+	}
+	return r;
+}
+
 int accel_asid_import(struct accel_context *context, struct accel_asid *asid,
 		      uint32_t *ret_id)
 {
@@ -309,14 +328,7 @@ int accel_asid_import(struct accel_context *context, struct accel_asid *asid,
 		return -EXDEV;
 	/* Between the look and the addition nobody else may add it. */
 	pthread_mutex_lock(&asid->importing);
-	if (has_asid(context, asid)) {
-		r = -EEXIST;
-	} else {
-		accel_base_ref(&asid->base);
-		r = accel_context_add(context, &asid->base, 0, ret_id);
-		if (r < 0)
-			accel_base_unref(&asid->base);
-	}
+	r = has_asid(context, asid) ? -EEXIST : add_shared(context, asid, ret_id);
 	pthread_mutex_unlock(&asid->importing);
 	return r;
 }

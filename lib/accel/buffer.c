@@ -118,7 +118,7 @@ static void buffer_free(struct accel_base *base)
 	if (!held)
 		uncharge(buffer);
 	buffer->reap.free = held ? reap_lingering : reap;
-	buffer->reap.bytes = buffer->bytes;
+	buffer->reap.bytes = is_imported(buffer) || held ? 0 : buffer->bytes;
 	accel_reaper_add(&buffer->device->registry->reaper, &buffer->reap);
 }
 

@@ -29,6 +29,7 @@ struct accel_buffer {
 	atomic_bool revoked;
 	struct accel_buffer *owned_next; /* protected by the device's lock, see ownership.h, lingering.h */
 	bool owned;			 /* likewise */
+	bool revoking;			 /* likewise: a thread is at it, see ownership.c */
 	struct accel_reap reap;
 };
 

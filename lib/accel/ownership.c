@@ -11,6 +11,7 @@
 
 #define FINISH_SECONDS 2
 #define ANSWER_NS      UINT64_C(200000000)
+#define REVOKE_NS      UINT64_C(200000000)
 
 static uint64_t now_ns(void)
 {
@@ -38,12 +39,67 @@ static bool any_held(const struct accel_ownership *ownership)
 
 /* ---- the janitor ------------------------------------------------------------------- */
 
+static void *revoke_memory(void *arg)
+{
+	struct accel_buffer *buffer = arg;
+	struct accel_device *device = buffer->device;
+
+	accel_buffer_truncate(buffer);
+	pthread_mutex_lock(&device->lock);
+	buffer->revoking = false;
+	device->ownership.revoking--;
+	pthread_cond_broadcast(&device->idle);
+	pthread_mutex_unlock(&device->lock);
+	accel_base_unref(&buffer->base);
+	return NULL;
+}
+
+/* The lock is held. */
+static void start_revoking(struct accel_device *device, struct accel_buffer *buffer)
+{
+	pthread_t thread;
+
+	if (buffer->revoking)
+		return;
+	accel_base_ref(&buffer->base);
+	if (pthread_create(&thread, NULL, revoke_memory, buffer) != 0) {
+		accel_base_unref(&buffer->base);
+		return;
+	}
+	pthread_detach(thread);
+	buffer->revoking = true;
+	device->ownership.revoking++;
+}
+
+/*
+ * Who has it can keep its inode locked, by a write(2) whose source never comes, and then
+ * the truncation waits for as long. So it has a thread of its own, and is waited for only
+ * a moment: after that it is as good as pinned.
+ */
+static bool take_back(struct accel_device *device, struct accel_buffer *buffer)
+{
+	const uint64_t end = now_ns() + REVOKE_NS;
+	const struct timespec deadline = {
+		.tv_sec = (time_t)(end / 1000000000),
+		.tv_nsec = (long)(end % 1000000000),
+	};
+	bool done;
+	int r = 0;
+
+	pthread_mutex_lock(&device->lock);
+	start_revoking(device, buffer);
+	while (buffer->revoking && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&device->idle, &device->lock, &deadline);
+	done = !buffer->revoking && buffer->revoked;
+	pthread_mutex_unlock(&device->lock);
+	return done;
+}
+
 /* Makes sure that nobody sees it again, or false: it is held. */
 static bool settle(struct accel_device *device, struct accel_buffer *buffer)
 {
-	/* An owner may keep the inode's lock, and us waiting: no lock of ours is held. */
 	if (!(buffer->flags & ACCEL_BUFFER_PINNED))
-		return accel_buffer_truncate(buffer) == 0;
+		return take_back(device, buffer);
 	/* One more reference than the list's: something of ours still has it. */
 	if (is_held(buffer) || buffer->base.refs > 1)
 		return false;
@@ -204,9 +260,10 @@ static bool wait_clean(struct accel_device *device)
 
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += FINISH_SECONDS;
-	while (device->ownership.scrubbing && r != ETIMEDOUT)
+	while ((device->ownership.scrubbing || device->ownership.revoking) &&
+	       r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&device->idle, &device->lock, &deadline);
-	return !device->ownership.scrubbing;
+	return !device->ownership.scrubbing && !device->ownership.revoking;
 }
 
 bool accel_ownership_finish(struct accel_device *device)

@@ -5,9 +5,10 @@
  * The attack to defeat (seed mail 004): memory of the last user that an importer still
  * holds must not become the next user's. So an exclusive device remembers all memory that
  * its user had from it. When the context is gone, a thread takes back what can be taken
- * back, asks the kernel which of the rest is still held (lease.h), overwrites and frees
- * what is not. Until nothing is left, nobody else gets the device: -EAGAIN while the
- * thread is at work, -EBUSY while importers hold something.
+ * back, asks the kernel which of the rest is still held (lease.h, and the backend for
+ * what drivers have pinned), and frees what is not. Until nothing is left, nobody else
+ * gets the device: -EAGAIN while the thread is at work, -EBUSY while importers hold
+ * something.
  *
  * Protected by the device's lock.
  */
@@ -24,6 +25,7 @@ struct accel_device;
 struct accel_ownership {
 	struct accel_buffer *first; /* with a reference each, by owned_next */
 	bool owned;		    /* a context lives, or its engines still run */
+	unsigned revoking;	    /* threads that take memory back */
 	bool scrubbing;		    /* the thread is at work */
 	bool pinned;		    /* when it last looked, a driver had something pinned */
 	uint64_t looked_ns;	    /* when that was, CLOCK_MONOTONIC */

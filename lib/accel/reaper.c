@@ -7,8 +7,8 @@
 
 #define STOP_SECONDS  2
 #define FLUSH_SECONDS 2
-#define MAX_QUEUED   256
-#define MAX_BYTES    (UINT64_C(1) << 30)
+#define MAX_QUEUED    4096
+#define MAX_BYTES     (UINT64_C(1) << 30)
 
 static struct accel_reap *take_all(struct accel_reaper *reaper, bool *ret_stop)
 {

@@ -17,7 +17,7 @@
 /* Embedded in what is to be freed. */
 struct accel_reap {
 	struct accel_reap *next;
-	uint64_t bytes; /* of memory */
+	uint64_t bytes; /* of memory that is charged no longer, or 0 */
 	void (*free)(struct accel_reap *reap);
 };
 

@@ -11,6 +11,10 @@ endif
 	%D%/asid-fixture.c %D%/asid-fixture.h \
 	%D%/fake-backend.c %D%/fake-backend.h \
 	%D%/soft-fixture.c %D%/soft-fixture.h \
+	%D%/test-asid-copy.c \
+	%D%/test-asid-map.c \
+	%D%/test-asid-sva.c \
+	%D%/test-asid-threads.c \
 	%D%/test-asid-model.c \
 	%D%/test-asid.c \
 	%D%/test-buffer.c \
@@ -30,7 +34,8 @@ endif
 	%D%/test-set.c \
 	%D%/test-soft-faults.c \
 	%D%/test-soft-ops.c \
-	%D%/test-sva.c
+	%D%/test-sva.c \
+	%D%/user-queue.h
 %C%_accel_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel \
 	-I$(top_srcdir)/tests/unit
 %C%_accel_tests_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
@@ -48,7 +53,7 @@ check_PROGRAMS += %D%/accel-race
 EXTRA_DIST += %D%/run-race
 %C%_accel_race_SOURCES = $(lib_accel_libaccel_private_la_SOURCES) \
 	lib/common/ring_producer.c lib/common/ring_producer.h lib/common/relax.h \
-	%D%/race.c
+	%D%/race.c %D%/race.h %D%/race-calls.c
 %C%_accel_race_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel
 %C%_accel_race_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS) $(TSAN)
 %C%_accel_race_LDFLAGS = $(AM_LDFLAGS) $(TSAN)

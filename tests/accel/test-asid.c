@@ -291,7 +291,8 @@ Test(asid, imported)
 	cr_expect(eq(u32, info.number, info_of(context, id).number));
 	cr_expect(eq(u64, info.mappings, 1));
 	cr_expect(eq(u32, asids_in_use(), 1));
-	cr_expect(eq(u64, charged[ACCEL_RES_ASIDS], 1));
+	/* The ASID to its maker, its id to who imports it. */
+	cr_expect(eq(u64, charged[ACCEL_RES_ASIDS], 2));
 }
 
 Test(asid, imported_twice)

@@ -431,7 +431,7 @@ Test(engine, ends_asleep_and_faulted)
 	cr_assert(eq(int, user_queue_run(&faulted, &bad), -EIO));
 	cr_assert(wait_until(sleeps, &asleep));
 	accel_context_destroy(context);
-	cr_expect(eq(int, ring_wait(asleep.producer.ring, 0, 0), -ENODEV));
+	cr_expect(eq(int, ring_wait(asleep.producer.ring, 0, USER_WAIT_NS), -ENODEV));
 	user_queue_finish(&asleep);
 	user_queue_finish(&faulted);
 }

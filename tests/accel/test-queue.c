@@ -350,13 +350,7 @@ Test(accel_queue, ring_of_a_mediated_queue)
 	munmap(ring, bytes);
 }
 
-static bool ring_says_dead(void *data)
-{
-	const struct accel_ring *ring = data;
-
-	return __atomic_load_n(&ring->state, __ATOMIC_ACQUIRE) == ACCEL_QUEUE_DEAD;
-}
-
+/* When it says so, the engine touches nothing any more. */
 Test(accel_queue, destroy_tells_who_waits_at_the_ring)
 {
 	uint32_t queue = soft_queue(soft_context, ACCEL_QUEUE_USER, 0);
@@ -365,8 +359,32 @@ Test(accel_queue, destroy_tells_who_waits_at_the_ring)
 
 	ring = open_ring(queue, &bytes);
 	cr_assert(zero(int, destroy(queue)));
-	cr_assert(ring_says_dead(ring), "at once, not when its engine has ended");
 	cr_assert(eq(int, ring_wait(ring, 0, 10000000000), -ENODEV));
+	cr_assert(eq(u32, ring->state, ACCEL_QUEUE_DEAD));
+	munmap(ring, bytes);
+}
+
+/* They count as completed, so that the ring goes on, but who waited hears otherwise. */
+Test(accel_queue, reset_tells_who_waited_for_what_it_dropped)
+{
+	const struct accel_command commands[] = {nop, bad, nop, nop};
+	uint32_t queue = soft_queue(soft_context, ACCEL_QUEUE_USER, 0);
+	struct ring_producer producer;
+	struct accel_ring *ring;
+	size_t bytes;
+
+	ring = open_ring(queue, &bytes);
+	cr_assert(zero(int, ring_producer_init(&producer, ring, bytes)));
+	cr_assert(eq(uint, ring_producer_push(&producer, commands, 4), 4));
+	cr_assert(soft_in_state(soft_context, queue, ACCEL_QUEUE_FAULTED));
+	cr_assert(eq(int, ring_wait(ring, 3, 10000000000), -EIO));
+	cr_assert(zero(int, reset(queue)));
+	cr_assert(eq(u64, ring_completed(ring), 4));
+	cr_assert(zero(int, ring_wait(ring, 0, 10000000000)));
+	for (uint64_t i = 1; i < 4; i++)
+		cr_assert(eq(int, ring_wait(ring, i, 10000000000), -EIO));
+	cr_assert(eq(uint, ring_producer_push(&producer, &nop, 1), 1));
+	cr_assert(zero(int, ring_wait(ring, 4, 10000000000)));
 	munmap(ring, bytes);
 }
 

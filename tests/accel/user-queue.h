@@ -3,6 +3,8 @@
 #ifndef ACCEL_TESTS_USER_QUEUE_H
 #define ACCEL_TESTS_USER_QUEUE_H
 
+#include <errno.h>
+#include <time.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -32,9 +34,16 @@ static inline void user_queue_init(struct user_queue *queue,
 		.flags = ACCEL_QUEUE_USER,
 		.entries = entries,
 	};
+	int r = -EBUSY;
 	void *memory;
 
-	cr_assert(zero(int, accel_queue_create(context, &arg)));
+	/* The engines of queues that were destroyed may still be ending. */
+	for (int i = 0; i < 10000 && r == -EBUSY; i++) {
+		r = accel_queue_create(context, &arg);
+		if (r == -EBUSY)
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	cr_assert(zero(int, r));
 	*queue = (struct user_queue){
 		.context = context,
 		.id = arg.id,

@@ -20,17 +20,19 @@
 
 #include "reader.h"
 
-#define BUFFERS    4
-#define PAGES      8
-#define BYTES      (PAGES * FUZZ_PAGE)
-#define BASE       0x100000UL
-#define QUEUES     4
-#define MEMORY     (64UL << 20)
-#define ENTRIES    32
-#define FENCES     2
-#define MAX_STEPS  64
-#define MAX_FAULTS 16
-#define SETTLE_MS  20000
+#define BUFFERS      4
+#define PAGES        8
+#define BYTES        (PAGES * FUZZ_PAGE)
+#define BASE         0x100000UL
+#define MAPPED_FROM  2 /* pages of the first two buffers, mapped from the start */
+#define MAPPED_PAGES 4
+#define QUEUES       4
+#define MEMORY       (64UL << 20)
+#define ENTRIES      32
+#define FENCES       2
+#define MAX_STEPS    64
+#define MAX_FAULTS   16
+#define SETTLE_MS    20000
 
 /* A buffer, as this process sees it. */
 struct memory {
@@ -143,17 +145,28 @@ static uint32_t make_asid(struct accel_context *context)
 	return arg.id;
 }
 
-static void map_all(struct accel_context *context, uint32_t asid, uint32_t buffer)
+static void map_pages(struct accel_context *context, uint32_t asid, struct memory *memory,
+		      size_t first, size_t n, uint32_t access)
 {
 	struct accel_asid_map arg = {
-		.flags = ACCEL_MAP_READ | ACCEL_MAP_WRITE | ACCEL_MAP_FIXED,
+		.flags = access | ACCEL_MAP_FIXED,
 		.asid = asid,
-		.buffer = buffer,
-		.length = BYTES,
+		.buffer = memory->id,
+		.offset = first * FUZZ_PAGE,
+		.length = n * FUZZ_PAGE,
 		.iova = BASE,
 	};
 
 	MUST(accel_asid_map(context, &arg) == 0);
+	if (access & ACCEL_MAP_WRITE)
+		memset(&memory->writable[first], true, n);
+}
+
+/* Nothing that is attached anywhere: it is as good as not writable. */
+static void map_all(struct accel_context *context, uint32_t asid, struct memory *memory)
+{
+	map_pages(context, asid, memory, 0, PAGES, ACCEL_MAP_READ | ACCEL_MAP_WRITE);
+	memset(memory->writable, false, sizeof(memory->writable));
 }
 
 static void attach(struct fuzz *fuzz, uint32_t asid)
@@ -202,9 +215,12 @@ static void start(struct fuzz *fuzz, bool user)
 	for (unsigned int i = 0; i < 2; i++) {
 		fuzz->asids[i] = make_asid(fuzz->context);
 		attach(fuzz, fuzz->asids[i]);
+		/* With pages on both sides that are not for the device. */
+		map_pages(fuzz->context, fuzz->asids[i], &fuzz->memory[i], MAPPED_FROM,
+			  MAPPED_PAGES, ACCEL_MAP_READ | ACCEL_MAP_WRITE);
 	}
 	fuzz->guarded = make_asid(fuzz->context);
-	map_all(fuzz->context, fuzz->guarded, fuzz->guard.id);
+	map_all(fuzz->context, fuzz->guarded, &fuzz->guard);
 	for (unsigned int i = 0; i < FENCES; i++) {
 		struct accel_fence arg = {0};
 
@@ -237,8 +253,9 @@ static uint64_t read_address(struct reader *reader)
 	if (byte & 0x80)
 		return read_number(reader);
 	/* Around the ends of pages, too. */
-	return BASE + (byte & 0x1f) * FUZZ_PAGE -
-	       (byte & 0x60 ? 16 - (byte >> 5) * 4 : 0);
+	if (byte & 0x40)
+		return BASE + (byte >> 3 & 7) * FUZZ_PAGE - 1 - (byte & 7) * 4;
+	return BASE + byte * 256;
 }
 
 static void step_map(struct fuzz *fuzz, struct reader *reader)
@@ -592,7 +609,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	MUST(accel_device_create(registry, &accel_soft_backend, &params, &device) == 0);
 	MUST(accel_context_create(device, &nobody, &bystander_context) == 0);
 	alloc_memory(bystander_context, &bystander);
-	map_all(bystander_context, make_asid(bystander_context), bystander.id);
+	map_all(bystander_context, make_asid(bystander_context), &bystander);
 	return 0;
 }
 

@@ -126,9 +126,15 @@ static bool is_answered(void *data)
 
 /* ---- one input --------------------------------------------------------------------- */
 
+enum kind { BUFFER, ASID, SET, QUEUE, FENCE, KINDS };
+
+#define IDS 4 /* that are remembered of each kind */
+
 struct fuzz {
 	struct fuse_file_info contexts[CONTEXTS];
 	struct ticket_list deposits;
+	uint32_t ids[KINDS][IDS]; /* the last ones that were made */
+	uint8_t n_ids[KINDS];
 	uint8_t ticket[DMABUFFS_TICKET_SIZE]; /* the last one seen */
 };
 
@@ -140,29 +146,154 @@ static struct fuse_req *new_request(void)
 	return &request;
 }
 
-static const unsigned int sizes[256] = {
-#define SIZE(command) [_IOC_NR(command)] = _IOC_SIZE(command)
-	SIZE(DMABUFFS_IOC_EXPORT),     SIZE(DMABUFFS_IOC_REVOKE),
-	SIZE(DMABUFFS_IOC_INFO),       SIZE(ACCEL_IOC_DEVICE_INFO),
-	SIZE(ACCEL_IOC_BUFFER_ALLOC),  SIZE(ACCEL_IOC_BUFFER_IMPORT),
-	SIZE(ACCEL_IOC_BUFFER_FREE),   SIZE(ACCEL_IOC_BUFFER_REVOKE),
-	SIZE(ACCEL_IOC_BUFFER_INFO),   SIZE(ACCEL_IOC_OPEN),
-	SIZE(ACCEL_IOC_ASID_CREATE),   SIZE(ACCEL_IOC_ASID_SVA),
-	SIZE(ACCEL_IOC_ASID_DESTROY),  SIZE(ACCEL_IOC_ASID_INFO),
-	SIZE(ACCEL_IOC_ASID_MAP),      SIZE(ACCEL_IOC_ASID_UNMAP),
-	SIZE(ACCEL_IOC_ASID_COPY),     SIZE(ACCEL_IOC_ASID_EXPORT),
-	SIZE(ACCEL_IOC_ASID_IMPORT),   SIZE(ACCEL_IOC_SET_CREATE),
-	SIZE(ACCEL_IOC_SET_DESTROY),   SIZE(ACCEL_IOC_SET_INFO),
-	SIZE(ACCEL_IOC_SET_BIND),      SIZE(ACCEL_IOC_SET_UNBIND),
-	SIZE(ACCEL_IOC_SET_LOOKUP),    SIZE(ACCEL_IOC_SET_NEXT),
-	SIZE(ACCEL_IOC_QUEUE_CREATE),  SIZE(ACCEL_IOC_QUEUE_DESTROY),
-	SIZE(ACCEL_IOC_QUEUE_ATTACH),  SIZE(ACCEL_IOC_QUEUE_DETACH),
-	SIZE(ACCEL_IOC_QUEUE_SUBMIT),  SIZE(ACCEL_IOC_QUEUE_RESET),
-	SIZE(ACCEL_IOC_QUEUE_INFO),    SIZE(ACCEL_IOC_FENCE_CREATE),
-	SIZE(ACCEL_IOC_FENCE_DESTROY), SIZE(ACCEL_IOC_FENCE_SIGNAL),
-	SIZE(ACCEL_IOC_FENCE_QUERY),
-#undef SIZE
+/* ---- good requests ----------------------------------------------------------------- */
+
+/* What stands in a field. */
+enum what {
+	END,
+	ID, /* of a kind: ID + kind */
+	NUMBER = ID + KINDS,
+	PAGES,   /* 8 bytes */
+	FD,      /* one of place_fds() */
+	ACCESS,  /* O_RDONLY, O_RDWR */
+	MAPPING, /* flags of a mapping */
+	BIT,     /* 0 or 1 */
+	ENTRIES,
+	COUNT, /* and the commands that follow */
 };
+
+#define BUFFERS (ID + BUFFER)
+#define ASIDS   (ID + ASID)
+#define SETS    (ID + SET)
+#define QUEUES  (ID + QUEUE)
+#define FENCES  (ID + FENCE)
+
+struct shape {
+	unsigned int size;
+	struct {
+		uint8_t offset, what;
+	} fields[7];
+	/* Of a command that makes something: where its id is, and of what kind it is. */
+	uint8_t made_at, made;
+};
+
+#define SHAPE(command, ...) [_IOC_NR(command)] = {_IOC_SIZE(command), {__VA_ARGS__}}
+#define MAKES(command, offset, kind, ...)                                                \
+	[_IOC_NR(command)] = {_IOC_SIZE(command), {__VA_ARGS__}, offset, kind}
+
+static const struct shape shapes[256] = {
+	SHAPE(DMABUFFS_IOC_EXPORT, {8, FD}),
+	SHAPE(DMABUFFS_IOC_REVOKE, {8, NUMBER}),
+	SHAPE(DMABUFFS_IOC_INFO, {8, NUMBER}),
+	SHAPE(ACCEL_IOC_DEVICE_INFO, {8, END}),
+	MAKES(ACCEL_IOC_BUFFER_ALLOC, 16, BUFFER, {4, BIT}, {8, PAGES}),
+	MAKES(ACCEL_IOC_BUFFER_IMPORT, 12, BUFFER, {8, FD}),
+	SHAPE(ACCEL_IOC_BUFFER_FREE, {8, BUFFERS}),
+	SHAPE(ACCEL_IOC_BUFFER_REVOKE, {8, BUFFERS}),
+	SHAPE(ACCEL_IOC_BUFFER_INFO, {8, BUFFERS}),
+	SHAPE(ACCEL_IOC_OPEN, {8, BUFFERS}, {12, ACCESS}),
+	MAKES(ACCEL_IOC_ASID_CREATE, 12, ASID, {4, BIT}, {8, SETS}),
+	MAKES(ACCEL_IOC_ASID_SVA, 20, ASID, {8, FD}, {12, FD}, {16, SETS}),
+	SHAPE(ACCEL_IOC_ASID_DESTROY, {8, ASIDS}),
+	SHAPE(ACCEL_IOC_ASID_INFO, {8, ASIDS}),
+	SHAPE(ACCEL_IOC_ASID_MAP, {4, MAPPING}, {8, ASIDS}, {12, BUFFERS}, {16, PAGES},
+	      {24, PAGES}, {32, PAGES}),
+	SHAPE(ACCEL_IOC_ASID_UNMAP, {8, ASIDS}, {16, PAGES}, {24, PAGES}),
+	SHAPE(ACCEL_IOC_ASID_COPY, {4, MAPPING}, {8, ASIDS}, {12, ASIDS}, {16, PAGES},
+	      {24, PAGES}, {32, PAGES}),
+	SHAPE(ACCEL_IOC_ASID_EXPORT, {8, ASIDS}),
+	MAKES(ACCEL_IOC_ASID_IMPORT, 12, ASID, {8, FD}),
+	MAKES(ACCEL_IOC_SET_CREATE, 12, SET, {8, NUMBER}),
+	SHAPE(ACCEL_IOC_SET_DESTROY, {8, SETS}),
+	SHAPE(ACCEL_IOC_SET_INFO, {8, SETS}),
+	SHAPE(ACCEL_IOC_SET_BIND, {8, SETS}, {12, ASIDS}, {16, NUMBER}),
+	SHAPE(ACCEL_IOC_SET_UNBIND, {8, SETS}, {16, NUMBER}),
+	SHAPE(ACCEL_IOC_SET_LOOKUP, {4, BIT}, {8, SETS}, {12, ASIDS}, {16, NUMBER}),
+	SHAPE(ACCEL_IOC_SET_NEXT, {8, SETS}, {12, ASIDS}),
+	MAKES(ACCEL_IOC_QUEUE_CREATE, 16, QUEUE, {4, BIT}, {8, ENTRIES}, {12, SETS}),
+	SHAPE(ACCEL_IOC_QUEUE_DESTROY, {8, QUEUES}),
+	SHAPE(ACCEL_IOC_QUEUE_ATTACH, {8, QUEUES}, {12, ASIDS}),
+	SHAPE(ACCEL_IOC_QUEUE_DETACH, {8, QUEUES}, {12, ASIDS}),
+	SHAPE(ACCEL_IOC_QUEUE_SUBMIT, {8, QUEUES}, {12, COUNT}),
+	SHAPE(ACCEL_IOC_QUEUE_RESET, {8, QUEUES}),
+	SHAPE(ACCEL_IOC_QUEUE_INFO, {8, QUEUES}),
+	MAKES(ACCEL_IOC_FENCE_CREATE, 8, FENCE, {16, NUMBER}),
+	SHAPE(ACCEL_IOC_FENCE_DESTROY, {8, FENCES}),
+	SHAPE(ACCEL_IOC_FENCE_SIGNAL, {8, FENCES}, {16, NUMBER}),
+	SHAPE(ACCEL_IOC_FENCE_QUERY, {8, FENCES}),
+};
+
+/* One that was made, or with 0 none. */
+static uint32_t read_id(struct fuzz *fuzz, struct reader *reader, enum kind kind)
+{
+	uint8_t byte = read_byte(reader);
+
+	return byte >= 0xf0 ? byte & 0x0f : fuzz->ids[kind][byte % IDS];
+}
+
+static void put_word(uint8_t *body, size_t offset, uint32_t word)
+{
+	memcpy(body + offset, &word, sizeof(word));
+}
+
+static void read_commands(struct fuzz *fuzz, struct reader *reader,
+			  struct accel_command *commands, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		commands[i] = (struct accel_command){
+			.op = read_byte(reader) % (ACCEL_OP_COUNT + 1),
+			.dst_asid = read_id(fuzz, reader, ASID),
+			.src_asid = read_id(fuzz, reader, ASID),
+			.src2_asid = read_id(fuzz, reader,
+					     read_byte(reader) & 1 ? ASID : FENCE),
+			.dst = FUZZ_PAGE * (read_byte(reader) & 15),
+			.src = FUZZ_PAGE * (read_byte(reader) & 15),
+			.length = read_number(reader),
+			.value = read_byte(reader),
+		};
+}
+
+static void read_field(struct fuzz *fuzz, struct reader *reader, uint8_t *body,
+		       size_t offset, unsigned int what)
+{
+	uint64_t pages;
+
+	if (what >= ID && what < ID + KINDS) {
+		put_word(body, offset, read_id(fuzz, reader, (enum kind)(what - ID)));
+		return;
+	}
+	switch (what) {
+	case NUMBER:
+		put_word(body, offset, (uint32_t)read_number(reader));
+		break;
+	case PAGES:
+		pages = FUZZ_PAGE * (read_byte(reader) & 15);
+		memcpy(body + offset, &pages, sizeof(pages));
+		break;
+	case FD:
+		put_word(body, offset, FIRST_FD + read_byte(reader) % 8u);
+		break;
+	case ACCESS:
+		put_word(body, offset, read_byte(reader) & 1 ? O_RDWR : O_RDONLY);
+		break;
+	case MAPPING:
+		put_word(body, offset, read_byte(reader) & 7);
+		break;
+	case BIT:
+		put_word(body, offset, read_byte(reader) & 1);
+		break;
+	case ENTRIES:
+		put_word(body, offset, 16u << (read_byte(reader) & 3));
+		break;
+	case COUNT:
+		put_word(body, offset, 1u + read_byte(reader) % 4u);
+		read_commands(
+			fuzz, reader,
+			(void *)(body + offsetof(struct accel_queue_submit, commands)),
+			body[offset]);
+		break;
+	}
+}
 
 /* The n-th command there is, most of the time. */
 static unsigned int read_command(struct reader *reader)
@@ -172,31 +303,54 @@ static unsigned int read_command(struct reader *reader)
 	if (byte >= 0xf0)
 		return read_byte(reader);
 	for (unsigned int n = byte % 37 + 1; n; nr++)
-		n -= sizes[nr] != 0;
+		n -= shapes[nr].size != 0;
 	return nr - 1;
 }
 
-/* What is not said is zero; so is most of a good request. */
-static void read_struct(struct fuzz *fuzz, struct reader *reader, uint8_t *body,
-			size_t size)
+static void put_tickets(const struct fuzz *fuzz, uint8_t *body, unsigned int nr)
 {
-	static const size_t places[] = {16, 24, 40};
+	static const size_t of_sva[] = {offsetof(struct dmabuffs_accel_sva, mem_ticket),
+					offsetof(struct dmabuffs_accel_sva, maps_ticket)};
 
-	for (unsigned int n = read_byte(reader) % 16; n; n--) {
-		uint8_t place = read_byte(reader);
-		size_t offset = (place & 0x7f) % 32 * 4 + (place & 0x60) / 0x20 * 64;
+	put_word(body, 4, DMABUFFS_ACCEL_TICKET);
+	put_word(body, 8, UINT32_MAX);
+	if (nr != _IOC_NR(ACCEL_IOC_ASID_SVA)) {
+		memcpy(body + offsetof(struct dmabuffs_accel_import, ticket),
+		       fuzz->ticket, sizeof(fuzz->ticket));
+		return;
+	}
+	put_word(body, 12, UINT32_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(of_sva); i++)
+		memcpy(body + of_sva[i], fuzz->ticket, sizeof(fuzz->ticket));
+}
+
+/* A request as it should be, and then as it should not be. */
+static void read_struct(struct fuzz *fuzz, struct reader *reader, uint8_t *body,
+			unsigned int nr)
+{
+	const struct shape *shape = &shapes[nr];
+	uint8_t how = read_byte(reader);
+
+	for (size_t i = 0; i < ARRAY_SIZE(shape->fields); i++)
+		read_field(fuzz, reader, body, shape->fields[i].offset,
+			   shape->fields[i].what);
+	if (shape->fields[0].what == FD && how & 0x40)
+		put_tickets(fuzz, body, nr);
+	for (unsigned int n = how & 0x80 ? how & 7 : 0; n; n--) {
+		size_t offset = 4 + read_byte(reader) % 64 * 4u;
 		uint64_t value = read_number(reader);
 
-		if (offset + sizeof(value) > size || offset < 4)
-			continue;
-		memcpy(body + offset, &value, place & 0x80 ? 8 : 4);
+		memcpy(body + offset, &value, offset & 4 ? 4 : 8);
 	}
-	if (body[6] & DMABUFFS_ACCEL_TICKET >> 16 && size >= 56) {
-		for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-			memcpy(body + places[i], fuzz->ticket, sizeof(fuzz->ticket));
-	} else if (body[6] & DMABUFFS_ACCEL_TICKET >> 16 && size >= 32) {
-		memcpy(body + 16, fuzz->ticket, sizeof(fuzz->ticket));
-	}
+}
+
+static void keep_id(struct fuzz *fuzz, const struct shape *shape, const uint8_t *body)
+{
+	uint32_t id;
+
+	memcpy(&id, body + shape->made_at, sizeof(id));
+	MUST(id);
+	fuzz->ids[shape->made][fuzz->n_ids[shape->made]++ % IDS] = id;
 }
 
 static void take_answer(struct fuzz *fuzz, struct fuse_req *req, unsigned int nr,
@@ -210,41 +364,54 @@ static void take_answer(struct fuzz *fuzz, struct fuse_req *req, unsigned int nr
 	MUST(req->size <= carried && req->size >= sizeof(size));
 	/* Its size is the caller's, as it was. */
 	MUST(!memcmp(req->body, body, sizeof(size)));
-	if (nr != _IOC_NR(ACCEL_IOC_OPEN))
-		return;
-	memcpy(fuzz->ticket, req->body + offsetof(struct dmabuffs_accel_open, ticket),
-	       sizeof(fuzz->ticket));
+	if (shapes[nr].made_at)
+		keep_id(fuzz, &shapes[nr], req->body);
+	if (nr == _IOC_NR(ACCEL_IOC_OPEN))
+		memcpy(fuzz->ticket,
+		       req->body + offsetof(struct dmabuffs_accel_open, ticket),
+		       sizeof(fuzz->ticket));
+}
+
+/* In memory of just that size, so that one byte read too many is noticed. */
+static void ask(struct fuzz *fuzz, unsigned int nr, uint64_t ino,
+		struct fuse_file_info *fi, const uint8_t *body, size_t carried)
+{
+	unsigned int number = (unsigned int)_IOC(_IOC_READ | _IOC_WRITE,
+						 DMABUFFS_IOC_TYPE, nr, carried);
+	struct fuse_req *req = new_request();
+	uint8_t *in = malloc(carried);
+
+	MUST(in || !carried);
+	memcpy(in, body, carried);
+	fs_ioctl(req, ino, number, NULL, fi, ino < INO_FIRST_DEVICE ? FUSE_IOCTL_DIR : 0,
+		 in, carried, carried);
+	take_answer(fuzz, req, nr, body, carried);
+	MUST(!memcmp(in, body, carried));
+	free(in);
 }
 
 static void step_ioctl(struct fuzz *fuzz, struct reader *reader)
 {
-	static uint8_t body[CARRIED + 1], copy[CARRIED + 1];
+	static uint8_t body[CARRIED + 1];
+	struct fuse_file_info directory = {.fh = 1};
 	uint8_t how = read_byte(reader);
-	unsigned int nr = read_command(reader), flags = 0;
-	size_t carried = sizes[nr] ? sizes[nr] : 64;
-	struct fuse_file_info directory = {.fh = 1}, *fi = &fuzz->contexts[how & 1];
-	struct fuse_req *req = new_request();
-	uint64_t ino = INO_FIRST_DEVICE;
+	unsigned int nr = read_command(reader);
+	size_t carried = shapes[nr].size ?: 64;
 	uint32_t size;
 
-	if (how >= 0xe0)
-		carried = MIN(read_number(reader), (uint64_t)CARRIED);
 	memset(body, 0, sizeof(body));
-	read_struct(fuzz, reader, body, carried);
-	size = (uint32_t)(how >= 0xd0 ? read_number(reader) : carried);
-	memcpy(body, &size, sizeof(size));
-	if ((how & 0x0e) == 0x0e) {
-		ino = how & 0x10 ? INO_ACCEL : INO_ROOT;
-		flags = FUSE_IOCTL_DIR;
-		fi = &directory;
-	}
-	memcpy(copy, body, sizeof(copy));
-	fs_ioctl(req, ino,
-		 (unsigned int)_IOC(_IOC_READ | _IOC_WRITE, DMABUFFS_IOC_TYPE, nr,
-				    carried),
-		 NULL, fi, flags, body, carried, carried);
-	take_answer(fuzz, req, nr, body, carried);
-	MUST(!memcmp(copy, body, sizeof(copy)));
+	read_struct(fuzz, reader, body, nr);
+	if (how >= 0xf0)
+		carried = read_number(reader) % (CARRIED + 1);
+	size = (uint32_t)(how >= 0xe8 ? read_number(reader) : carried);
+	put_word(body, 0, size);
+	/* Mostly on the same context, so that ids mean something. */
+	if ((how & 0x1f) == 0x1f)
+		ask(fuzz, nr, how & 0x20 ? INO_ACCEL : INO_ROOT, &directory, body,
+		    carried);
+	else
+		ask(fuzz, nr, INO_FIRST_DEVICE, &fuzz->contexts[(how & 0x1f) == 0x1e],
+		    body, carried);
 }
 
 /* Each ticket is good once. */

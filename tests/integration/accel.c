@@ -7,6 +7,7 @@
 
 #include "accel.h"
 #include "harness.h"
+#include "raw.h"
 
 /* ---- contexts ---------------------------------------------------------------------- */
 
@@ -78,7 +79,7 @@ static bool is_unused(void *data)
 
 void expect_unused(const struct instance *instance, const char *device)
 {
-	struct use use = { instance, device };
+	struct use use = {instance, device};
 	struct accel_device_info info;
 
 	if (wait_until(is_unused, &use))
@@ -94,22 +95,29 @@ void expect_unused(const struct instance *instance, const char *device)
 
 uint32_t make_asid(int context)
 {
-	struct accel_asid_create arg = { 0 };
+	struct accel_asid_create arg = {0};
 
 	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg));
 	return arg.id;
 }
 
+int try_asid(int context)
+{
+	struct accel_asid_create arg = {0};
+
+	return dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg);
+}
+
 int object_call(int context, unsigned long request, uint32_t id)
 {
-	struct accel_object arg = { .id = id };
+	struct accel_object arg = {.id = id};
 
 	return dmabuffs_accel_call(context, request, &arg);
 }
 
 int alloc_buffer(int context, uint64_t bytes, uint32_t flags, uint32_t *ret_id)
 {
-	struct accel_buffer_alloc arg = { .flags = flags, .bytes = bytes };
+	struct accel_buffer_alloc arg = {.flags = flags, .bytes = bytes};
 	int r = dmabuffs_accel_call(context, ACCEL_IOC_BUFFER_ALLOC, &arg);
 
 	if (r == 0)
@@ -152,12 +160,28 @@ int map_at(int context, uint32_t asid, uint32_t buffer, uint64_t bytes, uint32_t
 	return dmabuffs_accel_call(context, ACCEL_IOC_ASID_MAP, &arg);
 }
 
+void plan_start(struct plan *plan, const struct instance *instance)
+{
+	seat_open(&plan->seat, instance, SOFT0);
+	ASSERT_OK(alloc_buffer(plan->seat.context, 4 * PAGE, 0, &plan->buffer));
+	plan->asid = make_asid(plan->seat.context);
+}
+
+struct accel_asid_info asid_info(int context, uint32_t asid)
+{
+	struct accel_asid_info info = {.id = asid};
+
+	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_ASID_INFO, &info));
+	return info;
+}
+
 void region_create(struct seat *seat, struct region *region, size_t size)
 {
 	region->size = size;
 	region->fd = ASSERT_OK(SYS(memfd_create("region", MFD_CLOEXEC)));
 	ASSERT_OK(SYS(ftruncate(region->fd, (off_t)size)));
-	region->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
+	region->bytes =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
 	ASSERT(region->bytes != MAP_FAILED);
 	ASSERT_OK(import_buffer(seat, region->fd, &region->buffer));
 	region->asid = make_asid(seat->context);
@@ -184,14 +208,15 @@ uint32_t bind_self(struct seat *seat, uint32_t flags)
 {
 	uint32_t asid;
 
-	ASSERT_OK(dmabuffs_accel_bind_self(seat->library, seat->context, flags, 0, &asid));
+	ASSERT_OK(
+		dmabuffs_accel_bind_self(seat->library, seat->context, flags, 0, &asid));
 	return asid;
 }
 
 /* ---- queues ------------------------------------------------------------------------ */
 
-struct dmabuffs_queue *make_queue_with(struct seat *seat, uint32_t flags, uint32_t entries,
-				       uint32_t set)
+struct dmabuffs_queue *make_queue_with(struct seat *seat, uint32_t flags,
+				       uint32_t entries, uint32_t set)
 {
 	struct dmabuffs_queue *queue;
 
@@ -207,14 +232,14 @@ struct dmabuffs_queue *make_queue(struct seat *seat)
 
 int attach(int context, uint32_t queue, uint32_t asid)
 {
-	struct accel_queue_attach arg = { .queue = queue, .asid = asid };
+	struct accel_queue_attach arg = {.queue = queue, .asid = asid};
 
 	return dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_ATTACH, &arg);
 }
 
 int detach(int context, uint32_t queue, uint32_t asid)
 {
-	struct accel_queue_attach arg = { .queue = queue, .asid = asid };
+	struct accel_queue_attach arg = {.queue = queue, .asid = asid};
 
 	return dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_DETACH, &arg);
 }
@@ -227,7 +252,7 @@ void attach_region(struct seat *seat, struct dmabuffs_queue *queue,
 
 struct accel_queue_info queue_info(int context, uint32_t queue)
 {
-	struct accel_queue_info info = { .id = queue };
+	struct accel_queue_info info = {.id = queue};
 
 	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_INFO, &info));
 	return info;
@@ -235,7 +260,7 @@ struct accel_queue_info queue_info(int context, uint32_t queue)
 
 uint32_t make_fence(int context)
 {
-	struct accel_fence fence = { 0 };
+	struct accel_fence fence = {0};
 
 	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_FENCE_CREATE, &fence));
 	return fence.id;
@@ -243,7 +268,7 @@ uint32_t make_fence(int context)
 
 void raise_fence(int context, uint32_t fence, uint64_t value)
 {
-	struct accel_fence arg = { .id = fence, .value = value };
+	struct accel_fence arg = {.id = fence, .value = value};
 
 	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_FENCE_SIGNAL, &arg));
 }
@@ -252,7 +277,7 @@ void raise_fence(int context, uint32_t fence, uint64_t value)
 
 struct accel_command nop(void)
 {
-	return (struct accel_command){ .op = ACCEL_OP_NOP };
+	return (struct accel_command){.op = ACCEL_OP_NOP};
 }
 
 struct accel_command fill(uint32_t asid, uint64_t address, uint64_t length, uint8_t byte)
@@ -277,8 +302,8 @@ struct accel_command store(uint32_t asid, uint64_t address, uint64_t value)
 	};
 }
 
-struct accel_command copy(uint32_t dst_asid, uint64_t dst, uint32_t src_asid, uint64_t src,
-			  uint64_t length)
+struct accel_command copy(uint32_t dst_asid, uint64_t dst, uint32_t src_asid,
+			  uint64_t src, uint64_t length)
 {
 	return (struct accel_command){
 		.op = ACCEL_OP_COPY,
@@ -328,4 +353,48 @@ void check_fault(const char *file, int line, struct dmabuffs_queue *queue,
 	test_equal(file, line, "address of the fault", (long long)fault.address,
 		   (long long)address);
 	test_ok(file, line, "reset", dmabuffs_queue_reset(queue));
+}
+
+/* ---- all of it together ------------------------------------------------------------ */
+
+void desk_start(struct desk *desk, const struct instance *instance, uint32_t queue_flags,
+		uint32_t entries)
+{
+	seat_open(&desk->seat, instance, SOFT0);
+	desk->queue = make_queue_with(&desk->seat, queue_flags, entries, 0);
+	region_create(&desk->seat, &desk->region, 4 * PAGE);
+	attach_region(&desk->seat, desk->queue, &desk->region);
+}
+
+void desk_end(struct desk *desk)
+{
+	dmabuffs_queue_close(desk->queue);
+	region_finish(&desk->region);
+	seat_close(&desk->seat);
+}
+
+/* Fills a page, copies it on twice, and stores a word: the last two see the first. */
+void desk_check(struct desk *desk, uint8_t byte)
+{
+	const struct region *region = &desk->region;
+	uint32_t asid = region->asid;
+	uint64_t iova = region->iova, index, again;
+	const struct accel_command commands[] = {
+		fill(asid, iova, PAGE, byte),
+		copy(asid, iova + PAGE, asid, iova, PAGE),
+		copy(asid, iova + 2 * PAGE, asid, iova + PAGE, PAGE),
+		store(asid, iova + 3 * PAGE, 0x0123456789abcdef),
+	};
+	uint64_t word;
+
+	memset(region->bytes, 0, region->size);
+	ASSERT_OK(dmabuffs_queue_submit(desk->queue, commands, 4, &index));
+	ASSERT_OK(dmabuffs_queue_wait(desk->queue, index + 3, WAIT_NS));
+	ASSERT(is_filled(region, 0, 3 * PAGE, byte));
+	memcpy(&word, region->bytes + 3 * PAGE, sizeof(word));
+	ASSERT_EQ(word, 0x0123456789abcdef);
+	ASSERT_EQ(dmabuffs_queue_completed(desk->queue), index + 4);
+	ASSERT_OK(dmabuffs_queue_submit(desk->queue, commands, 1, &again));
+	ASSERT_EQ(again, index + 4);
+	ASSERT_OK(dmabuffs_queue_wait(desk->queue, again, WAIT_NS));
 }

@@ -49,8 +49,12 @@ void expect_unused(const struct instance *instance, const char *device);
 
 #define READ_WRITE (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
 
+/* For what is mapped at a fixed address. */
+#define IOVA UINT64_C(0x10000)
+
 /* An ASID for mappings. */
 uint32_t make_asid(int context);
+int try_asid(int context);
 
 /* One call on one object, as ACCEL_IOC_ASID_DESTROY. */
 int object_call(int context, unsigned long request, uint32_t id);
@@ -82,6 +86,16 @@ void region_finish(struct region *region);
 /* True when all bytes from @first to before @end have this value. */
 bool is_filled(const struct region *region, size_t first, size_t end, uint8_t value);
 
+/* A seat with a buffer of four pages of device memory, and an ASID. */
+struct plan {
+	struct seat seat;
+	uint32_t buffer, asid;
+};
+
+void plan_start(struct plan *plan, const struct instance *instance);
+
+struct accel_asid_info asid_info(int context, uint32_t asid);
+
 /* Of the calling process. */
 uint32_t bind_self(struct seat *seat, uint32_t flags);
 
@@ -89,8 +103,8 @@ uint32_t bind_self(struct seat *seat, uint32_t flags);
 
 /* A user-mode queue with 16 entries. */
 struct dmabuffs_queue *make_queue(struct seat *seat);
-struct dmabuffs_queue *make_queue_with(struct seat *seat, uint32_t flags, uint32_t entries,
-				       uint32_t set);
+struct dmabuffs_queue *make_queue_with(struct seat *seat, uint32_t flags,
+				       uint32_t entries, uint32_t set);
 
 int attach(int context, uint32_t queue, uint32_t asid);
 int detach(int context, uint32_t queue, uint32_t asid);
@@ -102,6 +116,20 @@ struct accel_queue_info queue_info(int context, uint32_t queue);
 uint32_t make_fence(int context);
 void raise_fence(int context, uint32_t fence, uint64_t value);
 
+/* A seat with a queue and four pages that are attached to it. */
+struct desk {
+	struct seat seat;
+	struct dmabuffs_queue *queue;
+	struct region region;
+};
+
+void desk_start(struct desk *desk, const struct instance *instance, uint32_t queue_flags,
+		uint32_t entries);
+void desk_end(struct desk *desk);
+
+/* Five commands must do their work on the region. */
+void desk_check(struct desk *desk, uint8_t byte);
+
 /* ---- commands ---------------------------------------------------------------------- */
 
 struct accel_command nop(void);
@@ -109,8 +137,8 @@ struct accel_command nop(void);
 struct accel_command fill(uint32_t asid, uint64_t address, uint64_t length, uint8_t byte);
 /* Eight bytes: a completion word. */
 struct accel_command store(uint32_t asid, uint64_t address, uint64_t value);
-struct accel_command copy(uint32_t dst_asid, uint64_t dst, uint32_t src_asid, uint64_t src,
-			  uint64_t length);
+struct accel_command copy(uint32_t dst_asid, uint64_t dst, uint32_t src_asid,
+			  uint64_t src, uint64_t length);
 struct accel_command wait_fence(uint32_t fence, uint64_t value);
 struct accel_command signal_fence(uint32_t fence, uint64_t value);
 

@@ -31,15 +31,21 @@ check_PROGRAMS += \
 	%D%/test-accel-asid \
 	%D%/test-accel-bad-fds \
 	%D%/test-accel-bad-ring \
+	%D%/test-accel-buffers \
 	%D%/test-accel-context \
+	%D%/test-accel-faults \
 	%D%/test-accel-fork \
 	%D%/test-accel-joint \
+	%D%/test-accel-limits \
 	%D%/test-accel-ownership \
 	%D%/test-accel-queue \
 	%D%/test-accel-rootless \
 	%D%/test-accel-set \
+	%D%/test-accel-share \
 	%D%/test-accel-stall \
 	%D%/test-accel-structs \
+	%D%/test-accel-sva \
+	%D%/test-accel-syscalls \
 	%D%/test-attributes \
 	%D%/test-broker \
 	%D%/test-connections \
@@ -72,17 +78,23 @@ check_PROGRAMS += \
 %C%_test_accel_asid_LDADD = $(accel_harness)
 %C%_test_accel_bad_fds_LDADD = %D%/libharness.la
 %C%_test_accel_bad_ring_LDADD = %D%/libharness.la
+%C%_test_accel_buffers_LDADD = $(accel_harness)
 %C%_test_accel_context_LDADD = $(accel_harness)
+%C%_test_accel_faults_LDADD = $(accel_harness)
 %C%_test_accel_fork_LDADD = $(accel_harness)
 %C%_test_accel_joint_LDADD = $(accel_harness)
 %C%_test_accel_joint_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DJOINT='"$(abs_top_builddir)/contrib/examples/joint"'
+%C%_test_accel_limits_LDADD = $(accel_harness)
 %C%_test_accel_ownership_LDADD = $(accel_harness)
 %C%_test_accel_queue_LDADD = $(accel_harness)
 %C%_test_accel_rootless_LDADD = $(accel_harness)
 %C%_test_accel_set_LDADD = $(accel_harness)
+%C%_test_accel_share_LDADD = $(accel_harness)
 %C%_test_accel_stall_LDADD = %D%/libharness.la
 %C%_test_accel_structs_LDADD = %D%/libharness.la
+%C%_test_accel_sva_LDADD = $(accel_harness)
+%C%_test_accel_syscalls_LDADD = $(accel_harness)
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la

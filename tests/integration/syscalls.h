@@ -29,7 +29,8 @@ struct count {
 /* Only makes sense while count_run() is at work in another process. */
 void count_mark(void);
 
-/* Traces them all. Returns when the client is at its second mark, which it goes on from. */
+/* Traces them all. Returns when the client is at its second mark, which it goes on from.
+ */
 void count_start(struct count *count);
 void count_run(struct count *count);
 

@@ -108,7 +108,7 @@ static int try_chmod(void *data)
 /* The kernel decides by owner, group and mode, as for any other file. */
 static void permissions(struct instance *instance)
 {
-	const struct identity member = { .uid = 1002, .gid = 1002, { 2001 }, 1 };
+	const struct identity member = {.uid = 1002, .gid = 1002, {2001}, 1};
 	char path[PATH], top[PATH];
 
 	device_path(instance, SOFT0, path);
@@ -133,7 +133,7 @@ static void permissions(struct instance *instance)
 
 static void information(struct instance *instance)
 {
-	struct accel_device_info info = device_info(instance, SOFT0), own = { 0 };
+	struct accel_device_info info = device_info(instance, SOFT0), own = {0};
 	struct seat seat;
 
 	ASSERT(strcmp(info.name, SOFT0) == 0);
@@ -194,13 +194,6 @@ static void counts(struct instance *instance)
 	expect_unused(instance, SOFT0);
 }
 
-static int try_asid(int context)
-{
-	struct accel_asid_create arg = { 0 };
-
-	return dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg);
-}
-
 struct list {
 	int n;
 	struct accel_device_info infos[4];
@@ -217,7 +210,7 @@ static int add_to_list(const struct accel_device_info *info, void *data)
 static void several(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
-	struct list list = { 0 };
+	struct list list = {0};
 	struct seat alpha, beta;
 
 	ASSERT_OK(dmabuffs_accel_list(library, add_to_list, &list));
@@ -249,7 +242,7 @@ static void none(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
 	struct accel_device_info info;
-	struct list list = { 0 };
+	struct list list = {0};
 	char path[PATH];
 	struct stat st;
 	int context;
@@ -371,14 +364,14 @@ static void passed(struct instance *instance)
 
 static void passed_into_container(struct instance *instance)
 {
-	const struct identity inside = { .uid = 1002,
-					 .gid = 1002,
-					 .namespaces = ALL_NAMESPACES,
-					 .sees = instance->dir };
-	const struct identity other = { .uid = 1003,
-					.gid = 1003,
+	const struct identity inside = {.uid = 1002,
+					.gid = 1002,
 					.namespaces = ALL_NAMESPACES,
-					.sees = instance->dir };
+					.sees = instance->dir};
+	const struct identity other = {.uid = 1003,
+				       .gid = 1003,
+				       .namespaces = ALL_NAMESPACES,
+				       .sees = instance->dir};
 
 	pass(instance, USER(1001), &inside);
 	pass(instance, &inside, USER(1001));
@@ -445,9 +438,9 @@ static void separate(struct instance *instance)
 	struct work work;
 	int context = prepare_work(instance, &work);
 	int other = ASSERT_OK(open_context(instance, SOFT0));
-	struct accel_asid_info asid = { .id = work.asid };
-	struct accel_buffer_info buffer = { .id = work.buffer };
-	struct accel_queue_info queue = { .id = work.queue };
+	struct accel_asid_info asid = {.id = work.asid};
+	struct accel_buffer_info buffer = {.id = work.buffer};
+	struct accel_queue_info queue = {.id = work.queue};
 
 	ASSERT_ERR(dmabuffs_accel_call(other, ACCEL_IOC_ASID_INFO, &asid), ENOENT);
 	ASSERT_ERR(dmabuffs_accel_call(other, ACCEL_IOC_BUFFER_INFO, &buffer), ENOENT);
@@ -515,7 +508,8 @@ static void wait_for_the_end(int peer, void *data)
 	/* What is mapped stays so. */
 	region.bytes[0] = 1;
 	ASSERT_ERR(dmabuffs_queue_submit(queue, &command, 1, &index), ENODEV);
-	ASSERT_ERR(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, region.asid), ENOTCONN);
+	ASSERT_ERR(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, region.asid),
+		   ENOTCONN);
 }
 
 static void end_of_daemon(struct instance *instance)
@@ -549,194 +543,25 @@ static void detached(struct instance *instance)
 	instance_expect_exit(&own, 0);
 }
 
-/* ---- limits ------------------------------------------------------------------------ */
-
-static int try_two_contexts(void *data)
-{
-	int first = ASSERT_OK(open_context(data, SOFT0));
-	int second = ASSERT_OK(open_context(data, SOFT0));
-	int third = open_context(data, SOFT0);
-
-	close(first);
-	close(second);
-	return third;
-}
-
-static bool may_open(void *data)
-{
-	return try_context(data) == 0;
-}
-
-static void limit_of_contexts(struct instance *instance)
-{
-	int first = ASSERT_OK(open_context(instance, SOFT0));
-	int second = ASSERT_OK(open_context(instance, SOFT0));
-
-	ASSERT_ERR(open_context(instance, SOFT0), EDQUOT);
-	/* Each user has his own. */
-	ASSERT_ERR(child_call(USER(1001), try_two_contexts, instance), EDQUOT);
-	close(first);
-	ASSERT(wait_until(may_open, instance));
-	close(second);
-	expect_unused(instance, SOFT0);
-}
-
-/* One more of each kind than the user may have, and again after one was freed. */
-static void limit_of_objects(struct instance *instance)
-{
-	struct accel_queue_create queue = { .entries = 16 };
-	uint32_t buffers[2], buffer, asids[2], id;
-	uint64_t iova[3];
-	struct seat seat;
-
-	seat_open(&seat, instance, SOFT0);
-	for (int i = 0; i < 2; i++) {
-		ASSERT_OK(alloc_buffer(seat.context, PAGE, 0, &buffers[i]));
-		asids[i] = make_asid(seat.context);
-		ASSERT_OK(map_anywhere(seat.context, asids[0], buffers[i], PAGE,
-				       READ_WRITE, &iova[i]));
-	}
-	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &buffer), EDQUOT);
-	ASSERT_ERR(try_asid(seat.context), EDQUOT);
-	ASSERT_ERR(map_anywhere(seat.context, asids[1], buffers[0], PAGE, READ_WRITE,
-				&iova[2]),
-		   EDQUOT);
-	/* A queue has a descriptor, as a buffer has. */
-	ASSERT_ERR(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue),
-		   EDQUOT);
-	ASSERT_EQ(device_info(instance, SOFT0).queues_free,
-		  device_info(instance, SOFT0).queues);
-
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, asids[1]));
-	id = make_asid(seat.context);
-	ASSERT(id != asids[1]);
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, asids[0]));
-	ASSERT_OK(map_anywhere(seat.context, id, buffers[0], PAGE, READ_WRITE, &iova[2]));
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, buffers[1]));
-	ASSERT_OK(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue));
-	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &buffer), EDQUOT);
-	seat_close(&seat);
-	expect_unused(instance, SOFT0);
-}
-
-static void limit_of_queues(struct instance *instance)
-{
-	struct accel_queue_create queue = { .entries = 16 };
-	struct seat seat;
-
-	seat_open(&seat, instance, SOFT0);
-	ASSERT_OK(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue));
-	ASSERT_ERR(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue), EDQUOT);
-	seat_close(&seat);
-	expect_unused(instance, SOFT0);
-}
-
-static void limit_of_memory(struct instance *instance)
-{
-	uint32_t large, small;
-	struct seat seat;
-
-	seat_open(&seat, instance, SOFT0);
-	ASSERT_ERR(alloc_buffer(seat.context, (1 << 20) + PAGE, 0, &large), ENOSPC);
-	ASSERT_ERR(alloc_buffer(seat.context, UINT64_MAX - PAGE + 1, 0, &large), ENOSPC);
-	ASSERT_ERR(alloc_buffer(seat.context, 0, 0, &large), EINVAL);
-	ASSERT_ERR(alloc_buffer(seat.context, PAGE + 1, 0, &large), EINVAL);
-	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 1U << 31, &large), EOPNOTSUPP);
-	ASSERT_OK(alloc_buffer(seat.context, 1 << 20, 0, &large));
-	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &small), ENOSPC);
-	ASSERT_EQ(device_info(instance, SOFT0).memory_free, 0);
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, large));
-	ASSERT_OK(alloc_buffer(seat.context, PAGE, 0, &small));
-	seat_close(&seat);
-	expect_unused(instance, SOFT0);
-}
-
-struct inheritor {
-	const struct instance *instance;
-	int context;
-};
-
-static int spend(void *data)
-{
-	const struct inheritor *inheritor = data;
-	int own = ASSERT_OK(open_context(inheritor->instance, SOFT0));
-
-	ASSERT_OK(try_asid(inheritor->context));
-	ASSERT_ERR(try_asid(inheritor->context), EDQUOT);
-	ASSERT_OK(try_asid(own));
-	ASSERT_ERR(try_asid(own), EDQUOT);
-	return 0;
-}
-
-/* Whoever opened a context pays for it, whoever works in it. */
-static void payer(struct instance *instance)
-{
-	struct inheritor inheritor = { instance, -1 };
-
-	inheritor.context = ASSERT_OK(open_context(instance, SOFT0));
-	ASSERT_OK(child_call(USER(1001), spend, &inheritor));
-	ASSERT_ERR(try_asid(inheritor.context), EDQUOT);
-	close(inheritor.context);
-	expect_unused(instance, SOFT0);
-}
-
-static void bad_options(struct instance *instance)
-{
-	static const char *const bad[] = {
-		"accel=",
-		"accel=a/b",
-		"accel=a:queues=0",
-		"accel=a:queues=100000",
-		"accel=a:asid-bits=21",
-		"accel=a:memory=4097",
-		"accel=a:latency=1000000001",
-		"accel=a:exclusive=1",
-		"accel=a:nothing",
-		"accel=a:queues",
-		"accel=a,accel=a",
-		"accel=01234567890123456789012345678901",
-		"max-contexts-per-uid=x",
-	};
-	char output[4000], dir[INSTANCE_PATH_SIZE];
-
-	snprintf(dir, sizeof(dir), "%s/bad", test_work_dir);
-	ASSERT_OK(SYS(mkdir(dir, 0755)));
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		const char *argv[] = { NULL, "-f", "-o", bad[i], dir, NULL };
-
-		if (daemon_run(argv, output, sizeof(output)) == 0)
-			test_fail(__FILE__, __LINE__, "%s: it started", bad[i]);
-		if (!strstr(output, "accel") && !strstr(output, "max-contexts"))
-			test_fail(__FILE__, __LINE__, "%s: says \"%s\"", bad[i], output);
-		ASSERT(!is_mounted(dir));
-	}
-}
-
 const struct test_case test_cases[] = {
-	{ "accel_directory", directory },
-	{ "accel_access_modes", access_modes },
-	{ "accel_permissions", permissions },
-	{ "accel_information", information },
-	{ "accel_counts", counts },
-	{ "accel_several", several,
-	  "accel=alpha:queues=3:memory=2M:asid-bits=4:latency=1000,accel=beta:exclusive" },
-	{ "accel_none", none, "noaccel" },
-	{ "accel_passed", passed },
-	{ "accel_passed_nopassthrough", passed, "nopassthrough" },
-	{ "accel_passed_into_container", passed_into_container },
-	{ "accel_passed_without_permission", passed_without_permission },
-	{ "accel_inherited", inherited },
-	{ "accel_duplicated", duplicated },
-	{ "accel_separate", separate },
-	{ "accel_killed", killed },
-	{ "accel_end_of_daemon", end_of_daemon, .flags = CASE_NO_INSTANCE },
-	{ "accel_detached", detached, .flags = CASE_NO_INSTANCE },
-	{ "accel_limit_of_contexts", limit_of_contexts, "max-contexts-per-uid=2" },
-	{ "accel_limit_of_objects", limit_of_objects,
-	  "max-asids-per-uid=2,max-buffers-per-uid=2,max-mappings-per-uid=2" },
-	{ "accel_limit_of_queues", limit_of_queues, "max-queues-per-uid=1" },
-	{ "accel_limit_of_memory", limit_of_memory, "accel=soft0:memory=1M" },
-	{ "accel_payer", payer, "max-asids-per-uid=1" },
-	{ "accel_bad_options", bad_options, .flags = CASE_NO_INSTANCE },
-	{ 0 },
+	{"accel_directory", directory},
+	{"accel_access_modes", access_modes},
+	{"accel_permissions", permissions},
+	{"accel_information", information},
+	{"accel_counts", counts},
+	{"accel_several", several,
+	 "accel=alpha:queues=3:memory=2M:asid-bits=4:latency=1000,accel=beta:exclusive"},
+	{"accel_none", none, "noaccel"},
+	{"accel_passed", passed},
+	{"accel_passed_nopassthrough", passed, "nopassthrough"},
+	{"accel_passed_into_container", passed_into_container},
+	{"accel_passed_without_permission", passed_without_permission},
+	{"accel_inherited", inherited},
+	{"accel_duplicated", duplicated},
+	{"accel_separate", separate},
+	{"accel_killed", killed},
+	{"accel_killed_slow", killed, "accel=soft0:latency=1000000000"},
+	{"accel_end_of_daemon", end_of_daemon, .flags = CASE_NO_INSTANCE},
+	{"accel_detached", detached, .flags = CASE_NO_INSTANCE},
+	{0},
 };

@@ -3,8 +3,8 @@
  * test-accel-fork.c - fork, clone and exec with commands in flight
  *
  * A device that works on pages of a process used to ask for care: before fork, finish all
- * commands, unmap, close; after it, touch all pages before the child does, and begin anew.
- * Here nothing of that is done, and still the device stays with the parent's pages,
+ * commands, unmap, close; after it, touch all pages before the child does, and begin
+ * anew. Here nothing of that is done, and still the device stays with the parent's pages,
  * whoever writes first, and the child has nothing of the parent's but descriptors.
  */
 #include <fcntl.h>
@@ -75,7 +75,8 @@ static void worker_start(struct worker *worker, const struct instance *instance)
 	region_create(&worker->seat, &worker->region, BYTES);
 	attach_region(&worker->seat, worker->queue, &worker->region);
 	worker->asid = bind_self(&worker->seat, 0);
-	ASSERT_OK(attach(worker->seat.context, dmabuffs_queue_id(worker->queue), worker->asid));
+	ASSERT_OK(attach(worker->seat.context, dmabuffs_queue_id(worker->queue),
+			 worker->asid));
 	worker->fence = make_fence(worker->seat.context);
 	worker->source = map_private();
 	worker->result = map_private();
@@ -102,7 +103,8 @@ static uint64_t submit_held(struct worker *worker)
 	};
 	uint64_t index;
 
-	ASSERT_OK(dmabuffs_queue_submit(worker->queue, commands, ARRAY_SIZE(commands), &index));
+	ASSERT_OK(dmabuffs_queue_submit(worker->queue, commands, ARRAY_SIZE(commands),
+					&index));
 	return index + 2;
 }
 
@@ -155,7 +157,8 @@ static void close_in_child(struct worker *worker)
 	ASSERT_EQ(*page, 1);
 }
 
-/* With the descriptor that it inherited, it has what any holder has: a queue of its own. */
+/* With the descriptor that it inherited, it has what any holder has: a queue of its own.
+ */
 static void use_descriptor(const struct worker *worker)
 {
 	struct dmabuffs_queue *queue;
@@ -164,7 +167,8 @@ static void use_descriptor(const struct worker *worker)
 	seat_take(&seat, worker->instance, worker->seat.context);
 	queue = make_queue(&seat);
 	expect_done(queue, nop());
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_QUEUE_DESTROY, dmabuffs_queue_id(queue)));
+	ASSERT_OK(object_call(seat.context, ACCEL_IOC_QUEUE_DESTROY,
+			      dmabuffs_queue_id(queue)));
 	dmabuffs_queue_close(queue);
 }
 
@@ -205,7 +209,7 @@ static void write_and_watch(int peer, void *data)
 static void race_for_pages(struct instance *instance, enum order order)
 {
 	struct worker worker;
-	struct race race = { &worker, order };
+	struct race race = {&worker, order};
 	struct child child;
 	uint64_t last;
 
@@ -255,7 +259,7 @@ static void child_only_reads(struct instance *instance)
 static void device_writes_first(struct instance *instance)
 {
 	struct worker worker;
-	struct race race = { &worker, NOBODY };
+	struct race race = {&worker, NOBODY};
 	struct child child;
 	uint64_t last;
 
@@ -324,7 +328,8 @@ static void storm(struct instance *instance)
 	for (size_t i = 0; i < CHILDREN; i++)
 		peer_wait(children[i].peer);
 	ASSERT_OK(dmabuffs_queue_wait(worker.queue, last, WAIT_NS));
-	expect_done(worker.queue, fill(worker.asid, (uintptr_t)worker.result, BYTES, 0x55));
+	expect_done(worker.queue,
+		    fill(worker.asid, (uintptr_t)worker.result, BYTES, 0x55));
 	ASSERT(all_are(worker.result, 0x55));
 	for (size_t i = 0; i < CHILDREN; i++)
 		peer_signal(children[i].peer);
@@ -473,7 +478,7 @@ static bool has_ended(int peer)
 static void exec_in_child(struct instance *instance)
 {
 	struct worker worker;
-	struct exec exec = { .worker = &worker };
+	struct exec exec = {.worker = &worker};
 	struct child child;
 	uint64_t last;
 
@@ -529,7 +534,7 @@ static void submit_and_exec(int peer, void *data)
 /* Commands of a process that executes another do not get at the new program's memory. */
 static void exec_with_commands(struct instance *instance)
 {
-	struct leaver leaver = { .instance = instance };
+	struct leaver leaver = {.instance = instance};
 	struct accel_queue_info info;
 	struct accel_event event;
 	struct worker worker;
@@ -561,15 +566,15 @@ static void exec_with_commands(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "fork_child_writes_first", child_writes_first },
-	{ "fork_parent_writes_first", parent_writes_first },
-	{ "fork_child_only_reads", child_only_reads },
-	{ "fork_device_writes_first", device_writes_first },
-	{ "fork_storm", storm, .seconds = 60 },
-	{ "fork_shared_memory", shared_memory },
-	{ "fork_raw_clone", raw_clone },
-	{ "fork_vfork", clone_of_the_memory },
-	{ "fork_exec_in_child", exec_in_child },
-	{ "fork_exec_with_commands", exec_with_commands },
-	{ 0 },
+	{"fork_child_writes_first", child_writes_first},
+	{"fork_parent_writes_first", parent_writes_first},
+	{"fork_child_only_reads", child_only_reads},
+	{"fork_device_writes_first", device_writes_first},
+	{"fork_storm", storm, .seconds = 60},
+	{"fork_shared_memory", shared_memory},
+	{"fork_raw_clone", raw_clone},
+	{"fork_vfork", clone_of_the_memory},
+	{"fork_exec_in_child", exec_in_child},
+	{"fork_exec_with_commands", exec_with_commands},
+	{0},
 };

@@ -90,10 +90,10 @@ static void run_job_to_buffer(struct seat *seat, const struct place *b)
 /* No way but the device: what is B's is not mapped here, and may not be read. */
 static void expect_no_access(const struct place *place)
 {
-	struct iovec here = { .iov_base = (char[RESULT_SIZE]){ 0 },
-			      .iov_len = sizeof(source_text) };
-	struct iovec there = { .iov_base = (void *)(uintptr_t)place->address,
-			       .iov_len = sizeof(source_text) };
+	struct iovec here = {.iov_base = (char[RESULT_SIZE]){0},
+			     .iov_len = sizeof(source_text)};
+	struct iovec there = {.iov_base = (void *)(uintptr_t)place->address,
+			      .iov_len = sizeof(source_text)};
 	char path[40];
 
 	ASSERT_ERR(SYS(process_vm_readv(place->pid, &here, 1, &there, 1, 0)), EPERM);
@@ -170,7 +170,7 @@ static int act_c(void *data)
 /* All three are of different users; the case itself only carries messages. */
 static void joint_job(struct instance *instance)
 {
-	struct knowledge knowledge = { .instance = instance };
+	struct knowledge knowledge = {.instance = instance};
 	struct child a, b;
 	int context;
 
@@ -216,16 +216,17 @@ static void example(struct instance *instance)
 	}
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		test_fail(__FILE__, __LINE__, "status %#x: %s", (unsigned int)status, output);
+		test_fail(__FILE__, __LINE__, "status %#x: %s", (unsigned int)status,
+			  output);
 	ASSERT(strstr(output, "finds in its buffer: \"written by B"));
 	close(ends[0]);
 	expect_unused(instance, SOFT0);
 }
 
 const struct test_case test_cases[] = {
-	{ "joint_job", joint_job },
-	{ "joint_job_nopassthrough", joint_job, "nopassthrough" },
-	{ "joint_example", example },
-	{ "joint_example_exclusive", example, "accel=soft0:exclusive" },
-	{ 0 },
+	{"joint_job", joint_job},
+	{"joint_job_nopassthrough", joint_job, "nopassthrough"},
+	{"joint_example", example},
+	{"joint_example_exclusive", example, "accel=soft0:exclusive"},
+	{0},
 };

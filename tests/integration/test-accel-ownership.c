@@ -36,16 +36,18 @@ struct owner {
 static void owner_start(struct owner *owner, const struct instance *instance,
 			uint32_t flags)
 {
-	const struct dmabuffs_export_options options = { .flags = DMABUFFS_EXPORT_MODE,
-							 .mode = 0666 };
+	const struct dmabuffs_export_options options = {.flags = DMABUFFS_EXPORT_MODE,
+							.mode = 0666};
 
 	seat_open(&owner->seat, instance, SOFT0);
 	ASSERT_OK(alloc_buffer(owner->seat.context, BYTES, flags, &owner->buffer));
 	ASSERT_OK(dmabuffs_accel_buffer_fd(owner->seat.library, owner->seat.context,
 					   owner->buffer, &owner->fd));
-	ASSERT_OK(raw_map(owner->fd, BYTES, PROT_READ | PROT_WRITE, (void **)&owner->bytes));
+	ASSERT_OK(raw_map(owner->fd, BYTES, PROT_READ | PROT_WRITE,
+			  (void **)&owner->bytes));
 	memset(owner->bytes, OLD, BYTES);
-	ASSERT_OK(dmabuffs_export(owner->seat.library, owner->fd, &options, &owner->name));
+	ASSERT_OK(
+		dmabuffs_export(owner->seat.library, owner->fd, &options, &owner->name));
 }
 
 /* A goes, with everything that is its own. */
@@ -89,7 +91,7 @@ static bool is_let_in(void *data)
 static void write_secret(struct instance *instance, struct seat *seat)
 {
 	struct accel_device_info info = device_info(instance, SOFT0);
-	struct region all = { .size = 0 };
+	struct region all = {.size = 0};
 	uint32_t buffer;
 	int fd;
 
@@ -105,7 +107,7 @@ static void write_secret(struct instance *instance, struct seat *seat)
 
 static void load_secret(struct instance *instance, struct seat *seat)
 {
-	struct entry entry = { instance, seat };
+	struct entry entry = {instance, seat};
 
 	ASSERT(wait_until(is_let_in, &entry));
 	write_secret(instance, seat);
@@ -195,7 +197,7 @@ static void hold_on(int peer, void *data)
 	const struct importer *importer = data;
 	struct dmabuffs *library = open_library(importer->instance);
 	int fd = open_for(library, importer, peer);
-	struct region memory = { .size = BYTES };
+	struct region memory = {.size = BYTES};
 	uint8_t byte;
 
 	if (importer->hold == MAPPED || importer->hold == MAPPED_EXCHANGED) {
@@ -241,7 +243,7 @@ static void expect_kept_out(struct instance *instance)
 
 static void pinned_by(struct instance *instance, enum hold hold)
 {
-	struct importer importer = { .instance = instance, .hold = hold };
+	struct importer importer = {.instance = instance, .hold = hold};
 	struct owner owner;
 	struct child child;
 	struct seat seat;
@@ -271,7 +273,7 @@ static void pinned(struct instance *instance)
 
 static void pinned_and_killed(struct instance *instance)
 {
-	struct importer importer = { .instance = instance, .hold = MAPPED_EXCHANGED };
+	struct importer importer = {.instance = instance, .hold = MAPPED_EXCHANGED};
 	struct owner owner;
 	struct child child;
 	struct seat seat;
@@ -338,7 +340,8 @@ static void held_by_device(struct instance *instance)
 	ASSERT_OK(import_buffer(&other, fd, &buffer));
 	close(fd);
 	asid = make_asid(other.context);
-	ASSERT_OK(map_anywhere(other.context, asid, buffer, BYTES, ACCEL_MAP_READ, &iova));
+	ASSERT_OK(
+		map_anywhere(other.context, asid, buffer, BYTES, ACCEL_MAP_READ, &iova));
 	owner_end(&owner);
 	expect_left(instance);
 	expect_kept_out(instance);
@@ -357,7 +360,7 @@ static void held_by_device(struct instance *instance)
  */
 static void page_in_a_pipe(struct instance *instance)
 {
-	struct region piped = { .size = PAGE };
+	struct region piped = {.size = PAGE};
 	static uint8_t bytes[PAGE];
 	struct owner owner;
 	struct seat seat;
@@ -384,7 +387,7 @@ static void page_in_a_pipe(struct instance *instance)
 /* A name that needs no holder pins as well, until somebody ends it. */
 static void persistent_name(struct instance *instance)
 {
-	const struct dmabuffs_export_options options = { .flags = DMABUFFS_EXPORT_PERSIST };
+	const struct dmabuffs_export_options options = {.flags = DMABUFFS_EXPORT_PERSIST};
 	struct dmabuffs *library = open_library(instance);
 	struct owner owner;
 	dmabuffs_uuid name;
@@ -445,7 +448,7 @@ static void keep_and_look(int peer, void *data)
 	const struct importer *importer = data;
 	struct dmabuffs *library = open_library(importer->instance);
 	int fd = open_for(library, importer, peer);
-	struct region memory = { .size = BYTES };
+	struct region memory = {.size = BYTES};
 	static uint8_t bytes[BYTES];
 	struct stat st;
 
@@ -467,7 +470,7 @@ static void keep_and_look(int peer, void *data)
 
 static void revocable_by(struct instance *instance, enum hold hold)
 {
-	struct importer importer = { .instance = instance, .hold = hold };
+	struct importer importer = {.instance = instance, .hold = hold};
 	struct child child;
 	struct owner owner;
 	struct seat seat;
@@ -616,22 +619,23 @@ static void charged_to_importer(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "ownership_one_at_a_time", one_at_a_time, "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_killed_owner", killed_owner, "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_pinned", pinned, "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_pinned_and_killed", pinned_and_killed, "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_fetched_descriptor", fetched_descriptor,
-	  "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_freed_before", freed_before, "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_held_by_device", held_by_device,
-	  "accel=soft0:exclusive:memory=1M,accel=other" },
-	{ "ownership_page_in_a_pipe", page_in_a_pipe, "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_revocable", revocable, "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_revocable_in_device", revocable_in_device,
-	  "accel=soft0:exclusive:memory=1M,accel=other" },
-	{ "ownership_opened_asid", opened_asid, "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_persistent_name", persistent_name, "accel=soft0:exclusive:memory=1M" },
-	{ "ownership_scrubbing", scrubbing, "accel=soft0:exclusive:memory=64M" },
-	{ "ownership_charged_to_importer", charged_to_importer, "max-pinned-per-uid=1M" },
-	{ 0 },
+	{"ownership_one_at_a_time", one_at_a_time, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_killed_owner", killed_owner, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_pinned", pinned, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_pinned_and_killed", pinned_and_killed,
+	 "accel=soft0:exclusive:memory=1M"},
+	{"ownership_fetched_descriptor", fetched_descriptor,
+	 "accel=soft0:exclusive:memory=1M"},
+	{"ownership_freed_before", freed_before, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_held_by_device", held_by_device,
+	 "accel=soft0:exclusive:memory=1M,accel=other"},
+	{"ownership_page_in_a_pipe", page_in_a_pipe, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_revocable", revocable, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_revocable_in_device", revocable_in_device,
+	 "accel=soft0:exclusive:memory=1M,accel=other"},
+	{"ownership_opened_asid", opened_asid, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_persistent_name", persistent_name, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_scrubbing", scrubbing, "accel=soft0:exclusive:memory=64M"},
+	{"ownership_charged_to_importer", charged_to_importer, "max-pinned-per-uid=1M"},
+	{0},
 };

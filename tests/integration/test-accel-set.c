@@ -2,6 +2,7 @@
 /* test-accel-set.c - sets of address spaces, and the events of a context */
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "accel.h"
 #include "child.h"
@@ -11,7 +12,7 @@
 
 static uint32_t make_set(int context)
 {
-	struct accel_set_create arg = { .quota = QUOTA };
+	struct accel_set_create arg = {.quota = QUOTA};
 
 	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_CREATE, &arg));
 	return arg.id;
@@ -19,7 +20,7 @@ static uint32_t make_set(int context)
 
 static uint32_t make_member(int context, uint32_t set)
 {
-	struct accel_asid_create arg = { .set = set };
+	struct accel_asid_create arg = {.set = set};
 
 	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg));
 	return arg.id;
@@ -27,7 +28,7 @@ static uint32_t make_member(int context, uint32_t set)
 
 static int try_member(int context, uint32_t set)
 {
-	struct accel_asid_create arg = { .set = set };
+	struct accel_asid_create arg = {.set = set};
 
 	return dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg);
 }
@@ -35,7 +36,7 @@ static int try_member(int context, uint32_t set)
 static int entry_call(int context, unsigned long request, uint32_t set, uint32_t asid,
 		      uint64_t guest)
 {
-	struct accel_set_entry arg = { .set = set, .asid = asid, .guest = guest };
+	struct accel_set_entry arg = {.set = set, .asid = asid, .guest = guest};
 
 	return dmabuffs_accel_call(context, request, &arg);
 }
@@ -52,7 +53,7 @@ static int unbind_guest(int context, uint32_t set, uint64_t guest)
 
 static struct accel_set_info set_info(int context, uint32_t set)
 {
-	struct accel_set_info info = { .id = set };
+	struct accel_set_info info = {.id = set};
 
 	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_INFO, &info));
 	return info;
@@ -74,7 +75,7 @@ static void scene_start(struct scene *scene, const struct instance *instance)
 
 static void quota(struct instance *instance)
 {
-	struct accel_set_create none = { .quota = 0 };
+	struct accel_set_create none = {.quota = 0};
 	uint32_t asids[QUOTA], asid;
 	struct scene scene;
 	int context;
@@ -89,12 +90,14 @@ static void quota(struct instance *instance)
 	ASSERT_EQ(set_info(context, scene.set).quota, QUOTA);
 	ASSERT_EQ(set_info(context, scene.set).asids, QUOTA);
 	/* A process's own counts as well; outside the set there is room. */
-	ASSERT_ERR(dmabuffs_accel_bind_self(scene.seat.library, context, 0, scene.set, &asid),
+	ASSERT_ERR(dmabuffs_accel_bind_self(scene.seat.library, context, 0, scene.set,
+					    &asid),
 		   EDQUOT);
 	make_asid(context);
 	ASSERT_ERR(object_call(context, ACCEL_IOC_SET_DESTROY, scene.set), EBUSY);
 	ASSERT_OK(object_call(context, ACCEL_IOC_ASID_DESTROY, asids[1]));
-	ASSERT_OK(dmabuffs_accel_bind_self(scene.seat.library, context, 0, scene.set, &asid));
+	ASSERT_OK(dmabuffs_accel_bind_self(scene.seat.library, context, 0, scene.set,
+					   &asid));
 	ASSERT_ERR(try_member(context, scene.set), EDQUOT);
 	asids[1] = asid;
 	for (int i = 0; i < QUOTA; i++)
@@ -115,8 +118,8 @@ static int try_all(void *data)
 {
 	const struct stranger *stranger = data;
 	int context = ASSERT_OK(open_context(stranger->instance, SOFT0));
-	struct accel_set_info info = { .id = stranger->set };
-	struct accel_queue_create queue = { .entries = 16, .set = stranger->set };
+	struct accel_set_info info = {.id = stranger->set};
+	struct accel_queue_create queue = {.entries = 16, .set = stranger->set};
 	uint32_t own = make_asid(context);
 
 	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_INFO, &info), EPERM);
@@ -134,7 +137,7 @@ static int try_all(void *data)
 
 static void of_another_owner(struct instance *instance)
 {
-	struct stranger stranger = { .instance = instance };
+	struct stranger stranger = {.instance = instance};
 	struct scene scene;
 
 	scene_start(&scene, instance);
@@ -175,24 +178,23 @@ static void look_up(struct instance *instance)
 	ASSERT_ERR(bind_guest(context, scene.set, asids[1], 0), EEXIST);
 	ASSERT_EQ(set_info(context, scene.set).bound, 2);
 
-	entry = (struct accel_set_entry){ .set = scene.set, .guest = 1ULL << 40 };
+	entry = (struct accel_set_entry){.set = scene.set, .guest = 1ULL << 40};
 	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_LOOKUP, &entry));
 	ASSERT_EQ(entry.asid, asids[1]);
-	entry = (struct accel_set_entry){ .flags = ACCEL_SET_BY_ASID,
-					  .set = scene.set,
-					  .asid = asids[1] };
+	entry = (struct accel_set_entry){
+		.flags = ACCEL_SET_BY_ASID, .set = scene.set, .asid = asids[1]};
 	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_LOOKUP, &entry));
 	ASSERT_EQ(entry.guest, 1ULL << 40);
 	entry.flags = 1U << 9;
-	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_LOOKUP, &entry), EOPNOTSUPP);
+	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_LOOKUP, &entry),
+		   EOPNOTSUPP);
 	ASSERT_ERR(entry_call(context, ACCEL_IOC_SET_LOOKUP, scene.set, 0, 3), ENOENT);
 
 	ASSERT_ERR(unbind_guest(context, scene.set, 3), ENOENT);
 	ASSERT_OK(unbind_guest(context, scene.set, 0));
 	ASSERT_ERR(entry_call(context, ACCEL_IOC_SET_LOOKUP, scene.set, 0, 0), ENOENT);
-	entry = (struct accel_set_entry){ .flags = ACCEL_SET_BY_ASID,
-					  .set = scene.set,
-					  .asid = asids[0] };
+	entry = (struct accel_set_entry){
+		.flags = ACCEL_SET_BY_ASID, .set = scene.set, .asid = asids[0]};
 	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_LOOKUP, &entry), ENOENT);
 	ASSERT_OK(bind_guest(context, scene.set, asids[0], 5));
 	/* With its ASID a guest id is free. */
@@ -211,7 +213,7 @@ static void iterate(struct instance *instance)
 
 	scene_start(&scene, instance);
 	context = scene.seat.context;
-	entry = (struct accel_set_entry){ .set = scene.set };
+	entry = (struct accel_set_entry){.set = scene.set};
 	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_NEXT, &entry), ENOENT);
 	for (int i = 0; i < 3; i++) {
 		asids[i] = make_member(context, scene.set);
@@ -356,6 +358,35 @@ static void woken(struct instance *instance)
 	seat_close(&scene.seat);
 }
 
+/* The same by epoll(7): the descriptor is watched all the time, not asked anew. */
+static void watched(struct instance *instance)
+{
+	struct epoll_event event = {.events = EPOLLIN}, got;
+	int epoll = ASSERT_OK(SYS(epoll_create1(EPOLL_CLOEXEC)));
+	struct accel_event events[2];
+	struct scene scene;
+	struct child child;
+
+	scene_start(&scene, instance);
+	child_start(&child, NULL, bind_when_told, &scene);
+	ASSERT_OK(SYS(epoll_ctl(epoll, EPOLL_CTL_ADD, scene.seat.context, &event)));
+	for (size_t i = 0; i < WAKE_UPS; i++) {
+		size_t n = 0;
+
+		ASSERT_EQ(SYS(epoll_wait(epoll, &got, 1, 0)), 0);
+		peer_signal(child.peer);
+		while (n < sizeof(events)) {
+			ASSERT_EQ(SYS(epoll_wait(epoll, &got, 1, WAIT_MS)), 1);
+			n += (size_t)ASSERT_OK(SYS(
+				read(scene.seat.context, events, sizeof(events) - n)));
+		}
+	}
+	peer_signal(child.peer);
+	child_wait(&child);
+	close(epoll);
+	seat_close(&scene.seat);
+}
+
 /* Nobody reads: the newest are kept, and the first one that is read says so. */
 static void lost(struct instance *instance)
 {
@@ -375,7 +406,8 @@ static void lost(struct instance *instance)
 	for (uint64_t i = posted - ACCEL_EVENTS_MAX; i < posted; i++) {
 		expect_event(context, i % 2 ? ACCEL_EVENT_UNBIND : ACCEL_EVENT_BIND, i,
 			     &event);
-		ASSERT_EQ(event.flags, i == posted - ACCEL_EVENTS_MAX ? ACCEL_EVENT_LOST : 0);
+		ASSERT_EQ(event.flags,
+			  i == posted - ACCEL_EVENTS_MAX ? ACCEL_EVENT_LOST : 0);
 		ASSERT_EQ(event.value, i / 2);
 	}
 	ASSERT_ERR(SYS(read(context, &event, sizeof(event))), EAGAIN);
@@ -403,14 +435,15 @@ static void of_others(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "set_quota", quota },
-	{ "set_of_another_owner", of_another_owner },
-	{ "set_look_up", look_up },
-	{ "set_iterate", iterate },
-	{ "set_guarded_queue", guarded_queue },
-	{ "set_events", events },
-	{ "set_woken", woken },
-	{ "set_lost", lost },
-	{ "set_of_others", of_others },
-	{ 0 },
+	{"set_quota", quota},
+	{"set_of_another_owner", of_another_owner},
+	{"set_look_up", look_up},
+	{"set_iterate", iterate},
+	{"set_guarded_queue", guarded_queue},
+	{"set_events", events},
+	{"set_woken", woken},
+	{"set_watched", watched},
+	{"set_lost", lost},
+	{"set_of_others", of_others},
+	{0},
 };

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* test-accel-syscalls.c - a busy queue takes no system call */
+#include <signal.h>
+
+#include "accel.h"
+#include "child.h"
+#include "harness.h"
+#include "syscalls.h"
+
+#define MANY    1000000
+#define ENTRIES 4096
+#define BATCH   16
+#define TRIES   6
+
+/* So that neither side waits for the other, however it is scheduled. */
+static uint64_t fill_up(struct dmabuffs_queue *queue, const struct accel_command *batch)
+{
+	uint64_t last = 0, index;
+
+	while (dmabuffs_queue_submit(queue, batch, BATCH, &index) == 0)
+		last = index + BATCH;
+	return last;
+}
+
+static void submit_many(struct dmabuffs_queue *queue)
+{
+	const struct accel_command batch[BATCH] = {nop()};
+	uint64_t end = fill_up(queue, batch) + MANY, index = 0;
+
+	count_mark();
+	while (index + BATCH < end) {
+		int r = dmabuffs_queue_submit(queue, batch, BATCH, &index);
+
+		ASSERT(r == 0 || r == -EAGAIN);
+	}
+	count_mark();
+	ASSERT_OK(dmabuffs_queue_wait(queue, index, WAIT_NS));
+}
+
+static void submit_for_count(int peer, void *data)
+{
+	struct dmabuffs_queue *queue;
+	struct seat seat;
+
+	seat_open(&seat, data, SOFT0);
+	peer_signal(peer);
+	peer_wait(peer);
+	queue = make_queue_with(&seat, ACCEL_QUEUE_USER, ENTRIES, 0);
+	expect_done(queue, nop());
+	peer_signal(peer);
+	for (int i = 0; i < TRIES; i++) {
+		peer_wait(peer);
+		submit_many(queue);
+		peer_signal(peer);
+	}
+}
+
+/* The threads that the daemon has more than before: the engine is one of them. */
+static void find_engine(struct count *count, pid_t daemon, const pid_t *before,
+			size_t n_before)
+{
+	pid_t now[512];
+	size_t n = list_threads(daemon, now, ARRAY_SIZE(now));
+
+	for (size_t i = 0; i < n; i++) {
+		size_t known = 0;
+
+		while (known < n_before && before[known] != now[i])
+			known++;
+		if (known < n_before)
+			continue;
+		ASSERT(count->n_threads < COUNTED_THREADS);
+		count->threads[count->n_threads++] = now[i];
+	}
+	ASSERT(count->n_threads > 0);
+}
+
+static unsigned long engine_ticks(const struct count *count, pid_t daemon)
+{
+	unsigned long ticks = 0;
+
+	for (size_t i = 0; i < count->n_threads; i++)
+		ticks += thread_ticks(daemon, count->threads[i]);
+	return ticks;
+}
+
+static void count_once(struct count *count, struct child *child, pid_t daemon)
+{
+	unsigned long ticks = engine_ticks(count, daemon);
+
+	count_start(count);
+	peer_signal(child->peer);
+	count_run(count);
+	peer_wait(child->peer);
+	/* It was at work all the time, so it is the one that was watched. */
+	ASSERT(engine_ticks(count, daemon) > ticks);
+	test_note("%d commands: %lu system calls of the client, %lu of the device", MANY,
+		  count->by_client, count->by_threads);
+}
+
+static void start_counting(struct count *count, struct child *child,
+			   const struct instance *instance)
+{
+	pid_t before[512];
+	size_t n;
+
+	child_start(child, NULL, submit_for_count, (void *)instance);
+	peer_wait(child->peer);
+	n = list_threads(instance->pid, before, ARRAY_SIZE(before));
+	peer_signal(child->peer);
+	peer_wait(child->peer);
+	*count = (struct count){.client = child->pid};
+	find_engine(count, instance->pid, before, n);
+}
+
+/*
+ * The ring never runs dry while the device takes a few microseconds for each command,
+ * unless the client is kept from running for the time of a whole ring. Then it has to
+ * wake the device; on a machine with other work, that is not its fault.
+ */
+static void no_system_calls(struct instance *instance)
+{
+	struct count count;
+	struct child child;
+	bool none = false;
+
+	start_counting(&count, &child, instance);
+	for (int i = 0; i < TRIES && !none; i++) {
+		count_once(&count, &child, instance->pid);
+		ASSERT_EQ(count.by_client, count.futexes);
+		none = !count.by_client && !count.by_threads;
+	}
+	ASSERT(none);
+	child_kill(&child, SIGKILL);
+}
+
+const struct test_case test_cases[] = {
+	{"queue_no_system_calls", no_system_calls, "accel=soft0:latency=4000", 90},
+	{0},
+};
