@@ -49,10 +49,11 @@ struct accel_backend {
 	int (*memory_alloc)(void *device, uint64_t bytes, uint32_t flags);
 	/*
 	 * Makes sure that the next owner does not find what a former one left in pinned
-	 * memory, in whatever time it takes. No process has it open or mapped, the core
-	 * included. 0; -EBUSY: a driver has it pinned; or -errno.
+	 * memory, in whatever time it takes. No process has it open. @memory: its mapping,
+	 * if a client has frozen the seals; else NULL, and it is mapped nowhere. 0;
+	 * -EBUSY: a driver has it pinned; or -errno.
 	 */
-	int (*memory_scrub)(void *device, int fd, uint64_t bytes);
+	int (*memory_scrub)(void *device, int fd, void *memory, uint64_t bytes);
 
 	/*
 	 * Starts the engine of a queue. kick: there may be something new to do, or the

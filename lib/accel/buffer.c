@@ -82,12 +82,6 @@ void accel_buffer_unmap(struct accel_buffer *buffer)
 	buffer->memory = NULL;
 }
 
-void accel_buffer_release(struct accel_buffer *buffer)
-{
-	uncharge(buffer);
-	destroy(buffer);
-}
-
 static void reap(struct accel_reap *reap)
 {
 	struct accel_buffer *buffer = container_of(reap, struct accel_buffer, reap);
@@ -102,6 +96,14 @@ static void reap_lingering(struct accel_reap *reap)
 
 	accel_buffer_unmap(buffer);
 	accel_lingering_add(buffer->device, buffer);
+}
+
+void accel_buffer_release(struct accel_buffer *buffer)
+{
+	uncharge(buffer);
+	buffer->reap.free = reap;
+	buffer->reap.bytes = buffer->bytes;
+	accel_reaper_add(&buffer->device->registry->reaper, &buffer->reap);
 }
 
 /* Device memory that importers have. No id is left, so nobody can get it any more. */

@@ -162,7 +162,6 @@ int accel_device_create(struct accel_registry *registry,
 
 void accel_device_free(struct accel_device *device)
 {
-	accel_lingering_finish(device);
 	device->backend->device_stop(device->private);
 	finish(device);
 }
@@ -273,7 +272,7 @@ void accel_device_query(struct accel_device *device, struct accel_device_info *i
 		.aperture = properties->aperture,
 	};
 	memcpy(info->name, params->name, sizeof(info->name));
-	accel_lingering_sweep(device);
+	accel_lingering_look(device);
 	strncpy(info->backend, device->backend->name, sizeof(info->backend) - 1);
 	memcpy(info->reserved_ranges, properties->reserved,
 	       sizeof(info->reserved_ranges));

@@ -28,7 +28,8 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/soft/soft.c \
 	lib/common/dmabuf.c lib/common/dmabuf.h \
 	lib/common/htab.c lib/common/htab.h \
-	lib/common/lease.c lib/common/lease.h lib/common/util.h
+	lib/common/lease.c lib/common/lease.h \
+	lib/common/memfd.c lib/common/memfd.h lib/common/util.h
 %C%_libaccel_private_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_libaccel_private_la_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS)
 %C%_libaccel_private_la_LIBADD = $(ISAL_LIBS)

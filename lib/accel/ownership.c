@@ -2,6 +2,7 @@
 #include "ownership.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <time.h>
 
 #include "buffer.h"
@@ -95,16 +96,22 @@ static bool take_back(struct accel_device *device, struct accel_buffer *buffer)
 	return done;
 }
 
+/* Nobody can add seals any more, nor take one that was added back. */
+static bool is_frozen(const struct accel_buffer *buffer)
+{
+	return fcntl(buffer->fd, F_GET_SEALS) & F_SEAL_SEAL;
+}
+
 /* Makes sure that nobody sees it again, or false: it is held. */
 static bool settle(struct accel_device *device, struct accel_buffer *buffer)
 {
 	if (!(buffer->flags & ACCEL_BUFFER_PINNED))
 		return take_back(device, buffer);
-	/* One more reference than the list's: something of ours still has it. */
-	if (is_held(buffer) || buffer->base.refs > 1)
+	if (is_held(buffer))
 		return false;
-	accel_buffer_unmap(buffer);
-	return device->backend->memory_scrub(device->private, buffer->fd,
+	if (!is_frozen(buffer))
+		accel_buffer_unmap(buffer);
+	return device->backend->memory_scrub(device->private, buffer->fd, buffer->memory,
 					     buffer->bytes) == 0;
 }
 
@@ -137,6 +144,8 @@ static void *clean(void *arg)
 	list = ownership->first;
 	ownership->first = NULL;
 	pthread_mutex_unlock(&device->lock);
+	/* What was mapped in ASIDs, so that the list alone refers to the memory. */
+	accel_reaper_flush(&device->registry->reaper);
 	list = settle_all(device, list);
 	/* The next owner finds all of the memory, not just most of it. */
 	accel_reaper_flush(&device->registry->reaper);

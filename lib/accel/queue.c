@@ -329,7 +329,8 @@ struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id)
 	return asid;
 }
 
-bool accel_queue_has(struct accel_queue *queue, uint32_t id, const struct accel_asid *asid)
+bool accel_queue_has(struct accel_queue *queue, uint32_t id,
+		     const struct accel_asid *asid)
 {
 	unsigned i;
 	bool has;

@@ -46,7 +46,13 @@ bool accel_registry_destroy(struct accel_registry *registry)
 
 	if (!registry)
 		return true;
-	if (!all_idle(registry) || !accel_reaper_stop(&registry->reaper))
+	if (!all_idle(registry))
+		return false;
+	/* What is queued may come to linger, and what lingers is queued again. */
+	accel_reaper_flush(&registry->reaper);
+	for (device = registry->first; device; device = device->next)
+		accel_lingering_finish(device);
+	if (!accel_reaper_stop(&registry->reaper))
 		return false;
 	for (device = registry->first; device; device = next) {
 		next = device->next;

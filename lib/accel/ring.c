@@ -4,10 +4,10 @@
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "guard.h"
+#include "memfd.h"
 #include "queue.h"
 #include "util.h"
 
@@ -18,22 +18,6 @@
 static bool is_user(const struct accel_queue *queue)
 {
 	return queue->flags & ACCEL_QUEUE_USER;
-}
-
-/* Its size is fixed, and so are the seals: no holder can take the pages away. */
-static int make_memfd(size_t bytes)
-{
-	int fd = memfd_create("accel-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int saved;
-
-	if (fd < 0)
-		return -errno;
-	if (fchmod(fd, 0600) == 0 && ftruncate(fd, (off_t)bytes) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		return fd;
-	saved = errno;
-	close(fd);
-	return -saved;
 }
 
 static int make_slots(struct accel_queue *queue)
@@ -65,7 +49,9 @@ int accel_ring_init(struct accel_queue *queue)
 
 	if (is_user(queue))
 		bytes += queue->entries * sizeof(*queue->slots);
-	queue->ring_fd = make_memfd(bytes);
+	/* No holder can take the pages away. */
+	queue->ring_fd =
+		memfd_new("accel-ring", bytes, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	if (queue->ring_fd < 0)
 		return queue->ring_fd;
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, queue->ring_fd, 0);

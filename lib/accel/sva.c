@@ -84,15 +84,17 @@ static bool has_mode(int fd, int access)
 }
 
 /*
- * The texts alone do not tell: a client can mount one file of a procfs where another's path
- * would be. Then it is a mount of its own.
+ * The texts alone do not tell: a client can mount one file of a procfs where another's
+ * path would be. Then it is a mount of its own.
  */
 static bool same_mount(int a, int b)
 {
 	struct statx of_a, of_b;
 
-	return statx(a, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &of_a) == 0 &&
-	       statx(b, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &of_b) == 0 &&
+	return statx(a, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &of_a) ==
+		       0 &&
+	       statx(b, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &of_b) ==
+		       0 &&
 	       of_a.stx_mnt_id == of_b.stx_mnt_id;
 }
 

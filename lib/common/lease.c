@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 
 /* Held exclusively while a lease of ours lasts. */
 static pthread_rwlock_t lease_lock = PTHREAD_RWLOCK_INITIALIZER;
@@ -25,6 +26,9 @@ int lease_held(int fd)
 	int r = 0;
 
 	pthread_rwlock_wrlock(&lease_lock);
+	/* Whoever opens it in this moment makes the kernel tell us: with a signal that,
+	 * other than SIGIO, is ignored. */
+	fcntl(fd, F_SETSIG, SIGURG);
 	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
 		r = errno == EAGAIN ? 1 : -EOPNOTSUPP;
 	else

@@ -46,7 +46,7 @@ static int memory_alloc(void *device, uint64_t bytes, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static int memory_scrub(void *device, int fd, uint64_t bytes)
+static int memory_scrub(void *device, int fd, void *memory, uint64_t bytes)
 {
 	return 0;
 }

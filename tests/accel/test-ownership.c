@@ -461,7 +461,7 @@ static struct {
 } gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
 
 /* Waits at the gate, then does what a scrub does, or fails. */
-static int scrub_at_gate(void *data, int fd, uint64_t bytes)
+static int scrub_at_gate(void *data, int fd, void *memory, uint64_t bytes)
 {
 	int r;
 
@@ -472,7 +472,7 @@ static int scrub_at_gate(void *data, int fd, uint64_t bytes)
 		pthread_cond_wait(&gate.changed, &gate.lock);
 	r = gate.result;
 	pthread_mutex_unlock(&gate.lock);
-	return r ?: accel_soft_backend.memory_scrub(data, fd, bytes);
+	return r ?: accel_soft_backend.memory_scrub(data, fd, memory, bytes);
 }
 
 static void open_gate(int result)

@@ -231,31 +231,34 @@ static void start(struct fuzz *fuzz, bool user)
 
 /* ---- steps: address spaces --------------------------------------------------------- */
 
+/* Mostly one that may be used. */
 static uint32_t read_asid(struct fuzz *fuzz, struct reader *reader)
 {
 	uint8_t byte = read_byte(reader);
 
-	switch (byte >> 6) {
-	case 0:
-	case 1:
+	if (byte < 0xe0)
 		return fuzz->asids[byte & 1];
-	case 2:
-		return byte & 1 ? fuzz->guarded : fuzz->asids[0];
-	default:
-		return byte & 0x3f;
-	}
+	return byte < 0xf0 ? fuzz->guarded : byte & 0x0f;
 }
 
 static uint64_t read_address(struct reader *reader)
 {
 	uint8_t byte = read_byte(reader);
 
-	if (byte & 0x80)
+	if (byte >= 0xe0)
 		return read_number(reader);
 	/* Around the ends of pages, too. */
-	if (byte & 0x40)
-		return BASE + (byte >> 3 & 7) * FUZZ_PAGE - 1 - (byte & 7) * 4;
-	return BASE + byte * 256;
+	if (byte >= 0xc0)
+		return BASE + (byte >> 2 & 7) * FUZZ_PAGE - 1 - (byte & 3) * 4;
+	return BASE + byte * 64;
+}
+
+static uint64_t read_length(struct reader *reader)
+{
+	uint8_t byte = read_byte(reader);
+
+	return byte < 0xe0 ? 4 + (byte >> 1) * 8 * (byte & 1 ? 1 : 4)
+			   : read_number(reader);
 }
 
 static void step_map(struct fuzz *fuzz, struct reader *reader)
@@ -390,11 +393,11 @@ static void fill_command(struct fuzz *fuzz, struct reader *reader,
 		command->src2 = read_address(reader);
 	}
 	if (command->op == ACCEL_OP_MATMUL) {
-		command->rows = (uint16_t)read_number(reader) & 0x7f;
-		command->columns = (uint16_t)read_number(reader) & 0x7f;
-		command->inner = (uint16_t)read_number(reader) & 0x7f;
+		command->rows = read_byte(reader) & 0x1f;
+		command->columns = read_byte(reader) & 0x1f;
+		command->inner = read_byte(reader) & 0x1f;
 	} else {
-		command->length = read_number(reader);
+		command->length = read_length(reader);
 	}
 	if (command->op == ACCEL_OP_FILL || command->op == ACCEL_OP_CRC32C)
 		command->value = read_number(reader);
@@ -405,7 +408,7 @@ static void read_command(struct fuzz *fuzz, struct reader *reader,
 {
 	uint8_t byte = read_byte(reader);
 
-	*ret_command = (struct accel_command){.op = byte & 0x0f};
+	*ret_command = (struct accel_command){.op = byte % (ACCEL_OP_COUNT + 1)};
 	ret_command->flags = byte & 0x10 ? ACCEL_COMMAND_NOTIFY : 0;
 	fill_command(fuzz, reader, ret_command);
 	/* One byte of it is anything. */

@@ -108,15 +108,17 @@ static uint64_t now_ms(void)
 }
 
 /* At most SETTLE_MS, which a run has no use for. */
-static void wait_for(bool (*holds)(void *data), void *data)
+static bool wait_for(bool (*holds)(void *data), void *data)
 {
 	const struct timespec moment = {.tv_nsec = 20000};
 	uint64_t end = now_ms() + SETTLE_MS;
 
 	while (!holds(data)) {
-		MUST(now_ms() < end);
+		if (now_ms() > end)
+			return false;
 		nanosleep(&moment, NULL);
 	}
+	return true;
 }
 
 static bool is_answered(void *data)
@@ -153,8 +155,10 @@ enum what {
 	END,
 	ID, /* of a kind: ID + kind */
 	NUMBER = ID + KINDS,
-	PAGES,   /* 8 bytes */
-	FD,      /* one of place_fds() */
+	PAGES, /* 8 bytes */
+	FD,    /* one of place_fds() */
+	MEM,   /* mostly the right one */
+	MAPS,
 	ACCESS,  /* O_RDONLY, O_RDWR */
 	MAPPING, /* flags of a mapping */
 	BIT,     /* 0 or 1 */
@@ -193,7 +197,7 @@ static const struct shape shapes[256] = {
 	SHAPE(ACCEL_IOC_BUFFER_INFO, {8, BUFFERS}),
 	SHAPE(ACCEL_IOC_OPEN, {8, BUFFERS}, {12, ACCESS}),
 	MAKES(ACCEL_IOC_ASID_CREATE, 12, ASID, {4, BIT}, {8, SETS}),
-	MAKES(ACCEL_IOC_ASID_SVA, 20, ASID, {8, FD}, {12, FD}, {16, SETS}),
+	MAKES(ACCEL_IOC_ASID_SVA, 20, ASID, {8, MEM}, {12, MAPS}, {16, SETS}),
 	SHAPE(ACCEL_IOC_ASID_DESTROY, {8, ASIDS}),
 	SHAPE(ACCEL_IOC_ASID_INFO, {8, ASIDS}),
 	SHAPE(ACCEL_IOC_ASID_MAP, {4, MAPPING}, {8, ASIDS}, {12, BUFFERS}, {16, PAGES},
@@ -239,18 +243,27 @@ static void put_word(uint8_t *body, size_t offset, uint32_t word)
 static void read_commands(struct fuzz *fuzz, struct reader *reader,
 			  struct accel_command *commands, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
-		commands[i] = (struct accel_command){
-			.op = read_byte(reader) % (ACCEL_OP_COUNT + 1),
-			.dst_asid = read_id(fuzz, reader, ASID),
-			.src_asid = read_id(fuzz, reader, ASID),
-			.src2_asid = read_id(fuzz, reader,
-					     read_byte(reader) & 1 ? ASID : FENCE),
-			.dst = FUZZ_PAGE * (read_byte(reader) & 15),
-			.src = FUZZ_PAGE * (read_byte(reader) & 15),
-			.length = read_number(reader),
-			.value = read_byte(reader),
-		};
+	for (uint32_t i = 0; i < n; i++) {
+		struct accel_command *command = &commands[i];
+
+		command->op = read_byte(reader) % (ACCEL_OP_COUNT + 1);
+		if (command->op == ACCEL_OP_SIGNAL || command->op == ACCEL_OP_WAIT) {
+			command->src2_asid = read_id(fuzz, reader, FENCE);
+			command->value = read_number(reader);
+			continue;
+		}
+		command->dst_asid = read_id(fuzz, reader, ASID);
+		command->dst = FUZZ_PAGE * (read_byte(reader) & 15);
+		command->length = 4 * (1u + read_byte(reader));
+		if (command->op == ACCEL_OP_FILL)
+			continue;
+		command->src_asid = read_id(fuzz, reader, ASID);
+		command->src = FUZZ_PAGE * (read_byte(reader) & 15);
+		if (command->op == ACCEL_OP_COPY || command->op == ACCEL_OP_CRC32C)
+			continue;
+		command->src2_asid = read_id(fuzz, reader, ASID);
+		command->src2 = FUZZ_PAGE * (read_byte(reader) & 15);
+	}
 }
 
 static void read_field(struct fuzz *fuzz, struct reader *reader, uint8_t *body,
@@ -272,6 +285,11 @@ static void read_field(struct fuzz *fuzz, struct reader *reader, uint8_t *body,
 		break;
 	case FD:
 		put_word(body, offset, FIRST_FD + read_byte(reader) % 8u);
+		break;
+	case MEM:
+	case MAPS:
+		if (read_byte(reader) & 0xe0)
+			put_word(body, offset, FIRST_FD + (what == MEM ? 2 : 3));
 		break;
 	case ACCESS:
 		put_word(body, offset, read_byte(reader) & 1 ? O_RDWR : O_RDONLY);
@@ -334,7 +352,7 @@ static void read_struct(struct fuzz *fuzz, struct reader *reader, uint8_t *body,
 	for (size_t i = 0; i < ARRAY_SIZE(shape->fields); i++)
 		read_field(fuzz, reader, body, shape->fields[i].offset,
 			   shape->fields[i].what);
-	if (shape->fields[0].what == FD && how & 0x40)
+	if ((shape->fields[0].what == FD || shape->fields[0].what == MEM) && how & 0x40)
 		put_tickets(fuzz, body, nr);
 	for (unsigned int n = how & 0x80 ? how & 7 : 0; n; n--) {
 		size_t offset = 4 + read_byte(reader) % 64 * 4u;
@@ -350,6 +368,9 @@ static void keep_id(struct fuzz *fuzz, const struct shape *shape, const uint8_t 
 
 	memcpy(&id, body + shape->made_at, sizeof(id));
 	MUST(id);
+	/* The first one is all of them. */
+	for (int i = 0; i < IDS && !fuzz->n_ids[shape->made]; i++)
+		fuzz->ids[shape->made][i] = id;
 	fuzz->ids[shape->made][fuzz->n_ids[shape->made]++ % IDS] = id;
 }
 
@@ -358,7 +379,7 @@ static void take_answer(struct fuzz *fuzz, struct fuse_req *req, unsigned int nr
 {
 	uint32_t size;
 
-	wait_for(is_answered, req);
+	MUST(wait_for(is_answered, req));
 	if (req->error)
 		return;
 	MUST(req->size <= carried && req->size >= sizeof(size));
@@ -388,6 +409,41 @@ static void ask(struct fuzz *fuzz, unsigned int nr, uint64_t ino,
 	take_answer(fuzz, req, nr, body, carried);
 	MUST(!memcmp(in, body, carried));
 	free(in);
+}
+
+static void ask_good(struct fuzz *fuzz, unsigned long command, void *arg)
+{
+	put_word(arg, 0, _IOC_SIZE(command));
+	ask(fuzz, _IOC_NR(command), INO_FIRST_DEVICE, &fuzz->contexts[0], arg,
+	    _IOC_SIZE(command));
+	MUST(!request.error);
+}
+
+/* One of each kind to begin with, as they belong together. */
+static void make_objects(struct fuzz *fuzz)
+{
+	struct accel_buffer_alloc buffer = {.bytes = 16 * FUZZ_PAGE};
+	struct accel_set_create set = {.quota = 3};
+	struct accel_asid_create asid = {0};
+	struct accel_queue_create queue = {.entries = ACCEL_RING_MIN};
+	struct accel_fence fence = {0};
+	struct accel_queue_attach attach = {0};
+	struct accel_asid_map map = {.flags = ACCEL_MAP_READ | ACCEL_MAP_WRITE |
+					      ACCEL_MAP_FIXED,
+				     .length = 8 * FUZZ_PAGE,
+				     .iova = FUZZ_PAGE};
+
+	ask_good(fuzz, ACCEL_IOC_BUFFER_ALLOC, &buffer);
+	ask_good(fuzz, ACCEL_IOC_SET_CREATE, &set);
+	asid.set = fuzz->ids[SET][0];
+	ask_good(fuzz, ACCEL_IOC_ASID_CREATE, &asid);
+	ask_good(fuzz, ACCEL_IOC_QUEUE_CREATE, &queue);
+	ask_good(fuzz, ACCEL_IOC_FENCE_CREATE, &fence);
+	map.asid = attach.asid = fuzz->ids[ASID][0];
+	map.buffer = fuzz->ids[BUFFER][0];
+	attach.queue = fuzz->ids[QUEUE][0];
+	ask_good(fuzz, ACCEL_IOC_ASID_MAP, &map);
+	ask_good(fuzz, ACCEL_IOC_QUEUE_ATTACH, &attach);
 }
 
 static void step_ioctl(struct fuzz *fuzz, struct reader *reader)
@@ -490,15 +546,38 @@ static int count_fds(void)
 	return n;
 }
 
-static bool is_as_before(void *data)
+/* What is not as it was, or NULL. */
+static const char *find_difference(void)
 {
+	static char text[64];
 	struct accel_device_info info = {0};
 
-	for (int resource = 0; resource < RES_COUNT; resource++)
-		if (limits_used(&service.limits, (enum resource)resource))
-			return false;
+	/* Whoever asks has what others let go of given back first. */
 	accel_device_query(service.devices.list[0], &info);
-	return !memcmp(&info, &device_before, sizeof(info)) && count_fds() == fds_before;
+	if (memcmp(&info, &device_before, sizeof(info)))
+		return "something of the device is in use";
+	for (int resource = 0; resource < RES_COUNT; resource++) {
+		uint64_t used = limits_used(&service.limits, (enum resource)resource);
+
+		snprintf(text, sizeof(text), "resource %d: %llu are charged", resource,
+			 (unsigned long long)used);
+		if (used)
+			return text;
+	}
+	return count_fds() == fds_before ? NULL : "descriptors are open";
+}
+
+static bool is_as_before(void *data)
+{
+	return !find_difference();
+}
+
+static void check_remains(void)
+{
+	if (wait_for(is_as_before, NULL))
+		return;
+	fprintf(stderr, "ERROR: leak: %s\n", find_difference());
+	abort();
 }
 
 /* ---- the fuzzer's side ------------------------------------------------------------- */
@@ -600,11 +679,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fds_before = count_fds();
 	for (int i = 0; i < CONTEXTS; i++)
 		open_context(&fuzz.contexts[i]);
+	make_objects(&fuzz);
 	for (int i = 0; i < MAX_STEPS && reader.size; i++)
 		steps[read_byte(&reader) % ARRAY_SIZE(steps)](&fuzz, &reader);
 	for (int i = 0; i < CONTEXTS; i++)
 		close_context(&fuzz.contexts[i]);
 	tickets_drop(&service.tickets, &fuzz.deposits);
-	wait_for(is_as_before, NULL);
+	check_remains();
 	return 0;
 }

@@ -360,7 +360,7 @@ const struct test_case test_cases[] = {
 	{"asid_refused_maps", refused_maps},
 	{"asid_unmapping", unmapping},
 	{"asid_unmapped_for_the_device", unmapped_for_the_device},
-	{"asid_no_place_left", no_place_left},
+	{"asid_no_place_left", no_place_left, "max-pinned-per-uid=1T"},
 	{"asid_private_memory", private_memory},
 	{"asid_copying", copying},
 	{"asid_attached", attached},

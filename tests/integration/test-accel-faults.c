@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test-accel-faults.c - commands that fault, and what becomes of their queue */
+#include <poll.h>
 #include <string.h>
 
 #include "accel.h"
@@ -39,6 +40,7 @@ static void fault_record(struct instance *instance, uint32_t flags)
 	ASSERT_EQ(info.state, ACCEL_QUEUE_FAULTED);
 	ASSERT_EQ(info.completed, 3);
 	ASSERT_EQ(memcmp(&info.fault, &fault, sizeof(fault)), 0);
+	ASSERT(wait_ready(desk.seat.context, POLLIN, WAIT_MS));
 	ASSERT_EQ(SYS(read(desk.seat.context, &event, sizeof(event))), sizeof(event));
 	ASSERT_EQ(event.type, ACCEL_EVENT_FAULT);
 	ASSERT_EQ(event.object, dmabuffs_queue_id(desk.queue));
@@ -110,6 +112,15 @@ static void fault_reasons(struct instance *instance)
 	desk_end(&desk);
 }
 
+/* Once its engine has ended. */
+static bool is_dead(void *data)
+{
+	int r = run_command(data, nop());
+
+	ASSERT(r == -EIO || r == -ENODEV);
+	return r == -ENODEV;
+}
+
 /* A queue that faults again and again is put aside; its owner goes on with another. */
 static void isolated(struct instance *instance)
 {
@@ -131,7 +142,7 @@ static void isolated(struct instance *instance)
 	ASSERT_ERR(dmabuffs_queue_reset(desk.queue), EIO);
 	ASSERT_ERR(run_command(desk.queue, nop()), EIO);
 	ASSERT_OK(object_call(desk.seat.context, ACCEL_IOC_QUEUE_DESTROY, id));
-	ASSERT_ERR(run_command(desk.queue, nop()), ENODEV);
+	ASSERT(wait_until(is_dead, desk.queue));
 	dmabuffs_queue_close(desk.queue);
 	desk.queue = make_queue(&desk.seat);
 	attach_region(&desk.seat, desk.queue, &desk.region);

@@ -2,6 +2,7 @@
 /* test-accel-limits.c - what a user may have of devices, and bad options */
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "accel.h"
@@ -102,7 +103,7 @@ static void limit_of_memory(struct instance *instance)
 
 	seat_open(&seat, instance, SOFT0);
 	ASSERT_ERR(alloc_buffer(seat.context, (1 << 20) + PAGE, 0, &large), ENOSPC);
-	ASSERT_ERR(alloc_buffer(seat.context, UINT64_MAX - PAGE + 1, 0, &large), ENOSPC);
+	ASSERT_ERR(alloc_buffer(seat.context, UINT64_MAX - PAGE + 1, 0, &large), EDQUOT);
 	ASSERT_ERR(alloc_buffer(seat.context, 0, 0, &large), EINVAL);
 	ASSERT_ERR(alloc_buffer(seat.context, PAGE + 1, 0, &large), EINVAL);
 	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 1U << 31, &large), EOPNOTSUPP);
@@ -130,6 +131,57 @@ static int spend(void *data)
 	ASSERT_OK(try_asid(own));
 	ASSERT_ERR(try_asid(own), EDQUOT);
 	return 0;
+}
+
+static void limit_of_memory_per_user(struct instance *instance)
+{
+	uint32_t first, second;
+	struct seat seat, other;
+
+	seat_open(&seat, instance, SOFT0);
+	seat_open(&other, instance, SOFT0);
+	ASSERT_ERR(alloc_buffer(seat.context, (1 << 20) + PAGE, 0, &first), EDQUOT);
+	ASSERT_OK(alloc_buffer(seat.context, 1 << 19, 0, &first));
+	ASSERT_OK(alloc_buffer(other.context, 1 << 19, 0, &second));
+	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &second), EDQUOT);
+	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, first));
+	ASSERT_OK(alloc_buffer(other.context, PAGE, 0, &second));
+	seat_close(&seat);
+	seat_close(&other);
+	expect_unused(instance, SOFT0);
+}
+
+static bool may_allocate(void *data)
+{
+	uint32_t buffer;
+	int r = alloc_buffer(*(int *)data, 1 << 20, 0, &buffer);
+
+	ASSERT(r == 0 || r == -ENOSPC);
+	return r == 0;
+}
+
+/* Freed, it is in use all the same while somebody has it, open or mapped. */
+static void memory_that_lingers(struct instance *instance)
+{
+	struct seat seat;
+	uint32_t buffer;
+	uint8_t *bytes;
+	int fd;
+
+	seat_open(&seat, instance, SOFT0);
+	ASSERT_OK(alloc_buffer(seat.context, 1 << 20, 0, &buffer));
+	ASSERT_OK(dmabuffs_accel_buffer_fd(seat.library, seat.context, buffer, &fd));
+	ASSERT_OK(raw_map(fd, PAGE, PROT_READ | PROT_WRITE, (void **)&bytes));
+	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, buffer));
+	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &buffer), ENOSPC);
+	ASSERT_EQ(device_info(instance, SOFT0).memory_free, 0);
+	close(fd);
+	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &buffer), ENOSPC);
+	bytes[0] = 1;
+	munmap(bytes, PAGE);
+	ASSERT(wait_until(may_allocate, &seat.context));
+	seat_close(&seat);
+	expect_unused(instance, SOFT0);
 }
 
 /* Whoever opened a context pays for it, whoever works in it. */
@@ -182,6 +234,9 @@ const struct test_case test_cases[] = {
 	 "max-asids-per-uid=2,max-buffers-per-uid=2,max-mappings-per-uid=2"},
 	{"accel_limit_of_queues", limit_of_queues, "max-queues-per-uid=1"},
 	{"accel_limit_of_memory", limit_of_memory, "accel=soft0:memory=1M"},
+	{"accel_limit_of_memory_per_user", limit_of_memory_per_user,
+	 "max-device-memory-per-uid=1M"},
+	{"accel_memory_that_lingers", memory_that_lingers, "accel=soft0:memory=1M"},
 	{"accel_payer", payer, "max-asids-per-uid=1"},
 	{"accel_bad_options", bad_options, .flags = CASE_NO_INSTANCE},
 	{0},

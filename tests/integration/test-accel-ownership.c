@@ -529,28 +529,19 @@ static void revocable_in_device(struct instance *instance)
 	seat_close(&other);
 }
 
-/*
- * An opened name of an ASID is no context and maps nothing. It must not keep the memory
- * that is mapped in there from the next owner.
- */
-static void opened_asid(struct instance *instance)
+/* What is given away by name would be the next owner's problem: it cannot be. */
+static void no_names(struct instance *instance)
 {
-	struct owner owner;
-	struct seat seat;
 	dmabuffs_uuid name;
-	uint64_t iova;
-	uint32_t asid;
-	int kept;
+	struct seat seat;
 
-	owner_start(&owner, instance, 0);
-	asid = make_asid(owner.seat.context);
-	ASSERT_OK(map_anywhere(owner.seat.context, asid, owner.buffer, BYTES, READ_WRITE,
-			       &iova));
-	ASSERT_OK(dmabuffs_accel_export_asid(owner.seat.context, asid, NULL, &name));
-	kept = ASSERT_OK(raw_open(instance, name.bytes, O_RDWR));
-	owner_end(&owner);
-	load_secret(instance, &seat);
-	close(kept);
+	seat_open(&seat, instance, SOFT0);
+	ASSERT_ERR(dmabuffs_accel_export_asid(seat.context, make_asid(seat.context), NULL,
+					      &name),
+		   EOPNOTSUPP);
+	ASSERT_ERR(dmabuffs_accel_export_asid(seat.context, bind_self(&seat, 0), NULL, &name),
+		   EOPNOTSUPP);
+	ASSERT_EQ(raw_count(instance), 0);
 	seat_close(&seat);
 }
 
@@ -604,8 +595,8 @@ static void charged_to_importer(struct instance *instance)
 	ASSERT_OK(import_new(&second, (512 << 10) - 1, F_SEAL_SHRINK, &rest));
 	ASSERT_ERR(import_new(&seat, 1, F_SEAL_SHRINK, &more), EDQUOT);
 	ASSERT_ERR(import_new(&second, 1, F_SEAL_SHRINK, &more), EDQUOT);
-	/* What can be taken back is not pinned, nor what the device gave. */
-	ASSERT_OK(import_new(&seat, 8 << 20, F_SEAL_GROW, &more));
+	/* Sealed or not: whoever has it may seal it. What the device gave is no import. */
+	ASSERT_ERR(import_new(&seat, 1, F_SEAL_GROW, &more), EDQUOT);
 	ASSERT_OK(alloc_buffer(seat.context, PAGE, ACCEL_BUFFER_PINNED, &own));
 	ASSERT_OK(child_call(USER(1001), import_as_other, instance));
 	/* Given back when it is freed, and with the context. */
@@ -633,7 +624,7 @@ const struct test_case test_cases[] = {
 	{"ownership_revocable", revocable, "accel=soft0:exclusive:memory=1M"},
 	{"ownership_revocable_in_device", revocable_in_device,
 	 "accel=soft0:exclusive:memory=1M,accel=other"},
-	{"ownership_opened_asid", opened_asid, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_no_names", no_names, "accel=soft0:exclusive:memory=1M"},
 	{"ownership_persistent_name", persistent_name, "accel=soft0:exclusive:memory=1M"},
 	{"ownership_scrubbing", scrubbing, "accel=soft0:exclusive:memory=64M"},
 	{"ownership_charged_to_importer", charged_to_importer, "max-pinned-per-uid=1M"},

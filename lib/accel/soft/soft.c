@@ -2,24 +2,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <accel-backend.h>
 
 #include "engine.h"
+#include "guard.h"
+#include "memfd.h"
 #include "sva.h"
 #include "util.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
-#endif
 
 #define PAGE_BYTES     4096
 #define ADDRESS_BITS   48
 #define SCRUB_BYTES    ((size_t)64 << 10)
 #define ALL_OPERATIONS ((UINT64_C(1) << ACCEL_OP_COUNT) - 1)
+
+struct area {
+	void *memory;
+	size_t bytes;
+};
 
 struct soft_device {
 	uint32_t latency_ns;
@@ -70,76 +73,35 @@ static void soft_device_stop(void *device)
 
 /* ---- memory ------------------------------------------------------------------------ */
 
-static int make_memfd(void)
-{
-	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd = memfd_create("accel-memory", flags | MFD_NOEXEC_SEAL);
-
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("accel-memory", flags);
-	return fd < 0 ? -errno : fd;
-}
-
 static int soft_memory_alloc(void *device, uint64_t bytes, uint32_t flags)
 {
 	/* Nobody shall pin what was to be revocable; and see soft_memory_scrub(). */
 	int seals = flags & ACCEL_BUFFER_PINNED ? F_SEAL_SHRINK : F_SEAL_SEAL;
-	_cleanup_close_ int fd = make_memfd();
 
-	if (fd < 0)
-		return TAKE_FD(fd);
-	if (fchmod(fd, 0600) < 0 || ftruncate(fd, (off_t)bytes) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | seals) < 0)
-		return -errno;
-	return TAKE_FD(fd);
-}
-
-static int write_zeroes(int fd, off_t first, off_t end)
-{
-	static const char zeroes[SCRUB_BYTES];
-
-	while (first < end) {
-		size_t n = MIN((uint64_t)(end - first), sizeof(zeroes));
-		ssize_t done = pwrite(fd, zeroes, n, first);
-
-		if (done < 0 && errno != EINTR)
-			return -errno;
-		if (done > 0)
-			first += done;
-	}
-	return 0;
+	return memfd_new("accel-memory", bytes, F_SEAL_GROW | seals);
 }
 
 /* In place, so that it is gone for those as well who still have the pages. */
-static int overwrite(int fd, uint64_t bytes)
+static void clear(void *arg)
 {
-	off_t end = (off_t)bytes, first = 0, hole;
-	int r = 0;
+	const struct area *area = arg;
 
-	while (r == 0 && first < end) {
-		first = lseek(fd, first, SEEK_DATA);
-		if (first < 0)
-			return errno == ENXIO ? 0 : -errno;
-		hole = lseek(fd, first, SEEK_HOLE);
-		if (hole < 0)
-			return -errno;
-		r = write_zeroes(fd, first, MIN(hole, end));
-		first = hole;
-	}
-	return r;
+	memset(area->memory, 0, area->bytes);
 }
 
 /*
- * A driver can have pinned the pages and let the file go (udmabuf, since Linux 6.12). Only
- * sealing against writing asks for pins; once that has succeeded the memory is nobody's,
- * and the kernel clears the pages before they are anybody's again. A client may have
- * frozen the seals, by exporting it for example: then we cannot ask.
+ * A driver can have pinned the pages and let the file go (udmabuf, since Linux 6.12).
+ * Only sealing against writing asks for pins; once that has succeeded the memory is
+ * nobody's, and the kernel clears the pages before they are anybody's again. A client may
+ * have frozen the seals, by exporting it for example: then we cannot ask, and clear it.
  */
-static int soft_memory_scrub(void *device, int fd, uint64_t bytes)
+static int soft_memory_scrub(void *device, int fd, void *memory, uint64_t bytes)
 {
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0)
-		return 0;
-	return errno == EPERM ? overwrite(fd, bytes) : -errno;
+	struct area area = {memory, bytes};
+
+	if (memory)
+		return accel_guard_call(clear, &area);
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 ? -errno : 0;
 }
 
 /* ---- queues ------------------------------------------------------------------------ */
