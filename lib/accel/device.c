@@ -272,7 +272,6 @@ void accel_device_query(struct accel_device *device, struct accel_device_info *i
 		.aperture = properties->aperture,
 	};
 	memcpy(info->name, params->name, sizeof(info->name));
-	accel_lingering_look(device);
 	strncpy(info->backend, device->backend->name, sizeof(info->backend) - 1);
 	memcpy(info->reserved_ranges, properties->reserved,
 	       sizeof(info->reserved_ranges));

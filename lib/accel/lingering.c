@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lingering.h"
 
-#include <time.h>
-
 #include "buffer.h"
 #include "device.h"
 #include "lease.h"
-
-#define LOOK_NS 50000000
 
 void accel_lingering_add(struct accel_device *device, struct accel_buffer *buffer)
 {
@@ -47,31 +43,15 @@ static void give_back(struct accel_device *device, bool all)
 	}
 }
 
-void accel_lingering_sweep(struct accel_device *device)
+bool accel_lingering_sweep(struct accel_device *device)
 {
+	bool more;
+
 	give_back(device, false);
-}
-
-static bool is_due(struct accel_device *device)
-{
-	struct timespec now;
-	uint64_t ns;
-	bool due;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	pthread_mutex_lock(&device->lock);
-	due = device->lingering.first && ns - device->lingering.looked_ns > LOOK_NS;
-	if (due)
-		device->lingering.looked_ns = ns;
+	more = device->lingering.first;
 	pthread_mutex_unlock(&device->lock);
-	return due;
-}
-
-void accel_lingering_look(struct accel_device *device)
-{
-	if (is_due(device))
-		give_back(device, false);
+	return more;
 }
 
 void accel_lingering_finish(struct accel_device *device)

@@ -5,22 +5,39 @@
 #include <stddef.h>
 #include <time.h>
 
+#define LOOK_NS       100000000
 #define STOP_SECONDS  2
 #define FLUSH_SECONDS 2
 #define MAX_QUEUED    4096
 #define MAX_BYTES     (UINT64_C(1) << 30)
 
-static struct accel_reap *take_all(struct accel_reaper *reaper, bool *ret_stop)
+/* The lock is held. False: it is time to look. */
+static bool wait_for_more(struct accel_reaper *reaper, bool watching)
+{
+	struct timespec due;
+
+	clock_gettime(CLOCK_MONOTONIC, &due);
+	due.tv_nsec += LOOK_NS;
+	due.tv_sec += due.tv_nsec / 1000000000;
+	due.tv_nsec %= 1000000000;
+	if (!watching)
+		return pthread_cond_wait(&reaper->changed, &reaper->lock) == 0;
+	return pthread_cond_timedwait(&reaper->changed, &reaper->lock, &due) == 0;
+}
+
+/* What is queued; NULL: nothing, but it is time to look, or to end. */
+static struct accel_reap *take_all(struct accel_reaper *reaper, bool watching,
+				   bool *ret_stop)
 {
 	struct accel_reap *first;
 
 	pthread_mutex_lock(&reaper->lock);
-	while (!reaper->first && !reaper->stop)
-		pthread_cond_wait(&reaper->changed, &reaper->lock);
+	while (!reaper->first && !reaper->stop && wait_for_more(reaper, watching))
+		;
 	first = reaper->first;
 	reaper->first = NULL;
 	reaper->last = &reaper->first;
-	*ret_stop = !first;
+	*ret_stop = !first && reaper->stop;
 	pthread_mutex_unlock(&reaper->lock);
 	return first;
 }
@@ -40,10 +57,10 @@ static void free_one(struct accel_reaper *reaper, struct accel_reap *reap)
 static void *run(void *arg)
 {
 	struct accel_reaper *reaper = arg;
-	bool stop;
+	bool stop, watching = false;
 
 	do {
-		struct accel_reap *reap = take_all(reaper, &stop);
+		struct accel_reap *reap = take_all(reaper, watching, &stop);
 
 		while (reap) {
 			struct accel_reap *next = reap->next;
@@ -51,6 +68,7 @@ static void *run(void *arg)
 			free_one(reaper, reap);
 			reap = next;
 		}
+		watching = !stop && reaper->look(reaper->data);
 	} while (!stop);
 	pthread_mutex_lock(&reaper->lock);
 	reaper->done = true;
@@ -59,12 +77,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int accel_reaper_start(struct accel_reaper *reaper)
+int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), void *data)
 {
 	pthread_condattr_t attr;
 	int r;
 
-	*reaper = (struct accel_reaper){0};
+	*reaper = (struct accel_reaper){.look = look, .data = data};
 	reaper->last = &reaper->first;
 	pthread_mutex_init(&reaper->lock, NULL);
 	pthread_condattr_init(&attr);

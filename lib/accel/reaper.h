@@ -22,6 +22,8 @@ struct accel_reap {
 };
 
 struct accel_reaper {
+	bool (*look)(void *data); /* fixed */
+	void *data;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -31,7 +33,11 @@ struct accel_reaper {
 	bool stop, done;		  /* protected by lock */
 };
 
-int accel_reaper_start(struct accel_reaper *reaper); /* 0 or -errno */
+/*
+ * 0 or -errno. @look is called in the thread after it has freed something; while it
+ * answers that there is more to come, again every now and then.
+ */
+int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), void *data);
 
 /* Frees what is queued and ends; false: a free does not come back. */
 bool accel_reaper_stop(struct accel_reaper *reaper);

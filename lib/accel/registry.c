@@ -8,6 +8,17 @@
 #include "device.h"
 #include "guard.h"
 
+/* Freed device memory whose importers have let it go meanwhile. True: some have not. */
+static bool sweep(void *data)
+{
+	struct accel_device *device;
+	bool more = false;
+
+	for (size_t i = 0; (device = accel_device_at(data, i)); i++)
+		more |= accel_lingering_sweep(device);
+	return more;
+}
+
 int accel_registry_create(accel_log_fn log, void *data,
 			  struct accel_registry **ret_registry)
 {
@@ -21,12 +32,13 @@ int accel_registry_create(accel_log_fn log, void *data,
 		return -ENOMEM;
 	registry->log = log;
 	registry->log_data = data;
-	r = accel_reaper_start(&registry->reaper);
+	pthread_mutex_init(&registry->lock, NULL);
+	r = accel_reaper_start(&registry->reaper, sweep, registry);
 	if (r < 0) {
+		pthread_mutex_destroy(&registry->lock);
 		free(registry);
 		return r;
 	}
-	pthread_mutex_init(&registry->lock, NULL);
 	*ret_registry = registry;
 	return 0;
 }
