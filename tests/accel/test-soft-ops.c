@@ -17,6 +17,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "buffer.h"
+#include "context.h"
 #include "soft-fixture.h"
 #include "user-queue.h"
 
@@ -532,6 +534,40 @@ Test(soft_ops, windows_of_one_page)
 	memcpy(expected[MAPPED] + 13, view + 13, length);
 	expect_result(MAPPED);
 	munmap(window, BYTES);
+}
+
+/* ---- dma-bufs ---------------------------------------------------------------------- */
+
+/* Makes the buffers of all operands look like dma-bufs to whoever accesses them. */
+static void pretend_dmabufs(void)
+{
+	for (unsigned role = 0; role < ROLES; role++) {
+		struct accel_base *base =
+			accel_context_get(soft_context, ACCEL_TYPE_BUFFER, buffers[role]);
+
+		((struct accel_buffer *)base)->flags |= ACCEL_BUFFER_DMABUF;
+		accel_base_unref(base);
+	}
+}
+
+Test(soft_ops, operands_in_dmabufs)
+{
+	pretend_dmabufs();
+	for (unsigned i = 0; i < TRIALS; i++) {
+		uint64_t length = random_length(1);
+		struct place dst = choose(DST, length, 1);
+		struct place src = choose(SRC, length, 1), src2 = choose(SRC2, length, 1);
+		struct accel_command command =
+			command_of(ACCEL_OP_XOR, &dst, &src, &src2);
+		char *want = expected_at(&dst);
+
+		command.length = length;
+		for (uint64_t k = 0; k < length; k++)
+			want[k] = (char)(src.view[k] ^ src2.view[k]);
+		run(&command);
+		expect_result(dst.kind);
+	}
+	try_matmul(30, 40, 50);
 }
 
 /* ---- a completion word ------------------------------------------------------------- */

@@ -44,7 +44,7 @@ Test(procfs, others)
 Test(procfs, mounted_elsewhere)
 {
 	char dir[] = "/tmp/procfs-XXXXXX";
-	char path[40];
+	char path[80];
 	pid_t pid;
 	int ready[2], done[2], status, fd;
 
