@@ -8,12 +8,10 @@
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
-#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -501,68 +499,6 @@ static void expect_neighbour(void)
 	cr_assert(ge(i64, index, 0));
 	cr_assert(soft_completed(soft_context, job.queue, (uint64_t)index + 1));
 	cr_assert(eq(u64, job.memory[64], rounds));
-}
-
-/* ---- memory that does not come ------------------------------------------------------
- */
-
-/* Two pages whose first touch waits until *ret_fd is closed. */
-static char *map_withheld(int *ret_fd)
-{
-	struct uffdio_api api = {.api = UFFD_API};
-	struct uffdio_register range = {
-		.range.len = 2 * PAGE,
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	char *memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	*ret_fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-	range.range.start = (uintptr_t)memory;
-	if (*ret_fd < 0 || ioctl(*ret_fd, UFFDIO_API, &api) < 0 ||
-	    ioctl(*ret_fd, UFFDIO_REGISTER, &range) < 0)
-		cr_skip("no userfaultfd here");
-	return memory;
-}
-
-static uint32_t bind_self(void)
-{
-	struct accel_asid_create arg = {.size = sizeof(arg)};
-	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-
-	if (accel_asid_create_sva(soft_context, &arg, mem, maps) == -EOPNOTSUPP)
-		cr_skip("this kernel has no PROCMAP_QUERY");
-	cr_assert(zero(int, soft_attach(soft_context, queue.id, arg.id)));
-	return arg.id;
-}
-
-/* A client whose memory does not come stalls his own queue, and what it is used with. */
-Test(engine, stalls_alone)
-{
-	struct accel_command nop = {0}, stalled;
-	int fd;
-	char *memory = map_withheld(&fd);
-
-	stalled = soft_fill(job.asid, job.iova + PAGE / 2, 0);
-	stalled.op = ACCEL_OP_COPY;
-	stalled.src_asid = bind_self();
-	stalled.src = (uintptr_t)memory;
-	user_queue_submit(&queue, &nop);
-	user_queue_submit(&queue, &stalled);
-	cr_assert(wait_until(is_fetched, NULL));
-	cr_expect(zero(int, ring_wait(queue.producer.ring, 0, USER_WAIT_NS)));
-	cr_expect(eq(int, ring_wait(queue.producer.ring, 1, 50 * MS), -ETIMEDOUT));
-	/* Neither the address space it writes to nor other queues know of it. */
-	expect_neighbour();
-	cr_expect(eq(i64, soft_unmap(soft_context, job.asid, job.iova, PAGE),
-		     (int64_t)PAGE));
-	cr_expect(zero(int, soft_call(soft_context, accel_queue_destroy, queue.id)));
-	cr_expect(eq(int, ring_wait(queue.producer.ring, 1, 0), -ENODEV));
-	cr_expect(eq(u32, soft_info(soft_device).queues_free, SOFT_QUEUES - 2));
-	close(fd);
-	cr_expect(wait_until(is_idle, &(struct idle){soft_device, SOFT_QUEUES - 1}));
-	munmap(memory, 2 * PAGE);
 }
 
 /* ---- hostile clients --------------------------------------------------------------- */

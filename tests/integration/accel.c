@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* accel.c - contexts, objects in them, and commands, for cases */
+#include <time.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -338,6 +339,11 @@ int run_command(struct dmabuffs_queue *queue, struct accel_command command)
 	uint64_t index;
 	int r = dmabuffs_queue_submit(queue, &command, 1, &index);
 
+	/* What was submitted before may not have been fetched yet. */
+	for (int i = 0; i < 10000 && r == -EAGAIN; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		r = dmabuffs_queue_submit(queue, &command, 1, &index);
+	}
 	return r < 0 ? r : dmabuffs_queue_wait(queue, index, WAIT_NS);
 }
 

@@ -215,9 +215,10 @@ static void every_wrong_kind(struct instance *instance)
 {
 	struct remains remains = {.instance = instance};
 	struct collection collection = {.n = 0};
-	int buffers = count_buffers(instance), context;
+	int buffers, context;
 
 	ASSERT_OK(raw_device_info(instance, &remains.before));
+	buffers = count_buffers(instance);
 	context = ASSERT_OK(raw_context(instance));
 	add_kernel_files(&collection);
 	add_files(&collection);
@@ -594,19 +595,27 @@ static void fetch_of_deposits(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+#define TICKETS_OF_A_CONTEXT 16
+
+/* Who fetches nothing loses what he asked for first. */
 static void open_too_many(struct instance *instance)
 {
 	int context = ASSERT_OK(raw_context(instance));
-	int connection = ASSERT_OK(raw_connect(instance)), n = 0, result;
+	int connection = ASSERT_OK(raw_connect(instance)), n = 0;
 	uint32_t buffer = (uint32_t)ASSERT_OK(raw_accel_alloc(context, PAGE));
-	uint8_t tickets_got[100][DMABUFFS_TICKET_SIZE];
+	uint8_t tickets_got[200][DMABUFFS_TICKET_SIZE];
 
-	while ((result = raw_accel_open(context, buffer, O_RDWR, tickets_got[n])) == 0)
-		ASSERT(++n < 100);
-	ASSERT_ERR(result, EDQUOT);
-	for (int i = 0; i < n; i++)
-		close(ASSERT_OK(raw_fetch(connection, tickets_got[i])));
-	ASSERT_OK(raw_accel_open(context, buffer, O_RDWR, tickets_got[0]));
+	for (size_t i = 0; i < ARRAY_SIZE(tickets_got); i++)
+		ASSERT_OK(raw_accel_open(context, buffer, O_RDWR, tickets_got[i]));
+	ASSERT_ERR(raw_fetch(connection, tickets_got[0]), ENOENT);
+	for (size_t i = ARRAY_SIZE(tickets_got); i-- > 0; n++) {
+		int fd = raw_fetch(connection, tickets_got[i]);
+
+		if (fd == -ENOENT)
+			break;
+		close(ASSERT_OK(fd));
+	}
+	ASSERT(n > 0 && n < 100);
 	close(connection);
 	close(context);
 }

@@ -545,6 +545,15 @@ static void shaken_buffers(struct instance *instance)
 
 /* ---- ends under load --------------------------------------------------------------- */
 
+/* The engine has ended. */
+static bool is_dead(void *data)
+{
+	const struct large *large = data;
+
+	return __atomic_load_n(&large->ring.header->state, __ATOMIC_ACQUIRE) ==
+	       ACCEL_QUEUE_DEAD;
+}
+
 static void destroyed_under_load(struct instance *instance)
 {
 	struct neighbour neighbour;
@@ -559,9 +568,7 @@ static void destroyed_under_load(struct instance *instance)
 		if (i & 2) {
 			ASSERT_OK(raw_accel_object(large.context, ACCEL_IOC_QUEUE_DESTROY,
 						   large.ring.queue));
-			ASSERT_EQ(__atomic_load_n(&large.ring.header->state,
-						  __ATOMIC_ACQUIRE),
-				  ACCEL_QUEUE_DEAD);
+			ASSERT(wait_until(is_dead, &large));
 			ASSERT_OK(raw_accel_object(large.context, ACCEL_IOC_ASID_DESTROY,
 						   large.asid));
 		}

@@ -166,6 +166,16 @@ struct binder {
 	atomic_uint *refused;
 };
 
+static void bind_until_it_hangs(struct binder *binder)
+{
+	long long asid;
+
+	while ((asid = raw_accel_sva(binder->context, binder->mem, binder->maps)) >= 0)
+		raw_accel_object(binder->context, ACCEL_IOC_ASID_DESTROY, (uint32_t)asid);
+	if (asid == -EBUSY)
+		++*binder->refused;
+}
+
 /* All it needs it has before: this process may stop anywhere, for good. */
 static void *pass_gate(void *data)
 {
@@ -174,10 +184,10 @@ static void *pass_gate(void *data)
 
 	if (read(binder->gate, &byte, 1) != 1)
 		return NULL;
-	if (!binder->context)
+	if (binder->context)
+		bind_until_it_hangs(binder);
+	else
 		mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	else if (raw_accel_sva(binder->context, binder->mem, binder->maps) == -EBUSY)
-		++*binder->refused;
 	return NULL;
 }
 
@@ -228,7 +238,8 @@ static void locked_memory(struct instance *instance)
 	scene_start(&attack.scene, instance);
 	neighbour_start(&neighbour, instance);
 	for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
-		child_start(&children[i], USER(1001), lock_own_memory, &attack);
+		child_start(&children[i], USER(1101 + (uid_t)i), lock_own_memory,
+			    &attack);
 		peer_wait(children[i].peer);
 	}
 	/* All that a user may have under way do hang. */
