@@ -10,7 +10,7 @@
 #define MANY    1000000
 #define ENTRIES 4096
 #define BATCH   16
-#define TRIES   6
+#define TRIES   10
 
 /* So that neither side waits for the other, however it is scheduled. */
 static uint64_t fill_up(struct dmabuffs_queue *queue, const struct accel_command *batch)
@@ -139,6 +139,6 @@ static void no_system_calls(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{"queue_no_system_calls", no_system_calls, "accel=soft0:latency=3000", 90},
+	{"queue_no_system_calls", no_system_calls, "accel=soft0:latency=3000", 200},
 	{0},
 };
