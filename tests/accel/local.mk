@@ -26,6 +26,7 @@ endif
 	%D%/test-fence.c \
 	%D%/test-guard.c \
 	%D%/test-ids.c \
+	%D%/test-long.c \
 	%D%/test-ownership.c \
 	%D%/test-queue.c \
 	%D%/test-range-tree-random.c \

@@ -13,7 +13,7 @@
 #include "harness.h"
 #include "syscalls.h"
 
-#define NICE	     -15
+#define NICE         -15
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 
 /* ---- threads ----------------------------------------------------------------------- */

@@ -539,7 +539,8 @@ static void no_names(struct instance *instance)
 	ASSERT_ERR(dmabuffs_accel_export_asid(seat.context, make_asid(seat.context), NULL,
 					      &name),
 		   EOPNOTSUPP);
-	ASSERT_ERR(dmabuffs_accel_export_asid(seat.context, bind_self(&seat, 0), NULL, &name),
+	ASSERT_ERR(dmabuffs_accel_export_asid(seat.context, bind_self(&seat, 0), NULL,
+					      &name),
 		   EOPNOTSUPP);
 	ASSERT_EQ(raw_count(instance), 0);
 	seat_close(&seat);
@@ -595,7 +596,8 @@ static void charged_to_importer(struct instance *instance)
 	ASSERT_OK(import_new(&second, (512 << 10) - 1, F_SEAL_SHRINK, &rest));
 	ASSERT_ERR(import_new(&seat, 1, F_SEAL_SHRINK, &more), EDQUOT);
 	ASSERT_ERR(import_new(&second, 1, F_SEAL_SHRINK, &more), EDQUOT);
-	/* Sealed or not: whoever has it may seal it. What the device gave is no import. */
+	/* Sealed or not: whoever has it may seal it. What the device gave is no import.
+	 */
 	ASSERT_ERR(import_new(&seat, 1, F_SEAL_GROW, &more), EDQUOT);
 	ASSERT_OK(alloc_buffer(seat.context, PAGE, ACCEL_BUFFER_PINNED, &own));
 	ASSERT_OK(child_call(USER(1001), import_as_other, instance));

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* test-long.c - calls beside a command that lasts, and calls that would last themselves
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "soft-fixture.h"
+
+#define BASE     (UINT64_C(1) << 32)
+#define REPEATED (64 * PAGE)
+#define TIMES    8192 /* 2 GiB in all */
+
+TestSuite(accel_long, .init = soft_init, .fini = soft_finish);
+
+/* The same memory again and again, so that a command over all of it lasts. */
+static void map_often(uint32_t asid, uint32_t buffer, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		struct accel_asid_map arg = {
+			.size = sizeof(arg),
+			.flags = RW | ACCEL_MAP_FIXED,
+			.asid = asid,
+			.buffer = buffer,
+			.length = REPEATED,
+			.iova = BASE + i * REPEATED,
+		};
+
+		cr_assert(zero(int, accel_asid_map(soft_context, &arg)));
+	}
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec pause = {.tv_nsec = ms * 1000000};
+
+	nanosleep(&pause, NULL);
+}
+
+static bool has_begun(void *memory)
+{
+	return __atomic_load_n((uint64_t *)memory, __ATOMIC_ACQUIRE) != 0;
+}
+
+struct fill {
+	uint32_t buffer, asid, queue;
+	int fd;
+	uint64_t *memory;
+};
+
+/* A FILL that lasts, and has begun. */
+static void fill_start(struct fill *fill)
+{
+	struct accel_command command;
+
+	fill->buffer = soft_buffer(soft_context, REPEATED, 0);
+	fill->asid = soft_asid(soft_context, 0);
+	fill->queue = soft_queue(soft_context, 0, 0);
+	fill->fd = soft_fd(soft_context, fill->buffer, O_RDWR);
+	fill->memory = soft_view(fill->fd, REPEATED);
+	map_often(fill->asid, fill->buffer, TIMES);
+	cr_assert(zero(int, soft_attach(soft_context, fill->queue, fill->asid)));
+	command = soft_fill(fill->asid, BASE, UINT64_MAX);
+	command.length = TIMES * REPEATED;
+	cr_assert(ge(i64, soft_submit(soft_context, fill->queue, &command), 0));
+	cr_assert(wait_until(has_begun, fill->memory));
+}
+
+/* Nobody writes there any more. */
+static void expect_quiet(struct fill *fill)
+{
+	memset(fill->memory, 0x11, REPEATED);
+	pause_ms(20);
+	for (size_t i = 0; i < REPEATED / sizeof(uint64_t); i++)
+		cr_assert(eq(u64, fill->memory[i], UINT64_C(0x1111111111111111)));
+}
+
+static void fill_end(struct fill *fill)
+{
+	munmap(fill->memory, REPEATED);
+	close(fill->fd);
+}
+
+Test(accel_long, detach_ends_the_command_that_runs)
+{
+	struct accel_queue_info info;
+	struct fill fill;
+
+	fill_start(&fill);
+	cr_assert(zero(int, soft_detach(soft_context, fill.queue, fill.asid)));
+	expect_quiet(&fill);
+	cr_assert(soft_in_state(soft_context, fill.queue, ACCEL_QUEUE_FAULTED));
+	info = soft_queue_info(soft_context, fill.queue);
+	cr_assert(eq(u32, info.fault.reason, ACCEL_FAULT_ASID));
+	cr_assert(eq(u32, info.fault.asid, fill.asid));
+	fill_end(&fill);
+}
+
+Test(accel_long, unmap_ends_the_command_that_runs)
+{
+	struct fill fill;
+
+	fill_start(&fill);
+	cr_assert(eq(i64, soft_unmap(soft_context, fill.asid, 0, UINT64_MAX),
+		     TIMES * REPEATED));
+	expect_quiet(&fill);
+	cr_assert(soft_in_state(soft_context, fill.queue, ACCEL_QUEUE_FAULTED));
+	cr_assert(eq(u32, soft_queue_info(soft_context, fill.queue).fault.reason,
+		     ACCEL_FAULT_UNMAPPED));
+	fill_end(&fill);
+}
+
+/* Once its memory says that it is dead, the device does nothing any more. */
+Test(accel_long, destroy_is_over_when_the_ring_says_so)
+{
+	struct accel_ring *ring;
+	struct fill fill;
+	int fd;
+
+	fill_start(&fill);
+	cr_assert(zero(int, accel_queue_open_ring(soft_context, fill.queue, &fd)));
+	ring = soft_view(fd, PAGE);
+	cr_assert(zero(int, soft_call(soft_context, accel_queue_destroy, fill.queue)));
+	for (int i = 0; i < 10000 && __atomic_load_n(&ring->state, __ATOMIC_ACQUIRE) !=
+					     ACCEL_QUEUE_DEAD;
+	     i++)
+		pause_ms(1);
+	cr_assert(eq(u32, ring->state, ACCEL_QUEUE_DEAD));
+	expect_quiet(&fill);
+	munmap(ring, PAGE);
+	close(fd);
+	fill_end(&fill);
+}
+
+Test(accel_long, unmap_of_too_many)
+{
+	uint32_t asid = soft_asid(soft_context, 0);
+	uint32_t buffer = soft_buffer(soft_context, REPEATED, 0);
+	const uint64_t most = ACCEL_MAPPINGS_A_CALL * REPEATED;
+
+	map_often(asid, buffer, ACCEL_MAPPINGS_A_CALL + 1);
+	cr_assert(eq(i64, soft_unmap(soft_context, asid, BASE, most + REPEATED), -E2BIG));
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS], ACCEL_MAPPINGS_A_CALL + 1));
+	cr_assert(eq(i64, soft_unmap(soft_context, asid, BASE, most), most));
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS], 1));
+}
+
+Test(accel_long, copy_of_too_many)
+{
+	uint32_t asid = soft_asid(soft_context, 0), other = soft_asid(soft_context, 0);
+	uint32_t buffer = soft_buffer(soft_context, REPEATED, 0);
+	struct accel_asid_copy arg = {
+		.size = sizeof(arg),
+		.flags = RW,
+		.dst_asid = other,
+		.src_asid = asid,
+		.src_iova = BASE,
+		.length = (ACCEL_MAPPINGS_A_CALL + 1) * REPEATED,
+	};
+
+	map_often(asid, buffer, ACCEL_MAPPINGS_A_CALL + 1);
+	cr_assert(eq(int, accel_asid_copy(soft_context, &arg), -E2BIG));
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS], ACCEL_MAPPINGS_A_CALL + 1));
+	arg.length -= REPEATED;
+	cr_assert(zero(int, accel_asid_copy(soft_context, &arg)));
+	cr_assert(
+		eq(u64, soft_charged[ACCEL_RES_MAPPINGS], 2 * ACCEL_MAPPINGS_A_CALL + 1));
+}
+
+/* The end of an ASID with many mappings takes time, but what it held is free at once. */
+Test(accel_long, destroy_with_many_mappings)
+{
+	uint32_t asid = soft_asid(soft_context, 0);
+	uint32_t buffer = soft_buffer(soft_context, SOFT_MEMORY, 0), again;
+
+	map_often(asid, buffer, TIMES);
+	cr_assert(zero(int, soft_call(soft_context, accel_asid_destroy, asid)));
+	cr_assert(zero(u64, soft_charged[ACCEL_RES_MAPPINGS]));
+	cr_assert(zero(int, soft_call(soft_context, accel_buffer_free, buffer)));
+	soft_settle();
+	again = soft_buffer(soft_context, SOFT_MEMORY, 0);
+	cr_assert(ne(u32, again, 0));
+}
