@@ -170,8 +170,8 @@ enum accel_queue_state {
  * @dropped_first: by the device: the last reset dropped the commands from here
  * @dropped_end: up to before this one. They count as @completed, but never happened
  * @need_wakeup: by the device: it sleeps, or is about to. Whoever has moved @tail looks
- *	  here, after a full barrier; if it is 1, adds 1 to @doorbell and wakes the
- *	  futex there
+ *	  here, after a full barrier; if it is 1, makes it 0, adds 1 to @doorbell and
+ *	  wakes the futex there
  * @doorbell: by the submitter: the futex word the device sleeps on
  * @waiters: by those who wait for completion: how many there are
  * @completion: by the device: a futex word that changes, and is woken, after @completed

@@ -105,7 +105,9 @@ unsigned ring_producer_push(struct ring_producer *producer,
 	__atomic_store_n(&ring->tail, producer->tail, __ATOMIC_RELEASE);
 	/* Either the device sees the new tail, or we see that it is going to sleep. */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (__atomic_load_n(&ring->need_wakeup, __ATOMIC_RELAXED))
+	/* Once for each sleep: it may take the device a while to get a CPU. */
+	if (__atomic_load_n(&ring->need_wakeup, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&ring->need_wakeup, 0, __ATOMIC_SEQ_CST))
 		wake_device(ring);
 	return n;
 }

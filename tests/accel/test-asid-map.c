@@ -321,7 +321,7 @@ Test(asid_map, memory_is_the_buffers)
 	cr_assert(zero(int, map(asid, id, PAGE, 2 * PAGE, RW | AT, 40 * PAGE)));
 	cr_assert(zero(int, accel_asid_share(context, asid, &object)));
 	cr_assert(zero(int, accel_asid_resolve(object, 41 * PAGE + 7, 6, RW, &window)));
-	cr_expect(eq(str, (char *)window.memory, "hello"));
+	cr_expect(eq(str, (char *)window.memory, (char *)"hello"));
 	accel_asid_unref(object);
 	close(fd);
 }

@@ -576,13 +576,15 @@ static void finish(struct fuzz *fuzz)
 	struct accel_device_info info;
 	uint64_t end = now_ms() + SETTLE_MS;
 
-	accel_context_destroy(fuzz->context);
+	/* Before the context ends: memory that somebody has is looked after for longer.
+	 */
 	for (unsigned int i = 0; i < BUFFERS; i++) {
 		check_memory(&fuzz->memory[i]);
 		free_memory(&fuzz->memory[i]);
 	}
 	check_memory(&fuzz->guard);
 	free_memory(&fuzz->guard);
+	accel_context_destroy(fuzz->context);
 	if (fuzz->ring)
 		munmap(fuzz->ring, fuzz->ring_bytes);
 	/* Engines end by themselves, and then nothing is left of the context. */

@@ -223,25 +223,29 @@ char *engine_bounce(struct engine *engine, unsigned i)
 
 /* ---- the loop ---------------------------------------------------------------------- */
 
+/* What fetching answered: commands, or that the ring makes no sense. */
+static void handle(struct engine *engine, int n)
+{
+	struct accel_fault fault = {.reason = ACCEL_FAULT_RING};
+
+	engine->was_busy = true;
+	if (n > 0) {
+		execute(engine, (unsigned)n);
+		return;
+	}
+	engine->next = atomic_load_explicit(&engine->queue->head, memory_order_relaxed);
+	engine->told = engine->next;
+	report(engine, &fault);
+}
+
 /* True: there was something. */
 static bool work(struct engine *engine)
 {
 	int n = accel_ring_fetch(engine->queue, engine->batch, ENGINE_BATCH);
 
-	if (n == 0)
-		return false;
-	engine->was_busy = true;
-	if (n > 0) {
-		execute(engine, (unsigned)n);
-	} else {
-		struct accel_fault fault = {.reason = ACCEL_FAULT_RING};
-
-		engine->next =
-			atomic_load_explicit(&engine->queue->head, memory_order_relaxed);
-		engine->told = engine->next;
-		report(engine, &fault);
-	}
-	return true;
+	if (n)
+		handle(engine, n);
+	return n;
 }
 
 /* A submitter who is busy has more in a moment. */
@@ -262,17 +266,24 @@ static bool spin(struct engine *engine, uint32_t seen)
 static void doze(struct engine *engine, uint32_t seen)
 {
 	uint32_t doorbell;
+	int n = 0;
 
 	engine->was_busy = false;
 	if (!(engine->queue->flags & ACCEL_QUEUE_USER)) {
 		sleep_control(engine, seen, 0);
 		return;
 	}
-	if (accel_ring_prepare_sleep(engine->queue, &doorbell) < 0)
+	if (accel_ring_prepare_sleep(engine->queue, &doorbell) < 0) {
 		sleep_control(engine, seen, BOUNDED_NS);
-	else if (!work(engine))
-		sleep_doorbell(engine, seen, doorbell);
+	} else {
+		n = accel_ring_fetch(engine->queue, engine->batch, ENGINE_BATCH);
+		if (!n)
+			sleep_doorbell(engine, seen, doorbell);
+	}
+	/* Before any work: as long as we seem to sleep, each submission is a system call. */
 	accel_ring_end_sleep(engine->queue);
+	if (n)
+		handle(engine, n);
 }
 
 static void step(struct engine *engine)
