@@ -109,7 +109,8 @@ int dmabuffs_queue_submit(struct dmabuffs_queue *queue, const struct accel_comma
 
 /*
  * Waits until the command @index has completed. @timeout_ns: 0 just looks, negative waits
- * for ever. -ETIMEDOUT; -EIO: the queue faulted before that; -ENODEV: it is destroyed.
+ * for ever. -ETIMEDOUT; -EIO: the queue faulted before that, or its last reset
+ * dropped the command; -ENODEV: it was destroyed, and its engine has ended.
  */
 int dmabuffs_queue_wait(struct dmabuffs_queue *queue, uint64_t index, int64_t timeout_ns);
 

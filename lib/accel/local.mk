@@ -22,6 +22,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/ring.c \
 	%D%/set.c %D%/set.h \
 	%D%/sva.c %D%/sva.h \
+	%D%/thread.c %D%/thread.h \
 	%D%/soft/access.c %D%/soft/access.h \
 	%D%/soft/engine.c %D%/soft/engine.h \
 	%D%/soft/exec.c %D%/soft/exec.h \

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "lease.h"
 #include "registry.h"
+#include "thread.h"
 
 #define FINISH_SECONDS 2
 #define ANSWER_NS      UINT64_C(200000000)
@@ -58,16 +59,13 @@ static void *revoke_memory(void *arg)
 /* The lock is held. */
 static void start_revoking(struct accel_device *device, struct accel_buffer *buffer)
 {
-	pthread_t thread;
-
 	if (buffer->revoking)
 		return;
 	accel_base_ref(&buffer->base);
-	if (pthread_create(&thread, NULL, revoke_memory, buffer) != 0) {
+	if (accel_thread_start(revoke_memory, buffer, 0, NULL) < 0) {
 		accel_base_unref(&buffer->base);
 		return;
 	}
-	pthread_detach(thread);
 	buffer->revoking = true;
 	device->ownership.revoking++;
 }
@@ -168,7 +166,7 @@ static void start_cleaning(struct accel_device *device)
 		pthread_join(ownership->thread, NULL);
 	ownership->scrubbing = true;
 	ownership->thread_started =
-		pthread_create(&ownership->thread, NULL, clean, device) == 0;
+		accel_thread_start(clean, device, 0, &ownership->thread) == 0;
 	if (!ownership->thread_started)
 		ownership->scrubbing = false; /* the next open tries again */
 }

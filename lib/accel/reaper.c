@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "thread.h"
+
 #define LOOK_NS       100000000
 #define STOP_SECONDS  2
 #define FLUSH_SECONDS 2
@@ -89,12 +91,12 @@ int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), vo
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&reaper->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	r = pthread_create(&reaper->thread, NULL, run, reaper);
+	r = accel_thread_start(run, reaper, 0, &reaper->thread);
 	if (r == 0)
 		return 0;
 	pthread_cond_destroy(&reaper->changed);
 	pthread_mutex_destroy(&reaper->lock);
-	return -r;
+	return r;
 }
 
 static bool wait_done(struct accel_reaper *reaper)

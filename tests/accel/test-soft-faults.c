@@ -730,7 +730,7 @@ Test(soft_faults, protections_of_a_process)
 	munmap(memory, 3 * PAGE);
 }
 
-/* A child, which ends with its socket. It would give its files itself, as we do for it. */
+/* A child, which ends with its socket. We take its files in its place. */
 static uint32_t bind_child(pid_t *ret_pid, int *ret_socket)
 {
 	struct accel_asid_create arg = {.size = sizeof(arg)};

@@ -3,7 +3,6 @@
 
 #include <limits.h>
 #include <linux/futex.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -11,6 +10,7 @@
 
 #include "exec.h"
 #include "relax.h"
+#include "thread.h"
 #include "util.h"
 
 #define STACK_SIZE    ((size_t)128 << 10)
@@ -320,28 +320,6 @@ static void *run(void *arg)
 
 /* ---- life -------------------------------------------------------------------------- */
 
-/* The signals of the process are for others; those below are for who causes them. */
-static int spawn(struct engine *engine)
-{
-	static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
-	sigset_t blocked, saved;
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r;
-
-	sigfillset(&blocked);
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		sigdelset(&blocked, own[i]);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
-	r = pthread_create(&thread, &attr, run, engine);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	pthread_attr_destroy(&attr);
-	return r ? -ENOMEM : 0;
-}
-
 int engine_start(struct accel_queue *queue, uint32_t latency_ns,
 		 struct engine **ret_engine)
 {
@@ -351,10 +329,10 @@ int engine_start(struct accel_queue *queue, uint32_t latency_ns,
 	if (!engine)
 		return -ENOMEM;
 	*engine = (struct engine){.queue = queue, .latency_ns = latency_ns};
-	r = spawn(engine);
+	r = accel_thread_start(run, engine, STACK_SIZE, NULL);
 	if (r < 0) {
 		free(engine);
-		return r;
+		return -ENOMEM; /* EAGAIN of pthread_create(3) means no more than that */
 	}
 	*ret_engine = engine;
 	return 0;
