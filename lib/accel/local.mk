@@ -24,6 +24,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/sva.c %D%/sva.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/soft/access.c %D%/soft/access.h \
+	%D%/soft/compute.c %D%/soft/compute.h \
 	%D%/soft/engine.c %D%/soft/engine.h \
 	%D%/soft/exec.c %D%/soft/exec.h \
 	%D%/soft/soft.c \
