@@ -25,6 +25,9 @@
 
 enum { EXIT_USAGE = 2 };
 
+/* So that requests that take a few milliseconds wait for a CPU, not for each other. */
+#define MAX_WORKERS 64
+
 /* What the thread that finishes the start needs, and how it went. */
 struct start {
 	struct service *service;
@@ -164,8 +167,12 @@ static void *finish_start(void *arg)
 static int run_loop(struct service *service)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int r = config ? fuse_session_loop_mt(service->session, config) : -ENOMEM;
+	int r = -ENOMEM;
 
+	if (config) {
+		fuse_loop_cfg_set_max_threads(config, MAX_WORKERS);
+		r = fuse_session_loop_mt(service->session, config);
+	}
 	fuse_loop_cfg_destroy(config);
 	return r;
 }
