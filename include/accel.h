@@ -9,7 +9,9 @@
  *
  * Threads: everything may be called from any thread, except that a registry is destroyed
  * when nobody uses it any more, and a context once. No call waits for a device, and none
- * for a client: what can take long ends in threads of the core.
+ * for a client except two: accel_buffer_revoke(), since who has the memory can keep its
+ * inode locked, and accel_asid_create_sva(), which asks the process's memory. What else
+ * can take long ends in threads of the core.
  *
  * Signals: the process gets a handler for SIGBUS with the first device, since memory that
  * is shared with a client can be truncated by him. It hands on what is not its own to the
