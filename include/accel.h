@@ -132,7 +132,7 @@ int accel_buffer_alloc(struct accel_context *context, struct accel_buffer_alloc 
 /*
  * Makes a buffer of the memfd or dma-buf @fd, which is taken over on success. What it may
  * be mapped for is @fd's access mode. -EBADFD: neither kind; -EACCES: not readable;
- * -EINVAL: empty. What cannot be taken back by truncation is charged (ACCEL_RES_PINNED).
+ * -EINVAL: empty. Its bytes are charged (ACCEL_RES_PINNED), until it is unmapped here.
  */
 int accel_buffer_import(struct accel_context *context, int fd, uint32_t *ret_id);
 

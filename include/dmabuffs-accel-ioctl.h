@@ -91,8 +91,8 @@ struct dmabuffs_accel_sva {
  * @ticket: out: for DMABUFFS_BROKER_FETCH, once
  *
  * A buffer's: as accel_buffer_open(), with its errors. A queue's: as
- * accel_queue_open_ring(). A context has 16 tickets at a time: then the oldest that was
- * not fetched ends. EDQUOT: too many of this user.
+ * accel_queue_open_ring(). EDQUOT: the context has 16 tickets that were not
+ * fetched, or its user too many; one of a context that is older than a second gives way.
  */
 struct dmabuffs_accel_open {
 	__u32 size;

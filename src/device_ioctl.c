@@ -79,7 +79,7 @@ static int open_for_fetch(struct command_call *call)
 	r = tickets_add(tickets, list, fd, arg->ticket);
 	/* Of a caller who died, perhaps: it must not stand in the way of all others. */
 	if (r == -EDQUOT) {
-		tickets_drop_oldest(tickets, list);
+		tickets_drop_stale(tickets, list);
 		r = tickets_add(tickets, list, fd, arg->ticket);
 	}
 	if (r < 0)

@@ -204,6 +204,9 @@ static int serve_loop(struct service *service, struct start *start)
 	if (start->bound)
 		broker_stop(&service->broker);
 	lifetime_stop(&start->lifetime);
+	/* Where the connection was aborted, nobody has told it yet. */
+	if (!start->notifier_is_stuck)
+		start->notifier_is_stuck = !notifier_stop(&service->notifier);
 	io_is_stuck = !dmabuf_io_stop(&service->dmabuf_io);
 	reaper_is_stuck = !reaper_stop();
 	leave_if_stuck(service,

@@ -56,13 +56,16 @@ bool notifier_stop(struct notifier *notifier)
 {
 	struct timespec deadline;
 
+	if (notifier->joined)
+		return true;
 	pthread_mutex_lock(&notifier->lock);
 	notifier->stop = true;
 	pthread_cond_signal(&notifier->wake);
 	pthread_mutex_unlock(&notifier->lock);
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec += STOP_TIMEOUT_S;
-	return pthread_timedjoin_np(notifier->thread, NULL, &deadline) == 0;
+	notifier->joined = pthread_timedjoin_np(notifier->thread, NULL, &deadline) == 0;
+	return notifier->joined;
 }
 
 static bool enqueue(struct notifier *notifier, struct export *export)

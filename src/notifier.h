@@ -27,6 +27,7 @@ struct notifier {
 	pthread_cond_t wake;
 	struct export *first, **last; /* protected by lock: queued, referenced */
 	bool stop;		      /* protected by lock */
+	bool joined;		      /* of who stops it */
 };
 
 /* Starts the thread. 0 or -errno. */
@@ -34,7 +35,7 @@ int notifier_start(struct notifier *notifier, struct fuse_session *session,
 		   struct table *table);
 
 /*
- * Ends the thread after what is queued, while FUSE requests are still served: the kernel
+ * Idempotent. Ends the thread after what is queued, while FUSE requests are still served: the kernel
  * may make it wait for them. False: it did not end in time, a client keeps the directory
  * locked (by reading it into memory whose pages never come).
  */

@@ -2,6 +2,7 @@
 #include "tickets.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "reaper.h"
 #include "util.h"
@@ -12,7 +13,19 @@ struct ticket {
 	int fd; /* owned: a memfd or a dma-buf, so closing it cannot block */
 	struct ticket_list *list;
 	struct ticket *next;
+	uint64_t made_ns; /* CLOCK_MONOTONIC */
 };
+
+/* Whoever wants it has come for it by then. */
+#define STALE_NS UINT64_C(1000000000)
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 /* Keyed as in table.c: timing says nothing about the numbers that exist. */
 static uint64_t hash_of(const struct tickets *tickets,
@@ -70,6 +83,7 @@ int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 		return -ENOMEM;
 	randombytes_buf(ticket->number, sizeof(ticket->number));
 	ticket->fd = fd;
+	ticket->made_ns = now_ns();
 	pthread_mutex_lock(&tickets->lock);
 	r = add_locked(tickets, list, ticket);
 	if (r == 0)
@@ -113,15 +127,16 @@ int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_S
 	return fd;
 }
 
-void tickets_drop_oldest(struct tickets *tickets, struct ticket_list *list)
+void tickets_drop_stale(struct tickets *tickets, struct ticket_list *list)
 {
+	uint64_t now = now_ns();
 	struct ticket *ticket;
 
 	pthread_mutex_lock(&tickets->lock);
 	ticket = list->first;
 	while (ticket && ticket->next)
 		ticket = ticket->next;
-	if (ticket) {
+	if (ticket && now - ticket->made_ns > STALE_NS) {
 		remove_locked(tickets, ticket);
 		reaper_take_fd(ticket->fd);
 		free(ticket);

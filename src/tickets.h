@@ -51,8 +51,8 @@ int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 /* The descriptor behind a ticket, which ends; -ENOENT. */
 int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_SIZE]);
 
-/* Ends the oldest of a list, if there is one. */
-void tickets_drop_oldest(struct tickets *tickets, struct ticket_list *list);
+/* Ends the oldest of a list if it has waited for long: nobody comes for it. */
+void tickets_drop_stale(struct tickets *tickets, struct ticket_list *list);
 
 /* Ends all of a connection. */
 void tickets_drop(struct tickets *tickets, struct ticket_list *list);

@@ -18,6 +18,8 @@
 #include "util.h"
 
 #define PAGE UINT64_C(4096)
+/* How long who finds no room waits for what is being freed. */
+#define ROOM_MS 100
 
 static struct accel_buffer *buffer_of(struct accel_base *base)
 {
@@ -87,6 +89,9 @@ static void reap(struct accel_reap *reap)
 	struct accel_buffer *buffer = container_of(reap, struct accel_buffer, reap);
 
 	accel_buffer_unmap(buffer);
+	/* Imports are charged for the addresses that they take here. */
+	if (is_imported(buffer))
+		uncharge(buffer);
 	destroy(buffer);
 }
 
@@ -117,7 +122,7 @@ static void buffer_free(struct accel_base *base)
 	struct accel_buffer *buffer = buffer_of(base);
 	bool held = is_held(buffer);
 
-	if (!held)
+	if (!held && !is_imported(buffer))
 		uncharge(buffer);
 	buffer->reap.free = held ? reap_lingering : reap;
 	buffer->reap.bytes = is_imported(buffer) || held ? 0 : buffer->bytes;
@@ -163,7 +168,7 @@ static int make(struct accel_context *context, const struct accel_buffer *like,
 
 	if (r != -ENOSPC && r != -EDQUOT)
 		return r;
-	accel_lingering_sweep(context->device);
+	accel_reaper_flush(&context->device->registry->reaper, ROOM_MS);
 	return try_make(context, like, ret_buffer);
 }
 

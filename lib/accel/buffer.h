@@ -29,7 +29,9 @@ struct accel_buffer {
 	atomic_bool revoked;
 	struct accel_buffer *owned_next; /* protected by the device's lock, see ownership.h, lingering.h */
 	bool owned;			 /* likewise */
-	bool revoking;			 /* likewise: a thread is at it, see ownership.c */
+	/* Likewise: a thread takes it back, and has or had a reference for that; its id is
+	 * gone. */
+	bool revoking, revoke_ref, freed;
 	struct accel_reap reap;
 };
 

@@ -13,45 +13,60 @@ void accel_lingering_add(struct accel_device *device, struct accel_buffer *buffe
 	pthread_mutex_unlock(&device->lock);
 }
 
-/* Takes those off the list that nobody has, or all. The lock is held. */
-static struct accel_buffer *take(struct accel_lingering *lingering, bool all)
+/* Those of the list that nobody has go to *ret_free, or all. */
+static struct accel_buffer *sort_out(struct accel_buffer *list, bool all,
+				     struct accel_buffer **ret_free)
 {
-	struct accel_buffer **place = &lingering->first, *taken = NULL, *buffer;
+	struct accel_buffer *kept = NULL, *next;
 
-	while ((buffer = *place)) {
-		if (!all && lease_held(buffer->fd) != 0) {
-			place = &buffer->owned_next;
-			continue;
-		}
-		*place = buffer->owned_next;
-		buffer->owned_next = taken;
-		taken = buffer;
+	*ret_free = NULL;
+	for (; list; list = next) {
+		struct accel_buffer **to = ret_free;
+
+		next = list->owned_next;
+		if (!all && lease_held(list->fd) != 0)
+			to = &kept;
+		list->owned_next = *to;
+		*to = list;
 	}
-	return taken;
+	return kept;
 }
 
-static void give_back(struct accel_device *device, bool all)
+static void put_back(struct accel_device *device, struct accel_buffer *list)
 {
-	struct accel_buffer *buffer, *next;
+	struct accel_buffer *next;
 
 	pthread_mutex_lock(&device->lock);
-	buffer = take(&device->lingering, all);
+	for (; list; list = next) {
+		next = list->owned_next;
+		list->owned_next = device->lingering.first;
+		device->lingering.first = list;
+	}
 	pthread_mutex_unlock(&device->lock);
+}
+
+/* The kernel is asked without the lock, in which others wait. True: some are still had.
+ */
+static bool give_back(struct accel_device *device, bool all)
+{
+	struct accel_buffer *buffer, *kept, *next;
+
+	pthread_mutex_lock(&device->lock);
+	buffer = device->lingering.first;
+	device->lingering.first = NULL;
+	pthread_mutex_unlock(&device->lock);
+	kept = sort_out(buffer, all, &buffer);
+	put_back(device, kept);
 	for (; buffer; buffer = next) {
 		next = buffer->owned_next;
 		accel_buffer_release(buffer);
 	}
+	return kept;
 }
 
 bool accel_lingering_sweep(struct accel_device *device)
 {
-	bool more;
-
-	give_back(device, false);
-	pthread_mutex_lock(&device->lock);
-	more = device->lingering.first;
-	pthread_mutex_unlock(&device->lock);
-	return more;
+	return give_back(device, false);
 }
 
 void accel_lingering_finish(struct accel_device *device)

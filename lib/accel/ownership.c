@@ -12,6 +12,7 @@
 #include "thread.h"
 
 #define FINISH_SECONDS 2
+#define FLUSH_MS       500
 #define ANSWER_NS      UINT64_C(200000000)
 #define REVOKE_NS      UINT64_C(200000000)
 
@@ -47,27 +48,39 @@ static void *revoke_memory(void *arg)
 	struct accel_device *device = buffer->device;
 
 	accel_buffer_truncate(buffer);
+	/* The last that this thread does: its reference is dropped by who waits for it.
+	 */
 	pthread_mutex_lock(&device->lock);
 	buffer->revoking = false;
 	device->ownership.revoking--;
 	pthread_cond_broadcast(&device->idle);
 	pthread_mutex_unlock(&device->lock);
-	accel_base_unref(&buffer->base);
 	return NULL;
 }
 
 /* The lock is held. */
 static void start_revoking(struct accel_device *device, struct accel_buffer *buffer)
 {
-	if (buffer->revoking)
+	if (buffer->revoke_ref)
 		return;
 	accel_base_ref(&buffer->base);
 	if (accel_thread_start(revoke_memory, buffer, 0, NULL) < 0) {
 		accel_base_unref(&buffer->base);
 		return;
 	}
-	buffer->revoking = true;
+	buffer->revoking = buffer->revoke_ref = true;
 	device->ownership.revoking++;
+}
+
+/* False: the thread is still at it. The lock is held, and the list has a reference. */
+static bool drop_revoke_ref(struct accel_buffer *buffer)
+{
+	if (buffer->revoking)
+		return false;
+	if (buffer->revoke_ref)
+		accel_base_unref(&buffer->base);
+	buffer->revoke_ref = false;
+	return true;
 }
 
 /*
@@ -89,7 +102,7 @@ static bool take_back(struct accel_device *device, struct accel_buffer *buffer)
 	start_revoking(device, buffer);
 	while (buffer->revoking && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&device->idle, &device->lock, &deadline);
-	done = !buffer->revoking && buffer->revoked;
+	done = drop_revoke_ref(buffer) && buffer->revoked;
 	pthread_mutex_unlock(&device->lock);
 	return done;
 }
@@ -143,10 +156,10 @@ static void *clean(void *arg)
 	ownership->first = NULL;
 	pthread_mutex_unlock(&device->lock);
 	/* What was mapped in ASIDs, so that the list alone refers to the memory. */
-	accel_reaper_flush(&device->registry->reaper);
+	accel_reaper_flush(&device->registry->reaper, FLUSH_MS);
 	list = settle_all(device, list);
 	/* The next owner finds all of the memory, not just most of it. */
-	accel_reaper_flush(&device->registry->reaper);
+	accel_reaper_flush(&device->registry->reaper, FLUSH_MS);
 	pthread_mutex_lock(&device->lock);
 	ownership->first = list;
 	ownership->pinned = list != NULL;
@@ -244,6 +257,39 @@ static bool forget(struct accel_ownership *ownership, struct accel_buffer *buffe
 	return true;
 }
 
+/* Freed by its owner, mapped nowhere, and nobody else has it. The lock is held. */
+static bool is_done_with(const struct accel_buffer *buffer, unsigned refs)
+{
+	/* Revocable memory that somebody has is still to be revoked with the owner's end.
+	 */
+	return buffer->freed && buffer->base.refs == refs && lease_held(buffer->fd) == 0;
+}
+
+bool accel_ownership_sweep(struct accel_device *device)
+{
+	struct accel_ownership *ownership = &device->ownership;
+	struct accel_buffer **place = &ownership->first, *done = NULL, *buffer;
+	bool more = false;
+
+	pthread_mutex_lock(&device->lock);
+	while (ownership->owned && (buffer = *place)) {
+		if (!is_done_with(buffer, 1)) {
+			more |= buffer->freed;
+			place = &buffer->owned_next;
+			continue;
+		}
+		*place = buffer->owned_next;
+		buffer->owned_next = done;
+		done = buffer;
+	}
+	pthread_mutex_unlock(&device->lock);
+	for (; done; done = buffer) {
+		buffer = done->owned_next;
+		accel_base_unref(&done->base);
+	}
+	return more;
+}
+
 void accel_ownership_drop(struct accel_device *device, struct accel_buffer *buffer)
 {
 	bool forgotten = false;
@@ -251,9 +297,9 @@ void accel_ownership_drop(struct accel_device *device, struct accel_buffer *buff
 	if (!device->params.exclusive)
 		return;
 	pthread_mutex_lock(&device->lock);
-	/* Revocable memory that somebody maps is still to be revoked with the owner's
-	 * end. */
-	if (lease_held(buffer->fd) == 0)
+	buffer->freed = true;
+	/* The caller has one reference, the list the other. */
+	if (is_done_with(buffer, 2))
 		forgotten = forget(&device->ownership, buffer);
 	pthread_mutex_unlock(&device->lock);
 	if (forgotten)
@@ -293,6 +339,7 @@ bool accel_ownership_finish(struct accel_device *device)
 	ownership->thread_started = false;
 	for (; list; list = next) {
 		next = list->owned_next;
+		drop_revoke_ref(list);
 		accel_base_unref(&list->base);
 	}
 	return true;

@@ -45,6 +45,9 @@ void accel_ownership_add(struct accel_device *device, struct accel_buffer *buffe
 /* Its owner freed it: it is forgotten if nobody holds it. */
 void accel_ownership_drop(struct accel_device *device, struct accel_buffer *buffer);
 
+/* Forgets what was freed and is had by nobody any more; true: there is more of it. */
+bool accel_ownership_sweep(struct accel_device *device);
+
 /* At the end: false if the thread does not come back. Then forgets everything. */
 bool accel_ownership_finish(struct accel_device *device);
 

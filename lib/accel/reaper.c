@@ -7,21 +7,34 @@
 
 #include "thread.h"
 
-#define LOOK_NS       100000000
-#define STOP_SECONDS  2
-#define FLUSH_SECONDS 2
-#define MAX_QUEUED    4096
-#define MAX_BYTES     (UINT64_C(1) << 30)
+#define LOOK_MS      100
+#define STOP_SECONDS 2
+#define MAX_QUEUED   4096
+#define MAX_BYTES    (UINT64_C(1) << 30)
+
+static void add_ms(struct timespec *ret_time, unsigned ms)
+{
+	clock_gettime(CLOCK_MONOTONIC, ret_time);
+	ret_time->tv_sec += ms / 1000;
+	ret_time->tv_nsec += (long)(ms % 1000) * 1000000;
+	ret_time->tv_sec += ret_time->tv_nsec / 1000000000;
+	ret_time->tv_nsec %= 1000000000;
+}
+
+/* The lock is held. */
+static bool has_to_look(const struct accel_reaper *reaper)
+{
+	return (int)(reaper->looks - reaper->wanted) < 0;
+}
 
 /* The lock is held. False: it is time to look. */
 static bool wait_for_more(struct accel_reaper *reaper, bool watching)
 {
 	struct timespec due;
 
-	clock_gettime(CLOCK_MONOTONIC, &due);
-	due.tv_nsec += LOOK_NS;
-	due.tv_sec += due.tv_nsec / 1000000000;
-	due.tv_nsec %= 1000000000;
+	add_ms(&due, LOOK_MS);
+	if (has_to_look(reaper))
+		return false;
 	if (!watching)
 		return pthread_cond_wait(&reaper->changed, &reaper->lock) == 0;
 	return pthread_cond_timedwait(&reaper->changed, &reaper->lock, &due) == 0;
@@ -56,6 +69,17 @@ static void free_one(struct accel_reaper *reaper, struct accel_reap *reap)
 	pthread_mutex_unlock(&reaper->lock);
 }
 
+static bool look_now(struct accel_reaper *reaper)
+{
+	bool more = reaper->look(reaper->data);
+
+	pthread_mutex_lock(&reaper->lock);
+	reaper->looks++;
+	pthread_cond_broadcast(&reaper->changed);
+	pthread_mutex_unlock(&reaper->lock);
+	return more;
+}
+
 static void *run(void *arg)
 {
 	struct accel_reaper *reaper = arg;
@@ -70,7 +94,7 @@ static void *run(void *arg)
 			free_one(reaper, reap);
 			reap = next;
 		}
-		watching = !stop && reaper->look(reaper->data);
+		watching = !stop && look_now(reaper);
 	} while (!stop);
 	pthread_mutex_lock(&reaper->lock);
 	reaper->done = true;
@@ -128,15 +152,18 @@ bool accel_reaper_stop(struct accel_reaper *reaper)
 	return true;
 }
 
-void accel_reaper_flush(struct accel_reaper *reaper)
+void accel_reaper_flush(struct accel_reaper *reaper, unsigned ms)
 {
 	struct timespec deadline;
+	unsigned wanted;
 	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += FLUSH_SECONDS;
+	add_ms(&deadline, ms);
 	pthread_mutex_lock(&reaper->lock);
-	while (reaper->n && r != ETIMEDOUT)
+	/* One that is under way may have begun too early. */
+	wanted = reaper->wanted = reaper->looks + 2;
+	pthread_cond_broadcast(&reaper->changed);
+	while ((reaper->n || (int)(reaper->looks - wanted) < 0) && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&reaper->changed, &reaper->lock, &deadline);
 	pthread_mutex_unlock(&reaper->lock);
 }

@@ -29,6 +29,7 @@ struct accel_reaper {
 	pthread_cond_t changed;
 	struct accel_reap *first, **last; /* protected by lock */
 	unsigned n;			  /* protected by lock: not freed yet */
+	unsigned looks, wanted;		  /* protected by lock: done, and asked for */
 	uint64_t bytes;			  /* protected by lock: of those */
 	bool stop, done;		  /* protected by lock */
 };
@@ -42,8 +43,11 @@ int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), vo
 /* Frees what is queued and ends; false: a free does not come back. */
 bool accel_reaper_stop(struct accel_reaper *reaper);
 
-/* Waits, for a moment at most, until all that is queued is freed. */
-void accel_reaper_flush(struct accel_reaper *reaper);
+/*
+ * Waits, for @ms at most, until all that is queued is freed and @look has been called; it
+ * is called soon.
+ */
+void accel_reaper_flush(struct accel_reaper *reaper, unsigned ms);
 
 /* Calls @reap->free in the thread, some time; or at once if too much waits already. */
 void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap);

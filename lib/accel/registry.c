@@ -8,6 +8,8 @@
 #include "device.h"
 #include "guard.h"
 
+#define FLUSH_MS 2000 /* at the end */
+
 /* Freed device memory whose importers have let it go meanwhile. True: some have not. */
 static bool sweep(void *data)
 {
@@ -15,7 +17,7 @@ static bool sweep(void *data)
 	bool more = false;
 
 	for (size_t i = 0; (device = accel_device_at(data, i)); i++)
-		more |= accel_lingering_sweep(device);
+		more |= accel_lingering_sweep(device) | accel_ownership_sweep(device);
 	return more;
 }
 
@@ -61,7 +63,7 @@ bool accel_registry_destroy(struct accel_registry *registry)
 	if (!all_idle(registry))
 		return false;
 	/* What is queued may come to linger, and what lingers is queued again. */
-	accel_reaper_flush(&registry->reaper);
+	accel_reaper_flush(&registry->reaper, FLUSH_MS);
 	for (device = registry->first; device; device = device->next)
 		accel_lingering_finish(device);
 	if (!accel_reaper_stop(&registry->reaper))

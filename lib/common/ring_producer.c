@@ -41,6 +41,12 @@ static int check_header(const struct accel_ring *ring, size_t bytes,
 	return 0;
 }
 
+static void wake_device(struct accel_ring *ring)
+{
+	__atomic_fetch_add(&ring->doorbell, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &ring->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
 int ring_producer_init(struct ring_producer *producer, void *memory, size_t bytes)
 {
 	struct accel_ring *ring = memory;
@@ -56,8 +62,12 @@ int ring_producer_init(struct ring_producer *producer, void *memory, size_t byte
 		.tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
 		.head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE),
 	};
-	if (entries)
+	if (entries) {
 		producer->slots = (void *)((char *)memory + ACCEL_RING_ENTRIES);
+		/* A former one may have died between taking need_wakeup and the wake-up.
+		 */
+		wake_device(ring);
+	}
 	return 0;
 }
 
@@ -79,12 +89,6 @@ unsigned ring_producer_room(struct ring_producer *producer, unsigned n)
 		room = count_room(producer);
 	}
 	return room;
-}
-
-static void wake_device(struct accel_ring *ring)
-{
-	__atomic_fetch_add(&ring->doorbell, 1, __ATOMIC_RELEASE);
-	syscall(SYS_futex, &ring->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 unsigned ring_producer_push(struct ring_producer *producer,

@@ -2,6 +2,7 @@
 /* accel_import.c - descriptors into a context and out of it: buffers, address spaces */
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 #include <dmabuffs-accel.h>
 #include <util.h>
@@ -61,6 +62,9 @@ _public_ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
 	return import(instance, context, ACCEL_IOC_ASID_IMPORT, opened, ret_asid);
 }
 
+#define TICKET_LIMIT_MS 1500
+#define TICKET_STEP_MS	5
+
 int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
 		int *ret_fd)
 {
@@ -69,8 +73,14 @@ int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
 		.op = DMABUFFS_BROKER_FETCH,
 		.ticket = arg.ticket,
 	};
+	const struct timespec moment = {.tv_nsec = TICKET_STEP_MS * 1000000};
 	int r = dmabuffs_accel_call(context, ACCEL_IOC_OPEN, &arg);
 
+	/* Others fetch as well; who does not come gives way after a second. */
+	for (int ms = 0; r == -EDQUOT && ms < TICKET_LIMIT_MS; ms += TICKET_STEP_MS) {
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+		r = dmabuffs_accel_call(context, ACCEL_IOC_OPEN, &arg);
+	}
 	return r < 0 ? r : broker_ask(instance, &question, ret_fd);
 }
 
