@@ -187,6 +187,24 @@ static bool sleeps(void *data)
 	return __atomic_load_n(&one->producer.ring->need_wakeup, __ATOMIC_SEQ_CST);
 }
 
+/* One died after it had taken need_wakeup, and before it woke anybody. */
+Test(engine, is_woken_by_the_next_submitter)
+{
+	const struct accel_command nop = {0};
+	struct user_queue one;
+
+	user_queue_init(&one, soft_open(soft_device), 16);
+	for (int i = 0; i < 20; i++) {
+		cr_assert(zero(int, user_queue_run(&one, &nop)));
+		cr_assert(wait_until(sleeps, &one));
+		__atomic_store_n(&one.producer.ring->need_wakeup, 0, __ATOMIC_SEQ_CST);
+		cr_assert(zero(int, ring_producer_init(&one.producer, one.producer.ring,
+						       one.bytes)));
+	}
+	accel_context_destroy(one.context);
+	user_queue_finish(&one);
+}
+
 static void sleep_and_wake(unsigned rounds)
 {
 	const struct accel_command nop = {0};
