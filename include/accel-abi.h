@@ -339,7 +339,7 @@ struct accel_buffer_alloc {
  * @reserved: 0
  *
  * Buffer free: what is mapped stays mapped, as pages of an unlinked file do; the memory is
- * given back with the last mapping. Buffer revoke: takes device memory back from everyone:
+ * given back when nobody has it any more. Buffer revoke: takes device memory back from everyone:
  * -EBUSY, it is pinned; -EPERM, it was imported, so another's.
  *
  * ASID destroy: -EBUSY while attached to a queue of the context; a context that imported
@@ -428,7 +428,7 @@ struct accel_asid_info {
 /*
  * @offset would be an address in the caller's memory. Always -EINVAL, with the reason in
  * the log: such memory is private, and copy-on-write could hand its pages to a child
- * (seed mail 001). Share a memfd, or bind the address space (SVA).
+ * after a fork. Share a memfd, or bind the address space (SVA).
  */
 #define ACCEL_MAP_USER	(1U << 3)
 

@@ -8,14 +8,15 @@
  * they lead to are documented in accel-abi.h; their size field is not looked at here.
  *
  * Threads: everything may be called from any thread, except that a registry is destroyed
- * when nobody uses it any more, and a context once. No call waits for a device, and none
- * for a client except two: accel_buffer_revoke(), since who has the memory can keep its
+ * when nobody uses it any more, and a context once. No call waits for a device longer
+ * than a piece of a command takes, and none for a client except two: accel_buffer_revoke(), since who has the memory can keep its
  * inode locked, and accel_asid_create_sva(), which asks the process's memory. What else
  * can take long ends in threads of the core.
  *
  * Signals: the process gets a handler for SIGBUS with the first device, since memory that
  * is shared with a client can be truncated by him. It hands on what is not its own to the
- * handler that was there before.
+ * handler that was there before. SIGURG, which is ignored by default, may come while the
+ * core asks the kernel who holds a memfd.
  */
 #ifndef ACCEL_H
 #define ACCEL_H
@@ -58,7 +59,8 @@ typedef void (*accel_log_fn)(void *data, int level, const char *text);
 int accel_registry_create(accel_log_fn log, void *data, struct accel_registry **ret_registry);
 
 /*
- * Ends the devices; their contexts have been destroyed. False: an engine does not come
+ * Ends the devices; their contexts have been destroyed, and the references that
+ * accel_asid_share() gave are dropped. False: an engine does not come
  * back from memory that a client keeps from it. Then everything is left as it is, and the
  * process had better exit.
  */

@@ -10,7 +10,7 @@
 struct ticket {
 	struct htab_node node;
 	uint8_t number[DMABUFFS_TICKET_SIZE];
-	int fd; /* owned: a memfd or a dma-buf, so closing it cannot block */
+	int fd; /* owned; of a kind whose close cannot block, see connection.c */
 	struct ticket_list *list;
 	struct ticket *next;
 	uint64_t made_ns; /* CLOCK_MONOTONIC */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tickets.h - buffers put on the broker, waiting for the export that names them
+ * tickets.h - descriptors that wait for somebody to come with their number
  *
- * A ticket is a random number that serves once. It belongs to the connection it was made
- * on and ends with it. Thread safe: the broker makes tickets, exports take them.
+ * What a client has put on the broker waits for the command that names it; what a command
+ * on a context has opened waits to be fetched. A ticket is a random number that serves
+ * once. It belongs to a connection or a context and ends with it. Thread safe.
  */
 #ifndef DMABUFFS_TICKETS_H
 #define DMABUFFS_TICKETS_H

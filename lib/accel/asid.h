@@ -3,7 +3,7 @@
  * asid.h - an address space of the device: a page table, or a process's own memory
  *
  * Which of both it is, is fixed at creation (seed mail 002). asid.c makes and ends them,
- * asid_map.c keeps the page table.
+ * asid_map.c and asid_unmap.c keep the page table.
  */
 #ifndef ACCEL_ASID_H
 #define ACCEL_ASID_H

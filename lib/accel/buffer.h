@@ -2,7 +2,7 @@
 /*
  * buffer.h - memory that a device may touch: its own, or an imported memfd or dma-buf
  *
- * It is mapped into this process whole, from creation to the last reference. A client may
+ * It is mapped into this process whole, from creation until it is given back. A client may
  * truncate it at any time: whoever touches the memory does so under guard.h.
  */
 #ifndef ACCEL_BUFFER_H
@@ -23,7 +23,7 @@ struct accel_buffer {
 	int access;		   /* O_RDONLY or O_RDWR */
 	uint32_t flags;		   /* ACCEL_BUFFER_PINNED, _IMPORTED, _DMABUF */
 	uint64_t bytes;		   /* of the mapping below */
-	void *memory;
+	void *memory; /* NULL once it is on its way out */
 
 	_Atomic uint32_t mappings; /* in ASIDs */
 	atomic_bool revoked;

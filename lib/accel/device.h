@@ -30,7 +30,7 @@ struct accel_device {
 	uint32_t queues_used, contexts;
 	struct accel_ownership ownership;
 	struct accel_lingering lingering;
-	pthread_cond_t idle; /* queues_used has become 0, or the janitor has ended */
+	pthread_cond_t idle; /* a queue or the janitor has ended, memory was taken back */
 };
 
 /* For registry.c. Waits a moment until all engines have ended: false, one has not. */

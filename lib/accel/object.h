@@ -6,8 +6,9 @@
  * it at the moment. It is freed with the last reference, in the thread that drops it; so
  * the free function must not wait for anybody.
  *
- * Lock order of the whole core: registry, context, set, ASID (two of them in the order of
- * their addresses), queue, then the leaves: device, fence, events, payer callbacks.
+ * Lock order of the whole core: importing (of an ASID), registry, context, set, ASID (two
+ * of them in the order of their addresses), fence, queue, then device; the leaves are
+ * events, the reaper, leases (lease.h) and the payer's callbacks.
  */
 #ifndef ACCEL_OBJECT_H
 #define ACCEL_OBJECT_H

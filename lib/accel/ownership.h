@@ -27,7 +27,7 @@ struct accel_ownership {
 	bool owned;		    /* a context lives, or its engines still run */
 	unsigned revoking;	    /* threads that take memory back */
 	bool scrubbing;		    /* the thread is at work */
-	bool pinned;		    /* when it last looked, a driver had something pinned */
+	bool pinned;		    /* when it last looked, something could not be had back */
 	uint64_t looked_ns;	    /* when that was, CLOCK_MONOTONIC */
 	bool thread_started;
 	pthread_t thread; /* valid when thread_started; of the last run */

@@ -29,7 +29,7 @@ struct accel_queue {
 	struct accel_command *slots;  /* in the ring's memory, or our own if mediated */
 	size_t ring_bytes;	      /* of the mapping at ring */
 	int ring_fd;		      /* owned */
-	void *engine;		      /* the backend's */
+	void *engine;		      /* the backend's; protected by lock, NULL once it has ended */
 
 	_Atomic uint32_t state; /* enum accel_queue_state; the truth, the ring's is a copy */
 

@@ -4,8 +4,8 @@
  *
  * The last munmap(2) and close(2) of a buffer free its pages, and that takes the longer
  * the larger it is. It is done in one thread of the registry, with no lock held and in
- * nobody's way. What is charged is given back before, so a limit can be exceeded by what
- * is queued; who would queue too much does it himself. Thread safe.
+ * nobody's way. What is charged for device memory is mostly given back before, so a limit
+ * can be exceeded by what is queued; who would queue too much does it himself. Thread safe.
  */
 #ifndef ACCEL_REAPER_H
 #define ACCEL_REAPER_H
