@@ -7,6 +7,7 @@
 
 #include "device_file.h"
 #include "fs.h"
+#include "listing.h"
 #include "log.h"
 #include "util.h"
 
@@ -45,26 +46,6 @@ int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr,
 
 /* ---- the directory ----------------------------------------------------------------- */
 
-struct listing {
-	fuse_req_t req;
-	char *buf;
-	size_t size, used;
-};
-
-static bool add_entry(struct listing *listing, const char *name, uint64_t ino, mode_t type,
-		      off_t next)
-{
-	const struct stat st = { .st_ino = ino, .st_mode = type };
-	size_t rest = listing->size - listing->used;
-	size_t needed = fuse_add_direntry(listing->req, listing->buf + listing->used, rest,
-					  name, &st, next);
-
-	if (needed > rest)
-		return false;
-	listing->used += needed;
-	return true;
-}
-
 /* Offsets: 0 before ".", 1 before "..", then the place of the device plus 2. */
 static void list_all(struct devices *devices, struct listing *listing, off_t offset)
 {
@@ -72,13 +53,13 @@ static void list_all(struct devices *devices, struct listing *listing, off_t off
 	bool fits = true;
 
 	if (offset < 1)
-		fits = add_entry(listing, ".", INO_ACCEL, S_IFDIR, 1);
+		fits = listing_add(listing, ".", INO_ACCEL, S_IFDIR, 1);
 	if (fits && offset < 2)
-		fits = add_entry(listing, "..", INO_ROOT, S_IFDIR, 2);
+		fits = listing_add(listing, "..", INO_ROOT, S_IFDIR, 2);
 	for (off_t i = MAX(offset - 2, 0); fits && i < (off_t)devices->n; i++) {
 		accel_device_query(devices->list[i], &info);
-		fits = add_entry(listing, info.name, INO_FIRST_DEVICE + (uint64_t)i, S_IFREG,
-				 i + 3);
+		fits = listing_add(listing, info.name, INO_FIRST_DEVICE + (uint64_t)i, S_IFREG,
+				   (uint64_t)i + 3);
 	}
 }
 

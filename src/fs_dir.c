@@ -8,6 +8,7 @@
 #include <dmabuffs-accel-ioctl.h>
 #include <dmabuffs-broker.h>
 
+#include "listing.h"
 #include "log.h"
 #include "util.h"
 
@@ -193,27 +194,6 @@ void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- readdir ----------------------------------------------------------------------- */
 
-struct listing {
-	fuse_req_t req;
-	char *buf;
-	size_t size, used;
-};
-
-/* @next is the offset that continues after this entry. False: it did not fit. */
-static bool add_entry(struct listing *listing, const char *name, uint64_t ino, mode_t type,
-		      uint64_t next)
-{
-	struct stat st = { .st_ino = ino, .st_mode = type };
-	size_t rest = listing->size - listing->used;
-	size_t needed = fuse_add_direntry(listing->req, listing->buf + listing->used, rest,
-					  name, &st, (off_t)next);
-
-	if (needed > rest)
-		return false;
-	listing->used += needed;
-	return true;
-}
-
 static void list_exports(struct service *service, struct listing *listing, uint64_t cursor)
 {
 	uid_t uid = fuse_req_ctx(listing->req)->uid;
@@ -226,7 +206,7 @@ static void list_exports(struct service *service, struct listing *listing, uint6
 			char name[UUID_TEXT_LENGTH + 1];
 
 			export_name(export, name);
-			fits = add_entry(listing, name, export->id, S_IFREG, export->id + 1);
+			fits = listing_add(listing, name, export->id, S_IFREG, export->id + 1);
 			table_put(&service->table, export);
 		}
 	} while (fits && (export || more));
@@ -247,9 +227,9 @@ void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		reply_error(req, -ENOMEM);
 		return;
 	}
-	if (offset < 1 && add_entry(&listing, ".", INO_ROOT, S_IFDIR, 1))
+	if (offset < 1 && listing_add(&listing, ".", INO_ROOT, S_IFDIR, 1))
 		offset = 1;
-	if (offset == 1 && add_entry(&listing, "..", INO_ROOT, S_IFDIR, 2))
+	if (offset == 1 && listing_add(&listing, "..", INO_ROOT, S_IFDIR, 2))
 		offset = 2;
 	if (offset >= 2)
 		list_exports(service_of(req), &listing, (uint64_t)offset - 1);

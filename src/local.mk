@@ -21,6 +21,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs_xattr.c \
 	%D%/lifetime.c %D%/lifetime.h \
 	%D%/limits.c %D%/limits.h \
+	%D%/listing.c %D%/listing.h \
 	%D%/log.c %D%/log.h \
 	%D%/node.c %D%/node.h \
 	%D%/offload.c %D%/offload.h \

@@ -432,17 +432,12 @@ int accel_buffer_open(struct accel_context *context, uint32_t id, int access, in
 
 int accel_buffer_free(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_handle *handle;
-	struct accel_base *base = NULL;
+	struct accel_base *base;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find(context, ACCEL_TYPE_BUFFER, arg->id);
-	if (handle)
-		base = accel_context_remove(context, handle);
-	pthread_mutex_unlock(&context->lock);
+	base = accel_context_take(context, ACCEL_TYPE_BUFFER, arg->id);
 	if (!base)
 		return -ENOENT;
 	accel_ownership_drop(context->device, buffer_of(base));

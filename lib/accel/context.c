@@ -199,6 +199,20 @@ struct accel_base *accel_context_remove(struct accel_context *context,
 	return base;
 }
 
+struct accel_base *accel_context_take(struct accel_context *context, enum accel_type type,
+				      uint32_t id)
+{
+	struct accel_base *base = NULL;
+	struct accel_handle *handle;
+
+	pthread_mutex_lock(&context->lock);
+	handle = accel_context_find(context, type, id);
+	if (handle)
+		base = accel_context_remove(context, handle);
+	pthread_mutex_unlock(&context->lock);
+	return base;
+}
+
 /* ---- device and events ------------------------------------------------------------- */
 
 int accel_device_get_info(struct accel_context *context, struct accel_device_info *arg)

@@ -65,6 +65,10 @@ uint32_t accel_context_new_id(struct accel_context *context);
 int accel_context_add(struct accel_context *context, struct accel_base *base, uint32_t id,
 		      uint32_t *ret_id);
 
+/* Ends the id of @type, of which nothing else has to be asked: the reference, or NULL. */
+struct accel_base *accel_context_take(struct accel_context *context, enum accel_type type,
+				      uint32_t id);
+
 /* With the lock held: ends an id; its reference becomes the caller's. */
 struct accel_base *accel_context_remove(struct accel_context *context,
 					struct accel_handle *handle);

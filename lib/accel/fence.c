@@ -74,17 +74,12 @@ static void kick_all(struct accel_fence_object *fence)
 
 int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_handle *handle;
-	struct accel_base *base = NULL;
+	struct accel_base *base;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find(context, ACCEL_TYPE_FENCE, arg->id);
-	if (handle)
-		base = accel_context_remove(context, handle);
-	pthread_mutex_unlock(&context->lock);
+	base = accel_context_take(context, ACCEL_TYPE_FENCE, arg->id);
 	if (!base)
 		return -ENOENT;
 	pthread_mutex_lock(&fence_of(base)->lock);
