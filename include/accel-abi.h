@@ -359,6 +359,7 @@ struct accel_object {
 #define ACCEL_BUFFER_READONLY (1U << 2)
 #define ACCEL_BUFFER_REVOKED  (1U << 3)
 #define ACCEL_BUFFER_DMABUF   (1U << 4)
+#define ACCEL_BUFFER_FILE     (1U << 5) /* neither memfd nor dma-buf; in process only */
 
 /**
  * struct accel_buffer_info - what a buffer is

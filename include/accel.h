@@ -139,6 +139,14 @@ int accel_buffer_alloc(struct accel_context *context, struct accel_buffer_alloc 
 int accel_buffer_import(struct accel_context *context, int fd, uint32_t *ret_id);
 
 /*
+ * The same for any regular file that can be mapped shared, too: a name of a dmabuffs
+ * instance, as open(2) gives it. The caller trusts the file system to bring pages when
+ * they are touched; one that does not stalls the queue that does. -ENODEV: it cannot be
+ * mapped.
+ */
+int accel_buffer_import_file(struct accel_context *context, int fd, uint32_t *ret_id);
+
+/*
  * A descriptor of a buffer, close-on-exec; of a memfd with an open file description of its
  * own. @access: O_RDONLY or O_RDWR; -EACCES: more than the buffer allows; -ESTALE: it
  * was revoked.

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -285,7 +286,28 @@ static int identify_dmabuf(int fd, struct accel_buffer *buffer)
 	return 0;
 }
 
-static int identify(int fd, struct accel_buffer *buffer)
+/* What it answers is the file system's affair: the caller trusts that. */
+static int identify_file(int fd, struct accel_buffer *buffer)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADFD;
+	buffer->bytes = ((uint64_t)st.st_size + PAGE - 1) & ~(PAGE - 1);
+	buffer->flags |= ACCEL_BUFFER_FILE;
+	return 0;
+}
+
+static int identify_other(int fd, bool any_file, struct accel_buffer *buffer)
+{
+	if (dmabuf_is(fd))
+		return identify_dmabuf(fd, buffer);
+	return any_file ? identify_file(fd, buffer) : -EBADFD;
+}
+
+static int identify(int fd, bool any_file, struct accel_buffer *buffer)
 {
 	int flags = fcntl(fd, F_GETFL);
 	int seals, r;
@@ -300,19 +322,17 @@ static int identify(int fd, struct accel_buffer *buffer)
 		.flags = ACCEL_BUFFER_IMPORTED,
 	};
 	seals = fcntl(fd, F_GET_SEALS);
-	if (seals >= 0)
-		r = identify_memfd(fd, seals, buffer);
-	else
-		r = dmabuf_is(fd) ? identify_dmabuf(fd, buffer) : -EBADFD;
+	r = seals >= 0 ? identify_memfd(fd, seals, buffer)
+		       : identify_other(fd, any_file, buffer);
 	if (r == 0 && !buffer->bytes)
 		r = -EINVAL;
 	return r;
 }
 
-int accel_buffer_import(struct accel_context *context, int fd, uint32_t *ret_id)
+static int import(struct accel_context *context, int fd, bool any_file, uint32_t *ret_id)
 {
 	struct accel_buffer like, *buffer;
-	int r = identify(fd, &like);
+	int r = identify(fd, any_file, &like);
 
 	if (r == 0)
 		r = make(context, &like, &buffer);
@@ -332,6 +352,16 @@ int accel_buffer_import(struct accel_context *context, int fd, uint32_t *ret_id)
 	return r;
 }
 
+int accel_buffer_import(struct accel_context *context, int fd, uint32_t *ret_id)
+{
+	return import(context, fd, false, ret_id);
+}
+
+int accel_buffer_import_file(struct accel_context *context, int fd, uint32_t *ret_id)
+{
+	return import(context, fd, true, ret_id);
+}
+
 /* ---- use --------------------------------------------------------------------------- */
 
 uint64_t accel_buffer_size(const struct accel_buffer *buffer)
@@ -340,7 +370,8 @@ uint64_t accel_buffer_size(const struct accel_buffer *buffer)
 
 	if (buffer->revoked)
 		return 0;
-	if (buffer->flags & ACCEL_BUFFER_PINNED)
+	/* Whether a file was truncated is found out by touching it, without its server. */
+	if (buffer->flags & (ACCEL_BUFFER_PINNED | ACCEL_BUFFER_FILE))
 		return buffer->bytes;
 	if (fstat(buffer->fd, &st) < 0)
 		return 0;
@@ -393,9 +424,9 @@ static int open_buffer(const struct accel_buffer *buffer, int access)
 		return -ESTALE;
 	if (access == O_RDWR && buffer->access != O_RDWR)
 		return -EACCES;
-	if (!(buffer->flags & ACCEL_BUFFER_DMABUF))
+	if (!(buffer->flags & (ACCEL_BUFFER_DMABUF | ACCEL_BUFFER_FILE)))
 		return open_anew(buffer->fd, access);
-	if (access != buffer->access) /* a dma-buf has one description only */
+	if (access != buffer->access) /* such a buffer has one description only */
 		return -EACCES;
 	fd = fcntl(buffer->fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;

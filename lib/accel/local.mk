@@ -39,7 +39,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 lib_LTLIBRARIES += %D%/libaccel.la
 %C%_libaccel_la_SOURCES =
 %C%_libaccel_la_LIBADD = %D%/libaccel-private.la
-%C%_libaccel_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+%C%_libaccel_la_LDFLAGS = $(AM_LDFLAGS) -version-info 1:0:1 \
 	-Wl,--version-script=$(top_srcdir)/%D%/libaccel.map
 EXTRA_%C%_libaccel_la_DEPENDENCIES = $(top_srcdir)/%D%/libaccel.map
 

@@ -20,7 +20,7 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 	%D%/map.c \
 	%D%/query.c \
 	%D%/remove.c \
-	%D%/same_process.c %D%/same_process.h \
+	lib/common/same_process.c lib/common/same_process.h \
 	%D%/uuid.c
 %C%_libdmabuffs_private_la_CPPFLAGS = $(AM_CPPFLAGS) $(UUID_CFLAGS)
 %C%_libdmabuffs_private_la_LIBADD = $(UUID_LIBS)

@@ -209,6 +209,19 @@ static int resolve_begun(struct attempt *attempt)
 	}
 }
 
+/*
+ * Why memory of the size that is asked for does not come: a file does not tell its size
+ * without its server, and one that has shrunk is by far the likeliest; else the kernel
+ * had no page.
+ */
+static enum accel_fault_reason reason_of(const struct attempt *attempt, unsigned i)
+{
+	if (is_mapped(operand_at(attempt, i)) &&
+	    attempt->windows[i].buffer->flags & ACCEL_BUFFER_FILE)
+		return ACCEL_FAULT_REVOKED;
+	return ACCEL_FAULT_DEVICE;
+}
+
 /* The computation could not access something: what is not there any more? Locked. */
 static int blame(const struct attempt *attempt)
 {
@@ -233,7 +246,7 @@ static int blame(const struct attempt *attempt)
 
 		if (distance < attempt->piece.length)
 			return fault_at(attempt, i, address_at(attempt, i) + distance,
-					ACCEL_FAULT_DEVICE);
+					reason_of(attempt, i));
 	}
 	attempt->access->fault->reason = ACCEL_FAULT_DEVICE;
 	return -EFAULT;
