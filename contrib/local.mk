@@ -28,3 +28,19 @@ noinst_PROGRAMS += %D%/examples/joint
 	%D%/examples/joint.c \
 	%D%/examples/stage.c %D%/examples/stage.h
 %C%_examples_joint_LDADD = lib/dmabuffs/libdmabuffs.la
+
+# Programs as one writes them for HIP, see hipipc(7); without a GPU, with the software
+# runtime. The parent starts the child that lies beside it.
+noinst_PROGRAMS += %D%/examples/ipc_parent %D%/examples/ipc_child
+hip_example_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/include/hipsoft
+hip_example_libraries = lib/hipipc/libhipipc.la lib/hipsoft/libhipsoft.la
+%C%_examples_ipc_parent_SOURCES = \
+	%D%/examples/ipc_parent.c %D%/examples/ipc_pair.h \
+	%D%/examples/stage.c %D%/examples/stage.h
+%C%_examples_ipc_parent_CPPFLAGS = $(hip_example_cppflags)
+%C%_examples_ipc_parent_LDADD = $(hip_example_libraries)
+%C%_examples_ipc_child_SOURCES = \
+	%D%/examples/ipc_child.c %D%/examples/ipc_pair.h \
+	%D%/examples/stage.c %D%/examples/stage.h
+%C%_examples_ipc_child_CPPFLAGS = $(hip_example_cppflags)
+%C%_examples_ipc_child_LDADD = $(hip_example_libraries)

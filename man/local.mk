@@ -2,6 +2,11 @@
 dist_man_MANS += \
 	%D%/dmabuffs.1 \
 	%D%/accel.3 \
+	%D%/cudaIpcCloseMemHandle.3 \
+	%D%/cudaIpcGetEventHandle.3 \
+	%D%/cudaIpcGetMemHandle.3 \
+	%D%/cudaIpcOpenEventHandle.3 \
+	%D%/cudaIpcOpenMemHandle.3 \
 	%D%/dmabuffs_accel_bind_self.3 \
 	%D%/dmabuffs_accel_buffer_fd.3 \
 	%D%/dmabuffs_accel_call.3 \
@@ -36,9 +41,17 @@ dist_man_MANS += \
 	%D%/dmabuffs_unlink.3 \
 	%D%/dmabuffs_uuid_format.3 \
 	%D%/dmabuffs_uuid_parse.3 \
+	%D%/hipIpcCloseMemHandle.3 \
+	%D%/hipIpcGetEventHandle.3 \
+	%D%/hipIpcGetMemHandle.3 \
+	%D%/hipIpcOpenEventHandle.3 \
+	%D%/hipIpcOpenMemHandle.3 \
+	%D%/hipipcLastReason.3 \
 	%D%/dmabuffs-accel-ioctl.5 \
 	%D%/dmabuffs_ioctl.5 \
 	%D%/dmabuffs-accel.7 \
 	%D%/dmabuffs.7 \
+	%D%/hipipc.7 \
+	%D%/hipsoft.7 \
 	%D%/dmabuffsd.8 \
 	%D%/mount.dmabuffs.8

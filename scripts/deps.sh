@@ -33,6 +33,7 @@ package_table() {
 		libfuse  debian-archive-keyring  keys of the newer suites
 		fuse     libfuse3-dev            3.17.2 or newer
 		check    clang                   libFuzzer, and the race tests' compiler
+		check    libamdhip64-dev         a vendor's headers and runtime to be compatible with
 		check    jq                      reads the JSON of the command-line tool
 		check    qemu-system-x86         the guest that has real dma-bufs
 		check    libdrm-dev              drm.h: PRIME calls of the tests in the guest

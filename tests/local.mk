@@ -6,10 +6,11 @@ SUITES = \
 	"unit:600:$(srcdir)/tests/unit/run-unit" \
 	"race:120:$(srcdir)/tests/accel/run-race" \
 	"integration:1200:$(srcdir)/tests/integration/run-suite" \
-	$(FUZZ_SUITE)
+	$(COMPAT_SUITE) $(FUZZ_SUITE)
 
-# It brings its own sanitizers.
+# They bring their own sanitizers, or programs that have none.
 if !SANITIZED
+COMPAT_SUITE = "compat:300:$(srcdir)/tests/hipipc/run-compat"
 FUZZ_SUITE = "fuzz:240:$(srcdir)/tests/fuzz/run-fuzz"
 endif
 

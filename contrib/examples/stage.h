@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stage.h - processes of different users and namespaces, for share.c to play on
+ * stage.h - processes of different users and namespaces, for the examples to play on
  *
  * Nothing in here has to do with dmabuffs: a program that shares buffers needs none of
  * it.
@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 #include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Who a process is to be. */
 struct user {
@@ -36,6 +40,22 @@ bool stage_wait(pid_t pid);
  */
 int stage_enclose(const char *outside, const char *inside);
 
+/* What a program that is started finds besides its standard streams. */
+#define STAGE_OUTPUT 3
+
+/*
+ * Runs the program beside the calling one that is called @name, with @input as standard
+ * input and @output as STAGE_OUTPUT. It is killed should the calling process end before.
+ *
+ * @contained: it runs as in a container, in user, PID, mount, network, IPC, UTS and
+ * cgroup namespaces of its own, where all it sees is a /proc, the instance
+ * ($DMABUFFS_MOUNT) as /dev/dma-buf-uuids, itself and the libraries that the calling
+ * program has loaded. Any user may have that, if the system allows user namespaces.
+ *
+ * -errno: there is no process. What fails later is told, and ends it.
+ */
+pid_t stage_spawn(const char *name, int input, int output, bool contained);
+
 /* Now, as the begin of a step. */
 struct timespec stage_now(void);
 
@@ -46,5 +66,9 @@ void stage_step(struct timespec since, const char *who, const char *format, ...)
 /* Says what went wrong; @error is a negative errno, or 0. Always -1, to be passed on. */
 int stage_fail(const char *who, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

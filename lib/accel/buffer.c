@@ -185,7 +185,8 @@ static void unmake(struct accel_buffer *buffer)
 
 /*
  * Everybody has an open file description of his own, so that the kernel can tell when it
- * is gone; we as well, since the one that memfd_create(2) makes is never counted.
+ * is gone; we as well, since the one that memfd_create(2) makes is never counted. In a
+ * container without /proc all have the one there is: what others hold is not seen then.
  */
 static int open_anew(int memfd, int access)
 {
@@ -194,6 +195,10 @@ static int open_anew(int memfd, int access)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
 	fd = lease_open(AT_FDCWD, path, access);
+	if (fd == -ENOENT && access == O_RDWR) {
+		fd = fcntl(memfd, F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? -errno : fd;
+	}
 	if (fd >= 0)
 		fcntl(fd, F_SETFL, 0); /* lease_open()'s O_NONBLOCK is not for them */
 	return fd;

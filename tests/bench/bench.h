@@ -58,6 +58,8 @@ extern const struct group ring_group;
 extern const struct group asid_group;
 extern const struct group copy_group;
 extern const struct group contexts_group;
+extern const struct group ipc_group;
+extern const struct group ipc_32_group;
 
 /* Says on standard error what failed, and returns @error, a negative errno. */
 int complain(int error, const char *format, ...) _printf_(2, 3);

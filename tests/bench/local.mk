@@ -9,6 +9,10 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	%D%/contest.c %D%/contest.h \
 	%D%/device.c %D%/device.h \
 	%D%/exporter.c %D%/exporter.h \
+	%D%/ipc-exporter.c %D%/ipc-exporter.h \
+	%D%/ipc-importers.c %D%/ipc-importers.h \
+	%D%/ipc-page.c %D%/ipc-page.h \
+	%D%/ipc-rivals.c %D%/ipc-rivals.h \
 	%D%/nops.c %D%/nops.h \
 	%D%/null-fuse.c %D%/null-fuse.h \
 	%D%/pong.c %D%/pong.h \
@@ -18,6 +22,7 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	%D%/row-contexts.c \
 	%D%/row-copy.c \
 	%D%/row-export.c \
+	%D%/row-ipc.c \
 	%D%/row-map.c \
 	%D%/row-open.c \
 	%D%/row-ring.c \
@@ -25,9 +30,11 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/server.c %D%/server.h \
 	%D%/stats.c %D%/stats.h \
-	%D%/syscalls.c %D%/syscalls.h
+	%D%/syscalls.c %D%/syscalls.h \
+	%D%/worker.c %D%/worker.h
 %C%_bench_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(URING_CFLAGS)
-%C%_bench_LDADD = lib/dmabuffs/libdmabuffs-private.la lib/accel/libaccel-private.la \
+%C%_bench_LDADD = lib/hipipc/libhipipc.la lib/hipsoft/libhipsoft.la \
+	lib/dmabuffs/libdmabuffs-private.la lib/accel/libaccel-private.la \
 	$(FUSE_LIBS) $(UUID_LIBS) $(URING_LIBS)
 
 # Standard output belongs to the table; BENCHFLAGS may hold --check or names of rows.

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "codes.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <hipipc-types.h>
+#include <util.h>
+
+#include "options.h"
+#include "reason.h"
+
+/* Where CUDA documents another code for it, @cuda; 0: the same. */
+static const struct {
+	int error;
+	hipError_t hip;
+	hipError_t cuda;
+} codes[] = {
+	{EINVAL, hipErrorInvalidValue, 0},
+	{EXDEV, hipErrorInvalidContext, 0}, /* this process made it */
+	{EACCES, hipErrorInvalidDevicePointer, hipErrorMapBufferObjectFailed},
+	{ESTALE, hipErrorInvalidResourceHandle, 0},
+	{EBUSY, hipErrorInvalidResourceHandle, 0}, /* another context has it */
+	{EBADF, hipErrorInvalidResourceHandle, 0}, /* no interprocess event */
+	{EBADMSG, hipErrorMapFailed, 0},
+	{EOPNOTSUPP, hipErrorNotSupported, 0},
+	{ENOTCONN, hipErrorOperatingSystem, 0},
+	{ENODEV, hipErrorNoDevice, 0},
+	{ECHILD, hipErrorNotInitialized, 0},
+	{ENOMEM, hipErrorOutOfMemory, 0},
+	{ENOSPC, hipErrorOutOfMemory, 0},
+	{EDQUOT, hipErrorOutOfMemory, 0},
+	{EMFILE, hipErrorOutOfMemory, 0},
+	{ENFILE, hipErrorOutOfMemory, 0},
+};
+
+static hipError_t look_up(int error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if (codes[i].error == error)
+			return options_get()->cuda && codes[i].cuda ? codes[i].cuda
+								    : codes[i].hip;
+	return hipErrorUnknown;
+}
+
+int codes_result(const char *call, int r)
+{
+	hipError_t code;
+
+	if (r >= 0)
+		return hipSuccess;
+	code = look_up(-r);
+	reason_end(call, strerror(-r), code == hipErrorInvalidValue);
+	return (int)code;
+}

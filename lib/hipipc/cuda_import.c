@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* cuda_import.c - mapping for the current device what a descriptor stands for */
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include <util.h>
+
+#include "cuda_driver.h"
+#include "imports.h"
+#include "reason.h"
+
+#define UPDATE "the exporter and this process need drivers of one version"
+
+static struct imports imports = IMPORTS_INIT;
+
+/* ---- place ------------------------------------------------------------------------- */
+
+/* As the CUDA runtime does; the reference is kept: the thread has it from now on. */
+static int make_current(const struct cuda_api *api, void **ret_context)
+{
+	void *context;
+	int result = api->primary_retain(&context, 0);
+
+	if (result != CUDA_SUCCESS)
+		return cuda_failed(result, "cuDevicePrimaryCtxRetain",
+				   "make a context current first");
+	result = api->set_current(context);
+	if (result != CUDA_SUCCESS) {
+		api->primary_release(0);
+		return cuda_failed(result, "cuCtxSetCurrent",
+				   "make a context current first");
+	}
+	*ret_context = context;
+	return 0;
+}
+
+static int get_current(const struct cuda_api *api, void **ret_context)
+{
+	void *context = NULL;
+	int result = api->get_current(&context);
+
+	if (result == CUDA_NOT_INITIALIZED) {
+		result = api->init(0);
+		if (result != CUDA_SUCCESS)
+			return cuda_failed(result, "cuInit",
+					   "after fork(), call exec before using CUDA");
+		result = api->get_current(&context);
+	}
+	if (result != CUDA_SUCCESS)
+		return cuda_failed(result, "cuCtxGetCurrent",
+				   "make a context current first");
+	if (!context)
+		return make_current(api, ret_context);
+	*ret_context = context;
+	return 0;
+}
+
+int cuda_place(struct hipipc_place *ret_place)
+{
+	const struct cuda_api *api = cuda_driver();
+	unsigned long long id;
+	int result, device, r;
+	void *context = NULL;
+
+	r = get_current(api, &context);
+	if (r < 0)
+		return r;
+	result = api->get_device(&device);
+	if (result != CUDA_SUCCESS)
+		return cuda_failed(result, "cuCtxGetDevice",
+				   "make a context current first");
+	/* Before CUDA 12 the address has to do, which a later context may get again. */
+	if (!api->context_id || api->context_id(context, &id) != CUDA_SUCCESS)
+		id = (uintptr_t)context;
+	ret_place->context = id;
+	ret_place->device = device;
+	return 0;
+}
+
+/* ---- allocations of cuMemCreate() ----------------------------------------------------
+ */
+
+/* How much address space @bytes of it take. */
+static int size_of_mapping(const struct cuda_api *api, cuda_handle handle, uint64_t bytes,
+			   size_t *ret_bytes, size_t *ret_alignment)
+{
+	struct cuda_allocation_prop prop = {0};
+	size_t unit = 0;
+	int result = api->properties(&prop, handle);
+
+	if (result != CUDA_SUCCESS)
+		return cuda_failed(result, "cuMemGetAllocationPropertiesFromHandle",
+				   UPDATE);
+	if (prop.location.type != CUDA_LOCATION_DEVICE)
+		return reason(-EBADMSG,
+			      "the descriptor is not of device memory: the handle "
+			      "was not made for it");
+	result = api->granularity(&unit, &prop, CUDA_GRANULARITY_MINIMUM);
+	if (result != CUDA_SUCCESS)
+		return cuda_failed(result, "cuMemGetAllocationGranularity", UPDATE);
+	if (!unit || bytes > SIZE_MAX - unit)
+		return reason(-EBADMSG,
+			      "the handle names %" PRIu64
+			      " bytes: it was not made for this buffer",
+			      bytes);
+	*ret_bytes = (bytes + unit - 1) / unit * unit;
+	*ret_alignment = unit;
+	return 0;
+}
+
+/* A driver that knows must not say that less is mapped than the handle promises. */
+static int check_mapping(const struct cuda_api *api, uint64_t pointer, uint64_t bytes)
+{
+	uint64_t mapped = 0;
+
+	if (api->attribute(&mapped, CUDA_POINTER_MAPPING_SIZE, pointer) != CUDA_SUCCESS ||
+	    !mapped || mapped >= bytes)
+		return 0;
+	return reason(-EBADMSG,
+		      "the handle names %" PRIu64 " bytes of an allocation of %" PRIu64
+		      ": it was not made for it",
+		      bytes, mapped);
+}
+
+static int allow_access(const struct cuda_api *api, uint64_t pointer, size_t bytes)
+{
+	struct cuda_access access = {
+		.location = {.type = CUDA_LOCATION_DEVICE},
+		.flags = CUDA_ACCESS_READWRITE,
+	};
+	struct hipipc_place place;
+	int r = cuda_place(&place), result;
+
+	if (r < 0)
+		return r;
+	access.location.id = place.device;
+	result = api->set_access(pointer, bytes, &access, 1);
+	if (result != CUDA_SUCCESS)
+		return cuda_failed(result, "cuMemSetAccess",
+				   "open it with a device current that can reach the "
+				   "memory's device");
+	return 0;
+}
+
+static int finish_mapping(const struct cuda_api *api, uint64_t pointer, uint64_t bytes,
+			  size_t reserved)
+{
+	struct import import = {.pointer = pointer, .reserved = reserved, .fd = -1};
+	int r = check_mapping(api, pointer, bytes);
+
+	if (r == 0)
+		r = allow_access(api, pointer, reserved);
+	if (r == 0)
+		r = imports_add(&imports, &import);
+	return r;
+}
+
+static int map_handle(const struct cuda_api *api, cuda_handle handle, uint64_t bytes,
+		      uint64_t *ret_pointer)
+{
+	size_t reserved = 0, alignment = 0;
+	cuda_pointer pointer;
+	int result, r;
+
+	r = size_of_mapping(api, handle, bytes, &reserved, &alignment);
+	if (r < 0)
+		return r;
+	result = api->reserve(&pointer, reserved, alignment, 0, 0);
+	if (result != CUDA_SUCCESS)
+		return cuda_failed(result, "cuMemAddressReserve",
+				   "close what is open, or check the handle's size");
+	result = api->map(pointer, reserved, 0, handle, 0);
+	if (result != CUDA_SUCCESS) {
+		api->unreserve(pointer, reserved);
+		return cuda_failed(result, "cuMemMap",
+				   "the handle was not made for this buffer");
+	}
+	r = finish_mapping(api, pointer, bytes, reserved);
+	if (r < 0) {
+		api->unmap(pointer, reserved);
+		api->unreserve(pointer, reserved);
+		return r;
+	}
+	*ret_pointer = pointer;
+	return 0;
+}
+
+static int import_vmm(const struct cuda_api *api, const struct hipipc_backing *backing,
+		      uint64_t bytes, uint64_t *ret_pointer)
+{
+	cuda_handle handle;
+	int result, r;
+
+	/* cuMemMap() maps from the begin of an allocation only. */
+	if (backing->offset || !bytes)
+		return reason(-EBADMSG,
+			      "such a handle is of a whole allocation: this one "
+			      "was forged");
+	result = api->import_handle(&handle, (void *)(intptr_t)backing->fd,
+				    CUDA_HANDLE_POSIX_FD);
+	if (result != CUDA_SUCCESS)
+		return cuda_failed(result, "cuMemImportFromShareableHandle", UPDATE);
+	r = map_handle(api, handle, bytes, ret_pointer);
+	api->release(handle); /* the mapping keeps the memory */
+	return r;
+}
+
+/* ---- dma-bufs ------------------------------------------------------------------------
+ */
+
+/* Drivers answer various errors to what they cannot do at all: Tegra from Thor on can. */
+static int import_object(const struct cuda_api *api, int fd, uint64_t size,
+			 void **ret_external)
+{
+	struct cuda_external_handle handle = {
+		.type = CUDA_EXTERNAL_DMA_BUF_FD,
+		.size = size,
+	};
+	int result, r;
+
+	handle.handle.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (handle.handle.fd < 0)
+		return reason(-errno, "no more descriptors; raise RLIMIT_NOFILE");
+	result = api->external_import(ret_external, &handle);
+	if (result == CUDA_SUCCESS)
+		return 0; /* and the descriptor is the driver's */
+	close(handle.handle.fd);
+	r = cuda_failed(
+		result, "cuImportExternalMemory",
+		"few drivers import dma-bufs (Tegra from Thor on): the exporter has "
+		"to " CUDA_ADVICE);
+	return r == -EBADMSG ? -EOPNOTSUPP : r;
+}
+
+static int import_dmabuf(const struct cuda_api *api, const struct hipipc_backing *backing,
+			 uint64_t bytes, uint64_t *ret_pointer)
+{
+	struct cuda_external_buffer buffer = {.offset = backing->offset, .size = bytes};
+	struct import import = {.fd = -1};
+	uint64_t size;
+	int result, r;
+
+	r = imports_check(backing->fd, backing->offset, bytes, &size);
+	if (r < 0)
+		return r;
+	r = import_object(api, backing->fd, size, &import.external);
+	if (r < 0)
+		return r;
+	result = api->external_map(&import.pointer, import.external, &buffer);
+	if (result != CUDA_SUCCESS) {
+		api->external_destroy(import.external);
+		return cuda_failed(result, "cuExternalMemoryGetMappedBuffer", UPDATE);
+	}
+	r = imports_add(&imports, &import);
+	if (r < 0) {
+		api->free_memory(import.pointer);
+		api->external_destroy(import.external);
+		return r;
+	}
+	*ret_pointer = import.pointer;
+	return 0;
+}
+
+int cuda_import_memory(const struct hipipc_backing *backing, uint64_t bytes,
+		       uint64_t *ret_pointer)
+{
+	const struct cuda_api *api = cuda_driver();
+
+	switch (backing->kind) {
+	case HIPIPC_KIND_CUDA_VMM:
+		return import_vmm(api, backing, bytes, ret_pointer);
+	case HIPIPC_KIND_DMABUF:
+		return import_dmabuf(api, backing, bytes, ret_pointer);
+	default:
+		return reason(-EBADMSG,
+			      "the exporter's memory is of another runtime; use "
+			      "the CUDA driver on both sides");
+	}
+}
+
+/* What fails is left as it is: taking the rest away would be unsafe. */
+int cuda_release_memory(uint64_t pointer)
+{
+	const struct cuda_api *api = cuda_driver();
+	const char *call = "cuMemUnmap";
+	struct import import;
+	int result, r;
+
+	r = imports_take(&imports, pointer, &import);
+	if (r < 0)
+		return r;
+	if (import.reserved) {
+		result = api->unmap(pointer, import.reserved);
+		if (result == CUDA_SUCCESS) {
+			call = "cuMemAddressFree";
+			result = api->unreserve(pointer, import.reserved);
+		}
+	} else {
+		call = "cuMemFree";
+		result = api->free_memory(pointer);
+		if (result == CUDA_SUCCESS) {
+			call = "cuDestroyExternalMemory";
+			result = api->external_destroy(import.external);
+		}
+	}
+	if (result == CUDA_SUCCESS)
+		return 0;
+	return cuda_failed(result, call, "close it before its context is destroyed");
+}

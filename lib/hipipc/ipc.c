@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "ipc.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include <hipipc-types.h>
+#include <util.h>
+
+#include "codes.h"
+#include "fetch.h"
+#include "openings.h"
+#include "names.h"
+#include "options.h"
+#include "providers.h"
+#include "reason.h"
+#include "session.h"
+
+#define MEMORY_KINDS                                                                     \
+	(1U << HIPIPC_KIND_MEMFD | 1U << HIPIPC_KIND_DMABUF | 1U << HIPIPC_KIND_CUDA_VMM)
+#define EVENT_KINDS (1U << HIPIPC_KIND_EVENT)
+
+/* ---- begin and end of a call ------------------------------------------------------- */
+
+static int begin(void)
+{
+	reason_begin();
+	return session_enter();
+}
+
+/* hipGetLastError() of a runtime that wants to know. */
+static int end(const char *call, int r)
+{
+	const struct hipipc_provider *provider;
+	int code = codes_result(call, r);
+
+	if (code != hipSuccess && providers_get(&provider) == 0 && provider->failed)
+		provider->failed(code);
+	return code;
+}
+
+/* Who knows nothing of a runtime's own call passes the events on to it. */
+static int pass_on(const char *call, void *ret_function)
+{
+	void *function = providers_next_symbol(call);
+
+	if (!function)
+		return reason(-EOPNOTSUPP, "the runtime has no %s of its own", call);
+	memcpy(ret_function, &function, sizeof(function));
+	return 0;
+}
+
+/* ---- memory ------------------------------------------------------------------------ */
+
+static int get_memory(char bytes[HIPIPC_HANDLE_BYTES], uint64_t pointer)
+{
+	const struct hipipc_provider *provider;
+	struct hipipc_allocation allocation;
+	struct hipipc_handle handle;
+	int r;
+
+	if (!bytes || !pointer)
+		return reason(-EINVAL, "%s is NULL",
+			      bytes ? "the pointer" : "the handle");
+	r = providers_get(&provider);
+	if (r == 0)
+		r = provider->find(pointer, &allocation);
+	if (r < 0)
+		return reason(r, "%#" PRIx64 " points into no live device memory",
+			      pointer);
+	names_sweep(provider);
+	r = names_of_memory(provider, &allocation, &handle);
+	if (r < 0)
+		return r;
+	if (!options_get()->cuda)
+		handle.offset = pointer - allocation.base;
+	handle_encode(&handle, bytes);
+	return 0;
+}
+
+int ipc_get_memory(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *pointer)
+{
+	int r = begin();
+
+	if (r == 0)
+		r = get_memory(handle, (uintptr_t)pointer);
+	return end(call, r);
+}
+
+/* Not what this process made: it has the memory already. */
+static int decode_foreign(const char bytes[HIPIPC_HANDLE_BYTES], uint32_t kinds,
+			  struct hipipc_handle *ret_handle)
+{
+	int r = handle_decode(bytes, kinds, ret_handle);
+
+	if (r < 0)
+		return reason(r, "these 64 bytes are no handle of this kind");
+	if (names_has(&ret_handle->uuid))
+		return reason(-EXDEV, "this process made the handle itself");
+	return 0;
+}
+
+static int open_memory(void **ret_pointer, const char bytes[HIPIPC_HANDLE_BYTES],
+		       unsigned int flags)
+{
+	const struct hipipc_provider *provider;
+	struct hipipc_handle handle;
+	uint64_t pointer;
+	int r;
+
+	if (!ret_pointer)
+		return reason(-EINVAL, "the pointer's place is NULL");
+	if (flags & ~(unsigned int)hipIpcMemLazyEnablePeerAccess)
+		return reason(-EINVAL, "unknown flags %#x", flags);
+	r = decode_foreign(bytes, MEMORY_KINDS, &handle);
+	if (r == 0)
+		r = providers_get(&provider);
+	if (r < 0)
+		return r;
+	names_sweep(provider);
+	r = openings_open(provider, &handle, &pointer);
+	if (r == 0)
+		*ret_pointer = (void *)(uintptr_t)pointer;
+	return r;
+}
+
+int ipc_open_memory(const char *call, void **ret_pointer,
+		    const char handle[HIPIPC_HANDLE_BYTES], unsigned int flags)
+{
+	int r = begin();
+
+	if (r == 0)
+		r = open_memory(ret_pointer, handle, flags);
+	return end(call, r);
+}
+
+int ipc_close_memory(const char *call, void *pointer)
+{
+	int r = begin();
+
+	if (r == 0)
+		r = openings_close((uintptr_t)pointer);
+	return end(call, r);
+}
+
+/* ---- events ------------------------------------------------------------------------ */
+
+static int get_event(const struct hipipc_provider *provider,
+		     char bytes[HIPIPC_HANDLE_BYTES], void *event)
+{
+	struct hipipc_handle handle;
+	uint64_t id;
+	int r;
+
+	if (!bytes || !event)
+		return reason(-EINVAL, "%s is NULL", bytes ? "the event" : "the handle");
+	r = provider->find_event(event, &id);
+	if (r == -EBADF)
+		return reason(r, "the event was not made with hipEventInterprocess");
+	if (r < 0)
+		return reason(r, "no event of this runtime");
+	r = names_of_event(provider, id, &handle);
+	if (r == 0)
+		handle_encode(&handle, bytes);
+	return r;
+}
+
+int ipc_get_event(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *event)
+{
+	int (*runtimes_own)(char *handle, void *event) = NULL;
+	const struct hipipc_provider *provider;
+	int r = begin();
+
+	if (r == 0)
+		r = providers_get(&provider);
+	if (r == 0 && provider->find_event)
+		r = get_event(provider, handle, event);
+	else if (r == 0)
+		r = pass_on(call, &runtimes_own);
+	return runtimes_own ? runtimes_own(handle, event) : end(call, r);
+}
+
+static int open_event(const struct hipipc_provider *provider, void **ret_event,
+		      const char bytes[HIPIPC_HANDLE_BYTES])
+{
+	_cleanup_close_ int fd = -1;
+	struct hipipc_handle handle;
+	int r;
+
+	if (!ret_event)
+		return reason(-EINVAL, "the event's place is NULL");
+	r = decode_foreign(bytes, EVENT_KINDS, &handle);
+	if (r == 0)
+		r = fetch_name(&handle, &fd);
+	if (r == 0)
+		r = fetch_exchange(&handle, &fd);
+	if (r < 0)
+		return r;
+	r = provider->import_event(fd, ret_event);
+	return r < 0 ? reason(r, "what the name stands for is no event: %s", strerror(-r))
+		     : 0;
+}
+
+/* By value, as the runtimes pass handles. */
+struct event_bytes {
+	char bytes[HIPIPC_HANDLE_BYTES];
+};
+
+int ipc_open_event(const char *call, void **ret_event,
+		   const char handle[HIPIPC_HANDLE_BYTES])
+{
+	int (*runtimes_own)(void **ret_event, struct event_bytes bytes) = NULL;
+	const struct hipipc_provider *provider;
+	struct event_bytes copy;
+	int r = begin();
+
+	if (r == 0)
+		r = providers_get(&provider);
+	if (r == 0 && provider->import_event)
+		r = open_event(provider, ret_event, handle);
+	else if (r == 0)
+		r = pass_on(call, &runtimes_own);
+	if (!runtimes_own)
+		return end(call, r);
+	memcpy(copy.bytes, handle, sizeof(copy.bytes));
+	return runtimes_own(ret_event, copy);
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.c - the registry of exports
+ *
+ * An entry is made before the name is, so that of several threads that want the same
+ * handle one makes it and the others wait; and so that what is freed meanwhile is
+ * noticed. The lock is not held during round trips to the service.
+ */
+#include "names.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <htab.h>
+#include <util.h>
+
+#include "options.h"
+#include "reason.h"
+#include "session.h"
+
+/* Names that a sweep looks at; so that its time does not depend on how many there are. */
+#define SWEEP_MAX 64
+
+enum name_state { NAME_MAKING, NAME_READY };
+
+/**
+ * struct name - an exported allocation or event
+ * @by_id: in the table of ids
+ * @by_uuid: in the table of UUIDs, once READY. Allocations that share a buffer share its
+ *	     UUID: it is unlinked with the last of them
+ * @next, @prev: in the ring of all, for the sweep
+ * @session: which the name was made with, owned once READY
+ * @id: of the provider
+ * @address: of the allocation's begin, for the sweep; of an event 0
+ * @state: NAME_*
+ * @ended: what it names was freed while the name was being made
+ * @handle: of offset 0, once READY
+ */
+struct name {
+	struct htab_node by_id;
+	struct htab_node by_uuid;
+	struct name *next, *prev;
+	struct session *session;
+	uint64_t id;
+	uint64_t address;
+	enum name_state state;
+	bool ended;
+	struct hipipc_handle handle;
+};
+
+/* What is to be named. */
+struct subject {
+	const struct hipipc_provider *provider;
+	const struct hipipc_allocation *allocation; /* NULL: an event */
+	uint64_t id;
+};
+
+/* Protects the tables and all names. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t made = PTHREAD_COND_INITIALIZER;
+static struct htab ids;
+static struct htab uuids;
+static struct name *sweep_at; /* any name of the ring; NULL: it is empty */
+
+/* ---- tables, under the lock -------------------------------------------------------- */
+
+/* Ids count up: this spreads them over the buckets. */
+static uint64_t hash_id(uint64_t id)
+{
+	return id * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Random already. */
+static uint64_t hash_uuid(const dmabuffs_uuid *uuid)
+{
+	uint64_t hash;
+
+	memcpy(&hash, uuid->bytes, sizeof(hash));
+	return hash;
+}
+
+static struct name *find_id(uint64_t id)
+{
+	struct htab_node *node = htab_first(&ids, hash_id(id));
+
+	while (node && container_of(node, struct name, by_id)->id != id)
+		node = htab_next(node);
+	return node ? container_of(node, struct name, by_id) : NULL;
+}
+
+static struct name *find_uuid(const dmabuffs_uuid *uuid)
+{
+	struct htab_node *node = htab_first(&uuids, hash_uuid(uuid));
+
+	while (node && memcmp(&container_of(node, struct name, by_uuid)->handle.uuid,
+			      uuid, sizeof(*uuid)) != 0)
+		node = htab_next(node);
+	return node ? container_of(node, struct name, by_uuid) : NULL;
+}
+
+static void ring_add(struct name *name)
+{
+	name->next = sweep_at ? sweep_at : name;
+	name->prev = sweep_at ? sweep_at->prev : name;
+	name->next->prev = name->prev->next = name;
+	sweep_at = name;
+}
+
+static void ring_remove(struct name *name)
+{
+	if (sweep_at == name)
+		sweep_at = name->next == name ? NULL : name->next;
+	name->next->prev = name->prev;
+	name->prev->next = name->next;
+}
+
+static int add(const struct subject *subject, struct name **ret_name)
+{
+	_cleanup_free_ struct name *name = calloc(1, sizeof(*name));
+	int r;
+
+	if (!name)
+		return -ENOMEM;
+	name->id = subject->id;
+	name->address = subject->allocation ? subject->allocation->base : 0;
+	r = htab_insert(&ids, &name->by_id, hash_id(name->id));
+	if (r < 0)
+		return r;
+	ring_add(name);
+	*ret_name = TAKE_PTR(name);
+	return 0;
+}
+
+static void discard(struct name *name)
+{
+	htab_remove(&ids, &name->by_id);
+	ring_remove(name);
+	free(name);
+	pthread_cond_broadcast(&made);
+}
+
+/* ---- ends of names ----------------------------------------------------------------- */
+
+/* What is left to be done about a name that is in no table any more. */
+struct ending {
+	struct session *session;
+	dmabuffs_uuid uuid;
+	bool unlink;
+};
+
+/* Under the lock: takes a READY name out of all tables. */
+static struct ending take_out(struct name *name)
+{
+	struct ending ending = {
+		.session = name->session,
+		.uuid = name->handle.uuid,
+	};
+
+	htab_remove(&uuids, &name->by_uuid);
+	discard(name);
+	ending.unlink = !find_uuid(&ending.uuid) && session_is_current(ending.session);
+	return ending;
+}
+
+/* Without the lock. That it fails means that the name is gone, or the service. */
+static void finish(struct ending *ending)
+{
+	int r = 0;
+
+	if (ending->unlink)
+		r = session_check(
+			ending->session,
+			dmabuffs_unlink(ending->session->instance, &ending->uuid));
+	if (r < 0 && r != -ENOENT)
+		reason_info("a name could not be ended: %s", strerror(-r));
+	session_put(ending->session);
+}
+
+/* The provider's hook: frees and destroys come here from any thread. */
+static void on_ended(uint64_t id)
+{
+	struct ending ending = {0};
+	struct name *name;
+
+	pthread_mutex_lock(&lock);
+	name = find_id(id);
+	if (name && name->state == NAME_READY)
+		ending = take_out(name);
+	else if (name)
+		name->ended = true;
+	pthread_mutex_unlock(&lock);
+	if (ending.session)
+		finish(&ending);
+}
+
+/* Under the lock: the ids and addresses of the next ones. */
+static size_t take_sample(uint64_t found_ids[SWEEP_MAX], uint64_t addresses[SWEEP_MAX])
+{
+	const struct name *begin = sweep_at;
+	size_t n = 0;
+
+	while (sweep_at && n < SWEEP_MAX) {
+		if (sweep_at->state == NAME_READY && sweep_at->address) {
+			found_ids[n] = sweep_at->id;
+			addresses[n++] = sweep_at->address;
+		}
+		sweep_at = sweep_at->next;
+		if (sweep_at == begin)
+			break;
+	}
+	return n;
+}
+
+void names_sweep(const struct hipipc_provider *provider)
+{
+	uint64_t found_ids[SWEEP_MAX], addresses[SWEEP_MAX];
+	struct hipipc_allocation now;
+	size_t n;
+
+	if (provider->watch)
+		return;
+	pthread_mutex_lock(&lock);
+	n = take_sample(found_ids, addresses);
+	pthread_mutex_unlock(&lock);
+	for (size_t i = 0; i < n; i++) {
+		int r = provider->find(addresses[i], &now);
+
+		if (r == -EINVAL || (r == 0 && now.id != found_ids[i]))
+			on_ended(found_ids[i]);
+	}
+}
+
+/* ---- making them ------------------------------------------------------------------- */
+
+static int get_backing(const struct subject *subject, struct hipipc_backing *ret_backing)
+{
+	const struct hipipc_provider *provider = subject->provider;
+
+	int r;
+
+	if (subject->allocation) {
+		r = provider->export_memory(subject->allocation, ret_backing);
+	} else {
+		ret_backing->kind = HIPIPC_KIND_EVENT;
+		r = provider->export_event(subject->id, &ret_backing->fd);
+	}
+	return r == -ENOENT ? reason(-EINVAL, "it was freed meanwhile") : r;
+}
+
+/*
+ * Looks the name up once, so that the kernel knows it when importers come: for them it is
+ * one round trip less. Entries are the mount's, in all namespaces it is seen in.
+ */
+static void prime(struct session *session, const dmabuffs_uuid *uuid)
+{
+	char name[DMABUFFS_UUID_TEXT_SIZE];
+	struct stat unused;
+
+	dmabuffs_uuid_format(uuid, name);
+	(void)fstatat(dmabuffs_root_fd(session->instance), name, &unused,
+		      AT_SYMLINK_NOFOLLOW);
+}
+
+static int export_backing(struct session *session, const struct hipipc_backing *backing,
+			  dmabuffs_uuid *ret_uuid)
+{
+	const struct dmabuffs_export_options how = {
+		.flags = DMABUFFS_EXPORT_MODE,
+		.mode = options_get()->mode,
+		.label = backing->kind == HIPIPC_KIND_EVENT ? "hipipc event"
+							    : "hipipc memory",
+	};
+	int r = session_check(
+		session, dmabuffs_export(session->instance, backing->fd, &how, ret_uuid));
+
+	if (r == -EBADFD)
+		return reason(-EOPNOTSUPP,
+			      "the service takes no such descriptor (kind %u) "
+			      "of this runtime",
+			      backing->kind);
+	if (r < 0)
+		return reason(r, "the service did not export it: %s", strerror(-r));
+	prime(session, ret_uuid);
+	return 0;
+}
+
+/* Without the lock: the name, of which the caller owns the session then. */
+static int make(const struct subject *subject, struct hipipc_handle *ret_handle,
+		struct session **ret_session)
+{
+	_cleanup_session_ struct session *session = NULL;
+	struct hipipc_backing backing = {.fd = -1};
+	struct hipipc_handle handle = {0};
+	int r = session_get(&session);
+
+	if (r == 0)
+		r = get_backing(subject, &backing);
+	if (r < 0)
+		return r;
+	r = export_backing(session, &backing, &handle.uuid);
+	close_keep_errno(backing.fd);
+	if (r < 0)
+		return r;
+	handle.kind = (uint16_t)backing.kind;
+	handle.base = backing.offset;
+	handle.bytes = subject->allocation ? subject->allocation->bytes : 1;
+	*ret_handle = handle;
+	*ret_session = TAKE_PTR(session);
+	return 0;
+}
+
+/* Under the lock, which is let go meanwhile; @name is MAKING and the caller's. */
+static int make_name(struct name *name, const struct subject *subject)
+{
+	struct hipipc_handle handle;
+	struct ending ending = {0};
+	struct session *session;
+	int r;
+
+	pthread_mutex_unlock(&lock);
+	r = make(subject, &handle, &session);
+	pthread_mutex_lock(&lock);
+	if (r < 0) {
+		discard(name);
+		return r;
+	}
+	name->handle = handle;
+	name->session = session;
+	name->state = NAME_READY;
+	r = htab_insert(&uuids, &name->by_uuid, hash_uuid(&handle.uuid));
+	if (r == 0 && !name->ended) {
+		pthread_cond_broadcast(&made);
+		return 0;
+	}
+	if (r == 0) {
+		ending = take_out(name);
+		r = reason(-EINVAL, "it was freed while its name was made");
+	} else {
+		discard(name);
+		ending = (struct ending){session, handle.uuid, !find_uuid(&handle.uuid)};
+	}
+	pthread_mutex_unlock(&lock);
+	finish(&ending);
+	pthread_mutex_lock(&lock);
+	return r;
+}
+
+/* Names made with a service that has ended are no more, and are made again. */
+static bool is_lost(const struct name *name)
+{
+	return name->state == NAME_READY && !session_is_current(name->session);
+}
+
+/* Under the lock: the READY name of the subject, found or made. */
+static int get_name(const struct subject *subject, struct name **ret_name)
+{
+	struct name *name;
+	int r;
+
+	while ((name = find_id(subject->id)) != NULL) {
+		if (is_lost(name)) {
+			struct ending ending = take_out(name);
+
+			session_put(ending.session);
+		} else if (name->state == NAME_READY) {
+			*ret_name = name;
+			return 0;
+		} else {
+			pthread_cond_wait(&made, &lock);
+		}
+	}
+	r = add(subject, &name);
+	if (r == 0)
+		r = make_name(name, subject);
+	if (r == 0)
+		*ret_name = name;
+	return r;
+}
+
+static int get_handle(const struct subject *subject, struct hipipc_handle *ret_handle)
+{
+	struct name *name;
+	int r;
+
+	pthread_mutex_lock(&lock);
+	r = get_name(subject, &name);
+	if (r == 0)
+		*ret_handle = name->handle;
+	pthread_mutex_unlock(&lock);
+	return r;
+}
+
+/* The hook is the provider's from the first name on. */
+static void watch(const struct hipipc_provider *provider)
+{
+	static atomic_bool watched;
+
+	if (!atomic_load_explicit(&watched, memory_order_relaxed) && provider->watch) {
+		provider->watch(on_ended);
+		atomic_store_explicit(&watched, true, memory_order_relaxed);
+	}
+}
+
+int names_of_memory(const struct hipipc_provider *provider,
+		    const struct hipipc_allocation *allocation,
+		    struct hipipc_handle *ret_handle)
+{
+	const struct subject subject = {provider, allocation, allocation->id};
+
+	watch(provider);
+	return get_handle(&subject, ret_handle);
+}
+
+int names_of_event(const struct hipipc_provider *provider, uint64_t id,
+		   struct hipipc_handle *ret_handle)
+{
+	const struct subject subject = {provider, NULL, id};
+
+	watch(provider);
+	return get_handle(&subject, ret_handle);
+}
+
+bool names_has(const dmabuffs_uuid *uuid)
+{
+	bool has;
+
+	pthread_mutex_lock(&lock);
+	has = find_uuid(uuid) != NULL;
+	pthread_mutex_unlock(&lock);
+	return has;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct options options;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* The log may not be set up yet, and this is about the log, too. */
+static void complain(const char *name, const char *text)
+{
+	if (options.log >= REASON_ERROR)
+		fprintf(stderr, "hipipc: %s=%s: ignored\n", name, text);
+}
+
+static void read_log(const char *text)
+{
+	static const char *const levels[] = {
+		[REASON_NONE] = "none",
+		[REASON_ERROR] = "error",
+		[REASON_INFO] = "info",
+	};
+
+	options.log = REASON_ERROR;
+	for (size_t i = 0; text && i < ARRAY_SIZE(levels); i++) {
+		if (strcmp(text, levels[i]) == 0) {
+			options.log = (enum reason_level)i;
+			return;
+		}
+	}
+	if (text)
+		complain("HIPIPC_LOG", text);
+}
+
+static void read_mode(const char *text)
+{
+	unsigned long mode;
+	char *end;
+
+	options.mode = 0600;
+	if (!text)
+		return;
+	mode = strtoul(text, &end, 8);
+	if (*text < '0' || *text > '7' || *end || mode > 0777)
+		complain("HIPIPC_MODE", text);
+	else
+		options.mode = (uint32_t)mode;
+}
+
+static void read_compat(const char *text)
+{
+	options.cuda = text && strcmp(text, "cuda") == 0;
+	if (text && !options.cuda && strcmp(text, "hip") != 0)
+		complain("HIPIPC_COMPAT", text);
+}
+
+static void read_environment(void)
+{
+	read_log(getenv("HIPIPC_LOG"));
+	read_mode(secure_getenv("HIPIPC_MODE"));
+	read_compat(secure_getenv("HIPIPC_COMPAT"));
+}
+
+const struct options *options_get(void)
+{
+	(void)pthread_once(&once, read_environment);
+	return &options;
+}

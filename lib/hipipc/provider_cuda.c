@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * provider_cuda.c - the CUDA driver: loading it, and what it knows of a pointer
+ *
+ * Attributes are read into zeroed 64 bits each: the driver writes fewer for some, and the
+ * machines it runs on are little-endian.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <util.h>
+
+#include "cuda_driver.h"
+#include "cuda_export.h"
+#include "loader.h"
+#include "providers.h"
+#include "reason.h"
+
+#define NEEDS(member, symbol) LOADER_NEEDS(struct cuda_api, member, symbol)
+#define WANTS(member, symbol) LOADER_WANTS(struct cuda_api, member, symbol)
+
+/* Set on ids that were mixed, so that they never equal one of the driver's own. */
+#define MIXED_ID (1ULL << 63)
+
+static const struct loader_symbol symbols[] = {
+	NEEDS(init, "cuInit"),
+	WANTS(error_name, "cuGetErrorName"),
+	NEEDS(get_current, "cuCtxGetCurrent"),
+	NEEDS(set_current, "cuCtxSetCurrent"),
+	NEEDS(get_device, "cuCtxGetDevice"),
+	WANTS(context_id, "cuCtxGetId"),
+	NEEDS(primary_retain, "cuDevicePrimaryCtxRetain"),
+	NEEDS(primary_release, "cuDevicePrimaryCtxRelease_v2"),
+	NEEDS(attribute, "cuPointerGetAttribute"),
+	NEEDS(attributes, "cuPointerGetAttributes"),
+	WANTS(retain, "cuMemRetainAllocationHandle"),
+	NEEDS(release, "cuMemRelease"),
+	NEEDS(export_handle, "cuMemExportToShareableHandle"),
+	NEEDS(import_handle, "cuMemImportFromShareableHandle"),
+	NEEDS(properties, "cuMemGetAllocationPropertiesFromHandle"),
+	NEEDS(granularity, "cuMemGetAllocationGranularity"),
+	NEEDS(reserve, "cuMemAddressReserve"),
+	NEEDS(unreserve, "cuMemAddressFree"),
+	NEEDS(map, "cuMemMap"),
+	NEEDS(unmap, "cuMemUnmap"),
+	NEEDS(set_access, "cuMemSetAccess"),
+	WANTS(range_handle, "cuMemGetHandleForAddressRange"),
+	NEEDS(external_import, "cuImportExternalMemory"),
+	NEEDS(external_map, "cuExternalMemoryGetMappedBuffer"),
+	NEEDS(external_destroy, "cuDestroyExternalMemory"),
+	NEEDS(free_memory, "cuMemFree_v2"),
+};
+
+/* Written once, by whoever resolves it first; then never freed. */
+static _Atomic(const struct cuda_api *) driver;
+
+const struct cuda_api *cuda_driver(void)
+{
+	return atomic_load_explicit(&driver, memory_order_acquire);
+}
+
+static int errno_of(int result)
+{
+	switch (result) {
+	case CUDA_OUT_OF_MEMORY:
+		return -ENOMEM;
+	case CUDA_NOT_INITIALIZED:
+	case CUDA_DEINITIALIZED:
+		return -ECHILD;
+	case CUDA_NO_DEVICE:
+	case CUDA_INVALID_DEVICE:
+		return -ENODEV;
+	case CUDA_NOT_PERMITTED:
+	case CUDA_NOT_SUPPORTED:
+		return -EOPNOTSUPP;
+	case CUDA_INVALID_VALUE:
+	case CUDA_INVALID_HANDLE:
+	case CUDA_OPERATING_SYSTEM:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+int cuda_failed(int result, const char *call, const char *advice)
+{
+	const struct cuda_api *api = cuda_driver();
+	const char *name = NULL;
+
+	if (!api->error_name || api->error_name(result, &name) != CUDA_SUCCESS || !name)
+		name = "error";
+	return reason(errno_of(result), "%s: %s (%d); %s", call, name, result, advice);
+}
+
+/* ---- find -------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t value)
+{
+	value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
+	return value ^ (value >> 31);
+}
+
+/*
+ * A range from cuMemAddressReserve() can be made of many mappings, which come and go: the
+ * allocation is one of them. What the driver documents of buffer ids speaks of allocation
+ * calls only, so the id of a mapping takes all that tells it from others: the mapping's
+ * begin, and the id of what is mapped there, where the driver knows it.
+ */
+static void narrow_to_mapping(const struct cuda_api *api, uint64_t pointer,
+			      struct hipipc_allocation *allocation)
+{
+	uint64_t base = 0, bytes = 0, block = 0;
+
+	if (api->attribute(&base, CUDA_POINTER_MAPPING_BASE, pointer) != CUDA_SUCCESS ||
+	    api->attribute(&bytes, CUDA_POINTER_MAPPING_SIZE, pointer) != CUDA_SUCCESS ||
+	    !base || pointer - base >= bytes)
+		return;
+	if (api->attribute(&block, CUDA_POINTER_BLOCK_ID, pointer) != CUDA_SUCCESS)
+		block = 0;
+	allocation->id = mix(mix(mix(allocation->id) ^ block) ^ base) | MIXED_ID;
+	allocation->base = base;
+	allocation->bytes = bytes;
+}
+
+/* No reason for what is no device memory: names_sweep() asks about freed ones. */
+int cuda_look_up(uint64_t pointer, struct hipipc_allocation *ret_allocation,
+		 struct cuda_memory *ret_memory)
+{
+	enum { TYPE, ID, MANAGED, START, SIZE, HANDLE_TYPES, LEGACY, N };
+	int attributes[N] = {
+		CUDA_POINTER_MEMORY_TYPE, CUDA_POINTER_BUFFER_ID,
+		CUDA_POINTER_IS_MANAGED,  CUDA_POINTER_RANGE_START,
+		CUDA_POINTER_RANGE_SIZE,  CUDA_POINTER_HANDLE_TYPES,
+		CUDA_POINTER_LEGACY_IPC,
+	};
+	uint64_t value[N] = {0};
+	void *data[N];
+	const struct cuda_api *api = cuda_driver();
+	int result;
+
+	for (int i = 0; i < N; i++)
+		data[i] = &value[i];
+	result = api->attributes(N, attributes, data, pointer);
+	if (result == CUDA_NOT_INITIALIZED)
+		return cuda_failed(result, "cuPointerGetAttributes",
+				   "call cuInit() first; after fork(), call exec");
+	if (result != CUDA_SUCCESS || !value[ID] ||
+	    pointer - value[START] >= value[SIZE] ||
+	    (value[TYPE] != CUDA_MEMORY_TYPE_DEVICE && !value[MANAGED]))
+		return -EINVAL;
+	*ret_allocation = (struct hipipc_allocation){
+		.id = value[ID],
+		.base = value[START],
+		.bytes = value[SIZE],
+	};
+	ret_memory->managed = value[MANAGED];
+	ret_memory->handle_types = value[HANDLE_TYPES];
+	/* Of cudaMalloc() and the like, which are one mapping. */
+	if (!value[LEGACY] && !value[MANAGED])
+		narrow_to_mapping(api, pointer, ret_allocation);
+	return 0;
+}
+
+static int find(uint64_t pointer, struct hipipc_allocation *ret_allocation)
+{
+	struct cuda_memory unused;
+
+	return cuda_look_up(pointer, ret_allocation, &unused);
+}
+
+static const struct hipipc_provider provider = {
+	.version = HIPIPC_PROVIDER_VERSION,
+	.name = "the CUDA driver",
+	.find = find,
+	.export_memory = cuda_export_memory,
+	.import_memory = cuda_import_memory,
+	.release_memory = cuda_release_memory,
+	.place = cuda_place,
+};
+
+/* No lock: a child may be forked while it is held. */
+const struct hipipc_provider *provider_cuda(void)
+{
+	static const char *const names[] = {"libcuda.so.1", "libcuda.so"};
+	const struct cuda_api *none = NULL;
+	struct cuda_api *api;
+	void *library;
+
+	if (cuda_driver())
+		return &provider;
+	library = loader_find(names, ARRAY_SIZE(names));
+	if (!library)
+		return NULL;
+	api = calloc(1, sizeof(*api));
+	if (!api || loader_resolve(library, symbols, ARRAY_SIZE(symbols), api) < 0) {
+		free(api);
+		return NULL;
+	}
+	if (!atomic_compare_exchange_strong(&driver, &none, api))
+		free(api);
+	return &provider;
+}

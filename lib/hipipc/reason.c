@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "reason.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+
+#define TEXT_BYTES 320
+
+/* Of the call that runs, and of the last one that failed. */
+static __thread char pending[TEXT_BYTES];
+static __thread char last[TEXT_BYTES];
+
+/* One write, so that lines of threads do not mix. */
+static void write_line(const char *call, const char *text)
+{
+	char line[TEXT_BYTES + 64];
+	int length = snprintf(line, sizeof(line), "hipipc: %s%s%s\n", call,
+			      *call ? ": " : "", text);
+	ssize_t written;
+
+	if (length > 0) {
+		written =
+			write(STDERR_FILENO, line, MIN((size_t)length, sizeof(line) - 1));
+		(void)written; /* nobody could be told */
+	}
+}
+
+int reason(int error, const char *format, ...)
+{
+	va_list arguments;
+
+	if (*pending)
+		return error;
+	va_start(arguments, format);
+	(void)vsnprintf(pending, sizeof(pending), format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+void reason_begin(void)
+{
+	*pending = '\0';
+}
+
+void reason_end(const char *call, const char *otherwise, bool quiet)
+{
+	(void)reason(0, "%s", otherwise);
+	memcpy(last, pending, sizeof(last));
+	if (options_get()->log >= (quiet ? REASON_INFO : REASON_ERROR))
+		write_line(call, last);
+}
+
+void reason_info(const char *format, ...)
+{
+	char text[TEXT_BYTES];
+	va_list arguments;
+
+	if (options_get()->log < REASON_INFO)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	write_line("", text);
+}
+
+const char *reason_last(void)
+{
+	return last;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <same_process.h>
+#include "reason.h"
+
+/* Protects changes of the pointer, not what it points to. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct session *_Atomic current;
+
+/* Made with the first session: whoever has a copy of it was forked later. */
+static _Atomic(_Atomic uint32_t *) mark;
+static pid_t owner;
+static bool mark_is_reliable;
+
+int session_enter(void)
+{
+	_Atomic uint32_t *page = atomic_load_explicit(&mark, memory_order_acquire);
+
+	if (!page || (atomic_load_explicit(page, memory_order_relaxed) &&
+		      (mark_is_reliable || getpid() == owner)))
+		return 0;
+	return reason(-ECHILD, "this process was forked from one that uses IPC handles; "
+			       "it has to call exec before it can");
+}
+
+/*
+ * In a child: names are its parent's, and are to end with him. Threads that had the
+ * session are not here, so that nobody uses it. (After a raw clone(2) they end when the
+ * child calls exec or ends, too.)
+ */
+static void after_fork(void)
+{
+	struct session *session = current;
+
+	if (session) {
+		dmabuffs_close(session->instance);
+		session->instance = NULL;
+	}
+}
+
+static int mark_process(void)
+{
+	_Atomic uint32_t *page;
+	int r;
+
+	if (atomic_load_explicit(&mark, memory_order_relaxed))
+		return 0;
+	r = same_process_create(&page, &mark_is_reliable);
+	if (r < 0)
+		return r;
+	r = -pthread_atfork(NULL, NULL, after_fork);
+	if (r < 0) {
+		same_process_destroy(page);
+		return r;
+	}
+	owner = getpid();
+	atomic_store_explicit(&mark, page, memory_order_release);
+	return 0;
+}
+
+static int open_session(struct session **ret_session)
+{
+	_cleanup_free_ struct session *session = calloc(1, sizeof(*session));
+	int r;
+
+	if (!session)
+		return -ENOMEM;
+	r = mark_process();
+	if (r < 0)
+		return r;
+	r = dmabuffs_open(NULL, &session->instance);
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+		return r;
+	if (r < 0)
+		return reason(-ENOTCONN,
+			      "no instance of dmabuffs: %s (DMABUFFS_MOUNT, "
+			      "or " DMABUFFS_DEFAULT_MOUNT "; see dmabuffsd(8))",
+			      strerror(-r));
+	atomic_init(&session->refs, 1);
+	*ret_session = TAKE_PTR(session);
+	return 0;
+}
+
+int session_get(struct session **ret_session)
+{
+	struct session *session;
+	int r = 0;
+
+	pthread_mutex_lock(&lock);
+	session = current;
+	if (!session)
+		r = open_session(&session);
+	if (r == 0) {
+		current = session;
+		atomic_fetch_add(&session->refs, 1);
+		*ret_session = session;
+	}
+	pthread_mutex_unlock(&lock);
+	return r;
+}
+
+bool session_is_current(const struct session *session)
+{
+	return current == session;
+}
+
+void session_put(struct session *session)
+{
+	if (!session || atomic_fetch_sub(&session->refs, 1) > 1)
+		return;
+	dmabuffs_close(session->instance);
+	free(session);
+}
+
+static void forget(struct session *session)
+{
+	bool was_current;
+
+	pthread_mutex_lock(&lock);
+	was_current = current == session;
+	if (was_current)
+		current = NULL;
+	pthread_mutex_unlock(&lock);
+	if (was_current)
+		session_put(session);
+}
+
+int session_check(struct session *session, int r)
+{
+	switch (r) {
+	case -ENOTCONN:
+	case -ECONNRESET:
+	case -ECONNABORTED:
+	case -ECONNREFUSED:
+	case -EPIPE:
+		forget(session);
+		return reason(-ENOTCONN, "the service of the instance has ended: %s",
+			      strerror(-r));
+	case -ETIMEDOUT:
+	case -EPROTO:
+		return reason(-ENOTCONN,
+			      "the service of the instance does not answer: %s",
+			      strerror(-r));
+	default:
+		return r;
+	}
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* allocation.c - hipMalloc() and the other calls on device memory, but for copies */
+#include "allocation.h"
+
+#include "context.h"
+#include "area.h"
+#include "share.h"
+
+/* ---- hipMalloc --------------------------------------------------------------------- */
+
+/* Pinned: an importer could take it back from us otherwise, by truncating it. */
+static int make_buffer(struct area *area)
+{
+	struct allocation *allocation = &area->allocation;
+	struct accel_buffer_alloc arg = {
+		.size = sizeof(arg),
+		.flags = ACCEL_BUFFER_PINNED,
+		.bytes = allocation->reserved,
+	};
+	int r = accel_buffer_alloc(allocation->device->context, &arg);
+
+	if (device_gave_up(allocation->device, r))
+		r = accel_buffer_alloc(allocation->device->context, &arg);
+	if (r == 0)
+		allocation->buffer = arg.id;
+	return r;
+}
+
+static int allocate(struct device *device, uint64_t bytes, uint64_t *ret_pointer)
+{
+	struct area *area;
+	uint64_t base;
+	int r;
+
+	if (bytes > UINT64_MAX - PAGE_BYTES)
+		return -ENOMEM;
+	area = area_create(device, bytes);
+	if (!area)
+		return -ENOMEM;
+	area->access = ACCEL_MAP_READ | ACCEL_MAP_WRITE;
+	r = make_buffer(area);
+	if (r == 0)
+		r = area_publish(area, &base);
+	if (r < 0)
+		area_destroy(area);
+	else
+		*ret_pointer = base;
+	return r;
+}
+
+_public_ hipError_t hipMalloc(void **ret_pointer, size_t bytes)
+{
+	uint64_t pointer = 0;
+	int r = runtime_enter();
+
+	if (r == 0 && !ret_pointer)
+		r = -EINVAL;
+	if (r == 0 && bytes)
+		r = allocate(context_current()->device, bytes, &pointer);
+	if (r == 0)
+		*ret_pointer = (void *)(uintptr_t)pointer;
+	return runtime_result(r);
+}
+
+/* ---- hipFree ----------------------------------------------------------------------- */
+
+_public_ hipError_t hipFree(void *pointer)
+{
+	struct area *area;
+	int r = runtime_enter();
+
+	if (r < 0 || !pointer)
+		return runtime_result(r);
+	r = area_take((uintptr_t)pointer, false, &area);
+	if (r < 0)
+		return runtime_result(r);
+	/* Found by nobody any more, but the address is still taken. */
+	area_synchronize(area);
+	share_ended(&area->allocation);
+	area_destroy(area);
+	return runtime_result(0);
+}
+
+/* ---- what a pointer is ------------------------------------------------------------- */
+
+_public_ hipError_t hipPointerGetAttributes(hipPointerAttribute_t *ret_attributes,
+					    const void *pointer)
+{
+	struct allocation allocation;
+	int r = runtime_enter();
+
+	if (r == 0 && !ret_attributes)
+		r = -EINVAL;
+	if (r == 0)
+		r = allocation_find((uintptr_t)pointer, 0, &allocation);
+	if (r == 0)
+		*ret_attributes = (hipPointerAttribute_t){
+			.type = hipMemoryTypeDevice,
+			.device = allocation.device->ordinal,
+			.devicePointer = (void *)(uintptr_t)pointer,
+		};
+	return runtime_result(r);
+}
+
+_public_ hipError_t hipMemGetAddressRange(void **ret_base, size_t *ret_bytes,
+					  void *pointer)
+{
+	struct allocation allocation;
+	int r = runtime_enter();
+
+	if (r == 0 && (!ret_base || !ret_bytes))
+		r = -EINVAL;
+	if (r == 0)
+		r = allocation_find((uintptr_t)pointer, 0, &allocation);
+	if (r == 0) {
+		*ret_base = (void *)(uintptr_t)allocation.base;
+		*ret_bytes = allocation.bytes;
+	}
+	return runtime_result(r);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "context.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "stream.h"
+
+/* What is current for a thread: the last one pushed, else the base. */
+struct thread_contexts {
+	struct ihipCtx_t *base;
+	size_t n, room;
+	struct ihipCtx_t *pushed[];
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key; /* struct thread_contexts; none: as by the first call */
+static int key_result;
+
+/*
+ * All contexts, by @next. Those that were destroyed stay allocated, since another thread
+ * may have one as its current one, and reachable.
+ */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ihipCtx_t *live, *destroyed;
+
+/* ---- life -------------------------------------------------------------------------- */
+
+static void make_key(void)
+{
+	key_result = -pthread_key_create(&key, free);
+}
+
+int context_create(struct device *device, struct ihipCtx_t **ret_context)
+{
+	static _Atomic uint64_t last_id;
+	struct ihipCtx_t *context;
+	int r;
+
+	pthread_once(&once, make_key);
+	if (key_result < 0)
+		return key_result == -EAGAIN ? -ENOMEM : key_result;
+	context = calloc(1, sizeof(*context));
+	if (!context)
+		return -ENOMEM;
+	context->id = ++last_id;
+	context->device = device;
+	r = stream_create(context, true, &context->default_stream);
+	if (r < 0) {
+		free(context);
+		return r;
+	}
+	pthread_mutex_lock(&lock);
+	context->next = live;
+	live = context;
+	pthread_mutex_unlock(&lock);
+	*ret_context = context;
+	return 0;
+}
+
+/* The lock is held. Where the list has it, NULL: nowhere. Any pointer is allowed. */
+static struct ihipCtx_t **find(const struct ihipCtx_t *context)
+{
+	struct ihipCtx_t **place = &live;
+
+	while (*place && *place != context)
+		place = &(*place)->next;
+	return *place ? place : NULL;
+}
+
+static bool is_live(const struct ihipCtx_t *context)
+{
+	bool found;
+
+	pthread_mutex_lock(&lock);
+	found = find(context) != NULL;
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+/* False: it is none, or a primary one. */
+static bool bury(struct ihipCtx_t *context)
+{
+	struct ihipCtx_t **place;
+	bool may;
+
+	pthread_mutex_lock(&lock);
+	place = find(context);
+	may = place && context->device->primary != context;
+	if (may) {
+		*place = context->next;
+		context->next = destroyed;
+		destroyed = context;
+	}
+	pthread_mutex_unlock(&lock);
+	return may;
+}
+
+void context_free(struct ihipCtx_t *context)
+{
+	if (!context)
+		return;
+	pthread_mutex_lock(&lock);
+	*find(context) = context->next;
+	pthread_mutex_unlock(&lock);
+	stream_destroy_context(context);
+	free(context);
+}
+
+/* ---- of the thread ----------------------------------------------------------------- */
+
+static struct ihipCtx_t *first_primary(void)
+{
+	return runtime_device(0)->primary;
+}
+
+struct ihipCtx_t *context_current(void)
+{
+	const struct thread_contexts *mine = pthread_getspecific(key);
+
+	if (!mine)
+		return first_primary();
+	return mine->n ? mine->pushed[mine->n - 1] : mine->base;
+}
+
+/* Those of the thread, with room for one more; NULL: no memory. */
+static struct thread_contexts *prepare(void)
+{
+	struct thread_contexts *mine = pthread_getspecific(key), *larger;
+	size_t room = mine ? mine->room * 2 : 8;
+
+	if (mine && mine->n < mine->room)
+		return mine;
+	larger = realloc(mine, sizeof(*larger) + room * sizeof(larger->pushed[0]));
+	if (!larger)
+		return NULL;
+	if (!mine) {
+		larger->base = first_primary();
+		larger->n = 0;
+	}
+	larger->room = room;
+	if (pthread_setspecific(key, larger) == 0)
+		return larger;
+	/* Only the first one of a thread needs memory. */
+	free(larger);
+	return NULL;
+}
+
+int context_reset(struct ihipCtx_t *base)
+{
+	struct thread_contexts *mine = prepare();
+
+	if (!mine)
+		return -ENOMEM;
+	mine->n = 0;
+	mine->base = base;
+	return 0;
+}
+
+/* The thread that destroys one does not go on with it. */
+static void forget(const struct ihipCtx_t *context)
+{
+	struct thread_contexts *mine = pthread_getspecific(key);
+	size_t kept = 0;
+
+	if (!mine)
+		return;
+	for (size_t i = 0; i < mine->n; i++)
+		if (mine->pushed[i] != context)
+			mine->pushed[kept++] = mine->pushed[i];
+	mine->n = kept;
+	if (mine->base == context)
+		mine->base = context->device->primary;
+}
+
+/* ---- calls ------------------------------------------------------------------------- */
+
+_public_ hipError_t hipCtxCreate(hipCtx_t *ret_context, unsigned int flags,
+				 hipDevice_t device)
+{
+	struct thread_contexts *mine;
+	struct ihipCtx_t *context;
+	int r = runtime_enter();
+
+	if (r == 0 && (!ret_context || flags))
+		r = -EINVAL;
+	if (r < 0)
+		return runtime_result(r);
+	if (!runtime_device(device))
+		return runtime_return(hipErrorInvalidDevice);
+	mine = prepare();
+	r = mine ? context_create(runtime_device(device), &context) : -ENOMEM;
+	if (r < 0)
+		return runtime_result(r);
+	mine->pushed[mine->n++] = context;
+	*ret_context = context;
+	return runtime_result(0);
+}
+
+_public_ hipError_t hipCtxDestroy(hipCtx_t context)
+{
+	int r = runtime_enter();
+
+	if (r < 0)
+		return runtime_result(r);
+	if (!bury(context))
+		return runtime_return(hipErrorInvalidContext);
+	forget(context);
+	stream_destroy_context(context);
+	return runtime_result(0);
+}
+
+_public_ hipError_t hipCtxSetCurrent(hipCtx_t context)
+{
+	struct thread_contexts *mine;
+	int r = runtime_enter();
+
+	if (r < 0)
+		return runtime_result(r);
+	if (!context)
+		context = first_primary();
+	if (!is_live(context))
+		return runtime_return(hipErrorInvalidContext);
+	mine = prepare();
+	if (!mine)
+		return runtime_result(-ENOMEM);
+	*(mine->n ? &mine->pushed[mine->n - 1] : &mine->base) = context;
+	return runtime_result(0);
+}
+
+_public_ hipError_t hipCtxGetCurrent(hipCtx_t *ret_context)
+{
+	int r = runtime_enter();
+
+	if (r == 0 && !ret_context)
+		r = -EINVAL;
+	if (r == 0)
+		*ret_context = context_current();
+	return runtime_result(r);
+}
+
+_public_ hipError_t hipCtxPushCurrent(hipCtx_t context)
+{
+	struct thread_contexts *mine;
+	int r = runtime_enter();
+
+	if (r < 0)
+		return runtime_result(r);
+	if (!is_live(context))
+		return runtime_return(hipErrorInvalidContext);
+	mine = prepare();
+	if (!mine)
+		return runtime_result(-ENOMEM);
+	mine->pushed[mine->n++] = context;
+	return runtime_result(0);
+}
+
+/* Nothing pushed: hipErrorInvalidContext. */
+_public_ hipError_t hipCtxPopCurrent(hipCtx_t *ret_context)
+{
+	struct thread_contexts *mine;
+	int r = runtime_enter();
+
+	if (r < 0)
+		return runtime_result(r);
+	mine = pthread_getspecific(key);
+	if (!mine || !mine->n)
+		return runtime_return(hipErrorInvalidContext);
+	mine->n--;
+	if (ret_context)
+		*ret_context = mine->pushed[mine->n];
+	return runtime_result(0);
+}

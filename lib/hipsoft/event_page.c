@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+#include "event_page.h"
+
+#include <fcntl.h>
+#include <htab.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <memfd.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <util.h>
+
+#define SEALS         (F_SEAL_SHRINK | F_SEAL_GROW)
+#define SLICE_NS      20000000 /* between two looks at whether a recorder is alive */
+#define NUMBER_TRIES  16
+#define RECORD_TRIES  (1U << 20) /* others can be faster as often, but not honest ones */
+#define RECORDER_BITS 32
+
+/**
+ * struct shared_event - a page of this process
+ * @node: in the registry, by inode
+ * @dev: of the memfd
+ * @ino: of the memfd
+ * @refs: under the registry's lock
+ * @fd: the description that holds the lock; -1 in a child of fork(2)
+ * @recorder: our number
+ * @page: hostile ground: whatever is read there is read once
+ */
+struct shared_event {
+	struct htab_node node;
+	dev_t dev;
+	ino_t ino;
+	unsigned refs;
+	int fd;
+	uint32_t recorder;
+	struct event_page *page;
+};
+
+/* The pages of this process: one entry for each inode. */
+static struct {
+	pthread_mutex_t lock;
+	struct htab pages;
+} registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- fork -------------------------------------------------------------------------- */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&registry.lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&registry.lock);
+}
+
+/* It would look as if the parent lived for as long as the child. */
+static void close_in_child(void)
+{
+	for (size_t i = 0; i < registry.pages.n_buckets; i++) {
+		struct htab_node *node = registry.pages.buckets[i];
+
+		for (; node; node = node->next) {
+			struct shared_event *event =
+				container_of(node, struct shared_event, node);
+
+			(void)close(event->fd);
+			event->fd = -1;
+		}
+	}
+	pthread_mutex_unlock(&registry.lock);
+}
+
+static void watch_forks(void)
+{
+	(void)pthread_atfork(before_fork, after_fork, close_in_child);
+}
+
+/* ---- recorders --------------------------------------------------------------------- */
+
+static int lock_command(const struct shared_event *event, int command, uint32_t recorder,
+			short *ret_type)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = recorder,
+		.l_len = 1,
+	};
+
+	if (fcntl(event->fd, command, &lock) < 0)
+		return -errno;
+	if (ret_type)
+		*ret_type = lock.l_type;
+	return 0;
+}
+
+/* A number that nobody else has. */
+static int become_recorder(struct shared_event *event)
+{
+	for (int i = 0; i < NUMBER_TRIES; i++) {
+		uint32_t recorder;
+		int r;
+
+		if (getrandom(&recorder, sizeof(recorder), 0) != sizeof(recorder))
+			return -EIO;
+		if (!recorder)
+			continue;
+		r = lock_command(event, F_OFD_SETLK, recorder, NULL);
+		if (r == 0)
+			event->recorder = recorder;
+		if (r != -EAGAIN && r != -EACCES)
+			return r;
+	}
+	/* Somebody has locked all there is. */
+	return -EBADMSG;
+}
+
+/* The kernel does not tell us of our own lock, which lasts as long as we ask. */
+static bool is_alive(const struct shared_event *event, uint32_t recorder)
+{
+	short type = F_UNLCK;
+
+	return recorder == event->recorder ||
+	       (lock_command(event, F_OFD_GETLK, recorder, &type) == 0 &&
+		type != F_UNLCK);
+}
+
+/* ---- pages ------------------------------------------------------------------------- */
+
+static uint64_t hash_inode(dev_t dev, ino_t ino)
+{
+	return ((uint64_t)ino ^ (uint64_t)dev << 40) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* The registry's lock is held. */
+static struct shared_event *find_inode(dev_t dev, ino_t ino)
+{
+	struct htab_node *node = htab_first(&registry.pages, hash_inode(dev, ino));
+
+	for (; node; node = htab_next(node)) {
+		struct shared_event *event =
+			container_of(node, struct shared_event, node);
+
+		if (event->dev == dev && event->ino == ino)
+			return event;
+	}
+	return NULL;
+}
+
+/*
+ * Asks the kernel alone before it knows that it is a memfd: another's file system might
+ * never answer.
+ */
+static int check_memfd(int fd, struct stat *ret_stat)
+{
+	int seals = fcntl(fd, F_GET_SEALS), mode = fcntl(fd, F_GETFL);
+	struct stat stat;
+
+	if (seals < 0 || mode < 0 || (seals & SEALS) != SEALS ||
+	    (mode & O_ACCMODE) != O_RDWR)
+		return -EBADMSG;
+	if (fstat(fd, &stat) < 0)
+		return -errno;
+	if (!S_ISREG(stat.st_mode) || stat.st_size != EVENT_PAGE_BYTES)
+		return -EBADMSG;
+	*ret_stat = stat;
+	return 0;
+}
+
+static int reopen(int fd)
+{
+	char path[32];
+	int own;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return own < 0 ? -errno : own;
+}
+
+/*
+ * What a service has passed on cannot be opened again by everybody; then it was opened
+ * for us alone.
+ */
+static int own_description(int fd)
+{
+	int own = reopen(fd);
+
+	if (own < 0)
+		own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return own < 0 ? -errno : own;
+}
+
+static int map_page(struct shared_event *event)
+{
+	void *page = mmap(NULL, EVENT_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  event->fd, 0);
+
+	if (page == MAP_FAILED)
+		return errno == EPERM ? -EBADMSG : -errno;
+	event->page = page;
+	/* A mapping keeps the description, and so the lock. */
+	return madvise(page, EVENT_PAGE_BYTES, MADV_DONTFORK) < 0 ? -errno : 0;
+}
+
+static bool is_event(const struct event_page *page)
+{
+	return __atomic_load_n(&page->magic, __ATOMIC_ACQUIRE) == EVENT_PAGE_MAGIC &&
+	       __atomic_load_n(&page->version, __ATOMIC_RELAXED) == EVENT_PAGE_VERSION;
+}
+
+static void free_event(struct shared_event *event)
+{
+	if (event->page)
+		(void)munmap(event->page, EVENT_PAGE_BYTES);
+	close_keep_errno(event->fd);
+	free(event);
+}
+
+/* Takes @fd over, also on failure. The registry's lock is held. */
+static int add_event(int fd, const struct stat *stat, struct shared_event **ret_event)
+{
+	struct shared_event *event = calloc(1, sizeof(*event));
+	int r;
+
+	if (!event) {
+		close_keep_errno(fd);
+		return -ENOMEM;
+	}
+	*event = (struct shared_event){
+		.dev = stat->st_dev,
+		.ino = stat->st_ino,
+		.refs = 1,
+		.fd = fd,
+	};
+	r = map_page(event);
+	if (r == 0 && !is_event(event->page))
+		r = -EBADMSG;
+	if (r == 0)
+		r = become_recorder(event);
+	if (r == 0)
+		r = htab_insert(&registry.pages, &event->node,
+				hash_inode(event->dev, event->ino));
+	if (r < 0) {
+		free_event(event);
+		return r;
+	}
+	*ret_event = event;
+	return 0;
+}
+
+/* The registry's lock is held. */
+static int open_inode(int fd, const struct stat *stat, struct shared_event **ret_event)
+{
+	struct shared_event *event = find_inode(stat->st_dev, stat->st_ino);
+	int own;
+
+	if (event) {
+		event->refs++;
+		*ret_event = event;
+		return 0;
+	}
+	own = own_description(fd);
+	return own < 0 ? own : add_event(own, stat, ret_event);
+}
+
+int event_page_open(int fd, struct shared_event **ret_event)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct stat stat = {0};
+	int r = check_memfd(fd, &stat);
+
+	if (r < 0)
+		return r;
+	pthread_once(&once, watch_forks);
+	pthread_mutex_lock(&registry.lock);
+	r = open_inode(fd, &stat, ret_event);
+	pthread_mutex_unlock(&registry.lock);
+	return r;
+}
+
+/* Not sealed against further seals: a service that passes it on adds its own. */
+int event_page_create(struct shared_event **ret_event)
+{
+	const struct event_page page = {
+		.magic = EVENT_PAGE_MAGIC,
+		.version = EVENT_PAGE_VERSION,
+	};
+	_cleanup_close_ int fd = memfd_new("hipsoft-event", EVENT_PAGE_BYTES, SEALS);
+
+	if (fd < 0)
+		return fd;
+	if (pwrite(fd, &page, sizeof(page), 0) != sizeof(page))
+		return -ENOMEM;
+	return event_page_open(fd, ret_event);
+}
+
+struct shared_event *event_page_ref(struct shared_event *event)
+{
+	pthread_mutex_lock(&registry.lock);
+	event->refs++;
+	pthread_mutex_unlock(&registry.lock);
+	return event;
+}
+
+void event_page_unref(struct shared_event *event)
+{
+	bool is_last;
+
+	if (!event)
+		return;
+	pthread_mutex_lock(&registry.lock);
+	is_last = --event->refs == 0;
+	if (is_last)
+		htab_remove(&registry.pages, &event->node);
+	pthread_mutex_unlock(&registry.lock);
+	if (is_last)
+		free_event(event);
+}
+
+int event_page_export(struct shared_event *event, int *ret_fd)
+{
+	int fd = reopen(event->fd);
+
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
+}
+
+/* ---- records ----------------------------------------------------------------------- */
+
+static struct event_slot *slot_of(const struct shared_event *event, uint64_t number)
+{
+	return &event->page->slots[number % EVENT_PAGE_SLOTS];
+}
+
+static uint64_t make_claim(uint64_t number, uint32_t recorder)
+{
+	return number << RECORDER_BITS | recorder;
+}
+
+/* How much the claim's record is newer than @number: half of one is kept. */
+static int32_t claim_distance(uint64_t claim, uint64_t number)
+{
+	return (int32_t)((uint32_t)(claim >> RECORDER_BITS) - (uint32_t)number);
+}
+
+/* From @last on to the next, whoever claims it first. True: it is ours. */
+static bool claim_after(struct shared_event *event, uint64_t last)
+{
+	struct event_page *page = event->page;
+	struct event_slot *slot = slot_of(event, last + 1);
+	uint64_t claim = __atomic_load_n(&slot->claim, __ATOMIC_ACQUIRE);
+	bool is_ours = false;
+
+	/* Else the slot may be in use for a later one already. */
+	if (__atomic_load_n(&page->recorded, __ATOMIC_ACQUIRE) != last)
+		return false;
+	if (!(uint32_t)claim || claim_distance(claim, last + 1) != 0) {
+		is_ours = __atomic_compare_exchange_n(
+			&slot->claim, &claim, make_claim(last + 1, event->recorder),
+			false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+		if (!is_ours)
+			return false;
+	}
+	(void)__atomic_compare_exchange_n(&page->recorded, &last, last + 1, false,
+					  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return is_ours;
+}
+
+int event_page_record(struct shared_event *event, uint64_t *ret_number)
+{
+	for (unsigned i = 0; i < RECORD_TRIES; i++) {
+		uint64_t last = event_page_last(event);
+
+		if (last == UINT64_MAX)
+			break;
+		if (claim_after(event, last)) {
+			*ret_number = last + 1;
+			return 0;
+		}
+	}
+	return -EIO;
+}
+
+uint64_t event_page_last(struct shared_event *event)
+{
+	return __atomic_load_n(&event->page->recorded, __ATOMIC_ACQUIRE);
+}
+
+/* ---- reaching ---------------------------------------------------------------------- */
+
+static void raise_to(uint64_t *word, uint64_t number)
+{
+	uint64_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	while (seen < number &&
+	       !__atomic_compare_exchange_n(word, &seen, number, true, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
+		continue;
+}
+
+/* Either a waiter sees the change of the slot, or we see him, or the futex has changed.
+ */
+static void tell(struct event_page *page)
+{
+	__atomic_fetch_add(&page->changes, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&page->waiters, __ATOMIC_SEQ_CST))
+		syscall(SYS_futex, &page->changes, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void event_page_reach(struct shared_event *event, uint64_t number)
+{
+	raise_to(&slot_of(event, number)->reached, number);
+	tell(event->page);
+}
+
+void event_page_fail(struct shared_event *event, uint64_t number)
+{
+	raise_to(&slot_of(event, number)->failed, number);
+	tell(event->page);
+}
+
+/* ---- waiting ----------------------------------------------------------------------- */
+
+/* As event_page_query(), but that of -EAGAIN the recorder has to be alive. */
+static int look(const struct shared_event *event, uint64_t number, uint32_t *ret_recorder)
+{
+	const struct event_slot *slot = slot_of(event, number);
+	uint64_t claim;
+
+	if (__atomic_load_n(&slot->reached, __ATOMIC_SEQ_CST) >= number)
+		return 0;
+	if (__atomic_load_n(&slot->failed, __ATOMIC_SEQ_CST) >= number)
+		return -EOWNERDEAD;
+	claim = __atomic_load_n(&slot->claim, __ATOMIC_ACQUIRE);
+	/* It was there before the number could be seen. */
+	if (!(uint32_t)claim || claim_distance(claim, number) < 0)
+		return -EOWNERDEAD;
+	*ret_recorder = (uint32_t)claim;
+	return -EAGAIN;
+}
+
+int event_page_query(struct shared_event *event, uint64_t number)
+{
+	uint32_t recorder;
+	int r = look(event, number, &recorder);
+
+	if (r != -EAGAIN || is_alive(event, recorder))
+		return r;
+	/* His last deed may have been to reach it; or another one has recorded since. */
+	r = look(event, number, &recorder);
+	return r == -EAGAIN && !is_alive(event, recorder) ? -EOWNERDEAD : r;
+}
+
+/* One slice of time, unless something changes. */
+static void sleep_slice(struct shared_event *event, uint64_t number)
+{
+	const struct timespec slice = {.tv_nsec = SLICE_NS};
+	struct event_page *page = event->page;
+	uint32_t recorder, seen;
+
+	__atomic_fetch_add(&page->waiters, 1, __ATOMIC_SEQ_CST);
+	seen = __atomic_load_n(&page->changes, __ATOMIC_SEQ_CST);
+	if (look(event, number, &recorder) == -EAGAIN)
+		syscall(SYS_futex, &page->changes, FUTEX_WAIT, seen, &slice, NULL, 0);
+	__atomic_fetch_sub(&page->waiters, 1, __ATOMIC_SEQ_CST);
+}
+
+int event_page_wait(struct shared_event *event, uint64_t number)
+{
+	int r;
+
+	while ((r = event_page_query(event, number)) == -EAGAIN)
+		sleep_slice(event, number);
+	return r;
+}

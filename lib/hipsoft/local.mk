@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# libhipsoft, the software runtime. libhipipc finds it in the process, and does not link it.
+noinst_LTLIBRARIES += %D%/libhipsoft-private.la
+%C%_libhipsoft_private_la_SOURCES = \
+	%D%/allocation.c %D%/allocation.h \
+	%D%/area.c %D%/area.h \
+	%D%/context.c %D%/context.h \
+	%D%/copy.c \
+	%D%/device.c \
+	%D%/error.c \
+	%D%/event.c %D%/event.h \
+	%D%/event_page.c %D%/event_page.h \
+	%D%/mark.c %D%/mark.h \
+	%D%/peer.c %D%/peer.h \
+	%D%/provider.c \
+	%D%/runtime.c %D%/runtime.h \
+	%D%/share.c %D%/share.h \
+	%D%/stream.c %D%/stream_order.c %D%/stream.h %D%/stream_private.h \
+	%D%/stream_api.c \
+	%D%/stream_queue.c %D%/stream_queue.h \
+	%D%/table.c %D%/table.h \
+	lib/common/htab.c lib/common/htab.h \
+	lib/common/memfd.c lib/common/memfd.h \
+	lib/common/relax.h lib/common/ring_producer.c lib/common/ring_producer.h \
+	lib/common/same_process.c lib/common/same_process.h \
+	lib/common/util.h
+%C%_libhipsoft_private_la_LIBADD = lib/accel/libaccel.la
+
+lib_LTLIBRARIES += %D%/libhipsoft.la
+%C%_libhipsoft_la_SOURCES =
+%C%_libhipsoft_la_LIBADD = %D%/libhipsoft-private.la
+%C%_libhipsoft_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+	-Wl,--version-script=$(top_srcdir)/%D%/libhipsoft.map
+EXTRA_%C%_libhipsoft_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipsoft.map
+
+# Apart from the real ones: whoever wants this runtime says so with -I.
+hipsoftincludedir = $(includedir)/hipsoft/hip
+hipsoftinclude_HEADERS = \
+	include/hipsoft/hip/hip_runtime.h \
+	include/hipsoft/hip/hip_runtime_api.h
+
+pkgconfig_DATA += %D%/libhipsoft.pc
+EXTRA_DIST += %D%/libhipsoft.map

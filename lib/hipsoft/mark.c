@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "mark.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <util.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+
+struct mark {
+	atomic_uint refs;
+	pthread_mutex_t lock; /* of @result */
+	pthread_cond_t reached;
+	int result;       /* -EAGAIN: not yet */
+	uint64_t time_ns; /* before @result */
+};
+
+struct mark *mark_create(void)
+{
+	struct mark *mark = calloc(1, sizeof(*mark));
+
+	if (!mark)
+		return NULL;
+	atomic_init(&mark->refs, 1);
+	pthread_mutex_init(&mark->lock, NULL);
+	pthread_cond_init(&mark->reached, NULL);
+	mark->result = -EAGAIN;
+	return mark;
+}
+
+struct mark *mark_ref(struct mark *mark)
+{
+	atomic_fetch_add(&mark->refs, 1);
+	return mark;
+}
+
+void mark_unref(struct mark *mark)
+{
+	if (!mark || atomic_fetch_sub(&mark->refs, 1) > 1)
+		return;
+	pthread_cond_destroy(&mark->reached);
+	pthread_mutex_destroy(&mark->lock);
+	free(mark);
+}
+
+void mark_reach(struct mark *mark, int error)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&mark->lock);
+	mark->time_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	mark->result = error;
+	pthread_cond_broadcast(&mark->reached);
+	pthread_mutex_unlock(&mark->lock);
+}
+
+int mark_query(struct mark *mark)
+{
+	int r;
+
+	pthread_mutex_lock(&mark->lock);
+	r = mark->result;
+	pthread_mutex_unlock(&mark->lock);
+	return r;
+}
+
+int mark_wait(struct mark *mark)
+{
+	int r;
+
+	pthread_mutex_lock(&mark->lock);
+	while (mark->result == -EAGAIN)
+		pthread_cond_wait(&mark->reached, &mark->lock);
+	r = mark->result;
+	pthread_mutex_unlock(&mark->lock);
+	return r;
+}
+
+uint64_t mark_time_ns(const struct mark *mark)
+{
+	return mark->time_ns;
+}

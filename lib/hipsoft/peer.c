@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "peer.h"
+
+#include <fcntl.h>
+
+#include "area.h"
+
+/* ---- one area --------------------------------------------------------------------- */
+
+/* A buffer of @device that is the same memory as the area's. */
+static int import_buffer(const struct area *area, struct device *device,
+			 uint32_t *ret_buffer)
+{
+	const struct allocation *allocation = &area->allocation;
+	_cleanup_close_ int fd = -1;
+	int r = accel_buffer_open(allocation->device->context, allocation->buffer,
+				  area->access & ACCEL_MAP_WRITE ? O_RDWR : O_RDONLY,
+				  &fd);
+
+	if (r == 0)
+		r = accel_buffer_import(device->context, fd, ret_buffer);
+	if (r == 0)
+		fd = -1;
+	return r;
+}
+
+static int try_map_peer(const struct area *area, struct device *device,
+			uint32_t *ret_buffer)
+{
+	uint32_t buffer;
+	int r = import_buffer(area, device, &buffer);
+
+	if (r < 0)
+		return r;
+	r = area_map(area, device, buffer);
+	if (r < 0) {
+		struct accel_object object = {.size = sizeof(object), .id = buffer};
+
+		(void)accel_buffer_free(device->context, &object);
+		return r;
+	}
+	*ret_buffer = buffer;
+	return 0;
+}
+
+/* What its exporter has taken back cannot be mapped: whoever accesses it faults. */
+static bool is_revoked(const struct area *area, int r)
+{
+	return area->allocation.imported && r < 0 && r != -ENOMEM && r != -EMFILE &&
+	       r != -ENFILE && r != -ENOSPC && r != -EDQUOT;
+}
+
+static int map_peer(const struct area *area, struct device *device, uint32_t *ret_buffer)
+{
+	int r = try_map_peer(area, device, ret_buffer);
+
+	if (device_gave_up(device, r))
+		r = try_map_peer(area, device, ret_buffer);
+	if (!is_revoked(area, r))
+		return r;
+	*ret_buffer = 0;
+	return 0;
+}
+
+int peer_map_all(struct area *area)
+{
+	const uint32_t mine = 1U << area->allocation.device->ordinal;
+
+	for (int i = 0; i < runtime_n_devices(); i++) {
+		int r = 0;
+
+		if (runtime_device(i)->peers & mine)
+			r = map_peer(area, runtime_device(i),
+				     &area->allocation.peer_buffers[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void peer_unmap_all(struct area *area)
+{
+	for (int i = 0; i < runtime_n_devices(); i++)
+		if (area->allocation.peer_buffers[i])
+			area_unmap(area, runtime_device(i),
+				   area->allocation.peer_buffers[i]);
+}
+
+/* ---- all areas ------------------------------------------------------------------- */
+
+struct pair {
+	struct device *device, *peer;
+};
+
+static void set_buffer(struct area *area, const struct device *device, uint32_t buffer)
+{
+	table_write_begin();
+	area->allocation.peer_buffers[device->ordinal] = buffer;
+	table_write_end();
+}
+
+static int map_one(struct area *area, void *data)
+{
+	const struct pair *pair = data;
+	uint32_t buffer;
+	int r;
+
+	if (area->allocation.device != pair->peer)
+		return 0;
+	r = map_peer(area, pair->device, &buffer);
+	if (r == 0)
+		set_buffer(area, pair->device, buffer);
+	return r;
+}
+
+static int unmap_one(struct area *area, void *data)
+{
+	const struct pair *pair = data;
+	uint32_t buffer = area->allocation.peer_buffers[pair->device->ordinal];
+
+	if (area->allocation.device != pair->peer || !buffer)
+		return 0;
+	set_buffer(area, pair->device, 0);
+	area_unmap(area, pair->device, buffer);
+	return 0;
+}
+
+int allocation_enable_peer(struct device *device, struct device *peer)
+{
+	struct pair pair = {device, peer};
+	int r;
+
+	table_lock();
+	r = table_each(map_one, &pair);
+	if (r < 0)
+		(void)table_each(unmap_one, &pair);
+	else
+		device->peers |= 1U << peer->ordinal;
+	table_unlock();
+	return r;
+}
+
+void allocation_disable_peer(struct device *device, struct device *peer)
+{
+	struct pair pair = {device, peer};
+
+	table_lock();
+	device->peers &= ~(1U << peer->ordinal);
+	(void)table_each(unmap_one, &pair);
+	table_unlock();
+}

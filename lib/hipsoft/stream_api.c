@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* stream_api.c - hipStream*() */
+#include "stream.h"
+
+static int create_stream(unsigned flags, hipStream_t *ret_stream)
+{
+	struct stream *stream;
+	int r = runtime_enter();
+
+	if (r < 0)
+		return r;
+	if (!ret_stream || flags & ~(unsigned)hipStreamNonBlocking)
+		return -EINVAL;
+	r = stream_create(context_current(), !(flags & hipStreamNonBlocking), &stream);
+	if (r < 0)
+		return r;
+	*ret_stream = stream_handle(stream);
+	return 0;
+}
+
+_public_ hipError_t hipStreamCreate(hipStream_t *ret_stream)
+{
+	return runtime_result(create_stream(hipStreamDefault, ret_stream));
+}
+
+_public_ hipError_t hipStreamCreateWithFlags(hipStream_t *ret_stream, unsigned int flags)
+{
+	return runtime_result(create_stream(flags, ret_stream));
+}
+
+_public_ hipError_t hipStreamDestroy(hipStream_t handle)
+{
+	int r = runtime_enter();
+
+	return runtime_result(r < 0 ? r : stream_destroy_handle(handle));
+}
+
+static int with_stream(hipStream_t handle, int (*act)(struct stream *stream))
+{
+	struct stream *stream;
+	int r = runtime_enter();
+
+	if (r == 0)
+		r = stream_get(handle, &stream);
+	if (r < 0)
+		return r;
+	r = act(stream);
+	stream_put(stream);
+	return r;
+}
+
+_public_ hipError_t hipStreamSynchronize(hipStream_t handle)
+{
+	return runtime_result(with_stream(handle, stream_synchronize));
+}
+
+_public_ hipError_t hipStreamQuery(hipStream_t handle)
+{
+	return runtime_result(with_stream(handle, stream_query));
+}

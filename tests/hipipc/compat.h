@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * compat.h - what our headers and the vendor's have to agree about
+ *
+ * Two files compile the same list, one with each of the headers; the test compares what
+ * they made of it.
+ */
+#ifndef DMABUFFS_TEST_COMPAT_H
+#define DMABUFFS_TEST_COMPAT_H
+
+struct compat_value {
+	const char *name;
+	unsigned long value;
+};
+
+/* Ended by an entry without a name. */
+extern const struct compat_value compat_of_ours[];
+extern const struct compat_value compat_of_vendor[];
+
+/* Of the file that includes this with a header's declarations in sight. */
+#define COMPAT_VALUE(name)                                                               \
+	{                                                                                \
+#name, (unsigned long)(name)                                             \
+	}
+#define COMPAT_SIZE(type)                                                                \
+	{                                                                                \
+		"sizeof " #type, sizeof(type)                                            \
+	}
+#define COMPAT_ALIGN(type)                                                               \
+	{                                                                                \
+		"alignof " #type, __alignof__(type)                                      \
+	}
+
+#define COMPAT_VALUES                                                                    \
+	COMPAT_VALUE(hipSuccess), COMPAT_VALUE(hipErrorInvalidValue),                    \
+		COMPAT_VALUE(hipErrorOutOfMemory),                                       \
+		COMPAT_VALUE(hipErrorMemoryAllocation),                                  \
+		COMPAT_VALUE(hipErrorNotInitialized),                                    \
+		COMPAT_VALUE(hipErrorInitializationError),                               \
+		COMPAT_VALUE(hipErrorDeinitialized),                                     \
+		COMPAT_VALUE(hipErrorInvalidConfiguration),                              \
+		COMPAT_VALUE(hipErrorInvalidDevicePointer),                              \
+		COMPAT_VALUE(hipErrorInvalidMemcpyDirection),                            \
+		COMPAT_VALUE(hipErrorInsufficientDriver),                                \
+		COMPAT_VALUE(hipErrorNoDevice), COMPAT_VALUE(hipErrorInvalidDevice),     \
+		COMPAT_VALUE(hipErrorInvalidContext), COMPAT_VALUE(hipErrorMapFailed),   \
+		COMPAT_VALUE(hipErrorMapBufferObjectFailed),                             \
+		COMPAT_VALUE(hipErrorUnmapFailed), COMPAT_VALUE(hipErrorAlreadyMapped),  \
+		COMPAT_VALUE(hipErrorNotMapped),                                         \
+		COMPAT_VALUE(hipErrorPeerAccessUnsupported),                             \
+		COMPAT_VALUE(hipErrorSharedObjectSymbolNotFound),                        \
+		COMPAT_VALUE(hipErrorSharedObjectInitFailed),                            \
+		COMPAT_VALUE(hipErrorOperatingSystem),                                   \
+		COMPAT_VALUE(hipErrorInvalidHandle),                                     \
+		COMPAT_VALUE(hipErrorInvalidResourceHandle),                             \
+		COMPAT_VALUE(hipErrorIllegalState), COMPAT_VALUE(hipErrorNotFound),      \
+		COMPAT_VALUE(hipErrorNotReady), COMPAT_VALUE(hipErrorIllegalAddress),    \
+		COMPAT_VALUE(hipErrorLaunchOutOfResources),                              \
+		COMPAT_VALUE(hipErrorLaunchTimeOut),                                     \
+		COMPAT_VALUE(hipErrorPeerAccessAlreadyEnabled),                          \
+		COMPAT_VALUE(hipErrorPeerAccessNotEnabled),                              \
+		COMPAT_VALUE(hipErrorContextIsDestroyed),                                \
+		COMPAT_VALUE(hipErrorLaunchFailure), COMPAT_VALUE(hipErrorNotSupported), \
+		COMPAT_VALUE(hipErrorUnknown), COMPAT_VALUE(hipStreamDefault),           \
+		COMPAT_VALUE(hipStreamNonBlocking), COMPAT_VALUE(hipEventDefault),       \
+		COMPAT_VALUE(hipEventBlockingSync), COMPAT_VALUE(hipEventDisableTiming), \
+		COMPAT_VALUE(hipEventInterprocess), COMPAT_VALUE(hipMemcpyHostToHost),   \
+		COMPAT_VALUE(hipMemcpyHostToDevice),                                     \
+		COMPAT_VALUE(hipMemcpyDeviceToHost),                                     \
+		COMPAT_VALUE(hipMemcpyDeviceToDevice), COMPAT_VALUE(hipMemcpyDefault),   \
+		COMPAT_VALUE(HIP_IPC_HANDLE_SIZE), COMPAT_SIZE(hipError_t),              \
+		COMPAT_SIZE(hipIpcMemHandle_t), COMPAT_ALIGN(hipIpcMemHandle_t),         \
+		COMPAT_SIZE(hipIpcEventHandle_t), COMPAT_ALIGN(hipIpcEventHandle_t),     \
+		COMPAT_SIZE(hipEvent_t), COMPAT_SIZE(hipStream_t),                       \
+		COMPAT_SIZE(hipCtx_t), COMPAT_SIZE(hipDevice_t),                         \
+		COMPAT_SIZE(hipPointerAttribute_t), COMPAT_ALIGN(hipPointerAttribute_t)
+
+#endif

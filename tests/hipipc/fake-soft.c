@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* fake-soft.c - a library with the symbol of libhipsoft, for test-providers.c */
+#include <hipipc-provider.h>
+
+#include "fake.h"
+
+/* Under a name of its own here: the header declares it as nothing that changes. */
+extern struct hipipc_provider soft __asm__(HIPIPC_SOFT_SYMBOL);
+
+FAKE_EXPORT struct hipipc_provider soft = {
+	.version = HIPIPC_PROVIDER_VERSION,
+	.name = "a fake libhipsoft",
+};
+
+FAKE_EXPORT void fake_soft_set_version(uint32_t version)
+{
+	soft.version = version;
+}

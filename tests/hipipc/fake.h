@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake.h - vendors' runtimes without their hardware, as far as libhipipc calls them
+ *
+ * libcuda.so.1, libamdhip64.so.6 and libhsa-runtime64.so.1, built by the tests. They
+ * model what the vendors document: who owns which descriptor, what must be aligned, which
+ * ids never repeat, what a forked child may not do. Memory is memfds that are mapped for
+ * the CPU, so that a test can look at it through the device pointer.
+ *
+ * Each has one function that answers its controls. Not everything may be called: what
+ * libhipipc does not use is not there.
+ */
+#ifndef HIPIPC_TEST_FAKE_H
+#define HIPIPC_TEST_FAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAKE_EXPORT __attribute__((visibility("default")))
+
+/* What the fakes' granularity of mappings is. */
+#define FAKE_GRANULE 65536
+
+enum fake_kind {
+	FAKE_VMM,       /* cuMemCreate(), hipMemCreate(), exportable */
+	FAKE_VMM_LOCAL, /* the same, not exportable as a handle; as a dma-buf it is */
+	FAKE_SEGMENTS,  /* two of FAKE_VMM in one range, each of the bytes asked for */
+	FAKE_PLAIN, /* cudaMalloc(), hipMalloc(): as a dma-buf; HIP: at an offset in it */
+	FAKE_PRIVATE, /* has no descriptor of any kind */
+	FAKE_MANAGED,
+	FAKE_HOST,
+};
+
+enum fake_knob {
+	FAKE_CONTEXT,         /* the current context, 0: none; 1 */
+	FAKE_DEVICE,          /* of it; 0 */
+	FAKE_KNOWS_MAPPINGS,  /* the driver knows attributes 18 to 20; 1 */
+	FAKE_IMPORTS_DMABUFS, /* CUDA; 1 */
+	FAKE_TAKES_FD,        /* HIP closes what it imported; 0 */
+	FAKE_LOCATION,        /* type of place of what is imported; 1: a device */
+	FAKE_HIP_MAJOR,       /* before the first call; 6 */
+	FAKE_KNOBS,
+};
+
+/* What is there now. */
+struct fake_counts {
+	int handles;    /* of physical memory, references that calls gave out */
+	int reserved;   /* ranges */
+	int mapped;     /* in them */
+	int externals;  /* imported objects */
+	int buffers;    /* mapped from them */
+	int references; /* on primary contexts */
+};
+
+struct fake_control {
+	/* At that address, NULL: anywhere; NULL if there is no room. Fails never
+	 * otherwise. */
+	void *(*alloc)(enum fake_kind kind, size_t bytes, void *at);
+	void (*free)(void *pointer);
+	/* Puts other memory in the place of a mapping (FAKE_VMM, FAKE_SEGMENTS). */
+	void (*replace)(void *pointer);
+	void (*set)(enum fake_knob knob, int value);
+	/* The @nth call from now on answers @result; 0: none does. */
+	void (*fail)(unsigned int nth, int result);
+	/* Each call of that name answers @result; NULL: none does any more. */
+	void (*fail_call)(const char *name, int result);
+	/* Whether a call has failed since fail(); its name, NULL: none has. */
+	const char *(*failed)(void);
+	/* Called in the middle of each call of that name, once; NULL: none any more. */
+	void (*during)(const char *name, void (*hook)(void));
+	unsigned int (*calls)(void); /* so far */
+	struct fake_counts (*counts)(void);
+};
+
+const struct fake_control *fake_cuda(void);
+const struct fake_control *fake_hip(void);
+
+/* The real one calls the kernel; this one is told by libamdhip64 how to. */
+typedef int (*fake_hsa_export_fn)(const void *pointer, size_t bytes, int *ret_fd,
+				  uint64_t *ret_offset);
+void fake_hsa_export_by(fake_hsa_export_fn fn);
+
+/* fake-soft.c: a provider with this version in its table. */
+void fake_soft_set_version(uint32_t version);
+
+#endif

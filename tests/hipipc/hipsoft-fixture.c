@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "hipsoft-fixture.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WAIT_MS 10000
+
+void soft_configure(const char *devices, const char *memory)
+{
+	setenv("HIPSOFT_DEVICES", devices, 1);
+	setenv("HIPSOFT_MEMORY", memory, 1);
+}
+
+void *soft_malloc(size_t bytes)
+{
+	void *pointer = NULL;
+
+	expect_ok(hipMalloc(&pointer, bytes));
+	cr_assert(ne(ptr, pointer, NULL));
+	return pointer;
+}
+
+struct hipipc_allocation soft_find(const void *pointer)
+{
+	struct hipipc_allocation found = {0};
+
+	cr_assert(zero(int, hipsoft_provider.find((uintptr_t)pointer, &found)));
+	return found;
+}
+
+bool wait_until(bool (*condition)(void *data), void *data)
+{
+	const struct timespec moment = {0, 1000 * 1000};
+
+	for (int i = 0; i < WAIT_MS; i++) {
+		if (condition(data))
+			return true;
+		nanosleep(&moment, NULL);
+	}
+	return false;
+}
+
+unsigned count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	cr_assert(ne(ptr, dir, NULL));
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 3; /* ".", ".." and itself */
+}
+
+bool has_fds(void *n)
+{
+	return count_fds() == *(unsigned *)n;
+}
+
+int make_memfd(uint64_t bytes)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	cr_assert(ge(int, fd, 0));
+	cr_assert(zero(int, ftruncate(fd, (off_t)bytes)));
+	return fd;
+}
+
+struct child {
+	int pid, status;
+};
+
+static bool has_ended(void *data)
+{
+	struct child *child = data;
+
+	return waitpid(child->pid, &child->status, WNOHANG | __WALL) == child->pid;
+}
+
+int wait_for_child(int pid)
+{
+	struct child child = {pid, 0};
+
+	cr_assert(gt(int, pid, 0));
+	if (!wait_until(has_ended, &child)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &child.status, __WALL);
+		return -1;
+	}
+	return WIFEXITED(child.status) ? WEXITSTATUS(child.status) : -1;
+}

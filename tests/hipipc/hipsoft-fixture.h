@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* hipsoft-fixture.h - for tests of libhipsoft, each of which is a process of its own */
+#ifndef HIPSOFT_FIXTURE_H
+#define HIPSOFT_FIXTURE_H
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <hipipc-provider.h>
+#include <hipsoft.h>
+
+#define PAGE 4096
+
+extern const struct hipipc_provider hipsoft_provider;
+
+/* Before the first call: how many devices, of how many MiB. */
+void soft_configure(const char *devices, const char *memory);
+
+#define expect(call, error) cr_assert(eq(int, (int)(call), (int)(error)))
+#define expect_ok(call)     expect(call, hipSuccess)
+
+void *soft_malloc(size_t bytes);
+struct hipipc_allocation soft_find(const void *pointer);
+
+/* What importers and threads of the core have is given back in a moment. */
+bool wait_until(bool (*condition)(void *data), void *data);
+unsigned count_fds(void);
+bool has_fds(void *n); /* unsigned: this many are open */
+
+/* A memfd of this many bytes. */
+int make_memfd(uint64_t bytes);
+
+/* Of a child: what it exits with; -1: it did not come to that within 10 s. */
+int wait_for_child(int pid);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* test-names.c - the registry of exports, with a fake service and a fake runtime */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "fake-service.h"
+#include "names.h"
+#include "reason.h"
+
+#define THREADS 8
+
+TestSuite(names);
+
+static int get(const struct hipipc_provider *provider, uint64_t id,
+	       struct hipipc_handle *ret_handle)
+{
+	const struct hipipc_allocation allocation = fake_allocation(id);
+
+	reason_begin();
+	return names_of_memory(provider, &allocation, ret_handle);
+}
+
+static bool same(const struct hipipc_handle *a, const struct hipipc_handle *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+Test(names, one_allocation_has_one_name)
+{
+	struct hipipc_handle first, second, other;
+
+	cr_assert_eq(get(&fake_provider, 1, &first), 0);
+	cr_assert_eq(get(&fake_provider, 1, &second), 0);
+	cr_assert_eq(get(&fake_provider, 2, &other), 0);
+	cr_expect(same(&first, &second));
+	cr_expect_not(same(&first, &other));
+	cr_expect_eq(fake_service.exports, 2);
+	cr_expect_eq(first.bytes, FAKE_BYTES);
+	cr_expect(names_has(&first.uuid));
+	cr_expect_eq(fake_service.last_mode, 0600);
+}
+
+Test(names, end_with_what_they_name)
+{
+	struct hipipc_handle before, after;
+
+	cr_assert_eq(get(&fake_provider, 1, &before), 0);
+	fake_runtime.ended(1);
+	cr_expect_eq(fake_service.unlinks, 1);
+	cr_expect_not(names_has(&before.uuid));
+	fake_runtime.ended(1);
+	fake_runtime.ended(77);
+	cr_expect_eq(fake_service.unlinks, 1, "what has no name has none to end");
+	cr_assert_eq(get(&fake_provider, 1, &after), 0);
+	cr_expect_not(same(&before, &after));
+}
+
+static void *get_one(void *data)
+{
+	return (void *)(intptr_t)get(&fake_provider, 1, data);
+}
+
+Test(names, threads_that_want_the_same_get_the_same)
+{
+	struct hipipc_handle handles[THREADS];
+	pthread_t threads[THREADS];
+	void *result;
+
+	for (int i = 0; i < THREADS; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, get_one, &handles[i]), 0);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &result);
+		cr_expect_null(result);
+		cr_expect(same(&handles[0], &handles[i]));
+	}
+	cr_expect_eq(fake_service.exports, 1);
+}
+
+static void free_1(void)
+{
+	fake_runtime.ended(1);
+}
+
+Test(names, of_what_is_freed_meanwhile_end_at_once)
+{
+	int fds = fake_count_fds();
+	struct hipipc_handle handle;
+
+	cr_assert_eq(get(&fake_provider, 2, &handle), 0);
+	fake_service.during_export = free_1;
+	cr_expect_eq(get(&fake_provider, 1, &handle), -EINVAL);
+	cr_expect_eq(fake_service.unlinks, 1);
+	fake_service.during_export = NULL;
+	cr_expect_eq(get(&fake_provider, 1, &handle), 0);
+	cr_expect_eq(fake_count_fds(), fds);
+}
+
+Test(names, allocations_in_one_buffer_share_its_name)
+{
+	struct hipipc_handle first, second;
+
+	fake_service.one_buffer = true;
+	cr_assert_eq(get(&fake_provider, 1, &first), 0);
+	cr_assert_eq(get(&fake_provider, 2, &second), 0);
+	cr_expect_eq(memcmp(&first.uuid, &second.uuid, sizeof(first.uuid)), 0);
+	fake_runtime.ended(1);
+	cr_expect_eq(fake_service.unlinks, 0);
+	cr_expect(names_has(&second.uuid));
+	fake_runtime.ended(2);
+	cr_expect_eq(fake_service.unlinks, 1);
+	cr_expect_not(names_has(&second.uuid));
+}
+
+static void expect_failure(int error, const char *text)
+{
+	int fds = fake_count_fds();
+	struct hipipc_handle handle = {.bytes = 99};
+
+	cr_expect_eq(get(&fake_provider, 1, &handle), error);
+	reason_end("test", strerror(-error), true);
+	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
+	cr_expect_eq(handle.bytes, 99);
+	cr_expect_eq(fake_count_fds(), fds, "a descriptor is left");
+}
+
+Test(names, are_not_made_when_anything_fails)
+{
+	struct hipipc_handle handle;
+
+	fake_service.open_error = -ENOENT;
+	expect_failure(-ENOTCONN, "no instance of dmabuffs: No such file");
+	fake_service.open_error = 0;
+	fake_runtime.export_error = -EOPNOTSUPP;
+	expect_failure(-EOPNOTSUPP, "supported");
+	fake_runtime.export_error = -ENOENT;
+	expect_failure(-EINVAL, "freed meanwhile");
+	fake_runtime.export_error = 0;
+	fake_service.export_error = -EDQUOT;
+	expect_failure(-EDQUOT, "quota");
+	fake_service.export_error = -EBADFD;
+	expect_failure(-EOPNOTSUPP, "takes no such descriptor");
+	fake_service.export_error = 0;
+	cr_expect_eq(get(&fake_provider, 1, &handle), 0);
+}
+
+/* A new service knows nothing of the names of the one before. */
+Test(names, are_made_anew_after_the_service_has_ended)
+{
+	const struct hipipc_allocation allocation = fake_allocation(2);
+	struct hipipc_handle before, after;
+
+	cr_assert_eq(get(&fake_provider, 1, &before), 0);
+	fake_service.export_error = -ENOTCONN;
+	cr_expect_eq(names_of_memory(&fake_provider, &allocation, &after), -ENOTCONN);
+	fake_service.export_error = 0;
+	cr_assert_eq(get(&fake_provider, 1, &after), 0);
+	cr_expect_not(same(&before, &after));
+	cr_expect_eq(fake_service.opens, 2);
+	cr_expect_eq(fake_service.closes, 1, "the old instance");
+	cr_expect_eq(fake_service.unlinks, 0, "there was nobody to tell");
+}
+
+Test(names, of_the_silent_runtimes_are_swept)
+{
+	struct hipipc_handle handles[200];
+	int sweeps = 0;
+
+	for (uint64_t id = 1; id <= 200; id++)
+		cr_assert_eq(get(&fake_silent_provider, id, &handles[id - 1]), 0);
+	fake_runtime.freed_id = 77;
+	while (names_has(&handles[76].uuid) && sweeps++ < 4)
+		names_sweep(&fake_silent_provider);
+	cr_expect_not(names_has(&handles[76].uuid));
+	cr_expect_eq(fake_service.unlinks, 1);
+	cr_expect(names_has(&handles[75].uuid));
+	names_sweep(&fake_provider);
+}

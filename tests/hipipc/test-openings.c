@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* test-openings.c - the registry of opens, with a fake service and a fake runtime */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "fake-service.h"
+#include "openings.h"
+#include "reason.h"
+
+#define THREADS 8
+
+TestSuite(openings);
+
+static struct hipipc_handle handle_of(uint8_t number, uint64_t offset)
+{
+	return (struct hipipc_handle){
+		.kind = HIPIPC_KIND_MEMFD,
+		.uuid = {{number}},
+		.bytes = FAKE_BYTES,
+		.offset = offset,
+	};
+}
+
+static int open_it(uint8_t number, uint64_t offset, uint64_t *ret_pointer)
+{
+	const struct hipipc_handle handle = handle_of(number, offset);
+
+	reason_begin();
+	return openings_open(&fake_provider, &handle, ret_pointer);
+}
+
+Test(openings, of_one_handle_are_counted)
+{
+	uint64_t first, second;
+	int fds = fake_count_fds();
+
+	cr_assert_eq(open_it(1, 0, &first), 0);
+	cr_assert_eq(open_it(1, 0, &second), 0);
+	cr_expect_eq(first, second);
+	cr_expect_eq(fake_runtime.imports, 1);
+	cr_expect_eq(openings_close(first), 0);
+	cr_expect_eq(fake_runtime.releases, 0);
+	cr_expect_eq(openings_close(first), 0);
+	cr_expect_eq(fake_runtime.releases, 1);
+	cr_expect_eq(openings_close(first), -EINVAL);
+	cr_expect_eq(fake_runtime.releases, 1);
+	cr_expect_eq(fake_count_fds(), fds);
+}
+
+Test(openings, with_offsets_share_a_mapping)
+{
+	uint64_t begin, inside;
+
+	cr_assert_eq(open_it(1, 0, &begin), 0);
+	cr_assert_eq(open_it(1, 0x40, &inside), 0);
+	cr_expect_eq(inside, begin + 0x40);
+	cr_expect_eq(fake_runtime.imports, 1);
+	cr_expect_eq(openings_close(begin + 0x20), -EINVAL);
+	cr_expect_eq(openings_close(begin), 0);
+	cr_expect_eq(openings_close(begin), -EINVAL);
+	cr_expect_eq(fake_runtime.releases, 0);
+	cr_expect_eq(openings_close(inside), 0);
+	cr_expect_eq(fake_runtime.releases, 1);
+}
+
+/* A forged handle of the same name must not be given what another one opened. */
+Test(openings, of_other_parts_are_other_mappings)
+{
+	struct hipipc_handle other = handle_of(1, 0);
+	uint64_t first, second;
+
+	other.bytes *= 2;
+	cr_assert_eq(open_it(1, 0, &first), 0);
+	cr_assert_eq(openings_open(&fake_provider, &other, &second), 0);
+	cr_expect_neq(first, second);
+}
+
+Test(openings, belong_to_one_context_of_a_device)
+{
+	uint64_t first, second;
+
+	cr_assert_eq(open_it(1, 0, &first), 0);
+	fake_runtime.context = 2;
+	cr_expect_eq(open_it(1, 0, &second), -EBUSY);
+	cr_expect_eq(open_it(1, 8, &second), -EBUSY);
+	cr_expect_eq(open_it(2, 0, &second), 0, "another handle");
+	fake_runtime.device = 1;
+	cr_expect_eq(open_it(1, 0, &second), 0, "another device");
+	cr_expect_neq(first, second);
+	fake_runtime.device = 0;
+	cr_expect_eq(openings_close(first), 0);
+	cr_expect_eq(open_it(1, 0, &second), 0, "it was given up");
+}
+
+static void *open_one(void *data)
+{
+	return (void *)(intptr_t)open_it(1, 0, data);
+}
+
+Test(openings, of_threads_that_want_the_same_are_one)
+{
+	uint64_t pointers[THREADS];
+	pthread_t threads[THREADS];
+	void *result;
+
+	for (int i = 0; i < THREADS; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, open_one, &pointers[i]),
+			     0);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &result);
+		cr_expect_null(result);
+		cr_expect_eq(pointers[i], pointers[0]);
+	}
+	cr_expect_eq(fake_runtime.imports, 1);
+	for (int i = 0; i < THREADS; i++)
+		cr_expect_eq(openings_close(pointers[i]), 0);
+	cr_expect_eq(fake_runtime.releases, 1);
+}
+
+static void expect_failure(int error, const char *text)
+{
+	int fds = fake_count_fds();
+	uint64_t pointer = 99;
+
+	cr_expect_eq(open_it(1, 0, &pointer), error, "not %d", error);
+	reason_end("test", strerror(-error), true);
+	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
+	cr_expect_eq(pointer, 99);
+	cr_expect_eq(fake_count_fds(), fds, "a descriptor is left");
+}
+
+Test(openings, say_why_they_fail)
+{
+	uint64_t pointer;
+
+	fake_runtime.place_error = -ENODEV;
+	expect_failure(-ENODEV, "No such device");
+	fake_runtime.place_error = 0;
+	fake_service.import_error = -ENOENT;
+	expect_failure(-ESTALE, "no such name");
+	fake_service.import_error = -EACCES;
+	expect_failure(-EACCES, "Permission denied");
+	fake_service.import_error = -EXDEV;
+	expect_failure(-EACCES, "namespace");
+	fake_service.import_error = 0;
+	fake_service.exchange_error = -ESTALE;
+	expect_failure(-ESTALE, "revoked");
+	fake_service.exchange_error = -ETIMEDOUT;
+	expect_failure(-ENOTCONN, "does not answer");
+	fake_service.exchange_error = 0;
+	fake_runtime.import_error = -EBADMSG;
+	expect_failure(-EBADMSG, "fake cannot map it");
+	fake_runtime.import_error = 0;
+	cr_expect_eq(open_it(1, 0, &pointer), 0);
+	cr_expect_eq(fake_service.last_access, O_RDWR);
+}
+
+/* Waiters of a mapping that is not made after all try for themselves. */
+static void *open_later(void *data)
+{
+	return open_one(data);
+}
+
+static pthread_t waiter;
+static uint64_t waiters_pointer;
+
+static void start_waiter(void)
+{
+	fake_runtime.during_import = NULL;
+	cr_assert_eq(pthread_create(&waiter, NULL, open_later, &waiters_pointer), 0);
+	fake_runtime.import_error = -ENOMEM;
+}
+
+Test(openings, that_fail_leave_others_their_turn)
+{
+	uint64_t pointer;
+	void *result;
+
+	fake_runtime.during_import = start_waiter;
+	cr_expect_eq(open_it(1, 0, &pointer), -ENOMEM);
+	fake_runtime.import_error = 0;
+	pthread_join(waiter, &result);
+	/* It came before the error was over, or after it. */
+	cr_expect(result == NULL || (intptr_t)result == -ENOMEM);
+	cr_expect_eq(open_it(1, 0, &pointer), 0);
+}

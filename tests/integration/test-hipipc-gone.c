@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* test-hipipc-gone.c - memory that its exporter frees, and exporters that end */
+#include <fcntl.h>
+#include <signal.h>
+
+#include "harness.h"
+#include "hipipc.h"
+#include "raw.h"
+
+static void begin(struct exporter *ret_exporter, struct instance *instance)
+{
+	*ret_exporter = (struct exporter){.instance = instance};
+	exporter_start(ret_exporter, NULL);
+	hip_begin(instance);
+}
+
+static void expect(hipError_t expected, hipIpcMemHandle_t handle)
+{
+	uint64_t start = now_ms();
+	void *pointer;
+
+	ASSERT_IPC(expected, hipIpcOpenMemHandle(&pointer, handle, 0));
+	ASSERT(now_ms() - start < AT_ONCE_MS);
+}
+
+/* ---- the exporter frees, and ends ---------------------------------------------------
+ */
+
+static void free_while_imported(struct instance *instance)
+{
+	struct exporter exporter;
+	struct dmabuffs_info info;
+	uint8_t *memory;
+	int opened;
+
+	begin(&exporter, instance);
+	opened = ASSERT_OK(
+		raw_open(instance, memory_wire(exporter.memory).uuid, O_RDONLY));
+	memory = open_memory(exporter.memory);
+	exporter_order(&exporter, ORDER_FREE, 0);
+	expect_no_name(instance, memory_wire(exporter.memory).uuid);
+	device_check(memory, 0, DEVICE_BYTES, 1);
+	device_fill(memory, DEVICE_BYTES, 6);
+	device_check(memory, 0, DEVICE_BYTES, 6);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
+	expect(hipErrorInvalidResourceHandle, exporter.memory);
+	/* Its event is still named, and nobody has the memory but this case. */
+	expect_names(instance, 1);
+	expect_no_other_importer(opened);
+	ASSERT_OK(raw_info(opened, &info));
+	ASSERT(!(info.flags & (DMABUFFS_INFO_NAMED | DMABUFFS_INFO_REVOKED)));
+	close(opened);
+	exporter_end(&exporter);
+	expect_names(instance, 0);
+}
+
+/* Another allocation at the same address is not what the handle was of. */
+static void stale_handle(struct instance *instance)
+{
+	struct exporter exporter;
+	hipIpcMemHandle_t now;
+	void *memory;
+
+	begin(&exporter, instance);
+	memory = open_memory(exporter.memory);
+	exporter_tell(&exporter, ORDER_REPLACE, 0);
+	now = exporter_get_memory(&exporter);
+	exporter_done(&exporter);
+	device_check(memory, 0, DEVICE_BYTES, 1);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
+	expect(hipErrorInvalidResourceHandle, exporter.memory);
+	memory = open_memory(now);
+	device_check(memory, 0, DEVICE_BYTES, 2);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
+	exporter_end(&exporter);
+	expect(hipErrorInvalidResourceHandle, now);
+}
+
+static void expect_kept(struct exporter *exporter, void *memory)
+{
+	device_check(memory, 0, DEVICE_BYTES, 1);
+	device_fill(memory, DEVICE_BYTES, 7);
+	device_check(memory, 0, DEVICE_BYTES, 7);
+	/* It is open here, so that nobody has to be asked. */
+	ASSERT(open_memory(exporter->memory) == memory);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
+	expect(hipErrorInvalidResourceHandle, exporter->memory);
+	expect_names(exporter->instance, 0);
+}
+
+static void exporter_exits(struct instance *instance)
+{
+	struct exporter exporter;
+	void *memory;
+
+	begin(&exporter, instance);
+	memory = open_memory(exporter.memory);
+	exporter_end(&exporter);
+	expect_kept(&exporter, memory);
+}
+
+static void exporter_killed(struct instance *instance)
+{
+	struct exporter exporter;
+	void *memory;
+
+	begin(&exporter, instance);
+	memory = open_memory(exporter.memory);
+	exporter_kill(&exporter);
+	expect_kept(&exporter, memory);
+}
+
+static void exporter_gone(struct instance *instance)
+{
+	struct exporter first, second;
+
+	first = second = (struct exporter){.instance = instance};
+	exporter_start(&first, NULL);
+	exporter_start(&second, NULL);
+	hip_begin(instance);
+	exporter_end(&first);
+	exporter_kill(&second);
+	expect(hipErrorInvalidResourceHandle, first.memory);
+	expect(hipErrorInvalidResourceHandle, second.memory);
+	expect_names(instance, 0);
+}
+
+/* The owner of a name may take it away with any tool. */
+static void name_taken_away(struct instance *instance)
+{
+	struct exporter exporter;
+	void *memory;
+	int root;
+
+	begin(&exporter, instance);
+	root = ASSERT_OK(raw_root(instance));
+	memory = open_memory(exporter.memory);
+	ASSERT_OK(raw_unlink(instance, memory_wire(exporter.memory).uuid));
+	device_check(memory, 0, DEVICE_BYTES, 1);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
+	expect(hipErrorInvalidResourceHandle, exporter.memory);
+	close(root);
+	exporter_end(&exporter);
+}
+
+/* An importer that is killed leaves nothing either. */
+static void import_and_wait(int peer, void *data)
+{
+	const struct exporter *exporter = data;
+
+	hip_begin(exporter->instance);
+	open_memory(exporter->memory);
+	open_event(exporter->event);
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+static void importer_killed(struct instance *instance)
+{
+	struct exporter exporter = {.instance = instance};
+	struct child importer;
+	int opened;
+
+	exporter_start(&exporter, NULL);
+	child_start(&importer, NULL, import_and_wait, &exporter);
+	peer_wait(importer.peer);
+	opened = ASSERT_OK(
+		raw_open(instance, memory_wire(exporter.memory).uuid, O_RDONLY));
+	child_kill(&importer, SIGKILL);
+	exporter_order(&exporter, ORDER_CHECK, 1);
+	expect_no_other_importer(opened);
+	close(opened);
+	exporter_end(&exporter);
+	expect_names(instance, 0);
+}
+
+const struct test_case test_cases[] = {
+	{"row_free_while_imported", free_while_imported},
+	{"row_free_while_imported_nopassthrough", free_while_imported, "nopassthrough"},
+	{"row_free_stale_handle_at_same_address", stale_handle},
+	{"row_free_importer_killed", importer_killed},
+	{"row_exporter_gone", exporter_gone},
+	{"row_exporter_gone_exits", exporter_exits},
+	{"row_exporter_gone_killed", exporter_killed},
+	{"row_exporter_gone_nopassthrough", exporter_killed, "nopassthrough"},
+	{"row_exporter_gone_name_taken", name_taken_away},
+	{NULL},
+};

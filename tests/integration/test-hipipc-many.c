@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/* test-hipipc-many.c - thousands of handles at once, and addresses that are used again */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "child.h"
+#include "harness.h"
+#include "hipipc.h"
+#include "raw.h"
+#include "witness.h"
+
+#define N_MANY 2000
+#define SIDES  2
+
+/* What a step of thousands of calls may take. */
+#define STEP_MS 60000
+
+static void use(const struct instance *instance)
+{
+	struct rlimit limit;
+
+	hip_begin(instance);
+	ASSERT_OK(SYS(getrlimit(RLIMIT_NOFILE, &limit)));
+	/* Each allocation and each import has descriptors. */
+	ASSERT(limit.rlim_max >= 5 * N_MANY);
+	limit.rlim_cur = limit.rlim_max;
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &limit)));
+}
+
+/* peer_wait() for what takes longer than a word. */
+static void peer_wait_long(int peer)
+{
+	ASSERT(wait_ready(peer, POLLIN, STEP_MS));
+	peer_wait(peer);
+}
+
+/* The other side does the same at the same time; the case lets both begin. */
+static void step_done(int peer)
+{
+	peer_signal(peer);
+	peer_wait_long(peer);
+}
+
+/* ---- both ways --------------------------------------------------------------------- */
+
+/* Shared by the two sides; each writes its own part. */
+struct board {
+	hipIpcMemHandle_t handles[SIDES][N_MANY];
+};
+
+struct side {
+	const struct instance *instance;
+	struct board *board;
+	unsigned int self;
+};
+
+static uint64_t number_of(unsigned int side, unsigned int i)
+{
+	return (uint64_t)(side + 1) << 32 | i;
+}
+
+/* What the other side leaves there. */
+static uint64_t answer_to(uint64_t number)
+{
+	return ~number;
+}
+
+static void put_number(void *pointer, uint64_t number)
+{
+	ASSERT_HIP(hipSuccess,
+		   hipMemcpy(pointer, &number, sizeof(number), hipMemcpyHostToDevice));
+}
+
+static uint64_t get_number(const void *pointer)
+{
+	uint64_t number = 0;
+
+	ASSERT_HIP(hipSuccess,
+		   hipMemcpy(&number, pointer, sizeof(number), hipMemcpyDeviceToHost));
+	return number;
+}
+
+/* What the first call of each kind leaves behind is not a leak. */
+static void warm_up(struct side *side, int peer)
+{
+	hipIpcMemHandle_t *handles = side->board->handles[side->self];
+	void *own, *other;
+
+	ASSERT_HIP(hipSuccess, hipMalloc(&own, PAGE));
+	put_number(own, 1);
+	ASSERT_IPC(hipSuccess, hipIpcGetMemHandle(&handles[0], own));
+	step_done(peer);
+	ASSERT_IPC(hipSuccess,
+		   hipIpcOpenMemHandle(&other, side->board->handles[!side->self][0], 0));
+	ASSERT_EQ(get_number(other), 1);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(other));
+	step_done(peer);
+	ASSERT_HIP(hipSuccess, hipFree(own));
+	step_done(peer);
+}
+
+static void share_all(struct side *side, void **pointers)
+{
+	for (unsigned int i = 0; i < N_MANY; i++) {
+		hipIpcMemHandle_t *handle = &side->board->handles[side->self][i];
+
+		ASSERT_HIP(hipSuccess, hipMalloc(&pointers[i], PAGE));
+		put_number(pointers[i], number_of(side->self, i));
+		ASSERT_IPC(hipSuccess, hipIpcGetMemHandle(handle, pointers[i]));
+	}
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+	uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Own memory and that of the other side, all of it apart. */
+static void check_addresses(void *const *own, void *const *opened)
+{
+	static uintptr_t all[SIDES * N_MANY];
+
+	memcpy(all, own, sizeof(*own) * N_MANY);
+	memcpy(all + N_MANY, opened, sizeof(*opened) * N_MANY);
+	qsort(all, ARRAY_SIZE(all), sizeof(all[0]), compare_pointers);
+	for (size_t i = 1; i < ARRAY_SIZE(all); i++)
+		ASSERT(all[i] - all[i - 1] >= PAGE);
+}
+
+static void open_all(struct side *side, void **opened)
+{
+	unsigned int other = !side->self;
+
+	for (unsigned int i = 0; i < N_MANY; i++) {
+		ASSERT_IPC(hipSuccess,
+			   hipIpcOpenMemHandle(&opened[i], side->board->handles[other][i],
+					       0));
+		ASSERT_EQ(get_number(opened[i]), number_of(other, i));
+		put_number(opened[i], answer_to(number_of(other, i)));
+	}
+}
+
+static void end_all(struct side *side, void **pointers)
+{
+	for (unsigned int i = 0; i < N_MANY; i++) {
+		ASSERT_EQ(get_number(pointers[i]), answer_to(number_of(side->self, i)));
+		ASSERT_HIP(hipSuccess, hipFree(pointers[i]));
+	}
+}
+
+static void run_side(int peer, void *data)
+{
+	static void *own[N_MANY], *opened[N_MANY];
+	struct side *side = data;
+	size_t unused, used_before, used_after;
+	int n_fds;
+
+	warm_up(side, peer);
+	n_fds = count_fds(getpid());
+	ASSERT_HIP(hipSuccess, hipMemGetInfo(&used_before, &unused));
+	share_all(side, own);
+	step_done(peer);
+	open_all(side, opened);
+	check_addresses(own, opened);
+	step_done(peer);
+	for (unsigned int i = 0; i < N_MANY; i++)
+		ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(opened[i]));
+	ASSERT_IPC(hipErrorInvalidValue, hipIpcCloseMemHandle(opened[0]));
+	step_done(peer);
+	end_all(side, own);
+	ASSERT_HIP(hipSuccess, hipMemGetInfo(&used_after, &unused));
+	ASSERT_EQ(used_after, used_before);
+	ASSERT_EQ(count_stable_fds(getpid()), n_fds);
+	step_done(peer);
+}
+
+static int compare_handles(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(hipIpcMemHandle_t));
+}
+
+static int compare_uuids(const void *a, const void *b)
+{
+	const size_t at = offsetof(struct wire, uuid);
+
+	return memcmp((const char *)a + at, (const char *)b + at,
+		      sizeof(((struct wire *)0)->uuid));
+}
+
+static void check_handles(const struct board *board)
+{
+	static hipIpcMemHandle_t all[SIDES * N_MANY];
+	size_t n = ARRAY_SIZE(all);
+
+	memcpy(all, board->handles, sizeof(all));
+	qsort(all, n, sizeof(all[0]), compare_handles);
+	for (size_t i = 1; i < n; i++)
+		ASSERT(compare_handles(&all[i - 1], &all[i]) != 0);
+	qsort(all, n, sizeof(all[0]), compare_uuids);
+	for (size_t i = 1; i < n; i++)
+		ASSERT(compare_uuids(&all[i - 1], &all[i]) != 0);
+}
+
+static void both_done(const struct child *children)
+{
+	for (int i = 0; i < SIDES; i++)
+		peer_wait_long(children[i].peer);
+}
+
+static void both_go(const struct child *children)
+{
+	for (int i = 0; i < SIDES; i++)
+		peer_signal(children[i].peer);
+}
+
+static void both_step(const struct child *children)
+{
+	both_done(children);
+	both_go(children);
+}
+
+struct level {
+	pid_t pid;
+	int n_fds;
+};
+
+static bool is_down_to(void *data)
+{
+	const struct level *level = data;
+
+	return count_fds(level->pid) <= level->n_fds;
+}
+
+/* The daemon has no more than before, while both sides still live. */
+static void check_daemon(struct instance *instance, struct level *before)
+{
+	expect_names(instance, 0);
+	if (!wait_until(is_down_to, before))
+		test_fail(__FILE__, __LINE__, "the daemon has %d descriptors, had %d",
+			  count_fds(before->pid), before->n_fds);
+}
+
+static void watch_witnesses(const struct instance *instance, const struct board *board,
+			    struct witness *witnesses)
+{
+	for (int i = 0; i < SIDES; i++) {
+		struct wire wire = memory_wire(board->handles[i][N_MANY / 2]);
+
+		witness_take_name(&witnesses[i], instance, wire.uuid);
+	}
+}
+
+static void two_thousand_both_ways(struct instance *instance)
+{
+	struct board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct level before = {.pid = instance->pid};
+	struct witness witnesses[SIDES];
+	struct child children[SIDES];
+
+	ASSERT(board != MAP_FAILED);
+	use(instance);
+	for (unsigned int i = 0; i < SIDES; i++) {
+		struct side side = {instance, board, i};
+
+		child_start(&children[i], NULL, run_side, &side);
+	}
+	both_step(children); /* of the warm-up: shared, opened, and freed */
+	both_step(children);
+	both_done(children);
+	expect_names(instance, 0);
+	before.n_fds = count_stable_fds(instance->pid);
+	both_go(children);
+
+	both_done(children);
+	check_handles(board);
+	ASSERT_EQ(raw_count(instance), SIDES * N_MANY);
+	watch_witnesses(instance, board, witnesses);
+	both_go(children);
+	both_step(children); /* all open */
+	both_step(children); /* all closed */
+	both_done(children); /* all freed */
+	check_daemon(instance, &before);
+	witness_expect_gone(witnesses, SIDES);
+	both_go(children);
+	for (int i = 0; i < SIDES; i++)
+		child_wait(&children[i]);
+	instance_settle(instance);
+}
+
+/* ---- the same address again -------------------------------------------------------- */
+
+#define AGAIN_BYTES (3 * PAGE)
+
+struct pair {
+	hipIpcMemHandle_t old, new;
+};
+
+static void free_and_allocate(int peer, void *data)
+{
+	struct pair pair;
+	void *pointer, *again;
+
+	ASSERT_HIP(hipSuccess, hipMalloc(&pointer, AGAIN_BYTES));
+	put_number(pointer, 111);
+	ASSERT_IPC(hipSuccess, hipIpcGetMemHandle(&pair.old, pointer));
+	peer_put(peer, &pair.old, sizeof(pair.old));
+	peer_wait(peer);
+	again = device_replace(pointer, AGAIN_BYTES);
+	put_number(again, 222);
+	ASSERT_IPC(hipSuccess, hipIpcGetMemHandle(&pair.new, again));
+	ASSERT(memcmp(&pair.old, &pair.new, sizeof(pair.old)) != 0);
+	peer_put(peer, &pair, sizeof(pair));
+	peer_wait(peer);
+}
+
+static void open_old_and_new(int peer, void *data)
+{
+	void *const untouched = &peer;
+	void *pointer = untouched;
+	struct pair pair;
+
+	peer_get(peer, &pair.old, sizeof(pair.old));
+	ASSERT_IPC(hipSuccess, hipIpcOpenMemHandle(&pointer, pair.old, 0));
+	ASSERT_EQ(get_number(pointer), 111);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
+	peer_signal(peer);
+
+	peer_get(peer, &pair, sizeof(pair));
+	pointer = untouched;
+	ASSERT_IPC(hipErrorInvalidResourceHandle,
+		   hipIpcOpenMemHandle(&pointer, pair.old, 0));
+	ASSERT(pointer == untouched);
+	ASSERT_IPC(hipSuccess, hipIpcOpenMemHandle(&pointer, pair.new, 0));
+	ASSERT_EQ(get_number(pointer), 222);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
+	peer_signal(peer);
+}
+
+/* Hands bytes on from one to the other. */
+static void relay(const struct child *from, const struct child *to, size_t size)
+{
+	struct pair pair;
+
+	ASSERT(size <= sizeof(pair));
+	peer_get(from->peer, &pair, size);
+	peer_put(to->peer, &pair, size);
+}
+
+static void old_handle_of_same_address(struct instance *instance)
+{
+	struct child exporter, importer;
+
+	use(instance);
+	child_start(&exporter, NULL, free_and_allocate, NULL);
+	child_start(&importer, NULL, open_old_and_new, NULL);
+	relay(&exporter, &importer, sizeof(hipIpcMemHandle_t));
+	relay(&importer, &exporter, 1);
+	relay(&exporter, &importer, sizeof(struct pair));
+	relay(&importer, &exporter, 1);
+	child_wait(&importer);
+	child_wait(&exporter);
+	expect_names(instance, 0);
+}
+
+/* Who still has the old one keeps it, beside the new one. */
+static void keep_old_and_open_new(int peer, void *data)
+{
+	void *old, *new;
+	struct pair pair;
+
+	peer_get(peer, &pair.old, sizeof(pair.old));
+	ASSERT_IPC(hipSuccess, hipIpcOpenMemHandle(&old, pair.old, 0));
+	peer_signal(peer);
+	peer_get(peer, &pair, sizeof(pair));
+	ASSERT_IPC(hipSuccess, hipIpcOpenMemHandle(&new, pair.new, 0));
+	ASSERT(old != new);
+	ASSERT_EQ(get_number(old), 111);
+	ASSERT_EQ(get_number(new), 222);
+	put_number(old, 333);
+	ASSERT_EQ(get_number(new), 222);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(old));
+	ASSERT_IPC(hipErrorInvalidResourceHandle, hipIpcOpenMemHandle(&old, pair.old, 0));
+	ASSERT_EQ(get_number(new), 222);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(new));
+	peer_signal(peer);
+}
+
+static void old_memory_beside_new(struct instance *instance)
+{
+	struct child exporter, importer;
+	struct witness witness;
+	hipIpcMemHandle_t old;
+
+	use(instance);
+	child_start(&exporter, NULL, free_and_allocate, NULL);
+	child_start(&importer, NULL, keep_old_and_open_new, NULL);
+	peer_get(exporter.peer, &old, sizeof(old));
+	witness_take_name(&witness, instance, memory_wire(old).uuid);
+	peer_put(importer.peer, &old, sizeof(old));
+	relay(&importer, &exporter, 1);
+	relay(&exporter, &importer, sizeof(struct pair));
+	peer_wait(importer.peer);
+	/* The importer lives, and has closed it; the exporter lives, and has freed it. */
+	witness_expect_gone(&witness, 1);
+	peer_signal(exporter.peer);
+	child_wait(&importer);
+	child_wait(&exporter);
+	expect_names(instance, 0);
+}
+
+const struct test_case test_cases[] = {
+	{"two_thousand_both_ways", two_thousand_both_ways, NULL, 120},
+	{"old_handle_of_same_address", old_handle_of_same_address},
+	{"old_memory_beside_new", old_memory_beside_new},
+	{0},
+};

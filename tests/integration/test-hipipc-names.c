@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* test-hipipc-names.c - values and spellings that programs have, and reasons */
+#include <pthread.h>
+#include <string.h>
+
+#include "harness.h"
+#include "hipipc.h"
+
+/* ---- values -------------------------------------------------------------------------
+ */
+
+/* As the vendors' public headers have them: objects compiled with those are linked. */
+_Static_assert(hipSuccess == 0, "");
+_Static_assert(hipErrorInvalidValue == 1, "");
+_Static_assert(hipErrorOutOfMemory == 2, "");
+_Static_assert(hipErrorNotInitialized == 3, "");
+_Static_assert(hipErrorInvalidDevicePointer == 17, "");
+_Static_assert(hipErrorNoDevice == 100, "");
+_Static_assert(hipErrorInvalidContext == 201, "");
+_Static_assert(hipErrorMapFailed == 205, "");
+_Static_assert(hipErrorOperatingSystem == 304, "");
+_Static_assert(hipErrorInvalidResourceHandle == 400, "");
+_Static_assert(hipErrorNotReady == 600, "");
+_Static_assert(hipErrorContextIsDestroyed == 709, "");
+_Static_assert(hipErrorNotSupported == 801, "");
+_Static_assert(hipIpcMemLazyEnablePeerAccess == 1, "");
+_Static_assert(cudaIpcMemLazyEnablePeerAccess == 1, "");
+_Static_assert(hipEventDisableTiming == 2 && hipEventInterprocess == 4, "");
+_Static_assert(HIP_IPC_HANDLE_SIZE == 64 && CUDA_IPC_HANDLE_SIZE == 64, "");
+_Static_assert(_Alignof(hipIpcMemHandle_t) == 1, "plain bytes");
+_Static_assert((int)cudaErrorInvalidValue == (int)hipErrorInvalidValue, "");
+_Static_assert((int)cudaErrorMemoryAllocation == (int)hipErrorOutOfMemory, "");
+_Static_assert((int)cudaErrorInitializationError == (int)hipErrorNotInitialized, "");
+_Static_assert((int)cudaErrorDeviceUninitialized == (int)hipErrorInvalidContext, "");
+_Static_assert((int)cudaErrorMapBufferObjectFailed == (int)hipErrorMapFailed, "");
+_Static_assert((int)cudaErrorInvalidResourceHandle == (int)hipErrorInvalidResourceHandle,
+	       "");
+
+/* ---- CUDA's spellings ---------------------------------------------------------------
+ */
+
+static cudaIpcMemHandle_t as_cuda(hipIpcMemHandle_t handle)
+{
+	cudaIpcMemHandle_t copy;
+
+	memcpy(&copy, &handle, sizeof(copy));
+	return copy;
+}
+
+static void same_handles(void)
+{
+	void *memory = device_alloc(DEVICE_BYTES, 2);
+	hipEvent_t event = make_event();
+	hipIpcMemHandle_t hip = get_memory(memory);
+	hipIpcEventHandle_t hip_event = get_event(event);
+	cudaIpcMemHandle_t cuda;
+	cudaIpcEventHandle_t cuda_event;
+
+	ASSERT_EQ(cudaIpcGetMemHandle(&cuda, memory), cudaSuccess);
+	ASSERT(memcmp(&hip, &cuda, sizeof(hip)) == 0);
+	ASSERT_EQ(cudaIpcGetEventHandle(&cuda_event, (cudaEvent_t)event), cudaSuccess);
+	ASSERT(memcmp(&hip_event, &cuda_event, sizeof(hip_event)) == 0);
+	ASSERT_EQ(cudaIpcOpenMemHandle(&memory, cuda, 0), cudaErrorDeviceUninitialized);
+	ASSERT_EQ(cudaIpcOpenEventHandle((cudaEvent_t *)&event, cuda_event),
+		  cudaErrorDeviceUninitialized);
+}
+
+static void same_imports(const struct exporter *exporter)
+{
+	cudaIpcEventHandle_t handle;
+	void *hip, *cuda;
+	cudaEvent_t event;
+
+	hip = open_memory(exporter->memory);
+	ASSERT_EQ(cudaIpcOpenMemHandle(&cuda, as_cuda(exporter->memory),
+				       cudaIpcMemLazyEnablePeerAccess),
+		  cudaSuccess);
+	ASSERT(hip == cuda);
+	ASSERT_EQ(cudaIpcCloseMemHandle(hip), cudaSuccess);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(cuda));
+	ASSERT_EQ(cudaIpcCloseMemHandle(hip), cudaErrorInvalidValue);
+	memcpy(&handle, &exporter->event, sizeof(handle));
+	ASSERT_EQ(cudaIpcOpenEventHandle(&event, handle), cudaSuccess);
+	ASSERT_HIP(hipSuccess, hipEventRecord((hipEvent_t)event, NULL));
+	ASSERT_HIP(hipSuccess, hipEventSynchronize((hipEvent_t)event));
+	ASSERT_HIP(hipSuccess, hipEventDestroy((hipEvent_t)event));
+}
+
+static void same_errors(const struct exporter *exporter)
+{
+	const cudaIpcMemHandle_t zero = {{0}};
+	const cudaIpcEventHandle_t zero_event = {{0}};
+	struct wire wire = memory_wire(exporter->memory);
+	cudaIpcMemHandle_t handle;
+	cudaIpcEventHandle_t event_handle;
+	cudaEvent_t event;
+	hipEvent_t plain;
+	void *memory;
+
+	ASSERT_EQ(cudaIpcGetMemHandle(NULL, &memory), cudaErrorInvalidValue);
+	ASSERT_EQ(cudaIpcGetMemHandle(&handle, &memory), cudaErrorInvalidValue);
+	ASSERT_EQ(cudaIpcOpenMemHandle(&memory, zero, 0), cudaErrorInvalidValue);
+	ASSERT_EQ(cudaIpcOpenMemHandle(&memory, zero, 2), cudaErrorInvalidValue);
+	ASSERT(*hipipcLastReason());
+	ASSERT_EQ(cudaIpcOpenMemHandle(NULL, as_cuda(exporter->memory), 0),
+		  cudaErrorInvalidValue);
+	memset(wire.uuid, 1, sizeof(wire.uuid));
+	ASSERT_EQ(cudaIpcOpenMemHandle(&memory, as_cuda(forge_memory(wire)), 0),
+		  cudaErrorInvalidResourceHandle);
+	ASSERT_EQ(cudaIpcCloseMemHandle(&memory), cudaErrorInvalidValue);
+	ASSERT_EQ(cudaIpcOpenEventHandle(&event, zero_event), cudaErrorInvalidValue);
+	ASSERT_HIP(hipSuccess, hipEventCreate(&plain));
+	ASSERT_EQ(cudaIpcGetEventHandle(&event_handle, (cudaEvent_t)plain),
+		  cudaErrorInvalidResourceHandle);
+	ASSERT_EQ(cudaIpcGetEventHandle(&event_handle, NULL), cudaErrorInvalidValue);
+}
+
+static void cuda_spellings(struct instance *instance)
+{
+	struct exporter exporter = {.instance = instance};
+
+	exporter_start(&exporter, NULL);
+	hip_begin(instance);
+	same_handles();
+	same_imports(&exporter);
+	same_errors(&exporter);
+	exporter_end(&exporter);
+}
+
+/* ---- what the errors do not tell ----------------------------------------------------
+ */
+
+static void *no_reason_yet(void *data)
+{
+	ASSERT(strcmp(hipipcLastReason(), "") == 0);
+	ASSERT_IPC(hipErrorInvalidValue, hipIpcGetMemHandle(NULL, NULL));
+	return NULL;
+}
+
+static void reasons(struct instance *instance)
+{
+	hipIpcMemHandle_t handle;
+	char first[400];
+	pthread_t thread;
+
+	hip_begin(instance);
+	ASSERT(strcmp(hipipcLastReason(), "") == 0);
+	get_memory(device_alloc(100, 1));
+	ASSERT(strcmp(hipipcLastReason(), "") == 0);
+	ASSERT_IPC(hipErrorInvalidValue, hipIpcGetMemHandle(&handle, first));
+	ASSERT(strlen(hipipcLastReason()) < sizeof(first));
+	strcpy(first, hipipcLastReason());
+	ASSERT(!strchr(first, '\n'));
+	/* Each thread has its own, and what succeeds leaves it as it was. */
+	ASSERT_EQ(pthread_create(&thread, NULL, no_reason_yet, NULL), 0);
+	ASSERT_EQ(pthread_join(thread, NULL), 0);
+	get_memory(device_alloc(100, 1));
+	ASSERT(strcmp(hipipcLastReason(), first) == 0);
+	ASSERT_IPC(hipErrorInvalidValue, hipIpcGetMemHandle(NULL, first));
+	ASSERT(strcmp(hipipcLastReason(), first) != 0);
+}
+
+/* The runtime's own call for that knows, too. */
+static void last_error(struct instance *instance)
+{
+	hipIpcMemHandle_t handle;
+
+	hip_begin(instance);
+	device_alloc(100, 1);
+	ASSERT_HIP(hipSuccess, hipGetLastError());
+	ASSERT_IPC(hipErrorInvalidValue, hipIpcGetMemHandle(&handle, &handle));
+	ASSERT_HIP(hipErrorInvalidValue, hipPeekAtLastError());
+	ASSERT_HIP(hipErrorInvalidValue, hipGetLastError());
+	ASSERT_HIP(hipSuccess, hipGetLastError());
+}
+
+const struct test_case test_cases[] = {
+	{"row_cuda_spellings", cuda_spellings},
+	{"row_reason", reasons},
+	{"row_reason_last_error", last_error},
+	{NULL},
+};

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-hipipc-pair.c - the example programs of libhipipc, as people run them
+ *
+ * The parent itself checks what the children did, element by element, and that all of
+ * them ended well: what counts here is how it ends, and that it does.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <linux/capability.h>
+
+#include "harness.h"
+#include "raw.h"
+
+#define OUTPUT_SIZE 16000
+
+struct pair {
+	pid_t pid;
+	int input, output; /* our end of what it writes, and the other one */
+	char text[OUTPUT_SIZE];
+};
+
+static void pair_init(struct pair *pair)
+{
+	int ends[2];
+
+	memset(pair, 0, sizeof(*pair));
+	ASSERT_OK(SYS(pipe2(ends, O_CLOEXEC)));
+	pair->input = ends[0];
+	pair->output = ends[1];
+}
+
+/* @prepare, if any, is the last thing before it becomes the program. */
+static void pair_start(struct pair *pair, const struct instance *instance,
+		       const char *const *args, void (*prepare)(void))
+{
+	const char *argv[5] = {IPC_PARENT};
+
+	for (int i = 0; args[i]; i++)
+		argv[i + 1] = args[i];
+	pair->pid = fork();
+	ASSERT(pair->pid >= 0);
+	if (pair->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setenv("DMABUFFS_MOUNT", instance->dir, 1);
+		if (prepare)
+			prepare();
+		dup2(pair->output, STDOUT_FILENO);
+		dup2(pair->output, STDERR_FILENO);
+		execv(argv[0], (char **)argv);
+		_exit(127);
+	}
+	close(pair->output);
+}
+
+/* Its exit status. All it has started have ended as well: they had the pipe. */
+static int pair_wait(struct pair *pair)
+{
+	size_t used = strlen(pair->text);
+	int status;
+	ssize_t n = 1;
+
+	while (n > 0) {
+		if (!wait_ready(pair->input, POLLIN, WAIT_MS))
+			test_fail(__FILE__, __LINE__, "it does not go on: %s",
+				  pair->text);
+		ASSERT(used < sizeof(pair->text) - 1);
+		n = read(pair->input, pair->text + used, sizeof(pair->text) - 1 - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	close(pair->input);
+	ASSERT_EQ(waitpid(pair->pid, &status, 0), pair->pid);
+	ASSERT(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void expect_text(const struct pair *pair, const char *text)
+{
+	if (!strstr(pair->text, text))
+		test_fail(__FILE__, __LINE__, "no \"%s\" in: %s", text, pair->text);
+}
+
+/* ---- it works ---------------------------------------------------------------------- */
+
+static void play(const struct instance *instance, const char *const *args,
+		 const char *result)
+{
+	static struct pair pair;
+	int before = raw_count(instance), status;
+
+	pair_init(&pair);
+	pair_start(&pair, instance, args, NULL);
+	status = pair_wait(&pair);
+	if (status != 0)
+		test_fail(__FILE__, __LINE__, "status %d: %s", status, pair.text);
+	expect_text(&pair, result);
+	/* Its names have ended with what they named. */
+	ASSERT_EQ(raw_count(instance), before);
+}
+
+static void one(struct instance *instance)
+{
+	play(instance, (const char *[]){"1", "1048576", NULL},
+	     "finds 1 added to each of 1048576 elements");
+}
+
+static void eight(struct instance *instance)
+{
+	play(instance, (const char *[]){"8", "1048576", NULL},
+	     "finds 36 added to each of 1048576 elements");
+}
+
+static void thirty_two(struct instance *instance)
+{
+	play(instance, (const char *[]){"32", "1048576", NULL},
+	     "finds 528 added to each of 1048576 elements");
+}
+
+/* Each child in a container, where all it has in common with the parent is the mount. */
+static void contained(struct instance *instance)
+{
+	play(instance, (const char *[]){"--namespaces", "8", "65536", NULL},
+	     "C8     uid 0, pid 1: opens it");
+}
+
+/* ---- it fails, and ends ------------------------------------------------------------ */
+
+static void drop_root_rights(void)
+{
+	(void)prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0);
+	(void)prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH, 0, 0, 0);
+	setenv("HIPIPC_MODE", "000", 1);
+}
+
+/* The children know the handle, and open(2) does not permit them to use it. */
+static void forbidden(struct instance *instance)
+{
+	static struct pair pair;
+
+	pair_init(&pair);
+	pair_start(&pair, instance, (const char *[]){"2", "1024", NULL},
+		   drop_root_rights);
+	ASSERT_EQ(pair_wait(&pair), 1);
+	expect_text(&pair, "hipIpcOpenMemHandle");
+	expect_text(&pair, "invalid device pointer");
+}
+
+/* Fills the pipe, so that the program has to wait before the first thing it says. */
+static void pair_hold(struct pair *pair)
+{
+	char dots[4096];
+
+	memset(dots, '.', sizeof(dots));
+	ASSERT_OK(SYS(fcntl(pair->output, F_SETPIPE_SZ, sizeof(dots))));
+	ASSERT_EQ(SYS(fcntl(pair->output, F_GETPIPE_SZ)), sizeof(dots));
+	ASSERT_EQ(SYS(write(pair->output, dots, sizeof(dots))), sizeof(dots));
+}
+
+static bool has_six_names(void *data)
+{
+	return raw_count(data) == 6;
+}
+
+/* When the parent has its handles, and no child has opened one yet. */
+static void killed(struct instance *unused)
+{
+	struct instance instance;
+	static struct pair pair;
+
+	instance_start(&instance, NULL);
+	pair_init(&pair);
+	pair_hold(&pair);
+	ASSERT_EQ(raw_count(&instance), 0);
+	pair_start(&pair, &instance, (const char *[]){"4", "1024", NULL}, NULL);
+	ASSERT(wait_until(has_six_names, &instance));
+	ASSERT_OK(SYS(kill(instance.pid, SIGKILL)));
+	ASSERT_EQ(waitpid(instance.pid, &instance.status, 0), instance.pid);
+	instance.pid = -1;
+	ASSERT_EQ(pair_wait(&pair), 1);
+	expect_text(&pair, "hipIpcOpenMemHandle");
+	instance_stop(&instance);
+}
+
+/* ------------------------------------------------------------------------------------ */
+
+const struct test_case test_cases[] = {
+	{"hipipc_pair_1", one},
+	{"hipipc_pair_8", eight},
+	{"hipipc_pair_32", thirty_two, .seconds = 60},
+	{"hipipc_pair_nopassthrough", eight, "nopassthrough"},
+	{"hipipc_pair_namespaces", contained},
+	{"hipipc_pair_forbidden", forbidden},
+	{"hipipc_pair_killed", killed, .flags = CASE_NO_INSTANCE},
+	{0},
+};
