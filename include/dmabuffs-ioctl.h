@@ -62,7 +62,26 @@ enum dmabuffs_kind {
 	DMABUFFS_KIND_DMABUF = 2, /* any driver's dma-buf */
 	DMABUFFS_KIND_ASID = 3,	  /* an address space of an accelerator, see
 				     dmabuffs-accel-ioctl.h: no memory, nothing to map */
+	DMABUFFS_KIND_DEVICE = 4, /* an open character device of a driver that the mount
+				     option drivers= lists: opaque, see below */
 };
+
+/*
+ * A DEVICE is for drivers whose buffers are descriptors of their device node, with the
+ * object attached to the open file description: what cuMemExportToShareableHandle() gives
+ * is one of /dev/nvidiactl. The service knows nothing of what is attached, so
+ *   - its size is 0. It counts as one export of its owner, and as no bytes;
+ *   - the opened name is only for the exchange on the broker, and DMABUFFS_IOC_INFO:
+ *     read(2) and write(2) fail with EOPNOTSUPP, a shared mmap(2) with ENODEV;
+ *   - what the exchange gives is the exporter's open file description, as there is no
+ *     other with the object: with its access mode and its file status flags, and only to
+ *     who opened the name for as much (EACCES). What the driver permits who has it,
+ *     reading or writing, is the driver's matter;
+ *   - it cannot be taken back (EBUSY), and nobody knows whether an importer still has it;
+ *   - accelerators do not take it (EBADFD);
+ *   - two descriptors of a device node cannot be compared, so each export makes a new
+ *     name, also of a descriptor that was exported before.
+ */
 
 /* ---- DMABUFFS_IOC_EXPORT ----------------------------------------------------------- */
 
@@ -99,12 +118,14 @@ enum dmabuffs_kind {
  * done this before is served faster: they may wait for who else uses the memfd.
  *
  * Exporting a buffer again on the same open root description answers the same UUID and
- * changes nothing. It must be asked with the same flags, mode and label.
+ * changes nothing. It must be asked with the same flags, mode and label. Not so a DEVICE.
  *
  * Errors: EBADF      @fd is not open in the caller, or is an O_PATH descriptor
- *         EBADFD     @fd is open, but neither a memfd nor a dma-buf
+ *         EBADFD     @fd is open, but neither a memfd nor a dma-buf, nor a character
+ *                    device of a driver that the mount option drivers= lists
  *         EACCES     @fd is not open for reading; or not for writing, and the export
- *                    is not READONLY; or the memfd's mode forbids it to the service
+ *                    is not READONLY; or the memfd's mode forbids it to the service; or
+ *                    the export is READONLY, and the device is open for writing, too
  *         EPERM      PERSIST, and the memfd can grow and not be sealed any more: create it
  *                    with MFD_ALLOW_SEALING
  *         EREMOTE    the caller cannot be named from the service's PID namespace, or the
@@ -144,7 +165,7 @@ struct dmabuffs_export {
  *
  * Errors: ENOENT  no such name
  *         EPERM   not the owner; the name stays
- *         EBUSY   the buffer cannot be taken back: a dma-buf, or sealed against
+ *         EBUSY   the buffer cannot be taken back: a dma-buf, a device, or sealed against
  *                 shrinking; or too many calls for its owner have not come back. The
  *                 name stays, unlink(2) still stops new opens
  */
@@ -168,7 +189,7 @@ struct dmabuffs_revoke {
  * @size: in: sizeof(struct dmabuffs_info)
  * @flags: in: 0, out: DMABUFFS_INFO_*
  * @kind: out: enum dmabuffs_kind
- * @seals: out: F_SEAL_* of a memfd, 0 for a dma-buf
+ * @seals: out: F_SEAL_* of a memfd, 0 for all others
  * @bytes: out: size in bytes now
  * @importers: out: open files of the name at present, this one included
  * @pid: out: process that exported, in the service's PID namespace; 0: not nameable

@@ -12,10 +12,13 @@
  *
  * Streams execute in order, each in a thread of its own. The default stream (NULL) waits
  * for all other streams of its device except those made with hipStreamNonBlocking, and
- * they wait for it. A stream in which a command failed reports it from then on
- * (hipErrorIllegalAddress: memory that is not mapped or was revoked;
- * hipErrorContextIsDestroyed: it waited for an event whose recorder has died), in its
- * next calls and those that synchronize with it.
+ * they wait for it. A stream in which a command failed reports it from then on, until it
+ * is destroyed, which succeeds (hipErrorIllegalAddress: memory that is not mapped or was
+ * revoked; hipErrorContextIsDestroyed: it waited for an event whose recorder has died, or
+ * that another process's stream failed to reach): in its next calls, in
+ * hipDeviceSynchronize(), and in what waits for an event that it had recorded and did not
+ * reach, which fails as well. What it had not begun does not happen. What comes after it
+ * only by the rule of the default stream goes on.
  *
  * All calls may be made from any thread. The current device and context are the
  * thread's. In a child of fork(2) whose parent had used the runtime every call answers
@@ -26,6 +29,7 @@
  * Environment, read at the first call, ignored in a set-uid program:
  *   HIPSOFT_DEVICES	how many devices, 1 to 8; 1
  *   HIPSOFT_MEMORY	of each, in MiB; 1024
+ * A value that makes no sense: hipErrorNoDevice, and the next call looks again.
  */
 #ifndef HIPSOFT_H
 #define HIPSOFT_H
@@ -76,8 +80,10 @@ hipError_t hipDeviceDisablePeerAccess(int peer);
 /* ---- memory ------------------------------------------------------------------------ */
 
 /*
- * Zeroed memory of the current device; 0 bytes give NULL. hipErrorOutOfMemory: the
- * device's memory, or the process's descriptors (RLIMIT_NOFILE: one an allocation).
+ * Zeroed memory of the current device; 0 bytes give NULL. Nobody whom it is shared with
+ * can take it away: it is sealed against shrinking, so that revoking it is refused
+ * (EBUSY), too. hipErrorOutOfMemory: the device's memory, or the process's descriptors
+ * (RLIMIT_NOFILE: one an allocation).
  */
 hipError_t hipMalloc(void **ret_pointer, size_t bytes);
 
@@ -136,7 +142,8 @@ hipError_t hipEventRecord(hipEvent_t event, hipStream_t stream);
 
 /*
  * Of the last record, whichever process made it; never recorded is ready.
- * hipErrorContextIsDestroyed: the process that recorded it died before it was reached.
+ * hipErrorContextIsDestroyed: the process that recorded it died before it was reached, or
+ * its stream failed. Of one that is not shared: the error of that stream.
  */
 hipError_t hipEventQuery(hipEvent_t event); /* hipErrorNotReady */
 hipError_t hipEventSynchronize(hipEvent_t event);
@@ -154,7 +161,10 @@ hipError_t hipPeekAtLastError(void);
 
 /* ---- what the device can do, where a GPU would run a kernel -------------------------- */
 
-/* dst[i] = src[i] + src2[i] for @n floats of device memory; dst may be one of the others. */
+/*
+ * dst[i] = src[i] + src2[i] for @n floats of device memory that the stream's device
+ * reaches; dst may be one of the others, but not overlap it otherwise. Asynchronous.
+ */
 hipError_t hipsoftVectorAdd(float *dst, const float *src, const float *src2, size_t n,
 			    hipStream_t stream);
 

@@ -7,9 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
-#include "dmabuf.h"
+#include "buffer_identify.h"
 #include "fd_vault.h"
 #include "lease.h"
 #include "policy.h"
@@ -20,35 +19,18 @@
 /* What is assumed when a memfd cannot be asked: nothing may be done to it. */
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* Both are internal mounts of the kernel: their device numbers never change. */
-static uint64_t memfd_dev;
+/* Instead of a device number of the kernel, whose major numbers have 12 bits. */
+#define NO_DEV UINT64_MAX
+
 static int own_fds = AT_FDCWD; /* /proc/self/fd, once set up: a shorter way */
-static _Atomic uint64_t dmabuf_dev; /* 0 until the first one was seen */
 
 int buffer_setup(void)
 {
-	_cleanup_close_ int fd = memfd_create("dmabuffsd", MFD_CLOEXEC);
-	uint64_t ino;
-
-	if (fd < 0)
-		return -errno;
 	if (own_fds == AT_FDCWD)
 		own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (own_fds < 0)
 		return -errno;
-	return buffer_identity(fd, &memfd_dev, &ino);
-}
-
-/* FUSE, NFS and the like answer an empty mask without asking their server. */
-int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
-{
-	struct statx stx;
-
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0)
-		return -errno;
-	*ret_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
-	*ret_ino = stx.stx_ino;
-	return 0;
+	return buffer_identify_setup();
 }
 
 static int reopen(struct kept_fd kept, int flags)
@@ -62,22 +44,6 @@ static int reopen(struct kept_fd kept, int flags)
 	return lease_open(own_fds, path, flags);
 }
 
-static int identify(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
-{
-	uint64_t known = atomic_load(&dmabuf_dev);
-	int r = buffer_identity(fd, ret_dev, ret_ino);
-
-	if (r < 0)
-		return r;
-	/* Not every file there is a memfd, but all are plain shmem and can be sealed. */
-	if (*ret_dev == memfd_dev)
-		return fcntl(fd, F_GET_SEALS) < 0 ? -EBADFD : DMABUFFS_KIND_MEMFD;
-	if (known ? *ret_dev != known : !dmabuf_is(fd))
-		return -EBADFD;
-	atomic_store(&dmabuf_dev, *ret_dev);
-	return DMABUFFS_KIND_DMABUF;
-}
-
 const char *buffer_kind_name(const struct buffer *buffer)
 {
 	switch (buffer->kind) {
@@ -85,16 +51,11 @@ const char *buffer_kind_name(const struct buffer *buffer)
 		return "memfd";
 	case DMABUFFS_KIND_ASID:
 		return "asid";
+	case DMABUFFS_KIND_DEVICE:
+		return "device";
 	default:
 		return "dma-buf";
 	}
-}
-
-int buffer_kind(int fd)
-{
-	uint64_t dev, ino;
-
-	return identify(fd, &dev, &ino);
 }
 
 /* Our own description; the client's is closed, which cannot block for a memfd. */
@@ -111,6 +72,24 @@ static int adopt_memfd(struct buffer *buffer, int fd, bool readonly)
 	return 0;
 }
 
+/* All descriptors of a device node have its inode, and a different object each. */
+static void give_identity(struct buffer *buffer)
+{
+	static _Atomic uint64_t last;
+
+	buffer->dev = NO_DEV;
+	buffer->ino = atomic_fetch_add(&last, 1) + 1;
+}
+
+/* A name for reading alone would never give out what can write. */
+static int adopt_device(struct buffer *buffer, bool readonly)
+{
+	if (readonly && buffer->access != O_RDONLY)
+		return -EACCES;
+	give_identity(buffer);
+	return 0;
+}
+
 int buffer_init(struct buffer *buffer, int fd, bool readonly)
 {
 	struct buffer new = { .fd = fd };
@@ -119,7 +98,7 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly)
 
 	if (flags < 0)
 		return -errno;
-	kind = flags & O_PATH ? -EBADF : identify(fd, &new.dev, &new.ino);
+	kind = flags & O_PATH ? -EBADF : buffer_identify(fd, &new.dev, &new.ino);
 	if (kind < 0)
 		return kind;
 	r = policy_check_export(flags, readonly);
@@ -130,6 +109,8 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly)
 	/* A revocation needs a writable description even of a read-only export. */
 	if (kind == DMABUFFS_KIND_MEMFD)
 		r = adopt_memfd(&new, fd, new.access == O_RDONLY);
+	else if (kind == DMABUFFS_KIND_DEVICE)
+		r = adopt_device(&new, readonly);
 	if (r < 0)
 		return r;
 	*buffer = new;
@@ -237,11 +218,16 @@ int buffer_freeze(const struct buffer *buffer, bool readonly)
 	return r;
 }
 
+bool buffer_has_memory(const struct buffer *buffer)
+{
+	return buffer->kind != DMABUFFS_KIND_ASID && buffer->kind != DMABUFFS_KIND_DEVICE;
+}
+
 static int stat_buffer(const struct buffer *buffer, struct stat *ret_stat)
 {
 	int fd, r;
 
-	if (buffer->kind == DMABUFFS_KIND_ASID) {
+	if (!buffer_has_memory(buffer)) {
 		*ret_stat = (struct stat){ 0 };
 		return 0;
 	}

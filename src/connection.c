@@ -272,7 +272,7 @@ static int reply_to(int connection, const struct dmabuffs_broker_reply *reply, i
 	return sendmsg(connection, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -EPIPE : 0;
 }
 
-/* Files of our own mount close at once, memfds and dma-bufs in the end; others may not. */
+/* Files of our own mount close at once, buffers in the end; others may not. */
 static void dispose(struct broker *broker, struct message *message, struct closer_job *job)
 {
 	uint64_t dev = 0, ino;

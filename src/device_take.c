@@ -73,7 +73,7 @@ static int open_named(struct command_call *call, struct export *export, int acce
 	table_lock(table);
 	if (export->revoked)
 		r = -ESTALE;
-	else if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
+	else if (!export->opens || !buffer_has_memory(&export->buffer))
 		r = -EBADFD;
 	else
 		r = buffer_open(&export->buffer, access);
@@ -97,6 +97,9 @@ static int own_buffer(struct command_call *call, struct taken *taken)
 	}
 	r = buffer_init(&buffer, taken->fd,
 			(fcntl(taken->fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
+	/* A driver's device: what is behind it cannot be mapped here. It is still @taken. */
+	if (r == 0 && !buffer_has_memory(&buffer))
+		r = -EBADFD;
 	if (r < 0) {
 		taken_refuse(taken);
 		return r;

@@ -228,7 +228,9 @@ static void submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t size,
 	int r = -EBADF;
 
 	export = opened(&service->table, ino, &uid);
-	if (export)
+	if (export && export->buffer.kind == DMABUFFS_KIND_DEVICE)
+		r = -EOPNOTSUPP;
+	else if (export)
 		r = dmabuf_io_submit(&service->dmabuf_io, uid, &export->buffer, offset, size,
 				     data, data ? write_done : read_done, req);
 	if (r < 0)

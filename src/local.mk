@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/acl.c %D%/acl.h \
 	%D%/broker.c %D%/broker.h \
 	%D%/buffer.c %D%/buffer.h \
+	%D%/buffer_identify.c %D%/buffer_identify.h \
 	%D%/caller.c %D%/caller.h \
 	%D%/closer.c %D%/closer.h \
 	%D%/connection.c %D%/connection.h \
@@ -14,6 +15,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device_take.c %D%/device_take.h \
 	%D%/devices.c %D%/devices.h \
 	%D%/dmabuf_io.c %D%/dmabuf_io.h \
+	%D%/drivers.c %D%/drivers.h \
 	%D%/export.c %D%/export.h \
 	%D%/fd_vault.c %D%/fd_vault.h \
 	%D%/fs.c %D%/fs.h \
@@ -26,7 +28,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/node.c %D%/node.h \
 	%D%/offload.c %D%/offload.h \
 	%D%/notifier.c %D%/notifier.h \
-	%D%/option_accel.c %D%/options.c %D%/options.h \
+	%D%/option_accel.c %D%/option_drivers.c %D%/options.c %D%/options.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/privileges.c %D%/privileges.h \
 	%D%/procfs.c %D%/procfs.h \

@@ -72,6 +72,7 @@ static int init_parts(struct service *service)
 
 	if (r < 0)
 		return r;
+	buffer_set_drivers(&options->drivers);
 	caller_setup();
 	node_init(&root_node, S_IFDIR | options->mode, options->uid, options->gid);
 	limits_init(&service->limits, &options->limits);

@@ -144,6 +144,11 @@ static int add_device(struct options *options, const char *value)
 	return r;
 }
 
+static int set_drivers(struct options *options, const char *value)
+{
+	return options_parse_drivers(value, &options->drivers);
+}
+
 static const struct {
 	const char *name;
 	bool has_value;
@@ -157,6 +162,7 @@ static const struct {
 	{ "nopassthrough", false, set_nopassthrough },
 	{ "noaccel", false, set_noaccel },
 	{ "accel", true, add_device },
+	{ "drivers", true, set_drivers },
 };
 
 /* The limits: a field of struct limits_config each, numbers or sizes. */
@@ -372,6 +378,7 @@ void options_print_usage(void)
 	      "  max-exports-per-uid=N max-bytes-per-uid=SIZE max-roots-per-uid=N\n"
 	      "  max-connections-per-uid=N       limits of each user\n"
 	      "  nopassthrough               no mmap of names; the broker still works\n"
+	      "  drivers=NAME[:NAME...]      drivers whose devices may be exported (none)\n"
 	      "  accel=NAME[:queues=N][:memory=SIZE][:asid-bits=N][:latency=NS][:exclusive]\n"
 	      "                              a software device; may be repeated (one, soft0)\n"
 	      "  noaccel                     no devices\n"

@@ -9,6 +9,7 @@
 
 #include <accel.h>
 
+#include "drivers.h"
 #include "limits.h"
 
 #define DEVICES_MAX 12 /* of a mount */
@@ -24,6 +25,7 @@ struct options {
 	struct limits_config limits;
 	struct accel_device_params devices[DEVICES_MAX];
 	size_t n_devices;
+	struct driver_list drivers; /* whose devices may be exported */
 	bool accel; /* there are devices; without accel= just one, soft0 */
 	int log_level;
 	int ready_fd; /* -1: none */
@@ -49,6 +51,12 @@ int options_parse_number(const char *text, int base, uint64_t max, uint64_t *ret
  * device's to check. 0, -EINVAL.
  */
 int options_parse_device(const char *text, struct accel_device_params *ret_params);
+
+/*
+ * option_drivers.c: the value of drivers=, "NAME:NAME". -EINVAL also for the drivers that
+ * are never taken.
+ */
+int options_parse_drivers(const char *text, struct driver_list *ret_drivers);
 
 void options_print_usage(void);
 

@@ -35,7 +35,7 @@ check-asan:
 		cp asan/results/check.txt results/check-asan.txt; exit $$status
 
 clean-local:
-	-rm -rf results fuzz
+	-rm -rf results fuzz tests/hipipc/fakes
 
 distclean-local:
 	-rm -rf asan vm

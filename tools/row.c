@@ -118,6 +118,8 @@ const char *row_kind(const struct row *row)
 		return "dma-buf";
 	case DMABUFFS_KIND_ASID:
 		return "asid";
+	case DMABUFFS_KIND_DEVICE:
+		return "device";
 	default:
 		return "unknown";
 	}

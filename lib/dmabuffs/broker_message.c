@@ -146,7 +146,8 @@ static bool reply_is_valid(const struct dmabuffs_broker_reply *reply, unsigned i
 	/* Only buffers come as descriptors, but not only they can be deposited. */
 	return reply->kind == DMABUFFS_KIND_MEMFD ||
 	       reply->kind == DMABUFFS_KIND_DMABUF ||
-	       (wanted == 0 && reply->kind <= DMABUFFS_KIND_ASID);
+	       reply->kind == DMABUFFS_KIND_DEVICE ||
+	       (wanted == 0 && reply->kind <= DMABUFFS_KIND_DEVICE);
 }
 
 int broker_message(int connection, const struct broker_question *question,

@@ -30,7 +30,8 @@ noinst_LTLIBRARIES += %D%/libhipipc-private.la
 lib_LTLIBRARIES += %D%/libhipipc.la
 %C%_libhipipc_la_SOURCES =
 %C%_libhipipc_la_LIBADD = %D%/libhipipc-private.la
-%C%_libhipipc_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+# Never unloaded: it has handlers for fork, and memory of each thread.
+%C%_libhipipc_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-z,nodelete \
 	-Wl,--version-script=$(top_srcdir)/%D%/libhipipc.map
 EXTRA_%C%_libhipipc_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipipc.map
 

@@ -247,7 +247,8 @@ static int place(struct hipipc_place *ret_place)
 
 	result = hip->get_device(&device);
 	if (result != HIP_SUCCESS)
-		return hip_failed(result, "hipGetDevice", "look at rocminfo(1)");
+		return hip_failed(result, "hipGetDevice",
+				  "see rocminfo(1); after fork(), call exec");
 	/* Deprecated, though contexts that were made are still told apart by it. */
 	if (hip->get_current && hip->get_current(&context) != HIP_SUCCESS)
 		context = NULL;

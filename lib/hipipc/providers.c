@@ -3,7 +3,6 @@
 
 #include <dlfcn.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include <util.h>
@@ -59,18 +58,9 @@ int providers_get(const struct hipipc_provider **ret_provider)
 	return 0;
 }
 
-static bool is_ours(void *symbol)
-{
-	Dl_info there, here;
-
-	return dladdr(symbol, &there) &&
-	       dladdr((void *)(uintptr_t)providers_get, &here) &&
-	       there.dli_fbase == here.dli_fbase;
-}
-
 /*
- * A runtime that was itself loaded with dlopen(3), as Python does, is in no order of
- * look-up: it is asked directly.
+ * RTLD_NEXT begins behind this library. A runtime that was itself loaded with dlopen(3),
+ * as Python does, is in no order of look-up: it is asked directly.
  */
 void *providers_next_symbol(const char *name)
 {
@@ -80,12 +70,11 @@ void *providers_next_symbol(const char *name)
 					   "libcudart.so.11.0", "libcudart.so"};
 	void *symbol = dlsym(RTLD_NEXT, name), *library;
 
-	if (symbol && !is_ours(symbol))
+	if (symbol)
 		return symbol;
 	if (strncmp(name, "cuda", 4) == 0)
 		library = loader_find(cuda, ARRAY_SIZE(cuda));
 	else
 		library = loader_find(hip, ARRAY_SIZE(hip));
-	symbol = library ? dlsym(library, name) : NULL;
-	return symbol && !is_ours(symbol) ? symbol : NULL;
+	return library ? dlsym(library, name) : NULL;
 }

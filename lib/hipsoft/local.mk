@@ -5,11 +5,13 @@ noinst_LTLIBRARIES += %D%/libhipsoft-private.la
 	%D%/allocation.c %D%/allocation.h \
 	%D%/area.c %D%/area.h \
 	%D%/context.c %D%/context.h \
-	%D%/copy.c \
+	%D%/copy.c %D%/copy_task.c %D%/copy_task.h \
 	%D%/device.c \
 	%D%/error.c \
-	%D%/event.c %D%/event.h \
-	%D%/event_page.c %D%/event_page.h \
+	%D%/event.c %D%/event.h %D%/event_private.h \
+	%D%/event_api.c \
+	%D%/event_page.c %D%/event_page.h %D%/event_page_private.h \
+	%D%/event_record.c \
 	%D%/mark.c %D%/mark.h \
 	%D%/peer.c %D%/peer.h \
 	%D%/provider.c \
@@ -29,7 +31,8 @@ noinst_LTLIBRARIES += %D%/libhipsoft-private.la
 lib_LTLIBRARIES += %D%/libhipsoft.la
 %C%_libhipsoft_la_SOURCES =
 %C%_libhipsoft_la_LIBADD = %D%/libhipsoft-private.la
-%C%_libhipsoft_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+# Never unloaded: its threads do not end before the process does.
+%C%_libhipsoft_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-z,nodelete \
 	-Wl,--version-script=$(top_srcdir)/%D%/libhipsoft.map
 EXTRA_%C%_libhipsoft_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipsoft.map
 

@@ -18,7 +18,7 @@ static int import_buffer(const struct area *area, struct device *device,
 				  &fd);
 
 	if (r == 0)
-		r = accel_buffer_import(device->context, fd, ret_buffer);
+		r = accel_buffer_import_file(device->context, fd, ret_buffer);
 	if (r == 0)
 		fd = -1;
 	return r;

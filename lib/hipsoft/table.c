@@ -1,30 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "table.h"
 
-#include <search.h>
+#include <string.h>
+
+/* What a look-up compares lies together: it is on the way of every call with a pointer.
+ */
+struct slot {
+	uint64_t first, last;
+	struct area *area;
+};
 
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_rwlock_t tree_lock = PTHREAD_RWLOCK_INITIALIZER;
-static void *tree; /* of tsearch(3); changed under both, read under one */
+static pthread_rwlock_t slots_lock = PTHREAD_RWLOCK_INITIALIZER;
 
-/* Ranges that meet are equal: so a look-up finds what an address is in. */
-static int compare(const void *left, const void *right)
-{
-	const struct allocation *a = left, *b = right;
-
-	if (a->base + (a->reserved - 1) < b->base)
-		return -1;
-	return a->base > b->base + (b->reserved - 1);
-}
-
-/* Either lock is held. */
-static struct area *find(uint64_t address)
-{
-	const struct allocation at = {.base = address, .reserved = 1};
-	struct area **found = tfind(&at, &tree, compare);
-
-	return found ? *found : NULL;
-}
+/*
+ * Changed under both locks, read under one. From the highest address to the lowest, which
+ * is the order in which the kernel gives them out, so that a new one mostly is the last.
+ */
+static struct slot *slots;
+static size_t n_slots, room;
 
 void table_lock(void)
 {
@@ -38,29 +32,38 @@ void table_unlock(void)
 
 void table_write_begin(void)
 {
-	pthread_rwlock_wrlock(&tree_lock);
+	pthread_rwlock_wrlock(&slots_lock);
 }
 
 void table_write_end(void)
 {
-	pthread_rwlock_unlock(&tree_lock);
+	pthread_rwlock_unlock(&slots_lock);
 }
 
-int table_add(struct area *area)
-{
-	void *added;
+/* ---- look-up, with either lock ----------------------------------------------------- */
 
-	table_write_begin();
-	added = tsearch(area, &tree, compare);
-	table_write_end();
-	return added ? 0 : -ENOMEM;
+static int compare(const void *key, const void *element)
+{
+	const struct slot *slot = element;
+	uint64_t address = *(const uint64_t *)key;
+
+	if (address > slot->last)
+		return -1;
+	return address < slot->first;
 }
 
-void table_remove(struct area *area)
+static struct slot *find_slot(uint64_t address)
 {
-	table_write_begin();
-	tdelete(area, &tree, compare);
-	table_write_end();
+	if (!n_slots)
+		return NULL;
+	return bsearch(&address, slots, n_slots, sizeof(*slots), compare);
+}
+
+static struct area *find(uint64_t address)
+{
+	const struct slot *slot = find_slot(address);
+
+	return slot ? slot->area : NULL;
 }
 
 struct area *table_at(uint64_t base)
@@ -70,40 +73,99 @@ struct area *table_at(uint64_t base)
 	return area && area->allocation.base == base ? area : NULL;
 }
 
-struct walk {
-	int (*visit)(struct area *area, void *data);
-	void *data;
-	int r;
-};
-
-static void visit_node(const void *node, VISIT order, void *data)
-{
-	struct area *const *area = node;
-	struct walk *walk = data;
-
-	if (walk->r == 0 && (order == postorder || order == leaf))
-		walk->r = walk->visit(*area, walk->data);
-}
-
 int table_each(int (*visit)(struct area *area, void *data), void *data)
 {
-	struct walk walk = {visit, data, 0};
+	int r = 0;
 
-	twalk_r(tree, visit_node, &walk);
-	return walk.r;
+	for (size_t i = 0; i < n_slots && r == 0; i++)
+		r = visit(slots[i].area, data);
+	return r;
+}
+
+/* ---- changes ----------------------------------------------------------------------- */
+
+/* Both locks are held. */
+static int make_room(void)
+{
+	size_t more = room ? 2 * room : 64;
+	struct slot *larger;
+
+	if (n_slots < room)
+		return 0;
+	larger = reallocarray(slots, more, sizeof(*slots));
+	if (!larger)
+		return -ENOMEM;
+	slots = larger;
+	room = more;
+	return 0;
+}
+
+/* Both locks are held. Where one that begins at @address belongs. */
+static size_t place_of(uint64_t address)
+{
+	size_t begin = 0, end = n_slots;
+
+	while (begin < end) {
+		size_t middle = begin + (end - begin) / 2;
+
+		if (slots[middle].first > address)
+			begin = middle + 1;
+		else
+			end = middle;
+	}
+	return begin;
+}
+
+static void insert(struct area *area)
+{
+	const struct allocation *allocation = &area->allocation;
+	size_t place = place_of(allocation->base);
+
+	memmove(&slots[place + 1], &slots[place], (n_slots - place) * sizeof(*slots));
+	slots[place] = (struct slot){
+		.first = allocation->base,
+		.last = allocation->base + (allocation->reserved - 1),
+		.area = area,
+	};
+	n_slots++;
+}
+
+int table_add(struct area *area)
+{
+	int r;
+
+	table_write_begin();
+	r = make_room();
+	if (r == 0)
+		insert(area);
+	table_write_end();
+	return r;
+}
+
+void table_remove(struct area *area)
+{
+	struct slot *slot;
+
+	table_write_begin();
+	slot = find_slot(area->allocation.base);
+	n_slots--;
+	memmove(slot, slot + 1, (size_t)(slots + n_slots - slot) * sizeof(*slots));
+	table_write_end();
 }
 
 int allocation_find(uint64_t address, uint64_t bytes, struct allocation *ret_allocation)
 {
-	const struct allocation *found;
+	const struct area *area;
+	uint64_t offset;
 	int r = -ENOENT;
 
-	pthread_rwlock_rdlock(&tree_lock);
-	found = (const struct allocation *)find(address);
-	if (found && address - found->base < found->bytes)
-		r = bytes <= found->bytes - (address - found->base) ? 0 : -EINVAL;
+	pthread_rwlock_rdlock(&slots_lock);
+	area = find(address);
+	offset = area ? address - area->allocation.base : 0;
+	if (area && offset < area->allocation.bytes)
+		r = bytes <= area->allocation.bytes - offset ? 0 : -EINVAL;
 	if (r == 0)
-		*ret_allocation = *found;
-	pthread_rwlock_unlock(&tree_lock);
+		*ret_allocation = area->allocation;
+	pthread_rwlock_unlock(&slots_lock);
 	return r;
 }

@@ -47,7 +47,6 @@ static const struct pass passes[] = {
 	{ &broker_group, PLACE_ONE, "_one_cpu", true },
 	{ &scale_group, PLACE_ONE, "_one_cpu", true },
 	{ &ipc_group, PLACE_ONE, "_one_cpu", true },
-	{ &ipc_32_group, PLACE_ONE, "_one_cpu", true },
 };
 
 struct options {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -72,14 +73,41 @@ static uint32_t read_kinds(struct reader *reader)
 	return byte & 1 ? ALL_KINDS : byte;
 }
 
-/* As they are: nearly all end at the check word. */
+/* CRC-32C, so slow that it can be seen to be right. */
+static uint32_t check_word(const char *bytes, size_t size)
+{
+	uint32_t crc = ~0U;
+
+	for (size_t i = 0; i < size; i++) {
+		crc ^= (uint8_t)bytes[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78U : 0);
+	}
+	return ~crc;
+}
+
+/* Any bytes; without the right check word nearly all would end there. */
 static void decode_raw(struct reader *reader)
 {
 	uint32_t kinds = read_kinds(reader);
+	uint8_t how = read_byte(reader);
+	struct hipipc_handle handle;
 	char bytes[HIPIPC_HANDLE_BYTES];
 
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (char)read_byte(reader);
+	memcpy(&handle, bytes, sizeof(handle));
+	if (how & 1)
+		handle.magic = HIPIPC_HANDLE_MAGIC;
+	if (how & 2)
+		handle.version = HIPIPC_HANDLE_VERSION;
+	if (how & 4)
+		memset(handle.reserved, 0, sizeof(handle.reserved));
+	memcpy(bytes, &handle, sizeof(handle));
+	if (how & 8) {
+		handle.check = check_word(bytes, offsetof(struct hipipc_handle, check));
+		memcpy(bytes, &handle, sizeof(handle));
+	}
 	decode(bytes, kinds);
 }
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # The fuzzers: clang has libFuzzer, gcc has not, so they and what they test are compiled by
 # a rule of their own. run-fuzz makes and runs them, as one of the suites in tests/local.mk.
-EXTRA_DIST += %D%/build-fuzzer %D%/run-fuzz %D%/fuzz-command.c %D%/fuzz-ioctl.c %D%/reader.h
-CLEANFILES += results/fuzz.txt %D%/fuzz-command %D%/fuzz-ioctl
+EXTRA_DIST += %D%/build-fuzzer %D%/run-fuzz %D%/fuzz-command.c %D%/fuzz-handle.c \
+	%D%/fuzz-ioctl.c %D%/reader.h
+CLEANFILES += results/fuzz.txt %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl
 
 FUZZ_CC = clang
 FUZZ_FLAGS = $(AM_CPPFLAGS) -std=gnu11 -O1 -g -fno-omit-frame-pointer \
@@ -17,13 +18,22 @@ fuzz_daemon_libs = $(fuzz_accel_libs) $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) \
 	-Wl,--wrap=fuse_reply_buf,--wrap=fuse_reply_poll
 
 .PHONY: fuzzers
-fuzzers: %D%/fuzz-command %D%/fuzz-ioctl
+fuzzers: %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl
 
 %D%/fuzz-command: %D%/build-fuzzer %D%/fuzz-command.c %D%/reader.h \
 		$(lib_accel_libaccel_private_la_SOURCES)
 	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_accel)' '$(fuzz_accel_libs)' $^
 
-# After the other one, whose objects it uses.
+# After the first one, whose objects they use.
 %D%/fuzz-ioctl: %D%/fuzz-command %D%/build-fuzzer %D%/fuzz-ioctl.c %D%/reader.h \
 		$(lib_accel_libaccel_private_la_SOURCES) $(src_libdaemon_la_SOURCES)
 	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_daemon)' '$(fuzz_daemon_libs)' $^
+
+fuzz_handle_sources = lib/hipipc/handle.c lib/hipipc/handle.h \
+	lib/hipsoft/event_page.c lib/hipsoft/event_record.c \
+	lib/hipsoft/event_page.h lib/hipsoft/event_page_private.h \
+	lib/common/htab.c lib/common/htab.h lib/common/memfd.c lib/common/memfd.h
+
+%D%/fuzz-handle: %D%/fuzz-command %D%/build-fuzzer %D%/fuzz-handle.c %D%/reader.h \
+		$(fuzz_handle_sources)
+	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_accel)' '$(fuzz_accel_libs)' $^

@@ -209,12 +209,20 @@ int cuPointerGetAttribute(void *ret_data, int attribute, cuda_pointer pointer)
 	return CUDA_SUCCESS;
 }
 
+/* Allocations end in padding, which drivers know as part of them. */
+static const struct memory *find_padded(cuda_pointer pointer)
+{
+	const struct memory *memory = pool_find(at(pointer));
+
+	return memory ? memory : pool_find(at(pointer - 1));
+}
+
 /* Unknown pointers are no error, but zeroes; attributes of mappings are one. */
 int cuPointerGetAttributes(unsigned int n, int *attributes, void **ret_data,
 			   cuda_pointer pointer)
 {
 	POOL_CALL;
-	const struct memory *memory = pool_find(at(pointer));
+	const struct memory *memory = find_padded(pointer);
 
 	pool_begin();
 	if (!pool_is_ours())

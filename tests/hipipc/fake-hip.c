@@ -65,8 +65,8 @@ static int export_dmabuf(const void *pointer, size_t bytes, int *ret_fd,
 			 uint64_t *ret_offset)
 {
 	POOL_LOCKED;
-	struct memory *memory = pool_find(pointer);
 	int injected = pool_enter("hsa_amd_portable_export_dmabuf");
+	struct memory *memory = pool_find(pointer);
 
 	if (injected)
 		return injected;
@@ -222,6 +222,8 @@ static void put(struct external *external)
 	munmap(external->mapped, external->bytes);
 	if (pool_knobs[FAKE_TAKES_FD])
 		close(external->fd);
+	if (pool_knobs[FAKE_TAKES_FD] == 2)
+		(void)dup2(STDERR_FILENO, external->fd);
 	free(external);
 }
 

@@ -37,7 +37,7 @@ enum fake_knob {
 	FAKE_DEVICE,          /* of it; 0 */
 	FAKE_KNOWS_MAPPINGS,  /* the driver knows attributes 18 to 20; 1 */
 	FAKE_IMPORTS_DMABUFS, /* CUDA; 1 */
-	FAKE_TAKES_FD,        /* HIP closes what it imported; 0 */
+	FAKE_TAKES_FD,        /* HIP closes what it imported; 2: and uses the number; 0 */
 	FAKE_LOCATION,        /* type of place of what is imported; 1: a device */
 	FAKE_HIP_MAJOR,       /* before the first call; 6 */
 	FAKE_KNOBS,

@@ -65,5 +65,4 @@ static inline void gate_open(struct gate *gate)
 	sem_post(&gate->opened);
 }
 
-
 #endif

@@ -2,7 +2,8 @@
 # The unit tests of libhipsoft and libhipipc, which tests/unit/run-unit runs with the
 # others, and what compares libhipipc with vendors' headers, a suite of its own.
 if HAVE_CRITERION
-check_PROGRAMS += %D%/hipsoft-tests %D%/hipipc-tests
+check_PROGRAMS += %D%/hipsoft-tests %D%/hipipc-tests %D%/test-provider-cuda \
+	%D%/test-provider-hip %D%/test-providers
 endif
 
 %C%_hipsoft_tests_SOURCES = \
@@ -34,6 +35,45 @@ endif
 	-Wl,--wrap=dmabuffs_open,--wrap=dmabuffs_close,--wrap=dmabuffs_export \
 	-Wl,--wrap=dmabuffs_unlink,--wrap=dmabuffs_import,--wrap=dmabuffs_exchange
 %C%_hipipc_tests_LDADD = lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
+
+# Imitations of vendors' runtimes. Each provider is tested in a program of its own, with
+# one of them loaded.
+EXTRA_DIST += %D%/build-fakes
+FAKES = $(abs_builddir)/%D%/fakes
+fake_sources = \
+	%D%/fake-cuda.c %D%/fake-hip.c %D%/fake-hsa.c %D%/fake-pool.c %D%/fake-pool.h \
+	%D%/fake-soft.c %D%/fake.h
+EXTRA_DIST += $(fake_sources)
+%D%/fakes/stamp: %D%/build-fakes $(fake_sources)
+	$(AM_V_CCLD)$(srcdir)/%D%/build-fakes %D%/fakes $(CC) $(AM_CPPFLAGS) -std=gnu11 \
+		-I$(top_srcdir)/lib/hipipc $(CFLAGS) $(SANITIZE)
+check_DATA = %D%/fakes/stamp
+
+provider_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/hipipc
+provider_fixture = %D%/vendor-fixture.c %D%/vendor-fixture.h
+provider_libs = lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
+
+%C%_test_provider_cuda_SOURCES = %D%/test-provider-cuda.c $(provider_fixture)
+%C%_test_provider_cuda_CPPFLAGS = $(provider_cppflags)
+%C%_test_provider_cuda_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+%C%_test_provider_cuda_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(FAKES)/libs \
+	-Wl,--no-as-needed,$(FAKES)/libs/libcuda.so.1
+%C%_test_provider_cuda_LDADD = $(provider_libs)
+EXTRA_%C%_test_provider_cuda_DEPENDENCIES = %D%/fakes/stamp
+
+%C%_test_provider_hip_SOURCES = %D%/test-provider-hip.c $(provider_fixture)
+%C%_test_provider_hip_CPPFLAGS = $(provider_cppflags)
+%C%_test_provider_hip_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+%C%_test_provider_hip_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(FAKES)/libs \
+	-Wl,--no-as-needed,$(FAKES)/libs/libamdhip64.so.6
+%C%_test_provider_hip_LDADD = $(provider_libs)
+EXTRA_%C%_test_provider_hip_DEPENDENCIES = %D%/fakes/stamp
+
+%C%_test_providers_SOURCES = %D%/test-providers.c
+%C%_test_providers_CPPFLAGS = $(provider_cppflags) -DFAKES='"$(FAKES)"'
+%C%_test_providers_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+%C%_test_providers_LDADD = $(provider_libs)
+EXTRA_%C%_test_providers_DEPENDENCIES = %D%/fakes/stamp
 
 EXTRA_DIST += %D%/run-compat %D%/compat.h %D%/compat-ours.c %D%/compat-vendor.c \
 	%D%/compat-values.c %D%/compat-user.c %D%/compat-cuda.c

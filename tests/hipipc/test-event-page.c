@@ -245,9 +245,9 @@ Test(event_page, numbers_that_nobody_took)
 
 /* ---- processes --------------------------------------------------------------------- */
 
-#define PROCESSES  4
-#define RECORDS	   25000 /* by each */
-#define IN_FLIGHT  16	 /* of each: all together less than there are slots */
+#define PROCESSES 4
+#define RECORDS   25000 /* by each */
+#define IN_FLIGHT 16    /* of each: all together less than there are slots */
 
 static void expect_exit(pid_t pid)
 {
@@ -431,8 +431,8 @@ Test(event_page, a_recorder_stays_alive)
 
 static struct event_page *map_page(int fd)
 {
-	void *page = mmap(NULL, EVENT_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			  0);
+	void *page =
+		mmap(NULL, EVENT_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	cr_assert(ne(ptr, page, MAP_FAILED));
 	return page;
@@ -549,7 +549,8 @@ Test(event_page, nobody_is_woken)
 	event_page_unref(event);
 }
 
-/* The recorder of an older record of the slot has died; that does not touch the new one. */
+/* The recorder of an older record of the slot has died; that does not touch the new one.
+ */
 Test(event_page, a_slot_with_a_past)
 {
 	int fd = make_good_page(), told;

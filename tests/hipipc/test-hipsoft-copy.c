@@ -9,10 +9,10 @@
 
 TestSuite(hipsoft_copy, .timeout = 120);
 
-#define MIB   ((size_t)1 << 20)
-#define LARGEST   (9 * MIB)
-#define GUARD 64 /* bytes on both sides that stay */
-#define ROOM  (LARGEST + 2 * GUARD + 16)
+#define MIB     ((size_t)1 << 20)
+#define LARGEST (9 * MIB)
+#define GUARD   64 /* bytes on both sides that stay */
+#define ROOM    (LARGEST + 2 * GUARD + 16)
 
 static const size_t sizes[] = {0, 1, 3, 4095, 4096, MIB, MIB + 5, LARGEST};
 
@@ -126,12 +126,14 @@ static void asynchronous(struct sides *sides, size_t to, size_t from, size_t byt
 	hipStream_t stream;
 
 	expect_ok(hipStreamCreate(&stream));
-	expect_ok(hipMemcpyAsync(sides->src, sides->data, ROOM, hipMemcpyDefault, stream));
 	expect_ok(
-		hipMemcpyAsync(sides->dst, sides->before, ROOM, hipMemcpyDefault, stream));
+		hipMemcpyAsync(sides->src, sides->data, ROOM, hipMemcpyDefault, stream));
+	expect_ok(hipMemcpyAsync(sides->dst, sides->before, ROOM, hipMemcpyDefault,
+				 stream));
 	expect_ok(hipMemcpyAsync(sides->dst + to, sides->src + from, bytes,
 				 hipMemcpyDeviceToDevice, stream));
-	expect_ok(hipMemcpyAsync(sides->back, sides->dst, ROOM, hipMemcpyDefault, stream));
+	expect_ok(
+		hipMemcpyAsync(sides->back, sides->dst, ROOM, hipMemcpyDefault, stream));
 	expect_ok(hipStreamDestroy(stream));
 }
 

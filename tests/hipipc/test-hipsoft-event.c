@@ -80,7 +80,7 @@ Test(hipsoft_event, unknown_and_stale_handles)
 	expect_no_event(event);
 	expect_no_event(NULL);
 	expect_no_event((hipEvent_t)&here);
-	expect_no_event((hipEvent_t)~(uintptr_t)0);
+	expect_no_event((hipEvent_t) ~(uintptr_t)0);
 }
 
 /* ---- local ------------------------------------------------------------------------- */
@@ -319,7 +319,8 @@ Test(hipsoft_event, ids)
 	uint64_t id;
 
 	for (int i = 0; i < 100; i++) {
-		cr_assert(zero(int, hipsoft_provider.find_event(make_event(SHARED), &id)));
+		cr_assert(
+			zero(int, hipsoft_provider.find_event(make_event(SHARED), &id)));
 		cr_assert(ne(u64, id, memory.id));
 	}
 }

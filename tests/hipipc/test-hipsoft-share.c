@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct hipipc_provider *const provider = &hipsoft_provider;
@@ -272,6 +273,34 @@ Test(hipsoft_share, imports_what_was_exported)
 	cr_assert(zero(int, release(other)));
 }
 
+/* As a name of an instance is. */
+static int make_file(const void *bytes, size_t n)
+{
+	FILE *file = tmpfile();
+	int fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0);
+
+	fclose(file);
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(int, (int)pwrite(fd, bytes, n, 0), (int)n));
+	cr_assert(zero(int, ftruncate(fd, 2 * PAGE)));
+	return fd;
+}
+
+Test(hipsoft_share, imports_files)
+{
+	int fd = make_file("here", 4);
+	void *pointer = import_ok(fd, 0, 2 * PAGE);
+	char buffer[4];
+
+	check_bytes(pointer, "here", 4);
+	set_bytes(pointer, "next", 4);
+	cr_assert(eq(int, (int)pread(fd, buffer, 4, 0), 4));
+	cr_assert(zero(int, memcmp(buffer, "next", 4)));
+	refused(fd, 0, 2 * PAGE + 1);
+	refused(fd, 2 * PAGE, 1);
+	cr_assert(zero(int, release(pointer)));
+}
+
 Test(hipsoft_share, releases_only_what_it_imported)
 {
 	char *own = soft_malloc(2 * PAGE), *imported;
@@ -297,6 +326,21 @@ Test(hipsoft_share, gives_back_all_it_imported)
 	cr_assert(wait_until(has_fds, &before));
 }
 
+/* Who is short of descriptors waits for those that are being closed. */
+Test(hipsoft_share, imports_with_few_descriptors)
+{
+	int fd = make_memfd(PAGE);
+	struct rlimit limit;
+
+	expect_ok(hipInit(0));
+	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &limit)));
+	limit.rlim_cur = (rlim_t)fcntl(fd, F_DUPFD, 0) + 1;
+	close((int)limit.rlim_cur - 1);
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
+	for (int i = 0; i < 100; i++)
+		cr_assert(zero(int, release(import_ok(fd, 0, PAGE))));
+}
+
 Test(hipsoft_share, refuses_ranges_outside)
 {
 	int fd = make_memfd(4 * PAGE);
@@ -319,7 +363,6 @@ Test(hipsoft_share, refuses_what_is_no_memory)
 {
 	int ends[2], path = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	int empty = make_memfd(0), null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	expect_ok(hipInit(0));
@@ -328,7 +371,6 @@ Test(hipsoft_share, refuses_what_is_no_memory)
 	refused(ends[1], 0, PAGE);
 	refused(path, 0, PAGE);
 	refused(directory, 0, PAGE);
-	refused(file, 0, PAGE);
 	refused(null, 0, PAGE);
 	refused(empty, 0, PAGE);
 	refused(-1, 0, PAGE);
@@ -391,8 +433,9 @@ Test(hipsoft_share, survives_that_it_is_taken_back)
 
 Test(hipsoft_share, peers_reach_what_is_imported)
 {
-	int fd = make_memfd(PAGE), reader = open_again(fd, O_RDONLY);
 	float values[4] = {1, 2, 3, 4}, *out, *before, *after;
+	int fd = make_memfd(PAGE), reader = open_again(fd, O_RDONLY);
+	int file = make_file(values, sizeof(values));
 
 	cr_assert(eq(int, (int)pwrite(fd, values, sizeof(values), 0), sizeof(values)));
 	before = import_ok(reader, 0, PAGE);
@@ -400,7 +443,7 @@ Test(hipsoft_share, peers_reach_what_is_imported)
 	out = soft_malloc(PAGE);
 	expect_ok(hipDeviceEnablePeerAccess(0, 0));
 	expect_ok(hipSetDevice(0));
-	after = import_ok(fd, 0, PAGE);
+	after = import_ok(file, 0, PAGE);
 	expect_ok(hipSetDevice(1));
 	expect_ok(hipsoftVectorAdd(out, before, after, 4, NULL));
 	expect_ok(hipMemcpy(values, out, sizeof(values), hipMemcpyDeviceToHost));

@@ -123,7 +123,8 @@ Test(hipsoft_stream, many_one_after_the_other)
 		hipStream_t stream;
 
 		expect_ok(hipStreamCreateWithFlags(&stream, hipStreamNonBlocking));
-		expect_ok(hipMemcpyAsync(memory, &byte, 1, hipMemcpyHostToDevice, stream));
+		expect_ok(
+			hipMemcpyAsync(memory, &byte, 1, hipMemcpyHostToDevice, stream));
 		expect_ok(hipStreamDestroy(stream));
 	}
 	expect_ok(hipMemcpy(&back, memory, 1, hipMemcpyDeviceToHost));

@@ -122,22 +122,9 @@ Test(provider_cuda, find_is_one_call_of_the_driver)
 	cr_assert(eq(uint, fake->calls() - before, 1));
 }
 
-static void in_child(void *data)
-{
-	struct hipipc_place place;
-
-	check_find(*(uint64_t *)data, -ECHILD, "exec");
-	reason_begin();
-	cr_assert(eq(int, provider->place(&place), -ECHILD));
-	reason_is("exec");
-}
-
 Test(provider_cuda, a_forked_child_is_told_so)
 {
-	uint64_t base = make_pointer(FAKE_PLAIN, BYTES);
-
-	check_in_child(in_child, &base);
-	look_up(base);
+	check_forked_child(make_pointer(FAKE_PLAIN, BYTES));
 }
 
 /* ---- export

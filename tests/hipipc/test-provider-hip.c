@@ -93,20 +93,9 @@ Test(provider_hip, the_program_finds_no_error_of_ours)
 	cr_assert(ne(int, hipGetLastError(), HIP_SUCCESS));
 }
 
-static void in_child(void *data)
-{
-	struct hipipc_place place;
-
-	check_find(*(uint64_t *)data, -ECHILD, "exec");
-	cr_assert(eq(int, provider->place(&place), -ECHILD));
-}
-
 Test(provider_hip, a_forked_child_is_told_so)
 {
-	uint64_t base = make_pointer(FAKE_PLAIN, BYTES);
-
-	check_in_child(in_child, &base);
-	look_up(base);
+	check_forked_child(make_pointer(FAKE_PLAIN, BYTES));
 }
 
 /* HIP 5 numbers the types of memory differently: 1 is a device's, and was the host's. */
@@ -251,6 +240,19 @@ Test(provider_hip, a_runtime_that_closes_the_descriptor_is_not_helped)
 {
 	fake->set(FAKE_TAKES_FD, 1);
 	share(FAKE_PLAIN, BYTES);
+}
+
+Test(provider_hip, a_descriptor_that_is_another_file_by_then_is_not_closed)
+{
+	struct hipipc_allocation allocation = make(FAKE_PLAIN, BYTES);
+	struct hipipc_backing backing = export_it(&allocation);
+	unsigned int before = count_fds();
+	uint64_t pointer;
+
+	fake->set(FAKE_TAKES_FD, 2);
+	cr_assert(zero(int, provider->import_memory(&backing, BYTES, &pointer)));
+	cr_assert(zero(int, provider->release_memory(pointer)));
+	cr_assert(eq(uint, count_fds(), before + 1));
 }
 
 Test(provider_hip, a_forged_handle_maps_nothing)

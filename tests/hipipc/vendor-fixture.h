@@ -45,7 +45,7 @@ void check_same(uint64_t one, uint64_t other, size_t bytes);
  */
 void fail_each_call(int (*act)(void *data), void *data, int result, const int *errors);
 
-/* In a child that was forked from this process. */
-void check_in_child(void (*check)(void *data), void *data);
+/* A child forked from this process is told so by find() and place(), with a reason. */
+void check_forked_child(uint64_t pointer);
 
 #endif

@@ -27,6 +27,16 @@ check_LTLIBRARIES += %D%/libaccel-harness.la
 %C%_libaccel_harness_la_LIBADD = %D%/libharness.la
 accel_harness = %D%/libaccel-harness.la lib/dmabuffs/libdmabuffs.la
 
+# What the cases about IPC handles have in common; they use both libraries as programs do.
+check_LTLIBRARIES += %D%/libhipipc-harness.la
+%C%_libhipipc_harness_la_SOURCES = \
+	%D%/hipipc.c %D%/hipipc-exporter.c %D%/hipipc.h \
+	%D%/stops.c %D%/stops.h \
+	%D%/witness.c %D%/witness.h
+%C%_libhipipc_harness_la_LIBADD = %D%/libharness.la
+hipipc_harness = %D%/libhipipc-harness.la lib/hipipc/libhipipc.la \
+	lib/hipsoft/libhipsoft.la lib/dmabuffs/libdmabuffs.la
+
 check_PROGRAMS += \
 	%D%/test-accel-asid \
 	%D%/test-accel-bad-fds \
@@ -50,10 +60,32 @@ check_PROGRAMS += \
 	%D%/test-broker \
 	%D%/test-connections \
 	%D%/test-directory \
+	%D%/test-drivers-refused \
+	%D%/test-drivers \
 	%D%/test-exchange \
 	%D%/test-export-again \
 	%D%/test-export-kinds \
 	%D%/test-export \
+	%D%/test-hipipc-alone \
+	%D%/test-hipipc-events \
+	%D%/test-hipipc-fork \
+	%D%/test-hipipc-gone \
+	%D%/test-hipipc-handle \
+	%D%/test-hipipc-hostile \
+	%D%/test-hipipc-killed \
+	%D%/test-hipipc-many \
+	%D%/test-hipipc-memory \
+	%D%/test-hipipc-names \
+	%D%/test-hipipc-namespaces \
+	%D%/test-hipipc-open \
+	%D%/test-hipipc-pair \
+	%D%/test-hipipc-permissions \
+	%D%/test-hipipc-recorders \
+	%D%/test-hipipc-runtime \
+	%D%/test-hipipc-scribbled \
+	%D%/test-hipipc-shared \
+	%D%/test-hipipc-stress \
+	%D%/test-hipipc-vendor \
 	%D%/test-hostile-clients \
 	%D%/test-hostile-files \
 	%D%/test-hostile-memory \
@@ -99,10 +131,37 @@ check_PROGRAMS += \
 %C%_test_broker_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la
 %C%_test_directory_LDADD = %D%/libharness.la
+%C%_test_drivers_refused_LDADD = %D%/libharness.la
+%C%_test_drivers_LDADD = %D%/libharness.la
 %C%_test_exchange_LDADD = %D%/libharness.la
 %C%_test_export_again_LDADD = %D%/libharness.la
 %C%_test_export_kinds_LDADD = %D%/libharness.la
 %C%_test_export_LDADD = %D%/libharness.la
+%C%_test_hipipc_alone_LDADD = %D%/libharness.la lib/hipipc/libhipipc.la
+%C%_test_hipipc_events_LDADD = $(hipipc_harness)
+%C%_test_hipipc_fork_LDADD = $(hipipc_harness)
+%C%_test_hipipc_gone_LDADD = $(hipipc_harness)
+%C%_test_hipipc_handle_LDADD = $(hipipc_harness)
+%C%_test_hipipc_hostile_LDADD = $(hipipc_harness)
+%C%_test_hipipc_killed_LDADD = $(hipipc_harness)
+%C%_test_hipipc_many_LDADD = $(hipipc_harness)
+%C%_test_hipipc_memory_LDADD = $(hipipc_harness)
+%C%_test_hipipc_names_LDADD = $(hipipc_harness)
+%C%_test_hipipc_namespaces_LDADD = $(hipipc_harness)
+%C%_test_hipipc_open_LDADD = $(hipipc_harness)
+%C%_test_hipipc_pair_LDADD = %D%/libharness.la
+%C%_test_hipipc_pair_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DIPC_PARENT='"$(abs_top_builddir)/contrib/examples/ipc_parent"'
+%C%_test_hipipc_permissions_LDADD = $(hipipc_harness)
+%C%_test_hipipc_recorders_LDADD = $(hipipc_harness)
+%C%_test_hipipc_runtime_LDADD = $(hipipc_harness)
+%C%_test_hipipc_scribbled_LDADD = $(hipipc_harness)
+%C%_test_hipipc_shared_LDADD = $(hipipc_harness)
+%C%_test_hipipc_stress_LDADD = $(hipipc_harness)
+%C%_test_hipipc_vendor_LDADD = %D%/libharness.la lib/hipipc/libhipipc.la
+%C%_test_hipipc_vendor_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/hipipc \
+	-DFAKES='"$(FAKES)/libs"'
+EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_hostile_clients_LDADD = %D%/libharness.la
 %C%_test_hostile_files_LDADD = %D%/libharness.la
 %C%_test_hostile_memory_LDADD = %D%/libharness.la

@@ -23,11 +23,16 @@
 
 /* What the first calls leave behind is not a leak. */
 static int warm_up(const struct instance *instance, hipIpcMemHandle_t memory,
-		   hipIpcEventHandle_t event)
+		   const hipIpcEventHandle_t *event)
 {
+	void *pointer;
+
 	hip_begin(instance);
-	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(open_memory(memory)));
-	ASSERT_HIP(hipSuccess, hipEventDestroy(open_event(event)));
+	pointer = open_memory(memory);
+	device_has(pointer, 0, PAGE, 1);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
+	if (event)
+		ASSERT_HIP(hipSuccess, hipEventDestroy(open_event(*event)));
 	return count_stable_fds(getpid());
 }
 
@@ -212,7 +217,7 @@ static void try_forged(int peer, void *data)
 	const struct exporter *exporter = data;
 	struct forger forger = {.memory = memory_wire(exporter->memory),
 				.event = event_wire(exporter->event)};
-	int n_fds = warm_up(exporter->instance, exporter->memory, exporter->event);
+	int n_fds = warm_up(exporter->instance, exporter->memory, &exporter->event);
 
 	for (unsigned int i = 0; i < N_SEEDS; i++) {
 		struct wire wire;
@@ -249,6 +254,8 @@ static void expect_memory(hipError_t expected, struct wire wire)
 	void *pointer;
 
 	ASSERT_IPC(expected, hipIpcOpenMemHandle(&pointer, forge_memory(wire), 0));
+	if (expected == hipSuccess)
+		ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
 }
 
 static void expect_event(hipError_t expected, struct wire wire)
@@ -271,7 +278,7 @@ static void try_fields(int peer, void *data)
 	const struct exporter *exporter = data;
 	struct wire memory = memory_wire(exporter->memory);
 	struct wire event = event_wire(exporter->event);
-	int n_fds = warm_up(exporter->instance, exporter->memory, exporter->event);
+	int n_fds = warm_up(exporter->instance, exporter->memory, &exporter->event);
 
 	expect_memory(hipErrorInvalidResourceHandle,
 		      WITH(memory, uuid[3], memory.uuid[3] ^ 1));
@@ -444,13 +451,11 @@ static void copy_until_it_fails(int peer, void *data)
 {
 	const struct copying *copying = data;
 	_cleanup_free_ uint8_t *host = calloc(1, BIG_BYTES);
-	void *pointer, *own;
 	hipError_t error;
+	void *pointer;
 	int n_fds;
 
-	hip_begin(copying->instance);
-	own = device_alloc(DEVICE_BYTES, 3);
-	n_fds = count_stable_fds(getpid());
+	n_fds = warm_up(copying->instance, copying->handle, NULL);
 	pointer = open_memory(copying->handle);
 	for (unsigned int n = 0;; n++) {
 		if (copying->kind == hipMemcpyDeviceToHost)
@@ -467,7 +472,6 @@ static void copy_until_it_fails(int peer, void *data)
 	ASSERT_EQ(count_stable_fds(getpid()), n_fds);
 	ASSERT_IPC(hipErrorInvalidResourceHandle,
 		   hipIpcOpenMemHandle(&pointer, copying->handle, 0));
-	(void)own;
 }
 
 /* Two importers, one that reads and one that writes; then the memory goes. */
@@ -501,49 +505,51 @@ static void truncated_while_it_is_copied(struct instance *instance)
 	close(shared.fd);
 }
 
-static void export_big(int peer, void *data)
+static void take_back(const struct instance *instance, const uint8_t uuid[16],
+		      int expected)
 {
-	void *pointer, *other;
-	hipIpcMemHandle_t handle;
+	struct dmabuffs *library;
+	dmabuffs_uuid name;
 
-	hip_begin(data);
-	ASSERT_HIP(hipSuccess, hipMalloc(&pointer, BIG_BYTES));
-	ASSERT_HIP(hipSuccess, hipMemset(pointer, 1, BIG_BYTES));
-	other = device_alloc(DEVICE_BYTES, 2);
-	handle = get_memory(pointer);
-	peer_put(peer, &handle, sizeof(handle));
-	peer_wait(peer);
-	/* The owner has no more than the others. */
-	ASSERT_HIP(hipErrorIllegalAddress, hipMemset(pointer, 2, BIG_BYTES));
-	ASSERT_HIP(hipSuccess, hipFree(pointer));
-	ASSERT_HIP(hipSuccess, hipFree(other));
+	memcpy(name.bytes, uuid, sizeof(name.bytes));
+	ASSERT_OK(dmabuffs_open(instance->dir, &library));
+	ASSERT_EQ(dmabuffs_revoke(library, &name), expected);
+	dmabuffs_close(library);
 }
 
 static void revoked_while_it_is_copied(struct instance *instance)
 {
-	struct child exporter, importers[2];
-	struct dmabuffs *library;
-	hipIpcMemHandle_t handle;
+	struct child importers[2];
 	struct witness witness;
-	dmabuffs_uuid uuid;
-	struct wire wire;
+	struct shared shared;
 
-	ASSERT_OK(SYS(setenv("HIPIPC_MODE", "666", 1)));
-	child_start(&exporter, USER(1001), export_big, instance);
-	peer_get(exporter.peer, &handle, sizeof(handle));
-	wire = memory_wire(handle);
-	memcpy(uuid.bytes, wire.uuid, sizeof(uuid.bytes));
-	witness_take_name(&witness, instance, wire.uuid);
-	start_copying(importers, instance, handle);
-	ASSERT_OK(dmabuffs_open(instance->dir, &library));
-	ASSERT_OK(dmabuffs_revoke(library, &uuid));
-	dmabuffs_close(library);
+	share(&shared, instance, BIG_BYTES, DMABUFFS_EXPORT_MODE, 0666);
+	witness_take(&witness, shared.fd);
+	start_copying(importers, instance,
+		      forge_memory(wire_of(&shared, WIRE_MEMFD, BIG_BYTES)));
+	take_back(instance, shared.uuid, 0);
 	for (int i = 0; i < 2; i++)
 		child_wait(&importers[i]);
-	peer_signal(exporter.peer);
-	child_wait(&exporter);
-	witness_expect_gone(&witness, 1);
 	expect_names(instance, 0);
+	close(shared.root);
+	close(shared.fd);
+	witness_expect_gone(&witness, 1);
+}
+
+/* What hipMalloc() gives is pinned: nobody takes it back from those who have it. */
+static void memory_that_cannot_be_revoked(struct instance *instance)
+{
+	struct exporter exporter = {.instance = instance, .mode = "666"};
+	struct attempt attempt = {.instance = instance};
+	struct child importer;
+
+	exporter_start(&exporter, USER(1001));
+	attempt.wire = memory_wire(exporter.memory);
+	take_back(instance, attempt.wire.uuid, -EBUSY);
+	child_start(&importer, USER(1002), try_wire, &attempt);
+	child_wait(&importer);
+	exporter_order(&exporter, ORDER_CHECK, 1);
+	exporter_end(&exporter);
 }
 
 const struct test_case test_cases[] = {
@@ -553,5 +559,6 @@ const struct test_case test_cases[] = {
 	{"pages_that_are_no_events", pages_that_are_no_events},
 	{"truncated_while_it_is_copied", truncated_while_it_is_copied},
 	{"revoked_while_it_is_copied", revoked_while_it_is_copied},
+	{"memory_that_cannot_be_revoked", memory_that_cannot_be_revoked},
 	{0},
 };

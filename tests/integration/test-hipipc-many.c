@@ -153,16 +153,24 @@ static void end_all(struct side *side, void **pointers)
 	}
 }
 
+/* The device's memory is all free; what an importer had, a moment after its end. */
+static bool has_all_memory(void *data)
+{
+	size_t free_now, total;
+
+	ASSERT_HIP(hipSuccess, hipMemGetInfo(&free_now, &total));
+	return free_now == total;
+}
+
 static void run_side(int peer, void *data)
 {
 	static void *own[N_MANY], *opened[N_MANY];
 	struct side *side = data;
-	size_t unused, used_before, used_after;
 	int n_fds;
 
 	warm_up(side, peer);
-	n_fds = count_fds(getpid());
-	ASSERT_HIP(hipSuccess, hipMemGetInfo(&used_before, &unused));
+	ASSERT(wait_until(has_all_memory, NULL));
+	n_fds = count_stable_fds(getpid());
 	share_all(side, own);
 	step_done(peer);
 	open_all(side, opened);
@@ -173,8 +181,7 @@ static void run_side(int peer, void *data)
 	ASSERT_IPC(hipErrorInvalidValue, hipIpcCloseMemHandle(opened[0]));
 	step_done(peer);
 	end_all(side, own);
-	ASSERT_HIP(hipSuccess, hipMemGetInfo(&used_after, &unused));
-	ASSERT_EQ(used_after, used_before);
+	ASSERT(wait_until(has_all_memory, NULL));
 	ASSERT_EQ(count_stable_fds(getpid()), n_fds);
 	step_done(peer);
 }
@@ -295,8 +302,6 @@ static void two_thousand_both_ways(struct instance *instance)
 
 /* ---- the same address again -------------------------------------------------------- */
 
-#define AGAIN_BYTES (3 * PAGE)
-
 struct pair {
 	hipIpcMemHandle_t old, new;
 };
@@ -306,12 +311,12 @@ static void free_and_allocate(int peer, void *data)
 	struct pair pair;
 	void *pointer, *again;
 
-	ASSERT_HIP(hipSuccess, hipMalloc(&pointer, AGAIN_BYTES));
+	pointer = device_alloc(DEVICE_BYTES, 1);
 	put_number(pointer, 111);
 	ASSERT_IPC(hipSuccess, hipIpcGetMemHandle(&pair.old, pointer));
 	peer_put(peer, &pair.old, sizeof(pair.old));
 	peer_wait(peer);
-	again = device_replace(pointer, AGAIN_BYTES);
+	again = device_replace(pointer, DEVICE_BYTES);
 	put_number(again, 222);
 	ASSERT_IPC(hipSuccess, hipIpcGetMemHandle(&pair.new, again));
 	ASSERT(memcmp(&pair.old, &pair.new, sizeof(pair.old)) != 0);

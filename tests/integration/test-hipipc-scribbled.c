@@ -65,11 +65,14 @@ static void write_ones(uint8_t *page, unsigned int *seed)
 	memset(page + 8, 0xff, PAGE - 8);
 }
 
-/* Nothing was ever reached; who recorded it lives. */
+/*
+ * Nothing was ever reached or failed; who recorded it lives. A slot is three words: whose
+ * it is, what was reached, what failed.
+ */
 static void write_unreached(uint8_t *page, unsigned int *seed)
 {
-	for (size_t i = 64; i + 16 <= PAGE; i += 16)
-		memset(page + i + 8, 0, 8);
+	for (size_t i = 64; i + 24 <= PAGE; i += 24)
+		memset(page + i + 8, 0, 16);
 }
 
 static void run_scribbler(int peer, void *data)
@@ -98,11 +101,14 @@ static void expect_end(hipError_t error)
 static void use_event(hipEvent_t event, void *pointer)
 {
 	hipStream_t stream;
-	hipError_t asked;
+	hipError_t recorded, asked;
 
 	ASSERT_HIP(hipSuccess, hipStreamCreate(&stream));
 	ASSERT_HIP(hipSuccess, hipMemsetAsync(pointer, 1, PAGE, stream));
-	ASSERT_HIP(hipSuccess, hipEventRecord(event, stream));
+	recorded = hipEventRecord(event, stream);
+	/* The page made no sense. */
+	if (recorded != hipSuccess)
+		ASSERT_HIP(hipErrorLaunchFailure, recorded);
 	asked = hipEventQuery(event);
 	if (asked != hipErrorNotReady)
 		expect_end(asked);

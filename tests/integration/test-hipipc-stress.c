@@ -159,9 +159,13 @@ static void *run_thread(void *data)
 /* What the first call leaves behind is not a leak. */
 static void warm_up(struct board *board)
 {
+	uint64_t word;
 	void *pointer;
 
 	ASSERT_IPC(hipSuccess, hipIpcOpenMemHandle(&pointer, board->handle, 0));
+	ASSERT_HIP(hipSuccess,
+		   hipMemcpy(&word, pointer, sizeof(word), hipMemcpyDeviceToHost));
+	ASSERT_EQ(word, constant(0));
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
 	ASSERT_IPC(hipErrorInvalidValue, hipIpcCloseMemHandle(pointer));
 }
@@ -196,6 +200,13 @@ static void run_process(int peer, void *data)
 
 /* ---- the exporter ------------------------------------------------------------------ */
 
+static int seconds(void)
+{
+	const char *text = getenv("DMABUFFS_STRESS_SECONDS");
+
+	return text && atoi(text) > 0 ? atoi(text) : DEFAULT_SECONDS;
+}
+
 static void run_exporter(int peer, void *data)
 {
 	static uint64_t words[ALL_WORDS];
@@ -209,6 +220,7 @@ static void run_exporter(int peer, void *data)
 		   hipMemcpy(pointer, words, sizeof(words), hipMemcpyHostToDevice));
 	ASSERT_IPC(hipSuccess, hipIpcGetMemHandle(&board->handle, pointer));
 	peer_signal(peer);
+	ASSERT(wait_ready(peer, POLLIN, seconds() * 1000 + 3 * WAIT_MS));
 	peer_wait(peer);
 	ASSERT_HIP(hipSuccess,
 		   hipMemcpy(words, pointer, sizeof(words), hipMemcpyDeviceToHost));
@@ -222,13 +234,6 @@ static void run_exporter(int peer, void *data)
 }
 
 /* ---- the case ---------------------------------------------------------------------- */
-
-static int seconds(void)
-{
-	const char *text = getenv("DMABUFFS_STRESS_SECONDS");
-
-	return text && atoi(text) > 0 ? atoi(text) : DEFAULT_SECONDS;
-}
 
 /* Any word of a process before the time is that of its failure. */
 static void wait_for_time(const struct child *processes)

@@ -26,6 +26,7 @@ endif
 	%D%/test-closer.c \
 	%D%/test-connection.c \
 	%D%/test-dmabuf-io.c \
+	%D%/test-drivers.c \
 	%D%/test-export.c \
 	%D%/test-faults-calls.c \
 	%D%/test-faults.c \

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* event_page_private.h - for event_page.c and event_record.c alone */
+#ifndef HIPSOFT_EVENT_PAGE_PRIVATE_H
+#define HIPSOFT_EVENT_PAGE_PRIVATE_H
+
+#include <htab.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "event_page.h"
+
+/**
+ * struct shared_event - a page of this process
+ * @node: in the registry, by inode
+ * @dev: of the memfd
+ * @ino: of the memfd
+ * @refs: under the registry's lock
+ * @fd: the description that holds the lock; -1 in a child of fork(2)
+ * @recorder: our number
+ * @page: hostile ground: whatever is read there is read once
+ */
+struct shared_event {
+	struct htab_node node;
+	dev_t dev;
+	ino_t ino;
+	unsigned refs;
+	int fd;
+	uint32_t recorder;
+	struct event_page *page;
+};
+
+/* The kernel does not tell us of our own lock, which lasts as long as we ask. */
+bool event_page_is_alive(const struct shared_event *event, uint32_t recorder);
+
+#endif

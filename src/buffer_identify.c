@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "buffer_identify.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "buffer.h"
+#include "dmabuf.h"
+#include "util.h"
+
+/* Both are internal mounts of the kernel: their device numbers never change. */
+static uint64_t memfd_dev;
+static _Atomic uint64_t dmabuf_dev; /* 0 until the first one was seen */
+static const struct driver_list *drivers; /* or NULL */
+
+int buffer_identify_setup(void)
+{
+	_cleanup_close_ int fd = memfd_create("dmabuffsd", MFD_CLOEXEC);
+	uint64_t ino;
+
+	if (fd < 0)
+		return -errno;
+	return buffer_identity(fd, &memfd_dev, &ino);
+}
+
+void buffer_set_drivers(const struct driver_list *list)
+{
+	drivers = list;
+}
+
+/* FUSE, NFS and the like answer an empty mask without asking their server. */
+static int ask(int fd, struct statx *ret_stx)
+{
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, ret_stx) < 0 ? -errno : 0;
+}
+
+static uint64_t dev_of(const struct statx *stx)
+{
+	return makedev(stx->stx_dev_major, stx->stx_dev_minor);
+}
+
+int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
+{
+	struct statx stx;
+	int r = ask(fd, &stx);
+
+	if (r < 0)
+		return r;
+	*ret_dev = dev_of(&stx);
+	*ret_ino = stx.stx_ino;
+	return 0;
+}
+
+/*
+ * No file system can lie about it: the type of an inode never changes, and one of this
+ * type is opened by the driver of its number, whatever file system it is on. A path of
+ * it was opened by nobody.
+ */
+static int identify_device(int fd, const struct statx *stx)
+{
+	int r;
+
+	if (!drivers || drivers->n == 0 || fcntl(fd, F_GETFL) & O_PATH)
+		return -EBADFD;
+	r = drivers_have_major(drivers, stx->stx_rdev_major);
+	if (r < 0)
+		return r;
+	return r ? DMABUFFS_KIND_DEVICE : -EBADFD;
+}
+
+int buffer_identify(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
+{
+	uint64_t known = atomic_load(&dmabuf_dev);
+	struct statx stx;
+	int r = ask(fd, &stx);
+
+	if (r < 0)
+		return r;
+	*ret_dev = dev_of(&stx);
+	*ret_ino = stx.stx_ino;
+	if (S_ISCHR(stx.stx_mode))
+		return identify_device(fd, &stx);
+	/* Not every file there is a memfd, but all are plain shmem and can be sealed. */
+	if (*ret_dev == memfd_dev)
+		return fcntl(fd, F_GET_SEALS) < 0 ? -EBADFD : DMABUFFS_KIND_MEMFD;
+	if (known ? *ret_dev != known : !dmabuf_is(fd))
+		return -EBADFD;
+	atomic_store(&dmabuf_dev, *ret_dev);
+	return DMABUFFS_KIND_DMABUF;
+}
+
+int buffer_kind(int fd)
+{
+	uint64_t dev, ino;
+
+	return buffer_identify(fd, &dev, &ino);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* option_drivers.c - the mount option that lists drivers of character devices */
+
+#include <ctype.h>
+#include <string.h>
+
+#include "options.h"
+#include "util.h"
+
+/*
+ * Who answers for a file of /dev/fuse is one of our own clients: the service would wait
+ * for him, and a mount whose connection it holds never ends. "misc" is what /proc/devices
+ * calls all that share its major number.
+ */
+static const char *const never[] = {"misc", "fuse"};
+
+static bool is_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length >= DRIVER_NAME_SIZE)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!isgraph((unsigned char)name[i]))
+			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		if (!strcmp(never[i], name))
+			return false;
+	return true;
+}
+
+int options_parse_drivers(const char *text, struct driver_list *ret_drivers)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	struct driver_list drivers = {.n = 0};
+	char *name, *rest = copy;
+
+	if (!copy)
+		return -ENOMEM;
+	while ((name = strsep(&rest, ":"))) {
+		if (!is_valid(name) || drivers.n == DRIVERS_MAX)
+			return -EINVAL;
+		memcpy(drivers.names[drivers.n++], name, strlen(name) + 1);
+	}
+	*ret_drivers = drivers;
+	return 0;
+}
