@@ -13,7 +13,7 @@
 
 /* Both are internal mounts of the kernel: their device numbers never change. */
 static uint64_t memfd_dev;
-static _Atomic uint64_t dmabuf_dev; /* 0 until the first one was seen */
+static _Atomic uint64_t dmabuf_dev;       /* 0 until the first one was seen */
 static const struct driver_list *drivers; /* or NULL */
 
 int buffer_identify_setup(void)
@@ -34,7 +34,8 @@ void buffer_set_drivers(const struct driver_list *list)
 /* FUSE, NFS and the like answer an empty mask without asking their server. */
 static int ask(int fd, struct statx *ret_stx)
 {
-	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, ret_stx) < 0 ? -errno : 0;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, ret_stx) < 0 ? -errno
+										 : 0;
 }
 
 static uint64_t dev_of(const struct statx *stx)

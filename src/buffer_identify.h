@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* buffer_identify.h - what a descriptor is; a part of buffer.h of its own, for buffer.c */
+/* buffer_identify.h - what a descriptor is; a part of buffer.h of its own, for buffer.c
+ */
 #ifndef DMABUFFS_BUFFER_IDENTIFY_H
 #define DMABUFFS_BUFFER_IDENTIFY_H
 

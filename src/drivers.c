@@ -31,7 +31,8 @@ static bool names_listed(const struct driver_list *drivers, unsigned major, char
 	return drivers_have(drivers, line);
 }
 
-bool drivers_have_major_in(const struct driver_list *drivers, unsigned major, FILE *devices)
+bool drivers_have_major_in(const struct driver_list *drivers, unsigned major,
+			   FILE *devices)
 {
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0;

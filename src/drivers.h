@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define DRIVERS_MAX	 16
+#define DRIVERS_MAX      16
 #define DRIVER_NAME_SIZE 64 /* with its NUL, as the kernel's own limit */
 
 struct driver_list {
@@ -27,6 +27,7 @@ bool drivers_have(const struct driver_list *drivers, const char *name);
 int drivers_have_major(const struct driver_list *drivers, unsigned major);
 
 /* The same with another file of the form of /proc/devices. */
-bool drivers_have_major_in(const struct driver_list *drivers, unsigned major, FILE *devices);
+bool drivers_have_major_in(const struct driver_list *drivers, unsigned major,
+			   FILE *devices);
 
 #endif

@@ -150,11 +150,8 @@ static int get_event(const struct hipipc_provider *provider,
 {
 	struct hipipc_handle handle;
 	uint64_t id;
-	int r;
+	int r = provider->find_event(event, &id);
 
-	if (!bytes || !event)
-		return reason(-EINVAL, "%s is NULL", bytes ? "the event" : "the handle");
-	r = provider->find_event(event, &id);
 	if (r == -EBADF)
 		return reason(r, "the event was not made with hipEventInterprocess");
 	if (r < 0)
@@ -171,6 +168,8 @@ int ipc_get_event(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *even
 	const struct hipipc_provider *provider;
 	int r = begin();
 
+	if (r == 0 && (!handle || !event))
+		r = reason(-EINVAL, "%s is NULL", handle ? "the event" : "the handle");
 	if (r == 0)
 		r = providers_get(&provider);
 	if (r == 0 && provider->find_event)
@@ -187,8 +186,6 @@ static int open_event(const struct hipipc_provider *provider, void **ret_event,
 	struct hipipc_handle handle;
 	int r;
 
-	if (!ret_event)
-		return reason(-EINVAL, "the event's place is NULL");
 	r = decode_foreign(bytes, EVENT_KINDS, &handle);
 	if (r == 0)
 		r = fetch_name(&handle, &fd);
@@ -214,6 +211,8 @@ int ipc_open_event(const char *call, void **ret_event,
 	struct event_bytes copy;
 	int r = begin();
 
+	if (r == 0 && !ret_event)
+		r = reason(-EINVAL, "the event's place is NULL");
 	if (r == 0)
 		r = providers_get(&provider);
 	if (r == 0 && provider->import_event)

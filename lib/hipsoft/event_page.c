@@ -160,7 +160,8 @@ static int reopen(int fd)
 
 /*
  * What a service has passed on cannot be opened again by everybody; then it was opened
- * for us alone.
+ * for us alone. Nor can anything be without /proc: then a service to which it is given
+ * shares our description for as long as it takes to open its own.
  */
 static int own_description(int fd)
 {
@@ -300,7 +301,7 @@ void event_page_unref(struct shared_event *event)
 
 int event_page_export(struct shared_event *event, int *ret_fd)
 {
-	int fd = reopen(event->fd);
+	int fd = own_description(event->fd);
 
 	if (fd < 0)
 		return fd;

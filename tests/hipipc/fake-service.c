@@ -132,6 +132,8 @@ static int import_memory(const struct hipipc_backing *backing, uint64_t bytes,
 
 	if (during)
 		during();
+	if (fake_runtime.names_cannot_be_mapped && !fake_service.exchanges)
+		return -ENODEV;
 	if (fake_runtime.import_error)
 		return fake_runtime.import_error;
 	*ret_pointer = (uint64_t)(++fake_runtime.imports) << 32;

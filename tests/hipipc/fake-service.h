@@ -38,6 +38,7 @@ struct fake_runtime {
 	atomic_int export_error;
 	atomic_int import_error;
 	atomic_int place_error;
+	atomic_bool names_cannot_be_mapped;
 	atomic_ulong context; /* the current one */
 	atomic_int device;
 	/* Allocations live at their id * FAKE_BYTES, except those above last_id. */

@@ -473,7 +473,7 @@ static void *use_page(void *data)
 		int r = event_page_record(event, &number);
 
 		if (r < 0 && r != -EIO)
-			return "record";
+			return (void *)"record";
 		if (r < 0)
 			continue;
 		event_page_reach(event, number);
@@ -490,7 +490,7 @@ static void *wait_often(void *data)
 		int r = event_page_wait(event, event_page_last(event));
 
 		if (r < 0 && r != -EOWNERDEAD)
-			return "wait";
+			return (void *)"wait";
 	}
 	return NULL;
 }

@@ -146,16 +146,45 @@ Test(openings, say_why_they_fail)
 	fake_service.import_error = -EXDEV;
 	expect_failure(-EACCES, "namespace");
 	fake_service.import_error = 0;
-	fake_service.exchange_error = -ESTALE;
-	expect_failure(-ESTALE, "revoked");
-	fake_service.exchange_error = -ETIMEDOUT;
-	expect_failure(-ENOTCONN, "does not answer");
-	fake_service.exchange_error = 0;
 	fake_runtime.import_error = -EBADMSG;
 	expect_failure(-EBADMSG, "fake cannot map it");
 	fake_runtime.import_error = 0;
 	cr_expect_eq(open_it(1, 0, &pointer), 0);
 	cr_expect_eq(fake_service.last_access, O_RDWR);
+}
+
+/* Without passthrough a name cannot be mapped, what is behind it can. */
+Test(openings, exchange_what_cannot_be_mapped)
+{
+	int fds = fake_count_fds();
+	uint64_t pointer;
+
+	fake_runtime.names_cannot_be_mapped = true;
+	cr_assert_eq(open_it(1, 0, &pointer), 0);
+	cr_expect_eq(fake_service.exchanges, 1);
+	cr_expect_eq(openings_close(pointer), 0);
+	fake_service.exchanges = 0;
+	fake_service.exchange_error = -ESTALE;
+	expect_failure(-ESTALE, "revoked");
+	fake_service.exchanges = 0;
+	fake_service.exchange_error = -ETIMEDOUT;
+	expect_failure(-ENOTCONN, "does not answer");
+	cr_expect_eq(fake_count_fds(), fds);
+}
+
+Test(openings, of_other_kinds_are_exchanged_at_once)
+{
+	struct hipipc_handle handle = handle_of(1, 0);
+	uint64_t pointer;
+
+	handle.kind = HIPIPC_KIND_DMABUF;
+	cr_assert_eq(openings_open(&fake_provider, &handle, &pointer), 0);
+	cr_expect_eq(fake_service.exchanges, 1);
+	fake_service.import_error = -EACCES;
+	handle.uuid.bytes[0] = 2;
+	reason_begin();
+	cr_expect_eq(openings_open(&fake_provider, &handle, &pointer), -EACCES);
+	cr_expect_eq(fake_service.last_access, O_RDWR, "a dma-buf has no read-only side");
 }
 
 /* Waiters of a mapping that is not made after all try for themselves. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "harness.h"
 #include "raw.h"
@@ -85,14 +86,16 @@ static void options_that_are_refused(struct instance *instance)
 	static const char *const refused[] = {
 		"drivers",          "drivers=",     "drivers=misc",
 		"drivers=mem:fuse", "drivers=mem:", "drivers=me m"};
-	char output[4096];
+	char output[4096], dir[INSTANCE_PATH_SIZE];
 
+	snprintf(dir, sizeof(dir), "%s/dir", test_work_dir);
+	ASSERT_OK(SYS(mkdir(dir, 0755)));
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-		const char *argv[] = {NULL, "-f", "-o", refused[i], test_work_dir, NULL};
+		const char *argv[] = {NULL, "-f", "-o", refused[i], dir, NULL};
 
 		ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 2);
 		ASSERT(strstr(output, "drivers"));
-		ASSERT(!is_mounted(test_work_dir));
+		ASSERT(!is_mounted(dir));
 	}
 }
 

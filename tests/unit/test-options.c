@@ -191,6 +191,16 @@ Test(options, devices)
 	cr_assert(not(options.accel));
 }
 
+Test(options, drivers)
+{
+	cr_assert(zero(int, parse("/")));
+	cr_assert(zero(sz, options.drivers.n));
+	cr_assert(zero(int, parse("-o drivers=mem,drivers=nvidia-frontend:nvidia /")));
+	cr_assert(eq(sz, options.drivers.n, 2));
+	expect_text(options.drivers.names[0], "nvidia-frontend");
+	expect_text(options.drivers.names[1], "nvidia");
+}
+
 Test(options, too_many_devices)
 {
 	char line[300] = "-o ";
@@ -347,6 +357,10 @@ Test(options, refuses_values)
 		"-o accel=d:latency=1us /",
 		"-o accel=d:exclusive=1 /",
 		"-o accel=d:speed=9 /",
+		"-o drivers /",
+		"-o drivers= /",
+		"-o drivers=mem: /",
+		"-o drivers=misc /",
 		"-o max-contexts-per-uid /",
 		"-o max-pinned-per-uid=x /",
 		"-o source /",
