@@ -13,8 +13,9 @@
  *   DMABUFFS_BROKER_EXCHANGE  The descriptor is an opened name of this mount. The reply
  *       carries the buffer's real descriptor, for drivers: dma-buf import, io_uring, an
  *       own mapping. Possession of the open file is the proof, its open mode the limit:
- *       a memfd comes as a fresh open file description of just that mode; a dma-buf has
- *       one description only, and comes if its mode does not exceed that of the file.
+ *       a memfd comes as a fresh open file description of just that mode; a dma-buf, or a
+ *       driver's descriptor, has one description only, and comes if its mode does not
+ *       exceed that of the file.
  *   DMABUFFS_BROKER_TICKET  The descriptor is a buffer to export. The reply carries a
  *       ticket, good for one DMABUFFS_IOC_EXPORT as long as this connection lasts. For
  *       services that may not reach into their callers (pidfd_getfd(2)). Besides memfds

@@ -276,11 +276,14 @@ static int export_backing(struct session *session, const struct hipipc_backing *
 	int r = session_check(
 		session, dmabuffs_export(session->instance, backing->fd, &how, ret_uuid));
 
+	if (r == -EBADFD && backing->kind == HIPIPC_KIND_CUDA_VMM)
+		return reason(
+			-EOPNOTSUPP,
+			"the service takes no descriptors of NVIDIA's driver; mount "
+			"the instance with drivers=nvidia-frontend:nvidia");
 	if (r == -EBADFD)
 		return reason(-EOPNOTSUPP,
-			      "the service takes no such descriptor (kind %u) "
-			      "of this runtime",
-			      backing->kind);
+			      "the service takes no such descriptor of this runtime");
 	if (r < 0)
 		return reason(r, "the service did not export it: %s", strerror(-r));
 	prime(session, ret_uuid);
