@@ -20,8 +20,8 @@
  * one description and one number, shared by all events on it there.
  *
  * Whoever has the page can write anything into it: what can come of it is an event that
- * is reached too early or too late, or an error; as if he had recorded it. The memfd is
- * sealed against shrinking and growing, which an importer checks before it maps it.
+ * is reached too early or too late, or an error; as if he had recorded it. What a process
+ * itself recorded is never reached too late there: it remembers. The memfd is sealed against shrinking and growing, which an importer checks before it maps it.
  */
 #ifndef HIPSOFT_EVENT_PAGE_H
 #define HIPSOFT_EVENT_PAGE_H

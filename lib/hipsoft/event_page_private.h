@@ -18,6 +18,9 @@
  * @fd: the description that holds the lock; -1 in a child of fork(2)
  * @recorder: our number
  * @page: hostile ground: whatever is read there is read once
+ * @reached: by slot, the highest of our own numbers that was reached: nobody can undo
+ *	     that, so a process never waits for what it has done itself
+ * @failed: the same of those whose stream had failed
  */
 struct shared_event {
 	struct htab_node node;
@@ -27,6 +30,8 @@ struct shared_event {
 	int fd;
 	uint32_t recorder;
 	struct event_page *page;
+	uint64_t reached[EVENT_PAGE_SLOTS];
+	uint64_t failed[EVENT_PAGE_SLOTS];
 };
 
 /* The kernel does not tell us of our own lock, which lasts as long as we ask. */

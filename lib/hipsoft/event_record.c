@@ -97,27 +97,37 @@ static void tell(struct event_page *page)
 
 void event_page_reach(struct shared_event *event, uint64_t number)
 {
+	raise_to(&event->reached[number % EVENT_PAGE_SLOTS], number);
 	raise_to(&slot_of(event, number)->reached, number);
 	tell(event->page);
 }
 
 void event_page_fail(struct shared_event *event, uint64_t number)
 {
+	raise_to(&event->failed[number % EVENT_PAGE_SLOTS], number);
 	raise_to(&slot_of(event, number)->failed, number);
 	tell(event->page);
 }
 
 /* ---- waiting ----------------------------------------------------------------------- */
 
+/* @ours or what stands in the page. */
+static bool is_at(const uint64_t *ours, const uint64_t *theirs, uint64_t number)
+{
+	return __atomic_load_n(ours, __ATOMIC_SEQ_CST) >= number ||
+	       __atomic_load_n(theirs, __ATOMIC_SEQ_CST) >= number;
+}
+
 /* As event_page_query(), but that of -EAGAIN the recorder has to be alive. */
 static int look(const struct shared_event *event, uint64_t number, uint32_t *ret_recorder)
 {
 	const struct event_slot *slot = slot_of(event, number);
+	size_t i = number % EVENT_PAGE_SLOTS;
 	uint64_t claim;
 
-	if (__atomic_load_n(&slot->reached, __ATOMIC_SEQ_CST) >= number)
+	if (is_at(&event->reached[i], &slot->reached, number))
 		return 0;
-	if (__atomic_load_n(&slot->failed, __ATOMIC_SEQ_CST) >= number)
+	if (is_at(&event->failed[i], &slot->failed, number))
 		return -EOWNERDEAD;
 	claim = __atomic_load_n(&slot->claim, __ATOMIC_ACQUIRE);
 	/* It was there before the number could be seen. */

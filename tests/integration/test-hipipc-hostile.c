@@ -227,7 +227,7 @@ static void try_forged(int peer, void *data)
 		try_memory(&forger, &wire);
 		try_event(&forger, &wire);
 	}
-	ASSERT_EQ(count_stable_fds(getpid()), n_fds);
+	witness_expect_fds(getpid(), n_fds);
 	test_note("%u opened, %u refused", forger.opened, forger.refused);
 	/* Else the forger is no good: some only ask for less than there is. */
 	ASSERT(forger.opened > 10 && forger.refused > N_SEEDS);
@@ -297,7 +297,7 @@ static void try_fields(int peer, void *data)
 	event = WITH(memory, kind, WIRE_EVENT);
 	event.bytes = event_wire(exporter->event).bytes;
 	expect_event(hipErrorMapFailed, event);
-	ASSERT_EQ(count_stable_fds(getpid()), n_fds);
+	witness_expect_fds(getpid(), n_fds);
 }
 
 static void wrong_fields(struct instance *instance)
@@ -365,7 +365,7 @@ static void try_wire(int peer, void *data)
 	expect_attempt(attempt);
 	n_fds = count_stable_fds(getpid());
 	expect_attempt(attempt);
-	ASSERT_EQ(count_stable_fds(getpid()), n_fds);
+	witness_expect_fds(getpid(), n_fds);
 	/* Other memory is not affected. */
 	device_check(pointer, 0, DEVICE_BYTES, 3);
 	ASSERT_HIP(hipSuccess, hipFree(pointer));
@@ -469,7 +469,7 @@ static void copy_until_it_fails(int peer, void *data)
 	}
 	ASSERT_HIP(hipErrorIllegalAddress, error);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
-	ASSERT_EQ(count_stable_fds(getpid()), n_fds);
+	witness_expect_fds(getpid(), n_fds);
 	ASSERT_IPC(hipErrorInvalidResourceHandle,
 		   hipIpcOpenMemHandle(&pointer, copying->handle, 0));
 }

@@ -31,33 +31,6 @@
 
 /* ---- what is left ------------------------------------------------------------------ */
 
-struct level {
-	pid_t pid;
-	int n_fds;
-};
-
-static bool is_down_to(void *data)
-{
-	const struct level *level = data;
-
-	return count_fds(level->pid) <= level->n_fds;
-}
-
-/* The daemon has no more than before. */
-static void expect_level(struct level *level)
-{
-	if (!wait_until(is_down_to, level)) {
-		print_fds(level->pid);
-		test_fail(__FILE__, __LINE__, "the daemon has %d descriptors, had %d",
-			  count_fds(level->pid), level->n_fds);
-	}
-}
-
-static struct level level_of(const struct instance *instance)
-{
-	return (struct level){instance->pid, count_stable_fds(instance->pid)};
-}
-
 /* The memory of a process that is about to die. */
 struct remains {
 	struct witness memory[MAX_MEMORY];
@@ -161,7 +134,7 @@ static void wait_for_event(int peer, void *data)
 /* What the importers of a case have in common. */
 struct import_scene {
 	struct exporter exporter;
-	struct level level;
+	int n_fds;           /* of the daemon */
 	struct remains kept; /* the exporter's memory */
 	bool held;           /* the exporter's stream: it cannot be asked to copy */
 };
@@ -172,7 +145,7 @@ static void import_scene_start(struct import_scene *scene,
 	*scene = (struct import_scene){.exporter = {.instance = instance, .mode = "666"}};
 	exporter_start(&scene->exporter, USER(1001));
 	remains_take(&scene->kept, scene->exporter.child.pid);
-	scene->level = level_of(instance);
+	scene->n_fds = count_stable_fds(instance->pid);
 }
 
 /* Starts one, and kills it at a stop. False: it had none so late. */
@@ -192,7 +165,7 @@ static bool kill_importer(struct import_scene *scene, void (*fn)(int peer, void 
 	child_kill(&victim, SIGKILL);
 	remains_expect_gone(&remains, &scene->kept);
 	expect_no_importer(scene->exporter.instance, scene->exporter.memory);
-	expect_level(&scene->level);
+	witness_expect_fds(scene->exporter.instance->pid, scene->n_fds);
 	return stopped;
 }
 
@@ -288,7 +261,7 @@ static void importer_whose_stream_waits(struct instance *instance)
 	exporter_order(&scene.exporter, ORDER_VALUE, 9);
 	remains_expect_gone(&remains, &scene.kept);
 	expect_no_importer(instance, scene.exporter.memory);
-	expect_level(&scene.level);
+	witness_expect_fds(instance->pid, scene.n_fds);
 	import_scene_end(&scene);
 }
 
@@ -401,7 +374,7 @@ static void exchange_offer(const struct child *victim, const struct child *survi
 }
 
 static bool kill_exporter(struct instance *instance, const struct child *survivor,
-			  struct level *level, unsigned int n)
+			  int n_fds, unsigned int n)
 {
 	struct remains remains;
 	struct child victim;
@@ -419,23 +392,22 @@ static bool kill_exporter(struct instance *instance, const struct child *survivo
 	peer_signal(survivor->peer);
 	peer_wait(survivor->peer);
 	remains_expect_gone(&remains, NULL);
-	expect_level(level);
+	witness_expect_fds(instance->pid, n_fds);
 	return stopped;
 }
 
 static void exporter_at_each_step(struct instance *instance)
 {
 	struct child survivor;
-	struct level level;
 	unsigned int n = 0;
+	int n_fds;
 
 	ASSERT_OK(SYS(setenv("HIPIPC_MODE", "666", 1)));
 	child_start(&survivor, USER(1002), survive, instance);
 	/* The first round is where the survivor's own beginnings belong to. */
-	level = (struct level){instance->pid, INT32_MAX};
-	ASSERT(!kill_exporter(instance, &survivor, &level, MAX_STOPS));
-	level = level_of(instance);
-	while (kill_exporter(instance, &survivor, &level, n))
+	ASSERT(!kill_exporter(instance, &survivor, INT32_MAX, MAX_STOPS));
+	n_fds = count_stable_fds(instance->pid);
+	while (kill_exporter(instance, &survivor, n_fds, n))
 		n++;
 	/* Two names are made and two ended by it, with a call of the service each. */
 	ASSERT(n > 20);

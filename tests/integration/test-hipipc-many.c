@@ -182,7 +182,7 @@ static void run_side(int peer, void *data)
 	step_done(peer);
 	end_all(side, own);
 	ASSERT(wait_until(has_all_memory, NULL));
-	ASSERT_EQ(count_stable_fds(getpid()), n_fds);
+	witness_expect_fds(getpid(), n_fds);
 	step_done(peer);
 }
 
@@ -231,25 +231,11 @@ static void both_step(const struct child *children)
 	both_go(children);
 }
 
-struct level {
-	pid_t pid;
-	int n_fds;
-};
-
-static bool is_down_to(void *data)
-{
-	const struct level *level = data;
-
-	return count_fds(level->pid) <= level->n_fds;
-}
-
 /* The daemon has no more than before, while both sides still live. */
-static void check_daemon(struct instance *instance, struct level *before)
+static void check_daemon(struct instance *instance, int n_fds)
 {
 	expect_names(instance, 0);
-	if (!wait_until(is_down_to, before))
-		test_fail(__FILE__, __LINE__, "the daemon has %d descriptors, had %d",
-			  count_fds(before->pid), before->n_fds);
+	witness_expect_fds(instance->pid, n_fds);
 }
 
 static void watch_witnesses(const struct instance *instance, const struct board *board,
@@ -266,9 +252,9 @@ static void two_thousand_both_ways(struct instance *instance)
 {
 	struct board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct level before = {.pid = instance->pid};
 	struct witness witnesses[SIDES];
 	struct child children[SIDES];
+	int n_fds;
 
 	ASSERT(board != MAP_FAILED);
 	use(instance);
@@ -281,7 +267,7 @@ static void two_thousand_both_ways(struct instance *instance)
 	both_step(children);
 	both_done(children);
 	expect_names(instance, 0);
-	before.n_fds = count_stable_fds(instance->pid);
+	n_fds = count_stable_fds(instance->pid);
 	both_go(children);
 
 	both_done(children);
@@ -292,7 +278,7 @@ static void two_thousand_both_ways(struct instance *instance)
 	both_step(children); /* all open */
 	both_step(children); /* all closed */
 	both_done(children); /* all freed */
-	check_daemon(instance, &before);
+	check_daemon(instance, n_fds);
 	witness_expect_gone(witnesses, SIDES);
 	both_go(children);
 	for (int i = 0; i < SIDES; i++)

@@ -16,6 +16,7 @@
 #include "harness.h"
 #include "hipipc.h"
 #include "raw.h"
+#include "witness.h"
 
 /* ---- an event that somebody scribbles on --------------------------------------------
  */
@@ -140,7 +141,7 @@ static void record_and_wait(int peer, void *data)
 	}
 	ASSERT_HIP(hipSuccess, hipDeviceSynchronize());
 	device_check_value(pointer, PAGE, 1);
-	ASSERT_EQ(count_stable_fds(getpid()), n_fds);
+	witness_expect_fds(getpid(), n_fds);
 	ASSERT_HIP(hipSuccess, hipEventDestroy(event));
 	ASSERT_HIP(hipSuccess, hipFree(pointer));
 }

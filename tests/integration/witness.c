@@ -122,3 +122,26 @@ void witness_expect_gone(const struct witness *witnesses, size_t n)
 			test_fail(__FILE__, __LINE__,
 				  "memory is pinned: memfd %zu of %zu", i + 1, n);
 }
+
+struct level {
+	pid_t pid;
+	int n_fds;
+};
+
+static bool is_down_to(void *data)
+{
+	const struct level *level = data;
+
+	return count_fds(level->pid) <= level->n_fds;
+}
+
+void witness_expect_fds(pid_t pid, int n)
+{
+	struct level level = {pid, n};
+
+	if (wait_until(is_down_to, &level))
+		return;
+	print_fds(pid);
+	test_fail(__FILE__, __LINE__, "process %d has %d descriptors, had %d", pid,
+		  count_fds(pid), n);
+}

@@ -41,4 +41,7 @@ bool witness_sees(const struct witness *witness);
 /* Waits, at most WAIT_MS, for the end of all of them; asserts. */
 void witness_expect_gone(const struct witness *witnesses, size_t n);
 
+/* The same for the descriptors of a process: that it has no more than @n. */
+void witness_expect_fds(pid_t pid, int n);
+
 #endif
