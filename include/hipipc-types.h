@@ -51,7 +51,7 @@ typedef enum hipError_t {
 	hipErrorContextIsDestroyed = 709,
 	hipErrorLaunchFailure = 719,
 	hipErrorNotSupported = 801,
-	hipErrorUnknown = 999,
+	hipErrorUnknown = 999
 } hipError_t;
 
 typedef int hipDevice_t;
@@ -72,7 +72,7 @@ typedef enum hipMemcpyKind {
 	hipMemcpyHostToDevice = 1,
 	hipMemcpyDeviceToHost = 2,
 	hipMemcpyDeviceToDevice = 3,
-	hipMemcpyDefault = 4,
+	hipMemcpyDefault = 4
 } hipMemcpyKind;
 
 /* Of HIP 6 and CUDA; HIP 5 counted differently. */
@@ -80,7 +80,7 @@ typedef enum hipMemoryType {
 	hipMemoryTypeUnregistered = 0,
 	hipMemoryTypeHost = 1,
 	hipMemoryTypeDevice = 2,
-	hipMemoryTypeManaged = 3,
+	hipMemoryTypeManaged = 3
 } hipMemoryType;
 
 typedef struct hipPointerAttribute_t {

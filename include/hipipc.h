@@ -11,7 +11,8 @@
  * Include it after the vendor's header, or without one. Link with -lhipipc before the
  * runtime, or preload it. Which runtime the memory is of is found out at the first call:
  * libhipsoft, AMD's HIP runtime, or the CUDA driver, whichever the process has loaded. No
- * other call of the runtime is replaced.
+ * other call of the runtime is replaced. A runtime that is linked statically, as nvcc does
+ * unless told otherwise (-cudart shared), keeps its own calls: link -lhipipc before it.
  *
  * All calls may be made from any thread. None waits for another process. A child of
  * fork(2) whose parent had used these calls gets hipErrorNotInitialized from all of them,
@@ -31,10 +32,6 @@
 
 #include <hipipc-types.h>
 
-#if defined(__CUDA_RUNTIME_API_H__)
-#define HIPIPC_HAVE_CUDA_
-#endif
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -46,7 +43,9 @@ extern "C" {
 /*
  * The handle of the allocation that @pointer points into; the offset travels with it
  * (HIPIPC_COMPAT=cuda: only its begin does). The same bytes each time as long as the
- * allocation lives; other ones for another, at the same address too.
+ * allocation lives; other ones for another, at the same address too. Should the service of
+ * the instance end, the names end; the next call that asks the service finds out, and then
+ * get makes new ones.
  *
  * hipErrorInvalidValue: NULL, or no live device memory (freed, one past the end, of the
  * host); hipErrorNotSupported: the runtime cannot export this allocation: the reason tells
@@ -110,7 +109,7 @@ const char *hipipcLastReason(void);
 
 /* ---- the same under their CUDA names ------------------------------------------------ */
 
-#ifndef HIPIPC_HAVE_CUDA_
+#ifndef __DRIVER_TYPES_H__
 /* Only what these calls can answer; values as hipError_t of the same names. */
 typedef enum cudaError {
 	cudaSuccess = 0,
@@ -124,7 +123,7 @@ typedef enum cudaError {
 	cudaErrorOperatingSystem = 304,
 	cudaErrorInvalidResourceHandle = 400,
 	cudaErrorNotSupported = 801,
-	cudaErrorUnknown = 999,
+	cudaErrorUnknown = 999
 } cudaError_t;
 
 typedef struct CUevent_st *cudaEvent_t;
@@ -138,7 +137,9 @@ typedef struct cudaIpcEventHandle_st {
 } cudaIpcEventHandle_t;
 
 #define cudaIpcMemLazyEnablePeerAccess 0x01
+#endif /* no header of NVIDIA's */
 
+#ifndef __CUDA_RUNTIME_API_H__
 cudaError_t cudaIpcGetMemHandle(cudaIpcMemHandle_t *handle, void *pointer);
 cudaError_t cudaIpcOpenMemHandle(void **ret_pointer, cudaIpcMemHandle_t handle,
 				 unsigned int flags);

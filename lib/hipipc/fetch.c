@@ -21,8 +21,10 @@ static int explain(int r, const dmabuffs_uuid *uuid)
 			      "%s: no such name: it was freed or revoked, or its "
 			      "exporter has ended",
 			      name);
-	case -EACCES:
 	case -EPERM:
+		return reason(-EACCES, "%s: it is read-only, and cannot be had like that",
+			      name);
+	case -EACCES:
 		return reason(-EACCES,
 			      "%s: Permission denied: its owner and mode decide "
 			      "(HIPIPC_MODE of the exporter, chmod(1), setfacl(1))",
@@ -33,45 +35,70 @@ static int explain(int r, const dmabuffs_uuid *uuid)
 			      "%s: the instance wants a namespace shared with the "
 			      "exporter (mount option ns=)",
 			      name);
-	default:
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOTCONN:
 		return reason(r, "%s: %s", name, strerror(-r));
+	case -EBADFD:
+	case -EINVAL:
+	case -EOPNOTSUPP:
+	case -ENOTTY:
+		return reason(-EBADMSG, "%s: not the name of a buffer", name);
+	default:
+		return reason(-EIO, "%s: %s", name, strerror(-r));
 	}
 }
 
+/* ---- with a session ---------------------------------------------------------------- */
+
+struct fetch {
+	const struct hipipc_handle *handle;
+	int opened;
+	int real;
+};
+
 /* Who may only read gets what can only be read; open(2) has the last word on both. */
-static int open_name(struct session *session, const struct hipipc_handle *handle,
-		     int *ret_opened)
+static int open_name(struct session *session, void *data)
 {
-	int r = dmabuffs_import(session->instance, &handle->uuid, O_RDWR, ret_opened);
+	struct fetch *fetch = data;
+	const struct hipipc_handle *handle = fetch->handle;
+	int r = dmabuffs_import(session->instance, &handle->uuid, O_RDWR, &fetch->opened);
 
 	if ((r == -EACCES || r == -EPERM) && handle->kind == HIPIPC_KIND_MEMFD)
 		r = dmabuffs_import(session->instance, &handle->uuid, O_RDONLY,
-				    ret_opened);
+				    &fetch->opened);
 	return r;
 }
 
+static int exchange(struct session *session, void *data)
+{
+	struct fetch *fetch = data;
+
+	return dmabuffs_exchange(session->instance, fetch->opened, &fetch->real);
+}
+
+/* ------------------------------------------------------------------------------------ */
+
 int fetch_name(const struct hipipc_handle *handle, int *ret_opened)
 {
-	_cleanup_session_ struct session *session = NULL;
-	int r = session_get(&session);
+	struct fetch fetch = {.handle = handle, .opened = -1, .real = -1};
+	int r = session_call(open_name, &fetch, NULL);
 
 	if (r < 0)
-		return r;
-	r = session_check(session, open_name(session, handle, ret_opened));
-	return r < 0 ? explain(r, &handle->uuid) : 0;
+		return explain(r, &handle->uuid);
+	*ret_opened = fetch.opened;
+	return 0;
 }
 
 int fetch_exchange(const struct hipipc_handle *handle, int *opened)
 {
-	_cleanup_session_ struct session *session = NULL;
-	int r = session_get(&session), real = -1;
+	struct fetch fetch = {.handle = handle, .opened = *opened, .real = -1};
+	int r = session_call(exchange, &fetch, NULL);
 
-	if (r < 0)
-		return r;
-	r = session_check(session, dmabuffs_exchange(session->instance, *opened, &real));
 	if (r < 0)
 		return explain(r, &handle->uuid);
 	close_keep_errno(*opened);
-	*opened = real;
+	*opened = fetch.real;
 	return 0;
 }

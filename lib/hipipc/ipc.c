@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ipc.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <hipipc-types.h>
@@ -22,20 +24,36 @@
 
 /* ---- begin and end of a call ------------------------------------------------------- */
 
-static int begin(void)
+/* What has to be as it was when a call is over. */
+struct call {
+	const char *name;
+	int cancelability;
+	int error;
+};
+
+/*
+ * A thread that is cancelled in the middle would leave a name or a mapping half made, and
+ * others waiting for it.
+ */
+static int begin(struct call *call, const char *name)
 {
+	call->name = name;
+	call->error = errno;
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call->cancelability);
 	reason_begin();
 	return session_enter();
 }
 
 /* hipGetLastError() of a runtime that wants to know. */
-static int end(const char *call, int r)
+static int end(const struct call *call, int r)
 {
-	const struct hipipc_provider *provider;
-	int code = codes_result(call, r);
+	const struct hipipc_provider *provider = providers_found();
+	int code = codes_result(call->name, r);
 
-	if (code != hipSuccess && providers_get(&provider) == 0 && provider->failed)
+	if (code != hipSuccess && provider && provider->failed)
 		provider->failed(code);
+	(void)pthread_setcancelstate(call->cancelability, NULL);
+	errno = call->error;
 	return code;
 }
 
@@ -80,11 +98,12 @@ static int get_memory(char bytes[HIPIPC_HANDLE_BYTES], uint64_t pointer)
 
 int ipc_get_memory(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *pointer)
 {
-	int r = begin();
+	struct call this;
+	int r = begin(&this, call);
 
 	if (r == 0)
 		r = get_memory(handle, (uintptr_t)pointer);
-	return end(call, r);
+	return end(&this, r);
 }
 
 /* Not what this process made: it has the memory already. */
@@ -118,6 +137,7 @@ static int open_memory(void **ret_pointer, const char bytes[HIPIPC_HANDLE_BYTES]
 	if (r < 0)
 		return r;
 	names_sweep(provider);
+	reason_begin();
 	r = openings_open(provider, &handle, &pointer);
 	if (r == 0)
 		*ret_pointer = (void *)(uintptr_t)pointer;
@@ -127,20 +147,22 @@ static int open_memory(void **ret_pointer, const char bytes[HIPIPC_HANDLE_BYTES]
 int ipc_open_memory(const char *call, void **ret_pointer,
 		    const char handle[HIPIPC_HANDLE_BYTES], unsigned int flags)
 {
-	int r = begin();
+	struct call this;
+	int r = begin(&this, call);
 
 	if (r == 0)
 		r = open_memory(ret_pointer, handle, flags);
-	return end(call, r);
+	return end(&this, r);
 }
 
 int ipc_close_memory(const char *call, void *pointer)
 {
-	int r = begin();
+	struct call this;
+	int r = begin(&this, call);
 
 	if (r == 0)
 		r = openings_close((uintptr_t)pointer);
-	return end(call, r);
+	return end(&this, r);
 }
 
 /* ---- events ------------------------------------------------------------------------ */
@@ -166,7 +188,8 @@ int ipc_get_event(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *even
 {
 	int (*runtimes_own)(char *handle, void *event) = NULL;
 	const struct hipipc_provider *provider;
-	int r = begin();
+	struct call this;
+	int r = begin(&this, call);
 
 	if (r == 0 && (!handle || !event))
 		r = reason(-EINVAL, "%s is NULL", handle ? "the event" : "the handle");
@@ -176,7 +199,8 @@ int ipc_get_event(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *even
 		r = get_event(provider, handle, event);
 	else if (r == 0)
 		r = pass_on(call, &runtimes_own);
-	return runtimes_own ? runtimes_own(handle, event) : end(call, r);
+	r = end(&this, r);
+	return runtimes_own ? runtimes_own(handle, event) : r;
 }
 
 static int open_event(const struct hipipc_provider *provider, void **ret_event,
@@ -209,7 +233,8 @@ int ipc_open_event(const char *call, void **ret_event,
 	int (*runtimes_own)(void **ret_event, struct event_bytes bytes) = NULL;
 	const struct hipipc_provider *provider;
 	struct event_bytes copy;
-	int r = begin();
+	struct call this;
+	int r = begin(&this, call);
 
 	if (r == 0 && !ret_event)
 		r = reason(-EINVAL, "the event's place is NULL");
@@ -219,8 +244,9 @@ int ipc_open_event(const char *call, void **ret_event,
 		r = open_event(provider, ret_event, handle);
 	else if (r == 0)
 		r = pass_on(call, &runtimes_own);
+	r = end(&this, r);
 	if (!runtimes_own)
-		return end(call, r);
+		return r;
 	memcpy(copy.bytes, handle, sizeof(copy.bytes));
 	return runtimes_own(ret_event, copy);
 }

@@ -29,8 +29,7 @@ enum name_state { NAME_MAKING, NAME_READY };
 /**
  * struct name - an exported allocation or event
  * @by_id: in the table of ids
- * @by_uuid: in the table of UUIDs, once READY. Allocations that share a buffer share its
- *	     UUID: it is unlinked with the last of them
+ * @by_uuid: in the table of UUIDs, once READY
  * @next, @prev: in the ring of all, for the sweep
  * @session: which the name was made with, owned once READY
  * @id: of the provider
@@ -144,11 +143,10 @@ static void discard(struct name *name)
 
 /* ---- ends of names ----------------------------------------------------------------- */
 
-/* What is left to be done about a name that is in no table any more. */
+/* What is left of a name that is in no table any more: it may still be in the mount. */
 struct ending {
 	struct session *session;
 	dmabuffs_uuid uuid;
-	bool unlink;
 };
 
 /* Under the lock: takes a READY name out of all tables. */
@@ -161,20 +159,22 @@ static struct ending take_out(struct name *name)
 
 	htab_remove(&uuids, &name->by_uuid);
 	discard(name);
-	ending.unlink = !find_uuid(&ending.uuid) && session_is_current(ending.session);
 	return ending;
 }
 
-/* Without the lock. That it fails means that the name is gone, or the service. */
+/*
+ * Without the lock. Withdrawing takes no permission, which the process may not have any
+ * more, only the session that made the name.
+ */
 static void finish(struct ending *ending)
 {
-	int r = 0;
+	int r = -ENOTCONN;
 
-	if (ending->unlink)
-		r = session_check(
-			ending->session,
-			dmabuffs_unlink(ending->session->instance, &ending->uuid));
-	if (r < 0 && r != -ENOENT)
+	if (session_is_current(ending->session))
+		r = dmabuffs_withdraw(ending->session->instance, &ending->uuid);
+	if (r == -ENOTCONN)
+		session_forget(ending->session);
+	else if (r < 0 && r != -ENOENT)
 		reason_info("a name could not be ended: %s", strerror(-r));
 	session_put(ending->session);
 }
@@ -247,7 +247,11 @@ static int get_backing(const struct subject *subject, struct hipipc_backing *ret
 		ret_backing->kind = HIPIPC_KIND_EVENT;
 		r = provider->export_event(subject->id, &ret_backing->fd);
 	}
-	return r == -ENOENT ? reason(-EINVAL, "it was freed meanwhile") : r;
+	if (r == -ENOENT)
+		return reason(-EINVAL, "it was freed meanwhile");
+	if (r == -EOPNOTSUPP)
+		return reason(r, "it was opened from a handle: pass that one on");
+	return r;
 }
 
 /*
@@ -264,54 +268,75 @@ static void prime(struct session *session, const dmabuffs_uuid *uuid)
 		      AT_SYMLINK_NOFOLLOW);
 }
 
-static int export_backing(struct session *session, const struct hipipc_backing *backing,
-			  dmabuffs_uuid *ret_uuid)
+struct export
 {
-	const struct dmabuffs_export_options how = {
-		.flags = DMABUFFS_EXPORT_MODE,
-		.mode = options_get()->mode,
-		.label = backing->kind == HIPIPC_KIND_EVENT ? "hipipc event"
-							    : "hipipc memory",
-	};
-	int r = session_check(
-		session, dmabuffs_export(session->instance, backing->fd, &how, ret_uuid));
+	const struct hipipc_backing *backing;
+	dmabuffs_uuid uuid;
+};
 
-	if (r == -EBADFD && backing->kind == HIPIPC_KIND_CUDA_VMM)
-		return reason(
-			-EOPNOTSUPP,
-			"the service takes no descriptors of NVIDIA's driver; mount "
-			"the instance with drivers=nvidia-frontend:nvidia");
-	if (r == -EBADFD)
-		return reason(-EOPNOTSUPP,
-			      "the service takes no such descriptor of this runtime");
-	if (r < 0)
+/* Two allocations in one buffer are two names, of which each ends by itself. */
+static int export_backing(struct session *session, void *data)
+{
+	struct export *export = data;
+	const struct dmabuffs_export_options how = {
+		.flags = DMABUFFS_EXPORT_MODE | DMABUFFS_EXPORT_ANOTHER,
+		.mode = options_get()->mode,
+		.label = export->backing->kind == HIPIPC_KIND_EVENT ? "hipipc event"
+								    : "hipipc memory",
+	};
+	int r = dmabuffs_export(session->instance, export->backing->fd, &how,
+				&export->uuid);
+
+	if (r == 0)
+		prime(session, &export->uuid);
+	return r;
+}
+
+static int explain(int r, const struct hipipc_backing *backing)
+{
+	switch (r) {
+	case -EBADFD:
+		return reason(-EOPNOTSUPP, "the service takes no such descriptor%s",
+			      backing->kind == HIPIPC_KIND_CUDA_VMM
+				      ? ": mount the instance with "
+					"drivers=nvidia-frontend:nvidia"
+				      : "");
+	case -EACCES:
+	case -EPERM:
+		return reason(-EACCES, "this user may not export in the instance: %s",
+			      strerror(-r));
+	case -ENOMEM:
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOTCONN:
 		return reason(r, "the service did not export it: %s", strerror(-r));
-	prime(session, ret_uuid);
-	return 0;
+	default:
+		return reason(-EIO, "the service did not export it: %s", strerror(-r));
+	}
 }
 
 /* Without the lock: the name, of which the caller owns the session then. */
 static int make(const struct subject *subject, struct hipipc_handle *ret_handle,
 		struct session **ret_session)
 {
-	_cleanup_session_ struct session *session = NULL;
 	struct hipipc_backing backing = {.fd = -1};
-	struct hipipc_handle handle = {0};
-	int r = session_get(&session);
+	struct export export = {.backing = &backing};
+	int r = get_backing(subject, &backing);
 
-	if (r == 0)
-		r = get_backing(subject, &backing);
 	if (r < 0)
 		return r;
-	r = export_backing(session, &backing, &handle.uuid);
+	r = session_call(export_backing, &export, ret_session);
 	close_keep_errno(backing.fd);
 	if (r < 0)
-		return r;
-	handle.kind = (uint16_t)backing.kind;
-	handle.base = backing.offset;
-	handle.bytes = subject->allocation ? subject->allocation->bytes : 1;
-	*ret_handle = handle;
-	*ret_session = TAKE_PTR(session);
+		return explain(r, &backing);
+	*ret_handle = (struct hipipc_handle){
+		.kind = (uint16_t)backing.kind,
+		.uuid = export.uuid,
+		.base = backing.offset,
+		.bytes = subject->allocation ? subject->allocation->bytes : 1,
+	};
 	return 0;
 }
 
@@ -324,6 +349,8 @@ static int make_name(struct name *name, const struct subject *subject)
 	int r;
 
 	pthread_mutex_unlock(&lock);
+	names_sweep(subject->provider);
+	reason_begin();
 	r = make(subject, &handle, &session);
 	pthread_mutex_lock(&lock);
 	if (r < 0) {
@@ -343,7 +370,7 @@ static int make_name(struct name *name, const struct subject *subject)
 		r = reason(-EINVAL, "it was freed while its name was made");
 	} else {
 		discard(name);
-		ending = (struct ending){session, handle.uuid, !find_uuid(&handle.uuid)};
+		ending = (struct ending){session, handle.uuid};
 	}
 	pthread_mutex_unlock(&lock);
 	finish(&ending);

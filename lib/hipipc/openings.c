@@ -178,7 +178,7 @@ static int import_descriptor(const struct hipipc_provider *provider,
 	r = fetch_exchange(handle, &backing->fd);
 	if (r == 0)
 		r = provider->import_memory(backing, handle->bytes, ret_pointer);
-	return r;
+	return r == -ENODEV ? -EBADMSG : r;
 }
 
 static int import(const struct hipipc_provider *provider,

@@ -17,9 +17,21 @@
 
 static _Atomic(const struct hipipc_provider *) found;
 
+/* Also where it was loaded with dlopen(3), so that nobody else sees its symbols. */
+static const struct hipipc_provider *find_soft(void)
+{
+	static const char *const names[] = {"libhipsoft.so.0"};
+	void *symbol = dlsym(RTLD_DEFAULT, HIPIPC_SOFT_SYMBOL), *library;
+
+	if (symbol)
+		return symbol;
+	library = loader_find(names, ARRAY_SIZE(names));
+	return library ? dlsym(library, HIPIPC_SOFT_SYMBOL) : NULL;
+}
+
 static const struct hipipc_provider *provider_soft(void)
 {
-	const struct hipipc_provider *soft = dlsym(RTLD_DEFAULT, HIPIPC_SOFT_SYMBOL);
+	const struct hipipc_provider *soft = find_soft();
 
 	if (!soft || soft->version == HIPIPC_PROVIDER_VERSION)
 		return soft;
@@ -39,11 +51,15 @@ static int nothing_loaded(void)
 	return reason(-ENODEV, "no runtime is loaded; %s", HELP);
 }
 
+const struct hipipc_provider *providers_found(void)
+{
+	return atomic_load_explicit(&found, memory_order_acquire);
+}
+
 /* Whoever comes second writes the same. */
 int providers_get(const struct hipipc_provider **ret_provider)
 {
-	const struct hipipc_provider *provider =
-		atomic_load_explicit(&found, memory_order_acquire);
+	const struct hipipc_provider *provider = providers_found();
 
 	if (!provider)
 		provider = provider_soft();

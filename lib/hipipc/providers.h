@@ -12,6 +12,9 @@
  */
 int providers_get(const struct hipipc_provider **ret_provider);
 
+/* The one that was found, NULL: none yet. */
+const struct hipipc_provider *providers_found(void);
+
 /* Of AMD's runtime, libamdhip64 and libhsa-runtime64; NULL: not loaded, or too old. */
 const struct hipipc_provider *provider_hip(void);
 

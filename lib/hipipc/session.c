@@ -4,9 +4,12 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include <same_process.h>
 #include "reason.h"
+
+#define TRIES 4
 
 /* Protects changes of the pointer, not what it points to. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -117,7 +120,7 @@ void session_put(struct session *session)
 	free(session);
 }
 
-static void forget(struct session *session)
+void session_forget(struct session *session)
 {
 	bool was_current;
 
@@ -130,17 +133,26 @@ static void forget(struct session *session)
 		session_put(session);
 }
 
-int session_check(struct session *session, int r)
+/* A service closes connections of which it has too many, and goes on. */
+static bool is_alive(const struct session *session)
+{
+	struct statfs unused;
+
+	return fstatfs(dmabuffs_root_fd(session->instance), &unused) == 0;
+}
+
+/* -EAGAIN: another try may do better. */
+static int check(struct session *session, int r)
 {
 	switch (r) {
 	case -ENOTCONN:
-	case -ECONNRESET:
 	case -ECONNABORTED:
+	case -ECONNRESET:
 	case -ECONNREFUSED:
 	case -EPIPE:
-		forget(session);
-		return reason(-ENOTCONN, "the service of the instance has ended: %s",
-			      strerror(-r));
+		if (!is_alive(session))
+			session_forget(session);
+		return -EAGAIN;
 	case -ETIMEDOUT:
 	case -EPROTO:
 		return reason(-ENOTCONN,
@@ -149,4 +161,31 @@ int session_check(struct session *session, int r)
 	default:
 		return r;
 	}
+}
+
+static int call_once(int (*use)(struct session *session, void *data), void *data,
+		     struct session **ret_session)
+{
+	_cleanup_session_ struct session *session = NULL;
+	int r = session_get(&session);
+
+	if (r < 0)
+		return r;
+	r = check(session, use(session, data));
+	if (r == 0 && ret_session)
+		*ret_session = TAKE_PTR(session);
+	return r;
+}
+
+int session_call(int (*use)(struct session *session, void *data), void *data,
+		 struct session **ret_session)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; i < TRIES && r == -EAGAIN; i++)
+		r = call_once(use, data, ret_session);
+	if (r == -EAGAIN)
+		return reason(-ENOTCONN,
+			      "the service of the instance ends all connections");
+	return r;
 }

@@ -42,9 +42,14 @@ static inline void session_put_indirect(struct session **session)
 #define _cleanup_session_ _cleanup_(session_put_indirect)
 
 /*
- * What a call of libdmabuffs answered: where its service has ended, the next
- * session_get() opens anew. Returns @r, or -ENOTCONN with a reason.
+ * Does something with the session, again if its service ended meanwhile and another one
+ * is there, or if it closed our broker connection. *@ret_session, which may be NULL, is
+ * the session in which it succeeded, to be put. With a reason: -ENOTCONN.
  */
-int session_check(struct session *session, int r);
+int session_call(int (*use)(struct session *session, void *data), void *data,
+		 struct session **ret_session);
+
+/* What @use answered was that the service has ended: the session is not used again. */
+void session_forget(struct session *session);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ struct fake_runtime fake_runtime = {.context = 1};
 /* ---- libdmabuffs ------------------------------------------------------------------- */
 
 struct dmabuffs {
-	int unused;
+	bool ended;
 };
 
 int __wrap_dmabuffs_open(const char *path, struct dmabuffs **ret_instance);
@@ -24,7 +25,8 @@ void __wrap_dmabuffs_close(struct dmabuffs *instance);
 int __wrap_dmabuffs_export(struct dmabuffs *instance, int fd,
 			   const struct dmabuffs_export_options *options,
 			   dmabuffs_uuid *ret_uuid);
-int __wrap_dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
+int __wrap_dmabuffs_root_fd(const struct dmabuffs *instance);
+int __wrap_dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
 int __wrap_dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 			   int access, int *ret_fd);
 int __wrap_dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd);
@@ -44,6 +46,21 @@ void __wrap_dmabuffs_close(struct dmabuffs *instance)
 	free(instance);
 }
 
+/* fstatfs(2) of it tells whether the service lives. */
+int __wrap_dmabuffs_root_fd(const struct dmabuffs *instance)
+{
+	return instance->ended ? -1 : STDIN_FILENO;
+}
+
+static bool is_lost(struct dmabuffs *instance)
+{
+	if (fake_service.losses <= 0)
+		return false;
+	fake_service.losses--;
+	instance->ended = fake_service.ends;
+	return true;
+}
+
 int __wrap_dmabuffs_export(struct dmabuffs *instance, int fd,
 			   const struct dmabuffs_export_options *options,
 			   dmabuffs_uuid *ret_uuid)
@@ -53,26 +70,29 @@ int __wrap_dmabuffs_export(struct dmabuffs *instance, int fd,
 
 	if (during)
 		during();
+	if (is_lost(instance))
+		return fake_service.ends ? -ENOTCONN : -ECONNRESET;
 	if (fake_service.export_error)
 		return fake_service.export_error;
 	number = (uint64_t)++fake_service.exports;
-	if (fake_service.one_buffer)
-		number = 1;
 	fake_service.last_mode = options->mode;
+	fake_service.last_flags = options->flags;
 	memset(ret_uuid, 0, sizeof(*ret_uuid));
 	memcpy(ret_uuid->bytes, &number, sizeof(number));
 	return 0;
 }
 
-int __wrap_dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
+int __wrap_dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
 {
-	fake_service.unlinks++;
-	return fake_service.unlink_error;
+	fake_service.withdrawals++;
+	return fake_service.withdraw_error;
 }
 
 int __wrap_dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 			   int access, int *ret_fd)
 {
+	if (is_lost(instance))
+		return fake_service.ends ? -ENOTCONN : -ECONNRESET;
 	if (fake_service.import_error)
 		return fake_service.import_error;
 	fake_service.last_access = access;

@@ -16,18 +16,21 @@ struct fake_service {
 	/* What the next calls answer, if not 0. */
 	atomic_int open_error;
 	atomic_int export_error;
-	atomic_int unlink_error;
+	atomic_int withdraw_error;
 	atomic_int import_error;
 	atomic_int exchange_error;
-	/* All exports give the name of the first: the buffer behind them is one. */
-	atomic_bool one_buffer;
+	/* How many more exports and imports lose the connection, and the service with it.
+	 */
+	atomic_int losses;
+	atomic_bool ends;
 	/* How often. */
 	atomic_int opens;
 	atomic_int closes;
 	atomic_int exports;
-	atomic_int unlinks;
+	atomic_int withdrawals;
 	atomic_int exchanges;
 	atomic_uint last_mode;
+	atomic_uint last_flags;
 	atomic_int last_access;
 	/* Called in the middle of an export, with no lock of ours held; may be NULL. */
 	void (*_Atomic during_export)(void);

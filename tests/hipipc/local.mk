@@ -33,7 +33,8 @@ endif
 # What goes through fake-service.c.
 %C%_hipipc_tests_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=dmabuffs_open,--wrap=dmabuffs_close,--wrap=dmabuffs_export \
-	-Wl,--wrap=dmabuffs_unlink,--wrap=dmabuffs_import,--wrap=dmabuffs_exchange
+	-Wl,--wrap=dmabuffs_withdraw,--wrap=dmabuffs_import,--wrap=dmabuffs_exchange \
+	-Wl,--wrap=dmabuffs_root_fd
 %C%_hipipc_tests_LDADD = lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
 
 # Imitations of vendors' runtimes. Each provider is tested in a program of its own, with

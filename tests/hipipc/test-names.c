@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <dmabuffs.h>
+
 #include "fake-service.h"
 #include "names.h"
 #include "reason.h"
@@ -48,11 +50,11 @@ Test(names, end_with_what_they_name)
 
 	cr_assert_eq(get(&fake_provider, 1, &before), 0);
 	fake_runtime.ended(1);
-	cr_expect_eq(fake_service.unlinks, 1);
+	cr_expect_eq(fake_service.withdrawals, 1);
 	cr_expect_not(names_has(&before.uuid));
 	fake_runtime.ended(1);
 	fake_runtime.ended(77);
-	cr_expect_eq(fake_service.unlinks, 1, "what has no name has none to end");
+	cr_expect_eq(fake_service.withdrawals, 1, "what has no name has none to end");
 	cr_assert_eq(get(&fake_provider, 1, &after), 0);
 	cr_expect_not(same(&before, &after));
 }
@@ -91,38 +93,37 @@ Test(names, of_what_is_freed_meanwhile_end_at_once)
 	cr_assert_eq(get(&fake_provider, 2, &handle), 0);
 	fake_service.during_export = free_1;
 	cr_expect_eq(get(&fake_provider, 1, &handle), -EINVAL);
-	cr_expect_eq(fake_service.unlinks, 1);
+	cr_expect_eq(fake_service.withdrawals, 1);
 	fake_service.during_export = NULL;
 	cr_expect_eq(get(&fake_provider, 1, &handle), 0);
 	cr_expect_eq(fake_count_fds(), fds);
 }
 
-Test(names, allocations_in_one_buffer_share_its_name)
+/* Else the end of one would take the other one's name away. */
+Test(names, are_not_shared_by_allocations_in_one_buffer)
 {
-	struct hipipc_handle first, second;
+	struct hipipc_handle handle;
 
-	fake_service.one_buffer = true;
-	cr_assert_eq(get(&fake_provider, 1, &first), 0);
-	cr_assert_eq(get(&fake_provider, 2, &second), 0);
-	cr_expect_eq(memcmp(&first.uuid, &second.uuid, sizeof(first.uuid)), 0);
-	fake_runtime.ended(1);
-	cr_expect_eq(fake_service.unlinks, 0);
-	cr_expect(names_has(&second.uuid));
-	fake_runtime.ended(2);
-	cr_expect_eq(fake_service.unlinks, 1);
-	cr_expect_not(names_has(&second.uuid));
+	cr_assert_eq(get(&fake_provider, 1, &handle), 0);
+	cr_expect(fake_service.last_flags & DMABUFFS_EXPORT_ANOTHER);
+	cr_expect(fake_service.last_flags & DMABUFFS_EXPORT_MODE);
 }
 
-static void expect_failure(int error, const char *text)
+static void expect_failure_of(uint64_t id, int error, const char *text)
 {
 	int fds = fake_count_fds();
 	struct hipipc_handle handle = {.bytes = 99};
 
-	cr_expect_eq(get(&fake_provider, 1, &handle), error);
+	cr_expect_eq(get(&fake_provider, id, &handle), error);
 	reason_end("test", strerror(-error), true);
 	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
 	cr_expect_eq(handle.bytes, 99);
 	cr_expect_eq(fake_count_fds(), fds, "a descriptor is left");
+}
+
+static void expect_failure(int error, const char *text)
+{
+	expect_failure_of(1, error, text);
 }
 
 Test(names, are_not_made_when_anything_fails)
@@ -133,7 +134,7 @@ Test(names, are_not_made_when_anything_fails)
 	expect_failure(-ENOTCONN, "no instance of dmabuffs: No such file");
 	fake_service.open_error = 0;
 	fake_runtime.export_error = -EOPNOTSUPP;
-	expect_failure(-EOPNOTSUPP, "supported");
+	expect_failure(-EOPNOTSUPP, "opened from a handle");
 	fake_runtime.export_error = -ENOENT;
 	expect_failure(-EINVAL, "freed meanwhile");
 	fake_runtime.export_error = 0;
@@ -141,6 +142,10 @@ Test(names, are_not_made_when_anything_fails)
 	expect_failure(-EDQUOT, "quota");
 	fake_service.export_error = -EBADFD;
 	expect_failure(-EOPNOTSUPP, "takes no such descriptor");
+	fake_service.export_error = -EPERM;
+	expect_failure(-EACCES, "may not export");
+	fake_service.export_error = -EBUSY; /* of what else it could mean */
+	expect_failure(-EIO, "busy");
 	fake_service.export_error = 0;
 	cr_expect_eq(get(&fake_provider, 1, &handle), 0);
 }
@@ -148,18 +153,45 @@ Test(names, are_not_made_when_anything_fails)
 /* A new service knows nothing of the names of the one before. */
 Test(names, are_made_anew_after_the_service_has_ended)
 {
-	const struct hipipc_allocation allocation = fake_allocation(2);
-	struct hipipc_handle before, after;
+	struct hipipc_handle before, after, other;
 
 	cr_assert_eq(get(&fake_provider, 1, &before), 0);
-	fake_service.export_error = -ENOTCONN;
-	cr_expect_eq(names_of_memory(&fake_provider, &allocation, &after), -ENOTCONN);
-	fake_service.export_error = 0;
+	fake_service.losses = 1;
+	fake_service.ends = true;
+	cr_expect_eq(get(&fake_provider, 2, &other), 0, "the new one is tried at once");
 	cr_assert_eq(get(&fake_provider, 1, &after), 0);
 	cr_expect_not(same(&before, &after));
 	cr_expect_eq(fake_service.opens, 2);
 	cr_expect_eq(fake_service.closes, 1, "the old instance");
-	cr_expect_eq(fake_service.unlinks, 0, "there was nobody to tell");
+	cr_expect_eq(fake_service.withdrawals, 0, "there was nobody to tell");
+}
+
+/* It has too many connections, and ends some: its names stay. */
+Test(names, stay_when_a_connection_is_lost)
+{
+	struct hipipc_handle before, after, other;
+
+	cr_assert_eq(get(&fake_provider, 1, &before), 0);
+	fake_service.losses = 2;
+	cr_expect_eq(get(&fake_provider, 2, &other), 0);
+	cr_assert_eq(get(&fake_provider, 1, &after), 0);
+	cr_expect(same(&before, &after));
+	cr_expect_eq(fake_service.opens, 1);
+	fake_service.losses = 1000;
+	expect_failure_of(3, -ENOTCONN, "ends all connections");
+}
+
+Test(names, that_cannot_be_withdrawn_are_given_up)
+{
+	struct hipipc_handle handle;
+
+	cr_assert_eq(get(&fake_provider, 1, &handle), 0);
+	fake_service.withdraw_error = -ENOTCONN;
+	fake_runtime.ended(1);
+	cr_expect_not(names_has(&handle.uuid));
+	fake_service.withdraw_error = 0;
+	cr_assert_eq(get(&fake_provider, 1, &handle), 0);
+	cr_expect_eq(fake_service.opens, 2, "that service had ended");
 }
 
 Test(names, of_the_silent_runtimes_are_swept)
@@ -173,7 +205,7 @@ Test(names, of_the_silent_runtimes_are_swept)
 	while (names_has(&handles[76].uuid) && sweeps++ < 4)
 		names_sweep(&fake_silent_provider);
 	cr_expect_not(names_has(&handles[76].uuid));
-	cr_expect_eq(fake_service.unlinks, 1);
+	cr_expect_eq(fake_service.withdrawals, 1);
 	cr_expect(names_has(&handles[75].uuid));
 	names_sweep(&fake_provider);
 }
