@@ -2,11 +2,12 @@
 /*
  * dmabuffs-ioctl.h - the ioctl interface of a dmabuffs mount
  *
- * A dmabuffs mount gives device buffers UUID names. Three commands exist:
+ * A dmabuffs mount gives device buffers UUID names. Four commands exist:
  *
  *   DMABUFFS_IOC_EXPORT   on the open root directory   make a name for a buffer
  *   DMABUFFS_IOC_REVOKE   on the open root directory   end a name and its memory
  *   DMABUFFS_IOC_INFO     on an opened name            what is behind this file
+ *   DMABUFFS_IOC_WITHDRAW on the open root directory   end a name that was made on it
  *
  * Import needs no command: open(2) of the name is the import, and the kernel's own
  * permission check decides it.
@@ -93,6 +94,8 @@ enum dmabuffs_kind {
 #define DMABUFFS_EXPORT_MODE	 (1U << 2)
 /* The buffer was put on the broker before and .ticket names it; .fd is -1. */
 #define DMABUFFS_EXPORT_TICKET	 (1U << 3)
+/* A name of its own, also for a buffer that has one on this description. */
+#define DMABUFFS_EXPORT_ANOTHER	 (1U << 4)
 
 /**
  * struct dmabuffs_export - argument of DMABUFFS_IOC_EXPORT
@@ -120,6 +123,11 @@ enum dmabuffs_kind {
  * Exporting a buffer again on the same open root description answers the same UUID and
  * changes nothing. It must be asked with the same flags, mode and label. Not so a DEVICE.
  *
+ * With ANOTHER the answer is always a new name, with flags, mode and label of its own,
+ * charged as any other, and no export without the flag ever answers that one. Several
+ * names of one buffer end each by itself; what is done to the buffer itself (freezing its
+ * seals, revocation) is done to what is behind all of them.
+ *
  * Errors: EBADF      @fd is not open in the caller, or is an O_PATH descriptor
  *         EBADFD     @fd is open, but neither a memfd nor a dma-buf, nor a character
  *                    device of a driver that the mount option drivers= lists
@@ -132,7 +140,7 @@ enum dmabuffs_kind {
  *                    service lacks the right to take @fd: use a ticket
  *         ENOENT     no such ticket; a ticket serves once and dies with its connection
  *         EEXIST     exported on this description before, by another user or with other
- *                    flags, mode or label
+ *                    flags, mode or label; never with ANOTHER
  *         EDQUOT     a limit of the owner (exports, bytes)
  *         ENOSPC     a limit of the mount (exports, bytes)
  *         EBUSY      too many calls for this user have not come back: its refused
@@ -175,6 +183,28 @@ struct dmabuffs_revoke {
 	__u8 uuid[DMABUFFS_UUID_SIZE];
 };
 
+/* ---- DMABUFFS_IOC_WITHDRAW --------------------------------------------------------- */
+
+/**
+ * struct dmabuffs_withdraw - argument of DMABUFFS_IOC_WITHDRAW
+ * @size: in: sizeof(struct dmabuffs_withdraw)
+ * @flags: in: 0
+ * @uuid: in: the name, raw bytes
+ *
+ * Ends one name that was made on this very open root description, as closing the
+ * description ends them all: nobody can open it any more, and who has the buffer keeps
+ * it. Whoever has the description may, whatever user it has become and whatever the
+ * root directory permits: it could be closed as well.
+ *
+ * Errors: ENOENT  no such name, or it has ended
+ *         EPERM   it was not made on this description, or it is PERSISTent: unlink(2) it
+ */
+struct dmabuffs_withdraw {
+	__u32 size;
+	__u32 flags;
+	__u8 uuid[DMABUFFS_UUID_SIZE];
+};
+
 /* ---- DMABUFFS_IOC_INFO ------------------------------------------------------------- */
 
 #define DMABUFFS_INFO_PERSIST	(1U << 0) /* exported with DMABUFFS_EXPORT_PERSIST */
@@ -212,15 +242,17 @@ struct dmabuffs_info {
 	__u8 label[DMABUFFS_LABEL_SIZE];
 };
 
-#define DMABUFFS_IOC_EXPORT _IOWR(DMABUFFS_IOC_TYPE, 0x00, struct dmabuffs_export)
-#define DMABUFFS_IOC_REVOKE _IOWR(DMABUFFS_IOC_TYPE, 0x01, struct dmabuffs_revoke)
-#define DMABUFFS_IOC_INFO   _IOWR(DMABUFFS_IOC_TYPE, 0x02, struct dmabuffs_info)
+#define DMABUFFS_IOC_EXPORT   _IOWR(DMABUFFS_IOC_TYPE, 0x00, struct dmabuffs_export)
+#define DMABUFFS_IOC_REVOKE   _IOWR(DMABUFFS_IOC_TYPE, 0x01, struct dmabuffs_revoke)
+#define DMABUFFS_IOC_INFO     _IOWR(DMABUFFS_IOC_TYPE, 0x02, struct dmabuffs_info)
+#define DMABUFFS_IOC_WITHDRAW _IOWR(DMABUFFS_IOC_TYPE, 0x03, struct dmabuffs_withdraw)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 _Static_assert(sizeof(struct dmabuffs_export) == 120, "size of struct dmabuffs_export");
 _Static_assert(sizeof(struct dmabuffs_revoke) == 24, "size of struct dmabuffs_revoke");
 _Static_assert(sizeof(struct dmabuffs_info) == 176, "size of struct dmabuffs_info");
+_Static_assert(sizeof(struct dmabuffs_withdraw) == 24, "size of struct dmabuffs_withdraw");
 #endif
 
 #ifdef __cplusplus

@@ -78,7 +78,7 @@ int dmabuffs_root_fd(const struct dmabuffs *instance);
 
 /* How a name is made; zero-initialised means mode 0600, no label, not persistent. */
 struct dmabuffs_export_options {
-	uint32_t flags;	   /* DMABUFFS_EXPORT_PERSIST, _READONLY, _MODE */
+	uint32_t flags;	   /* DMABUFFS_EXPORT_PERSIST, _READONLY, _MODE, _ANOTHER */
 	uint32_t mode;	   /* permission bits, with DMABUFFS_EXPORT_MODE */
 	const char *label; /* at most DMABUFFS_LABEL_SIZE - 1 printable bytes, or NULL */
 };
@@ -131,7 +131,7 @@ int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 int dmabuffs_import_map(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access,
 			void **ret_address, size_t *ret_bytes, int *ret_fd);
 
-/* ---- look, unlink, revoke ---------------------------------------------------------- */
+/* ---- look, unlink, withdraw, revoke ------------------------------------------------ */
 
 /* DMABUFFS_IOC_INFO of an opened name. -ENOTTY: not an opened name. */
 int dmabuffs_query_fd(int opened, struct dmabuffs_info *ret_info);
@@ -152,6 +152,14 @@ int dmabuffs_list(struct dmabuffs *instance,
 
 /* Ends a name: no new opens; who has it keeps it. Errors: those of unlink(2). */
 int dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
+
+/*
+ * The same for a name that was exported through this instance, or through one that this
+ * process inherited it from by fork(2), and is not persistent. It needs no permission on
+ * the root directory, and no longer that of the user who exported. Errors: those of
+ * DMABUFFS_IOC_WITHDRAW; -ENOTTY: the service is of a version that does not know it.
+ */
+int dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
 
 /* Ends a name and takes its memory back. Errors: those of DMABUFFS_IOC_REVOKE. */
 int dmabuffs_revoke(struct dmabuffs *instance, const dmabuffs_uuid *uuid);

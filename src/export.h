@@ -3,8 +3,8 @@
  * export.h - one exported buffer: the object behind a UUID name
  *
  * Life: created whole by export_create(), put under its name by table_add(), unnamed
- * once (unlink, the end of its root description, revocation), freed with the last
- * reference. References are held by the name, by the kernel (look-ups), by each open file
+ * once (unlink, the end of its root description or withdrawal from that, revocation),
+ * freed with the last reference. References are held by the name, by the kernel (look-ups), by each open file
  * and by whoever uses it at the moment. When it has neither a name nor an open file, its
  * buffer and charges are given back at once, whatever the kernel still caches of it.
  *

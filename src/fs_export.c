@@ -125,7 +125,7 @@ static int create_and_add(struct attempt *attempt, struct export **ret_export)
 	return r == -EEXIST ? 0 : r;
 }
 
-/* Known to be new on this root description when it was looked for. */
+/* Known to be new on this root description when it was looked for, or not looked for. */
 static int make_new(struct attempt *attempt)
 {
 	struct export *export = NULL;
@@ -183,12 +183,13 @@ static int freeze_elsewhere(struct attempt *attempt)
 static int find_or_make(struct attempt *attempt)
 {
 	struct table *table = &attempt->service->table;
-	struct export *export;
+	struct export *export = NULL;
 	int r = buffer_size(&attempt->buffer, &attempt->bytes);
 
 	if (r < 0)
 		return r;
-	export = table_get_exported(table, attempt->root_id, &attempt->buffer);
+	if (!(attempt->arg->flags & DMABUFFS_EXPORT_ANOTHER))
+		export = table_get_exported(table, attempt->root_id, &attempt->buffer);
 	if (export) {
 		r = answer_existing(attempt, export);
 		table_put(table, export);

@@ -65,6 +65,29 @@ static int do_info(struct command_call *call)
 	return 0;
 }
 
+/* ---- withdraw ---------------------------------------------------------------------- */
+
+/* Who has the description could close it: there is nothing more to check. */
+static int do_withdraw(struct command_call *call)
+{
+	struct service *service = call->service;
+	const struct dmabuffs_withdraw *arg = &call->arg.withdraw;
+	struct export *export;
+	int r = wire_check_withdraw(arg);
+
+	if (r < 0)
+		return r;
+	r = table_withdraw(&service->table, call->root_id, arg->uuid, &export);
+	if (r == -EPERM)
+		log_warning("pid %d uid %u may not withdraw: %s", call->ctx->pid,
+			    call->ctx->uid, strerror(-r));
+	if (r < 0)
+		return r;
+	fs_name_ended(service, export, "withdrawn");
+	table_put(&service->table, export);
+	return 0;
+}
+
 /* ---- dispatch ---------------------------------------------------------------------- */
 
 static const struct command commands[] = {
@@ -73,6 +96,8 @@ static const struct command commands[] = {
 	{ _IOC_NR(DMABUFFS_IOC_REVOKE), ON_ROOT, 24, sizeof(struct dmabuffs_revoke),
 	  fs_revoke },
 	{ _IOC_NR(DMABUFFS_IOC_INFO), ON_NAME, 176, sizeof(struct dmabuffs_info), do_info },
+	{ _IOC_NR(DMABUFFS_IOC_WITHDRAW), ON_ROOT, 24, sizeof(struct dmabuffs_withdraw),
+	  do_withdraw },
 };
 
 static enum place place_of(uint64_t ino, bool is_directory)

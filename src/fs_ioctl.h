@@ -21,6 +21,7 @@ struct command_call {
 		struct dmabuffs_export export;
 		struct dmabuffs_revoke revoke;
 		struct dmabuffs_info info;
+		struct dmabuffs_withdraw withdraw;
 		struct accel_device_info device_info;
 		struct accel_object object;
 		struct accel_buffer_alloc buffer_alloc;

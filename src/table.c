@@ -131,13 +131,23 @@ static void root_unlink(struct table *table, struct export *export)
 	export->root_prev = export->root_next = NULL;
 }
 
+/*
+ * Whether a later export of its buffer may be answered with this one. The others of one
+ * buffer can be very many, which would all have the same hash: they are not in by_buffer.
+ */
+static bool answers_again(const struct export *export)
+{
+	return !(export->flags & DMABUFFS_EXPORT_ANOTHER);
+}
+
 static bool unname_locked(struct table *table, struct export *export)
 {
 	if (!export->named)
 		return false;
 	export->named = false;
 	htab_remove(&table->by_uuid, &export->by_uuid);
-	htab_remove(&table->by_buffer, &export->by_buffer);
+	if (answers_again(export))
+		htab_remove(&table->by_buffer, &export->by_buffer);
 	table_index_remove(&table->index, export->id);
 	root_unlink(table, export);
 	release_if_unused(table, export);
@@ -270,7 +280,8 @@ static int insert_locked(struct table *table, struct export *export)
 	if (htab_insert(&table->by_uuid, &export->by_uuid,
 			keyed_hash(table, export->uuid, sizeof(export->uuid))) < 0)
 		goto remove_index;
-	if (htab_insert(&table->by_buffer, &export->by_buffer,
+	if (answers_again(export) &&
+	    htab_insert(&table->by_buffer, &export->by_buffer,
 			hash_buffer(table, export->root_id, &export->buffer)) < 0)
 		goto remove_uuid;
 	return 0;
@@ -286,13 +297,14 @@ remove_id:
 
 int table_add(struct table *table, struct export *export, struct export **ret_other)
 {
-	struct export *other;
+	struct export *other = NULL;
 	struct root *root;
 	int r;
 
 	table_lock(table);
 	root = find_root(table, export->root_id);
-	other = find_exported(table, export->root_id, &export->buffer);
+	if (answers_again(export))
+		other = find_exported(table, export->root_id, &export->buffer);
 	if (!root) {
 		r = -EBADF;
 	} else if (other) {
@@ -384,6 +396,32 @@ bool table_unname(struct table *table, struct export *export)
 	was_named = unname_locked(table, export);
 	table_unlock(table);
 	return was_named;
+}
+
+static int withdraw_locked(struct table *table, struct export *export, uint64_t root_id)
+{
+	if (!export)
+		return -ENOENT;
+	if (export->root_id != root_id || export->flags & DMABUFFS_EXPORT_PERSIST)
+		return -EPERM;
+	export->refs++;
+	unname_locked(table, export);
+	return 0;
+}
+
+int table_withdraw(struct table *table, uint64_t root_id,
+		   const uint8_t uuid[DMABUFFS_UUID_SIZE], struct export **ret_export)
+{
+	struct export *export;
+	int r;
+
+	table_lock(table);
+	export = find_named(table, uuid);
+	r = withdraw_locked(table, export, root_id);
+	table_unlock(table);
+	if (r == 0)
+		*ret_export = export;
+	return r;
 }
 
 void table_put(struct table *table, struct export *export)

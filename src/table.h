@@ -49,7 +49,8 @@ struct table {
 	uint64_t next_id;
 	struct htab by_id;     /* every export that anyone refers to */
 	struct htab by_uuid;   /* the named ones */
-	struct htab by_buffer; /* the named ones, by root description and buffer */
+	struct htab by_buffer; /* the named ones, by root description and buffer, but
+				  for those made with DMABUFFS_EXPORT_ANOTHER */
 	struct htab roots;
 	struct table_index index;
 	struct node root_node;
@@ -84,11 +85,15 @@ void table_set_root_caller(struct table *table, uint64_t root_id, struct caller 
 
 /*
  * Gives the export its name. -EEXIST: this buffer has one on this root description, made
- * meanwhile; *ret_other is that. -EBADF: the root description ended. -ENOMEM.
+ * meanwhile; *ret_other is that; not so an export with DMABUFFS_EXPORT_ANOTHER. -EBADF:
+ * the root description ended. -ENOMEM.
  */
 int table_add(struct table *table, struct export *export, struct export **ret_other);
 
-/* Find by inode number, name, or buffer on a root description; NULL: none. */
+/*
+ * Find by inode number, name, or buffer on a root description; NULL: none. By its buffer
+ * no export with DMABUFFS_EXPORT_ANOTHER is found.
+ */
 struct export *table_get(struct table *table, uint64_t id);
 struct export *table_get_named(struct table *table, const uint8_t uuid[DMABUFFS_UUID_SIZE]);
 struct export *table_get_exported(struct table *table, uint64_t root_id,
@@ -96,6 +101,13 @@ struct export *table_get_exported(struct table *table, uint64_t root_id,
 
 /* Ends the name; false if it had ended before. */
 bool table_unname(struct table *table, struct export *export);
+
+/*
+ * Ends the name if it was made on this root description and is to end with it. -ENOENT:
+ * no such name. -EPERM: of another description, or persistent.
+ */
+int table_withdraw(struct table *table, uint64_t root_id,
+		   const uint8_t uuid[DMABUFFS_UUID_SIZE], struct export **ret_export);
 
 void table_put(struct table *table, struct export *export);
 

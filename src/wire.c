@@ -8,7 +8,7 @@
 
 #define EXPORT_FLAGS                                                                       \
 	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |       \
-	 DMABUFFS_EXPORT_TICKET)
+	 DMABUFFS_EXPORT_TICKET | DMABUFFS_EXPORT_ANOTHER)
 
 bool wire_is_zero(const void *data, size_t size)
 {
@@ -71,6 +71,11 @@ int wire_check_export(const struct dmabuffs_export *arg)
 }
 
 int wire_check_revoke(const struct dmabuffs_revoke *arg)
+{
+	return arg->flags ? -EOPNOTSUPP : 0;
+}
+
+int wire_check_withdraw(const struct dmabuffs_withdraw *arg)
 {
 	return arg->flags ? -EOPNOTSUPP : 0;
 }

@@ -26,6 +26,7 @@ bool wire_is_zero(const void *data, size_t size);
 /* The fields of an export, before anything is done: 0, -EINVAL, -EBADF, -EOPNOTSUPP. */
 int wire_check_export(const struct dmabuffs_export *arg);
 int wire_check_revoke(const struct dmabuffs_revoke *arg);
+int wire_check_withdraw(const struct dmabuffs_withdraw *arg);
 int wire_check_info(const struct dmabuffs_info *arg);
 
 #endif

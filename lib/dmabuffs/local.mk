@@ -27,7 +27,7 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 
 %C%_libdmabuffs_la_SOURCES =
 %C%_libdmabuffs_la_LIBADD = %D%/libdmabuffs-private.la
-%C%_libdmabuffs_la_LDFLAGS = $(AM_LDFLAGS) -version-info 1:0:1 \
+%C%_libdmabuffs_la_LDFLAGS = $(AM_LDFLAGS) -version-info 2:0:2 \
 	-Wl,--version-script=$(top_srcdir)/%D%/libdmabuffs.map
 EXTRA_%C%_libdmabuffs_la_DEPENDENCIES = $(top_srcdir)/%D%/libdmabuffs.map
 

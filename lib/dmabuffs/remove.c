@@ -13,6 +13,14 @@ _public_ int dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uui
 	return (int)SYSCALL(unlinkat(instance->root_fd, name, 0));
 }
 
+_public_ int dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
+{
+	struct dmabuffs_withdraw request = {.size = sizeof(request)};
+
+	memcpy(request.uuid, uuid->bytes, sizeof(request.uuid));
+	return instance_ioctl(instance, DMABUFFS_IOC_WITHDRAW, &request);
+}
+
 _public_ int dmabuffs_revoke(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
 {
 	struct dmabuffs_revoke request = {.size = sizeof(request)};

@@ -105,6 +105,7 @@ check_PROGRAMS += \
 	%D%/test-start \
 	%D%/test-stress \
 	%D%/test-structs \
+	%D%/test-withdraw \
 	%D%/test-xattrs
 
 %C%_test_accel_asid_LDADD = $(accel_harness)
@@ -181,4 +182,5 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_start_LDADD = %D%/libharness.la
 %C%_test_stress_LDADD = %D%/libharness.la
 %C%_test_structs_LDADD = %D%/libharness.la
+%C%_test_withdraw_LDADD = %D%/libharness.la
 %C%_test_xattrs_LDADD = %D%/libharness.la

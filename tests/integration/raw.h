@@ -49,6 +49,7 @@ int raw_export(int root, struct dmabuffs_export *request);
 int raw_export_fd(int root, int fd, uint32_t flags, uint32_t mode, uint8_t ret_uuid[16]);
 
 int raw_revoke(int root, const uint8_t uuid[16]);
+int raw_withdraw(int root, const uint8_t uuid[16]);
 int raw_info(int opened, struct dmabuffs_info *ret_info);
 
 /* ---- broker ------------------------------------------------------------------------ */

@@ -646,6 +646,7 @@ static void commands_of_others(struct instance *instance)
 		{.name = "EXPORT", .command = DMABUFFS_IOC_EXPORT},
 		{.name = "REVOKE", .command = DMABUFFS_IOC_REVOKE},
 		{.name = "INFO", .command = DMABUFFS_IOC_INFO},
+		{.name = "WITHDRAW", .command = DMABUFFS_IOC_WITHDRAW},
 	};
 	static union request request;
 	struct stage stage;

@@ -470,6 +470,8 @@ static void copy_until_it_fails(int peer, void *data)
 	ASSERT_HIP(hipErrorIllegalAddress, error);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
 	witness_expect_fds(getpid(), n_fds);
+	/* The memory goes first, then the name. */
+	peer_wait(peer);
 	ASSERT_IPC(hipErrorInvalidResourceHandle,
 		   hipIpcOpenMemHandle(&pointer, copying->handle, 0));
 }
@@ -488,6 +490,14 @@ static void start_copying(struct child *importers, const struct instance *instan
 	}
 }
 
+static void wait_for_failures(struct child *importers)
+{
+	for (int i = 0; i < 2; i++)
+		peer_signal(importers[i].peer);
+	for (int i = 0; i < 2; i++)
+		child_wait(&importers[i]);
+}
+
 static void truncated_while_it_is_copied(struct instance *instance)
 {
 	struct child importers[2];
@@ -497,10 +507,8 @@ static void truncated_while_it_is_copied(struct instance *instance)
 	start_copying(importers, instance,
 		      forge_memory(wire_of(&shared, WIRE_MEMFD, BIG_BYTES)));
 	ASSERT_OK(SYS(ftruncate(shared.fd, PAGE)));
-	/* So that nobody can open it anew. */
 	ASSERT_OK(raw_unlink(instance, shared.uuid));
-	for (int i = 0; i < 2; i++)
-		child_wait(&importers[i]);
+	wait_for_failures(importers);
 	close(shared.root);
 	close(shared.fd);
 }
@@ -528,8 +536,7 @@ static void revoked_while_it_is_copied(struct instance *instance)
 	start_copying(importers, instance,
 		      forge_memory(wire_of(&shared, WIRE_MEMFD, BIG_BYTES)));
 	take_back(instance, shared.uuid, 0);
-	for (int i = 0; i < 2; i++)
-		child_wait(&importers[i]);
+	wait_for_failures(importers);
 	expect_names(instance, 0);
 	close(shared.root);
 	close(shared.fd);

@@ -191,6 +191,8 @@ static void importer_at_each_step(struct instance *instance)
 
 	import_scene_start(&scene, instance);
 	while (kill_importer(&scene, open_use_close, n)) {
+		exporter_order(&scene.exporter, ORDER_FILL, 1);
+		exporter_order(&scene.exporter, ORDER_CHECK, 1);
 		n++;
 		ASSERT(n < MAX_STOPS);
 	}
@@ -211,9 +213,10 @@ static void importer_that_waits(struct instance *instance)
 	exporter_order(&scene.exporter, ORDER_HOLD, 0);
 	exporter_order(&scene.exporter, ORDER_RECORD, 9);
 	remains_take(&scene.kept, scene.exporter.child.pid);
-	for (unsigned int n = 0; n < 12; n++)
+	for (unsigned int n = 0; n < 12; n++) {
 		ASSERT(kill_importer(&scene, wait_for_event, n));
-	exporter_order(&scene.exporter, ORDER_QUERY, hipErrorNotReady);
+		exporter_order(&scene.exporter, ORDER_QUERY, hipErrorNotReady);
+	}
 	exporter_order(&scene.exporter, ORDER_RELEASE, 0);
 	exporter_order(&scene.exporter, ORDER_SYNC, hipSuccess);
 	exporter_order(&scene.exporter, ORDER_VALUE, 9);

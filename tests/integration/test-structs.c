@@ -26,6 +26,7 @@ struct any {
 		struct dmabuffs_export export;
 		struct dmabuffs_revoke revoke;
 		struct dmabuffs_info info;
+		struct dmabuffs_withdraw withdraw;
 		uint8_t bytes[BIGGEST + 1];
 	};
 };
@@ -35,6 +36,13 @@ static void fill(struct any *any, int fd, uint32_t size)
 	memset(any, 0, sizeof(*any));
 	raw_request(&any->export, fd);
 	any->export.size = size;
+}
+
+static void fill_withdraw(struct any *any, const struct shared *shared, uint32_t size)
+{
+	memset(any, 0, sizeof(*any));
+	any->withdraw.size = size;
+	memcpy(any->withdraw.uuid, shared->uuid, sizeof(any->withdraw.uuid));
 }
 
 static int ask(int fd, unsigned int nr, size_t carried, struct any *any)
@@ -59,6 +67,11 @@ static void short_structs(struct instance *instance)
 	for (uint32_t size = 4; size < sizeof(struct dmabuffs_revoke); size += 4) {
 		fill(&any, 0, size);
 		ASSERT_ERR(ask(shared.root, 1, size, &any), EINVAL);
+	}
+	for (uint32_t size = 4; size < sizeof(struct dmabuffs_withdraw); size += 4) {
+		fill_withdraw(&any, &shared, size);
+		ASSERT_ERR(ask(shared.root, 3, size, &any), EINVAL);
+		ASSERT_ERR(ask(shared.root, 3, sizeof(any.withdraw), &any), EINVAL);
 	}
 	for (uint32_t size = 4; size < sizeof(struct dmabuffs_info); size += 4) {
 		memset(&any, 0, sizeof(any));
@@ -131,8 +144,33 @@ static void longer_info(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+static void longer_withdraw(struct instance *instance)
+{
+	static struct any any;
+	static const uint32_t sizes[] = { 25, 32, 4096, BIGGEST };
+	struct shared shared;
+
+	share(&shared, instance, PAGE, 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		fill_withdraw(&any, &shared, sizes[i]);
+		any.bytes[sizes[i] - 1] = 1;
+		ASSERT_ERR(ask(shared.root, 3, sizes[i], &any), E2BIG);
+		ASSERT_ERR(ask(shared.root, 3, sizes[i] - 1, &any), EINVAL);
+		any.withdraw.size = 0xffffffff;
+		ASSERT_ERR(ask(shared.root, 3, sizes[i], &any), EINVAL);
+	}
+	close(ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY)));
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		fill_withdraw(&any, &shared, sizes[i]);
+		ASSERT_OK(ask(shared.root, 3, sizes[i], &any));
+		ASSERT_OK(raw_export_fd(shared.root, shared.fd, 0, 0, shared.uuid));
+	}
+	unshare_buffer(&shared);
+}
+
 static void unknown_flags(struct instance *instance)
 {
+	struct dmabuffs_withdraw withdraw = { .size = sizeof(withdraw) };
 	struct dmabuffs_revoke revoke = { .size = sizeof(revoke) };
 	struct dmabuffs_info info = { .size = sizeof(info) };
 	struct shared shared;
@@ -141,14 +179,17 @@ static void unknown_flags(struct instance *instance)
 
 	share(&shared, instance, PAGE, 0, 0);
 	memcpy(revoke.uuid, shared.uuid, sizeof(revoke.uuid));
+	memcpy(withdraw.uuid, shared.uuid, sizeof(withdraw.uuid));
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
 	for (int bit = 0; bit < 32; bit++) {
-		if (bit >= 4)
+		if (bit >= 5)
 			ASSERT_ERR(
 				raw_export_fd(shared.root, shared.fd, 1U << bit, 0, uuid),
 				EOPNOTSUPP);
-		revoke.flags = info.flags = 1U << bit;
+		revoke.flags = withdraw.flags = info.flags = 1U << bit;
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_REVOKE, &revoke)),
+			   EOPNOTSUPP);
+		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_WITHDRAW, &withdraw)),
 			   EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(fd, DMABUFFS_IOC_INFO, &info)), EOPNOTSUPP);
 	}
@@ -166,7 +207,7 @@ static void foreign_commands(int fd)
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		ASSERT_ERR(SYS(ioctl(fd, commands[i], &any)), ENOTTY);
-	for (unsigned int nr = 3; nr < 256; nr += 21)
+	for (unsigned int nr = 4; nr < 256; nr += 21)
 		ASSERT_ERR(ask(fd, nr, sizeof(any.export), &any), ENOTTY);
 	/* Right but for the type. */
 	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x00, struct dmabuffs_export), &any)),
@@ -221,6 +262,7 @@ static void wrong_files(struct instance *instance)
 	ASSERT_ERR(raw_info(shared.root, &info), ENOTTY);
 	ASSERT_ERR(raw_export_fd(fd, shared.fd, 0, 0, uuid), ENOTTY);
 	ASSERT_ERR(raw_revoke(fd, shared.uuid), ENOTTY);
+	ASSERT_ERR(raw_withdraw(fd, shared.uuid), ENOTTY);
 	ASSERT_OK(raw_exists(instance, shared.uuid));
 	close(fd);
 	unshare_buffer(&shared);
@@ -267,6 +309,7 @@ const struct test_case test_cases[] = {
 	{ "size_beyond_command", size_beyond_command },
 	{ "longer_structs", longer_structs },
 	{ "longer_info", longer_info },
+	{ "longer_withdraw", longer_withdraw },
 	{ "unknown_flags", unknown_flags },
 	{ "unknown_commands", unknown_commands },
 	{ "other_directions", other_directions },

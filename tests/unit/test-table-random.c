@@ -25,7 +25,7 @@ struct model {
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
 	int buffer; /* which of the memfds */
 	uid_t uid;
-	bool persistent, named;
+	bool persistent, another, named;
 	unsigned refs, opens, nlookup; /* refs are the test's own */
 };
 
@@ -70,7 +70,7 @@ static struct model *model_of(const struct export *export)
 static struct model *named_on(uint64_t root, int buffer)
 {
 	for (size_t i = 0; i < N_EXPORTS; i++)
-		if (models[i].named && models[i].root == root &&
+		if (models[i].named && !models[i].another && models[i].root == root &&
 		    models[i].buffer == buffer)
 			return &models[i];
 	return NULL;
@@ -153,6 +153,7 @@ static void fill(struct model *model, struct export *export, int buffer)
 		.buffer = buffer,
 		.uid = export->node.uid,
 		.persistent = export->flags & DMABUFFS_EXPORT_PERSIST,
+		.another = export->flags & DMABUFFS_EXPORT_ANOTHER,
 		.named = true,
 		.refs = 1,
 	};
@@ -163,15 +164,18 @@ static void do_add(void)
 {
 	const struct export_spec spec = {
 		.uid = choose(2) ? UID_A : UID_B,
-		.flags = choose(3) ? 0 : DMABUFFS_EXPORT_PERSIST,
+		.flags = (choose(3) ? 0 : DMABUFFS_EXPORT_PERSIST) |
+			 (choose(3) ? 0 : DMABUFFS_EXPORT_ANOTHER),
 	};
 	uint64_t root = roots[choose(N_ROOTS)];
 	int buffer = (int)choose(N_BUFFERS), r;
-	struct model *slot = free_slot(), *expected = named_on(root, buffer);
+	struct model *slot = free_slot(), *expected = NULL;
 	struct export *export, *other = NULL;
 
 	if (!slot)
 		return;
+	if (!(spec.flags & DMABUFFS_EXPORT_ANOTHER))
+		expected = named_on(root, buffer);
 	export = fixture_create(root, memfds[buffer], &spec);
 	r = table_add(table, export, &other);
 	if (!root)
@@ -239,6 +243,27 @@ static void do_unname(void)
 		return;
 	CHECK(table_unname(table, model->export) == model->named);
 	model->named = false;
+}
+
+static void do_withdraw(void)
+{
+	struct model *model = &models[choose(N_EXPORTS)];
+	uint64_t root = choose(2) ? model->root : roots[choose(N_ROOTS)];
+	struct export *export = NULL;
+	int r;
+
+	if (!model->id)
+		return;
+	r = table_withdraw(table, root, model->uuid, &export);
+	if (!model->named) {
+		CHECK(r == -ENOENT && !export);
+	} else if (model->persistent || root != model->root) {
+		CHECK(r == -EPERM && !export);
+	} else {
+		CHECK(r == 0 && export == model->export);
+		model->named = false;
+		model->refs++;
+	}
 }
 
 static void do_look_up(void)
@@ -333,7 +358,7 @@ static void check_all(void)
 static void (*const operations[])(void) = {
 	do_open_root,    do_close_root, do_add,    do_add,    do_add,  do_get,
 	do_get_exported, do_put,        do_put,    do_unname, do_open, do_close,
-	do_close,        do_look_up,    do_forget, do_forget, do_put,
+	do_close,        do_look_up,    do_forget, do_forget, do_put,  do_withdraw,
 };
 
 static void start(void)

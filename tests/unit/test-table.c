@@ -134,6 +134,83 @@ Test(table, one_name_for_a_buffer_on_a_description)
 	close(memfd);
 }
 
+Test(table, another_name_for_a_buffer)
+{
+	const struct export_spec spec = {.uid = UID_A},
+				 another = {.uid = UID_A, .flags = DMABUFFS_EXPORT_ANOTHER};
+	struct export *exports[3], *other = NULL;
+	int memfd = new_memfd(10);
+
+	exports[0] = fixture_create(fixture_root, memfd, &another);
+	exports[1] = fixture_create(fixture_root, memfd, &spec);
+	exports[2] = fixture_create(fixture_root, memfd, &another);
+	cr_assert(zero(int, table_add(table, exports[0], &other)));
+	cr_assert(eq(ptr,
+		     table_get_exported(table, fixture_root, &exports[0]->buffer), NULL));
+	cr_assert(zero(int, table_add(table, exports[1], &other)));
+	cr_assert(zero(int, table_add(table, exports[2], &other)));
+	cr_assert(eq(ptr, other, NULL));
+	for (size_t i = 0; i < ARRAY_SIZE(exports); i++)
+		cr_assert(has_name(exports[i]->uuid));
+	cr_assert(eq(u64, used(RES_EXPORTS), 3));
+	/* Each ends by itself, and only the plain one is found by its buffer. */
+	end(exports[0]);
+	other = table_get_exported(table, fixture_root, &exports[2]->buffer);
+	cr_assert(eq(ptr, other, exports[1]));
+	table_put(table, other);
+	end(exports[1]);
+	cr_assert(eq(ptr,
+		     table_get_exported(table, fixture_root, &exports[2]->buffer), NULL));
+	cr_assert(has_name(exports[2]->uuid));
+	end(exports[2]);
+	cr_assert(zero(sz, table->by_buffer.n_nodes));
+	close(memfd);
+}
+
+Test(table, withdraws_what_was_made_on_the_description)
+{
+	struct export *export = fixture_add(UID_A, 0), *stays = fixture_add(UID_A, 0);
+	struct export *withdrawn = NULL;
+	uint8_t uuid[DMABUFFS_UUID_SIZE];
+	uint64_t root;
+
+	memcpy(uuid, export->uuid, sizeof(uuid));
+	cr_assert(zero(int, table_open_root(table, UID_A, &root)));
+	cr_assert(eq(int, table_withdraw(table, root, uuid, &withdrawn), -EPERM));
+	cr_assert(eq(int, table_withdraw(table, 7777, uuid, &withdrawn), -EPERM));
+	cr_assert(all(has_name(uuid), eq(ptr, withdrawn, NULL)), "the output is untouched");
+	cr_assert(eq(uint, export->refs, 2));
+	cr_assert(zero(int, table_withdraw(table, fixture_root, uuid, &withdrawn)));
+	cr_assert(eq(ptr, withdrawn, export));
+	cr_assert(all(not(export->named), not(has_name(uuid)), has_name(stays->uuid)));
+	cr_assert(eq(uint, export->refs, 2), "the caller got a reference");
+	cr_assert(eq(u64, used(RES_EXPORTS), 1));
+	cr_assert(eq(int, table_withdraw(table, fixture_root, uuid, &withdrawn), -ENOENT));
+	cr_assert(not(table_unname(table, export)));
+	table_put(table, withdrawn);
+	table_put(table, export);
+	end(stays);
+	table_close_root(table, root, ignore_ended, NULL);
+}
+
+Test(table, withdraws_nothing_that_persists)
+{
+	struct export *export = fixture_add(UID_A, DMABUFFS_EXPORT_PERSIST), *other = NULL;
+	struct export *second = fixture_add(UID_A, DMABUFFS_EXPORT_PERSIST |
+							    DMABUFFS_EXPORT_ANOTHER);
+
+	cr_assert(eq(int, table_withdraw(table, fixture_root, export->uuid, &other),
+		     -EPERM));
+	cr_assert(eq(int, table_withdraw(table, fixture_root, second->uuid, &other),
+		     -EPERM));
+	cr_assert(all(has_name(export->uuid), has_name(second->uuid)));
+	cr_assert(table_unname(table, export));
+	cr_assert(eq(int, table_withdraw(table, fixture_root, export->uuid, &other),
+		     -ENOENT));
+	table_put(table, export);
+	end(second);
+}
+
 Test(table, a_name_for_each_description)
 {
 	const struct export_spec spec = {.uid = UID_A};

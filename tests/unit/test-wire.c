@@ -126,7 +126,7 @@ Test(wire_export, flags)
 		arg.flags = 1U << bit;
 		if (arg.flags == DMABUFFS_EXPORT_TICKET)
 			arg.fd = -1;
-		cr_assert(eq(int, wire_check_export(&arg), bit < 4 ? 0 : -EOPNOTSUPP),
+		cr_assert(eq(int, wire_check_export(&arg), bit < 5 ? 0 : -EOPNOTSUPP),
 			  "bit %u", bit);
 	}
 }
@@ -220,6 +220,27 @@ Test(wire_revoke, flags)
 		arg.flags = 1U << bit;
 		cr_assert(eq(int, wire_check_revoke(&arg), -EOPNOTSUPP));
 	}
+}
+
+Test(wire_withdraw, flags)
+{
+	struct dmabuffs_withdraw arg = {.size = sizeof(arg)};
+
+	cr_assert(zero(int, wire_check_withdraw(&arg)));
+	for (unsigned bit = 0; bit < 32; bit++) {
+		arg.flags = 1U << bit;
+		cr_assert(eq(int, wire_check_withdraw(&arg), -EOPNOTSUPP));
+	}
+}
+
+/* What programs were compiled with stays what it was. */
+Test(wire, commands_are_an_abi)
+{
+	cr_assert(eq(ulong, DMABUFFS_IOC_EXPORT, 0xc078de00));
+	cr_assert(eq(ulong, DMABUFFS_IOC_REVOKE, 0xc018de01));
+	cr_assert(eq(ulong, DMABUFFS_IOC_INFO, 0xc0b0de02));
+	cr_assert(eq(ulong, DMABUFFS_IOC_WITHDRAW, 0xc018de03));
+	cr_assert(eq(u32, DMABUFFS_EXPORT_ANOTHER, 16));
 }
 
 Test(wire_info, flags)
