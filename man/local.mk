@@ -41,6 +41,7 @@ dist_man_MANS += \
 	%D%/dmabuffs_unlink.3 \
 	%D%/dmabuffs_uuid_format.3 \
 	%D%/dmabuffs_uuid_parse.3 \
+	%D%/dmabuffs_withdraw.3 \
 	%D%/hipIpcCloseMemHandle.3 \
 	%D%/hipIpcGetEventHandle.3 \
 	%D%/hipIpcGetMemHandle.3 \

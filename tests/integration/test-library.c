@@ -3,6 +3,7 @@
 #include <dmabuffs.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -132,6 +133,54 @@ static void look_and_end(struct instance *instance)
 	dmabuffs_close(library);
 }
 
+struct withdrawal {
+	struct dmabuffs *library;
+	dmabuffs_uuid name;
+};
+
+static int withdraw_inherited(void *data)
+{
+	struct withdrawal *withdrawal = data;
+
+	return dmabuffs_withdraw(withdrawal->library, &withdrawal->name);
+}
+
+static int withdraw_own(void *data)
+{
+	struct withdrawal *withdrawal = data;
+	struct dmabuffs *library;
+
+	ASSERT_OK(dmabuffs_open(NULL, &library));
+	return dmabuffs_withdraw(library, &withdrawal->name);
+}
+
+/* Of two names of one buffer, and by whom. */
+static void withdraw(struct instance *instance)
+{
+	const struct dmabuffs_export_options another = { .flags = DMABUFFS_EXPORT_ANOTHER };
+	struct withdrawal withdrawal = { .library = open_library(instance) };
+	struct dmabuffs *library = withdrawal.library, *second = open_library(instance);
+	int fd = create_memfd(BYTES, 3), opened;
+	dmabuffs_uuid name;
+
+	ASSERT_OK(SYS(setenv("DMABUFFS_MOUNT", instance->dir, 1)));
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_export(library, fd, &another, &withdrawal.name));
+	ASSERT(memcmp(&name, &withdrawal.name, sizeof(name)));
+	ASSERT_ERR(dmabuffs_withdraw(second, &name), EPERM);
+	ASSERT_ERR(child_call(NULL, withdraw_own, &withdrawal), EPERM);
+	ASSERT_OK(dmabuffs_withdraw(library, &name));
+	ASSERT_ERR(dmabuffs_withdraw(library, &name), ENOENT);
+	ASSERT_ERR(dmabuffs_import(library, &name, O_RDONLY, &opened), ENOENT);
+	ASSERT_OK(dmabuffs_import(second, &withdrawal.name, O_RDONLY, &opened));
+	close(opened);
+	ASSERT_OK(child_call(USER(1001), withdraw_inherited, &withdrawal));
+	ASSERT_ERR(dmabuffs_import(second, &withdrawal.name, O_RDONLY, &opened), ENOENT);
+	close(fd);
+	dmabuffs_close(second);
+	dmabuffs_close(library);
+}
+
 static void not_an_instance(struct instance *instance)
 {
 	struct dmabuffs *library;
@@ -231,6 +280,7 @@ const struct test_case test_cases[] = {
 	{ "library_export", rules_of_export },
 	{ "library_import", rules_of_import },
 	{ "library_look_and_end", look_and_end },
+	{ "library_withdraw", withdraw },
 	{ "library_open", not_an_instance },
 	{ "library_threads_and_children", threads_and_children, .seconds = 60 },
 	{ "library_threads_nopassthrough", threads_and_children, "nopassthrough", 60 },

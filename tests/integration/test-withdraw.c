@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test-withdraw.c - one name of several ends: DMABUFFS_IOC_WITHDRAW, DMABUFFS_EXPORT_ANOTHER */
+/* test-withdraw.c - one name of several ends: DMABUFFS_IOC_WITHDRAW,
+ * DMABUFFS_EXPORT_ANOTHER */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -58,7 +59,7 @@ static void expect_books(const struct instance *instance, uint64_t names, uint64
 
 static void expect_nothing_left(const struct instance *instance)
 {
-	struct books books = { .instance = instance };
+	struct books books = {.instance = instance};
 
 	ASSERT(wait_until(books_are_empty, &books));
 	ASSERT_EQ(raw_count(instance), 0);
@@ -276,7 +277,7 @@ static void persistent_names_stay(struct instance *instance)
 static void no_such_name(struct instance *instance)
 {
 	struct shared shared, revoked;
-	uint8_t uuid[16] = { 0 };
+	uint8_t uuid[16] = {0};
 
 	share(&shared, instance, PAGE, 0, 0);
 	share(&revoked, instance, PAGE, 0, 0);
@@ -380,8 +381,9 @@ static void another_on_other_terms(struct instance *instance)
 	fd = raw_memfd(PAGE);
 	ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW)));
 	share_fd(&shared, instance, fd, 0, 0);
-	ASSERT_ERR(raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_READONLY, 0, uuid),
-		   EEXIST);
+	ASSERT_ERR(
+		raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_READONLY, 0, uuid),
+		EEXIST);
 	raw_request(&request, shared.fd);
 	request.flags = ANOTHER | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |
 			DMABUFFS_EXPORT_PERSIST;
@@ -413,8 +415,8 @@ static void another_that_persists(struct instance *instance)
 	uint8_t uuid[16];
 
 	share(&shared, instance, PAGE, 0, 0);
-	ASSERT_ERR(raw_export_fd(shared.root, shared.fd, ANOTHER | DMABUFFS_EXPORT_PERSIST,
-				 0, uuid),
+	ASSERT_ERR(raw_export_fd(shared.root, shared.fd,
+				 ANOTHER | DMABUFFS_EXPORT_PERSIST, 0, uuid),
 		   EPERM);
 	ASSERT_EQ(raw_count(instance), 1);
 	unshare_buffer(&shared);
@@ -511,7 +513,7 @@ static void limits_count_each(struct instance *instance)
 /* ---- races ------------------------------------------------------------------------- */
 
 #define THREADS 8
-#define ROUNDS	200
+#define ROUNDS  200
 
 /* What the threads of a race work on; they meet at the barrier before each round. */
 struct race {
@@ -621,18 +623,28 @@ static int end_it(struct race *race, unsigned int how)
 	}
 }
 
+/* Opens it until it has ended. */
 static int look_at_it(struct race *race)
 {
-	int fd = raw_open(race->instance, race->shared.uuid, O_RDWR);
 	uint8_t byte;
+	int fd;
 
-	if (fd < 0)
-		return fd;
-	/* Revoked, or there: what has been opened is never something else. */
-	if (pread(fd, &byte, 1, 0) == 1)
-		ASSERT_EQ(byte, pattern(0));
-	close(fd);
-	return 0;
+	while ((fd = raw_open(race->instance, race->shared.uuid, O_RDWR)) >= 0) {
+		/* Revoked, or there: what has been opened is never something else. */
+		if (pread(fd, &byte, 1, 0) == 1)
+			ASSERT_EQ(byte, pattern(0));
+		close(fd);
+		race->n_opened++;
+	}
+	return fd;
+}
+
+static void new_round(struct race *race)
+{
+	race->n_ended = 0;
+	race->shared.fd = raw_memfd(PAGE);
+	ASSERT_OK(raw_export_fd(race->shared.root, race->shared.fd, 0, 0,
+				race->shared.uuid));
 }
 
 static void *end_and_open(void *data)
@@ -643,24 +655,15 @@ static void *end_and_open(void *data)
 	for (int round = 0; round < ROUNDS; round++) {
 		int result;
 
-		if (pthread_barrier_wait(&race->barrier)) {
-			race->n_ended = 0;
-			race->shared.fd = raw_memfd(PAGE);
-			ASSERT_OK(raw_export_fd(race->shared.root, race->shared.fd, 0, 0,
-						race->shared.uuid));
-		}
+		if (pthread_barrier_wait(&race->barrier))
+			new_round(race);
 		pthread_barrier_wait(&race->barrier);
 		result = me % 2 ? end_it(race, me / 2) : look_at_it(race);
 		ASSERT(result == 0 || result == -ENOENT);
-		if (me % 2 && me / 2 != 1)
-			race->n_ended += result == 0;
-		if (me % 2 == 0)
-			race->n_opened += result == 0;
+		/* A revocation may have begun before the name was ended by another. */
+		race->n_ended += me % 2 && me / 2 != 1 && result == 0;
 		if (pthread_barrier_wait(&race->barrier)) {
-			/* But for who revoked it, one has ended it, or none. */
 			ASSERT(race->n_ended <= 1);
-			ASSERT_ERR(raw_open(race->instance, race->shared.uuid, O_RDONLY),
-				   ENOENT);
 			close(race->shared.fd);
 		}
 	}
@@ -670,13 +673,13 @@ static void *end_and_open(void *data)
 /* Against unlink, revocation and opens of the same name. */
 static void threads_end_one_name(struct instance *instance)
 {
-	struct race race = { 0 };
+	struct race race = {0};
 
 	race_start(&race, instance, THREADS);
 	ASSERT_OK(raw_withdraw(race.shared.root, race.shared.uuid));
 	close(race.shared.fd);
 	run_threads(&race, THREADS, end_and_open);
-	test_note("%d of %d opens came first", race.n_opened, ROUNDS * THREADS / 2);
+	test_note("%d opens in %d rounds", race.n_opened, ROUNDS);
 	expect_nothing_left(instance);
 	close(race.shared.root);
 }
@@ -743,7 +746,7 @@ static void *write_for_ever(void *data)
 
 static void withdraw_held(int peer, void *data)
 {
-	struct attack attack = { .scene = data };
+	struct attack attack = {.scene = data};
 	uint64_t start;
 	pthread_t thread;
 	uint8_t uuid[16];
@@ -790,27 +793,27 @@ static void inode_is_kept_locked(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "ends_the_name", ends_the_name },
-	{ "cached_names_end", cached_names_end },
-	{ "other_descriptions", other_descriptions },
-	{ "inherited_description", inherited_description },
-	{ "after_setuid", after_setuid },
-	{ "root_without_write", root_without_write, "mode=1755" },
-	{ "given_away", given_away },
-	{ "persistent_names_stay", persistent_names_stay },
-	{ "no_such_name", no_such_name },
-	{ "another_name", another_name },
-	{ "another_before_any", another_before_any },
-	{ "another_on_other_terms", another_on_other_terms },
-	{ "another_that_persists", another_that_persists },
-	{ "another_by_ticket", another_by_ticket },
-	{ "revoked_under_another", revoked_under_another },
-	{ "charges_go_back", charges_go_back },
-	{ "limits_count_each", limits_count_each, "max-exports-per-uid=3" },
-	{ "threads_with_another", threads_with_another },
-	{ "threads_with_one_name", threads_with_one_name },
-	{ "threads_end_one_name", threads_end_one_name },
-	{ "killed_while_it_withdraws", killed_while_it_withdraws, .seconds = 60 },
-	{ "inode_is_kept_locked", inode_is_kept_locked },
-	{ 0 },
+	{"ends_the_name", ends_the_name},
+	{"cached_names_end", cached_names_end},
+	{"other_descriptions", other_descriptions},
+	{"inherited_description", inherited_description},
+	{"after_setuid", after_setuid},
+	{"root_without_write", root_without_write, "mode=1755"},
+	{"given_away", given_away},
+	{"persistent_names_stay", persistent_names_stay},
+	{"no_such_name", no_such_name},
+	{"another_name", another_name},
+	{"another_before_any", another_before_any},
+	{"another_on_other_terms", another_on_other_terms},
+	{"another_that_persists", another_that_persists},
+	{"another_by_ticket", another_by_ticket},
+	{"revoked_under_another", revoked_under_another},
+	{"charges_go_back", charges_go_back},
+	{"limits_count_each", limits_count_each, "max-exports-per-uid=3"},
+	{"threads_with_another", threads_with_another},
+	{"threads_with_one_name", threads_with_one_name},
+	{"threads_end_one_name", threads_end_one_name},
+	{"killed_while_it_withdraws", killed_while_it_withdraws, .seconds = 60},
+	{"inode_is_kept_locked", inode_is_kept_locked},
+	{0},
 };

@@ -137,7 +137,8 @@ Test(table, one_name_for_a_buffer_on_a_description)
 Test(table, another_name_for_a_buffer)
 {
 	const struct export_spec spec = {.uid = UID_A},
-				 another = {.uid = UID_A, .flags = DMABUFFS_EXPORT_ANOTHER};
+				 another = {.uid = UID_A,
+					    .flags = DMABUFFS_EXPORT_ANOTHER};
 	struct export *exports[3], *other = NULL;
 	int memfd = new_memfd(10);
 
@@ -145,8 +146,8 @@ Test(table, another_name_for_a_buffer)
 	exports[1] = fixture_create(fixture_root, memfd, &spec);
 	exports[2] = fixture_create(fixture_root, memfd, &another);
 	cr_assert(zero(int, table_add(table, exports[0], &other)));
-	cr_assert(eq(ptr,
-		     table_get_exported(table, fixture_root, &exports[0]->buffer), NULL));
+	cr_assert(eq(ptr, table_get_exported(table, fixture_root, &exports[0]->buffer),
+		     NULL));
 	cr_assert(zero(int, table_add(table, exports[1], &other)));
 	cr_assert(zero(int, table_add(table, exports[2], &other)));
 	cr_assert(eq(ptr, other, NULL));
@@ -159,8 +160,8 @@ Test(table, another_name_for_a_buffer)
 	cr_assert(eq(ptr, other, exports[1]));
 	table_put(table, other);
 	end(exports[1]);
-	cr_assert(eq(ptr,
-		     table_get_exported(table, fixture_root, &exports[2]->buffer), NULL));
+	cr_assert(eq(ptr, table_get_exported(table, fixture_root, &exports[2]->buffer),
+		     NULL));
 	cr_assert(has_name(exports[2]->uuid));
 	end(exports[2]);
 	cr_assert(zero(sz, table->by_buffer.n_nodes));
@@ -178,14 +179,16 @@ Test(table, withdraws_what_was_made_on_the_description)
 	cr_assert(zero(int, table_open_root(table, UID_A, &root)));
 	cr_assert(eq(int, table_withdraw(table, root, uuid, &withdrawn), -EPERM));
 	cr_assert(eq(int, table_withdraw(table, 7777, uuid, &withdrawn), -EPERM));
-	cr_assert(all(has_name(uuid), eq(ptr, withdrawn, NULL)), "the output is untouched");
+	cr_assert(all(has_name(uuid), eq(ptr, withdrawn, NULL)),
+		  "the output is untouched");
 	cr_assert(eq(uint, export->refs, 2));
 	cr_assert(zero(int, table_withdraw(table, fixture_root, uuid, &withdrawn)));
 	cr_assert(eq(ptr, withdrawn, export));
 	cr_assert(all(not(export->named), not(has_name(uuid)), has_name(stays->uuid)));
 	cr_assert(eq(uint, export->refs, 2), "the caller got a reference");
 	cr_assert(eq(u64, used(RES_EXPORTS), 1));
-	cr_assert(eq(int, table_withdraw(table, fixture_root, uuid, &withdrawn), -ENOENT));
+	cr_assert(
+		eq(int, table_withdraw(table, fixture_root, uuid, &withdrawn), -ENOENT));
 	cr_assert(not(table_unname(table, export)));
 	table_put(table, withdrawn);
 	table_put(table, export);
@@ -195,9 +198,10 @@ Test(table, withdraws_what_was_made_on_the_description)
 
 Test(table, withdraws_nothing_that_persists)
 {
-	struct export *export = fixture_add(UID_A, DMABUFFS_EXPORT_PERSIST), *other = NULL;
-	struct export *second = fixture_add(UID_A, DMABUFFS_EXPORT_PERSIST |
-							    DMABUFFS_EXPORT_ANOTHER);
+	struct export *export = fixture_add(UID_A, DMABUFFS_EXPORT_PERSIST),
+		      *other = NULL;
+	struct export *second =
+		fixture_add(UID_A, DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_ANOTHER);
 
 	cr_assert(eq(int, table_withdraw(table, fixture_root, export->uuid, &other),
 		     -EPERM));
