@@ -67,6 +67,12 @@ int accel_registry_create(accel_log_fn log, void *data, struct accel_registry **
 bool accel_registry_destroy(struct accel_registry *registry);
 
 /*
+ * What is freed is given back by a thread of the core, soon. Waits until that has come to
+ * what was freed so far, for @ms at most: for who is short of descriptors.
+ */
+void accel_registry_settle(struct accel_registry *registry, unsigned ms);
+
+/*
  * Adds a device. -EINVAL: a parameter is out of range, or the backend is not whole;
  * -EEXIST: the name is taken; or what the backend says.
  */

@@ -77,6 +77,11 @@ bool accel_registry_destroy(struct accel_registry *registry)
 	return true;
 }
 
+void accel_registry_settle(struct accel_registry *registry, unsigned ms)
+{
+	accel_reaper_flush(&registry->reaper, ms);
+}
+
 struct accel_device *accel_device_find(struct accel_registry *registry, const char *name)
 {
 	struct accel_device *device;

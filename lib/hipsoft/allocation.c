@@ -19,7 +19,7 @@ static int make_buffer(struct area *area)
 	};
 	int r = accel_buffer_alloc(allocation->device->context, &arg);
 
-	if (device_gave_up(allocation->device, r))
+	if (runtime_settled(r))
 		r = accel_buffer_alloc(allocation->device->context, &arg);
 	if (r == 0)
 		allocation->buffer = arg.id;
@@ -75,7 +75,7 @@ _public_ hipError_t hipFree(void *pointer)
 	if (r < 0)
 		return runtime_result(r);
 	/* Found by nobody any more, but the address is still taken. */
-	area_synchronize(area);
+	runtime_synchronize();
 	share_ended(&area->allocation);
 	area_destroy(area);
 	return runtime_result(0);

@@ -9,13 +9,15 @@
 
 #include "runtime.h"
 
+#define PAGE_BYTES UINT64_C(4096)
+
 /**
  * struct allocation - device memory, own or imported
  * @id: never used twice
  * @base: its address: a reservation without access in the process, and the IOVA in
- * @device
+ *	  @device
  * @bytes: as asked for
- * @reserved: whole pages
+ * @reserved: whole pages, which are mapped for devices
  * @device: where it lives
  * @buffer: id in the device's context
  * @imported: it came through libhipipc: hipFree() does not take it
@@ -35,8 +37,18 @@ struct allocation {
 };
 
 /*
- * A copy of what is at this address, all @bytes of it. -ENOENT: nothing is at @address;
- * -EINVAL: it is there, but the range leaves it. @bytes may be 0.
+ * How many addresses are its own in the process: also those of one more page, so that one
+ * just past the end is never another's.
+ */
+static inline uint64_t allocation_span(const struct allocation *allocation)
+{
+	return allocation->reserved + PAGE_BYTES;
+}
+
+/*
+ * A copy of what is at this address, all @bytes of it. -ENOENT: no address of the range
+ * is an allocation's own; -EINVAL: some are, but they are not all memory of one. @bytes
+ * may be 0.
  */
 int allocation_find(uint64_t address, uint64_t bytes, struct allocation *ret_allocation);
 

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 
 #include "peer.h"
-#include "stream.h"
 
 struct area *area_create(struct device *device, uint64_t bytes)
 {
@@ -26,7 +25,7 @@ struct area *area_create(struct device *device, uint64_t bytes)
 /* Nobody else gets this range in this process, so pointers of all devices differ. */
 static int reserve(struct allocation *allocation)
 {
-	void *place = mmap(NULL, allocation->reserved, PROT_NONE,
+	void *place = mmap(NULL, allocation_span(allocation), PROT_NONE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (place == MAP_FAILED)
@@ -106,17 +105,6 @@ int area_take(uint64_t address, bool imported, struct area **ret_area)
 	return 0;
 }
 
-void area_synchronize(const struct area *area)
-{
-	const struct allocation *allocation = &area->allocation;
-
-	/* A stream that has failed goes on saying so; here it counts that it rests. */
-	(void)stream_synchronize_device(allocation->device);
-	for (int i = 0; i < runtime_n_devices(); i++)
-		if (allocation->peer_buffers[i])
-			(void)stream_synchronize_device(runtime_device(i));
-}
-
 void area_destroy(struct area *area)
 {
 	struct allocation *allocation;
@@ -127,21 +115,6 @@ void area_destroy(struct area *area)
 	peer_unmap_all(area);
 	area_unmap(area, allocation->device, allocation->buffer);
 	if (allocation->base)
-		munmap((void *)(uintptr_t)allocation->base, allocation->reserved);
+		munmap((void *)(uintptr_t)allocation->base, allocation_span(allocation));
 	free(area);
-}
-
-bool device_gave_up(struct device *device, int r)
-{
-	/* libaccel waits for what is being freed when memory is short, so ask for more
-	 * than there is. */
-	struct accel_buffer_alloc arg = {
-		.size = sizeof(arg),
-		.bytes = UINT64_MAX & ~(PAGE_BYTES - 1),
-	};
-
-	if (r != -EMFILE && r != -ENFILE)
-		return false;
-	(void)accel_buffer_alloc(device->context, &arg);
-	return true;
 }

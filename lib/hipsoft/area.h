@@ -5,8 +5,6 @@
 
 #include "table.h"
 
-#define PAGE_BYTES UINT64_C(4096)
-
 /* Whole pages, of at most UINT64_MAX - PAGE_BYTES bytes. */
 static inline uint64_t round_to_pages(uint64_t bytes)
 {
@@ -29,9 +27,6 @@ int area_publish(struct area *area, uint64_t *ret_base);
  */
 int area_take(uint64_t address, bool imported, struct area **ret_area);
 
-/* Waits for what its device and its peers have been given to do. No lock is held. */
-void area_synchronize(const struct area *area);
-
 /* Gives back all it has; NULL and what is not complete are allowed. In no table. */
 void area_destroy(struct area *area);
 
@@ -41,11 +36,5 @@ void area_destroy(struct area *area);
  */
 int area_map(const struct area *area, struct device *device, uint32_t buffer);
 void area_unmap(const struct area *area, struct device *device, uint32_t buffer);
-
-/*
- * After -EMFILE or -ENFILE: descriptors of what was freed before may be open still. Waits
- * for that, a moment at most; true: try again.
- */
-bool device_gave_up(struct device *device, int r);
 
 #endif

@@ -15,18 +15,6 @@ static hipError_t copy_result(int r)
 	return runtime_result(r);
 }
 
-/* Not partly in device memory, of which the CPU can access nothing. */
-static int check_host(uint64_t address, uint64_t bytes)
-{
-	struct allocation allocation;
-
-	if (!address || address + (bytes - 1) < address)
-		return -EINVAL;
-	return allocation_find(address + (bytes - 1), 1, &allocation) == -ENOENT
-		       ? 0
-		       : -EINVAL;
-}
-
 /* What is at @pointer; @bytes is not 0. */
 static int find_side(const void *pointer, uint64_t bytes, struct side *ret_side)
 {
@@ -37,7 +25,7 @@ static int find_side(const void *pointer, uint64_t bytes, struct side *ret_side)
 	if (r == 0)
 		side.device = allocation.device;
 	else if (r == -ENOENT)
-		r = check_host(side.address, bytes);
+		r = pointer ? 0 : -EINVAL;
 	if (r < 0)
 		return r;
 	*ret_side = side;

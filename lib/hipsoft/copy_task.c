@@ -159,9 +159,8 @@ static struct device *find_executor(struct stream *stream, const struct copy *co
 }
 
 /* The queues of both sides, each with a staging buffer unless one command does it. */
-static int plan_queues(struct stream *stream, struct copy *copy)
+static int plan_queues(struct stream *stream, struct copy *copy, struct device *both)
 {
-	struct device *both = find_executor(stream, copy);
 	bool staging = copy->task.run == run_staged;
 	int r = 0;
 
@@ -174,14 +173,28 @@ static int plan_queues(struct stream *stream, struct copy *copy)
 	return r;
 }
 
-static void plan_copy(struct stream *stream, struct copy *copy)
+static void choose_run(struct copy *copy, const struct device *both)
 {
 	if (!copy->dst.device && !copy->src.device)
 		copy->task.run = run_on_host;
-	else if (copy->dst.device && copy->src.device && find_executor(stream, copy))
+	else if (copy->dst.device && copy->src.device && both)
 		copy->task.run = run_on_device;
 	else
 		copy->task.run = run_staged;
+}
+
+/* Peers may change at any time, so they are looked at once. */
+static int plan(struct stream *stream, struct copy *copy)
+{
+	struct device *both = find_executor(stream, copy);
+	int r;
+
+	if (!copy->task.run)
+		choose_run(copy, both);
+	r = plan_queues(stream, copy, both);
+	if (runtime_settled(r))
+		r = plan_queues(stream, copy, both);
+	return r;
 }
 
 /* The default stream also waits for those of other devices whose memory it works on. */
@@ -201,9 +214,7 @@ int copy_give(struct stream *stream, const struct copy *like)
 		return -ENOMEM;
 	*copy = *like;
 	copy->task.drop = drop_copy;
-	if (!copy->task.run)
-		plan_copy(stream, copy);
-	r = plan_queues(stream, copy);
+	r = plan(stream, copy);
 	if (r == 0)
 		r = follow(stream, &copy->dst);
 	if (r == 0)

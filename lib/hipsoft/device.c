@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "allocation.h"
 #include "context.h"
-#include "stream.h"
 
 _public_ hipError_t hipSetDevice(int device)
 {
@@ -47,28 +46,29 @@ static bool reaches(const struct device *device, const struct device *peer)
 	return device->peers & (1U << peer->ordinal);
 }
 
-static hipError_t enable(struct device *device, struct device *peer)
+/* -EALREADY, or why it cannot be. */
+static int enable(struct device *device, struct device *peer)
 {
-	hipError_t error = hipErrorPeerAccessAlreadyEnabled;
+	int r = -EALREADY;
 
 	pthread_mutex_lock(&device->lock);
 	if (!reaches(device, peer))
-		error = runtime_result(allocation_enable_peer(device, peer));
+		r = allocation_enable_peer(device, peer);
 	pthread_mutex_unlock(&device->lock);
-	return error;
+	return r;
 }
 
-static hipError_t disable(struct device *device, struct device *peer)
+/* False: it is not enabled. */
+static bool disable(struct device *device, struct device *peer)
 {
-	hipError_t error = hipErrorPeerAccessNotEnabled;
+	bool was_enabled;
 
 	pthread_mutex_lock(&device->lock);
-	if (reaches(device, peer)) {
+	was_enabled = reaches(device, peer);
+	if (was_enabled)
 		allocation_disable_peer(device, peer);
-		error = hipSuccess;
-	}
 	pthread_mutex_unlock(&device->lock);
-	return error;
+	return was_enabled;
 }
 
 _public_ hipError_t hipDeviceEnablePeerAccess(int peer, unsigned int flags)
@@ -83,7 +83,9 @@ _public_ hipError_t hipDeviceEnablePeerAccess(int peer, unsigned int flags)
 	device = context_current()->device;
 	if (!runtime_device(peer) || runtime_device(peer) == device)
 		return runtime_return(hipErrorInvalidDevice);
-	return runtime_return(enable(device, runtime_device(peer)));
+	r = enable(device, runtime_device(peer));
+	return r == -EALREADY ? runtime_return(hipErrorPeerAccessAlreadyEnabled)
+			      : runtime_result(r);
 }
 
 _public_ hipError_t hipDeviceDisablePeerAccess(int peer)
@@ -96,7 +98,9 @@ _public_ hipError_t hipDeviceDisablePeerAccess(int peer)
 	device = context_current()->device;
 	if (!runtime_device(peer) || runtime_device(peer) == device)
 		return runtime_return(hipErrorInvalidDevice);
-	/* What was given to its streams before may count on it. */
-	(void)stream_synchronize_device(device);
-	return runtime_return(disable(device, runtime_device(peer)));
+	/* What streams, of other devices too, were given before may count on it. */
+	runtime_synchronize();
+	if (!disable(device, runtime_device(peer)))
+		return runtime_return(hipErrorPeerAccessNotEnabled);
+	return runtime_result(0);
 }

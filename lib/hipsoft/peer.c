@@ -54,7 +54,7 @@ static int map_peer(const struct area *area, struct device *device, uint32_t *re
 {
 	int r = try_map_peer(area, device, ret_buffer);
 
-	if (device_gave_up(device, r))
+	if (runtime_settled(r))
 		r = try_map_peer(area, device, ret_buffer);
 	if (!is_revoked(area, r))
 		return r;

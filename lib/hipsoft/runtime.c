@@ -14,6 +14,7 @@
 #define MIB        (UINT64_C(1) << 20)
 #define MEMORY_MAX (UINT64_C(1) << 26) /* MiB: what a device of libaccel can have */
 #define QUEUES     1024                /* of each device: its streams */
+#define SETTLE_MS  1000
 
 /* The process that uses the runtime. */
 struct process {
@@ -194,6 +195,20 @@ int runtime_n_devices(void)
 struct device *runtime_device(int ordinal)
 {
 	return ordinal >= 0 && ordinal < n_devices ? &devices[ordinal] : NULL;
+}
+
+void runtime_synchronize(void)
+{
+	for (int i = 0; i < n_devices; i++)
+		(void)stream_synchronize_device(&devices[i]);
+}
+
+bool runtime_settled(int r)
+{
+	if (r != -EMFILE && r != -ENFILE)
+		return false;
+	accel_registry_settle(registry, SETTLE_MS);
+	return true;
 }
 
 /* ---- calls ------------------------------------------------------------------------- */

@@ -2,13 +2,15 @@
 /*
  * runtime.h - the devices of this process, and how every call begins and ends
  *
- * Order of locks: a device's @lock, then the table of allocations (allocation.c), then a
- * stream's. None is held while a stream is waited for.
+ * Order of locks: that of the first call (runtime.c), then a device's @lock, never those
+ * of two, then the table of allocations (table.c), then a stream's. What else there is
+ * (context.c, event.c) is held by itself. None is held while a stream is waited for.
  */
 #ifndef HIPSOFT_RUNTIME_H
 #define HIPSOFT_RUNTIME_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <accel.h>
@@ -56,8 +58,21 @@ int runtime_n_devices(void);
 struct device *runtime_device(int ordinal);
 
 /*
- * Ends a call: notes the error for hipGetLastError(), and returns it. As a negative errno:
- * -EINVAL -ENOENT hipErrorInvalidValue, -ENOMEM -ENOSPC -EDQUOT -EMFILE -ENFILE
+ * Before memory goes away, or a way to it: waits for all streams of all devices, since
+ * each may have it copied by the device that reaches it. That some have failed does not
+ * matter, they rest.
+ */
+void runtime_synchronize(void);
+
+/*
+ * After -EMFILE or -ENFILE: descriptors of what was freed before may be open still. Waits
+ * for that, a moment at most; true: try again.
+ */
+bool runtime_settled(int r);
+
+/*
+ * Ends a call: notes the error for hipGetLastError(), and returns it. As a negative
+ * errno: -EINVAL -ENOENT hipErrorInvalidValue, -ENOMEM -ENOSPC -EDQUOT -EMFILE -ENFILE
  * OutOfMemory, -ECHILD NotInitialized, -EBADF InvalidHandle, -EFAULT IllegalAddress,
  * -EAGAIN NotReady, -EOWNERDEAD ContextIsDestroyed, -ENODEV NoDevice (also: the
  * environment asks for devices that there cannot be), -EIO LaunchFailure, else Unknown.

@@ -62,7 +62,7 @@ int allocation_export(const struct hipipc_allocation *wanted,
 	/* Freed since: the buffer's id is not used again, -ENOENT. */
 	device = allocation.device;
 	r = accel_buffer_open(device->context, allocation.buffer, O_RDWR, &fd);
-	if (device_gave_up(device, r))
+	if (runtime_settled(r))
 		r = accel_buffer_open(device->context, allocation.buffer, O_RDWR, &fd);
 	if (r == 0)
 		*ret_backing = (struct hipipc_backing){fd, HIPIPC_KIND_MEMFD, 0};
@@ -108,7 +108,7 @@ static int import_buffer(struct device *device, int fd, uint32_t *ret_buffer)
 {
 	int r = try_import(device, fd, ret_buffer);
 
-	if (device_gave_up(device, r))
+	if (runtime_settled(r))
 		r = try_import(device, fd, ret_buffer);
 	return r;
 }
@@ -172,7 +172,7 @@ int allocation_release(uint64_t pointer)
 
 	if (r < 0)
 		return r;
-	area_synchronize(area);
+	runtime_synchronize();
 	area_destroy(area);
 	return 0;
 }

@@ -11,7 +11,8 @@ struct slot {
 };
 
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_rwlock_t slots_lock = PTHREAD_RWLOCK_INITIALIZER;
+/* However many look something up all the time, a change has its turn. */
+static pthread_rwlock_t slots_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 /*
  * Changed under both locks, read under one. From the highest address to the lowest, which
@@ -42,35 +43,35 @@ void table_write_end(void)
 
 /* ---- look-up, with either lock ----------------------------------------------------- */
 
-static int compare(const void *key, const void *element)
+/* Of the first one that begins at @address or below; where such a one belongs. */
+static size_t place_of(uint64_t address)
 {
-	const struct slot *slot = element;
-	uint64_t address = *(const uint64_t *)key;
+	size_t begin = 0, end = n_slots;
 
-	if (address > slot->last)
-		return -1;
-	return address < slot->first;
+	while (begin < end) {
+		size_t middle = begin + (end - begin) / 2;
+
+		if (slots[middle].first > address)
+			begin = middle + 1;
+		else
+			end = middle;
+	}
+	return begin;
 }
 
-static struct slot *find_slot(uint64_t address)
+/* One that has an address from @first to @last, the highest; NULL: none. */
+static struct slot *find_slot(uint64_t first, uint64_t last)
 {
-	if (!n_slots)
-		return NULL;
-	return bsearch(&address, slots, n_slots, sizeof(*slots), compare);
-}
+	size_t place = place_of(last);
 
-static struct area *find(uint64_t address)
-{
-	const struct slot *slot = find_slot(address);
-
-	return slot ? slot->area : NULL;
+	return place < n_slots && slots[place].last >= first ? &slots[place] : NULL;
 }
 
 struct area *table_at(uint64_t base)
 {
-	struct area *area = find(base);
+	const struct slot *slot = find_slot(base, base);
 
-	return area && area->allocation.base == base ? area : NULL;
+	return slot && slot->first == base ? slot->area : NULL;
 }
 
 int table_each(int (*visit)(struct area *area, void *data), void *data)
@@ -100,22 +101,6 @@ static int make_room(void)
 	return 0;
 }
 
-/* Both locks are held. Where one that begins at @address belongs. */
-static size_t place_of(uint64_t address)
-{
-	size_t begin = 0, end = n_slots;
-
-	while (begin < end) {
-		size_t middle = begin + (end - begin) / 2;
-
-		if (slots[middle].first > address)
-			begin = middle + 1;
-		else
-			end = middle;
-	}
-	return begin;
-}
-
 static void insert(struct area *area)
 {
 	const struct allocation *allocation = &area->allocation;
@@ -124,7 +109,7 @@ static void insert(struct area *area)
 	memmove(&slots[place + 1], &slots[place], (n_slots - place) * sizeof(*slots));
 	slots[place] = (struct slot){
 		.first = allocation->base,
-		.last = allocation->base + (allocation->reserved - 1),
+		.last = allocation->base + (allocation_span(allocation) - 1),
 		.area = area,
 	};
 	n_slots++;
@@ -147,25 +132,36 @@ void table_remove(struct area *area)
 	struct slot *slot;
 
 	table_write_begin();
-	slot = find_slot(area->allocation.base);
+	slot = find_slot(area->allocation.base, area->allocation.base);
 	n_slots--;
 	memmove(slot, slot + 1, (size_t)(slots + n_slots - slot) * sizeof(*slots));
 	table_write_end();
 }
 
+/* Also where @address is below its begin. */
+static bool has(const struct allocation *allocation, uint64_t address, uint64_t bytes)
+{
+	uint64_t offset = address - allocation->base;
+
+	return offset < allocation->bytes && bytes <= allocation->bytes - offset;
+}
+
 int allocation_find(uint64_t address, uint64_t bytes, struct allocation *ret_allocation)
 {
-	const struct area *area;
-	uint64_t offset;
-	int r = -ENOENT;
+	uint64_t last = bytes ? address + (bytes - 1) : address;
+	const struct slot *slot;
+	int r = 0;
 
+	if (last < address)
+		return -EINVAL;
 	pthread_rwlock_rdlock(&slots_lock);
-	area = find(address);
-	offset = area ? address - area->allocation.base : 0;
-	if (area && offset < area->allocation.bytes)
-		r = bytes <= area->allocation.bytes - offset ? 0 : -EINVAL;
-	if (r == 0)
-		*ret_allocation = area->allocation;
+	slot = find_slot(address, last);
+	if (!slot)
+		r = -ENOENT;
+	else if (!has(&slot->area->allocation, address, bytes))
+		r = -EINVAL;
+	else
+		*ret_allocation = slot->area->allocation;
 	pthread_rwlock_unlock(&slots_lock);
 	return r;
 }

@@ -69,6 +69,7 @@ check_PROGRAMS += \
 	%D%/test-hipipc-alone \
 	%D%/test-hipipc-events \
 	%D%/test-hipipc-fork \
+	%D%/test-hipipc-free \
 	%D%/test-hipipc-gone \
 	%D%/test-hipipc-handle \
 	%D%/test-hipipc-hostile \
@@ -141,6 +142,7 @@ check_PROGRAMS += \
 %C%_test_hipipc_alone_LDADD = %D%/libharness.la lib/hipipc/libhipipc.la
 %C%_test_hipipc_events_LDADD = $(hipipc_harness)
 %C%_test_hipipc_fork_LDADD = $(hipipc_harness)
+%C%_test_hipipc_free_LDADD = $(hipipc_harness)
 %C%_test_hipipc_gone_LDADD = $(hipipc_harness)
 %C%_test_hipipc_handle_LDADD = $(hipipc_harness)
 %C%_test_hipipc_hostile_LDADD = $(hipipc_harness)

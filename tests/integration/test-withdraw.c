@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-withdraw.c - one name of several ends: DMABUFFS_IOC_WITHDRAW,
- * DMABUFFS_EXPORT_ANOTHER */
+/* test-withdraw.c - one name of several ends: ..._IOC_WITHDRAW, ..._EXPORT_ANOTHER */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -129,9 +128,12 @@ static void cached_names_end(struct instance *instance)
 		child_start(&child, USER(1001), open_twice, &shared);
 		peer_wait(child.peer);
 		ASSERT_OK(raw_withdraw(shared.root, shared.uuid));
+		/* It is told as well, without anybody's asking. */
+		if (i % 2)
+			ASSERT(wait_until(name_is_gone, &shared));
 		peer_signal(child.peer);
 		child_wait(&child);
-		ASSERT(wait_until(name_is_gone, &shared));
+		ASSERT_ERR(raw_exists(instance, shared.uuid), ENOENT);
 		close(shared.root);
 		close(shared.fd);
 	}
@@ -315,10 +317,25 @@ static void expect_byte(const struct instance *instance, const uint8_t uuid[16],
 	close(fd);
 }
 
+/* Who does not ask for another gets the one that was made so, or makes it. */
+static void expect_plain_exports(const struct shared *shared, const uint8_t another[16])
+{
+	const struct instance *instance = shared->instance;
+	uint8_t uuid[16];
+
+	ASSERT_OK(raw_export_fd(shared->root, shared->fd, 0, 0, uuid));
+	ASSERT(same(uuid, shared->uuid));
+	ASSERT_OK(raw_withdraw(shared->root, shared->uuid));
+	ASSERT_OK(raw_export_fd(shared->root, shared->fd, 0, 0, uuid));
+	ASSERT(!same(uuid, shared->uuid) && !same(uuid, another));
+	expect_byte(instance, uuid, 6, 7);
+	expect_byte(instance, another, 7, 8);
+}
+
 static void another_name(struct instance *instance)
 {
 	struct shared shared;
-	uint8_t uuids[3][16], uuid[16];
+	uint8_t uuids[3][16];
 
 	share(&shared, instance, PAGE, 0, 0);
 	for (int i = 0; i < 3; i++) {
@@ -337,14 +354,7 @@ static void another_name(struct instance *instance)
 	ASSERT_OK(raw_unlink(instance, uuids[2]));
 	expect_byte(instance, uuids[0], 4, 5);
 	expect_byte(instance, shared.uuid, 5, 6);
-	/* Who does not ask for another gets the one that was made so, or makes it. */
-	ASSERT_OK(raw_export_fd(shared.root, shared.fd, 0, 0, uuid));
-	ASSERT(same(uuid, shared.uuid));
-	ASSERT_OK(raw_withdraw(shared.root, shared.uuid));
-	ASSERT_OK(raw_export_fd(shared.root, shared.fd, 0, 0, uuid));
-	ASSERT(!same(uuid, shared.uuid) && !same(uuid, uuids[0]));
-	expect_byte(instance, uuid, 6, 7);
-	expect_byte(instance, uuids[0], 7, 8);
+	expect_plain_exports(&shared, uuids[0]);
 	close(shared.root);
 	close(shared.fd);
 	expect_nothing_left(instance);
@@ -368,31 +378,34 @@ static void another_before_any(struct instance *instance)
 	close(fd);
 }
 
-/* Flags, mode and label are of the name, not of the buffer. */
-static void another_on_other_terms(struct instance *instance)
+static void share_full_grown(struct shared *ret_shared, const struct instance *instance)
 {
-	struct dmabuffs_export request;
+	int fd = raw_memfd(PAGE);
+
+	ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW)));
+	share_fd(ret_shared, instance, fd, 0, 0);
+}
+
+static void export_on_other_terms(const struct shared *shared,
+				  struct dmabuffs_export *ret_request)
+{
+	raw_request(ret_request, shared->fd);
+	ret_request->flags = ANOTHER | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |
+			     DMABUFFS_EXPORT_PERSIST;
+	ret_request->mode = 0444;
+	strcpy((char *)ret_request->label, "another");
+	ASSERT_OK(raw_export(shared->root, ret_request));
+	ASSERT_EQ(ret_request->bytes, PAGE);
+}
+
+static void expect_other_terms(const struct instance *instance, const uint8_t uuid[16])
+{
 	struct dmabuffs_info info;
-	struct shared shared;
-	uint8_t uuid[16];
 	struct stat st;
 	int fd;
 
-	fd = raw_memfd(PAGE);
-	ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW)));
-	share_fd(&shared, instance, fd, 0, 0);
-	ASSERT_ERR(
-		raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_READONLY, 0, uuid),
-		EEXIST);
-	raw_request(&request, shared.fd);
-	request.flags = ANOTHER | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |
-			DMABUFFS_EXPORT_PERSIST;
-	request.mode = 0444;
-	strcpy((char *)request.label, "another");
-	ASSERT_OK(raw_export(shared.root, &request));
-	ASSERT_EQ(request.bytes, PAGE);
-	ASSERT_ERR(raw_open(instance, request.uuid, O_RDWR), EPERM);
-	fd = ASSERT_OK(raw_open(instance, request.uuid, O_RDONLY));
+	ASSERT_ERR(raw_open(instance, uuid, O_RDWR), EPERM);
+	fd = ASSERT_OK(raw_open(instance, uuid, O_RDONLY));
 	ASSERT_OK(SYS(fstat(fd, &st)));
 	ASSERT_EQ(st.st_mode & 07777, 0444);
 	ASSERT_OK(raw_info(fd, &info));
@@ -400,12 +413,28 @@ static void another_on_other_terms(struct instance *instance)
 	ASSERT(info.flags & DMABUFFS_INFO_PERSIST);
 	ASSERT(info.flags & DMABUFFS_INFO_READONLY);
 	close(fd);
+}
+
+/* Flags, mode and label are of the name, not of the buffer. */
+static void another_on_other_terms(struct instance *instance)
+{
+	struct dmabuffs_export request;
+	struct shared shared;
+	uint8_t uuid[16];
+
+	share_full_grown(&shared, instance);
+	ASSERT_ERR(
+		raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_READONLY, 0, uuid),
+		EEXIST);
+	export_on_other_terms(&shared, &request);
+	expect_other_terms(instance, request.uuid);
 	expect_byte(instance, shared.uuid, pattern(0), 1);
 	close(shared.root);
 	ASSERT(wait_until(name_is_gone, &shared));
-	close(ASSERT_OK(raw_open(instance, request.uuid, O_RDONLY)));
+	expect_other_terms(instance, request.uuid);
 	ASSERT_OK(raw_unlink(instance, request.uuid));
 	close(shared.fd);
+	expect_nothing_left(instance);
 }
 
 /* The first export has frozen the seals, so that growth cannot be stopped any more. */
@@ -521,7 +550,7 @@ struct race {
 	struct shared shared;
 	pthread_barrier_t barrier;
 	atomic_uint turn;
-	atomic_int n_ended, n_opened;
+	atomic_int n_ended, n_opened, is_opened;
 };
 
 static void race_start(struct race *race, const struct instance *instance, int n)
@@ -608,11 +637,13 @@ static void threads_with_one_name(struct instance *instance)
 	close(race.shared.fd);
 }
 
-/* One of the ways that a name ends; none waits for another. */
+/* One of the ways that a name ends, in the midst of opens. */
 static int end_it(struct race *race, unsigned int how)
 {
 	const uint8_t *uuid = race->shared.uuid;
 
+	while (!race->is_opened)
+		sched_yield();
 	switch (how % 4) {
 	case 0:
 		return raw_unlink(race->instance, uuid);
@@ -635,13 +666,14 @@ static int look_at_it(struct race *race)
 			ASSERT_EQ(byte, pattern(0));
 		close(fd);
 		race->n_opened++;
+		race->is_opened = 1;
 	}
 	return fd;
 }
 
 static void new_round(struct race *race)
 {
-	race->n_ended = 0;
+	race->n_ended = race->is_opened = 0;
 	race->shared.fd = raw_memfd(PAGE);
 	ASSERT_OK(raw_export_fd(race->shared.root, race->shared.fd, 0, 0,
 				race->shared.uuid));
