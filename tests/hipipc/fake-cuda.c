@@ -54,9 +54,23 @@ CALL cuMemFree_v2(cuda_pointer pointer);
 
 /* A dma-buf that was imported: the descriptor is the driver's. */
 struct external {
+	struct external *next;
 	int fd;
 	size_t bytes;
 };
+
+/* All of them: what nobody destroys is the driver's, and no leak of ours. */
+static struct external *externals;
+
+static void forget(struct external *object)
+{
+	struct external **place = &externals;
+
+	while (*place != object)
+		place = &(*place)->next;
+	*place = object->next;
+	free(object);
+}
 
 static void *at(cuda_pointer pointer)
 {
@@ -448,6 +462,8 @@ int cuImportExternalMemory(void **ret_external, const struct cuda_external_handl
 	external = malloc(sizeof(*external));
 	if (!external)
 		abort();
+	external->next = externals;
+	externals = external;
 	external->fd = handle->handle.fd;
 	external->bytes = handle->size;
 	pool_counts.externals++;
@@ -490,7 +506,7 @@ int cuDestroyExternalMemory(void *external)
 	struct external *object = external;
 
 	close(object->fd);
-	free(object);
+	forget(object);
 	pool_counts.externals--;
 	return CUDA_SUCCESS;
 }

@@ -34,11 +34,15 @@ CALL hipFree(void *pointer);
 
 /* Keeps the caller's number, as the real one does, and has a reference for each user. */
 struct external {
+	struct external *next;
 	int references;
 	int fd;
 	size_t bytes;
 	char *mapped; /* all of the buffer */
 };
+
+/* All of them: what nobody destroys is the runtime's, and no leak of ours. */
+static struct external *externals;
 
 static int last_error;
 
@@ -212,8 +216,17 @@ int hipMemExportToShareableHandle(void *ret_fd, void *handle, int type,
 	return fd < 0 ? done(HIP_OPERATING_SYSTEM) : HIP_SUCCESS;
 }
 
-/* ---- imported dma-bufs
- * ------------------------------------------------------------------- */
+/* ---- imported dma-bufs ---------------------------------------------------------- */
+
+static void forget(struct external *object)
+{
+	struct external **place = &externals;
+
+	while (*place != object)
+		place = &(*place)->next;
+	*place = object->next;
+	free(object);
+}
 
 static void put(struct external *external)
 {
@@ -224,7 +237,7 @@ static void put(struct external *external)
 		close(external->fd);
 	if (pool_knobs[FAKE_TAKES_FD] == 2)
 		(void)dup2(STDERR_FILENO, external->fd);
-	free(external);
+	forget(external);
 }
 
 int hipImportExternalMemory(void **ret_external, const struct hip_external_handle *handle)
@@ -237,7 +250,13 @@ int hipImportExternalMemory(void **ret_external, const struct hip_external_handl
 	external = malloc(sizeof(*external));
 	if (!external)
 		abort();
-	*external = (struct external){1, handle->handle.fd, handle->size, NULL};
+	*external = (struct external){
+		.next = externals,
+		.references = 1,
+		.fd = handle->handle.fd,
+		.bytes = handle->size,
+	};
+	externals = external;
 	external->mapped = mmap(NULL, handle->size, PROT_READ | PROT_WRITE, MAP_SHARED,
 				handle->handle.fd, 0);
 	if (external->mapped == MAP_FAILED)
