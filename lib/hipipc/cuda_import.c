@@ -77,8 +77,7 @@ int cuda_place(struct hipipc_place *ret_place)
 	return 0;
 }
 
-/* ---- allocations of cuMemCreate() ----------------------------------------------------
- */
+/* ---- allocations of cuMemCreate() -------------------------------------------------- */
 
 /* How much address space @bytes of it take. */
 static int size_of_mapping(const struct cuda_api *api, cuda_handle handle, uint64_t bytes,
@@ -205,8 +204,7 @@ static int import_vmm(const struct cuda_api *api, const struct hipipc_backing *b
 	return r;
 }
 
-/* ---- dma-bufs ------------------------------------------------------------------------
- */
+/* ---- dma-bufs ---------------------------------------------------------------------- */
 
 /* Drivers answer various errors to what they cannot do at all: Tegra from Thor on can. */
 static int import_object(const struct cuda_api *api, int fd, uint64_t size,

@@ -135,8 +135,7 @@ static int find(uint64_t pointer, struct hipipc_allocation *ret_allocation)
 	return look_up_quietly(hip_runtime(), pointer, ret_allocation, &managed);
 }
 
-/* ---- export_memory ------------------------------------------------------------------
- */
+/* ---- export_memory ----------------------------------------------------------------- */
 
 /* Of hipMemCreate(): a dma-buf too. */
 static int export_vmm(const struct hip_runtime *runtime,
@@ -236,8 +235,7 @@ static int export_memory(const struct hipipc_allocation *allocation,
 	return 0;
 }
 
-/* ---- the rest ------------------------------------------------------------------------
- */
+/* ---- the rest ---------------------------------------------------------------------- */
 
 static int place(struct hipipc_place *ret_place)
 {

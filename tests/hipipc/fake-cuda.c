@@ -83,8 +83,7 @@ FAKE_EXPORT const struct fake_control *fake_cuda(void)
 	return &pool_control;
 }
 
-/* ---- the driver and contexts ----------------------------------------------------------
- */
+/* ---- the driver and contexts ------------------------------------------------------- */
 
 int cuInit(unsigned int flags)
 {
@@ -149,8 +148,7 @@ int cuDevicePrimaryCtxRelease_v2(int device)
 	return CUDA_SUCCESS;
 }
 
-/* ---- what a pointer is
- * ------------------------------------------------------------------ */
+/* ---- what a pointer is ------------------------------------------------------------- */
 
 static bool attribute_of(const struct memory *memory, int attribute, uint64_t *ret_value)
 {
@@ -251,8 +249,7 @@ int cuPointerGetAttributes(unsigned int n, int *attributes, void **ret_data,
 	return CUDA_SUCCESS;
 }
 
-/* ---- physical memory
- * -------------------------------------------------------------------- */
+/* ---- physical memory --------------------------------------------------------------- */
 
 static struct physical *physical_of(cuda_handle handle)
 {
@@ -346,8 +343,7 @@ int cuMemGetAllocationGranularity(size_t *ret_bytes,
 	return CUDA_SUCCESS;
 }
 
-/* ---- address space
- * ------------------------------------------------------------------------ */
+/* ---- address space ----------------------------------------------------------------- */
 
 int cuMemAddressReserve(cuda_pointer *ret_pointer, size_t bytes, size_t alignment,
 			cuda_pointer address, unsigned long long flags)
@@ -426,8 +422,7 @@ int cuMemSetAccess(cuda_pointer pointer, size_t bytes, const struct cuda_access 
 	return CUDA_SUCCESS;
 }
 
-/* ---- dma-bufs
- * ------------------------------------------------------------------------------ */
+/* ---- dma-bufs ---------------------------------------------------------------------- */
 
 int cuMemGetHandleForAddressRange(void *ret_fd, cuda_pointer pointer, size_t bytes,
 				  int type, unsigned long long flags)

@@ -173,8 +173,7 @@ int hipMemGetAddressRange(void **ret_base, size_t *ret_bytes, void *pointer)
 	return HIP_SUCCESS;
 }
 
-/* ---- of hipMemCreate()
- * ----------------------------------------------------------------- */
+/* ---- of hipMemCreate() ------------------------------------------------------------- */
 
 int hipMemRetainAllocationHandle(void **ret_handle, void *address)
 {

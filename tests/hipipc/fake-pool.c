@@ -133,8 +133,7 @@ bool pool_is_memfd(int fd, const char *name)
 	return strncmp(target, wanted, strlen(wanted)) == 0;
 }
 
-/* ---- physical memory and mappings of it ----------------------------------------------
- */
+/* ---- physical memory and mappings of it -------------------------------------------- */
 
 struct physical *pool_create(size_t bytes, bool exportable, int fd)
 {
@@ -204,8 +203,7 @@ bool pool_map(struct physical *physical, void *at, size_t bytes)
 		    physical->fd, 0) != MAP_FAILED;
 }
 
-/* ---- allocations
- * ----------------------------------------------------------------------- */
+/* ---- allocations ------------------------------------------------------------------- */
 
 static void *alloc_mapped(enum fake_kind kind, size_t bytes, void *at)
 {
@@ -300,8 +298,7 @@ static void replace(void *pointer)
 		abort();
 }
 
-/* ---- controls
- * ---------------------------------------------------------------------------- */
+/* ---- controls ---------------------------------------------------------------------- */
 
 static void set(enum fake_knob knob, int value)
 {

@@ -40,8 +40,7 @@ static struct hipipc_allocation look_up(uint64_t pointer)
 	return allocation;
 }
 
-/* ---- find
- * ------------------------------------------------------------------------------ */
+/* ---- find -------------------------------------------------------------------------- */
 
 Test(provider_cuda, finds_an_allocation_by_any_of_its_bytes)
 {
@@ -127,8 +126,7 @@ Test(provider_cuda, a_forked_child_is_told_so)
 	check_forked_child(make_pointer(FAKE_PLAIN, BYTES));
 }
 
-/* ---- export
- * ------------------------------------------------------------------------------ */
+/* ---- export ------------------------------------------------------------------------ */
 
 Test(provider_cuda, exports_what_cuMemCreate_made)
 {
@@ -266,8 +264,7 @@ Test(provider_cuda, each_call_of_an_export_may_fail)
 	check_export(&vmm, -EOPNOTSUPP, ADVICE);
 }
 
-/* ---- import
- * ------------------------------------------------------------------------------ */
+/* ---- import ------------------------------------------------------------------------ */
 
 /* The same, in the process that has it: the driver allows it, libhipipc's calls do not.
  */
@@ -450,8 +447,7 @@ Test(provider_cuda, an_import_without_descriptors_says_so)
 	close(backing.fd);
 }
 
-/* ---- release
- * ------------------------------------------------------------------------------ */
+/* ---- release ----------------------------------------------------------------------- */
 
 Test(provider_cuda, what_was_not_imported_is_not_released)
 {
@@ -521,8 +517,7 @@ Test(provider_cuda, threads_import_the_same_buffer)
 	close(importing.backing.fd);
 }
 
-/* ---- place
- * ---------------------------------------------------------------------------------- */
+/* ---- place ------------------------------------------------------------------------- */
 
 Test(provider_cuda, a_place_is_the_current_context_and_its_device)
 {

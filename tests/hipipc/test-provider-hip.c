@@ -40,8 +40,7 @@ static struct hipipc_allocation look_up(uint64_t pointer)
 	return allocation;
 }
 
-/* ---- find
- * ------------------------------------------------------------------------------ */
+/* ---- find -------------------------------------------------------------------------- */
 
 Test(provider_hip, finds_an_allocation_by_any_of_its_bytes)
 {
@@ -110,8 +109,7 @@ Test(provider_hip_5, knows_device_memory)
 	check_find(make_pointer(FAKE_HOST, BYTES), -EINVAL, NULL);
 }
 
-/* ---- export
- * ------------------------------------------------------------------------------ */
+/* ---- export ------------------------------------------------------------------------ */
 
 Test(provider_hip, exports_a_dma_buf_and_where_the_allocation_is_in_it)
 {
@@ -198,8 +196,7 @@ Test(provider_hip, each_call_of_an_export_may_fail)
 	check_export(&plain, -ENOMEM, "RLIMIT_NOFILE");
 }
 
-/* ---- import
- * ------------------------------------------------------------------------------ */
+/* ---- import ------------------------------------------------------------------------ */
 
 static void expect_nothing_left(void)
 {
@@ -346,8 +343,7 @@ Test(provider_hip, each_call_of_a_release_may_fail)
 	cr_assert(eq(int, provider->release_memory(allocation.base), -EINVAL));
 }
 
-/* ---- place
- * ---------------------------------------------------------------------------------- */
+/* ---- place ------------------------------------------------------------------------- */
 
 Test(provider_hip, a_place_is_the_current_context_and_its_device)
 {

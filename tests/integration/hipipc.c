@@ -295,8 +295,7 @@ void gate_open(struct gate *gate)
 	close(gate->uffd);
 }
 
-/* ---- what the service knows ---------------------------------------------------------
- */
+/* ---- what the service knows -------------------------------------------------------- */
 
 struct names {
 	const struct instance *instance;

@@ -100,8 +100,7 @@ struct gate {
 void gate_close(struct gate *gate, hipStream_t stream);
 void gate_open(struct gate *gate);
 
-/* ---- another process, which exports an allocation and an event ----------------------
- */
+/* ---- another process, which exports an allocation and an event --------------------- */
 
 enum order {
 	ORDER_CHECK,   /* the memory has the bytes of this seed */
@@ -149,8 +148,7 @@ pid_t exporter_get_pid(struct exporter *exporter);
 void exporter_end(struct exporter *exporter);
 void exporter_kill(struct exporter *exporter);
 
-/* ---- what the service knows ---------------------------------------------------------
- */
+/* ---- what the service knows -------------------------------------------------------- */
 
 /* Waits until the mount shows so many names, dotted ones not counted. For root. */
 void expect_names(const struct instance *instance, int expected);

@@ -6,6 +6,7 @@ CLEANFILES += results/integration.txt
 
 check_LTLIBRARIES += %D%/libharness.la
 %C%_libharness_la_SOURCES = \
+	%D%/books.c %D%/books.h \
 	%D%/broker.c \
 	%D%/cage.c \
 	%D%/child.c %D%/child.h \
@@ -56,6 +57,7 @@ check_PROGRAMS += \
 	%D%/test-accel-structs \
 	%D%/test-accel-sva \
 	%D%/test-accel-syscalls \
+	%D%/test-another \
 	%D%/test-attributes \
 	%D%/test-broker \
 	%D%/test-connections \
@@ -106,6 +108,7 @@ check_PROGRAMS += \
 	%D%/test-start \
 	%D%/test-stress \
 	%D%/test-structs \
+	%D%/test-withdraw-races \
 	%D%/test-withdraw \
 	%D%/test-xattrs
 
@@ -129,6 +132,7 @@ check_PROGRAMS += \
 %C%_test_accel_structs_LDADD = %D%/libharness.la
 %C%_test_accel_sva_LDADD = $(accel_harness)
 %C%_test_accel_syscalls_LDADD = $(accel_harness)
+%C%_test_another_LDADD = %D%/libharness.la
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la
@@ -184,5 +188,6 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_start_LDADD = %D%/libharness.la
 %C%_test_stress_LDADD = %D%/libharness.la
 %C%_test_structs_LDADD = %D%/libharness.la
+%C%_test_withdraw_races_LDADD = %D%/libharness.la
 %C%_test_withdraw_LDADD = %D%/libharness.la
 %C%_test_xattrs_LDADD = %D%/libharness.la

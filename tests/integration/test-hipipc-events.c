@@ -49,8 +49,7 @@ static void side_close(struct side *side)
 	expect_names(side->exporter.instance, 0);
 }
 
-/* ---- handles ------------------------------------------------------------------------
- */
+/* ---- handles ----------------------------------------------------------------------- */
 
 static void get_refused(hipError_t expected, hipEvent_t event)
 {
@@ -180,8 +179,7 @@ static void exporter_gone(struct instance *instance)
 	expect_names(instance, 0);
 }
 
-/* ---- record here, wait there --------------------------------------------------------
- */
+/* ---- record here, wait there ------------------------------------------------------- */
 
 static void never_recorded(struct instance *instance)
 {
@@ -301,8 +299,7 @@ static void two_recorders(struct instance *instance)
 	side_close(&side);
 }
 
-/* ---- any number of records ----------------------------------------------------------
- */
+/* ---- any number of records --------------------------------------------------------- */
 
 static void thousand_records(struct instance *instance)
 {

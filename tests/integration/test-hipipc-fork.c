@@ -63,8 +63,7 @@ static void parent_end(struct parent *parent)
 	exporter_end(&parent->other);
 }
 
-/* ---- children that did not exec -----------------------------------------------------
- */
+/* ---- children that did not exec ---------------------------------------------------- */
 
 static void expect_hip_refused(struct parent *parent)
 {
@@ -196,8 +195,7 @@ static void parent_without_handles(struct instance *instance)
 	device_check(memory, 0, DEVICE_BYTES, 1);
 }
 
-/* ---- a fork while other threads are in the middle of it -----------------------------
- */
+/* ---- a fork while other threads are in the middle of it ---------------------------- */
 
 struct work {
 	struct parent parent;
@@ -238,8 +236,7 @@ static void threads_at_work(struct instance *instance)
 	parent_end(&work.parent);
 }
 
-/* ---- names and their maker's children -----------------------------------------------
- */
+/* ---- names and their maker's children ---------------------------------------------- */
 
 /* They end with him, not with his children. */
 static void names_end_with_the_parent(struct instance *instance)
@@ -283,8 +280,7 @@ static void names_outlive_children(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- exec ---------------------------------------------------------------------------
- */
+/* ---- exec -------------------------------------------------------------------------- */
 
 static void execute(hipIpcMemHandle_t handle)
 {

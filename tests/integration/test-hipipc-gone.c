@@ -23,8 +23,7 @@ static void expect(hipError_t expected, hipIpcMemHandle_t handle)
 	ASSERT(now_ms() - start < AT_ONCE_MS);
 }
 
-/* ---- the exporter frees, and ends ---------------------------------------------------
- */
+/* ---- the exporter frees, and ends -------------------------------------------------- */
 
 static void free_while_imported(struct instance *instance)
 {

@@ -8,8 +8,7 @@
 #include "hipipc.h"
 #include "raw.h"
 
-/* ---- what the 64 bytes are ----------------------------------------------------------
- */
+/* ---- what the 64 bytes are --------------------------------------------------------- */
 
 static void bytes_of_handle(struct instance *instance)
 {

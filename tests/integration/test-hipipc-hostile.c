@@ -435,8 +435,7 @@ static void pages_that_are_no_events(struct instance *instance)
 		0, WIRE_EVENT, PAGE, hipErrorInvalidDevicePointer);
 }
 
-/* ---- taken back while it is used ----------------------------------------------------
- */
+/* ---- taken back while it is used --------------------------------------------------- */
 
 #define BIG_BYTES (8UL << 20)
 

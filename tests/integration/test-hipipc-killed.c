@@ -420,8 +420,7 @@ static void exporter_at_each_step(struct instance *instance)
 	test_note("killed at %u stops", n);
 }
 
-/* ---- exporters that others wait for -------------------------------------------------
- */
+/* ---- exporters that others wait for ------------------------------------------------ */
 
 static void be_told(int peer, void *data)
 {

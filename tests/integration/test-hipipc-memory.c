@@ -35,8 +35,7 @@ static void get_refused(void *pointer)
 	ASSERT(same_bytes(handle, untouched));
 }
 
-/* ---- get: null arguments, unknown and freed pointers, bounds ------------------------
- */
+/* ---- get: null arguments, unknown and freed pointers, bounds ----------------------- */
 
 static void get_null(struct instance *instance)
 {
@@ -117,8 +116,7 @@ static void get_of_import(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- get: the same bytes, and others ------------------------------------------------
- */
+/* ---- get: the same bytes, and others ----------------------------------------------- */
 
 static void get_same_bytes(struct instance *instance)
 {
@@ -223,8 +221,7 @@ static void get_unique(struct instance *instance)
 	expect_names(instance, 0);
 }
 
-/* ---- get: where a pointer leads -----------------------------------------------------
- */
+/* ---- get: where a pointer leads ---------------------------------------------------- */
 
 static void get_interior(struct instance *instance)
 {
@@ -271,8 +268,7 @@ static void get_last_byte(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- get: what the instance has to say ----------------------------------------------
- */
+/* ---- get: what the instance has to say --------------------------------------------- */
 
 static void get_limit(struct instance *instance)
 {

@@ -6,8 +6,7 @@
 #include "harness.h"
 #include "hipipc.h"
 
-/* ---- values -------------------------------------------------------------------------
- */
+/* ---- values ------------------------------------------------------------------------ */
 
 /* As the vendors' public headers have them: objects compiled with those are linked. */
 _Static_assert(hipSuccess == 0, "");
@@ -36,8 +35,7 @@ _Static_assert((int)cudaErrorMapBufferObjectFailed == (int)hipErrorMapFailed, ""
 _Static_assert((int)cudaErrorInvalidResourceHandle == (int)hipErrorInvalidResourceHandle,
 	       "");
 
-/* ---- CUDA's spellings ---------------------------------------------------------------
- */
+/* ---- CUDA's spellings -------------------------------------------------------------- */
 
 static cudaIpcMemHandle_t as_cuda(hipIpcMemHandle_t handle)
 {
@@ -127,8 +125,7 @@ static void cuda_spellings(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- what the errors do not tell ----------------------------------------------------
- */
+/* ---- what the errors do not tell --------------------------------------------------- */
 
 static void *no_reason_yet(void *data)
 {

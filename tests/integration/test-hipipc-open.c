@@ -44,8 +44,7 @@ static void finish(struct exporter *exporter)
 	expect_names(exporter->instance, 0);
 }
 
-/* ---- arguments ----------------------------------------------------------------------
- */
+/* ---- arguments --------------------------------------------------------------------- */
 
 static void open_null(struct instance *instance)
 {
@@ -92,8 +91,7 @@ static void flags_before_exporter(struct instance *instance)
 	ASSERT_IPC(hipErrorInvalidContext, hipIpcOpenMemHandle(&memory, handle, 1));
 }
 
-/* ---- forged handles -----------------------------------------------------------------
- */
+/* ---- forged handles ---------------------------------------------------------------- */
 
 static void open_zero(struct instance *instance)
 {
@@ -276,8 +274,7 @@ static void random_name(struct instance *instance)
 	finish(&exporter);
 }
 
-/* ---- one's own ----------------------------------------------------------------------
- */
+/* ---- one's own --------------------------------------------------------------------- */
 
 static void *open_own_in_thread(void *data)
 {

@@ -26,8 +26,7 @@ static void start(struct exporter *ret_exporter, struct instance *instance,
 	exporter_start(ret_exporter, &owner);
 }
 
-/* ---- what importers do, each in a process of its own --------------------------------
- */
+/* ---- what importers do, each in a process of its own ------------------------------- */
 
 static void open_works(int peer, void *data)
 {
@@ -81,8 +80,7 @@ static void import_as(const struct identity *who, void (*fn)(int peer, void *dat
 	child_wait(&child);
 }
 
-/* ---- cases --------------------------------------------------------------------------
- */
+/* ---- cases ------------------------------------------------------------------------- */
 
 static void other_user(struct instance *instance)
 {
@@ -231,8 +229,7 @@ static void changed_later(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- the reason ---------------------------------------------------------------------
- */
+/* ---- the reason -------------------------------------------------------------------- */
 
 /* One line in the log, and the same from hipipcLastReason(). */
 static void open_refused_and_logged(int peer, void *data)
@@ -264,8 +261,7 @@ static void logged(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- the instance's own rules -------------------------------------------------------
- */
+/* ---- the instance's own rules ------------------------------------------------------ */
 
 /* The policy of namespaces is a refusal of open(2) like any other. */
 static void open_refused_by_policy(int peer, void *data)

@@ -12,8 +12,7 @@
 #include "hipipc.h"
 #include "namespaces.h"
 
-/* ---- recorders that end before their record is reached ------------------------------
- */
+/* ---- recorders that end before their record is reached ----------------------------- */
 
 struct waiter {
 	pthread_t thread;
@@ -209,8 +208,7 @@ static void destroyed_while_waited_for(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- without shared memory that all processes of a machine can name -----------------
- */
+/* ---- without shared memory that all processes of a machine can name ---------------- */
 
 static void append_listing(const char *path, char *text, size_t size)
 {

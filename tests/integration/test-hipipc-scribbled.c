@@ -18,8 +18,7 @@
 #include "raw.h"
 #include "witness.h"
 
-/* ---- an event that somebody scribbles on --------------------------------------------
- */
+/* ---- an event that somebody scribbles on ------------------------------------------- */
 
 #define SCRIBBLE_MS 1500
 

@@ -25,8 +25,7 @@ static void expect(hipError_t expected, hipIpcMemHandle_t handle)
 	ASSERT(now_ms() - start < AT_ONCE_MS);
 }
 
-/* ---- open and close -----------------------------------------------------------------
- */
+/* ---- open and close ---------------------------------------------------------------- */
 
 static void open_twice(struct instance *instance)
 {
@@ -180,8 +179,7 @@ static void nothing_grows(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- contexts and devices -----------------------------------------------------------
- */
+/* ---- contexts and devices ---------------------------------------------------------- */
 
 static void second_context(struct instance *instance)
 {

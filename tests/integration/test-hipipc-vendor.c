@@ -85,8 +85,7 @@ static void expect_nothing_left(const struct fake_control *fake)
 	ASSERT(!memcmp(&now, &none, sizeof(now)));
 }
 
-/* ---- the exporter
- * ----------------------------------------------------------------------- */
+/* ---- the exporter ------------------------------------------------------------------ */
 
 /* Any call lets the library notice what was freed. */
 static void free_it(const struct fake_control *fake, uint8_t *memory)
@@ -162,8 +161,7 @@ static void tell(struct child *child, char order)
 		peer_wait(child->peer);
 }
 
-/* ---- importers, each a process of its own
- * -------------------------------------------------- */
+/* ---- importers, each a process of its own ------------------------------------------ */
 
 static void run_importer(struct pair *pair, void (*fn)(int peer, void *data))
 {
@@ -267,8 +265,7 @@ static void import_fails(int peer, void *data)
 	ASSERT_EQ(hipIpcCloseMemHandle(pointer), hipSuccess);
 }
 
-/* ---- cases
- * ------------------------------------------------------------------------------------ */
+/* ---- cases ------------------------------------------------------------------------- */
 
 static void share(struct instance *instance, enum runtime runtime, enum fake_kind kind)
 {
