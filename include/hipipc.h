@@ -76,7 +76,9 @@ hipError_t hipIpcOpenMemHandle(void **ret_pointer, hipIpcMemHandle_t handle,
 			       unsigned int flags);
 
 /*
- * Once for each open; the last one unmaps. @pointer is what open gave.
+ * Once for each open; the last one unmaps, and before that waits for what works on the
+ * memory: with libhipsoft for all streams, for as long as one of them waits for an event
+ * of another process. @pointer is what open gave.
  * hipErrorInvalidValue: it is not open here.
  */
 hipError_t hipIpcCloseMemHandle(void *pointer);
@@ -99,7 +101,7 @@ hipError_t hipIpcGetEventHandle(hipIpcEventHandle_t *handle, hipEvent_t event);
  */
 hipError_t hipIpcOpenEventHandle(hipEvent_t *ret_event, hipIpcEventHandle_t handle);
 
-/* ---- what the errors do not tell ---------------------------------------------------- */
+/* ---- what the errors do not tell --------------------------------------------------- */
 
 /*
  * Why the last of these calls that failed in this thread did: one line of English, also
@@ -107,7 +109,7 @@ hipError_t hipIpcOpenEventHandle(hipEvent_t *ret_event, hipIpcEventHandle_t hand
  */
 const char *hipipcLastReason(void);
 
-/* ---- the same under their CUDA names ------------------------------------------------ */
+/* ---- the same under their CUDA names ----------------------------------------------- */
 
 #ifndef __DRIVER_TYPES_H__
 /* Only what these calls can answer; values as hipError_t of the same names. */

@@ -11,7 +11,7 @@
  * struct ihipCtx_t - a context: an identity, and a default stream
  * @id: never used twice
  * @device: whose memory it works on
- * @default_stream: made with it
+ * @default_stream: made with it; under the device's lock. NULL once it @ended
  * @next: of context.c
  * @ended: its streams end, and no more are made (stream.c, under the device's lock)
  */
@@ -31,8 +31,8 @@ void context_free(struct ihipCtx_t *context);
 
 /*
  * The current one of this thread, never NULL after runtime_enter(). It stays allocated
- * until the process ends, also when another thread destroys it; its default stream is
- * NULL from then on (-EINVAL for who uses it).
+ * until the process ends, also when another thread destroys it; it has no default stream
+ * from then on (-EINVAL for who uses that).
  */
 struct ihipCtx_t *context_current(void);
 

@@ -149,15 +149,31 @@ static int begin(hipStream_t handle, struct stream **ret_stream)
 	return r < 0 ? r : stream_get(handle, ret_stream);
 }
 
-/* Gives @copy to the stream, unless @r says that it is none. Puts the stream. */
-static int finish(struct stream *stream, int r, const struct copy *copy, bool wait)
+static int give(struct stream *stream, const struct copy *copy)
 {
-	if (r == 0 && copy->bytes)
-		r = copy_give(stream, copy);
-	else if (r == 0)
-		r = stream_error(stream);
-	if (r == 0 && copy->bytes && wait)
-		r = stream_synchronize(stream);
+	return copy->bytes ? copy_give(stream, copy) : stream_error(stream);
+}
+
+/*
+ * And waits, by which an error of the stream is reported. @copy's own counts too: another
+ * thread may have reported it already.
+ */
+static int give_and_wait(struct stream *stream, struct copy *copy)
+{
+	int result = 0, r;
+
+	copy->task.result = &result;
+	r = give(stream, copy);
+	if ((r < 0 || !copy->bytes) && stream_error(stream) == 0)
+		return r;
+	return stream_synchronize(stream) ?: r ?: result;
+}
+
+/* Gives @copy to the stream, unless @r says that it is none. Puts the stream. */
+static int finish(struct stream *stream, int r, struct copy *copy, bool wait)
+{
+	if (r == 0)
+		r = wait ? give_and_wait(stream, copy) : give(stream, copy);
 	stream_put(stream);
 	return r;
 }

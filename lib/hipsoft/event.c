@@ -96,6 +96,15 @@ static int check_flags(unsigned flags)
 	return 0;
 }
 
+static int create_page(struct shared_event **ret_page)
+{
+	int r = event_page_create(ret_page);
+
+	if (runtime_settled(r))
+		r = event_page_create(ret_page);
+	return r;
+}
+
 static int create_event(unsigned flags, hipEvent_t *ret_event)
 {
 	struct shared_event *page = NULL;
@@ -107,7 +116,7 @@ static int create_event(unsigned flags, hipEvent_t *ret_event)
 	if (r == 0)
 		r = check_flags(flags);
 	if (r == 0 && flags & hipEventInterprocess)
-		r = event_page_create(&page);
+		r = create_page(&page);
 	if (r == 0)
 		r = add_event(flags, page, &handle);
 	if (r == 0)
@@ -177,6 +186,8 @@ int event_export(uint64_t id, int *ret_fd)
 	if (!event || !event->page)
 		return -ENOENT;
 	r = event_page_export(event->page, &fd);
+	if (runtime_settled(r))
+		r = event_page_export(event->page, &fd);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&event_lock);
@@ -196,6 +207,8 @@ int event_import(int fd, void **ret_event)
 	struct shared_event *page;
 	int r = event_page_open(fd, &page);
 
+	if (runtime_settled(r))
+		r = event_page_open(fd, &page);
 	if (r < 0)
 		return r;
 	return add_event(hipEventInterprocess | hipEventDisableTiming, page, ret_event);

@@ -7,11 +7,16 @@
 
 /* ---- tasks ------------------------------------------------------------------------- */
 
-/* For a record or a wait: one of both, and the number in the page. */
+/*
+ * For a record or a wait: a mark, or a page and in it a record or the number that is
+ * waited for. @event is whose record it becomes, and the caller's.
+ */
 struct event_task {
 	struct task task;
+	struct event *event;
 	struct mark *mark;
 	struct shared_event *page;
+	struct event_record record;
 	uint64_t number;
 };
 
@@ -27,6 +32,29 @@ static void free_task(struct event_task *task)
 	free(task);
 }
 
+/* Two records of one stream: the event ends with the one that comes later there. */
+static int begin_local(struct task *task)
+{
+	struct event_task *record = event_task_of(task);
+	struct event *event = record->event;
+	struct mark *before;
+
+	pthread_mutex_lock(&event_lock);
+	before = event->mark;
+	event->mark = mark_ref(record->mark);
+	pthread_mutex_unlock(&event_lock);
+	mark_unref(before);
+	return 0;
+}
+
+/* Whoever waits for this number comes later in all streams (stream.h). */
+static int begin_shared(struct task *task)
+{
+	struct event_task *record = event_task_of(task);
+
+	return event_page_record(record->page, &record->record);
+}
+
 static int run_record(struct task *task, struct stream *stream)
 {
 	return 0;
@@ -40,9 +68,9 @@ static void drop_record(struct task *task, int error)
 	if (record->mark)
 		mark_reach(record->mark, error);
 	else if (error < 0)
-		event_page_fail(record->page, record->number);
+		event_page_fail(record->page, &record->record);
 	else
-		event_page_reach(record->page, record->number);
+		event_page_reach(record->page, &record->record);
 	free_task(record);
 }
 
@@ -61,57 +89,38 @@ static void drop_wait(struct task *task, int error)
 
 /* ---- records ----------------------------------------------------------------------- */
 
-static int record_local(struct event *event, struct stream *stream,
-			struct event_task *record)
+static struct event_task *new_record(struct event *event)
 {
-	struct mark *mark = mark_create(), *before;
-	int r;
+	struct event_task *record = malloc(sizeof(*record));
 
-	if (!mark)
-		return -ENOMEM;
-	record->mark = mark_ref(mark);
-	r = stream_push(stream, &record->task);
-	if (r < 0) {
-		mark_unref(mark);
-		return r;
+	if (!record)
+		return NULL;
+	*record = (struct event_task){
+		.task = {.run = run_record, .drop = drop_record},
+		.event = event,
+	};
+	if (event->page) {
+		record->task.begin = begin_shared;
+		record->page = event_page_ref(event->page);
+		return record;
 	}
-	pthread_mutex_lock(&event_lock);
-	before = event->mark;
-	event->mark = mark;
-	pthread_mutex_unlock(&event_lock);
-	mark_unref(before);
-	return 0;
-}
-
-/* A number that was taken has to end, so none is taken for a stream that has failed. */
-static int record_shared(struct event *event, struct stream *stream,
-			 struct event_task *record)
-{
-	uint64_t number;
-	int r = stream_error(stream);
-
-	if (r == 0)
-		r = event_page_record(event->page, &number);
-	if (r < 0)
-		return r;
-	record->page = event_page_ref(event->page);
-	record->number = number;
-	r = stream_push(stream, &record->task);
-	if (r < 0)
-		event_page_fail(event->page, number);
-	return r;
+	record->task.begin = begin_local;
+	record->mark = mark_create();
+	if (!record->mark) {
+		free(record);
+		return NULL;
+	}
+	return record;
 }
 
 static int record_event(struct event *event, struct stream *stream)
 {
-	struct event_task *record = malloc(sizeof(*record));
+	struct event_task *record = new_record(event);
 	int r;
 
 	if (!record)
 		return -ENOMEM;
-	*record = (struct event_task){.task = {.run = run_record, .drop = drop_record}};
-	r = event->page ? record_shared(event, stream, record)
-			: record_local(event, stream, record);
+	r = stream_push(stream, &record->task);
 	if (r < 0)
 		free_task(record);
 	return r;

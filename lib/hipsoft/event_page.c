@@ -52,9 +52,11 @@ static void close_in_child(void)
 	pthread_mutex_unlock(&registry.lock);
 }
 
+static int watch_result;
+
 static void watch_forks(void)
 {
-	(void)pthread_atfork(before_fork, after_fork, close_in_child);
+	watch_result = -pthread_atfork(before_fork, after_fork, close_in_child);
 }
 
 /* ---- recorders --------------------------------------------------------------------- */
@@ -101,9 +103,7 @@ bool event_page_is_alive(const struct shared_event *event, uint32_t recorder)
 {
 	short type = F_UNLCK;
 
-	return recorder == event->recorder ||
-	       (lock_command(event, F_OFD_GETLK, recorder, &type) == 0 &&
-		type != F_UNLCK);
+	return lock_command(event, F_OFD_GETLK, recorder, &type) == 0 && type != F_UNLCK;
 }
 
 /* ---- pages ------------------------------------------------------------------------- */
@@ -148,27 +148,36 @@ static int check_memfd(int fd, struct stat *ret_stat)
 	return 0;
 }
 
-static int reopen(int fd)
+/* -ENOENT also where /proc is that of another PID namespace, and has something else. */
+static int reopen(int fd, dev_t dev, ino_t ino)
 {
-	char path[32];
-	int own;
+	_cleanup_close_ int own = -1;
+	struct stat stat;
+	char path[40];
 
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* Not "self": that is the main thread, which need not share our descriptors. */
+	(void)snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
 	own = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return own < 0 ? -errno : own;
+	if (own < 0 || fstat(own, &stat) < 0)
+		return -errno;
+	if (stat.st_dev != dev || stat.st_ino != ino)
+		return -ENOENT;
+	return TAKE_FD(own);
 }
 
 /*
  * What a service has passed on cannot be opened again by everybody; then it was opened
  * for us alone. Nor can anything be without /proc: then a service to which it is given
- * shares our description for as long as it takes to open its own.
+ * shares our description for as long as it takes to open its own. For want of descriptors
+ * or memory that is no reason.
  */
-static int own_description(int fd)
+static int own_description(int fd, dev_t dev, ino_t ino)
 {
-	int own = reopen(fd);
+	int own = reopen(fd, dev, ino);
 
-	if (own < 0)
-		own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (own != -EACCES && own != -EPERM && own != -ENOENT)
+		return own;
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return own < 0 ? -errno : own;
 }
 
@@ -192,6 +201,7 @@ static bool is_event(const struct event_page *page)
 
 static void free_event(struct shared_event *event)
 {
+	pthread_mutex_destroy(&event->lock);
 	if (event->page)
 		(void)munmap(event->page, EVENT_PAGE_BYTES);
 	close_keep_errno(event->fd);
@@ -213,6 +223,7 @@ static int add_event(int fd, const struct stat *stat, struct shared_event **ret_
 		.ino = stat->st_ino,
 		.refs = 1,
 		.fd = fd,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	r = map_page(event);
 	if (r == 0 && !is_event(event->page))
@@ -241,7 +252,7 @@ static int open_inode(int fd, const struct stat *stat, struct shared_event **ret
 		*ret_event = event;
 		return 0;
 	}
-	own = own_description(fd);
+	own = own_description(fd, stat->st_dev, stat->st_ino);
 	return own < 0 ? own : add_event(own, stat, ret_event);
 }
 
@@ -254,6 +265,8 @@ int event_page_open(int fd, struct shared_event **ret_event)
 	if (r < 0)
 		return r;
 	pthread_once(&once, watch_forks);
+	if (watch_result < 0)
+		return watch_result;
 	pthread_mutex_lock(&registry.lock);
 	r = open_inode(fd, &stat, ret_event);
 	pthread_mutex_unlock(&registry.lock);
@@ -301,7 +314,7 @@ void event_page_unref(struct shared_event *event)
 
 int event_page_export(struct shared_event *event, int *ret_fd)
 {
-	int fd = own_description(event->fd);
+	int fd = own_description(event->fd, event->dev, event->ino);
 
 	if (fd < 0)
 		return fd;

@@ -4,7 +4,13 @@
  *
  * A record takes the next number of @recorded, and its slot says whose it is; when the
  * stream has reached it, it says so there. A waiter takes @recorded, and waits for that
- * number alone, so that any number of records can be made by any number of processes.
+ * number alone, so that any number of processes can record.
+ *
+ * Of a slot's records the last one is all that is known to other processes: one of them
+ * that waits for an older one, because EVENT_PAGE_SLOTS or more were made since, hears of
+ * the newer one instead: it counts as reached as soon as that is, though its own stream
+ * has not come so far, and as failed if that has, or if its recorder has died. A process
+ * knows all its own records that are outstanding, and for these none of this holds.
  *
  * A record n is made in two steps: the slot's @claim goes from an older record's to n and
  * its recorder, and then @recorded from n - 1 to n. Whoever finds the first step done
@@ -20,8 +26,11 @@
  * one description and one number, shared by all events on it there.
  *
  * Whoever has the page can write anything into it: what can come of it is an event that
- * is reached too early or too late, or an error; as if he had recorded it. What a process
- * itself recorded is never reached too late there: it remembers. The memfd is sealed against shrinking and growing, which an importer checks before it maps it.
+ * is reached too early or too late, or an error; as if he had recorded it. For how long
+ * it is too late is his own doing: when he has died, it ends. What a process itself has
+ * recorded it waits for exactly as long as it takes, whatever stands in the page; and of
+ * a record that stands there in its name it knows whether it has made it. The memfd is
+ * sealed against shrinking and growing, which an importer checks before he maps it.
  */
 #ifndef HIPSOFT_EVENT_PAGE_H
 #define HIPSOFT_EVENT_PAGE_H
@@ -33,10 +42,7 @@
 #define EVENT_PAGE_VERSION 1
 #define EVENT_PAGE_SLOTS   128
 
-/*
- * Slot n % EVENT_PAGE_SLOTS is that of record n. Where several that were not reached
- * share it, what is known of the last one counts for all of them.
- */
+/* Slot n % EVENT_PAGE_SLOTS is that of record n. */
 struct event_slot {
 	uint64_t claim; /* n in the upper half, in the lower one the recorder; 0: none */
 	uint64_t reached; /* the highest number that was reached */
@@ -56,6 +62,12 @@ _Static_assert(sizeof(struct event_page) <= EVENT_PAGE_BYTES, "it is a page");
 
 struct shared_event; /* a page and its description in this process; counted */
 
+/* A record of this process, from event_page_record() until it is reached or fails. */
+struct event_record {
+	struct event_record *older, *newer;
+	uint64_t number;
+};
+
 /* A new page, or the one behind @fd, which stays the caller's. -EBADMSG: it is none. */
 int event_page_create(struct shared_event **ret_event);
 int event_page_open(int fd, struct shared_event **ret_event);
@@ -66,12 +78,13 @@ void event_page_unref(struct shared_event *event); /* NULL is allowed */
 int event_page_export(struct shared_event *event, int *ret_fd);
 
 /*
- * A record begins: its number, not 0. -EIO: the page makes no sense. Then it was reached,
- * or never will be because its stream has failed.
+ * A record begins: @record, whose memory is the caller's, gets its number, not 0. -EIO:
+ * the page makes no sense. Then it was reached, or never will be because its stream has
+ * failed.
  */
-int event_page_record(struct shared_event *event, uint64_t *ret_number);
-void event_page_reach(struct shared_event *event, uint64_t number);
-void event_page_fail(struct shared_event *event, uint64_t number);
+int event_page_record(struct shared_event *event, struct event_record *record);
+void event_page_reach(struct shared_event *event, struct event_record *record);
+void event_page_fail(struct shared_event *event, struct event_record *record);
 
 /* The number of the last record so far, 0: none. */
 uint64_t event_page_last(struct shared_event *event);

@@ -4,6 +4,7 @@
 #define HIPSOFT_EVENT_PAGE_PRIVATE_H
 
 #include <htab.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -18,6 +19,10 @@
  * @fd: the description that holds the lock; -1 in a child of fork(2)
  * @recorder: our number
  * @page: hostile ground: whatever is read there is read once
+ * @lock: a leaf. Held while a record takes its number, so that whoever has
+ *	  seen one of ours finds it there
+ * @seen: the highest number that was waited for or recorded here. Under @lock
+ * @newest: our records that are outstanding. One leaves when @reached or @failed says so
  * @reached: by slot, the highest of our own numbers that was reached: nobody can undo
  *	     that, so a process never waits for what it has done itself
  * @failed: the same of those whose stream had failed
@@ -30,11 +35,14 @@ struct shared_event {
 	int fd;
 	uint32_t recorder;
 	struct event_page *page;
+	pthread_mutex_t lock;
+	uint64_t seen;
+	struct event_record *newest;
 	uint64_t reached[EVENT_PAGE_SLOTS];
 	uint64_t failed[EVENT_PAGE_SLOTS];
 };
 
-/* The kernel does not tell us of our own lock, which lasts as long as we ask. */
+/* Of another one than we are: of our own lock the kernel does not tell us. */
 bool event_page_is_alive(const struct shared_event *event, uint32_t recorder);
 
 #endif

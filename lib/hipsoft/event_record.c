@@ -10,7 +10,7 @@
 #include "event_page_private.h"
 
 #define SLICE_NS      20000000   /* between two looks at whether a recorder is alive */
-#define RECORD_TRIES  (1U << 20) /* others can be faster as often, but not honest ones */
+#define RECORD_TRIES  (1U << 16) /* others can be faster as often, but not honest ones */
 #define RECORDER_BITS 32
 
 /* ---- records ----------------------------------------------------------------------- */
@@ -31,7 +31,15 @@ static int32_t claim_distance(uint64_t claim, uint64_t number)
 	return (int32_t)((uint32_t)(claim >> RECORDER_BITS) - (uint32_t)number);
 }
 
-/* From @last on to the next, whoever claims it first. True: it is ours. */
+/*
+ * From @last on to the next, whoever claims it first. True: it is ours.
+ *
+ * The claim is loaded before @recorded is compared. A slot's claim only grows newer, and
+ * one newer than last + 1 is made when @recorded is beyond that; so if @recorded is still
+ * @last, what was loaded before is an older one or that of last + 1, and the exchange
+ * fails if it is not there any more. Loaded after it, it could be the claim of a later
+ * record, which would be taken for an old one, and overwritten.
+ */
 static bool claim_after(struct shared_event *event, uint64_t last)
 {
 	struct event_page *page = event->page;
@@ -39,7 +47,6 @@ static bool claim_after(struct shared_event *event, uint64_t last)
 	uint64_t claim = __atomic_load_n(&slot->claim, __ATOMIC_ACQUIRE);
 	bool is_ours = false;
 
-	/* Else the slot may be in use for a later one already. */
 	if (__atomic_load_n(&page->recorded, __ATOMIC_ACQUIRE) != last)
 		return false;
 	if (!(uint32_t)claim || claim_distance(claim, last + 1) != 0) {
@@ -54,14 +61,24 @@ static bool claim_after(struct shared_event *event, uint64_t last)
 	return is_ours;
 }
 
-int event_page_record(struct shared_event *event, uint64_t *ret_number)
+static uint64_t read_last(const struct shared_event *event)
+{
+	return __atomic_load_n(&event->page->recorded, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * The lock is held. None that some stream of ours may be waiting for: it could wait for
+ * itself. That happens only when somebody has set the numbers back.
+ */
+static int take_number(struct shared_event *event, uint64_t *ret_number)
 {
 	for (unsigned i = 0; i < RECORD_TRIES; i++) {
-		uint64_t last = event_page_last(event);
+		uint64_t last = read_last(event);
 
-		if (last == UINT64_MAX)
+		if (last == UINT64_MAX || last < event->seen)
 			break;
 		if (claim_after(event, last)) {
+			event->seen = last + 1;
 			*ret_number = last + 1;
 			return 0;
 		}
@@ -69,9 +86,32 @@ int event_page_record(struct shared_event *event, uint64_t *ret_number)
 	return -EIO;
 }
 
+int event_page_record(struct shared_event *event, struct event_record *record)
+{
+	int r;
+
+	pthread_mutex_lock(&event->lock);
+	r = take_number(event, &record->number);
+	if (r == 0) {
+		record->newer = NULL;
+		record->older = event->newest;
+		if (record->older)
+			record->older->newer = record;
+		event->newest = record;
+	}
+	pthread_mutex_unlock(&event->lock);
+	return r;
+}
+
 uint64_t event_page_last(struct shared_event *event)
 {
-	return __atomic_load_n(&event->page->recorded, __ATOMIC_ACQUIRE);
+	uint64_t last = read_last(event);
+
+	pthread_mutex_lock(&event->lock);
+	if (last > event->seen)
+		event->seen = last;
+	pthread_mutex_unlock(&event->lock);
+	return last;
 }
 
 /* ---- reaching ---------------------------------------------------------------------- */
@@ -95,21 +135,52 @@ static void tell(struct event_page *page)
 		syscall(SYS_futex, &page->changes, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-void event_page_reach(struct shared_event *event, uint64_t number)
+/* After @reached or @failed says what became of it. */
+static void forget(struct shared_event *event, struct event_record *record)
 {
+	pthread_mutex_lock(&event->lock);
+	if (record->older)
+		record->older->newer = record->newer;
+	*(record->newer ? &record->newer->older : &event->newest) = record->older;
+	pthread_mutex_unlock(&event->lock);
+}
+
+void event_page_reach(struct shared_event *event, struct event_record *record)
+{
+	uint64_t number = record->number;
+
 	raise_to(&event->reached[number % EVENT_PAGE_SLOTS], number);
 	raise_to(&slot_of(event, number)->reached, number);
+	forget(event, record);
 	tell(event->page);
 }
 
-void event_page_fail(struct shared_event *event, uint64_t number)
+void event_page_fail(struct shared_event *event, struct event_record *record)
 {
+	uint64_t number = record->number;
+
 	raise_to(&event->failed[number % EVENT_PAGE_SLOTS], number);
 	raise_to(&slot_of(event, number)->failed, number);
+	forget(event, record);
 	tell(event->page);
 }
 
 /* ---- waiting ----------------------------------------------------------------------- */
+
+/* Whether it is one of our own. They are in the order of their numbers. */
+static bool is_outstanding(struct shared_event *event, uint64_t number)
+{
+	struct event_record *record;
+	bool found;
+
+	pthread_mutex_lock(&event->lock);
+	record = event->newest;
+	while (record && record->number > number)
+		record = record->older;
+	found = record && record->number == number;
+	pthread_mutex_unlock(&event->lock);
+	return found;
+}
 
 /* @ours or what stands in the page. */
 static bool is_at(const uint64_t *ours, const uint64_t *theirs, uint64_t number)
@@ -118,35 +189,64 @@ static bool is_at(const uint64_t *ours, const uint64_t *theirs, uint64_t number)
 	       __atomic_load_n(theirs, __ATOMIC_SEQ_CST) >= number;
 }
 
-/* As event_page_query(), but that of -EAGAIN the recorder has to be alive. */
-static int look(const struct shared_event *event, uint64_t number, uint32_t *ret_recorder)
+/* What can be seen of one that is not outstanding here; -EAGAIN: nothing. */
+static int look_at_end(const struct shared_event *event, uint64_t number)
 {
 	const struct event_slot *slot = slot_of(event, number);
 	size_t i = number % EVENT_PAGE_SLOTS;
-	uint64_t claim;
 
+	/* This very one, though newer ones may have been reached since; 0 is none. */
+	if (number && (__atomic_load_n(&event->failed[i], __ATOMIC_SEQ_CST) == number ||
+		       __atomic_load_n(&slot->failed, __ATOMIC_SEQ_CST) == number))
+		return -EOWNERDEAD;
 	if (is_at(&event->reached[i], &slot->reached, number))
 		return 0;
 	if (is_at(&event->failed[i], &slot->failed, number))
 		return -EOWNERDEAD;
-	claim = __atomic_load_n(&slot->claim, __ATOMIC_ACQUIRE);
-	/* It was there before the number could be seen. */
-	if (!(uint32_t)claim || claim_distance(claim, number) < 0)
-		return -EOWNERDEAD;
-	*ret_recorder = (uint32_t)claim;
 	return -EAGAIN;
+}
+
+/*
+ * As event_page_query(), but that of -EAGAIN the one who made the claim has to be alive.
+ * Whether it is our own comes first: then nothing else counts. Once it is not any more,
+ * what became of it can be seen.
+ */
+static int look(struct shared_event *event, uint64_t number, uint64_t *ret_claim)
+{
+	uint64_t claim = make_claim(number, event->recorder);
+	int r;
+
+	if (!is_outstanding(event, number)) {
+		r = look_at_end(event, number);
+		if (r != -EAGAIN)
+			return r;
+		claim = __atomic_load_n(&slot_of(event, number)->claim, __ATOMIC_ACQUIRE);
+		/* It was there before the number could be seen. */
+		if (!(uint32_t)claim || claim_distance(claim, number) < 0)
+			return -EOWNERDEAD;
+	}
+	*ret_claim = claim;
+	return -EAGAIN;
+}
+
+/* Of us it is known which records we have made: others in our name are forged. */
+static bool is_alive(struct shared_event *event, uint64_t claim, uint64_t number)
+{
+	if ((uint32_t)claim != event->recorder)
+		return event_page_is_alive(event, (uint32_t)claim);
+	return is_outstanding(event, number + (uint32_t)claim_distance(claim, number));
 }
 
 int event_page_query(struct shared_event *event, uint64_t number)
 {
-	uint32_t recorder;
-	int r = look(event, number, &recorder);
+	uint64_t claim;
+	int r = look(event, number, &claim);
 
-	if (r != -EAGAIN || event_page_is_alive(event, recorder))
+	if (r != -EAGAIN || is_alive(event, claim, number))
 		return r;
 	/* His last deed may have been to reach it; or another one has recorded since. */
-	r = look(event, number, &recorder);
-	return r == -EAGAIN && !event_page_is_alive(event, recorder) ? -EOWNERDEAD : r;
+	r = look(event, number, &claim);
+	return r == -EAGAIN && !is_alive(event, claim, number) ? -EOWNERDEAD : r;
 }
 
 /* One slice of time, unless something changes. */
@@ -154,11 +254,12 @@ static void sleep_slice(struct shared_event *event, uint64_t number)
 {
 	const struct timespec slice = {.tv_nsec = SLICE_NS};
 	struct event_page *page = event->page;
-	uint32_t recorder, seen;
+	uint64_t claim;
+	uint32_t seen;
 
 	__atomic_fetch_add(&page->waiters, 1, __ATOMIC_SEQ_CST);
 	seen = __atomic_load_n(&page->changes, __ATOMIC_SEQ_CST);
-	if (look(event, number, &recorder) == -EAGAIN)
+	if (look(event, number, &claim) == -EAGAIN)
 		syscall(SYS_futex, &page->changes, FUTEX_WAIT, seen, &slice, NULL, 0);
 	__atomic_fetch_sub(&page->waiters, 1, __ATOMIC_SEQ_CST);
 }

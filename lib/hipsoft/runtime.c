@@ -200,7 +200,7 @@ struct device *runtime_device(int ordinal)
 void runtime_synchronize(void)
 {
 	for (int i = 0; i < n_devices; i++)
-		(void)stream_synchronize_device(&devices[i]);
+		stream_wait_for_device(&devices[i]);
 }
 
 bool runtime_settled(int r)

@@ -3,8 +3,8 @@
  * runtime.h - the devices of this process, and how every call begins and ends
  *
  * Order of locks: that of the first call (runtime.c), then a device's @lock, never those
- * of two, then the table of allocations (table.c), then a stream's. What else there is
- * (context.c, event.c) is held by itself. None is held while a stream is waited for.
+ * of two, then the table of allocations (table.c), then a stream's, then those of events.
+ * context.c has one that is held by itself. None is held while a stream is waited for.
  */
 #ifndef HIPSOFT_RUNTIME_H
 #define HIPSOFT_RUNTIME_H

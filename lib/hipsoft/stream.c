@@ -71,19 +71,32 @@ static struct task *take_task(struct stream *stream)
 	return task;
 }
 
+/* The lock is held. Until it is reported no task comes, so these are all there are. */
+static void fail(struct stream *stream, int error)
+{
+	stream->failure = error;
+	stream->error = error;
+	stream->dropped = stream->given;
+}
+
 /* The lock is held, but not meanwhile. */
 static void run_task(struct stream *stream, struct task *task)
 {
-	int error = stream->error;
+	int error = stream->done < stream->dropped ? stream->failure : 0;
 
 	pthread_mutex_unlock(&stream->lock);
-	if (error == 0)
+	if (error == 0) {
 		error = task->run(task, stream);
-	pthread_mutex_lock(&stream->lock);
-	/* Before others hear of it through the task. */
-	if (stream->error == 0)
-		stream->error = error;
-	pthread_mutex_unlock(&stream->lock);
+		pthread_mutex_lock(&stream->lock);
+		/* Before others hear of it through the task. */
+		if (error < 0)
+			fail(stream, error);
+		pthread_mutex_unlock(&stream->lock);
+	} else if (task->always) {
+		(void)task->run(task, stream);
+	}
+	if (task->result)
+		*task->result = error;
 	task->drop(task, error);
 	pthread_mutex_lock(&stream->lock);
 	stream->done++;
@@ -130,17 +143,6 @@ static void stop_thread(struct stream *stream)
 
 /* ---- the streams of a device; its lock is held ------------------------------------- */
 
-/* NULL: none that does not end. */
-static struct stream *find_default(struct ihipCtx_t *context)
-{
-	struct stream *stream = context->device->streams;
-
-	while (stream &&
-	       !(stream->context == context && stream->is_default && !stream->closing))
-		stream = stream->next;
-	return stream;
-}
-
 static struct stream *find_id(struct device *device, uint64_t id)
 {
 	struct stream *stream = device->streams;
@@ -178,7 +180,9 @@ static int publish(struct stream *stream)
 	if (stream->context->ended) {
 		r = -EINVAL;
 	} else {
-		stream->is_default = !find_default(stream->context);
+		stream->is_default = !stream->context->default_stream;
+		if (stream->is_default)
+			stream->context->default_stream = stream;
 		stream->next = device->streams;
 		device->streams = stream;
 	}
@@ -224,14 +228,6 @@ static void end(struct stream *stream)
 	unlink_stream(stream);
 	pthread_mutex_unlock(&device->lock);
 	release(stream);
-}
-
-void stream_destroy(struct stream *stream)
-{
-	pthread_mutex_lock(&stream->device->lock);
-	stream->closing = true;
-	pthread_mutex_unlock(&stream->device->lock);
-	end(stream);
 }
 
 int stream_destroy_handle(hipStream_t handle)
@@ -302,7 +298,7 @@ int stream_get(hipStream_t handle, struct stream **ret_stream)
 	if (!device)
 		return -EBADF;
 	pthread_mutex_lock(&device->lock);
-	stream = handle ? find_id(device, id) : find_default(context);
+	stream = handle ? find_id(device, id) : context->default_stream;
 	if (stream)
 		stream->users++;
 	pthread_mutex_unlock(&device->lock);

@@ -12,6 +12,9 @@ static int create_stream(unsigned flags, hipStream_t *ret_stream)
 	if (!ret_stream || flags & ~(unsigned)hipStreamNonBlocking)
 		return -EINVAL;
 	r = stream_create(context_current(), !(flags & hipStreamNonBlocking), &stream);
+	if (runtime_settled(r))
+		r = stream_create(context_current(), !(flags & hipStreamNonBlocking),
+				  &stream);
 	if (r < 0)
 		return r;
 	*ret_stream = stream_handle(stream);
@@ -49,9 +52,16 @@ static int with_stream(hipStream_t handle, int (*act)(struct stream *stream))
 	return r;
 }
 
+/* What the default one comes after or before counts as its work. */
+static int synchronize(struct stream *stream)
+{
+	stream_wait_for_others(stream);
+	return stream_synchronize(stream);
+}
+
 _public_ hipError_t hipStreamSynchronize(hipStream_t handle)
 {
-	return runtime_result(with_stream(handle, stream_synchronize));
+	return runtime_result(with_stream(handle, synchronize));
 }
 
 _public_ hipError_t hipStreamQuery(hipStream_t handle)

@@ -4,7 +4,7 @@
 
 #include "stream_private.h"
 
-/* ---- tasks ------------------------------------------------------------------------- */
+/* ---- barriers ---------------------------------------------------------------------- */
 
 /* The first @n tasks that @stream was given are done. Its lock is not held. */
 static void wait_done(struct stream *stream, uint64_t n)
@@ -15,8 +15,7 @@ static void wait_done(struct stream *stream, uint64_t n)
 	pthread_mutex_unlock(&stream->lock);
 }
 
-/* Waits for another stream: for what that was given before this, so never for each other.
- */
+/* Waits for what another stream had been given before this one was made. */
 struct barrier {
 	struct task task;
 	struct stream *other; /* a reference */
@@ -39,32 +38,84 @@ static void drop_barrier(struct task *task, int error)
 	free(barrier);
 }
 
-/* Adds to @tasks, if @other has something to do. Its device's lock is held. */
-static int add_barrier(struct stream *other, struct task **tasks)
+static int append(struct stream *stream, struct task *task)
 {
-	struct barrier *barrier;
+	int r;
+
+	task->next = NULL;
+	pthread_mutex_lock(&stream->lock);
+	r = stream->error;
+	if (r == 0 && task->begin)
+		r = task->begin(task);
+	if (r == 0) {
+		*stream->last = task;
+		stream->last = &task->next;
+		stream->given++;
+		pthread_cond_signal(&stream->has_work);
+	}
+	pthread_mutex_unlock(&stream->lock);
+	return r;
+}
+
+static int append_barrier(struct stream *stream, struct stream *other, uint64_t given)
+{
+	struct barrier *barrier = malloc(sizeof(*barrier));
+	int r;
+
+	if (!barrier)
+		return -ENOMEM;
+	*barrier = (struct barrier){
+		.task = {.run = run_barrier, .drop = drop_barrier, .always = true},
+		.other = stream_ref(other),
+		.given = given,
+	};
+	r = append(stream, &barrier->task);
+	if (r < 0)
+		drop_barrier(&barrier->task, r);
+	return r;
+}
+
+/*
+ * For what @stream has of @other, or NULL. The one of both that is not a default one
+ * remembers it, for the default one that it had to do with last.
+ */
+static struct cover *find_cover(struct stream *stream, struct stream *other)
+{
+	struct stream *keeper = stream->is_default ? other : stream;
+	uint64_t id = stream->is_default ? stream->id : other->id;
+	struct cover *cover = &keeper->covers[stream->is_default];
+
+	if (keeper->is_default)
+		return NULL;
+	if (cover->id != id)
+		*cover = (struct cover){.id = id};
+	return cover;
+}
+
+/* @stream comes after what @other was given so far. The lock of its device is held. */
+static int follow_stream(struct stream *stream, struct stream *other)
+{
+	struct cover *cover = find_cover(stream, other);
 	uint64_t given, done;
+	int r;
 
 	pthread_mutex_lock(&other->lock);
 	given = other->given;
 	done = other->done;
 	pthread_mutex_unlock(&other->lock);
-	if (done == given)
+	if (done == given || (cover && cover->given == given))
 		return 0;
-	barrier = malloc(sizeof(*barrier));
-	if (!barrier)
-		return -ENOMEM;
-	*barrier = (struct barrier){
-		.task = {.next = *tasks, .run = run_barrier, .drop = drop_barrier},
-		.other = stream_ref(other),
-		.given = given,
-	};
-	*tasks = &barrier->task;
-	return 0;
+	r = append_barrier(stream, other, given);
+	if (r == 0 && cover)
+		cover->given = given;
+	return r;
 }
 
-/* For all of @device that @stream comes after. The device's lock is held. */
-static int add_barriers(struct stream *stream, struct device *device, struct task **tasks)
+/*
+ * After all of @device that the rule of the default stream is about. Its lock is held. On
+ * failure some barriers are there, which do no harm.
+ */
+static int follow_device(struct stream *stream, struct device *device)
 {
 	int r = 0;
 
@@ -73,94 +124,35 @@ static int add_barriers(struct stream *stream, struct device *device, struct tas
 	for (struct stream *other = device->streams; other && r == 0; other = other->next)
 		if (other != stream && other->blocking &&
 		    (stream->is_default || other->is_default))
-			r = add_barrier(other, tasks);
-	return r;
-}
-
-static int append(struct stream *stream, struct task *tasks)
-{
-	int r;
-
-	pthread_mutex_lock(&stream->lock);
-	r = stream->error;
-	if (r == 0) {
-		*stream->last = tasks;
-		for (; tasks; tasks = tasks->next) {
-			stream->last = &tasks->next;
-			stream->given++;
-		}
-		pthread_cond_signal(&stream->has_work);
-	}
-	pthread_mutex_unlock(&stream->lock);
-	return r;
-}
-
-static void drop_all(struct task *tasks, int error)
-{
-	while (tasks) {
-		struct task *task = tasks;
-
-		tasks = task->next;
-		task->drop(task, error);
-	}
-}
-
-/* Barriers, and then @task unless that is NULL. The device's lock is held. */
-static int append_after(struct stream *stream, struct task *barriers, struct task *task)
-{
-	struct task **end = &barriers;
-	int r;
-
-	while (*end)
-		end = &(*end)->next;
-	*end = task;
-	if (!barriers)
-		return 0;
-	r = append(stream, barriers);
-	if (r < 0) {
-		*end = NULL;
-		drop_all(barriers, r);
-	}
-	return r;
-}
-
-static int push(struct stream *stream, struct device *device, struct task *task)
-{
-	struct task *barriers = NULL;
-	int r;
-
-	pthread_mutex_lock(&device->lock);
-	r = add_barriers(stream, device, &barriers);
-	if (r == 0)
-		r = append_after(stream, barriers, task);
-	else
-		drop_all(barriers, r);
-	pthread_mutex_unlock(&device->lock);
+			r = follow_stream(stream, other);
 	return r;
 }
 
 int stream_push(struct stream *stream, struct task *task)
 {
-	task->next = NULL;
-	return push(stream, stream->device, task);
+	int r;
+
+	pthread_mutex_lock(&stream->device->lock);
+	r = follow_device(stream, stream->device);
+	if (r == 0)
+		r = append(stream, task);
+	pthread_mutex_unlock(&stream->device->lock);
+	return r;
 }
 
 int stream_follow(struct stream *stream, struct device *device)
 {
-	return stream->is_default ? push(stream, device, NULL) : 0;
-}
-
-/* ---- waiting ----------------------------------------------------------------------- */
-
-int stream_query(struct stream *stream)
-{
 	int r;
 
-	pthread_mutex_lock(&stream->lock);
-	r = stream->done < stream->given ? -EAGAIN : stream->error;
-	pthread_mutex_unlock(&stream->lock);
+	if (!stream->is_default)
+		return 0;
+	pthread_mutex_lock(&device->lock);
+	r = follow_device(stream, device);
+	pthread_mutex_unlock(&device->lock);
 	return r;
 }
+
+/* ---- waiting for one --------------------------------------------------------------- */
 
 int stream_error(struct stream *stream)
 {
@@ -172,16 +164,71 @@ int stream_error(struct stream *stream)
 	return r;
 }
 
+/* What has failed is reported, here or since there were @reports. The lock is held. */
+static int report(struct stream *stream, uint64_t reports)
+{
+	if (stream->error < 0) {
+		stream->error = 0;
+		stream->reports++;
+	}
+	return stream->reports == reports ? 0 : stream->failure;
+}
+
 int stream_synchronize(struct stream *stream)
 {
-	uint64_t given;
+	uint64_t given, reports;
+	int r;
 
 	pthread_mutex_lock(&stream->lock);
 	given = stream->given;
+	reports = stream->reports;
+	while (stream->done < given)
+		pthread_cond_wait(&stream->progress, &stream->lock);
+	r = report(stream, reports);
 	pthread_mutex_unlock(&stream->lock);
-	wait_done(stream, given);
-	return stream_error(stream);
+	return r;
 }
+
+static bool is_busy(struct stream *stream)
+{
+	bool r;
+
+	pthread_mutex_lock(&stream->lock);
+	r = stream->done < stream->given;
+	pthread_mutex_unlock(&stream->lock);
+	return r;
+}
+
+/* For a default stream: one that it waits for, or that waits for it, has something to do.
+ */
+static bool are_others_busy(struct stream *stream)
+{
+	struct device *device = stream->device;
+	struct stream *other;
+
+	if (!stream->is_default)
+		return false;
+	pthread_mutex_lock(&device->lock);
+	other = device->streams;
+	while (other && (other == stream || !other->blocking || !is_busy(other)))
+		other = other->next;
+	pthread_mutex_unlock(&device->lock);
+	return other;
+}
+
+int stream_query(struct stream *stream)
+{
+	int r;
+
+	if (are_others_busy(stream))
+		return -EAGAIN;
+	pthread_mutex_lock(&stream->lock);
+	r = stream->done < stream->given ? -EAGAIN : report(stream, stream->reports);
+	pthread_mutex_unlock(&stream->lock);
+	return r;
+}
+
+/* ---- waiting for many -------------------------------------------------------------- */
 
 /* Of those with a greater @id the first. The device's lock is held. */
 static struct stream *find_after(struct device *device, uint64_t id)
@@ -209,19 +256,54 @@ static struct stream *next_stream(struct device *device, uint64_t id, uint64_t l
 	return stream;
 }
 
-/* Those that there are now: ids go up. */
-int stream_synchronize_device(struct device *device)
+/*
+ * Those that there are now: ids go up. The first error, or 0. No lock is held while
+ * @visit waits.
+ */
+static int visit_streams(struct device *device, int (*visit)(struct stream *stream))
 {
 	uint64_t last = stream_new_id(device), id = 0;
 	struct stream *stream;
 	int error = 0;
 
 	while ((stream = next_stream(device, id, last))) {
-		int r = stream_synchronize(stream);
+		int r = visit(stream);
 
 		error = error ?: r;
 		id = stream->id;
 		stream_unref(stream);
 	}
 	return error;
+}
+
+static int wait_all(struct stream *stream)
+{
+	uint64_t given;
+
+	pthread_mutex_lock(&stream->lock);
+	given = stream->given;
+	pthread_mutex_unlock(&stream->lock);
+	wait_done(stream, given);
+	return 0;
+}
+
+static int wait_blocking(struct stream *stream)
+{
+	return stream->blocking ? wait_all(stream) : 0;
+}
+
+int stream_synchronize_device(struct device *device)
+{
+	return visit_streams(device, stream_synchronize);
+}
+
+void stream_wait_for_device(struct device *device)
+{
+	(void)visit_streams(device, wait_all);
+}
+
+void stream_wait_for_others(struct stream *stream)
+{
+	if (stream->is_default)
+		(void)visit_streams(stream->device, wait_blocking);
 }

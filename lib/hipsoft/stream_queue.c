@@ -50,24 +50,48 @@ static int map_ring(struct stream_queue *queue)
 	return 0;
 }
 
-int stream_queue_init(struct stream_queue *queue, struct device *device)
+static void end_queue(struct stream_queue *queue)
+{
+	struct accel_object object = {.size = sizeof(object), .id = queue->id};
+
+	if (queue->id)
+		(void)accel_queue_destroy(queue->device->context, &object);
+	if (queue->ring) {
+		/* So that the next queue finds a free one. */
+		(void)ring_wait(queue->ring, UINT64_MAX, DEAD_NS);
+		(void)munmap(queue->ring, ACCEL_RING_ENTRIES);
+	}
+	queue->id = 0;
+	queue->ring = NULL;
+}
+
+static int begin_queue(struct stream_queue *queue)
 {
 	struct accel_queue_attach attach = {
 		.size = sizeof(attach),
-		.asid = device->asid,
+		.asid = queue->device->asid,
 	};
-	int r;
+	int r = create_queue(queue->device, &queue->id);
 
-	*queue = (struct stream_queue){.device = device};
-	r = create_queue(device, &queue->id);
 	if (r == 0)
 		r = map_ring(queue);
 	if (r == 0) {
 		attach.queue = queue->id;
-		r = accel_queue_attach(device->context, &attach);
+		r = accel_queue_attach(queue->device->context, &attach);
 	}
 	if (r < 0)
-		stream_queue_finish(queue);
+		end_queue(queue);
+	return r;
+}
+
+int stream_queue_init(struct stream_queue *queue, struct device *device)
+{
+	int r;
+
+	*queue = (struct stream_queue){.device = device};
+	r = begin_queue(queue);
+	if (r < 0)
+		queue->device = NULL;
 	return r;
 }
 
@@ -94,35 +118,30 @@ static void drop_staging(struct stream_queue *queue)
 
 void stream_queue_finish(struct stream_queue *queue)
 {
-	struct accel_object object = {.size = sizeof(object), .id = queue->id};
-
 	if (!queue->device)
 		return;
-	if (queue->id)
-		(void)accel_queue_destroy(queue->device->context, &object);
-	if (queue->ring) {
-		/* So that the next queue finds a free one. */
-		(void)ring_wait(queue->ring, UINT64_MAX, DEAD_NS);
-		(void)munmap(queue->ring, ACCEL_RING_ENTRIES);
-	}
+	end_queue(queue);
 	drop_staging(queue);
 	*queue = (struct stream_queue){0};
 }
 
 /* ---- commands ---------------------------------------------------------------------- */
 
-/* The queue stands still: why, and let it go on. */
+/*
+ * The queue stands still: why, and let it go on. One that has had many faults is
+ * isolated; then the next commands get another one.
+ */
 static int recover(struct stream_queue *queue)
 {
 	struct accel_object object = {.size = sizeof(object), .id = queue->id};
 	uint32_t reason = queue->ring->fault.reason;
+	bool is_isolated = queue->ring->state == ACCEL_QUEUE_ISOLATED;
 
-	/*
-	 * A stream fails with its first fault, so a queue cannot have so many that it is
-	 * isolated.
-	 */
-	if (accel_queue_reset(queue->device->context, &object) < 0)
-		return -EIO;
+	if (accel_queue_reset(queue->device->context, &object) < 0) {
+		end_queue(queue);
+		if (!is_isolated)
+			return -EIO;
+	}
 	switch (reason) {
 	case ACCEL_FAULT_UNMAPPED:
 	case ACCEL_FAULT_PERMISSION:
@@ -137,8 +156,10 @@ static int execute_batch(struct stream_queue *queue, const struct accel_command 
 			 unsigned n)
 {
 	struct accel_queue_submit submit;
-	int r;
+	int r = queue->ring ? 0 : begin_queue(queue);
 
+	if (r < 0)
+		return r;
 	memset(&submit, 0, offsetof(struct accel_queue_submit, commands));
 	submit.size = (uint32_t)offsetof(struct accel_queue_submit, commands[n]);
 	submit.queue = queue->id;

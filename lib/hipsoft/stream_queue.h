@@ -15,7 +15,7 @@
  *			 thread
  * @device: NULL: not made yet
  * @id: in the device's context
- * @ring: its first page, to wait on
+ * @ring: its first page, to wait on; NULL: the queue was lost, the next commands make one
  * @staging: for host memory: an address that is the same here and in the ASID; NULL: not
  *	     needed so far
  * @staging_buffer: its id

@@ -293,6 +293,25 @@ Test(device, row_private_memory_is_refused_with_the_reason_in_the_log)
 	cr_assert(accel_registry_destroy(registry));
 }
 
+/* ---- what is freed ----------------------------------------------------------------- */
+
+Test(device, registry_settles)
+{
+	struct accel_object object = {.size = sizeof(object)};
+	unsigned before;
+
+	accel_registry_settle(soft_registry, 1000);
+	before = count_fds();
+	for (int i = 0; i < 20; i++) {
+		object.id = soft_buffer(soft_context, UINT64_C(1) << 20, 0);
+		cr_assert(eq(uint, count_fds(), before + 1));
+		cr_assert(zero(int, accel_buffer_free(soft_context, &object)));
+		/* At once, and not some time. */
+		accel_registry_settle(soft_registry, 10000);
+		cr_assert(eq(uint, count_fds(), before));
+	}
+}
+
 /* ---- an engine that does not come back --------------------------------------------- */
 
 static void *stuck;

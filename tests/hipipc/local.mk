@@ -17,6 +17,7 @@ endif
 	%D%/test-hipsoft-memory.c \
 	%D%/test-hipsoft-share.c \
 	%D%/test-hipsoft-stream.c \
+	%D%/test-hipsoft-wait.c \
 	lib/common/memfd.h
 %C%_hipsoft_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/hipsoft
 %C%_hipsoft_tests_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)

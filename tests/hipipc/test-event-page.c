@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -58,12 +59,33 @@ static struct shared_event *open_page(int fd)
 	return event;
 }
 
+#define MAX_RECORDS 1024
+
+static struct event_record records[MAX_RECORDS];
+static size_t n_records;
+
 static uint64_t record(struct shared_event *event)
 {
-	uint64_t number = 0;
+	struct event_record *one = &records[n_records++];
 
-	cr_assert(zero(int, event_page_record(event, &number)));
-	return number;
+	cr_assert(n_records <= MAX_RECORDS);
+	cr_assert(zero(int, event_page_record(event, one)));
+	return one->number;
+}
+
+static struct event_record *record_of(uint64_t number)
+{
+	size_t i = 0;
+
+	while (i < n_records && records[i].number != number)
+		i++;
+	cr_assert(i < n_records);
+	return &records[i];
+}
+
+static void reach(struct shared_event *event, uint64_t number)
+{
+	event_page_reach(event, record_of(number));
 }
 
 /* ---- what is opened ---------------------------------------------------------------- */
@@ -189,7 +211,7 @@ Test(event_page, record_reach_query)
 		cr_assert(eq(u64, event_page_last(event), n));
 		cr_assert(eq(int, event_page_query(event, n), -EAGAIN));
 		if (n > 1) {
-			event_page_reach(event, n - 1);
+			reach(event, n - 1);
 			cr_assert(zero(int, event_page_wait(event, n - 1)));
 		}
 		cr_assert(eq(int, event_page_query(event, n), -EAGAIN));
@@ -205,7 +227,7 @@ Test(event_page, in_any_order)
 	for (int i = 0; i < EVENT_PAGE_SLOTS; i++)
 		record(event);
 	for (uint64_t n = EVENT_PAGE_SLOTS; n >= 1; n--) {
-		event_page_reach(event, n);
+		reach(event, n);
 		cr_assert(zero(int, event_page_query(event, n)));
 		if (n > 1)
 			cr_assert(eq(int, event_page_query(event, n - 1), -EAGAIN));
@@ -221,11 +243,11 @@ Test(event_page, fail)
 	cr_assert(zero(int, event_page_create(&event)));
 	one = record(event);
 	two = record(event);
-	event_page_fail(event, one);
+	event_page_fail(event, record_of(one));
 	cr_assert(eq(int, event_page_query(event, one), -EOWNERDEAD));
 	cr_assert(eq(int, event_page_wait(event, one), -EOWNERDEAD));
 	cr_assert(eq(int, event_page_query(event, two), -EAGAIN));
-	event_page_reach(event, two);
+	reach(event, two);
 	cr_assert(zero(int, event_page_query(event, two)));
 	event_page_unref(event);
 }
@@ -260,24 +282,24 @@ static void expect_exit(pid_t pid)
 /* Records run ahead of what is reached; each number is one's own. */
 static int run_recorder(int fd, uint8_t *taken)
 {
-	uint64_t numbers[IN_FLIGHT];
+	struct event_record mine[IN_FLIGHT];
 	struct shared_event *event;
 
 	if (event_page_open(fd, &event) < 0)
 		return 1;
 	for (int i = 0; i < RECORDS; i++) {
-		uint64_t *number = &numbers[i % IN_FLIGHT];
+		struct event_record *one = &mine[i % IN_FLIGHT];
 
 		if (i >= IN_FLIGHT)
-			event_page_reach(event, *number);
-		if (event_page_record(event, number) < 0)
+			event_page_reach(event, one);
+		if (event_page_record(event, one) < 0)
 			return 2;
-		if (*number > PROCESSES * RECORDS ||
-		    __atomic_fetch_add(&taken[*number], 1, __ATOMIC_SEQ_CST))
+		if (one->number > PROCESSES * RECORDS ||
+		    __atomic_fetch_add(&taken[one->number], 1, __ATOMIC_SEQ_CST))
 			return 3;
 	}
 	for (int i = RECORDS; i < RECORDS + IN_FLIGHT; i++)
-		event_page_reach(event, numbers[i % IN_FLIGHT]);
+		event_page_reach(event, &mine[i % IN_FLIGHT]);
 	event_page_unref(event);
 	return 0;
 }
@@ -331,11 +353,10 @@ static pid_t start_recorder(int fd, bool forks, int *ret_told)
 	cr_assert(ge(int, pid, 0));
 	if (pid == 0) {
 		struct shared_event *event;
-		uint64_t number;
 		pid_t child;
 
 		if (event_page_open(fd, &event) < 0 ||
-		    event_page_record(event, &number) < 0)
+		    event_page_record(event, &records[0]) < 0)
 			_exit(1);
 		/* Nothing but what the library holds shall be left of it. */
 		close(fd);
@@ -372,7 +393,7 @@ static void kill_recorder(bool forks)
 		kill(child, SIGKILL);
 	/* It can be recorded by who is left. */
 	cr_assert(eq(u64, record(event), 2));
-	event_page_reach(event, 2);
+	reach(event, 2);
 	cr_assert(zero(int, event_page_wait(event, 2)));
 	event_page_unref(event);
 }
@@ -412,7 +433,7 @@ Test(event_page, a_recorder_stays_alive)
 		close(fd);
 		if (write(ready[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1)
 			_exit(3);
-		event_page_reach(event, 1);
+		reach(event, 1);
 		_exit(0);
 	}
 	event = open_page(fd);
@@ -469,14 +490,14 @@ static void *use_page(void *data)
 	struct shared_event *event = data;
 
 	for (int i = 0; i < 2000; i++) {
-		uint64_t number;
-		int r = event_page_record(event, &number);
+		struct event_record one;
+		int r = event_page_record(event, &one);
 
 		if (r < 0 && r != -EIO)
 			return (void *)"record";
 		if (r < 0)
 			continue;
-		event_page_reach(event, number);
+		event_page_reach(event, &one);
 		(void)event_page_query(event, event_page_last(event));
 	}
 	return NULL;
@@ -520,25 +541,25 @@ Test(event_page, numbers_at_their_end)
 	int fd = make_good_page();
 	struct shared_event *event = open_page(fd);
 	struct event_page *page = map_page(fd);
-	uint64_t number = 0;
+	struct event_record beyond;
 
 	page->recorded = UINT64_MAX - 1;
-	cr_assert(zero(int, event_page_record(event, &number)));
-	cr_assert(eq(u64, number, UINT64_MAX));
-	cr_assert(eq(int, event_page_query(event, number), -EAGAIN));
-	cr_assert(eq(int, event_page_record(event, &number), -EIO));
+	cr_assert(eq(u64, record(event), UINT64_MAX));
+	cr_assert(eq(int, event_page_query(event, UINT64_MAX), -EAGAIN));
+	cr_assert(eq(int, event_page_record(event, &beyond), -EIO));
 	event_page_unref(event);
 }
 
 /* The count of waiters is wrong, nobody wakes anybody: it is seen in the next slice. */
 Test(event_page, nobody_is_woken)
 {
-	int fd = make_good_page();
+	int fd = make_good_page(), told;
+	pid_t pid = start_recorder(fd, false, &told), dummy;
 	struct shared_event *event = open_page(fd);
 	struct event_page *page = map_page(fd);
 	double begun = now_s();
 
-	(void)record(event);
+	cr_assert(eq(sz, (size_t)read(told, &dummy, sizeof(dummy)), sizeof(dummy)));
 	if (fork() == 0) {
 		(void)poll(NULL, 0, 50);
 		__atomic_store_n(&page->slots[1].reached, 1, __ATOMIC_SEQ_CST);
@@ -546,6 +567,8 @@ Test(event_page, nobody_is_woken)
 	}
 	cr_assert(zero(int, event_page_wait(event, 1)));
 	cr_assert(lt(dbl, now_s() - begun, 5));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	event_page_unref(event);
 }
 
@@ -563,7 +586,7 @@ Test(event_page, a_slot_with_a_past)
 	for (int i = 0; i < EVENT_PAGE_SLOTS; i++)
 		(void)record(event);
 	cr_assert(eq(int, event_page_query(event, EVENT_PAGE_SLOTS + 1), -EAGAIN));
-	event_page_reach(event, EVENT_PAGE_SLOTS + 1);
+	reach(event, EVENT_PAGE_SLOTS + 1);
 	cr_assert(zero(int, event_page_wait(event, EVENT_PAGE_SLOTS + 1)));
 	event_page_unref(event);
 }
@@ -580,4 +603,129 @@ Test(event_page, half_a_record)
 	cr_assert(eq(int, event_page_wait(event, 1), -EOWNERDEAD));
 	cr_assert(eq(int, event_page_query(event, 2), -EAGAIN));
 	event_page_unref(event);
+}
+
+/* ---- a slot that is shared, and a claim that is forged --------------------------------
+ */
+
+/* As another process would do it. */
+static void reach_there(struct event_page *page, uint64_t number)
+{
+	__atomic_store_n(&page->slots[number % EVENT_PAGE_SLOTS].reached, number,
+			 __ATOMIC_SEQ_CST);
+}
+
+/* Of its own records a process knows each one, whatever comes after it. */
+Test(event_page, more_outstanding_than_slots)
+{
+	int fd = make_good_page();
+	struct shared_event *event = open_page(fd);
+	struct event_page *page = map_page(fd);
+
+	for (int i = 0; i < 3 * EVENT_PAGE_SLOTS; i++)
+		(void)record(event);
+	reach(event, EVENT_PAGE_SLOTS + 1);
+	event_page_fail(event, record_of(EVENT_PAGE_SLOTS + 2));
+	reach_there(page, 2 * EVENT_PAGE_SLOTS + 3);
+	for (uint64_t n = 1; n <= 3; n++)
+		cr_assert(eq(int, event_page_query(event, n), -EAGAIN));
+	reach(event, 1);
+	reach(event, 2);
+	event_page_fail(event, record_of(3));
+	cr_assert(zero(int, event_page_wait(event, 1)));
+	cr_assert(zero(int, event_page_wait(event, EVENT_PAGE_SLOTS + 1)));
+	cr_assert(eq(int, event_page_wait(event, EVENT_PAGE_SLOTS + 2), -EOWNERDEAD));
+	cr_assert(eq(int, event_page_wait(event, 3), -EOWNERDEAD));
+	event_page_unref(event);
+}
+
+/* Those of others: the newer one of the slot is what there is to know. */
+Test(event_page, older_ones_of_others)
+{
+	int fd = make_good_page(), told;
+	pid_t pid = start_recorder(fd, false, &told), dummy;
+	struct shared_event *event = open_page(fd);
+
+	cr_assert(eq(sz, (size_t)read(told, &dummy, sizeof(dummy)), sizeof(dummy)));
+	for (int i = 0; i < EVENT_PAGE_SLOTS; i++)
+		(void)record(event);
+	cr_assert(eq(int, event_page_query(event, 1), -EAGAIN));
+	reach(event, EVENT_PAGE_SLOTS + 1);
+	cr_assert(zero(int, event_page_wait(event, 1)));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	event_page_unref(event);
+}
+
+/* In our name, though we have never made such a record. */
+Test(event_page, a_forged_claim_in_our_name)
+{
+	int fd = make_good_page();
+	struct shared_event *event = open_page(fd);
+	struct event_page *page = map_page(fd);
+	uint64_t ours;
+
+	reach(event, record(event));
+	(void)record(event);
+	ours = (uint32_t)page->slots[1].claim;
+	page->slots[3].claim = UINT64_C(3) << 32 | ours;
+	page->recorded = 3;
+	cr_assert(eq(int, event_page_wait(event, 3), -EOWNERDEAD));
+	cr_assert(eq(int, event_page_query(event, 3), -EOWNERDEAD));
+	/* And one that is true, but newer, in the slot of ours. */
+	page->slots[2].claim = (uint64_t)(2 + EVENT_PAGE_SLOTS) << 32 | ours;
+	cr_assert(eq(int, event_page_query(event, 2), -EAGAIN));
+	cr_assert(eq(int, event_page_query(event, 2 + EVENT_PAGE_SLOTS), -EOWNERDEAD));
+	reach(event, 2);
+	cr_assert(zero(int, event_page_wait(event, 2)));
+	event_page_unref(event);
+}
+
+/* Else a stream could be made to wait for what comes behind. */
+Test(event_page, numbers_that_are_set_back)
+{
+	int fd = make_good_page();
+	struct shared_event *event = open_page(fd);
+	struct event_page *page = map_page(fd);
+	struct event_record again;
+
+	reach(event, record(event));
+	page->recorded = 2;
+	cr_assert(eq(u64, event_page_last(event), 2));
+	page->recorded = 1;
+	cr_assert(eq(int, event_page_record(event, &again), -EIO));
+	page->recorded = 2;
+	cr_assert(eq(u64, record(event), 3));
+	event_page_unref(event);
+}
+
+/* ---- descriptors ---------------------------------------------------------------------
+ */
+
+/* The same number stands for other files in this thread and in the first one. */
+static void *open_apart(void *data)
+{
+	struct shared_event *event;
+	int *fd = data, page;
+
+	if (unshare(CLONE_FILES) < 0)
+		return (void *)"unshare";
+	page = make_good_page();
+	if (dup2(page, *fd) < 0 || event_page_open(*fd, &event) < 0)
+		return (void *)"open";
+	if (event_page_record(event, &records[0]) < 0)
+		return (void *)"record";
+	return map_page(page)->recorded == 1 ? NULL : (void *)"another page";
+}
+
+Test(event_page, a_thread_with_descriptors_of_its_own)
+{
+	int fd = make_good_page();
+	pthread_t thread;
+	void *wrong;
+
+	pthread_create(&thread, NULL, open_apart, &fd);
+	pthread_join(thread, &wrong);
+	cr_assert(zero(ptr, wrong));
+	cr_assert(zero(u64, map_page(fd)->recorded));
 }

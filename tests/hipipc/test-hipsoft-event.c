@@ -11,6 +11,7 @@
 
 #include "event_page.h"
 #include "hipsoft-gate.h"
+#include "stream_private.h"
 
 TestSuite(hipsoft_event, .timeout = 60);
 
@@ -245,11 +246,19 @@ static void fail_before_reaching(unsigned flags, hipError_t error)
 	expect(hipEventSynchronize(event), error);
 	expect(hipEventQuery(event), error);
 	expect(hipStreamSynchronize(waiter), error);
-	/* Of a stream that has failed already no record is made. */
+	/* Of a stream that has failed no record is made, until it has said so. */
 	expect(hipEventRecord(event, failing), hipErrorIllegalAddress);
 	expect(hipStreamWaitEvent(failing, event, 0), hipErrorIllegalAddress);
 	expect_ok(hipEventRecord(event, NULL));
 	expect_ok(hipEventSynchronize(event));
+	expect(hipEventRecord(event, failing), hipErrorIllegalAddress);
+	/* That changed nothing: the event is what it was. */
+	expect_ok(hipEventQuery(event));
+	expect(hipStreamSynchronize(failing), hipErrorIllegalAddress);
+	expect_ok(hipEventRecord(event, failing));
+	expect_ok(hipStreamWaitEvent(waiter, event, 0));
+	expect_ok(hipStreamSynchronize(waiter));
+	expect_ok(hipStreamSynchronize(failing));
 	expect_ok(hipStreamDestroy(failing));
 	expect_ok(hipStreamDestroy(waiter));
 }
@@ -258,6 +267,167 @@ Test(hipsoft_event, the_stream_fails_first)
 {
 	fail_before_reaching(0, hipErrorIllegalAddress);
 	fail_before_reaching(SHARED, hipErrorContextIsDestroyed);
+}
+
+/* ---- from two threads ---------------------------------------------------------------
+ */
+
+#define CROSSINGS 100000
+
+struct crossing {
+	hipEvent_t event;
+	hipStream_t recorder, waiter;
+	pthread_barrier_t start;
+	sem_t done;
+	hipError_t error;
+};
+
+static void *record_often(void *arg)
+{
+	struct crossing *crossing = arg;
+	hipError_t error = hipSuccess;
+
+	for (int i = 0; i < CROSSINGS && error == hipSuccess; i++) {
+		error = hipEventRecord(crossing->event, crossing->recorder);
+		if (error == hipSuccess && i % 64 == 0)
+			error = hipStreamSynchronize(crossing->recorder);
+	}
+	crossing->error = error;
+	sem_post(&crossing->done);
+	return NULL;
+}
+
+static hipError_t wait_often(struct crossing *crossing)
+{
+	hipError_t error = hipSuccess;
+
+	for (int i = 0; sem_trywait(&crossing->done) < 0 && error == hipSuccess; i++) {
+		error = hipStreamWaitEvent(crossing->waiter, crossing->event, 0);
+		if (error == hipSuccess && i % 64 == 0)
+			error = hipStreamSynchronize(crossing->waiter);
+	}
+	return error;
+}
+
+/*
+ * A record and a wait for it, each in a stream that comes after the other: none of both
+ * waits for what is behind it.
+ */
+static void cross(unsigned flags, hipStream_t recorder, hipStream_t waiter)
+{
+	struct crossing crossing = {make_event(flags), recorder, waiter, .error = 0};
+	pthread_t thread;
+
+	sem_init(&crossing.done, 0, 0);
+	pthread_create(&thread, NULL, record_often, &crossing);
+	expect_ok(wait_often(&crossing));
+	pthread_join(thread, NULL);
+	expect_ok(crossing.error);
+	expect_ok(hipDeviceSynchronize());
+	expect_ok(hipEventDestroy(crossing.event));
+}
+
+Test(hipsoft_event, recorded_and_waited_for_in_one_stream)
+{
+	hipStream_t stream = make_stream();
+
+	cross(SHARED, stream, stream);
+	cross(0, stream, stream);
+}
+
+Test(hipsoft_event, recorded_in_a_blocking_stream_and_waited_for_in_the_default_one)
+{
+	hipStream_t stream;
+
+	expect_ok(hipStreamCreate(&stream));
+	cross(SHARED, stream, NULL);
+	cross(SHARED, NULL, stream);
+	cross(0, stream, NULL);
+}
+
+static sem_t last_entered, last_opened;
+
+static int run_held(struct task *task, struct stream *stream)
+{
+	sem_post(&last_entered);
+	gate_wait(&last_opened);
+	return 0;
+}
+
+/* The last task that it was given, which is not its turn yet, holds it up. */
+static void hold_up_last(hipStream_t handle)
+{
+	struct stream *stream;
+
+	cr_assert(zero(int, stream_get(handle, &stream)));
+	pthread_mutex_lock(&stream->lock);
+	container_of(stream->last, struct task, next)->run = run_held;
+	pthread_mutex_unlock(&stream->lock);
+	stream_put(stream);
+}
+
+static void *record_once(void *arg)
+{
+	struct crossing *crossing = arg;
+
+	pthread_barrier_wait(&crossing->start);
+	if (hipEventRecord(crossing->event, crossing->recorder) != hipSuccess)
+		crossing->error = hipErrorUnknown;
+	return NULL;
+}
+
+static void record_in_two_threads(struct crossing *crossing)
+{
+	pthread_t threads[2];
+
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, record_once, crossing);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	expect_ok(crossing->error);
+}
+
+/* The event's last record is the one that comes last in the stream. */
+Test(hipsoft_event, the_last_record_is_the_last_in_its_stream)
+{
+	struct crossing crossing = {make_event(0), make_stream(), .error = 0};
+
+	sem_init(&last_entered, 0, 0);
+	sem_init(&last_opened, 0, 0);
+	pthread_barrier_init(&crossing.start, NULL, 2);
+	for (int i = 0; i < 5000; i++) {
+		struct gate gate;
+
+		gate_close(&gate, crossing.recorder, 0);
+		record_in_two_threads(&crossing);
+		hold_up_last(crossing.recorder);
+		gate_open(&gate);
+		gate_wait(&last_entered);
+		expect(hipEventQuery(crossing.event), hipErrorNotReady);
+		sem_post(&last_opened);
+		expect_ok(hipStreamSynchronize(crossing.recorder));
+		expect_ok(hipEventQuery(crossing.event));
+	}
+}
+
+/* More records than the page has slots, and one that is not reached: here all is known.
+ */
+Test(hipsoft_event, many_records_after_one)
+{
+	hipStream_t slow = make_stream(), fast = make_stream(), waiter = make_stream();
+	hipEvent_t event = make_event(SHARED);
+	struct gate gate;
+
+	gate_close(&gate, slow, 0);
+	expect_ok(hipEventRecord(event, slow));
+	expect_ok(hipStreamWaitEvent(waiter, event, 0));
+	for (int i = 0; i < 3 * EVENT_PAGE_SLOTS; i++)
+		expect_ok(hipEventRecord(event, fast));
+	expect_ok(hipStreamSynchronize(fast));
+	expect_ok(hipEventSynchronize(event));
+	expect(hipStreamQuery(waiter), hipErrorNotReady);
+	gate_open(&gate);
+	expect_ok(hipStreamSynchronize(waiter));
 }
 
 /* ---- for libhipipc ----------------------------------------------------------------- */
@@ -591,10 +761,11 @@ Test(hipsoft_event, the_recorder_is_killed)
 	expect(hipStreamSynchronize(stream), hipErrorContextIsDestroyed);
 	cr_assert(lt(dbl, now_s() - killed, 1));
 	expect(hipEventQuery(event), hipErrorContextIsDestroyed);
-	expect(hipMemsetAsync(NULL, 0, 0, stream), hipErrorContextIsDestroyed);
-	/* The event is as good as before. */
-	expect_ok(hipEventRecord(event, NULL));
+	/* The event and the stream are as good as before. */
+	expect_ok(hipMemsetAsync(NULL, 0, 0, stream));
+	expect_ok(hipEventRecord(event, stream));
 	expect_ok(hipEventSynchronize(event));
+	expect_ok(hipStreamSynchronize(stream));
 	waitpid(pid, NULL, 0);
 }
 

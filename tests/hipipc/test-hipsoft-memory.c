@@ -379,6 +379,54 @@ Test(hipsoft_memory, ends_with_the_descriptors_of_peers_too)
 	exhaust();
 }
 
+static bool take_descriptor(void *data)
+{
+	return dup(STDERR_FILENO) >= 0;
+}
+
+/*
+ * No descriptor is left but for two that are free soon: what is closed before them is so
+ * large that it takes a while.
+ */
+static void exhaust_but(void *large, void ***pointers)
+{
+	while (take_descriptor(NULL))
+		;
+	expect_ok(hipFree(large));
+	for (int i = 0; i < 2; i++)
+		expect_ok(hipFree(*(*pointers)++));
+	/* Its own is free before its memory is. */
+	cr_assert(wait_until(take_descriptor, NULL));
+}
+
+/* What else needs descriptors waits as well for those that are being closed. */
+Test(hipsoft_memory, streams_and_events_have_what_was_freed)
+{
+	void *large[4], *all[64], **pointers = all;
+	unsigned char byte = 1;
+	hipStream_t stream;
+	hipEvent_t event;
+	hipCtx_t context;
+
+	soft_configure("1", "300");
+	for (int i = 0; i < 4; i++) {
+		large[i] = soft_malloc(64 * MIB);
+		fill(large[i], 1, 64 * MIB);
+	}
+	limit_fds(count_fds() + 20);
+	take_all(all);
+	exhaust_but(large[0], &pointers);
+	expect_ok(hipStreamCreate(&stream));
+	exhaust_but(large[1], &pointers);
+	expect_ok(hipMemcpyAsync(*pointers, &byte, 1, hipMemcpyHostToDevice, stream));
+	exhaust_but(large[2], &pointers);
+	expect_ok(hipEventCreateWithFlags(&event,
+					  hipEventInterprocess | hipEventDisableTiming));
+	exhaust_but(large[3], &pointers);
+	expect_ok(hipCtxCreate(&context, 0, 0));
+	expect_ok(hipStreamSynchronize(stream));
+}
+
 /* ---- peers ------------------------------------------------------------------------- */
 
 static float *make_floats(int device, float value)

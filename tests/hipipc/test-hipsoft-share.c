@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -429,6 +430,30 @@ Test(hipsoft_share, survives_that_it_is_taken_back)
 	expect_ok(hipSetDevice(1));
 	expect_ok(hipDeviceEnablePeerAccess(0, 0));
 	cr_assert(zero(int, release(pointer)));
+}
+
+static struct sigaction runtimes_handler;
+static atomic_uint n_handed_on;
+
+static void hand_on(int number, siginfo_t *info, void *data)
+{
+	atomic_fetch_add(&n_handed_on, 1);
+	runtimes_handler.sa_sigaction(number, info, data);
+}
+
+/* A handler of the program's own, which comes first, hands on what it does not know. */
+Test(hipsoft_share, a_handler_that_hands_on_is_fine)
+{
+	const struct sigaction own = {.sa_sigaction = hand_on, .sa_flags = SA_SIGINFO};
+	int fd = make_memfd(4 * PAGE);
+	void *memory = import_ok(fd, 0, 4 * PAGE);
+
+	cr_assert(zero(int, sigaction(SIGBUS, &own, &runtimes_handler)));
+	expect_ok(hipMemset(memory, 1, PAGE));
+	cr_assert(zero(uint, atomic_load(&n_handed_on)));
+	cr_assert(zero(int, ftruncate(fd, 0)));
+	expect(hipMemset(memory, 1, PAGE), hipErrorIllegalAddress);
+	cr_assert(gt(uint, atomic_load(&n_handed_on), 0));
 }
 
 Test(hipsoft_share, peers_reach_what_is_imported)

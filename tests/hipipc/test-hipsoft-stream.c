@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* test-hipsoft-stream.c - what a stream does, when, and in which order */
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "hipsoft-gate.h"
+#include "stream_private.h"
 
 TestSuite(hipsoft_stream, .timeout = 60);
 
 #define BYTES 4096
+
+static atomic_bool opened;
 
 static unsigned char *device_memory(void)
 {
@@ -29,6 +36,38 @@ static unsigned char first_byte(const void *memory)
 	expect_ok(hipStreamSynchronize(stream));
 	expect_ok(hipStreamDestroy(stream));
 	return byte;
+}
+
+/* It has failed and done all there was, as calls that do not report it say. */
+static bool has_failed(void *handle)
+{
+	struct stream *stream;
+	bool has;
+
+	cr_assert(zero(int, stream_get(handle, &stream)));
+	has = stream_error(stream) < 0;
+	stream_put(stream);
+	return has;
+}
+
+static uint64_t tasks_given(hipStream_t handle)
+{
+	struct stream *stream;
+	uint64_t given;
+
+	cr_assert(zero(int, runtime_enter()));
+	cr_assert(zero(int, stream_get(handle, &stream)));
+	pthread_mutex_lock(&stream->lock);
+	given = stream->given;
+	pthread_mutex_unlock(&stream->lock);
+	stream_put(stream);
+	return given;
+}
+
+/* The default one. */
+static bool has_given(void *n)
+{
+	return tasks_given(NULL) >= *(uint64_t *)n;
 }
 
 /* ---- handles ----------------------------------------------------------------------- */
@@ -237,6 +276,82 @@ Test(hipsoft_stream, the_default_one_does_not_wait_for_nonblocking_ones)
 	expect_ok(hipStreamSynchronize(stream));
 }
 
+static void *open_and_say(void *arg)
+{
+	struct gate *gate = arg;
+
+	atomic_store(&opened, true);
+	gate_open(gate);
+	return NULL;
+}
+
+/* A blocking stream that works is the default one's business, also for the host. */
+Test(hipsoft_stream, waiting_for_the_default_one)
+{
+	hipStream_t stream;
+	struct gate gate;
+
+	expect_ok(hipStreamCreate(&stream));
+	for (int i = 0; i < 100; i++) {
+		pthread_t thread;
+
+		atomic_store(&opened, false);
+		gate_close(&gate, stream, 0);
+		expect(hipStreamQuery(NULL), hipErrorNotReady);
+		pthread_create(&thread, NULL, open_and_say, &gate);
+		expect_ok(hipStreamSynchronize(NULL));
+		cr_assert(atomic_load(&opened));
+		expect_ok(hipStreamQuery(stream));
+		expect_ok(hipStreamQuery(NULL));
+		pthread_join(thread, NULL);
+	}
+}
+
+Test(hipsoft_stream, waiting_for_the_default_one_is_not_for_others)
+{
+	hipStream_t stream, apart;
+	struct gate gate, other;
+
+	expect_ok(hipStreamCreate(&stream));
+	expect_ok(hipStreamCreateWithFlags(&apart, hipStreamNonBlocking));
+	gate_close(&gate, apart, 0);
+	expect_ok(hipStreamQuery(NULL));
+	expect_ok(hipStreamSynchronize(NULL));
+	gate_close(&other, stream, -EFAULT);
+	gate_open(&other);
+	/* That it failed is its own business. */
+	expect_ok(hipStreamSynchronize(NULL));
+	expect_ok(hipStreamQuery(NULL));
+	expect(hipStreamQuery(stream), hipErrorIllegalAddress);
+	gate_open(&gate);
+	expect_ok(hipStreamSynchronize(apart));
+}
+
+/* One barrier for many tasks, in both directions, and a new one for what is new. */
+Test(hipsoft_stream, barriers_are_not_repeated)
+{
+	unsigned char *memory = device_memory();
+	hipStream_t stream;
+	struct gate gate;
+	uint64_t before;
+
+	expect_ok(hipStreamCreate(&stream));
+	before = tasks_given(NULL);
+	gate_close(&gate, stream, 0);
+	for (int i = 0; i < 100; i++)
+		expect_ok(hipMemsetAsync(memory, 1, BYTES, NULL));
+	cr_assert(eq(u64, tasks_given(NULL), before + 101));
+	expect_ok(hipMemsetAsync(memory, 2, BYTES, stream));
+	expect_ok(hipMemsetAsync(memory, 3, BYTES, stream));
+	/* The gate, the barrier, and these two. */
+	cr_assert(eq(u64, tasks_given(stream), 4));
+	expect_ok(hipMemsetAsync(memory, 4, BYTES, NULL));
+	cr_assert(eq(u64, tasks_given(NULL), before + 103));
+	gate_open(&gate);
+	expect_ok(hipStreamSynchronize(NULL));
+	cr_assert(eq(u8, first_byte(memory), 4));
+}
+
 /* Of another context, and of another device that has the memory. */
 Test(hipsoft_stream, default_streams_of_others)
 {
@@ -296,7 +411,7 @@ Test(hipsoft_stream, destroying_waits)
 
 /* ---- failure ----------------------------------------------------------------------- */
 
-Test(hipsoft_stream, a_failed_one_keeps_its_error)
+Test(hipsoft_stream, a_failed_one_reports_it_once)
 {
 	unsigned char *memory = device_memory();
 	hipStream_t stream, other;
@@ -307,19 +422,231 @@ Test(hipsoft_stream, a_failed_one_keeps_its_error)
 	gate_close(&gate, stream, -EFAULT);
 	expect_ok(hipMemsetAsync(memory, 1, BYTES, stream));
 	gate_open(&gate);
-	expect(hipStreamSynchronize(stream), hipErrorIllegalAddress);
-	expect(hipStreamSynchronize(stream), hipErrorIllegalAddress);
-	expect(hipStreamQuery(stream), hipErrorIllegalAddress);
+	cr_assert(wait_until(has_failed, stream));
+	/* It takes nothing before that, and these do not count as asking for it. */
 	expect(hipMemsetAsync(memory, 1, BYTES, stream), hipErrorIllegalAddress);
 	expect(hipMemsetAsync(memory, 1, 0, stream), hipErrorIllegalAddress);
-	expect(hipDeviceSynchronize(), hipErrorIllegalAddress);
-	/* What came after it did not happen; others go on. */
+	expect_ok(hipFree(device_memory()));
+	expect_ok(hipStreamSynchronize(NULL));
+	expect(hipStreamSynchronize(stream), hipErrorIllegalAddress);
+	expect_ok(hipStreamSynchronize(stream));
+	expect_ok(hipStreamQuery(stream));
+	/* What came after it did not happen; others go on, and so does it. */
 	cr_assert(zero(u8, first_byte(memory)));
 	expect_ok(hipMemset(memory, 2, BYTES));
 	expect_ok(hipMemsetAsync(memory, 3, BYTES, other));
 	expect_ok(hipStreamSynchronize(other));
+	expect_ok(hipMemsetAsync(memory, 4, BYTES, stream));
+	expect_ok(hipStreamSynchronize(stream));
+	cr_assert(eq(u8, first_byte(memory), 4));
 	expect_ok(hipStreamDestroy(stream));
 	expect_ok(hipDeviceSynchronize());
+}
+
+static hipError_t copy_here(hipStream_t stream, void *memory)
+{
+	unsigned char byte;
+
+	return hipMemcpy(&byte, memory, 1, hipMemcpyDeviceToHost);
+}
+
+static hipError_t fill(hipStream_t stream, void *memory)
+{
+	return hipMemset(memory, 1, BYTES);
+}
+
+static hipError_t fill_nothing(hipStream_t stream, void *memory)
+{
+	return hipMemset(memory, 1, 0);
+}
+
+static hipError_t synchronize(hipStream_t stream, void *memory)
+{
+	return hipStreamSynchronize(stream);
+}
+
+static hipError_t query(hipStream_t stream, void *memory)
+{
+	return hipStreamQuery(stream);
+}
+
+static hipError_t synchronize_device(hipStream_t stream, void *memory)
+{
+	return hipDeviceSynchronize();
+}
+
+/* The default stream cannot be destroyed: it has to be good for something again. */
+Test(hipsoft_stream, who_reports)
+{
+	hipError_t (*const reporters[])(hipStream_t stream, void *memory) = {
+		copy_here, fill, fill_nothing, synchronize, query, synchronize_device,
+	};
+	unsigned char *memory = device_memory();
+	struct gate gate;
+
+	for (size_t i = 0; i < ARRAY_SIZE(reporters); i++) {
+		gate_close(&gate, NULL, -EOWNERDEAD);
+		expect_ok(hipMemsetAsync(memory, 9, BYTES, NULL));
+		gate_open(&gate);
+		cr_assert(wait_until(has_failed, NULL));
+		expect(reporters[i](NULL, memory), hipErrorContextIsDestroyed);
+		expect_ok(hipMemset(memory, (int)i, BYTES));
+		cr_assert(eq(u8, first_byte(memory), (uint8_t)i));
+		expect_ok(hipDeviceSynchronize());
+	}
+	gate_close(&gate, NULL, -EFAULT);
+	gate_open(&gate);
+	expect(hipMemset(memory, 1, BYTES), hipErrorIllegalAddress);
+	expect_ok(hipMemset(memory, 1, BYTES));
+}
+
+/* All streams of the device, by the first error. */
+Test(hipsoft_stream, the_device_reports_all)
+{
+	hipStream_t streams[3];
+	struct gate gates[3];
+
+	for (int i = 0; i < 3; i++) {
+		expect_ok(hipStreamCreate(&streams[i]));
+		gate_close(&gates[i], streams[i], i ? -EFAULT : -EOWNERDEAD);
+		gate_open(&gates[i]);
+	}
+	expect(hipDeviceSynchronize(), hipErrorContextIsDestroyed);
+	expect_ok(hipDeviceSynchronize());
+	for (int i = 0; i < 3; i++)
+		expect_ok(hipStreamSynchronize(streams[i]));
+}
+
+struct dropped {
+	void *memory;
+	hipError_t error;
+};
+
+static void *fill_it(void *arg)
+{
+	struct dropped *dropped = arg;
+
+	dropped->error = hipMemset(dropped->memory, 1, BYTES);
+	return NULL;
+}
+
+/* Whoever of them reports it first: a hipMemset() that was dropped never succeeds. */
+Test(hipsoft_stream, what_was_dropped_fails_in_all_threads)
+{
+	void *memory = device_memory();
+	struct dropped dropped[4];
+	pthread_t threads[4];
+	struct gate gate;
+	uint64_t given;
+
+	for (int round = 0; round < 200; round++) {
+		given = tasks_given(NULL);
+		gate_close(&gate, NULL, -EFAULT);
+		for (int i = 0; i < 4; i++) {
+			dropped[i] = (struct dropped){.memory = memory};
+			pthread_create(&threads[i], NULL, fill_it, &dropped[i]);
+		}
+		given += 5;
+		cr_assert(wait_until(has_given, &given));
+		gate_open(&gate);
+		for (int i = 0; i < 4; i++) {
+			pthread_join(threads[i], NULL);
+			expect(dropped[i].error, hipErrorIllegalAddress);
+		}
+		expect_ok(hipMemset(memory, 0, BYTES));
+	}
+}
+
+static int run_nothing(struct task *task, struct stream *stream)
+{
+	return 0;
+}
+
+/* Also when somebody else has been told before it is looked at. */
+Test(hipsoft_stream, a_task_says_what_became_of_it)
+{
+	int results[2] = {1, 1};
+	struct task tasks[2] = {
+		{.run = run_nothing, .drop = gate_drop, .result = &results[0]},
+		{.run = run_nothing, .drop = gate_drop, .result = &results[1]},
+	};
+	struct stream *stream;
+	struct gate gate;
+
+	gate_close(&gate, NULL, -EFAULT);
+	cr_assert(zero(int, stream_get(NULL, &stream)));
+	cr_assert(zero(int, stream_push(stream, &tasks[0])));
+	gate_open(&gate);
+	expect(hipStreamSynchronize(NULL), hipErrorIllegalAddress);
+	cr_assert(zero(int, stream_push(stream, &tasks[1])));
+	expect_ok(hipStreamSynchronize(NULL));
+	stream_put(stream);
+	cr_assert(eq(int, results[0], -EFAULT));
+	cr_assert(zero(int, results[1]));
+}
+
+/* A stream that fails waits for others all the same: what it is given later is in order.
+ */
+Test(hipsoft_stream, order_outlives_failure)
+{
+	unsigned char *memory = device_memory();
+	struct gate failing, held = {.task = {.run = gate_run, .drop = gate_drop}};
+	struct stream *blocking, *first;
+	hipStream_t stream;
+	pthread_t thread;
+
+	sem_init(&held.entered, 0, 0);
+	sem_init(&held.opened, 0, 0);
+	expect_ok(hipStreamCreate(&stream));
+	cr_assert(zero(int, stream_get(stream, &blocking)));
+	cr_assert(zero(int, stream_get(NULL, &first)));
+	gate_close(&failing, NULL, -EFAULT);
+	cr_assert(zero(int, stream_push(blocking, &held.task)));
+	expect_ok(hipMemsetAsync(memory, 1, BYTES, NULL));
+	gate_open(&failing);
+	gate_wait(&held.entered);
+	cr_assert(wait_until(has_failed, NULL));
+	pthread_create(&thread, NULL, open_and_say, &held);
+	cr_assert(eq(int, stream_synchronize(first), -EFAULT));
+	cr_assert(atomic_load(&opened));
+	cr_assert(zero(u8, first_byte(memory)));
+	pthread_join(thread, NULL);
+	stream_put(first);
+	stream_put(blocking);
+}
+
+static int open_reader(uint64_t bytes)
+{
+	int fd = make_memfd(bytes);
+	char path[32];
+	int reader;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	cr_assert(ge(int, reader, 0));
+	close(fd);
+	return reader;
+}
+
+/* More faults than a queue of the device may have. */
+Test(hipsoft_stream, faults_do_not_add_up)
+{
+	const struct hipipc_backing backing = {
+		.fd = open_reader(BYTES),
+		.kind = HIPIPC_KIND_MEMFD,
+	};
+	unsigned char *memory;
+	uint64_t pointer;
+
+	expect_ok(hipInit(0));
+	cr_assert(zero(int, hipsoft_provider.import_memory(&backing, BYTES, &pointer)));
+	memory = device_memory();
+	for (int i = 0; i < 50; i++) {
+		expect(hipMemset((void *)(uintptr_t)pointer, 1, 8),
+		       hipErrorIllegalAddress);
+		expect_ok(hipMemset(memory, i, BYTES));
+		cr_assert(eq(u8, first_byte(memory), (uint8_t)i));
+	}
 }
 
 Test(hipsoft_stream, what_waits_for_a_failed_one_goes_on)

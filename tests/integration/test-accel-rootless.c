@@ -281,8 +281,7 @@ static void rootless_below(struct instance *instance)
 	in_user_namespace(run_above);
 }
 
-/* ---- a service of root without the right to take descriptors ------------------------
- */
+/* ---- a service of root without the right to take descriptors ----------------------- */
 
 static int use_own_memory_by_tickets(void *data)
 {
@@ -323,8 +322,7 @@ static void without_ptrace(struct instance *instance)
 	finish(&weak);
 }
 
-/* ---- containers ---------------------------------------------------------------------
- */
+/* ---- containers -------------------------------------------------------------------- */
 
 static int use_from_inside(void *data)
 {
@@ -367,8 +365,7 @@ static void hidden_procfs(struct instance *instance)
 	instance_settle(instance);
 }
 
-/* ---- the joint job ------------------------------------------------------------------
- */
+/* ---- the joint job ----------------------------------------------------------------- */
 
 static const char secret[] = "on the heap of another user";
 

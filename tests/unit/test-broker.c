@@ -169,8 +169,7 @@ Test(broker_thread, one_that_breaks_off_is_closed)
 	close(other);
 }
 
-/* ---- descriptors that do not close ---------------------------------------------------
- */
+/* ---- descriptors that do not close ------------------------------------------------- */
 
 static struct closer_job *jobs[N_CLOSES];
 static int peers[N_CLOSES];
