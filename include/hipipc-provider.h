@@ -2,11 +2,11 @@
 /*
  * hipipc-provider.h - what libhipipc asks of a runtime whose memory it shares
  *
- * One const table for each runtime. libhipsoft exports its own (symbol HIPIPC_SOFT_SYMBOL),
- * which libhipipc finds in the process; those for AMD's and NVIDIA's are in libhipipc and
- * call these runtimes' export functions through dlopen(3). All calls may come from any
- * thread, with no lock of libhipipc held, and answer 0 or a negative errno; outputs are
- * written only on success.
+ * One const table for each runtime. libhipsoft exports its own (symbol
+ * HIPIPC_SOFT_SYMBOL), which libhipipc finds in the process; those for AMD's and NVIDIA's
+ * are in libhipipc and call these runtimes' export functions through dlopen(3). All calls
+ * may come from any thread, with no lock of libhipipc held, and answer 0 or a negative
+ * errno; outputs are written only on success.
  */
 #ifndef HIPIPC_PROVIDER_H
 #define HIPIPC_PROVIDER_H
@@ -14,26 +14,26 @@
 #include <stdint.h>
 
 #define HIPIPC_PROVIDER_VERSION 1
-#define HIPIPC_SOFT_SYMBOL	"hipsoft_provider"
+#define HIPIPC_SOFT_SYMBOL      "hipsoft_provider"
 
 /* What kind of descriptor stands behind an allocation; travels in the handle. */
 enum hipipc_kind {
 	HIPIPC_KIND_MEMFD = 1,
 	HIPIPC_KIND_DMABUF = 2,
 	HIPIPC_KIND_CUDA_VMM = 3, /* what cuMemExportToShareableHandle() gives */
-	HIPIPC_KIND_EVENT = 4,	  /* a page of hipsoft, see lib/hipsoft/event_page.h */
+	HIPIPC_KIND_EVENT = 4,    /* a page of hipsoft, see lib/hipsoft/event_page.h */
 };
 
 /* A live allocation. */
 struct hipipc_allocation {
-	uint64_t id; /* of this allocation, not of its address: never used twice */
+	uint64_t id; /* of this, not of its address; never used twice, nor for an event */
 	uint64_t base;
 	uint64_t bytes;
 };
 
 /* What is behind it: @bytes bytes of the allocation begin at @offset of @fd. */
 struct hipipc_backing {
-	int fd; /* the receiver's, close-on-exec */
+	int fd;        /* the receiver's, close-on-exec */
 	uint32_t kind; /* enum hipipc_kind */
 	uint64_t offset;
 };
@@ -72,20 +72,20 @@ struct hipipc_provider {
 			     uint64_t *ret_pointer);
 	int (*release_memory)(uint64_t pointer);
 
-	/* The current context of the thread, and its device. Makes one if there is none. */
+	/* The thread's current context and its device. Makes one if there is none. */
 	int (*place)(struct hipipc_place *ret_place);
 
 	/*
-	 * Called with the id, once, when an allocation or event that was exported is freed,
-	 * before its address is used again. NULL: the runtime does not tell; libhipipc then
-	 * asks find() from time to time.
+	 * Called with the id, once, when an allocation or event that was exported is
+	 * freed, before its address is used again. NULL: the runtime does not tell;
+	 * libhipipc then asks find() from time to time.
 	 */
 	void (*watch)(hipipc_ended_fn ended);
 
 	/*
-	 * Events. All NULL: they are passed on to the runtime's own calls. find: -EINVAL no
-	 * event, -EBADF not an interprocess one. The descriptor is the receiver's; that of
-	 * import stays the caller's.
+	 * Events. All NULL: they are passed on to the runtime's own calls. find: -EINVAL
+	 * no event, -EBADF not an interprocess one. The descriptor is the receiver's;
+	 * that of import stays the caller's.
 	 */
 	int (*find_event)(void *event, uint64_t *ret_id);
 	int (*export_event)(uint64_t id, int *ret_fd);

@@ -62,7 +62,7 @@ typedef struct ihipEvent_t *hipEvent_t;
 #define hipStreamDefault     0x00
 #define hipStreamNonBlocking 0x01
 
-#define hipEventDefault	      0x0
+#define hipEventDefault       0x0
 #define hipEventBlockingSync  0x1
 #define hipEventDisableTiming 0x2
 #define hipEventInterprocess  0x4

@@ -11,12 +11,13 @@
  * Include it after the vendor's header, or without one. Link with -lhipipc before the
  * runtime, or preload it. Which runtime the memory is of is found out at the first call:
  * libhipsoft, AMD's HIP runtime, or the CUDA driver, whichever the process has loaded. No
- * other call of the runtime is replaced. A runtime that is linked statically, as nvcc does
- * unless told otherwise (-cudart shared), keeps its own calls: link -lhipipc before it.
+ * other call of the runtime is replaced. A runtime that is linked statically, as nvcc
+ * does unless told otherwise (-cudart shared), keeps its own calls: link -lhipipc before
+ * it.
  *
- * All calls may be made from any thread. None waits for another process. A child of
- * fork(2) whose parent had used these calls gets hipErrorNotInitialized from all of them,
- * until it calls exec.
+ * All calls may be made from any thread. None waits for another process, except as close
+ * waits for streams. A child of fork(2) whose parent had used these calls gets
+ * hipErrorNotInitialized from all of them, until it calls exec.
  *
  * Environment, ignored in a set-uid program except HIPIPC_LOG:
  *   HIPIPC_MODE	permission bits of names that are made, octal; 600
@@ -43,16 +44,17 @@ extern "C" {
 /*
  * The handle of the allocation that @pointer points into; the offset travels with it
  * (HIPIPC_COMPAT=cuda: only its begin does). The same bytes each time as long as the
- * allocation lives; other ones for another, at the same address too. Should the service of
- * the instance end, the names end; the next call that asks the service finds out, and then
- * get makes new ones.
+ * allocation lives; other ones for another, at the same address too. Should the service
+ * of the instance end, the names end; the next call that asks the service finds out, and
+ * then get makes new ones.
  *
  * hipErrorInvalidValue: NULL, or no live device memory (freed, one past the end, of the
- * host); hipErrorNotSupported: the runtime cannot export this allocation: the reason tells
- * what to allocate it with; hipErrorOutOfMemory: a limit (of names: dmabuffsd(8));
- * hipErrorInvalidDevicePointer: this user may not export there, only import (dmabuffsd(8),
- * mode=); hipErrorNotInitialized: a forked child; hipErrorNoDevice: no runtime is loaded;
- * hipErrorOperatingSystem: there is no instance of dmabuffs, or its service has ended.
+ * host); hipErrorNotSupported: the runtime cannot export this allocation: the reason
+ * tells what to allocate it with; hipErrorOutOfMemory: a limit (of names: dmabuffsd(8));
+ * hipErrorInvalidDevicePointer: this user may not export there, only import
+ * (dmabuffsd(8), mode=); hipErrorNotInitialized: a forked child; hipErrorNoDevice: no
+ * runtime is loaded; hipErrorOperatingSystem: there is no instance of dmabuffs, or its
+ * service has ended.
  */
 hipError_t hipIpcGetMemHandle(hipIpcMemHandle_t *handle, void *pointer);
 
@@ -67,10 +69,10 @@ hipError_t hipIpcGetMemHandle(hipIpcMemHandle_t *handle, void *pointer);
  * In this order: hipErrorInvalidValue: @ret_pointer is NULL, unknown flags, or the bytes
  * are no handle; hipErrorInvalidContext: this process made it;
  * hipErrorInvalidResourceHandle: another context of the same device has it open, or its
- * name is no more: freed, revoked, or its exporter has ended; hipErrorInvalidDevicePointer
- * (HIPIPC_COMPAT=cuda: cudaErrorMapBufferObjectFailed): open(2) does not permit it;
- * hipErrorMapFailed: the buffer is not what the handle says, or the runtime cannot map
- * it. And as for get.
+ * name is no more: freed, revoked, or its exporter has ended;
+ * hipErrorInvalidDevicePointer (HIPIPC_COMPAT=cuda: cudaErrorMapBufferObjectFailed):
+ * open(2) does not permit it; hipErrorMapFailed: the buffer is not what the handle says,
+ * or the runtime cannot map it. And as for get.
  */
 hipError_t hipIpcOpenMemHandle(void **ret_pointer, hipIpcMemHandle_t handle,
 			       unsigned int flags);
