@@ -33,9 +33,10 @@ void test_ipc(const char *file, int line, const char *text, hipError_t got,
 /* A gap for device_replace(), above all that is mapped later. */
 static void *high_place;
 
-static size_t round_to_pages(size_t bytes)
+/* An allocation takes this many addresses: one page more than it has. */
+static size_t span_of(size_t bytes)
 {
-	return (bytes + PAGE - 1) / PAGE * PAGE;
+	return (bytes + PAGE - 1) / PAGE * PAGE + PAGE;
 }
 
 static void *map_nothing(size_t bytes)
@@ -55,7 +56,7 @@ void hip_begin(const struct instance *instance)
 	/* What is expected to fail need not be read by anybody. */
 	ASSERT_OK(SYS(setenv("HIPIPC_LOG", "none", 0)));
 	if (!high_place)
-		high_place = map_nothing(round_to_pages(DEVICE_BYTES));
+		high_place = map_nothing(span_of(DEVICE_BYTES));
 }
 
 /* ---- device memory ----------------------------------------------------------------- */
@@ -139,15 +140,15 @@ static void make_next(void *pointer, size_t bytes, void **spare)
  */
 void *device_replace(void *pointer, size_t bytes)
 {
-	size_t rounded = round_to_pages(bytes);
+	size_t span = span_of(bytes);
 	void *now = pointer, *spare = high_place;
 
 	high_place = NULL;
 	for (int i = 0; i < 100; i++) {
 		ASSERT_HIP(hipSuccess, hipFree(now));
-		make_next(pointer, rounded, &spare);
+		make_next(pointer, span, &spare);
 		if (spare && i % 2 == 0) {
-			ASSERT_OK(SYS(munmap(spare, rounded)));
+			ASSERT_OK(SYS(munmap(spare, span)));
 			spare = NULL;
 		}
 		ASSERT_HIP(hipSuccess, hipMalloc(&now, bytes));
