@@ -117,6 +117,13 @@ void device_check_value(const void *pointer, size_t bytes, uint8_t value)
 		ASSERT_EQ(host[i], value);
 }
 
+/* The gap that begins at @pointer ends there: a mapping comes to lie at a gap's end. */
+static void end_gap(void *pointer, size_t bytes)
+{
+	(void)mmap((char *)pointer + bytes, PAGE, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
 /*
  * The kernel gives a new mapping the highest gap that it fits into. Those above @pointer
  * are filled, so that the next one is there; *@spare is one of the fillings.
@@ -125,6 +132,7 @@ static void make_next(void *pointer, size_t bytes, void **spare)
 {
 	void *place = NULL;
 
+	end_gap(pointer, bytes);
 	for (int i = 0; place != pointer && i < 100000; i++) {
 		place = map_nothing(bytes);
 		if (!*spare && place > pointer)
