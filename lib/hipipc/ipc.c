@@ -83,11 +83,11 @@ static int get_memory(char bytes[HIPIPC_HANDLE_BYTES], uint64_t pointer)
 	r = providers_get(&provider);
 	if (r == 0)
 		r = provider->find(pointer, &allocation);
-	if (r < 0)
+	if (r == -EINVAL)
 		return reason(r, "%#" PRIx64 " points into no live device memory",
 			      pointer);
-	names_sweep(provider);
-	r = names_of_memory(provider, &allocation, &handle);
+	if (r == 0)
+		r = names_of_memory(provider, &allocation, &handle);
 	if (r < 0)
 		return r;
 	if (!options_get()->cuda)

@@ -238,7 +238,6 @@ void names_sweep(const struct hipipc_provider *provider)
 static int get_backing(const struct subject *subject, struct hipipc_backing *ret_backing)
 {
 	const struct hipipc_provider *provider = subject->provider;
-
 	int r;
 
 	if (subject->allocation) {
@@ -268,8 +267,8 @@ static void prime(struct session *session, const dmabuffs_uuid *uuid)
 		      AT_SYMLINK_NOFOLLOW);
 }
 
-struct export
-{
+/* What export_backing() is given, and its answer. */
+struct exporting {
 	const struct hipipc_backing *backing;
 	dmabuffs_uuid uuid;
 };
@@ -277,18 +276,18 @@ struct export
 /* Two allocations in one buffer are two names, of which each ends by itself. */
 static int export_backing(struct session *session, void *data)
 {
-	struct export *export = data;
+	struct exporting *exporting = data;
 	const struct dmabuffs_export_options how = {
 		.flags = DMABUFFS_EXPORT_MODE | DMABUFFS_EXPORT_ANOTHER,
 		.mode = options_get()->mode,
-		.label = export->backing->kind == HIPIPC_KIND_EVENT ? "hipipc event"
-								    : "hipipc memory",
+		.label = exporting->backing->kind == HIPIPC_KIND_EVENT ? "hipipc event"
+								       : "hipipc memory",
 	};
-	int r = dmabuffs_export(session->instance, export->backing->fd, &how,
-				&export->uuid);
+	int r = dmabuffs_export(session->instance, exporting->backing->fd, &how,
+				&exporting->uuid);
 
 	if (r == 0)
-		prime(session, &export->uuid);
+		prime(session, &exporting->uuid);
 	return r;
 }
 
@@ -322,18 +321,18 @@ static int make(const struct subject *subject, struct hipipc_handle *ret_handle,
 		struct session **ret_session)
 {
 	struct hipipc_backing backing = {.fd = -1};
-	struct export export = {.backing = &backing};
+	struct exporting exporting = {.backing = &backing};
 	int r = get_backing(subject, &backing);
 
 	if (r < 0)
 		return r;
-	r = session_call(export_backing, &export, ret_session);
+	r = session_call(export_backing, &exporting, ret_session);
 	close_keep_errno(backing.fd);
 	if (r < 0)
 		return explain(r, &backing);
 	*ret_handle = (struct hipipc_handle){
 		.kind = (uint16_t)backing.kind,
-		.uuid = export.uuid,
+		.uuid = exporting.uuid,
 		.base = backing.offset,
 		.bytes = subject->allocation ? subject->allocation->bytes : 1,
 	};
