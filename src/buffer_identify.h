@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* buffer_identify.h - what a descriptor is; a part of buffer.h of its own, for buffer.c
- */
+/* buffer_identify.h - what a descriptor is; the part of buffer.c that asks the kernel */
 #ifndef DMABUFFS_BUFFER_IDENTIFY_H
 #define DMABUFFS_BUFFER_IDENTIFY_H
 

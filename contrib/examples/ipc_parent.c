@@ -6,7 +6,7 @@
  * events to its children, programs of their own (ipc_child.c), through their standard
  * input. Child i has the device wait for event i - 1, add i to each element, and record
  * event i. The parent waits for the last event and looks at all elements: had two
- *children worked at the same time, some would be wrong.
+ * children worked at the same time, some would be wrong.
  *
  *	usage: ipc_parent [--namespaces] [CHILDREN [ELEMENTS]]
  *

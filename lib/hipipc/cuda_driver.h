@@ -15,8 +15,7 @@
 /* The driver's calls; provider_cuda() has answered before. */
 const struct cuda_api *cuda_driver(void);
 
-/* Notes that @call answered @result, and what to do about it; returns a negative errno.
- */
+/* Notes that @call answered @result, and what to do about it: a negative errno. */
 int cuda_failed(int result, const char *call, const char *advice);
 
 /* As hipipc-provider.h has them. */

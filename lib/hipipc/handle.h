@@ -4,6 +4,7 @@
 #define HIPIPC_HANDLE_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include <dmabuffs.h>
 
@@ -38,6 +39,15 @@ struct hipipc_handle {
 	uint32_t check;
 };
 _Static_assert(sizeof(struct hipipc_handle) == HIPIPC_HANDLE_BYTES, "a handle");
+
+/* For tables: a UUID is random already, as far as that matters to its holder. */
+static inline uint64_t handle_hash(const dmabuffs_uuid *uuid)
+{
+	uint64_t hash;
+
+	memcpy(&hash, uuid->bytes, sizeof(hash));
+	return hash;
+}
 
 /* Fills in magic, version and check of @handle, and writes it out. */
 void handle_encode(const struct hipipc_handle *handle, char bytes[HIPIPC_HANDLE_BYTES]);

@@ -17,8 +17,7 @@ struct hip_runtime {
 /* The runtime's calls; provider_hip() has answered before. */
 const struct hip_runtime *hip_runtime(void);
 
-/* Notes that @call answered @result, and what to do about it; returns a negative errno.
- */
+/* Notes that @call answered @result, and what to do about it: a negative errno. */
 int hip_failed(int result, const char *call, const char *advice);
 
 /* As hipipc-provider.h has them. */

@@ -72,15 +72,6 @@ static uint64_t hash_id(uint64_t id)
 	return id * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* Random already. */
-static uint64_t hash_uuid(const dmabuffs_uuid *uuid)
-{
-	uint64_t hash;
-
-	memcpy(&hash, uuid->bytes, sizeof(hash));
-	return hash;
-}
-
 static struct name *find_id(uint64_t id)
 {
 	struct htab_node *node = htab_first(&ids, hash_id(id));
@@ -92,7 +83,7 @@ static struct name *find_id(uint64_t id)
 
 static struct name *find_uuid(const dmabuffs_uuid *uuid)
 {
-	struct htab_node *node = htab_first(&uuids, hash_uuid(uuid));
+	struct htab_node *node = htab_first(&uuids, handle_hash(uuid));
 
 	while (node && memcmp(&container_of(node, struct name, by_uuid)->handle.uuid,
 			      uuid, sizeof(*uuid)) != 0)
@@ -359,7 +350,7 @@ static int make_name(struct name *name, const struct subject *subject)
 	name->handle = handle;
 	name->session = session;
 	name->state = NAME_READY;
-	r = htab_insert(&uuids, &name->by_uuid, hash_uuid(&handle.uuid));
+	r = htab_insert(&uuids, &name->by_uuid, handle_hash(&handle.uuid));
 	if (r == 0 && !name->ended) {
 		pthread_cond_broadcast(&made);
 		return 0;

@@ -58,14 +58,6 @@ static struct htab openings;
 
 /* ---- tables, under the lock -------------------------------------------------------- */
 
-static uint64_t hash_uuid(const dmabuffs_uuid *uuid)
-{
-	uint64_t hash;
-
-	memcpy(&hash, uuid->bytes, sizeof(hash)); /* random, as far as it matters to us */
-	return hash;
-}
-
 /* Addresses of pages: the low bits are the same in all. */
 static uint64_t hash_pointer(uint64_t pointer)
 {
@@ -81,7 +73,7 @@ static bool same_part(const struct hipipc_handle *a, const struct hipipc_handle 
 static int find_mapping(const struct hipipc_handle *handle,
 			const struct hipipc_place *place, struct mapping **ret_mapping)
 {
-	struct htab_node *node = htab_first(&mappings, hash_uuid(&handle->uuid));
+	struct htab_node *node = htab_first(&mappings, handle_hash(&handle->uuid));
 	struct mapping *found = NULL;
 
 	for (; node; node = htab_next(node)) {
@@ -122,7 +114,7 @@ static int add_mapping(const struct hipipc_provider *provider,
 	mapping->provider = provider;
 	mapping->key = *handle;
 	mapping->place = *place;
-	r = htab_insert(&mappings, &mapping->by_uuid, hash_uuid(&handle->uuid));
+	r = htab_insert(&mappings, &mapping->by_uuid, handle_hash(&handle->uuid));
 	if (r < 0)
 		return r;
 	*ret_mapping = TAKE_PTR(mapping);

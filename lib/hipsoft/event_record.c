@@ -126,8 +126,7 @@ static void raise_to(uint64_t *word, uint64_t number)
 		continue;
 }
 
-/* Either a waiter sees the change of the slot, or we see him, or the futex has changed.
- */
+/* A waiter sees the change of the slot, or we see him, or the futex has changed. */
 static void tell(struct event_page *page)
 {
 	__atomic_fetch_add(&page->changes, 1, __ATOMIC_SEQ_CST);

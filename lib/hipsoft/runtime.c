@@ -23,8 +23,7 @@ struct process {
 	pid_t pid;
 };
 
-/* Set once and never freed. A child that was forked before finds none and sets its own.
- */
+/* Set once, never freed. A child that was forked before finds none and sets its own. */
 static struct process *_Atomic process;
 
 /* What follows is complete; changed under the lock, which comes before all others. */

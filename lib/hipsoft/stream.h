@@ -43,8 +43,8 @@
 
 /**
  * struct task - something for a stream to do
- * @begin: may be NULL; in the moment in which the stream takes it, under its lock.
- *-errno: nothing has changed, and it is not taken
+ * @begin: may be NULL; in the moment in which the stream takes it, under its lock. A
+ *	   negative errno: nothing has changed, and it is not taken
  * @run: 0, or a negative errno: then the stream has failed
  * @drop: frees it; called once, after @run or instead of it. @error: 0, or why not
  * @result: may be NULL: where @error is put, before the stream counts it as done
@@ -75,9 +75,9 @@ void stream_destroy_context(struct ihipCtx_t *context);
 /*
  * Gives it a task, which is the stream's from then on. -errno: the stream has failed and
  * that was not reported, or there is no memory, or @begin failed; the task stays the
- * caller's. On the default stream it comes after
- * all that blocking streams of the device have been given so far, and the other way
- * round: but only after, whether that failed or not.
+ * caller's. On the default stream it comes after all that blocking streams of the device
+ * have been given so far, and the other way round: but only after, whether that failed or
+ * not.
  */
 int stream_push(struct stream *stream, struct task *task);
 
@@ -93,8 +93,7 @@ int stream_follow(struct stream *stream, struct device *device);
  */
 int stream_synchronize(struct stream *stream);
 
-/* For the default stream: waits for the blocking ones of its device. Nothing for others.
- */
+/* For the default stream: waits for the blocking ones of its device, else nothing. */
 void stream_wait_for_others(struct stream *stream);
 
 /*
@@ -106,8 +105,7 @@ int stream_query(struct stream *stream);
 /* What it failed with, unless that was reported. */
 int stream_error(struct stream *stream);
 
-/* All streams of the device. All their errors are reported by it, by the first of them.
- */
+/* All streams of the device. It reports all their errors, by answering the first one. */
 int stream_synchronize_device(struct device *device);
 
 /* Waits for them, and reports nothing. */

@@ -199,8 +199,7 @@ static bool is_busy(struct stream *stream)
 	return r;
 }
 
-/* For a default stream: one that it waits for, or that waits for it, has something to do.
- */
+/* For a default stream: one that it orders with has something to do. */
 static bool are_others_busy(struct stream *stream)
 {
 	struct device *device = stream->device;

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* What a look-up compares lies together: it is on the way of every call with a pointer.
- */
+/* What a look-up compares lies together: every call with a pointer goes through it. */
 struct slot {
 	uint64_t first, last;
 	struct area *area;
