@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <time.h>
+
 #include "fail-each.h"
 #include "faults.h"
 
@@ -49,10 +51,24 @@ static const char *act_with_fault(const struct operation *operation, unsigned nt
 	return failed;
 }
 
+/* What an earlier operation left to threads that end things has ended. */
+static struct balance steady_balance(void)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	struct balance last = take_balance();
+
+	nanosleep(&pause, NULL);
+	for (int i = 0; i < 1000 && !is_settled(&last); i++) {
+		last = take_balance();
+		nanosleep(&pause, NULL);
+	}
+	return last;
+}
+
 /* The function that failed, NULL when the operation makes fewer than @nth calls. */
 static const char *fail_nth(const struct operation *operation, unsigned nth)
 {
-	struct balance before = take_balance(), after;
+	struct balance before = steady_balance(), after;
 	const char *failed = act_with_fault(operation, nth);
 
 	if (wait_until(is_settled, &before))
