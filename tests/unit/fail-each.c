@@ -29,8 +29,9 @@ static bool is_settled(void *data)
 	const struct balance *before = data;
 	struct balance now = take_balance();
 
-	return now.charged == before->charged && now.fds == before->fds &&
-	       now.live == before->live;
+	/* Less: something of before has ended only now. */
+	return now.charged <= before->charged && now.fds <= before->fds &&
+	       now.live <= before->live;
 }
 
 static const char *act_with_fault(const struct operation *operation, unsigned nth)
@@ -74,11 +75,11 @@ static const char *fail_nth(const struct operation *operation, unsigned nth)
 	if (wait_until(is_settled, &before))
 		return failed;
 	after = take_balance();
-	cr_expect(eq(u64, after.charged, before.charged), "%s, call %u: stays charged",
+	cr_expect(le(u64, after.charged, before.charged), "%s, call %u: stays charged",
 		  failed, nth);
-	cr_expect(eq(uint, after.fds, before.fds), "%s, call %u: descriptors", failed,
+	cr_expect(le(uint, after.fds, before.fds), "%s, call %u: descriptors", failed,
 		  nth);
-	cr_assert(eq(long, after.live, before.live), "%s, call %u: memory", failed, nth);
+	cr_assert(le(long, after.live, before.live), "%s, call %u: memory", failed, nth);
 	return failed;
 }
 
