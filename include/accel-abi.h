@@ -28,9 +28,9 @@
 extern "C" {
 #endif
 
-#define ACCEL_NAME_SIZE	  32 /* with the terminating NUL */
-#define ACCEL_MAX_RANGES  8
-#define ACCEL_NO_IOVA	  (~(__u64)0)
+#define ACCEL_NAME_SIZE  32 /* with the terminating NUL */
+#define ACCEL_MAX_RANGES 8
+#define ACCEL_NO_IOVA    (~(__u64)0)
 
 /* ---- commands ---------------------------------------------------------------------- */
 
@@ -41,24 +41,25 @@ extern "C" {
  */
 enum accel_op {
 	ACCEL_OP_NOP = 0,
-	ACCEL_OP_COPY = 1,    /* length bytes from src to dst, which must not overlap */
-	ACCEL_OP_FILL = 2,    /* length bytes at dst with the 8 bytes of value, repeated; 8
-				 bytes at an aligned address are stored at once, after all
-				 that came before: a completion word */
-	ACCEL_OP_COMPARE = 3, /* length bytes at src and src2; the __u64 at dst becomes the
-				 offset of the first difference, or ACCEL_EQUAL */
-	ACCEL_OP_CRC32C = 4,  /* of length bytes at src, from the seed in value (0 to begin);
-				 the __u32 at dst becomes the checksum (RFC 3720) */
-	ACCEL_OP_XOR = 5,     /* dst = src ^ src2, length bytes */
-	ACCEL_OP_VADD = 6,    /* dst = src + src2, of float; length in bytes */
-	ACCEL_OP_MATMUL = 7,  /* dst[rows][columns] = src[rows][inner] * src2[inner][columns],
-				 of float, row by row; no length */
-	ACCEL_OP_SIGNAL = 8,  /* raise the fence object to value */
-	ACCEL_OP_WAIT = 9,    /* until the fence object has reached value */
+	ACCEL_OP_COPY = 1, /* length bytes from src to dst, which must not overlap */
+	ACCEL_OP_FILL = 2, /* length bytes at dst with the 8 bytes of value, repeated; 8
+			      bytes at an aligned address are stored at once, after all
+			      that came before: a completion word */
+	ACCEL_OP_COMPARE = 3, /* length bytes at src and src2; the __u64 at dst becomes
+				 the offset of the first difference, or ACCEL_EQUAL */
+	ACCEL_OP_CRC32C =
+		4,         /* of length bytes at src, from the seed in value (0 to begin);
+			      the __u32 at dst becomes the checksum (RFC 3720) */
+	ACCEL_OP_XOR = 5,  /* dst = src ^ src2, length bytes */
+	ACCEL_OP_VADD = 6, /* dst = src + src2, of float; length in bytes */
+	ACCEL_OP_MATMUL = 7, /* dst[rows][columns] = src[rows][inner] *
+				src2[inner][columns], of float, row by row; no length */
+	ACCEL_OP_SIGNAL = 8, /* raise the fence object to value */
+	ACCEL_OP_WAIT = 9,   /* until the fence object has reached value */
 	ACCEL_OP_COUNT
 };
 
-#define ACCEL_EQUAL	 (~(__u64)0)
+#define ACCEL_EQUAL      (~(__u64)0)
 #define ACCEL_MAX_MATRIX 512 /* rows, columns, inner: 1 to this */
 
 /* An event (ACCEL_EVENT_COMPLETED) when the command has completed. */
@@ -109,15 +110,15 @@ struct accel_command {
 enum accel_fault_reason {
 	ACCEL_FAULT_NONE = 0,
 	ACCEL_FAULT_COMMAND = 1,    /* unknown op or flag, a field outside its range */
-	ACCEL_FAULT_ASID = 2,	    /* the ASID is not attached to the queue */
+	ACCEL_FAULT_ASID = 2,       /* the ASID is not attached to the queue */
 	ACCEL_FAULT_UNMAPPED = 3,   /* nothing is mapped there, or the range wraps */
 	ACCEL_FAULT_PERMISSION = 4, /* mapped, but not for this access */
 	ACCEL_FAULT_REVOKED = 5,    /* the memory was taken back */
 	ACCEL_FAULT_ALIGNMENT = 6,
-	ACCEL_FAULT_RING = 7,	    /* the ring's indexes make no sense */
-	ACCEL_FAULT_FENCE = 8,	    /* no such fence, or it was destroyed while waited for */
-	ACCEL_FAULT_SVA = 9,	    /* the process that the ASID is bound to is gone */
-	ACCEL_FAULT_DEVICE = 10,    /* the device could not (out of memory) */
+	ACCEL_FAULT_RING = 7,    /* the ring's indexes make no sense */
+	ACCEL_FAULT_FENCE = 8,   /* no such fence, or it was destroyed while waited for */
+	ACCEL_FAULT_SVA = 9,     /* the process that the ASID is bound to is gone */
+	ACCEL_FAULT_DEVICE = 10, /* the device could not (out of memory) */
 };
 
 /**
@@ -140,18 +141,18 @@ struct accel_fault {
 
 /* ---- rings ------------------------------------------------------------------------- */
 
-#define ACCEL_RING_MAGIC    0x676e6972U /* "ring" */
-#define ACCEL_RING_VERSION  1
-#define ACCEL_RING_MIN	    16	 /* entries; always a power of two */
-#define ACCEL_RING_MAX	    4096
-#define ACCEL_RING_ENTRIES  4096 /* offset of the first entry */
-#define ACCEL_CACHE_LINE    64
+#define ACCEL_RING_MAGIC   0x676e6972U /* "ring" */
+#define ACCEL_RING_VERSION 1
+#define ACCEL_RING_MIN     16 /* entries; always a power of two */
+#define ACCEL_RING_MAX     4096
+#define ACCEL_RING_ENTRIES 4096 /* offset of the first entry */
+#define ACCEL_CACHE_LINE   64
 
 enum accel_queue_state {
 	ACCEL_QUEUE_RUNNING = 0,
 	ACCEL_QUEUE_FAULTED = 1,  /* until it is reset */
 	ACCEL_QUEUE_ISOLATED = 2, /* it faulted too often: it can only be destroyed */
-	ACCEL_QUEUE_DEAD = 3,	  /* destroyed, or its context was closed */
+	ACCEL_QUEUE_DEAD = 3,     /* destroyed, or its context was closed */
 };
 
 /**
@@ -215,10 +216,10 @@ struct accel_ring {
 /* ---- events ------------------------------------------------------------------------ */
 
 enum accel_event_type {
-	ACCEL_EVENT_BIND = 1,	   /* an ASID was given a guest id in a set */
-	ACCEL_EVENT_UNBIND = 2,	   /* and lost it */
-	ACCEL_EVENT_FREE = 3,	   /* an ASID of a set was destroyed */
-	ACCEL_EVENT_FAULT = 4,	   /* a queue faulted: value index, address, error reason */
+	ACCEL_EVENT_BIND = 1,   /* an ASID was given a guest id in a set */
+	ACCEL_EVENT_UNBIND = 2, /* and lost it */
+	ACCEL_EVENT_FREE = 3,   /* an ASID of a set was destroyed */
+	ACCEL_EVENT_FAULT = 4,  /* a queue faulted: value index, address, error reason */
 	ACCEL_EVENT_COMPLETED = 5, /* a command with ACCEL_COMMAND_NOTIFY: value index */
 	ACCEL_EVENT_REVOKED = 6,   /* a buffer of the context was revoked by its owner */
 };
@@ -338,15 +339,16 @@ struct accel_buffer_alloc {
  * @id: in
  * @reserved: 0
  *
- * Buffer free: what is mapped stays mapped, as pages of an unlinked file do; the memory is
- * given back when nobody has it any more. Buffer revoke: takes device memory back from everyone:
- * -EBUSY, it is pinned; -EPERM, it was imported, so another's.
+ * Buffer free: what is mapped stays mapped, as pages of an unlinked file do; the memory
+ * is given back when nobody has it any more. Buffer revoke: takes device memory back from
+ * everyone: -EBUSY, it is pinned; -EPERM, it was imported, so another's.
  *
  * ASID destroy: -EBUSY while attached to a queue of the context; a context that imported
  * it keeps it. Set destroy: -EBUSY while it has ASIDs or guards a queue. Queue destroy:
  * what it has not begun is cancelled; what runs has ended when the ring says
  * ACCEL_QUEUE_DEAD. Queue reset: after a fault, drops what was submitted and runs again:
- * -EINVAL, it did not fault; -EIO, it is isolated. Fence destroy: who waits for it faults.
+ * -EINVAL, it did not fault; -EIO, it is isolated. Fence destroy: who waits for it
+ * faults.
  */
 struct accel_object {
 	__u32 size;
@@ -398,7 +400,7 @@ struct accel_asid_create {
 	__u32 id;
 };
 
-#define ACCEL_ASID_SVA	    (1U << 1)
+#define ACCEL_ASID_SVA      (1U << 1)
 #define ACCEL_ASID_IMPORTED (1U << 2)
 
 /**
@@ -423,15 +425,16 @@ struct accel_asid_info {
 	__u64 mapped;
 };
 
-#define ACCEL_MAP_READ	(1U << 0) /* the device may read it */
+#define ACCEL_MAP_READ  (1U << 0) /* the device may read it */
 #define ACCEL_MAP_WRITE (1U << 1) /* the device may write it */
-#define ACCEL_MAP_FIXED (1U << 2) /* at @iova; without it, anywhere, and @iova must be 0 */
+#define ACCEL_MAP_FIXED                                                                  \
+	(1U << 2) /* at @iova; without it, anywhere, and @iova must be 0 */
 /*
  * @offset would be an address in the caller's memory. Always -EINVAL, with the reason in
  * the log: such memory is private, and copy-on-write could hand its pages to a child
  * after a fork. Share a memfd, or bind the address space (SVA).
  */
-#define ACCEL_MAP_USER	(1U << 3)
+#define ACCEL_MAP_USER (1U << 3)
 
 /**
  * struct accel_asid_map - maps a part of a buffer
@@ -494,8 +497,8 @@ struct accel_asid_unmap {
  * @dst_iova: in, with ACCEL_MAP_FIXED; out
  *
  * The source range may span mappings but not gaps. Access cannot be more than the
- * source's (-EPERM). -ENOENT: a part of the source is not mapped. -E2BIG: it has more than
- * ACCEL_MAPPINGS_A_CALL mappings there. Else as map.
+ * source's (-EPERM). -ENOENT: a part of the source is not mapped. -E2BIG: it has more
+ * than ACCEL_MAPPINGS_A_CALL mappings there. Else as map.
  */
 struct accel_asid_copy {
 	__u32 size;
@@ -553,9 +556,9 @@ struct accel_set_info {
  * @asid: id of an ASID of the set
  * @guest: the guest's number for it
  *
- * Bind: gives @asid the guest id @guest; -EEXIST: one of them is bound; -EPERM: the ASID is
- * not of the set. Unbind: by @guest, @asid must be 0. Look-up: @guest in, @asid out, or
- * the other way. Next: iterates over all ASIDs of the set in the order of their ids:
+ * Bind: gives @asid the guest id @guest; -EEXIST: one of them is bound; -EPERM: the ASID
+ * is not of the set. Unbind: by @guest, @asid must be 0. Look-up: @guest in, @asid out,
+ * or the other way. Next: iterates over all ASIDs of the set in the order of their ids:
  * @asid in: the last one seen, 0 to begin; @asid out, @guest out or ~0 if not bound;
  * -ENOENT at the end. Unknown ones: -ENOENT.
  */
@@ -605,9 +608,9 @@ struct accel_queue_create {
  * @asid: in
  *
  * Attach: -EEXIST: it is; -EPERM: not of the queue's set; -ENOSPC: too many are. Detach:
- * -ENOENT: it is not. Once it returns, commands that name it fault, the one that runs too,
- * and mapped memory is not accessed any more. Of an SVA ASID one piece of at most 256 KiB
- * may be under way: it is over when the queue has faulted, completed or is dead.
+ * -ENOENT: it is not. Once it returns, commands that name it fault, the one that runs
+ * too, and mapped memory is not accessed any more. Of an SVA ASID one piece of at most
+ * 256 KiB may be under way: it is over when the queue has faulted, completed or is dead.
  */
 struct accel_queue_attach {
 	__u32 size;
@@ -689,11 +692,15 @@ _Static_assert(sizeof(struct accel_command) == 64, "size of struct accel_command
 _Static_assert(sizeof(struct accel_fault) == 32, "size of struct accel_fault");
 _Static_assert(sizeof(struct accel_ring) == 448, "size of struct accel_ring");
 _Static_assert(sizeof(struct accel_event) == 64, "size of struct accel_event");
-_Static_assert(sizeof(struct accel_device_info) == 272, "size of struct accel_device_info");
-_Static_assert(sizeof(struct accel_buffer_alloc) == 24, "size of struct accel_buffer_alloc");
+_Static_assert(sizeof(struct accel_device_info) == 272,
+	       "size of struct accel_device_info");
+_Static_assert(sizeof(struct accel_buffer_alloc) == 24,
+	       "size of struct accel_buffer_alloc");
 _Static_assert(sizeof(struct accel_object) == 16, "size of struct accel_object");
-_Static_assert(sizeof(struct accel_buffer_info) == 24, "size of struct accel_buffer_info");
-_Static_assert(sizeof(struct accel_asid_create) == 16, "size of struct accel_asid_create");
+_Static_assert(sizeof(struct accel_buffer_info) == 24,
+	       "size of struct accel_buffer_info");
+_Static_assert(sizeof(struct accel_asid_create) == 16,
+	       "size of struct accel_asid_create");
 _Static_assert(sizeof(struct accel_asid_info) == 40, "size of struct accel_asid_info");
 _Static_assert(sizeof(struct accel_asid_map) == 40, "size of struct accel_asid_map");
 _Static_assert(sizeof(struct accel_asid_unmap) == 32, "size of struct accel_asid_unmap");
@@ -701,9 +708,12 @@ _Static_assert(sizeof(struct accel_asid_copy) == 40, "size of struct accel_asid_
 _Static_assert(sizeof(struct accel_set_create) == 16, "size of struct accel_set_create");
 _Static_assert(sizeof(struct accel_set_info) == 24, "size of struct accel_set_info");
 _Static_assert(sizeof(struct accel_set_entry) == 24, "size of struct accel_set_entry");
-_Static_assert(sizeof(struct accel_queue_create) == 24, "size of struct accel_queue_create");
-_Static_assert(sizeof(struct accel_queue_attach) == 16, "size of struct accel_queue_attach");
-_Static_assert(sizeof(struct accel_queue_submit) == 8216, "size of struct accel_queue_submit");
+_Static_assert(sizeof(struct accel_queue_create) == 24,
+	       "size of struct accel_queue_create");
+_Static_assert(sizeof(struct accel_queue_attach) == 16,
+	       "size of struct accel_queue_attach");
+_Static_assert(sizeof(struct accel_queue_submit) == 8216,
+	       "size of struct accel_queue_submit");
 _Static_assert(sizeof(struct accel_queue_info) == 72, "size of struct accel_queue_info");
 _Static_assert(sizeof(struct accel_fence) == 24, "size of struct accel_fence");
 #endif

@@ -26,11 +26,12 @@ struct accel_queue;
 /* What the hardware is like; filled in by the backend. */
 struct accel_properties {
 	uint64_t operations; /* a bit 1 << enum accel_op each; NOP is a must */
-	uint32_t flags;	     /* ACCEL_DEVICE_SVA, ACCEL_DEVICE_REVOCABLE */
+	uint32_t flags;      /* ACCEL_DEVICE_SVA, ACCEL_DEVICE_REVOCABLE */
 	uint32_t page_size;  /* a power of two */
 	struct accel_range aperture;
 	uint32_t n_reserved;
-	struct accel_range reserved[ACCEL_MAX_RANGES]; /* ascending, inside the aperture */
+	struct accel_range
+		reserved[ACCEL_MAX_RANGES]; /* ascending, inside the aperture */
 };
 
 struct accel_backend {
@@ -49,9 +50,9 @@ struct accel_backend {
 	int (*memory_alloc)(void *device, uint64_t bytes, uint32_t flags);
 	/*
 	 * Makes sure that the next owner does not find what a former one left in pinned
-	 * memory, in whatever time it takes. No process has it open. @memory: its mapping,
-	 * if a client has frozen the seals; else NULL, and it is mapped nowhere. 0;
-	 * -EBUSY: a driver has it pinned; or -errno.
+	 * memory, in whatever time it takes. No process has it open. @memory: its
+	 * mapping, if a client has frozen the seals; else NULL, and it is mapped nowhere.
+	 * 0; -EBUSY: a driver has it pinned; or -errno.
 	 */
 	int (*memory_scrub)(void *device, int fd, void *memory, uint64_t bytes);
 

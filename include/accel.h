@@ -9,9 +9,10 @@
  *
  * Threads: everything may be called from any thread, except that a registry is destroyed
  * when nobody uses it any more, and a context once. No call waits for a device longer
- * than a piece of a command takes, and none for a client except two: accel_buffer_revoke(), since who has the memory can keep its
- * inode locked, and accel_asid_create_sva(), which asks the process's memory. What else
- * can take long ends in threads of the core.
+ * than a piece of a command takes, and none for a client except two:
+ * accel_buffer_revoke(), since who has the memory can keep its inode locked, and
+ * accel_asid_create_sva(), which asks the process's memory. What else can take long ends
+ * in threads of the core.
  *
  * Signals: the process gets a handler for SIGBUS with the first device, since memory that
  * is shared with a client can be truncated by him. It hands on what is not its own to the
@@ -45,18 +46,20 @@ extern const struct accel_backend accel_soft_backend;
 /* How a device shall be; zeroed fields mean the default. */
 struct accel_device_params {
 	char name[ACCEL_NAME_SIZE]; /* letters, digits, '-' and '_' */
-	uint32_t queues;	    /* 1 to 1024; 64 */
-	uint32_t asid_bits;	    /* 1 to 20; 16 */
-	uint64_t memory;	    /* bytes, whole pages; 1 GiB */
-	uint32_t latency_ns;	    /* at most 1 s; 0 */
+	uint32_t queues;            /* 1 to 1024; 64 */
+	uint32_t asid_bits;         /* 1 to 20; 16 */
+	uint64_t memory;            /* bytes, whole pages; 1 GiB */
+	uint32_t latency_ns;        /* at most 1 s; 0 */
 	bool exclusive;
 };
 
-/* Level as for syslog(3): 3 error, 4 warning, 6 info, 7 debug. The text has no newline. */
+/* Level as for syslog(3): 3 error, 4 warning, 6 info, 7 debug. The text has no newline.
+ */
 typedef void (*accel_log_fn)(void *data, int level, const char *text);
 
 /* @log may be NULL. */
-int accel_registry_create(accel_log_fn log, void *data, struct accel_registry **ret_registry);
+int accel_registry_create(accel_log_fn log, void *data,
+			  struct accel_registry **ret_registry);
 
 /*
  * Ends the devices; their contexts have been destroyed, and the references that
@@ -76,7 +79,8 @@ void accel_registry_settle(struct accel_registry *registry, unsigned ms);
  * Adds a device. -EINVAL: a parameter is out of range, or the backend is not whole;
  * -EEXIST: the name is taken; or what the backend says.
  */
-int accel_device_create(struct accel_registry *registry, const struct accel_backend *backend,
+int accel_device_create(struct accel_registry *registry,
+			const struct accel_backend *backend,
 			const struct accel_device_params *params,
 			struct accel_device **ret_device);
 
@@ -128,7 +132,8 @@ struct accel_owner {
 int accel_context_create(struct accel_device *device, const struct accel_owner *owner,
 			 struct accel_context **ret_context);
 
-/* Ends it in whatever state it is. Commands that run are ended, which is not waited for. */
+/* Ends it in whatever state it is. Commands that run are ended, which is not waited for.
+ */
 void accel_context_destroy(struct accel_context *context);
 
 int accel_device_get_info(struct accel_context *context, struct accel_device_info *arg);
@@ -153,11 +158,12 @@ int accel_buffer_import(struct accel_context *context, int fd, uint32_t *ret_id)
 int accel_buffer_import_file(struct accel_context *context, int fd, uint32_t *ret_id);
 
 /*
- * A descriptor of a buffer, close-on-exec; of a memfd with an open file description of its
- * own. @access: O_RDONLY or O_RDWR; -EACCES: more than the buffer allows; -ESTALE: it
+ * A descriptor of a buffer, close-on-exec; of a memfd with an open file description of
+ * its own. @access: O_RDONLY or O_RDWR; -EACCES: more than the buffer allows; -ESTALE: it
  * was revoked.
  */
-int accel_buffer_open(struct accel_context *context, uint32_t id, int access, int *ret_fd);
+int accel_buffer_open(struct accel_context *context, uint32_t id, int access,
+		      int *ret_fd);
 
 int accel_buffer_free(struct accel_context *context, struct accel_object *arg);
 int accel_buffer_revoke(struct accel_context *context, struct accel_object *arg);
@@ -190,7 +196,8 @@ int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg);
  * device shares nothing: -EOPNOTSUPP.
  */
 struct accel_asid;
-int accel_asid_share(struct accel_context *context, uint32_t id, struct accel_asid **ret_asid);
+int accel_asid_share(struct accel_context *context, uint32_t id,
+		     struct accel_asid **ret_asid);
 int accel_asid_import(struct accel_context *context, struct accel_asid *asid,
 		      uint32_t *ret_id);
 struct accel_asid *accel_asid_ref(struct accel_asid *asid);
@@ -230,7 +237,8 @@ int accel_fence_signal(struct accel_context *context, struct accel_fence *arg);
 int accel_fence_query(struct accel_context *context, struct accel_fence *arg);
 
 /* Takes at most @n events, the oldest first; how many there were. Never waits. */
-size_t accel_events_read(struct accel_context *context, struct accel_event *events, size_t n);
+size_t accel_events_read(struct accel_context *context, struct accel_event *events,
+			 size_t n);
 bool accel_events_pending(struct accel_context *context);
 
 #pragma GCC visibility pop

@@ -10,14 +10,14 @@
  *
  * open(2): EBUSY, EAGAIN of an exclusive device (see accel_context_create()); EDQUOT,
  * ENOSPC too many contexts.
- * read(2) of a context gives whole struct accel_event; EAGAIN when there is none (it never
- * waits), EINVAL when there is no room for one. poll(2): POLLIN when there is one.
+ * read(2) of a context gives whole struct accel_event; EAGAIN when there is none (it
+ * never waits), EINVAL when there is no room for one. poll(2): POLLIN when there is one.
  *
  * A descriptor argument (fd and the like) is one of the calling thread, or, with
- * DMABUFFS_ACCEL_TICKET in flags, -1 and a ticket of the broker stands for it. Its errors:
- * EBADF not open, EBADFD not of the kind that is asked for, EREMOTE the service cannot
- * take it by itself (use a ticket), ENOENT no such ticket, EBUSY too many calls for this
- * user have not come back.
+ * DMABUFFS_ACCEL_TICKET in flags, -1 and a ticket of the broker stands for it. Its
+ * errors: EBADF not open, EBADFD not of the kind that is asked for, EREMOTE the service
+ * cannot take it by itself (use a ticket), ENOENT no such ticket, EBUSY too many calls
+ * for this user have not come back.
  *
  * FUSE cannot hand out descriptors: for mapping a buffer or a queue, ACCEL_IOC_OPEN gives
  * a ticket, and DMABUFFS_BROKER_FETCH the descriptor for it.
@@ -130,12 +130,12 @@ struct dmabuffs_accel_export {
 /* Of the directory: @name says which device; ENOENT. Of a context: its own. */
 #define ACCEL_IOC_DEVICE_INFO DMABUFFS_ACCEL_IO(0x20, accel_device_info)
 
-#define ACCEL_IOC_BUFFER_ALLOC	DMABUFFS_ACCEL_IO(0x21, accel_buffer_alloc)
+#define ACCEL_IOC_BUFFER_ALLOC  DMABUFFS_ACCEL_IO(0x21, accel_buffer_alloc)
 #define ACCEL_IOC_BUFFER_IMPORT DMABUFFS_ACCEL_IO(0x22, dmabuffs_accel_import)
-#define ACCEL_IOC_BUFFER_FREE	DMABUFFS_ACCEL_IO(0x23, accel_object)
+#define ACCEL_IOC_BUFFER_FREE   DMABUFFS_ACCEL_IO(0x23, accel_object)
 #define ACCEL_IOC_BUFFER_REVOKE DMABUFFS_ACCEL_IO(0x24, accel_object)
-#define ACCEL_IOC_BUFFER_INFO	DMABUFFS_ACCEL_IO(0x25, accel_buffer_info)
-#define ACCEL_IOC_OPEN		DMABUFFS_ACCEL_IO(0x26, dmabuffs_accel_open)
+#define ACCEL_IOC_BUFFER_INFO   DMABUFFS_ACCEL_IO(0x25, accel_buffer_info)
+#define ACCEL_IOC_OPEN          DMABUFFS_ACCEL_IO(0x26, dmabuffs_accel_open)
 
 #define ACCEL_IOC_ASID_CREATE  DMABUFFS_ACCEL_IO(0x28, accel_asid_create)
 #define ACCEL_IOC_ASID_SVA     DMABUFFS_ACCEL_IO(0x29, dmabuffs_accel_sva)
@@ -155,18 +155,18 @@ struct dmabuffs_accel_export {
 #define ACCEL_IOC_SET_LOOKUP  DMABUFFS_ACCEL_IO(0x3d, accel_set_entry)
 #define ACCEL_IOC_SET_NEXT    DMABUFFS_ACCEL_IO(0x3e, accel_set_entry)
 
-#define ACCEL_IOC_QUEUE_CREATE	DMABUFFS_ACCEL_IO(0x40, accel_queue_create)
+#define ACCEL_IOC_QUEUE_CREATE  DMABUFFS_ACCEL_IO(0x40, accel_queue_create)
 #define ACCEL_IOC_QUEUE_DESTROY DMABUFFS_ACCEL_IO(0x41, accel_object)
-#define ACCEL_IOC_QUEUE_ATTACH	DMABUFFS_ACCEL_IO(0x42, accel_queue_attach)
-#define ACCEL_IOC_QUEUE_DETACH	DMABUFFS_ACCEL_IO(0x43, accel_queue_attach)
-#define ACCEL_IOC_QUEUE_SUBMIT	DMABUFFS_ACCEL_IO(0x44, accel_queue_submit)
-#define ACCEL_IOC_QUEUE_RESET	DMABUFFS_ACCEL_IO(0x45, accel_object)
-#define ACCEL_IOC_QUEUE_INFO	DMABUFFS_ACCEL_IO(0x46, accel_queue_info)
+#define ACCEL_IOC_QUEUE_ATTACH  DMABUFFS_ACCEL_IO(0x42, accel_queue_attach)
+#define ACCEL_IOC_QUEUE_DETACH  DMABUFFS_ACCEL_IO(0x43, accel_queue_attach)
+#define ACCEL_IOC_QUEUE_SUBMIT  DMABUFFS_ACCEL_IO(0x44, accel_queue_submit)
+#define ACCEL_IOC_QUEUE_RESET   DMABUFFS_ACCEL_IO(0x45, accel_object)
+#define ACCEL_IOC_QUEUE_INFO    DMABUFFS_ACCEL_IO(0x46, accel_queue_info)
 
-#define ACCEL_IOC_FENCE_CREATE	DMABUFFS_ACCEL_IO(0x48, accel_fence)
+#define ACCEL_IOC_FENCE_CREATE  DMABUFFS_ACCEL_IO(0x48, accel_fence)
 #define ACCEL_IOC_FENCE_DESTROY DMABUFFS_ACCEL_IO(0x49, accel_object)
-#define ACCEL_IOC_FENCE_SIGNAL	DMABUFFS_ACCEL_IO(0x4a, accel_fence)
-#define ACCEL_IOC_FENCE_QUERY	DMABUFFS_ACCEL_IO(0x4b, accel_fence)
+#define ACCEL_IOC_FENCE_SIGNAL  DMABUFFS_ACCEL_IO(0x4a, accel_fence)
+#define ACCEL_IOC_FENCE_QUERY   DMABUFFS_ACCEL_IO(0x4b, accel_fence)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L

@@ -27,13 +27,14 @@ int dmabuffs_accel_list(struct dmabuffs *instance,
 			int (*visit)(const struct accel_device_info *info, void *data),
 			void *data);
 
-/* What a device is and how much of it is in use, also while somebody has it exclusively. */
+/* What a device is and how much of it is in use, also while somebody has it exclusively.
+ */
 int dmabuffs_accel_query(struct dmabuffs *instance, const char *device,
 			 struct accel_device_info *ret_info);
 
 /*
- * Opens a context of @device; -EAGAIN, an exclusive one being scrubbed, is tried again for
- * a second. Errors: of open(2), see dmabuffs-accel-ioctl.h.
+ * Opens a context of @device; -EAGAIN, an exclusive one being scrubbed, is tried again
+ * for a second. Errors: of open(2), see dmabuffs-accel-ioctl.h.
  */
 int dmabuffs_accel_open(struct dmabuffs *instance, const char *device, int *ret_context);
 
@@ -64,7 +65,8 @@ int dmabuffs_accel_buffer_fd(struct dmabuffs *instance, int context, uint32_t bu
 int dmabuffs_accel_bind_self(struct dmabuffs *instance, int context, uint32_t flags,
 			     uint32_t set, uint32_t *ret_asid);
 
-/* A UUID name for an ASID; @options as for dmabuffs_export(), only DMABUFFS_EXPORT_MODE. */
+/* A UUID name for an ASID; @options as for dmabuffs_export(), only DMABUFFS_EXPORT_MODE.
+ */
 int dmabuffs_accel_export_asid(int context, uint32_t asid,
 			       const struct dmabuffs_export_options *options,
 			       dmabuffs_uuid *ret_uuid);
@@ -81,11 +83,12 @@ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
 struct dmabuffs_queue;
 
 /*
- * @flags, @entries, @set: of struct accel_queue_create. @context is borrowed: it stays open
- * as long as the queue is used.
+ * @flags, @entries, @set: of struct accel_queue_create. @context is borrowed: it stays
+ * open as long as the queue is used.
  */
 int dmabuffs_queue_create(struct dmabuffs *instance, int context, uint32_t flags,
-			  uint32_t entries, uint32_t set, struct dmabuffs_queue **ret_queue);
+			  uint32_t entries, uint32_t set,
+			  struct dmabuffs_queue **ret_queue);
 
 /*
  * The queue @id of a context that came from elsewhere. Only one process may submit to a
@@ -94,7 +97,8 @@ int dmabuffs_queue_create(struct dmabuffs *instance, int context, uint32_t flags
 int dmabuffs_queue_open(struct dmabuffs *instance, int context, uint32_t id,
 			struct dmabuffs_queue **ret_queue);
 
-/* Forgets it here; NULL is allowed. The context's queue stays: ACCEL_IOC_QUEUE_DESTROY. */
+/* Forgets it here; NULL is allowed. The context's queue stays: ACCEL_IOC_QUEUE_DESTROY.
+ */
 void dmabuffs_queue_close(struct dmabuffs_queue *queue);
 
 uint32_t dmabuffs_queue_id(const struct dmabuffs_queue *queue);
@@ -104,8 +108,9 @@ uint32_t dmabuffs_queue_id(const struct dmabuffs_queue *queue);
  * is that of the first: the n-th command of this queue. -EAGAIN: no room now. -EIO: the
  * queue has faulted. -EINVAL: more than can ever fit.
  */
-int dmabuffs_queue_submit(struct dmabuffs_queue *queue, const struct accel_command *commands,
-			  unsigned n, uint64_t *ret_index);
+int dmabuffs_queue_submit(struct dmabuffs_queue *queue,
+			  const struct accel_command *commands, unsigned n,
+			  uint64_t *ret_index);
 
 /*
  * Waits until the command @index has completed. @timeout_ns: 0 just looks, negative waits

@@ -6,9 +6,10 @@
  * SOCK_SEQPACKET socket bound inside the mount, so whoever sees the mount can reach it,
  * in any network or PID namespace. Connecting to it proves nothing and grants nothing.
  *
- * One message is one struct dmabuffs_broker_request with the descriptors that its operation
- * asks for (SCM_RIGHTS): one, or none; each is answered by one struct dmabuffs_broker_reply, in order. A
- * connection may be kept and used for any number of messages, by one thread at a time.
+ * One message is one struct dmabuffs_broker_request with the descriptors that its
+ * operation asks for (SCM_RIGHTS): one, or none; each is answered by one struct
+ * dmabuffs_broker_reply, in order. A connection may be kept and used for any number of
+ * messages, by one thread at a time.
  *
  *   DMABUFFS_BROKER_EXCHANGE  The descriptor is an opened name of this mount. The reply
  *       carries the buffer's real descriptor, for drivers: dma-buf import, io_uring, an
@@ -21,8 +22,8 @@
  *       services that may not reach into their callers (pidfd_getfd(2)). Besides memfds
  *       and dma-bufs, for the commands of dmabuffs-accel-ioctl.h: opened names of this
  *       mount, and files of a procfs that the depositor has mounted.
- *   DMABUFFS_BROKER_FETCH  Without a descriptor. The ticket is one that ACCEL_IOC_OPEN gave
- *       out on a context; the reply carries the descriptor that waits there.
+ *   DMABUFFS_BROKER_FETCH  Without a descriptor. The ticket is one that ACCEL_IOC_OPEN
+ * gave out on a context; the reply carries the descriptor that waits there.
  *
  * Errors, in the reply; the connection stays usable
  *   EINVAL      the message is short, its size field is wrong, or it does not carry
@@ -79,12 +80,13 @@ struct dmabuffs_broker_request {
 };
 
 /**
- * struct dmabuffs_broker_reply - its answer; on success of EXCHANGE and FETCH with one descriptor
+ * struct dmabuffs_broker_reply - its answer; on success of EXCHANGE and FETCH with one
+ * descriptor
  * @size: sizeof(struct dmabuffs_broker_reply)
  * @error: 0, or a negative errno; then all fields below are zero
  * @kind: enum dmabuffs_kind; 0: neither (TICKET)
- * @access: O_RDONLY, O_WRONLY or O_RDWR: of the returned descriptor (EXCHANGE, FETCH), of the
- *          deposited one (TICKET)
+ * @access: O_RDONLY, O_WRONLY or O_RDWR: of the returned descriptor (EXCHANGE, FETCH), of
+ * the deposited one (TICKET)
  * @bytes: size of the buffer in bytes
  * @ticket: TICKET: what to put into struct dmabuffs_export; else zero
  */

@@ -41,10 +41,11 @@ extern "C" {
 
 #define DMABUFFS_IOC_TYPE 0xDE
 
-#define DMABUFFS_UUID_SIZE   16	/* the raw, big-endian form of RFC 4122 */
+#define DMABUFFS_UUID_SIZE   16 /* the raw, big-endian form of RFC 4122 */
 #define DMABUFFS_TICKET_SIZE 16
-#define DMABUFFS_LABEL_SIZE  64	/* with its terminating NUL */
-#define DMABUFFS_COMM_SIZE   16	/* with its terminating NUL, as the kernel's TASK_COMM_LEN */
+#define DMABUFFS_LABEL_SIZE  64 /* with its terminating NUL */
+#define DMABUFFS_COMM_SIZE                                                               \
+	16 /* with its terminating NUL, as the kernel's TASK_COMM_LEN */
 
 /* The namespaces of an exporter, in the order of the arrays below. */
 enum dmabuffs_ns {
@@ -61,7 +62,7 @@ enum dmabuffs_ns {
 enum dmabuffs_kind {
 	DMABUFFS_KIND_MEMFD = 1,  /* memfd_create(2) on shmem, not MFD_HUGETLB */
 	DMABUFFS_KIND_DMABUF = 2, /* any driver's dma-buf */
-	DMABUFFS_KIND_ASID = 3,	  /* an address space of an accelerator, see
+	DMABUFFS_KIND_ASID = 3,   /* an address space of an accelerator, see
 				     dmabuffs-accel-ioctl.h: no memory, nothing to map */
 	DMABUFFS_KIND_DEVICE = 4, /* an open character device of a driver that the mount
 				     option drivers= lists: opaque, see below */
@@ -87,15 +88,15 @@ enum dmabuffs_kind {
 /* ---- DMABUFFS_IOC_EXPORT ----------------------------------------------------------- */
 
 /* The name outlives the root descriptor it was made on; unlink(2) ends it. */
-#define DMABUFFS_EXPORT_PERSIST	 (1U << 0)
+#define DMABUFFS_EXPORT_PERSIST (1U << 0)
 /* Nobody, the owner included, may open the name for writing. */
 #define DMABUFFS_EXPORT_READONLY (1U << 1)
 /* .mode holds the permission bits; without the flag they are 0600 and .mode is zero. */
-#define DMABUFFS_EXPORT_MODE	 (1U << 2)
+#define DMABUFFS_EXPORT_MODE (1U << 2)
 /* The buffer was put on the broker before and .ticket names it; .fd is -1. */
-#define DMABUFFS_EXPORT_TICKET	 (1U << 3)
+#define DMABUFFS_EXPORT_TICKET (1U << 3)
 /* A name of its own, also for a buffer that has one on this description. */
-#define DMABUFFS_EXPORT_ANOTHER	 (1U << 4)
+#define DMABUFFS_EXPORT_ANOTHER (1U << 4)
 
 /**
  * struct dmabuffs_export - argument of DMABUFFS_IOC_EXPORT
@@ -134,19 +135,16 @@ enum dmabuffs_kind {
  *         EACCES     @fd is not open for reading; or not for writing, and the export
  *                    is not READONLY; or the memfd's mode forbids it to the service; or
  *                    the export is READONLY, and the device is open for writing, too
- *         EPERM      PERSIST, and the memfd can grow and not be sealed any more: create it
- *                    with MFD_ALLOW_SEALING
- *         EREMOTE    the caller cannot be named from the service's PID namespace, or the
- *                    service lacks the right to take @fd: use a ticket
- *         ENOENT     no such ticket; a ticket serves once and dies with its connection
- *         EEXIST     exported on this description before, by another user or with other
- *                    flags, mode or label; never with ANOTHER
- *         EDQUOT     a limit of the owner (exports, bytes)
- *         ENOSPC     a limit of the mount (exports, bytes)
- *         EBUSY      too many calls for this user have not come back: its refused
- *                    descriptors do not close, or its memfds' inodes are kept locked
- *         EAGAIN     somebody holds a lease on the memfd (fcntl(2) F_SETLEASE)
- *         EMFILE, ENFILE, ENOMEM  the service is out of descriptors or memory
+ *         EPERM      PERSIST, and the memfd can grow and not be sealed any more: create
+ * it with MFD_ALLOW_SEALING EREMOTE    the caller cannot be named from the service's PID
+ * namespace, or the service lacks the right to take @fd: use a ticket ENOENT     no such
+ * ticket; a ticket serves once and dies with its connection EEXIST     exported on this
+ * description before, by another user or with other flags, mode or label; never with
+ * ANOTHER EDQUOT     a limit of the owner (exports, bytes) ENOSPC     a limit of the
+ * mount (exports, bytes) EBUSY      too many calls for this user have not come back: its
+ * refused descriptors do not close, or its memfds' inodes are kept locked EAGAIN somebody
+ * holds a lease on the memfd (fcntl(2) F_SETLEASE) EMFILE, ENFILE, ENOMEM  the service is
+ * out of descriptors or memory
  */
 struct dmabuffs_export {
 	__u32 size;
@@ -207,12 +205,14 @@ struct dmabuffs_withdraw {
 
 /* ---- DMABUFFS_IOC_INFO ------------------------------------------------------------- */
 
-#define DMABUFFS_INFO_PERSIST	(1U << 0) /* exported with DMABUFFS_EXPORT_PERSIST */
-#define DMABUFFS_INFO_READONLY	(1U << 1) /* can never be opened for writing */
+#define DMABUFFS_INFO_PERSIST   (1U << 0) /* exported with DMABUFFS_EXPORT_PERSIST */
+#define DMABUFFS_INFO_READONLY  (1U << 1) /* can never be opened for writing */
 #define DMABUFFS_INFO_REVOCABLE (1U << 2) /* DMABUFFS_IOC_REVOKE would take it back */
-#define DMABUFFS_INFO_REVOKED	(1U << 3) /* it has been taken back */
-#define DMABUFFS_INFO_NAMED	(1U << 4) /* the name still exists */
-#define DMABUFFS_INFO_PASSTHROUGH (1U << 5) /* mmap(2) of the file is the buffer itself */
+#define DMABUFFS_INFO_REVOKED   (1U << 3) /* it has been taken back */
+#define DMABUFFS_INFO_NAMED     (1U << 4) /* the name still exists */
+#define DMABUFFS_INFO_PASSTHROUGH                                                        \
+	(1U << 5) /* mmap(2) of the file is the buffer itself                            \
+		   */
 
 /**
  * struct dmabuffs_info - argument of DMABUFFS_IOC_INFO
@@ -252,7 +252,8 @@ struct dmabuffs_info {
 _Static_assert(sizeof(struct dmabuffs_export) == 120, "size of struct dmabuffs_export");
 _Static_assert(sizeof(struct dmabuffs_revoke) == 24, "size of struct dmabuffs_revoke");
 _Static_assert(sizeof(struct dmabuffs_info) == 176, "size of struct dmabuffs_info");
-_Static_assert(sizeof(struct dmabuffs_withdraw) == 24, "size of struct dmabuffs_withdraw");
+_Static_assert(sizeof(struct dmabuffs_withdraw) == 24,
+	       "size of struct dmabuffs_withdraw");
 #endif
 
 #ifdef __cplusplus

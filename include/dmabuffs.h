@@ -78,8 +78,8 @@ int dmabuffs_root_fd(const struct dmabuffs *instance);
 
 /* How a name is made; zero-initialised means mode 0600, no label, not persistent. */
 struct dmabuffs_export_options {
-	uint32_t flags;	   /* DMABUFFS_EXPORT_PERSIST, _READONLY, _MODE, _ANOTHER */
-	uint32_t mode;	   /* permission bits, with DMABUFFS_EXPORT_MODE */
+	uint32_t flags;    /* DMABUFFS_EXPORT_PERSIST, _READONLY, _MODE, _ANOTHER */
+	uint32_t mode;     /* permission bits, with DMABUFFS_EXPORT_MODE */
 	const char *label; /* at most DMABUFFS_LABEL_SIZE - 1 printable bytes, or NULL */
 };
 
@@ -115,8 +115,8 @@ int dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int ac
 int dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd);
 
 /* Both in one: opens the name, exchanges it, closes it. */
-int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access,
-			   int *ret_fd);
+int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+			   int access, int *ret_fd);
 
 /*
  * Maps the whole buffer, shared. @access is O_RDONLY or O_RDWR. Maps the opened name

@@ -14,7 +14,8 @@ static size_t n_entries(size_t size)
 
 static struct posix_acl_xattr_entry *entries(const void *acl)
 {
-	return (struct posix_acl_xattr_entry *)((const struct posix_acl_xattr_header *)acl +
+	return (struct posix_acl_xattr_entry *)((const struct posix_acl_xattr_header *)
+							acl +
 						1);
 }
 
@@ -61,7 +62,7 @@ static int check_entry(const struct posix_acl_xattr_entry *entry, unsigned count
 int acl_check(const void *acl, size_t size)
 {
 	const struct posix_acl_xattr_header *header = acl;
-	unsigned count[ACL_OTHER + 1] = { 0 };
+	unsigned count[ACL_OTHER + 1] = {0};
 	bool named = false;
 
 	if (size < sizeof(*header) || size > ACL_MAX_SIZE ||

@@ -16,9 +16,9 @@
 #include "log.h"
 #include "util.h"
 
-#define EVENTS_PER_TURN	 64
+#define EVENTS_PER_TURN  64
 #define ACCEPTS_PER_TURN 64
-#define PARKED_RETRY_MS	 100
+#define PARKED_RETRY_MS  100
 
 /* ---- the list, by last use --------------------------------------------------------- */
 
@@ -49,7 +49,7 @@ static void list_append(struct broker *broker, struct connection *connection)
 
 static int watch(struct broker *broker, int op, int fd, uint32_t events, void *data)
 {
-	struct epoll_event event = { .events = events, .data.ptr = data };
+	struct epoll_event event = {.events = events, .data.ptr = data};
 
 	return epoll_ctl(broker->epoll, op, fd, &event) < 0 ? -errno : 0;
 }
@@ -94,13 +94,14 @@ static int get_peer(int fd, struct ucred *ret_peer)
 {
 	socklen_t length = sizeof(*ret_peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &length) < 0 ? -errno : 0;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &length) < 0 ? -errno
+									      : 0;
 }
 
 static int admit(struct broker *broker, int fd)
 {
 	struct connection *connection;
-	struct ucred peer = { 0 };
+	struct ucred peer = {0};
 	int r = get_peer(fd, &peer);
 
 	if (r == 0)
@@ -124,7 +125,8 @@ static int admit(struct broker *broker, int fd)
 static void accept_some(struct broker *broker)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd = accept4(broker->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(broker->listener, NULL, NULL,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 		int r;
 
 		if (fd < 0) {
@@ -171,7 +173,8 @@ static void unpark_all(struct broker *broker)
 		if (!connection->parked)
 			continue;
 		connection->parked = false;
-		if (watch(broker, EPOLL_CTL_ADD, connection->fd, EPOLLIN, connection) < 0) {
+		if (watch(broker, EPOLL_CTL_ADD, connection->fd, EPOLLIN, connection) <
+		    0) {
 			connection->parked = true;
 			broker->any_parked = true;
 			broker->unpark_at_ms = now_ms() + PARKED_RETRY_MS;
@@ -229,7 +232,8 @@ static void *run(void *arg)
 	else
 		while (more) {
 			int timeout = broker->any_parked ? PARKED_RETRY_MS : -1;
-			int n = epoll_wait(broker->epoll, events, EVENTS_PER_TURN, timeout);
+			int n = epoll_wait(broker->epoll, events, EVENTS_PER_TURN,
+					   timeout);
 
 			if (broker->any_parked && now_ms() >= broker->unpark_at_ms)
 				unpark_all(broker);
@@ -245,7 +249,7 @@ static void *run(void *arg)
 
 static int bind_in(int fd, int dir)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dir,
 		 DMABUFFS_BROKER_NAME);

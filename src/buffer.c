@@ -15,7 +15,7 @@
 #include "util.h"
 
 #define ALL_PERMISSIONS 07777
-#define STAT_BLOCK	512 /* the unit of st_blocks, stat(2) */
+#define STAT_BLOCK      512 /* the unit of st_blocks, stat(2) */
 /* What is assumed when a memfd cannot be asked: nothing may be done to it. */
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -62,7 +62,7 @@ const char *buffer_kind_name(const struct buffer *buffer)
 static int adopt_memfd(struct buffer *buffer, int fd, bool readonly)
 {
 	int access = readonly ? O_RDONLY : O_RDWR;
-	int own = reopen((struct kept_fd){ 0, fd }, access);
+	int own = reopen((struct kept_fd){0, fd}, access);
 
 	if (own < 0)
 		return own;
@@ -92,7 +92,7 @@ static int adopt_device(struct buffer *buffer, bool readonly)
 
 int buffer_init(struct buffer *buffer, int fd, bool readonly)
 {
-	struct buffer new = { .fd = fd };
+	struct buffer new = {.fd = fd};
 	int flags = fcntl(fd, F_GETFL);
 	int kind, r;
 
@@ -105,7 +105,7 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly)
 	if (r < 0)
 		return r;
 	new.kind = (uint32_t)kind;
-	new.access = flags & O_ACCMODE;
+	new.access = flags &O_ACCMODE;
 	/* A revocation needs a writable description even of a read-only export. */
 	if (kind == DMABUFFS_KIND_MEMFD)
 		r = adopt_memfd(&new, fd, new.access == O_RDONLY);
@@ -119,7 +119,7 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly)
 
 static struct kept_fd place_of(const struct buffer *buffer)
 {
-	return (struct kept_fd){ buffer->table, buffer->fd };
+	return (struct kept_fd){buffer->table, buffer->fd};
 }
 
 void buffer_finish(struct buffer *buffer)
@@ -199,7 +199,8 @@ bool buffer_needs_freeze(const struct buffer *buffer, bool readonly)
 	fd = buffer_borrow(buffer);
 	if (fd < 0)
 		return true;
-	needs = needs_seal(fd, readonly) || fstat(fd, &st) < 0 || st.st_mode & OTHERS_MODE;
+	needs = needs_seal(fd, readonly) || fstat(fd, &st) < 0 ||
+		st.st_mode & OTHERS_MODE;
 	buffer_return(buffer, fd);
 	return needs;
 }
@@ -228,7 +229,7 @@ static int stat_buffer(const struct buffer *buffer, struct stat *ret_stat)
 	int fd, r;
 
 	if (!buffer_has_memory(buffer)) {
-		*ret_stat = (struct stat){ 0 };
+		*ret_stat = (struct stat){0};
 		return 0;
 	}
 	fd = buffer_borrow(buffer);
@@ -255,13 +256,15 @@ int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes)
 	int r = stat_buffer(buffer, &st);
 
 	if (r == 0)
-		*ret_bytes = MAX((uint64_t)st.st_size, (uint64_t)st.st_blocks * STAT_BLOCK);
+		*ret_bytes =
+			MAX((uint64_t)st.st_size, (uint64_t)st.st_blocks * STAT_BLOCK);
 	return r;
 }
 
 bool buffer_can_grow(const struct buffer *buffer)
 {
-	return buffer->kind == DMABUFFS_KIND_MEMFD && !(buffer_seals(buffer) & F_SEAL_GROW);
+	return buffer->kind == DMABUFFS_KIND_MEMFD &&
+	       !(buffer_seals(buffer) & F_SEAL_GROW);
 }
 
 int buffer_stop_growth(const struct buffer *buffer)

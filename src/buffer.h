@@ -29,14 +29,14 @@
  * to it.
  */
 struct buffer {
-	int fd;		   /* owned; its number in the table below; -1: none */
-	unsigned table;	   /* 0: our own, see fd_vault.h */
-	bool kept;	   /* by the fd vault, whichever table that is */
-	int access;	   /* access mode of fd */
-	uint32_t kind;	   /* enum dmabuffs_kind */
+	int fd;            /* owned; its number in the table below; -1: none */
+	unsigned table;    /* 0: our own, see fd_vault.h */
+	bool kept;         /* by the fd vault, whichever table that is */
+	int access;        /* access mode of fd */
+	uint32_t kind;     /* enum dmabuffs_kind */
 	uint64_t dev, ino; /* which buffer it is, as long as fd is open; of devices,
 			      whose objects cannot be told apart, all are different */
-	uint32_t seals;	   /* F_SEAL_*, once they cannot change any more; else 0 */
+	uint32_t seals;    /* F_SEAL_*, once they cannot change any more; else 0 */
 };
 
 /* Learns which device number memfds have here. Call once before threads start. */
@@ -92,7 +92,8 @@ int buffer_size(const struct buffer *buffer, uint64_t *ret_size);
 /* What it takes, which can be more than its size (fallocate(2) beyond the end). */
 int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes);
 
-/* A memfd that is not sealed against growing; and sealing it, -EPERM if that cannot be. */
+/* A memfd that is not sealed against growing; and sealing it, -EPERM if that cannot be.
+ */
 bool buffer_can_grow(const struct buffer *buffer);
 int buffer_stop_growth(const struct buffer *buffer);
 

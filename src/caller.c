@@ -20,7 +20,7 @@
 /* Fixed after caller_setup(). */
 static struct {
 	bool thread_pidfds; /* PIDFD_THREAD, and inode numbers unique per process */
-	bool labels;	    /* an LSM fills /proc/PID/attr/current */
+	bool labels;        /* an LSM fills /proc/PID/attr/current */
 } features;
 
 static int pidfd_open(pid_t pid, unsigned flags)
@@ -167,8 +167,8 @@ static struct caller *read_all(pid_t tid)
 	if (read_proc(tid, "comm", caller->comm, sizeof(caller->comm)) < 0)
 		caller->comm[0] = '\0';
 	caller_read_namespaces(tid, caller->ns);
-	if (features.labels && read_proc(tid, "attr/current", label, sizeof(label)) == 0 &&
-	    label[0])
+	if (features.labels &&
+	    read_proc(tid, "attr/current", label, sizeof(label)) == 0 && label[0])
 		caller->security = strdup(label);
 	return caller;
 }

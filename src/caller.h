@@ -17,11 +17,12 @@
 /* What is recorded of an exporter. Immutable; shared by its exports. */
 struct caller {
 	_Atomic unsigned refs;
-	uint64_t thread; /* unique number of the thread, 0: not known (before Linux 6.9) */
-	pid_t pid;	 /* the process, in our PID namespace; 0: not nameable */
+	uint64_t
+		thread; /* unique number of the thread, 0: not known (before Linux 6.9) */
+	pid_t pid;      /* the process, in our PID namespace; 0: not nameable */
 	char comm[DMABUFFS_COMM_SIZE];
 	uint64_t ns[DMABUFFS_NS_COUNT]; /* inode numbers; 0: not known */
-	char *security;			/* security label, or NULL where no LSM sets one */
+	char *security; /* security label, or NULL where no LSM sets one */
 };
 
 /* Finds out once what this kernel offers. */

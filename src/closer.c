@@ -66,7 +66,8 @@ void closer_submit(struct closer_job *job, const int *fds, size_t n_fds)
 			return;
 	}
 	/* Rather risk a stall than a leak, when there is no memory for a thread. */
-	log_warning("no thread to close %zu refused descriptors of uid %u", n_fds, job->uid);
+	log_warning("no thread to close %zu refused descriptors of uid %u", n_fds,
+		    job->uid);
 	for (size_t i = 0; i < n_fds; i++)
 		close(fds[i]);
 	closer_cancel(job);

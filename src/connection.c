@@ -13,15 +13,15 @@
 #include "reaper.h"
 #include "wire.h"
 
-#define MESSAGES_PER_TURN 8
+#define MESSAGES_PER_TURN  8
 #define FIRST_REQUEST_SIZE 16 /* of the first version: without a ticket */
-#define MAX_MESSAGE	  256
-#define MAX_FDS		  253 /* the kernel's SCM_MAX_FD */
+#define MAX_MESSAGE        256
+#define MAX_FDS            253 /* the kernel's SCM_MAX_FD */
 
 struct message {
 	char data[MAX_MESSAGE];
 	size_t size;
-	bool truncated;	    /* longer than MAX_MESSAGE */
+	bool truncated;     /* longer than MAX_MESSAGE */
 	bool fds_truncated; /* our descriptor table is full */
 	int fds[MAX_FDS];
 	size_t n_fds;
@@ -59,7 +59,7 @@ static int receive(int fd, struct message *message)
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
 	} control;
-	struct iovec iov = { message->data, sizeof(message->data) };
+	struct iovec iov = {message->data, sizeof(message->data)};
 	struct msghdr header = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -164,7 +164,8 @@ static int exchange(struct broker *broker, int fd, struct dmabuffs_broker_reply 
  * What closes at once and asks nobody: an opened name, and files of a procfs. Whichever
  * process has the peer's number by now, what the kernel says of its mounts is true.
  */
-static bool is_known_file(struct broker *broker, const struct connection *connection, int fd)
+static bool is_known_file(struct broker *broker, const struct connection *connection,
+			  int fd)
 {
 	int access;
 	struct export *export = exchange_source(broker, fd, &access);
@@ -176,13 +177,15 @@ static bool is_known_file(struct broker *broker, const struct connection *connec
 static int describe_deposit(struct broker *broker, const struct connection *connection,
 			    int fd, struct dmabuffs_broker_reply *reply)
 {
-	struct buffer borrowed = { .fd = fd };
+	struct buffer borrowed = {.fd = fd};
 	int flags = fcntl(fd, F_GETFL);
 	int kind = flags & O_PATH ? -EBADFD : buffer_kind(fd);
 
 	if (kind < 0) {
 		reply->access = (uint32_t)(flags & O_ACCMODE);
-		return !(flags & O_PATH) && is_known_file(broker, connection, fd) ? 0 : -EBADFD;
+		return !(flags & O_PATH) && is_known_file(broker, connection, fd)
+			       ? 0
+			       : -EBADFD;
 	}
 	borrowed.kind = (uint32_t)kind;
 	return describe(&borrowed, flags & O_ACCMODE, reply);
@@ -203,7 +206,7 @@ static int deposit(struct broker *broker, struct connection *connection, int fd,
 static int fetch(struct broker *broker, const struct dmabuffs_broker_request *request,
 		 struct dmabuffs_broker_reply *reply, int *ret_fd)
 {
-	struct buffer borrowed = { .fd = tickets_take(broker->tickets, request->ticket) };
+	struct buffer borrowed = {.fd = tickets_take(broker->tickets, request->ticket)};
 	int kind, r;
 
 	if (borrowed.fd < 0)
@@ -211,8 +214,9 @@ static int fetch(struct broker *broker, const struct dmabuffs_broker_request *re
 	/* Of a file of our own mount even the size would be ours to answer. */
 	kind = buffer_kind(borrowed.fd);
 	borrowed.kind = kind < 0 ? 0 : (uint32_t)kind;
-	r = kind < 0 ? -ENOENT
-		     : describe(&borrowed, fcntl(borrowed.fd, F_GETFL) & O_ACCMODE, reply);
+	r = kind < 0
+		    ? -ENOENT
+		    : describe(&borrowed, fcntl(borrowed.fd, F_GETFL) & O_ACCMODE, reply);
 	if (r < 0)
 		reaper_take_fd(borrowed.fd);
 	else
@@ -225,7 +229,8 @@ static int fetch(struct broker *broker, const struct dmabuffs_broker_request *re
  * taken over is removed from the message.
  */
 static int handle(struct broker *broker, struct connection *connection,
-		  struct message *message, struct dmabuffs_broker_reply *reply, int *ret_fd)
+		  struct message *message, struct dmabuffs_broker_reply *reply,
+		  int *ret_fd)
 {
 	struct dmabuffs_broker_request request;
 	int r = check_request(message, &request);
@@ -257,9 +262,9 @@ static int reply_to(int connection, const struct dmabuffs_broker_reply *reply, i
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (void *)reply, sizeof(*reply) };
-	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+	} control = {0};
+	struct iovec iov = {(void *)reply, sizeof(*reply)};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	if (fd >= 0) {
 		header.msg_control = &control;
@@ -273,7 +278,8 @@ static int reply_to(int connection, const struct dmabuffs_broker_reply *reply, i
 }
 
 /* Files of our own mount close at once, buffers in the end; others may not. */
-static void dispose(struct broker *broker, struct message *message, struct closer_job *job)
+static void dispose(struct broker *broker, struct message *message,
+		    struct closer_job *job)
 {
 	uint64_t dev = 0, ino;
 
@@ -293,12 +299,12 @@ static void dispose(struct broker *broker, struct message *message, struct close
 static int serve_message(struct broker *broker, struct connection *connection,
 			 struct message *message)
 {
-	struct dmabuffs_broker_reply reply = { .size = sizeof(reply) };
+	struct dmabuffs_broker_reply reply = {.size = sizeof(reply)};
 	int fd = -1;
 	int r = handle(broker, connection, message, &reply, &fd);
 
 	if (r < 0) {
-		reply = (struct dmabuffs_broker_reply){ .size = sizeof(reply), .error = r };
+		reply = (struct dmabuffs_broker_reply){.size = sizeof(reply), .error = r};
 		log_debug("broker: refused uid %u: %s", connection->uid, strerror(-r));
 	}
 	r = reply_to(connection->fd, &reply, fd);

@@ -6,7 +6,7 @@
 #include "broker.h"
 
 struct connection {
-	int fd; /* owned */
+	int fd;    /* owned */
 	uid_t uid; /* who connected, from the kernel; charged for it */
 	pid_t pid; /* and his process then, 0: not nameable; see procfs.h */
 	struct ticket_list tickets;

@@ -52,7 +52,8 @@ static struct fuse_pollhandle *swap_poll(struct device_file *file,
 	return old;
 }
 
-/* The kernel only wakes who polls: it sends no request and takes no lock of a directory. */
+/* The kernel only wakes who polls: it sends no request and takes no lock of a directory.
+ */
 static void notify(void *data)
 {
 	struct fuse_pollhandle *poll = swap_poll(data, NULL);

@@ -21,13 +21,13 @@ struct device_file {
 	uid_t uid; /* who opened it, and pays */
 	struct accel_context *context;
 	struct device_file *prev, *next; /* protected by devices.lock */
-	struct ticket_list tickets;	 /* descriptors to be fetched */
-	_Atomic unsigned refs;		 /* the open file, and what is charged */
+	struct ticket_list tickets;      /* descriptors to be fetched */
+	_Atomic unsigned refs;           /* the open file, and what is charged */
 
 	pthread_mutex_t lock; /* a leaf */
 	/* Protected by lock. */
 	struct fuse_pollhandle *poll; /* who waits for an event; owned, or NULL */
-	uint64_t root_id;	      /* what names of its ASIDs live on; 0: none yet */
+	uint64_t root_id;             /* what names of its ASIDs live on; 0: none yet */
 };
 
 /* 0; what accel_context_create() says; -ENOMEM. */

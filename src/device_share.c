@@ -11,7 +11,7 @@
 
 static int check_export(const struct dmabuffs_accel_export *arg)
 {
-	struct dmabuffs_export same = { .flags = arg->flags, .mode = arg->mode };
+	struct dmabuffs_export same = {.flags = arg->flags, .mode = arg->mode};
 
 	if (arg->flags & ~DMABUFFS_EXPORT_MODE)
 		return -EOPNOTSUPP;
@@ -50,8 +50,8 @@ static int add_name(struct command_call *call, struct export_request *request,
 }
 
 /* Takes over @asid. */
-static int make_name(struct command_call *call, struct accel_asid *asid, struct caller *caller,
-		     uint64_t root_id, struct export **ret_export)
+static int make_name(struct command_call *call, struct accel_asid *asid,
+		     struct caller *caller, uint64_t root_id, struct export **ret_export)
 {
 	const struct dmabuffs_accel_export *arg = &call->arg.asid_export;
 	struct buffer buffer = identity_of(asid);

@@ -15,7 +15,8 @@
 #include "wire.h"
 
 /* Either a descriptor or a ticket, as the flag says; the other must not be there. */
-static int check_source(uint32_t flags, int fd, const uint8_t ticket[DMABUFFS_TICKET_SIZE])
+static int check_source(uint32_t flags, int fd,
+			const uint8_t ticket[DMABUFFS_TICKET_SIZE])
 {
 	if (flags & DMABUFFS_ACCEL_TICKET)
 		return fd == -1 ? 0 : -EINVAL;
@@ -84,7 +85,7 @@ static int open_named(struct command_call *call, struct export *export, int acce
 /* A buffer of our own making; the descriptor it comes from has been dealt with. */
 static int own_buffer(struct command_call *call, struct taken *taken)
 {
-	struct buffer buffer = { .fd = -1 };
+	struct buffer buffer = {.fd = -1};
 	struct export *export;
 	int access, r;
 
@@ -97,7 +98,8 @@ static int own_buffer(struct command_call *call, struct taken *taken)
 	}
 	r = buffer_init(&buffer, taken->fd,
 			(fcntl(taken->fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
-	/* A driver's device: what is behind it cannot be mapped here. It is still @taken. */
+	/* A driver's device: what is behind it cannot be mapped here. It is still @taken.
+	 */
 	if (r == 0 && !buffer_has_memory(&buffer))
 		r = -EBADFD;
 	if (r < 0) {
@@ -183,7 +185,9 @@ static int take_both(struct binding *binding)
 	const struct dmabuffs_accel_sva *sva = &call->arg.sva;
 	int r = take(call, sva->flags, sva->mem, sva->mem_ticket, &binding->mem);
 
-	return r < 0 ? r : take(call, sva->flags, sva->maps, sva->maps_ticket, &binding->maps);
+	return r < 0 ? r
+		     : take(call, sva->flags, sva->maps, sva->maps_ticket,
+			    &binding->maps);
 }
 
 static int check_sva(const struct dmabuffs_accel_sva *sva)

@@ -32,7 +32,7 @@ static int add_device(struct devices *devices, const struct accel_device_params 
 
 static int add_all(struct devices *devices, const struct options *options)
 {
-	static const struct accel_device_params defaults = { .name = DEFAULT_DEVICE };
+	static const struct accel_device_params defaults = {.name = DEFAULT_DEVICE};
 	int r = 0;
 
 	if (!options->n_devices)
@@ -100,5 +100,6 @@ struct node *devices_node(struct devices *devices, uint64_t ino)
 		return NULL;
 	if (ino == INO_ACCEL)
 		return &devices->directory;
-	return devices_by_ino(devices, ino) ? &devices->nodes[ino - INO_FIRST_DEVICE] : NULL;
+	return devices_by_ino(devices, ino) ? &devices->nodes[ino - INO_FIRST_DEVICE]
+					    : NULL;
 }

@@ -2,8 +2,8 @@
 /*
  * devices.h - the accelerator devices of a mount: the directory .accel and its files
  *
- * Thread safe; the lock inside protects the list of open contexts and is a leaf. The nodes
- * are protected by the table's lock, as all nodes are.
+ * Thread safe; the lock inside protects the list of open contexts and is a leaf. The
+ * nodes are protected by the table's lock, as all nodes are.
  */
 #ifndef DMABUFFS_DEVICES_H
 #define DMABUFFS_DEVICES_H
@@ -22,7 +22,7 @@ struct device_file;
 
 struct devices {
 	struct accel_registry *registry; /* owned; NULL: this mount has none */
-	size_t n;			 /* fixed */
+	size_t n;                        /* fixed */
 	struct accel_device *list[DEVICES_MAX];
 
 	struct node directory;

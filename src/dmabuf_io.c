@@ -13,14 +13,14 @@
 #include "util.h"
 
 #define READY_TIMEOUT_MS 2000
-#define THREADS_PER_UID	 2
-#define STOP_TIMEOUT_S	 5
+#define THREADS_PER_UID  2
+#define STOP_TIMEOUT_S   5
 
 struct dmabuf_io_request {
 	struct dmabuf_io_request *next;
 	uid_t uid;
 	const struct buffer *buffer; /* borrowed */
-	int fd;			     /* of the buffer, while it is performed */
+	int fd;                      /* of the buffer, while it is performed */
 	off_t offset;
 	size_t size;
 	bool write;
@@ -35,7 +35,7 @@ struct dmabuf_io_request {
 static int wait_ready(const struct dmabuf_io_request *request)
 {
 	/* POLLIN waits for devices that write, POLLOUT for all. */
-	struct pollfd fd = { request->fd, request->write ? POLLOUT : POLLIN, 0 };
+	struct pollfd fd = {request->fd, request->write ? POLLOUT : POLLIN, 0};
 	int n = poll(&fd, 1, READY_TIMEOUT_MS);
 
 	if (n < 0)
@@ -45,7 +45,7 @@ static int wait_ready(const struct dmabuf_io_request *request)
 
 static int sync_access(int fd, uint64_t flags)
 {
-	struct dma_buf_sync sync = { .flags = flags };
+	struct dma_buf_sync sync = {.flags = flags};
 	int r;
 
 	do {
@@ -170,7 +170,8 @@ static void unlink_request(struct dmabuf_io *io, struct dmabuf_io_request *reque
 		io->last = link;
 }
 
-static void run_request(struct dmabuf_io *io, struct dmabuf_io_request *request, int scratch)
+static void run_request(struct dmabuf_io *io, struct dmabuf_io_request *request,
+			int scratch)
 {
 	ssize_t result = -ENOTCONN;
 	bool stop = io->stop;
@@ -210,7 +211,7 @@ static void *run(void *arg)
 
 int dmabuf_io_start(struct dmabuf_io *io, struct limits *limits)
 {
-	*io = (struct dmabuf_io){ .limits = limits };
+	*io = (struct dmabuf_io){.limits = limits};
 	io->last = &io->first;
 	pthread_mutex_init(&io->lock, NULL);
 	pthread_cond_init(&io->wake, NULL);

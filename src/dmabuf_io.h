@@ -33,7 +33,7 @@ struct dmabuf_io {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct dmabuf_io_request *first, **last; /* protected by lock */
-	bool stop;				 /* protected by lock */
+	bool stop;                               /* protected by lock */
 };
 
 /*

@@ -31,7 +31,8 @@ static void uncharge(struct limits *limits, uid_t uid, uint64_t bytes)
 static struct export *alloc(const struct export_request *request)
 {
 	struct export *export = calloc(1, sizeof(*export));
-	mode_t mode = request->flags & DMABUFFS_EXPORT_MODE ? request->mode : DEFAULT_MODE;
+	mode_t mode =
+		request->flags & DMABUFFS_EXPORT_MODE ? request->mode : DEFAULT_MODE;
 
 	if (!export)
 		return NULL;

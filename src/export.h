@@ -4,9 +4,10 @@
  *
  * Life: created whole by export_create(), put under its name by table_add(), unnamed
  * once (unlink, the end of its root description or withdrawal from that, revocation),
- * freed with the last reference. References are held by the name, by the kernel (look-ups), by each open file
- * and by whoever uses it at the moment. When it has neither a name nor an open file, its
- * buffer and charges are given back at once, whatever the kernel still caches of it.
+ * freed with the last reference. References are held by the name, by the kernel
+ * (look-ups), by each open file and by whoever uses it at the moment. When it has neither
+ * a name nor an open file, its buffer and charges are given back at once, whatever the
+ * kernel still caches of it.
  *
  * Plain values only, no pointer into FUSE or a thread: state that a restart would keep.
  */
@@ -26,27 +27,28 @@
 
 #define UUID_TEXT_LENGTH 36
 
-struct export {
+struct export
+{
 	/* Fixed from creation on. */
 	uint64_t id; /* inode number; never used twice */
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
-	uint64_t root_id;     /* the root description it was made on */
-	uint32_t flags;	      /* DMABUFFS_EXPORT_* */
-	uint32_t mode;	      /* as asked for; node.mode may change */
-	uid_t exporter;	      /* node.uid may change */
-	struct caller *caller; /* owned reference: the exporter */
-	char *label;	      /* owned; NULL: none */
-	struct buffer buffer; /* its fd is valid while has_buffer */
+	uint64_t root_id;        /* the root description it was made on */
+	uint32_t flags;          /* DMABUFFS_EXPORT_* */
+	uint32_t mode;           /* as asked for; node.mode may change */
+	uid_t exporter;          /* node.uid may change */
+	struct caller *caller;   /* owned reference: the exporter */
+	char *label;             /* owned; NULL: none */
+	struct buffer buffer;    /* its fd is valid while has_buffer */
 	struct accel_asid *asid; /* owned reference, of kind ASID while has_buffer */
 
 	/* Protected by the table's lock. */
 	struct node node;
 	struct htab_node by_id, by_uuid, by_buffer;
 	struct export *root_prev, *root_next; /* names of one root description */
-	struct export *notify_next; /* protected by the notifier's lock */
+	struct export *notify_next;           /* protected by the notifier's lock */
 	unsigned refs;
-	unsigned opens;		/* open files, mappings through them included */
-	uint64_t nlookup;	/* references of the kernel */
+	unsigned opens;         /* open files, mappings through them included */
+	uint64_t nlookup;       /* references of the kernel */
 	uint64_t charged_bytes; /* to charged_uid */
 	uid_t charged_uid;
 	int backing_id; /* for passthrough while there are opens; 0: none */

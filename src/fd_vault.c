@@ -16,9 +16,9 @@
 #define PIDFD_THREAD O_EXCL /* Linux 6.9 */
 #endif
 
-#define MAX_VAULTS   64
-#define VAULT_STACK  (64 * 1024)
-#define VAULT_SPARE  16 /* of a vault's table, for itself */
+#define MAX_VAULTS  64
+#define VAULT_STACK (64 * 1024)
+#define VAULT_SPARE 16 /* of a vault's table, for itself */
 /* Of our own table, for connections, tickets and the daemon itself. */
 #define MIN_RESERVED 128
 #define MAX_RESERVED 4096
@@ -34,8 +34,8 @@ struct vault {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	enum order order; /* protected by lock: ORDER_NONE when it is done */
-	int argument;	  /* protected by lock */
-	int result;	  /* protected by lock */
+	int argument;     /* protected by lock */
+	int result;       /* protected by lock */
 	_Atomic unsigned n_kept;
 };
 
@@ -47,7 +47,7 @@ static struct {
 	unsigned reserved;   /* of our table, for the rest */
 	unsigned vault_room; /* of a vault's */
 	_Atomic unsigned n_own;
-} state = { .own_room = UINT32_MAX };
+} state = {.own_room = UINT32_MAX};
 
 static int pidfd_getfd(int pidfd, int fd)
 {
@@ -150,7 +150,7 @@ static int start_vault(struct vault *vault)
 {
 	int r;
 
-	*vault = (struct vault){ .order = ORDER_KEEP /* until it has begun */ };
+	*vault = (struct vault){.order = ORDER_KEEP /* until it has begun */};
 	pthread_mutex_init(&vault->callers, NULL);
 	pthread_mutex_init(&vault->lock, NULL);
 	pthread_cond_init(&vault->changed, NULL);
@@ -176,7 +176,7 @@ static int start_vault(struct vault *vault)
 
 uint64_t fd_vault_start(uint64_t wanted)
 {
-	struct rlimit limit = { 0 };
+	struct rlimit limit = {0};
 	rlim_t total, reserved;
 	uint64_t room;
 	int r = 0;
@@ -190,7 +190,8 @@ uint64_t fd_vault_start(uint64_t wanted)
 	state.vault_room = (unsigned)(total - VAULT_SPARE);
 	room = state.own_room;
 	/* Each has a pidfd in what is reserved. */
-	while (room < wanted && state.n_vaults < MIN(MAX_VAULTS, reserved / 3) && r == 0) {
+	while (room < wanted && state.n_vaults < MIN(MAX_VAULTS, reserved / 3) &&
+	       r == 0) {
 		r = start_vault(&state.vaults[state.n_vaults]);
 		if (r == 0) {
 			state.n_vaults++;
@@ -244,13 +245,13 @@ static bool move_to(unsigned table, int fd, struct kept_fd *ret_kept)
 		return false;
 	}
 	close(fd);
-	*ret_kept = (struct kept_fd){ table, there };
+	*ret_kept = (struct kept_fd){table, there};
 	return true;
 }
 
 struct kept_fd fd_vault_keep(int fd)
 {
-	struct kept_fd kept = { 0, fd };
+	struct kept_fd kept = {0, fd};
 
 	if (reserve(&state.n_own, state.own_room))
 		return kept;
@@ -264,8 +265,8 @@ struct kept_fd fd_vault_keep(int fd)
 
 int fd_vault_borrow(struct kept_fd kept)
 {
-	return kept.table ? pidfd_getfd(state.vaults[kept.table - 1].pidfd, kept.fd) :
-			    kept.fd;
+	return kept.table ? pidfd_getfd(state.vaults[kept.table - 1].pidfd, kept.fd)
+			  : kept.fd;
 }
 
 void fd_vault_return(struct kept_fd kept, int fd)

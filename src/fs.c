@@ -47,7 +47,8 @@ static void fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	refuse(req);
 }
 
-static void fs_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
+static void fs_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
+		       const char *name)
 {
 	refuse(req);
 }

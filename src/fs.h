@@ -4,8 +4,8 @@
  *
  * fs.c holds their table and what is refused; the rest is in fs_dir.c (names), fs_file.c
  * (open files), fs_attr.c (attributes), fs_xattr.c, fs_ioctl.c (which commands exist),
- * fs_export.c and fs_revoke.c (the greater ones of them), fs_accel.c (devices). A request is answered exactly once; functions named
- * reply_* do it.
+ * fs_export.c and fs_revoke.c (the greater ones of them), fs_accel.c (devices). A request
+ * is answered exactly once; functions named reply_* do it.
  */
 #ifndef DMABUFFS_FS_H
 #define DMABUFFS_FS_H
@@ -36,7 +36,8 @@ static inline void reply_error(fuse_req_t req, int error)
 void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
 void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
-void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev);
+void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      dev_t dev);
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
@@ -75,7 +76,8 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 /* fs_accel.c: whether a number is one of .accel's, and what is done with those */
 bool fs_is_accel(uint64_t ino);
 int fs_accel_stat(struct service *service, uint64_t ino, struct stat *ret_stat);
-int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr, int to_set);
+int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr,
+		 int to_set);
 void fs_accel_readdir(fuse_req_t req, size_t size, off_t offset);
 void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi);
@@ -92,7 +94,7 @@ void fs_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 
 /* fs_ioctl.c */
 void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
-	      struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
-	      size_t out_size);
+	      struct fuse_file_info *fi, unsigned int flags, const void *in,
+	      size_t in_size, size_t out_size);
 
 #endif

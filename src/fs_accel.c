@@ -32,7 +32,8 @@ int fs_accel_stat(struct service *service, uint64_t ino, struct stat *ret_stat)
 	return 0;
 }
 
-int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr, int to_set)
+int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr,
+		 int to_set)
 {
 	struct node *node = devices_node(&service->devices, ino);
 
@@ -58,14 +59,14 @@ static void list_all(struct devices *devices, struct listing *listing, off_t off
 		fits = listing_add(listing, "..", INO_ROOT, S_IFDIR, 2);
 	for (off_t i = MAX(offset - 2, 0); fits && i < (off_t)devices->n; i++) {
 		accel_device_query(devices->list[i], &info);
-		fits = listing_add(listing, info.name, INO_FIRST_DEVICE + (uint64_t)i, S_IFREG,
-				   (uint64_t)i + 3);
+		fits = listing_add(listing, info.name, INO_FIRST_DEVICE + (uint64_t)i,
+				   S_IFREG, (uint64_t)i + 3);
 	}
 }
 
 void fs_accel_readdir(fuse_req_t req, size_t size, off_t offset)
 {
-	struct listing listing = { .req = req, .buf = malloc(size), .size = size };
+	struct listing listing = {.req = req, .buf = malloc(size), .size = size};
 
 	if (!listing.buf) {
 		reply_error(req, -ENOMEM);

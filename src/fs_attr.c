@@ -126,7 +126,8 @@ static int set_attributes(struct service *service, uint64_t ino, const struct st
 	return r;
 }
 
-/* Who may is the kernel's decision and was made; a size is not for importers to change. */
+/* Who may is the kernel's decision and was made; a size is not for importers to change.
+ */
 void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi)
 {

@@ -43,7 +43,7 @@ static bool is_broker(fuse_ino_t parent, const char *name)
 static void reply_entry(fuse_req_t req, uint64_t ino)
 {
 	struct service *service = service_of(req);
-	struct fuse_entry_param entry = { .ino = ino, .entry_timeout = CACHE_FOREVER };
+	struct fuse_entry_param entry = {.ino = ino, .entry_timeout = CACHE_FOREVER};
 
 	int r = fs_stat(service, ino, &entry.attr, &entry.attr_timeout);
 
@@ -143,7 +143,8 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	export = table_get_named(&service->table, uuid);
-	reply_error(req, export && fs_end_name(service, export, "unlinked") ? 0 : -ENOENT);
+	reply_error(req,
+		    export && fs_end_name(service, export, "unlinked") ? 0 : -ENOENT);
 	table_put(&service->table, export);
 }
 
@@ -194,7 +195,8 @@ void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- readdir ----------------------------------------------------------------------- */
 
-static void list_exports(struct service *service, struct listing *listing, uint64_t cursor)
+static void list_exports(struct service *service, struct listing *listing,
+			 uint64_t cursor)
 {
 	uid_t uid = fuse_req_ctx(listing->req)->uid;
 	struct export *export;
@@ -206,7 +208,8 @@ static void list_exports(struct service *service, struct listing *listing, uint6
 			char name[UUID_TEXT_LENGTH + 1];
 
 			export_name(export, name);
-			fits = listing_add(listing, name, export->id, S_IFREG, export->id + 1);
+			fits = listing_add(listing, name, export->id, S_IFREG,
+					   export->id + 1);
 			table_put(&service->table, export);
 		}
 	} while (fits && (export || more));
@@ -216,7 +219,7 @@ static void list_exports(struct service *service, struct listing *listing, uint6
 void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi)
 {
-	struct listing listing = { .req = req, .size = size };
+	struct listing listing = {.req = req, .size = size};
 
 	if (ino == INO_ACCEL) {
 		fs_accel_readdir(req, size, offset);

@@ -10,7 +10,8 @@
 
 /* ---- open -------------------------------------------------------------------------- */
 
-static int check_namespaces(struct service *service, const struct export *export, pid_t tid)
+static int check_namespaces(struct service *service, const struct export *export,
+			    pid_t tid)
 {
 	uint64_t ns[DMABUFFS_NS_COUNT];
 
@@ -33,7 +34,8 @@ static int check_size(struct service *service, struct export *export)
 }
 
 /* What is not in the file's mode. The export is counted open. */
-static int check_open(struct service *service, struct export *export, pid_t tid, int flags)
+static int check_open(struct service *service, struct export *export, pid_t tid,
+		      int flags)
 {
 	int r = policy_check_open(flags, export->flags & DMABUFFS_EXPORT_READONLY,
 				  buffer_seals(&export->buffer));
@@ -79,7 +81,8 @@ static int get_backing(fuse_req_t req, struct export *export)
 /* No passthrough for anybody, other than for want of something at the moment. */
 static bool is_permanent(int error)
 {
-	return error != -EMFILE && error != -ENFILE && error != -ENOMEM && error != -EAGAIN;
+	return error != -EMFILE && error != -ENFILE && error != -ENOMEM &&
+	       error != -EAGAIN;
 }
 
 /* What reads, writes and maps the file without us; 0: all come to us; or -errno. */
@@ -94,9 +97,10 @@ static int backing_id(fuse_req_t req, struct export *export)
 	if (id >= 0 || !is_permanent(id))
 		return id;
 	if (atomic_exchange(&service->passthrough, false))
-		log_warning("passthrough is not permitted here (%s): names cannot be mapped "
-			    "(ENODEV), descriptors from the broker can",
-			    strerror(-id));
+		log_warning(
+			"passthrough is not permitted here (%s): names cannot be mapped "
+			"(ENODEV), descriptors from the broker can",
+			strerror(-id));
 	return 0;
 }
 
@@ -113,8 +117,8 @@ static void reply_open(fuse_req_t req, struct export *export, struct fuse_file_i
 	struct service *service = service_of(req);
 
 	/*
-	 * No page cache of our own: MAP_SHARED of what is not the buffer itself fails. The
-	 * kernel still allows MAP_PRIVATE, a copy of the moment.
+	 * No page cache of our own: MAP_SHARED of what is not the buffer itself fails.
+	 * The kernel still allows MAP_PRIVATE, a copy of the moment.
 	 */
 	fi->direct_io = !fi->backing_id;
 	fi->parallel_direct_writes = 1;
@@ -124,7 +128,8 @@ static void reply_open(fuse_req_t req, struct export *export, struct fuse_file_i
 		table_close(&service->table, export);
 }
 
-static void log_refusal(const struct export *export, const struct fuse_ctx *ctx, int error)
+static void log_refusal(const struct export *export, const struct fuse_ctx *ctx,
+			int error)
 {
 	char name[UUID_TEXT_LENGTH + 1];
 
@@ -231,8 +236,8 @@ static void submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t size,
 	if (export && export->buffer.kind == DMABUFFS_KIND_DEVICE)
 		r = -EOPNOTSUPP;
 	else if (export)
-		r = dmabuf_io_submit(&service->dmabuf_io, uid, &export->buffer, offset, size,
-				     data, data ? write_done : read_done, req);
+		r = dmabuf_io_submit(&service->dmabuf_io, uid, &export->buffer, offset,
+				     size, data, data ? write_done : read_done, req);
 	if (r < 0)
 		reply_error(req, r);
 }

@@ -12,10 +12,12 @@ void fs_log_export(const struct export *export)
 	char name[UUID_TEXT_LENGTH + 1];
 
 	export_name(export, name);
-	log_info("%s: exported by pid %d (%s) uid %u gid %u mode %04o: %s of %llu bytes%s%s",
+	log_info("%s: exported by pid %d (%s) uid %u gid %u mode %04o: %s of %llu "
+		 "bytes%s%s",
 		 name, export->caller->pid, export->caller->comm, export->node.uid,
 		 export->node.gid, export->node.mode & 07777,
-		 buffer_kind_name(&export->buffer), (unsigned long long)export->charged_bytes,
+		 buffer_kind_name(&export->buffer),
+		 (unsigned long long)export->charged_bytes,
 		 export->flags & DMABUFFS_EXPORT_PERSIST ? ", persistent" : "",
 		 export->flags & DMABUFFS_EXPORT_READONLY ? ", read-only" : "");
 }
@@ -25,7 +27,8 @@ void fs_log_export(const struct export *export)
 static void fill_info(const struct service *service, const struct export *export,
 		      struct dmabuffs_info *info)
 {
-	bool passthrough = service->passthrough && export->buffer.kind == DMABUFFS_KIND_MEMFD;
+	bool passthrough =
+		service->passthrough && export->buffer.kind == DMABUFFS_KIND_MEMFD;
 	uint64_t bytes = 0;
 
 	buffer_size(&export->buffer, &bytes);
@@ -91,13 +94,13 @@ static int do_withdraw(struct command_call *call)
 /* ---- dispatch ---------------------------------------------------------------------- */
 
 static const struct command commands[] = {
-	{ _IOC_NR(DMABUFFS_IOC_EXPORT), ON_ROOT, 120, sizeof(struct dmabuffs_export),
-	  fs_export },
-	{ _IOC_NR(DMABUFFS_IOC_REVOKE), ON_ROOT, 24, sizeof(struct dmabuffs_revoke),
-	  fs_revoke },
-	{ _IOC_NR(DMABUFFS_IOC_INFO), ON_NAME, 176, sizeof(struct dmabuffs_info), do_info },
-	{ _IOC_NR(DMABUFFS_IOC_WITHDRAW), ON_ROOT, 24, sizeof(struct dmabuffs_withdraw),
-	  do_withdraw },
+	{_IOC_NR(DMABUFFS_IOC_EXPORT), ON_ROOT, 120, sizeof(struct dmabuffs_export),
+	 fs_export},
+	{_IOC_NR(DMABUFFS_IOC_REVOKE), ON_ROOT, 24, sizeof(struct dmabuffs_revoke),
+	 fs_revoke},
+	{_IOC_NR(DMABUFFS_IOC_INFO), ON_NAME, 176, sizeof(struct dmabuffs_info), do_info},
+	{_IOC_NR(DMABUFFS_IOC_WITHDRAW), ON_ROOT, 24, sizeof(struct dmabuffs_withdraw),
+	 do_withdraw},
 };
 
 static enum place place_of(uint64_t ino, bool is_directory)
@@ -132,7 +135,8 @@ void command_reply(struct command_call *call, int result)
 static void run_command(const struct command *command, struct command_call *call,
 			const void *in, size_t in_size)
 {
-	int r = wire_take(in, in_size, command->min_size, &call->arg, command->known_size);
+	int r = wire_take(in, in_size, command->min_size, &call->arg,
+			  command->known_size);
 
 	if (r == 0)
 		r = command->handler(call);
@@ -141,15 +145,16 @@ static void run_command(const struct command *command, struct command_call *call
 }
 
 void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
-	      struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
-	      size_t out_size)
+	      struct fuse_file_info *fi, unsigned int flags, const void *in,
+	      size_t in_size, size_t out_size)
 {
 	enum place place = place_of(ino, flags & FUSE_IOCTL_DIR);
 	const struct command *command = find_command(number, place);
 	struct command_call *call = NULL;
 
 	if (command)
-		call = calloc(1, offsetof(struct command_call, arg) + command->known_size);
+		call = calloc(1,
+			      offsetof(struct command_call, arg) + command->known_size);
 	if (!call) {
 		reply_error(req, command ? -ENOMEM : -ENOTTY);
 		return;

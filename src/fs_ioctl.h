@@ -13,9 +13,9 @@ struct command_call {
 	struct service *service;
 	const struct fuse_ctx *ctx; /* valid until the reply */
 	uint64_t ino;
-	uint64_t root_id;	  /* of a command on the root directory */
+	uint64_t root_id;         /* of a command on the root directory */
 	struct device_file *file; /* of a command on a context */
-	size_t reply_size;	  /* bytes of arg that go back on success */
+	size_t reply_size;        /* bytes of arg that go back on success */
 	/* As large as the command's struct: the others must not be looked at. */
 	union {
 		struct dmabuffs_export export;

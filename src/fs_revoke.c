@@ -89,7 +89,7 @@ static int start(struct command_call *call, struct export *export, uid_t owner)
 
 	if (!revocation)
 		return -ENOMEM;
-	*revocation = (struct revocation){ .call = call, .export = export };
+	*revocation = (struct revocation){.call = call, .export = export};
 	r = offload_reserve(&call->service->limits, owner, &offload);
 	if (r == 0)
 		r = offload_start(offload, work, revocation);

@@ -10,7 +10,7 @@
 #include "policy.h"
 #include "util.h"
 
-#define PREFIX	   "user.dmabuffs."
+#define PREFIX     "user.dmabuffs."
 #define MAX_VALUE  512
 #define MAX_LISTED 1024
 
@@ -52,7 +52,8 @@ struct bit_name {
 	const char *name;
 };
 
-static int show_bits(char *text, const struct bit_name *names, size_t n_names, uint32_t bits)
+static int show_bits(char *text, const struct bit_name *names, size_t n_names,
+		     uint32_t bits)
 {
 	int length = 0;
 
@@ -67,10 +68,10 @@ static int show_bits(char *text, const struct bit_name *names, size_t n_names, u
 static int show_flags(const struct export *export, int arg, char *text)
 {
 	static const struct bit_name names[] = {
-		{ DMABUFFS_INFO_PERSIST, "persist" },
-		{ DMABUFFS_INFO_READONLY, "readonly" },
-		{ DMABUFFS_INFO_REVOCABLE, "revocable" },
-		{ DMABUFFS_INFO_REVOKED, "revoked" },
+		{DMABUFFS_INFO_PERSIST, "persist"},
+		{DMABUFFS_INFO_READONLY, "readonly"},
+		{DMABUFFS_INFO_REVOCABLE, "revocable"},
+		{DMABUFFS_INFO_REVOKED, "revoked"},
 	};
 
 	return show_bits(text, names, ARRAY_SIZE(names), export_info_flags(export));
@@ -79,10 +80,12 @@ static int show_flags(const struct export *export, int arg, char *text)
 static int show_seals(const struct export *export, int arg, char *text)
 {
 	static const struct bit_name names[] = {
-		{ F_SEAL_SEAL, "seal" },	 { F_SEAL_SHRINK, "shrink" },
-		{ F_SEAL_GROW, "grow" },	 { F_SEAL_WRITE, "write" },
-		{ F_SEAL_FUTURE_WRITE, "future-write" },
-		{ 0x20 /* F_SEAL_EXEC, Linux 6.3 */, "exec" },
+		{F_SEAL_SEAL, "seal"},
+		{F_SEAL_SHRINK, "shrink"},
+		{F_SEAL_GROW, "grow"},
+		{F_SEAL_WRITE, "write"},
+		{F_SEAL_FUTURE_WRITE, "future-write"},
+		{0x20 /* F_SEAL_EXEC, Linux 6.3 */, "exec"},
 	};
 
 	return show_bits(text, names, ARRAY_SIZE(names),
@@ -133,22 +136,22 @@ static const struct {
 	show_fn *show;
 	int arg;
 } attributes[] = {
-	{ PREFIX "size", show_size },
-	{ PREFIX "kind", show_kind },
-	{ PREFIX "flags", show_flags },
-	{ PREFIX "seals", show_seals },
-	{ PREFIX "importers", show_importers },
-	{ PREFIX "held", show_held },
-	{ PREFIX "pid", show_pid },
-	{ PREFIX "comm", show_comm },
-	{ PREFIX "ns.user", show_ns, DMABUFFS_NS_USER },
-	{ PREFIX "ns.pid", show_ns, DMABUFFS_NS_PID },
-	{ PREFIX "ns.mnt", show_ns, DMABUFFS_NS_MNT },
-	{ PREFIX "ns.ipc", show_ns, DMABUFFS_NS_IPC },
-	{ PREFIX "ns.net", show_ns, DMABUFFS_NS_NET },
-	{ PREFIX "ns.cgroup", show_ns, DMABUFFS_NS_CGROUP },
-	{ PREFIX "security", show_security },
-	{ PREFIX "label", show_label },
+	{PREFIX "size", show_size},
+	{PREFIX "kind", show_kind},
+	{PREFIX "flags", show_flags},
+	{PREFIX "seals", show_seals},
+	{PREFIX "importers", show_importers},
+	{PREFIX "held", show_held},
+	{PREFIX "pid", show_pid},
+	{PREFIX "comm", show_comm},
+	{PREFIX "ns.user", show_ns, DMABUFFS_NS_USER},
+	{PREFIX "ns.pid", show_ns, DMABUFFS_NS_PID},
+	{PREFIX "ns.mnt", show_ns, DMABUFFS_NS_MNT},
+	{PREFIX "ns.ipc", show_ns, DMABUFFS_NS_IPC},
+	{PREFIX "ns.net", show_ns, DMABUFFS_NS_NET},
+	{PREFIX "ns.cgroup", show_ns, DMABUFFS_NS_CGROUP},
+	{PREFIX "security", show_security},
+	{PREFIX "label", show_label},
 };
 
 static int show_attribute(const struct export *export, const char *name, char *text)
@@ -197,7 +200,8 @@ static int list_locked(const struct export *export, const struct node *node, cha
  * Finds what @ino is and locks the table; *ret_node is NULL, and nothing locked, if it is
  * nothing that has attributes. To be undone by put_node().
  */
-static struct export *get_node(struct service *service, uint64_t ino, struct node **ret_node)
+static struct export *get_node(struct service *service, uint64_t ino,
+			       struct node **ret_node)
 {
 	struct table *table = &service->table;
 	struct export *export = table_get(table, ino);
@@ -286,6 +290,6 @@ void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 
 void fs_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	reply_error(req, is_acl(name) ? set_acl(service_of(req), ino, NULL, 0) :
-					-EOPNOTSUPP);
+	reply_error(req,
+		    is_acl(name) ? set_acl(service_of(req), ino, NULL, 0) : -EOPNOTSUPP);
 }

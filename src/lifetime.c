@@ -34,7 +34,7 @@ static void ending_signals(sigset_t *set)
 
 void lifetime_block_signals(void)
 {
-	struct sigaction wake = { .sa_handler = wake_up };
+	struct sigaction wake = {.sa_handler = wake_up};
 	sigset_t set;
 
 	ending_signals(&set);
@@ -115,9 +115,9 @@ static void *run(void *arg)
 {
 	struct lifetime *lifetime = arg;
 	struct pollfd fds[] = {
-		{ lifetime->mountinfo, POLLPRI, 0 },
-		{ lifetime->signals, POLLIN, 0 },
-		{ lifetime->stop, POLLIN, 0 },
+		{lifetime->mountinfo, POLLPRI, 0},
+		{lifetime->signals, POLLIN, 0},
+		{lifetime->stop, POLLIN, 0},
 	};
 	/* It may have been unmounted before mountinfo was opened. */
 	bool ending = lifetime->end_now || !still_mounted(lifetime);

@@ -22,12 +22,12 @@ struct lifetime {
 	struct fuse_session *session;
 	const char *mountpoint;
 	uint64_t mount_dev;
-	pthread_t loop_thread; /* who runs the session loop */
+	pthread_t loop_thread;          /* who runs the session loop */
 	void (*before_end)(void *data); /* called while requests are still served */
 	void *data;
 
 	int mountinfo, signals, stop; /* owned */
-	bool end_now, ended;	      /* of the thread alone, once started */
+	bool end_now, ended;          /* of the thread alone, once started */
 	pthread_t thread;
 };
 
@@ -43,8 +43,9 @@ int lifetime_start(struct lifetime *lifetime, bool end_now);
 void lifetime_stop(struct lifetime *lifetime);
 
 /*
- * Aborts what is under way in, and detaches, the mount with device number @mount_dev from @mountpoint, if it is still what
- * is on top there. libfuse would detach whatever it finds, be it the next instance.
+ * Aborts what is under way in, and detaches, the mount with device number @mount_dev from
+ * @mountpoint, if it is still what is on top there. libfuse would detach whatever it
+ * finds, be it the next instance.
  */
 void lifetime_unmount(const char *mountpoint, uint64_t mount_dev);
 

@@ -18,51 +18,55 @@ struct user {
 void limits_config_default(struct limits_config *ret_config)
 {
 	*ret_config = (struct limits_config){
-		.per_uid = {
-			[RES_EXPORTS] = 16384,
-			[RES_BYTES] = UINT64_C(1) << 40,
-			[RES_ROOTS] = 4096,
-			[RES_CONNECTIONS] = 128,
-			[RES_TICKETS] = 64,
-			[RES_CLOSES] = 32,
-			[RES_OFFLOADS] = 32,
-			[RES_IO] = 64,
-			[RES_CONTEXTS] = 2048,
-			[RES_ASIDS] = 16384,
-			[RES_SETS] = 1024,
-			[RES_QUEUES] = 32,
-			[RES_FILES] = 1024,
-			[RES_MAPPINGS] = 262144,
-			[RES_FENCES] = 4096,
-			[RES_MEMORY] = UINT64_C(1) << 29,
-			[RES_PINNED] = UINT64_C(1) << 38,
-		},
-		.per_mount = {
-			[RES_EXPORTS] = 262144,
-			[RES_BYTES] = UINT64_C(1) << 42,
-			[RES_ROOTS] = 65536,
-			[RES_CONNECTIONS] = 4096,
-			[RES_TICKETS] = 1024,
-			[RES_CLOSES] = 4096,
-			[RES_OFFLOADS] = 4096,
-			[RES_IO] = 4096,
-			[RES_CONTEXTS] = 16384,
-			[RES_ASIDS] = 131072,
-			[RES_SETS] = 16384,
-			[RES_QUEUES] = 2048,
-			[RES_FILES] = 8192,
-			[RES_MAPPINGS] = 2097152,
-			[RES_FENCES] = 65536,
-			[RES_MEMORY] = UINT64_C(1) << 46,
-			[RES_PINNED] = UINT64_C(1) << 42,
-		},
+		.per_uid =
+			{
+				[RES_EXPORTS] = 16384,
+				[RES_BYTES] = UINT64_C(1) << 40,
+				[RES_ROOTS] = 4096,
+				[RES_CONNECTIONS] = 128,
+				[RES_TICKETS] = 64,
+				[RES_CLOSES] = 32,
+				[RES_OFFLOADS] = 32,
+				[RES_IO] = 64,
+				[RES_CONTEXTS] = 2048,
+				[RES_ASIDS] = 16384,
+				[RES_SETS] = 1024,
+				[RES_QUEUES] = 32,
+				[RES_FILES] = 1024,
+				[RES_MAPPINGS] = 262144,
+				[RES_FENCES] = 4096,
+				[RES_MEMORY] = UINT64_C(1) << 29,
+				[RES_PINNED] = UINT64_C(1) << 38,
+			},
+		.per_mount =
+			{
+				[RES_EXPORTS] = 262144,
+				[RES_BYTES] = UINT64_C(1) << 42,
+				[RES_ROOTS] = 65536,
+				[RES_CONNECTIONS] = 4096,
+				[RES_TICKETS] = 1024,
+				[RES_CLOSES] = 4096,
+				[RES_OFFLOADS] = 4096,
+				[RES_IO] = 4096,
+				[RES_CONTEXTS] = 16384,
+				[RES_ASIDS] = 131072,
+				[RES_SETS] = 16384,
+				[RES_QUEUES] = 2048,
+				[RES_FILES] = 8192,
+				[RES_MAPPINGS] = 2097152,
+				[RES_FENCES] = 65536,
+				[RES_MEMORY] = UINT64_C(1) << 46,
+				[RES_PINNED] = UINT64_C(1) << 42,
+			},
 	};
 }
 
 static void bound(struct limits_config *config, enum resource resource, uint64_t n)
 {
-	config->per_mount[resource] = MIN(config->per_mount[resource], MAX(n, UINT64_C(1)));
-	config->per_uid[resource] = MIN(config->per_uid[resource], MAX(n / 4, UINT64_C(1)));
+	config->per_mount[resource] =
+		MIN(config->per_mount[resource], MAX(n, UINT64_C(1)));
+	config->per_uid[resource] =
+		MIN(config->per_uid[resource], MAX(n / 4, UINT64_C(1)));
 }
 
 void limits_fit_descriptors(struct limits *limits, uint64_t n)
@@ -74,7 +78,7 @@ void limits_fit_descriptors(struct limits *limits, uint64_t n)
 
 void limits_init(struct limits *limits, const struct limits_config *config)
 {
-	*limits = (struct limits){ .config = *config };
+	*limits = (struct limits){.config = *config};
 	pthread_mutex_init(&limits->lock, NULL);
 }
 
@@ -124,14 +128,16 @@ static void drop_if_idle(struct limits *limits, struct user *user)
 	free(user);
 }
 
-/* Neither sum can wrap: the part used never exceeds a limit, n is compared to the rest. */
+/* Neither sum can wrap: the part used never exceeds a limit, n is compared to the rest.
+ */
 static bool has_room(uint64_t used, uint64_t limit, uint64_t n)
 {
 	return n <= limit && used <= limit - n;
 }
 
 /* The user's part only. The lock is held. */
-static int charge_user(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
+static int charge_user(struct limits *limits, uid_t uid, enum resource resource,
+		       uint64_t n)
 {
 	struct user *user = get_user(limits, uid);
 	int r = 0;
@@ -164,7 +170,8 @@ int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint
 	pthread_mutex_lock(&limits->lock);
 	r = charge_user(limits, uid, resource, n);
 	if (r == 0) {
-		if (has_room(limits->used[resource], limits->config.per_mount[resource], n)) {
+		if (has_room(limits->used[resource], limits->config.per_mount[resource],
+			     n)) {
 			limits->used[resource] += n;
 		} else {
 			uncharge_user(limits, uid, resource, n);

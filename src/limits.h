@@ -16,14 +16,14 @@
 #include "htab.h"
 
 enum resource {
-	RES_EXPORTS,	 /* names, and what is still open of ended ones */
-	RES_BYTES,	 /* of their buffers */
-	RES_ROOTS,	 /* open root descriptions */
+	RES_EXPORTS,     /* names, and what is still open of ended ones */
+	RES_BYTES,       /* of their buffers */
+	RES_ROOTS,       /* open root descriptions */
 	RES_CONNECTIONS, /* to the broker */
-	RES_TICKETS,	 /* buffers put on the broker and not exported yet */
-	RES_CLOSES,	 /* refused foreign descriptors on their way out, see closer.h */
-	RES_OFFLOADS,	 /* calls that a client can make last, see offload.h */
-	RES_IO,		 /* reads and writes of a dma-buf under way, see dmabuf_io.h */
+	RES_TICKETS,     /* buffers put on the broker and not exported yet */
+	RES_CLOSES,      /* refused foreign descriptors on their way out, see closer.h */
+	RES_OFFLOADS,    /* calls that a client can make last, see offload.h */
+	RES_IO,          /* reads and writes of a dma-buf under way, see dmabuf_io.h */
 	/* What accelerator contexts hold, in the order of enum accel_resource. */
 	RES_CONTEXTS,
 	RES_ASIDS,
@@ -46,7 +46,7 @@ struct limits {
 	pthread_mutex_t lock;
 	struct limits_config config; /* fixed before the first client */
 	uint64_t used[RES_COUNT];    /* protected by lock */
-	struct htab users;	     /* protected by lock: struct user by uid */
+	struct htab users;           /* protected by lock: struct user by uid */
 };
 
 /* Defaults; a mount option overrides each that an administrator may want to change. */
@@ -69,7 +69,8 @@ int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource r
 		    uint64_t n);
 
 /* Gives back what was charged. */
-void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n);
+void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource,
+		     uint64_t n);
 
 /* What the whole mount uses now. */
 uint64_t limits_used(struct limits *limits, enum resource resource);

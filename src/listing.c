@@ -4,10 +4,10 @@
 bool listing_add(struct listing *listing, const char *name, uint64_t ino, mode_t type,
 		 uint64_t next)
 {
-	const struct stat st = { .st_ino = ino, .st_mode = type };
+	const struct stat st = {.st_ino = ino, .st_mode = type};
 	size_t rest = listing->size - listing->used;
-	size_t needed = fuse_add_direntry(listing->req, listing->buf + listing->used, rest,
-					  name, &st, (off_t)next);
+	size_t needed = fuse_add_direntry(listing->req, listing->buf + listing->used,
+					  rest, name, &st, (off_t)next);
 
 	if (needed > rest)
 		return false;

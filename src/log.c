@@ -13,8 +13,8 @@
 #define LOG_LINES_PER_SECOND 200
 
 struct budget {
-	time_t second;	     /* the rate is counted in this second */
-	unsigned lines;	     /* in that second */
+	time_t second;       /* the rate is counted in this second */
+	unsigned lines;      /* in that second */
 	unsigned suppressed; /* since the last line */
 };
 
@@ -23,16 +23,16 @@ static struct {
 	int level;
 	bool to_syslog;
 	struct budget budgets[LOG_DEBUG + 1]; /* protected by lock: by level */
-} state = { .lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO };
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
 
 static const struct {
 	const char *name;
 	int level;
 } levels[] = {
-	{ "error", LOG_ERR },
-	{ "warning", LOG_WARNING },
-	{ "info", LOG_INFO },
-	{ "debug", LOG_DEBUG },
+	{"error", LOG_ERR},
+	{"warning", LOG_WARNING},
+	{"info", LOG_INFO},
+	{"debug", LOG_DEBUG},
 };
 
 void log_set_level(int level)
@@ -115,7 +115,8 @@ void log_message_v(int level, const char *format, va_list args)
 	if (dropped < 0)
 		return;
 	if (dropped > 0) {
-		snprintf(dropped_text, sizeof(dropped_text), "%d lines suppressed", dropped);
+		snprintf(dropped_text, sizeof(dropped_text), "%d lines suppressed",
+			 dropped);
 		emit(LOG_WARNING, dropped_text);
 	}
 	errno = saved; /* for %m */

@@ -25,9 +25,9 @@ int log_level_parse(const char *name);
 void log_message(int level, const char *format, ...) _printf_(2, 3);
 void log_message_v(int level, const char *format, va_list args) _printf_(2, 0);
 
-#define log_error(...)	 log_message(LOG_ERR, __VA_ARGS__)
+#define log_error(...)   log_message(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)
-#define log_info(...)	 log_message(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)	 log_message(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)    log_message(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)   log_message(LOG_DEBUG, __VA_ARGS__)
 
 #endif

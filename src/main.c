@@ -34,7 +34,7 @@ struct start {
 	struct lifetime lifetime;
 	int tree; /* owned: a private clone of the mount */
 	int ready_fd;
-	bool bound;		 /* the broker serves */
+	bool bound;             /* the broker serves */
 	bool notifier_is_stuck; /* set while it ends */
 };
 
@@ -55,8 +55,8 @@ static struct fuse_session *new_session(struct service *service)
 		     options->source, options->mount_flags) < 0)
 		return NULL;
 	fuse_set_log_func(fuse_log_line);
-	if (fuse_opt_add_arg(&args, "dmabuffsd") == 0 && fuse_opt_add_arg(&args, "-o") == 0 &&
-	    fuse_opt_add_arg(&args, list) == 0)
+	if (fuse_opt_add_arg(&args, "dmabuffsd") == 0 &&
+	    fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, list) == 0)
 		session = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), service);
 	fuse_opt_free_args(&args);
 	free(list);
@@ -238,13 +238,14 @@ static int serve_mounted(struct service *service, int ready_fd)
 	struct start start = {
 		.service = service,
 		.ready_fd = ready_fd,
-		.lifetime = {
-			.session = service->session,
-			.mountpoint = service->options.mountpoint,
-			.loop_thread = pthread_self(),
-			.before_end = before_end,
-			.data = &start,
-		},
+		.lifetime =
+			{
+				.session = service->session,
+				.mountpoint = service->options.mountpoint,
+				.loop_thread = pthread_self(),
+				.before_end = before_end,
+				.data = &start,
+			},
 	};
 	int r = inspect_mount(service->options.mountpoint, &service->broker.mount_dev,
 			      &start.tree);

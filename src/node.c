@@ -19,7 +19,7 @@ static struct timespec now(void)
 
 void node_init(struct node *node, mode_t mode, uid_t uid, gid_t gid)
 {
-	*node = (struct node){ .mode = mode, .uid = uid, .gid = gid };
+	*node = (struct node){.mode = mode, .uid = uid, .gid = gid};
 	node->atime = node->mtime = node->ctime = now();
 }
 
@@ -60,11 +60,11 @@ void node_set(struct node *node, const struct stat *attr, int to_set)
 	if (to_set & FUSE_SET_ATTR_GID)
 		node->gid = attr->st_gid;
 	if (to_set & FUSE_SET_ATTR_ATIME)
-		node->atime = to_set & FUSE_SET_ATTR_ATIME_NOW ? node->ctime :
-								 attr->st_atim;
+		node->atime =
+			to_set & FUSE_SET_ATTR_ATIME_NOW ? node->ctime : attr->st_atim;
 	if (to_set & FUSE_SET_ATTR_MTIME)
-		node->mtime = to_set & FUSE_SET_ATTR_MTIME_NOW ? node->ctime :
-								 attr->st_mtim;
+		node->mtime =
+			to_set & FUSE_SET_ATTR_MTIME_NOW ? node->ctime : attr->st_mtim;
 }
 
 int node_set_acl(struct node *node, const void *acl, size_t size)

@@ -45,7 +45,7 @@ static void *run(void *arg)
 int notifier_start(struct notifier *notifier, struct fuse_session *session,
 		   struct table *table)
 {
-	*notifier = (struct notifier){ .session = session, .table = table };
+	*notifier = (struct notifier){.session = session, .table = table};
 	notifier->last = &notifier->first;
 	pthread_mutex_init(&notifier->lock, NULL);
 	pthread_cond_init(&notifier->wake, NULL);

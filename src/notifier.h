@@ -21,13 +21,13 @@ struct fuse_session;
 
 struct notifier {
 	struct fuse_session *session; /* borrowed */
-	struct table *table;	      /* borrowed */
+	struct table *table;          /* borrowed */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct export *first, **last; /* protected by lock: queued, referenced */
-	bool stop;		      /* protected by lock */
-	bool joined;		      /* of who stops it */
+	bool stop;                    /* protected by lock */
+	bool joined;                  /* of who stops it */
 };
 
 /* Starts the thread. 0 or -errno. */
@@ -35,9 +35,9 @@ int notifier_start(struct notifier *notifier, struct fuse_session *session,
 		   struct table *table);
 
 /*
- * Idempotent. Ends the thread after what is queued, while FUSE requests are still served: the kernel
- * may make it wait for them. False: it did not end in time, a client keeps the directory
- * locked (by reading it into memory whose pages never come).
+ * Idempotent. Ends the thread after what is queued, while FUSE requests are still served:
+ * the kernel may make it wait for them. False: it did not end in time, a client keeps the
+ * directory locked (by reading it into memory whose pages never come).
  */
 bool notifier_stop(struct notifier *notifier);
 

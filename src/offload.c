@@ -80,10 +80,11 @@ int offload_start(struct offload *offload, void (*work)(void *arg), void *arg)
 
 bool offload_wait_all(struct limits *limits)
 {
-	const struct timespec step = { 0, WAIT_STEP_NS };
+	const struct timespec step = {0, WAIT_STEP_NS};
 
 	for (int i = 0; i < WAIT_STEPS; i++) {
-		if (!limits_used(limits, RES_OFFLOADS) && !limits_used(limits, RES_CLOSES))
+		if (!limits_used(limits, RES_OFFLOADS) &&
+		    !limits_used(limits, RES_CLOSES))
 			return true;
 		nanosleep(&step, NULL);
 	}

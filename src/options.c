@@ -154,15 +154,11 @@ static const struct {
 	bool has_value;
 	int (*set)(struct options *options, const char *value);
 } settings[] = {
-	{ "mode", true, set_mode },
-	{ "uid", true, set_uid },
-	{ "gid", true, set_gid },
-	{ "ns", true, set_ns },
-	{ "log", true, set_log },
-	{ "nopassthrough", false, set_nopassthrough },
-	{ "noaccel", false, set_noaccel },
-	{ "accel", true, add_device },
-	{ "drivers", true, set_drivers },
+	{"mode", true, set_mode},        {"uid", true, set_uid},
+	{"gid", true, set_gid},          {"ns", true, set_ns},
+	{"log", true, set_log},          {"nopassthrough", false, set_nopassthrough},
+	{"noaccel", false, set_noaccel}, {"accel", true, add_device},
+	{"drivers", true, set_drivers},
 };
 
 /* The limits: a field of struct limits_config each, numbers or sizes. */
@@ -171,19 +167,19 @@ static const struct {
 	enum resource resource;
 	bool per_uid;
 } limit_settings[] = {
-	{ "max-exports", RES_EXPORTS, false },
-	{ "max-bytes", RES_BYTES, false },
-	{ "max-exports-per-uid", RES_EXPORTS, true },
-	{ "max-bytes-per-uid", RES_BYTES, true },
-	{ "max-roots-per-uid", RES_ROOTS, true },
-	{ "max-connections-per-uid", RES_CONNECTIONS, true },
-	{ "max-contexts-per-uid", RES_CONTEXTS, true },
-	{ "max-asids-per-uid", RES_ASIDS, true },
-	{ "max-queues-per-uid", RES_QUEUES, true },
-	{ "max-buffers-per-uid", RES_FILES, true },
-	{ "max-mappings-per-uid", RES_MAPPINGS, true },
-	{ "max-device-memory-per-uid", RES_MEMORY, true },
-	{ "max-pinned-per-uid", RES_PINNED, true },
+	{"max-exports", RES_EXPORTS, false},
+	{"max-bytes", RES_BYTES, false},
+	{"max-exports-per-uid", RES_EXPORTS, true},
+	{"max-bytes-per-uid", RES_BYTES, true},
+	{"max-roots-per-uid", RES_ROOTS, true},
+	{"max-connections-per-uid", RES_CONNECTIONS, true},
+	{"max-contexts-per-uid", RES_CONTEXTS, true},
+	{"max-asids-per-uid", RES_ASIDS, true},
+	{"max-queues-per-uid", RES_QUEUES, true},
+	{"max-buffers-per-uid", RES_FILES, true},
+	{"max-mappings-per-uid", RES_MAPPINGS, true},
+	{"max-device-memory-per-uid", RES_MEMORY, true},
+	{"max-pinned-per-uid", RES_PINNED, true},
 };
 
 static int set_limit(struct options *options, const char *name, const char *value)
@@ -196,9 +192,9 @@ static int set_limit(struct options *options, const char *name, const char *valu
 		if (!value)
 			return -EINVAL;
 		return options_parse_size(value,
-					  limit_settings[i].per_uid ?
-						  &options->limits.per_uid[resource] :
-						  &options->limits.per_mount[resource]);
+					  limit_settings[i].per_uid
+						  ? &options->limits.per_uid[resource]
+						  : &options->limits.per_mount[resource]);
 	}
 	return -ENOENT;
 }
@@ -242,9 +238,9 @@ static int set_option(struct options *options, const char *name, const char *val
 		return value ? set_source(options, value) : -EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		if (!strcmp(settings[i].name, name))
-			return settings[i].has_value == !!value ?
-				       settings[i].set(options, value) :
-				       -EINVAL;
+			return settings[i].has_value == !!value
+				       ? settings[i].set(options, value)
+				       : -EINVAL;
 	r = set_limit(options, name, value);
 	if (r != -ENOENT)
 		return r;
@@ -306,11 +302,11 @@ static int parse_ready_fd(struct options *options, const char *value)
 }
 
 static const struct option long_options[] = {
-	{ "foreground", no_argument, NULL, 'f' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ "ready-fd", required_argument, NULL, 'r' },
-	{ NULL, 0, NULL, 0 },
+	{"foreground", no_argument, NULL, 'f'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{"ready-fd", required_argument, NULL, 'r'},
+	{NULL, 0, NULL, 0},
 };
 
 static int parse_switch(struct options *options, int c)
@@ -357,7 +353,7 @@ void options_finish(struct options *options)
 	free(options->mountpoint);
 	free(options->source);
 	free(options->mount_flags);
-	*options = (struct options){ .ready_fd = -1 };
+	*options = (struct options){.ready_fd = -1};
 }
 
 void options_print_usage(void)
@@ -378,9 +374,13 @@ void options_print_usage(void)
 	      "  max-exports-per-uid=N max-bytes-per-uid=SIZE max-roots-per-uid=N\n"
 	      "  max-connections-per-uid=N       limits of each user\n"
 	      "  nopassthrough               no mmap of names; the broker still works\n"
-	      "  drivers=NAME[:NAME...]      drivers whose devices may be exported (none)\n"
-	      "  accel=NAME[:queues=N][:memory=SIZE][:asid-bits=N][:latency=NS][:exclusive]\n"
-	      "                              a software device; may be repeated (one, soft0)\n"
+	      "  drivers=NAME[:NAME...]      drivers whose devices may be exported "
+	      "(none)\n"
+	      "  "
+	      "accel=NAME[:queues=N][:memory=SIZE][:asid-bits=N][:latency=NS][:exclusive]"
+	      "\n"
+	      "                              a software device; may be repeated (one, "
+	      "soft0)\n"
 	      "  noaccel                     no devices\n"
 	      "  max-contexts-per-uid=N max-asids-per-uid=N max-queues-per-uid=N\n"
 	      "  max-buffers-per-uid=N max-mappings-per-uid=N max-pinned-per-uid=SIZE\n"

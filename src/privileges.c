@@ -20,12 +20,12 @@ static const struct {
 	bool rootless;
 	const char *reason;
 } kept[] = {
-	{ CAP_SYS_ADMIN, true, "register a buffer for passthrough, unmount at the end" },
-	{ CAP_SYS_PTRACE, true,
-	  "take the exporter's descriptor (pidfd_getfd), see its namespaces" },
-	{ CAP_LEASE, false, "ask whether a memfd of another user is still held" },
-	{ CAP_FOWNER, true, "take write permission for others off a memfd's own mode" },
-	{ CAP_DAC_OVERRIDE, true, "open a fresh description of a memfd of another user" },
+	{CAP_SYS_ADMIN, true, "register a buffer for passthrough, unmount at the end"},
+	{CAP_SYS_PTRACE, true,
+	 "take the exporter's descriptor (pidfd_getfd), see its namespaces"},
+	{CAP_LEASE, false, "ask whether a memfd of another user is still held"},
+	{CAP_FOWNER, true, "take write permission for others off a memfd's own mode"},
+	{CAP_DAC_OVERRIDE, true, "open a fresh description of a memfd of another user"},
 };
 
 /* The kernel's own ceiling of descriptors a process. */
@@ -50,7 +50,7 @@ uint64_t privileges_raise_nofile(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
 	if (ceiling > limit.rlim_max) {
-		struct rlimit higher = { ceiling, ceiling };
+		struct rlimit higher = {ceiling, ceiling};
 
 		/* Needs CAP_SYS_RESOURCE. */
 		if (setrlimit(RLIMIT_NOFILE, &higher) == 0)

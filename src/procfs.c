@@ -21,7 +21,8 @@ static bool is_our_own(uint64_t dev)
 	return proc >= 0 && buffer_identity(proc, &own, &ino) == 0 && own == dev;
 }
 
-/* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELDS] - TYPE ...", proc_pid_mountinfo(5). */
+/* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELDS] - TYPE ...", proc_pid_mountinfo(5).
+ */
 static bool is_procfs_line(char *line, uint64_t dev)
 {
 	unsigned major_number, minor_number;

@@ -13,7 +13,7 @@
 
 struct dead_buffer {
 	struct dead_buffer *next;
-	struct buffer buffer;	 /* its fd is -1 if this is an address space */
+	struct buffer buffer;    /* its fd is -1 if this is an address space */
 	struct accel_asid *asid; /* a reference, or NULL */
 };
 
@@ -22,8 +22,8 @@ static struct {
 	pthread_cond_t wake;
 	pthread_t thread;
 	struct dead_buffer *first, **last; /* protected by lock */
-	unsigned n_queued;		   /* protected by lock */
-	bool started;			   /* protected by lock */
+	unsigned n_queued;                 /* protected by lock */
+	bool started;                      /* protected by lock */
 } state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.wake = PTHREAD_COND_INITIALIZER,
@@ -131,7 +131,7 @@ void reaper_take(struct buffer *buffer)
 
 void reaper_take_fd(int fd)
 {
-	struct buffer buffer = { .fd = fd };
+	struct buffer buffer = {.fd = fd};
 
 	reaper_take(&buffer);
 }

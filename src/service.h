@@ -32,9 +32,9 @@ struct service {
 	struct dmabuf_io dmabuf_io;
 	struct broker broker;
 	struct fuse_session *session;
-	uint64_t max_fds;	  /* how many buffers the descriptor tables have room for */
+	uint64_t max_fds; /* how many buffers the descriptor tables have room for */
 	atomic_bool passthrough;  /* cleared when the kernel refuses it */
-	_Atomic pid_t binder;	  /* the thread that may create .broker; 0: none */
+	_Atomic pid_t binder;     /* the thread that may create .broker; 0: none */
 	atomic_bool broker_bound; /* .broker exists */
 };
 

@@ -17,7 +17,7 @@ static void wake_up(int signal)
 
 int stall_guard_init(struct stall_guard *guard)
 {
-	struct sigaction action = { .sa_handler = wake_up }; /* no SA_RESTART */
+	struct sigaction action = {.sa_handler = wake_up}; /* no SA_RESTART */
 	struct sigevent event = {
 		.sigev_notify = SIGEV_THREAD_ID,
 		.sigev_signo = SIGRTMIN,
@@ -40,14 +40,14 @@ void stall_guard_finish(struct stall_guard *guard)
 void stall_guard_begin(struct stall_guard *guard)
 {
 	/* Again and again, in case the first one came just before the wait. */
-	const struct itimerspec time = { { 0, STALL_NS }, { 0, STALL_NS } };
+	const struct itimerspec time = {{0, STALL_NS}, {0, STALL_NS}};
 
 	timer_settime(guard->timer, 0, &time, NULL);
 }
 
 void stall_guard_end(struct stall_guard *guard)
 {
-	const struct itimerspec never = { 0 };
+	const struct itimerspec never = {0};
 
 	timer_settime(guard->timer, 0, &never, NULL);
 }

@@ -23,7 +23,7 @@ static uint64_t hash_id(const struct table *table, uint64_t id)
 static uint64_t hash_buffer(const struct table *table, uint64_t root_id,
 			    const struct buffer *buffer)
 {
-	const uint64_t key[] = { root_id, buffer->dev, buffer->ino };
+	const uint64_t key[] = {root_id, buffer->dev, buffer->ino};
 
 	return keyed_hash(table, key, sizeof(key));
 }
@@ -351,8 +351,8 @@ struct export *table_get(struct table *table, uint64_t id)
 static struct export *find_named(const struct table *table,
 				 const uint8_t uuid[DMABUFFS_UUID_SIZE])
 {
-	struct htab_node *node = htab_first(&table->by_uuid,
-					    keyed_hash(table, uuid, DMABUFFS_UUID_SIZE));
+	struct htab_node *node =
+		htab_first(&table->by_uuid, keyed_hash(table, uuid, DMABUFFS_UUID_SIZE));
 
 	for (; node; node = htab_next(node)) {
 		struct export *export = container_of(node, struct export, by_uuid);
@@ -363,7 +363,8 @@ static struct export *find_named(const struct table *table,
 	return NULL;
 }
 
-struct export *table_get_named(struct table *table, const uint8_t uuid[DMABUFFS_UUID_SIZE])
+struct export *table_get_named(struct table *table,
+			       const uint8_t uuid[DMABUFFS_UUID_SIZE])
 {
 	struct export *export;
 

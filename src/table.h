@@ -27,23 +27,23 @@ enum { INO_ROOT = 1, INO_BROKER = 2, INO_FIRST_EXPORT = 16 };
 /* One open root description (a struct file): what exports are bound to. */
 struct root {
 	struct htab_node by_id;
-	uint64_t id; /* the FUSE file handle */
-	uid_t uid;   /* charged for it */
-	struct caller *caller;	/* owned, may be NULL: who exported last, see caller.h */
+	uint64_t id;            /* the FUSE file handle */
+	uid_t uid;              /* charged for it */
+	struct caller *caller;  /* owned, may be NULL: who exported last, see caller.h */
 	struct export *exports; /* names that end with this description */
 };
 
 /* The names in the order of their ids: the cursor of readdir. */
 struct table_index {
 	struct export **exports; /* NULL: ended */
-	uint64_t *ids;		 /* ascending */
+	uint64_t *ids;           /* ascending */
 	size_t n, n_ended, allocated;
 };
 
 struct table {
 	pthread_mutex_t lock;
 	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed after table_init() */
-	struct limits *limits;			/* borrowed */
+	struct limits *limits;                  /* borrowed */
 
 	/* All below: protected by lock. */
 	uint64_t next_id;
@@ -95,7 +95,8 @@ int table_add(struct table *table, struct export *export, struct export **ret_ot
  * no export with DMABUFFS_EXPORT_ANOTHER is found.
  */
 struct export *table_get(struct table *table, uint64_t id);
-struct export *table_get_named(struct table *table, const uint8_t uuid[DMABUFFS_UUID_SIZE]);
+struct export *table_get_named(struct table *table,
+			       const uint8_t uuid[DMABUFFS_UUID_SIZE]);
 struct export *table_get_exported(struct table *table, uint64_t root_id,
 				  const struct buffer *buffer);
 

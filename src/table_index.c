@@ -10,7 +10,7 @@ void table_index_finish(struct table_index *index)
 {
 	free(index->exports);
 	free(index->ids);
-	*index = (struct table_index){ 0 };
+	*index = (struct table_index){0};
 }
 
 static int grow(struct table_index *index)

@@ -16,7 +16,7 @@
 #include "service.h"
 
 struct taken {
-	int fd;			/* owned; -1: none */
+	int fd;                 /* owned; -1: none */
 	struct closer_job *job; /* owned; NULL: from a ticket, see below */
 	uint64_t mount_dev;
 };

@@ -40,7 +40,7 @@ static uint64_t hash_of(const struct tickets *tickets,
 
 void tickets_init(struct tickets *tickets, struct limits *limits)
 {
-	*tickets = (struct tickets){ .limits = limits };
+	*tickets = (struct tickets){.limits = limits};
 	crypto_shorthash_keygen(tickets->key);
 	pthread_mutex_init(&tickets->lock, NULL);
 }

@@ -6,8 +6,8 @@
 
 #include "util.h"
 
-#define EXPORT_FLAGS                                                                       \
-	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |       \
+#define EXPORT_FLAGS                                                                     \
+	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |     \
 	 DMABUFFS_EXPORT_TICKET | DMABUFFS_EXPORT_ANOTHER)
 
 bool wire_is_zero(const void *data, size_t size)

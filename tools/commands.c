@@ -42,7 +42,8 @@ const struct command commands[] = {
 	 command_watch},
 	{"stats", "[-j]", "show what is in use against the limits of the mount",
 	 JSON_HELP, command_stats},
-	{"devices", "[-j] [DEVICE]", "show the accelerators and how much of them is in use",
-	 JSON_HELP, command_devices},
+	{"devices", "[-j] [DEVICE]",
+	 "show the accelerators and how much of them is in use", JSON_HELP,
+	 command_devices},
 	{NULL},
 };

@@ -21,29 +21,30 @@ struct accel_asid {
 	/* Fixed. */
 	struct accel_device *device;
 	struct accel_payer *payer; /* a reference: charged for it and its mappings */
-	struct accel_set *set;	   /* a reference, or NULL */
-	uint32_t number;	   /* the hardware's */
-	uint32_t flags;		   /* ACCEL_ASID_VISIBLE, _SVA */
-	struct accel_sva sva;	   /* with ACCEL_ASID_SVA */
+	struct accel_set *set;     /* a reference, or NULL */
+	uint32_t number;           /* the hardware's */
+	uint32_t flags;            /* ACCEL_ASID_VISIBLE, _SVA */
+	struct accel_sva sva;      /* with ACCEL_ASID_SVA */
 
 	/* Who made it and still has that id, or NULL; compared only, never followed. */
 	struct accel_context *_Atomic home;
-	pthread_mutex_t importing; /* one import at a time; comes before all other locks */
+	pthread_mutex_t
+		importing; /* one import at a time; comes before all other locks */
 
 	/*
-	 * Engines hold it shared while they access what they have looked up, for a bounded
-	 * time; so once a change has it, no access is under way.
+	 * Engines hold it shared while they access what they have looked up, for a
+	 * bounded time; so once a change has it, no access is under way.
 	 */
 	pthread_rwlock_t lock;
 	struct range_tree mappings; /* struct accel_mapping; protected by lock */
-	uint64_t mapped;	    /* bytes; protected by lock */
+	uint64_t mapped;            /* bytes; protected by lock */
 };
 
 struct accel_mapping {
 	struct range range;
 	struct accel_buffer *buffer; /* a reference */
 	uint64_t offset;
-	uint32_t access; /* ACCEL_MAP_READ, _WRITE */
+	uint32_t access;            /* ACCEL_MAP_READ, _WRITE */
 	struct accel_mapping *next; /* while it is in no tree */
 };
 
@@ -53,7 +54,8 @@ static inline struct accel_asid *accel_asid_of(struct accel_base *base)
 }
 
 /* The context's @id of it is gone. Allowed with the context's lock held. */
-void accel_asid_leave(struct accel_asid *asid, struct accel_context *context, uint32_t id);
+void accel_asid_leave(struct accel_asid *asid, struct accel_context *context,
+		      uint32_t id);
 
 /* A piece of mapped memory. */
 struct accel_window {

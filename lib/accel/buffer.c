@@ -375,7 +375,8 @@ uint64_t accel_buffer_size(const struct accel_buffer *buffer)
 
 	if (buffer->revoked)
 		return 0;
-	/* Whether a file was truncated is found out by touching it, without its server. */
+	/* Whether a file was truncated is found out by touching it, without its server.
+	 */
 	if (buffer->flags & (ACCEL_BUFFER_PINNED | ACCEL_BUFFER_FILE))
 		return buffer->bytes;
 	if (fstat(buffer->fd, &st) < 0)

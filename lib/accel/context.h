@@ -24,7 +24,7 @@
 struct accel_handle {
 	struct htab_node node;
 	uint32_t id;
-	unsigned attached;	 /* ASID: to how many queues of this context */
+	unsigned attached;       /* ASID: to how many queues of this context */
 	struct accel_base *base; /* a reference */
 };
 
@@ -47,8 +47,8 @@ struct accel_context *accel_context_ref(struct accel_context *context);
 void accel_context_unref(struct accel_context *context);
 
 /* With the context's lock held: the handle of that id and type, or NULL. */
-struct accel_handle *accel_context_find(struct accel_context *context, enum accel_type type,
-					uint32_t id);
+struct accel_handle *accel_context_find(struct accel_context *context,
+					enum accel_type type, uint32_t id);
 
 /* The object with a reference, or NULL. Takes the lock itself. */
 struct accel_base *accel_context_get(struct accel_context *context, enum accel_type type,

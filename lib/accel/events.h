@@ -15,14 +15,15 @@ struct accel_events {
 	pthread_mutex_t lock;
 	/* All below: protected by lock. */
 	struct accel_event *slots; /* allocated with the first event, owned */
-	uint64_t sequence;	   /* of the next event */
+	uint64_t sequence;         /* of the next event */
 	unsigned first, n;
 	bool lost;
 	void (*notify)(void *data); /* NULL: nobody listens, or not any more */
 	void *data;
 };
 
-void accel_events_init(struct accel_events *events, void (*notify)(void *data), void *data);
+void accel_events_init(struct accel_events *events, void (*notify)(void *data),
+		       void *data);
 void accel_events_finish(struct accel_events *events);
 
 /* Nobody is told of events any more, from the return on. */
@@ -31,7 +32,8 @@ void accel_events_mute(struct accel_events *events);
 /* Adds an event; sequence, flags and time are filled in here. */
 void accel_events_post(struct accel_events *events, const struct accel_event *event);
 
-size_t accel_events_take(struct accel_events *events, struct accel_event *ret_events, size_t n);
+size_t accel_events_take(struct accel_events *events, struct accel_event *ret_events,
+			 size_t n);
 bool accel_events_any(struct accel_events *events);
 
 #endif

@@ -28,8 +28,8 @@ struct accel_fence_object {
 	struct accel_base base;
 	struct accel_payer *payer; /* a reference */
 	pthread_mutex_t lock;
-	uint64_t value;			/* protected by lock */
-	bool dead;			/* destroyed; protected by lock */
+	uint64_t value;                 /* protected by lock */
+	bool dead;                      /* destroyed; protected by lock */
 	struct accel_fence_wait *first; /* protected by lock */
 };
 
@@ -40,8 +40,9 @@ void accel_fence_raise(struct accel_fence_object *fence, uint64_t value);
  * 1: the value is reached; 0: not yet, and @wait is registered, the queue will be kicked;
  * -ECANCELED: the fence was destroyed. May be called again with the same @wait.
  */
-int accel_fence_wait_begin(struct accel_fence_object *fence, struct accel_fence_wait *wait,
-			   uint64_t value);
-void accel_fence_wait_end(struct accel_fence_object *fence, struct accel_fence_wait *wait);
+int accel_fence_wait_begin(struct accel_fence_object *fence,
+			   struct accel_fence_wait *wait, uint64_t value);
+void accel_fence_wait_end(struct accel_fence_object *fence,
+			  struct accel_fence_wait *wait);
 
 #endif

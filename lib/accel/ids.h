@@ -13,8 +13,8 @@
 
 struct accel_ids {
 	uint64_t *used; /* a bit for each number, owned */
-	uint32_t max;	/* numbers are 1 to this */
-	uint32_t next;	/* where the search begins */
+	uint32_t max;   /* numbers are 1 to this */
+	uint32_t next;  /* where the search begins */
 	uint32_t n_used;
 	uint32_t n_words; /* allocated */
 };

@@ -21,7 +21,9 @@ struct accel_payer *accel_payer_ref(struct accel_payer *payer);
 void accel_payer_unref(struct accel_payer *payer); /* NULL is allowed */
 
 /* 0, -EDQUOT, -ENOSPC, -ENOMEM. */
-int accel_payer_charge(struct accel_payer *payer, enum accel_resource resource, uint64_t n);
-void accel_payer_uncharge(struct accel_payer *payer, enum accel_resource resource, uint64_t n);
+int accel_payer_charge(struct accel_payer *payer, enum accel_resource resource,
+		       uint64_t n);
+void accel_payer_uncharge(struct accel_payer *payer, enum accel_resource resource,
+			  uint64_t n);
 
 #endif

@@ -23,15 +23,16 @@ struct accel_queue {
 	/* Fixed once the engine was started. */
 	struct accel_context *context; /* a reference */
 	struct accel_payer *payer;     /* a reference */
-	struct accel_set *set;	       /* a reference, or NULL */
+	struct accel_set *set;         /* a reference, or NULL */
 	uint32_t id, flags, entries;
-	struct accel_ring *ring;      /* shared with the client: hostile */
-	struct accel_command *slots;  /* in the ring's memory, or our own if mediated */
-	size_t ring_bytes;	      /* of the mapping at ring */
-	int ring_fd;		      /* owned */
-	void *engine;		      /* the backend's; protected by lock, NULL once it has ended */
+	struct accel_ring *ring;     /* shared with the client: hostile */
+	struct accel_command *slots; /* in the ring's memory, or our own if mediated */
+	size_t ring_bytes;           /* of the mapping at ring */
+	int ring_fd;                 /* owned */
+	void *engine; /* the backend's; protected by lock, NULL once it has ended */
 
-	_Atomic uint32_t state; /* enum accel_queue_state; the truth, the ring's is a copy */
+	_Atomic uint32_t
+		state; /* enum accel_queue_state; the truth, the ring's is a copy */
 
 	/* Written by the engine while the state is RUNNING, else with the lock held. */
 	_Atomic uint64_t head, completed;
@@ -57,12 +58,14 @@ static inline uint32_t accel_queue_state(const struct accel_queue *queue)
 struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id);
 
 /* Whether the ASID is attached still; asked for each piece of a long command. */
-bool accel_queue_has(struct accel_queue *queue, uint32_t id, const struct accel_asid *asid);
+bool accel_queue_has(struct accel_queue *queue, uint32_t id,
+		     const struct accel_asid *asid);
 
 /* A fence of the queue's context with a reference; NULL: none. */
 struct accel_fence_object *accel_queue_fence(struct accel_queue *queue, uint32_t id);
 
-/* The command @fault->index faulted; count is filled in. Stops the queue, tells everyone. */
+/* The command @fault->index faulted; count is filled in. Stops the queue, tells everyone.
+ */
 void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *fault);
 
 /* A command with ACCEL_COMMAND_NOTIFY completed. */
@@ -84,8 +87,8 @@ int accel_ring_init(struct accel_queue *queue);
 void accel_ring_finish(struct accel_queue *queue);
 
 /*
- * Copies the next commands, at most @max, and frees their slots. Returns how many, 0: none
- * now; -EPROTO: the client's tail is impossible; -EFAULT: the ring's memory is gone.
+ * Copies the next commands, at most @max, and frees their slots. Returns how many, 0:
+ * none now; -EPROTO: the client's tail is impossible; -EFAULT: the ring's memory is gone.
  */
 int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_commands,
 		     unsigned max);

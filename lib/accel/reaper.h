@@ -5,7 +5,8 @@
  * The last munmap(2) and close(2) of a buffer free its pages, and that takes the longer
  * the larger it is. It is done in one thread of the registry, with no lock held and in
  * nobody's way. What is charged for device memory is mostly given back before, so a limit
- * can be exceeded by what is queued; who would queue too much does it himself. Thread safe.
+ * can be exceeded by what is queued; who would queue too much does it himself. Thread
+ * safe.
  */
 #ifndef ACCEL_REAPER_H
 #define ACCEL_REAPER_H
@@ -28,10 +29,10 @@ struct accel_reaper {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct accel_reap *first, **last; /* protected by lock */
-	unsigned n;			  /* protected by lock: not freed yet */
-	unsigned looks, wanted;		  /* protected by lock: done, and asked for */
-	uint64_t bytes;			  /* protected by lock: of those */
-	bool stop, done;		  /* protected by lock */
+	unsigned n;                       /* protected by lock: not freed yet */
+	unsigned looks, wanted;           /* protected by lock: done, and asked for */
+	uint64_t bytes;                   /* protected by lock: of those */
+	bool stop, done;                  /* protected by lock */
 };
 
 /*

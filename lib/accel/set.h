@@ -22,7 +22,8 @@ struct accel_set {
 	/* Fixed. */
 	struct accel_device *device;
 	struct accel_payer *payer; /* a reference */
-	struct accel_context *context; /* who owns it; compared, and followed only by its calls */
+	struct accel_context
+		*context; /* who owns it; compared, and followed only by its calls */
 	uint32_t id;
 	uint32_t quota;
 	struct htab_node by_id; /* in device->sets; protected by the device's lock */
@@ -33,7 +34,7 @@ struct accel_set {
 	size_t n_members, n_allocated;
 	struct htab by_guest;
 	uint32_t bound;
-	uint32_t live;	 /* ASIDs, shared ones whose id is gone included: the quota */
+	uint32_t live;   /* ASIDs, shared ones whose id is gone included: the quota */
 	uint32_t guards; /* queues */
 };
 

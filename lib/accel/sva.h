@@ -6,8 +6,8 @@
  * in a child, and no ptrace right is used. Writes through it would ignore page
  * protections, so the process's /proc/self/maps is asked first (PROCMAP_QUERY).
  *
- * Any access can wait for as long as the process likes (its memory may be a file of a FUSE
- * server): no lock is held over it.
+ * Any access can wait for as long as the process likes (its memory may be a file of a
+ * FUSE server): no lock is held over it.
  */
 #ifndef ACCEL_SVA_H
 #define ACCEL_SVA_H
@@ -33,7 +33,7 @@ void accel_sva_finish(struct accel_sva *sva);
  */
 int accel_sva_read(const struct accel_sva *sva, uint64_t address, void *data, size_t n,
 		   size_t *ret_done);
-int accel_sva_write(const struct accel_sva *sva, uint64_t address, const void *data, size_t n,
-		    size_t *ret_done);
+int accel_sva_write(const struct accel_sva *sva, uint64_t address, const void *data,
+		    size_t n, size_t *ret_done);
 
 #endif

@@ -50,7 +50,7 @@ static int grow(struct htab *table)
 void htab_finish(struct htab *table)
 {
 	free(table->buckets);
-	*table = (struct htab){ 0 };
+	*table = (struct htab){0};
 }
 
 int htab_insert(struct htab *table, struct htab_node *node, uint64_t hash)

@@ -28,7 +28,7 @@ struct htab {
 };
 
 /* The struct around an embedded member. */
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* Frees the buckets; the nodes are the caller's. A zeroed table is a valid empty one. */
 void htab_finish(struct htab *table);

@@ -18,9 +18,9 @@
 int lease_open(int dir, const char *path, int flags);
 
 /*
- * Whether anybody else has the memfd behind @fd, an O_RDWR description of our own, open or
- * mapped: 1, 0, or -EOPNOTSUPP without CAP_LEASE over it. Sets the signal of the descriptor
- * (F_SETSIG) to SIGURG.
+ * Whether anybody else has the memfd behind @fd, an O_RDWR description of our own, open
+ * or mapped: 1, 0, or -EOPNOTSUPP without CAP_LEASE over it. Sets the signal of the
+ * descriptor (F_SETSIG) to SIGURG.
  */
 int lease_held(int fd);
 

@@ -14,11 +14,11 @@
 #include <stdint.h>
 
 struct ring_producer {
-	struct accel_ring *ring;      /* borrowed */
-	struct accel_command *slots;  /* NULL: a mediated queue, for waiting only */
-	uint32_t entries;	      /* our copy: the shared one may change */
+	struct accel_ring *ring;     /* borrowed */
+	struct accel_command *slots; /* NULL: a mediated queue, for waiting only */
+	uint32_t entries;            /* our copy: the shared one may change */
 	uint64_t tail;
-	uint64_t head;		      /* the device's, when last looked at */
+	uint64_t head; /* the device's, when last looked at */
 };
 
 /* @ring is the mapping of @bytes. -EPROTO: it is not a ring that fits. */
@@ -38,9 +38,10 @@ unsigned ring_producer_push(struct ring_producer *producer,
 			    const struct accel_command *commands, unsigned n);
 
 /*
- * Waits until @index + 1 commands have completed: spins a moment, then sleeps. @timeout_ns:
- * negative: for ever. 0; -ETIMEDOUT; -EIO: the queue faulted before that command; -ENODEV:
- * it is dead. After a reset, -EIO as well for what the last one dropped. -EINTR is not returned.
+ * Waits until @index + 1 commands have completed: spins a moment, then sleeps.
+ * @timeout_ns: negative: for ever. 0; -ETIMEDOUT; -EIO: the queue faulted before that
+ * command; -ENODEV: it is dead. After a reset, -EIO as well for what the last one
+ * dropped. -EINTR is not returned.
  */
 int ring_wait(struct accel_ring *ring, uint64_t index, int64_t timeout_ns);
 

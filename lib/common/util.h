@@ -10,29 +10,29 @@
 #include <unistd.h>
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define MIN(a, b)	  ((a) < (b) ? (a) : (b))
-#define MAX(a, b)	  ((a) > (b) ? (a) : (b))
+#define MIN(a, b)         ((a) < (b) ? (a) : (b))
+#define MAX(a, b)         ((a) > (b) ? (a) : (b))
 
-#define _must_check_ __attribute__((warn_unused_result))
+#define _must_check_   __attribute__((warn_unused_result))
 #define _printf_(f, a) __attribute__((format(printf, f, a)))
 
 /* Runs fn(&variable) when the variable's scope ends. */
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
-#define _cleanup_free_ _cleanup_(free_indirect)
+#define _cleanup_(fn)   __attribute__((cleanup(fn)))
+#define _cleanup_free_  _cleanup_(free_indirect)
 #define _cleanup_close_ _cleanup_(close_indirect)
 
 /* Hands a pointer or descriptor over: the variable no longer owns it. */
-#define TAKE_PTR(ptr)                                                                      \
-	({                                                                                 \
-		__typeof__(ptr) taken_ = (ptr);                                            \
-		(ptr) = NULL;                                                              \
-		taken_;                                                                    \
+#define TAKE_PTR(ptr)                                                                    \
+	({                                                                               \
+		__typeof__(ptr) taken_ = (ptr);                                          \
+		(ptr) = NULL;                                                            \
+		taken_;                                                                  \
 	})
-#define TAKE_FD(fd)                                                                        \
-	({                                                                                 \
-		int taken_ = (fd);                                                         \
-		(fd) = -1;                                                                 \
-		taken_;                                                                    \
+#define TAKE_FD(fd)                                                                      \
+	({                                                                               \
+		int taken_ = (fd);                                                       \
+		(fd) = -1;                                                               \
+		taken_;                                                                  \
 	})
 
 static inline void free_indirect(void *pointer)

@@ -63,7 +63,7 @@ _public_ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
 }
 
 #define TICKET_LIMIT_MS 1500
-#define TICKET_STEP_MS	5
+#define TICKET_STEP_MS  5
 
 int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
 		int *ret_fd)

@@ -35,8 +35,8 @@ void soft_finish(void);
 void soft_settle(void);
 
 /* Another device, of the backend or of @backend, with the fixture's sizes. */
-struct accel_device *soft_add_device(const char *name, const struct accel_backend *backend,
-				     bool exclusive);
+struct accel_device *soft_add_device(const char *name,
+				     const struct accel_backend *backend, bool exclusive);
 
 int soft_try_open(struct accel_device *device, struct accel_context **ret_context);
 struct accel_context *soft_open(struct accel_device *device);

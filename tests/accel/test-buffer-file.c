@@ -102,7 +102,7 @@ Test(accel_buffer_file, that_shrinks_is_revoked_memory)
 Test(accel_buffer_file, is_opened_as_it_was_given)
 {
 	uint32_t id = import_file(make_file(PAGE));
-	struct accel_buffer_info info = { .size = sizeof(info), .id = id };
+	struct accel_buffer_info info = {.size = sizeof(info), .id = id};
 	int fd;
 
 	cr_assert(zero(int, accel_buffer_get_info(soft_context, &info)));

@@ -31,22 +31,22 @@ struct pass {
 };
 
 static const struct pass passes[] = {
-	{ &export_group, PLACE_SPLIT, "", false },
-	{ &open_group, PLACE_SPLIT, "", false },
-	{ &broker_group, PLACE_SPLIT, "", false },
-	{ &map_group, PLACE_SPLIT, "", false },
-	{ &scale_group, PLACE_SPLIT, "", false },
-	{ &ring_group, PLACE_SPLIT, "", false },
-	{ &asid_group, PLACE_SPLIT, "", false },
-	{ &copy_group, PLACE_SPLIT, "", false },
-	{ &contexts_group, PLACE_SPLIT, "", false },
-	{ &ipc_group, PLACE_SPLIT, "", false },
-	{ &ipc_32_group, PLACE_SPLIT, "", false },
-	{ &export_group, PLACE_ONE, "_one_cpu", true },
-	{ &open_group, PLACE_ONE, "_one_cpu", true },
-	{ &broker_group, PLACE_ONE, "_one_cpu", true },
-	{ &scale_group, PLACE_ONE, "_one_cpu", true },
-	{ &ipc_group, PLACE_ONE, "_one_cpu", true },
+	{&export_group, PLACE_SPLIT, "", false},
+	{&open_group, PLACE_SPLIT, "", false},
+	{&broker_group, PLACE_SPLIT, "", false},
+	{&map_group, PLACE_SPLIT, "", false},
+	{&scale_group, PLACE_SPLIT, "", false},
+	{&ring_group, PLACE_SPLIT, "", false},
+	{&asid_group, PLACE_SPLIT, "", false},
+	{&copy_group, PLACE_SPLIT, "", false},
+	{&contexts_group, PLACE_SPLIT, "", false},
+	{&ipc_group, PLACE_SPLIT, "", false},
+	{&ipc_32_group, PLACE_SPLIT, "", false},
+	{&export_group, PLACE_ONE, "_one_cpu", true},
+	{&open_group, PLACE_ONE, "_one_cpu", true},
+	{&broker_group, PLACE_ONE, "_one_cpu", true},
+	{&scale_group, PLACE_ONE, "_one_cpu", true},
+	{&ipc_group, PLACE_ONE, "_one_cpu", true},
 };
 
 struct options {
@@ -210,7 +210,7 @@ static int report(const struct pass *pass, const struct options *options,
 static int run_pass(const struct pass *pass, const char *dir,
 		    const struct options *options)
 {
-	struct results results[MAX_ROWS] = { 0 };
+	struct results results[MAX_ROWS] = {0};
 	unsigned int runs = options->runs ? options->runs : pass->group->runs;
 	int r = measure(pass, dir, runs, results);
 
@@ -257,7 +257,7 @@ static const char usage[] =
 
 static int list_rows(void)
 {
-	const struct options all = { .names = (char *[]){ NULL } };
+	const struct options all = {.names = (char *[]){NULL}};
 	char name[NAME_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(passes); i++)
@@ -275,7 +275,7 @@ static int refuse(void)
 
 static bool known(char *name)
 {
-	const struct options options = { .names = (char *[]){ name, NULL } };
+	const struct options options = {.names = (char *[]){name, NULL}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(passes); i++)
 		if (pass_wanted(&options, &passes[i]))
@@ -288,11 +288,11 @@ static bool known(char *name)
 static int parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{ "check", no_argument, NULL, 'c' },
-		{ "runs", required_argument, NULL, 'r' },
-		{ "list", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"check", no_argument, NULL, 'c'},
+		{"runs", required_argument, NULL, 'r'},
+		{"list", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int option;
 
@@ -317,7 +317,7 @@ static int parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { 0 };
+	struct options options = {0};
 	int r = parse(argc, argv, &options);
 
 	if (r >= 0)

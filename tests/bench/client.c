@@ -93,7 +93,7 @@ int client_touch(int root, const char *name)
 
 int client_connect_broker(const char *mount, int *ret_socket)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
 
 	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", mount,
@@ -139,8 +139,8 @@ union control {
 
 int client_send_fd(int socket, const void *message, size_t size, int fd)
 {
-	struct iovec vector = { .iov_base = (void *)message, .iov_len = size };
-	union control control = { 0 };
+	struct iovec vector = {.iov_base = (void *)message, .iov_len = size};
+	union control control = {0};
 	struct msghdr header = {
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
@@ -157,8 +157,8 @@ int client_send_fd(int socket, const void *message, size_t size, int fd)
 
 int client_receive_fd(int socket, void *message, size_t size, int *ret_fd)
 {
-	struct iovec vector = { .iov_base = message, .iov_len = size };
-	union control control = { 0 };
+	struct iovec vector = {.iov_base = message, .iov_len = size};
+	union control control = {0};
 	struct msghdr header = {
 		.msg_iov = &vector,
 		.msg_iovlen = 1,

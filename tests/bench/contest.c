@@ -24,7 +24,7 @@ static int run_round(struct contestant subject, struct contestant baseline,
 int contest_run(struct contestant subject, struct contestant baseline,
 		unsigned int rounds, struct pair *ret_pair)
 {
-	struct series samples[2] = { 0 };
+	struct series samples[2] = {0};
 	int r = 0;
 
 	/* The first round finds cold caches and sleeping servers: it does not count. */

@@ -124,14 +124,14 @@ static int order(const struct exporter *exporter, const struct command *command)
 int exporter_export(struct exporter *exporter, size_t first, size_t count,
 		    struct exporter_kind kind)
 {
-	const struct command command = { .first = first, .count = count, .kind = kind };
+	const struct command command = {.first = first, .count = count, .kind = kind};
 
 	return order(exporter, &command);
 }
 
 int exporter_unlink(struct exporter *exporter, size_t first, size_t count)
 {
-	const struct command command = { .unlink = true, .first = first, .count = count };
+	const struct command command = {.unlink = true, .first = first, .count = count};
 
 	return order(exporter, &command);
 }

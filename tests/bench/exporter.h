@@ -15,7 +15,7 @@ struct exporter {
 	size_t capacity;
 };
 
-#define EXPORTER_INIT ((struct exporter){ .socket = -1 })
+#define EXPORTER_INIT ((struct exporter){.socket = -1})
 
 /* How the buffers are made, each of one page. */
 struct exporter_kind {

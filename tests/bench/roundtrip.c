@@ -22,5 +22,5 @@ static int roundtrip_block(void *data, struct series *samples)
 
 struct contestant roundtrip_contestant(struct server *null_server)
 {
-	return (struct contestant){ .block = roundtrip_block, .data = null_server };
+	return (struct contestant){.block = roundtrip_block, .data = null_server};
 }

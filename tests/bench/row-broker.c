@@ -43,7 +43,7 @@ static int exchange_block(void *data, struct series *samples)
 
 static int swap_with_peer(int socket, int fd)
 {
-	const struct dmabuffs_broker_request request = { .size = sizeof(request) };
+	const struct dmabuffs_broker_request request = {.size = sizeof(request)};
 	struct dmabuffs_broker_reply reply;
 	int received = -1, r = client_send_fd(socket, &request, sizeof(request), fd);
 
@@ -72,7 +72,7 @@ static int swap_block(void *data, struct series *samples)
 /* The other process of the baseline: takes one, gives its own, closes what it took. */
 static int serve_peer(int socket)
 {
-	const struct dmabuffs_broker_reply reply = { .size = sizeof(reply) };
+	const struct dmabuffs_broker_reply reply = {.size = sizeof(reply)};
 	struct dmabuffs_broker_request request;
 	int own = -1, taken = -1;
 	int r = client_create_memfd(4096, 0, &own);
@@ -120,9 +120,8 @@ static int open_buffer(struct broker_state *state)
 
 static int broker_run(void *data, struct pair *ret_pairs)
 {
-	return contest_run((struct contestant){ exchange_block, data },
-			   (struct contestant){ swap_block, data }, ROUNDS,
-			   &ret_pairs[0]);
+	return contest_run((struct contestant){exchange_block, data},
+			   (struct contestant){swap_block, data}, ROUNDS, &ret_pairs[0]);
 }
 
 static void broker_destroy(void *data)
@@ -161,7 +160,7 @@ static int broker_create(const char *dir, void **ret_state)
 }
 
 static const struct row rows[] = {
-	{ "broker_exchange", "us", .high = 2.0 },
+	{"broker_exchange", "us", .high = 2.0},
 };
 
 const struct group broker_group = {

@@ -55,7 +55,7 @@ static int export_run(void *data, struct pair *ret_pairs)
 {
 	struct export_state *state = data;
 
-	return contest_run((struct contestant){ export_block, state },
+	return contest_run((struct contestant){export_block, state},
 			   roundtrip_contestant(&state->null), ROUNDS, &ret_pairs[0]);
 }
 
@@ -89,7 +89,7 @@ static int export_create(const char *dir, void **ret_state)
 }
 
 static const struct row rows[] = {
-	{ "export_ioctl", "us", .high = 2.0 },
+	{"export_ioctl", "us", .high = 2.0},
 };
 
 const struct group export_group = {

@@ -71,14 +71,14 @@ static int read_block(void *data, struct series *samples)
 static int map_run(void *data, struct pair *ret_pairs)
 {
 	struct map_state *state = data;
-	int r = contest_run((struct contestant){ write_block, &state->named },
-			    (struct contestant){ write_block, &state->plain }, ROUNDS,
+	int r = contest_run((struct contestant){write_block, &state->named},
+			    (struct contestant){write_block, &state->plain}, ROUNDS,
 			    &ret_pairs[0]);
 
 	if (r < 0)
 		return r;
-	return contest_run((struct contestant){ read_block, &state->named },
-			   (struct contestant){ read_block, &state->plain }, ROUNDS,
+	return contest_run((struct contestant){read_block, &state->named},
+			   (struct contestant){read_block, &state->plain}, ROUNDS,
 			   &ret_pairs[1]);
 }
 
@@ -155,8 +155,8 @@ static int map_create(const char *dir, void **ret_state)
 }
 
 static const struct row rows[] = {
-	{ "map_write_bw", "MiB/s", .low = 0.97, .high = 1.03 },
-	{ "map_read_bw", "MiB/s", .low = 0.97, .high = 1.03 },
+	{"map_write_bw", "MiB/s", .low = 0.97, .high = 1.03},
+	{"map_read_bw", "MiB/s", .low = 0.97, .high = 1.03},
 };
 
 const struct group map_group = {

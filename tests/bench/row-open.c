@@ -31,17 +31,17 @@ enum { COLD, COLD_SEALED, COLD_GROUP, WARM, N_VARIANTS };
 #define SIZE_SEALS (F_SEAL_GROW | F_SEAL_SHRINK)
 
 static const struct variant variants[N_VARIANTS] = {
-	[COLD] = { .kind = { .mode = 0600 } },
-	[COLD_SEALED] = { .kind = { .mode = 0600, .seals = SIZE_SEALS } },
-	[COLD_GROUP] = { .kind = { .mode = 0660 }, .foreign = true },
-	[WARM] = { .kind = { .mode = 0600 }, .warm = true },
+	[COLD] = {.kind = {.mode = 0600}},
+	[COLD_SEALED] = {.kind = {.mode = 0600, .seals = SIZE_SEALS}},
+	[COLD_GROUP] = {.kind = {.mode = 0660}, .foreign = true},
+	[WARM] = {.kind = {.mode = 0600}, .warm = true},
 };
 
 static const struct row rows[N_VARIANTS] = {
-	[COLD] = { "open_cold", "us", .high = 3.5 },
-	[COLD_SEALED] = { "open_cold_sealed", "us", .high = 3.5 },
-	[COLD_GROUP] = { "open_cold_group", "us" },
-	[WARM] = { "open_warm", "us", .high = 2.0 },
+	[COLD] = {"open_cold", "us", .high = 3.5},
+	[COLD_SEALED] = {"open_cold_sealed", "us", .high = 3.5},
+	[COLD_GROUP] = {"open_cold_group", "us"},
+	[WARM] = {"open_warm", "us", .high = 2.0},
 };
 
 struct open_state {
@@ -117,7 +117,7 @@ static int open_run(void *data, struct pair *ret_pairs)
 
 	for (int i = 0; i < N_VARIANTS && r >= 0; i++) {
 		state->variant = &variants[i];
-		r = contest_run((struct contestant){ open_block, state },
+		r = contest_run((struct contestant){open_block, state},
 				roundtrip_contestant(&state->null), ROUNDS,
 				&ret_pairs[i]);
 	}

@@ -33,7 +33,7 @@ struct side {
 	size_t next;  /* of those, the next one to open */
 };
 
-static const struct exporter_kind kind = { .mode = 0600 };
+static const struct exporter_kind kind = {.mode = 0600};
 
 static size_t pick(struct side *side, size_t i)
 {
@@ -105,7 +105,7 @@ static int start_side(struct side *side, const char *dir, const char *name,
 static int measure(const char *dir, struct side *many, struct side *few,
 		   struct pair *ret_pairs)
 {
-	struct pair heap = { 0 };
+	struct pair heap = {0};
 	int r = start_side(many, dir, "many", many_options);
 
 	if (r >= 0)
@@ -113,8 +113,8 @@ static int measure(const char *dir, struct side *many, struct side *few,
 	if (r >= 0)
 		r = fill(many, &heap.subject);
 	if (r >= 0)
-		r = contest_run((struct contestant){ cold_block, many },
-				(struct contestant){ cold_block, few }, ROUNDS,
+		r = contest_run((struct contestant){cold_block, many},
+				(struct contestant){cold_block, few}, ROUNDS,
 				&ret_pairs[0]);
 	if (r >= 0)
 		ret_pairs[1] = heap;
@@ -123,8 +123,8 @@ static int measure(const char *dir, struct side *many, struct side *few,
 
 static int scale_run(void *state, struct pair *ret_pairs)
 {
-	struct side many = { SERVER_INIT, EXPORTER_INIT, .alive = MANY };
-	struct side few = { SERVER_INIT, EXPORTER_INIT };
+	struct side many = {SERVER_INIT, EXPORTER_INIT, .alive = MANY};
+	struct side few = {SERVER_INIT, EXPORTER_INIT};
 	int r = measure(state, &many, &few, ret_pairs);
 
 	stop_side(&many);
@@ -139,8 +139,8 @@ static int scale_create(const char *dir, void **ret_state)
 }
 
 static const struct row rows[] = {
-	{ "open_at_100k", "us", .high = 1.2 },
-	{ "heap_per_export", "bytes", .high = 1024, .placeless = true },
+	{"open_at_100k", "us", .high = 1.2},
+	{"heap_per_export", "bytes", .high = 1024, .placeless = true},
 };
 
 const struct group scale_group = {

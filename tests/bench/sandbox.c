@@ -32,7 +32,7 @@ static int make_mounts(const char *dir)
 /* Returns when the child has ended, at a signal, or when @seconds are over. */
 static void wait_for_end(const sigset_t *signals, unsigned int seconds)
 {
-	const struct timespec limit = { .tv_sec = seconds };
+	const struct timespec limit = {.tv_sec = seconds};
 	int number;
 
 	do
@@ -50,7 +50,7 @@ static void wait_for_end(const sigset_t *signals, unsigned int seconds)
  */
 static int end(pid_t child, const sigset_t *signals)
 {
-	const struct timespec limit = { .tv_sec = END_SECONDS };
+	const struct timespec limit = {.tv_sec = END_SECONDS};
 	int status = 0;
 	pid_t ended;
 

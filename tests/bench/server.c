@@ -42,7 +42,7 @@ static int run_null(const char *mount, const char *options, int ready_fd)
 /* Anything that can be read, or the end of the child, ends the wait. */
 static int wait_ready(int fd)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 	char byte;
 	int n = poll(&poll_fd, 1, START_MS);
 
@@ -115,7 +115,7 @@ int server_start_null(struct server *server, const char *dir, const char *name)
 static int wait_end(pid_t pid)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
 	int status = 0;
 
 	if (pidfd < 0 || poll(&poll_fd, 1, STOP_MS) <= 0) {

@@ -13,7 +13,7 @@ struct server {
 	int root;    /* its open root directory; -1: not open */
 };
 
-#define SERVER_INIT ((struct server){ .root = -1 })
+#define SERVER_INIT ((struct server){.root = -1})
 
 /*
  * Starts $DMABUFFSD with the mount @options (NULL: none) on the new directory @dir/@name,

@@ -40,5 +40,5 @@ double series_median(struct series *series)
 void series_finish(struct series *series)
 {
 	free(series->values);
-	*series = (struct series){ 0 };
+	*series = (struct series){0};
 }

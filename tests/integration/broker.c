@@ -20,7 +20,7 @@ union control {
 
 int raw_connect(const struct instance *instance)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = (int)SYS(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
 	int result;
 
@@ -37,9 +37,9 @@ int raw_connect(const struct instance *instance)
 
 int raw_send(int connection, const void *bytes, size_t size, const int *fds, int n_fds)
 {
-	union control control = { 0 };
-	struct iovec data = { .iov_base = (void *)bytes, .iov_len = size };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
+	union control control = {0};
+	struct iovec data = {.iov_base = (void *)bytes, .iov_len = size};
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
 
 	if (n_fds > 0) {
 		size_t n = (size_t)n_fds * sizeof(int);
@@ -70,8 +70,8 @@ static int take_fd(struct msghdr *message)
 /* What a reply must be like, whatever was asked. */
 static void check_reply(const struct dmabuffs_broker_reply *reply, int fd)
 {
-	struct dmabuffs_broker_reply refusal = { .size = sizeof(refusal),
-						 .error = reply->error };
+	struct dmabuffs_broker_reply refusal = {.size = sizeof(refusal),
+						.error = reply->error};
 
 	ASSERT_EQ(reply->size, sizeof(*reply));
 	ASSERT(reply->error <= 0);
@@ -84,12 +84,12 @@ static void check_reply(const struct dmabuffs_broker_reply *reply, int fd)
 int raw_receive(int connection, struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
 	struct dmabuffs_broker_reply reply[2];
-	union control control = { 0 };
-	struct iovec data = { .iov_base = reply, .iov_len = sizeof(reply) };
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
+	union control control = {0};
+	struct iovec data = {.iov_base = reply, .iov_len = sizeof(reply)};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
 	int n, fd;
 
 	if (!wait_ready(connection, POLLIN, WAIT_MS))
@@ -108,7 +108,7 @@ int raw_receive(int connection, struct dmabuffs_broker_reply *ret_reply, int *re
 static int ask(int connection, uint32_t op, int fd,
 	       struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
-	struct dmabuffs_broker_request request = { .size = sizeof(request), .op = op };
+	struct dmabuffs_broker_request request = {.size = sizeof(request), .op = op};
 	int result = raw_send(connection, &request, sizeof(request), &fd, 1);
 
 	return result < 0 ? result : raw_receive(connection, ret_reply, ret_fd);

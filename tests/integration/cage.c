@@ -169,7 +169,7 @@ static int keep_watch(const struct cage *cage, const char **ret_what)
 
 static _Noreturn void warden(const struct cage *cage, int out)
 {
-	struct verdict verdict = { 0 };
+	struct verdict verdict = {0};
 	const char *what = "";
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -98,7 +98,7 @@ static void answer_call(int peer, void *data)
 
 int child_call(const struct identity *who, int (*fn)(void *data), void *data)
 {
-	struct call call = { .fn = fn, .data = data };
+	struct call call = {.fn = fn, .data = data};
 	struct child child;
 	int result;
 
@@ -147,12 +147,12 @@ union fd_message {
 
 void peer_put_fd(int peer, int fd)
 {
-	union fd_message control = { 0 };
-	struct iovec data = { .iov_base = (char[]){ 0 }, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
+	union fd_message control = {0};
+	struct iovec data = {.iov_base = (char[]){0}, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
 
 	control.header.cmsg_len = CMSG_LEN(sizeof(int));
 	control.header.cmsg_level = SOL_SOCKET;
@@ -164,12 +164,12 @@ void peer_put_fd(int peer, int fd)
 int peer_get_fd(int peer)
 {
 	char byte;
-	union fd_message control = { 0 };
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
+	union fd_message control = {0};
+	struct iovec data = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
 	int fd;
 
 	ASSERT(wait_ready(peer, POLLIN, WAIT_MS));

@@ -83,7 +83,7 @@ int count_fds(pid_t pid)
 /* Threads that start may still open what is theirs for good when the daemon is ready. */
 int count_stable_fds(pid_t pid)
 {
-	const struct timespec pause = { .tv_nsec = 4000000 };
+	const struct timespec pause = {.tv_nsec = 4000000};
 	int n = ASSERT_OK(count_fds(pid)), same = 0;
 
 	for (uint64_t end = now_ms() + WAIT_MS; same < 5 && now_ms() < end;) {

@@ -23,7 +23,7 @@ static void answer(int fuse, const struct fuse_in_header *in, int error, const v
 	struct {
 		struct fuse_out_header header;
 		uint8_t body[200];
-	} out = { .header = { .unique = in->unique, .error = -error } };
+	} out = {.header = {.unique = in->unique, .error = -error}};
 
 	out.header.len = (uint32_t)(sizeof(out.header) + size);
 	if (size)
@@ -37,30 +37,29 @@ static struct fuse_attr attributes(uint64_t ino)
 {
 	bool file = ino == FILE_INO;
 
-	return (struct fuse_attr){ .ino = ino,
-				   .size = file ? 4096 : 0,
-				   .mode = file ? S_IFREG | 0666 : S_IFDIR | 0755,
-				   .nlink = 1 };
+	return (struct fuse_attr){.ino = ino,
+				  .size = file ? 4096 : 0,
+				  .mode = file ? S_IFREG | 0666 : S_IFDIR | 0755,
+				  .nlink = 1};
 }
 
 static void answer_init(int fuse, const struct fuse_in_header *in)
 {
 	const struct fuse_init_in *init = (const void *)(in + 1);
-	struct fuse_init_out out = { .major = FUSE_KERNEL_VERSION,
-				     .minor = MIN(init->minor, FUSE_KERNEL_MINOR_VERSION),
-				     .max_readahead = init->max_readahead,
-				     .max_write = 4096 };
+	struct fuse_init_out out = {.major = FUSE_KERNEL_VERSION,
+				    .minor = MIN(init->minor, FUSE_KERNEL_MINOR_VERSION),
+				    .max_readahead = init->max_readahead,
+				    .max_write = 4096};
 
 	answer(fuse, in, 0, &out, sizeof(out));
 }
 
 static void answer_request(int fuse, const struct fuse_in_header *in)
 {
-	struct fuse_entry_out entry = { .nodeid = FILE_INO,
-					.attr = attributes(FILE_INO) };
-	struct fuse_attr_out attr = { .attr = attributes(in->nodeid) };
+	struct fuse_entry_out entry = {.nodeid = FILE_INO, .attr = attributes(FILE_INO)};
+	struct fuse_attr_out attr = {.attr = attributes(in->nodeid)};
 	/* Without, the next open would wait for the pages of those who wait already. */
-	struct fuse_open_out open = { .fh = 1, .open_flags = FOPEN_KEEP_CACHE };
+	struct fuse_open_out open = {.fh = 1, .open_flags = FOPEN_KEEP_CACHE};
 
 	switch (in->opcode) {
 	case FUSE_INIT:
@@ -93,8 +92,7 @@ static void serve(int fuse, int peer)
 	bool mute = false;
 
 	for (;;) {
-		struct pollfd fds[2] = { { fuse, POLLIN, 0 },
-					 { mute ? -1 : peer, POLLIN, 0 } };
+		struct pollfd fds[2] = {{fuse, POLLIN, 0}, {mute ? -1 : peer, POLLIN, 0}};
 		ssize_t n;
 
 		ASSERT_OK(SYS(poll(fds, 2, -1)));

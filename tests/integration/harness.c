@@ -108,7 +108,7 @@ uint64_t now_ms(void)
 
 bool wait_ready(int fd, short events, int timeout_ms)
 {
-	struct pollfd pollfd = { .fd = fd, .events = events };
+	struct pollfd pollfd = {.fd = fd, .events = events};
 	uint64_t end = now_ms() + (uint64_t)timeout_ms;
 	int n;
 
@@ -122,7 +122,7 @@ bool wait_ready(int fd, short events, int timeout_ms)
 
 bool wait_until(bool (*holds)(void *data), void *data)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
+	const struct timespec pause = {.tv_nsec = 1000000};
 	uint64_t end = now_ms() + WAIT_MS;
 
 	while (!holds(data)) {
@@ -207,9 +207,9 @@ static void run_case(const struct test_case *test)
 {
 	char dir[PATH_MAX / 2];
 	const char *tmp = getenv("TMPDIR");
-	struct cage cage = { .seconds = test->seconds ? test->seconds : CASE_SECONDS,
-			     .inside = run_inside,
-			     .data = (void *)test };
+	struct cage cage = {.seconds = test->seconds ? test->seconds : CASE_SECONDS,
+			    .inside = run_inside,
+			    .data = (void *)test};
 	const char *what = "mkdtemp";
 	int result;
 

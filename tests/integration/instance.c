@@ -40,7 +40,7 @@ static _Noreturn void daemon_exec(const struct instance *instance, const char *o
 				  int ready)
 {
 	char ready_option[32];
-	const char *argv[8] = { daemon_path(), "-f", ready_option, instance->dir };
+	const char *argv[8] = {daemon_path(), "-f", ready_option, instance->dir};
 	int log = open(instance->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

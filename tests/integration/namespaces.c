@@ -14,8 +14,8 @@
 #include "harness.h"
 #include "namespaces.h"
 
-const char *const namespace_names[DMABUFFS_NS_COUNT] = { "user", "pid", "mnt",
-							 "ipc",  "net", "cgroup" };
+const char *const namespace_names[DMABUFFS_NS_COUNT] = {"user", "pid", "mnt",
+							"ipc",  "net", "cgroup"};
 
 uint64_t own_namespace(enum dmabuffs_ns which)
 {
@@ -71,7 +71,8 @@ static void mount_proc(const char *root)
 
 	snprintf(path, sizeof(path), "%s/proc", root);
 	mkdir(path, 0755);
-	ASSERT_OK(SYS(mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)));
+	ASSERT_OK(
+		SYS(mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)));
 }
 
 static void see_only(const char *path, bool with_proc)

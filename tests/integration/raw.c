@@ -110,7 +110,7 @@ int raw_export_fd(int root, int fd, uint32_t flags, uint32_t mode, uint8_t ret_u
 
 int raw_revoke(int root, const uint8_t uuid[16])
 {
-	struct dmabuffs_revoke request = { .size = sizeof(request) };
+	struct dmabuffs_revoke request = {.size = sizeof(request)};
 
 	memcpy(request.uuid, uuid, sizeof(request.uuid));
 	return (int)SYS(ioctl(root, DMABUFFS_IOC_REVOKE, &request));
@@ -118,7 +118,7 @@ int raw_revoke(int root, const uint8_t uuid[16])
 
 int raw_withdraw(int root, const uint8_t uuid[16])
 {
-	struct dmabuffs_withdraw request = { .size = sizeof(request) };
+	struct dmabuffs_withdraw request = {.size = sizeof(request)};
 
 	memcpy(request.uuid, uuid, sizeof(request.uuid));
 	return (int)SYS(ioctl(root, DMABUFFS_IOC_WITHDRAW, &request));
@@ -126,7 +126,7 @@ int raw_withdraw(int root, const uint8_t uuid[16])
 
 int raw_info(int opened, struct dmabuffs_info *ret_info)
 {
-	struct dmabuffs_info info = { .size = sizeof(info) };
+	struct dmabuffs_info info = {.size = sizeof(info)};
 	int result = (int)SYS(ioctl(opened, DMABUFFS_IOC_INFO, &info));
 
 	if (result == 0)
@@ -174,7 +174,7 @@ static void on_fault(int signal)
 
 bool raises_sigbus(const volatile uint8_t *address)
 {
-	struct sigaction action = { .sa_handler = on_fault }, old;
+	struct sigaction action = {.sa_handler = on_fault}, old;
 	bool raised = true;
 
 	ASSERT_OK(SYS(sigaction(SIGBUS, &action, &old)));

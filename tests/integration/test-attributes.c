@@ -41,7 +41,7 @@ static void stat_fields(struct instance *instance)
 
 static int touch(void *data)
 {
-	const struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 2000 } };
+	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
 	const struct shared *shared = data;
 
 	return (int)SYS(utimensat(AT_FDCWD, shared->path, times, 0));
@@ -79,7 +79,7 @@ static bool size_is(void *data)
 /* What is not sealed may change its size, and stat may lag by a second. */
 static void expect_size(const struct shared *shared, off_t size)
 {
-	struct expected_size expected = { shared->path, size };
+	struct expected_size expected = {shared->path, size};
 
 	ASSERT(wait_until(size_is, &expected));
 }
@@ -133,9 +133,9 @@ static void info_fields(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "stat_fields", stat_fields },
-	{ "times", times },
-	{ "size_follows_the_buffer", size_follows_the_buffer },
-	{ "info_fields", info_fields },
-	{ 0 },
+	{"stat_fields", stat_fields},
+	{"times", times},
+	{"size_follows_the_buffer", size_follows_the_buffer},
+	{"info_fields", info_fields},
+	{0},
 };

@@ -50,8 +50,8 @@ static int answer(struct talk *talk, const void *message, size_t size, const int
 
 static void wrong_number_of_descriptors(struct instance *instance)
 {
-	static const int counts[] = { 0, 2, 3, 16, MAX_FDS };
-	struct dmabuffs_broker_request request = { .size = sizeof(request) };
+	static const int counts[] = {0, 2, 3, 16, MAX_FDS};
+	struct dmabuffs_broker_request request = {.size = sizeof(request)};
 	struct talk talk;
 	int fds[MAX_FDS];
 
@@ -74,7 +74,7 @@ static void wrong_number_of_descriptors(struct instance *instance)
 
 static void short_messages(struct instance *instance)
 {
-	struct dmabuffs_broker_request request = { .op = DMABUFFS_BROKER_EXCHANGE };
+	struct dmabuffs_broker_request request = {.op = DMABUFFS_BROKER_EXCHANGE};
 	struct talk talk;
 
 	talk_start(&talk, instance);
@@ -92,8 +92,8 @@ static void short_messages(struct instance *instance)
 
 static void wrong_size_field(struct instance *instance)
 {
-	static const uint32_t sizes[] = { 0, 1, 15, 33, 64, 0x10000, 0xffffffff };
-	struct dmabuffs_broker_request request = { .op = DMABUFFS_BROKER_EXCHANGE };
+	static const uint32_t sizes[] = {0, 1, 15, 33, 64, 0x10000, 0xffffffff};
+	struct dmabuffs_broker_request request = {.op = DMABUFFS_BROKER_EXCHANGE};
 	struct talk talk;
 
 	talk_start(&talk, instance);
@@ -110,7 +110,7 @@ static void longer_messages(struct instance *instance)
 	union {
 		struct dmabuffs_broker_request request;
 		uint8_t bytes[64];
-	} message = { .request.op = DMABUFFS_BROKER_EXCHANGE };
+	} message = {.request.op = DMABUFFS_BROKER_EXCHANGE};
 	struct talk talk;
 
 	talk_start(&talk, instance);
@@ -127,8 +127,8 @@ static void longer_messages(struct instance *instance)
 static void huge_message(struct instance *instance)
 {
 	static uint8_t bytes[100000];
-	struct dmabuffs_broker_request request = { .size = sizeof(bytes),
-						   .op = DMABUFFS_BROKER_EXCHANGE };
+	struct dmabuffs_broker_request request = {.size = sizeof(bytes),
+						  .op = DMABUFFS_BROKER_EXCHANGE};
 	struct talk talk;
 	int result;
 
@@ -159,8 +159,8 @@ static void garbage(struct instance *instance)
 
 static void unknown_operations(struct instance *instance)
 {
-	static const uint32_t ops[] = { 0, 4, 5, 0x80000001, 0xffffffff };
-	struct dmabuffs_broker_request request = { .size = sizeof(request) };
+	static const uint32_t ops[] = {0, 4, 5, 0x80000001, 0xffffffff};
+	struct dmabuffs_broker_request request = {.size = sizeof(request)};
 	struct talk talk;
 
 	talk_start(&talk, instance);
@@ -174,7 +174,7 @@ static void unknown_operations(struct instance *instance)
 
 static void unknown_flags(struct instance *instance)
 {
-	struct dmabuffs_broker_request request = { .size = sizeof(request) };
+	struct dmabuffs_broker_request request = {.size = sizeof(request)};
 	struct talk talk;
 
 	talk_start(&talk, instance);
@@ -195,7 +195,7 @@ static void unknown_flags(struct instance *instance)
 
 static void answers_in_order(struct instance *instance)
 {
-	struct dmabuffs_broker_request request = { .size = sizeof(request) };
+	struct dmabuffs_broker_request request = {.size = sizeof(request)};
 	struct dmabuffs_broker_reply reply;
 	struct talk talk;
 	int fd;
@@ -222,20 +222,20 @@ static void answers_in_order(struct instance *instance)
 /* Not of this protocol at all. */
 static void other_control_messages(struct instance *instance)
 {
-	struct dmabuffs_broker_request request = { .size = sizeof(request),
-						   .op = DMABUFFS_BROKER_EXCHANGE };
-	struct ucred credentials = { .pid = getpid() };
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_EXCHANGE};
+	struct ucred credentials = {.pid = getpid()};
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(credentials))];
-	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(credentials)),
-				  .cmsg_level = SOL_SOCKET,
-				  .cmsg_type = SCM_CREDENTIALS } };
-	struct iovec data = { .iov_base = &request, .iov_len = sizeof(request) };
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(credentials)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_CREDENTIALS}};
+	struct iovec data = {.iov_base = &request, .iov_len = sizeof(request)};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
 	struct dmabuffs_broker_reply reply;
 	struct talk talk;
 	int fd;
@@ -267,16 +267,16 @@ static void many_connections(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "wrong_number_of_descriptors", wrong_number_of_descriptors },
-	{ "short_messages", short_messages },
-	{ "wrong_size_field", wrong_size_field },
-	{ "longer_messages", longer_messages },
-	{ "huge_message", huge_message },
-	{ "garbage", garbage },
-	{ "unknown_operations", unknown_operations },
-	{ "unknown_flags", unknown_flags },
-	{ "answers_in_order", answers_in_order },
-	{ "other_control_messages", other_control_messages },
-	{ "many_connections", many_connections },
-	{ 0 },
+	{"wrong_number_of_descriptors", wrong_number_of_descriptors},
+	{"short_messages", short_messages},
+	{"wrong_size_field", wrong_size_field},
+	{"longer_messages", longer_messages},
+	{"huge_message", huge_message},
+	{"garbage", garbage},
+	{"unknown_operations", unknown_operations},
+	{"unknown_flags", unknown_flags},
+	{"answers_in_order", answers_in_order},
+	{"other_control_messages", other_control_messages},
+	{"many_connections", many_connections},
+	{0},
 };

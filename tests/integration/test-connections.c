@@ -125,7 +125,7 @@ static void serve_meanwhile(const struct instance *instance, int peer, int opene
 
 static void ten_thousand_silent_ones(struct instance *instance)
 {
-	struct rlimit limit = { MANY + 1000, MANY + 1000 };
+	struct rlimit limit = {MANY + 1000, MANY + 1000};
 	struct shared shared;
 	struct child child;
 	int opened;
@@ -185,11 +185,11 @@ static void come_and_go(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "least_recently_used_goes", least_recently_used_goes,
-	  "max-connections-per-uid=4" },
-	{ "each_user_has_his_own", each_user_has_his_own, "max-connections-per-uid=4" },
-	{ "ten_thousand_silent_ones", ten_thousand_silent_ones },
-	{ "many_users", many_users },
-	{ "come_and_go", come_and_go },
-	{ 0 },
+	{"least_recently_used_goes", least_recently_used_goes,
+	 "max-connections-per-uid=4"},
+	{"each_user_has_his_own", each_user_has_his_own, "max-connections-per-uid=4"},
+	{"ten_thousand_silent_ones", ten_thousand_silent_ones},
+	{"many_users", many_users},
+	{"come_and_go", come_and_go},
+	{0},
 };

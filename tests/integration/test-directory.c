@@ -17,7 +17,7 @@
 
 static int bind_socket(const char *dir, const char *name)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = ASSERT_OK(SYS(socket(AF_UNIX, SOCK_SEQPACKET, 0)));
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%.60s/%.40s", dir, name);
@@ -27,7 +27,7 @@ static int bind_socket(const char *dir, const char *name)
 /* A name that could be one of an export, one that is reserved, any other. */
 static int create_all(void *data)
 {
-	static const char *const names[] = { FREE_NAME, ".other", "file" };
+	static const char *const names[] = {FREE_NAME, ".other", "file"};
 	struct instance *instance = data;
 	int root = ASSERT_OK(raw_root(instance));
 
@@ -151,11 +151,11 @@ static void directory_descriptor(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "creates_nothing", creates_nothing },
-	{ "names_do_not_move", names_do_not_move },
-	{ "broker_stays", broker_stays },
-	{ "broker_is_open_to_all", broker_is_open_to_all },
-	{ "root_is_protected", root_is_protected },
-	{ "directory_descriptor", directory_descriptor },
-	{ 0 },
+	{"creates_nothing", creates_nothing},
+	{"names_do_not_move", names_do_not_move},
+	{"broker_stays", broker_stays},
+	{"broker_is_open_to_all", broker_is_open_to_all},
+	{"root_is_protected", root_is_protected},
+	{"directory_descriptor", directory_descriptor},
+	{0},
 };

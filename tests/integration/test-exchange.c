@@ -49,8 +49,8 @@ static void is_the_buffer(struct instance *instance)
 
 static void reply_fields(struct instance *instance)
 {
-	struct dmabuffs_broker_request request = { .size = sizeof(request),
-						   .op = DMABUFFS_BROKER_EXCHANGE };
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_EXCHANGE};
 	int connection = ASSERT_OK(raw_connect(instance));
 	struct dmabuffs_broker_reply reply;
 	static const uint8_t zero[DMABUFFS_TICKET_SIZE];
@@ -248,15 +248,15 @@ static void by_possession(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "is_the_buffer", is_the_buffer },
-	{ "reply_fields", reply_fields },
-	{ "fresh_descriptions", fresh_descriptions },
-	{ "read_only_for_another_user", read_only_for_another_user },
-	{ "read_only_of_read_only_export", read_only_of_read_only_export },
-	{ "write_only", write_only },
-	{ "no_opened_name", no_opened_name },
-	{ "another_instance", another_instance },
-	{ "without_its_name", without_its_name },
-	{ "by_possession", by_possession },
-	{ 0 },
+	{"is_the_buffer", is_the_buffer},
+	{"reply_fields", reply_fields},
+	{"fresh_descriptions", fresh_descriptions},
+	{"read_only_for_another_user", read_only_for_another_user},
+	{"read_only_of_read_only_export", read_only_of_read_only_export},
+	{"write_only", write_only},
+	{"no_opened_name", no_opened_name},
+	{"another_instance", another_instance},
+	{"without_its_name", without_its_name},
+	{"by_possession", by_possession},
+	{0},
 };

@@ -61,7 +61,7 @@ static void other_terms(struct instance *instance)
 {
 	struct dmabuffs_export request;
 	struct shared shared;
-	uint8_t uuid[16] = { 0 };
+	uint8_t uuid[16] = {0};
 
 	share(&shared, instance, PAGE, DMABUFFS_EXPORT_MODE, 0640);
 	ASSERT_ERR(raw_export_fd(shared.root, shared.fd, 0, 0, uuid), EEXIST);
@@ -136,7 +136,7 @@ static void by_ticket(struct instance *instance)
 	int root = ASSERT_OK(raw_root(instance));
 	int connection = ASSERT_OK(raw_connect(instance));
 	struct dmabuffs_export request;
-	uint8_t ticket[16], zero[16] = { 0 }, byte;
+	uint8_t ticket[16], zero[16] = {0}, byte;
 	int fd = raw_memfd(2 * PAGE);
 
 	ASSERT_OK(raw_ticket(connection, fd, ticket));
@@ -174,7 +174,7 @@ static void unknown_ticket(struct instance *instance)
 {
 	int root = ASSERT_OK(raw_root(instance));
 	struct dmabuffs_export request;
-	uint8_t ticket[16] = { 1, 2, 3 };
+	uint8_t ticket[16] = {1, 2, 3};
 
 	ASSERT_ERR(ticket_export(root, ticket, &request), ENOENT);
 	memset(ticket, 0, sizeof(ticket));
@@ -231,7 +231,7 @@ static bool ticket_is_lost(void *data)
 
 static void ticket_dies_with_connection(struct instance *instance)
 {
-	struct ticket_loss loss = { instance, ASSERT_OK(raw_root(instance)) };
+	struct ticket_loss loss = {instance, ASSERT_OK(raw_root(instance))};
 
 	ASSERT(wait_until(ticket_is_lost, &loss));
 	close(loss.root);
@@ -261,16 +261,16 @@ static void unused_tickets(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "same_root", same_root },
-	{ "another_root", another_root },
-	{ "other_terms", other_terms },
-	{ "after_unlink", after_unlink },
-	{ "freed_buffer", freed_buffer },
-	{ "by_ticket", by_ticket },
-	{ "same_by_ticket", same_by_ticket },
-	{ "unknown_ticket", unknown_ticket },
-	{ "ticket_fields", ticket_fields },
-	{ "ticket_dies_with_connection", ticket_dies_with_connection },
-	{ "unused_tickets", unused_tickets },
-	{ 0 },
+	{"same_root", same_root},
+	{"another_root", another_root},
+	{"other_terms", other_terms},
+	{"after_unlink", after_unlink},
+	{"freed_buffer", freed_buffer},
+	{"by_ticket", by_ticket},
+	{"same_by_ticket", same_by_ticket},
+	{"unknown_ticket", unknown_ticket},
+	{"ticket_fields", ticket_fields},
+	{"ticket_dies_with_connection", ticket_dies_with_connection},
+	{"unused_tickets", unused_tickets},
+	{0},
 };

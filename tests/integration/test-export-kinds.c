@@ -146,7 +146,7 @@ static int make_secret(void)
 
 static int make_io_uring(void)
 {
-	struct io_uring_params params = { 0 };
+	struct io_uring_params params = {0};
 
 	return (int)SYS(syscall(SYS_io_uring_setup, 4, &params));
 }
@@ -156,29 +156,29 @@ static const struct kind {
 	int (*make)(void);
 	bool optional;   /* not every kernel has it */
 	bool unsendable; /* the kernel itself lets no socket carry it */
-	bool deposit;	 /* a ticket is to be had, for a command on a context */
+	bool deposit;    /* a ticket is to be had, for a command on a context */
 } kinds[] = {
-	{ "pipe", make_pipe },
-	{ "socket", make_socket },
-	{ "TCP socket", make_tcp },
-	{ "directory", make_directory },
-	{ "file on tmpfs", make_file },
-	{ "O_TMPFILE", make_tmpfile },
-	{ "file that looks like a memfd", make_fake_memfd },
-	{ "/dev/null", make_null },
-	{ "/dev/zero", make_zero },
-	{ "/dev/fuse", make_fuse },
-	{ "/proc/self/mem", make_proc, .deposit = true },
-	{ "eventfd", make_eventfd },
-	{ "epoll", make_epoll },
-	{ "timerfd", make_timerfd },
-	{ "signalfd", make_signalfd },
-	{ "inotify", make_inotify },
-	{ "pidfd", make_pidfd },
-	{ "namespace", make_namespace },
-	{ "hugetlb memfd", make_hugetlb, true },
-	{ "memfd_secret", make_secret, true },
-	{ "io_uring", make_io_uring, true, true },
+	{"pipe", make_pipe},
+	{"socket", make_socket},
+	{"TCP socket", make_tcp},
+	{"directory", make_directory},
+	{"file on tmpfs", make_file},
+	{"O_TMPFILE", make_tmpfile},
+	{"file that looks like a memfd", make_fake_memfd},
+	{"/dev/null", make_null},
+	{"/dev/zero", make_zero},
+	{"/dev/fuse", make_fuse},
+	{"/proc/self/mem", make_proc, .deposit = true},
+	{"eventfd", make_eventfd},
+	{"epoll", make_epoll},
+	{"timerfd", make_timerfd},
+	{"signalfd", make_signalfd},
+	{"inotify", make_inotify},
+	{"pidfd", make_pidfd},
+	{"namespace", make_namespace},
+	{"hugetlb memfd", make_hugetlb, true},
+	{"memfd_secret", make_secret, true},
+	{"io_uring", make_io_uring, true, true},
 };
 
 /* Makes one; -1, with a note, where the kernel has none. */
@@ -254,7 +254,8 @@ static void refused_by_broker(struct instance *instance)
 		expect(kinds[i].name, "ticket", raw_ticket(connection, fd, ticket),
 		       kinds[i].deposit ? 0 : EBADFD);
 		if (kinds[i].deposit)
-			expect(kinds[i].name, "export", export_ticket(root, ticket), EBADFD);
+			expect(kinds[i].name, "export", export_ticket(root, ticket),
+			       EBADFD);
 		expect(kinds[i].name, "exchange", raw_exchange(connection, fd), EBADFD);
 		close(fd);
 	}
@@ -337,10 +338,10 @@ static void narrow_descriptors(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "refused_by_export", refused_by_export },
-	{ "refused_by_broker", refused_by_broker },
-	{ "own_mount", own_mount },
-	{ "not_open", not_open },
-	{ "narrow_descriptors", narrow_descriptors },
-	{ 0 },
+	{"refused_by_export", refused_by_export},
+	{"refused_by_broker", refused_by_broker},
+	{"own_mount", own_mount},
+	{"not_open", not_open},
+	{"narrow_descriptors", narrow_descriptors},
+	{0},
 };

@@ -61,7 +61,7 @@ static void *export_in_thread(void *data)
 
 static void by_thread(struct instance *instance)
 {
-	struct thread thread = { .instance = instance };
+	struct thread thread = {.instance = instance};
 	pthread_t id;
 	uint8_t byte;
 	int fd;
@@ -126,7 +126,7 @@ static int export_by_inherited_root(void *data)
 
 static void by_forked_child(struct instance *instance)
 {
-	struct thread thread = { .instance = instance };
+	struct thread thread = {.instance = instance};
 	int root = ASSERT_OK(raw_root(instance));
 
 	memcpy(thread.uuid, &root, sizeof(root));
@@ -170,8 +170,8 @@ static void owner_is_fsuid(struct instance *instance)
 
 static void modes(struct instance *instance)
 {
-	static const uint32_t allowed[] = { 0, 0400, 0640, 0666, 0777 };
-	static const uint32_t refused[] = { 01000, 04755, 01777, 0100644, 0xffffffff };
+	static const uint32_t allowed[] = {0, 0400, 0640, 0666, 0777};
+	static const uint32_t refused[] = {01000, 04755, 01777, 0100644, 0xffffffff};
 	int root = ASSERT_OK(raw_root(instance));
 	struct stat st;
 	uint8_t uuid[16];
@@ -240,14 +240,14 @@ static void empty_buffer(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "by_descriptor", by_descriptor },
-	{ "by_thread", by_thread },
-	{ "by_thread_without_leader", by_thread_without_leader },
-	{ "by_forked_child", by_forked_child },
-	{ "by_undumpable", by_undumpable },
-	{ "owner_is_fsuid", owner_is_fsuid },
-	{ "modes", modes },
-	{ "labels", labels },
-	{ "empty_buffer", empty_buffer },
-	{ 0 },
+	{"by_descriptor", by_descriptor},
+	{"by_thread", by_thread},
+	{"by_thread_without_leader", by_thread_without_leader},
+	{"by_forked_child", by_forked_child},
+	{"by_undumpable", by_undumpable},
+	{"owner_is_fsuid", owner_is_fsuid},
+	{"modes", modes},
+	{"labels", labels},
+	{"empty_buffer", empty_buffer},
+	{0},
 };

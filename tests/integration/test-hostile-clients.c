@@ -47,7 +47,7 @@ static void scene_end(struct scene *scene)
 
 static bool wait_for_close(int connection)
 {
-	struct pollfd pollfd = { .fd = connection, .events = POLLRDHUP };
+	struct pollfd pollfd = {.fd = connection, .events = POLLRDHUP};
 
 	return poll(&pollfd, 1, WAIT_MS) == 1;
 }
@@ -56,8 +56,8 @@ static bool wait_for_close(int connection)
 static void never_read(int peer, void *data)
 {
 	const struct scene *scene = data;
-	struct dmabuffs_broker_request request = { .size = sizeof(request),
-						   .op = DMABUFFS_BROKER_EXCHANGE };
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_EXCHANGE};
 	int connection = ASSERT_OK(raw_connect(scene->instance));
 	int opened = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
 	int n = 0, result = 0;
@@ -92,8 +92,8 @@ static void replies_not_read(struct instance *instance)
 static void pile_up(int peer, void *data)
 {
 	const struct scene *scene = data;
-	struct dmabuffs_broker_request request = { .size = sizeof(request),
-						   .op = DMABUFFS_BROKER_EXCHANGE };
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_EXCHANGE};
 	int opened = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
 
 	for (int i = 0; i < 10; i++) {
@@ -126,9 +126,9 @@ static void stopped_clients(struct instance *instance)
 /* Each half of a connection shut, before and after a message. */
 static void half_dead(struct instance *instance)
 {
-	static const int ways[] = { SHUT_RD, SHUT_WR, SHUT_RDWR };
-	struct dmabuffs_broker_request request = { .size = sizeof(request),
-						   .op = DMABUFFS_BROKER_EXCHANGE };
+	static const int ways[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_EXCHANGE};
 	struct scene scene;
 	int opened;
 
@@ -151,8 +151,8 @@ static void half_dead(struct instance *instance)
 /* A client that has said all it wanted still gets its answers. */
 static void half_closed(struct instance *instance)
 {
-	struct dmabuffs_broker_request request = { .size = sizeof(request),
-						   .op = DMABUFFS_BROKER_EXCHANGE };
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_EXCHANGE};
 	struct dmabuffs_broker_reply reply;
 	int connection = ASSERT_OK(raw_connect(instance));
 	struct scene scene;
@@ -192,7 +192,7 @@ static void empty_messages(struct instance *instance)
 static void ask_and_die(int peer, void *data)
 {
 	const struct scene *scene = data;
-	struct dmabuffs_broker_request request = { .size = sizeof(request) };
+	struct dmabuffs_broker_request request = {.size = sizeof(request)};
 	int opened = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
 	int connection = ASSERT_OK(raw_connect(scene->instance));
 
@@ -219,11 +219,11 @@ static void gone_before_the_answer(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "replies_not_read", replies_not_read },
-	{ "stopped_clients", stopped_clients },
-	{ "half_dead", half_dead },
-	{ "half_closed", half_closed },
-	{ "empty_messages", empty_messages },
-	{ "gone_before_the_answer", gone_before_the_answer },
-	{ 0 },
+	{"replies_not_read", replies_not_read},
+	{"stopped_clients", stopped_clients},
+	{"half_dead", half_dead},
+	{"half_closed", half_closed},
+	{"empty_messages", empty_messages},
+	{"gone_before_the_answer", gone_before_the_answer},
+	{0},
 };

@@ -99,8 +99,8 @@ static void send_hostile(int peer, void *data)
 {
 	const struct scene *scene = data;
 	int connection = ASSERT_OK(raw_connect(scene->instance));
-	struct dmabuffs_broker_request request = { .size = sizeof(request),
-						   .op = DMABUFFS_BROKER_EXCHANGE };
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_EXCHANGE};
 	int fds[MAX_FDS];
 
 	for (int i = 0; i < MAX_FDS; i++)
@@ -176,9 +176,9 @@ struct tcp {
 /* Connected, with more unsent data than the other side will ever read, and lingering. */
 static struct tcp lingering_socket(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct linger linger = { .l_onoff = 1, .l_linger = 60 };
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct linger linger = {.l_onoff = 1, .l_linger = 60};
 	int listener = ASSERT_OK(SYS(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
 	socklen_t size = sizeof(address);
 	static char bytes[65536];
@@ -206,7 +206,7 @@ static struct tcp lingering_socket(void)
 static void send_lingering(int peer, void *data)
 {
 	const struct scene *scene = data;
-	struct dmabuffs_broker_request request = { .size = sizeof(request), .op = 1 };
+	struct dmabuffs_broker_request request = {.size = sizeof(request), .op = 1};
 	int connection = ASSERT_OK(raw_connect(scene->instance));
 	struct tcp tcps[8];
 
@@ -243,15 +243,15 @@ static void lingering_sockets(struct instance *instance)
 /* Our own mount, whose FLUSH and RELEASE the service would have to answer itself. */
 static void own_files_in_flight(struct instance *instance)
 {
-	struct dmabuffs_broker_request request = { .size = sizeof(request) };
+	struct dmabuffs_broker_request request = {.size = sizeof(request)};
 	struct scene scene;
 
 	scene_start(&scene, instance);
 	for (int i = 0; i < 50; i++) {
 		int connection = ASSERT_OK(raw_connect(instance));
-		int fds[3] = { ASSERT_OK(raw_root(instance)),
-			       ASSERT_OK(raw_open(instance, scene.good.uuid, O_RDWR)),
-			       ASSERT_OK(raw_connect(instance)) };
+		int fds[3] = {ASSERT_OK(raw_root(instance)),
+			      ASSERT_OK(raw_open(instance, scene.good.uuid, O_RDWR)),
+			      ASSERT_OK(raw_connect(instance))};
 
 		/* Closed before they are read: the service holds the last reference. */
 		for (size_t j = 0; j < ARRAY_SIZE(fds); j++) {
@@ -269,13 +269,13 @@ static void own_files_in_flight(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "flushless_export", flushless_export },
-	{ "silent_export", silent_export },
-	{ "many_hostile_users", many_hostile_users },
-	{ "flushless_to_broker", flushless_to_broker },
-	{ "silent_to_broker", silent_to_broker },
-	{ "answer_to_hostile", answer_to_hostile },
-	{ "lingering_sockets", lingering_sockets },
-	{ "own_files_in_flight", own_files_in_flight },
-	{ 0 },
+	{"flushless_export", flushless_export},
+	{"silent_export", silent_export},
+	{"many_hostile_users", many_hostile_users},
+	{"flushless_to_broker", flushless_to_broker},
+	{"silent_to_broker", silent_to_broker},
+	{"answer_to_hostile", answer_to_hostile},
+	{"lingering_sockets", lingering_sockets},
+	{"own_files_in_flight", own_files_in_flight},
+	{0},
 };

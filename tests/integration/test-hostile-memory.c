@@ -61,7 +61,7 @@ static bool sleeps_in(void *data)
 
 static void hold_inode(struct attack *attack)
 {
-	struct sleeper writer = { .call = SYS_pwrite64 };
+	struct sleeper writer = {.call = SYS_pwrite64};
 	pthread_t thread;
 
 	attack->page = scene_hostile_page(attack->scene);
@@ -83,7 +83,7 @@ static void *export_it(void *data)
 /* Exports its memfd, which nobody has frozen yet, from many threads. */
 static void export_held(int peer, void *data)
 {
-	struct attack attack = { .scene = data };
+	struct attack attack = {.scene = data};
 	pthread_t threads[40];
 
 	attack.shared.fd = raw_memfd(PAGE);
@@ -104,7 +104,7 @@ static void *revoke_it(void *data)
 
 static void revoke_held(int peer, void *data)
 {
-	struct attack attack = { .scene = data };
+	struct attack attack = {.scene = data};
 	pthread_t threads[20];
 
 	share(&attack.shared, attack.scene->instance, PAGE, 0, 0);
@@ -126,7 +126,7 @@ static void *write_it(void *data)
 
 static void write_held(int peer, void *data)
 {
-	struct attack attack = { .scene = data };
+	struct attack attack = {.scene = data};
 	pthread_t threads[40];
 
 	share(&attack.shared, attack.scene->instance, PAGE, 0, 0);
@@ -240,7 +240,7 @@ static void hold_directory(int peer, void *data)
  */
 static void held_directory(struct instance *instance)
 {
-	struct sleeper reader = { .call = SYS_getdents64 };
+	struct sleeper reader = {.call = SYS_getdents64};
 	struct instance other;
 	struct scene scene;
 	struct child child;
@@ -305,11 +305,11 @@ static void end_with_stuck_close(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "export_of_held_inode", export_of_held_inode },
-	{ "revoke_of_held_inode", revoke_of_held_inode },
-	{ "write_to_held_inode", write_to_held_inode, "nopassthrough" },
-	{ "leased_memfd", leased_memfd },
-	{ "held_directory", held_directory, NULL, 60, CASE_NO_INSTANCE },
-	{ "end_with_stuck_close", end_with_stuck_close, NULL, 60, CASE_NO_INSTANCE },
-	{ 0 },
+	{"export_of_held_inode", export_of_held_inode},
+	{"revoke_of_held_inode", revoke_of_held_inode},
+	{"write_to_held_inode", write_to_held_inode, "nopassthrough"},
+	{"leased_memfd", leased_memfd},
+	{"held_directory", held_directory, NULL, 60, CASE_NO_INSTANCE},
+	{"end_with_stuck_close", end_with_stuck_close, NULL, 60, CASE_NO_INSTANCE},
+	{0},
 };

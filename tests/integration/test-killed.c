@@ -141,12 +141,12 @@ static bool only_ours_is_left(void *data)
 /* The moment is random, on purpose; the bound is what the loops need for some rounds. */
 static void random_pause(void)
 {
-	nanosleep(&(struct timespec){ .tv_nsec = random() % 3000000 }, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = random() % 3000000}, NULL);
 }
 
 static void kill_in(struct instance *instance, void (*loop)(int peer, void *data))
 {
-	struct scene scene = { .instance = instance };
+	struct scene scene = {.instance = instance};
 	uint8_t byte;
 	int fd;
 
@@ -235,7 +235,7 @@ static void export_and_wait(int peer, void *data)
 static void exporter_under_load(struct instance *instance)
 {
 	for (int i = 0; i < 30; i++) {
-		struct scene scene = { .instance = instance };
+		struct scene scene = {.instance = instance};
 		struct child exporter, importers[3];
 
 		child_start(&exporter, USER(1001), export_and_wait, instance);
@@ -253,13 +253,13 @@ static void exporter_under_load(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "in_export", in_export },
-	{ "in_revoke", in_revoke },
-	{ "in_root_open", in_root_open },
-	{ "in_open", in_open },
-	{ "in_exchange", in_exchange },
-	{ "in_read_and_write", in_read_and_write, "nopassthrough" },
-	{ "in_ticket", in_ticket },
-	{ "exporter_under_load", exporter_under_load },
-	{ 0 },
+	{"in_export", in_export},
+	{"in_revoke", in_revoke},
+	{"in_root_open", in_root_open},
+	{"in_open", in_open},
+	{"in_exchange", in_exchange},
+	{"in_read_and_write", in_read_and_write, "nopassthrough"},
+	{"in_ticket", in_ticket},
+	{"exporter_under_load", exporter_under_load},
+	{0},
 };

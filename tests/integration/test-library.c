@@ -11,10 +11,10 @@
 #include "child.h"
 #include "harness.h"
 
-#define BYTES	 4096
-#define THREADS	 8
+#define BYTES    4096
+#define THREADS  8
 #define CHILDREN 4
-#define ROUNDS	 50
+#define ROUNDS   50
 
 static struct dmabuffs *open_library(const struct instance *instance)
 {
@@ -37,19 +37,19 @@ static int create_memfd(size_t bytes, uint32_t value)
 static void rules_of_export(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
-	struct dmabuffs_export_options options = { .mode = 0644 };
+	struct dmabuffs_export_options options = {.mode = 0644};
 	int fd = create_memfd(BYTES, 1), null = ASSERT_OK(SYS(open("/dev/null", O_RDWR)));
 	char label[DMABUFFS_LABEL_SIZE + 1];
 	dmabuffs_uuid name, again;
 
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EINVAL);
-	options = (struct dmabuffs_export_options){ .flags = DMABUFFS_EXPORT_TICKET };
+	options = (struct dmabuffs_export_options){.flags = DMABUFFS_EXPORT_TICKET};
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EINVAL);
 	options.flags = 1U << 20;
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EOPNOTSUPP);
 	memset(label, 'x', sizeof(label) - 1);
 	label[sizeof(label) - 1] = '\0';
-	options = (struct dmabuffs_export_options){ .label = label };
+	options = (struct dmabuffs_export_options){.label = label};
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EINVAL);
 	ASSERT_ERR(dmabuffs_export(library, -1, NULL, &name), EBADF);
 	ASSERT_ERR(dmabuffs_export(library, null, NULL, &name), EBADFD);
@@ -57,7 +57,7 @@ static void rules_of_export(struct instance *instance)
 	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
 	ASSERT_OK(dmabuffs_export(library, fd, NULL, &again));
 	ASSERT(!memcmp(&name, &again, sizeof(name)));
-	options = (struct dmabuffs_export_options){ .flags = DMABUFFS_EXPORT_MODE };
+	options = (struct dmabuffs_export_options){.flags = DMABUFFS_EXPORT_MODE};
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &again), EEXIST);
 	close(null);
 	close(fd);
@@ -74,16 +74,18 @@ static void rules_of_import(struct instance *instance)
 
 	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
 	ASSERT_OK(dmabuffs_export(library, empty, NULL, &nothing));
-	ASSERT_ERR(dmabuffs_import(library, &name, O_RDONLY | O_NONBLOCK, &opened), EINVAL);
-	ASSERT_ERR(dmabuffs_import(library, &name, O_ACCMODE, &opened), EINVAL);
-	ASSERT_ERR(dmabuffs_import_map(library, &name, O_WRONLY, (void **)&address, &bytes,
-				       NULL),
+	ASSERT_ERR(dmabuffs_import(library, &name, O_RDONLY | O_NONBLOCK, &opened),
 		   EINVAL);
-	ASSERT_ERR(dmabuffs_import_map(library, &nothing, O_RDWR, (void **)&address, &bytes,
-				       NULL),
+	ASSERT_ERR(dmabuffs_import(library, &name, O_ACCMODE, &opened), EINVAL);
+	ASSERT_ERR(dmabuffs_import_map(library, &name, O_WRONLY, (void **)&address,
+				       &bytes, NULL),
+		   EINVAL);
+	ASSERT_ERR(dmabuffs_import_map(library, &nothing, O_RDWR, (void **)&address,
+				       &bytes, NULL),
 		   ENODATA);
 	ASSERT_ERR(dmabuffs_exchange(library, fd, &opened), EBADFD);
-	ASSERT_ERR(dmabuffs_exchange(library, dmabuffs_root_fd(library), &opened), EBADFD);
+	ASSERT_ERR(dmabuffs_exchange(library, dmabuffs_root_fd(library), &opened),
+		   EBADFD);
 
 	ASSERT_OK(dmabuffs_import_map(library, &name, O_RDONLY, (void **)&address, &bytes,
 				      NULL));
@@ -157,8 +159,8 @@ static int withdraw_own(void *data)
 /* Of two names of one buffer, and by whom. */
 static void withdraw(struct instance *instance)
 {
-	const struct dmabuffs_export_options another = { .flags = DMABUFFS_EXPORT_ANOTHER };
-	struct withdrawal withdrawal = { .library = open_library(instance) };
+	const struct dmabuffs_export_options another = {.flags = DMABUFFS_EXPORT_ANOTHER};
+	struct withdrawal withdrawal = {.library = open_library(instance)};
 	struct dmabuffs *library = withdrawal.library, *second = open_library(instance);
 	int fd = create_memfd(BYTES, 3), opened;
 	dmabuffs_uuid name;
@@ -277,13 +279,13 @@ static void export_by_ticket(struct instance *unused)
 }
 
 const struct test_case test_cases[] = {
-	{ "library_export", rules_of_export },
-	{ "library_import", rules_of_import },
-	{ "library_look_and_end", look_and_end },
-	{ "library_withdraw", withdraw },
-	{ "library_open", not_an_instance },
-	{ "library_threads_and_children", threads_and_children, .seconds = 60 },
-	{ "library_threads_nopassthrough", threads_and_children, "nopassthrough", 60 },
-	{ "library_ticket", export_by_ticket, .flags = CASE_NO_INSTANCE },
-	{ NULL },
+	{"library_export", rules_of_export},
+	{"library_import", rules_of_import},
+	{"library_look_and_end", look_and_end},
+	{"library_withdraw", withdraw},
+	{"library_open", not_an_instance},
+	{"library_threads_and_children", threads_and_children, .seconds = 60},
+	{"library_threads_nopassthrough", threads_and_children, "nopassthrough", 60},
+	{"library_ticket", export_by_ticket, .flags = CASE_NO_INSTANCE},
+	{NULL},
 };

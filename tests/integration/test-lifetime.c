@@ -119,7 +119,7 @@ static void persistent_names_stay(struct instance *instance)
 
 static void last_duplicate_counts(struct instance *instance)
 {
-	struct kept kept = { .instance = instance };
+	struct kept kept = {.instance = instance};
 	struct shared shared;
 	int copy;
 
@@ -143,7 +143,7 @@ static void hold_root(int peer, void *data)
 
 static void forked_copy_counts(struct instance *instance)
 {
-	struct kept kept = { .instance = instance };
+	struct kept kept = {.instance = instance};
 	struct shared shared;
 	struct child child;
 
@@ -161,7 +161,7 @@ static void forked_copy_counts(struct instance *instance)
 
 static void copy_in_flight_counts(struct instance *instance)
 {
-	struct kept kept = { .instance = instance };
+	struct kept kept = {.instance = instance};
 	struct shared shared;
 	int ends[2], root;
 
@@ -180,7 +180,7 @@ static void copy_in_flight_counts(struct instance *instance)
 static void each_root_has_its_own(struct instance *instance)
 {
 	struct shared first, second, persistent;
-	struct kept kept = { .instance = instance };
+	struct kept kept = {.instance = instance};
 	uint8_t on_first[16];
 
 	share(&first, instance, PAGE, 0, 0);
@@ -322,16 +322,16 @@ static void large_buffer_ends(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "exporter_ends", exporter_ends },
-	{ "exporter_is_killed", exporter_is_killed },
-	{ "cached_names_end", cached_names_end },
-	{ "persistent_names_stay", persistent_names_stay },
-	{ "last_duplicate_counts", last_duplicate_counts },
-	{ "forked_copy_counts", forked_copy_counts },
-	{ "copy_in_flight_counts", copy_in_flight_counts },
-	{ "each_root_has_its_own", each_root_has_its_own },
-	{ "unlinked_before_the_end", unlinked_before_the_end },
-	{ "memory_is_freed", memory_is_freed },
-	{ "large_buffer_ends", large_buffer_ends },
-	{ 0 },
+	{"exporter_ends", exporter_ends},
+	{"exporter_is_killed", exporter_is_killed},
+	{"cached_names_end", cached_names_end},
+	{"persistent_names_stay", persistent_names_stay},
+	{"last_duplicate_counts", last_duplicate_counts},
+	{"forked_copy_counts", forked_copy_counts},
+	{"copy_in_flight_counts", copy_in_flight_counts},
+	{"each_root_has_its_own", each_root_has_its_own},
+	{"unlinked_before_the_end", unlinked_before_the_end},
+	{"memory_is_freed", memory_is_freed},
+	{"large_buffer_ends", large_buffer_ends},
+	{0},
 };

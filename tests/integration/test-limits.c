@@ -45,7 +45,7 @@ static bool there_is_room(void *data)
 static void count_until(const struct instance *instance, int refusal)
 {
 	int root = ASSERT_OK(raw_root(instance)), second = ASSERT_OK(raw_root(instance));
-	struct room room = { instance, root, PAGE, { 0 } };
+	struct room room = {instance, root, PAGE, {0}};
 	uint8_t uuids[3][16], uuid[16];
 
 	ASSERT_OK(export_sized(root, PAGE, uuids[0]));
@@ -112,7 +112,7 @@ static void exports_of_user(struct instance *instance)
 static void bytes_until(const struct instance *instance, int refusal)
 {
 	int root = ASSERT_OK(raw_root(instance));
-	struct room room = { instance, root, 48 << 10, { 0 } };
+	struct room room = {instance, root, 48 << 10, {0}};
 	uint8_t large[16], uuid[16];
 
 	ASSERT_ERR(export_sized(root, (64 << 10) + 1, uuid), refusal);
@@ -167,7 +167,7 @@ static int open_root(void *data)
 static void open_roots(int peer, void *data)
 {
 	int first = ASSERT_OK(raw_root(data)), second = ASSERT_OK(raw_root(data));
-	struct another_root another = { .instance = data };
+	struct another_root another = {.instance = data};
 
 	ASSERT_ERR(raw_root(data), EDQUOT);
 	close(first);
@@ -269,7 +269,7 @@ static void new_owner(struct instance *instance)
 /* Without CAP_SYS_RESOURCE after execve(2) the daemon cannot raise it again. */
 static void start_with_few_descriptors(struct instance *instance, const char *options)
 {
-	struct rlimit few = { 256, 256 };
+	struct rlimit few = {256, 256};
 
 	ASSERT_OK(SYS(prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE)));
 	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &few)));
@@ -349,16 +349,16 @@ static void hoarded_tickets(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "exports_of_mount", exports_of_mount, "max-exports=3" },
-	{ "exports_of_user", exports_of_user, "max-exports-per-uid=3" },
-	{ "bytes_of_mount", bytes_of_mount, "max-bytes=64K,max-bytes-per-uid=2048T" },
-	{ "bytes_of_user", bytes_of_user, "max-bytes-per-uid=64K" },
-	{ "roots_of_user", roots_of_user, "max-roots-per-uid=2" },
-	{ "refusals_are_free", refusals_are_free, "max-bytes=64K,max-exports=3" },
-	{ "unlinked_and_open", unlinked_and_open, "max-bytes=64K" },
-	{ "grown_buffer", grown_buffer, "max-bytes=64K" },
-	{ "new_owner", new_owner, "max-exports-per-uid=3" },
-	{ "descriptor_ceiling", descriptor_ceiling, NULL, 0, CASE_NO_INSTANCE },
-	{ "hoarded_tickets", hoarded_tickets, NULL, 0, CASE_NO_INSTANCE },
-	{ 0 },
+	{"exports_of_mount", exports_of_mount, "max-exports=3"},
+	{"exports_of_user", exports_of_user, "max-exports-per-uid=3"},
+	{"bytes_of_mount", bytes_of_mount, "max-bytes=64K,max-bytes-per-uid=2048T"},
+	{"bytes_of_user", bytes_of_user, "max-bytes-per-uid=64K"},
+	{"roots_of_user", roots_of_user, "max-roots-per-uid=2"},
+	{"refusals_are_free", refusals_are_free, "max-bytes=64K,max-exports=3"},
+	{"unlinked_and_open", unlinked_and_open, "max-bytes=64K"},
+	{"grown_buffer", grown_buffer, "max-bytes=64K"},
+	{"new_owner", new_owner, "max-exports-per-uid=3"},
+	{"descriptor_ceiling", descriptor_ceiling, NULL, 0, CASE_NO_INSTANCE},
+	{"hoarded_tickets", hoarded_tickets, NULL, 0, CASE_NO_INSTANCE},
+	{0},
 };

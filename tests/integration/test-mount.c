@@ -157,8 +157,8 @@ static int open_read_and_exchange(void *data)
 
 static void bind_mount(struct instance *instance)
 {
-	const struct identity elsewhere = { .namespaces = CLONE_NEWNS,
-					    .sees = instance->dir };
+	const struct identity elsewhere = {.namespaces = CLONE_NEWNS,
+					   .sees = instance->dir};
 	struct shared shared;
 
 	share(&shared, instance, PAGE, 0, 0);
@@ -186,16 +186,16 @@ static void df_numbers(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "root_defaults", root_defaults },
-	{ "root_options", root_options, "mode=1750,uid=1001,gid=2001" },
-	{ "mount_table", mount_table },
-	{ "umount_ends_it", umount_ends_it },
-	{ "umount_while_open", umount_while_open },
-	{ "sigterm_ends_it", sigterm_ends_it },
-	{ "sigint_ends_it", sigint_ends_it },
-	{ "sigterm_while_open", sigterm_while_open },
-	{ "instances_share_nothing", instances_share_nothing },
-	{ "bind_mount", bind_mount },
-	{ "df_numbers", df_numbers, "max-bytes=1M,max-exports=10" },
-	{ 0 },
+	{"root_defaults", root_defaults},
+	{"root_options", root_options, "mode=1750,uid=1001,gid=2001"},
+	{"mount_table", mount_table},
+	{"umount_ends_it", umount_ends_it},
+	{"umount_while_open", umount_while_open},
+	{"sigterm_ends_it", sigterm_ends_it},
+	{"sigint_ends_it", sigint_ends_it},
+	{"sigterm_while_open", sigterm_while_open},
+	{"instances_share_nothing", instances_share_nothing},
+	{"bind_mount", bind_mount},
+	{"df_numbers", df_numbers, "max-bytes=1M,max-exports=10"},
+	{0},
 };

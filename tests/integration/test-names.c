@@ -204,7 +204,7 @@ static int try_unlink(void *data)
 static void who_may_unlink(struct instance *instance)
 {
 	uint8_t uuid[16];
-	struct removal removal = { instance, uuid };
+	struct removal removal = {instance, uuid};
 	struct child child;
 
 	child_start(&child, USER(1001), keep_three, instance);
@@ -260,14 +260,14 @@ static void open_files_survive_unlink(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "not_a_name", not_a_name },
-	{ "lower_case_only", lower_case_only },
-	{ "own_names_only", own_names_only },
-	{ "inherited_directory", inherited_directory },
-	{ "directory_entries", directory_entries },
-	{ "large_directory", large_directory },
-	{ "who_may_unlink", who_may_unlink },
-	{ "root_may_unlink", root_may_unlink },
-	{ "open_files_survive_unlink", open_files_survive_unlink },
-	{ 0 },
+	{"not_a_name", not_a_name},
+	{"lower_case_only", lower_case_only},
+	{"own_names_only", own_names_only},
+	{"inherited_directory", inherited_directory},
+	{"directory_entries", directory_entries},
+	{"large_directory", large_directory},
+	{"who_may_unlink", who_may_unlink},
+	{"root_may_unlink", root_may_unlink},
+	{"open_files_survive_unlink", open_files_survive_unlink},
+	{0},
 };

@@ -12,17 +12,17 @@
 #include "namespaces.h"
 #include "raw.h"
 
-static const int ns_flags[DMABUFFS_NS_COUNT] = { CLONE_NEWUSER, CLONE_NEWPID,
-						 CLONE_NEWNS,   CLONE_NEWIPC,
-						 CLONE_NEWNET,  CLONE_NEWCGROUP };
+static const int ns_flags[DMABUFFS_NS_COUNT] = {CLONE_NEWUSER, CLONE_NEWPID,
+						CLONE_NEWNS,   CLONE_NEWIPC,
+						CLONE_NEWNET,  CLONE_NEWCGROUP};
 
 /* An unprivileged user in a container of which only the directory is shared. */
 static struct identity container(const struct instance *instance, uid_t uid, gid_t gid)
 {
-	return (struct identity){ .uid = uid,
-				  .gid = gid,
-				  .namespaces = ALL_NAMESPACES,
-				  .sees = instance->dir };
+	return (struct identity){.uid = uid,
+				 .gid = gid,
+				 .namespaces = ALL_NAMESPACES,
+				 .sees = instance->dir};
 }
 
 static void export_inside(int peer, void *data)
@@ -89,7 +89,7 @@ static void check_record(const struct import *import)
 static void from_container(struct instance *instance)
 {
 	const struct identity inside = container(instance, 1001, 2001);
-	struct import import = { .instance = instance };
+	struct import import = {.instance = instance};
 	struct child child;
 	struct stat st;
 	char path[sizeof(((struct shared *)0)->path)], text[UUID_TEXT_SIZE];
@@ -111,7 +111,7 @@ static void from_container(struct instance *instance)
 static void into_container(struct instance *instance)
 {
 	const struct identity inside = container(instance, 1002, 1002);
-	struct import import = { .instance = instance };
+	struct import import = {.instance = instance};
 	struct shared shared;
 
 	share(&shared, instance, PAGE, DMABUFFS_EXPORT_MODE, 0606);
@@ -132,7 +132,7 @@ static void between_containers(struct instance *instance)
 	const struct identity exporter = container(instance, 1001, 2001);
 	const struct identity member = container(instance, 1002, 2001);
 	const struct identity stranger = container(instance, 1003, 3001);
-	struct import import = { .instance = instance };
+	struct import import = {.instance = instance};
 	struct child child;
 
 	child_start(&child, &exporter, export_inside, instance);
@@ -169,7 +169,7 @@ static void policy_of_one(int which)
 	ASSERT_OK(open_and_close(&import));
 	ASSERT_OK(child_call(USER(1001), open_and_close, &import));
 	for (int i = 0; i < DMABUFFS_NS_COUNT; i++) {
-		const struct identity who = { .namespaces = ns_flags[i] };
+		const struct identity who = {.namespaces = ns_flags[i]};
 
 		/* A new user namespace alone: the others are still shared. */
 		if (i == which)
@@ -189,10 +189,10 @@ static void policy(struct instance *instance)
 
 static void policy_of_many(struct instance *instance)
 {
-	const struct identity net = { .namespaces = CLONE_NEWNET };
-	const struct identity ipc = { .namespaces = CLONE_NEWIPC };
-	const struct identity uts = { .namespaces = CLONE_NEWUTS };
-	struct import import = { .instance = instance };
+	const struct identity net = {.namespaces = CLONE_NEWNET};
+	const struct identity ipc = {.namespaces = CLONE_NEWIPC};
+	const struct identity uts = {.namespaces = CLONE_NEWUTS};
+	struct import import = {.instance = instance};
 	struct shared shared;
 
 	share(&shared, instance, PAGE, DMABUFFS_EXPORT_MODE, 0666);
@@ -207,7 +207,7 @@ static void policy_of_many(struct instance *instance)
 
 static void policy_among_equals(struct instance *instance)
 {
-	struct import import = { .instance = instance };
+	struct import import = {.instance = instance};
 	const struct identity inside = container(instance, 1001, 2001);
 	struct child child;
 
@@ -248,7 +248,7 @@ static void not_nameable(struct instance *instance)
 {
 	struct dmabuffs_info info;
 	struct instance below;
-	struct import import = { .instance = &below };
+	struct import import = {.instance = &below};
 	struct shared shared;
 	int fd;
 
@@ -280,13 +280,13 @@ static void not_nameable_importer(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "from_container", from_container },
-	{ "into_container", into_container },
-	{ "between_containers", between_containers },
-	{ "policy", policy, NULL, 0, CASE_NO_INSTANCE },
-	{ "policy_of_many", policy_of_many, "ns=net:ipc" },
-	{ "policy_among_equals", policy_among_equals, "ns=pid" },
-	{ "not_nameable", not_nameable, NULL, 0, CASE_NO_INSTANCE },
-	{ "not_nameable_importer", not_nameable_importer, NULL, 0, CASE_NO_INSTANCE },
-	{ 0 },
+	{"from_container", from_container},
+	{"into_container", into_container},
+	{"between_containers", between_containers},
+	{"policy", policy, NULL, 0, CASE_NO_INSTANCE},
+	{"policy_of_many", policy_of_many, "ns=net:ipc"},
+	{"policy_among_equals", policy_among_equals, "ns=pid"},
+	{"not_nameable", not_nameable, NULL, 0, CASE_NO_INSTANCE},
+	{"not_nameable_importer", not_nameable_importer, NULL, 0, CASE_NO_INSTANCE},
+	{0},
 };

@@ -160,13 +160,13 @@ static void large_requests(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "no_shared_mapping", no_shared_mapping, "nopassthrough" },
-	{ "read_and_write", read_and_write, "nopassthrough" },
-	{ "access_modes", access_modes, "nopassthrough" },
-	{ "write_seal", write_seal, "nopassthrough" },
-	{ "size_seal", size_seal, "nopassthrough" },
-	{ "exchange", exchange, "nopassthrough" },
-	{ "revoked", revoked, "nopassthrough" },
-	{ "large_requests", large_requests, "nopassthrough" },
-	{ 0 },
+	{"no_shared_mapping", no_shared_mapping, "nopassthrough"},
+	{"read_and_write", read_and_write, "nopassthrough"},
+	{"access_modes", access_modes, "nopassthrough"},
+	{"write_seal", write_seal, "nopassthrough"},
+	{"size_seal", size_seal, "nopassthrough"},
+	{"exchange", exchange, "nopassthrough"},
+	{"revoked", revoked, "nopassthrough"},
+	{"large_requests", large_requests, "nopassthrough"},
+	{0},
 };

@@ -17,13 +17,12 @@
 #define THIRD 1003
 #define GROUP 2001
 
-static const struct identity owner = { .uid = OWNER, .gid = GROUP };
-static const struct identity member = { .uid = OTHER, .gid = GROUP };
+static const struct identity owner = {.uid = OWNER, .gid = GROUP};
+static const struct identity member = {.uid = OTHER, .gid = GROUP};
 static const struct identity supplementary = {
-	.uid = OTHER, .gid = 3001, .groups = { 3002, GROUP }, .n_groups = 2
-};
-static const struct identity stranger = { .uid = OTHER, .gid = 3001 };
-static const struct identity root = { 0 };
+	.uid = OTHER, .gid = 3001, .groups = {3002, GROUP}, .n_groups = 2};
+static const struct identity stranger = {.uid = OTHER, .gid = 3001};
+static const struct identity root = {0};
 
 /* A name of the owner's, kept by a process of his. */
 struct kept {
@@ -93,11 +92,11 @@ static int try_chown(void *data)
 static void expect_opens(const char *who_text, int line, const struct kept *kept,
 			 const struct identity *who, int read, int write)
 {
-	static const char *const flags[] = { "O_RDONLY", "O_WRONLY", "O_RDWR" };
-	const int expected[] = { read, write, read ? read : write };
+	static const char *const flags[] = {"O_RDONLY", "O_WRONLY", "O_RDWR"};
+	const int expected[] = {read, write, read ? read : write};
 
 	for (int access = O_RDONLY; access <= O_RDWR; access++) {
-		struct attempt attempt = { kept->path, access };
+		struct attempt attempt = {kept->path, access};
 		int result = child_call(who, try_open, &attempt);
 		char got[32];
 
@@ -163,8 +162,8 @@ static void change_mode(struct instance *instance)
 	struct stat st;
 
 	keep_name(&kept, instance, 0640);
-	wider = (struct attempt){ kept.path, 0666 };
-	narrower = (struct attempt){ kept.path, 0400 };
+	wider = (struct attempt){kept.path, 0666};
+	narrower = (struct attempt){kept.path, 0400};
 	EXPECT_OPENS(&kept, stranger, EACCES, EACCES);
 	ASSERT_ERR(child_call(&stranger, try_chmod, &wider), EPERM);
 	ASSERT_ERR(child_call(&member, try_chmod, &wider), EPERM);
@@ -180,15 +179,15 @@ static void change_mode(struct instance *instance)
 
 static void change_owner(struct instance *instance)
 {
-	const struct identity heir = { .uid = THIRD, .gid = 3001 };
-	const struct identity joined = { OWNER, GROUP, { 2002 }, 1 };
+	const struct identity heir = {.uid = THIRD, .gid = 3001};
+	const struct identity joined = {OWNER, GROUP, {2002}, 1};
 	struct kept kept;
 	struct attempt give, group;
 	struct stat st;
 
 	keep_name(&kept, instance, 0640);
-	give = (struct attempt){ kept.path, THIRD, -1 };
-	group = (struct attempt){ kept.path, -1, 2002 };
+	give = (struct attempt){kept.path, THIRD, -1};
+	group = (struct attempt){kept.path, -1, 2002};
 	ASSERT_ERR(child_call(&owner, try_chown, &give), EPERM);
 	ASSERT_ERR(child_call(&stranger, try_chown, &give), EPERM);
 	ASSERT_ERR(child_call(&owner, try_chown, &group), EPERM);
@@ -212,22 +211,22 @@ struct acl {
 
 static struct posix_acl_xattr_entry entry(uint16_t tag, uint16_t permissions, uint32_t id)
 {
-	return (struct posix_acl_xattr_entry){ .e_tag = htole16(tag),
-					       .e_perm = htole16(permissions),
-					       .e_id = htole32(id) };
+	return (struct posix_acl_xattr_entry){.e_tag = htole16(tag),
+					      .e_perm = htole16(permissions),
+					      .e_id = htole32(id)};
 }
 
 /* What `setfacl -m u:OTHER:PERMISSIONS,m::MASK` stores for a file of mode 0600. */
 static struct acl acl_for_other(uint16_t permissions, uint16_t mask)
 {
-	return (struct acl){ .header.a_version = htole32(POSIX_ACL_XATTR_VERSION),
-			     .entries = {
-				     entry(ACL_USER_OBJ, 6, (uint32_t)ACL_UNDEFINED_ID),
-				     entry(ACL_USER, permissions, OTHER),
-				     entry(ACL_GROUP_OBJ, 0, (uint32_t)ACL_UNDEFINED_ID),
-				     entry(ACL_MASK, mask, (uint32_t)ACL_UNDEFINED_ID),
-				     entry(ACL_OTHER, 0, (uint32_t)ACL_UNDEFINED_ID),
-			     } };
+	return (struct acl){.header.a_version = htole32(POSIX_ACL_XATTR_VERSION),
+			    .entries = {
+				    entry(ACL_USER_OBJ, 6, (uint32_t)ACL_UNDEFINED_ID),
+				    entry(ACL_USER, permissions, OTHER),
+				    entry(ACL_GROUP_OBJ, 0, (uint32_t)ACL_UNDEFINED_ID),
+				    entry(ACL_MASK, mask, (uint32_t)ACL_UNDEFINED_ID),
+				    entry(ACL_OTHER, 0, (uint32_t)ACL_UNDEFINED_ID),
+			    }};
 }
 
 struct acl_attempt {
@@ -252,8 +251,8 @@ static int try_remove_acl(void *data)
 
 static void acl_grants(struct instance *instance)
 {
-	const struct identity third = { .uid = THIRD, .gid = 3001 };
-	struct acl_attempt attempt = { .acl = acl_for_other(ACL_READ, 7) };
+	const struct identity third = {.uid = THIRD, .gid = 3001};
+	struct acl_attempt attempt = {.acl = acl_for_other(ACL_READ, 7)};
 	struct acl got;
 	struct kept kept;
 
@@ -275,16 +274,16 @@ static void acl_grants(struct instance *instance)
 
 static void acl_mask(struct instance *instance)
 {
-	const struct identity colleague = { .uid = THIRD, .gid = GROUP };
-	struct acl_attempt attempt = { .acl = acl_for_other(ACL_READ | ACL_WRITE,
-							    ACL_READ) };
+	const struct identity colleague = {.uid = THIRD, .gid = GROUP};
+	struct acl_attempt attempt = {
+		.acl = acl_for_other(ACL_READ | ACL_WRITE, ACL_READ)};
 	struct attempt wider;
 	struct kept kept;
 	struct stat st;
 
 	keep_name(&kept, instance, 0600);
 	attempt.path = kept.path;
-	wider = (struct attempt){ kept.path, 0660 };
+	wider = (struct attempt){kept.path, 0660};
 	ASSERT_OK(child_call(&owner, try_set_acl, &attempt));
 	EXPECT_OPENS(&kept, stranger, 0, EACCES);
 	/* The mask shows, and changes, as the group's bits of the mode. */
@@ -350,16 +349,16 @@ static void root_rights(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "default_mode", default_mode },
-	{ "group_reads", group_reads },
-	{ "others_write", others_write },
-	{ "owner_excluded", owner_excluded },
-	{ "change_mode", change_mode },
-	{ "change_owner", change_owner },
-	{ "acl_grants", acl_grants },
-	{ "acl_mask", acl_mask },
-	{ "bad_acls", bad_acls },
-	{ "open_files_stay", open_files_stay },
-	{ "root_rights", root_rights, "mode=1773,gid=2001" },
-	{ 0 },
+	{"default_mode", default_mode},
+	{"group_reads", group_reads},
+	{"others_write", others_write},
+	{"owner_excluded", owner_excluded},
+	{"change_mode", change_mode},
+	{"change_owner", change_owner},
+	{"acl_grants", acl_grants},
+	{"acl_mask", acl_mask},
+	{"bad_acls", bad_acls},
+	{"open_files_stay", open_files_stay},
+	{"root_rights", root_rights, "mode=1773,gid=2001"},
+	{0},
 };

@@ -128,10 +128,10 @@ static void run_rootless(int peer, void *data)
 
 static void rootless(int namespaces)
 {
-	const struct identity who = { .uid = 1000,
-				      .gid = 1000,
-				      .namespaces =
-					      CLONE_NEWUSER | CLONE_NEWNS | namespaces };
+	const struct identity who = {.uid = 1000,
+				     .gid = 1000,
+				     .namespaces =
+					     CLONE_NEWUSER | CLONE_NEWNS | namespaces};
 	struct child child;
 
 	open_fuse_to_all();
@@ -162,10 +162,10 @@ static void rootless_says_so(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "drops_capabilities", drops_capabilities },
-	{ "gains_none_later", gains_none_later },
-	{ "no_new_privileges", no_new_privileges },
-	{ "rootless_instance", rootless_instance, NULL, 0, CASE_NO_INSTANCE },
-	{ "rootless_says_so", rootless_says_so, NULL, 0, CASE_NO_INSTANCE },
-	{ 0 },
+	{"drops_capabilities", drops_capabilities},
+	{"gains_none_later", gains_none_later},
+	{"no_new_privileges", no_new_privileges},
+	{"rootless_instance", rootless_instance, NULL, 0, CASE_NO_INSTANCE},
+	{"rootless_says_so", rootless_says_so, NULL, 0, CASE_NO_INSTANCE},
+	{0},
 };

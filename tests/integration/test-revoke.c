@@ -58,7 +58,8 @@ static bool name_is_gone(void *data)
 static void expect_gone(struct attempt *attempt, struct child *child)
 {
 	ASSERT_ERR(raw_open(attempt->instance, attempt->uuid, O_RDONLY), ENOENT);
-	/* stat(2) may be answered from the kernel's cache until the kernel has been told. */
+	/* stat(2) may be answered from the kernel's cache until the kernel has been told.
+	 */
 	ASSERT(wait_until(name_is_gone, attempt));
 	ASSERT_EQ(raw_count(attempt->instance), 0);
 	peer_signal(child->peer);
@@ -99,7 +100,7 @@ static void not_by_others(struct instance *instance)
 
 static void unknown_name(struct instance *instance)
 {
-	struct attempt attempt = { .instance = instance, .uuid = { 1 } };
+	struct attempt attempt = {.instance = instance, .uuid = {1}};
 
 	ASSERT_ERR(try_revoke(&attempt), ENOENT);
 	ASSERT_ERR(child_call(USER(1001), try_revoke, &attempt), ENOENT);
@@ -216,12 +217,12 @@ static void promise_is_kept(const struct instance *instance, int fd, uint32_t fl
 
 static void promises(struct instance *instance)
 {
-	static const int seals[] = { 0,
-				     F_SEAL_SEAL,
-				     F_SEAL_GROW,
-				     F_SEAL_WRITE,
-				     F_SEAL_FUTURE_WRITE,
-				     F_SEAL_SHRINK };
+	static const int seals[] = {0,
+				    F_SEAL_SEAL,
+				    F_SEAL_GROW,
+				    F_SEAL_WRITE,
+				    F_SEAL_FUTURE_WRITE,
+				    F_SEAL_SHRINK};
 	char path[64];
 	int fd;
 
@@ -305,7 +306,7 @@ static void use_until_gone(int peer, void *data)
 static void under_load(struct instance *instance)
 {
 	for (int i = 0; i < 40; i++) {
-		struct attempt attempt = { .instance = instance };
+		struct attempt attempt = {.instance = instance};
 		struct child importers[3];
 		struct shared shared;
 
@@ -346,20 +347,20 @@ static void exporter_truncates(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "by_owner", by_owner },
-	{ "by_root", by_root },
-	{ "not_by_others", not_by_others },
-	{ "unknown_name", unknown_name },
-	{ "unlinked_name", unlinked_name },
-	{ "sealed", sealed },
-	{ "importers_lose_it", importers_lose_it },
-	{ "persistent_name", persistent_name },
-	{ "promises", promises },
-	{ "sealed_after_export", sealed_after_export },
-	{ "under_another_name", under_another_name },
-	{ "under_load", under_load },
-	{ "under_load_without_passthrough", under_load, "nopassthrough" },
-	{ "exporter_truncates", exporter_truncates },
-	{ "exporter_truncates_without_passthrough", exporter_truncates, "nopassthrough" },
-	{ 0 },
+	{"by_owner", by_owner},
+	{"by_root", by_root},
+	{"not_by_others", not_by_others},
+	{"unknown_name", unknown_name},
+	{"unlinked_name", unlinked_name},
+	{"sealed", sealed},
+	{"importers_lose_it", importers_lose_it},
+	{"persistent_name", persistent_name},
+	{"promises", promises},
+	{"sealed_after_export", sealed_after_export},
+	{"under_another_name", under_another_name},
+	{"under_load", under_load},
+	{"under_load_without_passthrough", under_load, "nopassthrough"},
+	{"exporter_truncates", exporter_truncates},
+	{"exporter_truncates_without_passthrough", exporter_truncates, "nopassthrough"},
+	{0},
 };

@@ -89,8 +89,8 @@ static void size_sealed(struct instance *instance)
 
 static void frozen_by_export(struct instance *instance)
 {
-	static const int seals[] = { F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_SHRINK,
-				     F_SEAL_GROW };
+	static const int seals[] = {F_SEAL_WRITE, F_SEAL_FUTURE_WRITE, F_SEAL_SHRINK,
+				    F_SEAL_GROW};
 	struct shared shared;
 
 	share(&shared, instance, PAGE, 0, 0);
@@ -199,15 +199,15 @@ static void no_exec_sealed(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "write_sealed", write_sealed },
-	{ "future_write_sealed", future_write_sealed },
-	{ "size_sealed", size_sealed },
-	{ "frozen_by_export", frozen_by_export },
-	{ "read_only_stays_sealable", read_only_stays_sealable },
-	{ "never_sealable", never_sealable },
-	{ "no_exec_sealed", no_exec_sealed },
-	{ "persistent_cannot_grow", persistent_cannot_grow },
-	{ "mode_frozen_by_export", mode_frozen_by_export },
-	{ "refusal_changes_nothing", refusal_changes_nothing },
-	{ 0 },
+	{"write_sealed", write_sealed},
+	{"future_write_sealed", future_write_sealed},
+	{"size_sealed", size_sealed},
+	{"frozen_by_export", frozen_by_export},
+	{"read_only_stays_sealable", read_only_stays_sealable},
+	{"never_sealable", never_sealable},
+	{"no_exec_sealed", no_exec_sealed},
+	{"persistent_cannot_grow", persistent_cannot_grow},
+	{"mode_frozen_by_export", mode_frozen_by_export},
+	{"refusal_changes_nothing", refusal_changes_nothing},
+	{0},
 };

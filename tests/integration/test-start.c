@@ -29,7 +29,7 @@ static void mount_point(struct instance *ret_instance)
 /* A refused option names itself, with exit status 2, and nothing is mounted. */
 static void refuse_options(const struct instance *place, const char *options)
 {
-	const char *argv[] = { NULL, "-f", "-o", options, place->dir, NULL };
+	const char *argv[] = {NULL, "-f", "-o", options, place->dir, NULL};
 	int status = daemon_run(argv, output, sizeof(output));
 
 	if (status != 2 || !*output)
@@ -81,10 +81,10 @@ static void all_options(struct instance *instance)
 
 static void bad_usage(struct instance *instance)
 {
-	const char *nothing[] = { NULL, NULL };
-	const char *unknown[] = { NULL, "--frobnicate", test_work_dir, NULL };
-	const char *two[] = { NULL, "-f", test_work_dir, test_work_dir, NULL };
-	const char *ready[] = { NULL, "-f", "--ready-fd=x", test_work_dir, NULL };
+	const char *nothing[] = {NULL, NULL};
+	const char *unknown[] = {NULL, "--frobnicate", test_work_dir, NULL};
+	const char *two[] = {NULL, "-f", test_work_dir, test_work_dir, NULL};
+	const char *ready[] = {NULL, "-f", "--ready-fd=x", test_work_dir, NULL};
 
 	ASSERT_EQ(daemon_run(nothing, output, sizeof(output)), 2);
 	ASSERT(*output);
@@ -95,10 +95,10 @@ static void bad_usage(struct instance *instance)
 
 static void help_and_version(struct instance *instance)
 {
-	static const char *const flags[] = { "-h", "--help", "-V", "--version" };
+	static const char *const flags[] = {"-h", "--help", "-V", "--version"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-		const char *argv[] = { NULL, flags[i], NULL };
+		const char *argv[] = {NULL, flags[i], NULL};
 
 		ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 0);
 		ASSERT(strstr(output, "dmabuffsd"));
@@ -108,8 +108,8 @@ static void help_and_version(struct instance *instance)
 static void bad_mount_point(struct instance *instance)
 {
 	char path[INSTANCE_PATH_SIZE];
-	const char *foreground[] = { NULL, "-f", path, NULL };
-	const char *background[] = { NULL, path, NULL };
+	const char *foreground[] = {NULL, "-f", path, NULL};
+	const char *background[] = {NULL, path, NULL};
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/none", test_work_dir);
@@ -150,7 +150,7 @@ static pid_t find_daemon(void)
 static void background(struct instance *instance)
 {
 	struct instance place;
-	const char *argv[] = { NULL, "-o", "mode=1755", place.dir, NULL };
+	const char *argv[] = {NULL, "-o", "mode=1755", place.dir, NULL};
 	uint64_t start = now_ms();
 	struct stat st;
 	int pidfd;
@@ -171,7 +171,7 @@ static void background(struct instance *instance)
 static void background_detached(struct instance *instance)
 {
 	struct instance place;
-	const char *argv[] = { NULL, place.dir, NULL };
+	const char *argv[] = {NULL, place.dir, NULL};
 	char path[64], cwd[16] = "";
 	pid_t daemon;
 
@@ -188,7 +188,7 @@ static void background_detached(struct instance *instance)
 /* A service manager's end of sd_notify(3). */
 static int notify_socket(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = ASSERT_OK(SYS(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", test_work_dir);
@@ -228,18 +228,18 @@ static void ready_means_serving(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "bad_options", bad_options, NULL, 0, CASE_NO_INSTANCE },
-	{ "all_options", all_options,
-	  "mode=1777,uid=0,gid=0,ns=user:pid:mnt:ipc:net:cgroup,max-exports=1000,max-"
-	  "bytes=1G,"
-	  "max-exports-per-uid=100,max-bytes-per-uid=512M,max-roots-per-uid=50,"
-	  "max-connections-per-uid=16,noaccel,nopassthrough,log=debug" },
-	{ "bad_usage", bad_usage, NULL, 0, CASE_NO_INSTANCE },
-	{ "help_and_version", help_and_version, NULL, 0, CASE_NO_INSTANCE },
-	{ "bad_mount_point", bad_mount_point, NULL, 0, CASE_NO_INSTANCE },
-	{ "background", background, NULL, 0, CASE_NO_INSTANCE },
-	{ "background_detached", background_detached, NULL, 0, CASE_NO_INSTANCE },
-	{ "service_manager", service_manager, NULL, 0, CASE_NO_INSTANCE },
-	{ "ready_means_serving", ready_means_serving, NULL, 0, CASE_NO_INSTANCE },
-	{ 0 },
+	{"bad_options", bad_options, NULL, 0, CASE_NO_INSTANCE},
+	{"all_options", all_options,
+	 "mode=1777,uid=0,gid=0,ns=user:pid:mnt:ipc:net:cgroup,max-exports=1000,max-"
+	 "bytes=1G,"
+	 "max-exports-per-uid=100,max-bytes-per-uid=512M,max-roots-per-uid=50,"
+	 "max-connections-per-uid=16,noaccel,nopassthrough,log=debug"},
+	{"bad_usage", bad_usage, NULL, 0, CASE_NO_INSTANCE},
+	{"help_and_version", help_and_version, NULL, 0, CASE_NO_INSTANCE},
+	{"bad_mount_point", bad_mount_point, NULL, 0, CASE_NO_INSTANCE},
+	{"background", background, NULL, 0, CASE_NO_INSTANCE},
+	{"background_detached", background_detached, NULL, 0, CASE_NO_INSTANCE},
+	{"service_manager", service_manager, NULL, 0, CASE_NO_INSTANCE},
+	{"ready_means_serving", ready_means_serving, NULL, 0, CASE_NO_INSTANCE},
+	{0},
 };

@@ -276,7 +276,7 @@ static void sixteen_processes(struct instance *instance)
 	struct board *board = new_board();
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++) {
-		struct worker worker = { instance, board, 1000 + i };
+		struct worker worker = {instance, board, 1000 + i};
 
 		if (i < N_EXPORTERS)
 			child_start(&workers[i], USER(1001 + i), run_exporter, &worker);
@@ -297,6 +297,6 @@ static void sixteen_processes(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "sixteen_processes", sixteen_processes, NULL, 900 },
-	{ 0 },
+	{"sixteen_processes", sixteen_processes, NULL, 900},
+	{0},
 };

@@ -87,7 +87,7 @@ static void short_structs(struct instance *instance)
 static void size_beyond_command(struct instance *instance)
 {
 	static struct any any;
-	static const uint32_t sizes[] = { 0, 121, 124, 4096, 0x80000000, 0xffffffff };
+	static const uint32_t sizes[] = {0, 121, 124, 4096, 0x80000000, 0xffffffff};
 	int root = ASSERT_OK(raw_root(instance));
 	int fd = raw_memfd(PAGE);
 
@@ -104,7 +104,7 @@ static void size_beyond_command(struct instance *instance)
 static void longer_structs(struct instance *instance)
 {
 	static struct any any;
-	static const uint32_t sizes[] = { 121, 128, 4096, BIGGEST };
+	static const uint32_t sizes[] = {121, 128, 4096, BIGGEST};
 	int root = ASSERT_OK(raw_root(instance));
 	int fd = raw_memfd(PAGE);
 
@@ -147,7 +147,7 @@ static void longer_info(struct instance *instance)
 static void longer_withdraw(struct instance *instance)
 {
 	static struct any any;
-	static const uint32_t sizes[] = { 25, 32, 4096, BIGGEST };
+	static const uint32_t sizes[] = {25, 32, 4096, BIGGEST};
 	struct shared shared;
 
 	share(&shared, instance, PAGE, 0, 0);
@@ -170,9 +170,9 @@ static void longer_withdraw(struct instance *instance)
 
 static void unknown_flags(struct instance *instance)
 {
-	struct dmabuffs_withdraw withdraw = { .size = sizeof(withdraw) };
-	struct dmabuffs_revoke revoke = { .size = sizeof(revoke) };
-	struct dmabuffs_info info = { .size = sizeof(info) };
+	struct dmabuffs_withdraw withdraw = {.size = sizeof(withdraw)};
+	struct dmabuffs_revoke revoke = {.size = sizeof(revoke)};
+	struct dmabuffs_info info = {.size = sizeof(info)};
 	struct shared shared;
 	uint8_t uuid[16];
 	int fd;
@@ -200,9 +200,9 @@ static void unknown_flags(struct instance *instance)
 
 static void foreign_commands(int fd)
 {
-	static const unsigned long commands[] = { FS_IOC_GETFLAGS, TCGETS,
-						  FIGETBSZ + 1,    BLKGETSIZE64,
-						  TIOCGWINSZ,      0x12345678 };
+	static const unsigned long commands[] = {FS_IOC_GETFLAGS, TCGETS,
+						 FIGETBSZ + 1,    BLKGETSIZE64,
+						 TIOCGWINSZ,      0x12345678};
 	static struct any any;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
@@ -231,7 +231,7 @@ static void unknown_commands(struct instance *instance)
 /* The same numbers, in a direction the commands do not have. */
 static void other_directions(struct instance *instance)
 {
-	static const unsigned int directions[] = { _IOC_NONE, _IOC_READ, _IOC_WRITE };
+	static const unsigned int directions[] = {_IOC_NONE, _IOC_READ, _IOC_WRITE};
 	static struct any any;
 	struct shared shared;
 
@@ -305,16 +305,16 @@ static void outputs_untouched(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "short_structs", short_structs },
-	{ "size_beyond_command", size_beyond_command },
-	{ "longer_structs", longer_structs },
-	{ "longer_info", longer_info },
-	{ "longer_withdraw", longer_withdraw },
-	{ "unknown_flags", unknown_flags },
-	{ "unknown_commands", unknown_commands },
-	{ "other_directions", other_directions },
-	{ "wrong_files", wrong_files },
-	{ "bad_pointers", bad_pointers },
-	{ "outputs_untouched", outputs_untouched },
-	{ 0 },
+	{"short_structs", short_structs},
+	{"size_beyond_command", size_beyond_command},
+	{"longer_structs", longer_structs},
+	{"longer_info", longer_info},
+	{"longer_withdraw", longer_withdraw},
+	{"unknown_flags", unknown_flags},
+	{"unknown_commands", unknown_commands},
+	{"other_directions", other_directions},
+	{"wrong_files", wrong_files},
+	{"bad_pointers", bad_pointers},
+	{"outputs_untouched", outputs_untouched},
+	{0},
 };

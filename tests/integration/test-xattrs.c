@@ -123,8 +123,8 @@ static bool xattr_is(void *data)
 static void use_ends(struct instance *instance)
 {
 	struct shared shared;
-	struct number importers = { &shared, "importers", "0" };
-	struct number held = { &shared, "held", "0" };
+	struct number importers = {&shared, "importers", "0"};
+	struct number held = {&shared, "held", "0"};
 	int connection = ASSERT_OK(raw_connect(instance));
 	int fd, copy;
 
@@ -265,16 +265,16 @@ static void asking_for_holders_disturbs_nobody(struct instance *instance)
 }
 
 const struct test_case test_cases[] = {
-	{ "xattrs_of_exporter", xattrs_of_exporter },
-	{ "xattrs_of_flags", xattrs_of_flags },
-	{ "xattrs_of_use", xattrs_of_use },
-	{ "use_ends", use_ends },
-	{ "xattr_label", xattr_label },
-	{ "xattr_list", xattr_list },
-	{ "xattrs_are_fixed", xattrs_are_fixed },
-	{ "xattrs_need_read_permission", xattrs_need_read_permission },
-	{ "asking_for_holders_disturbs_nobody", asking_for_holders_disturbs_nobody },
-	{ "asking_without_passthrough", asking_for_holders_disturbs_nobody,
-	  "nopassthrough" },
-	{ 0 },
+	{"xattrs_of_exporter", xattrs_of_exporter},
+	{"xattrs_of_flags", xattrs_of_flags},
+	{"xattrs_of_use", xattrs_of_use},
+	{"use_ends", use_ends},
+	{"xattr_label", xattr_label},
+	{"xattr_list", xattr_list},
+	{"xattrs_are_fixed", xattrs_are_fixed},
+	{"xattrs_need_read_permission", xattrs_need_read_permission},
+	{"asking_for_holders_disturbs_nobody", asking_for_holders_disturbs_nobody},
+	{"asking_without_passthrough", asking_for_holders_disturbs_nobody,
+	 "nopassthrough"},
+	{0},
 };

@@ -18,10 +18,11 @@ _Atomic unsigned int fake_device_scrubs, fake_device_opens;
 
 int __real_ioctl(int fd, unsigned long request, ...);
 /* Visible, since the sanitizers' libraries look for what was wrapped. */
-__attribute__((visibility("default"))) int __wrap_ioctl(int fd, unsigned long request, ...);
+__attribute__((visibility("default"))) int __wrap_ioctl(int fd, unsigned long request,
+							...);
 int __real_openat64(int directory, const char *path, int flags, ...);
-__attribute__((visibility("default"))) int __wrap_openat64(int directory, const char *path,
-							  int flags, ...);
+__attribute__((visibility("default"))) int
+__wrap_openat64(int directory, const char *path, int flags, ...);
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {

@@ -127,7 +127,8 @@ Test(connection, sizes)
 		cr_assert(eq(int, error_of_bytes(&message, carried, memfd, 1), -EINVAL));
 	}
 	message.request.size = (uint32_t)first;
-	cr_assert(zero(int, error_of_bytes(&message, first, memfd, 1)), "the first version");
+	cr_assert(zero(int, error_of_bytes(&message, first, memfd, 1)),
+		  "the first version");
 	message.request.size = (uint32_t)first - 1;
 	cr_assert(eq(int, error_of_bytes(&message, size, memfd, 1), -EINVAL));
 	message.request.size = (uint32_t)size + 1;

@@ -37,7 +37,7 @@ int buffer_init(struct buffer *b, int fd, int prot)
 		close(fd);
 		return r;
 	}
-	*b = (struct buffer){ .fd = fd, .is_dmabuf = fd_is_dmabuf(fd), .data = data };
+	*b = (struct buffer){.fd = fd, .is_dmabuf = fd_is_dmabuf(fd), .data = data};
 	return 0;
 }
 

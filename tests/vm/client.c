@@ -58,7 +58,7 @@ int client_open(int root, const struct client_uuid *uuid, int access)
 
 int client_info(int file, struct dmabuffs_info *ret_info)
 {
-	struct dmabuffs_info info = { .size = sizeof(info) };
+	struct dmabuffs_info info = {.size = sizeof(info)};
 
 	if (ioctl(file, DMABUFFS_IOC_INFO, &info) < 0)
 		return -errno;
@@ -68,7 +68,7 @@ int client_info(int file, struct dmabuffs_info *ret_info)
 
 int client_connect(const char *mount_point)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd, r;
 
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -96,12 +96,12 @@ static int send_request(int broker, int file)
 		.size = sizeof(request),
 		.op = DMABUFFS_BROKER_EXCHANGE,
 	};
-	struct iovec iov = { .iov_base = &request, .iov_len = sizeof(request) };
-	union control control = { .header = {
-					  .cmsg_level = SOL_SOCKET,
-					  .cmsg_type = SCM_RIGHTS,
-					  .cmsg_len = CMSG_LEN(sizeof(int)),
-				  } };
+	struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
+	union control control = {.header = {
+					 .cmsg_level = SOL_SOCKET,
+					 .cmsg_type = SCM_RIGHTS,
+					 .cmsg_len = CMSG_LEN(sizeof(int)),
+				 }};
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -116,8 +116,8 @@ static int send_request(int broker, int file)
 /* Answers the descriptor, or -ENOMSG for a reply that carries none. */
 static int receive_reply(int broker, struct dmabuffs_broker_reply *reply)
 {
-	union control control = { 0 };
-	struct iovec iov = { .iov_base = reply, .iov_len = sizeof(*reply) };
+	union control control = {0};
+	struct iovec iov = {.iov_base = reply, .iov_len = sizeof(*reply)};
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -139,7 +139,7 @@ static int receive_reply(int broker, struct dmabuffs_broker_reply *reply)
 
 int client_exchange(int broker, int file, struct dmabuffs_broker_reply *ret_reply)
 {
-	struct dmabuffs_broker_reply reply = { 0 };
+	struct dmabuffs_broker_reply reply = {0};
 	int r, fd;
 
 	r = send_request(broker, file);

@@ -51,8 +51,8 @@ static bool connect_all(struct importer *im)
 
 static void check_stat(const struct importer *im)
 {
-	struct dmabuffs_info info = { 0 };
-	struct stat st = { 0 };
+	struct dmabuffs_info info = {0};
+	struct stat st = {0};
 	int r;
 
 	r = fstat(im->file, &st);
@@ -125,7 +125,7 @@ static void check_write(const struct importer *im)
 /* A dma-buf has one size for ever; a write must not pretend to have grown it. */
 static void check_bounds(const struct importer *im)
 {
-	struct stat st = { 0 };
+	struct stat st = {0};
 	int r;
 
 	if (!is_dmabuf(im))
@@ -141,7 +141,7 @@ static void check_bounds(const struct importer *im)
 
 static bool check_exchange(struct importer *im)
 {
-	struct dmabuffs_broker_reply reply = { 0 };
+	struct dmabuffs_broker_reply reply = {0};
 	int fd, r, access;
 
 	fd = client_exchange(im->broker, im->file, &reply);
@@ -296,9 +296,8 @@ static void check_later(struct importer *im, struct talk *exporter)
 int importer_run(const char *mount_point, const char *kind, enum dmabuffs_kind expected,
 		 struct talk *exporter)
 {
-	struct importer im = { .mount_point = mount_point,
-			       .kind = kind,
-			       .expected = expected };
+	struct importer im = {
+		.mount_point = mount_point, .kind = kind, .expected = expected};
 
 	if (!tap_check(drop_privileges(), kind, "importer is another user") ||
 	    !tap_check(talk_receive(exporter, &im.uuid, sizeof(im.uuid)) == 0, kind,

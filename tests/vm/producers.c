@@ -121,7 +121,7 @@ int vm_dma_heap(size_t size, int access)
 static int is_vgem(int drm_fd)
 {
 	char name[16] = "";
-	struct drm_version version = { .name = name, .name_len = sizeof(name) - 1 };
+	struct drm_version version = {.name = name, .name_len = sizeof(name) - 1};
 
 	return ioctl_retry(drm_fd, DRM_IOCTL_VERSION, &version) == 0 &&
 	       strcmp(name, "vgem") == 0;
@@ -157,7 +157,7 @@ int vm_vgem_open_render(void)
 /* A dumb buffer is width x height pixels; one row of 32-bit pixels is a page here. */
 static int create_dumb(int drm_fd, size_t size, uint32_t *ret_handle)
 {
-	struct drm_mode_create_dumb create = { .bpp = 32 };
+	struct drm_mode_create_dumb create = {.bpp = 32};
 	size_t page = round_to_pages(1);
 	int r;
 
@@ -184,7 +184,7 @@ int vm_prime_export(int drm_fd, uint32_t handle)
 
 int vm_prime_import(int drm_fd, int dmabuf_fd, uint32_t *ret_handle)
 {
-	struct drm_prime_handle prime = { .fd = dmabuf_fd };
+	struct drm_prime_handle prime = {.fd = dmabuf_fd};
 	int r = ioctl_retry(drm_fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
 
 	if (r < 0)
@@ -216,7 +216,7 @@ int vm_vgem_gem(size_t size, int *ret_drm_fd, uint32_t *ret_handle)
 
 int vm_gem_map(int drm_fd, uint32_t handle, size_t size, void **ret_data)
 {
-	struct drm_mode_map_dumb map = { .handle = handle };
+	struct drm_mode_map_dumb map = {.handle = handle};
 	void *data;
 	int r = ioctl_retry(drm_fd, DRM_IOCTL_MODE_MAP_DUMB, &map);
 
@@ -232,7 +232,7 @@ int vm_gem_map(int drm_fd, uint32_t handle, size_t size, void **ret_data)
 
 int vm_dmabuf_sync(int fd, uint64_t flags)
 {
-	struct dma_buf_sync sync = { .flags = flags };
+	struct dma_buf_sync sync = {.flags = flags};
 
 	return ioctl_retry(fd, DMA_BUF_IOCTL_SYNC, &sync);
 }

@@ -62,8 +62,8 @@ static void print_link(const struct buffer *b)
 
 static void print_stat(const struct buffer *b)
 {
-	struct stat st = { 0 };
-	struct statfs fs = { 0 };
+	struct stat st = {0};
+	struct statfs fs = {0};
 	long r;
 
 	r = fstat(b->fd, &st);
@@ -117,8 +117,8 @@ static void print_reopens(const struct buffer *b)
 
 static void print_poll(const struct buffer *b)
 {
-	struct pollfd p = { .fd = b->fd, .events = POLLIN | POLLOUT };
-	struct epoll_event event = { .events = EPOLLIN };
+	struct pollfd p = {.fd = b->fd, .events = POLLIN | POLLOUT};
+	struct epoll_event event = {.events = EPOLLIN};
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 	int r = poll(&p, 1, 1000);
 
@@ -323,7 +323,7 @@ static void test_kind(const struct buffer *b)
 /* The daemon may take the inode number for a buffer's identity only if this holds. */
 static void check_inodes(const struct buffer *b, size_t n)
 {
-	struct stat st[8] = { 0 };
+	struct stat st[8] = {0};
 	bool differ = true;
 	size_t i, j;
 
@@ -341,10 +341,10 @@ static void check_inodes(const struct buffer *b, size_t n)
 int main(void)
 {
 	struct buffer b[] = {
-		{ .kind = "udmabuf", .fd = vm_udmabuf(SIZE), .drm_fd = -1 },
-		{ .kind = "dma-heap", .fd = vm_dma_heap(SIZE, O_RDWR), .drm_fd = -1 },
-		{ .kind = "vgem", .drm_fd = -1 },
-		{ .kind = "udmabuf-2", .fd = vm_udmabuf(SIZE), .drm_fd = -1 },
+		{.kind = "udmabuf", .fd = vm_udmabuf(SIZE), .drm_fd = -1},
+		{.kind = "dma-heap", .fd = vm_dma_heap(SIZE, O_RDWR), .drm_fd = -1},
+		{.kind = "vgem", .drm_fd = -1},
+		{.kind = "udmabuf-2", .fd = vm_udmabuf(SIZE), .drm_fd = -1},
 	};
 	size_t i;
 

@@ -18,8 +18,8 @@ int talk_create(struct talk *ret_one, struct talk *ret_other)
 		close(to[1]);
 		return r;
 	}
-	*ret_one = (struct talk){ .in = back[0], .out = to[1] };
-	*ret_other = (struct talk){ .in = to[0], .out = back[1] };
+	*ret_one = (struct talk){.in = back[0], .out = to[1]};
+	*ret_other = (struct talk){.in = to[0], .out = back[1]};
 	return 0;
 }
 

@@ -121,7 +121,8 @@ static void check_pinned(struct job *job, const int fds[PINNED_COUNT], int last,
 	r = job_import(job, last, &id);
 	tap_check(r == -EDQUOT, what, "one more does not: %d", r);
 	r = job_import(job, memfd, &id);
-	tap_check(r == -EDQUOT, what, "nor does a memfd, which can be sealed later: %d", r);
+	tap_check(r == -EDQUOT, what, "nor does a memfd, which can be sealed later: %d",
+		  r);
 	r = job_object(job, ACCEL_IOC_BUFFER_FREE, ids[0]);
 	if (r == 0)
 		r = job_import(job, last, &ids[0]);

@@ -62,10 +62,10 @@ static int make_memfd(void)
 }
 
 static const struct kind kinds[] = {
-	{ "udmabuf", DMABUFFS_KIND_DMABUF, make_udmabuf },
-	{ "dma-heap", DMABUFFS_KIND_DMABUF, make_dma_heap },
-	{ "vgem", DMABUFFS_KIND_DMABUF, make_vgem },
-	{ "memfd", DMABUFFS_KIND_MEMFD, make_memfd },
+	{"udmabuf", DMABUFFS_KIND_DMABUF, make_udmabuf},
+	{"dma-heap", DMABUFFS_KIND_DMABUF, make_dma_heap},
+	{"vgem", DMABUFFS_KIND_DMABUF, make_vgem},
+	{"memfd", DMABUFFS_KIND_MEMFD, make_memfd},
 };
 
 static bool make_buffer(const struct kind *kind, struct buffer *b)
@@ -211,7 +211,7 @@ static void test_kind(const struct kind *kind, const char *mount_point)
 /* A read-only dma-buf is the one kind whose read-only import can have the real thing. */
 static void check_read_only_import(int root, int broker, const struct client_uuid *uuid)
 {
-	struct dmabuffs_broker_reply reply = { 0 };
+	struct dmabuffs_broker_reply reply = {0};
 	int file = client_open(root, uuid, O_RDWR);
 	int fd, r;
 

@@ -12,9 +12,9 @@
 #include <stddef.h>
 
 /* Operands: the result, and for compare the two that are compared. */
-void compute_fill(void *piece);	   /* data: the pattern, 8 bytes */
+void compute_fill(void *piece);    /* data: the pattern, 8 bytes */
 void compute_compare(void *piece); /* data: uint64_t, place of the first difference */
-void compute_crc(void *piece);	   /* data: uint32_t, the running checksum */
+void compute_crc(void *piece);     /* data: uint32_t, the running checksum */
 void compute_xor(void *piece);
 void compute_vadd(void *piece);
 

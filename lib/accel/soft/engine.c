@@ -280,7 +280,8 @@ static void doze(struct engine *engine, uint32_t seen)
 		if (!n)
 			sleep_doorbell(engine, seen, doorbell);
 	}
-	/* Before any work: as long as we seem to sleep, each submission is a system call. */
+	/* Before any work: as long as we seem to sleep, each submission is a system call.
+	 */
 	accel_ring_end_sleep(engine->queue);
 	if (n)
 		handle(engine, n);
