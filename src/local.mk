@@ -7,7 +7,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/buffer.c %D%/buffer.h \
 	%D%/buffer_identify.c %D%/buffer_identify.h \
 	%D%/caller.c %D%/caller.h \
-	%D%/closer.c %D%/closer.h \
+	%D%/base/closer.c %D%/base/closer.h \
 	%D%/connection.c %D%/connection.h \
 	%D%/device_file.c %D%/device_file.h \
 	%D%/device_ioctl.c \
@@ -15,21 +15,21 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device_take.c %D%/device_take.h \
 	%D%/devices.c %D%/devices.h \
 	%D%/dmabuf_io.c %D%/dmabuf_io.h \
-	%D%/drivers.c %D%/drivers.h \
+	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/export.c %D%/export.h \
 	%D%/fd_vault.c %D%/fd_vault.h \
 	%D%/fs.c %D%/fs.h \
 	%D%/fs_accel.c %D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c %D%/fs_ioctl.h %D%/fs_revoke.c \
 	%D%/fs_xattr.c \
 	%D%/lifetime.c %D%/lifetime.h \
-	%D%/limits.c %D%/limits.h \
+	%D%/base/limits.c %D%/base/limits.h \
 	%D%/listing.c %D%/listing.h \
-	%D%/log.c %D%/log.h \
+	%D%/base/log.c %D%/base/log.h \
 	%D%/node.c %D%/node.h \
-	%D%/offload.c %D%/offload.h \
+	%D%/base/offload.c %D%/base/offload.h \
 	%D%/notifier.c %D%/notifier.h \
-	%D%/option_accel.c %D%/option_drivers.c %D%/options.c %D%/options.h \
-	%D%/policy.c %D%/policy.h \
+	%D%/base/option_accel.c %D%/base/option_drivers.c %D%/base/options.c %D%/base/options.h \
+	%D%/base/policy.c %D%/base/policy.h \
 	%D%/privileges.c %D%/privileges.h \
 	%D%/procfs.c %D%/procfs.h \
 	%D%/ready.c %D%/ready.h \
@@ -40,8 +40,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/table_index.c %D%/table_index.h \
 	%D%/taken.c %D%/taken.h \
 	%D%/tickets.c %D%/tickets.h \
-	%D%/wire.c %D%/wire.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
+	%D%/base/wire.c %D%/base/wire.h
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SODIUM_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
