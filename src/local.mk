@@ -4,8 +4,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
 	%D%/acl.c %D%/acl.h \
 	%D%/broker.c %D%/broker.h \
-	%D%/buffer.c %D%/buffer.h \
-	%D%/buffer_identify.c %D%/buffer_identify.h \
+	%D%/buffers/buffer.c %D%/buffers/buffer.h \
+	%D%/buffers/buffer_identify.c %D%/buffers/buffer_identify.h \
 	%D%/caller.c %D%/caller.h \
 	%D%/base/closer.c %D%/base/closer.h \
 	%D%/connection.c %D%/connection.h \
@@ -14,10 +14,10 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/device_share.c \
 	%D%/device_take.c %D%/device_take.h \
 	%D%/devices.c %D%/devices.h \
-	%D%/dmabuf_io.c %D%/dmabuf_io.h \
+	%D%/buffers/dmabuf_io.c %D%/buffers/dmabuf_io.h \
 	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/export.c %D%/export.h \
-	%D%/fd_vault.c %D%/fd_vault.h \
+	%D%/buffers/fd_vault.c %D%/buffers/fd_vault.h \
 	%D%/fs.c %D%/fs.h \
 	%D%/fs_accel.c %D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c %D%/fs_ioctl.h %D%/fs_revoke.c \
 	%D%/fs_xattr.c \
@@ -33,7 +33,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/privileges.c %D%/privileges.h \
 	%D%/procfs.c %D%/procfs.h \
 	%D%/ready.c %D%/ready.h \
-	%D%/reaper.c %D%/reaper.h \
+	%D%/buffers/reaper.c %D%/buffers/reaper.h \
 	%D%/service.h \
 	%D%/stall_guard.c %D%/stall_guard.h \
 	%D%/table.c %D%/table.h \
@@ -41,7 +41,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/taken.c %D%/taken.h \
 	%D%/tickets.c %D%/tickets.h \
 	%D%/base/wire.c %D%/base/wire.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SODIUM_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
