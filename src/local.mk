@@ -2,11 +2,11 @@
 # The daemon. All but main() is a library, so that unit tests see every function.
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
-	%D%/acl.c %D%/acl.h \
+	%D%/names/acl.c %D%/names/acl.h \
 	%D%/broker.c %D%/broker.h \
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \
 	%D%/buffers/buffer_identify.c %D%/buffers/buffer_identify.h \
-	%D%/caller.c %D%/caller.h \
+	%D%/names/caller.c %D%/names/caller.h \
 	%D%/base/closer.c %D%/base/closer.h \
 	%D%/connection.c %D%/connection.h \
 	%D%/device_file.c %D%/device_file.h \
@@ -16,7 +16,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/devices.c %D%/devices.h \
 	%D%/buffers/dmabuf_io.c %D%/buffers/dmabuf_io.h \
 	%D%/base/drivers.c %D%/base/drivers.h \
-	%D%/export.c %D%/export.h \
+	%D%/names/export.c %D%/names/export.h \
 	%D%/buffers/fd_vault.c %D%/buffers/fd_vault.h \
 	%D%/fs.c %D%/fs.h \
 	%D%/fs_accel.c %D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c %D%/fs_ioctl.h %D%/fs_revoke.c \
@@ -25,9 +25,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/limits.c %D%/base/limits.h \
 	%D%/listing.c %D%/listing.h \
 	%D%/base/log.c %D%/base/log.h \
-	%D%/node.c %D%/node.h \
+	%D%/names/node.c %D%/names/node.h \
 	%D%/base/offload.c %D%/base/offload.h \
-	%D%/notifier.c %D%/notifier.h \
+	%D%/names/notifier.c %D%/names/notifier.h \
 	%D%/base/option_accel.c %D%/base/option_drivers.c %D%/base/options.c %D%/base/options.h \
 	%D%/base/policy.c %D%/base/policy.h \
 	%D%/privileges.c %D%/privileges.h \
@@ -36,12 +36,12 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/buffers/reaper.c %D%/buffers/reaper.h \
 	%D%/service.h \
 	%D%/stall_guard.c %D%/stall_guard.h \
-	%D%/table.c %D%/table.h \
-	%D%/table_index.c %D%/table_index.h \
+	%D%/names/table.c %D%/names/table.h \
+	%D%/names/table_index.c %D%/names/table_index.h \
 	%D%/taken.c %D%/taken.h \
 	%D%/tickets.c %D%/tickets.h \
 	%D%/base/wire.c %D%/base/wire.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SODIUM_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
