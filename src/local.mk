@@ -3,12 +3,12 @@
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
 	%D%/names/acl.c %D%/names/acl.h \
-	%D%/broker.c %D%/broker.h \
+	%D%/broker/broker.c %D%/broker/broker.h \
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \
 	%D%/buffers/buffer_identify.c %D%/buffers/buffer_identify.h \
 	%D%/names/caller.c %D%/names/caller.h \
 	%D%/base/closer.c %D%/base/closer.h \
-	%D%/connection.c %D%/connection.h \
+	%D%/broker/connection.c %D%/broker/connection.h \
 	%D%/device_file.c %D%/device_file.h \
 	%D%/device_ioctl.c \
 	%D%/device_share.c \
@@ -31,17 +31,17 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/option_accel.c %D%/base/option_drivers.c %D%/base/options.c %D%/base/options.h \
 	%D%/base/policy.c %D%/base/policy.h \
 	%D%/privileges.c %D%/privileges.h \
-	%D%/procfs.c %D%/procfs.h \
+	%D%/broker/procfs.c %D%/broker/procfs.h \
 	%D%/ready.c %D%/ready.h \
 	%D%/buffers/reaper.c %D%/buffers/reaper.h \
 	%D%/service.h \
-	%D%/stall_guard.c %D%/stall_guard.h \
+	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
 	%D%/names/table.c %D%/names/table.h \
 	%D%/names/table_index.c %D%/names/table_index.h \
-	%D%/taken.c %D%/taken.h \
-	%D%/tickets.c %D%/tickets.h \
+	%D%/broker/taken.c %D%/broker/taken.h \
+	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/base/wire.c %D%/base/wire.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names -I$(top_srcdir)/%D%/broker
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SODIUM_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
