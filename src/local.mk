@@ -9,11 +9,11 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/caller.c %D%/names/caller.h \
 	%D%/base/closer.c %D%/base/closer.h \
 	%D%/broker/connection.c %D%/broker/connection.h \
-	%D%/device_file.c %D%/device_file.h \
+	%D%/devices/device_file.c %D%/devices/device_file.h \
 	%D%/device_ioctl.c \
 	%D%/device_share.c \
 	%D%/device_take.c %D%/device_take.h \
-	%D%/devices.c %D%/devices.h \
+	%D%/devices/devices.c %D%/devices/devices.h \
 	%D%/buffers/dmabuf_io.c %D%/buffers/dmabuf_io.h \
 	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/names/export.c %D%/names/export.h \
@@ -41,7 +41,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/taken.c %D%/broker/taken.h \
 	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/base/wire.c %D%/base/wire.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names -I$(top_srcdir)/%D%/broker
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names -I$(top_srcdir)/%D%/broker -I$(top_srcdir)/%D%/devices
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SODIUM_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
