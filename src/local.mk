@@ -10,20 +10,20 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/closer.c %D%/base/closer.h \
 	%D%/broker/connection.c %D%/broker/connection.h \
 	%D%/devices/device_file.c %D%/devices/device_file.h \
-	%D%/device_ioctl.c \
-	%D%/device_share.c \
-	%D%/device_take.c %D%/device_take.h \
+	%D%/fs/device_ioctl.c \
+	%D%/fs/device_share.c \
+	%D%/fs/device_take.c %D%/fs/device_take.h \
 	%D%/devices/devices.c %D%/devices/devices.h \
 	%D%/buffers/dmabuf_io.c %D%/buffers/dmabuf_io.h \
 	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/names/export.c %D%/names/export.h \
 	%D%/buffers/fd_vault.c %D%/buffers/fd_vault.h \
-	%D%/fs.c %D%/fs.h \
-	%D%/fs_accel.c %D%/fs_attr.c %D%/fs_dir.c %D%/fs_export.c %D%/fs_file.c %D%/fs_ioctl.c %D%/fs_ioctl.h %D%/fs_revoke.c \
-	%D%/fs_xattr.c \
+	%D%/fs/fs.c %D%/fs/fs.h \
+	%D%/fs/fs_accel.c %D%/fs/fs_attr.c %D%/fs/fs_dir.c %D%/fs/fs_export.c %D%/fs/fs_file.c %D%/fs/fs_ioctl.c %D%/fs/fs_ioctl.h %D%/fs/fs_revoke.c \
+	%D%/fs/fs_xattr.c \
 	%D%/lifetime.c %D%/lifetime.h \
 	%D%/base/limits.c %D%/base/limits.h \
-	%D%/listing.c %D%/listing.h \
+	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/names/node.c %D%/names/node.h \
 	%D%/base/offload.c %D%/base/offload.h \
@@ -34,14 +34,14 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/procfs.c %D%/broker/procfs.h \
 	%D%/ready.c %D%/ready.h \
 	%D%/buffers/reaper.c %D%/buffers/reaper.h \
-	%D%/service.h \
+	%D%/fs/service.h \
 	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
 	%D%/names/table.c %D%/names/table.h \
 	%D%/names/table_index.c %D%/names/table_index.h \
 	%D%/broker/taken.c %D%/broker/taken.h \
 	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/base/wire.c %D%/base/wire.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names -I$(top_srcdir)/%D%/broker -I$(top_srcdir)/%D%/devices
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names -I$(top_srcdir)/%D%/broker -I$(top_srcdir)/%D%/devices -I$(top_srcdir)/%D%/fs
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SODIUM_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
