@@ -21,7 +21,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs.c %D%/fs/fs.h \
 	%D%/fs/fs_accel.c %D%/fs/fs_attr.c %D%/fs/fs_dir.c %D%/fs/fs_export.c %D%/fs/fs_file.c %D%/fs/fs_ioctl.c %D%/fs/fs_ioctl.h %D%/fs/fs_revoke.c \
 	%D%/fs/fs_xattr.c \
-	%D%/lifetime.c %D%/lifetime.h \
+	%D%/process/lifetime.c %D%/process/lifetime.h \
 	%D%/base/limits.c %D%/base/limits.h \
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/base/log.c %D%/base/log.h \
@@ -30,9 +30,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/notifier.c %D%/names/notifier.h \
 	%D%/base/option_accel.c %D%/base/option_drivers.c %D%/base/options.c %D%/base/options.h \
 	%D%/base/policy.c %D%/base/policy.h \
-	%D%/privileges.c %D%/privileges.h \
+	%D%/process/privileges.c %D%/process/privileges.h \
 	%D%/broker/procfs.c %D%/broker/procfs.h \
-	%D%/ready.c %D%/ready.h \
+	%D%/process/ready.c %D%/process/ready.h \
 	%D%/buffers/reaper.c %D%/buffers/reaper.h \
 	%D%/fs/service.h \
 	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
@@ -41,13 +41,13 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/taken.c %D%/broker/taken.h \
 	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/base/wire.c %D%/base/wire.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names -I$(top_srcdir)/%D%/broker -I$(top_srcdir)/%D%/devices -I$(top_srcdir)/%D%/fs
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names -I$(top_srcdir)/%D%/broker -I$(top_srcdir)/%D%/devices -I$(top_srcdir)/%D%/fs -I$(top_srcdir)/%D%/process
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SODIUM_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
 
 sbin_PROGRAMS += %D%/dmabuffsd
-%C%_dmabuffsd_SOURCES = %D%/main.c
+%C%_dmabuffsd_SOURCES = %D%/process/main.c
 %C%_dmabuffsd_CPPFLAGS = $(%C%_libdaemon_la_CPPFLAGS)
 %C%_dmabuffsd_CFLAGS = $(%C%_libdaemon_la_CFLAGS)
 %C%_dmabuffsd_LDADD = %D%/libdaemon.la
