@@ -9,11 +9,6 @@ CLEANFILES += %D%/dmabuffs.service
 	$(SED) 's|@sbindir[@]|$(sbindir)|' $(srcdir)/%D%/dmabuffs.service.in >$@.tmp && \
 	mv $@.tmp $@
 
-# What mount(8) runs; next to the daemon in the build tree, so that it finds that one.
-mounthelper_PROGRAMS = src/mount.dmabuffs
-src_mount_dmabuffs_SOURCES = src/mount.dmabuffs.c
-src_mount_dmabuffs_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'
-
 # The example of libdmabuffs that `./bootstrap demo` runs.
 noinst_PROGRAMS += %D%/examples/share
 %C%_examples_share_SOURCES = \
