@@ -1,50 +1,62 @@
 # SPDX-License-Identifier: MIT
-# The daemon. All but main() is a library, so that unit tests see every function.
+# The daemon. All but main() is a library, so that unit tests see every function. The
+# rooms stand here from the bottom up: each includes only its own files and those of the
+# rooms before it, which scripts/check-layers verifies.
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
-	%D%/names/acl.c %D%/names/acl.h \
-	%D%/broker/broker.c %D%/broker/broker.h \
+	%D%/base/closer.c %D%/base/closer.h \
+	%D%/base/drivers.c %D%/base/drivers.h \
+	%D%/base/limits.c %D%/base/limits.h \
+	%D%/base/log.c %D%/base/log.h \
+	%D%/base/offload.c %D%/base/offload.h \
+	%D%/base/option_accel.c \
+	%D%/base/option_drivers.c \
+	%D%/base/options.c %D%/base/options.h \
+	%D%/base/policy.c %D%/base/policy.h \
+	%D%/base/wire.c %D%/base/wire.h \
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \
 	%D%/buffers/buffer_identify.c %D%/buffers/buffer_identify.h \
+	%D%/buffers/dmabuf_io.c %D%/buffers/dmabuf_io.h \
+	%D%/buffers/fd_vault.c %D%/buffers/fd_vault.h \
+	%D%/buffers/reaper.c %D%/buffers/reaper.h \
+	%D%/names/acl.c %D%/names/acl.h \
 	%D%/names/caller.c %D%/names/caller.h \
-	%D%/base/closer.c %D%/base/closer.h \
+	%D%/names/export.c %D%/names/export.h \
+	%D%/names/node.c %D%/names/node.h \
+	%D%/names/notifier.c %D%/names/notifier.h \
+	%D%/names/table.c %D%/names/table.h \
+	%D%/names/table_index.c %D%/names/table_index.h \
+	%D%/broker/broker.c %D%/broker/broker.h \
 	%D%/broker/connection.c %D%/broker/connection.h \
+	%D%/broker/procfs.c %D%/broker/procfs.h \
+	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
+	%D%/broker/taken.c %D%/broker/taken.h \
+	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/devices/device_file.c %D%/devices/device_file.h \
+	%D%/devices/devices.c %D%/devices/devices.h \
 	%D%/fs/device_ioctl.c \
 	%D%/fs/device_share.c \
 	%D%/fs/device_take.c %D%/fs/device_take.h \
-	%D%/devices/devices.c %D%/devices/devices.h \
-	%D%/buffers/dmabuf_io.c %D%/buffers/dmabuf_io.h \
-	%D%/base/drivers.c %D%/base/drivers.h \
-	%D%/names/export.c %D%/names/export.h \
-	%D%/buffers/fd_vault.c %D%/buffers/fd_vault.h \
 	%D%/fs/fs.c %D%/fs/fs.h \
-	%D%/fs/fs_accel.c %D%/fs/fs_attr.c %D%/fs/fs_dir.c %D%/fs/fs_export.c %D%/fs/fs_file.c %D%/fs/fs_ioctl.c %D%/fs/fs_ioctl.h %D%/fs/fs_revoke.c \
+	%D%/fs/fs_accel.c \
+	%D%/fs/fs_attr.c \
+	%D%/fs/fs_dir.c \
+	%D%/fs/fs_export.c \
+	%D%/fs/fs_file.c \
+	%D%/fs/fs_ioctl.c %D%/fs/fs_ioctl.h \
+	%D%/fs/fs_revoke.c \
 	%D%/fs/fs_xattr.c \
-	%D%/process/lifetime.c %D%/process/lifetime.h \
-	%D%/base/limits.c %D%/base/limits.h \
 	%D%/fs/listing.c %D%/fs/listing.h \
-	%D%/base/log.c %D%/base/log.h \
-	%D%/names/node.c %D%/names/node.h \
-	%D%/base/offload.c %D%/base/offload.h \
-	%D%/names/notifier.c %D%/names/notifier.h \
-	%D%/base/option_accel.c %D%/base/option_drivers.c %D%/base/options.c %D%/base/options.h \
-	%D%/base/policy.c %D%/base/policy.h \
-	%D%/process/privileges.c %D%/process/privileges.h \
-	%D%/broker/procfs.c %D%/broker/procfs.h \
-	%D%/process/ready.c %D%/process/ready.h \
-	%D%/buffers/reaper.c %D%/buffers/reaper.h \
 	%D%/fs/service.h \
-	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
-	%D%/names/table.c %D%/names/table.h \
-	%D%/names/table_index.c %D%/names/table_index.h \
-	%D%/broker/taken.c %D%/broker/taken.h \
-	%D%/broker/tickets.c %D%/broker/tickets.h \
-	%D%/base/wire.c %D%/base/wire.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\) -I$(top_srcdir)/%D% -I$(top_srcdir)/%D%/base -I$(top_srcdir)/%D%/buffers -I$(top_srcdir)/%D%/names -I$(top_srcdir)/%D%/broker -I$(top_srcdir)/%D%/devices -I$(top_srcdir)/%D%/fs -I$(top_srcdir)/%D%/process
+	%D%/process/lifetime.c %D%/process/lifetime.h \
+	%D%/process/privileges.c %D%/process/privileges.h \
+	%D%/process/ready.c %D%/process/ready.h
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% \
+	-DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SODIUM_CFLAGS)
-%C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) $(SODIUM_LIBS)
+%C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) \
+	$(LIBCAP_LIBS) $(SODIUM_LIBS)
 
 sbin_PROGRAMS += %D%/dmabuffsd
 %C%_dmabuffsd_SOURCES = %D%/process/main.c

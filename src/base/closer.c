@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "closer.h"
+#include "base/closer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "offload.h"
+#include "base/log.h"
+#include "base/offload.h"
 #include "util.h"
 
 struct closer_job {

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "limits.h"
+#include "base/limits.h"
 
 struct closer_job; /* the permission to close one batch of descriptors */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "drivers.h"
+#include "base/drivers.h"
 
 #include <errno.h>
 #include <linux/major.h>

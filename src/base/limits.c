@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "limits.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "offload.h"
+#include "base/offload.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "limits.h"
+#include "base/limits.h"
 
 struct offload; /* the permission for one such call */
 

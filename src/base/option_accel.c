@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "options.h"
+#include "base/options.h"
 #include "util.h"
 
 static int set_queues(struct accel_device_params *params, const char *value)

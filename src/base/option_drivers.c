@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "options.h"
+#include "base/options.h"
 #include "util.h"
 
 /*

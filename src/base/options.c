@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "options.h"
+#include "base/options.h"
 
 #include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "log.h"
-#include "policy.h"
+#include "base/log.h"
+#include "base/policy.h"
 
 /* What the kernel's mount(2) or libfuse understands and this file system allows. */
 static const char *const kernel_flags[] = {

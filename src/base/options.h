@@ -9,8 +9,8 @@
 
 #include <accel.h>
 
-#include "drivers.h"
-#include "limits.h"
+#include "base/drivers.h"
+#include "base/limits.h"
 
 #define DEVICES_MAX 12 /* of a mount */
 

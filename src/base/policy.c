@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy.h"
+#include "base/policy.h"
 
 #include <errno.h>
 #include <fcntl.h>

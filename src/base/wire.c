@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "wire.h"
+#include "base/wire.h"
 
 #include <stdint.h>
 #include <string.h>

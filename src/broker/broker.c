@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker.h"
+#include "broker/broker.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 
 #include <dmabuffs-broker.h>
 
-#include "connection.h"
-#include "log.h"
+#include "base/log.h"
+#include "broker/connection.h"
 #include "util.h"
 
 #define EVENTS_PER_TURN  64

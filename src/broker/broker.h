@@ -14,10 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "limits.h"
-#include "stall_guard.h"
-#include "table.h"
-#include "tickets.h"
+#include "base/limits.h"
+#include "broker/stall_guard.h"
+#include "broker/tickets.h"
+#include "names/table.h"
 
 struct connection;
 

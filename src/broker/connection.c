@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "connection.h"
+#include "broker/connection.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -7,11 +7,11 @@
 
 #include <dmabuffs-broker.h>
 
-#include "closer.h"
-#include "log.h"
-#include "procfs.h"
-#include "reaper.h"
-#include "wire.h"
+#include "base/closer.h"
+#include "base/log.h"
+#include "base/wire.h"
+#include "broker/procfs.h"
+#include "buffers/reaper.h"
 
 #define MESSAGES_PER_TURN  8
 #define FIRST_REQUEST_SIZE 16 /* of the first version: without a ticket */

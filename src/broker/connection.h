@@ -3,7 +3,7 @@
 #ifndef DMABUFFS_CONNECTION_H
 #define DMABUFFS_CONNECTION_H
 
-#include "broker.h"
+#include "broker/broker.h"
 
 struct connection {
 	int fd;    /* owned */

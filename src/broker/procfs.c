@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "procfs.h"
+#include "broker/procfs.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "buffer.h"
+#include "buffers/buffer.h"
 #include "util.h"
 
 /* A client can mount what it likes, and the broker must not read for long. */

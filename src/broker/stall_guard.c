@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "stall_guard.h"
+#include "broker/stall_guard.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "taken.h"
+#include "broker/taken.h"
 
-#include "buffer.h"
-#include "caller.h"
-#include "reaper.h"
+#include "buffers/buffer.h"
+#include "buffers/reaper.h"
+#include "names/caller.h"
 #include "util.h"
 
 int taken_from_caller(struct service *service, uid_t uid, int pidfd, int fd,

@@ -12,8 +12,8 @@
 
 #include <dmabuffs-ioctl.h>
 
-#include "closer.h"
-#include "service.h"
+#include "base/closer.h"
+#include "fs/service.h"
 
 struct taken {
 	int fd;                 /* owned; -1: none */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "tickets.h"
+#include "broker/tickets.h"
 
 #include <string.h>
 #include <time.h>
 
-#include "reaper.h"
+#include "buffers/reaper.h"
 #include "util.h"
 
 struct ticket {

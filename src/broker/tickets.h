@@ -15,8 +15,8 @@
 
 #include <dmabuffs-ioctl.h>
 
+#include "base/limits.h"
 #include "htab.h"
-#include "limits.h"
 
 #define TICKETS_PER_CONNECTION 16
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "buffer.h"
+#include "buffers/buffer.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "buffer_identify.h"
-#include "fd_vault.h"
+#include "base/policy.h"
+#include "buffers/buffer_identify.h"
+#include "buffers/fd_vault.h"
 #include "lease.h"
-#include "policy.h"
 #include "util.h"
 
 #define ALL_PERMISSIONS 07777

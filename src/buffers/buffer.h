@@ -18,7 +18,7 @@
 
 #include <dmabuffs-ioctl.h>
 
-#include "drivers.h"
+#include "base/drivers.h"
 
 /*
  * For a memfd, fd is an open file description of our own, O_RDWR unless readonly:

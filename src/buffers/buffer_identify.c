@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "buffer_identify.h"
+#include "buffers/buffer_identify.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "buffer.h"
+#include "buffers/buffer.h"
 #include "dmabuf.h"
 #include "util.h"
 

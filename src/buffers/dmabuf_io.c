@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "dmabuf_io.h"
+#include "buffers/dmabuf_io.h"
 
 #include <errno.h>
 #include <linux/dma-buf.h>

@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "buffer.h"
-#include "limits.h"
+#include "base/limits.h"
+#include "buffers/buffer.h"
 
 #define DMABUF_IO_THREADS 16
 

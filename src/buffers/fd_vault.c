@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fd_vault.h"
+#include "buffers/fd_vault.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "util.h"
 
 #ifndef PIDFD_THREAD

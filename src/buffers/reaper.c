@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "reaper.h"
+#include "buffers/reaper.h"
 
 #include <accel.h>
 #include <pthread.h>

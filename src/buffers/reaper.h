@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "buffer.h"
+#include "buffers/buffer.h"
 
 /* 0 or -errno. */
 int reaper_start(void);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "device_file.h"
+#include "devices/device_file.h"
 
 #include <fuse_lowlevel.h>
 
-#include "fs.h"
+#include "fs/fs.h"
 #include "util.h"
 
 /* RES_* and ACCEL_RES_* are in the same order. */

@@ -12,9 +12,9 @@
 #include <accel.h>
 #include <pthread.h>
 
-#include "devices.h"
-#include "service.h"
-#include "tickets.h"
+#include "broker/tickets.h"
+#include "devices/devices.h"
+#include "fs/service.h"
 
 struct device_file {
 	struct service *service;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "devices.h"
+#include "devices/devices.h"
 
 #include <string.h>
 
-#include "device_file.h"
-#include "log.h"
+#include "base/log.h"
+#include "devices/device_file.h"
 #include "util.h"
 
 #define DIRECTORY_MODE (S_IFDIR | 0755)

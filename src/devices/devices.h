@@ -12,8 +12,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "node.h"
-#include "options.h"
+#include "base/options.h"
+#include "names/node.h"
 
 /* Inode numbers below the first export's: see table.h. */
 enum { INO_ACCEL = 3, INO_FIRST_DEVICE = 4 };

@@ -8,9 +8,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "fs_ioctl.h"
-#include "offload.h"
-#include "reaper.h"
+#include "base/offload.h"
+#include "buffers/reaper.h"
+#include "fs/fs_ioctl.h"
 #include "util.h"
 
 /* ---- the directory ----------------------------------------------------------------- */

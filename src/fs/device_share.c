@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "device_take.h"
-#include "fs_ioctl.h"
+#include "base/wire.h"
+#include "fs/device_take.h"
+#include "fs/fs_ioctl.h"
 #include "util.h"
-#include "wire.h"
 
 static int check_export(const struct dmabuffs_accel_export *arg)
 {

@@ -4,15 +4,15 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "device_take.h"
-#include "fs_ioctl.h"
-#include "log.h"
-#include "offload.h"
-#include "procfs.h"
-#include "reaper.h"
-#include "taken.h"
+#include "base/log.h"
+#include "base/offload.h"
+#include "base/wire.h"
+#include "broker/procfs.h"
+#include "broker/taken.h"
+#include "buffers/reaper.h"
+#include "fs/device_take.h"
+#include "fs/fs_ioctl.h"
 #include "util.h"
-#include "wire.h"
 
 /* Either a descriptor or a ticket, as the flag says; the other must not be there. */
 static int check_source(uint32_t flags, int fd,

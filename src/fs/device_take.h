@@ -3,8 +3,8 @@
 #ifndef DMABUFFS_DEVICE_TAKE_H
 #define DMABUFFS_DEVICE_TAKE_H
 
-#include "fs_ioctl.h"
-#include "taken.h"
+#include "broker/taken.h"
+#include "fs/fs_ioctl.h"
 
 /* The descriptor of a struct dmabuffs_accel_import; the caller refuses or keeps it. */
 int device_take_import(struct command_call *call, struct taken *ret_taken);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs.h"
+#include "fs/fs.h"
 
 #include <errno.h>
 
-#include "log.h"
+#include "base/log.h"
 
 static void fs_init(void *userdata, struct fuse_conn_info *conn)
 {

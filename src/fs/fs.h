@@ -12,7 +12,7 @@
 
 #include <fuse_lowlevel.h>
 
-#include "service.h"
+#include "fs/service.h"
 
 extern const struct fuse_lowlevel_ops fs_ops;
 

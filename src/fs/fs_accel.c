@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <string.h>
 
-#include "device_file.h"
-#include "fs.h"
-#include "listing.h"
-#include "log.h"
+#include "base/log.h"
+#include "devices/device_file.h"
+#include "fs/fs.h"
+#include "fs/listing.h"
 #include "util.h"
 
 #define EVENTS_AT_ONCE 64 /* of one read(2) */

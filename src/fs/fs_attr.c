@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs.h"
+#include "fs/fs.h"
 
 #include <string.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "util.h"
 
 #define STAT_BLOCK 512

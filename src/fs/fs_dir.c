@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs.h"
+#include "fs/fs.h"
 
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -8,8 +8,8 @@
 #include <dmabuffs-accel-ioctl.h>
 #include <dmabuffs-broker.h>
 
-#include "listing.h"
-#include "log.h"
+#include "base/log.h"
+#include "fs/listing.h"
 #include "util.h"
 
 /* Only the text that export_name() writes: 36 characters, lower case. */

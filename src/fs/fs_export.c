@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs_ioctl.h"
+#include "fs/fs_ioctl.h"
 
 #include <string.h>
 
-#include "log.h"
-#include "offload.h"
-#include "reaper.h"
-#include "taken.h"
+#include "base/log.h"
+#include "base/offload.h"
+#include "base/wire.h"
+#include "broker/taken.h"
+#include "buffers/reaper.h"
 #include "util.h"
-#include "wire.h"
 
 #define COMPARED_FLAGS                                                                   \
 	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs.h"
+#include "fs/fs.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "log.h"
-#include "policy.h"
+#include "base/log.h"
+#include "base/policy.h"
 #include "util.h"
 
 /* ---- open -------------------------------------------------------------------------- */

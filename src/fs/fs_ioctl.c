@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs_ioctl.h"
+#include "fs/fs_ioctl.h"
 
 #include <string.h>
 
-#include "log.h"
+#include "base/log.h"
+#include "base/wire.h"
 #include "util.h"
-#include "wire.h"
 
 void fs_log_export(const struct export *export)
 {

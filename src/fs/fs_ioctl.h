@@ -5,8 +5,8 @@
 
 #include <dmabuffs-accel-ioctl.h>
 
-#include "device_file.h"
-#include "fs.h"
+#include "devices/device_file.h"
+#include "fs/fs.h"
 
 struct command_call {
 	fuse_req_t req;

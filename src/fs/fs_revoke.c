@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs_ioctl.h"
+#include "fs/fs_ioctl.h"
 
 #include <string.h>
 
-#include "log.h"
-#include "offload.h"
-#include "policy.h"
+#include "base/log.h"
+#include "base/offload.h"
+#include "base/policy.h"
+#include "base/wire.h"
 #include "util.h"
-#include "wire.h"
 
 /* One revocation under way. */
 struct revocation {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs.h"
+#include "fs/fs.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "acl.h"
-#include "policy.h"
+#include "base/policy.h"
+#include "names/acl.h"
 #include "util.h"
 
 #define PREFIX     "user.dmabuffs."

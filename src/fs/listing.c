@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "listing.h"
+#include "fs/listing.h"
 
 bool listing_add(struct listing *listing, const char *name, uint64_t ino, mode_t type,
 		 uint64_t next)

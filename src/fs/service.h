@@ -13,14 +13,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "broker.h"
-#include "devices.h"
-#include "dmabuf_io.h"
-#include "limits.h"
-#include "notifier.h"
-#include "options.h"
-#include "table.h"
-#include "tickets.h"
+#include "base/limits.h"
+#include "base/options.h"
+#include "broker/broker.h"
+#include "broker/tickets.h"
+#include "buffers/dmabuf_io.h"
+#include "devices/devices.h"
+#include "names/notifier.h"
+#include "names/table.h"
 
 struct service {
 	struct options options;

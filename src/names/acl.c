@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "acl.h"
+#include "names/acl.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "caller.h"
+#include "names/caller.h"
 
 #include <fcntl.h>
 #include <linux/kcmp.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "buffer.h"
-#include "policy.h"
+#include "base/policy.h"
+#include "buffers/buffer.h"
 #include "util.h"
 
 #ifndef PIDFD_THREAD

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "export.h"
+#include "names/export.h"
 
 #include <string.h>
 #include <uuid.h>
 
-#include "policy.h"
-#include "reaper.h"
+#include "base/policy.h"
+#include "buffers/reaper.h"
 #include "util.h"
 
 #define DEFAULT_MODE 0600

@@ -19,11 +19,11 @@
 
 #include <dmabuffs-ioctl.h>
 
-#include "buffer.h"
-#include "caller.h"
+#include "base/limits.h"
+#include "buffers/buffer.h"
+#include "names/caller.h"
+#include "names/node.h"
 #include "htab.h"
-#include "limits.h"
-#include "node.h"
 
 #define UUID_TEXT_LENGTH 36
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "node.h"
+#include "names/node.h"
 
 #include <fuse_lowlevel.h>
 #include <string.h>
 
-#include "acl.h"
+#include "names/acl.h"
 #include "util.h"
 
 #define PERMISSIONS ((mode_t)07777)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "notifier.h"
+#include "names/notifier.h"
 
 #include <fuse_lowlevel.h>
 

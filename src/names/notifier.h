@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "table.h"
+#include "names/table.h"
 
 struct fuse_session;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "table.h"
+#include "names/table.h"
 
 #include <string.h>
 
-#include "table_index.h"
+#include "names/table_index.h"
 #include "util.h"
 
 static uint64_t keyed_hash(const struct table *table, const void *data, size_t size)

@@ -16,10 +16,10 @@
 #include <sodium.h>
 #include <stdint.h>
 
-#include "export.h"
+#include "base/limits.h"
+#include "names/export.h"
+#include "names/node.h"
 #include "htab.h"
-#include "limits.h"
-#include "node.h"
 
 /* Inode numbers below the first export's are the file system's own. */
 enum { INO_ROOT = 1, INO_BROKER = 2, INO_FIRST_EXPORT = 16 };

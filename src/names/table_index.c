@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "table_index.h"
+#include "names/table_index.h"
 
 #include "util.h"
 

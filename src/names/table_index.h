@@ -9,7 +9,7 @@
 #ifndef DMABUFFS_TABLE_INDEX_H
 #define DMABUFFS_TABLE_INDEX_H
 
-#include "table.h"
+#include "names/table.h"
 
 void table_index_finish(struct table_index *index);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lifetime.h"
+#include "process/lifetime.h"
 
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "buffer.h"
-#include "log.h"
+#include "base/log.h"
+#include "buffers/buffer.h"
 #include "util.h"
 
 /* How long the loop may take to notice before it is told again. */

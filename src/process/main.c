@@ -7,16 +7,16 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "base/log.h"
+#include "base/offload.h"
+#include "buffers/fd_vault.h"
+#include "buffers/reaper.h"
+#include "fs/fs.h"
+#include "fs/service.h"
+#include "process/lifetime.h"
+#include "process/privileges.h"
+#include "process/ready.h"
 #include "config.h"
-#include "fd_vault.h"
-#include "fs.h"
-#include "lifetime.h"
-#include "log.h"
-#include "offload.h"
-#include "privileges.h"
-#include "ready.h"
-#include "reaper.h"
-#include "service.h"
 #include "util.h"
 
 #ifndef OPEN_TREE_CLONE

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "privileges.h"
+#include "process/privileges.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "util.h"
 
 /*

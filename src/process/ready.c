@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ready.h"
+#include "process/ready.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "util.h"
 
 static const char message[] = "READY=1\n";

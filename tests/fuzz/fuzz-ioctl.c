@@ -20,13 +20,13 @@
 #include <syslog.h>
 #include <time.h>
 
-#include "buffer.h"
-#include "caller.h"
-#include "device_file.h"
-#include "fs.h"
-#include "log.h"
+#include "base/log.h"
+#include "buffers/buffer.h"
+#include "buffers/reaper.h"
+#include "devices/device_file.h"
+#include "fs/fs.h"
+#include "names/caller.h"
 #include "reader.h"
-#include "reaper.h"
 #include "util.h"
 
 #define CONTEXTS  2

@@ -12,7 +12,7 @@
 
 #include <dmabuffs-broker.h>
 
-#include "broker.h"
+#include "broker/broker.h"
 
 /* A broker on fixture_table that is not started. */
 void client_init(struct broker *broker, struct tickets *tickets);

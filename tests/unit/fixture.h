@@ -7,7 +7,7 @@
 #ifndef DMABUFFS_TESTS_FIXTURE_H
 #define DMABUFFS_TESTS_FIXTURE_H
 
-#include "table.h"
+#include "names/table.h"
 #include "util.h"
 
 #define UID_A 1000

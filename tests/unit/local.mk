@@ -50,7 +50,7 @@ endif
 	%D%/test-table.c \
 	%D%/test-tickets.c \
 	%D%/test-wire.c
-%C%_daemon_tests_CPPFLAGS = -I$(top_srcdir)/src $(src_libdaemon_la_CPPFLAGS)
+%C%_daemon_tests_CPPFLAGS = $(src_libdaemon_la_CPPFLAGS)
 %C%_daemon_tests_CFLAGS = $(src_libdaemon_la_CFLAGS) $(CRITERION_CFLAGS)
 # What goes through faults.c, fake-dmabuf.c and test-notifier.c.
 %C%_daemon_tests_LDFLAGS = $(AM_LDFLAGS) \

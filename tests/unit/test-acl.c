@@ -5,8 +5,8 @@
 
 #include <sys/stat.h>
 
+#include "names/acl.h"
 #include "acl-build.h"
-#include "acl.h"
 #include "util.h"
 
 static struct acl_value acl;

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/closer.h"
+#include "base/log.h"
 #include "broker-client.h"
-#include "closer.h"
 #include "fixture.h"
-#include "log.h"
 #include "stuck-socket.h"
 
 #define N_CLOSES 8 /* descriptors of a user that may be stuck */

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "buffer.h"
+#include "buffers/buffer.h"
 #include "fixture.h"
 
 #define SIZE 8192

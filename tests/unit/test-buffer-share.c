@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "buffer.h"
+#include "buffers/buffer.h"
 #include "fixture.h"
 
 #define SIZE 8192

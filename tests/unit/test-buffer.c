@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 
-#include "buffer.h"
+#include "buffers/buffer.h"
 #include "fixture.h"
 
 static void init(void)

@@ -14,10 +14,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "buffer.h"
-#include "caller.h"
+#include "base/policy.h"
+#include "buffers/buffer.h"
+#include "names/caller.h"
 #include "fixture.h"
-#include "policy.h"
 
 static int own; /* a pidfd of the main thread */
 

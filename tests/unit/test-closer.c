@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <time.h>
 
-#include "closer.h"
+#include "base/closer.h"
 #include "fixture.h"
 #include "stuck-socket.h"
 

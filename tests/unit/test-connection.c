@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "base/closer.h"
+#include "base/log.h"
+#include "broker/connection.h"
 #include "broker-client.h"
-#include "closer.h"
-#include "connection.h"
 #include "fixture.h"
-#include "log.h"
 
 static struct broker broker;
 static struct tickets tickets;

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#include "dmabuf_io.h"
+#include "buffers/dmabuf_io.h"
+#include "buffers/fd_vault.h"
 #include "fake-dmabuf.h"
-#include "fd_vault.h"
 #include "fixture.h"
 
 #define SIZE 10000

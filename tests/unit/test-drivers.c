@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "buffer.h"
+#include "base/options.h"
+#include "buffers/buffer.h"
 #include "fixture.h"
-#include "options.h"
 
 static struct driver_list drivers;
 

@@ -5,15 +5,15 @@
 
 #include <fcntl.h>
 
-#include "caller.h"
-#include "closer.h"
-#include "dmabuf_io.h"
+#include "base/closer.h"
+#include "base/log.h"
+#include "base/offload.h"
+#include "buffers/dmabuf_io.h"
+#include "buffers/reaper.h"
+#include "names/caller.h"
 #include "fail-each.h"
 #include "faults.h"
 #include "fixture.h"
-#include "log.h"
-#include "offload.h"
-#include "reaper.h"
 
 static struct buffer buffer;
 static int memfd;

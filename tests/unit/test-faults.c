@@ -5,12 +5,12 @@
 
 #include <fcntl.h>
 
+#include "base/options.h"
+#include "broker/tickets.h"
 #include "acl-build.h"
 #include "fail-each.h"
 #include "faults.h"
 #include "fixture.h"
-#include "options.h"
-#include "tickets.h"
 
 static struct buffer buffer;
 static struct export *export;

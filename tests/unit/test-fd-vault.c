@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "fd_vault.h"
+#include "buffers/fd_vault.h"
 #include "fixture.h"
 
 #define LIMIT 200

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "limits.h"
+#include "base/limits.h"
 #include "util.h"
 
 #define THREADS 4

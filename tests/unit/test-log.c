@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "log.h"
+#include "base/log.h"
 
 #define LINES_PER_SECOND 200 /* as log.c has it */
 

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "fs.h"
+#include "fs/fs.h"
 #include "util.h"
 
 Test(names, a_uuid)

@@ -5,9 +5,9 @@
 
 #include <fuse_lowlevel.h>
 
+#include "names/acl.h"
+#include "names/node.h"
 #include "acl-build.h"
-#include "acl.h"
-#include "node.h"
 #include "util.h"
 
 static const struct timespec old = {1000, 5};

@@ -5,8 +5,8 @@
 
 #include <fuse_lowlevel.h>
 
+#include "names/notifier.h"
 #include "fixture.h"
-#include "notifier.h"
 
 #define MANY 50
 

@@ -3,8 +3,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "base/offload.h"
 #include "fixture.h"
-#include "offload.h"
 
 #define PER_UID 8
 

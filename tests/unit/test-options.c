@@ -10,7 +10,7 @@
 
 #include <dmabuffs-ioctl.h>
 
-#include "options.h"
+#include "base/options.h"
 #include "util.h"
 
 #define GIB (UINT64_C(1) << 30)

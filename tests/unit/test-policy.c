@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 
-#include "policy.h"
+#include "base/policy.h"
 #include "util.h"
 
 #define ALL_NS ((1U << DMABUFFS_NS_COUNT) - 1)

@@ -7,8 +7,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "log.h"
-#include "privileges.h"
+#include "base/log.h"
+#include "process/privileges.h"
 
 static const cap_value_t kept[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_FOWNER,
 				   CAP_DAC_OVERRIDE};

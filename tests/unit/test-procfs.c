@@ -10,8 +10,8 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
+#include "broker/procfs.h"
 #include "fixture.h"
-#include "procfs.h"
 #include "util.h"
 
 TestSuite(procfs, .init = fixture_init, .fini = fixture_finish);

@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/log.h"
+#include "process/ready.h"
 #include "fixture.h"
-#include "log.h"
-#include "ready.h"
 
 static void init(void)
 {

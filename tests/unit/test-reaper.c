@@ -3,8 +3,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "buffers/reaper.h"
 #include "fixture.h"
-#include "reaper.h"
 
 static void init(void)
 {

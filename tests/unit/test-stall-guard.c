@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "stall_guard.h"
+#include "broker/stall_guard.h"
 #include "stuck-socket.h"
 
 static struct stall_guard guard;

@@ -3,8 +3,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "names/table_index.h"
 #include "fixture.h"
-#include "table_index.h"
 
 /* How many names one call looks through, as table_index.c has it. */
 #define LOOK_THROUGH 4096

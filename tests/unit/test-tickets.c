@@ -3,8 +3,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "broker/tickets.h"
 #include "fixture.h"
-#include "tickets.h"
 
 static struct limits limits;
 static struct tickets tickets;

@@ -3,8 +3,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "base/wire.h"
 #include "util.h"
-#include "wire.h"
 
 /* A struct whose first version ended after b. */
 struct known {
