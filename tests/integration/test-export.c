@@ -97,10 +97,12 @@ static void *export_without_leader(void *data)
 
 static void lose_leader(int peer, void *data)
 {
-	static struct thread thread;
+	static struct instance instance;
+	static struct thread thread = {.instance = &instance};
 	pthread_t id;
 
-	thread.instance = data;
+	/* pthread_exit() gives up the leader's stack, where @data is. */
+	instance = *(struct instance *)data;
 	ASSERT_EQ(pthread_create(&id, NULL, export_without_leader, &thread), 0);
 	pthread_exit(NULL);
 }

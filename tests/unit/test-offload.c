@@ -11,6 +11,9 @@
 static struct limits limits;
 static _Atomic bool blocked;
 static _Atomic unsigned n_done;
+/* What the calls write. They may outlive the test's function, which ends before finish().
+ */
+static int results[PER_UID];
 
 static void init(void)
 {
@@ -67,21 +70,19 @@ Test(offload, cancel)
 
 Test(offload, runs_elsewhere)
 {
-	int result = 41;
-
+	results[0] = 41;
 	blocked = true;
-	cr_assert(zero(int, offload_start(reserve(1), work, &result)));
-	cr_assert(eq(int, result, 41), "nobody waits for it");
+	cr_assert(zero(int, offload_start(reserve(1), work, &results[0])));
+	cr_assert(eq(int, results[0], 41), "nobody waits for it");
 	cr_assert(eq(u64, limits_used(&limits, RES_OFFLOADS), 1));
 	blocked = false;
 	cr_assert(offload_wait_all(&limits));
-	cr_assert(eq(int, result, 42));
+	cr_assert(eq(int, results[0], 42));
 }
 
 Test(offload, is_limited)
 {
 	struct offload *untouched = (void *)1, *offload = untouched;
-	int results[PER_UID] = {0};
 
 	blocked = true;
 	for (int i = 0; i < PER_UID; i++)
@@ -97,10 +98,8 @@ Test(offload, is_limited)
 
 Test(offload, the_end_is_not_held_up)
 {
-	int result = 0;
-
 	cr_assert(offload_wait_all(&limits));
 	blocked = true;
-	cr_assert(zero(int, offload_start(reserve(1), work, &result)));
+	cr_assert(zero(int, offload_start(reserve(1), work, &results[0])));
 	cr_assert(not(offload_wait_all(&limits)));
 }
