@@ -8,18 +8,18 @@
 #include "config.h"
 #include "report.h"
 
-static const char exit_codes[] =
+static const char cli_exit_codes[] =
 	"\nExit codes:\n"
 	"  0  success                  3  no such name, or it ended\n"
 	"  1  failure                  4  permission refused\n"
 	"  2  mistake in the arguments 5  no instance there, or its service ended\n";
 
-static const char common_options[] =
+static const char cli_common_options[] =
 	"  -m, --mount-point PATH   the instance ($DMABUFFS_MOUNT, "
 	"or " DMABUFFS_DEFAULT_MOUNT ")\n"
 	"  -h, --help               this text\n";
 
-static void print_help(void)
+static void cli_print_help(void)
 {
 	const struct command *command;
 
@@ -28,15 +28,16 @@ static void print_help(void)
 	for (command = commands; command->name; command++)
 		printf("  %-8s %s\n", command->name, command->summary);
 	printf("\nOptions:\n%s  -V, --version            the version\n%s\n",
-	       common_options, exit_codes);
+	       cli_common_options, cli_exit_codes);
 	puts("`dmabuffs COMMAND --help` explains one command.");
 }
 
-static void print_command_help(const struct command *command)
+static void cli_print_command_help(const struct command *command)
 {
 	printf("Usage: dmabuffs [-m PATH] %s %s\n", command->name, command->synopsis);
 	printf("dmabuffs %s: %s.\n\n%s%s%s", command->name, command->summary,
-	       command->options ? command->options : "", common_options, exit_codes);
+	       command->options ? command->options : "", cli_common_options,
+	       cli_exit_codes);
 }
 
 int cli_usage(struct cli *cli, const char *format, ...)
@@ -53,14 +54,14 @@ int cli_usage(struct cli *cli, const char *format, ...)
 	return CODE_USAGE;
 }
 
-static int stop(struct cli *cli, int code)
+static int cli_stop(struct cli *cli, int code)
 {
 	cli->code = code;
 	return CLI_STOP;
 }
 
-static int next_option(struct cli *cli, int argc, char **argv, const char *short_options,
-		       const struct option *long_options)
+static int cli_next_option(struct cli *cli, int argc, char **argv,
+			   const char *short_options, const struct option *long_options)
 {
 	int option;
 
@@ -68,11 +69,11 @@ static int next_option(struct cli *cli, int argc, char **argv, const char *short
 	option = getopt_long(argc, argv, short_options, long_options, NULL);
 	switch (option) {
 	case ':':
-		return stop(cli, cli_usage(cli, "option %s needs an argument",
-					   argv[optind - 1]));
+		return cli_stop(cli, cli_usage(cli, "option %s needs an argument",
+					       argv[optind - 1]));
 	case '?':
-		return stop(cli, cli_usage(cli, "unknown option, or misused: %s",
-					   argv[optind - 1]));
+		return cli_stop(cli, cli_usage(cli, "unknown option, or misused: %s",
+					       argv[optind - 1]));
 	default:
 		return option;
 	}
@@ -82,15 +83,16 @@ int cli_option(struct cli *cli, int argc, char **argv, const char *short_options
 	       const struct option *long_options)
 {
 	for (;;) {
-		int option = next_option(cli, argc, argv, short_options, long_options);
+		int option =
+			cli_next_option(cli, argc, argv, short_options, long_options);
 
 		switch (option) {
 		case 'm':
 			cli->mount = optarg;
 			break;
 		case 'h':
-			print_command_help(cli->command);
-			return stop(cli, cli_flush(cli));
+			cli_print_command_help(cli->command);
+			return cli_stop(cli, cli_flush(cli));
 		default:
 			return option;
 		}
@@ -158,7 +160,7 @@ int cli_each_uuid(struct cli *cli, int argc, char **argv,
 	return first;
 }
 
-static int run_command(struct cli *cli, int argc, char **argv)
+static int cli_run_command(struct cli *cli, int argc, char **argv)
 {
 	const struct command *command;
 
@@ -181,14 +183,14 @@ int cli_main(int argc, char **argv)
 	int option;
 
 	optind = 0;
-	while ((option = next_option(&cli, argc, argv, "+" CLI_SHORT_OPTIONS "V",
-				     options)) >= 0)
+	while ((option = cli_next_option(&cli, argc, argv, "+" CLI_SHORT_OPTIONS "V",
+					 options)) >= 0)
 		switch (option) {
 		case 'm':
 			cli.mount = optarg;
 			break;
 		case 'h':
-			print_help();
+			cli_print_help();
 			return cli_flush(&cli);
 		case 'V':
 			puts(PACKAGE_STRING);
@@ -198,5 +200,5 @@ int cli_main(int argc, char **argv)
 		}
 	if (optind >= argc)
 		return cli_usage(&cli, "no command given");
-	return run_command(&cli, argc - optind, argv + optind);
+	return cli_run_command(&cli, argc - optind, argv + optind);
 }

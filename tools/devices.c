@@ -15,37 +15,37 @@ struct devices {
 	size_t count;
 };
 
-static void free_devices(struct devices *devices)
+static void devices_free(struct devices *devices)
 {
 	free(devices->all);
 }
-#define _cleanup_devices_ _cleanup_(free_devices)
+#define _cleanup_devices_ _cleanup_(devices_free)
 
 static const struct {
 	uint32_t flag;
 	const char *text;
-} flags[] = {
+} devices_flags[] = {
 	{ACCEL_DEVICE_SVA, "sva"},
 	{ACCEL_DEVICE_EXCLUSIVE, "exclusive"},
 	{ACCEL_DEVICE_REVOCABLE, "revocable"},
 };
 
-static const char *const operations[ACCEL_OP_COUNT] = {
+static const char *const devices_operations[ACCEL_OP_COUNT] = {
 	"nop", "copy", "fill",   "compare", "crc32c",
 	"xor", "vadd", "matmul", "signal",  "wait",
 };
 
-static uint32_t max_asids(const struct accel_device_info *info)
+static uint32_t devices_max_asids(const struct accel_device_info *info)
 {
 	return info->asid_bits < 32 ? (UINT32_C(1) << info->asid_bits) - 1 : UINT32_MAX;
 }
 
-static uint32_t queues_used(const struct accel_device_info *info)
+static uint32_t devices_queues_used(const struct accel_device_info *info)
 {
 	return info->queues - MIN(info->queues_free, info->queues);
 }
 
-static uint64_t memory_used(const struct accel_device_info *info)
+static uint64_t devices_memory_used(const struct accel_device_info *info)
 {
 	return info->memory - MIN(info->memory_free, info->memory);
 }
@@ -61,48 +61,48 @@ struct cells {
 	char text[COLUMNS][CELL_SIZE];
 };
 
-static const struct cells heading = {
+static const struct cells devices_heading = {
 	{"NAME", "BACKEND", "FLAGS", "QUEUES", "CONTEXTS", "ASIDS", "MEMORY"}};
 
-static void fill_flags(char *cell, const struct accel_device_info *info)
+static void devices_fill_flags(char *cell, const struct accel_device_info *info)
 {
 	const char *separator = "";
 
 	memcpy(cell, "-", 2);
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		if (info->flags & flags[i].flag) {
+	for (size_t i = 0; i < ARRAY_SIZE(devices_flags); i++)
+		if (info->flags & devices_flags[i].flag) {
 			if (!*separator)
 				cell[0] = '\0';
 			strcat(cell, separator);
-			strcat(cell, flags[i].text);
+			strcat(cell, devices_flags[i].text);
 			separator = ",";
 		}
 }
 
-static void fill_cells(struct cells *cells, const struct accel_device_info *info)
+static void devices_fill_cells(struct cells *cells, const struct accel_device_info *info)
 {
 	char used[TEXT_BYTES_SIZE], total[TEXT_BYTES_SIZE];
 
 	text_escape(info->name, cells->text[NAME], CELL_SIZE);
 	text_escape(info->backend, cells->text[BACKEND], CELL_SIZE);
-	fill_flags(cells->text[FLAGS], info);
-	(void)snprintf(cells->text[QUEUES], CELL_SIZE, "%u/%u", queues_used(info),
+	devices_fill_flags(cells->text[FLAGS], info);
+	(void)snprintf(cells->text[QUEUES], CELL_SIZE, "%u/%u", devices_queues_used(info),
 		       info->queues);
 	(void)snprintf(cells->text[CONTEXTS], CELL_SIZE, "%u", info->contexts);
 	(void)snprintf(cells->text[ASIDS], CELL_SIZE, "%u/%u", info->asids,
-		       max_asids(info));
-	text_bytes(memory_used(info), used);
+		       devices_max_asids(info));
+	text_bytes(devices_memory_used(info), used);
 	text_bytes(info->memory, total);
 	(void)snprintf(cells->text[MEMORY], CELL_SIZE, "%s/%s", used, total);
 }
 
-static void widen(size_t widths[COLUMNS], const struct cells *cells)
+static void devices_widen(size_t widths[COLUMNS], const struct cells *cells)
 {
 	for (int i = 0; i < COLUMNS; i++)
 		widths[i] = MAX(widths[i], strlen(cells->text[i]));
 }
 
-static void print_line(const struct cells *cells, const size_t widths[COLUMNS])
+static void devices_print_line(const struct cells *cells, const size_t widths[COLUMNS])
 {
 	for (int i = 0; i < COLUMNS; i++) {
 		int width = (int)widths[i];
@@ -113,94 +113,95 @@ static void print_line(const struct cells *cells, const size_t widths[COLUMNS])
 	putchar('\n');
 }
 
-static void print_table(const struct devices *devices)
+static void devices_print_table(const struct devices *devices)
 {
 	size_t widths[COLUMNS] = {0};
 	struct cells cells;
 
-	widen(widths, &heading);
+	devices_widen(widths, &devices_heading);
 	for (size_t i = 0; i < devices->count; i++) {
-		fill_cells(&cells, &devices->all[i]);
-		widen(widths, &cells);
+		devices_fill_cells(&cells, &devices->all[i]);
+		devices_widen(widths, &cells);
 	}
-	print_line(&heading, widths);
+	devices_print_line(&devices_heading, widths);
 	for (size_t i = 0; i < devices->count; i++) {
-		fill_cells(&cells, &devices->all[i]);
-		print_line(&cells, widths);
+		devices_fill_cells(&cells, &devices->all[i]);
+		devices_print_line(&cells, widths);
 	}
 }
 
 /* ---- JSON -------------------------------------------------------------------------- */
 
-static void put_flags(const struct accel_device_info *info)
+static void devices_put_flags(const struct accel_device_info *info)
 {
 	const char *separator = "";
 
 	fputs(",\"flags\":[", stdout);
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		if (info->flags & flags[i].flag) {
-			printf("%s\"%s\"", separator, flags[i].text);
+	for (size_t i = 0; i < ARRAY_SIZE(devices_flags); i++)
+		if (info->flags & devices_flags[i].flag) {
+			printf("%s\"%s\"", separator, devices_flags[i].text);
 			separator = ",";
 		}
 	fputs("],\"operations\":[", stdout);
 	separator = "";
-	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(devices_operations); i++)
 		if (info->operations & UINT64_C(1) << i) {
-			printf("%s\"%s\"", separator, operations[i]);
+			printf("%s\"%s\"", separator, devices_operations[i]);
 			separator = ",";
 		}
 	putchar(']');
 }
 
 /* Addresses have 64 bits, which numbers of JSON need not have: they are text. */
-static void put_range(const struct accel_range *range)
+static void devices_put_range(const struct accel_range *range)
 {
 	printf("{\"first\":\"0x%" PRIx64 "\",\"last\":\"0x%" PRIx64 "\"}",
 	       (uint64_t)range->first, (uint64_t)range->last);
 }
 
-static void put_ranges(const struct accel_device_info *info)
+static void devices_put_ranges(const struct accel_device_info *info)
 {
 	fputs(",\"aperture\":", stdout);
-	put_range(&info->aperture);
+	devices_put_range(&info->aperture);
 	fputs(",\"reserved\":[", stdout);
 	for (uint32_t i = 0; i < info->n_reserved; i++) {
 		fputs(i ? "," : "", stdout);
-		put_range(&info->reserved_ranges[i]);
+		devices_put_range(&info->reserved_ranges[i]);
 	}
 	putchar(']');
 }
 
-static void print_object(const struct accel_device_info *info)
+static void devices_print_object(const struct accel_device_info *info)
 {
 	fputs("{\"name\":", stdout);
 	text_json(stdout, info->name);
 	fputs(",\"backend\":", stdout);
 	text_json(stdout, info->backend);
-	put_flags(info);
-	printf(",\"queues\":%u,\"max_queues\":%u", queues_used(info), info->queues);
+	devices_put_flags(info);
+	printf(",\"queues\":%u,\"max_queues\":%u", devices_queues_used(info),
+	       info->queues);
 	printf(",\"contexts\":%u,\"asids\":%u,\"max_asids\":%u", info->contexts,
-	       info->asids, max_asids(info));
-	printf(",\"memory\":%" PRIu64 ",\"max_memory\":%" PRIu64, memory_used(info),
-	       (uint64_t)info->memory);
+	       info->asids, devices_max_asids(info));
+	printf(",\"memory\":%" PRIu64 ",\"max_memory\":%" PRIu64,
+	       devices_memory_used(info), (uint64_t)info->memory);
 	printf(",\"page_size\":%u,\"latency_ns\":%u", info->page_size, info->latency_ns);
-	put_ranges(info);
+	devices_put_ranges(info);
 	putchar('}');
 }
 
-static void print_array(const struct devices *devices)
+static void devices_print_array(const struct devices *devices)
 {
 	putchar('[');
 	for (size_t i = 0; i < devices->count; i++) {
 		fputs(i ? ",\n " : "", stdout);
-		print_object(&devices->all[i]);
+		devices_print_object(&devices->all[i]);
 	}
 	puts("]");
 }
 
 /* ------------------------------------------------------------------------------------ */
 
-static int add_device(const struct accel_device_info *info, void *data)
+static int devices_add_one(const struct accel_device_info *info, void *data)
 {
 	struct devices *devices = data;
 	struct accel_device_info *all =
@@ -213,39 +214,39 @@ static int add_device(const struct accel_device_info *info, void *data)
 	return 0;
 }
 
-static int load(struct cli *cli, struct dmabuffs *instance, const char *name,
-		struct devices *devices)
+static int devices_load(struct cli *cli, struct dmabuffs *instance, const char *name,
+			struct devices *devices)
 {
 	struct accel_device_info info;
 	int r;
 
 	if (!name) {
-		r = dmabuffs_accel_list(instance, add_device, devices);
+		r = dmabuffs_accel_list(instance, devices_add_one, devices);
 		return r < 0 ? report(cli, DOING_DEVICES, cli_mount_point(cli), r)
 			     : CODE_OK;
 	}
 	r = dmabuffs_accel_query(instance, name, &info);
 	if (r >= 0)
-		r = add_device(&info, devices);
+		r = devices_add_one(&info, devices);
 	return r < 0 ? report(cli, DOING_DEVICE, name, r) : CODE_OK;
 }
 
-static int show(struct cli *cli, const char *name, bool json)
+static int devices_show(struct cli *cli, const char *name, bool json)
 {
 	_cleanup_instance_ struct dmabuffs *instance = NULL;
 	_cleanup_devices_ struct devices devices = {0};
 	int code = cli_open(cli, &instance);
 
 	if (code == CODE_OK)
-		code = load(cli, instance, name, &devices);
+		code = devices_load(cli, instance, name, &devices);
 	if (code != CODE_OK)
 		return code;
 	if (!json) {
-		print_table(&devices);
+		devices_print_table(&devices);
 	} else if (!name) {
-		print_array(&devices);
+		devices_print_array(&devices);
 	} else {
-		print_object(devices.all);
+		devices_print_object(devices.all);
 		putchar('\n');
 	}
 	return cli_flush(cli);
@@ -271,5 +272,5 @@ int command_devices(struct cli *cli, int argc, char **argv)
 		}
 	if (argc - optind > 1)
 		return cli_usage(cli, "give one device, or none for all");
-	return show(cli, argv[optind], json);
+	return devices_show(cli, argv[optind], json);
 }

@@ -8,12 +8,12 @@
 #include "row.h"
 #include "text.h"
 
-static int compare_names(const void *a, const void *b)
+static int events_compare_names(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(dmabuffs_uuid));
 }
 
-static int add_name(const dmabuffs_uuid *uuid, void *data)
+static int events_add_name(const dmabuffs_uuid *uuid, void *data)
 {
 	struct events *events = data;
 
@@ -44,10 +44,10 @@ void events_compare(const struct events *before, const struct events *after,
 	size_t i = 0, j = 0;
 
 	while (i < before->count || j < after->count) {
-		int order = i == before->count ? 1
-			    : j == after->count
-				    ? -1
-				    : compare_names(&before->names[i], &after->names[j]);
+		int order = i == before->count  ? 1
+			    : j == after->count ? -1
+						: events_compare_names(&before->names[i],
+								       &after->names[j]);
 
 		if (order < 0)
 			gone(&before->names[i++], data);
@@ -63,7 +63,7 @@ struct printer {
 	FILE *stream;
 };
 
-static void print_gone(const dmabuffs_uuid *uuid, void *data)
+static void events_print_gone(const dmabuffs_uuid *uuid, void *data)
 {
 	const struct printer *printer = data;
 	char name[DMABUFFS_UUID_TEXT_SIZE];
@@ -72,7 +72,7 @@ static void print_gone(const dmabuffs_uuid *uuid, void *data)
 	fprintf(printer->stream, "- %s\n", name);
 }
 
-static void put_word(FILE *stream, const void *text)
+static void events_put_word(FILE *stream, const void *text)
 {
 	char safe[4 * DMABUFFS_LABEL_SIZE];
 
@@ -81,7 +81,7 @@ static void put_word(FILE *stream, const void *text)
 }
 
 /* What ended already has no properties any more, but its "-" line will want a "+". */
-static void print_came(const dmabuffs_uuid *uuid, void *data)
+static void events_print_came(const dmabuffs_uuid *uuid, void *data)
 {
 	const struct printer *printer = data;
 	char name[DMABUFFS_UUID_TEXT_SIZE], user[64];
@@ -93,8 +93,8 @@ static void print_came(const dmabuffs_uuid *uuid, void *data)
 		row_user(&row, user, sizeof(user));
 		fprintf(printer->stream, " %" PRIu64 " %s %s", row_bytes(&row),
 			row_kind(&row), user);
-		put_word(printer->stream, row.info.comm);
-		put_word(printer->stream, row.info.label);
+		events_put_word(printer->stream, row.info.comm);
+		events_put_word(printer->stream, row.info.label);
 	}
 	fputc('\n', printer->stream);
 }
@@ -103,15 +103,15 @@ int events_print(struct events *events, struct dmabuffs *instance, FILE *stream)
 {
 	struct printer printer = {instance, stream};
 	struct events now = {0};
-	int r = dmabuffs_list(instance, add_name, &now);
+	int r = dmabuffs_list(instance, events_add_name, &now);
 
 	if (r < 0) {
 		events_finish(&now);
 		return r;
 	}
 	if (now.count > 0)
-		qsort(now.names, now.count, sizeof(*now.names), compare_names);
-	events_compare(events, &now, print_gone, print_came, &printer);
+		qsort(now.names, now.count, sizeof(*now.names), events_compare_names);
+	events_compare(events, &now, events_print_gone, events_print_came, &printer);
 	events_finish(events);
 	*events = now;
 	return 0;

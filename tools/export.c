@@ -20,7 +20,7 @@ struct request {
 	bool seal;
 };
 
-static int check_label(struct cli *cli, const char *label)
+static int export_check_label(struct cli *cli, const char *label)
 {
 	if (strlen(label) >= DMABUFFS_LABEL_SIZE)
 		return cli_usage(cli, "--label: at most %d characters",
@@ -31,12 +31,12 @@ static int check_label(struct cli *cli, const char *label)
 	return CODE_OK;
 }
 
-static int apply_option(struct cli *cli, int option, struct request *request)
+static int export_apply_option(struct cli *cli, int option, struct request *request)
 {
 	switch (option) {
 	case 'l':
 		request->options.label = optarg;
-		return check_label(cli, optarg);
+		return export_check_label(cli, optarg);
 	case OPTION_MODE:
 		request->options.flags |= DMABUFFS_EXPORT_MODE;
 		if (text_parse_mode(optarg, &request->options.mode) < 0)
@@ -54,7 +54,7 @@ static int apply_option(struct cli *cli, int option, struct request *request)
 	}
 }
 
-static int parse(struct cli *cli, int argc, char **argv, struct request *request)
+static int export_parse(struct cli *cli, int argc, char **argv, struct request *request)
 {
 	static const struct option options[] = {
 		{"label", required_argument, NULL, 'l'},
@@ -70,7 +70,7 @@ static int parse(struct cli *cli, int argc, char **argv, struct request *request
 				    options)) >= 0) {
 		if (option == CLI_STOP)
 			return CLI_STOP;
-		cli->code = apply_option(cli, option, request);
+		cli->code = export_apply_option(cli, option, request);
 		if (cli->code != CODE_OK)
 			return CLI_STOP;
 	}
@@ -82,7 +82,7 @@ static int parse(struct cli *cli, int argc, char **argv, struct request *request
 	return 0;
 }
 
-static int load(struct cli *cli, const struct request *request, int *ret_memfd)
+static int export_load(struct cli *cli, const struct request *request, int *ret_memfd)
 {
 	_cleanup_close_ int memfd = -1;
 	int code = load_file(cli, request->path, &memfd);
@@ -98,7 +98,7 @@ static int load(struct cli *cli, const struct request *request, int *ret_memfd)
 }
 
 /* What ends the wait must not end the process before it can say so. */
-static void block_ending_signals(sigset_t *ret_signals)
+static void export_block_ending_signals(sigset_t *ret_signals)
 {
 	sigemptyset(ret_signals);
 	sigaddset(ret_signals, SIGINT);
@@ -111,8 +111,8 @@ static void block_ending_signals(sigset_t *ret_signals)
  * Until a signal, or until somebody removes the name: then there is nothing left to keep.
  * The look costs no message, the kernel knows the name until the service takes it back.
  */
-static int keep(struct cli *cli, struct dmabuffs *instance, const char *name,
-		const sigset_t *signals)
+static int export_keep(struct cli *cli, struct dmabuffs *instance, const char *name,
+		       const sigset_t *signals)
 {
 	const struct timespec second = {.tv_sec = 1};
 	struct stat status;
@@ -128,7 +128,7 @@ static int keep(struct cli *cli, struct dmabuffs *instance, const char *name,
 	return CODE_OK;
 }
 
-static int announce(struct cli *cli, const char *name)
+static int export_announce(struct cli *cli, const char *name)
 {
 	puts(name);
 	return cli_flush(cli);
@@ -142,21 +142,21 @@ static int export_buffer(struct cli *cli, struct dmabuffs *instance,
 	sigset_t signals;
 	int code, r;
 
-	block_ending_signals(&signals);
+	export_block_ending_signals(&signals);
 	r = dmabuffs_export(instance, memfd, &request->options, &uuid);
 	if (r < 0)
 		return report(cli, DOING_EXPORT, request->path, r);
 	close_keep_errno(memfd); /* the export holds it now, and rm shall free it */
 
 	dmabuffs_uuid_format(&uuid, name);
-	code = announce(cli, name);
+	code = export_announce(cli, name);
 	if (code != CODE_OK) { /* nobody learned the name */
 		(void)dmabuffs_unlink(instance, &uuid);
 		return code;
 	}
 	if (request->options.flags & DMABUFFS_EXPORT_PERSIST)
 		return CODE_OK;
-	return keep(cli, instance, name, &signals);
+	return export_keep(cli, instance, name, &signals);
 }
 
 int command_export(struct cli *cli, int argc, char **argv)
@@ -166,11 +166,11 @@ int command_export(struct cli *cli, int argc, char **argv)
 	struct request request = {NULL};
 	int code;
 
-	if (parse(cli, argc, argv, &request) == CLI_STOP)
+	if (export_parse(cli, argc, argv, &request) == CLI_STOP)
 		return cli->code;
 	code = cli_open(cli, &instance); /* before a long load for nothing */
 	if (code == CODE_OK)
-		code = load(cli, &request, &memfd);
+		code = export_load(cli, &request, &memfd);
 	return code == CODE_OK ? export_buffer(cli, instance, &request, TAKE_FD(memfd))
 			       : code;
 }

@@ -20,7 +20,7 @@ struct request {
 };
 
 /* Cuts argv at --exec: what follows belongs to the command, its options too. */
-static int split_command(int argc, char **argv, struct request *request)
+static int import_split_command(int argc, char **argv, struct request *request)
 {
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], "--exec") == 0) {
@@ -31,7 +31,8 @@ static int split_command(int argc, char **argv, struct request *request)
 	return argc;
 }
 
-static int parse_options(struct cli *cli, int argc, char **argv, struct request *request)
+static int import_parse_options(struct cli *cli, int argc, char **argv,
+				struct request *request)
 {
 	static const struct option options[] = {
 		{"buffer", no_argument, NULL, 'b'},
@@ -55,8 +56,8 @@ static int parse_options(struct cli *cli, int argc, char **argv, struct request 
 	return 0;
 }
 
-static int parse_arguments(struct cli *cli, int argc, char **argv,
-			   struct request *request)
+static int import_parse_arguments(struct cli *cli, int argc, char **argv,
+				  struct request *request)
 {
 	if (argc - optind != 1)
 		return cli_usage(cli, "give one UUID, before --exec");
@@ -67,7 +68,7 @@ static int parse_arguments(struct cli *cli, int argc, char **argv,
 }
 
 /* @word with each {} replaced; NULL without memory. */
-static char *substitute(const char *word, const char *path)
+static char *import_substitute(const char *word, const char *path)
 {
 	char *text = NULL;
 	size_t bytes;
@@ -86,7 +87,7 @@ static char *substitute(const char *word, const char *path)
 	return text;
 }
 
-static int set_up_command(char **command, int fd)
+static int import_set_up_command(char **command, int fd)
 {
 	char number[12], path[FD_PATH_SIZE];
 
@@ -95,7 +96,7 @@ static int set_up_command(char **command, int fd)
 	for (char **word = command; *word; word++) {
 		if (!strstr(*word, "{}"))
 			continue;
-		*word = substitute(*word, path);
+		*word = import_substitute(*word, path);
 		if (!*word)
 			return -ENOMEM;
 	}
@@ -105,9 +106,9 @@ static int set_up_command(char **command, int fd)
 }
 
 /* The command takes this process over; all other descriptors close by themselves. */
-static int run(struct cli *cli, char **command, int fd)
+static int import_run(struct cli *cli, char **command, int fd)
 {
-	int r = set_up_command(command, fd);
+	int r = import_set_up_command(command, fd);
 
 	if (r >= 0) {
 		(void)signal(SIGPIPE, SIG_DFL); /* ignoring it would be inherited */
@@ -117,7 +118,7 @@ static int run(struct cli *cli, char **command, int fd)
 	return report(cli, DOING_FILE, *command ? *command : "--exec", r);
 }
 
-static int open_buffer(struct cli *cli, const struct request *request, int *ret_fd)
+static int import_open_buffer(struct cli *cli, const struct request *request, int *ret_fd)
 {
 	_cleanup_instance_ struct dmabuffs *instance = NULL;
 	_cleanup_close_ int opened = -1;
@@ -143,14 +144,14 @@ int command_import(struct cli *cli, int argc, char **argv)
 	_cleanup_close_ int fd = -1;
 	int code;
 
-	argc = split_command(argc, argv, &request);
-	if (parse_options(cli, argc, argv, &request) == CLI_STOP)
+	argc = import_split_command(argc, argv, &request);
+	if (import_parse_options(cli, argc, argv, &request) == CLI_STOP)
 		return cli->code;
-	code = parse_arguments(cli, argc, argv, &request);
+	code = import_parse_arguments(cli, argc, argv, &request);
 	if (code == CODE_OK)
-		code = open_buffer(cli, &request, &fd);
+		code = import_open_buffer(cli, &request, &fd);
 	if (code != CODE_OK)
 		return code;
-	return request.command ? run(cli, request.command, fd)
+	return request.command ? import_run(cli, request.command, fd)
 			       : unload_buffer(cli, request.text, fd, STDOUT_FILENO);
 }

@@ -19,7 +19,7 @@
 #define CHUNK_BYTES     (1U << 20)
 #define STANDARD_OUTPUT "standard output"
 
-static ssize_t read_some(int fd, void *data, size_t bytes)
+static ssize_t load_read_some(int fd, void *data, size_t bytes)
 {
 	ssize_t got;
 
@@ -29,7 +29,7 @@ static ssize_t read_some(int fd, void *data, size_t bytes)
 	return got < 0 ? -errno : got;
 }
 
-static int write_all(int fd, const char *data, size_t bytes)
+static int load_write_all(int fd, const char *data, size_t bytes)
 {
 	while (bytes > 0) {
 		ssize_t put = write(fd, data, bytes);
@@ -56,7 +56,8 @@ struct copy {
 };
 
 /* 0, or -errno of the side that *ret_reading tells. */
-static int copy_chunks(struct copy *copy, struct progress *progress, bool *ret_reading)
+static int load_copy_chunks(struct copy *copy, struct progress *progress,
+			    bool *ret_reading)
 {
 	_cleanup_free_ char *chunk = malloc(CHUNK_BYTES);
 	ssize_t got;
@@ -64,8 +65,8 @@ static int copy_chunks(struct copy *copy, struct progress *progress, bool *ret_r
 	*ret_reading = true;
 	if (!chunk)
 		return -ENOMEM;
-	while ((got = read_some(copy->from, chunk, CHUNK_BYTES)) > 0) {
-		int r = write_all(copy->to, chunk, (size_t)got);
+	while ((got = load_read_some(copy->from, chunk, CHUNK_BYTES)) > 0) {
+		int r = load_write_all(copy->to, chunk, (size_t)got);
 
 		if (r < 0) {
 			*ret_reading = false;
@@ -77,10 +78,10 @@ static int copy_chunks(struct copy *copy, struct progress *progress, bool *ret_r
 	return (int)got;
 }
 
-static int copy_all(struct copy *copy, struct progress *progress)
+static int load_copy_all(struct copy *copy, struct progress *progress)
 {
 	bool reading;
-	int r = copy_chunks(copy, progress, &reading);
+	int r = load_copy_chunks(copy, progress, &reading);
 
 	progress_finish(progress); /* before a message is written on its line */
 	if (r >= 0)
@@ -90,7 +91,7 @@ static int copy_all(struct copy *copy, struct progress *progress)
 }
 
 /* Not executable, and that for ever; kernels before 6.3 do not know the flag. */
-static int create_buffer(void)
+static int load_create_buffer(void)
 {
 	int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int fd = memfd_create("dmabuffs", (unsigned int)flags | MFD_NOEXEC_SEAL);
@@ -100,7 +101,7 @@ static int create_buffer(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static uint64_t expected_bytes(int fd)
+static uint64_t load_expected_bytes(int fd)
 {
 	struct stat status;
 
@@ -113,7 +114,7 @@ int load_file(struct cli *cli, const char *path, int *ret_memfd)
 {
 	bool standard_input = strcmp(path, "-") == 0;
 	_cleanup_close_ int opened = -1;
-	_cleanup_close_ int memfd = create_buffer();
+	_cleanup_close_ int memfd = load_create_buffer();
 	struct copy copy = {
 		.cli = cli,
 		.from_name = standard_input ? "standard input" : path,
@@ -133,14 +134,14 @@ int load_file(struct cli *cli, const char *path, int *ret_memfd)
 			return report(cli, DOING_FILE, path, -errno);
 		copy.from = opened;
 	}
-	progress_start(&progress, expected_bytes(copy.from));
-	code = copy_all(&copy, &progress);
+	progress_start(&progress, load_expected_bytes(copy.from));
+	code = load_copy_all(&copy, &progress);
 	if (code == CODE_OK)
 		*ret_memfd = TAKE_FD(memfd);
 	return code;
 }
 
-static int sync_dmabuf(int fd, uint64_t flags)
+static int load_sync_dmabuf(int fd, uint64_t flags)
 {
 	struct dma_buf_sync sync = {.flags = flags};
 	int r;
@@ -152,7 +153,7 @@ static int sync_dmabuf(int fd, uint64_t flags)
 }
 
 /* A dma-buf cannot be read(2); its pages do not go away under a mapping, so no SIGBUS. */
-static int unload_dmabuf(struct cli *cli, const char *what, int fd, int out)
+static int load_unload_dmabuf(struct cli *cli, const char *what, int fd, int out)
 {
 	off_t bytes = lseek(fd, 0, SEEK_END);
 	void *data = MAP_FAILED;
@@ -162,18 +163,18 @@ static int unload_dmabuf(struct cli *cli, const char *what, int fd, int out)
 		data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED)
 		return report(cli, DOING_IMPORT, what, -errno);
-	r = sync_dmabuf(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	r = load_sync_dmabuf(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
 	if (r < 0) {
 		(void)munmap(data, (size_t)bytes);
 		return report(cli, DOING_IMPORT, what, r);
 	}
-	r = write_all(out, data, (size_t)bytes);
-	(void)sync_dmabuf(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	r = load_write_all(out, data, (size_t)bytes);
+	(void)load_sync_dmabuf(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
 	(void)munmap(data, (size_t)bytes);
 	return r < 0 ? report(cli, DOING_FILE, STANDARD_OUTPUT, r) : CODE_OK;
 }
 
-static int unload_file(struct cli *cli, const char *what, int fd, int out)
+static int load_unload_file(struct cli *cli, const char *what, int fd, int out)
 {
 	struct copy copy = {
 		.cli = cli,
@@ -184,8 +185,8 @@ static int unload_file(struct cli *cli, const char *what, int fd, int out)
 		.reading = DOING_IMPORT,
 	};
 	struct progress silent = {0};
-	uint64_t expected = expected_bytes(fd);
-	int code = copy_all(&copy, &silent);
+	uint64_t expected = load_expected_bytes(fd);
+	int code = load_copy_all(&copy, &silent);
 
 	/* A revoked buffer reads as empty: what is missing must not go unseen. */
 	if (code == CODE_OK && copy.done < expected) {
@@ -202,6 +203,6 @@ int unload_buffer(struct cli *cli, const char *what, int fd, int out)
 
 	if (fstat(fd, &status) < 0)
 		return report(cli, DOING_IMPORT, what, -errno);
-	return S_ISREG(status.st_mode) ? unload_file(cli, what, fd, out)
-				       : unload_dmabuf(cli, what, fd, out);
+	return S_ISREG(status.st_mode) ? load_unload_file(cli, what, fd, out)
+				       : load_unload_dmabuf(cli, what, fd, out);
 }

@@ -11,7 +11,7 @@ struct listing {
 	bool exact_bytes;
 };
 
-static int parse(struct cli *cli, int argc, char **argv, struct listing *listing)
+static int ls_parse(struct cli *cli, int argc, char **argv, struct listing *listing)
 {
 	static const struct option options[] = {
 		{"bytes", no_argument, NULL, 'B'},
@@ -43,7 +43,7 @@ static int parse(struct cli *cli, int argc, char **argv, struct listing *listing
 	return 0;
 }
 
-static void print_json(const struct rows *rows)
+static void ls_print_json(const struct rows *rows)
 {
 	putchar('[');
 	for (size_t i = 0; i < rows->count; i++) {
@@ -53,7 +53,7 @@ static void print_json(const struct rows *rows)
 	puts("]");
 }
 
-static int print_uuid(const dmabuffs_uuid *uuid, void *data)
+static int ls_print_uuid(const dmabuffs_uuid *uuid, void *data)
 {
 	char text[DMABUFFS_UUID_TEXT_SIZE];
 
@@ -62,8 +62,8 @@ static int print_uuid(const dmabuffs_uuid *uuid, void *data)
 	return 0;
 }
 
-static int print_rows(struct cli *cli, struct dmabuffs *instance,
-		      const struct listing *listing)
+static int ls_print_rows(struct cli *cli, struct dmabuffs *instance,
+			 const struct listing *listing)
 {
 	struct table_options options = {.exact_bytes = listing->exact_bytes,
 					.line_end = "\n"};
@@ -71,13 +71,13 @@ static int print_rows(struct cli *cli, struct dmabuffs *instance,
 	int r;
 
 	if (listing->format == QUIET)
-		r = dmabuffs_list(instance, print_uuid, NULL);
+		r = dmabuffs_list(instance, ls_print_uuid, NULL);
 	else
 		r = rows_load(instance, &rows);
 	if (r < 0)
 		return report(cli, DOING_LIST, cli_mount_point(cli), r);
 	if (listing->format == JSON)
-		print_json(&rows);
+		ls_print_json(&rows);
 	else if (listing->format == TABLE)
 		table_print(stdout, &rows, &options);
 	return cli_flush(cli);
@@ -89,8 +89,8 @@ int command_ls(struct cli *cli, int argc, char **argv)
 	struct listing listing = {TABLE};
 	int code;
 
-	if (parse(cli, argc, argv, &listing) == CLI_STOP)
+	if (ls_parse(cli, argc, argv, &listing) == CLI_STOP)
 		return cli->code;
 	code = cli_open(cli, &instance);
-	return code == CODE_OK ? print_rows(cli, instance, &listing) : code;
+	return code == CODE_OK ? ls_print_rows(cli, instance, &listing) : code;
 }

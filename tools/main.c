@@ -9,7 +9,7 @@
  * A standard descriptor that is closed would be the next one opened, and a message would
  * go into somebody's buffer. It becomes one that fails when used, as before.
  */
-static void fill_standard_descriptors(void)
+static void main_fill_standard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 &&
@@ -19,7 +19,7 @@ static void fill_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
-	fill_standard_descriptors();
+	main_fill_standard_descriptors();
 	/* A reader that went away is an error like any other, with its message. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	return cli_main(argc, argv);

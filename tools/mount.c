@@ -17,7 +17,7 @@ struct request {
 	bool foreground;
 };
 
-static int parse(struct cli *cli, int argc, char **argv, struct request *request)
+static int mount_parse(struct cli *cli, int argc, char **argv, struct request *request)
 {
 	static const struct option options[] = {
 		{"foreground", no_argument, NULL, 'f'},
@@ -50,14 +50,14 @@ static int parse(struct cli *cli, int argc, char **argv, struct request *request
  * /dev is made anew at each boot, so the canonical place may not exist yet. Any other
  * directory that is missing is more likely a typing mistake.
  */
-static void make_default_place(const char *target)
+static void mount_make_default_place(const char *target)
 {
 	if (strcmp(target, DMABUFFS_DEFAULT_MOUNT) == 0)
 		(void)mkdir(target, 0755); /* the service tells what is wrong */
 }
 
 /* The one installed or built with this program comes first. */
-static void exec_beside_itself(char **arguments)
+static void mount_exec_beside_itself(char **arguments)
 {
 	char path[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -73,10 +73,10 @@ static void exec_beside_itself(char **arguments)
 	(void)execv(path, arguments);
 }
 
-static int exec_daemon(struct cli *cli, char **arguments)
+static int mount_exec_daemon(struct cli *cli, char **arguments)
 {
 	(void)signal(SIGPIPE, SIG_DFL); /* ignoring it would be inherited */
-	exec_beside_itself(arguments);
+	mount_exec_beside_itself(arguments);
 	(void)execv(SBINDIR "/" DAEMON, arguments);
 	(void)execvp(DAEMON, arguments);
 	return report(cli, DOING_FILE, DAEMON, -errno);
@@ -90,9 +90,9 @@ int command_mount(struct cli *cli, int argc, char **argv)
 	char *arguments[8] = {NULL};
 	size_t count = 0;
 
-	if (parse(cli, argc, argv, &request) == CLI_STOP)
+	if (mount_parse(cli, argc, argv, &request) == CLI_STOP)
 		return cli->code;
-	make_default_place(request.target);
+	mount_make_default_place(request.target);
 	arguments[count++] = daemon;
 	if (request.foreground)
 		arguments[count++] = foreground;
@@ -102,5 +102,5 @@ int command_mount(struct cli *cli, int argc, char **argv)
 	}
 	arguments[count++] = end;
 	arguments[count++] = (char *)request.target;
-	return exec_daemon(cli, arguments);
+	return mount_exec_daemon(cli, arguments);
 }

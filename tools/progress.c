@@ -15,7 +15,7 @@
 #define BAR_MAX    40
 #define LINE_BYTES 160
 
-static uint64_t now_ms(void)
+static uint64_t progress_now_ms(void)
 {
 	struct timespec now;
 
@@ -23,7 +23,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static unsigned int terminal_columns(void)
+static unsigned int progress_terminal_columns(void)
 {
 	struct winsize window;
 
@@ -34,8 +34,8 @@ static unsigned int terminal_columns(void)
 
 /* "[####......] " in what @columns leave beside the text; nothing where that is little.
  */
-static void format_bar(char *out, unsigned int columns, size_t text,
-		       unsigned int permille)
+static void progress_format_bar(char *out, unsigned int columns, size_t text,
+				unsigned int permille)
 {
 	unsigned int room = columns > text + 3 ? columns - (unsigned int)text - 3 : 0;
 	unsigned int width = MIN(room, BAR_MAX);
@@ -76,14 +76,14 @@ void progress_format(char *out, size_t size, unsigned int columns, uint64_t done
 				  permille / 10, amount, whole, speed,
 				  (unsigned int)MIN(left / 60, 99999),
 				  (unsigned int)(left % 60));
-		format_bar(bar, columns, (size_t)length, permille);
+		progress_format_bar(bar, columns, (size_t)length, permille);
 	}
 	(void)snprintf(out, MIN(size, (size_t)columns + 1), "%s%s", bar, text);
 }
 
 void progress_start(struct progress *progress, uint64_t total)
 {
-	*progress = (struct progress){.total = total, .started_ms = now_ms()};
+	*progress = (struct progress){.total = total, .started_ms = progress_now_ms()};
 	progress->wanted =
 		(total == 0 || total >= PROGRESS_WORTH_BYTES) && isatty(STDERR_FILENO);
 }
@@ -95,12 +95,12 @@ void progress_advance(struct progress *progress, uint64_t done)
 
 	if (!progress->wanted || (progress->total == 0 && done < PROGRESS_WORTH_BYTES))
 		return;
-	now = now_ms();
+	now = progress_now_ms();
 	if (progress->drawn && now - progress->drawn_ms < REDRAW_MS)
 		return;
 	/* One column stays free: a full line makes some terminals scroll. */
-	progress_format(line, sizeof(line), terminal_columns() - 1, done, progress->total,
-			now - progress->started_ms);
+	progress_format(line, sizeof(line), progress_terminal_columns() - 1, done,
+			progress->total, now - progress->started_ms);
 	fprintf(stderr, "\r%s\033[K", line);
 	(void)fflush(stderr);
 	progress->drawn = true;

@@ -18,19 +18,21 @@ struct failure {
 	const char *hint; /* NULL: nothing to advise */
 };
 
-static const char mount_it[] =
+static const char report_mount_it[] =
 	"mount one there: dmabuffs mount PATH; or name another with -m PATH";
-static const char ask_admin[] =
+static const char report_ask_admin[] =
 	"the root directory says who may do what: r lists and exports, x imports";
 
 /* The first row that fits counts. */
-static const struct failure failures[] = {
-	{DOING_OPEN, ENOENT, CODE_NO_INSTANCE, "no such directory", mount_it},
-	{DOING_OPEN, ENOTDIR, CODE_NO_INSTANCE, "not a directory", mount_it},
-	{DOING_OPEN, ENOTTY, CODE_NO_INSTANCE, "no dmabuffs is mounted there", mount_it},
+static const struct failure report_failures[] = {
+	{DOING_OPEN, ENOENT, CODE_NO_INSTANCE, "no such directory", report_mount_it},
+	{DOING_OPEN, ENOTDIR, CODE_NO_INSTANCE, "not a directory", report_mount_it},
+	{DOING_OPEN, ENOTTY, CODE_NO_INSTANCE, "no dmabuffs is mounted there",
+	 report_mount_it},
 	{DOING_OPEN, ENOTCONN, CODE_NO_INSTANCE, "its service has ended",
 	 "umount it and mount it again"},
-	{DOING_OPEN | DOING_LIST, EACCES, CODE_REFUSED, "permission refused", ask_admin},
+	{DOING_OPEN | DOING_LIST, EACCES, CODE_REFUSED, "permission refused",
+	 report_ask_admin},
 
 	{DOING_NAME, ENOENT, CODE_NO_NAME, "no such name, or it ended",
 	 "a name ends with its exporter, unless it was made with --persist"},
@@ -46,7 +48,7 @@ static const struct failure failures[] = {
 	{DOING_EXCHANGE, EACCES, CODE_REFUSED, "its only descriptor may also write",
 	 "import it with --write, or leave --buffer away"},
 
-	{DOING_EXPORT, EACCES, CODE_REFUSED, "permission refused", ask_admin},
+	{DOING_EXPORT, EACCES, CODE_REFUSED, "permission refused", report_ask_admin},
 	{DOING_EXPORT, EPERM, CODE_NO_INSTANCE, "the mount is ending", NULL},
 	{DOING_EXPORT, EDQUOT, CODE_FAILED, "your limit is reached",
 	 "end some of your names: dmabuffs ls, dmabuffs rm UUID"},
@@ -56,7 +58,7 @@ static const struct failure failures[] = {
 	{DOING_UNLINK | DOING_REVOKE, EPERM, CODE_REFUSED, "only its owner and root may",
 	 NULL},
 	{DOING_UNLINK | DOING_REVOKE, EACCES, CODE_REFUSED, "permission refused",
-	 ask_admin},
+	 report_ask_admin},
 	{DOING_REVOKE, EBUSY, CODE_FAILED,
 	 "it cannot be taken back: a dma-buf, or sealed against shrinking",
 	 "dmabuffs rm stops new imports"},
@@ -76,11 +78,12 @@ static const struct failure failures[] = {
 	{DOING_ANYTHING, EPERM, CODE_REFUSED, "permission refused", NULL},
 };
 
-static const struct failure *find_failure(enum doing doing, int error)
+static const struct failure *report_find_failure(enum doing doing, int error)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
-		if (failures[i].doing & doing && failures[i].error == -error)
-			return &failures[i];
+	for (size_t i = 0; i < ARRAY_SIZE(report_failures); i++)
+		if (report_failures[i].doing & doing &&
+		    report_failures[i].error == -error)
+			return &report_failures[i];
 	return NULL;
 }
 
@@ -101,7 +104,7 @@ void report_line(const struct cli *cli, const char *format, ...)
 
 int report(const struct cli *cli, enum doing doing, const char *what, int error)
 {
-	const struct failure *failure = find_failure(doing, error);
+	const struct failure *failure = report_find_failure(doing, error);
 
 	if (!failure) {
 		report_line(cli, "%s: %s", what, strerror(-error));

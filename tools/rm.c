@@ -3,8 +3,8 @@
 #include "cli.h"
 #include "report.h"
 
-static int unlink_name(struct cli *cli, struct dmabuffs *instance,
-		       const dmabuffs_uuid *uuid, const char *text)
+static int rm_unlink_name(struct cli *cli, struct dmabuffs *instance,
+			  const dmabuffs_uuid *uuid, const char *text)
 {
 	int r = dmabuffs_unlink(instance, uuid);
 
@@ -17,5 +17,5 @@ int command_rm(struct cli *cli, int argc, char **argv)
 
 	if (cli_option(cli, argc, argv, CLI_SHORT_OPTIONS, options) == CLI_STOP)
 		return cli->code;
-	return cli_each_uuid(cli, argc, argv, unlink_name);
+	return cli_each_uuid(cli, argc, argv, rm_unlink_name);
 }

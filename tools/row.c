@@ -39,7 +39,7 @@ int row_load(struct dmabuffs *instance, const dmabuffs_uuid *uuid, struct row *r
 	return 0;
 }
 
-static int grow(struct rows *rows)
+static int row_grow(struct rows *rows)
 {
 	size_t capacity = MAX(rows->capacity * 2, 16);
 	struct row *all = reallocarray(rows->all, capacity, sizeof(*all));
@@ -56,14 +56,14 @@ struct walk {
 	struct rows rows;
 };
 
-static int add_row(const dmabuffs_uuid *uuid, void *data)
+static int row_add(const dmabuffs_uuid *uuid, void *data)
 {
 	struct walk *walk = data;
 	struct rows *rows = &walk->rows;
 	int r = 0;
 
 	if (rows->count == rows->capacity)
-		r = grow(rows);
+		r = row_grow(rows);
 	if (r < 0)
 		return r;
 	r = row_load(walk->instance, uuid, &rows->all[rows->count]);
@@ -74,7 +74,7 @@ static int add_row(const dmabuffs_uuid *uuid, void *data)
 	return r;
 }
 
-static int compare_rows(const void *a, const void *b)
+static int row_compare_rows(const void *a, const void *b)
 {
 	return memcmp(&((const struct row *)a)->uuid, &((const struct row *)b)->uuid,
 		      sizeof(dmabuffs_uuid));
@@ -83,14 +83,15 @@ static int compare_rows(const void *a, const void *b)
 int rows_load(struct dmabuffs *instance, struct rows *ret_rows)
 {
 	struct walk walk = {.instance = instance};
-	int r = dmabuffs_list(instance, add_row, &walk);
+	int r = dmabuffs_list(instance, row_add, &walk);
 
 	if (r < 0) {
 		rows_finish(&walk.rows);
 		return r;
 	}
 	if (walk.rows.count > 0)
-		qsort(walk.rows.all, walk.rows.count, sizeof(struct row), compare_rows);
+		qsort(walk.rows.all, walk.rows.count, sizeof(struct row),
+		      row_compare_rows);
 
 	*ret_rows = walk.rows;
 	return 0;
@@ -150,8 +151,8 @@ struct word {
 	const char *text;
 };
 
-static void each_word(const struct word *words, size_t count, uint32_t bits,
-		      void (*word)(const char *text, void *data), void *data)
+static void row_each_word(const struct word *words, size_t count, uint32_t bits,
+			  void (*word)(const char *text, void *data), void *data)
 {
 	for (size_t i = 0; i < count; i++)
 		if (bits & words[i].bit)
@@ -169,7 +170,7 @@ void row_each_flag(const struct row *row, void (*word)(const char *text, void *d
 		{DMABUFFS_INFO_PASSTHROUGH, "passthrough"},
 	};
 
-	each_word(words, ARRAY_SIZE(words), row->info.flags, word, data);
+	row_each_word(words, ARRAY_SIZE(words), row->info.flags, word, data);
 }
 
 void row_each_seal(const struct row *row, void (*word)(const char *text, void *data),
@@ -184,5 +185,5 @@ void row_each_seal(const struct row *row, void (*word)(const char *text, void *d
 		{F_SEAL_EXEC, "exec"},
 	};
 
-	each_word(words, ARRAY_SIZE(words), row->info.seals, word, data);
+	row_each_word(words, ARRAY_SIZE(words), row->info.seals, word, data);
 }

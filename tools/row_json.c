@@ -11,7 +11,7 @@ struct array {
 	const char *separator;
 };
 
-static void put_word(const char *text, void *data)
+static void row_json_put_word(const char *text, void *data)
 {
 	struct array *array = data;
 
@@ -20,42 +20,42 @@ static void put_word(const char *text, void *data)
 	array->separator = ",";
 }
 
-static void put_text(FILE *stream, const char *key, const char *value)
+static void row_json_put_text(FILE *stream, const char *key, const char *value)
 {
 	fprintf(stream, ",\"%s\":", key);
 	text_json(stream, value);
 }
 
-static void put_status(FILE *stream, const struct row *row)
+static void row_json_put_status(FILE *stream, const struct row *row)
 {
 	char name[64];
 
 	fprintf(stream, ",\"bytes\":%" PRIu64 ",\"uid\":%u", row_bytes(row),
 		row->status.st_uid);
 	row_user(row, name, sizeof(name));
-	put_text(stream, "user", name);
+	row_json_put_text(stream, "user", name);
 	fprintf(stream, ",\"gid\":%u", row->status.st_gid);
 	row_group(row, name, sizeof(name));
-	put_text(stream, "group", name);
+	row_json_put_text(stream, "group", name);
 	fprintf(stream, ",\"mode\":\"%04o\"", row->status.st_mode & 07777);
 	fprintf(stream, ",\"atime\":%lld,\"mtime\":%lld,\"ctime\":%lld",
 		(long long)row->status.st_atime, (long long)row->status.st_mtime,
 		(long long)row->status.st_ctime);
 }
 
-static void put_info(FILE *stream, const struct row *row)
+static void row_json_put_info(FILE *stream, const struct row *row)
 {
 	struct array flags = {stream, ""}, seals = {stream, ""};
 	const struct dmabuffs_info *info = &row->info;
 
-	put_text(stream, "kind", row_kind(row));
+	row_json_put_text(stream, "kind", row_kind(row));
 	fprintf(stream, ",\"importers\":%u,\"pid\":%d", info->importers, info->pid);
-	put_text(stream, "comm", (const char *)info->comm);
-	put_text(stream, "label", (const char *)info->label);
+	row_json_put_text(stream, "comm", (const char *)info->comm);
+	row_json_put_text(stream, "label", (const char *)info->label);
 	fputs(",\"flags\":[", stream);
-	row_each_flag(row, put_word, &flags);
+	row_each_flag(row, row_json_put_word, &flags);
 	fputs("],\"seals\":[", stream);
-	row_each_seal(row, put_word, &seals);
+	row_each_seal(row, row_json_put_word, &seals);
 	fputs("],\"namespaces\":{", stream);
 	for (int i = 0; i < DMABUFFS_NS_COUNT; i++)
 		fprintf(stream, "%s\"%s\":%" PRIu64, i ? "," : "", row_namespaces[i],
@@ -69,10 +69,10 @@ void row_json(FILE *stream, const struct row *row)
 
 	dmabuffs_uuid_format(&row->uuid, uuid);
 	fprintf(stream, "{\"uuid\":\"%s\"", uuid);
-	put_status(stream, row);
+	row_json_put_status(stream, row);
 	if (row->error < 0)
-		put_text(stream, "error", strerrorname_np(-row->error));
+		row_json_put_text(stream, "error", strerrorname_np(-row->error));
 	else
-		put_info(stream, row);
+		row_json_put_info(stream, row);
 	fputc('}', stream);
 }

@@ -11,12 +11,12 @@
 
 #define LABEL_FORMAT "%-11s "
 
-static void print_word(const char *text, void *data)
+static void stat_print_word(const char *text, void *data)
 {
 	printf(" %s", text);
 }
 
-static void print_text(const char *label, const void *text)
+static void stat_print_text(const char *label, const void *text)
 {
 	char safe[4 * DMABUFFS_LABEL_SIZE];
 
@@ -24,7 +24,7 @@ static void print_text(const char *label, const void *text)
 	printf(LABEL_FORMAT "%s\n", label, safe);
 }
 
-static void print_time(const char *label, time_t when)
+static void stat_print_time(const char *label, time_t when)
 {
 	char text[64] = "";
 	struct tm local;
@@ -34,7 +34,7 @@ static void print_time(const char *label, time_t when)
 	printf(LABEL_FORMAT "%s\n", label, text);
 }
 
-static void print_status(const struct row *row)
+static void stat_print_status(const struct row *row)
 {
 	char uuid[DMABUFFS_UUID_TEXT_SIZE], bytes[TEXT_BYTES_SIZE], name[64];
 
@@ -47,18 +47,18 @@ static void print_status(const struct row *row)
 	row_group(row, name, sizeof(name));
 	printf(LABEL_FORMAT "%s (%u)\n", "Group:", name, row->status.st_gid);
 	printf(LABEL_FORMAT "%04o\n", "Mode:", row->status.st_mode & 07777);
-	print_time("Accessed:", row->status.st_atime);
-	print_time("Modified:", row->status.st_mtime);
-	print_time("Changed:", row->status.st_ctime);
+	stat_print_time("Accessed:", row->status.st_atime);
+	stat_print_time("Modified:", row->status.st_mtime);
+	stat_print_time("Changed:", row->status.st_ctime);
 }
 
-static void print_exporter(const struct dmabuffs_info *info)
+static void stat_print_exporter(const struct dmabuffs_info *info)
 {
 	if (info->pid > 0)
 		printf(LABEL_FORMAT "%d\n", "Exporter:", info->pid);
 	else
 		printf(LABEL_FORMAT "not nameable\n", "Exporter:");
-	print_text("Command:", info->comm);
+	stat_print_text("Command:", info->comm);
 	printf(LABEL_FORMAT, "Namespaces:");
 	for (int i = 0; i < DMABUFFS_NS_COUNT; i++)
 		printf("%s%s:[%" PRIu64 "]", i ? " " : "", row_namespaces[i],
@@ -66,19 +66,20 @@ static void print_exporter(const struct dmabuffs_info *info)
 	putchar('\n');
 }
 
-static void print_info(const struct row *row)
+static void stat_print_info(const struct row *row)
 {
 	printf(LABEL_FORMAT "%s\n", "Kind:", row_kind(row));
 	printf("%-11s", "Flags:");
-	row_each_flag(row, print_word, NULL);
+	row_each_flag(row, stat_print_word, NULL);
 	printf("\n%-11s", "Seals:");
-	row_each_seal(row, print_word, NULL);
+	row_each_seal(row, stat_print_word, NULL);
 	printf("\n" LABEL_FORMAT "%u\n", "Importers:", row->info.importers);
-	print_exporter(&row->info);
-	print_text("Label:", row->info.label);
+	stat_print_exporter(&row->info);
+	stat_print_text("Label:", row->info.label);
 }
 
-static int print_row(struct cli *cli, const char *text, const struct row *row, bool json)
+static int stat_print_row(struct cli *cli, const char *text, const struct row *row,
+			  bool json)
 {
 	int code;
 
@@ -86,9 +87,9 @@ static int print_row(struct cli *cli, const char *text, const struct row *row, b
 		row_json(stdout, row);
 		putchar('\n');
 	} else {
-		print_status(row);
+		stat_print_status(row);
 		if (row->error >= 0)
-			print_info(row);
+			stat_print_info(row);
 	}
 	code = cli_flush(cli);
 	if (code == CODE_OK && row->error < 0) /* what there is was shown */
@@ -96,7 +97,7 @@ static int print_row(struct cli *cli, const char *text, const struct row *row, b
 	return code;
 }
 
-static int show(struct cli *cli, const char *text, bool json)
+static int stat_show(struct cli *cli, const char *text, bool json)
 {
 	_cleanup_instance_ struct dmabuffs *instance = NULL;
 	dmabuffs_uuid uuid;
@@ -111,7 +112,7 @@ static int show(struct cli *cli, const char *text, bool json)
 	r = row_load(instance, &uuid, &row);
 	if (r < 0)
 		return report(cli, DOING_IMPORT, text, r);
-	return print_row(cli, text, &row, json);
+	return stat_print_row(cli, text, &row, json);
 }
 
 int command_stat(struct cli *cli, int argc, char **argv)
@@ -134,5 +135,5 @@ int command_stat(struct cli *cli, int argc, char **argv)
 		}
 	if (argc - optind != 1)
 		return cli_usage(cli, "give one UUID");
-	return show(cli, argv[optind], json);
+	return stat_show(cli, argv[optind], json);
 }

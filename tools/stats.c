@@ -13,15 +13,15 @@ struct usage {
 	uint64_t limit;
 };
 
-static unsigned int percent(const struct usage *usage)
+static unsigned int stats_percent(const struct usage *usage)
 {
 	return usage->limit
 		       ? (unsigned int)((double)usage->used * 100 / (double)usage->limit)
 		       : 0;
 }
 
-static void print_json(const char *path, const struct usage *names,
-		       const struct usage *bytes)
+static void stats_print_json(const char *path, const struct usage *names,
+			     const struct usage *bytes)
 {
 	fputs("{\"mount\":", stdout);
 	text_json(stdout, path);
@@ -31,8 +31,8 @@ static void print_json(const char *path, const struct usage *names,
 	       bytes->limit);
 }
 
-static void print_text(const char *path, const struct usage *names,
-		       const struct usage *bytes)
+static void stats_print_text(const char *path, const struct usage *names,
+			     const struct usage *bytes)
 {
 	char used[TEXT_BYTES_SIZE], limit[TEXT_BYTES_SIZE], safe[1024];
 
@@ -41,11 +41,11 @@ static void print_text(const char *path, const struct usage *names,
 	text_bytes(bytes->limit, limit);
 	printf("Instance: %s\n", safe);
 	printf("Exports:  %" PRIu64 " of %" PRIu64 " (%u %%)\n", names->used,
-	       names->limit, percent(names));
-	printf("Bytes:    %s of %s (%u %%)\n", used, limit, percent(bytes));
+	       names->limit, stats_percent(names));
+	printf("Bytes:    %s of %s (%u %%)\n", used, limit, stats_percent(bytes));
 }
 
-static int show(struct cli *cli, bool json)
+static int stats_show(struct cli *cli, bool json)
 {
 	_cleanup_instance_ struct dmabuffs *instance = NULL;
 	const char *path = cli_mount_point(cli);
@@ -60,7 +60,7 @@ static int show(struct cli *cli, bool json)
 	names = (struct usage){status.f_files - status.f_ffree, status.f_files};
 	bytes = (struct usage){(status.f_blocks - status.f_bfree) * status.f_frsize,
 			       status.f_blocks * status.f_frsize};
-	(json ? print_json : print_text)(path, &names, &bytes);
+	(json ? stats_print_json : stats_print_text)(path, &names, &bytes);
 	return cli_flush(cli);
 }
 
@@ -84,5 +84,5 @@ int command_stats(struct cli *cli, int argc, char **argv)
 		}
 	if (optind < argc)
 		return cli_usage(cli, "%s: takes no argument", argv[optind]);
-	return show(cli, json);
+	return stats_show(cli, json);
 }

@@ -18,15 +18,15 @@ struct cells {
 	char text[COLUMNS][CELL_SIZE];
 };
 
-static const struct cells heading = {
+static const struct cells table_heading = {
 	{"UUID", "SIZE", "KIND", "OWNER", "MODE", "IMPORTERS", "PID", "COMM", "LABEL"}};
 
-static bool is_number(enum column column)
+static bool table_is_number(enum column column)
 {
 	return column == BYTES || column == IMPORTERS || column == PID;
 }
 
-static void fill_info(struct cells *cells, const struct row *row)
+static void table_fill_info(struct cells *cells, const struct row *row)
 {
 	const struct dmabuffs_info *info = &row->info;
 
@@ -39,7 +39,7 @@ static void fill_info(struct cells *cells, const struct row *row)
 		text_escape((const char *)info->label, cells->text[LABEL], CELL_SIZE);
 }
 
-static void fill_cells(struct cells *cells, const struct row *row, bool exact_bytes)
+static void table_fill_cells(struct cells *cells, const struct row *row, bool exact_bytes)
 {
 	for (int i = 0; i < COLUMNS; i++)
 		memcpy(cells->text[i], "-", 2);
@@ -52,17 +52,18 @@ static void fill_cells(struct cells *cells, const struct row *row, bool exact_by
 	row_user(row, cells->text[OWNER], CELL_SIZE);
 	(void)snprintf(cells->text[MODE], CELL_SIZE, "%04o", row->status.st_mode & 07777);
 	if (row->error >= 0)
-		fill_info(cells, row);
+		table_fill_info(cells, row);
 }
 
-static void widen(size_t widths[COLUMNS], const struct cells *cells)
+static void table_widen(size_t widths[COLUMNS], const struct cells *cells)
 {
 	for (int i = 0; i < COLUMNS; i++)
 		widths[i] = MAX(widths[i], strlen(cells->text[i]));
 }
 
-static void print_line(FILE *stream, const struct cells *cells,
-		       const size_t widths[COLUMNS], const struct table_options *options)
+static void table_print_line(FILE *stream, const struct cells *cells,
+			     const size_t widths[COLUMNS],
+			     const struct table_options *options)
 {
 	char line[LINE_SIZE] = "";
 	size_t length = 0;
@@ -70,9 +71,9 @@ static void print_line(FILE *stream, const struct cells *cells,
 	for (int i = 0; i < COLUMNS; i++) {
 		int width = (int)widths[i];
 
-		length += (size_t)snprintf(line + length, sizeof(line) - length, "%s%*s",
-					   i ? "  " : "", is_number(i) ? width : -width,
-					   cells->text[i]);
+		length += (size_t)snprintf(
+			line + length, sizeof(line) - length, "%s%*s", i ? "  " : "",
+			table_is_number(i) ? width : -width, cells->text[i]);
 	}
 	while (length > 0 && line[length - 1] == ' ')
 		length--;
@@ -88,14 +89,14 @@ void table_print(FILE *stream, const struct rows *rows,
 	size_t widths[COLUMNS] = {0};
 	struct cells cells;
 
-	widen(widths, &heading);
+	table_widen(widths, &table_heading);
 	for (size_t i = 0; i < count; i++) {
-		fill_cells(&cells, &rows->all[i], options->exact_bytes);
-		widen(widths, &cells);
+		table_fill_cells(&cells, &rows->all[i], options->exact_bytes);
+		table_widen(widths, &cells);
 	}
-	print_line(stream, &heading, widths, options);
+	table_print_line(stream, &table_heading, widths, options);
 	for (size_t i = 0; i < count; i++) {
-		fill_cells(&cells, &rows->all[i], options->exact_bytes);
-		print_line(stream, &cells, widths, options);
+		table_fill_cells(&cells, &rows->all[i], options->exact_bytes);
+		table_print_line(stream, &cells, widths, options);
 	}
 }

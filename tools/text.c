@@ -36,7 +36,7 @@ void text_escape(const char *in, char *out, size_t size)
  * The code point that *@in starts with, moving it on; U+FFFD for a byte that belongs to
  * none: overlong forms, surrogates and what is cut off are no UTF-8.
  */
-static uint32_t next_code_point(const unsigned char **in)
+static uint32_t text_next_code_point(const unsigned char **in)
 {
 	static const uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
 	unsigned char lead = *(*in)++;
@@ -59,7 +59,7 @@ static uint32_t next_code_point(const unsigned char **in)
 	return value;
 }
 
-static void put_json_code_point(FILE *stream, uint32_t value)
+static void text_put_json_code_point(FILE *stream, uint32_t value)
 {
 	if (value == '"' || value == '\\')
 		fprintf(stream, "\\%c", (int)value);
@@ -78,7 +78,7 @@ void text_json(FILE *stream, const char *in)
 
 	fputc('"', stream);
 	while (*at)
-		put_json_code_point(stream, next_code_point(&at));
+		text_put_json_code_point(stream, text_next_code_point(&at));
 	fputc('"', stream);
 }
 

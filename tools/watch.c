@@ -31,7 +31,7 @@ struct watch {
 	struct events events;
 };
 
-static int parse(struct cli *cli, int argc, char **argv, struct watch *watch)
+static int watch_parse(struct cli *cli, int argc, char **argv, struct watch *watch)
 {
 	static const struct option options[] = {
 		{"interval", required_argument, NULL, 'n'},
@@ -57,7 +57,7 @@ static int parse(struct cli *cli, int argc, char **argv, struct watch *watch)
 }
 
 /* SIGTSTP is only held back: a stopped program would leave its screen behind. */
-static void block_signals(sigset_t *ret_signals)
+static void watch_block_signals(sigset_t *ret_signals)
 {
 	sigset_t blocked;
 
@@ -72,7 +72,7 @@ static void block_signals(sigset_t *ret_signals)
 }
 
 /* False: the user has seen enough. */
-static bool wait_interval(const struct watch *watch)
+static bool watch_wait_interval(const struct watch *watch)
 {
 	const struct timespec interval = {
 		.tv_sec = watch->interval_ms / 1000,
@@ -83,7 +83,7 @@ static bool wait_interval(const struct watch *watch)
 	return signal_number < 0 || signal_number == SIGWINCH;
 }
 
-static void draw(FILE *stream, const char *path, const struct rows *rows)
+static void watch_draw(FILE *stream, const char *path, const struct rows *rows)
 {
 	struct winsize window = {0};
 	struct table_options options = {.line_end = LINE_REST "\r\n"};
@@ -113,17 +113,17 @@ static void draw(FILE *stream, const char *path, const struct rows *rows)
 	fputs(LINE_REST SCREEN_REST, stream);
 }
 
-static int look_screen(struct watch *watch, struct dmabuffs *instance)
+static int watch_look_screen(struct watch *watch, struct dmabuffs *instance)
 {
 	_cleanup_rows_ struct rows rows = {0};
 	int r = rows_load(instance, &rows);
 
 	if (r >= 0)
-		draw(stdout, cli_mount_point(watch->cli), &rows);
+		watch_draw(stdout, cli_mount_point(watch->cli), &rows);
 	return r;
 }
 
-static int look_lines(struct watch *watch, struct dmabuffs *instance)
+static int watch_look_lines(struct watch *watch, struct dmabuffs *instance)
 {
 	return events_print(&watch->events, instance, stdout);
 }
@@ -149,7 +149,7 @@ static int watch_until_signal(struct watch *watch,
 			return r;
 		if (fflush(stdout) == EOF)
 			break; /* the caller finds the error flag */
-	} while (wait_interval(watch));
+	} while (watch_wait_interval(watch));
 	return 0;
 }
 
@@ -160,12 +160,13 @@ int command_watch(struct cli *cli, int argc, char **argv)
 	enum doing doing;
 	int r;
 
-	if (parse(cli, argc, argv, &watch) == CLI_STOP)
+	if (watch_parse(cli, argc, argv, &watch) == CLI_STOP)
 		return cli->code;
-	block_signals(&watch.signals);
+	watch_block_signals(&watch.signals);
 	if (screen)
 		fputs(SCREEN_ENTER, stdout);
-	r = watch_until_signal(&watch, screen ? look_screen : look_lines, &doing);
+	r = watch_until_signal(&watch, screen ? watch_look_screen : watch_look_lines,
+			       &doing);
 	if (screen)
 		fputs(SCREEN_LEAVE, stdout);
 	events_finish(&watch.events);

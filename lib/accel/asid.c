@@ -12,7 +12,8 @@
 
 /* ---- what it takes ----------------------------------------------------------------- */
 
-static int enter_set(struct accel_asid *asid, struct accel_context *context, uint32_t id)
+static int asid_enter_set(struct accel_asid *asid, struct accel_context *context,
+			  uint32_t id)
 {
 	struct accel_set *set;
 	int r;
@@ -30,7 +31,7 @@ static int enter_set(struct accel_asid *asid, struct accel_context *context, uin
 	return r;
 }
 
-static void exit_set(struct accel_asid *asid)
+static void asid_exit_set(struct accel_asid *asid)
 {
 	if (!asid->set)
 		return;
@@ -39,7 +40,7 @@ static void exit_set(struct accel_asid *asid)
 }
 
 /* The ASID itself, and the descriptors that an SVA one keeps open. */
-static int charge(struct accel_payer *payer, bool sva)
+static int asid_charge(struct accel_payer *payer, bool sva)
 {
 	int r = accel_payer_charge(payer, ACCEL_RES_ASIDS, 1);
 
@@ -51,29 +52,29 @@ static int charge(struct accel_payer *payer, bool sva)
 	return r;
 }
 
-static void uncharge(struct accel_payer *payer, bool sva)
+static void asid_uncharge(struct accel_payer *payer, bool sva)
 {
 	if (sva)
 		accel_payer_uncharge(payer, ACCEL_RES_FILES, SVA_FILES);
 	accel_payer_uncharge(payer, ACCEL_RES_ASIDS, 1);
 }
 
-static int take_resources(struct accel_asid *asid, struct accel_context *context,
-			  uint32_t set_id, bool sva)
+static int asid_take_resources(struct accel_asid *asid, struct accel_context *context,
+			       uint32_t set_id, bool sva)
 {
-	int r = enter_set(asid, context, set_id);
+	int r = asid_enter_set(asid, context, set_id);
 
 	if (r < 0)
 		return r;
-	r = charge(context->payer, sva);
+	r = asid_charge(context->payer, sva);
 	if (r < 0) {
-		exit_set(asid);
+		asid_exit_set(asid);
 		return r;
 	}
 	r = accel_device_take_asid(context->device, &asid->number);
 	if (r < 0) {
-		uncharge(context->payer, sva);
-		exit_set(asid);
+		asid_uncharge(context->payer, sva);
+		asid_exit_set(asid);
 	}
 	return r;
 }
@@ -87,8 +88,8 @@ static void asid_free(struct accel_base *base)
 	if (asid->flags & ACCEL_ASID_SVA)
 		accel_sva_finish(&asid->sva);
 	accel_device_give_asid(asid->device, asid->number);
-	uncharge(asid->payer, asid->flags & ACCEL_ASID_SVA);
-	exit_set(asid);
+	asid_uncharge(asid->payer, asid->flags & ACCEL_ASID_SVA);
+	asid_exit_set(asid);
 	accel_payer_unref(asid->payer);
 	pthread_rwlock_destroy(&asid->lock);
 	pthread_mutex_destroy(&asid->importing);
@@ -98,7 +99,7 @@ static void asid_free(struct accel_base *base)
 /* ---- creation and end -------------------------------------------------------------- */
 
 /* A change comes before engines that ask again and again. */
-static void init_lock(pthread_rwlock_t *lock)
+static void asid_init_lock(pthread_rwlock_t *lock)
 {
 	pthread_rwlockattr_t attr;
 
@@ -110,8 +111,8 @@ static void init_lock(pthread_rwlock_t *lock)
 }
 
 /* Takes over the reference on success; then another thread may already have ended it. */
-static int publish(struct accel_asid *asid, struct accel_context *context,
-		   uint32_t *ret_id)
+static int asid_publish(struct accel_asid *asid, struct accel_context *context,
+			uint32_t *ret_id)
 {
 	uint32_t id = 0;
 	int r = 0;
@@ -129,15 +130,16 @@ static int publish(struct accel_asid *asid, struct accel_context *context,
 }
 
 /* @sva: NULL, or taken over on success. */
-static int create(struct accel_context *context, struct accel_asid_create *arg,
-		  const struct accel_sva *sva)
+static int asid_create_and_publish(struct accel_context *context,
+				   struct accel_asid_create *arg,
+				   const struct accel_sva *sva)
 {
 	struct accel_asid *asid = calloc(1, sizeof(*asid));
 	int r;
 
 	if (!asid)
 		return -ENOMEM;
-	r = take_resources(asid, context, arg->set, sva);
+	r = asid_take_resources(asid, context, arg->set, sva);
 	if (r < 0) {
 		free(asid);
 		return r;
@@ -151,9 +153,9 @@ static int create(struct accel_context *context, struct accel_asid_create *arg,
 		asid->flags |= ACCEL_ASID_SVA;
 		asid->sva = *sva;
 	}
-	init_lock(&asid->lock);
+	asid_init_lock(&asid->lock);
 	pthread_mutex_init(&asid->importing, NULL);
-	r = publish(asid, context, &arg->id);
+	r = asid_publish(asid, context, &arg->id);
 	if (r < 0) {
 		asid->sva = (struct accel_sva){-1, -1}; /* they stay the caller's */
 		accel_base_unref(&asid->base);
@@ -165,7 +167,7 @@ int accel_asid_create(struct accel_context *context, struct accel_asid_create *a
 {
 	int r = accel_check_flags(arg->flags, ACCEL_ASID_VISIBLE);
 
-	return r < 0 ? r : create(context, arg, NULL);
+	return r < 0 ? r : asid_create_and_publish(context, arg, NULL);
 }
 
 int accel_asid_create_sva(struct accel_context *context, struct accel_asid_create *arg,
@@ -179,7 +181,7 @@ int accel_asid_create_sva(struct accel_context *context, struct accel_asid_creat
 	if (!(context->device->properties.flags & ACCEL_DEVICE_SVA))
 		return -EOPNOTSUPP;
 	r = accel_sva_init(&sva, mem, maps);
-	return r < 0 ? r : create(context, arg, &sva);
+	return r < 0 ? r : asid_create_and_publish(context, arg, &sva);
 }
 
 void accel_asid_leave(struct accel_asid *asid, struct accel_context *context, uint32_t id)
@@ -219,8 +221,8 @@ int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
 
 /* ---- what it is -------------------------------------------------------------------- */
 
-static void fill_info(struct accel_asid *asid, const struct accel_context *context,
-		      struct accel_asid_info *info)
+static void asid_fill_info(struct accel_asid *asid, const struct accel_context *context,
+			   struct accel_asid_info *info)
 {
 	bool home = asid->home == context;
 
@@ -251,7 +253,7 @@ int accel_asid_get_info(struct accel_context *context, struct accel_asid_info *a
 	pthread_mutex_unlock(&context->lock);
 	if (!asid)
 		return -ENOENT;
-	fill_info(asid, context, arg);
+	asid_fill_info(asid, context, arg);
 	accel_base_unref(&asid->base);
 	return 0;
 }
@@ -285,7 +287,7 @@ void accel_asid_unref(struct accel_asid *asid)
 		accel_base_unref(&asid->base);
 }
 
-static bool has_asid(struct accel_context *context, const struct accel_asid *asid)
+static bool asid_has(struct accel_context *context, const struct accel_asid *asid)
 {
 	const struct htab *handles = &context->handles;
 	bool found = false;
@@ -303,8 +305,8 @@ static bool has_asid(struct accel_context *context, const struct accel_asid *asi
 }
 
 /* The id is charged to who imports, the ASID and its mappings to who made it. */
-static int add_shared(struct accel_context *context, struct accel_asid *asid,
-		      uint32_t *ret_id)
+static int asid_add_shared(struct accel_context *context, struct accel_asid *asid,
+			   uint32_t *ret_id)
 {
 	int r = accel_payer_charge(context->payer, ACCEL_RES_ASIDS, 1);
 
@@ -328,7 +330,7 @@ int accel_asid_import(struct accel_context *context, struct accel_asid *asid,
 		return -EXDEV;
 	/* Between the look and the addition nobody else may add it. */
 	pthread_mutex_lock(&asid->importing);
-	r = has_asid(context, asid) ? -EEXIST : add_shared(context, asid, ret_id);
+	r = asid_has(context, asid) ? -EEXIST : asid_add_shared(context, asid, ret_id);
 	pthread_mutex_unlock(&asid->importing);
 	return r;
 }

@@ -11,22 +11,24 @@
 
 #define ACCESS_FLAGS (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
 
-static struct accel_buffer *get_buffer(struct accel_context *context, uint32_t id)
+static struct accel_buffer *asid_map_get_buffer(struct accel_context *context,
+						uint32_t id)
 {
 	return (struct accel_buffer *)accel_context_get(context, ACCEL_TYPE_BUFFER, id);
 }
 
-static void buffer_put(struct accel_buffer **buffer)
+static void asid_map_buffer_put(struct accel_buffer **buffer)
 {
 	accel_base_unref(*buffer ? &(*buffer)->base : NULL);
 }
 
-#define _cleanup_buffer_ _cleanup_(buffer_put)
+#define _cleanup_buffer_ _cleanup_(asid_map_buffer_put)
 
 /* ---- where a mapping may lie ------------------------------------------------------- */
 
 /* Whether the page table may have something at [@first, @last]. */
-static bool is_allowed(const struct accel_device *device, uint64_t first, uint64_t last)
+static bool asid_map_is_allowed(const struct accel_device *device, uint64_t first,
+				uint64_t last)
 {
 	const struct accel_properties *properties = &device->properties;
 
@@ -40,7 +42,8 @@ static bool is_allowed(const struct accel_device *device, uint64_t first, uint64
 }
 
 /* The lowest place between the reserved ranges. The lock is held. */
-static int find_place(const struct accel_asid *asid, uint64_t length, uint64_t *ret_iova)
+static int asid_map_find_place(const struct accel_asid *asid, uint64_t length,
+			       uint64_t *ret_iova)
 {
 	const struct accel_properties *properties = &asid->device->properties;
 	uint64_t first = properties->aperture.first;
@@ -61,7 +64,8 @@ static int find_place(const struct accel_asid *asid, uint64_t length, uint64_t *
 }
 
 /* The lock is held. All of them or none. */
-static int insert_all(struct accel_asid *asid, struct chain *chain, uint64_t iova)
+static int asid_map_insert_all(struct accel_asid *asid, struct chain *chain,
+			       uint64_t iova)
 {
 	struct accel_mapping *mapping;
 	int r = 0;
@@ -83,8 +87,8 @@ static int insert_all(struct accel_asid *asid, struct chain *chain, uint64_t iov
 }
 
 /* Maps the chain, of @length bytes in all, and takes it over on success. */
-static int map_chain(struct accel_asid *asid, struct chain *chain, uint32_t flags,
-		     uint64_t length, __u64 *iova)
+static int asid_map_chain(struct accel_asid *asid, struct chain *chain, uint32_t flags,
+			  uint64_t length, __u64 *iova)
 {
 	uint64_t place = *iova;
 	int r = accel_payer_charge(asid->payer, ACCEL_RES_MAPPINGS, chain->n);
@@ -93,9 +97,9 @@ static int map_chain(struct accel_asid *asid, struct chain *chain, uint32_t flag
 		return r;
 	pthread_rwlock_wrlock(&asid->lock);
 	if (!(flags & ACCEL_MAP_FIXED))
-		r = find_place(asid, length, &place);
+		r = asid_map_find_place(asid, length, &place);
 	if (r == 0)
-		r = insert_all(asid, chain, place);
+		r = asid_map_insert_all(asid, chain, place);
 	if (r == 0)
 		asid->mapped += length;
 	pthread_rwlock_unlock(&asid->lock);
@@ -109,8 +113,8 @@ static int map_chain(struct accel_asid *asid, struct chain *chain, uint32_t flag
 /* ---- what callers may ask for ------------------------------------------------------ */
 
 /* The same for map and copy: @from is the place in the buffer or in the source. */
-static int check_request(const struct accel_asid *asid, uint32_t flags, uint64_t from,
-			 uint64_t length, uint64_t iova)
+static int asid_map_check_request(const struct accel_asid *asid, uint32_t flags,
+				  uint64_t from, uint64_t length, uint64_t iova)
 {
 	bool fixed = flags & ACCEL_MAP_FIXED;
 
@@ -122,16 +126,16 @@ static int check_request(const struct accel_asid *asid, uint32_t flags, uint64_t
 	return 0;
 }
 
-static int check_place(const struct accel_asid *asid, uint32_t flags, uint64_t length,
-		       uint64_t iova)
+static int asid_map_check_place(const struct accel_asid *asid, uint32_t flags,
+				uint64_t length, uint64_t iova)
 {
 	if (!(flags & ACCEL_MAP_FIXED))
 		return 0;
-	return is_allowed(asid->device, iova, iova + (length - 1)) ? 0 : -EINVAL;
+	return asid_map_is_allowed(asid->device, iova, iova + (length - 1)) ? 0 : -EINVAL;
 }
 
-static int check_buffer(const struct accel_buffer *buffer, uint32_t flags,
-			uint64_t offset, uint64_t length)
+static int asid_map_check_buffer(const struct accel_buffer *buffer, uint32_t flags,
+				 uint64_t offset, uint64_t length)
 {
 	uint64_t bytes;
 
@@ -145,7 +149,7 @@ static int check_buffer(const struct accel_buffer *buffer, uint32_t flags,
 
 /* ---- map --------------------------------------------------------------------------- */
 
-static int refuse_user(const struct accel_asid *asid)
+static int asid_map_refuse_user(const struct accel_asid *asid)
 {
 	accel_device_log(
 		asid->device, 4,
@@ -154,8 +158,8 @@ static int refuse_user(const struct accel_asid *asid)
 	return -EINVAL;
 }
 
-static int map_buffer(struct accel_asid *asid, struct accel_buffer *buffer,
-		      struct accel_asid_map *arg)
+static int asid_map_buffer(struct accel_asid *asid, struct accel_buffer *buffer,
+			   struct accel_asid_map *arg)
 {
 	struct accel_mapping *mapping;
 	struct chain chain;
@@ -166,7 +170,7 @@ static int map_buffer(struct accel_asid *asid, struct accel_buffer *buffer,
 		return -ENOMEM;
 	chain_init(&chain);
 	chain_add(&chain, mapping);
-	r = map_chain(asid, &chain, arg->flags, arg->length, &arg->iova);
+	r = asid_map_chain(asid, &chain, arg->flags, arg->length, &arg->iova);
 	if (r < 0)
 		chain_destroy(&chain);
 	return r;
@@ -185,22 +189,22 @@ int accel_asid_map(struct accel_context *context, struct accel_asid_map *arg)
 	if (!asid)
 		return -ENOENT;
 	if (arg->flags & ACCEL_MAP_USER)
-		return refuse_user(asid);
-	buffer = get_buffer(context, arg->buffer);
+		return asid_map_refuse_user(asid);
+	buffer = asid_map_get_buffer(context, arg->buffer);
 	if (!buffer)
 		return -ENOENT;
-	r = check_request(asid, arg->flags, arg->offset, arg->length, arg->iova);
+	r = asid_map_check_request(asid, arg->flags, arg->offset, arg->length, arg->iova);
 	if (r == 0)
-		r = check_buffer(buffer, arg->flags, arg->offset, arg->length);
+		r = asid_map_check_buffer(buffer, arg->flags, arg->offset, arg->length);
 	if (r == 0)
-		r = check_place(asid, arg->flags, arg->length, arg->iova);
-	return r < 0 ? r : map_buffer(asid, buffer, arg);
+		r = asid_map_check_place(asid, arg->flags, arg->length, arg->iova);
+	return r < 0 ? r : asid_map_buffer(asid, buffer, arg);
 }
 
 /* ---- copy -------------------------------------------------------------------------- */
 
-static int copy_piece(const struct accel_mapping *source, uint64_t first, uint64_t last,
-		      uint32_t flags, struct chain *chain)
+static int asid_map_copy_piece(const struct accel_mapping *source, uint64_t first,
+			       uint64_t last, uint32_t flags, struct chain *chain)
 {
 	uint64_t offset = source->offset + (first - source->range.first);
 	struct accel_mapping *mapping;
@@ -217,8 +221,8 @@ static int copy_piece(const struct accel_mapping *source, uint64_t first, uint64
 }
 
 /* Fills the chain with mappings of what [@first, @last] of the source has mapped. */
-static int copy_source(struct accel_asid *source, uint64_t first, uint64_t last,
-		       uint32_t flags, struct chain *chain)
+static int asid_map_copy_source(struct accel_asid *source, uint64_t first, uint64_t last,
+				uint32_t flags, struct chain *chain)
 {
 	int r;
 
@@ -231,7 +235,7 @@ static int copy_source(struct accel_asid *source, uint64_t first, uint64_t last,
 		if (!range || range->first > first)
 			break;
 		end = MIN(range->last, last);
-		r = copy_piece(mapping_of(range), first, end, flags, chain);
+		r = asid_map_copy_piece(mapping_of(range), first, end, flags, chain);
 		if (r < 0 || end == last)
 			break;
 		first = end + 1;
@@ -240,14 +244,14 @@ static int copy_source(struct accel_asid *source, uint64_t first, uint64_t last,
 	return r;
 }
 
-static int check_buffers(const struct chain *chain)
+static int asid_map_check_buffers(const struct chain *chain)
 {
 	int r = 0;
 
 	for (struct accel_mapping *mapping = chain->first; mapping && r == 0;
 	     mapping = mapping->next)
-		r = check_buffer(mapping->buffer, mapping->access, mapping->offset,
-				 mapping_length(mapping));
+		r = asid_map_check_buffer(mapping->buffer, mapping->access,
+					  mapping->offset, mapping_length(mapping));
 	return r;
 }
 
@@ -255,19 +259,19 @@ static int check_buffers(const struct chain *chain)
  * The two locks are not held together: in between, the chain holds the buffers, as if
  * each had been looked up by its id.
  */
-static int copy(struct accel_asid *dst, struct accel_asid *src,
-		struct accel_asid_copy *arg)
+static int asid_map_copy(struct accel_asid *dst, struct accel_asid *src,
+			 struct accel_asid_copy *arg)
 {
 	struct chain chain;
 	int r;
 
 	chain_init(&chain);
-	r = copy_source(src, arg->src_iova, arg->src_iova + (arg->length - 1), arg->flags,
-			&chain);
+	r = asid_map_copy_source(src, arg->src_iova, arg->src_iova + (arg->length - 1),
+				 arg->flags, &chain);
 	if (r == 0)
-		r = check_buffers(&chain);
+		r = asid_map_check_buffers(&chain);
 	if (r == 0)
-		r = map_chain(dst, &chain, arg->flags, arg->length, &arg->dst_iova);
+		r = asid_map_chain(dst, &chain, arg->flags, arg->length, &arg->dst_iova);
 	if (r < 0)
 		chain_destroy(&chain);
 	return r;
@@ -287,10 +291,11 @@ int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg)
 		return -ENOENT;
 	if (src->flags & ACCEL_ASID_SVA)
 		return -EINVAL;
-	r = check_request(dst, arg->flags, arg->src_iova, arg->length, arg->dst_iova);
+	r = asid_map_check_request(dst, arg->flags, arg->src_iova, arg->length,
+				   arg->dst_iova);
 	if (r == 0)
-		r = check_place(dst, arg->flags, arg->length, arg->dst_iova);
-	return r < 0 ? r : copy(dst, src, arg);
+		r = asid_map_check_place(dst, arg->flags, arg->length, arg->dst_iova);
+	return r < 0 ? r : asid_map_copy(dst, src, arg);
 }
 
 /* ---- look-up ----------------------------------------------------------------------- */

@@ -9,8 +9,8 @@
 #include "util.h"
 
 /* The first of the mappings in the range, if all are whole, or NULL. The lock is held. */
-static struct range *find_whole(const struct accel_asid *asid, uint64_t first,
-				uint64_t last)
+static struct range *asid_unmap_find_whole(const struct accel_asid *asid, uint64_t first,
+					   uint64_t last)
 {
 	struct range *range = range_tree_from(&asid->mappings, first);
 	const struct range *end = range;
@@ -23,8 +23,8 @@ static struct range *find_whole(const struct accel_asid *asid, uint64_t first,
 }
 
 /* 0, or -E2BIG: too many for one call. The lock is held. */
-static int check_number(const struct accel_asid *asid, const struct range *range,
-			uint64_t last)
+static int asid_unmap_check_number(const struct accel_asid *asid,
+				   const struct range *range, uint64_t last)
 {
 	unsigned n = 0;
 
@@ -36,8 +36,8 @@ static int check_number(const struct accel_asid *asid, const struct range *range
 }
 
 /* Takes @range and what follows it up to @last out. The lock is held. */
-static uint64_t take_out(struct accel_asid *asid, struct range *range, uint64_t last,
-			 struct chain *chain)
+static uint64_t asid_unmap_take_out(struct accel_asid *asid, struct range *range,
+				    uint64_t last, struct chain *chain)
 {
 	uint64_t bytes = 0;
 
@@ -53,8 +53,8 @@ static uint64_t take_out(struct accel_asid *asid, struct range *range, uint64_t 
 	return bytes;
 }
 
-static int unmap_range(struct accel_asid *asid, uint64_t first, uint64_t last,
-		       __u64 *ret_bytes)
+static int asid_unmap_range(struct accel_asid *asid, uint64_t first, uint64_t last,
+			    __u64 *ret_bytes)
 {
 	struct chain chain;
 	struct range *range;
@@ -63,11 +63,11 @@ static int unmap_range(struct accel_asid *asid, uint64_t first, uint64_t last,
 
 	chain_init(&chain);
 	pthread_rwlock_wrlock(&asid->lock);
-	range = find_whole(asid, first, last);
+	range = asid_unmap_find_whole(asid, first, last);
 	if (range)
-		r = check_number(asid, range, last);
+		r = asid_unmap_check_number(asid, range, last);
 	if (r == 0)
-		bytes = take_out(asid, range, last, &chain);
+		bytes = asid_unmap_take_out(asid, range, last, &chain);
 	pthread_rwlock_unlock(&asid->lock);
 	if (r < 0)
 		return r;
@@ -78,7 +78,7 @@ static int unmap_range(struct accel_asid *asid, uint64_t first, uint64_t last,
 }
 
 /* In the time of one mapping, as far as others wait for it. */
-static uint64_t unmap_all(struct accel_asid *asid)
+static uint64_t asid_unmap_all(struct accel_asid *asid)
 {
 	struct range_tree tree;
 	uint64_t bytes;
@@ -98,7 +98,7 @@ static uint64_t unmap_all(struct accel_asid *asid)
 
 void accel_asid_clear(struct accel_asid *asid)
 {
-	unmap_all(asid);
+	asid_unmap_all(asid);
 }
 
 int accel_asid_unmap(struct accel_context *context, struct accel_asid_unmap *arg)
@@ -114,12 +114,13 @@ int accel_asid_unmap(struct accel_context *context, struct accel_asid_unmap *arg
 	if (arg->reserved || asid->flags & ACCEL_ASID_SVA)
 		return -EINVAL;
 	if (!arg->iova && arg->length == UINT64_MAX) {
-		arg->length = unmap_all(asid);
+		arg->length = asid_unmap_all(asid);
 		return 0;
 	}
 	if (!arg->length || !asid_is_aligned(asid, arg->iova | arg->length))
 		return -EINVAL;
 	if (range_wraps(arg->iova, arg->length))
 		return -EOVERFLOW;
-	return unmap_range(asid, arg->iova, arg->iova + (arg->length - 1), &arg->length);
+	return asid_unmap_range(asid, arg->iova, arg->iova + (arg->length - 1),
+				&arg->length);
 }

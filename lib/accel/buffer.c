@@ -29,18 +29,18 @@ static struct accel_buffer *buffer_of(struct accel_base *base)
 
 /* ---- life -------------------------------------------------------------------------- */
 
-static bool is_imported(const struct accel_buffer *buffer)
+static bool buffer_is_imported(const struct accel_buffer *buffer)
 {
 	return buffer->flags & ACCEL_BUFFER_IMPORTED;
 }
 
-static int charge_bytes(struct accel_buffer *buffer)
+static int buffer_charge_bytes(struct accel_buffer *buffer)
 {
 	enum accel_resource resource =
-		is_imported(buffer) ? ACCEL_RES_PINNED : ACCEL_RES_MEMORY;
+		buffer_is_imported(buffer) ? ACCEL_RES_PINNED : ACCEL_RES_MEMORY;
 	int r = accel_payer_charge(buffer->payer, resource, buffer->bytes);
 
-	if (r < 0 || is_imported(buffer))
+	if (r < 0 || buffer_is_imported(buffer))
 		return r;
 	r = accel_device_take_memory(buffer->device, buffer->bytes);
 	if (r < 0)
@@ -48,21 +48,21 @@ static int charge_bytes(struct accel_buffer *buffer)
 	return r;
 }
 
-static int charge(struct accel_buffer *buffer)
+static int buffer_charge(struct accel_buffer *buffer)
 {
 	int r = accel_payer_charge(buffer->payer, ACCEL_RES_FILES, 1);
 
 	if (r < 0)
 		return r;
-	r = charge_bytes(buffer);
+	r = buffer_charge_bytes(buffer);
 	if (r < 0)
 		accel_payer_uncharge(buffer->payer, ACCEL_RES_FILES, 1);
 	return r;
 }
 
-static void uncharge(struct accel_buffer *buffer)
+static void buffer_uncharge(struct accel_buffer *buffer)
 {
-	if (is_imported(buffer)) {
+	if (buffer_is_imported(buffer)) {
 		accel_payer_uncharge(buffer->payer, ACCEL_RES_PINNED, buffer->bytes);
 	} else {
 		accel_device_give_memory(buffer->device, buffer->bytes);
@@ -71,7 +71,7 @@ static void uncharge(struct accel_buffer *buffer)
 	accel_payer_uncharge(buffer->payer, ACCEL_RES_FILES, 1);
 }
 
-static void destroy(struct accel_buffer *buffer)
+static void buffer_destroy(struct accel_buffer *buffer)
 {
 	close(buffer->fd);
 	accel_payer_unref(buffer->payer);
@@ -85,18 +85,18 @@ void accel_buffer_unmap(struct accel_buffer *buffer)
 	buffer->memory = NULL;
 }
 
-static void reap(struct accel_reap *reap)
+static void buffer_reap(struct accel_reap *reap)
 {
 	struct accel_buffer *buffer = container_of(reap, struct accel_buffer, reap);
 
 	accel_buffer_unmap(buffer);
 	/* Imports are charged for the addresses that they take here. */
-	if (is_imported(buffer))
-		uncharge(buffer);
-	destroy(buffer);
+	if (buffer_is_imported(buffer))
+		buffer_uncharge(buffer);
+	buffer_destroy(buffer);
 }
 
-static void reap_lingering(struct accel_reap *reap)
+static void buffer_reap_lingering(struct accel_reap *reap)
 {
 	struct accel_buffer *buffer = container_of(reap, struct accel_buffer, reap);
 
@@ -106,31 +106,32 @@ static void reap_lingering(struct accel_reap *reap)
 
 void accel_buffer_release(struct accel_buffer *buffer)
 {
-	uncharge(buffer);
-	buffer->reap.free = reap;
+	buffer_uncharge(buffer);
+	buffer->reap.free = buffer_reap;
 	buffer->reap.bytes = buffer->bytes;
 	accel_reaper_add(&buffer->device->registry->reaper, &buffer->reap);
 }
 
 /* Device memory that importers have. No id is left, so nobody can get it any more. */
-static bool is_held(const struct accel_buffer *buffer)
+static bool buffer_is_held(const struct accel_buffer *buffer)
 {
-	return !is_imported(buffer) && !buffer->revoked && lease_held(buffer->fd) != 0;
+	return !buffer_is_imported(buffer) && !buffer->revoked &&
+	       lease_held(buffer->fd) != 0;
 }
 
 static void buffer_free(struct accel_base *base)
 {
 	struct accel_buffer *buffer = buffer_of(base);
-	bool held = is_held(buffer);
+	bool held = buffer_is_held(buffer);
 
-	if (!held && !is_imported(buffer))
-		uncharge(buffer);
-	buffer->reap.free = held ? reap_lingering : reap;
-	buffer->reap.bytes = is_imported(buffer) || held ? 0 : buffer->bytes;
+	if (!held && !buffer_is_imported(buffer))
+		buffer_uncharge(buffer);
+	buffer->reap.free = held ? buffer_reap_lingering : buffer_reap;
+	buffer->reap.bytes = buffer_is_imported(buffer) || held ? 0 : buffer->bytes;
 	accel_reaper_add(&buffer->device->registry->reaper, &buffer->reap);
 }
 
-static int map_memory(struct accel_buffer *buffer)
+static int buffer_map_memory(struct accel_buffer *buffer)
 {
 	int prot = buffer->access == O_RDWR ? PROT_READ | PROT_WRITE : PROT_READ;
 
@@ -139,8 +140,8 @@ static int map_memory(struct accel_buffer *buffer)
 }
 
 /* Charged for what @like says, without memory yet. */
-static int try_make(struct accel_context *context, const struct accel_buffer *like,
-		    struct accel_buffer **ret_buffer)
+static int buffer_try_make(struct accel_context *context, const struct accel_buffer *like,
+			   struct accel_buffer **ret_buffer)
 {
 	struct accel_buffer *buffer = calloc(1, sizeof(*buffer));
 	int r;
@@ -151,7 +152,7 @@ static int try_make(struct accel_context *context, const struct accel_buffer *li
 	accel_base_init(&buffer->base, ACCEL_TYPE_BUFFER, buffer_free);
 	buffer->device = context->device;
 	buffer->payer = context->payer;
-	r = charge(buffer);
+	r = buffer_charge(buffer);
 	if (r < 0) {
 		free(buffer);
 		return r;
@@ -162,21 +163,21 @@ static int try_make(struct accel_context *context, const struct accel_buffer *li
 }
 
 /* What is wanting may be had by others no longer. */
-static int make(struct accel_context *context, const struct accel_buffer *like,
-		struct accel_buffer **ret_buffer)
+static int buffer_make(struct accel_context *context, const struct accel_buffer *like,
+		       struct accel_buffer **ret_buffer)
 {
-	int r = try_make(context, like, ret_buffer);
+	int r = buffer_try_make(context, like, ret_buffer);
 
 	if (r != -ENOSPC && r != -EDQUOT)
 		return r;
 	accel_reaper_flush(&context->device->registry->reaper, ROOM_MS);
-	return try_make(context, like, ret_buffer);
+	return buffer_try_make(context, like, ret_buffer);
 }
 
-/* Undoes make(). */
-static void unmake(struct accel_buffer *buffer)
+/* Undoes buffer_make(). */
+static void buffer_unmake(struct accel_buffer *buffer)
 {
-	uncharge(buffer);
+	buffer_uncharge(buffer);
 	accel_payer_unref(buffer->payer);
 	free(buffer);
 }
@@ -188,7 +189,7 @@ static void unmake(struct accel_buffer *buffer)
  * is gone; we as well, since the one that memfd_create(2) makes is never counted. In a
  * container without /proc all have the one there is: what others hold is not seen then.
  */
-static int open_anew(int memfd, int access)
+static int buffer_open_anew(int memfd, int access)
 {
 	char path[40];
 	int fd;
@@ -204,7 +205,7 @@ static int open_anew(int memfd, int access)
 	return fd;
 }
 
-static int get_memory(struct accel_buffer *buffer)
+static int buffer_get_memory(struct accel_buffer *buffer)
 {
 	struct accel_device *device = buffer->device;
 	_cleanup_close_ int memfd = device->backend->memory_alloc(
@@ -213,17 +214,17 @@ static int get_memory(struct accel_buffer *buffer)
 
 	if (memfd < 0)
 		return TAKE_FD(memfd);
-	buffer->fd = open_anew(memfd, O_RDWR);
+	buffer->fd = buffer_open_anew(memfd, O_RDWR);
 	if (buffer->fd < 0)
 		return buffer->fd;
-	r = map_memory(buffer);
+	r = buffer_map_memory(buffer);
 	if (r < 0)
 		close(buffer->fd);
 	return r;
 }
 
-static int check_alloc(const struct accel_context *context,
-		       const struct accel_buffer_alloc *arg)
+static int buffer_check_alloc(const struct accel_context *context,
+			      const struct accel_buffer_alloc *arg)
 {
 	int r = accel_check_flags(arg->flags, ACCEL_BUFFER_PINNED);
 
@@ -244,15 +245,15 @@ int accel_buffer_alloc(struct accel_context *context, struct accel_buffer_alloc 
 		.bytes = arg->bytes,
 	};
 	struct accel_buffer *buffer;
-	int r = check_alloc(context, arg);
+	int r = buffer_check_alloc(context, arg);
 
 	if (r == 0)
-		r = make(context, &like, &buffer);
+		r = buffer_make(context, &like, &buffer);
 	if (r < 0)
 		return r;
-	r = get_memory(buffer);
+	r = buffer_get_memory(buffer);
 	if (r < 0) {
-		unmake(buffer);
+		buffer_unmake(buffer);
 		return r;
 	}
 	accel_ownership_add(context->device, buffer);
@@ -266,7 +267,7 @@ int accel_buffer_alloc(struct accel_context *context, struct accel_buffer_alloc 
 
 /* ---- imported memory --------------------------------------------------------------- */
 
-static int identify_memfd(int fd, int seals, struct accel_buffer *buffer)
+static int buffer_identify_memfd(int fd, int seals, struct accel_buffer *buffer)
 {
 	struct stat st;
 
@@ -280,7 +281,7 @@ static int identify_memfd(int fd, int seals, struct accel_buffer *buffer)
 	return 0;
 }
 
-static int identify_dmabuf(int fd, struct accel_buffer *buffer)
+static int buffer_identify_dmabuf(int fd, struct accel_buffer *buffer)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
 
@@ -292,7 +293,7 @@ static int identify_dmabuf(int fd, struct accel_buffer *buffer)
 }
 
 /* What it answers is the file system's affair: the caller trusts that. */
-static int identify_file(int fd, struct accel_buffer *buffer)
+static int buffer_identify_file(int fd, struct accel_buffer *buffer)
 {
 	struct stat st;
 
@@ -305,14 +306,14 @@ static int identify_file(int fd, struct accel_buffer *buffer)
 	return 0;
 }
 
-static int identify_other(int fd, bool any_file, struct accel_buffer *buffer)
+static int buffer_identify_other(int fd, bool any_file, struct accel_buffer *buffer)
 {
 	if (dmabuf_is(fd))
-		return identify_dmabuf(fd, buffer);
-	return any_file ? identify_file(fd, buffer) : -EBADFD;
+		return buffer_identify_dmabuf(fd, buffer);
+	return any_file ? buffer_identify_file(fd, buffer) : -EBADFD;
 }
 
-static int identify(int fd, bool any_file, struct accel_buffer *buffer)
+static int buffer_identify_fd(int fd, bool any_file, struct accel_buffer *buffer)
 {
 	int flags = fcntl(fd, F_GETFL);
 	int seals, r;
@@ -327,44 +328,45 @@ static int identify(int fd, bool any_file, struct accel_buffer *buffer)
 		.flags = ACCEL_BUFFER_IMPORTED,
 	};
 	seals = fcntl(fd, F_GET_SEALS);
-	r = seals >= 0 ? identify_memfd(fd, seals, buffer)
-		       : identify_other(fd, any_file, buffer);
+	r = seals >= 0 ? buffer_identify_memfd(fd, seals, buffer)
+		       : buffer_identify_other(fd, any_file, buffer);
 	if (r == 0 && !buffer->bytes)
 		r = -EINVAL;
 	return r;
 }
 
-static int import(struct accel_context *context, int fd, bool any_file, uint32_t *ret_id)
+static int buffer_import_fd(struct accel_context *context, int fd, bool any_file,
+			    uint32_t *ret_id)
 {
 	struct accel_buffer like, *buffer;
-	int r = identify(fd, any_file, &like);
+	int r = buffer_identify_fd(fd, any_file, &like);
 
 	if (r == 0)
-		r = make(context, &like, &buffer);
+		r = buffer_make(context, &like, &buffer);
 	if (r < 0)
 		return r;
-	r = map_memory(buffer);
+	r = buffer_map_memory(buffer);
 	if (r < 0) {
-		unmake(buffer);
+		buffer_unmake(buffer);
 		return r;
 	}
 	r = accel_context_add(context, &buffer->base, 0, ret_id);
 	if (r < 0) {
 		/* The descriptor stays the caller's. */
 		munmap(buffer->memory, buffer->bytes);
-		unmake(buffer);
+		buffer_unmake(buffer);
 	}
 	return r;
 }
 
 int accel_buffer_import(struct accel_context *context, int fd, uint32_t *ret_id)
 {
-	return import(context, fd, false, ret_id);
+	return buffer_import_fd(context, fd, false, ret_id);
 }
 
 int accel_buffer_import_file(struct accel_context *context, int fd, uint32_t *ret_id)
 {
-	return import(context, fd, true, ret_id);
+	return buffer_import_fd(context, fd, true, ret_id);
 }
 
 /* ---- use --------------------------------------------------------------------------- */
@@ -397,7 +399,8 @@ int accel_buffer_truncate(struct accel_buffer *buffer)
 	return -errno;
 }
 
-static void sync_dmabuf(const struct accel_buffer *buffer, uint64_t flags, bool write)
+static void buffer_sync_dmabuf(const struct accel_buffer *buffer, uint64_t flags,
+			       bool write)
 {
 	struct dma_buf_sync sync = {
 		.flags = flags | (write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ),
@@ -412,17 +415,17 @@ static void sync_dmabuf(const struct accel_buffer *buffer, uint64_t flags, bool 
 
 void accel_buffer_begin(struct accel_buffer *buffer, bool write)
 {
-	sync_dmabuf(buffer, DMA_BUF_SYNC_START, write);
+	buffer_sync_dmabuf(buffer, DMA_BUF_SYNC_START, write);
 }
 
 void accel_buffer_end(struct accel_buffer *buffer, bool write)
 {
-	sync_dmabuf(buffer, DMA_BUF_SYNC_END, write);
+	buffer_sync_dmabuf(buffer, DMA_BUF_SYNC_END, write);
 }
 
 /* ---- calls ------------------------------------------------------------------------- */
 
-static int open_buffer(const struct accel_buffer *buffer, int access)
+static int buffer_open_buffer(const struct accel_buffer *buffer, int access)
 {
 	int fd;
 
@@ -431,14 +434,14 @@ static int open_buffer(const struct accel_buffer *buffer, int access)
 	if (access == O_RDWR && buffer->access != O_RDWR)
 		return -EACCES;
 	if (!(buffer->flags & (ACCEL_BUFFER_DMABUF | ACCEL_BUFFER_FILE)))
-		return open_anew(buffer->fd, access);
+		return buffer_open_anew(buffer->fd, access);
 	if (access != buffer->access) /* such a buffer has one description only */
 		return -EACCES;
 	fd = fcntl(buffer->fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
 }
 
-static bool has_buffer(struct accel_context *context, uint32_t id)
+static bool buffer_has_buffer(struct accel_context *context, uint32_t id)
 {
 	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_BUFFER, id);
 
@@ -453,10 +456,11 @@ int accel_buffer_open(struct accel_context *context, uint32_t id, int access, in
 
 	if (!base)
 		return -ENOENT;
-	fd = access == O_RDWR || access == O_RDONLY ? open_buffer(buffer_of(base), access)
-						    : -EINVAL;
+	fd = access == O_RDWR || access == O_RDONLY
+		     ? buffer_open_buffer(buffer_of(base), access)
+		     : -EINVAL;
 	/* Freed meanwhile: nobody may have it whom accel_ownership_drop() did not see. */
-	if (fd >= 0 && !has_buffer(context, id)) {
+	if (fd >= 0 && !buffer_has_buffer(context, id)) {
 		close(fd);
 		fd = -ENOENT;
 	}
@@ -482,8 +486,8 @@ int accel_buffer_free(struct accel_context *context, struct accel_object *arg)
 	return 0;
 }
 
-static int revoke_buffer(struct accel_context *context, struct accel_buffer *buffer,
-			 uint32_t id)
+static int buffer_revoke_buffer(struct accel_context *context,
+				struct accel_buffer *buffer, uint32_t id)
 {
 	const struct accel_event event = {.type = ACCEL_EVENT_REVOKED, .object = id};
 	int r;
@@ -506,12 +510,13 @@ int accel_buffer_revoke(struct accel_context *context, struct accel_object *arg)
 	base = accel_context_get(context, ACCEL_TYPE_BUFFER, arg->id);
 	if (!base)
 		return -ENOENT;
-	r = revoke_buffer(context, buffer_of(base), arg->id);
+	r = buffer_revoke_buffer(context, buffer_of(base), arg->id);
 	accel_base_unref(base);
 	return r;
 }
 
-static void fill_info(const struct accel_buffer *buffer, struct accel_buffer_info *info)
+static void buffer_fill_info(const struct accel_buffer *buffer,
+			     struct accel_buffer_info *info)
 {
 	uint64_t bytes = accel_buffer_size(buffer);
 
@@ -534,7 +539,7 @@ int accel_buffer_get_info(struct accel_context *context, struct accel_buffer_inf
 	base = accel_context_get(context, ACCEL_TYPE_BUFFER, arg->id);
 	if (!base)
 		return -ENOENT;
-	fill_info(buffer_of(base), arg);
+	buffer_fill_info(buffer_of(base), arg);
 	accel_base_unref(base);
 	return 0;
 }

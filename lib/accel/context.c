@@ -11,8 +11,8 @@
 
 /* ---- life -------------------------------------------------------------------------- */
 
-static int init(struct accel_context *context, struct accel_device *device,
-		const struct accel_owner *owner)
+static int context_init(struct accel_context *context, struct accel_device *device,
+			const struct accel_owner *owner)
 {
 	int r;
 
@@ -44,7 +44,7 @@ int accel_context_create(struct accel_device *device, const struct accel_owner *
 
 	if (!context)
 		return -ENOMEM;
-	r = init(context, device, owner);
+	r = context_init(context, device, owner);
 	if (r < 0) {
 		/* It is the caller's to release on failure. */
 		if (context->payer)
@@ -78,7 +78,7 @@ void accel_context_unref(struct accel_context *context)
 }
 
 /* What an object does when its context ends, besides losing a reference. */
-static void end_handle(struct htab_node *node, void *data)
+static void context_end_handle(struct htab_node *node, void *data)
 {
 	struct accel_handle *handle = container_of(node, struct accel_handle, node);
 
@@ -104,7 +104,7 @@ void accel_context_destroy(struct accel_context *context)
 	handles = context->handles;
 	context->handles = (struct htab){0};
 	pthread_mutex_unlock(&context->lock);
-	htab_drain(&handles, end_handle, context);
+	htab_drain(&handles, context_end_handle, context);
 	htab_finish(&handles);
 	accel_device_count_context(context->device, -1);
 	accel_context_unref(context);
@@ -142,7 +142,7 @@ struct accel_base *accel_context_get(struct accel_context *context, enum accel_t
 
 /* Ids are not used twice: whoever remembers an old one finds nothing. The lock is held.
  */
-static uint32_t new_id(struct accel_context *context)
+static uint32_t context_new_id(struct accel_context *context)
 {
 	return context->next_id < ACCEL_SET_ID ? context->next_id++ : 0;
 }
@@ -152,17 +152,17 @@ uint32_t accel_context_new_id(struct accel_context *context)
 	uint32_t id;
 
 	pthread_mutex_lock(&context->lock);
-	id = new_id(context);
+	id = context_new_id(context);
 	pthread_mutex_unlock(&context->lock);
 	return id;
 }
 
-static int insert(struct accel_context *context, struct accel_handle *handle)
+static int context_insert(struct accel_context *context, struct accel_handle *handle)
 {
 	if (context->dead)
 		return -ENODEV;
 	if (!handle->id)
-		handle->id = new_id(context);
+		handle->id = context_new_id(context);
 	if (!handle->id)
 		return -ENOSPC;
 	return htab_insert(&context->handles, &handle->node, handle->id);
@@ -179,7 +179,7 @@ int accel_context_add(struct accel_context *context, struct accel_base *base, ui
 	handle->id = id;
 	handle->base = base;
 	pthread_mutex_lock(&context->lock);
-	r = insert(context, handle);
+	r = context_insert(context, handle);
 	/* From the unlock on, another thread may end it. */
 	if (r == 0)
 		*ret_id = handle->id;

@@ -23,7 +23,7 @@
 
 /* ---- creation ---------------------------------------------------------------------- */
 
-static bool name_is_valid(const char name[ACCEL_NAME_SIZE])
+static bool device_name_is_valid(const char name[ACCEL_NAME_SIZE])
 {
 	size_t length = strnlen(name, ACCEL_NAME_SIZE);
 
@@ -33,7 +33,7 @@ static bool name_is_valid(const char name[ACCEL_NAME_SIZE])
 	return length > 0 && length < ACCEL_NAME_SIZE;
 }
 
-static bool backend_is_whole(const struct accel_backend *backend)
+static bool device_backend_is_whole(const struct accel_backend *backend)
 {
 	return backend->version == ACCEL_BACKEND_VERSION && backend->name &&
 	       strlen(backend->name) < ACCEL_NAME_SIZE && backend->device_start &&
@@ -41,21 +41,21 @@ static bool backend_is_whole(const struct accel_backend *backend)
 	       backend->queue_start && backend->queue_kick && backend->queue_stop;
 }
 
-static void fill_defaults(struct accel_device_params *params)
+static void device_fill_defaults(struct accel_device_params *params)
 {
 	params->queues = params->queues ?: DEFAULT_QUEUES;
 	params->asid_bits = params->asid_bits ?: DEFAULT_ASID_BITS;
 	params->memory = params->memory ?: DEFAULT_MEMORY;
 }
 
-static bool params_are_valid(const struct accel_device_params *params)
+static bool device_params_are_valid(const struct accel_device_params *params)
 {
-	return name_is_valid(params->name) && params->queues <= MAX_QUEUES &&
+	return device_name_is_valid(params->name) && params->queues <= MAX_QUEUES &&
 	       params->asid_bits <= MAX_ASID_BITS && params->memory <= MAX_MEMORY &&
 	       params->latency_ns <= MAX_LATENCY;
 }
 
-static bool properties_are_valid(const struct accel_properties *properties)
+static bool device_properties_are_valid(const struct accel_properties *properties)
 {
 	uint64_t page = properties->page_size, next = properties->aperture.first;
 
@@ -75,7 +75,7 @@ static bool properties_are_valid(const struct accel_properties *properties)
 	return true;
 }
 
-static int start(struct accel_device *device)
+static int device_start_backend(struct accel_device *device)
 {
 	const struct accel_backend *backend = device->backend;
 	int r = backend->device_start(&device->params, &device->properties,
@@ -83,7 +83,7 @@ static int start(struct accel_device *device)
 
 	if (r < 0)
 		return r;
-	if (!properties_are_valid(&device->properties) ||
+	if (!device_properties_are_valid(&device->properties) ||
 	    device->params.memory % device->properties.page_size) {
 		backend->device_stop(device->private);
 		return -EINVAL;
@@ -91,7 +91,7 @@ static int start(struct accel_device *device)
 	return 0;
 }
 
-static void init(struct accel_device *device)
+static void device_init(struct accel_device *device)
 {
 	pthread_condattr_t attr;
 
@@ -104,7 +104,7 @@ static void init(struct accel_device *device)
 	accel_ids_init(&device->set_ids, SET_ID_BITS);
 }
 
-static void finish(struct accel_device *device)
+static void device_finish(struct accel_device *device)
 {
 	accel_ids_finish(&device->asid_numbers);
 	accel_ids_finish(&device->set_ids);
@@ -114,7 +114,8 @@ static void finish(struct accel_device *device)
 	free(device);
 }
 
-static int add_to_registry(struct accel_registry *registry, struct accel_device *device)
+static int device_add_to_registry(struct accel_registry *registry,
+				  struct accel_device *device)
 {
 	struct accel_device **place;
 	int r = 0;
@@ -137,7 +138,7 @@ int accel_device_create(struct accel_registry *registry,
 	struct accel_device *device;
 	int r;
 
-	if (!backend_is_whole(backend) || !params_are_valid(params))
+	if (!device_backend_is_whole(backend) || !device_params_are_valid(params))
 		return -EINVAL;
 	device = calloc(1, sizeof(*device));
 	if (!device)
@@ -145,14 +146,14 @@ int accel_device_create(struct accel_registry *registry,
 	device->registry = registry;
 	device->backend = backend;
 	device->params = *params;
-	fill_defaults(&device->params);
-	init(device);
-	r = start(device);
+	device_fill_defaults(&device->params);
+	device_init(device);
+	r = device_start_backend(device);
 	if (r < 0) {
-		finish(device);
+		device_finish(device);
 		return r;
 	}
-	r = add_to_registry(registry, device);
+	r = device_add_to_registry(registry, device);
 	if (r < 0)
 		accel_device_free(device);
 	else if (ret_device)
@@ -163,7 +164,7 @@ int accel_device_create(struct accel_registry *registry,
 void accel_device_free(struct accel_device *device)
 {
 	device->backend->device_stop(device->private);
-	finish(device);
+	device_finish(device);
 }
 
 /* ---- the end ----------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ void accel_events_mute(struct accel_events *events)
 	pthread_mutex_unlock(&events->lock);
 }
 
-static uint64_t now_ns(void)
+static uint64_t events_now_ns(void)
 {
 	struct timespec now;
 
@@ -35,7 +35,7 @@ static uint64_t now_ns(void)
 }
 
 /* The place for one more, or NULL: no memory. The lock is held. */
-static struct accel_event *next_slot(struct accel_events *events)
+static struct accel_event *events_next_slot(struct accel_events *events)
 {
 	if (!events->slots)
 		events->slots = calloc(ACCEL_EVENTS_MAX, sizeof(*events->slots));
@@ -56,12 +56,12 @@ void accel_events_post(struct accel_events *events, const struct accel_event *ev
 	struct accel_event *slot;
 
 	pthread_mutex_lock(&events->lock);
-	slot = next_slot(events);
+	slot = events_next_slot(events);
 	if (slot) {
 		*slot = *event;
 		slot->sequence = events->sequence;
 		slot->flags = 0;
-		slot->time_ns = now_ns();
+		slot->time_ns = events_now_ns();
 	}
 	events->sequence++;
 	if (events->notify)

@@ -22,8 +22,8 @@ static void fence_free(struct accel_base *base)
 	free(fence);
 }
 
-static int make(struct accel_context *context, uint64_t value,
-		struct accel_fence_object **ret_fence)
+static int fence_make(struct accel_context *context, uint64_t value,
+		      struct accel_fence_object **ret_fence)
 {
 	struct accel_fence_object *fence;
 	int r = accel_payer_charge(context->payer, ACCEL_RES_FENCES, 1);
@@ -43,7 +43,7 @@ static int make(struct accel_context *context, uint64_t value,
 	return 0;
 }
 
-static int check(const struct accel_fence *arg)
+static int fence_check(const struct accel_fence *arg)
 {
 	int r = accel_check_flags(arg->flags, 0);
 
@@ -53,10 +53,10 @@ static int check(const struct accel_fence *arg)
 int accel_fence_create(struct accel_context *context, struct accel_fence *arg)
 {
 	struct accel_fence_object *fence;
-	int r = check(arg);
+	int r = fence_check(arg);
 
 	if (r == 0)
-		r = make(context, arg->value, &fence);
+		r = fence_make(context, arg->value, &fence);
 	if (r < 0)
 		return r;
 	r = accel_context_add(context, &fence->base, 0, &arg->id);
@@ -66,7 +66,7 @@ int accel_fence_create(struct accel_context *context, struct accel_fence *arg)
 }
 
 /* The lock is held: who is kicked looks again once he has it. */
-static void kick_all(struct accel_fence_object *fence)
+static void fence_kick_all(struct accel_fence_object *fence)
 {
 	for (struct accel_fence_wait *wait = fence->first; wait; wait = wait->next)
 		accel_queue_kick(wait->queue);
@@ -84,7 +84,7 @@ int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
 		return -ENOENT;
 	pthread_mutex_lock(&fence_of(base)->lock);
 	fence_of(base)->dead = true;
-	kick_all(fence_of(base));
+	fence_kick_all(fence_of(base));
 	pthread_mutex_unlock(&fence_of(base)->lock);
 	accel_base_unref(base);
 	return 0;
@@ -95,7 +95,7 @@ void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
 	pthread_mutex_lock(&fence->lock);
 	if (value > fence->value) {
 		fence->value = value;
-		kick_all(fence);
+		fence_kick_all(fence);
 	}
 	pthread_mutex_unlock(&fence->lock);
 }
@@ -103,7 +103,7 @@ void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
 int accel_fence_signal(struct accel_context *context, struct accel_fence *arg)
 {
 	struct accel_base *base;
-	int r = check(arg);
+	int r = fence_check(arg);
 
 	if (r < 0)
 		return r;
@@ -118,7 +118,7 @@ int accel_fence_signal(struct accel_context *context, struct accel_fence *arg)
 int accel_fence_query(struct accel_context *context, struct accel_fence *arg)
 {
 	struct accel_base *base;
-	int r = check(arg);
+	int r = fence_check(arg);
 
 	if (r < 0)
 		return r;

@@ -13,26 +13,29 @@
  * Where this thread goes on when its access fails, NULL outside of a guard. The handler
  * reads them in threads that never used them, so they are where no look-up can allocate.
  */
-static __thread sigjmp_buf *volatile landing __attribute__((tls_model("initial-exec")));
-static __thread void *volatile fault_address __attribute__((tls_model("initial-exec")));
+static __thread sigjmp_buf *volatile guard_landing
+	__attribute__((tls_model("initial-exec")));
+static __thread void *volatile guard_fault_address
+	__attribute__((tls_model("initial-exec")));
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int setup_result;
-static struct sigaction previous;
+static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
+static int guard_setup_result;
+static struct sigaction guard_previous;
 
 /*
  * As if we were not here. By default the process ends: an access is repeated when the
  * handler returns, a signal that was sent has to be sent again.
  */
-static void hand_on(int sig, siginfo_t *info, void *ucontext)
+static void guard_hand_on(int sig, siginfo_t *info, void *ucontext)
 {
 	const struct sigaction action = {.sa_handler = SIG_DFL};
 
-	if (previous.sa_flags & SA_SIGINFO) {
-		previous.sa_sigaction(sig, info, ucontext);
-	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-		previous.sa_handler(sig);
-	} else if (previous.sa_handler == SIG_DFL || info->si_code > 0) {
+	if (guard_previous.sa_flags & SA_SIGINFO) {
+		guard_previous.sa_sigaction(sig, info, ucontext);
+	} else if (guard_previous.sa_handler != SIG_DFL &&
+		   guard_previous.sa_handler != SIG_IGN) {
+		guard_previous.sa_handler(sig);
+	} else if (guard_previous.sa_handler == SIG_DFL || info->si_code > 0) {
 		sigaction(sig, &action, NULL);
 		if (info->si_code <= 0)
 			raise(sig);
@@ -40,41 +43,41 @@ static void hand_on(int sig, siginfo_t *info, void *ucontext)
 }
 
 /* Positive codes are the kernel's own; _AO does not tell of an access of this thread. */
-static void on_sigbus(int sig, siginfo_t *info, void *ucontext)
+static void guard_on_sigbus(int sig, siginfo_t *info, void *ucontext)
 {
 	const ucontext_t *interrupted = ucontext;
 	int saved = errno;
 
-	if (landing && info->si_code > 0 && info->si_code != BUS_MCEERR_AO) {
-		fault_address = info->si_addr;
+	if (guard_landing && info->si_code > 0 && info->si_code != BUS_MCEERR_AO) {
+		guard_fault_address = info->si_addr;
 		/* We block nothing, but who wraps sigaction(2) may (ThreadSanitizer). */
 		pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
-		siglongjmp(*landing, 1);
+		siglongjmp(*guard_landing, 1);
 	}
-	hand_on(sig, info, ucontext);
+	guard_hand_on(sig, info, ucontext);
 	errno = saved;
 }
 
 /* Not blocked while it runs: whom it hands on to may jump away as well. */
-static void install(void)
+static void guard_install(void)
 {
 	struct sigaction action = {
-		.sa_sigaction = on_sigbus,
+		.sa_sigaction = guard_on_sigbus,
 		.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK,
 	};
 
 	sigemptyset(&action.sa_mask);
 	/* Known before ours can run. */
-	if (sigaction(SIGBUS, NULL, &previous) < 0 ||
+	if (sigaction(SIGBUS, NULL, &guard_previous) < 0 ||
 	    sigaction(SIGBUS, &action, NULL) < 0)
-		setup_result = -errno;
+		guard_setup_result = -errno;
 }
 
 int accel_guard_setup(void)
 {
-	int r = pthread_once(&once, install);
+	int r = pthread_once(&guard_once, guard_install);
 
-	return r ? -r : setup_result;
+	return r ? -r : guard_setup_result;
 }
 
 int accel_guard_call(void (*fn)(void *arg), void *arg)
@@ -82,18 +85,18 @@ int accel_guard_call(void (*fn)(void *arg), void *arg)
 	sigjmp_buf env;
 
 	if (sigsetjmp(env, 0)) {
-		landing = NULL;
+		guard_landing = NULL;
 		return -EFAULT;
 	}
-	landing = &env;
+	guard_landing = &env;
 	atomic_signal_fence(memory_order_seq_cst);
 	fn(arg);
 	atomic_signal_fence(memory_order_seq_cst);
-	landing = NULL;
+	guard_landing = NULL;
 	return 0;
 }
 
 void *accel_guard_address(void)
 {
-	return fault_address;
+	return guard_fault_address;
 }

@@ -23,7 +23,7 @@ void accel_ids_finish(struct accel_ids *ids)
 }
 
 /* The first number from @from on that is not in use; more than max: none. */
-static uint32_t find_free(const struct accel_ids *ids, uint32_t from)
+static uint32_t ids_find_free(const struct accel_ids *ids, uint32_t from)
 {
 	uint64_t below = (1ULL << from % WORD_BITS) - 1;
 
@@ -37,7 +37,7 @@ static uint32_t find_free(const struct accel_ids *ids, uint32_t from)
 	return MAX(from, ids->n_words * WORD_BITS);
 }
 
-static int make_room(struct accel_ids *ids, uint32_t id)
+static int ids_make_room(struct accel_ids *ids, uint32_t id)
 {
 	uint32_t n_words = MAX(ids->n_words * 2, id / WORD_BITS + 1);
 	uint64_t *used;
@@ -60,10 +60,10 @@ int accel_ids_get(struct accel_ids *ids, uint32_t *ret_id)
 
 	if (ids->n_used == ids->max)
 		return -ENOSPC;
-	id = find_free(ids, ids->next);
+	id = ids_find_free(ids, ids->next);
 	if (id > ids->max)
-		id = find_free(ids, 1);
-	if (make_room(ids, id) < 0)
+		id = ids_find_free(ids, 1);
+	if (ids_make_room(ids, id) < 0)
 		return -ENOMEM;
 	ids->used[id / WORD_BITS] |= 1ULL << id % WORD_BITS;
 	ids->n_used++;

@@ -14,8 +14,8 @@ void accel_lingering_add(struct accel_device *device, struct accel_buffer *buffe
 }
 
 /* Those of the list that nobody has go to *ret_free, or all. */
-static struct accel_buffer *sort_out(struct accel_buffer *list, bool all,
-				     struct accel_buffer **ret_free)
+static struct accel_buffer *lingering_sort_out(struct accel_buffer *list, bool all,
+					       struct accel_buffer **ret_free)
 {
 	struct accel_buffer *kept = NULL, *next;
 
@@ -32,7 +32,7 @@ static struct accel_buffer *sort_out(struct accel_buffer *list, bool all,
 	return kept;
 }
 
-static void put_back(struct accel_device *device, struct accel_buffer *list)
+static void lingering_put_back(struct accel_device *device, struct accel_buffer *list)
 {
 	struct accel_buffer *next;
 
@@ -47,7 +47,7 @@ static void put_back(struct accel_device *device, struct accel_buffer *list)
 
 /* The kernel is asked without the lock, in which others wait. True: some are still had.
  */
-static bool give_back(struct accel_device *device, bool all)
+static bool lingering_give_back(struct accel_device *device, bool all)
 {
 	struct accel_buffer *buffer, *kept, *next;
 
@@ -55,8 +55,8 @@ static bool give_back(struct accel_device *device, bool all)
 	buffer = device->lingering.first;
 	device->lingering.first = NULL;
 	pthread_mutex_unlock(&device->lock);
-	kept = sort_out(buffer, all, &buffer);
-	put_back(device, kept);
+	kept = lingering_sort_out(buffer, all, &buffer);
+	lingering_put_back(device, kept);
 	for (; buffer; buffer = next) {
 		next = buffer->owned_next;
 		accel_buffer_release(buffer);
@@ -66,10 +66,10 @@ static bool give_back(struct accel_device *device, bool all)
 
 bool accel_lingering_sweep(struct accel_device *device)
 {
-	return give_back(device, false);
+	return lingering_give_back(device, false);
 }
 
 void accel_lingering_finish(struct accel_device *device)
 {
-	give_back(device, true);
+	lingering_give_back(device, true);
 }

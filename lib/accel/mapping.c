@@ -57,7 +57,7 @@ void chain_destroy(struct chain *chain)
 	}
 }
 
-static void tree_destroy(struct range_tree *tree)
+static void mapping_tree_destroy(struct range_tree *tree)
 {
 	struct range *range = range_tree_from(tree, 0);
 
@@ -77,11 +77,11 @@ struct dead_tree {
 	struct range_tree tree;
 };
 
-static void reap_tree(struct accel_reap *reap)
+static void mapping_reap_tree(struct accel_reap *reap)
 {
 	struct dead_tree *dead = container_of(reap, struct dead_tree, reap);
 
-	tree_destroy(&dead->tree);
+	mapping_tree_destroy(&dead->tree);
 	free(dead);
 }
 
@@ -93,10 +93,10 @@ void mappings_destroy(struct accel_device *device, const struct range_tree *tree
 	if (own.n > ACCEL_MAPPINGS_A_CALL)
 		dead = calloc(1, sizeof(*dead));
 	if (!dead) {
-		tree_destroy(&own);
+		mapping_tree_destroy(&own);
 		return;
 	}
 	dead->tree = own;
-	dead->reap.free = reap_tree;
+	dead->reap.free = mapping_reap_tree;
 	accel_reaper_add(&device->registry->reaper, &dead->reap);
 }

@@ -16,7 +16,7 @@
 #define ANSWER_NS      UINT64_C(200000000)
 #define REVOKE_NS      UINT64_C(200000000)
 
-static uint64_t now_ns(void)
+static uint64_t ownership_now_ns(void)
 {
 	struct timespec now;
 
@@ -25,24 +25,24 @@ static uint64_t now_ns(void)
 }
 
 /* What cannot be taken back and has an importer. When the kernel cannot tell: yes. */
-static bool is_held(const struct accel_buffer *buffer)
+static bool ownership_is_held(const struct accel_buffer *buffer)
 {
 	return (buffer->flags & ACCEL_BUFFER_PINNED) && lease_held(buffer->fd) != 0;
 }
 
-static bool any_held(const struct accel_ownership *ownership)
+static bool ownership_any_held(const struct accel_ownership *ownership)
 {
 	struct accel_buffer *buffer;
 
 	for (buffer = ownership->first; buffer; buffer = buffer->owned_next)
-		if (is_held(buffer))
+		if (ownership_is_held(buffer))
 			return true;
 	return false;
 }
 
 /* ---- the janitor ------------------------------------------------------------------- */
 
-static void *revoke_memory(void *arg)
+static void *ownership_revoke_memory(void *arg)
 {
 	struct accel_buffer *buffer = arg;
 	struct accel_device *device = buffer->device;
@@ -59,12 +59,13 @@ static void *revoke_memory(void *arg)
 }
 
 /* The lock is held. */
-static void start_revoking(struct accel_device *device, struct accel_buffer *buffer)
+static void ownership_start_revoking(struct accel_device *device,
+				     struct accel_buffer *buffer)
 {
 	if (buffer->revoke_ref)
 		return;
 	accel_base_ref(&buffer->base);
-	if (accel_thread_start(revoke_memory, buffer, 0, NULL) < 0) {
+	if (accel_thread_start(ownership_revoke_memory, buffer, 0, NULL) < 0) {
 		accel_base_unref(&buffer->base);
 		return;
 	}
@@ -73,7 +74,7 @@ static void start_revoking(struct accel_device *device, struct accel_buffer *buf
 }
 
 /* False: the thread is still at it. The lock is held, and the list has a reference. */
-static bool drop_revoke_ref(struct accel_buffer *buffer)
+static bool ownership_drop_revoke_ref(struct accel_buffer *buffer)
 {
 	if (buffer->revoking)
 		return false;
@@ -88,9 +89,9 @@ static bool drop_revoke_ref(struct accel_buffer *buffer)
  * the truncation waits for as long. So it has a thread of its own, and is waited for only
  * a moment: after that it is as good as pinned.
  */
-static bool take_back(struct accel_device *device, struct accel_buffer *buffer)
+static bool ownership_take_back(struct accel_device *device, struct accel_buffer *buffer)
 {
-	const uint64_t end = now_ns() + REVOKE_NS;
+	const uint64_t end = ownership_now_ns() + REVOKE_NS;
 	const struct timespec deadline = {
 		.tv_sec = (time_t)(end / 1000000000),
 		.tv_nsec = (long)(end % 1000000000),
@@ -99,42 +100,42 @@ static bool take_back(struct accel_device *device, struct accel_buffer *buffer)
 	int r = 0;
 
 	pthread_mutex_lock(&device->lock);
-	start_revoking(device, buffer);
+	ownership_start_revoking(device, buffer);
 	while (buffer->revoking && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&device->idle, &device->lock, &deadline);
-	done = drop_revoke_ref(buffer) && buffer->revoked;
+	done = ownership_drop_revoke_ref(buffer) && buffer->revoked;
 	pthread_mutex_unlock(&device->lock);
 	return done;
 }
 
 /* Nobody can add seals any more, nor take one that was added back. */
-static bool is_frozen(const struct accel_buffer *buffer)
+static bool ownership_is_frozen(const struct accel_buffer *buffer)
 {
 	return fcntl(buffer->fd, F_GET_SEALS) & F_SEAL_SEAL;
 }
 
 /* Makes sure that nobody sees it again, or false: it is held. */
-static bool settle(struct accel_device *device, struct accel_buffer *buffer)
+static bool ownership_settle(struct accel_device *device, struct accel_buffer *buffer)
 {
 	if (!(buffer->flags & ACCEL_BUFFER_PINNED))
-		return take_back(device, buffer);
-	if (is_held(buffer))
+		return ownership_take_back(device, buffer);
+	if (ownership_is_held(buffer))
 		return false;
-	if (!is_frozen(buffer))
+	if (!ownership_is_frozen(buffer))
 		accel_buffer_unmap(buffer);
 	return device->backend->memory_scrub(device->private, buffer->fd, buffer->memory,
 					     buffer->bytes) == 0;
 }
 
 /* Settles the list; what is still held stays on it. */
-static struct accel_buffer *settle_all(struct accel_device *device,
-				       struct accel_buffer *list)
+static struct accel_buffer *ownership_settle_all(struct accel_device *device,
+						 struct accel_buffer *list)
 {
 	struct accel_buffer *kept = NULL, *next;
 
 	for (; list; list = next) {
 		next = list->owned_next;
-		if (settle(device, list)) {
+		if (ownership_settle(device, list)) {
 			list->owned = false;
 			accel_base_unref(&list->base);
 			continue;
@@ -145,7 +146,7 @@ static struct accel_buffer *settle_all(struct accel_device *device,
 	return kept;
 }
 
-static void *clean(void *arg)
+static void *ownership_clean(void *arg)
 {
 	struct accel_device *device = arg;
 	struct accel_ownership *ownership = &device->ownership;
@@ -157,13 +158,13 @@ static void *clean(void *arg)
 	pthread_mutex_unlock(&device->lock);
 	/* What was mapped in ASIDs, so that the list alone refers to the memory. */
 	accel_reaper_flush(&device->registry->reaper, FLUSH_MS);
-	list = settle_all(device, list);
+	list = ownership_settle_all(device, list);
 	/* The next owner finds all of the memory, not just most of it. */
 	accel_reaper_flush(&device->registry->reaper, FLUSH_MS);
 	pthread_mutex_lock(&device->lock);
 	ownership->first = list;
 	ownership->pinned = list != NULL;
-	ownership->looked_ns = now_ns();
+	ownership->looked_ns = ownership_now_ns();
 	ownership->scrubbing = false;
 	pthread_cond_broadcast(&device->idle);
 	pthread_mutex_unlock(&device->lock);
@@ -171,7 +172,7 @@ static void *clean(void *arg)
 }
 
 /* The lock is held; the former thread, if any, has nothing left to do but to return. */
-static void start_cleaning(struct accel_device *device)
+static void ownership_start_cleaning(struct accel_device *device)
 {
 	struct accel_ownership *ownership = &device->ownership;
 
@@ -179,14 +180,14 @@ static void start_cleaning(struct accel_device *device)
 		pthread_join(ownership->thread, NULL);
 	ownership->scrubbing = true;
 	ownership->thread_started =
-		accel_thread_start(clean, device, 0, &ownership->thread) == 0;
+		accel_thread_start(ownership_clean, device, 0, &ownership->thread) == 0;
 	if (!ownership->thread_started)
 		ownership->scrubbing = false; /* the next open tries again */
 }
 
 /* ---- who has the device ------------------------------------------------------------ */
 
-static int acquire(struct accel_device *device)
+static int ownership_acquire(struct accel_device *device)
 {
 	struct accel_ownership *ownership = &device->ownership;
 
@@ -194,14 +195,14 @@ static int acquire(struct accel_device *device)
 		return -EBUSY;
 	if (ownership->scrubbing)
 		return -EAGAIN;
-	if (any_held(ownership))
+	if (ownership_any_held(ownership))
 		return -EBUSY;
 	/* Pins take time to ask for, so an answer holds for a moment. */
 	if (ownership->first && ownership->pinned &&
-	    now_ns() - ownership->looked_ns < ANSWER_NS)
+	    ownership_now_ns() - ownership->looked_ns < ANSWER_NS)
 		return -EBUSY;
 	if (ownership->first) {
-		start_cleaning(device);
+		ownership_start_cleaning(device);
 		return -EAGAIN;
 	}
 	ownership->owned = true;
@@ -215,7 +216,7 @@ int accel_ownership_acquire(struct accel_device *device)
 	if (!device->params.exclusive)
 		return 0;
 	pthread_mutex_lock(&device->lock);
-	r = acquire(device);
+	r = ownership_acquire(device);
 	pthread_mutex_unlock(&device->lock);
 	return r;
 }
@@ -227,7 +228,7 @@ void accel_ownership_release(struct accel_device *device)
 	pthread_mutex_lock(&device->lock);
 	device->ownership.owned = false;
 	if (device->ownership.first)
-		start_cleaning(device);
+		ownership_start_cleaning(device);
 	pthread_mutex_unlock(&device->lock);
 }
 
@@ -244,7 +245,8 @@ void accel_ownership_add(struct accel_device *device, struct accel_buffer *buffe
 }
 
 /* The lock is held. False: it was not there. */
-static bool forget(struct accel_ownership *ownership, struct accel_buffer *buffer)
+static bool ownership_forget(struct accel_ownership *ownership,
+			     struct accel_buffer *buffer)
 {
 	struct accel_buffer **place = &ownership->first;
 
@@ -258,7 +260,7 @@ static bool forget(struct accel_ownership *ownership, struct accel_buffer *buffe
 }
 
 /* Freed by its owner, mapped nowhere, and nobody else has it. The lock is held. */
-static bool is_done_with(const struct accel_buffer *buffer, unsigned refs)
+static bool ownership_is_done_with(const struct accel_buffer *buffer, unsigned refs)
 {
 	/* Revocable memory that somebody has is still to be revoked with the owner's end.
 	 */
@@ -273,7 +275,7 @@ bool accel_ownership_sweep(struct accel_device *device)
 
 	pthread_mutex_lock(&device->lock);
 	while (ownership->owned && (buffer = *place)) {
-		if (!is_done_with(buffer, 1)) {
+		if (!ownership_is_done_with(buffer, 1)) {
 			more |= buffer->freed;
 			place = &buffer->owned_next;
 			continue;
@@ -299,14 +301,14 @@ void accel_ownership_drop(struct accel_device *device, struct accel_buffer *buff
 	pthread_mutex_lock(&device->lock);
 	buffer->freed = true;
 	/* The caller has one reference, the list the other. */
-	if (is_done_with(buffer, 2))
-		forgotten = forget(&device->ownership, buffer);
+	if (ownership_is_done_with(buffer, 2))
+		forgotten = ownership_forget(&device->ownership, buffer);
 	pthread_mutex_unlock(&device->lock);
 	if (forgotten)
 		accel_base_unref(&buffer->base);
 }
 
-static bool wait_clean(struct accel_device *device)
+static bool ownership_wait_clean(struct accel_device *device)
 {
 	struct timespec deadline;
 	int r = 0;
@@ -326,7 +328,7 @@ bool accel_ownership_finish(struct accel_device *device)
 	bool clean_now;
 
 	pthread_mutex_lock(&device->lock);
-	clean_now = wait_clean(device);
+	clean_now = ownership_wait_clean(device);
 	if (clean_now) {
 		list = ownership->first;
 		ownership->first = NULL;
@@ -339,7 +341,7 @@ bool accel_ownership_finish(struct accel_device *device)
 	ownership->thread_started = false;
 	for (; list; list = next) {
 		next = list->owned_next;
-		drop_revoke_ref(list);
+		ownership_drop_revoke_ref(list);
 		accel_base_unref(&list->base);
 	}
 	return true;

@@ -18,7 +18,7 @@ static struct accel_queue *queue_of(struct accel_base *base)
 	return (struct accel_queue *)base;
 }
 
-static const struct accel_backend *backend_of(const struct accel_queue *queue)
+static const struct accel_backend *queue_backend_of(const struct accel_queue *queue)
 {
 	return queue->context->device->backend;
 }
@@ -26,7 +26,7 @@ static const struct accel_backend *backend_of(const struct accel_queue *queue)
 /* ---- life -------------------------------------------------------------------------- */
 
 /* A queue, and its ring's descriptor. */
-static int charge(struct accel_payer *payer)
+static int queue_charge(struct accel_payer *payer)
 {
 	int r = accel_payer_charge(payer, ACCEL_RES_QUEUES, 1);
 
@@ -38,7 +38,7 @@ static int charge(struct accel_payer *payer)
 	return r;
 }
 
-static void uncharge(struct accel_payer *payer)
+static void queue_uncharge(struct accel_payer *payer)
 {
 	accel_payer_uncharge(payer, ACCEL_RES_FILES, 1);
 	accel_payer_uncharge(payer, ACCEL_RES_QUEUES, 1);
@@ -55,14 +55,14 @@ static void queue_free(struct accel_base *base)
 		accel_base_unref(&queue->set->base);
 	}
 	accel_ring_finish(queue);
-	uncharge(queue->payer);
+	queue_uncharge(queue->payer);
 	accel_payer_unref(queue->payer);
 	accel_context_unref(queue->context);
 	pthread_mutex_destroy(&queue->lock);
 	free(queue);
 }
 
-static int check_create(const struct accel_queue_create *arg)
+static int queue_check_create(const struct accel_queue_create *arg)
 {
 	int r = accel_check_flags(arg->flags, ACCEL_QUEUE_USER);
 
@@ -75,17 +75,17 @@ static int check_create(const struct accel_queue_create *arg)
 }
 
 /* Whole but for its engine; @set's reference becomes the queue's. */
-static int make(struct accel_context *context, const struct accel_queue_create *arg,
-		struct accel_set *set, struct accel_queue **ret_queue)
+static int queue_make(struct accel_context *context, const struct accel_queue_create *arg,
+		      struct accel_set *set, struct accel_queue **ret_queue)
 {
 	struct accel_queue *queue;
-	int r = charge(context->payer);
+	int r = queue_charge(context->payer);
 
 	if (r < 0)
 		return r;
 	queue = calloc(1, sizeof(*queue));
 	if (!queue) {
-		uncharge(context->payer);
+		queue_uncharge(context->payer);
 		return -ENOMEM;
 	}
 	accel_base_init(&queue->base, ACCEL_TYPE_QUEUE, queue_free);
@@ -109,7 +109,7 @@ static int make(struct accel_context *context, const struct accel_queue_create *
 }
 
 /* Takes one of the device's queues; the engine gives it back when it has ended. */
-static int start(struct accel_queue *queue)
+static int queue_start_backend(struct accel_queue *queue)
 {
 	struct accel_device *device = queue->context->device;
 	int r = accel_device_take_queue(device);
@@ -128,18 +128,18 @@ static int start(struct accel_queue *queue)
 	return r;
 }
 
-static int make_and_start(struct accel_context *context, struct accel_queue_create *arg,
-			  struct accel_set *set)
+static int queue_make_and_start(struct accel_context *context,
+				struct accel_queue_create *arg, struct accel_set *set)
 {
 	struct accel_queue *queue;
-	int r = make(context, arg, set, &queue);
+	int r = queue_make(context, arg, set, &queue);
 
 	if (r < 0) {
 		if (set)
 			accel_base_unref(&set->base);
 		return r;
 	}
-	r = start(queue);
+	r = queue_start_backend(queue);
 	if (r == 0)
 		r = accel_context_add(context, &queue->base, queue->id, &arg->id);
 	if (r < 0) {
@@ -152,11 +152,11 @@ static int make_and_start(struct accel_context *context, struct accel_queue_crea
 int accel_queue_create(struct accel_context *context, struct accel_queue_create *arg)
 {
 	struct accel_set *set = NULL;
-	int r = check_create(arg);
+	int r = queue_check_create(arg);
 
 	if (r == 0 && arg->set)
 		r = accel_set_get(context, arg->set, &set);
-	return r < 0 ? r : make_and_start(context, arg, set);
+	return r < 0 ? r : queue_make_and_start(context, arg, set);
 }
 
 void accel_queue_close(struct accel_queue *queue)
@@ -165,7 +165,7 @@ void accel_queue_close(struct accel_queue *queue)
 	if (accel_queue_state(queue) != ACCEL_QUEUE_DEAD) {
 		queue->state = ACCEL_QUEUE_DEAD;
 		if (queue->engine)
-			backend_of(queue)->queue_stop(queue->engine);
+			queue_backend_of(queue)->queue_stop(queue->engine);
 	}
 	pthread_mutex_unlock(&queue->lock);
 }
@@ -186,7 +186,7 @@ void accel_queue_stopped(struct accel_queue *queue)
 }
 
 /* Its ASIDs may be destroyed again. The context's lock is held. */
-static void release_asids(struct accel_context *context, struct accel_queue *queue)
+static void queue_release_asids(struct accel_context *context, struct accel_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
 	for (unsigned i = 0; i < queue->n_asids; i++) {
@@ -211,7 +211,7 @@ int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
 	handle = accel_context_find(context, ACCEL_TYPE_QUEUE, arg->id);
 	if (handle) {
 		base = accel_context_remove(context, handle);
-		release_asids(context, queue_of(base));
+		queue_release_asids(context, queue_of(base));
 	}
 	pthread_mutex_unlock(&context->lock);
 	if (!base)
@@ -224,7 +224,7 @@ int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
 /* ---- attached ASIDs ---------------------------------------------------------------- */
 
 /* The lock is held. */
-static unsigned find_asid(const struct accel_queue *queue, uint32_t id)
+static unsigned queue_find_asid(const struct accel_queue *queue, uint32_t id)
 {
 	unsigned i = 0;
 
@@ -233,11 +233,11 @@ static unsigned find_asid(const struct accel_queue *queue, uint32_t id)
 	return i;
 }
 
-static int add_asid(struct accel_queue *queue, uint32_t id, struct accel_asid *asid)
+static int queue_add_asid(struct accel_queue *queue, uint32_t id, struct accel_asid *asid)
 {
 	if (queue->set && asid->set != queue->set)
 		return -EPERM;
-	if (find_asid(queue, id) < queue->n_asids)
+	if (queue_find_asid(queue, id) < queue->n_asids)
 		return -EEXIST;
 	if (queue->n_asids == ACCEL_QUEUE_MAX_ASIDS)
 		return -ENOSPC;
@@ -247,9 +247,9 @@ static int add_asid(struct accel_queue *queue, uint32_t id, struct accel_asid *a
 	return 0;
 }
 
-static int remove_asid(struct accel_queue *queue, uint32_t id)
+static int queue_remove_asid(struct accel_queue *queue, uint32_t id)
 {
-	unsigned i = find_asid(queue, id);
+	unsigned i = queue_find_asid(queue, id);
 
 	if (i == queue->n_asids)
 		return -ENOENT;
@@ -258,15 +258,15 @@ static int remove_asid(struct accel_queue *queue, uint32_t id)
 }
 
 /* What engines do with mapped memory is over once we had the lock. */
-static void wait_for_access(struct accel_asid *asid)
+static void queue_wait_for_access(struct accel_asid *asid)
 {
 	pthread_rwlock_wrlock(&asid->lock);
 	pthread_rwlock_unlock(&asid->lock);
 }
 
 /* Attaches (@add) or detaches. The context's lock is held. */
-static int change_asids(struct accel_context *context,
-			const struct accel_queue_attach *arg, bool add)
+static int queue_change_asids(struct accel_context *context,
+			      const struct accel_queue_attach *arg, bool add)
 {
 	struct accel_handle *queue =
 		accel_context_find(context, ACCEL_TYPE_QUEUE, arg->queue);
@@ -277,41 +277,42 @@ static int change_asids(struct accel_context *context,
 	if (!queue || !asid)
 		return -ENOENT;
 	pthread_mutex_lock(&queue_of(queue->base)->lock);
-	r = add ? add_asid(queue_of(queue->base), arg->asid, accel_asid_of(asid->base))
-		: remove_asid(queue_of(queue->base), arg->asid);
+	r = add ? queue_add_asid(queue_of(queue->base), arg->asid,
+				 accel_asid_of(asid->base))
+		: queue_remove_asid(queue_of(queue->base), arg->asid);
 	pthread_mutex_unlock(&queue_of(queue->base)->lock);
 	if (r < 0)
 		return r;
 	asid->attached += add ? 1U : -1U;
 	if (!add)
-		wait_for_access(accel_asid_of(asid->base));
+		queue_wait_for_access(accel_asid_of(asid->base));
 	/* The id keeps the ASID alive, so this is never the last reference. */
 	if (!add)
 		accel_base_unref(asid->base);
 	return 0;
 }
 
-static int attach_or_detach(struct accel_context *context,
-			    const struct accel_queue_attach *arg, bool add)
+static int queue_attach_or_detach(struct accel_context *context,
+				  const struct accel_queue_attach *arg, bool add)
 {
 	int r = accel_check_flags(arg->flags, 0);
 
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&context->lock);
-	r = change_asids(context, arg, add);
+	r = queue_change_asids(context, arg, add);
 	pthread_mutex_unlock(&context->lock);
 	return r;
 }
 
 int accel_queue_attach(struct accel_context *context, struct accel_queue_attach *arg)
 {
-	return attach_or_detach(context, arg, true);
+	return queue_attach_or_detach(context, arg, true);
 }
 
 int accel_queue_detach(struct accel_context *context, struct accel_queue_attach *arg)
 {
-	return attach_or_detach(context, arg, false);
+	return queue_attach_or_detach(context, arg, false);
 }
 
 struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id)
@@ -320,7 +321,7 @@ struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id)
 	unsigned i;
 
 	pthread_mutex_lock(&queue->lock);
-	i = find_asid(queue, id);
+	i = queue_find_asid(queue, id);
 	if (i < queue->n_asids) {
 		asid = queue->asids[i].asid;
 		accel_base_ref(&asid->base);
@@ -336,7 +337,7 @@ bool accel_queue_has(struct accel_queue *queue, uint32_t id,
 	bool has;
 
 	pthread_mutex_lock(&queue->lock);
-	i = find_asid(queue, id);
+	i = queue_find_asid(queue, id);
 	has = i < queue->n_asids && queue->asids[i].asid == asid;
 	pthread_mutex_unlock(&queue->lock);
 	return has;
@@ -354,12 +355,12 @@ void accel_queue_kick(struct accel_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
 	if (queue->engine)
-		backend_of(queue)->queue_kick(queue->engine);
+		queue_backend_of(queue)->queue_kick(queue->engine);
 	pthread_mutex_unlock(&queue->lock);
 }
 
 /* The lock is held. */
-static void stop_at(struct accel_queue *queue, const struct accel_fault *fault)
+static void queue_stop_at(struct accel_queue *queue, const struct accel_fault *fault)
 {
 	uint32_t count = queue->fault.count + 1;
 
@@ -386,7 +387,7 @@ void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *faul
 	pthread_mutex_lock(&queue->lock);
 	/* One that was destroyed meanwhile has no faults any more. */
 	if (accel_queue_state(queue) == ACCEL_QUEUE_RUNNING) {
-		stop_at(queue, fault);
+		queue_stop_at(queue, fault);
 		stopped = true;
 	}
 	pthread_mutex_unlock(&queue->lock);
@@ -407,12 +408,12 @@ void accel_queue_notify(struct accel_queue *queue, uint64_t index)
 
 /* ---- calls ------------------------------------------------------------------------- */
 
-static struct accel_queue *get_queue(struct accel_context *context, uint32_t id)
+static struct accel_queue *queue_get(struct accel_context *context, uint32_t id)
 {
 	return queue_of(accel_context_get(context, ACCEL_TYPE_QUEUE, id));
 }
 
-static int check_submit(const struct accel_queue_submit *arg)
+static int queue_check_submit(const struct accel_queue_submit *arg)
 {
 	int r = accel_check_flags(arg->flags, 0);
 
@@ -421,7 +422,7 @@ static int check_submit(const struct accel_queue_submit *arg)
 	return r;
 }
 
-static int put_batch(struct accel_queue *queue, struct accel_queue_submit *arg)
+static int queue_put_batch(struct accel_queue *queue, struct accel_queue_submit *arg)
 {
 	uint64_t tail = queue->tail;
 
@@ -440,29 +441,29 @@ static int put_batch(struct accel_queue *queue, struct accel_queue_submit *arg)
 	queue->tail = tail + arg->count;
 	arg->index = tail;
 	if (queue->engine)
-		backend_of(queue)->queue_kick(queue->engine);
+		queue_backend_of(queue)->queue_kick(queue->engine);
 	return 0;
 }
 
 int accel_queue_submit(struct accel_context *context, struct accel_queue_submit *arg)
 {
 	struct accel_queue *queue;
-	int r = check_submit(arg);
+	int r = queue_check_submit(arg);
 
 	if (r < 0)
 		return r;
-	queue = get_queue(context, arg->queue);
+	queue = queue_get(context, arg->queue);
 	if (!queue)
 		return -ENOENT;
 	pthread_mutex_lock(&queue->lock);
-	r = put_batch(queue, arg);
+	r = queue_put_batch(queue, arg);
 	pthread_mutex_unlock(&queue->lock);
 	accel_base_unref(&queue->base);
 	return r;
 }
 
 /* Of the hostile ring: whatever it is, it becomes where the queue goes on. */
-static void read_tail(void *arg)
+static void queue_read_tail(void *arg)
 {
 	struct accel_queue *queue = arg;
 
@@ -470,7 +471,7 @@ static void read_tail(void *arg)
 }
 
 /* The engine stands still, and looks at nothing before the state is RUNNING. */
-static int reset(struct accel_queue *queue)
+static int queue_reset_backend(struct accel_queue *queue)
 {
 	switch (accel_queue_state(queue)) {
 	case ACCEL_QUEUE_RUNNING:
@@ -480,7 +481,8 @@ static int reset(struct accel_queue *queue)
 	case ACCEL_QUEUE_DEAD:
 		return -ENODEV;
 	}
-	if (queue->flags & ACCEL_QUEUE_USER && accel_guard_call(read_tail, queue) < 0)
+	if (queue->flags & ACCEL_QUEUE_USER &&
+	    accel_guard_call(queue_read_tail, queue) < 0)
 		return -EIO;
 	queue->dropped_first = queue->completed;
 	queue->dropped_end = queue->tail;
@@ -489,7 +491,7 @@ static int reset(struct accel_queue *queue)
 	queue->state = ACCEL_QUEUE_RUNNING;
 	accel_ring_publish_state(queue);
 	if (queue->engine)
-		backend_of(queue)->queue_kick(queue->engine);
+		queue_backend_of(queue)->queue_kick(queue->engine);
 	return 0;
 }
 
@@ -500,17 +502,17 @@ int accel_queue_reset(struct accel_context *context, struct accel_object *arg)
 
 	if (r < 0)
 		return r;
-	queue = get_queue(context, arg->id);
+	queue = queue_get(context, arg->id);
 	if (!queue)
 		return -ENOENT;
 	pthread_mutex_lock(&queue->lock);
-	r = reset(queue);
+	r = queue_reset_backend(queue);
 	pthread_mutex_unlock(&queue->lock);
 	accel_base_unref(&queue->base);
 	return r;
 }
 
-static void fill_info(struct accel_queue *queue, struct accel_queue_info *arg)
+static void queue_fill_info(struct accel_queue *queue, struct accel_queue_info *arg)
 {
 	pthread_mutex_lock(&queue->lock);
 	arg->flags = queue->flags;
@@ -530,17 +532,17 @@ int accel_queue_get_info(struct accel_context *context, struct accel_queue_info 
 
 	if (r < 0)
 		return r;
-	queue = get_queue(context, arg->id);
+	queue = queue_get(context, arg->id);
 	if (!queue)
 		return -ENOENT;
-	fill_info(queue, arg);
+	queue_fill_info(queue, arg);
 	accel_base_unref(&queue->base);
 	return 0;
 }
 
 int accel_queue_open_ring(struct accel_context *context, uint32_t id, int *ret_fd)
 {
-	struct accel_queue *queue = get_queue(context, id);
+	struct accel_queue *queue = queue_get(context, id);
 	int fd;
 
 	if (!queue)

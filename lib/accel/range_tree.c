@@ -36,7 +36,7 @@ struct path {
 	unsigned pos[MAX_HEIGHT];
 };
 
-static struct range_node *node_create(unsigned level)
+static struct range_node *range_tree_node_create(unsigned level)
 {
 	size_t gaps = level ? FANOUT * sizeof(uint64_t) : 0;
 	struct range_node *node = malloc(sizeof(*node) + gaps);
@@ -46,8 +46,9 @@ static struct range_node *node_create(unsigned level)
 	return node;
 }
 
-static void move(struct range_node *to, unsigned to_pos, const struct range_node *from,
-		 unsigned from_pos, unsigned n, unsigned level)
+static void range_tree_move(struct range_node *to, unsigned to_pos,
+			    const struct range_node *from, unsigned from_pos, unsigned n,
+			    unsigned level)
 {
 	memmove(&to->last[to_pos], &from->last[from_pos], n * sizeof(to->last[0]));
 	memmove(&to->first[to_pos], &from->first[from_pos], n * sizeof(to->first[0]));
@@ -56,8 +57,8 @@ static void move(struct range_node *to, unsigned to_pos, const struct range_node
 		memmove(&to->gap[to_pos], &from->gap[from_pos], n * sizeof(to->gap[0]));
 }
 
-static void set_entry(struct range_node *node, unsigned level, unsigned pos,
-		      const struct entry *entry)
+static void range_tree_set_entry(struct range_node *node, unsigned level, unsigned pos,
+				 const struct entry *entry)
 {
 	node->last[pos] = entry->last;
 	node->first[pos] = entry->first;
@@ -66,23 +67,23 @@ static void set_entry(struct range_node *node, unsigned level, unsigned pos,
 		node->gap[pos] = entry->gap;
 }
 
-static void insert_entry(struct range_node *node, unsigned level, unsigned pos,
-			 const struct entry *entry)
+static void range_tree_insert_entry(struct range_node *node, unsigned level, unsigned pos,
+				    const struct entry *entry)
 {
-	move(node, pos + 1, node, pos, node->n - pos, level);
-	set_entry(node, level, pos, entry);
+	range_tree_move(node, pos + 1, node, pos, node->n - pos, level);
+	range_tree_set_entry(node, level, pos, entry);
 	node->n++;
 }
 
-static void remove_entry(struct range_node *node, unsigned level, unsigned pos)
+static void range_tree_remove_entry(struct range_node *node, unsigned level, unsigned pos)
 {
 	node->n--;
-	move(node, pos, node, pos + 1, node->n - pos, level);
+	range_tree_move(node, pos, node, pos + 1, node->n - pos, level);
 }
 
 /* The first entry that reaches @address, or n. All keys are read: no branch to
  * mispredict. */
-static unsigned search(const struct range_node *node, uint64_t address)
+static unsigned range_tree_search(const struct range_node *node, uint64_t address)
 {
 	unsigned pos = 0;
 
@@ -91,7 +92,7 @@ static unsigned search(const struct range_node *node, uint64_t address)
 	return pos;
 }
 
-static uint64_t largest_gap(const struct range_node *node, unsigned level)
+static uint64_t range_tree_largest_gap(const struct range_node *node, unsigned level)
 {
 	uint64_t gap = 0;
 
@@ -103,29 +104,29 @@ static uint64_t largest_gap(const struct range_node *node, unsigned level)
 }
 
 /* What the parent of @node says of it. */
-static struct entry entry_of(struct range_node *node, unsigned level)
+static struct entry range_tree_entry_of(struct range_node *node, unsigned level)
 {
 	return (struct entry){
 		.last = node->last[node->n - 1],
 		.first = node->first[0],
-		.gap = largest_gap(node, level),
+		.gap = range_tree_largest_gap(node, level),
 		.at = node,
 	};
 }
 
 /* Tells the parents what has changed at @level, as far up as it matters. */
-static void update_parents(const struct range_tree *tree, const struct path *path,
-			   unsigned level)
+static void range_tree_update_parents(const struct range_tree *tree,
+				      const struct path *path, unsigned level)
 {
 	for (; level + 1 < tree->height; level++) {
-		struct entry entry = entry_of(path->node[level], level);
+		struct entry entry = range_tree_entry_of(path->node[level], level);
 		struct range_node *parent = path->node[level + 1];
 		unsigned pos = path->pos[level + 1];
 
 		if (parent->last[pos] == entry.last &&
 		    parent->first[pos] == entry.first && parent->gap[pos] == entry.gap)
 			return;
-		set_entry(parent, level + 1, pos, &entry);
+		range_tree_set_entry(parent, level + 1, pos, &entry);
 	}
 }
 
@@ -133,7 +134,7 @@ static void update_parents(const struct range_tree *tree, const struct path *pat
  * Whether the parents need not know of a range that comes or goes at the leaf's position:
  * that is so within a gap that is not the leaf's largest. To ask while it is not there.
  */
-static bool is_local(const struct range_tree *tree, const struct path *path)
+static bool range_tree_is_local(const struct range_tree *tree, const struct path *path)
 {
 	const struct range_node *leaf = path->node[0];
 	unsigned pos = path->pos[0];
@@ -148,19 +149,19 @@ static bool is_local(const struct range_tree *tree, const struct path *path)
  * Leaves are mostly not in the cache: all its lines are asked for at once, so that their
  * ways from memory overlap.
  */
-static void prefetch(const struct range_node *node)
+static void range_tree_prefetch(const struct range_node *node)
 {
 	for (size_t i = 0; i < sizeof(*node); i += 64)
 		__builtin_prefetch((const char *)node + i);
 }
 
-static void descend(const struct range_tree *tree, uint64_t address,
-		    struct path *ret_path)
+static void range_tree_descend(const struct range_tree *tree, uint64_t address,
+			       struct path *ret_path)
 {
 	struct range_node *node = tree->root;
 
 	for (unsigned level = tree->height; level-- > 0;) {
-		unsigned pos = search(node, address);
+		unsigned pos = range_tree_search(node, address);
 
 		/* What lies behind everything goes to the end of the last leaf. */
 		if (level && pos == node->n)
@@ -170,7 +171,7 @@ static void descend(const struct range_tree *tree, uint64_t address,
 		if (level) {
 			node = node->at[pos];
 			if (level == 1)
-				prefetch(node);
+				range_tree_prefetch(node);
 		}
 	}
 }
@@ -178,8 +179,8 @@ static void descend(const struct range_tree *tree, uint64_t address,
 /* ---- insertion --------------------------------------------------------------------- */
 
 /* Everything that the insertion will need: a node for each level that must be split. */
-static int reserve(const struct range_tree *tree, const struct path *path,
-		   struct range_node **ret_spare)
+static int range_tree_reserve(const struct range_tree *tree, const struct path *path,
+			      struct range_node **ret_spare)
 {
 	unsigned level = 0;
 
@@ -188,7 +189,7 @@ static int reserve(const struct range_tree *tree, const struct path *path,
 
 		if (!new_root && path->node[level]->n < FANOUT)
 			return 0;
-		ret_spare[level] = node_create(level);
+		ret_spare[level] = range_tree_node_create(level);
 		if (!ret_spare[level])
 			break;
 		if (new_root)
@@ -200,61 +201,63 @@ static int reserve(const struct range_tree *tree, const struct path *path,
 }
 
 /* Splits a full node and adds @entry; returns the entry of the right half. */
-static struct entry split(struct range_node *node, struct range_node *right,
-			  unsigned level, unsigned pos, const struct entry *entry)
+static struct entry range_tree_split(struct range_node *node, struct range_node *right,
+				     unsigned level, unsigned pos,
+				     const struct entry *entry)
 {
 	/* Ascending insertions, the rule with places chosen here, leave full nodes
 	 * behind. */
 	unsigned keep = pos == FANOUT ? FANOUT - MIN_FILL : FANOUT / 2;
 
-	move(right, 0, node, keep, FANOUT - keep, level);
+	range_tree_move(right, 0, node, keep, FANOUT - keep, level);
 	right->n = FANOUT - keep;
 	node->n = keep;
 	if (pos > keep)
-		insert_entry(right, level, pos - keep, entry);
+		range_tree_insert_entry(right, level, pos - keep, entry);
 	else
-		insert_entry(node, level, pos, entry);
-	return entry_of(right, level);
+		range_tree_insert_entry(node, level, pos, entry);
+	return range_tree_entry_of(right, level);
 }
 
-static void grow(struct range_tree *tree, struct range_node *root,
-		 const struct entry *right)
+static void range_tree_grow(struct range_tree *tree, struct range_node *root,
+			    const struct entry *right)
 {
 	unsigned level = tree->height;
 
 	if (tree->root) {
-		struct entry left = entry_of(tree->root, level - 1);
+		struct entry left = range_tree_entry_of(tree->root, level - 1);
 
-		insert_entry(root, level, 0, &left);
+		range_tree_insert_entry(root, level, 0, &left);
 	}
-	insert_entry(root, level, root->n, right);
+	range_tree_insert_entry(root, level, root->n, right);
 	tree->root = root;
 	tree->height++;
 }
 
-static void add_entry(struct range_tree *tree, struct path *path,
-		      struct range_node **spare, struct entry entry)
+static void range_tree_add_entry(struct range_tree *tree, struct path *path,
+				 struct range_node **spare, struct entry entry)
 {
 	for (unsigned level = 0; level < tree->height; level++) {
 		struct range_node *node = path->node[level];
 
 		if (node->n < FANOUT) {
-			bool local = level == 0 && is_local(tree, path);
+			bool local = level == 0 && range_tree_is_local(tree, path);
 
-			insert_entry(node, level, path->pos[level], &entry);
+			range_tree_insert_entry(node, level, path->pos[level], &entry);
 			if (!local)
-				update_parents(tree, path, level);
+				range_tree_update_parents(tree, path, level);
 			return;
 		}
-		entry = split(node, spare[level], level, path->pos[level], &entry);
+		entry = range_tree_split(node, spare[level], level, path->pos[level],
+					 &entry);
 		if (level + 1 < tree->height) {
-			struct entry left = entry_of(node, level);
+			struct entry left = range_tree_entry_of(node, level);
 
-			set_entry(path->node[level + 1], level + 1,
-				  path->pos[level + 1]++, &left);
+			range_tree_set_entry(path->node[level + 1], level + 1,
+					     path->pos[level + 1]++, &left);
 		}
 	}
-	grow(tree, spare[tree->height], &entry);
+	range_tree_grow(tree, spare[tree->height], &entry);
 }
 
 int range_tree_insert(struct range_tree *tree, struct range *range)
@@ -264,7 +267,7 @@ int range_tree_insert(struct range_tree *tree, struct range *range)
 	struct path path;
 	int r;
 
-	descend(tree, range->first, &path);
+	range_tree_descend(tree, range->first, &path);
 	if (tree->root) {
 		const struct range_node *leaf = path.node[0];
 		unsigned pos = path.pos[0];
@@ -272,10 +275,10 @@ int range_tree_insert(struct range_tree *tree, struct range *range)
 		if (pos < leaf->n && leaf->first[pos] <= range->last)
 			return -EEXIST;
 	}
-	r = reserve(tree, &path, spare);
+	r = range_tree_reserve(tree, &path, spare);
 	if (r < 0)
 		return r;
-	add_entry(tree, &path, spare, entry);
+	range_tree_add_entry(tree, &path, spare, entry);
 	tree->n++;
 	return 0;
 }
@@ -283,7 +286,7 @@ int range_tree_insert(struct range_tree *tree, struct range *range)
 /* ---- removal ----------------------------------------------------------------------- */
 
 /* Makes one of two neighbours, or two of the same size. */
-static void merge(struct range_node *parent, unsigned pos, unsigned level)
+static void range_tree_merge(struct range_node *parent, unsigned pos, unsigned level)
 {
 	struct range_node *left = parent->at[pos], *right = parent->at[pos + 1];
 	unsigned n = left->n + right->n, keep = n <= FANOUT ? n : n / 2;
@@ -292,28 +295,28 @@ static void merge(struct range_node *parent, unsigned pos, unsigned level)
 	if (keep > left->n) {
 		unsigned taken = keep - left->n;
 
-		move(left, left->n, right, 0, taken, level);
-		move(right, 0, right, taken, right->n - taken, level);
+		range_tree_move(left, left->n, right, 0, taken, level);
+		range_tree_move(right, 0, right, taken, right->n - taken, level);
 	} else {
 		unsigned given = left->n - keep;
 
-		move(right, given, right, 0, right->n, level);
-		move(right, 0, left, keep, given, level);
+		range_tree_move(right, given, right, 0, right->n, level);
+		range_tree_move(right, 0, left, keep, given, level);
 	}
 	left->n = keep;
 	right->n = n - keep;
-	entry = entry_of(left, level);
-	set_entry(parent, level + 1, pos, &entry);
+	entry = range_tree_entry_of(left, level);
+	range_tree_set_entry(parent, level + 1, pos, &entry);
 	if (right->n) {
-		entry = entry_of(right, level);
-		set_entry(parent, level + 1, pos + 1, &entry);
+		entry = range_tree_entry_of(right, level);
+		range_tree_set_entry(parent, level + 1, pos + 1, &entry);
 	} else {
-		remove_entry(parent, level + 1, pos + 1);
+		range_tree_remove_entry(parent, level + 1, pos + 1);
 		free(right);
 	}
 }
 
-static void shrink(struct range_tree *tree)
+static void range_tree_shrink(struct range_tree *tree)
 {
 	struct range_node *root = tree->root;
 
@@ -333,32 +336,32 @@ void range_tree_remove(struct range_tree *tree, struct range *range)
 	unsigned level = 0;
 
 	assert(tree->root);
-	descend(tree, range->first, &path);
+	range_tree_descend(tree, range->first, &path);
 	assert(path.pos[0] < path.node[0]->n && path.node[0]->at[path.pos[0]] == range);
-	remove_entry(path.node[0], 0, path.pos[0]);
+	range_tree_remove_entry(path.node[0], 0, path.pos[0]);
 	tree->n--;
-	if (path.node[0]->n >= MIN_FILL && is_local(tree, &path))
+	if (path.node[0]->n >= MIN_FILL && range_tree_is_local(tree, &path))
 		return;
 	for (; level + 1 < tree->height && path.node[level]->n < MIN_FILL; level++) {
 		unsigned pos = path.pos[level + 1];
 
-		merge(path.node[level + 1], pos ? pos - 1 : 0, level);
+		range_tree_merge(path.node[level + 1], pos ? pos - 1 : 0, level);
 	}
-	update_parents(tree, &path, level);
-	shrink(tree);
+	range_tree_update_parents(tree, &path, level);
+	range_tree_shrink(tree);
 }
 
-static void free_nodes(struct range_node *node, unsigned level)
+static void range_tree_free_nodes(struct range_node *node, unsigned level)
 {
 	for (unsigned i = 0; level && i < node->n; i++)
-		free_nodes(node->at[i], level - 1);
+		range_tree_free_nodes(node->at[i], level - 1);
 	free(node);
 }
 
 void range_tree_finish(struct range_tree *tree)
 {
 	if (tree->root)
-		free_nodes(tree->root, tree->height - 1);
+		range_tree_free_nodes(tree->root, tree->height - 1);
 	*tree = (struct range_tree){0};
 }
 
@@ -369,7 +372,7 @@ struct range *range_tree_from(const struct range_tree *tree, uint64_t address)
 	const struct range_node *node = tree->root;
 
 	for (unsigned level = tree->height; level-- > 0;) {
-		unsigned pos = search(node, address);
+		unsigned pos = range_tree_search(node, address);
 
 		if (pos == node->n)
 			return NULL;
@@ -377,7 +380,7 @@ struct range *range_tree_from(const struct range_tree *tree, uint64_t address)
 			return node->at[pos];
 		node = node->at[pos];
 		if (level == 1)
-			prefetch(node);
+			range_tree_prefetch(node);
 	}
 	return NULL;
 }
@@ -390,7 +393,7 @@ struct gap_search {
 };
 
 /* Whether it fits between the cursor and @end, inclusive. */
-static bool fits(struct gap_search *state, uint64_t end)
+static bool range_tree_fits(struct gap_search *state, uint64_t end)
 {
 	uint64_t mask = state->align - 1;
 	uint64_t first = (state->cursor + mask) & ~mask;
@@ -403,16 +406,17 @@ static bool fits(struct gap_search *state, uint64_t end)
 }
 
 /* 1: found; 0: not beneath this node; -ENOSPC: the end was reached. */
-static int find_beneath(struct gap_search *state, const struct range_node *node,
-			unsigned level)
+static int range_tree_find_beneath(struct gap_search *state,
+				   const struct range_node *node, unsigned level)
 {
-	for (unsigned i = search(node, state->cursor); i < node->n; i++) {
+	for (unsigned i = range_tree_search(node, state->cursor); i < node->n; i++) {
 		int r = 0;
 
-		if (node->first[i] > state->cursor && fits(state, node->first[i] - 1))
+		if (node->first[i] > state->cursor &&
+		    range_tree_fits(state, node->first[i] - 1))
 			return 1;
 		if (level && node->gap[i] >= state->length)
-			r = find_beneath(state, node->at[i], level - 1);
+			r = range_tree_find_beneath(state, node->at[i], level - 1);
 		if (r)
 			return r;
 		if (node->last[i] >= state->last)
@@ -432,8 +436,8 @@ int range_tree_find_gap(const struct range_tree *tree, uint64_t first, uint64_t 
 	if (first > last)
 		return -ENOSPC;
 	if (tree->root)
-		r = find_beneath(&state, tree->root, tree->height - 1);
-	if (r < 0 || (r == 0 && !fits(&state, last)))
+		r = range_tree_find_beneath(&state, tree->root, tree->height - 1);
+	if (r < 0 || (r == 0 && !range_tree_fits(&state, last)))
 		return -ENOSPC;
 	*ret_first = state.found;
 	return 0;

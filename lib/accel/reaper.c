@@ -12,7 +12,7 @@
 #define MAX_QUEUED   4096
 #define MAX_BYTES    (UINT64_C(1) << 30)
 
-static void add_ms(struct timespec *ret_time, unsigned ms)
+static void reaper_add_ms(struct timespec *ret_time, unsigned ms)
 {
 	clock_gettime(CLOCK_MONOTONIC, ret_time);
 	ret_time->tv_sec += ms / 1000;
@@ -22,18 +22,18 @@ static void add_ms(struct timespec *ret_time, unsigned ms)
 }
 
 /* The lock is held. */
-static bool has_to_look(const struct accel_reaper *reaper)
+static bool reaper_has_to_look(const struct accel_reaper *reaper)
 {
 	return (int)(reaper->looks - reaper->wanted) < 0;
 }
 
 /* The lock is held. False: it is time to look. */
-static bool wait_for_more(struct accel_reaper *reaper, bool watching)
+static bool reaper_wait_for_more(struct accel_reaper *reaper, bool watching)
 {
 	struct timespec due;
 
-	add_ms(&due, LOOK_MS);
-	if (has_to_look(reaper))
+	reaper_add_ms(&due, LOOK_MS);
+	if (reaper_has_to_look(reaper))
 		return false;
 	if (!watching)
 		return pthread_cond_wait(&reaper->changed, &reaper->lock) == 0;
@@ -41,13 +41,13 @@ static bool wait_for_more(struct accel_reaper *reaper, bool watching)
 }
 
 /* What is queued; NULL: nothing, but it is time to look, or to end. */
-static struct accel_reap *take_all(struct accel_reaper *reaper, bool watching,
-				   bool *ret_stop)
+static struct accel_reap *reaper_take_all(struct accel_reaper *reaper, bool watching,
+					  bool *ret_stop)
 {
 	struct accel_reap *first;
 
 	pthread_mutex_lock(&reaper->lock);
-	while (!reaper->first && !reaper->stop && wait_for_more(reaper, watching))
+	while (!reaper->first && !reaper->stop && reaper_wait_for_more(reaper, watching))
 		;
 	first = reaper->first;
 	reaper->first = NULL;
@@ -57,7 +57,7 @@ static struct accel_reap *take_all(struct accel_reaper *reaper, bool watching,
 	return first;
 }
 
-static void free_one(struct accel_reaper *reaper, struct accel_reap *reap)
+static void reaper_free_one(struct accel_reaper *reaper, struct accel_reap *reap)
 {
 	uint64_t bytes = reap->bytes;
 
@@ -69,7 +69,7 @@ static void free_one(struct accel_reaper *reaper, struct accel_reap *reap)
 	pthread_mutex_unlock(&reaper->lock);
 }
 
-static bool look_now(struct accel_reaper *reaper)
+static bool reaper_look_now(struct accel_reaper *reaper)
 {
 	bool more = reaper->look(reaper->data);
 
@@ -80,21 +80,21 @@ static bool look_now(struct accel_reaper *reaper)
 	return more;
 }
 
-static void *run(void *arg)
+static void *reaper_thread(void *arg)
 {
 	struct accel_reaper *reaper = arg;
 	bool stop, watching = false;
 
 	do {
-		struct accel_reap *reap = take_all(reaper, watching, &stop);
+		struct accel_reap *reap = reaper_take_all(reaper, watching, &stop);
 
 		while (reap) {
 			struct accel_reap *next = reap->next;
 
-			free_one(reaper, reap);
+			reaper_free_one(reaper, reap);
 			reap = next;
 		}
-		watching = !stop && look_now(reaper);
+		watching = !stop && reaper_look_now(reaper);
 	} while (!stop);
 	pthread_mutex_lock(&reaper->lock);
 	reaper->done = true;
@@ -115,7 +115,7 @@ int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), vo
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&reaper->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	r = accel_thread_start(run, reaper, 0, &reaper->thread);
+	r = accel_thread_start(reaper_thread, reaper, 0, &reaper->thread);
 	if (r == 0)
 		return 0;
 	pthread_cond_destroy(&reaper->changed);
@@ -123,7 +123,7 @@ int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), vo
 	return r;
 }
 
-static bool wait_done(struct accel_reaper *reaper)
+static bool reaper_wait_done(struct accel_reaper *reaper)
 {
 	struct timespec deadline;
 	int r = 0;
@@ -142,7 +142,7 @@ bool accel_reaper_stop(struct accel_reaper *reaper)
 	pthread_mutex_lock(&reaper->lock);
 	reaper->stop = true;
 	pthread_cond_broadcast(&reaper->changed);
-	done = wait_done(reaper);
+	done = reaper_wait_done(reaper);
 	pthread_mutex_unlock(&reaper->lock);
 	if (!done)
 		return false;
@@ -158,7 +158,7 @@ void accel_reaper_flush(struct accel_reaper *reaper, unsigned ms)
 	unsigned wanted;
 	int r = 0;
 
-	add_ms(&deadline, ms);
+	reaper_add_ms(&deadline, ms);
 	pthread_mutex_lock(&reaper->lock);
 	/* One that is under way may have begun too early. */
 	wanted = reaper->wanted = reaper->looks + 2;

@@ -11,7 +11,7 @@
 #define FLUSH_MS 2000 /* at the end */
 
 /* Freed device memory whose importers have let it go meanwhile. True: some have not. */
-static bool sweep(void *data)
+static bool registry_sweep(void *data)
 {
 	struct accel_device *device;
 	bool more = false;
@@ -35,7 +35,7 @@ int accel_registry_create(accel_log_fn log, void *data,
 	registry->log = log;
 	registry->log_data = data;
 	pthread_mutex_init(&registry->lock, NULL);
-	r = accel_reaper_start(&registry->reaper, sweep, registry);
+	r = accel_reaper_start(&registry->reaper, registry_sweep, registry);
 	if (r < 0) {
 		pthread_mutex_destroy(&registry->lock);
 		free(registry);
@@ -46,7 +46,7 @@ int accel_registry_create(accel_log_fn log, void *data,
 }
 
 /* Engines hold their queue's memory until they have ended. */
-static bool all_idle(struct accel_registry *registry)
+static bool registry_all_idle(struct accel_registry *registry)
 {
 	for (struct accel_device *device = registry->first; device; device = device->next)
 		if (!accel_device_wait_idle(device))
@@ -60,7 +60,7 @@ bool accel_registry_destroy(struct accel_registry *registry)
 
 	if (!registry)
 		return true;
-	if (!all_idle(registry))
+	if (!registry_all_idle(registry))
 		return false;
 	/* What is queued may come to linger, and what lingers is queued again. */
 	accel_reaper_flush(&registry->reaper, FLUSH_MS);

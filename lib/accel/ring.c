@@ -15,16 +15,16 @@
 
 /* ---- life -------------------------------------------------------------------------- */
 
-static bool is_user(const struct accel_queue *queue)
+static bool ring_is_user(const struct accel_queue *queue)
 {
 	return queue->flags & ACCEL_QUEUE_USER;
 }
 
-static int make_slots(struct accel_queue *queue)
+static int ring_make_slots(struct accel_queue *queue)
 {
 	size_t bytes = queue->entries * sizeof(*queue->slots);
 
-	if (is_user(queue)) {
+	if (ring_is_user(queue)) {
 		queue->slots = (void *)((char *)queue->ring + ACCEL_RING_ENTRIES);
 		return 0;
 	}
@@ -32,12 +32,12 @@ static int make_slots(struct accel_queue *queue)
 	return queue->slots ? 0 : -ENOMEM;
 }
 
-static void write_header(void *arg)
+static void ring_write_header(void *arg)
 {
 	struct accel_queue *queue = arg;
 
 	queue->ring->version = ACCEL_RING_VERSION;
-	queue->ring->entries = is_user(queue) ? queue->entries : 0;
+	queue->ring->entries = ring_is_user(queue) ? queue->entries : 0;
 	queue->ring->entry_size = sizeof(*queue->slots);
 	queue->ring->magic = ACCEL_RING_MAGIC;
 }
@@ -47,7 +47,7 @@ int accel_ring_init(struct accel_queue *queue)
 	size_t bytes = ACCEL_RING_ENTRIES;
 	void *memory;
 
-	if (is_user(queue))
+	if (ring_is_user(queue))
 		bytes += queue->entries * sizeof(*queue->slots);
 	/* No holder can take the pages away. */
 	queue->ring_fd =
@@ -59,14 +59,14 @@ int accel_ring_init(struct accel_queue *queue)
 		return -errno;
 	queue->ring = memory;
 	queue->ring_bytes = bytes;
-	if (accel_guard_call(write_header, queue) < 0)
+	if (accel_guard_call(ring_write_header, queue) < 0)
 		return -ENOMEM;
-	return make_slots(queue);
+	return ring_make_slots(queue);
 }
 
 void accel_ring_finish(struct accel_queue *queue)
 {
-	if (!is_user(queue))
+	if (!ring_is_user(queue))
 		free(queue->slots);
 	queue->slots = NULL;
 	if (queue->ring)
@@ -87,14 +87,14 @@ struct fetch {
 	int n;
 };
 
-static uint64_t load_tail(struct accel_queue *queue)
+static uint64_t ring_load_tail(struct accel_queue *queue)
 {
-	if (is_user(queue))
+	if (ring_is_user(queue))
 		return __atomic_load_n(&queue->ring->tail, __ATOMIC_ACQUIRE);
 	return atomic_load_explicit(&queue->tail, memory_order_acquire);
 }
 
-static void copy_commands(struct fetch *fetch, uint32_t n)
+static void ring_copy_commands(struct fetch *fetch, uint32_t n)
 {
 	const struct accel_command *slots = fetch->queue->slots;
 	uint32_t entries = fetch->queue->entries;
@@ -107,11 +107,11 @@ static void copy_commands(struct fetch *fetch, uint32_t n)
 	__asm__ volatile("" ::: "memory");
 }
 
-static void fetch_guarded(void *arg)
+static void ring_fetch_guarded(void *arg)
 {
 	struct fetch *fetch = arg;
 	struct accel_queue *queue = fetch->queue;
-	uint64_t waiting = load_tail(queue) - fetch->head;
+	uint64_t waiting = ring_load_tail(queue) - fetch->head;
 
 	if (!waiting)
 		return;
@@ -120,7 +120,7 @@ static void fetch_guarded(void *arg)
 		return;
 	}
 	fetch->n = (int)MIN(waiting, fetch->max);
-	copy_commands(fetch, (uint32_t)fetch->n);
+	ring_copy_commands(fetch, (uint32_t)fetch->n);
 	__atomic_store_n(&queue->ring->head, fetch->head + (uint32_t)fetch->n,
 			 __ATOMIC_RELEASE);
 }
@@ -135,7 +135,7 @@ int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_comman
 		.max = max,
 	};
 
-	if (accel_guard_call(fetch_guarded, &fetch) < 0)
+	if (accel_guard_call(ring_fetch_guarded, &fetch) < 0)
 		return -EFAULT;
 	/* A batch may be written to the slots once this is seen. */
 	if (fetch.n > 0)
@@ -156,7 +156,7 @@ struct publication {
  * After the full barrier: whoever counts himself among the waiters later sees what was
  * stored before it.
  */
-static void count_completion(struct publication *publication)
+static void ring_count_completion(struct publication *publication)
 {
 	struct accel_ring *ring = publication->queue->ring;
 
@@ -167,20 +167,20 @@ static void count_completion(struct publication *publication)
 	publication->wake = true;
 }
 
-static void wake_waiters(const struct publication *publication)
+static void ring_wake_waiters(const struct publication *publication)
 {
 	if (publication->wake)
 		syscall(SYS_futex, &publication->queue->ring->completion, FUTEX_WAKE,
 			INT_MAX, NULL, NULL, 0);
 }
 
-static void complete_guarded(void *arg)
+static void ring_complete_guarded(void *arg)
 {
 	struct publication *publication = arg;
 
 	__atomic_store_n(&publication->queue->ring->completed, publication->completed,
 			 __ATOMIC_RELEASE);
-	count_completion(publication);
+	ring_count_completion(publication);
 }
 
 void accel_ring_complete(struct accel_queue *queue, uint64_t completed)
@@ -189,11 +189,11 @@ void accel_ring_complete(struct accel_queue *queue, uint64_t completed)
 
 	atomic_store_explicit(&queue->completed, completed, memory_order_release);
 	/* Without the memory nobody waits for it; the next fetch reports it. */
-	if (accel_guard_call(complete_guarded, &publication) == 0)
-		wake_waiters(&publication);
+	if (accel_guard_call(ring_complete_guarded, &publication) == 0)
+		ring_wake_waiters(&publication);
 }
 
-static void publish_guarded(void *arg)
+static void ring_publish_guarded(void *arg)
 {
 	struct publication *publication = arg;
 	struct accel_queue *queue = publication->queue;
@@ -209,15 +209,15 @@ static void publish_guarded(void *arg)
 			 atomic_load_explicit(&queue->head, memory_order_relaxed),
 			 __ATOMIC_RELEASE);
 	__atomic_store_n(&queue->ring->state, accel_queue_state(queue), __ATOMIC_RELEASE);
-	count_completion(publication);
+	ring_count_completion(publication);
 }
 
 void accel_ring_publish_state(struct accel_queue *queue)
 {
 	struct publication publication = {.queue = queue};
 
-	if (accel_guard_call(publish_guarded, &publication) == 0)
-		wake_waiters(&publication);
+	if (accel_guard_call(ring_publish_guarded, &publication) == 0)
+		ring_wake_waiters(&publication);
 }
 
 /* ---- sleep ------------------------------------------------------------------------- */
@@ -231,7 +231,7 @@ struct nap {
  * Whoever moves the tail after our next look at it sees need_wakeup, and then changes the
  * doorbell, which was read before.
  */
-static void prepare_guarded(void *arg)
+static void ring_prepare_guarded(void *arg)
 {
 	struct nap *nap = arg;
 
@@ -243,14 +243,14 @@ static void prepare_guarded(void *arg)
 int accel_ring_prepare_sleep(struct accel_queue *queue, uint32_t *ret_doorbell)
 {
 	struct nap nap = {.ring = queue->ring};
-	int r = accel_guard_call(prepare_guarded, &nap);
+	int r = accel_guard_call(ring_prepare_guarded, &nap);
 
 	if (r == 0)
 		*ret_doorbell = nap.doorbell;
 	return r;
 }
 
-static void end_guarded(void *arg)
+static void ring_end_guarded(void *arg)
 {
 	struct accel_ring *ring = arg;
 
@@ -260,5 +260,5 @@ static void end_guarded(void *arg)
 void accel_ring_end_sleep(struct accel_queue *queue)
 {
 	/* Should it fail, the next fetch does as well. */
-	(void)accel_guard_call(end_guarded, queue->ring);
+	(void)accel_guard_call(ring_end_guarded, queue->ring);
 }

@@ -21,7 +21,7 @@ static struct accel_set *set_of(struct accel_base *base)
 
 /* ---- life -------------------------------------------------------------------------- */
 
-static void free_member(struct accel_set *set, struct set_member *member)
+static void set_free_member(struct accel_set *set, struct set_member *member)
 {
 	if (member->bound)
 		htab_remove(&set->by_guest, &member->by_guest);
@@ -33,7 +33,7 @@ static void set_free(struct accel_base *base)
 	struct accel_set *set = set_of(base);
 
 	for (size_t i = 0; i < set->n_members; i++)
-		free_member(set, set->members[i]);
+		set_free_member(set, set->members[i]);
 	free(set->members);
 	htab_finish(&set->by_guest);
 	pthread_mutex_destroy(&set->lock);
@@ -43,7 +43,7 @@ static void set_free(struct accel_base *base)
 }
 
 /* Its id is unique in the device, so that a stranger is told EPERM, not ENOENT. */
-static int publish(struct accel_set *set)
+static int set_publish(struct accel_set *set)
 {
 	struct accel_device *device = set->device;
 	uint32_t number = 0;
@@ -73,7 +73,8 @@ void accel_set_close(struct accel_set *set)
 	pthread_mutex_unlock(&device->lock);
 }
 
-static int make(struct accel_context *context, uint32_t quota, struct accel_set **ret_set)
+static int set_make(struct accel_context *context, uint32_t quota,
+		    struct accel_set **ret_set)
 {
 	struct accel_set *set;
 	int r = accel_payer_charge(context->payer, ACCEL_RES_SETS, 1);
@@ -91,7 +92,7 @@ static int make(struct accel_context *context, uint32_t quota, struct accel_set 
 	set->context = context;
 	set->quota = quota;
 	pthread_mutex_init(&set->lock, NULL);
-	r = publish(set);
+	r = set_publish(set);
 	if (r < 0)
 		accel_base_unref(&set->base);
 	else
@@ -107,7 +108,7 @@ int accel_set_create(struct accel_context *context, struct accel_set_create *arg
 	if (r == 0 && !arg->quota)
 		r = -EINVAL;
 	if (r == 0)
-		r = make(context, arg->quota, &set);
+		r = set_make(context, arg->quota, &set);
 	if (r < 0)
 		return r;
 	r = accel_context_add(context, &set->base, set->id, &arg->id);
@@ -118,7 +119,7 @@ int accel_set_create(struct accel_context *context, struct accel_set_create *arg
 	return r;
 }
 
-static bool is_known(struct accel_device *device, uint32_t id)
+static bool set_is_known(struct accel_device *device, uint32_t id)
 {
 	bool known;
 
@@ -133,12 +134,12 @@ int accel_set_get(struct accel_context *context, uint32_t id, struct accel_set *
 	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_SET, id);
 
 	if (!base)
-		return is_known(context->device, id) ? -EPERM : -ENOENT;
+		return set_is_known(context->device, id) ? -EPERM : -ENOENT;
 	*ret_set = set_of(base);
 	return 0;
 }
 
-static bool is_used(struct accel_set *set)
+static bool set_is_used(struct accel_set *set)
 {
 	bool used;
 
@@ -158,8 +159,8 @@ int accel_set_destroy(struct accel_context *context, struct accel_object *arg)
 	pthread_mutex_lock(&context->lock);
 	handle = accel_context_find(context, ACCEL_TYPE_SET, arg->id);
 	if (!handle)
-		r = is_known(context->device, arg->id) ? -EPERM : -ENOENT;
-	else if (is_used(set_of(handle->base)))
+		r = set_is_known(context->device, arg->id) ? -EPERM : -ENOENT;
+	else if (set_is_used(set_of(handle->base)))
 		r = -EBUSY;
 	if (r == 0) {
 		struct accel_base *base = accel_context_remove(context, handle);
@@ -208,7 +209,7 @@ void accel_set_unguard(struct accel_set *set)
 }
 
 /* The place of the first member whose id is not below @asid. The lock is held. */
-static size_t place_of(const struct accel_set *set, uint32_t asid)
+static size_t set_place_of(const struct accel_set *set, uint32_t asid)
 {
 	size_t low = 0, high = set->n_members;
 
@@ -223,23 +224,23 @@ static size_t place_of(const struct accel_set *set, uint32_t asid)
 	return low;
 }
 
-static struct set_member *member_of(const struct accel_set *set, uint32_t asid)
+static struct set_member *set_member_of(const struct accel_set *set, uint32_t asid)
 {
-	size_t place = place_of(set, asid);
+	size_t place = set_place_of(set, asid);
 
 	if (place == set->n_members || set->members[place]->asid != asid)
 		return NULL;
 	return set->members[place];
 }
 
-static struct set_member *member_by_guest(const struct accel_set *set, uint64_t guest)
+static struct set_member *set_member_by_guest(const struct accel_set *set, uint64_t guest)
 {
 	struct htab_node *node = htab_first(&set->by_guest, guest);
 
 	return node ? container_of(node, struct set_member, by_guest) : NULL;
 }
 
-static int make_room(struct accel_set *set)
+static int set_make_room(struct accel_set *set)
 {
 	size_t n = set->n_allocated ? 2 * set->n_allocated : 8;
 	struct set_member **members;
@@ -254,9 +255,9 @@ static int make_room(struct accel_set *set)
 	return 0;
 }
 
-static void insert(struct accel_set *set, struct set_member *member)
+static void set_insert(struct accel_set *set, struct set_member *member)
 {
-	size_t place = place_of(set, member->asid);
+	size_t place = set_place_of(set, member->asid);
 
 	memmove(&set->members[place + 1], &set->members[place],
 		(set->n_members - place) * sizeof(struct set_member *));
@@ -273,17 +274,17 @@ int accel_set_join(struct accel_set *set, uint32_t asid)
 		return -ENOMEM;
 	member->asid = asid;
 	pthread_mutex_lock(&set->lock);
-	r = make_room(set);
+	r = set_make_room(set);
 	if (r == 0)
-		insert(set, member);
+		set_insert(set, member);
 	pthread_mutex_unlock(&set->lock);
 	if (r < 0)
 		free(member);
 	return r;
 }
 
-static void tell(struct accel_set *set, enum accel_event_type type, uint32_t asid,
-		 uint64_t guest)
+static void set_tell(struct accel_set *set, enum accel_event_type type, uint32_t asid,
+		     uint64_t guest)
 {
 	const struct accel_event event = {
 		.type = type,
@@ -301,7 +302,7 @@ void accel_set_leave(struct accel_set *set, uint32_t asid)
 	size_t place;
 
 	pthread_mutex_lock(&set->lock);
-	place = place_of(set, asid);
+	place = set_place_of(set, asid);
 	if (place < set->n_members && set->members[place]->asid == asid) {
 		struct set_member *member = set->members[place];
 
@@ -310,24 +311,24 @@ void accel_set_leave(struct accel_set *set, uint32_t asid)
 			(set->n_members - place) * sizeof(struct set_member *));
 		if (member->bound) {
 			set->bound--;
-			tell(set, ACCEL_EVENT_UNBIND, asid, member->guest);
+			set_tell(set, ACCEL_EVENT_UNBIND, asid, member->guest);
 		}
-		tell(set, ACCEL_EVENT_FREE, asid, 0);
-		free_member(set, member);
+		set_tell(set, ACCEL_EVENT_FREE, asid, 0);
+		set_free_member(set, member);
 	}
 	pthread_mutex_unlock(&set->lock);
 }
 
 /* ---- guest ids --------------------------------------------------------------------- */
 
-static int bind(struct accel_set *set, const struct accel_set_entry *arg)
+static int set_bind_member(struct accel_set *set, const struct accel_set_entry *arg)
 {
-	struct set_member *member = member_of(set, arg->asid);
+	struct set_member *member = set_member_of(set, arg->asid);
 	int r;
 
 	if (!member)
 		return -EPERM;
-	if (member->bound || member_by_guest(set, arg->guest))
+	if (member->bound || set_member_by_guest(set, arg->guest))
 		return -EEXIST;
 	r = htab_insert(&set->by_guest, &member->by_guest, arg->guest);
 	if (r < 0)
@@ -335,31 +336,31 @@ static int bind(struct accel_set *set, const struct accel_set_entry *arg)
 	member->bound = true;
 	member->guest = arg->guest;
 	set->bound++;
-	tell(set, ACCEL_EVENT_BIND, arg->asid, arg->guest);
+	set_tell(set, ACCEL_EVENT_BIND, arg->asid, arg->guest);
 	return 0;
 }
 
-static int unbind(struct accel_set *set, const struct accel_set_entry *arg)
+static int set_unbind_member(struct accel_set *set, const struct accel_set_entry *arg)
 {
-	struct set_member *member = member_by_guest(set, arg->guest);
+	struct set_member *member = set_member_by_guest(set, arg->guest);
 
 	if (!member)
 		return -ENOENT;
 	htab_remove(&set->by_guest, &member->by_guest);
 	member->bound = false;
 	set->bound--;
-	tell(set, ACCEL_EVENT_UNBIND, member->asid, arg->guest);
+	set_tell(set, ACCEL_EVENT_UNBIND, member->asid, arg->guest);
 	return 0;
 }
 
-static int lookup(struct accel_set *set, struct accel_set_entry *arg)
+static int set_find_entry(struct accel_set *set, struct accel_set_entry *arg)
 {
 	struct set_member *member;
 
 	if (arg->flags & ACCEL_SET_BY_ASID)
-		member = member_of(set, arg->asid);
+		member = set_member_of(set, arg->asid);
 	else
-		member = member_by_guest(set, arg->guest);
+		member = set_member_by_guest(set, arg->guest);
 	if (!member || !member->bound)
 		return -ENOENT;
 	arg->asid = member->asid;
@@ -367,9 +368,9 @@ static int lookup(struct accel_set *set, struct accel_set_entry *arg)
 	return 0;
 }
 
-static int next(struct accel_set *set, struct accel_set_entry *arg)
+static int set_next_entry(struct accel_set *set, struct accel_set_entry *arg)
 {
-	size_t place = place_of(set, arg->asid);
+	size_t place = set_place_of(set, arg->asid);
 
 	if (place < set->n_members && set->members[place]->asid == arg->asid)
 		place++;
@@ -399,7 +400,7 @@ int accel_set_bind(struct accel_context *context, struct accel_set_entry *arg)
 	pthread_mutex_lock(&context->lock);
 	asid = accel_context_find(context, ACCEL_TYPE_ASID, arg->asid);
 	pthread_mutex_lock(&set->lock);
-	r = asid ? bind(set, arg) : -ENOENT;
+	r = asid ? set_bind_member(set, arg) : -ENOENT;
 	pthread_mutex_unlock(&set->lock);
 	pthread_mutex_unlock(&context->lock);
 	accel_base_unref(&set->base);
@@ -407,7 +408,7 @@ int accel_set_bind(struct accel_context *context, struct accel_set_entry *arg)
 }
 
 /* A call that needs the set alone. */
-static int with_set(struct accel_context *context, struct accel_set_entry *arg,
+static int set_with(struct accel_context *context, struct accel_set_entry *arg,
 		    int (*call)(struct accel_set *set, struct accel_set_entry *arg))
 {
 	struct accel_set *set;
@@ -422,9 +423,9 @@ static int with_set(struct accel_context *context, struct accel_set_entry *arg,
 	return r;
 }
 
-static int do_unbind(struct accel_set *set, struct accel_set_entry *arg)
+static int set_do_unbind(struct accel_set *set, struct accel_set_entry *arg)
 {
-	return unbind(set, arg);
+	return set_unbind_member(set, arg);
 }
 
 int accel_set_unbind(struct accel_context *context, struct accel_set_entry *arg)
@@ -433,24 +434,24 @@ int accel_set_unbind(struct accel_context *context, struct accel_set_entry *arg)
 
 	if (r == 0 && arg->asid)
 		r = -EINVAL;
-	return r < 0 ? r : with_set(context, arg, do_unbind);
+	return r < 0 ? r : set_with(context, arg, set_do_unbind);
 }
 
 int accel_set_lookup(struct accel_context *context, struct accel_set_entry *arg)
 {
 	int r = accel_check_flags(arg->flags, ACCEL_SET_BY_ASID);
 
-	return r < 0 ? r : with_set(context, arg, lookup);
+	return r < 0 ? r : set_with(context, arg, set_find_entry);
 }
 
 int accel_set_next(struct accel_context *context, struct accel_set_entry *arg)
 {
 	int r = accel_check_flags(arg->flags, 0);
 
-	return r < 0 ? r : with_set(context, arg, next);
+	return r < 0 ? r : set_with(context, arg, set_next_entry);
 }
 
-static void fill_info(struct accel_set *set, struct accel_set_info *arg)
+static void set_fill_info(struct accel_set *set, struct accel_set_info *arg)
 {
 	pthread_mutex_lock(&set->lock);
 	arg->quota = set->quota;
@@ -468,7 +469,7 @@ int accel_set_get_info(struct accel_context *context, struct accel_set_info *arg
 		r = accel_set_get(context, arg->id, &set);
 	if (r < 0)
 		return r;
-	fill_info(set, arg);
+	set_fill_info(set, arg);
 	accel_base_unref(&set->base);
 	return 0;
 }

@@ -43,7 +43,7 @@ struct procmap_query {
 /* ---- creation ---------------------------------------------------------------------- */
 
 /* The kernel's own text: no file system is asked. */
-static int read_link(int fd, char *path, size_t size)
+static int sva_read_link(int fd, char *path, size_t size)
 {
 	static const char deleted[] = " (deleted)"; /* the process has ended */
 	char link[40];
@@ -60,7 +60,7 @@ static int read_link(int fd, char *path, size_t size)
 }
 
 /* Cuts "NAME" off "…/PID/NAME"; false: it does not end like that. */
-static bool cut_name(char *path, const char *name)
+static bool sva_cut_name(char *path, const char *name)
 {
 	size_t length = strlen(path), n = strlen(name);
 	char *end;
@@ -76,7 +76,7 @@ static bool cut_name(char *path, const char *name)
 	return end > path && end[-1] == '/';
 }
 
-static bool has_mode(int fd, int access)
+static bool sva_has_mode(int fd, int access)
 {
 	int flags = fcntl(fd, F_GETFL);
 
@@ -87,7 +87,7 @@ static bool has_mode(int fd, int access)
  * The texts alone do not tell: a client can mount one file of a procfs where another's
  * path would be. Then it is a mount of its own.
  */
-static bool same_mount(int a, int b)
+static bool sva_same_mount(int a, int b)
 {
 	struct statx of_a, of_b;
 
@@ -98,23 +98,24 @@ static bool same_mount(int a, int b)
 	       of_a.stx_mnt_id == of_b.stx_mnt_id;
 }
 
-static int check_files(int mem, int maps)
+static int sva_check_files(int mem, int maps)
 {
 	char mem_path[PATH_SIZE], maps_path[PATH_SIZE];
 
-	if (!has_mode(mem, O_RDWR) || !has_mode(maps, O_RDONLY) || !same_mount(mem, maps))
+	if (!sva_has_mode(mem, O_RDWR) || !sva_has_mode(maps, O_RDONLY) ||
+	    !sva_same_mount(mem, maps))
 		return -EBADFD;
-	if (read_link(mem, mem_path, sizeof(mem_path)) < 0 ||
-	    read_link(maps, maps_path, sizeof(maps_path)) < 0)
+	if (sva_read_link(mem, mem_path, sizeof(mem_path)) < 0 ||
+	    sva_read_link(maps, maps_path, sizeof(maps_path)) < 0)
 		return -EBADFD;
-	if (!cut_name(mem_path, "mem") || !cut_name(maps_path, "maps") ||
+	if (!sva_cut_name(mem_path, "mem") || !sva_cut_name(maps_path, "maps") ||
 	    strcmp(mem_path, maps_path))
 		return -EBADFD;
 	return 0;
 }
 
 /* The mapping that covers @address, or the next one. */
-static int query(int maps, uint64_t address, struct procmap_query *ret_query)
+static int sva_query(int maps, uint64_t address, struct procmap_query *ret_query)
 {
 	struct procmap_query ask = {
 		.size = sizeof(ask),
@@ -132,11 +133,11 @@ static int query(int maps, uint64_t address, struct procmap_query *ret_query)
 int accel_sva_init(struct accel_sva *sva, int mem, int maps)
 {
 	struct procmap_query unused;
-	int r = check_files(mem, maps);
+	int r = sva_check_files(mem, maps);
 
 	if (r < 0)
 		return r;
-	r = query(maps, 0, &unused);
+	r = sva_query(maps, 0, &unused);
 	if (r == -ENOTTY)
 		return -EOPNOTSUPP;
 	if (r < 0 && r != -ENOENT)
@@ -155,11 +156,11 @@ void accel_sva_finish(struct accel_sva *sva)
 
 /* How many of @n bytes at @address lie in one mapping with @need; -errno: not even one.
  */
-static int find_piece(const struct accel_sva *sva, uint64_t address, size_t n,
-		      uint64_t need, size_t *ret_n)
+static int sva_find_piece(const struct accel_sva *sva, uint64_t address, size_t n,
+			  uint64_t need, size_t *ret_n)
 {
 	struct procmap_query vma;
-	int r = query(sva->maps, address, &vma);
+	int r = sva_query(sva->maps, address, &vma);
 
 	if (r == -ESRCH)
 		return r;
@@ -173,8 +174,8 @@ static int find_piece(const struct accel_sva *sva, uint64_t address, size_t n,
 }
 
 /* One pread(2) or pwrite(2): the bytes, at least one, or -errno. */
-static ssize_t transfer(const struct accel_sva *sva, uint64_t address, void *to,
-			const void *from, size_t n)
+static ssize_t sva_transfer(const struct accel_sva *sva, uint64_t address, void *to,
+			    const void *from, size_t n)
 {
 	ssize_t done;
 
@@ -191,8 +192,8 @@ static ssize_t transfer(const struct accel_sva *sva, uint64_t address, void *to,
 }
 
 /* Exactly one of @to and @from. */
-static int move(const struct accel_sva *sva, uint64_t address, char *to, const char *from,
-		size_t n, size_t *ret_done)
+static int sva_move(const struct accel_sva *sva, uint64_t address, char *to,
+		    const char *from, size_t n, size_t *ret_done)
 {
 	uint64_t need = to ? PROCMAP_QUERY_VMA_READABLE : PROCMAP_QUERY_VMA_WRITABLE;
 	size_t done = 0, piece;
@@ -200,12 +201,12 @@ static int move(const struct accel_sva *sva, uint64_t address, char *to, const c
 	int r = 0;
 
 	while (done < n) {
-		r = find_piece(sva, address + done, n - done, need, &piece);
+		r = sva_find_piece(sva, address + done, n - done, need, &piece);
 		if (r < 0)
 			break;
 		/* A short count is looked into from where it ended. */
-		moved = transfer(sva, address + done, to ? to + done : NULL,
-				 from ? from + done : NULL, piece);
+		moved = sva_transfer(sva, address + done, to ? to + done : NULL,
+				     from ? from + done : NULL, piece);
 		if (moved < 0) {
 			r = (int)moved;
 			break;
@@ -219,11 +220,11 @@ static int move(const struct accel_sva *sva, uint64_t address, char *to, const c
 int accel_sva_read(const struct accel_sva *sva, uint64_t address, void *data, size_t n,
 		   size_t *ret_done)
 {
-	return move(sva, address, data, NULL, n, ret_done);
+	return sva_move(sva, address, data, NULL, n, ret_done);
 }
 
 int accel_sva_write(const struct accel_sva *sva, uint64_t address, const void *data,
 		    size_t n, size_t *ret_done)
 {
-	return move(sva, address, NULL, data, n, ret_done);
+	return sva_move(sva, address, NULL, data, n, ret_done);
 }

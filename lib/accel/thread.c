@@ -6,7 +6,7 @@
 #include "util.h"
 
 /* All signals but those of a thread's own faults. */
-static void block_signals(sigset_t *ret_saved)
+static void thread_block_signals(sigset_t *ret_saved)
 {
 	static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
 	sigset_t blocked;
@@ -31,7 +31,7 @@ int accel_thread_start(void *(*run)(void *arg), void *arg, size_t stack,
 	if (!ret_thread)
 		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	/* A new thread begins with the mask of its maker. */
-	block_signals(&saved);
+	thread_block_signals(&saved);
 	r = pthread_create(ret_thread ?: &thread, &attr, run, arg);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	pthread_attr_destroy(&attr);

@@ -8,21 +8,21 @@
 
 #define HTAB_MIN_BUCKETS 64
 
-static struct htab_node **bucket_of(const struct htab *table, uint64_t hash)
+static struct htab_node **htab_bucket_of(const struct htab *table, uint64_t hash)
 {
 	return &table->buckets[hash & (table->n_buckets - 1)];
 }
 
-static void link_node(struct htab *table, struct htab_node *node)
+static void htab_link_node(struct htab *table, struct htab_node *node)
 {
-	struct htab_node **bucket = bucket_of(table, node->hash);
+	struct htab_node **bucket = htab_bucket_of(table, node->hash);
 
 	node->next = *bucket;
 	*bucket = node;
 }
 
 /* Doubles the buckets, so that chains stay short however many nodes there are. */
-static int grow(struct htab *table)
+static int htab_grow(struct htab *table)
 {
 	size_t n_buckets = MAX(table->n_buckets * 2, (size_t)HTAB_MIN_BUCKETS);
 	struct htab old = *table;
@@ -39,7 +39,7 @@ static int grow(struct htab *table)
 		while (node) {
 			struct htab_node *next = node->next;
 
-			link_node(table, node);
+			htab_link_node(table, node);
 			node = next;
 		}
 	}
@@ -56,17 +56,18 @@ void htab_finish(struct htab *table)
 int htab_insert(struct htab *table, struct htab_node *node, uint64_t hash)
 {
 	/* A table that cannot grow only gets slower; an empty one cannot do without. */
-	if (table->n_nodes >= table->n_buckets && grow(table) < 0 && !table->n_buckets)
+	if (table->n_nodes >= table->n_buckets && htab_grow(table) < 0 &&
+	    !table->n_buckets)
 		return -ENOMEM;
 	node->hash = hash;
-	link_node(table, node);
+	htab_link_node(table, node);
 	table->n_nodes++;
 	return 0;
 }
 
 void htab_remove(struct htab *table, struct htab_node *node)
 {
-	struct htab_node **link = bucket_of(table, node->hash);
+	struct htab_node **link = htab_bucket_of(table, node->hash);
 
 	while (*link != node)
 		link = &(*link)->next;
@@ -75,7 +76,7 @@ void htab_remove(struct htab *table, struct htab_node *node)
 	table->n_nodes--;
 }
 
-static struct htab_node *skip_to(struct htab_node *node, uint64_t hash)
+static struct htab_node *htab_skip_to(struct htab_node *node, uint64_t hash)
 {
 	while (node && node->hash != hash)
 		node = node->next;
@@ -84,12 +85,12 @@ static struct htab_node *skip_to(struct htab_node *node, uint64_t hash)
 
 struct htab_node *htab_first(const struct htab *table, uint64_t hash)
 {
-	return table->n_buckets ? skip_to(*bucket_of(table, hash), hash) : NULL;
+	return table->n_buckets ? htab_skip_to(*htab_bucket_of(table, hash), hash) : NULL;
 }
 
 struct htab_node *htab_next(const struct htab_node *node)
 {
-	return skip_to(node->next, node->hash);
+	return htab_skip_to(node->next, node->hash);
 }
 
 void htab_drain(struct htab *table, void (*visit)(struct htab_node *node, void *data),

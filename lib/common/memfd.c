@@ -11,7 +11,7 @@
 #define MFD_NOEXEC_SEAL 8U /* Linux 6.3; it may be asked for by vm.memfd_noexec */
 #endif
 
-static int create(const char *name)
+static int memfd_create_file(const char *name)
 {
 	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
@@ -23,7 +23,7 @@ static int create(const char *name)
 
 int memfd_new(const char *name, uint64_t bytes, int seals)
 {
-	_cleanup_close_ int fd = create(name);
+	_cleanup_close_ int fd = memfd_create_file(name);
 
 	if (fd < 0)
 		return TAKE_FD(fd);

@@ -20,8 +20,8 @@
 
 /* ---- submission -------------------------------------------------------------------- */
 
-static int check_header(const struct accel_ring *ring, size_t bytes,
-			uint32_t *ret_entries)
+static int ring_producer_check_header(const struct accel_ring *ring, size_t bytes,
+				      uint32_t *ret_entries)
 {
 	uint32_t entries;
 
@@ -41,7 +41,7 @@ static int check_header(const struct accel_ring *ring, size_t bytes,
 	return 0;
 }
 
-static void wake_device(struct accel_ring *ring)
+static void ring_producer_wake_device(struct accel_ring *ring)
 {
 	__atomic_fetch_add(&ring->doorbell, 1, __ATOMIC_RELEASE);
 	syscall(SYS_futex, &ring->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
@@ -51,7 +51,7 @@ int ring_producer_init(struct ring_producer *producer, void *memory, size_t byte
 {
 	struct accel_ring *ring = memory;
 	uint32_t entries;
-	int r = check_header(ring, bytes, &entries);
+	int r = ring_producer_check_header(ring, bytes, &entries);
 
 	if (r < 0)
 		return r;
@@ -66,13 +66,13 @@ int ring_producer_init(struct ring_producer *producer, void *memory, size_t byte
 		producer->slots = (void *)((char *)memory + ACCEL_RING_ENTRIES);
 		/* A former one may have died between taking need_wakeup and the wake-up.
 		 */
-		wake_device(ring);
+		ring_producer_wake_device(ring);
 	}
 	return 0;
 }
 
 /* A head that makes no sense is a full ring: nothing is overwritten because of it. */
-static uint32_t count_room(const struct ring_producer *producer)
+static uint32_t ring_producer_count_room(const struct ring_producer *producer)
 {
 	uint64_t used = producer->tail - producer->head;
 
@@ -82,11 +82,11 @@ static uint32_t count_room(const struct ring_producer *producer)
 /* The shared head is in a line that the device writes: it is left alone if possible. */
 unsigned ring_producer_room(struct ring_producer *producer, unsigned n)
 {
-	uint32_t room = count_room(producer);
+	uint32_t room = ring_producer_count_room(producer);
 
 	if (room < n) {
 		producer->head = __atomic_load_n(&producer->ring->head, __ATOMIC_ACQUIRE);
-		room = count_room(producer);
+		room = ring_producer_count_room(producer);
 	}
 	return room;
 }
@@ -112,7 +112,7 @@ unsigned ring_producer_push(struct ring_producer *producer,
 	/* Once for each sleep: it may take the device a while to get a CPU. */
 	if (__atomic_load_n(&ring->need_wakeup, __ATOMIC_RELAXED) &&
 	    __atomic_exchange_n(&ring->need_wakeup, 0, __ATOMIC_SEQ_CST))
-		wake_device(ring);
+		ring_producer_wake_device(ring);
 	return n;
 }
 
@@ -124,7 +124,7 @@ uint64_t ring_completed(const struct accel_ring *ring)
 }
 
 /* By a reset; it is known before they count as completed. */
-static bool was_dropped(const struct accel_ring *ring, uint64_t index)
+static bool ring_producer_was_dropped(const struct accel_ring *ring, uint64_t index)
 {
 	uint64_t end = __atomic_load_n(&ring->dropped_end, __ATOMIC_ACQUIRE);
 
@@ -136,12 +136,12 @@ static bool was_dropped(const struct accel_ring *ring, uint64_t index)
  * 0, -EAGAIN: not yet, or why never. The state is read first: what completed before the
  * queue stopped is then seen as completed.
  */
-static int look(const struct accel_ring *ring, uint64_t index)
+static int ring_producer_look(const struct accel_ring *ring, uint64_t index)
 {
 	uint32_t state = __atomic_load_n(&ring->state, __ATOMIC_ACQUIRE);
 
 	if (ring_completed(ring) > index)
-		return was_dropped(ring, index) ? -EIO : 0;
+		return ring_producer_was_dropped(ring, index) ? -EIO : 0;
 	switch (state) {
 	case ACCEL_QUEUE_RUNNING:
 		return -EAGAIN;
@@ -152,7 +152,7 @@ static int look(const struct accel_ring *ring, uint64_t index)
 	}
 }
 
-static int64_t now_ns(void)
+static int64_t ring_producer_now_ns(void)
 {
 	struct timespec now;
 
@@ -160,23 +160,24 @@ static int64_t now_ns(void)
 	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-static int spin(const struct accel_ring *ring, uint64_t index, int64_t end)
+static int ring_producer_spin(const struct accel_ring *ring, uint64_t index, int64_t end)
 {
 	int r;
 
 	do {
 		for (unsigned i = 0; i < SPINS_A_CLOCK; i++) {
-			r = look(ring, index);
+			r = ring_producer_look(ring, index);
 			if (r != -EAGAIN)
 				return r;
 			relax_cpu();
 		}
-	} while (now_ns() < end);
+	} while (ring_producer_now_ns() < end);
 	return -EAGAIN;
 }
 
 /* Until somebody wakes us, something changed, or the deadline. */
-static void sleep_once(struct accel_ring *ring, uint32_t seen, int64_t deadline)
+static void ring_producer_sleep_once(struct accel_ring *ring, uint32_t seen,
+				     int64_t deadline)
 {
 	const struct timespec until = {
 		.tv_sec = deadline / NS_PER_S,
@@ -188,7 +189,8 @@ static void sleep_once(struct accel_ring *ring, uint32_t seen, int64_t deadline)
 		deadline < INT64_MAX ? &until : NULL, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-static int sleep_until(struct accel_ring *ring, uint64_t index, int64_t deadline)
+static int ring_producer_sleep_until(struct accel_ring *ring, uint64_t index,
+				     int64_t deadline)
 {
 	int r;
 
@@ -197,12 +199,12 @@ static int sleep_until(struct accel_ring *ring, uint64_t index, int64_t deadline
 		/* Before the look: what changes after it makes the futex return. */
 		uint32_t seen = __atomic_load_n(&ring->completion, __ATOMIC_SEQ_CST);
 
-		r = look(ring, index);
-		if (r == -EAGAIN && now_ns() >= deadline)
+		r = ring_producer_look(ring, index);
+		if (r == -EAGAIN && ring_producer_now_ns() >= deadline)
 			r = -ETIMEDOUT;
 		if (r != -EAGAIN)
 			break;
-		sleep_once(ring, seen, deadline);
+		ring_producer_sleep_once(ring, seen, deadline);
 	}
 	__atomic_fetch_sub(&ring->waiters, 1, __ATOMIC_RELAXED);
 	return r;
@@ -211,15 +213,15 @@ static int sleep_until(struct accel_ring *ring, uint64_t index, int64_t deadline
 int ring_wait(struct accel_ring *ring, uint64_t index, int64_t timeout_ns)
 {
 	int64_t deadline = INT64_MAX, now;
-	int r = look(ring, index);
+	int r = ring_producer_look(ring, index);
 
 	if (r != -EAGAIN)
 		return r;
 	if (!timeout_ns)
 		return -ETIMEDOUT;
-	now = now_ns();
+	now = ring_producer_now_ns();
 	if (timeout_ns > 0 && timeout_ns < INT64_MAX - now)
 		deadline = now + timeout_ns;
-	r = spin(ring, index, MIN(deadline, now + SPIN_NS));
-	return r == -EAGAIN ? sleep_until(ring, index, deadline) : r;
+	r = ring_producer_spin(ring, index, MIN(deadline, now + SPIN_NS));
+	return r == -EAGAIN ? ring_producer_sleep_until(ring, index, deadline) : r;
 }

@@ -18,7 +18,7 @@
 #define SCRUB_STEP_MS  5
 
 /* Devices are files in one directory; nothing else is to be reached by their names. */
-static bool is_device_name(const char *name)
+static bool accel_device_is_device_name(const char *name)
 {
 	size_t length = strnlen(name, ACCEL_NAME_SIZE);
 
@@ -26,7 +26,8 @@ static bool is_device_name(const char *name)
 	       !strchr(name, '/');
 }
 
-static int query(int directory, const char *name, struct accel_device_info *ret_info)
+static int accel_device_query_fd(int directory, const char *name,
+				 struct accel_device_info *ret_info)
 {
 	struct accel_device_info info = {0};
 	int r;
@@ -50,10 +51,10 @@ _public_ int dmabuffs_accel_query(struct dmabuffs *instance, const char *device,
 	_cleanup_directory_ DIR *directory = NULL;
 	int r;
 
-	if (!is_device_name(device))
+	if (!accel_device_is_device_name(device))
 		return -ENOENT;
 	r = instance_open_directory(instance, DMABUFFS_ACCEL_DIR, &directory);
-	return r < 0 ? r : query(dirfd(directory), device, ret_info);
+	return r < 0 ? r : accel_device_query_fd(dirfd(directory), device, ret_info);
 }
 
 _public_ int dmabuffs_accel_list(struct dmabuffs *instance,
@@ -72,16 +73,16 @@ _public_ int dmabuffs_accel_list(struct dmabuffs *instance,
 		entry = readdir(directory);
 		if (!entry)
 			return -errno;
-		if (!is_device_name(entry->d_name))
+		if (!accel_device_is_device_name(entry->d_name))
 			continue;
-		r = query(dirfd(directory), entry->d_name, &info);
+		r = accel_device_query_fd(dirfd(directory), entry->d_name, &info);
 		if (r >= 0)
 			r = visit(&info, data);
 	}
 	return r;
 }
 
-static int open_device(struct dmabuffs *instance, const char *device)
+static int accel_device_open(struct dmabuffs *instance, const char *device)
 {
 	char path[sizeof(DMABUFFS_ACCEL_DIR "/") + ACCEL_NAME_SIZE] =
 		DMABUFFS_ACCEL_DIR "/";
@@ -97,12 +98,12 @@ _public_ int dmabuffs_accel_open(struct dmabuffs *instance, const char *device,
 	const struct timespec moment = {.tv_nsec = SCRUB_STEP_MS * 1000000L};
 	int fd;
 
-	if (!is_device_name(device))
+	if (!accel_device_is_device_name(device))
 		return -ENOENT;
-	fd = open_device(instance, device);
+	fd = accel_device_open(instance, device);
 	for (int ms = 0; fd == -EAGAIN && ms < SCRUB_LIMIT_MS; ms += SCRUB_STEP_MS) {
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
-		fd = open_device(instance, device);
+		fd = accel_device_open(instance, device);
 	}
 	if (fd < 0)
 		return fd;
@@ -111,14 +112,14 @@ _public_ int dmabuffs_accel_open(struct dmabuffs *instance, const char *device,
 	return 0;
 }
 
-static bool is_submit(unsigned long request)
+static bool accel_device_is_submit(unsigned long request)
 {
 	return _IOC_TYPE(request) == _IOC_TYPE(ACCEL_IOC_QUEUE_SUBMIT) &&
 	       _IOC_NR(request) == _IOC_NR(ACCEL_IOC_QUEUE_SUBMIT);
 }
 
 /* A batch carries the commands it has, not the room for others behind them. */
-static uint32_t submit_size(const struct accel_queue_submit *arg)
+static uint32_t accel_device_submit_size(const struct accel_queue_submit *arg)
 {
 	return (uint32_t)(offsetof(struct accel_queue_submit, commands) +
 			  MIN(arg->count, (uint32_t)ACCEL_SUBMIT_MAX) *
@@ -131,8 +132,8 @@ _public_ int dmabuffs_accel_call(int context, unsigned long request, void *arg)
 
 	if (_IOC_TYPE(request) != DMABUFFS_IOC_TYPE || size < sizeof(size))
 		return -ENOTTY;
-	if (is_submit(request)) {
-		size = submit_size(arg);
+	if (accel_device_is_submit(request)) {
+		size = accel_device_submit_size(arg);
 		/* The kernel copies what the number says: not what the caller lacks. */
 		request = _IOC(_IOC_DIR(request), _IOC_TYPE(request), _IOC_NR(request),
 			       size);

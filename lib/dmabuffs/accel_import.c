@@ -13,8 +13,9 @@
 /* ---- buffers and address spaces of others ------------------------------------------ */
 
 /* The ticket dies with its connection, so that is held until the call is done. */
-static int import_by_ticket(struct dmabuffs *instance, int context, unsigned long request,
-			    struct dmabuffs_accel_import *arg)
+static int accel_import_by_ticket(struct dmabuffs *instance, int context,
+				  unsigned long request,
+				  struct dmabuffs_accel_import *arg)
 {
 	struct broker_connection connection;
 	int r = broker_get(instance, &connection);
@@ -31,14 +32,14 @@ static int import_by_ticket(struct dmabuffs *instance, int context, unsigned lon
 	return r;
 }
 
-static int import(struct dmabuffs *instance, int context, unsigned long request, int fd,
-		  uint32_t *ret_id)
+static int accel_import_import(struct dmabuffs *instance, int context,
+			       unsigned long request, int fd, uint32_t *ret_id)
 {
 	struct dmabuffs_accel_import arg = {.fd = fd};
 	int r = dmabuffs_accel_call(context, request, &arg);
 
 	if (r == -EREMOTE)
-		r = import_by_ticket(instance, context, request, &arg);
+		r = accel_import_by_ticket(instance, context, request, &arg);
 	if (r < 0)
 		return r;
 
@@ -49,7 +50,8 @@ static int import(struct dmabuffs *instance, int context, unsigned long request,
 _public_ int dmabuffs_accel_import_buffer(struct dmabuffs *instance, int context, int fd,
 					  uint32_t *ret_buffer)
 {
-	return import(instance, context, ACCEL_IOC_BUFFER_IMPORT, fd, ret_buffer);
+	return accel_import_import(instance, context, ACCEL_IOC_BUFFER_IMPORT, fd,
+				   ret_buffer);
 }
 
 _public_ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
@@ -59,7 +61,8 @@ _public_ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
 
 	if (opened < 0)
 		return opened;
-	return import(instance, context, ACCEL_IOC_ASID_IMPORT, opened, ret_asid);
+	return accel_import_import(instance, context, ACCEL_IOC_ASID_IMPORT, opened,
+				   ret_asid);
 }
 
 #define TICKET_LIMIT_MS 1500
@@ -117,8 +120,9 @@ _public_ int dmabuffs_accel_export_asid(int context, uint32_t asid,
 
 /* ---- the address space of this process --------------------------------------------- */
 
-static int deposit_both(struct dmabuffs *instance, struct broker_connection *connection,
-			struct dmabuffs_accel_sva *arg)
+static int accel_import_deposit_both(struct dmabuffs *instance,
+				     struct broker_connection *connection,
+				     struct dmabuffs_accel_sva *arg)
 {
 	int r = broker_deposit(instance, connection, arg->mem, arg->mem_ticket);
 
@@ -127,15 +131,15 @@ static int deposit_both(struct dmabuffs *instance, struct broker_connection *con
 	return broker_deposit(instance, connection, arg->maps, arg->maps_ticket);
 }
 
-static int bind_by_tickets(struct dmabuffs *instance, int context,
-			   struct dmabuffs_accel_sva *arg)
+static int accel_import_bind_by_tickets(struct dmabuffs *instance, int context,
+					struct dmabuffs_accel_sva *arg)
 {
 	struct broker_connection connection;
 	int r = broker_get(instance, &connection);
 
 	if (r < 0)
 		return r;
-	r = deposit_both(instance, &connection, arg);
+	r = accel_import_deposit_both(instance, &connection, arg);
 	if (r >= 0) {
 		arg->flags |= DMABUFFS_ACCEL_TICKET;
 		arg->mem = arg->maps = -1;
@@ -165,7 +169,7 @@ _public_ int dmabuffs_accel_bind_self(struct dmabuffs *instance, int context,
 		.flags = flags, .mem = mem, .maps = maps, .set = set};
 	r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_SVA, &arg);
 	if (r == -EREMOTE)
-		r = bind_by_tickets(instance, context, &arg);
+		r = accel_import_bind_by_tickets(instance, context, &arg);
 	if (r < 0)
 		return r;
 

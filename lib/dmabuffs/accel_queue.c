@@ -25,7 +25,7 @@
  * Who has the context can have a descriptor of this memory. Only a seal keeps them from
  * cutting it off, which would raise SIGBUS here.
  */
-static int check_ring(int fd, size_t *ret_bytes)
+static int accel_queue_check_ring(int fd, size_t *ret_bytes)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat status;
@@ -42,11 +42,11 @@ static int check_ring(int fd, size_t *ret_bytes)
 	return 0;
 }
 
-static int map_ring(struct dmabuffs_queue *queue, int fd)
+static int accel_queue_map_ring(struct dmabuffs_queue *queue, int fd)
 {
 	size_t bytes = 0;
 	void *ring;
-	int r = check_ring(fd, &bytes);
+	int r = accel_queue_check_ring(fd, &bytes);
 
 	if (r < 0)
 		return r;
@@ -61,7 +61,7 @@ static int map_ring(struct dmabuffs_queue *queue, int fd)
 }
 
 /* A ring that says less than the service would be written past its end. */
-static int check_kind(const struct dmabuffs_queue *queue)
+static int accel_queue_check_kind(const struct dmabuffs_queue *queue)
 {
 	bool user = queue->flags & ACCEL_QUEUE_USER;
 
@@ -70,7 +70,7 @@ static int check_kind(const struct dmabuffs_queue *queue)
 	return user && queue->producer.entries != queue->entries ? -EPROTO : 0;
 }
 
-static int fill(struct dmabuffs_queue *queue, struct dmabuffs *instance)
+static int accel_queue_fill(struct dmabuffs_queue *queue, struct dmabuffs *instance)
 {
 	_cleanup_close_ int fd = -1;
 	bool reliable = false;
@@ -82,13 +82,13 @@ static int fill(struct dmabuffs_queue *queue, struct dmabuffs *instance)
 	if (r < 0)
 		return r;
 	queue->pid = reliable ? 0 : getpid();
-	r = map_ring(queue, fd);
-	return r < 0 ? r : check_kind(queue);
+	r = accel_queue_map_ring(queue, fd);
+	return r < 0 ? r : accel_queue_check_kind(queue);
 }
 
 /* Takes what create or open know already. */
-static int make_queue(struct dmabuffs *instance, const struct dmabuffs_queue *known,
-		      struct dmabuffs_queue **ret_queue)
+static int accel_queue_make(struct dmabuffs *instance, const struct dmabuffs_queue *known,
+			    struct dmabuffs_queue **ret_queue)
 {
 	struct dmabuffs_queue *queue = malloc(sizeof(*queue));
 	int r;
@@ -96,7 +96,7 @@ static int make_queue(struct dmabuffs *instance, const struct dmabuffs_queue *kn
 	if (!queue)
 		return -ENOMEM;
 	*queue = *known;
-	r = fill(queue, instance);
+	r = accel_queue_fill(queue, instance);
 	if (r < 0) {
 		dmabuffs_queue_close(queue);
 		return r;
@@ -121,7 +121,7 @@ _public_ int dmabuffs_queue_create(struct dmabuffs *instance, int context, uint3
 
 	if (r < 0)
 		return r;
-	r = make_queue(instance, &known, ret_queue);
+	r = accel_queue_make(instance, &known, ret_queue);
 	if (r < 0) {
 		struct accel_object gone = {.id = arg.id};
 
@@ -142,7 +142,7 @@ _public_ int dmabuffs_queue_open(struct dmabuffs *instance, int context, uint32_
 		.entries = arg.entries,
 	};
 
-	return r < 0 ? r : make_queue(instance, &known, ret_queue);
+	return r < 0 ? r : accel_queue_make(instance, &known, ret_queue);
 }
 
 /* Half-made ones too. In a child something else may be where the ring was. */

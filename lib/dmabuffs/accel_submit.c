@@ -11,7 +11,7 @@
 
 #include "accel_queue.h"
 
-static int state_error(const struct dmabuffs_queue *queue)
+static int accel_submit_state_error(const struct dmabuffs_queue *queue)
 {
 	switch (__atomic_load_n(&queue->ring->state, __ATOMIC_ACQUIRE)) {
 	case ACCEL_QUEUE_RUNNING:
@@ -23,9 +23,9 @@ static int state_error(const struct dmabuffs_queue *queue)
 	}
 }
 
-static int submit_mediated(struct dmabuffs_queue *queue,
-			   const struct accel_command *commands, unsigned int n,
-			   uint64_t *ret_index)
+static int accel_submit_mediated(struct dmabuffs_queue *queue,
+				 const struct accel_command *commands, unsigned int n,
+				 uint64_t *ret_index)
 {
 	struct accel_queue_submit arg;
 	int r;
@@ -43,11 +43,12 @@ static int submit_mediated(struct dmabuffs_queue *queue,
 	return 0;
 }
 
-static int submit_user(struct dmabuffs_queue *queue, const struct accel_command *commands,
-		       unsigned int n, uint64_t *ret_index)
+static int accel_submit_user(struct dmabuffs_queue *queue,
+			     const struct accel_command *commands, unsigned int n,
+			     uint64_t *ret_index)
 {
 	uint64_t index = queue->producer.tail;
-	int r = state_error(queue);
+	int r = accel_submit_state_error(queue);
 
 	if (r < 0)
 		return r;
@@ -72,7 +73,7 @@ _public_ int dmabuffs_queue_submit(struct dmabuffs_queue *queue,
 		return -ECHILD;
 	if (n == 0 || n > ACCEL_SUBMIT_MAX || n > queue->entries)
 		return -EINVAL;
-	r = (queue->flags & ACCEL_QUEUE_USER ? submit_user : submit_mediated)(
+	r = (queue->flags & ACCEL_QUEUE_USER ? accel_submit_user : accel_submit_mediated)(
 		queue, commands, n, &index);
 	if (r < 0)
 		return r;
@@ -102,7 +103,7 @@ _public_ int dmabuffs_queue_fault(struct dmabuffs_queue *queue,
 
 	if (!queue_is_ours(queue))
 		return -ECHILD;
-	if (state_error(queue) == 0)
+	if (accel_submit_state_error(queue) == 0)
 		return -ENODATA;
 	fault = queue->ring->fault;
 	if (fault.reason == ACCEL_FAULT_NONE) /* it was destroyed */

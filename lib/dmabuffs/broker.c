@@ -28,7 +28,7 @@ int broker_slot_init(struct dmabuffs *instance)
  * The mark is read before the slot is emptied and set after: so whoever reads it as set
  * can no longer find what was inherited.
  */
-static int take_idle(struct dmabuffs *instance)
+static int broker_take_idle(struct dmabuffs *instance)
 {
 	bool forked = !atomic_load(instance->same_process);
 	uint64_t word = atomic_exchange(&instance->idle, 0);
@@ -45,13 +45,13 @@ static int take_idle(struct dmabuffs *instance)
 
 void broker_slot_finish(struct dmabuffs *instance)
 {
-	close_keep_errno(take_idle(instance));
+	close_keep_errno(broker_take_idle(instance));
 	same_process_destroy(instance->same_process);
 }
 
 int broker_get(struct dmabuffs *instance, struct broker_connection *ret_connection)
 {
-	int fd = take_idle(instance);
+	int fd = broker_take_idle(instance);
 	bool kept = fd >= 0;
 
 	if (!kept) {

@@ -20,7 +20,7 @@
 
 #include "broker.h"
 
-static int connect_path(int fd, const struct sockaddr_un *address)
+static int broker_connect_path(int fd, const struct sockaddr_un *address)
 {
 	int r = (int)SYSCALL(
 		connect(fd, (const struct sockaddr *)address, sizeof(*address)));
@@ -29,14 +29,14 @@ static int connect_path(int fd, const struct sockaddr_un *address)
 	return r == -EAGAIN ? -ETIMEDOUT : r;
 }
 
-static int connect_through_proc(int fd, int root_fd)
+static int broker_connect_through_proc(int fd, int root_fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	/* thread-self: a thread may have a descriptor table of its own. */
 	(void)snprintf(address.sun_path, sizeof(address.sun_path),
 		       "/proc/thread-self/fd/%d/" DMABUFFS_BROKER_NAME, root_fd);
-	return connect_path(fd, &address);
+	return broker_connect_path(fd, &address);
 }
 
 struct visit {
@@ -45,7 +45,7 @@ struct visit {
 	int result;
 };
 
-static void *connect_from_inside(void *data)
+static void *broker_connect_from_inside(void *data)
 {
 	static const struct sockaddr_un address = {AF_UNIX, DMABUFFS_BROKER_NAME};
 	struct visit *visit = data;
@@ -54,11 +54,11 @@ static void *connect_from_inside(void *data)
 	if (unshare(CLONE_FS) < 0 || fchdir(visit->root_fd) < 0)
 		visit->result = -errno;
 	else
-		visit->result = connect_path(visit->fd, &address);
+		visit->result = broker_connect_path(visit->fd, &address);
 	return NULL;
 }
 
-static int connect_without_proc(int fd, int root_fd)
+static int broker_connect_without_proc(int fd, int root_fd)
 {
 	struct visit visit = {.fd = fd, .root_fd = root_fd};
 	sigset_t all, before;
@@ -68,7 +68,7 @@ static int connect_without_proc(int fd, int root_fd)
 	/* No signal handler of the program should find itself on this thread. */
 	sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&thread, NULL, connect_from_inside, &visit);
+	r = pthread_create(&thread, NULL, broker_connect_from_inside, &visit);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r > 0)
 		return -r;
@@ -76,7 +76,7 @@ static int connect_without_proc(int fd, int root_fd)
 	return visit.result;
 }
 
-static int set_timeouts(int fd)
+static int broker_connect_set_timeouts(int fd)
 {
 	struct timeval limit = {.tv_sec = BROKER_TIMEOUT_S};
 
@@ -93,12 +93,12 @@ int broker_connect(int root_fd, int *ret_fd)
 
 	if (fd < 0)
 		return -errno;
-	r = set_timeouts(fd);
+	r = broker_connect_set_timeouts(fd);
 	if (r < 0)
 		return r;
-	r = connect_through_proc(fd, root_fd);
+	r = broker_connect_through_proc(fd, root_fd);
 	if (r == -ENOENT)
-		r = connect_without_proc(fd, root_fd);
+		r = broker_connect_without_proc(fd, root_fd);
 	/* A mount without a listening broker is one whose service is gone. */
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		r = -ENOTCONN;

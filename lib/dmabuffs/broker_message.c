@@ -22,7 +22,7 @@ union control {
 	char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
 };
 
-static int64_t seconds_now(void)
+static int64_t broker_message_seconds_now(void)
 {
 	struct timespec now;
 
@@ -34,19 +34,19 @@ static int64_t seconds_now(void)
  * The socket's timeout starts anew when a signal interrupts the wait: a program with a
  * timer would wait for ever. So interruptions count only until the same time has passed.
  */
-static bool may_wait_on(int64_t since)
+static bool broker_message_may_wait_on(int64_t since)
 {
-	return errno == EINTR && seconds_now() - since <= BROKER_TIMEOUT_S;
+	return errno == EINTR && broker_message_seconds_now() - since <= BROKER_TIMEOUT_S;
 }
 
-static int transfer_error(void)
+static int broker_message_transfer_error(void)
 {
 	if (errno == EAGAIN || errno == EINTR)
 		return -ETIMEDOUT;
 	return errno == EPIPE ? -ECONNRESET : -errno; /* seen by the other direction */
 }
 
-static void attach(struct msghdr *message, union control *control, int fd)
+static void broker_message_attach(struct msghdr *message, union control *control, int fd)
 {
 	struct cmsghdr *header;
 
@@ -59,7 +59,8 @@ static void attach(struct msghdr *message, union control *control, int fd)
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
 }
 
-static int send_request(int connection, const struct broker_question *question)
+static int broker_message_send_request(int connection,
+				       const struct broker_question *question)
 {
 	struct dmabuffs_broker_request request = {
 		.size = sizeof(request),
@@ -68,22 +69,23 @@ static int send_request(int connection, const struct broker_question *question)
 	struct iovec data = {&request, sizeof(request)};
 	union control control = {.bytes = {0}};
 	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
-	int64_t start = seconds_now();
+	int64_t start = broker_message_seconds_now();
 	ssize_t sent;
 
 	if (question->ticket)
 		memcpy(request.ticket, question->ticket, sizeof(request.ticket));
 	else /* -1 too: a bad descriptor is the caller's mistake, for the kernel to tell
 	      */
-		attach(&message, &control, question->fd);
+		broker_message_attach(&message, &control, question->fd);
 	do {
 		sent = sendmsg(connection, &message, MSG_NOSIGNAL);
-	} while (sent < 0 && may_wait_on(start));
-	return sent < 0 ? transfer_error() : 0;
+	} while (sent < 0 && broker_message_may_wait_on(start));
+	return sent < 0 ? broker_message_transfer_error() : 0;
 }
 
 /* Takes over every descriptor of the message; keeps the first, closes the others. */
-static unsigned int collect_descriptors(struct msghdr *message, int *ret_first)
+static unsigned int broker_message_collect_descriptors(struct msghdr *message,
+						       int *ret_first)
 {
 	struct cmsghdr *header;
 	unsigned int count = 0;
@@ -108,24 +110,25 @@ static unsigned int collect_descriptors(struct msghdr *message, int *ret_first)
 	return count;
 }
 
-static int receive_reply(int connection, struct dmabuffs_broker_reply *ret_reply,
-			 unsigned int *ret_count, int *ret_fd)
+static int broker_message_receive_reply(int connection,
+					struct dmabuffs_broker_reply *ret_reply,
+					unsigned int *ret_count, int *ret_fd)
 {
 	struct iovec data = {ret_reply, sizeof(*ret_reply)};
 	union control control;
 	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
-	int64_t start = seconds_now();
+	int64_t start = broker_message_seconds_now();
 	ssize_t received;
 
 	do {
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
 		received = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
-	} while (received < 0 && may_wait_on(start));
+	} while (received < 0 && broker_message_may_wait_on(start));
 	if (received < 0)
-		return transfer_error();
+		return broker_message_transfer_error();
 
-	*ret_count = collect_descriptors(&message, ret_fd);
+	*ret_count = broker_message_collect_descriptors(&message, ret_fd);
 	if (received == 0)
 		return -ECONNRESET;
 	if (received != sizeof(*ret_reply) ||
@@ -134,8 +137,8 @@ static int receive_reply(int connection, struct dmabuffs_broker_reply *ret_reply
 	return 0;
 }
 
-static bool reply_is_valid(const struct dmabuffs_broker_reply *reply, unsigned int count,
-			   unsigned int wanted)
+static bool broker_message_reply_is_valid(const struct dmabuffs_broker_reply *reply,
+					  unsigned int count, unsigned int wanted)
 {
 	if (reply->size != sizeof(*reply) || reply->error > 0 || reply->error < -4095)
 		return false;
@@ -156,14 +159,14 @@ int broker_message(int connection, const struct broker_question *question,
 	_cleanup_close_ int received = -1;
 	struct dmabuffs_broker_reply reply = {0};
 	unsigned int count = 0;
-	int r = send_request(connection, question);
+	int r = broker_message_send_request(connection, question);
 
 	if (r < 0)
 		return r;
-	r = receive_reply(connection, &reply, &count, &received);
+	r = broker_message_receive_reply(connection, &reply, &count, &received);
 	if (r < 0)
 		return r;
-	if (!reply_is_valid(&reply, count, ret_fd ? 1 : 0))
+	if (!broker_message_reply_is_valid(&reply, count, ret_fd ? 1 : 0))
 		return -EPROTO;
 
 	*ret_reply = reply;

@@ -14,7 +14,7 @@
  * long that takes for a stranger's. Failures are for the service to judge. A file that
  * has a name is no memfd, and not ours to change.
  */
-static void freeze_memfd(int fd, uint32_t flags)
+static void export_freeze_memfd(int fd, uint32_t flags)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
@@ -40,8 +40,8 @@ int copy_label(const char *label, uint8_t ret_label[DMABUFFS_LABEL_SIZE])
 	return 0;
 }
 
-static int fill_request(struct dmabuffs_export *request, int fd,
-			const struct dmabuffs_export_options *options)
+static int export_fill_request(struct dmabuffs_export *request, int fd,
+			       const struct dmabuffs_export_options *options)
 {
 	*request = (struct dmabuffs_export){.size = sizeof(*request), .fd = fd};
 	if (!options)
@@ -77,11 +77,11 @@ _public_ int dmabuffs_export(struct dmabuffs *instance, int fd,
 			     dmabuffs_uuid *ret_uuid)
 {
 	struct dmabuffs_export request;
-	int r = fill_request(&request, fd, options);
+	int r = export_fill_request(&request, fd, options);
 
 	if (r < 0)
 		return r;
-	freeze_memfd(fd, request.flags);
+	export_freeze_memfd(fd, request.flags);
 	r = instance_ioctl(instance, DMABUFFS_IOC_EXPORT, &request);
 	if (r == -EREMOTE)
 		r = export_by_ticket(instance, &request);

@@ -16,7 +16,7 @@
 #define FUSE_SUPER_MAGIC 0x65735546
 #endif
 
-static const char *choose_path(const char *path)
+static const char *instance_choose_path(const char *path)
 {
 	const char *from_environment;
 
@@ -31,7 +31,7 @@ static const char *choose_path(const char *path)
  * Where the root directory gives no r right, one may still import: that takes x only, and
  * an O_PATH descriptor is enough for openat(2) and for reaching the broker.
  */
-static int open_root(const char *path, bool *ret_readable)
+static int instance_open_root(const char *path, bool *ret_readable)
 {
 	int flags = O_DIRECTORY | O_CLOEXEC;
 	int fd = (int)SYSCALL(open(path, O_RDONLY | flags));
@@ -43,7 +43,7 @@ static int open_root(const char *path, bool *ret_readable)
 }
 
 /* Any FUSE file system may be mounted there; only ours knows the command. */
-static int probe_command(int root_fd)
+static int instance_probe_command(int root_fd)
 {
 	struct dmabuffs_revoke nobody = {.size = sizeof(nobody)};
 	int r = (int)SYSCALL(ioctl(root_fd, DMABUFFS_IOC_REVOKE, &nobody));
@@ -62,7 +62,7 @@ static int probe_command(int root_fd)
 	}
 }
 
-static int check_root(int root_fd, bool readable)
+static int instance_check_root(int root_fd, bool readable)
 {
 	struct statfs filesystem;
 	int r = (int)SYSCALL(fstatfs(root_fd, &filesystem));
@@ -71,7 +71,7 @@ static int check_root(int root_fd, bool readable)
 		return r == -ECONNABORTED ? -ENOTCONN : r;
 	if (filesystem.f_type != FUSE_SUPER_MAGIC)
 		return -ENOTTY;
-	return readable ? probe_command(root_fd) : 0;
+	return readable ? instance_probe_command(root_fd) : 0;
 }
 
 _public_ int dmabuffs_open(const char *path, struct dmabuffs **ret_instance)
@@ -82,10 +82,10 @@ _public_ int dmabuffs_open(const char *path, struct dmabuffs **ret_instance)
 
 	if (!instance)
 		return -ENOMEM;
-	root_fd = open_root(choose_path(path), &instance->readable);
+	root_fd = instance_open_root(instance_choose_path(path), &instance->readable);
 	if (root_fd < 0)
 		return root_fd;
-	r = check_root(root_fd, instance->readable);
+	r = instance_check_root(root_fd, instance->readable);
 	if (r < 0)
 		return r;
 	r = broker_slot_init(instance);

@@ -9,7 +9,7 @@
 #include "instance.h"
 
 /* fstat(2) knows the size of a memfd and of a name, lseek(2) that of a dma-buf. */
-static int get_size(int fd, size_t *ret_bytes)
+static int map_get_size(int fd, size_t *ret_bytes)
 {
 	struct stat status;
 	off_t bytes;
@@ -34,7 +34,7 @@ static int map_descriptor(int fd, int access, void **ret_address, size_t *ret_by
 	int protection = access == O_RDWR ? PROT_READ | PROT_WRITE : PROT_READ;
 	size_t bytes = 0;
 	void *address;
-	int r = get_size(fd, &bytes);
+	int r = map_get_size(fd, &bytes);
 
 	if (r < 0)
 		return r;

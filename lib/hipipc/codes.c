@@ -34,7 +34,7 @@ static const struct {
 	{ENFILE, hipErrorOutOfMemory, 0},
 };
 
-static hipError_t look_up(int error)
+static hipError_t codes_look_up(int error)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
 		if (codes[i].error == error)
@@ -49,7 +49,7 @@ int codes_result(const char *call, int r)
 
 	if (r >= 0)
 		return hipSuccess;
-	code = look_up(-r);
+	code = codes_look_up(-r);
 	reason_end(call, strerror(-r), code == hipErrorInvalidValue);
 	return (int)code;
 }

@@ -10,8 +10,9 @@
 #include "reason.h"
 
 /* The handle of the one physical allocation behind it; release it after use. */
-static int retain_one(const struct cuda_api *api,
-		      const struct hipipc_allocation *allocation, cuda_handle *ret_handle)
+static int cuda_export_retain_one(const struct cuda_api *api,
+				  const struct hipipc_allocation *allocation,
+				  cuda_handle *ret_handle)
 {
 	uint64_t last = allocation->base + allocation->bytes - 1;
 	cuda_handle handle, end;
@@ -36,8 +37,8 @@ static int retain_one(const struct cuda_api *api,
 		      "one allocation for each range");
 }
 
-static int export_vmm(const struct cuda_api *api,
-		      const struct hipipc_allocation *allocation, int *ret_fd)
+static int cuda_export_vmm(const struct cuda_api *api,
+			   const struct hipipc_allocation *allocation, int *ret_fd)
 {
 	cuda_handle handle = 0;
 	int result, fd = -1, r;
@@ -46,7 +47,7 @@ static int export_vmm(const struct cuda_api *api,
 		return reason(-EOPNOTSUPP,
 			      "the driver lacks cuMemRetainAllocationHandle; use CUDA 11 "
 			      "or later");
-	r = retain_one(api, allocation, &handle);
+	r = cuda_export_retain_one(api, allocation, &handle);
 	if (r < 0)
 		return r;
 	result = api->export_handle(&fd, handle, CUDA_HANDLE_POSIX_FD, 0);
@@ -57,8 +58,8 @@ static int export_vmm(const struct cuda_api *api,
 	return 0;
 }
 
-static int export_dmabuf(const struct cuda_api *api,
-			 const struct hipipc_allocation *allocation, int *ret_fd)
+static int cuda_export_dmabuf(const struct cuda_api *api,
+			      const struct hipipc_allocation *allocation, int *ret_fd)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	int result, fd = -1;
@@ -85,7 +86,7 @@ static int export_dmabuf(const struct cuda_api *api,
 }
 
 /* The driver asks for pointers only: another allocation may be there by now. */
-static bool is_still(const struct hipipc_allocation *allocation)
+static bool cuda_export_is_still(const struct hipipc_allocation *allocation)
 {
 	struct hipipc_allocation now;
 	struct cuda_memory memory;
@@ -96,9 +97,9 @@ static bool is_still(const struct hipipc_allocation *allocation)
 }
 
 /* A refusal of a live allocation means that it has no descriptor. */
-static int judge(const struct hipipc_allocation *allocation, int r)
+static int cuda_export_judge(const struct hipipc_allocation *allocation, int r)
 {
-	if (!is_still(allocation))
+	if (!cuda_export_is_still(allocation))
 		return -ENOENT;
 	return r == -EBADMSG ? -EOPNOTSUPP : r;
 }
@@ -120,8 +121,9 @@ int cuda_export_memory(const struct hipipc_allocation *allocation,
 		return reason(-EOPNOTSUPP,
 			      "managed memory has no descriptor; " CUDA_ADVICE);
 	vmm = memory.handle_types & CUDA_HANDLE_POSIX_FD;
-	r = vmm ? export_vmm(api, allocation, &fd) : export_dmabuf(api, allocation, &fd);
-	r = judge(allocation, r);
+	r = vmm ? cuda_export_vmm(api, allocation, &fd)
+		: cuda_export_dmabuf(api, allocation, &fd);
+	r = cuda_export_judge(allocation, r);
 	if (r < 0)
 		return r;
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)

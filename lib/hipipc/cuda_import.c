@@ -11,12 +11,12 @@
 
 #define UPDATE "the exporter and this process need drivers of one version"
 
-static struct imports imports = IMPORTS_INIT;
+static struct imports cuda_import_imports = IMPORTS_INIT;
 
 /* ---- place ------------------------------------------------------------------------- */
 
 /* As the CUDA runtime does; the reference is kept: the thread has it from now on. */
-static int make_current(const struct cuda_api *api, void **ret_context)
+static int cuda_import_make_current(const struct cuda_api *api, void **ret_context)
 {
 	void *context;
 	int result = api->primary_retain(&context, 0);
@@ -34,7 +34,7 @@ static int make_current(const struct cuda_api *api, void **ret_context)
 	return 0;
 }
 
-static int get_current(const struct cuda_api *api, void **ret_context)
+static int cuda_import_get_current(const struct cuda_api *api, void **ret_context)
 {
 	void *context = NULL;
 	int result = api->get_current(&context);
@@ -50,7 +50,7 @@ static int get_current(const struct cuda_api *api, void **ret_context)
 		return cuda_failed(result, "cuCtxGetCurrent",
 				   "make a context current first");
 	if (!context)
-		return make_current(api, ret_context);
+		return cuda_import_make_current(api, ret_context);
 	*ret_context = context;
 	return 0;
 }
@@ -62,7 +62,7 @@ int cuda_place(struct hipipc_place *ret_place)
 	int result, device, r;
 	void *context = NULL;
 
-	r = get_current(api, &context);
+	r = cuda_import_get_current(api, &context);
 	if (r < 0)
 		return r;
 	result = api->get_device(&device);
@@ -80,8 +80,9 @@ int cuda_place(struct hipipc_place *ret_place)
 /* ---- allocations of cuMemCreate() -------------------------------------------------- */
 
 /* How much address space @bytes of it take. */
-static int size_of_mapping(const struct cuda_api *api, cuda_handle handle, uint64_t bytes,
-			   size_t *ret_bytes, size_t *ret_alignment)
+static int cuda_import_size_of_mapping(const struct cuda_api *api, cuda_handle handle,
+				       uint64_t bytes, size_t *ret_bytes,
+				       size_t *ret_alignment)
 {
 	struct cuda_allocation_prop prop = {0};
 	size_t unit = 0;
@@ -108,7 +109,8 @@ static int size_of_mapping(const struct cuda_api *api, cuda_handle handle, uint6
 }
 
 /* A driver that knows must not say that less is mapped than the handle promises. */
-static int check_mapping(const struct cuda_api *api, uint64_t pointer, uint64_t bytes)
+static int cuda_import_check_mapping(const struct cuda_api *api, uint64_t pointer,
+				     uint64_t bytes)
 {
 	uint64_t mapped = 0;
 
@@ -121,7 +123,8 @@ static int check_mapping(const struct cuda_api *api, uint64_t pointer, uint64_t 
 		      bytes, mapped);
 }
 
-static int allow_access(const struct cuda_api *api, uint64_t pointer, size_t bytes)
+static int cuda_import_allow_access(const struct cuda_api *api, uint64_t pointer,
+				    size_t bytes)
 {
 	struct cuda_access access = {
 		.location = {.type = CUDA_LOCATION_DEVICE},
@@ -141,27 +144,27 @@ static int allow_access(const struct cuda_api *api, uint64_t pointer, size_t byt
 	return 0;
 }
 
-static int finish_mapping(const struct cuda_api *api, uint64_t pointer, uint64_t bytes,
-			  size_t reserved)
+static int cuda_import_finish_mapping(const struct cuda_api *api, uint64_t pointer,
+				      uint64_t bytes, size_t reserved)
 {
 	struct import import = {.pointer = pointer, .reserved = reserved, .fd = -1};
-	int r = check_mapping(api, pointer, bytes);
+	int r = cuda_import_check_mapping(api, pointer, bytes);
 
 	if (r == 0)
-		r = allow_access(api, pointer, reserved);
+		r = cuda_import_allow_access(api, pointer, reserved);
 	if (r == 0)
-		r = imports_add(&imports, &import);
+		r = imports_add(&cuda_import_imports, &import);
 	return r;
 }
 
-static int map_handle(const struct cuda_api *api, cuda_handle handle, uint64_t bytes,
-		      uint64_t *ret_pointer)
+static int cuda_import_map_handle(const struct cuda_api *api, cuda_handle handle,
+				  uint64_t bytes, uint64_t *ret_pointer)
 {
 	size_t reserved = 0, alignment = 0;
 	cuda_pointer pointer;
 	int result, r;
 
-	r = size_of_mapping(api, handle, bytes, &reserved, &alignment);
+	r = cuda_import_size_of_mapping(api, handle, bytes, &reserved, &alignment);
 	if (r < 0)
 		return r;
 	result = api->reserve(&pointer, reserved, alignment, 0, 0);
@@ -174,7 +177,7 @@ static int map_handle(const struct cuda_api *api, cuda_handle handle, uint64_t b
 		return cuda_failed(result, "cuMemMap",
 				   "the handle was not made for this buffer");
 	}
-	r = finish_mapping(api, pointer, bytes, reserved);
+	r = cuda_import_finish_mapping(api, pointer, bytes, reserved);
 	if (r < 0) {
 		api->unmap(pointer, reserved);
 		api->unreserve(pointer, reserved);
@@ -184,8 +187,9 @@ static int map_handle(const struct cuda_api *api, cuda_handle handle, uint64_t b
 	return 0;
 }
 
-static int import_vmm(const struct cuda_api *api, const struct hipipc_backing *backing,
-		      uint64_t bytes, uint64_t *ret_pointer)
+static int cuda_import_vmm(const struct cuda_api *api,
+			   const struct hipipc_backing *backing, uint64_t bytes,
+			   uint64_t *ret_pointer)
 {
 	cuda_handle handle;
 	int result, r;
@@ -199,7 +203,7 @@ static int import_vmm(const struct cuda_api *api, const struct hipipc_backing *b
 				    CUDA_HANDLE_POSIX_FD);
 	if (result != CUDA_SUCCESS)
 		return cuda_failed(result, "cuMemImportFromShareableHandle", UPDATE);
-	r = map_handle(api, handle, bytes, ret_pointer);
+	r = cuda_import_map_handle(api, handle, bytes, ret_pointer);
 	api->release(handle); /* the mapping keeps the memory */
 	return r;
 }
@@ -207,8 +211,8 @@ static int import_vmm(const struct cuda_api *api, const struct hipipc_backing *b
 /* ---- dma-bufs ---------------------------------------------------------------------- */
 
 /* Drivers answer various errors to what they cannot do at all: Tegra from Thor on can. */
-static int import_object(const struct cuda_api *api, int fd, uint64_t size,
-			 void **ret_external)
+static int cuda_import_object(const struct cuda_api *api, int fd, uint64_t size,
+			      void **ret_external)
 {
 	struct cuda_external_handle handle = {
 		.type = CUDA_EXTERNAL_DMA_BUF_FD,
@@ -230,8 +234,9 @@ static int import_object(const struct cuda_api *api, int fd, uint64_t size,
 	return r == -EBADMSG ? -EOPNOTSUPP : r;
 }
 
-static int import_dmabuf(const struct cuda_api *api, const struct hipipc_backing *backing,
-			 uint64_t bytes, uint64_t *ret_pointer)
+static int cuda_import_dmabuf(const struct cuda_api *api,
+			      const struct hipipc_backing *backing, uint64_t bytes,
+			      uint64_t *ret_pointer)
 {
 	struct cuda_external_buffer buffer = {.offset = backing->offset, .size = bytes};
 	struct import import = {.fd = -1};
@@ -241,7 +246,7 @@ static int import_dmabuf(const struct cuda_api *api, const struct hipipc_backing
 	r = imports_check(backing->fd, backing->offset, bytes, &size);
 	if (r < 0)
 		return r;
-	r = import_object(api, backing->fd, size, &import.external);
+	r = cuda_import_object(api, backing->fd, size, &import.external);
 	if (r < 0)
 		return r;
 	result = api->external_map(&import.pointer, import.external, &buffer);
@@ -249,7 +254,7 @@ static int import_dmabuf(const struct cuda_api *api, const struct hipipc_backing
 		api->external_destroy(import.external);
 		return cuda_failed(result, "cuExternalMemoryGetMappedBuffer", UPDATE);
 	}
-	r = imports_add(&imports, &import);
+	r = imports_add(&cuda_import_imports, &import);
 	if (r < 0) {
 		api->free_memory(import.pointer);
 		api->external_destroy(import.external);
@@ -266,9 +271,9 @@ int cuda_import_memory(const struct hipipc_backing *backing, uint64_t bytes,
 
 	switch (backing->kind) {
 	case HIPIPC_KIND_CUDA_VMM:
-		return import_vmm(api, backing, bytes, ret_pointer);
+		return cuda_import_vmm(api, backing, bytes, ret_pointer);
 	case HIPIPC_KIND_DMABUF:
-		return import_dmabuf(api, backing, bytes, ret_pointer);
+		return cuda_import_dmabuf(api, backing, bytes, ret_pointer);
 	default:
 		return reason(-EBADMSG,
 			      "the exporter's memory is of another runtime; use "
@@ -284,7 +289,7 @@ int cuda_release_memory(uint64_t pointer)
 	struct import import;
 	int result, r;
 
-	r = imports_take(&imports, pointer, &import);
+	r = imports_take(&cuda_import_imports, pointer, &import);
 	if (r < 0)
 		return r;
 	if (import.reserved) {

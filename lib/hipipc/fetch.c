@@ -9,7 +9,7 @@
 #include "reason.h"
 #include "session.h"
 
-static int explain(int r, const dmabuffs_uuid *uuid)
+static int fetch_explain(int r, const dmabuffs_uuid *uuid)
 {
 	char name[DMABUFFS_UUID_TEXT_SIZE];
 
@@ -59,7 +59,7 @@ struct fetch {
 };
 
 /* Who may only read gets what can only be read; open(2) has the last word on both. */
-static int open_name(struct session *session, void *data)
+static int fetch_open_name(struct session *session, void *data)
 {
 	struct fetch *fetch = data;
 	const struct hipipc_handle *handle = fetch->handle;
@@ -71,7 +71,7 @@ static int open_name(struct session *session, void *data)
 	return r;
 }
 
-static int exchange(struct session *session, void *data)
+static int fetch_by_exchange(struct session *session, void *data)
 {
 	struct fetch *fetch = data;
 
@@ -83,10 +83,10 @@ static int exchange(struct session *session, void *data)
 int fetch_name(const struct hipipc_handle *handle, int *ret_opened)
 {
 	struct fetch fetch = {.handle = handle, .opened = -1, .real = -1};
-	int r = session_call(open_name, &fetch, NULL);
+	int r = session_call(fetch_open_name, &fetch, NULL);
 
 	if (r < 0)
-		return explain(r, &handle->uuid);
+		return fetch_explain(r, &handle->uuid);
 	*ret_opened = fetch.opened;
 	return 0;
 }
@@ -94,10 +94,10 @@ int fetch_name(const struct hipipc_handle *handle, int *ret_opened)
 int fetch_exchange(const struct hipipc_handle *handle, int *opened)
 {
 	struct fetch fetch = {.handle = handle, .opened = *opened, .real = -1};
-	int r = session_call(exchange, &fetch, NULL);
+	int r = session_call(fetch_by_exchange, &fetch, NULL);
 
 	if (r < 0)
-		return explain(r, &handle->uuid);
+		return fetch_explain(r, &handle->uuid);
 	close_keep_errno(*opened);
 	*opened = fetch.real;
 	return 0;

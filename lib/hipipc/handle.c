@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* As RFC 3720 wants it: the library leaves both inversions to its caller. */
-static uint32_t check_word(const struct hipipc_handle *wire)
+static uint32_t handle_check_word(const struct hipipc_handle *wire)
 {
 	return ~crc32_iscsi((unsigned char *)wire,
 			    (int)offsetof(struct hipipc_handle, check), ~0U);
@@ -27,11 +27,11 @@ void handle_encode(const struct hipipc_handle *handle, char bytes[HIPIPC_HANDLE_
 		.offset = htole64(handle->offset),
 	};
 
-	wire.check = htole32(check_word(&wire));
+	wire.check = htole32(handle_check_word(&wire));
 	memcpy(bytes, &wire, sizeof(wire));
 }
 
-static bool is_plausible(const struct hipipc_handle *handle, uint32_t kinds)
+static bool handle_is_plausible(const struct hipipc_handle *handle, uint32_t kinds)
 {
 	static const uint8_t zero[sizeof(handle->reserved)];
 
@@ -49,7 +49,7 @@ int handle_decode(const char bytes[HIPIPC_HANDLE_BYTES], uint32_t kinds,
 	memcpy(&wire, bytes, sizeof(wire));
 	if (le32toh(wire.magic) != HIPIPC_HANDLE_MAGIC ||
 	    le16toh(wire.version) != HIPIPC_HANDLE_VERSION ||
-	    le32toh(wire.check) != check_word(&wire))
+	    le32toh(wire.check) != handle_check_word(&wire))
 		return -EINVAL;
 	handle = (struct hipipc_handle){
 		.magic = HIPIPC_HANDLE_MAGIC,
@@ -62,7 +62,7 @@ int handle_decode(const char bytes[HIPIPC_HANDLE_BYTES], uint32_t kinds,
 		.check = le32toh(wire.check),
 	};
 	memcpy(handle.reserved, wire.reserved, sizeof(handle.reserved));
-	if (!is_plausible(&handle, kinds))
+	if (!handle_is_plausible(&handle, kinds))
 		return -EINVAL;
 	*ret_handle = handle;
 	return 0;

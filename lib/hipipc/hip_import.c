@@ -18,9 +18,9 @@
 
 #define HELP "the memory's device must be visible to this process (ROCR_VISIBLE_DEVICES)"
 
-static struct imports imports = IMPORTS_INIT;
+static struct imports hip_import_imports = IMPORTS_INIT;
 
-static void close_ours(const struct import *import)
+static void hip_import_close_ours(const struct import *import)
 {
 	struct stat st;
 
@@ -29,7 +29,7 @@ static void close_ours(const struct import *import)
 		close_keep_errno(import->fd);
 }
 
-static int duplicate(int fd, struct import *import)
+static int hip_import_duplicate(int fd, struct import *import)
 {
 	struct stat st;
 
@@ -46,8 +46,8 @@ static int duplicate(int fd, struct import *import)
 }
 
 /* What the runtime has refused does not keep its descriptor. */
-static int map(const struct hip_api *hip, const struct hipipc_backing *backing,
-	       uint64_t bytes, uint64_t size, struct import *import)
+static int hip_import_map(const struct hip_api *hip, const struct hipipc_backing *backing,
+			  uint64_t bytes, uint64_t size, struct import *import)
 {
 	struct hip_external_handle handle = {.type = HIP_EXTERNAL_FD, .size = size};
 	struct hip_external_buffer buffer = {.offset = backing->offset, .size = bytes};
@@ -68,12 +68,12 @@ static int map(const struct hip_api *hip, const struct hipipc_backing *backing,
 }
 
 /* The mapping first: it has a reference of its own on the object. */
-static int undo(const struct hip_api *hip, const struct import *import)
+static int hip_import_undo(const struct hip_api *hip, const struct import *import)
 {
 	int freed = hip->free_memory((void *)(uintptr_t)import->pointer);
 	int destroyed = hip->external_destroy(import->external);
 
-	close_ours(import);
+	hip_import_close_ours(import);
 	if (freed != HIP_SUCCESS)
 		return hip_failed(freed, "hipFree",
 				  "close it before the device is reset");
@@ -97,17 +97,17 @@ int hip_import_memory(const struct hipipc_backing *backing, uint64_t bytes,
 			      "HIP on both sides");
 	r = imports_check(backing->fd, backing->offset, bytes, &size);
 	if (r == 0)
-		r = duplicate(backing->fd, &import);
+		r = hip_import_duplicate(backing->fd, &import);
 	if (r < 0)
 		return r;
-	r = map(hip, backing, bytes, size, &import);
+	r = hip_import_map(hip, backing, bytes, size, &import);
 	if (r < 0) {
-		close_ours(&import);
+		hip_import_close_ours(&import);
 		return r;
 	}
-	r = imports_add(&imports, &import);
+	r = imports_add(&hip_import_imports, &import);
 	if (r < 0) {
-		(void)undo(hip, &import);
+		(void)hip_import_undo(hip, &import);
 		return r;
 	}
 	*ret_pointer = import.pointer;
@@ -117,7 +117,7 @@ int hip_import_memory(const struct hipipc_backing *backing, uint64_t bytes,
 int hip_release_memory(uint64_t pointer)
 {
 	struct import import;
-	int r = imports_take(&imports, pointer, &import);
+	int r = imports_take(&hip_import_imports, pointer, &import);
 
-	return r < 0 ? r : undo(&hip_runtime()->hip, &import);
+	return r < 0 ? r : hip_import_undo(&hip_runtime()->hip, &import);
 }

@@ -35,7 +35,7 @@ struct call {
  * A thread that is cancelled in the middle would leave a name or a mapping half made, and
  * others waiting for it.
  */
-static int begin(struct call *call, const char *name)
+static int ipc_begin(struct call *call, const char *name)
 {
 	call->name = name;
 	call->error = errno;
@@ -45,7 +45,7 @@ static int begin(struct call *call, const char *name)
 }
 
 /* hipGetLastError() of a runtime that wants to know. */
-static int end(const struct call *call, int r)
+static int ipc_end(const struct call *call, int r)
 {
 	const struct hipipc_provider *provider = providers_found();
 	int code = codes_result(call->name, r);
@@ -58,7 +58,7 @@ static int end(const struct call *call, int r)
 }
 
 /* Who knows nothing of a runtime's own call passes the events on to it. */
-static int pass_on(const char *call, void *ret_function)
+static int ipc_pass_on(const char *call, void *ret_function)
 {
 	void *function = providers_next_symbol(call);
 
@@ -70,7 +70,7 @@ static int pass_on(const char *call, void *ret_function)
 
 /* ---- memory ------------------------------------------------------------------------ */
 
-static int get_memory(char bytes[HIPIPC_HANDLE_BYTES], uint64_t pointer)
+static int ipc_get_memory_handle(char bytes[HIPIPC_HANDLE_BYTES], uint64_t pointer)
 {
 	const struct hipipc_provider *provider;
 	struct hipipc_allocation allocation;
@@ -99,16 +99,16 @@ static int get_memory(char bytes[HIPIPC_HANDLE_BYTES], uint64_t pointer)
 int ipc_get_memory(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *pointer)
 {
 	struct call this;
-	int r = begin(&this, call);
+	int r = ipc_begin(&this, call);
 
 	if (r == 0)
-		r = get_memory(handle, (uintptr_t)pointer);
-	return end(&this, r);
+		r = ipc_get_memory_handle(handle, (uintptr_t)pointer);
+	return ipc_end(&this, r);
 }
 
 /* Not what this process made: it has the memory already. */
-static int decode_foreign(const char bytes[HIPIPC_HANDLE_BYTES], uint32_t kinds,
-			  struct hipipc_handle *ret_handle)
+static int ipc_decode_foreign(const char bytes[HIPIPC_HANDLE_BYTES], uint32_t kinds,
+			      struct hipipc_handle *ret_handle)
 {
 	int r = handle_decode(bytes, kinds, ret_handle);
 
@@ -119,8 +119,9 @@ static int decode_foreign(const char bytes[HIPIPC_HANDLE_BYTES], uint32_t kinds,
 	return 0;
 }
 
-static int open_memory(void **ret_pointer, const char bytes[HIPIPC_HANDLE_BYTES],
-		       unsigned int flags)
+static int ipc_open_memory_handle(void **ret_pointer,
+				  const char bytes[HIPIPC_HANDLE_BYTES],
+				  unsigned int flags)
 {
 	const struct hipipc_provider *provider;
 	struct hipipc_handle handle;
@@ -131,7 +132,7 @@ static int open_memory(void **ret_pointer, const char bytes[HIPIPC_HANDLE_BYTES]
 		return reason(-EINVAL, "the pointer's place is NULL");
 	if (flags & ~(unsigned int)hipIpcMemLazyEnablePeerAccess)
 		return reason(-EINVAL, "unknown flags %#x", flags);
-	r = decode_foreign(bytes, MEMORY_KINDS, &handle);
+	r = ipc_decode_foreign(bytes, MEMORY_KINDS, &handle);
 	if (r == 0)
 		r = providers_get(&provider);
 	if (r < 0)
@@ -148,27 +149,27 @@ int ipc_open_memory(const char *call, void **ret_pointer,
 		    const char handle[HIPIPC_HANDLE_BYTES], unsigned int flags)
 {
 	struct call this;
-	int r = begin(&this, call);
+	int r = ipc_begin(&this, call);
 
 	if (r == 0)
-		r = open_memory(ret_pointer, handle, flags);
-	return end(&this, r);
+		r = ipc_open_memory_handle(ret_pointer, handle, flags);
+	return ipc_end(&this, r);
 }
 
 int ipc_close_memory(const char *call, void *pointer)
 {
 	struct call this;
-	int r = begin(&this, call);
+	int r = ipc_begin(&this, call);
 
 	if (r == 0)
 		r = openings_close((uintptr_t)pointer);
-	return end(&this, r);
+	return ipc_end(&this, r);
 }
 
 /* ---- events ------------------------------------------------------------------------ */
 
-static int get_event(const struct hipipc_provider *provider,
-		     char bytes[HIPIPC_HANDLE_BYTES], void *event)
+static int ipc_get_event_handle(const struct hipipc_provider *provider,
+				char bytes[HIPIPC_HANDLE_BYTES], void *event)
 {
 	struct hipipc_handle handle;
 	uint64_t id;
@@ -189,28 +190,28 @@ int ipc_get_event(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *even
 	int (*runtimes_own)(char *handle, void *event) = NULL;
 	const struct hipipc_provider *provider;
 	struct call this;
-	int r = begin(&this, call);
+	int r = ipc_begin(&this, call);
 
 	if (r == 0 && (!handle || !event))
 		r = reason(-EINVAL, "%s is NULL", handle ? "the event" : "the handle");
 	if (r == 0)
 		r = providers_get(&provider);
 	if (r == 0 && provider->find_event)
-		r = get_event(provider, handle, event);
+		r = ipc_get_event_handle(provider, handle, event);
 	else if (r == 0)
-		r = pass_on(call, &runtimes_own);
-	r = end(&this, r);
+		r = ipc_pass_on(call, &runtimes_own);
+	r = ipc_end(&this, r);
 	return runtimes_own ? runtimes_own(handle, event) : r;
 }
 
-static int open_event(const struct hipipc_provider *provider, void **ret_event,
-		      const char bytes[HIPIPC_HANDLE_BYTES])
+static int ipc_open_event_handle(const struct hipipc_provider *provider, void **ret_event,
+				 const char bytes[HIPIPC_HANDLE_BYTES])
 {
 	_cleanup_close_ int fd = -1;
 	struct hipipc_handle handle;
 	int r;
 
-	r = decode_foreign(bytes, EVENT_KINDS, &handle);
+	r = ipc_decode_foreign(bytes, EVENT_KINDS, &handle);
 	if (r == 0)
 		r = fetch_name(&handle, &fd);
 	if (r == 0)
@@ -234,17 +235,17 @@ int ipc_open_event(const char *call, void **ret_event,
 	const struct hipipc_provider *provider;
 	struct event_bytes copy;
 	struct call this;
-	int r = begin(&this, call);
+	int r = ipc_begin(&this, call);
 
 	if (r == 0 && !ret_event)
 		r = reason(-EINVAL, "the event's place is NULL");
 	if (r == 0)
 		r = providers_get(&provider);
 	if (r == 0 && provider->import_event)
-		r = open_event(provider, ret_event, handle);
+		r = ipc_open_event_handle(provider, ret_event, handle);
 	else if (r == 0)
-		r = pass_on(call, &runtimes_own);
-	r = end(&this, r);
+		r = ipc_pass_on(call, &runtimes_own);
+	r = ipc_end(&this, r);
 	if (!runtimes_own)
 		return r;
 	memcpy(copy.bytes, handle, sizeof(copy.bytes));

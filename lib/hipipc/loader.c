@@ -7,7 +7,7 @@
 
 #include <util.h>
 
-static _Atomic(const char *) missing = "";
+static _Atomic(const char *) loader_missing_symbol = "";
 
 void *loader_find(const char *const *names, size_t n_names)
 {
@@ -25,7 +25,7 @@ int loader_resolve(void *library, const struct loader_symbol *symbols, size_t n_
 		void *call = dlsym(library, symbols[i].name);
 
 		if (!call && !symbols[i].optional) {
-			atomic_store(&missing, symbols[i].name);
+			atomic_store(&loader_missing_symbol, symbols[i].name);
 			return -ENOSYS;
 		}
 		memcpy((char *)ret_table + symbols[i].offset, &call, sizeof(call));
@@ -35,5 +35,5 @@ int loader_resolve(void *library, const struct loader_symbol *symbols, size_t n_
 
 const char *loader_missing(void)
 {
-	return atomic_load(&missing);
+	return atomic_load(&loader_missing_symbol);
 }

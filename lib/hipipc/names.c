@@ -58,32 +58,32 @@ struct subject {
 };
 
 /* Protects the tables and all names. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t made = PTHREAD_COND_INITIALIZER;
-static struct htab ids;
-static struct htab uuids;
-static struct name *sweep_at; /* any name of the ring; NULL: it is empty */
+static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t names_made = PTHREAD_COND_INITIALIZER;
+static struct htab names_ids;
+static struct htab names_uuids;
+static struct name *names_sweep_at; /* any name of the ring; NULL: it is empty */
 
 /* ---- tables, under the lock -------------------------------------------------------- */
 
 /* Ids count up: this spreads them over the buckets. */
-static uint64_t hash_id(uint64_t id)
+static uint64_t names_hash_id(uint64_t id)
 {
 	return id * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static struct name *find_id(uint64_t id)
+static struct name *names_find_id(uint64_t id)
 {
-	struct htab_node *node = htab_first(&ids, hash_id(id));
+	struct htab_node *node = htab_first(&names_ids, names_hash_id(id));
 
 	while (node && container_of(node, struct name, by_id)->id != id)
 		node = htab_next(node);
 	return node ? container_of(node, struct name, by_id) : NULL;
 }
 
-static struct name *find_uuid(const dmabuffs_uuid *uuid)
+static struct name *names_find_uuid(const dmabuffs_uuid *uuid)
 {
-	struct htab_node *node = htab_first(&uuids, handle_hash(uuid));
+	struct htab_node *node = htab_first(&names_uuids, handle_hash(uuid));
 
 	while (node && memcmp(&container_of(node, struct name, by_uuid)->handle.uuid,
 			      uuid, sizeof(*uuid)) != 0)
@@ -91,23 +91,23 @@ static struct name *find_uuid(const dmabuffs_uuid *uuid)
 	return node ? container_of(node, struct name, by_uuid) : NULL;
 }
 
-static void ring_add(struct name *name)
+static void names_ring_add(struct name *name)
 {
-	name->next = sweep_at ? sweep_at : name;
-	name->prev = sweep_at ? sweep_at->prev : name;
+	name->next = names_sweep_at ? names_sweep_at : name;
+	name->prev = names_sweep_at ? names_sweep_at->prev : name;
 	name->next->prev = name->prev->next = name;
-	sweep_at = name;
+	names_sweep_at = name;
 }
 
-static void ring_remove(struct name *name)
+static void names_ring_remove(struct name *name)
 {
-	if (sweep_at == name)
-		sweep_at = name->next == name ? NULL : name->next;
+	if (names_sweep_at == name)
+		names_sweep_at = name->next == name ? NULL : name->next;
 	name->next->prev = name->prev;
 	name->prev->next = name->next;
 }
 
-static int add(const struct subject *subject, struct name **ret_name)
+static int names_add(const struct subject *subject, struct name **ret_name)
 {
 	_cleanup_free_ struct name *name = calloc(1, sizeof(*name));
 	int r;
@@ -116,20 +116,20 @@ static int add(const struct subject *subject, struct name **ret_name)
 		return -ENOMEM;
 	name->id = subject->id;
 	name->address = subject->allocation ? subject->allocation->base : 0;
-	r = htab_insert(&ids, &name->by_id, hash_id(name->id));
+	r = htab_insert(&names_ids, &name->by_id, names_hash_id(name->id));
 	if (r < 0)
 		return r;
-	ring_add(name);
+	names_ring_add(name);
 	*ret_name = TAKE_PTR(name);
 	return 0;
 }
 
-static void discard(struct name *name)
+static void names_discard(struct name *name)
 {
-	htab_remove(&ids, &name->by_id);
-	ring_remove(name);
+	htab_remove(&names_ids, &name->by_id);
+	names_ring_remove(name);
 	free(name);
-	pthread_cond_broadcast(&made);
+	pthread_cond_broadcast(&names_made);
 }
 
 /* ---- ends of names ----------------------------------------------------------------- */
@@ -141,15 +141,15 @@ struct ending {
 };
 
 /* Under the lock: takes a READY name out of all tables. */
-static struct ending take_out(struct name *name)
+static struct ending names_take_out(struct name *name)
 {
 	struct ending ending = {
 		.session = name->session,
 		.uuid = name->handle.uuid,
 	};
 
-	htab_remove(&uuids, &name->by_uuid);
-	discard(name);
+	htab_remove(&names_uuids, &name->by_uuid);
+	names_discard(name);
 	return ending;
 }
 
@@ -157,7 +157,7 @@ static struct ending take_out(struct name *name)
  * Without the lock. Withdrawing takes no permission, which the process may not have any
  * more, only the session that made the name.
  */
-static void finish(struct ending *ending)
+static void names_finish(struct ending *ending)
 {
 	int r = -ENOTCONN;
 
@@ -171,35 +171,36 @@ static void finish(struct ending *ending)
 }
 
 /* The provider's hook: frees and destroys come here from any thread. */
-static void on_ended(uint64_t id)
+static void names_on_ended(uint64_t id)
 {
 	struct ending ending = {0};
 	struct name *name;
 
-	pthread_mutex_lock(&lock);
-	name = find_id(id);
+	pthread_mutex_lock(&names_lock);
+	name = names_find_id(id);
 	if (name && name->state == NAME_READY)
-		ending = take_out(name);
+		ending = names_take_out(name);
 	else if (name)
 		name->ended = true;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&names_lock);
 	if (ending.session)
-		finish(&ending);
+		names_finish(&ending);
 }
 
 /* Under the lock: the ids and addresses of the next ones. */
-static size_t take_sample(uint64_t found_ids[SWEEP_MAX], uint64_t addresses[SWEEP_MAX])
+static size_t names_take_sample(uint64_t found_ids[SWEEP_MAX],
+				uint64_t addresses[SWEEP_MAX])
 {
-	const struct name *begin = sweep_at;
+	const struct name *begin = names_sweep_at;
 	size_t n = 0;
 
-	while (sweep_at && n < SWEEP_MAX) {
-		if (sweep_at->state == NAME_READY && sweep_at->address) {
-			found_ids[n] = sweep_at->id;
-			addresses[n++] = sweep_at->address;
+	while (names_sweep_at && n < SWEEP_MAX) {
+		if (names_sweep_at->state == NAME_READY && names_sweep_at->address) {
+			found_ids[n] = names_sweep_at->id;
+			addresses[n++] = names_sweep_at->address;
 		}
-		sweep_at = sweep_at->next;
-		if (sweep_at == begin)
+		names_sweep_at = names_sweep_at->next;
+		if (names_sweep_at == begin)
 			break;
 	}
 	return n;
@@ -213,20 +214,21 @@ void names_sweep(const struct hipipc_provider *provider)
 
 	if (provider->watch)
 		return;
-	pthread_mutex_lock(&lock);
-	n = take_sample(found_ids, addresses);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&names_lock);
+	n = names_take_sample(found_ids, addresses);
+	pthread_mutex_unlock(&names_lock);
 	for (size_t i = 0; i < n; i++) {
 		int r = provider->find(addresses[i], &now);
 
 		if (r == -EINVAL || (r == 0 && now.id != found_ids[i]))
-			on_ended(found_ids[i]);
+			names_on_ended(found_ids[i]);
 	}
 }
 
 /* ---- making them ------------------------------------------------------------------- */
 
-static int get_backing(const struct subject *subject, struct hipipc_backing *ret_backing)
+static int names_get_backing(const struct subject *subject,
+			     struct hipipc_backing *ret_backing)
 {
 	const struct hipipc_provider *provider = subject->provider;
 	int r;
@@ -248,7 +250,7 @@ static int get_backing(const struct subject *subject, struct hipipc_backing *ret
  * Looks the name up once, so that the kernel knows it when importers come: for them it is
  * one round trip less. Entries are the mount's, in all namespaces it is seen in.
  */
-static void prime(struct session *session, const dmabuffs_uuid *uuid)
+static void names_prime(struct session *session, const dmabuffs_uuid *uuid)
 {
 	char name[DMABUFFS_UUID_TEXT_SIZE];
 	struct stat unused;
@@ -258,14 +260,14 @@ static void prime(struct session *session, const dmabuffs_uuid *uuid)
 		      AT_SYMLINK_NOFOLLOW);
 }
 
-/* What export_backing() is given, and its answer. */
+/* What names_export_backing() is given, and its answer. */
 struct exporting {
 	const struct hipipc_backing *backing;
 	dmabuffs_uuid uuid;
 };
 
 /* Two allocations in one buffer are two names, of which each ends by itself. */
-static int export_backing(struct session *session, void *data)
+static int names_export_backing(struct session *session, void *data)
 {
 	struct exporting *exporting = data;
 	const struct dmabuffs_export_options how = {
@@ -278,11 +280,11 @@ static int export_backing(struct session *session, void *data)
 				&exporting->uuid);
 
 	if (r == 0)
-		prime(session, &exporting->uuid);
+		names_prime(session, &exporting->uuid);
 	return r;
 }
 
-static int explain(int r, const struct hipipc_backing *backing)
+static int names_explain(int r, const struct hipipc_backing *backing)
 {
 	switch (r) {
 	case -EBADFD:
@@ -308,19 +310,19 @@ static int explain(int r, const struct hipipc_backing *backing)
 }
 
 /* Without the lock: the name, of which the caller owns the session then. */
-static int make(const struct subject *subject, struct hipipc_handle *ret_handle,
-		struct session **ret_session)
+static int names_make(const struct subject *subject, struct hipipc_handle *ret_handle,
+		      struct session **ret_session)
 {
 	struct hipipc_backing backing = {.fd = -1};
 	struct exporting exporting = {.backing = &backing};
-	int r = get_backing(subject, &backing);
+	int r = names_get_backing(subject, &backing);
 
 	if (r < 0)
 		return r;
-	r = session_call(export_backing, &exporting, ret_session);
+	r = session_call(names_export_backing, &exporting, ret_session);
 	close_keep_errno(backing.fd);
 	if (r < 0)
-		return explain(r, &backing);
+		return names_explain(r, &backing);
 	*ret_handle = (struct hipipc_handle){
 		.kind = (uint16_t)backing.kind,
 		.uuid = exporting.uuid,
@@ -331,95 +333,96 @@ static int make(const struct subject *subject, struct hipipc_handle *ret_handle,
 }
 
 /* Under the lock, which is let go meanwhile; @name is MAKING and the caller's. */
-static int make_name(struct name *name, const struct subject *subject)
+static int names_make_name(struct name *name, const struct subject *subject)
 {
 	struct hipipc_handle handle;
 	struct ending ending = {0};
 	struct session *session;
 	int r;
 
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&names_lock);
 	names_sweep(subject->provider);
 	reason_begin();
-	r = make(subject, &handle, &session);
-	pthread_mutex_lock(&lock);
+	r = names_make(subject, &handle, &session);
+	pthread_mutex_lock(&names_lock);
 	if (r < 0) {
-		discard(name);
+		names_discard(name);
 		return r;
 	}
 	name->handle = handle;
 	name->session = session;
 	name->state = NAME_READY;
-	r = htab_insert(&uuids, &name->by_uuid, handle_hash(&handle.uuid));
+	r = htab_insert(&names_uuids, &name->by_uuid, handle_hash(&handle.uuid));
 	if (r == 0 && !name->ended) {
-		pthread_cond_broadcast(&made);
+		pthread_cond_broadcast(&names_made);
 		return 0;
 	}
 	if (r == 0) {
-		ending = take_out(name);
+		ending = names_take_out(name);
 		r = reason(-EINVAL, "it was freed while its name was made");
 	} else {
-		discard(name);
+		names_discard(name);
 		ending = (struct ending){session, handle.uuid};
 	}
-	pthread_mutex_unlock(&lock);
-	finish(&ending);
-	pthread_mutex_lock(&lock);
+	pthread_mutex_unlock(&names_lock);
+	names_finish(&ending);
+	pthread_mutex_lock(&names_lock);
 	return r;
 }
 
 /* Names made with a service that has ended are no more, and are made again. */
-static bool is_lost(const struct name *name)
+static bool names_is_lost(const struct name *name)
 {
 	return name->state == NAME_READY && !session_is_current(name->session);
 }
 
 /* Under the lock: the READY name of the subject, found or made. */
-static int get_name(const struct subject *subject, struct name **ret_name)
+static int names_get_name(const struct subject *subject, struct name **ret_name)
 {
 	struct name *name;
 	int r;
 
-	while ((name = find_id(subject->id)) != NULL) {
-		if (is_lost(name)) {
-			struct ending ending = take_out(name);
+	while ((name = names_find_id(subject->id)) != NULL) {
+		if (names_is_lost(name)) {
+			struct ending ending = names_take_out(name);
 
 			session_put(ending.session);
 		} else if (name->state == NAME_READY) {
 			*ret_name = name;
 			return 0;
 		} else {
-			pthread_cond_wait(&made, &lock);
+			pthread_cond_wait(&names_made, &names_lock);
 		}
 	}
-	r = add(subject, &name);
+	r = names_add(subject, &name);
 	if (r == 0)
-		r = make_name(name, subject);
+		r = names_make_name(name, subject);
 	if (r == 0)
 		*ret_name = name;
 	return r;
 }
 
-static int get_handle(const struct subject *subject, struct hipipc_handle *ret_handle)
+static int names_get_handle(const struct subject *subject,
+			    struct hipipc_handle *ret_handle)
 {
 	struct name *name;
 	int r;
 
-	pthread_mutex_lock(&lock);
-	r = get_name(subject, &name);
+	pthread_mutex_lock(&names_lock);
+	r = names_get_name(subject, &name);
 	if (r == 0)
 		*ret_handle = name->handle;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&names_lock);
 	return r;
 }
 
 /* The hook is the provider's from the first name on. */
-static void watch(const struct hipipc_provider *provider)
+static void names_watch(const struct hipipc_provider *provider)
 {
 	static atomic_bool watched;
 
 	if (!atomic_load_explicit(&watched, memory_order_relaxed) && provider->watch) {
-		provider->watch(on_ended);
+		provider->watch(names_on_ended);
 		atomic_store_explicit(&watched, true, memory_order_relaxed);
 	}
 }
@@ -430,8 +433,8 @@ int names_of_memory(const struct hipipc_provider *provider,
 {
 	const struct subject subject = {provider, allocation, allocation->id};
 
-	watch(provider);
-	return get_handle(&subject, ret_handle);
+	names_watch(provider);
+	return names_get_handle(&subject, ret_handle);
 }
 
 int names_of_event(const struct hipipc_provider *provider, uint64_t id,
@@ -439,16 +442,16 @@ int names_of_event(const struct hipipc_provider *provider, uint64_t id,
 {
 	const struct subject subject = {provider, NULL, id};
 
-	watch(provider);
-	return get_handle(&subject, ret_handle);
+	names_watch(provider);
+	return names_get_handle(&subject, ret_handle);
 }
 
 bool names_has(const dmabuffs_uuid *uuid)
 {
 	bool has;
 
-	pthread_mutex_lock(&lock);
-	has = find_uuid(uuid) != NULL;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&names_lock);
+	has = names_find_uuid(uuid) != NULL;
+	pthread_mutex_unlock(&names_lock);
 	return has;
 }

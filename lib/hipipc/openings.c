@@ -51,29 +51,32 @@ struct opening {
 };
 
 /* Protects the tables and what is in them. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t made = PTHREAD_COND_INITIALIZER;
-static struct htab mappings;
+static pthread_mutex_t openings_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t openings_made = PTHREAD_COND_INITIALIZER;
+static struct htab openings_mappings;
 static struct htab openings;
 
 /* ---- tables, under the lock -------------------------------------------------------- */
 
 /* Addresses of pages: the low bits are the same in all. */
-static uint64_t hash_pointer(uint64_t pointer)
+static uint64_t openings_hash_pointer(uint64_t pointer)
 {
 	return (pointer * UINT64_C(0x9e3779b97f4a7c15)) >> 12;
 }
 
-static bool same_part(const struct hipipc_handle *a, const struct hipipc_handle *b)
+static bool openings_same_part(const struct hipipc_handle *a,
+			       const struct hipipc_handle *b)
 {
 	return a->kind == b->kind && a->base == b->base && a->bytes == b->bytes;
 }
 
 /* -EBUSY: another context of the device has the buffer; *@ret_mapping may become NULL. */
-static int find_mapping(const struct hipipc_handle *handle,
-			const struct hipipc_place *place, struct mapping **ret_mapping)
+static int openings_find_mapping(const struct hipipc_handle *handle,
+				 const struct hipipc_place *place,
+				 struct mapping **ret_mapping)
 {
-	struct htab_node *node = htab_first(&mappings, handle_hash(&handle->uuid));
+	struct htab_node *node =
+		htab_first(&openings_mappings, handle_hash(&handle->uuid));
 	struct mapping *found = NULL;
 
 	for (; node; node = htab_next(node)) {
@@ -86,25 +89,26 @@ static int find_mapping(const struct hipipc_handle *handle,
 		if (mapping->place.context != place->context)
 			return reason(-EBUSY, "another context of device %d has it open",
 				      place->device);
-		if (same_part(&mapping->key, handle))
+		if (openings_same_part(&mapping->key, handle))
 			found = mapping;
 	}
 	*ret_mapping = found;
 	return 0;
 }
 
-static struct opening *find_opening(uint64_t pointer)
+static struct opening *openings_find_opening(uint64_t pointer)
 {
-	struct htab_node *node = htab_first(&openings, hash_pointer(pointer));
+	struct htab_node *node = htab_first(&openings, openings_hash_pointer(pointer));
 
 	while (node && container_of(node, struct opening, by_pointer)->pointer != pointer)
 		node = htab_next(node);
 	return node ? container_of(node, struct opening, by_pointer) : NULL;
 }
 
-static int add_mapping(const struct hipipc_provider *provider,
-		       const struct hipipc_handle *handle,
-		       const struct hipipc_place *place, struct mapping **ret_mapping)
+static int openings_add_mapping(const struct hipipc_provider *provider,
+				const struct hipipc_handle *handle,
+				const struct hipipc_place *place,
+				struct mapping **ret_mapping)
 {
 	_cleanup_free_ struct mapping *mapping = calloc(1, sizeof(*mapping));
 	int r;
@@ -114,15 +118,16 @@ static int add_mapping(const struct hipipc_provider *provider,
 	mapping->provider = provider;
 	mapping->key = *handle;
 	mapping->place = *place;
-	r = htab_insert(&mappings, &mapping->by_uuid, handle_hash(&handle->uuid));
+	r = htab_insert(&openings_mappings, &mapping->by_uuid,
+			handle_hash(&handle->uuid));
 	if (r < 0)
 		return r;
 	*ret_mapping = TAKE_PTR(mapping);
 	return 0;
 }
 
-static int add_opening(struct mapping *mapping, uint64_t pointer,
-		       struct opening **ret_opening)
+static int openings_add_opening(struct mapping *mapping, uint64_t pointer,
+				struct opening **ret_opening)
 {
 	_cleanup_free_ struct opening *opening = calloc(1, sizeof(*opening));
 	int r;
@@ -131,7 +136,7 @@ static int add_opening(struct mapping *mapping, uint64_t pointer,
 		return -ENOMEM;
 	opening->mapping = mapping;
 	opening->pointer = pointer;
-	r = htab_insert(&openings, &opening->by_pointer, hash_pointer(pointer));
+	r = htab_insert(&openings, &opening->by_pointer, openings_hash_pointer(pointer));
 	if (r < 0)
 		return r;
 	*ret_opening = TAKE_PTR(opening);
@@ -139,10 +144,10 @@ static int add_opening(struct mapping *mapping, uint64_t pointer,
 }
 
 /* One more open of an address of a READY mapping. */
-static int count_open(struct mapping *mapping, uint64_t pointer)
+static int openings_count_open(struct mapping *mapping, uint64_t pointer)
 {
-	struct opening *opening = find_opening(pointer);
-	int r = opening ? 0 : add_opening(mapping, pointer, &opening);
+	struct opening *opening = openings_find_opening(pointer);
+	int r = opening ? 0 : openings_add_opening(mapping, pointer, &opening);
 
 	if (r < 0)
 		return r;
@@ -157,9 +162,10 @@ static int count_open(struct mapping *mapping, uint64_t pointer)
  * The name itself where it can be mapped, which saves a round trip and lets the service
  * count us as an importer; else the buffer's descriptor.
  */
-static int import_descriptor(const struct hipipc_provider *provider,
-			     const struct hipipc_handle *handle,
-			     struct hipipc_backing *backing, uint64_t *ret_pointer)
+static int openings_import_descriptor(const struct hipipc_provider *provider,
+				      const struct hipipc_handle *handle,
+				      struct hipipc_backing *backing,
+				      uint64_t *ret_pointer)
 {
 	int r = -ENODEV;
 
@@ -173,8 +179,8 @@ static int import_descriptor(const struct hipipc_provider *provider,
 	return r == -ENODEV ? -EBADMSG : r;
 }
 
-static int import(const struct hipipc_provider *provider,
-		  const struct hipipc_handle *handle, uint64_t *ret_pointer)
+static int openings_import(const struct hipipc_provider *provider,
+			   const struct hipipc_handle *handle, uint64_t *ret_pointer)
 {
 	struct hipipc_backing backing = {
 		.fd = -1,
@@ -185,7 +191,7 @@ static int import(const struct hipipc_provider *provider,
 
 	if (r < 0)
 		return r;
-	r = import_descriptor(provider, handle, &backing, ret_pointer);
+	r = openings_import_descriptor(provider, handle, &backing, ret_pointer);
 	close_keep_errno(backing.fd);
 	if (r < 0)
 		return reason(r,
@@ -195,58 +201,59 @@ static int import(const struct hipipc_provider *provider,
 }
 
 /* Lets the lock go for a while; @mapping is MAKING and the caller's. */
-static int fill_mapping(struct mapping *mapping)
+static int openings_fill_mapping(struct mapping *mapping)
 {
 	uint64_t pointer = 0;
 	int r;
 
-	pthread_mutex_unlock(&lock);
-	r = import(mapping->provider, &mapping->key, &pointer);
-	pthread_mutex_lock(&lock);
+	pthread_mutex_unlock(&openings_lock);
+	r = openings_import(mapping->provider, &mapping->key, &pointer);
+	pthread_mutex_lock(&openings_lock);
 	mapping->pointer = pointer;
 	mapping->state = MAPPING_READY;
 	if (r < 0) {
-		htab_remove(&mappings, &mapping->by_uuid);
+		htab_remove(&openings_mappings, &mapping->by_uuid);
 		free(mapping);
 	}
-	pthread_cond_broadcast(&made);
+	pthread_cond_broadcast(&openings_made);
 	return r;
 }
 
 /* Under the lock, which is let go meanwhile: a READY mapping. */
-static int get_mapping(const struct hipipc_provider *provider,
-		       const struct hipipc_handle *handle,
-		       const struct hipipc_place *place, struct mapping **ret_mapping)
+static int openings_get_mapping(const struct hipipc_provider *provider,
+				const struct hipipc_handle *handle,
+				const struct hipipc_place *place,
+				struct mapping **ret_mapping)
 {
 	struct mapping *mapping = NULL;
 	int r;
 
-	while ((r = find_mapping(handle, place, &mapping)) == 0 && mapping) {
+	while ((r = openings_find_mapping(handle, place, &mapping)) == 0 && mapping) {
 		if (mapping->state == MAPPING_READY) {
 			*ret_mapping = mapping;
 			return 0;
 		}
-		pthread_cond_wait(&made, &lock);
+		pthread_cond_wait(&openings_made, &openings_lock);
 	}
 	if (r == 0)
-		r = add_mapping(provider, handle, place, &mapping);
+		r = openings_add_mapping(provider, handle, place, &mapping);
 	if (r == 0)
-		r = fill_mapping(mapping);
+		r = openings_fill_mapping(mapping);
 	if (r == 0)
 		*ret_mapping = mapping;
 	return r;
 }
 
 /* Under the lock: if nobody has it open, it is the caller's, to be ended. */
-static struct mapping *take_unused(struct mapping *mapping)
+static struct mapping *openings_take_unused(struct mapping *mapping)
 {
 	if (mapping->opens)
 		return NULL;
-	htab_remove(&mappings, &mapping->by_uuid);
+	htab_remove(&openings_mappings, &mapping->by_uuid);
 	return mapping;
 }
 
-static int end_mapping(struct mapping *mapping)
+static int openings_end_mapping(struct mapping *mapping)
 {
 	int r;
 
@@ -269,16 +276,16 @@ int openings_open(const struct hipipc_provider *provider,
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&lock);
-	r = get_mapping(provider, handle, &place, &mapping);
+	pthread_mutex_lock(&openings_lock);
+	r = openings_get_mapping(provider, handle, &place, &mapping);
 	if (r == 0) {
 		pointer = mapping->pointer + handle->offset;
-		r = count_open(mapping, pointer);
+		r = openings_count_open(mapping, pointer);
 		if (r < 0)
-			unused = take_unused(mapping);
+			unused = openings_take_unused(mapping);
 	}
-	pthread_mutex_unlock(&lock);
-	(void)end_mapping(unused);
+	pthread_mutex_unlock(&openings_lock);
+	(void)openings_end_mapping(unused);
 	if (r == 0)
 		*ret_pointer = pointer;
 	return r;
@@ -289,18 +296,18 @@ int openings_close(uint64_t pointer)
 	struct mapping *unused = NULL;
 	struct opening *opening;
 
-	pthread_mutex_lock(&lock);
-	opening = find_opening(pointer);
+	pthread_mutex_lock(&openings_lock);
+	opening = openings_find_opening(pointer);
 	if (opening) {
 		opening->mapping->opens--;
-		unused = take_unused(opening->mapping);
+		unused = openings_take_unused(opening->mapping);
 		if (--opening->count == 0) {
 			htab_remove(&openings, &opening->by_pointer);
 			free(opening);
 		}
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&openings_lock);
 	if (!opening)
 		return reason(-EINVAL, "this pointer is not one that is open here");
-	return end_mapping(unused);
+	return openings_end_mapping(unused);
 }

@@ -7,16 +7,16 @@
 #include <string.h>
 
 static struct options options;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t options_once = PTHREAD_ONCE_INIT;
 
 /* The log may not be set up yet, and this is about the log, too. */
-static void complain(const char *name, const char *text)
+static void options_complain(const char *name, const char *text)
 {
 	if (options.log >= REASON_ERROR)
 		fprintf(stderr, "hipipc: %s=%s: ignored\n", name, text);
 }
 
-static void read_log(const char *text)
+static void options_read_log(const char *text)
 {
 	static const char *const levels[] = {
 		[REASON_NONE] = "none",
@@ -32,10 +32,10 @@ static void read_log(const char *text)
 		}
 	}
 	if (text)
-		complain("HIPIPC_LOG", text);
+		options_complain("HIPIPC_LOG", text);
 }
 
-static void read_mode(const char *text)
+static void options_read_mode(const char *text)
 {
 	unsigned long mode;
 	char *end;
@@ -45,27 +45,27 @@ static void read_mode(const char *text)
 		return;
 	mode = strtoul(text, &end, 8);
 	if (*text < '0' || *text > '7' || *end || mode > 0777)
-		complain("HIPIPC_MODE", text);
+		options_complain("HIPIPC_MODE", text);
 	else
 		options.mode = (uint32_t)mode;
 }
 
-static void read_compat(const char *text)
+static void options_read_compat(const char *text)
 {
 	options.cuda = text && strcmp(text, "cuda") == 0;
 	if (text && !options.cuda && strcmp(text, "hip") != 0)
-		complain("HIPIPC_COMPAT", text);
+		options_complain("HIPIPC_COMPAT", text);
 }
 
-static void read_environment(void)
+static void options_read_environment(void)
 {
-	read_log(getenv("HIPIPC_LOG"));
-	read_mode(secure_getenv("HIPIPC_MODE"));
-	read_compat(secure_getenv("HIPIPC_COMPAT"));
+	options_read_log(getenv("HIPIPC_LOG"));
+	options_read_mode(secure_getenv("HIPIPC_MODE"));
+	options_read_compat(secure_getenv("HIPIPC_COMPAT"));
 }
 
 const struct options *options_get(void)
 {
-	(void)pthread_once(&once, read_environment);
+	(void)pthread_once(&options_once, options_read_environment);
 	return &options;
 }

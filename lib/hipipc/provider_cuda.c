@@ -23,7 +23,7 @@
 /* Set on ids that were mixed, so that they never equal one of the driver's own. */
 #define MIXED_ID (1ULL << 63)
 
-static const struct loader_symbol symbols[] = {
+static const struct loader_symbol provider_cuda_symbols[] = {
 	NEEDS(init, "cuInit"),
 	WANTS(error_name, "cuGetErrorName"),
 	NEEDS(get_current, "cuCtxGetCurrent"),
@@ -53,14 +53,14 @@ static const struct loader_symbol symbols[] = {
 };
 
 /* Written once, by whoever resolves it first; then never freed. */
-static _Atomic(const struct cuda_api *) driver;
+static _Atomic(const struct cuda_api *) provider_cuda_driver;
 
 const struct cuda_api *cuda_driver(void)
 {
-	return atomic_load_explicit(&driver, memory_order_acquire);
+	return atomic_load_explicit(&provider_cuda_driver, memory_order_acquire);
 }
 
-static int errno_of(int result)
+static int provider_cuda_errno_of(int result)
 {
 	switch (result) {
 	case CUDA_OUT_OF_MEMORY:
@@ -90,12 +90,13 @@ int cuda_failed(int result, const char *call, const char *advice)
 
 	if (!api->error_name || api->error_name(result, &name) != CUDA_SUCCESS || !name)
 		name = "error";
-	return reason(errno_of(result), "%s: %s (%d); %s", call, name, result, advice);
+	return reason(provider_cuda_errno_of(result), "%s: %s (%d); %s", call, name,
+		      result, advice);
 }
 
 /* ---- find -------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t value)
+static uint64_t provider_cuda_mix(uint64_t value)
 {
 	value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
@@ -108,8 +109,8 @@ static uint64_t mix(uint64_t value)
  * calls only, so the id of a mapping takes all that tells it from others: the mapping's
  * begin, and the id of what is mapped there, where the driver knows it.
  */
-static void narrow_to_mapping(const struct cuda_api *api, uint64_t pointer,
-			      struct hipipc_allocation *allocation)
+static void provider_cuda_narrow_to_mapping(const struct cuda_api *api, uint64_t pointer,
+					    struct hipipc_allocation *allocation)
 {
 	uint64_t base = 0, bytes = 0, block = 0;
 
@@ -119,7 +120,11 @@ static void narrow_to_mapping(const struct cuda_api *api, uint64_t pointer,
 		return;
 	if (api->attribute(&block, CUDA_POINTER_BLOCK_ID, pointer) != CUDA_SUCCESS)
 		block = 0;
-	allocation->id = mix(mix(mix(allocation->id) ^ block) ^ base) | MIXED_ID;
+	allocation->id =
+		provider_cuda_mix(
+			provider_cuda_mix(provider_cuda_mix(allocation->id) ^ block) ^
+			base) |
+		MIXED_ID;
 	allocation->base = base;
 	allocation->bytes = bytes;
 }
@@ -159,11 +164,11 @@ int cuda_look_up(uint64_t pointer, struct hipipc_allocation *ret_allocation,
 	ret_memory->handle_types = value[HANDLE_TYPES];
 	/* Of cudaMalloc() and the like, which are one mapping. */
 	if (!value[LEGACY] && !value[MANAGED])
-		narrow_to_mapping(api, pointer, ret_allocation);
+		provider_cuda_narrow_to_mapping(api, pointer, ret_allocation);
 	return 0;
 }
 
-static int find(uint64_t pointer, struct hipipc_allocation *ret_allocation)
+static int provider_cuda_find(uint64_t pointer, struct hipipc_allocation *ret_allocation)
 {
 	struct cuda_memory unused;
 
@@ -173,7 +178,7 @@ static int find(uint64_t pointer, struct hipipc_allocation *ret_allocation)
 static const struct hipipc_provider provider = {
 	.version = HIPIPC_PROVIDER_VERSION,
 	.name = "the CUDA driver",
-	.find = find,
+	.find = provider_cuda_find,
 	.export_memory = cuda_export_memory,
 	.import_memory = cuda_import_memory,
 	.release_memory = cuda_release_memory,
@@ -194,11 +199,12 @@ const struct hipipc_provider *provider_cuda(void)
 	if (!library)
 		return NULL;
 	api = calloc(1, sizeof(*api));
-	if (!api || loader_resolve(library, symbols, ARRAY_SIZE(symbols), api) < 0) {
+	if (!api || loader_resolve(library, provider_cuda_symbols,
+				   ARRAY_SIZE(provider_cuda_symbols), api) < 0) {
 		free(api);
 		return NULL;
 	}
-	if (!atomic_compare_exchange_strong(&driver, &none, api))
+	if (!atomic_compare_exchange_strong(&provider_cuda_driver, &none, api))
 		free(api);
 	return &provider;
 }

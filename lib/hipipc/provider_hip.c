@@ -20,7 +20,7 @@
 
 #define ADVICE "allocate it with hipMalloc() on a GPU"
 
-static const struct loader_symbol symbols[] = {
+static const struct loader_symbol provider_hip_symbols[] = {
 	NEEDS(version, "hipRuntimeGetVersion"),
 	NEEDS(error_name, "hipGetErrorName"),
 	NEEDS(last_error, "hipGetLastError"),
@@ -38,19 +38,19 @@ static const struct loader_symbol symbols[] = {
 	NEEDS(free_memory, "hipFree"),
 };
 
-static const struct loader_symbol hsa_symbols[] = {
+static const struct loader_symbol provider_hip_hsa_symbols[] = {
 	LOADER_NEEDS(struct hsa_api, export_dmabuf, "hsa_amd_portable_export_dmabuf"),
 };
 
 /* Written once, by whoever resolves it first; then never freed. */
-static _Atomic(const struct hip_runtime *) loaded;
+static _Atomic(const struct hip_runtime *) provider_hip_loaded;
 
 const struct hip_runtime *hip_runtime(void)
 {
-	return atomic_load_explicit(&loaded, memory_order_acquire);
+	return atomic_load_explicit(&provider_hip_loaded, memory_order_acquire);
 }
 
-static int errno_of(int result)
+static int provider_hip_errno_of(int result)
 {
 	switch (result) {
 	case HIP_OUT_OF_MEMORY:
@@ -75,14 +75,15 @@ int hip_failed(int result, const char *call, const char *advice)
 {
 	const char *name = hip_runtime()->hip.error_name(result);
 
-	return reason(errno_of(result), "%s: %s (%d); %s", call, name ? name : "error",
-		      result, advice);
+	return reason(provider_hip_errno_of(result), "%s: %s (%d); %s", call,
+		      name ? name : "error", result, advice);
 }
 
 /* ---- find -------------------------------------------------------------------------- */
 
-static int look_up(const struct hip_runtime *runtime, uint64_t pointer,
-		   struct hipipc_allocation *ret_allocation, bool *ret_managed)
+static int provider_hip_look_up(const struct hip_runtime *runtime, uint64_t pointer,
+				struct hipipc_allocation *ret_allocation,
+				bool *ret_managed)
 {
 	void *address = (void *)(uintptr_t)pointer, *base = NULL;
 	uint64_t id = 0, type = 0, managed = 0;
@@ -117,29 +118,33 @@ static int look_up(const struct hip_runtime *runtime, uint64_t pointer,
  * about pointers that were freed. One of its own that was there before cannot be put
  * back.
  */
-static int look_up_quietly(const struct hip_runtime *runtime, uint64_t pointer,
-			   struct hipipc_allocation *ret_allocation, bool *ret_managed)
+static int provider_hip_look_up_quietly(const struct hip_runtime *runtime,
+					uint64_t pointer,
+					struct hipipc_allocation *ret_allocation,
+					bool *ret_managed)
 {
 	bool clean = runtime->hip.peek_error() == HIP_SUCCESS;
-	int r = look_up(runtime, pointer, ret_allocation, ret_managed);
+	int r = provider_hip_look_up(runtime, pointer, ret_allocation, ret_managed);
 
 	if (r < 0 && clean)
 		(void)runtime->hip.last_error();
 	return r;
 }
 
-static int find(uint64_t pointer, struct hipipc_allocation *ret_allocation)
+static int provider_hip_find(uint64_t pointer, struct hipipc_allocation *ret_allocation)
 {
 	bool managed;
 
-	return look_up_quietly(hip_runtime(), pointer, ret_allocation, &managed);
+	return provider_hip_look_up_quietly(hip_runtime(), pointer, ret_allocation,
+					    &managed);
 }
 
 /* ---- export_memory ----------------------------------------------------------------- */
 
 /* Of hipMemCreate(): a dma-buf too. */
-static int export_vmm(const struct hip_runtime *runtime,
-		      const struct hipipc_allocation *allocation, int *ret_fd)
+static int provider_hip_export_vmm(const struct hip_runtime *runtime,
+				   const struct hipipc_allocation *allocation,
+				   int *ret_fd)
 {
 	const struct hip_api *hip = &runtime->hip;
 	int result, fd = -1;
@@ -160,9 +165,9 @@ static int export_vmm(const struct hip_runtime *runtime,
 	return 0;
 }
 
-static int export_any(const struct hip_runtime *runtime,
-		      const struct hipipc_allocation *allocation,
-		      struct hipipc_backing *ret_backing)
+static int provider_hip_export_any(const struct hip_runtime *runtime,
+				   const struct hipipc_allocation *allocation,
+				   struct hipipc_backing *ret_backing)
 {
 	bool clean = runtime->hip.peek_error() == HIP_SUCCESS;
 	uint64_t offset = 0;
@@ -175,7 +180,7 @@ static int export_any(const struct hip_runtime *runtime,
 		ret_backing->fd = fd;
 		return 0;
 	}
-	r = export_vmm(runtime, allocation, &fd);
+	r = provider_hip_export_vmm(runtime, allocation, &fd);
 	if (r == 0) {
 		ret_backing->offset = 0;
 		ret_backing->fd = fd;
@@ -195,19 +200,20 @@ static int export_any(const struct hip_runtime *runtime,
 }
 
 /* The runtime is asked for pointers only: another allocation may be there by now. */
-static bool is_still(const struct hip_runtime *runtime,
-		     const struct hipipc_allocation *allocation)
+static bool provider_hip_is_still(const struct hip_runtime *runtime,
+				  const struct hipipc_allocation *allocation)
 {
 	struct hipipc_allocation now;
 	bool managed;
 
-	return look_up_quietly(runtime, allocation->base, &now, &managed) == 0 &&
+	return provider_hip_look_up_quietly(runtime, allocation->base, &now, &managed) ==
+		       0 &&
 	       now.id == allocation->id && now.base == allocation->base &&
 	       now.bytes == allocation->bytes;
 }
 
-static int export_memory(const struct hipipc_allocation *allocation,
-			 struct hipipc_backing *ret_backing)
+static int provider_hip_export_memory(const struct hipipc_allocation *allocation,
+				      struct hipipc_backing *ret_backing)
 {
 	const struct hip_runtime *runtime = hip_runtime();
 	struct hipipc_backing backing = {.fd = -1, .kind = HIPIPC_KIND_DMABUF};
@@ -215,13 +221,13 @@ static int export_memory(const struct hipipc_allocation *allocation,
 	bool managed;
 	int r;
 
-	r = look_up_quietly(runtime, allocation->base, &now, &managed);
+	r = provider_hip_look_up_quietly(runtime, allocation->base, &now, &managed);
 	if (r < 0)
 		return r == -EINVAL ? -ENOENT : r;
 	if (managed)
 		return reason(-EOPNOTSUPP, "managed memory has no descriptor; " ADVICE);
-	r = export_any(runtime, allocation, &backing);
-	if (!is_still(runtime, allocation))
+	r = provider_hip_export_any(runtime, allocation, &backing);
+	if (!provider_hip_is_still(runtime, allocation))
 		r = -ENOENT;
 	else if (r == 0 && fcntl(backing.fd, F_SETFD, FD_CLOEXEC) < 0)
 		r = reason(-EIO,
@@ -237,7 +243,7 @@ static int export_memory(const struct hipipc_allocation *allocation,
 
 /* ---- the rest ---------------------------------------------------------------------- */
 
-static int place(struct hipipc_place *ret_place)
+static int provider_hip_place(struct hipipc_place *ret_place)
 {
 	const struct hip_api *hip = &hip_runtime()->hip;
 	void *context = NULL;
@@ -258,14 +264,14 @@ static int place(struct hipipc_place *ret_place)
 static const struct hipipc_provider provider = {
 	.version = HIPIPC_PROVIDER_VERSION,
 	.name = "AMD's HIP runtime",
-	.find = find,
-	.export_memory = export_memory,
+	.find = provider_hip_find,
+	.export_memory = provider_hip_export_memory,
 	.import_memory = hip_import_memory,
 	.release_memory = hip_release_memory,
-	.place = place,
+	.place = provider_hip_place,
 };
 
-static int resolve(struct hip_runtime *runtime)
+static int provider_hip_resolve(struct hip_runtime *runtime)
 {
 	static const char *const hip_names[] = {"libamdhip64.so.7", "libamdhip64.so.6",
 						"libamdhip64.so.5", "libamdhip64.so"};
@@ -277,10 +283,11 @@ static int resolve(struct hip_runtime *runtime)
 
 	if (!hip || !hsa)
 		return -ENOENT;
-	r = loader_resolve(hip, symbols, ARRAY_SIZE(symbols), runtime);
+	r = loader_resolve(hip, provider_hip_symbols, ARRAY_SIZE(provider_hip_symbols),
+			   runtime);
 	if (r == 0)
-		r = loader_resolve(hsa, hsa_symbols, ARRAY_SIZE(hsa_symbols),
-				   &runtime->hsa);
+		r = loader_resolve(hsa, provider_hip_hsa_symbols,
+				   ARRAY_SIZE(provider_hip_hsa_symbols), &runtime->hsa);
 	if (r < 0)
 		return r;
 	if (runtime->hip.version(&version) != HIP_SUCCESS)
@@ -299,11 +306,11 @@ const struct hipipc_provider *provider_hip(void)
 	if (hip_runtime())
 		return &provider;
 	runtime = calloc(1, sizeof(*runtime));
-	if (!runtime || resolve(runtime) < 0) {
+	if (!runtime || provider_hip_resolve(runtime) < 0) {
 		free(runtime);
 		return NULL;
 	}
-	if (!atomic_compare_exchange_strong(&loaded, &none, runtime))
+	if (!atomic_compare_exchange_strong(&provider_hip_loaded, &none, runtime))
 		free(runtime);
 	return &provider;
 }

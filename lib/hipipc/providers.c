@@ -15,10 +15,10 @@
 	"CUDA "                                                                          \
 	"runtime loads its driver)"
 
-static _Atomic(const struct hipipc_provider *) found;
+static _Atomic(const struct hipipc_provider *) providers_cached;
 
 /* Also where it was loaded with dlopen(3), so that nobody else sees its symbols. */
-static const struct hipipc_provider *find_soft(void)
+static const struct hipipc_provider *providers_find_soft(void)
 {
 	static const char *const names[] = {"libhipsoft.so.0"};
 	void *symbol = dlsym(RTLD_DEFAULT, HIPIPC_SOFT_SYMBOL), *library;
@@ -31,7 +31,7 @@ static const struct hipipc_provider *find_soft(void)
 
 static const struct hipipc_provider *provider_soft(void)
 {
-	const struct hipipc_provider *soft = find_soft();
+	const struct hipipc_provider *soft = providers_find_soft();
 
 	if (!soft || soft->version == HIPIPC_PROVIDER_VERSION)
 		return soft;
@@ -41,7 +41,7 @@ static const struct hipipc_provider *provider_soft(void)
 	return NULL;
 }
 
-static int nothing_loaded(void)
+static int providers_nothing_loaded(void)
 {
 	const char *missing = loader_missing();
 
@@ -53,7 +53,7 @@ static int nothing_loaded(void)
 
 const struct hipipc_provider *providers_found(void)
 {
-	return atomic_load_explicit(&found, memory_order_acquire);
+	return atomic_load_explicit(&providers_cached, memory_order_acquire);
 }
 
 /* Whoever comes second writes the same. */
@@ -68,8 +68,8 @@ int providers_get(const struct hipipc_provider **ret_provider)
 	if (!provider)
 		provider = provider_cuda();
 	if (!provider)
-		return nothing_loaded();
-	atomic_store_explicit(&found, provider, memory_order_release);
+		return providers_nothing_loaded();
+	atomic_store_explicit(&providers_cached, provider, memory_order_release);
 	*ret_provider = provider;
 	return 0;
 }

@@ -11,11 +11,11 @@
 #define TEXT_BYTES 320
 
 /* Of the call that runs, and of the last one that failed. */
-static __thread char pending[TEXT_BYTES];
-static __thread char last[TEXT_BYTES];
+static __thread char reason_pending[TEXT_BYTES];
+static __thread char reason_of_thread[TEXT_BYTES];
 
 /* One write, so that lines of threads do not mix. */
-static void write_line(const char *call, const char *text)
+static void reason_write_line(const char *call, const char *text)
 {
 	char line[TEXT_BYTES + 64];
 	int length = snprintf(line, sizeof(line), "hipipc: %s%s%s\n", call,
@@ -33,25 +33,25 @@ int reason(int error, const char *format, ...)
 {
 	va_list arguments;
 
-	if (*pending)
+	if (*reason_pending)
 		return error;
 	va_start(arguments, format);
-	(void)vsnprintf(pending, sizeof(pending), format, arguments);
+	(void)vsnprintf(reason_pending, sizeof(reason_pending), format, arguments);
 	va_end(arguments);
 	return error;
 }
 
 void reason_begin(void)
 {
-	*pending = '\0';
+	*reason_pending = '\0';
 }
 
 void reason_end(const char *call, const char *otherwise, bool quiet)
 {
 	(void)reason(0, "%s", otherwise);
-	memcpy(last, pending, sizeof(last));
+	memcpy(reason_of_thread, reason_pending, sizeof(reason_of_thread));
 	if (options_get()->log >= (quiet ? REASON_INFO : REASON_ERROR))
-		write_line(call, last);
+		reason_write_line(call, reason_of_thread);
 }
 
 void reason_info(const char *format, ...)
@@ -64,10 +64,10 @@ void reason_info(const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	write_line("", text);
+	reason_write_line("", text);
 }
 
 const char *reason_last(void)
 {
-	return last;
+	return reason_of_thread;
 }

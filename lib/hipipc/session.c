@@ -12,20 +12,21 @@
 #define TRIES 4
 
 /* Protects changes of the pointer, not what it points to. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct session *_Atomic current;
+static pthread_mutex_t session_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct session *_Atomic session_current;
 
 /* Made with the first session: whoever has a copy of it was forked later. */
-static _Atomic(_Atomic uint32_t *) mark;
-static pid_t owner;
-static bool mark_is_reliable;
+static _Atomic(_Atomic uint32_t *) session_mark;
+static pid_t session_owner;
+static bool session_mark_is_reliable;
 
 int session_enter(void)
 {
-	_Atomic uint32_t *page = atomic_load_explicit(&mark, memory_order_acquire);
+	_Atomic uint32_t *page =
+		atomic_load_explicit(&session_mark, memory_order_acquire);
 
 	if (!page || (atomic_load_explicit(page, memory_order_relaxed) &&
-		      (mark_is_reliable || getpid() == owner)))
+		      (session_mark_is_reliable || getpid() == session_owner)))
 		return 0;
 	return reason(-ECHILD, "this process was forked from one that uses IPC handles; "
 			       "it has to call exec before it can");
@@ -36,9 +37,9 @@ int session_enter(void)
  * session are not here, so that nobody uses it. (After a raw clone(2) they end when the
  * child calls exec or ends, too.)
  */
-static void after_fork(void)
+static void session_after_fork(void)
 {
-	struct session *session = current;
+	struct session *session = session_current;
 
 	if (session) {
 		dmabuffs_close(session->instance);
@@ -46,34 +47,34 @@ static void after_fork(void)
 	}
 }
 
-static int mark_process(void)
+static int session_mark_process(void)
 {
 	_Atomic uint32_t *page;
 	int r;
 
-	if (atomic_load_explicit(&mark, memory_order_relaxed))
+	if (atomic_load_explicit(&session_mark, memory_order_relaxed))
 		return 0;
-	r = same_process_create(&page, &mark_is_reliable);
+	r = same_process_create(&page, &session_mark_is_reliable);
 	if (r < 0)
 		return r;
-	r = -pthread_atfork(NULL, NULL, after_fork);
+	r = -pthread_atfork(NULL, NULL, session_after_fork);
 	if (r < 0) {
 		same_process_destroy(page);
 		return r;
 	}
-	owner = getpid();
-	atomic_store_explicit(&mark, page, memory_order_release);
+	session_owner = getpid();
+	atomic_store_explicit(&session_mark, page, memory_order_release);
 	return 0;
 }
 
-static int open_session(struct session **ret_session)
+static int session_open(struct session **ret_session)
 {
 	_cleanup_free_ struct session *session = calloc(1, sizeof(*session));
 	int r;
 
 	if (!session)
 		return -ENOMEM;
-	r = mark_process();
+	r = session_mark_process();
 	if (r < 0)
 		return r;
 	r = dmabuffs_open(NULL, &session->instance);
@@ -94,22 +95,22 @@ int session_get(struct session **ret_session)
 	struct session *session;
 	int r = 0;
 
-	pthread_mutex_lock(&lock);
-	session = current;
+	pthread_mutex_lock(&session_lock);
+	session = session_current;
 	if (!session)
-		r = open_session(&session);
+		r = session_open(&session);
 	if (r == 0) {
-		current = session;
+		session_current = session;
 		atomic_fetch_add(&session->refs, 1);
 		*ret_session = session;
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&session_lock);
 	return r;
 }
 
 bool session_is_current(const struct session *session)
 {
-	return current == session;
+	return session_current == session;
 }
 
 void session_put(struct session *session)
@@ -124,17 +125,17 @@ void session_forget(struct session *session)
 {
 	bool was_current;
 
-	pthread_mutex_lock(&lock);
-	was_current = current == session;
+	pthread_mutex_lock(&session_lock);
+	was_current = session_current == session;
 	if (was_current)
-		current = NULL;
-	pthread_mutex_unlock(&lock);
+		session_current = NULL;
+	pthread_mutex_unlock(&session_lock);
 	if (was_current)
 		session_put(session);
 }
 
 /* A service closes connections of which it has too many, and goes on. */
-static bool is_alive(const struct session *session)
+static bool session_is_alive(const struct session *session)
 {
 	struct statfs unused;
 
@@ -142,7 +143,7 @@ static bool is_alive(const struct session *session)
 }
 
 /* -EAGAIN: another try may do better. */
-static int check(struct session *session, int r)
+static int session_check(struct session *session, int r)
 {
 	switch (r) {
 	case -ENOTCONN:
@@ -150,7 +151,7 @@ static int check(struct session *session, int r)
 	case -ECONNRESET:
 	case -ECONNREFUSED:
 	case -EPIPE:
-		if (!is_alive(session))
+		if (!session_is_alive(session))
 			session_forget(session);
 		return -EAGAIN;
 	case -ETIMEDOUT:
@@ -163,15 +164,15 @@ static int check(struct session *session, int r)
 	}
 }
 
-static int call_once(int (*use)(struct session *session, void *data), void *data,
-		     struct session **ret_session)
+static int session_call_once(int (*use)(struct session *session, void *data), void *data,
+			     struct session **ret_session)
 {
 	_cleanup_session_ struct session *session = NULL;
 	int r = session_get(&session);
 
 	if (r < 0)
 		return r;
-	r = check(session, use(session, data));
+	r = session_check(session, use(session, data));
 	if (r == 0 && ret_session)
 		*ret_session = TAKE_PTR(session);
 	return r;
@@ -183,7 +184,7 @@ int session_call(int (*use)(struct session *session, void *data), void *data,
 	int r = -EAGAIN;
 
 	for (int i = 0; i < TRIES && r == -EAGAIN; i++)
-		r = call_once(use, data, ret_session);
+		r = session_call_once(use, data, ret_session);
 	if (r == -EAGAIN)
 		return reason(-ENOTCONN,
 			      "the service of the instance ends all connections");

@@ -9,7 +9,7 @@
 /* ---- hipMalloc --------------------------------------------------------------------- */
 
 /* Pinned: an importer could take it back from us otherwise, by truncating it. */
-static int make_buffer(struct area *area)
+static int allocation_make_buffer(struct area *area)
 {
 	struct allocation *allocation = &area->allocation;
 	struct accel_buffer_alloc arg = {
@@ -26,7 +26,8 @@ static int make_buffer(struct area *area)
 	return r;
 }
 
-static int allocate(struct device *device, uint64_t bytes, uint64_t *ret_pointer)
+static int allocation_allocate(struct device *device, uint64_t bytes,
+			       uint64_t *ret_pointer)
 {
 	struct area *area;
 	uint64_t base;
@@ -38,7 +39,7 @@ static int allocate(struct device *device, uint64_t bytes, uint64_t *ret_pointer
 	if (!area)
 		return -ENOMEM;
 	area->access = ACCEL_MAP_READ | ACCEL_MAP_WRITE;
-	r = make_buffer(area);
+	r = allocation_make_buffer(area);
 	if (r == 0)
 		r = area_publish(area, &base);
 	if (r < 0)
@@ -56,7 +57,7 @@ _public_ hipError_t hipMalloc(void **ret_pointer, size_t bytes)
 	if (r == 0 && !ret_pointer)
 		r = -EINVAL;
 	if (r == 0 && bytes)
-		r = allocate(context_current()->device, bytes, &pointer);
+		r = allocation_allocate(context_current()->device, bytes, &pointer);
 	if (r == 0)
 		*ret_pointer = (void *)(uintptr_t)pointer;
 	return runtime_result(r);

@@ -23,7 +23,7 @@ struct area *area_create(struct device *device, uint64_t bytes)
 /* ---- addresses --------------------------------------------------------------------- */
 
 /* Nobody else gets this range in this process, so pointers of all devices differ. */
-static int reserve(struct allocation *allocation)
+static int area_reserve(struct allocation *allocation)
 {
 	void *place = mmap(NULL, allocation_span(allocation), PROT_NONE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -71,7 +71,7 @@ int area_publish(struct area *area, uint64_t *ret_base)
 {
 	struct allocation *allocation = &area->allocation;
 	uint64_t base;
-	int r = reserve(allocation);
+	int r = area_reserve(allocation);
 
 	if (r == 0)
 		r = area_map(area, allocation->device, allocation->buffer);

@@ -13,22 +13,22 @@ struct thread_contexts {
 	struct ihipCtx_t *pushed[];
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t key; /* struct thread_contexts; none: as by the first call */
-static int key_result;
+static pthread_once_t context_once = PTHREAD_ONCE_INIT;
+static pthread_key_t context_key; /* struct thread_contexts; none: as by the first call */
+static int context_key_result;
 
 /*
  * All contexts, by @next. Those that were destroyed stay allocated, since another thread
  * may have one as its current one, and reachable.
  */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct ihipCtx_t *live, *destroyed;
+static pthread_mutex_t context_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ihipCtx_t *context_live, *context_destroyed_list;
 
 /* ---- life -------------------------------------------------------------------------- */
 
-static void make_key(void)
+static void context_make_key(void)
 {
-	key_result = -pthread_key_create(&key, free);
+	context_key_result = -pthread_key_create(&context_key, free);
 }
 
 int context_create(struct device *device, struct ihipCtx_t **ret_context)
@@ -37,9 +37,9 @@ int context_create(struct device *device, struct ihipCtx_t **ret_context)
 	struct ihipCtx_t *context;
 	int r;
 
-	pthread_once(&once, make_key);
-	if (key_result < 0)
-		return key_result == -EAGAIN ? -ENOMEM : key_result;
+	pthread_once(&context_once, context_make_key);
+	if (context_key_result < 0)
+		return context_key_result == -EAGAIN ? -ENOMEM : context_key_result;
 	context = calloc(1, sizeof(*context));
 	if (!context)
 		return -ENOMEM;
@@ -52,49 +52,49 @@ int context_create(struct device *device, struct ihipCtx_t **ret_context)
 		free(context);
 		return r;
 	}
-	pthread_mutex_lock(&lock);
-	context->next = live;
-	live = context;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&context_lock);
+	context->next = context_live;
+	context_live = context;
+	pthread_mutex_unlock(&context_lock);
 	*ret_context = context;
 	return 0;
 }
 
 /* The lock is held. Where the list has it, NULL: nowhere. Any pointer is allowed. */
-static struct ihipCtx_t **find(const struct ihipCtx_t *context)
+static struct ihipCtx_t **context_find(const struct ihipCtx_t *context)
 {
-	struct ihipCtx_t **place = &live;
+	struct ihipCtx_t **place = &context_live;
 
 	while (*place && *place != context)
 		place = &(*place)->next;
 	return *place ? place : NULL;
 }
 
-static bool is_live(const struct ihipCtx_t *context)
+static bool context_is_live(const struct ihipCtx_t *context)
 {
 	bool found;
 
-	pthread_mutex_lock(&lock);
-	found = find(context) != NULL;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&context_lock);
+	found = context_find(context) != NULL;
+	pthread_mutex_unlock(&context_lock);
 	return found;
 }
 
 /* False: it is none, or a primary one. */
-static bool bury(struct ihipCtx_t *context)
+static bool context_bury(struct ihipCtx_t *context)
 {
 	struct ihipCtx_t **place;
 	bool may;
 
-	pthread_mutex_lock(&lock);
-	place = find(context);
+	pthread_mutex_lock(&context_lock);
+	place = context_find(context);
 	may = place && context->device->primary != context;
 	if (may) {
 		*place = context->next;
-		context->next = destroyed;
-		destroyed = context;
+		context->next = context_destroyed_list;
+		context_destroyed_list = context;
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&context_lock);
 	return may;
 }
 
@@ -102,33 +102,33 @@ void context_free(struct ihipCtx_t *context)
 {
 	if (!context)
 		return;
-	pthread_mutex_lock(&lock);
-	*find(context) = context->next;
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&context_lock);
+	*context_find(context) = context->next;
+	pthread_mutex_unlock(&context_lock);
 	stream_destroy_context(context);
 	free(context);
 }
 
 /* ---- of the thread ----------------------------------------------------------------- */
 
-static struct ihipCtx_t *first_primary(void)
+static struct ihipCtx_t *context_first_primary(void)
 {
 	return runtime_device(0)->primary;
 }
 
 struct ihipCtx_t *context_current(void)
 {
-	const struct thread_contexts *mine = pthread_getspecific(key);
+	const struct thread_contexts *mine = pthread_getspecific(context_key);
 
 	if (!mine)
-		return first_primary();
+		return context_first_primary();
 	return mine->n ? mine->pushed[mine->n - 1] : mine->base;
 }
 
 /* Those of the thread, with room for one more; NULL: no memory. */
-static struct thread_contexts *prepare(void)
+static struct thread_contexts *context_prepare(void)
 {
-	struct thread_contexts *mine = pthread_getspecific(key), *larger;
+	struct thread_contexts *mine = pthread_getspecific(context_key), *larger;
 	size_t room = mine ? mine->room * 2 : 8;
 
 	if (mine && mine->n < mine->room)
@@ -137,11 +137,11 @@ static struct thread_contexts *prepare(void)
 	if (!larger)
 		return NULL;
 	if (!mine) {
-		larger->base = first_primary();
+		larger->base = context_first_primary();
 		larger->n = 0;
 	}
 	larger->room = room;
-	if (pthread_setspecific(key, larger) == 0)
+	if (pthread_setspecific(context_key, larger) == 0)
 		return larger;
 	/* Only the first one of a thread needs memory. */
 	free(larger);
@@ -150,7 +150,7 @@ static struct thread_contexts *prepare(void)
 
 int context_reset(struct ihipCtx_t *base)
 {
-	struct thread_contexts *mine = prepare();
+	struct thread_contexts *mine = context_prepare();
 
 	if (!mine)
 		return -ENOMEM;
@@ -160,9 +160,9 @@ int context_reset(struct ihipCtx_t *base)
 }
 
 /* The thread that destroys one does not go on with it. */
-static void forget(const struct ihipCtx_t *context)
+static void context_forget(const struct ihipCtx_t *context)
 {
-	struct thread_contexts *mine = pthread_getspecific(key);
+	struct thread_contexts *mine = pthread_getspecific(context_key);
 	size_t kept = 0;
 
 	if (!mine)
@@ -190,7 +190,7 @@ _public_ hipError_t hipCtxCreate(hipCtx_t *ret_context, unsigned int flags,
 		return runtime_result(r);
 	if (!runtime_device(device))
 		return runtime_return(hipErrorInvalidDevice);
-	mine = prepare();
+	mine = context_prepare();
 	r = mine ? context_create(runtime_device(device), &context) : -ENOMEM;
 	if (r < 0)
 		return runtime_result(r);
@@ -205,9 +205,9 @@ _public_ hipError_t hipCtxDestroy(hipCtx_t context)
 
 	if (r < 0)
 		return runtime_result(r);
-	if (!bury(context))
+	if (!context_bury(context))
 		return runtime_return(hipErrorInvalidContext);
-	forget(context);
+	context_forget(context);
 	stream_destroy_context(context);
 	return runtime_result(0);
 }
@@ -220,10 +220,10 @@ _public_ hipError_t hipCtxSetCurrent(hipCtx_t context)
 	if (r < 0)
 		return runtime_result(r);
 	if (!context)
-		context = first_primary();
-	if (!is_live(context))
+		context = context_first_primary();
+	if (!context_is_live(context))
 		return runtime_return(hipErrorInvalidContext);
-	mine = prepare();
+	mine = context_prepare();
 	if (!mine)
 		return runtime_result(-ENOMEM);
 	*(mine->n ? &mine->pushed[mine->n - 1] : &mine->base) = context;
@@ -248,9 +248,9 @@ _public_ hipError_t hipCtxPushCurrent(hipCtx_t context)
 
 	if (r < 0)
 		return runtime_result(r);
-	if (!is_live(context))
+	if (!context_is_live(context))
 		return runtime_return(hipErrorInvalidContext);
-	mine = prepare();
+	mine = context_prepare();
 	if (!mine)
 		return runtime_result(-ENOMEM);
 	mine->pushed[mine->n++] = context;
@@ -265,7 +265,7 @@ _public_ hipError_t hipCtxPopCurrent(hipCtx_t *ret_context)
 
 	if (r < 0)
 		return runtime_result(r);
-	mine = pthread_getspecific(key);
+	mine = pthread_getspecific(context_key);
 	if (!mine || !mine->n)
 		return runtime_return(hipErrorInvalidContext);
 	mine->n--;

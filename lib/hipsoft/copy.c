@@ -16,7 +16,7 @@ static hipError_t copy_result(int r)
 }
 
 /* What is at @pointer; @bytes is not 0. */
-static int find_side(const void *pointer, uint64_t bytes, struct side *ret_side)
+static int copy_find_side(const void *pointer, uint64_t bytes, struct side *ret_side)
 {
 	struct side side = {.address = (uintptr_t)pointer};
 	struct allocation allocation;
@@ -32,7 +32,7 @@ static int find_side(const void *pointer, uint64_t bytes, struct side *ret_side)
 	return 0;
 }
 
-static bool fits_kind(const struct copy *copy, hipMemcpyKind kind)
+static bool copy_fits_kind(const struct copy *copy, hipMemcpyKind kind)
 {
 	if (kind == hipMemcpyDefault)
 		return true;
@@ -42,12 +42,12 @@ static bool fits_kind(const struct copy *copy, hipMemcpyKind kind)
 		       (kind == hipMemcpyHostToHost || kind == hipMemcpyDeviceToHost);
 }
 
-static bool overlap(uint64_t a, uint64_t b, uint64_t bytes)
+static bool copy_overlap(uint64_t a, uint64_t b, uint64_t bytes)
 {
 	return a - b < bytes || b - a < bytes;
 }
 
-static int check_copy(void *dst, const void *src, size_t bytes, hipMemcpyKind kind,
+static int copy_check(void *dst, const void *src, size_t bytes, hipMemcpyKind kind,
 		      struct copy *ret_copy)
 {
 	struct copy copy = {.bytes = bytes};
@@ -57,20 +57,20 @@ static int check_copy(void *dst, const void *src, size_t bytes, hipMemcpyKind ki
 		return WRONG_DIRECTION;
 	if (!bytes)
 		return 0;
-	r = find_side(dst, bytes, &copy.dst);
+	r = copy_find_side(dst, bytes, &copy.dst);
 	if (r == 0)
-		r = find_side(src, bytes, &copy.src);
+		r = copy_find_side(src, bytes, &copy.src);
 	if (r < 0)
 		return r;
-	if (!fits_kind(&copy, kind))
+	if (!copy_fits_kind(&copy, kind))
 		return WRONG_DIRECTION;
-	if (overlap(copy.dst.address, copy.src.address, bytes))
+	if (copy_overlap(copy.dst.address, copy.src.address, bytes))
 		return -EINVAL;
 	*ret_copy = copy;
 	return 0;
 }
 
-static int check_fill(void *dst, int value, size_t bytes, struct copy *ret_copy)
+static int copy_check_fill(void *dst, int value, size_t bytes, struct copy *ret_copy)
 {
 	struct copy copy = {
 		.task.run = copy_run_fill,
@@ -81,7 +81,7 @@ static int check_fill(void *dst, int value, size_t bytes, struct copy *ret_copy)
 
 	if (!bytes)
 		return 0;
-	r = find_side(dst, bytes, &copy.dst);
+	r = copy_find_side(dst, bytes, &copy.dst);
 	if (r < 0)
 		return r;
 	if (!copy.dst.device)
@@ -91,15 +91,15 @@ static int check_fill(void *dst, int value, size_t bytes, struct copy *ret_copy)
 }
 
 /* A range of floats that @stream's device can add up. */
-static int find_floats(struct stream *stream, const float *pointer, uint64_t bytes,
-		       struct side *ret_side)
+static int copy_find_floats(struct stream *stream, const float *pointer, uint64_t bytes,
+			    struct side *ret_side)
 {
 	struct side side;
 	int r;
 
 	if ((uintptr_t)pointer % sizeof(*pointer))
 		return -EINVAL;
-	r = find_side(pointer, bytes, &side);
+	r = copy_find_side(pointer, bytes, &side);
 	if (r < 0)
 		return r;
 	if (!side.device || !copy_reaches(stream_device(stream), side.device))
@@ -108,14 +108,15 @@ static int find_floats(struct stream *stream, const float *pointer, uint64_t byt
 	return 0;
 }
 
-static bool same_or_apart(const struct side *dst, const struct side *src, uint64_t bytes)
+static bool copy_same_or_apart(const struct side *dst, const struct side *src,
+			       uint64_t bytes)
 {
 	return dst->address == src->address ||
-	       !overlap(dst->address, src->address, bytes);
+	       !copy_overlap(dst->address, src->address, bytes);
 }
 
-static int check_sum(struct stream *stream, float *dst, const float *src,
-		     const float *src2, size_t n, struct copy *ret_copy)
+static int copy_check_sum(struct stream *stream, float *dst, const float *src,
+			  const float *src2, size_t n, struct copy *ret_copy)
 {
 	struct copy copy = {.task.run = copy_run_sum};
 	struct side other;
@@ -125,15 +126,15 @@ static int check_sum(struct stream *stream, float *dst, const float *src,
 		return 0;
 	if (__builtin_mul_overflow(n, sizeof(*dst), &copy.bytes))
 		return -EINVAL;
-	r = find_floats(stream, dst, copy.bytes, &copy.dst);
+	r = copy_find_floats(stream, dst, copy.bytes, &copy.dst);
 	if (r == 0)
-		r = find_floats(stream, src, copy.bytes, &copy.src);
+		r = copy_find_floats(stream, src, copy.bytes, &copy.src);
 	if (r == 0)
-		r = find_floats(stream, src2, copy.bytes, &other);
+		r = copy_find_floats(stream, src2, copy.bytes, &other);
 	if (r < 0)
 		return r;
-	if (!same_or_apart(&copy.dst, &copy.src, copy.bytes) ||
-	    !same_or_apart(&copy.dst, &other, copy.bytes))
+	if (!copy_same_or_apart(&copy.dst, &copy.src, copy.bytes) ||
+	    !copy_same_or_apart(&copy.dst, &other, copy.bytes))
 		return -EINVAL;
 	copy.src2 = other.address;
 	*ret_copy = copy;
@@ -142,14 +143,14 @@ static int check_sum(struct stream *stream, float *dst, const float *src,
 
 /* ---- calls ------------------------------------------------------------------------- */
 
-static int begin(hipStream_t handle, struct stream **ret_stream)
+static int copy_begin(hipStream_t handle, struct stream **ret_stream)
 {
 	int r = runtime_enter();
 
 	return r < 0 ? r : stream_get(handle, ret_stream);
 }
 
-static int give(struct stream *stream, const struct copy *copy)
+static int copy_give_task(struct stream *stream, const struct copy *copy)
 {
 	return copy->bytes ? copy_give(stream, copy) : stream_error(stream);
 }
@@ -158,103 +159,104 @@ static int give(struct stream *stream, const struct copy *copy)
  * And waits, by which an error of the stream is reported. @copy's own counts too: another
  * thread may have reported it already.
  */
-static int give_and_wait(struct stream *stream, struct copy *copy)
+static int copy_give_and_wait(struct stream *stream, struct copy *copy)
 {
 	int result = 0, r;
 
 	copy->task.result = &result;
-	r = give(stream, copy);
+	r = copy_give_task(stream, copy);
 	if ((r < 0 || !copy->bytes) && stream_error(stream) == 0)
 		return r;
 	return stream_synchronize(stream) ?: r ?: result;
 }
 
 /* Gives @copy to the stream, unless @r says that it is none. Puts the stream. */
-static int finish(struct stream *stream, int r, struct copy *copy, bool wait)
+static int copy_finish(struct stream *stream, int r, struct copy *copy, bool wait)
 {
 	if (r == 0)
-		r = wait ? give_and_wait(stream, copy) : give(stream, copy);
+		r = wait ? copy_give_and_wait(stream, copy)
+			 : copy_give_task(stream, copy);
 	stream_put(stream);
 	return r;
 }
 
-static int do_copy(void *dst, const void *src, size_t bytes, hipMemcpyKind kind,
+static int copy_do(void *dst, const void *src, size_t bytes, hipMemcpyKind kind,
 		   hipStream_t handle, bool wait)
 {
 	struct copy copy = {0};
 	struct stream *stream;
-	int r = begin(handle, &stream);
+	int r = copy_begin(handle, &stream);
 
 	if (r < 0)
 		return r;
-	r = check_copy(dst, src, bytes, kind, &copy);
-	return finish(stream, r, &copy, wait);
+	r = copy_check(dst, src, bytes, kind, &copy);
+	return copy_finish(stream, r, &copy, wait);
 }
 
-static int do_fill(void *dst, int value, size_t bytes, hipStream_t handle, bool wait)
+static int copy_do_fill(void *dst, int value, size_t bytes, hipStream_t handle, bool wait)
 {
 	struct copy copy = {0};
 	struct stream *stream;
-	int r = begin(handle, &stream);
+	int r = copy_begin(handle, &stream);
 
 	if (r < 0)
 		return r;
-	r = check_fill(dst, value, bytes, &copy);
-	return finish(stream, r, &copy, wait);
+	r = copy_check_fill(dst, value, bytes, &copy);
+	return copy_finish(stream, r, &copy, wait);
 }
 
-static int do_sum(float *dst, const float *src, const float *src2, size_t n,
-		  hipStream_t handle)
+static int copy_do_sum(float *dst, const float *src, const float *src2, size_t n,
+		       hipStream_t handle)
 {
 	struct copy copy = {0};
 	struct stream *stream;
-	int r = begin(handle, &stream);
+	int r = copy_begin(handle, &stream);
 
 	if (r < 0)
 		return r;
-	r = check_sum(stream, dst, src, src2, n, &copy);
-	return finish(stream, r, &copy, false);
+	r = copy_check_sum(stream, dst, src, src2, n, &copy);
+	return copy_finish(stream, r, &copy, false);
 }
 
 _public_ hipError_t hipMemcpy(void *dst, const void *src, size_t bytes,
 			      hipMemcpyKind kind)
 {
-	return copy_result(do_copy(dst, src, bytes, kind, NULL, true));
+	return copy_result(copy_do(dst, src, bytes, kind, NULL, true));
 }
 
 _public_ hipError_t hipMemcpyAsync(void *dst, const void *src, size_t bytes,
 				   hipMemcpyKind kind, hipStream_t stream)
 {
-	return copy_result(do_copy(dst, src, bytes, kind, stream, false));
+	return copy_result(copy_do(dst, src, bytes, kind, stream, false));
 }
 
 _public_ hipError_t hipMemcpyHtoD(void *dst, const void *src, size_t bytes)
 {
-	return copy_result(do_copy(dst, src, bytes, hipMemcpyHostToDevice, NULL, true));
+	return copy_result(copy_do(dst, src, bytes, hipMemcpyHostToDevice, NULL, true));
 }
 
 _public_ hipError_t hipMemcpyDtoH(void *dst, const void *src, size_t bytes)
 {
-	return copy_result(do_copy(dst, src, bytes, hipMemcpyDeviceToHost, NULL, true));
+	return copy_result(copy_do(dst, src, bytes, hipMemcpyDeviceToHost, NULL, true));
 }
 
 _public_ hipError_t hipMemcpyDtoD(void *dst, const void *src, size_t bytes)
 {
-	return copy_result(do_copy(dst, src, bytes, hipMemcpyDeviceToDevice, NULL, true));
+	return copy_result(copy_do(dst, src, bytes, hipMemcpyDeviceToDevice, NULL, true));
 }
 
 _public_ hipError_t hipMemset(void *dst, int value, size_t bytes)
 {
-	return runtime_result(do_fill(dst, value, bytes, NULL, true));
+	return runtime_result(copy_do_fill(dst, value, bytes, NULL, true));
 }
 
 _public_ hipError_t hipMemsetAsync(void *dst, int value, size_t bytes, hipStream_t stream)
 {
-	return runtime_result(do_fill(dst, value, bytes, stream, false));
+	return runtime_result(copy_do_fill(dst, value, bytes, stream, false));
 }
 
 _public_ hipError_t hipsoftVectorAdd(float *dst, const float *src, const float *src2,
 				     size_t n, hipStream_t stream)
 {
-	return runtime_result(do_sum(dst, src, src2, n, stream));
+	return runtime_result(copy_do_sum(dst, src, src2, n, stream));
 }

@@ -9,20 +9,20 @@ static struct copy *copy_of(struct task *task)
 	return container_of(task, struct copy, task);
 }
 
-static void drop_copy(struct task *task, int error)
+static void copy_task_drop_copy(struct task *task, int error)
 {
 	free(copy_of(task));
 }
 
-static void *host(uint64_t address)
+static void *copy_task_host(uint64_t address)
 {
 	return (void *)(uintptr_t)address;
 }
 
 /* ---- tasks ------------------------------------------------------------------------- */
 
-static int device_copy(struct stream_queue *queue, uint64_t dst, uint64_t src,
-		       uint64_t bytes)
+static int copy_task_device_copy(struct stream_queue *queue, uint64_t dst, uint64_t src,
+				 uint64_t bytes)
 {
 	const struct accel_command command = {
 		.op = ACCEL_OP_COPY,
@@ -36,52 +36,55 @@ static int device_copy(struct stream_queue *queue, uint64_t dst, uint64_t src,
 	return stream_queue_execute(queue, &command, 1);
 }
 
-static int run_on_host(struct task *task, struct stream *stream)
+static int copy_task_run_on_host(struct task *task, struct stream *stream)
 {
 	const struct copy *copy = copy_of(task);
 
-	memmove(host(copy->dst.address), host(copy->src.address), copy->bytes);
+	memmove(copy_task_host(copy->dst.address), copy_task_host(copy->src.address),
+		copy->bytes);
 	return 0;
 }
 
-static int run_on_device(struct task *task, struct stream *stream)
+static int copy_task_run_on_device(struct task *task, struct stream *stream)
 {
 	const struct copy *copy = copy_of(task);
 
-	return device_copy(copy->dst.queue, copy->dst.address, copy->src.address,
-			   copy->bytes);
+	return copy_task_device_copy(copy->dst.queue, copy->dst.address,
+				     copy->src.address, copy->bytes);
 }
 
 /* @bytes at @offset come to the staging buffer of the other side. */
-static int get_piece(const struct copy *copy, uint64_t offset, size_t bytes)
+static int copy_task_get_piece(const struct copy *copy, uint64_t offset, size_t bytes)
 {
 	const struct side *src = &copy->src;
 	int r;
 
 	if (!src->device) {
-		memcpy(copy->dst.queue->staging, host(src->address + offset), bytes);
+		memcpy(copy->dst.queue->staging, copy_task_host(src->address + offset),
+		       bytes);
 		return 0;
 	}
-	r = device_copy(src->queue, (uintptr_t)src->queue->staging, src->address + offset,
-			bytes);
+	r = copy_task_device_copy(src->queue, (uintptr_t)src->queue->staging,
+				  src->address + offset, bytes);
 	if (r == 0 && copy->dst.device)
 		memcpy(copy->dst.queue->staging, src->queue->staging, bytes);
 	return r;
 }
 
-static int put_piece(const struct copy *copy, uint64_t offset, size_t bytes)
+static int copy_task_put_piece(const struct copy *copy, uint64_t offset, size_t bytes)
 {
 	const struct side *dst = &copy->dst;
 
 	if (!dst->device) {
-		memcpy(host(dst->address + offset), copy->src.queue->staging, bytes);
+		memcpy(copy_task_host(dst->address + offset), copy->src.queue->staging,
+		       bytes);
 		return 0;
 	}
-	return device_copy(dst->queue, dst->address + offset,
-			   (uintptr_t)dst->queue->staging, bytes);
+	return copy_task_device_copy(dst->queue, dst->address + offset,
+				     (uintptr_t)dst->queue->staging, bytes);
 }
 
-static int run_staged(struct task *task, struct stream *stream)
+static int copy_task_run_staged(struct task *task, struct stream *stream)
 {
 	const struct copy *copy = copy_of(task);
 	int r = 0;
@@ -89,9 +92,9 @@ static int run_staged(struct task *task, struct stream *stream)
 	for (uint64_t done = 0; done < copy->bytes && r == 0; done += STAGING_BYTES) {
 		size_t bytes = MIN(copy->bytes - done, STAGING_BYTES);
 
-		r = get_piece(copy, done, bytes);
+		r = copy_task_get_piece(copy, done, bytes);
 		if (r == 0)
-			r = put_piece(copy, done, bytes);
+			r = copy_task_put_piece(copy, done, bytes);
 	}
 	return r;
 }
@@ -143,7 +146,8 @@ bool copy_reaches(struct device *device, const struct device *owner)
 }
 
 /* A device that can access both sides; NULL: none. */
-static struct device *find_executor(struct stream *stream, const struct copy *copy)
+static struct device *copy_task_find_executor(struct stream *stream,
+					      const struct copy *copy)
 {
 	struct device *devices[] = {
 		stream_device(stream),
@@ -159,9 +163,10 @@ static struct device *find_executor(struct stream *stream, const struct copy *co
 }
 
 /* The queues of both sides, each with a staging buffer unless one command does it. */
-static int plan_queues(struct stream *stream, struct copy *copy, struct device *both)
+static int copy_task_plan_queues(struct stream *stream, struct copy *copy,
+				 struct device *both)
 {
-	bool staging = copy->task.run == run_staged;
+	bool staging = copy->task.run == copy_task_run_staged;
 	int r = 0;
 
 	if (copy->dst.device)
@@ -173,32 +178,32 @@ static int plan_queues(struct stream *stream, struct copy *copy, struct device *
 	return r;
 }
 
-static void choose_run(struct copy *copy, const struct device *both)
+static void copy_task_choose_run(struct copy *copy, const struct device *both)
 {
 	if (!copy->dst.device && !copy->src.device)
-		copy->task.run = run_on_host;
+		copy->task.run = copy_task_run_on_host;
 	else if (copy->dst.device && copy->src.device && both)
-		copy->task.run = run_on_device;
+		copy->task.run = copy_task_run_on_device;
 	else
-		copy->task.run = run_staged;
+		copy->task.run = copy_task_run_staged;
 }
 
 /* Peers may change at any time, so they are looked at once. */
-static int plan(struct stream *stream, struct copy *copy)
+static int copy_task_plan(struct stream *stream, struct copy *copy)
 {
-	struct device *both = find_executor(stream, copy);
+	struct device *both = copy_task_find_executor(stream, copy);
 	int r;
 
 	if (!copy->task.run)
-		choose_run(copy, both);
-	r = plan_queues(stream, copy, both);
+		copy_task_choose_run(copy, both);
+	r = copy_task_plan_queues(stream, copy, both);
 	if (runtime_settled(r))
-		r = plan_queues(stream, copy, both);
+		r = copy_task_plan_queues(stream, copy, both);
 	return r;
 }
 
 /* The default stream also waits for those of other devices whose memory it works on. */
-static int follow(struct stream *stream, const struct side *side)
+static int copy_task_follow(struct stream *stream, const struct side *side)
 {
 	if (!side->device || side->device == stream_device(stream))
 		return 0;
@@ -213,12 +218,12 @@ int copy_give(struct stream *stream, const struct copy *like)
 	if (!copy)
 		return -ENOMEM;
 	*copy = *like;
-	copy->task.drop = drop_copy;
-	r = plan(stream, copy);
+	copy->task.drop = copy_task_drop_copy;
+	r = copy_task_plan(stream, copy);
 	if (r == 0)
-		r = follow(stream, &copy->dst);
+		r = copy_task_follow(stream, &copy->dst);
 	if (r == 0)
-		r = follow(stream, &copy->src);
+		r = copy_task_follow(stream, &copy->src);
 	if (r == 0)
 		r = stream_push(stream, &copy->task);
 	if (r < 0)

@@ -41,30 +41,30 @@ _public_ hipError_t hipDeviceCanAccessPeer(int *ret_can, int device, int peer)
 }
 
 /* The device's lock is held. */
-static bool reaches(const struct device *device, const struct device *peer)
+static bool device_reaches(const struct device *device, const struct device *peer)
 {
 	return device->peers & (1U << peer->ordinal);
 }
 
 /* -EALREADY, or why it cannot be. */
-static int enable(struct device *device, struct device *peer)
+static int device_enable(struct device *device, struct device *peer)
 {
 	int r = -EALREADY;
 
 	pthread_mutex_lock(&device->lock);
-	if (!reaches(device, peer))
+	if (!device_reaches(device, peer))
 		r = allocation_enable_peer(device, peer);
 	pthread_mutex_unlock(&device->lock);
 	return r;
 }
 
 /* False: it is not enabled. */
-static bool disable(struct device *device, struct device *peer)
+static bool device_disable(struct device *device, struct device *peer)
 {
 	bool was_enabled;
 
 	pthread_mutex_lock(&device->lock);
-	was_enabled = reaches(device, peer);
+	was_enabled = device_reaches(device, peer);
 	if (was_enabled)
 		allocation_disable_peer(device, peer);
 	pthread_mutex_unlock(&device->lock);
@@ -83,7 +83,7 @@ _public_ hipError_t hipDeviceEnablePeerAccess(int peer, unsigned int flags)
 	device = context_current()->device;
 	if (!runtime_device(peer) || runtime_device(peer) == device)
 		return runtime_return(hipErrorInvalidDevice);
-	r = enable(device, runtime_device(peer));
+	r = device_enable(device, runtime_device(peer));
 	return r == -EALREADY ? runtime_return(hipErrorPeerAccessAlreadyEnabled)
 			      : runtime_result(r);
 }
@@ -100,7 +100,7 @@ _public_ hipError_t hipDeviceDisablePeerAccess(int peer)
 		return runtime_return(hipErrorInvalidDevice);
 	/* What streams, of other devices too, were given before may count on it. */
 	runtime_synchronize();
-	if (!disable(device, runtime_device(peer)))
+	if (!device_disable(device, runtime_device(peer)))
 		return runtime_return(hipErrorPeerAccessNotEnabled);
 	return runtime_result(0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime.h"
 
-static __thread hipError_t last_error;
+static __thread hipError_t error_last_error;
 
 /* ---- names ------------------------------------------------------------------------- */
 
@@ -9,17 +9,17 @@ struct error_text {
 	const char *name, *text;
 };
 
-static struct error_text pair(const char *name, const char *text)
+static struct error_text error_pair(const char *name, const char *text)
 {
 	return (struct error_text){name, text};
 }
 
 #define ERROR(error, text)                                                               \
 	case error:                                                                      \
-		return pair(#error, text)
+		return error_pair(#error, text)
 
 /* No default: the compiler tells which is missing. */
-static struct error_text describe(hipError_t error)
+static struct error_text error_describe(hipError_t error)
 {
 	switch (error) {
 		ERROR(hipSuccess, "no error");
@@ -60,17 +60,17 @@ static struct error_text describe(hipError_t error)
 		ERROR(hipErrorNotSupported, "not supported");
 		ERROR(hipErrorUnknown, "unknown error");
 	}
-	return pair("unrecognized error code", "unrecognized error code");
+	return error_pair("unrecognized error code", "unrecognized error code");
 }
 
 _public_ const char *hipGetErrorName(hipError_t error)
 {
-	return describe(error).name;
+	return error_describe(error).name;
 }
 
 _public_ const char *hipGetErrorString(hipError_t error)
 {
-	return describe(error).text;
+	return error_describe(error).text;
 }
 
 /* ---- results ----------------------------------------------------------------------- */
@@ -116,18 +116,18 @@ hipError_t runtime_result(int r)
 hipError_t runtime_return(hipError_t error)
 {
 	if (error != hipSuccess && error != hipErrorNotReady)
-		last_error = error;
+		error_last_error = error;
 	return error;
 }
 
 _public_ hipError_t hipGetLastError(void)
 {
 	int r = runtime_enter();
-	hipError_t error = last_error;
+	hipError_t error = error_last_error;
 
 	if (r < 0)
 		return runtime_result(r);
-	last_error = hipSuccess;
+	error_last_error = hipSuccess;
 	return error;
 }
 
@@ -135,5 +135,5 @@ _public_ hipError_t hipPeekAtLastError(void)
 {
 	int r = runtime_enter();
 
-	return r < 0 ? runtime_result(r) : last_error;
+	return r < 0 ? runtime_result(r) : error_last_error;
 }

@@ -10,8 +10,8 @@
 
 /* All events that were not destroyed. */
 pthread_mutex_t event_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct htab events;
-static _Atomic(hipipc_ended_fn) ended_hook;
+static struct htab event_events;
+static _Atomic(hipipc_ended_fn) event_ended_hook;
 
 /* ---- registry ---------------------------------------------------------------------- */
 
@@ -24,15 +24,15 @@ void event_unref(struct event *event)
 	free(event);
 }
 
-static uint64_t hash_id(uint64_t id)
+static uint64_t event_hash_id(uint64_t id)
 {
 	return id * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* The lock is held. */
-static struct event *find_event(uint64_t id)
+static struct event *event_find_event(uint64_t id)
 {
-	struct htab_node *node = htab_first(&events, hash_id(id));
+	struct htab_node *node = htab_first(&event_events, event_hash_id(id));
 
 	for (; node; node = htab_next(node)) {
 		struct event *event = container_of(node, struct event, node);
@@ -48,7 +48,7 @@ struct event *event_get(uint64_t id)
 	struct event *event;
 
 	pthread_mutex_lock(&event_lock);
-	event = find_event(id);
+	event = event_find_event(id);
 	if (event)
 		atomic_fetch_add(&event->refs, 1);
 	pthread_mutex_unlock(&event_lock);
@@ -56,7 +56,7 @@ struct event *event_get(uint64_t id)
 }
 
 /* @page, which may be NULL, is taken over, also on failure. */
-static int add_event(unsigned flags, struct shared_event *page, void **ret_handle)
+static int event_add(unsigned flags, struct shared_event *page, void **ret_handle)
 {
 	static atomic_uint_least64_t n_events;
 	struct event *event = calloc(1, sizeof(*event));
@@ -72,7 +72,7 @@ static int add_event(unsigned flags, struct shared_event *page, void **ret_handl
 	event->flags = flags;
 	event->page = page;
 	pthread_mutex_lock(&event_lock);
-	r = htab_insert(&events, &event->node, hash_id(id));
+	r = htab_insert(&event_events, &event->node, event_hash_id(id));
 	pthread_mutex_unlock(&event_lock);
 	if (r < 0) {
 		event_unref(event);
@@ -84,7 +84,7 @@ static int add_event(unsigned flags, struct shared_event *page, void **ret_handl
 
 /* ---- life -------------------------------------------------------------------------- */
 
-static int check_flags(unsigned flags)
+static int event_check_flags(unsigned flags)
 {
 	const unsigned known =
 		hipEventBlockingSync | hipEventDisableTiming | hipEventInterprocess;
@@ -96,7 +96,7 @@ static int check_flags(unsigned flags)
 	return 0;
 }
 
-static int create_page(struct shared_event **ret_page)
+static int event_create_page(struct shared_event **ret_page)
 {
 	int r = event_page_create(ret_page);
 
@@ -105,7 +105,7 @@ static int create_page(struct shared_event **ret_page)
 	return r;
 }
 
-static int create_event(unsigned flags, hipEvent_t *ret_event)
+static int event_create(unsigned flags, hipEvent_t *ret_event)
 {
 	struct shared_event *page = NULL;
 	void *handle;
@@ -114,11 +114,11 @@ static int create_event(unsigned flags, hipEvent_t *ret_event)
 	if (r == 0 && !ret_event)
 		r = -EINVAL;
 	if (r == 0)
-		r = check_flags(flags);
+		r = event_check_flags(flags);
 	if (r == 0 && flags & hipEventInterprocess)
-		r = create_page(&page);
+		r = event_create_page(&page);
 	if (r == 0)
-		r = add_event(flags, page, &handle);
+		r = event_add(flags, page, &handle);
 	if (r == 0)
 		*ret_event = handle;
 	return r;
@@ -126,26 +126,26 @@ static int create_event(unsigned flags, hipEvent_t *ret_event)
 
 _public_ hipError_t hipEventCreate(hipEvent_t *ret_event)
 {
-	return runtime_result(create_event(hipEventDefault, ret_event));
+	return runtime_result(event_create(hipEventDefault, ret_event));
 }
 
 _public_ hipError_t hipEventCreateWithFlags(hipEvent_t *ret_event, unsigned int flags)
 {
-	return runtime_result(create_event(flags, ret_event));
+	return runtime_result(event_create(flags, ret_event));
 }
 
 /* What waits for it or will record it has a reference to its mark or page. */
-static int destroy_event(uint64_t id)
+static int event_destroy(uint64_t id)
 {
 	hipipc_ended_fn ended = NULL;
 	struct event *event;
 
 	pthread_mutex_lock(&event_lock);
-	event = find_event(id);
+	event = event_find_event(id);
 	if (event) {
-		htab_remove(&events, &event->node);
+		htab_remove(&event_events, &event->node);
 		if (event->exported)
-			ended = atomic_load(&ended_hook);
+			ended = atomic_load(&event_ended_hook);
 	}
 	pthread_mutex_unlock(&event_lock);
 	if (!event)
@@ -160,7 +160,7 @@ _public_ hipError_t hipEventDestroy(hipEvent_t handle)
 {
 	int r = runtime_enter();
 
-	return runtime_result(r < 0 ? r : destroy_event(event_id(handle)));
+	return runtime_result(r < 0 ? r : event_destroy(event_id(handle)));
 }
 
 /* ---- for libhipipc ----------------------------------------------------------------- */
@@ -191,7 +191,7 @@ int event_export(uint64_t id, int *ret_fd)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&event_lock);
-	if (find_event(id))
+	if (event_find_event(id))
 		event->exported = true;
 	else
 		r = -ENOENT;
@@ -211,10 +211,10 @@ int event_import(int fd, void **ret_event)
 		r = event_page_open(fd, &page);
 	if (r < 0)
 		return r;
-	return add_event(hipEventInterprocess | hipEventDisableTiming, page, ret_event);
+	return event_add(hipEventInterprocess | hipEventDisableTiming, page, ret_event);
 }
 
 void event_watch(hipipc_ended_fn ended)
 {
-	atomic_store(&ended_hook, ended);
+	atomic_store(&event_ended_hook, ended);
 }

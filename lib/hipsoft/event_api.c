@@ -25,7 +25,7 @@ static struct event_task *event_task_of(struct task *task)
 	return container_of(task, struct event_task, task);
 }
 
-static void free_task(struct event_task *task)
+static void event_api_free_task(struct event_task *task)
 {
 	mark_unref(task->mark);
 	event_page_unref(task->page);
@@ -33,7 +33,7 @@ static void free_task(struct event_task *task)
 }
 
 /* Two records of one stream: the event ends with the one that comes later there. */
-static int begin_local(struct task *task)
+static int event_api_begin_local(struct task *task)
 {
 	struct event_task *record = event_task_of(task);
 	struct event *event = record->event;
@@ -48,20 +48,20 @@ static int begin_local(struct task *task)
 }
 
 /* Whoever waits for this number comes later in all streams (stream.h). */
-static int begin_shared(struct task *task)
+static int event_api_begin_shared(struct task *task)
 {
 	struct event_task *record = event_task_of(task);
 
 	return event_page_record(record->page, &record->record);
 }
 
-static int run_record(struct task *task, struct stream *stream)
+static int event_api_run_record(struct task *task, struct stream *stream)
 {
 	return 0;
 }
 
 /* In any case, so that nobody waits for ever for a stream that has failed. */
-static void drop_record(struct task *task, int error)
+static void event_api_drop_record(struct task *task, int error)
 {
 	struct event_task *record = event_task_of(task);
 
@@ -71,10 +71,10 @@ static void drop_record(struct task *task, int error)
 		event_page_fail(record->page, &record->record);
 	else
 		event_page_reach(record->page, &record->record);
-	free_task(record);
+	event_api_free_task(record);
 }
 
-static int run_wait(struct task *task, struct stream *stream)
+static int event_api_run_wait(struct task *task, struct stream *stream)
 {
 	struct event_task *wait = event_task_of(task);
 
@@ -82,29 +82,29 @@ static int run_wait(struct task *task, struct stream *stream)
 			  : event_page_wait(wait->page, wait->number);
 }
 
-static void drop_wait(struct task *task, int error)
+static void event_api_drop_wait(struct task *task, int error)
 {
-	free_task(event_task_of(task));
+	event_api_free_task(event_task_of(task));
 }
 
 /* ---- records ----------------------------------------------------------------------- */
 
-static struct event_task *new_record(struct event *event)
+static struct event_task *event_api_new_record(struct event *event)
 {
 	struct event_task *record = malloc(sizeof(*record));
 
 	if (!record)
 		return NULL;
 	*record = (struct event_task){
-		.task = {.run = run_record, .drop = drop_record},
+		.task = {.run = event_api_run_record, .drop = event_api_drop_record},
 		.event = event,
 	};
 	if (event->page) {
-		record->task.begin = begin_shared;
+		record->task.begin = event_api_begin_shared;
 		record->page = event_page_ref(event->page);
 		return record;
 	}
-	record->task.begin = begin_local;
+	record->task.begin = event_api_begin_local;
 	record->mark = mark_create();
 	if (!record->mark) {
 		free(record);
@@ -113,23 +113,23 @@ static struct event_task *new_record(struct event *event)
 	return record;
 }
 
-static int record_event(struct event *event, struct stream *stream)
+static int event_api_record_event(struct event *event, struct stream *stream)
 {
-	struct event_task *record = new_record(event);
+	struct event_task *record = event_api_new_record(event);
 	int r;
 
 	if (!record)
 		return -ENOMEM;
 	r = stream_push(stream, &record->task);
 	if (r < 0)
-		free_task(record);
+		event_api_free_task(record);
 	return r;
 }
 
 /* ---- waits ------------------------------------------------------------------------- */
 
 /* What is waited for: the last record so far. False: there is none. */
-static bool find_last(struct event *event, struct event_task *ret_wait)
+static bool event_api_find_last(struct event *event, struct event_task *ret_wait)
 {
 	if (event->page) {
 		ret_wait->number = event_page_last(event->page);
@@ -143,22 +143,23 @@ static bool find_last(struct event *event, struct event_task *ret_wait)
 	return ret_wait->mark;
 }
 
-static int wait_event(struct event *event, struct stream *stream)
+static int event_api_wait_event(struct event *event, struct stream *stream)
 {
 	struct event_task *wait = malloc(sizeof(*wait));
 	int r;
 
 	if (!wait)
 		return -ENOMEM;
-	*wait = (struct event_task){.task = {.run = run_wait, .drop = drop_wait}};
-	r = find_last(event, wait) ? stream_push(stream, &wait->task) : 1;
+	*wait = (struct event_task){
+		.task = {.run = event_api_run_wait, .drop = event_api_drop_wait}};
+	r = event_api_find_last(event, wait) ? stream_push(stream, &wait->task) : 1;
 	if (r != 0)
-		free_task(wait);
+		event_api_free_task(wait);
 	return r > 0 ? stream_error(stream) : r;
 }
 
-static int with_stream(hipEvent_t handle, hipStream_t stream_handle,
-		       int (*act)(struct event *event, struct stream *stream))
+static int event_api_with_stream(hipEvent_t handle, hipStream_t stream_handle,
+				 int (*act)(struct event *event, struct stream *stream))
 {
 	_cleanup_event_ struct event *event = event_get(event_id(handle));
 	struct stream *stream;
@@ -178,7 +179,8 @@ _public_ hipError_t hipEventRecord(hipEvent_t event, hipStream_t stream)
 {
 	int r = runtime_enter();
 
-	return runtime_result(r < 0 ? r : with_stream(event, stream, record_event));
+	return runtime_result(
+		r < 0 ? r : event_api_with_stream(event, stream, event_api_record_event));
 }
 
 _public_ hipError_t hipStreamWaitEvent(hipStream_t stream, hipEvent_t event,
@@ -188,13 +190,14 @@ _public_ hipError_t hipStreamWaitEvent(hipStream_t stream, hipEvent_t event,
 
 	if (r == 0 && flags)
 		r = -EINVAL;
-	return runtime_result(r < 0 ? r : with_stream(event, stream, wait_event));
+	return runtime_result(
+		r < 0 ? r : event_api_with_stream(event, stream, event_api_wait_event));
 }
 
 /* ---- by the host ------------------------------------------------------------------- */
 
-static int ask(hipEvent_t handle, int (*ask_mark)(struct mark *mark),
-	       int (*ask_page)(struct shared_event *page, uint64_t number))
+static int event_api_ask(hipEvent_t handle, int (*ask_mark)(struct mark *mark),
+			 int (*ask_page)(struct shared_event *page, uint64_t number))
 {
 	struct event_task last = {0};
 	struct event *event;
@@ -205,7 +208,7 @@ static int ask(hipEvent_t handle, int (*ask_mark)(struct mark *mark),
 	event = event_get(event_id(handle));
 	if (!event)
 		return -EBADF;
-	if (find_last(event, &last))
+	if (event_api_find_last(event, &last))
 		r = last.mark ? ask_mark(last.mark) : ask_page(last.page, last.number);
 	mark_unref(last.mark);
 	event_page_unref(last.page);
@@ -215,21 +218,22 @@ static int ask(hipEvent_t handle, int (*ask_mark)(struct mark *mark),
 
 _public_ hipError_t hipEventQuery(hipEvent_t event)
 {
-	return runtime_result(ask(event, mark_query, event_page_query));
+	return runtime_result(event_api_ask(event, mark_query, event_page_query));
 }
 
 _public_ hipError_t hipEventSynchronize(hipEvent_t event)
 {
-	return runtime_result(ask(event, mark_wait, event_page_wait));
+	return runtime_result(event_api_ask(event, mark_wait, event_page_wait));
 }
 
-static int get_time(hipEvent_t handle, uint64_t *ret_ns)
+static int event_api_get_time(hipEvent_t handle, uint64_t *ret_ns)
 {
 	_cleanup_event_ struct event *event = event_get(event_id(handle));
 	struct event_task last = {0};
 	int r;
 
-	if (!event || event->flags & hipEventDisableTiming || !find_last(event, &last))
+	if (!event || event->flags & hipEventDisableTiming ||
+	    !event_api_find_last(event, &last))
 		return -EBADF;
 	r = mark_query(last.mark);
 	if (r == 0)
@@ -238,7 +242,7 @@ static int get_time(hipEvent_t handle, uint64_t *ret_ns)
 	return r;
 }
 
-static int get_elapsed(float *ret_ms, hipEvent_t start, hipEvent_t stop)
+static int event_api_get_elapsed(float *ret_ms, hipEvent_t start, hipEvent_t stop)
 {
 	uint64_t from = 0, to = 0;
 	int first, second;
@@ -248,8 +252,8 @@ static int get_elapsed(float *ret_ms, hipEvent_t start, hipEvent_t stop)
 		r = -EINVAL;
 	if (r < 0)
 		return r;
-	first = get_time(start, &from);
-	second = get_time(stop, &to);
+	first = event_api_get_time(start, &from);
+	second = event_api_get_time(stop, &to);
 	/* One that can never be is said before one that is not ready. */
 	if (first < 0 && first != -EAGAIN)
 		return first;
@@ -261,5 +265,5 @@ static int get_elapsed(float *ret_ms, hipEvent_t start, hipEvent_t stop)
 
 _public_ hipError_t hipEventElapsedTime(float *ret_ms, hipEvent_t start, hipEvent_t stop)
 {
-	return runtime_result(get_elapsed(ret_ms, start, stop));
+	return runtime_result(event_api_get_elapsed(ret_ms, start, stop));
 }

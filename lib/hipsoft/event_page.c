@@ -21,25 +21,25 @@
 static struct {
 	pthread_mutex_t lock;
 	struct htab pages;
-} registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} event_page_registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- fork -------------------------------------------------------------------------- */
 
-static void before_fork(void)
+static void event_page_before_fork(void)
 {
-	pthread_mutex_lock(&registry.lock);
+	pthread_mutex_lock(&event_page_registry.lock);
 }
 
-static void after_fork(void)
+static void event_page_after_fork(void)
 {
-	pthread_mutex_unlock(&registry.lock);
+	pthread_mutex_unlock(&event_page_registry.lock);
 }
 
 /* It would look as if the parent lived for as long as the child. */
-static void close_in_child(void)
+static void event_page_close_in_child(void)
 {
-	for (size_t i = 0; i < registry.pages.n_buckets; i++) {
-		struct htab_node *node = registry.pages.buckets[i];
+	for (size_t i = 0; i < event_page_registry.pages.n_buckets; i++) {
+		struct htab_node *node = event_page_registry.pages.buckets[i];
 
 		for (; node; node = node->next) {
 			struct shared_event *event =
@@ -49,20 +49,21 @@ static void close_in_child(void)
 			event->fd = -1;
 		}
 	}
-	pthread_mutex_unlock(&registry.lock);
+	pthread_mutex_unlock(&event_page_registry.lock);
 }
 
-static int watch_result;
+static int event_page_watch_result;
 
-static void watch_forks(void)
+static void event_page_watch_forks(void)
 {
-	watch_result = -pthread_atfork(before_fork, after_fork, close_in_child);
+	event_page_watch_result = -pthread_atfork(
+		event_page_before_fork, event_page_after_fork, event_page_close_in_child);
 }
 
 /* ---- recorders --------------------------------------------------------------------- */
 
-static int lock_command(const struct shared_event *event, int command, uint32_t recorder,
-			short *ret_type)
+static int event_page_lock_command(const struct shared_event *event, int command,
+				   uint32_t recorder, short *ret_type)
 {
 	struct flock lock = {
 		.l_type = F_WRLCK,
@@ -79,7 +80,7 @@ static int lock_command(const struct shared_event *event, int command, uint32_t 
 }
 
 /* A number that nobody else has. */
-static int become_recorder(struct shared_event *event)
+static int event_page_become_recorder(struct shared_event *event)
 {
 	for (int i = 0; i < NUMBER_TRIES; i++) {
 		uint32_t recorder;
@@ -89,7 +90,7 @@ static int become_recorder(struct shared_event *event)
 			return -EIO;
 		if (!recorder)
 			continue;
-		r = lock_command(event, F_OFD_SETLK, recorder, NULL);
+		r = event_page_lock_command(event, F_OFD_SETLK, recorder, NULL);
 		if (r == 0)
 			event->recorder = recorder;
 		if (r != -EAGAIN && r != -EACCES)
@@ -103,20 +104,22 @@ bool event_page_is_alive(const struct shared_event *event, uint32_t recorder)
 {
 	short type = F_UNLCK;
 
-	return lock_command(event, F_OFD_GETLK, recorder, &type) == 0 && type != F_UNLCK;
+	return event_page_lock_command(event, F_OFD_GETLK, recorder, &type) == 0 &&
+	       type != F_UNLCK;
 }
 
 /* ---- pages ------------------------------------------------------------------------- */
 
-static uint64_t hash_inode(dev_t dev, ino_t ino)
+static uint64_t event_page_hash_inode(dev_t dev, ino_t ino)
 {
 	return ((uint64_t)ino ^ (uint64_t)dev << 40) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* The registry's lock is held. */
-static struct shared_event *find_inode(dev_t dev, ino_t ino)
+static struct shared_event *event_page_find_inode(dev_t dev, ino_t ino)
 {
-	struct htab_node *node = htab_first(&registry.pages, hash_inode(dev, ino));
+	struct htab_node *node =
+		htab_first(&event_page_registry.pages, event_page_hash_inode(dev, ino));
 
 	for (; node; node = htab_next(node)) {
 		struct shared_event *event =
@@ -132,7 +135,7 @@ static struct shared_event *find_inode(dev_t dev, ino_t ino)
  * Asks the kernel alone before it knows that it is a memfd: another's file system might
  * never answer.
  */
-static int check_memfd(int fd, struct stat *ret_stat)
+static int event_page_check_memfd(int fd, struct stat *ret_stat)
 {
 	int seals = fcntl(fd, F_GET_SEALS), mode = fcntl(fd, F_GETFL);
 	struct stat stat;
@@ -149,7 +152,7 @@ static int check_memfd(int fd, struct stat *ret_stat)
 }
 
 /* -ENOENT also where /proc is that of another PID namespace, and has something else. */
-static int reopen(int fd, dev_t dev, ino_t ino)
+static int event_page_reopen(int fd, dev_t dev, ino_t ino)
 {
 	_cleanup_close_ int own = -1;
 	struct stat stat;
@@ -171,9 +174,9 @@ static int reopen(int fd, dev_t dev, ino_t ino)
  * shares our description for as long as it takes to open its own. For want of descriptors
  * or memory that is no reason.
  */
-static int own_description(int fd, dev_t dev, ino_t ino)
+static int event_page_own_description(int fd, dev_t dev, ino_t ino)
 {
-	int own = reopen(fd, dev, ino);
+	int own = event_page_reopen(fd, dev, ino);
 
 	if (own != -EACCES && own != -EPERM && own != -ENOENT)
 		return own;
@@ -181,7 +184,7 @@ static int own_description(int fd, dev_t dev, ino_t ino)
 	return own < 0 ? -errno : own;
 }
 
-static int map_page(struct shared_event *event)
+static int event_page_map(struct shared_event *event)
 {
 	void *page = mmap(NULL, EVENT_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 			  event->fd, 0);
@@ -193,13 +196,13 @@ static int map_page(struct shared_event *event)
 	return madvise(page, EVENT_PAGE_BYTES, MADV_DONTFORK) < 0 ? -errno : 0;
 }
 
-static bool is_event(const struct event_page *page)
+static bool event_page_is_event(const struct event_page *page)
 {
 	return __atomic_load_n(&page->magic, __ATOMIC_ACQUIRE) == EVENT_PAGE_MAGIC &&
 	       __atomic_load_n(&page->version, __ATOMIC_RELAXED) == EVENT_PAGE_VERSION;
 }
 
-static void free_event(struct shared_event *event)
+static void event_page_free_event(struct shared_event *event)
 {
 	pthread_mutex_destroy(&event->lock);
 	if (event->page)
@@ -209,7 +212,8 @@ static void free_event(struct shared_event *event)
 }
 
 /* Takes @fd over, also on failure. The registry's lock is held. */
-static int add_event(int fd, const struct stat *stat, struct shared_event **ret_event)
+static int event_page_add_event(int fd, const struct stat *stat,
+				struct shared_event **ret_event)
 {
 	struct shared_event *event = calloc(1, sizeof(*event));
 	int r;
@@ -225,16 +229,16 @@ static int add_event(int fd, const struct stat *stat, struct shared_event **ret_
 		.fd = fd,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
-	r = map_page(event);
-	if (r == 0 && !is_event(event->page))
+	r = event_page_map(event);
+	if (r == 0 && !event_page_is_event(event->page))
 		r = -EBADMSG;
 	if (r == 0)
-		r = become_recorder(event);
+		r = event_page_become_recorder(event);
 	if (r == 0)
-		r = htab_insert(&registry.pages, &event->node,
-				hash_inode(event->dev, event->ino));
+		r = htab_insert(&event_page_registry.pages, &event->node,
+				event_page_hash_inode(event->dev, event->ino));
 	if (r < 0) {
-		free_event(event);
+		event_page_free_event(event);
 		return r;
 	}
 	*ret_event = event;
@@ -242,9 +246,10 @@ static int add_event(int fd, const struct stat *stat, struct shared_event **ret_
 }
 
 /* The registry's lock is held. */
-static int open_inode(int fd, const struct stat *stat, struct shared_event **ret_event)
+static int event_page_open_inode(int fd, const struct stat *stat,
+				 struct shared_event **ret_event)
 {
-	struct shared_event *event = find_inode(stat->st_dev, stat->st_ino);
+	struct shared_event *event = event_page_find_inode(stat->st_dev, stat->st_ino);
 	int own;
 
 	if (event) {
@@ -252,24 +257,24 @@ static int open_inode(int fd, const struct stat *stat, struct shared_event **ret
 		*ret_event = event;
 		return 0;
 	}
-	own = own_description(fd, stat->st_dev, stat->st_ino);
-	return own < 0 ? own : add_event(own, stat, ret_event);
+	own = event_page_own_description(fd, stat->st_dev, stat->st_ino);
+	return own < 0 ? own : event_page_add_event(own, stat, ret_event);
 }
 
 int event_page_open(int fd, struct shared_event **ret_event)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct stat stat = {0};
-	int r = check_memfd(fd, &stat);
+	int r = event_page_check_memfd(fd, &stat);
 
 	if (r < 0)
 		return r;
-	pthread_once(&once, watch_forks);
-	if (watch_result < 0)
-		return watch_result;
-	pthread_mutex_lock(&registry.lock);
-	r = open_inode(fd, &stat, ret_event);
-	pthread_mutex_unlock(&registry.lock);
+	pthread_once(&once, event_page_watch_forks);
+	if (event_page_watch_result < 0)
+		return event_page_watch_result;
+	pthread_mutex_lock(&event_page_registry.lock);
+	r = event_page_open_inode(fd, &stat, ret_event);
+	pthread_mutex_unlock(&event_page_registry.lock);
 	return r;
 }
 
@@ -291,9 +296,9 @@ int event_page_create(struct shared_event **ret_event)
 
 struct shared_event *event_page_ref(struct shared_event *event)
 {
-	pthread_mutex_lock(&registry.lock);
+	pthread_mutex_lock(&event_page_registry.lock);
 	event->refs++;
-	pthread_mutex_unlock(&registry.lock);
+	pthread_mutex_unlock(&event_page_registry.lock);
 	return event;
 }
 
@@ -303,18 +308,18 @@ void event_page_unref(struct shared_event *event)
 
 	if (!event)
 		return;
-	pthread_mutex_lock(&registry.lock);
+	pthread_mutex_lock(&event_page_registry.lock);
 	is_last = --event->refs == 0;
 	if (is_last)
-		htab_remove(&registry.pages, &event->node);
-	pthread_mutex_unlock(&registry.lock);
+		htab_remove(&event_page_registry.pages, &event->node);
+	pthread_mutex_unlock(&event_page_registry.lock);
 	if (is_last)
-		free_event(event);
+		event_page_free_event(event);
 }
 
 int event_page_export(struct shared_event *event, int *ret_fd)
 {
-	int fd = own_description(event->fd, event->dev, event->ino);
+	int fd = event_page_own_description(event->fd, event->dev, event->ino);
 
 	if (fd < 0)
 		return fd;

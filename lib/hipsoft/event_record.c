@@ -15,18 +15,19 @@
 
 /* ---- records ----------------------------------------------------------------------- */
 
-static struct event_slot *slot_of(const struct shared_event *event, uint64_t number)
+static struct event_slot *event_record_slot_of(const struct shared_event *event,
+					       uint64_t number)
 {
 	return &event->page->slots[number % EVENT_PAGE_SLOTS];
 }
 
-static uint64_t make_claim(uint64_t number, uint32_t recorder)
+static uint64_t event_record_make_claim(uint64_t number, uint32_t recorder)
 {
 	return number << RECORDER_BITS | recorder;
 }
 
 /* How much the claim's record is newer than @number: half of one is kept. */
-static int32_t claim_distance(uint64_t claim, uint64_t number)
+static int32_t event_record_claim_distance(uint64_t claim, uint64_t number)
 {
 	return (int32_t)((uint32_t)(claim >> RECORDER_BITS) - (uint32_t)number);
 }
@@ -40,19 +41,20 @@ static int32_t claim_distance(uint64_t claim, uint64_t number)
  * fails if it is not there any more. Loaded after it, it could be the claim of a later
  * record, which would be taken for an old one, and overwritten.
  */
-static bool claim_after(struct shared_event *event, uint64_t last)
+static bool event_record_claim_after(struct shared_event *event, uint64_t last)
 {
 	struct event_page *page = event->page;
-	struct event_slot *slot = slot_of(event, last + 1);
+	struct event_slot *slot = event_record_slot_of(event, last + 1);
 	uint64_t claim = __atomic_load_n(&slot->claim, __ATOMIC_ACQUIRE);
 	bool is_ours = false;
 
 	if (__atomic_load_n(&page->recorded, __ATOMIC_ACQUIRE) != last)
 		return false;
-	if (!(uint32_t)claim || claim_distance(claim, last + 1) != 0) {
+	if (!(uint32_t)claim || event_record_claim_distance(claim, last + 1) != 0) {
 		is_ours = __atomic_compare_exchange_n(
-			&slot->claim, &claim, make_claim(last + 1, event->recorder),
-			false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+			&slot->claim, &claim,
+			event_record_make_claim(last + 1, event->recorder), false,
+			__ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 		if (!is_ours)
 			return false;
 	}
@@ -61,7 +63,7 @@ static bool claim_after(struct shared_event *event, uint64_t last)
 	return is_ours;
 }
 
-static uint64_t read_last(const struct shared_event *event)
+static uint64_t event_record_read_last(const struct shared_event *event)
 {
 	return __atomic_load_n(&event->page->recorded, __ATOMIC_ACQUIRE);
 }
@@ -70,14 +72,14 @@ static uint64_t read_last(const struct shared_event *event)
  * The lock is held. None that some stream of ours may be waiting for: it could wait for
  * itself. That happens only when somebody has set the numbers back.
  */
-static int take_number(struct shared_event *event, uint64_t *ret_number)
+static int event_record_take_number(struct shared_event *event, uint64_t *ret_number)
 {
 	for (unsigned i = 0; i < RECORD_TRIES; i++) {
-		uint64_t last = read_last(event);
+		uint64_t last = event_record_read_last(event);
 
 		if (last == UINT64_MAX || last < event->seen)
 			break;
-		if (claim_after(event, last)) {
+		if (event_record_claim_after(event, last)) {
 			event->seen = last + 1;
 			*ret_number = last + 1;
 			return 0;
@@ -91,7 +93,7 @@ int event_page_record(struct shared_event *event, struct event_record *record)
 	int r;
 
 	pthread_mutex_lock(&event->lock);
-	r = take_number(event, &record->number);
+	r = event_record_take_number(event, &record->number);
 	if (r == 0) {
 		record->newer = NULL;
 		record->older = event->newest;
@@ -105,7 +107,7 @@ int event_page_record(struct shared_event *event, struct event_record *record)
 
 uint64_t event_page_last(struct shared_event *event)
 {
-	uint64_t last = read_last(event);
+	uint64_t last = event_record_read_last(event);
 
 	pthread_mutex_lock(&event->lock);
 	if (last > event->seen)
@@ -116,7 +118,7 @@ uint64_t event_page_last(struct shared_event *event)
 
 /* ---- reaching ---------------------------------------------------------------------- */
 
-static void raise_to(uint64_t *word, uint64_t number)
+static void event_record_raise_to(uint64_t *word, uint64_t number)
 {
 	uint64_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
 
@@ -127,7 +129,7 @@ static void raise_to(uint64_t *word, uint64_t number)
 }
 
 /* A waiter sees the change of the slot, or we see him, or the futex has changed. */
-static void tell(struct event_page *page)
+static void event_record_tell(struct event_page *page)
 {
 	__atomic_fetch_add(&page->changes, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&page->waiters, __ATOMIC_SEQ_CST))
@@ -135,7 +137,7 @@ static void tell(struct event_page *page)
 }
 
 /* After @reached or @failed says what became of it. */
-static void forget(struct shared_event *event, struct event_record *record)
+static void event_record_forget(struct shared_event *event, struct event_record *record)
 {
 	pthread_mutex_lock(&event->lock);
 	if (record->older)
@@ -148,26 +150,26 @@ void event_page_reach(struct shared_event *event, struct event_record *record)
 {
 	uint64_t number = record->number;
 
-	raise_to(&event->reached[number % EVENT_PAGE_SLOTS], number);
-	raise_to(&slot_of(event, number)->reached, number);
-	forget(event, record);
-	tell(event->page);
+	event_record_raise_to(&event->reached[number % EVENT_PAGE_SLOTS], number);
+	event_record_raise_to(&event_record_slot_of(event, number)->reached, number);
+	event_record_forget(event, record);
+	event_record_tell(event->page);
 }
 
 void event_page_fail(struct shared_event *event, struct event_record *record)
 {
 	uint64_t number = record->number;
 
-	raise_to(&event->failed[number % EVENT_PAGE_SLOTS], number);
-	raise_to(&slot_of(event, number)->failed, number);
-	forget(event, record);
-	tell(event->page);
+	event_record_raise_to(&event->failed[number % EVENT_PAGE_SLOTS], number);
+	event_record_raise_to(&event_record_slot_of(event, number)->failed, number);
+	event_record_forget(event, record);
+	event_record_tell(event->page);
 }
 
 /* ---- waiting ----------------------------------------------------------------------- */
 
 /* Whether it is one of our own. They are in the order of their numbers. */
-static bool is_outstanding(struct shared_event *event, uint64_t number)
+static bool event_record_is_outstanding(struct shared_event *event, uint64_t number)
 {
 	struct event_record *record;
 	bool found;
@@ -182,25 +184,26 @@ static bool is_outstanding(struct shared_event *event, uint64_t number)
 }
 
 /* @ours or what stands in the page. */
-static bool is_at(const uint64_t *ours, const uint64_t *theirs, uint64_t number)
+static bool event_record_is_at(const uint64_t *ours, const uint64_t *theirs,
+			       uint64_t number)
 {
 	return __atomic_load_n(ours, __ATOMIC_SEQ_CST) >= number ||
 	       __atomic_load_n(theirs, __ATOMIC_SEQ_CST) >= number;
 }
 
 /* What can be seen of one that is not outstanding here; -EAGAIN: nothing. */
-static int look_at_end(const struct shared_event *event, uint64_t number)
+static int event_record_look_at_end(const struct shared_event *event, uint64_t number)
 {
-	const struct event_slot *slot = slot_of(event, number);
+	const struct event_slot *slot = event_record_slot_of(event, number);
 	size_t i = number % EVENT_PAGE_SLOTS;
 
 	/* This very one, though newer ones may have been reached since; 0 is none. */
 	if (number && (__atomic_load_n(&event->failed[i], __ATOMIC_SEQ_CST) == number ||
 		       __atomic_load_n(&slot->failed, __ATOMIC_SEQ_CST) == number))
 		return -EOWNERDEAD;
-	if (is_at(&event->reached[i], &slot->reached, number))
+	if (event_record_is_at(&event->reached[i], &slot->reached, number))
 		return 0;
-	if (is_at(&event->failed[i], &slot->failed, number))
+	if (event_record_is_at(&event->failed[i], &slot->failed, number))
 		return -EOWNERDEAD;
 	return -EAGAIN;
 }
@@ -210,18 +213,20 @@ static int look_at_end(const struct shared_event *event, uint64_t number)
  * Whether it is our own comes first: then nothing else counts. Once it is not any more,
  * what became of it can be seen.
  */
-static int look(struct shared_event *event, uint64_t number, uint64_t *ret_claim)
+static int event_record_look(struct shared_event *event, uint64_t number,
+			     uint64_t *ret_claim)
 {
-	uint64_t claim = make_claim(number, event->recorder);
+	uint64_t claim = event_record_make_claim(number, event->recorder);
 	int r;
 
-	if (!is_outstanding(event, number)) {
-		r = look_at_end(event, number);
+	if (!event_record_is_outstanding(event, number)) {
+		r = event_record_look_at_end(event, number);
 		if (r != -EAGAIN)
 			return r;
-		claim = __atomic_load_n(&slot_of(event, number)->claim, __ATOMIC_ACQUIRE);
+		claim = __atomic_load_n(&event_record_slot_of(event, number)->claim,
+					__ATOMIC_ACQUIRE);
 		/* It was there before the number could be seen. */
-		if (!(uint32_t)claim || claim_distance(claim, number) < 0)
+		if (!(uint32_t)claim || event_record_claim_distance(claim, number) < 0)
 			return -EOWNERDEAD;
 	}
 	*ret_claim = claim;
@@ -229,27 +234,30 @@ static int look(struct shared_event *event, uint64_t number, uint64_t *ret_claim
 }
 
 /* Of us it is known which records we have made: others in our name are forged. */
-static bool is_alive(struct shared_event *event, uint64_t claim, uint64_t number)
+static bool event_record_is_alive(struct shared_event *event, uint64_t claim,
+				  uint64_t number)
 {
 	if ((uint32_t)claim != event->recorder)
 		return event_page_is_alive(event, (uint32_t)claim);
-	return is_outstanding(event, number + (uint32_t)claim_distance(claim, number));
+	return event_record_is_outstanding(
+		event, number + (uint32_t)event_record_claim_distance(claim, number));
 }
 
 int event_page_query(struct shared_event *event, uint64_t number)
 {
 	uint64_t claim;
-	int r = look(event, number, &claim);
+	int r = event_record_look(event, number, &claim);
 
-	if (r != -EAGAIN || is_alive(event, claim, number))
+	if (r != -EAGAIN || event_record_is_alive(event, claim, number))
 		return r;
 	/* His last deed may have been to reach it; or another one has recorded since. */
-	r = look(event, number, &claim);
-	return r == -EAGAIN && !is_alive(event, claim, number) ? -EOWNERDEAD : r;
+	r = event_record_look(event, number, &claim);
+	return r == -EAGAIN && !event_record_is_alive(event, claim, number) ? -EOWNERDEAD
+									    : r;
 }
 
 /* One slice of time, unless something changes. */
-static void sleep_slice(struct shared_event *event, uint64_t number)
+static void event_record_sleep_slice(struct shared_event *event, uint64_t number)
 {
 	const struct timespec slice = {.tv_nsec = SLICE_NS};
 	struct event_page *page = event->page;
@@ -258,7 +266,7 @@ static void sleep_slice(struct shared_event *event, uint64_t number)
 
 	__atomic_fetch_add(&page->waiters, 1, __ATOMIC_SEQ_CST);
 	seen = __atomic_load_n(&page->changes, __ATOMIC_SEQ_CST);
-	if (look(event, number, &claim) == -EAGAIN)
+	if (event_record_look(event, number, &claim) == -EAGAIN)
 		syscall(SYS_futex, &page->changes, FUTEX_WAIT, seen, &slice, NULL, 0);
 	__atomic_fetch_sub(&page->waiters, 1, __ATOMIC_SEQ_CST);
 }
@@ -268,6 +276,6 @@ int event_page_wait(struct shared_event *event, uint64_t number)
 	int r;
 
 	while ((r = event_page_query(event, number)) == -EAGAIN)
-		sleep_slice(event, number);
+		event_record_sleep_slice(event, number);
 	return r;
 }

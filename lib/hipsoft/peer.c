@@ -8,8 +8,8 @@
 /* ---- one area --------------------------------------------------------------------- */
 
 /* A buffer of @device that is the same memory as the area's. */
-static int import_buffer(const struct area *area, struct device *device,
-			 uint32_t *ret_buffer)
+static int peer_import_buffer(const struct area *area, struct device *device,
+			      uint32_t *ret_buffer)
 {
 	const struct allocation *allocation = &area->allocation;
 	_cleanup_close_ int fd = -1;
@@ -24,11 +24,11 @@ static int import_buffer(const struct area *area, struct device *device,
 	return r;
 }
 
-static int try_map_peer(const struct area *area, struct device *device,
+static int peer_try_map(const struct area *area, struct device *device,
 			uint32_t *ret_buffer)
 {
 	uint32_t buffer;
-	int r = import_buffer(area, device, &buffer);
+	int r = peer_import_buffer(area, device, &buffer);
 
 	if (r < 0)
 		return r;
@@ -44,19 +44,19 @@ static int try_map_peer(const struct area *area, struct device *device,
 }
 
 /* What its exporter has taken back cannot be mapped: whoever accesses it faults. */
-static bool is_revoked(const struct area *area, int r)
+static bool peer_is_revoked(const struct area *area, int r)
 {
 	return area->allocation.imported && r < 0 && r != -ENOMEM && r != -EMFILE &&
 	       r != -ENFILE && r != -ENOSPC && r != -EDQUOT;
 }
 
-static int map_peer(const struct area *area, struct device *device, uint32_t *ret_buffer)
+static int peer_map(const struct area *area, struct device *device, uint32_t *ret_buffer)
 {
-	int r = try_map_peer(area, device, ret_buffer);
+	int r = peer_try_map(area, device, ret_buffer);
 
 	if (runtime_settled(r))
-		r = try_map_peer(area, device, ret_buffer);
-	if (!is_revoked(area, r))
+		r = peer_try_map(area, device, ret_buffer);
+	if (!peer_is_revoked(area, r))
 		return r;
 	*ret_buffer = 0;
 	return 0;
@@ -70,7 +70,7 @@ int peer_map_all(struct area *area)
 		int r = 0;
 
 		if (runtime_device(i)->peers & mine)
-			r = map_peer(area, runtime_device(i),
+			r = peer_map(area, runtime_device(i),
 				     &area->allocation.peer_buffers[i]);
 		if (r < 0)
 			return r;
@@ -92,14 +92,15 @@ struct pair {
 	struct device *device, *peer;
 };
 
-static void set_buffer(struct area *area, const struct device *device, uint32_t buffer)
+static void peer_set_buffer(struct area *area, const struct device *device,
+			    uint32_t buffer)
 {
 	table_write_begin();
 	area->allocation.peer_buffers[device->ordinal] = buffer;
 	table_write_end();
 }
 
-static int map_one(struct area *area, void *data)
+static int peer_map_one(struct area *area, void *data)
 {
 	const struct pair *pair = data;
 	uint32_t buffer;
@@ -107,20 +108,20 @@ static int map_one(struct area *area, void *data)
 
 	if (area->allocation.device != pair->peer)
 		return 0;
-	r = map_peer(area, pair->device, &buffer);
+	r = peer_map(area, pair->device, &buffer);
 	if (r == 0)
-		set_buffer(area, pair->device, buffer);
+		peer_set_buffer(area, pair->device, buffer);
 	return r;
 }
 
-static int unmap_one(struct area *area, void *data)
+static int peer_unmap_one(struct area *area, void *data)
 {
 	const struct pair *pair = data;
 	uint32_t buffer = area->allocation.peer_buffers[pair->device->ordinal];
 
 	if (area->allocation.device != pair->peer || !buffer)
 		return 0;
-	set_buffer(area, pair->device, 0);
+	peer_set_buffer(area, pair->device, 0);
 	area_unmap(area, pair->device, buffer);
 	return 0;
 }
@@ -131,9 +132,9 @@ int allocation_enable_peer(struct device *device, struct device *peer)
 	int r;
 
 	table_lock();
-	r = table_each(map_one, &pair);
+	r = table_each(peer_map_one, &pair);
 	if (r < 0)
-		(void)table_each(unmap_one, &pair);
+		(void)table_each(peer_unmap_one, &pair);
 	else
 		device->peers |= 1U << peer->ordinal;
 	table_unlock();
@@ -146,6 +147,6 @@ void allocation_disable_peer(struct device *device, struct device *peer)
 
 	table_lock();
 	device->peers &= ~(1U << peer->ordinal);
-	(void)table_each(unmap_one, &pair);
+	(void)table_each(peer_unmap_one, &pair);
 	table_unlock();
 }

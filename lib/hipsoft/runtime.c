@@ -17,21 +17,21 @@
 #define SETTLE_MS  1000
 
 /* The process that uses the runtime. */
-struct process {
+struct runtime_process {
 	_Atomic uint32_t *mark;
 	bool mark_is_reliable;
 	pid_t pid;
 };
 
 /* Set once, never freed. A child that was forked before finds none and sets its own. */
-static struct process *_Atomic process;
+static struct runtime_process *_Atomic runtime_process;
 
 /* What follows is complete; changed under the lock, which comes before all others. */
-static atomic_bool ready;
-static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct accel_registry *registry;
-static struct device devices[HIPSOFT_MAX_DEVICES];
-static int n_devices;
+static atomic_bool runtime_ready;
+static pthread_mutex_t runtime_start_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct accel_registry *runtime_registry;
+static struct device runtime_devices[HIPSOFT_MAX_DEVICES];
+static int runtime_device_count;
 
 /* ---- which process this is --------------------------------------------------------- */
 
@@ -39,9 +39,9 @@ static int n_devices;
  * Without a lock: one that a thread holds stays locked for ever in the child that another
  * thread forks, and by then there has to be a mark that tells him so.
  */
-static int mark_process(struct process **ret_process)
+static int runtime_mark_process(struct runtime_process **ret_process)
 {
-	struct process *mine = malloc(sizeof(*mine)), *first = NULL;
+	struct runtime_process *mine = malloc(sizeof(*mine)), *first = NULL;
 	int r;
 
 	if (!mine)
@@ -52,7 +52,7 @@ static int mark_process(struct process **ret_process)
 		return r;
 	}
 	mine->pid = getpid();
-	if (!atomic_compare_exchange_strong(&process, &first, mine)) {
+	if (!atomic_compare_exchange_strong(&runtime_process, &first, mine)) {
 		same_process_destroy(mine->mark);
 		free(mine);
 		mine = first;
@@ -61,7 +61,7 @@ static int mark_process(struct process **ret_process)
 	return 0;
 }
 
-static bool is_this_process(const struct process *user)
+static bool runtime_is_this_process(const struct runtime_process *user)
 {
 	return atomic_load_explicit(user->mark, memory_order_relaxed) &&
 	       (user->mark_is_reliable || getpid() == user->pid);
@@ -70,8 +70,8 @@ static bool is_this_process(const struct process *user)
 /* ---- environment ------------------------------------------------------------------- */
 
 /* -ENODEV: a program that asked for something else than it would get gets nothing. */
-static int read_number(const char *name, uint64_t highest, uint64_t otherwise,
-		       uint64_t *ret_number)
+static int runtime_read_number(const char *name, uint64_t highest, uint64_t otherwise,
+			       uint64_t *ret_number)
 {
 	const char *text = secure_getenv(name);
 	unsigned long long number;
@@ -92,8 +92,8 @@ static int read_number(const char *name, uint64_t highest, uint64_t otherwise,
 
 /* ---- devices ----------------------------------------------------------------------- */
 
-/* On failure what was made stays for unmake_devices(). */
-static int make_device(struct device *device, int ordinal, uint64_t memory)
+/* On failure what was made stays for runtime_unmake_devices(). */
+static int runtime_make_device(struct device *device, int ordinal, uint64_t memory)
 {
 	struct accel_device_params params = {.queues = QUEUES, .memory = memory};
 	struct accel_asid_create asid = {.size = sizeof(asid)};
@@ -102,7 +102,8 @@ static int make_device(struct device *device, int ordinal, uint64_t memory)
 	*device = (struct device){.ordinal = ordinal};
 	pthread_mutex_init(&device->lock, NULL);
 	snprintf(params.name, sizeof(params.name), "hipsoft%d", ordinal);
-	r = accel_device_create(registry, &accel_soft_backend, &params, &device->accel);
+	r = accel_device_create(runtime_registry, &accel_soft_backend, &params,
+				&device->accel);
 	if (r == 0)
 		r = accel_context_create(device->accel, NULL, &device->context);
 	if (r == 0)
@@ -113,100 +114,102 @@ static int make_device(struct device *device, int ordinal, uint64_t memory)
 	return context_create(device, &device->primary);
 }
 
-static void unmake_devices(int n)
+static void runtime_unmake_devices(int n)
 {
 	for (int i = 0; i < n; i++) {
-		context_free(devices[i].primary);
-		accel_context_destroy(devices[i].context);
-		pthread_mutex_destroy(&devices[i].lock);
+		context_free(runtime_devices[i].primary);
+		accel_context_destroy(runtime_devices[i].context);
+		pthread_mutex_destroy(&runtime_devices[i].lock);
 	}
 	/* It stays where an engine of it does not end; nothing is lost but memory. */
-	accel_registry_destroy(registry);
-	registry = NULL;
+	accel_registry_destroy(runtime_registry);
+	runtime_registry = NULL;
 }
 
-static int make_devices(uint64_t n, uint64_t memory)
+static int runtime_make_devices(uint64_t n, uint64_t memory)
 {
-	int r = accel_registry_create(NULL, NULL, &registry);
+	int r = accel_registry_create(NULL, NULL, &runtime_registry);
 	int made = 0;
 
 	if (r < 0)
 		return r;
 	while (made < (int)n && r == 0) {
-		r = make_device(&devices[made], made, memory);
+		r = runtime_make_device(&runtime_devices[made], made, memory);
 		made++;
 	}
 	if (r < 0)
-		unmake_devices(made);
+		runtime_unmake_devices(made);
 	else
-		n_devices = made;
+		runtime_device_count = made;
 	return r;
 }
 
 /* The lock is held. A failure is not for ever: the next call tries again. */
-static int start(void)
+static int runtime_start(void)
 {
 	uint64_t n, mib;
-	int r = read_number("HIPSOFT_DEVICES", HIPSOFT_MAX_DEVICES, 1, &n);
+	int r = runtime_read_number("HIPSOFT_DEVICES", HIPSOFT_MAX_DEVICES, 1, &n);
 
 	if (r == 0)
-		r = read_number("HIPSOFT_MEMORY", MEMORY_MAX, 1024, &mib);
+		r = runtime_read_number("HIPSOFT_MEMORY", MEMORY_MAX, 1024, &mib);
 	if (r == 0)
-		r = make_devices(n, mib * MIB);
+		r = runtime_make_devices(n, mib * MIB);
 	if (r == 0)
-		atomic_store_explicit(&ready, true, memory_order_release);
+		atomic_store_explicit(&runtime_ready, true, memory_order_release);
 	/* Of pthread_create(3), which says it of anything that is used up. */
 	return r == -EAGAIN ? -ENOMEM : r;
 }
 
-static int start_once(void)
+static int runtime_start_once(void)
 {
 	int r = 0;
 
-	pthread_mutex_lock(&start_lock);
-	if (!atomic_load_explicit(&ready, memory_order_relaxed))
-		r = start();
-	pthread_mutex_unlock(&start_lock);
+	pthread_mutex_lock(&runtime_start_lock);
+	if (!atomic_load_explicit(&runtime_ready, memory_order_relaxed))
+		r = runtime_start();
+	pthread_mutex_unlock(&runtime_start_lock);
 	return r;
 }
 
 int runtime_enter(void)
 {
-	struct process *user = atomic_load_explicit(&process, memory_order_acquire);
+	struct runtime_process *user =
+		atomic_load_explicit(&runtime_process, memory_order_acquire);
 	int r = 0;
 
 	if (!user)
-		r = mark_process(&user);
+		r = runtime_mark_process(&user);
 	if (r < 0)
 		return r;
-	if (!is_this_process(user))
+	if (!runtime_is_this_process(user))
 		return -ECHILD;
-	if (atomic_load_explicit(&ready, memory_order_acquire))
+	if (atomic_load_explicit(&runtime_ready, memory_order_acquire))
 		return 0;
-	return start_once();
+	return runtime_start_once();
 }
 
 int runtime_n_devices(void)
 {
-	return n_devices;
+	return runtime_device_count;
 }
 
 struct device *runtime_device(int ordinal)
 {
-	return ordinal >= 0 && ordinal < n_devices ? &devices[ordinal] : NULL;
+	return ordinal >= 0 && ordinal < runtime_device_count ? &runtime_devices[ordinal]
+							      : NULL;
 }
 
 void runtime_synchronize(void)
 {
-	for (int i = 0; i < n_devices; i++)
-		stream_wait_for_device(&devices[i]);
+	for (int i = 0; i < runtime_device_count; i++)
+		stream_wait_for_device(&runtime_devices[i]);
 }
 
 bool runtime_settled(int r)
 {
 	if (r != -EMFILE && r != -ENFILE)
 		return false;
-	accel_registry_settle(registry, SETTLE_MS);
+	accel_registry_settle(runtime_registry, SETTLE_MS);
 	return true;
 }
 
@@ -228,7 +231,7 @@ _public_ hipError_t hipGetDeviceCount(int *ret_count)
 	if (r == 0 && !ret_count)
 		r = -EINVAL;
 	if (r == 0)
-		*ret_count = n_devices;
+		*ret_count = runtime_device_count;
 	return runtime_result(r);
 }
 

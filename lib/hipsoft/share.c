@@ -7,16 +7,16 @@
 #include "context.h"
 #include "area.h"
 
-static _Atomic(hipipc_ended_fn) ended_hook;
+static _Atomic(hipipc_ended_fn) share_ended_hook;
 
 void allocation_watch(hipipc_ended_fn ended)
 {
-	atomic_store(&ended_hook, ended);
+	atomic_store(&share_ended_hook, ended);
 }
 
 void share_ended(const struct allocation *allocation)
 {
-	hipipc_ended_fn ended = atomic_load(&ended_hook);
+	hipipc_ended_fn ended = atomic_load(&share_ended_hook);
 
 	if (allocation->exported && ended)
 		ended(allocation->id);
@@ -28,8 +28,8 @@ void share_ended(const struct allocation *allocation)
  * A copy of the allocation, which says from now on that it is exported: so either the
  * one who frees it sees that, or we do not find it.
  */
-static int mark_exported(const struct hipipc_allocation *wanted,
-			 struct allocation *ret_allocation)
+static int share_mark_exported(const struct hipipc_allocation *wanted,
+			       struct allocation *ret_allocation)
 {
 	struct area *area;
 	int r = 0;
@@ -55,7 +55,7 @@ int allocation_export(const struct hipipc_allocation *wanted,
 {
 	struct allocation allocation;
 	struct device *device;
-	int r = mark_exported(wanted, &allocation), fd;
+	int r = share_mark_exported(wanted, &allocation), fd;
 
 	if (r < 0)
 		return r;
@@ -75,7 +75,7 @@ int allocation_export(const struct hipipc_allocation *wanted,
  * Everything but a lack of something of ours is the fault of the descriptor; -ENODEV, a
  * name that cannot be mapped, is for libhipipc.
  */
-static int blame(int r)
+static int share_blame(int r)
 {
 	switch (r) {
 	case 0:
@@ -92,7 +92,7 @@ static int blame(int r)
 }
 
 /* libaccel takes descriptors over, and @fd stays the caller's. */
-static int try_import(struct device *device, int fd, uint32_t *ret_buffer)
+static int share_try_import(struct device *device, int fd, uint32_t *ret_buffer)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	int r = own < 0 ? -errno : 0;
@@ -104,17 +104,17 @@ static int try_import(struct device *device, int fd, uint32_t *ret_buffer)
 	return r;
 }
 
-static int import_buffer(struct device *device, int fd, uint32_t *ret_buffer)
+static int share_import_buffer(struct device *device, int fd, uint32_t *ret_buffer)
 {
-	int r = try_import(device, fd, ret_buffer);
+	int r = share_try_import(device, fd, ret_buffer);
 
 	if (runtime_settled(r))
-		r = try_import(device, fd, ret_buffer);
+		r = share_try_import(device, fd, ret_buffer);
 	return r;
 }
 
 /* The buffer is what the handle said, and has that range. */
-static int inspect(struct area *area, const struct hipipc_backing *backing)
+static int share_inspect(struct area *area, const struct hipipc_backing *backing)
 {
 	const struct allocation *allocation = &area->allocation;
 	struct accel_buffer_info info = {.size = sizeof(info), .id = allocation->buffer};
@@ -134,16 +134,16 @@ static int inspect(struct area *area, const struct hipipc_backing *backing)
 	return 0;
 }
 
-static int import_area(struct area *area, const struct hipipc_backing *backing,
-		       uint64_t *ret_pointer)
+static int share_import_area(struct area *area, const struct hipipc_backing *backing,
+			     uint64_t *ret_pointer)
 {
 	struct allocation *allocation = &area->allocation;
 	int r;
 
 	allocation->imported = true;
-	r = import_buffer(allocation->device, backing->fd, &allocation->buffer);
+	r = share_import_buffer(allocation->device, backing->fd, &allocation->buffer);
 	if (r == 0)
-		r = inspect(area, backing);
+		r = share_inspect(area, backing);
 	return r < 0 ? r : area_publish(area, ret_pointer);
 }
 
@@ -159,10 +159,10 @@ int allocation_import(const struct hipipc_backing *backing, uint64_t bytes,
 	area = area_create(context_current()->device, bytes);
 	if (!area)
 		return -ENOMEM;
-	r = import_area(area, backing, ret_pointer);
+	r = share_import_area(area, backing, ret_pointer);
 	if (r < 0)
 		area_destroy(area);
-	return blame(r);
+	return share_blame(r);
 }
 
 int allocation_release(uint64_t pointer)

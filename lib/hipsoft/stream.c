@@ -56,7 +56,7 @@ void stream_unref(struct stream *stream)
 /* ---- the thread -------------------------------------------------------------------- */
 
 /* The next task, NULL: there will be none. The lock is held. */
-static struct task *take_task(struct stream *stream)
+static struct task *stream_take_task(struct stream *stream)
 {
 	struct task *task;
 
@@ -72,7 +72,7 @@ static struct task *take_task(struct stream *stream)
 }
 
 /* The lock is held. Until it is reported no task comes, so these are all there are. */
-static void fail(struct stream *stream, int error)
+static void stream_fail(struct stream *stream, int error)
 {
 	stream->failure = error;
 	stream->error = error;
@@ -80,7 +80,7 @@ static void fail(struct stream *stream, int error)
 }
 
 /* The lock is held, but not meanwhile. */
-static void run_task(struct stream *stream, struct task *task)
+static void stream_run_task(struct stream *stream, struct task *task)
 {
 	int error = stream->done < stream->dropped ? stream->failure : 0;
 
@@ -90,7 +90,7 @@ static void run_task(struct stream *stream, struct task *task)
 		pthread_mutex_lock(&stream->lock);
 		/* Before others hear of it through the task. */
 		if (error < 0)
-			fail(stream, error);
+			stream_fail(stream, error);
 		pthread_mutex_unlock(&stream->lock);
 	} else if (task->always) {
 		(void)task->run(task, stream);
@@ -103,20 +103,20 @@ static void run_task(struct stream *stream, struct task *task)
 	pthread_cond_broadcast(&stream->progress);
 }
 
-static void *work(void *arg)
+static void *stream_work(void *arg)
 {
 	struct stream *stream = arg;
 	struct task *task;
 
 	pthread_mutex_lock(&stream->lock);
-	while ((task = take_task(stream)))
-		run_task(stream, task);
+	while ((task = stream_take_task(stream)))
+		stream_run_task(stream, task);
 	pthread_mutex_unlock(&stream->lock);
 	return NULL;
 }
 
 /* The program's signals are for its own threads. */
-static int start_thread(struct stream *stream)
+static int stream_start_thread(struct stream *stream)
 {
 	sigset_t all, before;
 	int r;
@@ -127,12 +127,12 @@ static int start_thread(struct stream *stream)
 	sigdelset(&all, SIGILL);
 	sigdelset(&all, SIGFPE);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&stream->thread, NULL, work, stream);
+	r = pthread_create(&stream->thread, NULL, stream_work, stream);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return r == EAGAIN ? -ENOSPC : -r;
 }
 
-static void stop_thread(struct stream *stream)
+static void stream_stop_thread(struct stream *stream)
 {
 	pthread_mutex_lock(&stream->lock);
 	stream->ending = true;
@@ -143,7 +143,7 @@ static void stop_thread(struct stream *stream)
 
 /* ---- the streams of a device; its lock is held ------------------------------------- */
 
-static struct stream *find_id(struct device *device, uint64_t id)
+static struct stream *stream_find_id(struct device *device, uint64_t id)
 {
 	struct stream *stream = device->streams;
 
@@ -152,7 +152,7 @@ static struct stream *find_id(struct device *device, uint64_t id)
 	return stream;
 }
 
-static void unlink_stream(struct stream *stream)
+static void stream_unlink(struct stream *stream)
 {
 	struct stream **link = &stream->device->streams;
 
@@ -164,14 +164,14 @@ static void unlink_stream(struct stream *stream)
 /* ---- life -------------------------------------------------------------------------- */
 
 /* No thread runs any more. */
-static void release(struct stream *stream)
+static void stream_release(struct stream *stream)
 {
 	for (unsigned i = 0; i < HIPSOFT_MAX_DEVICES; i++)
 		stream_queue_finish(&stream->queues[i]);
 	stream_unref(stream);
 }
 
-static int publish(struct stream *stream)
+static int stream_publish(struct stream *stream)
 {
 	struct device *device = stream->device;
 	int r = 0;
@@ -199,15 +199,15 @@ int stream_create(struct ihipCtx_t *context, bool blocking, struct stream **ret_
 		return -ENOMEM;
 	r = stream_queue_init(&stream->queues[context->device->ordinal], context->device);
 	if (r == 0)
-		r = start_thread(stream);
+		r = stream_start_thread(stream);
 	if (r < 0) {
-		release(stream);
+		stream_release(stream);
 		return r;
 	}
-	r = publish(stream);
+	r = stream_publish(stream);
 	if (r < 0) {
-		stop_thread(stream);
-		release(stream);
+		stream_stop_thread(stream);
+		stream_release(stream);
 		return r;
 	}
 	*ret_stream = stream;
@@ -215,7 +215,7 @@ int stream_create(struct ihipCtx_t *context, bool blocking, struct stream **ret_
 }
 
 /* It is @closing, so there is one caller. Others find it until its tasks are done. */
-static void end(struct stream *stream)
+static void stream_end(struct stream *stream)
 {
 	struct device *device = stream->device;
 
@@ -223,11 +223,11 @@ static void end(struct stream *stream)
 	while (stream->users)
 		pthread_cond_wait(&stream->unused, &device->lock);
 	pthread_mutex_unlock(&device->lock);
-	stop_thread(stream);
+	stream_stop_thread(stream);
 	pthread_mutex_lock(&device->lock);
-	unlink_stream(stream);
+	stream_unlink(stream);
 	pthread_mutex_unlock(&device->lock);
-	release(stream);
+	stream_release(stream);
 }
 
 int stream_destroy_handle(hipStream_t handle)
@@ -239,18 +239,18 @@ int stream_destroy_handle(hipStream_t handle)
 	if (!device)
 		return -EBADF;
 	pthread_mutex_lock(&device->lock);
-	stream = find_id(device, id);
+	stream = stream_find_id(device, id);
 	if (stream)
 		stream->closing = true;
 	pthread_mutex_unlock(&device->lock);
 	if (!stream)
 		return -EBADF;
-	end(stream);
+	stream_end(stream);
 	return 0;
 }
 
 /* One that nobody else is about to end, NULL: there is none left. */
-static struct stream *close_next(struct ihipCtx_t *context)
+static struct stream *stream_close_next(struct ihipCtx_t *context)
 {
 	struct device *device = context->device;
 	struct stream *stream;
@@ -271,8 +271,8 @@ void stream_destroy_context(struct ihipCtx_t *context)
 {
 	struct stream *stream;
 
-	while ((stream = close_next(context)))
-		end(stream);
+	while ((stream = stream_close_next(context)))
+		stream_end(stream);
 }
 
 /* ---- names ------------------------------------------------------------------------- */
@@ -298,7 +298,7 @@ int stream_get(hipStream_t handle, struct stream **ret_stream)
 	if (!device)
 		return -EBADF;
 	pthread_mutex_lock(&device->lock);
-	stream = handle ? find_id(device, id) : context->default_stream;
+	stream = handle ? stream_find_id(device, id) : context->default_stream;
 	if (stream)
 		stream->users++;
 	pthread_mutex_unlock(&device->lock);

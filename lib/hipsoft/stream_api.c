@@ -2,7 +2,7 @@
 /* stream_api.c - hipStream*() */
 #include "stream.h"
 
-static int create_stream(unsigned flags, hipStream_t *ret_stream)
+static int stream_api_create_stream(unsigned flags, hipStream_t *ret_stream)
 {
 	struct stream *stream;
 	int r = runtime_enter();
@@ -23,12 +23,12 @@ static int create_stream(unsigned flags, hipStream_t *ret_stream)
 
 _public_ hipError_t hipStreamCreate(hipStream_t *ret_stream)
 {
-	return runtime_result(create_stream(hipStreamDefault, ret_stream));
+	return runtime_result(stream_api_create_stream(hipStreamDefault, ret_stream));
 }
 
 _public_ hipError_t hipStreamCreateWithFlags(hipStream_t *ret_stream, unsigned int flags)
 {
-	return runtime_result(create_stream(flags, ret_stream));
+	return runtime_result(stream_api_create_stream(flags, ret_stream));
 }
 
 _public_ hipError_t hipStreamDestroy(hipStream_t handle)
@@ -38,7 +38,7 @@ _public_ hipError_t hipStreamDestroy(hipStream_t handle)
 	return runtime_result(r < 0 ? r : stream_destroy_handle(handle));
 }
 
-static int with_stream(hipStream_t handle, int (*act)(struct stream *stream))
+static int stream_api_with_stream(hipStream_t handle, int (*act)(struct stream *stream))
 {
 	struct stream *stream;
 	int r = runtime_enter();
@@ -53,7 +53,7 @@ static int with_stream(hipStream_t handle, int (*act)(struct stream *stream))
 }
 
 /* What the default one comes after or before counts as its work. */
-static int synchronize(struct stream *stream)
+static int stream_api_synchronize(struct stream *stream)
 {
 	stream_wait_for_others(stream);
 	return stream_synchronize(stream);
@@ -61,10 +61,10 @@ static int synchronize(struct stream *stream)
 
 _public_ hipError_t hipStreamSynchronize(hipStream_t handle)
 {
-	return runtime_result(with_stream(handle, synchronize));
+	return runtime_result(stream_api_with_stream(handle, stream_api_synchronize));
 }
 
 _public_ hipError_t hipStreamQuery(hipStream_t handle)
 {
-	return runtime_result(with_stream(handle, stream_query));
+	return runtime_result(stream_api_with_stream(handle, stream_query));
 }

@@ -7,7 +7,7 @@
 /* ---- barriers ---------------------------------------------------------------------- */
 
 /* The first @n tasks that @stream was given are done. Its lock is not held. */
-static void wait_done(struct stream *stream, uint64_t n)
+static void stream_order_wait_done(struct stream *stream, uint64_t n)
 {
 	pthread_mutex_lock(&stream->lock);
 	while (stream->done < n)
@@ -22,15 +22,15 @@ struct barrier {
 	uint64_t given;
 };
 
-static int run_barrier(struct task *task, struct stream *stream)
+static int stream_order_run_barrier(struct task *task, struct stream *stream)
 {
 	const struct barrier *barrier = container_of(task, struct barrier, task);
 
-	wait_done(barrier->other, barrier->given);
+	stream_order_wait_done(barrier->other, barrier->given);
 	return 0;
 }
 
-static void drop_barrier(struct task *task, int error)
+static void stream_order_drop_barrier(struct task *task, int error)
 {
 	struct barrier *barrier = container_of(task, struct barrier, task);
 
@@ -38,7 +38,7 @@ static void drop_barrier(struct task *task, int error)
 	free(barrier);
 }
 
-static int append(struct stream *stream, struct task *task)
+static int stream_order_append(struct stream *stream, struct task *task)
 {
 	int r;
 
@@ -57,7 +57,8 @@ static int append(struct stream *stream, struct task *task)
 	return r;
 }
 
-static int append_barrier(struct stream *stream, struct stream *other, uint64_t given)
+static int stream_order_append_barrier(struct stream *stream, struct stream *other,
+				       uint64_t given)
 {
 	struct barrier *barrier = malloc(sizeof(*barrier));
 	int r;
@@ -65,13 +66,15 @@ static int append_barrier(struct stream *stream, struct stream *other, uint64_t 
 	if (!barrier)
 		return -ENOMEM;
 	*barrier = (struct barrier){
-		.task = {.run = run_barrier, .drop = drop_barrier, .always = true},
+		.task = {.run = stream_order_run_barrier,
+			 .drop = stream_order_drop_barrier,
+			 .always = true},
 		.other = stream_ref(other),
 		.given = given,
 	};
-	r = append(stream, &barrier->task);
+	r = stream_order_append(stream, &barrier->task);
 	if (r < 0)
-		drop_barrier(&barrier->task, r);
+		stream_order_drop_barrier(&barrier->task, r);
 	return r;
 }
 
@@ -79,7 +82,7 @@ static int append_barrier(struct stream *stream, struct stream *other, uint64_t 
  * For what @stream has of @other, or NULL. The one of both that is not a default one
  * remembers it, for the default one that it had to do with last.
  */
-static struct cover *find_cover(struct stream *stream, struct stream *other)
+static struct cover *stream_order_find_cover(struct stream *stream, struct stream *other)
 {
 	struct stream *keeper = stream->is_default ? other : stream;
 	uint64_t id = stream->is_default ? stream->id : other->id;
@@ -93,9 +96,9 @@ static struct cover *find_cover(struct stream *stream, struct stream *other)
 }
 
 /* @stream comes after what @other was given so far. The lock of its device is held. */
-static int follow_stream(struct stream *stream, struct stream *other)
+static int stream_order_follow_stream(struct stream *stream, struct stream *other)
 {
-	struct cover *cover = find_cover(stream, other);
+	struct cover *cover = stream_order_find_cover(stream, other);
 	uint64_t given, done;
 	int r;
 
@@ -105,7 +108,7 @@ static int follow_stream(struct stream *stream, struct stream *other)
 	pthread_mutex_unlock(&other->lock);
 	if (done == given || (cover && cover->given == given))
 		return 0;
-	r = append_barrier(stream, other, given);
+	r = stream_order_append_barrier(stream, other, given);
 	if (r == 0 && cover)
 		cover->given = given;
 	return r;
@@ -115,7 +118,7 @@ static int follow_stream(struct stream *stream, struct stream *other)
  * After all of @device that the rule of the default stream is about. Its lock is held. On
  * failure some barriers are there, which do no harm.
  */
-static int follow_device(struct stream *stream, struct device *device)
+static int stream_order_follow_device(struct stream *stream, struct device *device)
 {
 	int r = 0;
 
@@ -124,7 +127,7 @@ static int follow_device(struct stream *stream, struct device *device)
 	for (struct stream *other = device->streams; other && r == 0; other = other->next)
 		if (other != stream && other->blocking &&
 		    (stream->is_default || other->is_default))
-			r = follow_stream(stream, other);
+			r = stream_order_follow_stream(stream, other);
 	return r;
 }
 
@@ -133,9 +136,9 @@ int stream_push(struct stream *stream, struct task *task)
 	int r;
 
 	pthread_mutex_lock(&stream->device->lock);
-	r = follow_device(stream, stream->device);
+	r = stream_order_follow_device(stream, stream->device);
 	if (r == 0)
-		r = append(stream, task);
+		r = stream_order_append(stream, task);
 	pthread_mutex_unlock(&stream->device->lock);
 	return r;
 }
@@ -147,7 +150,7 @@ int stream_follow(struct stream *stream, struct device *device)
 	if (!stream->is_default)
 		return 0;
 	pthread_mutex_lock(&device->lock);
-	r = follow_device(stream, device);
+	r = stream_order_follow_device(stream, device);
 	pthread_mutex_unlock(&device->lock);
 	return r;
 }
@@ -165,7 +168,7 @@ int stream_error(struct stream *stream)
 }
 
 /* What has failed is reported, here or since there were @reports. The lock is held. */
-static int report(struct stream *stream, uint64_t reports)
+static int stream_order_report(struct stream *stream, uint64_t reports)
 {
 	if (stream->error < 0) {
 		stream->error = 0;
@@ -184,12 +187,12 @@ int stream_synchronize(struct stream *stream)
 	reports = stream->reports;
 	while (stream->done < given)
 		pthread_cond_wait(&stream->progress, &stream->lock);
-	r = report(stream, reports);
+	r = stream_order_report(stream, reports);
 	pthread_mutex_unlock(&stream->lock);
 	return r;
 }
 
-static bool is_busy(struct stream *stream)
+static bool stream_order_is_busy(struct stream *stream)
 {
 	bool r;
 
@@ -200,7 +203,7 @@ static bool is_busy(struct stream *stream)
 }
 
 /* For a default stream: one that it orders with has something to do. */
-static bool are_others_busy(struct stream *stream)
+static bool stream_order_are_others_busy(struct stream *stream)
 {
 	struct device *device = stream->device;
 	struct stream *other;
@@ -209,7 +212,8 @@ static bool are_others_busy(struct stream *stream)
 		return false;
 	pthread_mutex_lock(&device->lock);
 	other = device->streams;
-	while (other && (other == stream || !other->blocking || !is_busy(other)))
+	while (other &&
+	       (other == stream || !other->blocking || !stream_order_is_busy(other)))
 		other = other->next;
 	pthread_mutex_unlock(&device->lock);
 	return other;
@@ -219,10 +223,11 @@ int stream_query(struct stream *stream)
 {
 	int r;
 
-	if (are_others_busy(stream))
+	if (stream_order_are_others_busy(stream))
 		return -EAGAIN;
 	pthread_mutex_lock(&stream->lock);
-	r = stream->done < stream->given ? -EAGAIN : report(stream, stream->reports);
+	r = stream->done < stream->given ? -EAGAIN
+					 : stream_order_report(stream, stream->reports);
 	pthread_mutex_unlock(&stream->lock);
 	return r;
 }
@@ -230,7 +235,7 @@ int stream_query(struct stream *stream)
 /* ---- waiting for many -------------------------------------------------------------- */
 
 /* Of those with a greater @id the first. The device's lock is held. */
-static struct stream *find_after(struct device *device, uint64_t id)
+static struct stream *stream_order_find_after(struct device *device, uint64_t id)
 {
 	struct stream *found = NULL;
 
@@ -241,12 +246,13 @@ static struct stream *find_after(struct device *device, uint64_t id)
 }
 
 /* A reference to the one that begins after @id and not after @last; NULL: none. */
-static struct stream *next_stream(struct device *device, uint64_t id, uint64_t last)
+static struct stream *stream_order_next_stream(struct device *device, uint64_t id,
+					       uint64_t last)
 {
 	struct stream *stream;
 
 	pthread_mutex_lock(&device->lock);
-	stream = find_after(device, id);
+	stream = stream_order_find_after(device, id);
 	if (stream && stream->id <= last)
 		stream_ref(stream);
 	else
@@ -259,13 +265,14 @@ static struct stream *next_stream(struct device *device, uint64_t id, uint64_t l
  * Those that there are now: ids go up. The first error, or 0. No lock is held while
  * @visit waits.
  */
-static int visit_streams(struct device *device, int (*visit)(struct stream *stream))
+static int stream_order_visit_streams(struct device *device,
+				      int (*visit)(struct stream *stream))
 {
 	uint64_t last = stream_new_id(device), id = 0;
 	struct stream *stream;
 	int error = 0;
 
-	while ((stream = next_stream(device, id, last))) {
+	while ((stream = stream_order_next_stream(device, id, last))) {
 		int r = visit(stream);
 
 		error = error ?: r;
@@ -275,34 +282,35 @@ static int visit_streams(struct device *device, int (*visit)(struct stream *stre
 	return error;
 }
 
-static int wait_all(struct stream *stream)
+static int stream_order_wait_all(struct stream *stream)
 {
 	uint64_t given;
 
 	pthread_mutex_lock(&stream->lock);
 	given = stream->given;
 	pthread_mutex_unlock(&stream->lock);
-	wait_done(stream, given);
+	stream_order_wait_done(stream, given);
 	return 0;
 }
 
-static int wait_blocking(struct stream *stream)
+static int stream_order_wait_blocking(struct stream *stream)
 {
-	return stream->blocking ? wait_all(stream) : 0;
+	return stream->blocking ? stream_order_wait_all(stream) : 0;
 }
 
 int stream_synchronize_device(struct device *device)
 {
-	return visit_streams(device, stream_synchronize);
+	return stream_order_visit_streams(device, stream_synchronize);
 }
 
 void stream_wait_for_device(struct device *device)
 {
-	(void)visit_streams(device, wait_all);
+	(void)stream_order_visit_streams(device, stream_order_wait_all);
 }
 
 void stream_wait_for_others(struct stream *stream)
 {
 	if (stream->is_default)
-		(void)visit_streams(stream->device, wait_blocking);
+		(void)stream_order_visit_streams(stream->device,
+						 stream_order_wait_blocking);
 }

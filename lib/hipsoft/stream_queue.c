@@ -20,7 +20,7 @@
  * The engines of queues that were destroyed may still be ending, and count as busy for a
  * moment.
  */
-static int create_queue(struct device *device, uint32_t *ret_id)
+static int stream_queue_create(struct device *device, uint32_t *ret_id)
 {
 	struct accel_queue_create create = {.size = sizeof(create), .entries = ENTRIES};
 	int r = accel_queue_create(device->context, &create);
@@ -35,7 +35,7 @@ static int create_queue(struct device *device, uint32_t *ret_id)
 	return 0;
 }
 
-static int map_ring(struct stream_queue *queue)
+static int stream_queue_map_ring(struct stream_queue *queue)
 {
 	_cleanup_close_ int fd = -1;
 	void *ring;
@@ -50,7 +50,7 @@ static int map_ring(struct stream_queue *queue)
 	return 0;
 }
 
-static void end_queue(struct stream_queue *queue)
+static void stream_queue_end(struct stream_queue *queue)
 {
 	struct accel_object object = {.size = sizeof(object), .id = queue->id};
 
@@ -65,22 +65,22 @@ static void end_queue(struct stream_queue *queue)
 	queue->ring = NULL;
 }
 
-static int begin_queue(struct stream_queue *queue)
+static int stream_queue_begin(struct stream_queue *queue)
 {
 	struct accel_queue_attach attach = {
 		.size = sizeof(attach),
 		.asid = queue->device->asid,
 	};
-	int r = create_queue(queue->device, &queue->id);
+	int r = stream_queue_create(queue->device, &queue->id);
 
 	if (r == 0)
-		r = map_ring(queue);
+		r = stream_queue_map_ring(queue);
 	if (r == 0) {
 		attach.queue = queue->id;
 		r = accel_queue_attach(queue->device->context, &attach);
 	}
 	if (r < 0)
-		end_queue(queue);
+		stream_queue_end(queue);
 	return r;
 }
 
@@ -89,13 +89,13 @@ int stream_queue_init(struct stream_queue *queue, struct device *device)
 	int r;
 
 	*queue = (struct stream_queue){.device = device};
-	r = begin_queue(queue);
+	r = stream_queue_begin(queue);
 	if (r < 0)
 		queue->device = NULL;
 	return r;
 }
 
-static void drop_staging(struct stream_queue *queue)
+static void stream_queue_drop_staging(struct stream_queue *queue)
 {
 	struct accel_asid_unmap unmap = {
 		.size = sizeof(unmap),
@@ -120,8 +120,8 @@ void stream_queue_finish(struct stream_queue *queue)
 {
 	if (!queue->device)
 		return;
-	end_queue(queue);
-	drop_staging(queue);
+	stream_queue_end(queue);
+	stream_queue_drop_staging(queue);
 	*queue = (struct stream_queue){0};
 }
 
@@ -131,14 +131,14 @@ void stream_queue_finish(struct stream_queue *queue)
  * The queue stands still: why, and let it go on. One that has had many faults is
  * isolated; then the next commands get another one.
  */
-static int recover(struct stream_queue *queue)
+static int stream_queue_recover(struct stream_queue *queue)
 {
 	struct accel_object object = {.size = sizeof(object), .id = queue->id};
 	uint32_t reason = queue->ring->fault.reason;
 	bool is_isolated = queue->ring->state == ACCEL_QUEUE_ISOLATED;
 
 	if (accel_queue_reset(queue->device->context, &object) < 0) {
-		end_queue(queue);
+		stream_queue_end(queue);
 		if (!is_isolated)
 			return -EIO;
 	}
@@ -152,11 +152,11 @@ static int recover(struct stream_queue *queue)
 	}
 }
 
-static int execute_batch(struct stream_queue *queue, const struct accel_command *commands,
-			 unsigned n)
+static int stream_queue_execute_batch(struct stream_queue *queue,
+				      const struct accel_command *commands, unsigned n)
 {
 	struct accel_queue_submit submit;
-	int r = queue->ring ? 0 : begin_queue(queue);
+	int r = queue->ring ? 0 : stream_queue_begin(queue);
 
 	if (r < 0)
 		return r;
@@ -169,7 +169,7 @@ static int execute_batch(struct stream_queue *queue, const struct accel_command 
 	r = accel_queue_submit(queue->device->context, &submit);
 	if (r == 0)
 		r = ring_wait(queue->ring, submit.index + n - 1, -1);
-	return r < 0 ? recover(queue) : 0;
+	return r < 0 ? stream_queue_recover(queue) : 0;
 }
 
 int stream_queue_execute(struct stream_queue *queue, const struct accel_command *commands,
@@ -178,13 +178,14 @@ int stream_queue_execute(struct stream_queue *queue, const struct accel_command 
 	int r = 0;
 
 	for (unsigned done = 0; done < n && r == 0; done += ENTRIES)
-		r = execute_batch(queue, commands + done, MIN(n - done, ENTRIES));
+		r = stream_queue_execute_batch(queue, commands + done,
+					       MIN(n - done, ENTRIES));
 	return r;
 }
 
 /* ---- staging ----------------------------------------------------------------------- */
 
-static int map_here(int fd, void **ret_memory)
+static int stream_queue_map_here(int fd, void **ret_memory)
 {
 	void *memory =
 		mmap(NULL, STAGING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -199,7 +200,8 @@ static int map_here(int fd, void **ret_memory)
  * The addresses of an ASID are those of the process: what is mapped at its own one is not
  * in the way of an allocation.
  */
-static int map_for_device(struct device *device, uint32_t buffer, void *memory)
+static int stream_queue_map_for_device(struct device *device, uint32_t buffer,
+				       void *memory)
 {
 	struct accel_asid_map map = {
 		.size = sizeof(map),
@@ -217,7 +219,8 @@ static int map_for_device(struct device *device, uint32_t buffer, void *memory)
  * Memory of our own and not the device's, of which programs take all there is; sealed, so
  * that it is not taken away under the CPU.
  */
-static int import_memory(struct device *device, uint32_t *ret_buffer, void **ret_memory)
+static int stream_queue_import_memory(struct device *device, uint32_t *ret_buffer,
+				      void **ret_memory)
 {
 	_cleanup_close_ int fd = memfd_new("hipsoft-staging", STAGING_BYTES,
 					   F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
@@ -225,7 +228,7 @@ static int import_memory(struct device *device, uint32_t *ret_buffer, void **ret
 
 	if (fd < 0)
 		return fd;
-	r = map_here(fd, ret_memory);
+	r = stream_queue_map_here(fd, ret_memory);
 	if (r < 0)
 		return r;
 	r = accel_buffer_import(device->context, fd, ret_buffer);
@@ -246,10 +249,10 @@ int stream_queue_make_staging(struct stream_queue *queue)
 
 	if (queue->staging)
 		return 0;
-	r = import_memory(device, &object.id, &memory);
+	r = stream_queue_import_memory(device, &object.id, &memory);
 	if (r < 0)
 		return r;
-	r = map_for_device(device, object.id, memory);
+	r = stream_queue_map_for_device(device, object.id, memory);
 	if (r < 0) {
 		(void)accel_buffer_free(device->context, &object);
 		(void)munmap(memory, STAGING_BYTES);

@@ -9,48 +9,49 @@ struct slot {
 	struct area *area;
 };
 
-static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t table_change_lock = PTHREAD_MUTEX_INITIALIZER;
 /* However many look something up all the time, a change has its turn. */
-static pthread_rwlock_t slots_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+static pthread_rwlock_t table_slots_lock =
+	PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 /*
  * Changed under both locks, read under one. From the highest address to the lowest, which
  * is the order in which the kernel gives them out, so that a new one mostly is the last.
  */
-static struct slot *slots;
-static size_t n_slots, room;
+static struct slot *table_slots;
+static size_t table_n_slots, table_room;
 
 void table_lock(void)
 {
-	pthread_mutex_lock(&change_lock);
+	pthread_mutex_lock(&table_change_lock);
 }
 
 void table_unlock(void)
 {
-	pthread_mutex_unlock(&change_lock);
+	pthread_mutex_unlock(&table_change_lock);
 }
 
 void table_write_begin(void)
 {
-	pthread_rwlock_wrlock(&slots_lock);
+	pthread_rwlock_wrlock(&table_slots_lock);
 }
 
 void table_write_end(void)
 {
-	pthread_rwlock_unlock(&slots_lock);
+	pthread_rwlock_unlock(&table_slots_lock);
 }
 
 /* ---- look-up, with either lock ----------------------------------------------------- */
 
 /* Of the first one that begins at @address or below; where such a one belongs. */
-static size_t place_of(uint64_t address)
+static size_t table_place_of(uint64_t address)
 {
-	size_t begin = 0, end = n_slots;
+	size_t begin = 0, end = table_n_slots;
 
 	while (begin < end) {
 		size_t middle = begin + (end - begin) / 2;
 
-		if (slots[middle].first > address)
+		if (table_slots[middle].first > address)
 			begin = middle + 1;
 		else
 			end = middle;
@@ -59,16 +60,18 @@ static size_t place_of(uint64_t address)
 }
 
 /* One that has an address from @first to @last, the highest; NULL: none. */
-static struct slot *find_slot(uint64_t first, uint64_t last)
+static struct slot *table_find_slot(uint64_t first, uint64_t last)
 {
-	size_t place = place_of(last);
+	size_t place = table_place_of(last);
 
-	return place < n_slots && slots[place].last >= first ? &slots[place] : NULL;
+	return place < table_n_slots && table_slots[place].last >= first
+		       ? &table_slots[place]
+		       : NULL;
 }
 
 struct area *table_at(uint64_t base)
 {
-	const struct slot *slot = find_slot(base, base);
+	const struct slot *slot = table_find_slot(base, base);
 
 	return slot && slot->first == base ? slot->area : NULL;
 }
@@ -77,41 +80,42 @@ int table_each(int (*visit)(struct area *area, void *data), void *data)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < n_slots && r == 0; i++)
-		r = visit(slots[i].area, data);
+	for (size_t i = 0; i < table_n_slots && r == 0; i++)
+		r = visit(table_slots[i].area, data);
 	return r;
 }
 
 /* ---- changes ----------------------------------------------------------------------- */
 
 /* Both locks are held. */
-static int make_room(void)
+static int table_make_room(void)
 {
-	size_t more = room ? 2 * room : 64;
+	size_t more = table_room ? 2 * table_room : 64;
 	struct slot *larger;
 
-	if (n_slots < room)
+	if (table_n_slots < table_room)
 		return 0;
-	larger = reallocarray(slots, more, sizeof(*slots));
+	larger = reallocarray(table_slots, more, sizeof(*table_slots));
 	if (!larger)
 		return -ENOMEM;
-	slots = larger;
-	room = more;
+	table_slots = larger;
+	table_room = more;
 	return 0;
 }
 
-static void insert(struct area *area)
+static void table_insert(struct area *area)
 {
 	const struct allocation *allocation = &area->allocation;
-	size_t place = place_of(allocation->base);
+	size_t place = table_place_of(allocation->base);
 
-	memmove(&slots[place + 1], &slots[place], (n_slots - place) * sizeof(*slots));
-	slots[place] = (struct slot){
+	memmove(&table_slots[place + 1], &table_slots[place],
+		(table_n_slots - place) * sizeof(*table_slots));
+	table_slots[place] = (struct slot){
 		.first = allocation->base,
 		.last = allocation->base + (allocation_span(allocation) - 1),
 		.area = area,
 	};
-	n_slots++;
+	table_n_slots++;
 }
 
 int table_add(struct area *area)
@@ -119,9 +123,9 @@ int table_add(struct area *area)
 	int r;
 
 	table_write_begin();
-	r = make_room();
+	r = table_make_room();
 	if (r == 0)
-		insert(area);
+		table_insert(area);
 	table_write_end();
 	return r;
 }
@@ -131,14 +135,16 @@ void table_remove(struct area *area)
 	struct slot *slot;
 
 	table_write_begin();
-	slot = find_slot(area->allocation.base, area->allocation.base);
-	n_slots--;
-	memmove(slot, slot + 1, (size_t)(slots + n_slots - slot) * sizeof(*slots));
+	slot = table_find_slot(area->allocation.base, area->allocation.base);
+	table_n_slots--;
+	memmove(slot, slot + 1,
+		(size_t)(table_slots + table_n_slots - slot) * sizeof(*table_slots));
 	table_write_end();
 }
 
 /* Also where @address is below its begin. */
-static bool has(const struct allocation *allocation, uint64_t address, uint64_t bytes)
+static bool table_has(const struct allocation *allocation, uint64_t address,
+		      uint64_t bytes)
 {
 	uint64_t offset = address - allocation->base;
 
@@ -153,14 +159,14 @@ int allocation_find(uint64_t address, uint64_t bytes, struct allocation *ret_all
 
 	if (last < address)
 		return -EINVAL;
-	pthread_rwlock_rdlock(&slots_lock);
-	slot = find_slot(address, last);
+	pthread_rwlock_rdlock(&table_slots_lock);
+	slot = table_find_slot(address, last);
 	if (!slot)
 		r = -ENOENT;
-	else if (!has(&slot->area->allocation, address, bytes))
+	else if (!table_has(&slot->area->allocation, address, bytes))
 		r = -EINVAL;
 	else
 		*ret_allocation = slot->area->allocation;
-	pthread_rwlock_unlock(&slots_lock);
+	pthread_rwlock_unlock(&table_slots_lock);
 	return r;
 }

@@ -46,7 +46,7 @@ void closer_cancel(struct closer_job *job)
 	free(job);
 }
 
-static void *run(void *arg)
+static void *closer_run(void *arg)
 {
 	struct closer_job *job = arg;
 
@@ -62,7 +62,7 @@ void closer_submit(struct closer_job *job, const int *fds, size_t n_fds)
 	if (job->fds) {
 		memcpy(job->fds, fds, n_fds * sizeof(*fds));
 		job->n_fds = n_fds;
-		if (offload_thread(run, job) == 0)
+		if (offload_thread(closer_run, job) == 0)
 			return;
 	}
 	/* Rather risk a stall than a leak, when there is no memory for a thread. */

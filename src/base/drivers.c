@@ -8,7 +8,7 @@
 #include "util.h"
 
 /* What the list of block devices begins with: their majors are numbers of their own. */
-static const char block_heading[] = "Block devices:";
+static const char drivers_block_heading[] = "Block devices:";
 
 bool drivers_have(const struct driver_list *drivers, const char *name)
 {
@@ -19,7 +19,8 @@ bool drivers_have(const struct driver_list *drivers, const char *name)
 }
 
 /* "195 nvidia\n" */
-static bool names_listed(const struct driver_list *drivers, unsigned major, char *line)
+static bool drivers_names_listed(const struct driver_list *drivers, unsigned major,
+				 char *line)
 {
 	unsigned number;
 	int length;
@@ -39,9 +40,9 @@ bool drivers_have_major_in(const struct driver_list *drivers, unsigned major,
 	bool found = false;
 
 	while (!found && getline(&line, &size, devices) > 0) {
-		if (!strncmp(line, block_heading, strlen(block_heading)))
+		if (!strncmp(line, drivers_block_heading, strlen(drivers_block_heading)))
 			break;
-		found = names_listed(drivers, major, line);
+		found = drivers_names_listed(drivers, major, line);
 	}
 	return found;
 }

@@ -61,7 +61,7 @@ void limits_config_default(struct limits_config *ret_config)
 	};
 }
 
-static void bound(struct limits_config *config, enum resource resource, uint64_t n)
+static void limits_bound(struct limits_config *config, enum resource resource, uint64_t n)
 {
 	config->per_mount[resource] =
 		MIN(config->per_mount[resource], MAX(n, UINT64_C(1)));
@@ -71,9 +71,9 @@ static void bound(struct limits_config *config, enum resource resource, uint64_t
 
 void limits_fit_descriptors(struct limits *limits, uint64_t n)
 {
-	bound(&limits->config, RES_CONNECTIONS, n / 2);
-	bound(&limits->config, RES_TICKETS, n / 8);
-	bound(&limits->config, RES_FILES, n / 4);
+	limits_bound(&limits->config, RES_CONNECTIONS, n / 2);
+	limits_bound(&limits->config, RES_TICKETS, n / 8);
+	limits_bound(&limits->config, RES_FILES, n / 4);
 }
 
 void limits_init(struct limits *limits, const struct limits_config *config)
@@ -82,28 +82,28 @@ void limits_init(struct limits *limits, const struct limits_config *config)
 	pthread_mutex_init(&limits->lock, NULL);
 }
 
-static void free_user(struct htab_node *node, void *data)
+static void limits_free_user(struct htab_node *node, void *data)
 {
 	free(container_of(node, struct user, node));
 }
 
 void limits_finish(struct limits *limits)
 {
-	htab_drain(&limits->users, free_user, NULL);
+	htab_drain(&limits->users, limits_free_user, NULL);
 	htab_finish(&limits->users);
 	pthread_mutex_destroy(&limits->lock);
 }
 
-static struct user *find_user(struct limits *limits, uid_t uid)
+static struct user *limits_find_user(struct limits *limits, uid_t uid)
 {
 	struct htab_node *node = htab_first(&limits->users, uid);
 
 	return node ? container_of(node, struct user, node) : NULL;
 }
 
-static struct user *get_user(struct limits *limits, uid_t uid)
+static struct user *limits_get_user(struct limits *limits, uid_t uid)
 {
-	struct user *user = find_user(limits, uid);
+	struct user *user = limits_find_user(limits, uid);
 
 	if (user)
 		return user;
@@ -118,7 +118,7 @@ static struct user *get_user(struct limits *limits, uid_t uid)
 	return user;
 }
 
-static void drop_if_idle(struct limits *limits, struct user *user)
+static void limits_drop_if_idle(struct limits *limits, struct user *user)
 {
 	static const uint64_t nothing[RES_COUNT];
 
@@ -130,37 +130,37 @@ static void drop_if_idle(struct limits *limits, struct user *user)
 
 /* Neither sum can wrap: the part used never exceeds a limit, n is compared to the rest.
  */
-static bool has_room(uint64_t used, uint64_t limit, uint64_t n)
+static bool limits_has_room(uint64_t used, uint64_t limit, uint64_t n)
 {
 	return n <= limit && used <= limit - n;
 }
 
 /* The user's part only. The lock is held. */
-static int charge_user(struct limits *limits, uid_t uid, enum resource resource,
-		       uint64_t n)
+static int limits_charge_user(struct limits *limits, uid_t uid, enum resource resource,
+			      uint64_t n)
 {
-	struct user *user = get_user(limits, uid);
+	struct user *user = limits_get_user(limits, uid);
 	int r = 0;
 
 	if (!user)
 		return -ENOMEM;
-	if (has_room(user->used[resource], limits->config.per_uid[resource], n))
+	if (limits_has_room(user->used[resource], limits->config.per_uid[resource], n))
 		user->used[resource] += n;
 	else
 		r = -EDQUOT;
-	drop_if_idle(limits, user);
+	limits_drop_if_idle(limits, user);
 	return r;
 }
 
-static void uncharge_user(struct limits *limits, uid_t uid, enum resource resource,
-			  uint64_t n)
+static void limits_uncharge_user(struct limits *limits, uid_t uid, enum resource resource,
+				 uint64_t n)
 {
-	struct user *user = find_user(limits, uid);
+	struct user *user = limits_find_user(limits, uid);
 
 	if (!user)
 		return;
 	user->used[resource] -= n;
-	drop_if_idle(limits, user);
+	limits_drop_if_idle(limits, user);
 }
 
 int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
@@ -168,13 +168,13 @@ int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint
 	int r;
 
 	pthread_mutex_lock(&limits->lock);
-	r = charge_user(limits, uid, resource, n);
+	r = limits_charge_user(limits, uid, resource, n);
 	if (r == 0) {
-		if (has_room(limits->used[resource], limits->config.per_mount[resource],
-			     n)) {
+		if (limits_has_room(limits->used[resource],
+				    limits->config.per_mount[resource], n)) {
 			limits->used[resource] += n;
 		} else {
-			uncharge_user(limits, uid, resource, n);
+			limits_uncharge_user(limits, uid, resource, n);
 			r = -ENOSPC;
 		}
 	}
@@ -188,9 +188,9 @@ int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource r
 	int r;
 
 	pthread_mutex_lock(&limits->lock);
-	r = charge_user(limits, to, resource, n);
+	r = limits_charge_user(limits, to, resource, n);
 	if (r == 0)
-		uncharge_user(limits, from, resource, n);
+		limits_uncharge_user(limits, from, resource, n);
 	pthread_mutex_unlock(&limits->lock);
 	return r;
 }
@@ -198,7 +198,7 @@ int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource r
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
 	pthread_mutex_lock(&limits->lock);
-	uncharge_user(limits, uid, resource, n);
+	limits_uncharge_user(limits, uid, resource, n);
 	limits->used[resource] -= n;
 	pthread_mutex_unlock(&limits->lock);
 }

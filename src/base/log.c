@@ -23,12 +23,12 @@ static struct {
 	int level;
 	bool to_syslog;
 	struct budget budgets[LOG_DEBUG + 1]; /* protected by lock: by level */
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
+} log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
 
 static const struct {
 	const char *name;
 	int level;
-} levels[] = {
+} log_levels[] = {
 	{"error", LOG_ERR},
 	{"warning", LOG_WARNING},
 	{"info", LOG_INFO},
@@ -37,32 +37,32 @@ static const struct {
 
 void log_set_level(int level)
 {
-	state.level = level;
+	log_state.level = level;
 }
 
 void log_use_syslog(const char *ident)
 {
 	openlog(ident, LOG_PID, LOG_DAEMON);
-	state.to_syslog = true;
+	log_state.to_syslog = true;
 }
 
 int log_level_parse(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
-		if (!strcmp(levels[i].name, name))
-			return levels[i].level;
+	for (size_t i = 0; i < ARRAY_SIZE(log_levels); i++)
+		if (!strcmp(log_levels[i].name, name))
+			return log_levels[i].level;
 	return -EINVAL;
 }
 
 /* How many lines were dropped before this one; -1 when this one is dropped too. */
-static int admit(int level)
+static int log_admit(int level)
 {
-	struct budget *budget = &state.budgets[level];
+	struct budget *budget = &log_state.budgets[level];
 	struct timespec now;
 	int dropped = -1;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	pthread_mutex_lock(&state.lock);
+	pthread_mutex_lock(&log_state.lock);
 	if (now.tv_sec != budget->second) {
 		budget->second = now.tv_sec;
 		budget->lines = 0;
@@ -74,13 +74,13 @@ static int admit(int level)
 	} else {
 		budget->suppressed++;
 	}
-	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_unlock(&log_state.lock);
 	return dropped;
 }
 
-static void emit(int level, const char *text)
+static void log_emit(int level, const char *text)
 {
-	if (state.to_syslog)
+	if (log_state.to_syslog)
 		syslog(level, "%s", text);
 	else if (getenv("JOURNAL_STREAM"))
 		dprintf(STDERR_FILENO, "<%d>%s\n", level, text);
@@ -92,7 +92,7 @@ static void emit(int level, const char *text)
  * Clients choose command names and labels: no control character reaches a terminal.
  * Libraries end their lines by themselves.
  */
-static void make_printable(char *text)
+static void log_make_printable(char *text)
 {
 	size_t length = strlen(text);
 
@@ -109,20 +109,20 @@ void log_message_v(int level, const char *format, va_list args)
 	char text[512], dropped_text[64];
 	int dropped;
 
-	if (level < 0 || level > state.level || level > LOG_DEBUG)
+	if (level < 0 || level > log_state.level || level > LOG_DEBUG)
 		return;
-	dropped = admit(level);
+	dropped = log_admit(level);
 	if (dropped < 0)
 		return;
 	if (dropped > 0) {
 		snprintf(dropped_text, sizeof(dropped_text), "%d lines suppressed",
 			 dropped);
-		emit(LOG_WARNING, dropped_text);
+		log_emit(LOG_WARNING, dropped_text);
 	}
 	errno = saved; /* for %m */
 	vsnprintf(text, sizeof(text), format, args);
-	make_printable(text);
-	emit(level, text);
+	log_make_printable(text);
+	log_emit(level, text);
 	errno = saved;
 }
 

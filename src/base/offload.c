@@ -57,7 +57,7 @@ int offload_thread(void *(*run)(void *arg), void *arg)
 	return -r;
 }
 
-static void *run_offload(void *arg)
+static void *offload_run(void *arg)
 {
 	struct offload *offload = arg;
 
@@ -72,7 +72,7 @@ int offload_start(struct offload *offload, void (*work)(void *arg), void *arg)
 
 	offload->work = work;
 	offload->arg = arg;
-	r = offload_thread(run_offload, offload);
+	r = offload_thread(offload_run, offload);
 	if (r < 0)
 		offload_cancel(offload);
 	return r;

@@ -6,7 +6,7 @@
 #include "base/options.h"
 #include "util.h"
 
-static int set_queues(struct accel_device_params *params, const char *value)
+static int option_accel_set_queues(struct accel_device_params *params, const char *value)
 {
 	uint64_t n;
 	int r = options_parse_number(value, 10, UINT32_MAX, &n);
@@ -16,7 +16,8 @@ static int set_queues(struct accel_device_params *params, const char *value)
 	return r == 0 && !n ? -EINVAL : r;
 }
 
-static int set_asid_bits(struct accel_device_params *params, const char *value)
+static int option_accel_set_asid_bits(struct accel_device_params *params,
+				      const char *value)
 {
 	uint64_t n;
 	int r = options_parse_number(value, 10, UINT32_MAX, &n);
@@ -26,14 +27,14 @@ static int set_asid_bits(struct accel_device_params *params, const char *value)
 	return r == 0 && !n ? -EINVAL : r;
 }
 
-static int set_memory(struct accel_device_params *params, const char *value)
+static int option_accel_set_memory(struct accel_device_params *params, const char *value)
 {
 	int r = options_parse_size(value, &params->memory);
 
 	return r == 0 && !params->memory ? -EINVAL : r;
 }
 
-static int set_latency(struct accel_device_params *params, const char *value)
+static int option_accel_set_latency(struct accel_device_params *params, const char *value)
 {
 	uint64_t n;
 	int r = options_parse_number(value, 10, UINT32_MAX, &n);
@@ -43,7 +44,8 @@ static int set_latency(struct accel_device_params *params, const char *value)
 	return r;
 }
 
-static int set_exclusive(struct accel_device_params *params, const char *value)
+static int option_accel_set_exclusive(struct accel_device_params *params,
+				      const char *value)
 {
 	params->exclusive = true;
 	return 0;
@@ -53,18 +55,21 @@ static const struct {
 	const char *name;
 	bool has_value;
 	int (*set)(struct accel_device_params *params, const char *value);
-} settings[] = {
-	{"queues", true, set_queues},        {"asid-bits", true, set_asid_bits},
-	{"memory", true, set_memory},        {"latency", true, set_latency},
-	{"exclusive", false, set_exclusive},
+} option_accel_settings[] = {
+	{"queues", true, option_accel_set_queues},
+	{"asid-bits", true, option_accel_set_asid_bits},
+	{"memory", true, option_accel_set_memory},
+	{"latency", true, option_accel_set_latency},
+	{"exclusive", false, option_accel_set_exclusive},
 };
 
-static int set(struct accel_device_params *params, const char *name, const char *value)
+static int option_accel_set(struct accel_device_params *params, const char *name,
+			    const char *value)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-		if (!strcmp(settings[i].name, name))
-			return settings[i].has_value == (value != NULL)
-				       ? settings[i].set(params, value)
+	for (size_t i = 0; i < ARRAY_SIZE(option_accel_settings); i++)
+		if (!strcmp(option_accel_settings[i].name, name))
+			return option_accel_settings[i].has_value == (value != NULL)
+				       ? option_accel_settings[i].set(params, value)
 				       : -EINVAL;
 	return -EINVAL;
 }
@@ -87,7 +92,7 @@ int options_parse_device(const char *text, struct accel_device_params *ret_param
 
 		if (value)
 			*value++ = '\0';
-		r = set(&params, word, value);
+		r = option_accel_set(&params, word, value);
 	}
 	if (r == 0)
 		*ret_params = params;

@@ -12,9 +12,9 @@
  * for him, and a mount whose connection it holds never ends. "misc" is what /proc/devices
  * calls all that share its major number.
  */
-static const char *const never[] = {"misc", "fuse"};
+static const char *const option_drivers_never[] = {"misc", "fuse"};
 
-static bool is_valid(const char *name)
+static bool option_drivers_is_valid(const char *name)
 {
 	size_t length = strlen(name);
 
@@ -23,8 +23,8 @@ static bool is_valid(const char *name)
 	for (size_t i = 0; i < length; i++)
 		if (!isgraph((unsigned char)name[i]))
 			return false;
-	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
-		if (!strcmp(never[i], name))
+	for (size_t i = 0; i < ARRAY_SIZE(option_drivers_never); i++)
+		if (!strcmp(option_drivers_never[i], name))
 			return false;
 	return true;
 }
@@ -38,7 +38,7 @@ int options_parse_drivers(const char *text, struct driver_list *ret_drivers)
 	if (!copy)
 		return -ENOMEM;
 	while ((name = strsep(&rest, ":"))) {
-		if (!is_valid(name) || drivers.n == DRIVERS_MAX)
+		if (!option_drivers_is_valid(name) || drivers.n == DRIVERS_MAX)
 			return -EINVAL;
 		memcpy(drivers.names[drivers.n++], name, strlen(name) + 1);
 	}

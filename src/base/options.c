@@ -10,7 +10,7 @@
 #include "base/policy.h"
 
 /* What the kernel's mount(2) or libfuse understands and this file system allows. */
-static const char *const kernel_flags[] = {
+static const char *const options_kernel_flags[] = {
 	"rw", "nosuid", "nodev", "exec", "noexec", "atime", "noatime", "async", "dirsync",
 };
 
@@ -75,7 +75,7 @@ int options_parse_namespaces(const char *text, uint32_t *ret_mask)
 	return 0;
 }
 
-static int set_mode(struct options *options, const char *value)
+static int options_set_mode(struct options *options, const char *value)
 {
 	uint64_t mode;
 	int r = options_parse_number(value, 8, 07777, &mode);
@@ -85,7 +85,7 @@ static int set_mode(struct options *options, const char *value)
 	return r;
 }
 
-static int set_uid(struct options *options, const char *value)
+static int options_set_uid(struct options *options, const char *value)
 {
 	uint64_t uid;
 	int r = options_parse_number(value, 10, UINT32_MAX - 1, &uid);
@@ -95,7 +95,7 @@ static int set_uid(struct options *options, const char *value)
 	return r;
 }
 
-static int set_gid(struct options *options, const char *value)
+static int options_set_gid(struct options *options, const char *value)
 {
 	uint64_t gid;
 	int r = options_parse_number(value, 10, UINT32_MAX - 1, &gid);
@@ -105,12 +105,12 @@ static int set_gid(struct options *options, const char *value)
 	return r;
 }
 
-static int set_ns(struct options *options, const char *value)
+static int options_set_ns(struct options *options, const char *value)
 {
 	return options_parse_namespaces(value, &options->ns_mask);
 }
 
-static int set_log(struct options *options, const char *value)
+static int options_set_log(struct options *options, const char *value)
 {
 	int level = log_level_parse(value);
 
@@ -120,19 +120,19 @@ static int set_log(struct options *options, const char *value)
 	return 0;
 }
 
-static int set_nopassthrough(struct options *options, const char *value)
+static int options_set_nopassthrough(struct options *options, const char *value)
 {
 	options->passthrough = false;
 	return 0;
 }
 
-static int set_noaccel(struct options *options, const char *value)
+static int options_set_noaccel(struct options *options, const char *value)
 {
 	options->accel = false;
 	return 0;
 }
 
-static int add_device(struct options *options, const char *value)
+static int options_add_device(struct options *options, const char *value)
 {
 	int r;
 
@@ -144,7 +144,7 @@ static int add_device(struct options *options, const char *value)
 	return r;
 }
 
-static int set_drivers(struct options *options, const char *value)
+static int options_set_drivers(struct options *options, const char *value)
 {
 	return options_parse_drivers(value, &options->drivers);
 }
@@ -153,12 +153,16 @@ static const struct {
 	const char *name;
 	bool has_value;
 	int (*set)(struct options *options, const char *value);
-} settings[] = {
-	{"mode", true, set_mode},        {"uid", true, set_uid},
-	{"gid", true, set_gid},          {"ns", true, set_ns},
-	{"log", true, set_log},          {"nopassthrough", false, set_nopassthrough},
-	{"noaccel", false, set_noaccel}, {"accel", true, add_device},
-	{"drivers", true, set_drivers},
+} options_settings[] = {
+	{"mode", true, options_set_mode},
+	{"uid", true, options_set_uid},
+	{"gid", true, options_set_gid},
+	{"ns", true, options_set_ns},
+	{"log", true, options_set_log},
+	{"nopassthrough", false, options_set_nopassthrough},
+	{"noaccel", false, options_set_noaccel},
+	{"accel", true, options_add_device},
+	{"drivers", true, options_set_drivers},
 };
 
 /* The limits: a field of struct limits_config each, numbers or sizes. */
@@ -166,7 +170,7 @@ static const struct {
 	const char *name;
 	enum resource resource;
 	bool per_uid;
-} limit_settings[] = {
+} options_limit_settings[] = {
 	{"max-exports", RES_EXPORTS, false},
 	{"max-bytes", RES_BYTES, false},
 	{"max-exports-per-uid", RES_EXPORTS, true},
@@ -182,29 +186,29 @@ static const struct {
 	{"max-pinned-per-uid", RES_PINNED, true},
 };
 
-static int set_limit(struct options *options, const char *name, const char *value)
+static int options_set_limit(struct options *options, const char *name, const char *value)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(limit_settings); i++) {
-		enum resource resource = limit_settings[i].resource;
+	for (size_t i = 0; i < ARRAY_SIZE(options_limit_settings); i++) {
+		enum resource resource = options_limit_settings[i].resource;
 
-		if (strcmp(limit_settings[i].name, name))
+		if (strcmp(options_limit_settings[i].name, name))
 			continue;
 		if (!value)
 			return -EINVAL;
 		return options_parse_size(value,
-					  limit_settings[i].per_uid
+					  options_limit_settings[i].per_uid
 						  ? &options->limits.per_uid[resource]
 						  : &options->limits.per_mount[resource]);
 	}
 	return -ENOENT;
 }
 
-static int add_kernel_flag(struct options *options, const char *name)
+static int options_add_kernel_flag(struct options *options, const char *name)
 {
 	char *flags;
 
-	for (size_t i = 0; i < ARRAY_SIZE(kernel_flags); i++) {
-		if (strcmp(kernel_flags[i], name))
+	for (size_t i = 0; i < ARRAY_SIZE(options_kernel_flags); i++) {
+		if (strcmp(options_kernel_flags[i], name))
 			continue;
 		if (asprintf(&flags, "%s,%s", options->mount_flags, name) < 0)
 			return -ENOMEM;
@@ -215,7 +219,7 @@ static int add_kernel_flag(struct options *options, const char *name)
 	return -ENOENT;
 }
 
-static int set_source(struct options *options, const char *value)
+static int options_set_source(struct options *options, const char *value)
 {
 	char *source;
 
@@ -230,24 +234,25 @@ static int set_source(struct options *options, const char *value)
 	return 0;
 }
 
-static int set_option(struct options *options, const char *name, const char *value)
+static int options_set_option(struct options *options, const char *name,
+			      const char *value)
 {
 	int r;
 
 	if (!strcmp(name, "source"))
-		return value ? set_source(options, value) : -EINVAL;
-	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-		if (!strcmp(settings[i].name, name))
-			return settings[i].has_value == !!value
-				       ? settings[i].set(options, value)
+		return value ? options_set_source(options, value) : -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(options_settings); i++)
+		if (!strcmp(options_settings[i].name, name))
+			return options_settings[i].has_value == !!value
+				       ? options_settings[i].set(options, value)
 				       : -EINVAL;
-	r = set_limit(options, name, value);
+	r = options_set_limit(options, name, value);
 	if (r != -ENOENT)
 		return r;
-	return value ? -ENOENT : add_kernel_flag(options, name);
+	return value ? -ENOENT : options_add_kernel_flag(options, name);
 }
 
-static int parse_option_list(struct options *options, const char *list)
+static int options_parse_option_list(struct options *options, const char *list)
 {
 	_cleanup_free_ char *copy = strdup(list);
 	char *name, *rest = copy;
@@ -262,7 +267,7 @@ static int parse_option_list(struct options *options, const char *list)
 			continue;
 		if (value)
 			*value++ = '\0';
-		r = set_option(options, name, value);
+		r = options_set_option(options, name, value);
 		if (r == -ENOENT)
 			fprintf(stderr, "dmabuffsd: unknown option \"%s\"\n", name);
 		else if (r < 0)
@@ -273,7 +278,7 @@ static int parse_option_list(struct options *options, const char *list)
 	return 0;
 }
 
-static int set_defaults(struct options *options)
+static int options_set_defaults(struct options *options)
 {
 	*options = (struct options){
 		.source = strdup("dmabuffs"),
@@ -288,7 +293,7 @@ static int set_defaults(struct options *options)
 	return options->source && options->mount_flags ? 0 : -ENOMEM;
 }
 
-static int parse_ready_fd(struct options *options, const char *value)
+static int options_parse_ready_fd(struct options *options, const char *value)
 {
 	uint64_t fd;
 	int r = options_parse_number(value, 10, INT32_MAX, &fd);
@@ -301,7 +306,7 @@ static int parse_ready_fd(struct options *options, const char *value)
 	return 0;
 }
 
-static const struct option long_options[] = {
+static const struct option options_long_options[] = {
 	{"foreground", no_argument, NULL, 'f'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -309,7 +314,7 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static int parse_switch(struct options *options, int c)
+static int options_parse_switch(struct options *options, int c)
 {
 	switch (c) {
 	case 'f':
@@ -322,9 +327,9 @@ static int parse_switch(struct options *options, int c)
 		options->version = true;
 		return 0;
 	case 'o':
-		return parse_option_list(options, optarg);
+		return options_parse_option_list(options, optarg);
 	case 'r':
-		return parse_ready_fd(options, optarg);
+		return options_parse_ready_fd(options, optarg);
 	default:
 		return -EINVAL;
 	}
@@ -333,11 +338,12 @@ static int parse_switch(struct options *options, int c)
 int options_parse(int argc, char *argv[], struct options *ret_options)
 {
 	struct options *options = ret_options;
-	int c, r = set_defaults(options);
+	int c, r = options_set_defaults(options);
 
 	optind = 0; /* glibc: start afresh, for a second call */
-	while (r == 0 && (c = getopt_long(argc, argv, "fhVo:", long_options, NULL)) != -1)
-		r = parse_switch(options, c);
+	while (r == 0 &&
+	       (c = getopt_long(argc, argv, "fhVo:", options_long_options, NULL)) != -1)
+		r = options_parse_switch(options, c);
 	if (r < 0 || options->help || options->version)
 		return r;
 	if (optind + 1 != argc) {

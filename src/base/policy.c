@@ -7,7 +7,7 @@
 
 #include "util.h"
 
-static const char *const ns_names[DMABUFFS_NS_COUNT] = {
+static const char *const policy_ns_names[DMABUFFS_NS_COUNT] = {
 	[DMABUFFS_NS_USER] = "user", [DMABUFFS_NS_PID] = "pid",
 	[DMABUFFS_NS_MNT] = "mnt",   [DMABUFFS_NS_IPC] = "ipc",
 	[DMABUFFS_NS_NET] = "net",   [DMABUFFS_NS_CGROUP] = "cgroup",
@@ -15,13 +15,14 @@ static const char *const ns_names[DMABUFFS_NS_COUNT] = {
 
 const char *policy_ns_name(enum dmabuffs_ns ns)
 {
-	return ns_names[ns];
+	return policy_ns_names[ns];
 }
 
 int policy_ns_by_name(const char *name, size_t length)
 {
 	for (int ns = 0; ns < DMABUFFS_NS_COUNT; ns++)
-		if (strlen(ns_names[ns]) == length && !memcmp(ns_names[ns], name, length))
+		if (strlen(policy_ns_names[ns]) == length &&
+		    !memcmp(policy_ns_names[ns], name, length))
 			return ns;
 	return -EINVAL;
 }

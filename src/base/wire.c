@@ -39,7 +39,7 @@ int wire_take(const void *data, size_t carried, size_t min_size, void *known,
 }
 
 /* Printable ASCII up to a NUL, zero after it: it is shown to people. */
-static bool label_is_valid(const uint8_t label[DMABUFFS_LABEL_SIZE])
+static bool wire_label_is_valid(const uint8_t label[DMABUFFS_LABEL_SIZE])
 {
 	size_t length = strnlen((const char *)label, DMABUFFS_LABEL_SIZE);
 
@@ -50,7 +50,7 @@ static bool label_is_valid(const uint8_t label[DMABUFFS_LABEL_SIZE])
 	       wire_is_zero(label + length, DMABUFFS_LABEL_SIZE - length);
 }
 
-static int check_source(const struct dmabuffs_export *arg)
+static int wire_check_source(const struct dmabuffs_export *arg)
 {
 	if (arg->flags & DMABUFFS_EXPORT_TICKET)
 		return arg->fd == -1 ? 0 : -EINVAL;
@@ -65,9 +65,9 @@ int wire_check_export(const struct dmabuffs_export *arg)
 		return -EOPNOTSUPP;
 	if (arg->flags & DMABUFFS_EXPORT_MODE ? arg->mode > 0777 : arg->mode != 0)
 		return -EINVAL;
-	if (!label_is_valid(arg->label))
+	if (!wire_label_is_valid(arg->label))
 		return -EINVAL;
-	return check_source(arg);
+	return wire_check_source(arg);
 }
 
 int wire_check_revoke(const struct dmabuffs_revoke *arg)

@@ -22,7 +22,7 @@
 
 /* ---- the list, by last use --------------------------------------------------------- */
 
-static void list_remove(struct broker *broker, struct connection *connection)
+static void broker_list_remove(struct broker *broker, struct connection *connection)
 {
 	if (connection->older)
 		connection->older->newer = connection->newer;
@@ -35,7 +35,7 @@ static void list_remove(struct broker *broker, struct connection *connection)
 	connection->older = connection->newer = NULL;
 }
 
-static void list_append(struct broker *broker, struct connection *connection)
+static void broker_list_append(struct broker *broker, struct connection *connection)
 {
 	connection->older = broker->newest;
 	if (broker->newest)
@@ -47,16 +47,17 @@ static void list_append(struct broker *broker, struct connection *connection)
 
 /* ---- connections ------------------------------------------------------------------- */
 
-static int watch(struct broker *broker, int op, int fd, uint32_t events, void *data)
+static int broker_watch(struct broker *broker, int op, int fd, uint32_t events,
+			void *data)
 {
 	struct epoll_event event = {.events = events, .data.ptr = data};
 
 	return epoll_ctl(broker->epoll, op, fd, &event) < 0 ? -errno : 0;
 }
 
-static void drop(struct broker *broker, struct connection *connection)
+static void broker_drop(struct broker *broker, struct connection *connection)
 {
-	list_remove(broker, connection);
+	broker_list_remove(broker, connection);
 	tickets_drop(broker->tickets, &connection->tickets);
 	close(connection->fd);
 	limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
@@ -64,7 +65,7 @@ static void drop(struct broker *broker, struct connection *connection)
 }
 
 /* The least recently used one of this user, or of anybody. */
-static bool drop_oldest(struct broker *broker, uid_t uid, bool of_anybody)
+static bool broker_drop_oldest(struct broker *broker, uid_t uid, bool of_anybody)
 {
 	struct connection *connection = broker->oldest;
 
@@ -74,23 +75,23 @@ static bool drop_oldest(struct broker *broker, uid_t uid, bool of_anybody)
 		return false;
 	log_info("broker: too many connections, closed the oldest of uid %u",
 		 connection->uid);
-	drop(broker, connection);
+	broker_drop(broker, connection);
 	return true;
 }
 
 /* A user over his limit loses his own oldest; only at the mount's limit any oldest. */
-static int charge_connection(struct broker *broker, uid_t uid)
+static int broker_charge_connection(struct broker *broker, uid_t uid)
 {
 	int r = limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
 
 	if (r != -EDQUOT && r != -ENOSPC)
 		return r;
-	if (!drop_oldest(broker, uid, r == -ENOSPC))
+	if (!broker_drop_oldest(broker, uid, r == -ENOSPC))
 		return r;
 	return limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
 }
 
-static int get_peer(int fd, struct ucred *ret_peer)
+static int broker_get_peer(int fd, struct ucred *ret_peer)
 {
 	socklen_t length = sizeof(*ret_peer);
 
@@ -98,18 +99,19 @@ static int get_peer(int fd, struct ucred *ret_peer)
 									      : 0;
 }
 
-static int admit(struct broker *broker, int fd)
+static int broker_admit(struct broker *broker, int fd)
 {
 	struct connection *connection;
 	struct ucred peer = {0};
-	int r = get_peer(fd, &peer);
+	int r = broker_get_peer(fd, &peer);
 
 	if (r == 0)
-		r = charge_connection(broker, peer.uid);
+		r = broker_charge_connection(broker, peer.uid);
 	if (r < 0)
 		return r;
 	connection = calloc(1, sizeof(*connection));
-	if (!connection || watch(broker, EPOLL_CTL_ADD, fd, EPOLLIN, connection) < 0) {
+	if (!connection ||
+	    broker_watch(broker, EPOLL_CTL_ADD, fd, EPOLLIN, connection) < 0) {
 		free(connection);
 		limits_uncharge(broker->limits, peer.uid, RES_CONNECTIONS, 1);
 		return -ENOMEM;
@@ -118,11 +120,11 @@ static int admit(struct broker *broker, int fd)
 	connection->uid = peer.uid;
 	connection->pid = peer.pid;
 	connection->tickets.uid = peer.uid;
-	list_append(broker, connection);
+	broker_list_append(broker, connection);
 	return 0;
 }
 
-static void accept_some(struct broker *broker)
+static void broker_accept_some(struct broker *broker)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd = accept4(broker->listener, NULL, NULL,
@@ -131,10 +133,10 @@ static void accept_some(struct broker *broker)
 
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE)
-				drop_oldest(broker, 0, true);
+				broker_drop_oldest(broker, 0, true);
 			return;
 		}
-		r = admit(broker, fd);
+		r = broker_admit(broker, fd);
 		if (r < 0) {
 			log_warning("broker: connection refused: %s", strerror(-r));
 			close(fd);
@@ -144,7 +146,7 @@ static void accept_some(struct broker *broker)
 
 /* ---- the thread -------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
+static uint64_t broker_now_ms(void)
 {
 	struct timespec now;
 
@@ -152,19 +154,19 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void park(struct broker *broker, struct connection *connection)
+static void broker_park(struct broker *broker, struct connection *connection)
 {
 	log_info("broker: uid %u must wait: its refused descriptors do not close",
 		 connection->uid);
 	connection->parked = true;
 	if (!broker->any_parked)
-		broker->unpark_at_ms = now_ms() + PARKED_RETRY_MS;
+		broker->unpark_at_ms = broker_now_ms() + PARKED_RETRY_MS;
 	broker->any_parked = true;
 	/* Not only without events: a hang-up is always told. */
-	watch(broker, EPOLL_CTL_DEL, connection->fd, 0, connection);
+	broker_watch(broker, EPOLL_CTL_DEL, connection->fd, 0, connection);
 }
 
-static void unpark_all(struct broker *broker)
+static void broker_unpark_all(struct broker *broker)
 {
 	struct connection *connection;
 
@@ -173,26 +175,26 @@ static void unpark_all(struct broker *broker)
 		if (!connection->parked)
 			continue;
 		connection->parked = false;
-		if (watch(broker, EPOLL_CTL_ADD, connection->fd, EPOLLIN, connection) <
-		    0) {
+		if (broker_watch(broker, EPOLL_CTL_ADD, connection->fd, EPOLLIN,
+				 connection) < 0) {
 			connection->parked = true;
 			broker->any_parked = true;
-			broker->unpark_at_ms = now_ms() + PARKED_RETRY_MS;
+			broker->unpark_at_ms = broker_now_ms() + PARKED_RETRY_MS;
 		}
 	}
 }
 
-static void serve(struct broker *broker, struct connection *connection)
+static void broker_serve(struct broker *broker, struct connection *connection)
 {
 	int r = connection_serve(broker, connection);
 
 	if (r == -EBUSY) {
-		park(broker, connection);
+		broker_park(broker, connection);
 	} else if (r < 0) {
-		drop(broker, connection);
+		broker_drop(broker, connection);
 	} else {
-		list_remove(broker, connection);
-		list_append(broker, connection);
+		broker_list_remove(broker, connection);
+		broker_list_append(broker, connection);
 	}
 }
 
@@ -200,7 +202,8 @@ static void serve(struct broker *broker, struct connection *connection)
  * New connections are taken last: making room for one closes another, which a later
  * event of this turn may still name.
  */
-static bool serve_turn(struct broker *broker, const struct epoll_event *events, int n)
+static bool broker_serve_turn(struct broker *broker, const struct epoll_event *events,
+			      int n)
 {
 	bool listener_ready = false;
 
@@ -213,15 +216,15 @@ static bool serve_turn(struct broker *broker, const struct epoll_event *events, 
 		if (events[i].data.ptr == &broker->listener)
 			listener_ready = true;
 		else
-			serve(broker, events[i].data.ptr);
+			broker_serve(broker, events[i].data.ptr);
 	}
 	if (listener_ready)
-		accept_some(broker);
+		broker_accept_some(broker);
 	stall_guard_end(&broker->guard);
 	return true;
 }
 
-static void *run(void *arg)
+static void *broker_main(void *arg)
 {
 	struct broker *broker = arg;
 	struct epoll_event events[EVENTS_PER_TURN];
@@ -235,19 +238,19 @@ static void *run(void *arg)
 			int n = epoll_wait(broker->epoll, events, EVENTS_PER_TURN,
 					   timeout);
 
-			if (broker->any_parked && now_ms() >= broker->unpark_at_ms)
-				unpark_all(broker);
-			more = serve_turn(broker, events, MAX(n, 0));
+			if (broker->any_parked && broker_now_ms() >= broker->unpark_at_ms)
+				broker_unpark_all(broker);
+			more = broker_serve_turn(broker, events, MAX(n, 0));
 		}
 	while (broker->oldest)
-		drop(broker, broker->oldest);
+		broker_drop(broker, broker->oldest);
 	stall_guard_finish(&broker->guard);
 	return NULL;
 }
 
 /* ---- start and stop ---------------------------------------------------------------- */
 
-static int bind_in(int fd, int dir)
+static int broker_bind_in(int fd, int dir)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -258,7 +261,7 @@ static int bind_in(int fd, int dir)
 	return listen(fd, SOMAXCONN) < 0 ? -errno : 0;
 }
 
-static int open_all(struct broker *broker, int dir)
+static int broker_open_all(struct broker *broker, int dir)
 {
 	int r;
 
@@ -268,16 +271,17 @@ static int open_all(struct broker *broker, int dir)
 	broker->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (broker->listener < 0 || broker->epoll < 0 || broker->stop < 0)
 		return -errno;
-	r = bind_in(broker->listener, dir);
+	r = broker_bind_in(broker->listener, dir);
 	if (r == 0)
-		r = watch(broker, EPOLL_CTL_ADD, broker->listener, EPOLLIN,
-			  &broker->listener);
+		r = broker_watch(broker, EPOLL_CTL_ADD, broker->listener, EPOLLIN,
+				 &broker->listener);
 	if (r == 0)
-		r = watch(broker, EPOLL_CTL_ADD, broker->stop, EPOLLIN, &broker->stop);
+		r = broker_watch(broker, EPOLL_CTL_ADD, broker->stop, EPOLLIN,
+				 &broker->stop);
 	return r;
 }
 
-static void close_all(struct broker *broker)
+static void broker_close_all(struct broker *broker)
 {
 	close_keep_errno(broker->listener);
 	close_keep_errno(broker->epoll);
@@ -286,12 +290,12 @@ static void close_all(struct broker *broker)
 
 int broker_start(struct broker *broker, int dir)
 {
-	int r = open_all(broker, dir);
+	int r = broker_open_all(broker, dir);
 
 	if (r == 0)
-		r = -pthread_create(&broker->thread, NULL, run, broker);
+		r = -pthread_create(&broker->thread, NULL, broker_main, broker);
 	if (r < 0)
-		close_all(broker);
+		broker_close_all(broker);
 	return r;
 }
 
@@ -302,5 +306,5 @@ void broker_stop(struct broker *broker)
 	if (write(broker->stop, &one, sizeof(one)) < 0)
 		log_error("broker: cannot be stopped: %m");
 	pthread_join(broker->thread, NULL);
-	close_all(broker);
+	broker_close_all(broker);
 }

@@ -28,13 +28,13 @@ struct message {
 };
 
 /* The one descriptor that came, which is the caller's from here on. */
-static int take_only(struct message *message)
+static int connection_take_only(struct message *message)
 {
 	message->n_fds = 0;
 	return message->fds[0];
 }
 
-static void collect_fds(struct msghdr *header, struct message *message)
+static void connection_collect_fds(struct msghdr *header, struct message *message)
 {
 	struct cmsghdr *cmsg;
 
@@ -53,7 +53,7 @@ static void collect_fds(struct msghdr *header, struct message *message)
  * 1: a message; 0: none now; -EPIPE: the peer has gone. All descriptors that can come
  * are taken: what does not fit would be dropped right here, in this thread.
  */
-static int receive(int fd, struct message *message)
+static int connection_receive(int fd, struct message *message)
 {
 	union {
 		struct cmsghdr align;
@@ -71,7 +71,7 @@ static int receive(int fd, struct message *message)
 	message->n_fds = 0;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
-	collect_fds(&header, message);
+	connection_collect_fds(&header, message);
 	/* An empty message cannot be told from the end of the connection. */
 	if (n == 0 && message->n_fds == 0)
 		return -EPIPE;
@@ -81,8 +81,8 @@ static int receive(int fd, struct message *message)
 	return 1;
 }
 
-static int check_request(const struct message *message,
-			 struct dmabuffs_broker_request *ret_request)
+static int connection_check_request(const struct message *message,
+				    struct dmabuffs_broker_request *ret_request)
 {
 	bool fetch;
 	int r = wire_take(message->data, message->size, FIRST_REQUEST_SIZE, ret_request,
@@ -104,7 +104,8 @@ static int check_request(const struct message *message,
 }
 
 /* The export behind an open file of this mount, referenced; NULL: it is none. */
-static struct export *exchange_source(struct broker *broker, int fd, int *ret_access)
+static struct export *connection_exchange_source(struct broker *broker, int fd,
+						 int *ret_access)
 {
 	int flags = fcntl(fd, F_GETFL);
 	uint64_t dev, ino;
@@ -117,8 +118,8 @@ static struct export *exchange_source(struct broker *broker, int fd, int *ret_ac
 	return table_get(broker->table, ino);
 }
 
-static int describe(const struct buffer *buffer, int access,
-		    struct dmabuffs_broker_reply *reply)
+static int connection_describe(const struct buffer *buffer, int access,
+			       struct dmabuffs_broker_reply *reply)
 {
 	uint64_t bytes;
 	int r = buffer_size(buffer, &bytes);
@@ -131,8 +132,8 @@ static int describe(const struct buffer *buffer, int access,
 	return 0;
 }
 
-static int exchange_locked(struct export *export, int access,
-			   struct dmabuffs_broker_reply *reply)
+static int connection_exchange_locked(struct export *export, int access,
+				      struct dmabuffs_broker_reply *reply)
 {
 	int r;
 
@@ -140,21 +141,22 @@ static int exchange_locked(struct export *export, int access,
 		return -ESTALE;
 	if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
 		return -EBADFD;
-	r = describe(&export->buffer, access, reply);
+	r = connection_describe(&export->buffer, access, reply);
 	return r < 0 ? r : buffer_open(&export->buffer, access);
 }
 
 /* The buffer's descriptor for who holds @fd; its access mode is the limit. */
-static int exchange(struct broker *broker, int fd, struct dmabuffs_broker_reply *reply)
+static int connection_exchange(struct broker *broker, int fd,
+			       struct dmabuffs_broker_reply *reply)
 {
 	struct export *export;
 	int access, r;
 
-	export = exchange_source(broker, fd, &access);
+	export = connection_exchange_source(broker, fd, &access);
 	if (!export)
 		return -EBADFD;
 	table_lock(broker->table);
-	r = exchange_locked(export, access, reply);
+	r = connection_exchange_locked(export, access, reply);
 	table_unlock(broker->table);
 	table_put(broker->table, export);
 	return r;
@@ -164,18 +166,19 @@ static int exchange(struct broker *broker, int fd, struct dmabuffs_broker_reply 
  * What closes at once and asks nobody: an opened name, and files of a procfs. Whichever
  * process has the peer's number by now, what the kernel says of its mounts is true.
  */
-static bool is_known_file(struct broker *broker, const struct connection *connection,
-			  int fd)
+static bool connection_is_known_file(struct broker *broker,
+				     const struct connection *connection, int fd)
 {
 	int access;
-	struct export *export = exchange_source(broker, fd, &access);
+	struct export *export = connection_exchange_source(broker, fd, &access);
 
 	table_put(broker->table, export);
 	return export || procfs_has(fd, connection->pid);
 }
 
-static int describe_deposit(struct broker *broker, const struct connection *connection,
-			    int fd, struct dmabuffs_broker_reply *reply)
+static int connection_describe_deposit(struct broker *broker,
+				       const struct connection *connection, int fd,
+				       struct dmabuffs_broker_reply *reply)
 {
 	struct buffer borrowed = {.fd = fd};
 	int flags = fcntl(fd, F_GETFL);
@@ -183,19 +186,20 @@ static int describe_deposit(struct broker *broker, const struct connection *conn
 
 	if (kind < 0) {
 		reply->access = (uint32_t)(flags & O_ACCMODE);
-		return !(flags & O_PATH) && is_known_file(broker, connection, fd)
+		return !(flags & O_PATH) &&
+				       connection_is_known_file(broker, connection, fd)
 			       ? 0
 			       : -EBADFD;
 	}
 	borrowed.kind = (uint32_t)kind;
-	return describe(&borrowed, flags & O_ACCMODE, reply);
+	return connection_describe(&borrowed, flags & O_ACCMODE, reply);
 }
 
 /* Keeps it for the command that names the ticket; on success @fd is taken over. */
-static int deposit(struct broker *broker, struct connection *connection, int fd,
-		   struct dmabuffs_broker_reply *reply)
+static int connection_deposit(struct broker *broker, struct connection *connection,
+			      int fd, struct dmabuffs_broker_reply *reply)
 {
-	int r = describe_deposit(broker, connection, fd, reply);
+	int r = connection_describe_deposit(broker, connection, fd, reply);
 
 	if (r < 0)
 		return r;
@@ -203,8 +207,9 @@ static int deposit(struct broker *broker, struct connection *connection, int fd,
 }
 
 /* What a command on a context has left for its caller; nothing that was put here. */
-static int fetch(struct broker *broker, const struct dmabuffs_broker_request *request,
-		 struct dmabuffs_broker_reply *reply, int *ret_fd)
+static int connection_fetch(struct broker *broker,
+			    const struct dmabuffs_broker_request *request,
+			    struct dmabuffs_broker_reply *reply, int *ret_fd)
 {
 	struct buffer borrowed = {.fd = tickets_take(broker->tickets, request->ticket)};
 	int kind, r;
@@ -214,9 +219,9 @@ static int fetch(struct broker *broker, const struct dmabuffs_broker_request *re
 	/* Of a file of our own mount even the size would be ours to answer. */
 	kind = buffer_kind(borrowed.fd);
 	borrowed.kind = kind < 0 ? 0 : (uint32_t)kind;
-	r = kind < 0
-		    ? -ENOENT
-		    : describe(&borrowed, fcntl(borrowed.fd, F_GETFL) & O_ACCMODE, reply);
+	r = kind < 0 ? -ENOENT
+		     : connection_describe(
+			       &borrowed, fcntl(borrowed.fd, F_GETFL) & O_ACCMODE, reply);
 	if (r < 0)
 		reaper_take_fd(borrowed.fd);
 	else
@@ -228,36 +233,37 @@ static int fetch(struct broker *broker, const struct dmabuffs_broker_request *re
  * Does what a message asks; *ret_fd is a descriptor to send along, or stays -1. What was
  * taken over is removed from the message.
  */
-static int handle(struct broker *broker, struct connection *connection,
-		  struct message *message, struct dmabuffs_broker_reply *reply,
-		  int *ret_fd)
+static int connection_handle(struct broker *broker, struct connection *connection,
+			     struct message *message, struct dmabuffs_broker_reply *reply,
+			     int *ret_fd)
 {
 	struct dmabuffs_broker_request request;
-	int r = check_request(message, &request);
+	int r = connection_check_request(message, &request);
 
 	if (r < 0)
 		return r;
 	switch (request.op) {
 	case DMABUFFS_BROKER_EXCHANGE:
-		r = exchange(broker, message->fds[0], reply);
+		r = connection_exchange(broker, message->fds[0], reply);
 		if (r < 0)
 			return r;
 		*ret_fd = r;
 		return 0;
 	case DMABUFFS_BROKER_TICKET:
-		r = deposit(broker, connection, message->fds[0], reply);
+		r = connection_deposit(broker, connection, message->fds[0], reply);
 		if (r == 0)
-			take_only(message);
+			connection_take_only(message);
 		return r;
 	case DMABUFFS_BROKER_FETCH:
-		return fetch(broker, &request, reply, ret_fd);
+		return connection_fetch(broker, &request, reply, ret_fd);
 	default:
 		return -ENOTTY;
 	}
 }
 
 /* A reader too slow for one reply is not waited for. */
-static int reply_to(int connection, const struct dmabuffs_broker_reply *reply, int fd)
+static int connection_reply_to(int connection, const struct dmabuffs_broker_reply *reply,
+			       int fd)
 {
 	union {
 		struct cmsghdr align;
@@ -278,17 +284,17 @@ static int reply_to(int connection, const struct dmabuffs_broker_reply *reply, i
 }
 
 /* Files of our own mount close at once, buffers in the end; others may not. */
-static void dispose(struct broker *broker, struct message *message,
-		    struct closer_job *job)
+static void connection_dispose(struct broker *broker, struct message *message,
+			       struct closer_job *job)
 {
 	uint64_t dev = 0, ino;
 
 	if (message->n_fds == 1) {
 		buffer_identity(message->fds[0], &dev, &ino);
 		if (dev == broker->mount_dev)
-			close(take_only(message));
+			close(connection_take_only(message));
 		else if (buffer_kind(message->fds[0]) >= 0)
-			reaper_take_fd(take_only(message));
+			reaper_take_fd(connection_take_only(message));
 	}
 	if (message->n_fds)
 		closer_submit(job, message->fds, message->n_fds);
@@ -296,18 +302,18 @@ static void dispose(struct broker *broker, struct message *message,
 		closer_cancel(job);
 }
 
-static int serve_message(struct broker *broker, struct connection *connection,
-			 struct message *message)
+static int connection_serve_message(struct broker *broker, struct connection *connection,
+				    struct message *message)
 {
 	struct dmabuffs_broker_reply reply = {.size = sizeof(reply)};
 	int fd = -1;
-	int r = handle(broker, connection, message, &reply, &fd);
+	int r = connection_handle(broker, connection, message, &reply, &fd);
 
 	if (r < 0) {
 		reply = (struct dmabuffs_broker_reply){.size = sizeof(reply), .error = r};
 		log_debug("broker: refused uid %u: %s", connection->uid, strerror(-r));
 	}
-	r = reply_to(connection->fd, &reply, fd);
+	r = connection_reply_to(connection->fd, &reply, fd);
 	/* What was not sent may be the last reference to much memory. */
 	if (r < 0)
 		reaper_take_fd(fd);
@@ -326,10 +332,10 @@ int connection_serve(struct broker *broker, struct connection *connection)
 
 		if (r < 0)
 			return -EBUSY;
-		r = receive(connection->fd, &message);
+		r = connection_receive(connection->fd, &message);
 		if (r > 0)
-			r = serve_message(broker, connection, &message) ?: 1;
-		dispose(broker, &message, job);
+			r = connection_serve_message(broker, connection, &message) ?: 1;
+		connection_dispose(broker, &message, job);
 		if (r <= 0)
 			return r;
 	}

@@ -13,7 +13,7 @@
 /* A client can mount what it likes, and the broker must not read for long. */
 #define MAX_LINES 1024
 
-static bool is_our_own(uint64_t dev)
+static bool procfs_is_our_own(uint64_t dev)
 {
 	_cleanup_close_ int proc = open("/proc", O_PATH | O_CLOEXEC);
 	uint64_t own, ino;
@@ -23,7 +23,7 @@ static bool is_our_own(uint64_t dev)
 
 /* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELDS] - TYPE ...", proc_pid_mountinfo(5).
  */
-static bool is_procfs_line(char *line, uint64_t dev)
+static bool procfs_is_procfs_line(char *line, uint64_t dev)
 {
 	unsigned major_number, minor_number;
 	const char *type = strstr(line, " - ");
@@ -34,7 +34,7 @@ static bool is_procfs_line(char *line, uint64_t dev)
 }
 
 /* The kernel writes this list: a client can mount what it likes, but not lie about it. */
-static bool is_mounted_procfs(uint64_t dev, pid_t tid)
+static bool procfs_is_mounted(uint64_t dev, pid_t tid)
 {
 	_cleanup_free_ char *line = NULL;
 	char path[40];
@@ -47,7 +47,7 @@ static bool is_mounted_procfs(uint64_t dev, pid_t tid)
 	if (!file)
 		return false;
 	for (int i = 0; i < MAX_LINES && !found && getline(&line, &size, file) > 0; i++)
-		found = is_procfs_line(line, dev);
+		found = procfs_is_procfs_line(line, dev);
 	fclose(file);
 	return found;
 }
@@ -58,5 +58,5 @@ bool procfs_has(int fd, pid_t tid)
 
 	if (buffer_identity(fd, &dev, &ino) < 0)
 		return false;
-	return is_our_own(dev) || (tid > 0 && is_mounted_procfs(dev, tid));
+	return procfs_is_our_own(dev) || (tid > 0 && procfs_is_mounted(dev, tid));
 }

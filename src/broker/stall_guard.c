@@ -11,13 +11,13 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-static void wake_up(int signal)
+static void stall_guard_wake_up(int signal)
 {
 }
 
 int stall_guard_init(struct stall_guard *guard)
 {
-	struct sigaction action = {.sa_handler = wake_up}; /* no SA_RESTART */
+	struct sigaction action = {.sa_handler = stall_guard_wake_up}; /* no SA_RESTART */
 	struct sigevent event = {
 		.sigev_notify = SIGEV_THREAD_ID,
 		.sigev_signo = SIGRTMIN,

@@ -46,7 +46,7 @@ void taken_keep(struct taken *taken)
 
 /* Files of our own mount close at once: they have no FLUSH, and RELEASE is not waited
  * for. */
-static bool is_ours(const struct taken *taken)
+static bool taken_is_ours(const struct taken *taken)
 {
 	uint64_t dev, ino;
 
@@ -59,7 +59,7 @@ void taken_refuse(struct taken *taken)
 
 	if (fd < 0)
 		return;
-	if (is_ours(taken)) {
+	if (taken_is_ours(taken)) {
 		close(fd);
 	} else if (taken->job && buffer_kind(fd) < 0) {
 		closer_submit(taken->job, &fd, 1);

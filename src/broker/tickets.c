@@ -19,7 +19,7 @@ struct ticket {
 /* Whoever wants it has come for it by then. */
 #define STALE_NS UINT64_C(1000000000)
 
-static uint64_t now_ns(void)
+static uint64_t tickets_now_ns(void)
 {
 	struct timespec now;
 
@@ -28,8 +28,8 @@ static uint64_t now_ns(void)
 }
 
 /* Keyed as in table.c: timing says nothing about the numbers that exist. */
-static uint64_t hash_of(const struct tickets *tickets,
-			const uint8_t number[DMABUFFS_TICKET_SIZE])
+static uint64_t tickets_hash_of(const struct tickets *tickets,
+				const uint8_t number[DMABUFFS_TICKET_SIZE])
 {
 	uint64_t hash;
 
@@ -51,8 +51,8 @@ void tickets_finish(struct tickets *tickets)
 	pthread_mutex_destroy(&tickets->lock);
 }
 
-static int add_locked(struct tickets *tickets, struct ticket_list *list,
-		      struct ticket *ticket)
+static int tickets_add_locked(struct tickets *tickets, struct ticket_list *list,
+			      struct ticket *ticket)
 {
 	int r;
 
@@ -62,7 +62,7 @@ static int add_locked(struct tickets *tickets, struct ticket_list *list,
 	if (r < 0)
 		return r;
 	if (htab_insert(&tickets->by_number, &ticket->node,
-			hash_of(tickets, ticket->number)) < 0) {
+			tickets_hash_of(tickets, ticket->number)) < 0) {
 		limits_uncharge(tickets->limits, list->uid, RES_TICKETS, 1);
 		return -ENOMEM;
 	}
@@ -83,9 +83,9 @@ int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 		return -ENOMEM;
 	randombytes_buf(ticket->number, sizeof(ticket->number));
 	ticket->fd = fd;
-	ticket->made_ns = now_ns();
+	ticket->made_ns = tickets_now_ns();
 	pthread_mutex_lock(&tickets->lock);
-	r = add_locked(tickets, list, ticket);
+	r = tickets_add_locked(tickets, list, ticket);
 	if (r == 0)
 		memcpy(ret_number, ticket->number, sizeof(ticket->number));
 	pthread_mutex_unlock(&tickets->lock);
@@ -94,7 +94,7 @@ int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 	return r;
 }
 
-static void remove_locked(struct tickets *tickets, struct ticket *ticket)
+static void tickets_remove_locked(struct tickets *tickets, struct ticket *ticket)
 {
 	struct ticket **link = &ticket->list->first;
 
@@ -112,13 +112,13 @@ int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_S
 	int fd = -ENOENT;
 
 	pthread_mutex_lock(&tickets->lock);
-	node = htab_first(&tickets->by_number, hash_of(tickets, number));
+	node = htab_first(&tickets->by_number, tickets_hash_of(tickets, number));
 	for (; node; node = htab_next(node)) {
 		struct ticket *ticket = container_of(node, struct ticket, node);
 
 		if (sodium_memcmp(ticket->number, number, DMABUFFS_TICKET_SIZE))
 			continue;
-		remove_locked(tickets, ticket);
+		tickets_remove_locked(tickets, ticket);
 		fd = ticket->fd;
 		free(ticket);
 		break;
@@ -129,7 +129,7 @@ int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_S
 
 void tickets_drop_stale(struct tickets *tickets, struct ticket_list *list)
 {
-	uint64_t now = now_ns();
+	uint64_t now = tickets_now_ns();
 	struct ticket *ticket;
 
 	pthread_mutex_lock(&tickets->lock);
@@ -137,7 +137,7 @@ void tickets_drop_stale(struct tickets *tickets, struct ticket_list *list)
 	while (ticket && ticket->next)
 		ticket = ticket->next;
 	if (ticket && now - ticket->made_ns > STALE_NS) {
-		remove_locked(tickets, ticket);
+		tickets_remove_locked(tickets, ticket);
 		reaper_take_fd(ticket->fd);
 		free(ticket);
 	}
@@ -150,7 +150,7 @@ void tickets_drop(struct tickets *tickets, struct ticket_list *list)
 	while (list->first) {
 		struct ticket *ticket = list->first;
 
-		remove_locked(tickets, ticket);
+		tickets_remove_locked(tickets, ticket);
 		reaper_take_fd(ticket->fd);
 		free(ticket);
 	}

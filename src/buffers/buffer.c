@@ -22,18 +22,18 @@
 /* Instead of a device number of the kernel, whose major numbers have 12 bits. */
 #define NO_DEV UINT64_MAX
 
-static int own_fds = AT_FDCWD; /* /proc/self/fd, once set up: a shorter way */
+static int buffer_own_fds = AT_FDCWD; /* /proc/self/fd, once set up: a shorter way */
 
 int buffer_setup(void)
 {
-	if (own_fds == AT_FDCWD)
-		own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (own_fds < 0)
+	if (buffer_own_fds == AT_FDCWD)
+		buffer_own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (buffer_own_fds < 0)
 		return -errno;
 	return buffer_identify_setup();
 }
 
-static int reopen(struct kept_fd kept, int flags)
+static int buffer_reopen(struct kept_fd kept, int flags)
 {
 	char path[64];
 
@@ -41,7 +41,7 @@ static int reopen(struct kept_fd kept, int flags)
 		fd_vault_path(kept, path, sizeof(path));
 	else
 		snprintf(path, sizeof(path), "%d", kept.fd);
-	return lease_open(own_fds, path, flags);
+	return lease_open(buffer_own_fds, path, flags);
 }
 
 const char *buffer_kind_name(const struct buffer *buffer)
@@ -59,10 +59,10 @@ const char *buffer_kind_name(const struct buffer *buffer)
 }
 
 /* Our own description; the client's is closed, which cannot block for a memfd. */
-static int adopt_memfd(struct buffer *buffer, int fd, bool readonly)
+static int buffer_adopt_memfd(struct buffer *buffer, int fd, bool readonly)
 {
 	int access = readonly ? O_RDONLY : O_RDWR;
-	int own = reopen((struct kept_fd){0, fd}, access);
+	int own = buffer_reopen((struct kept_fd){0, fd}, access);
 
 	if (own < 0)
 		return own;
@@ -73,7 +73,7 @@ static int adopt_memfd(struct buffer *buffer, int fd, bool readonly)
 }
 
 /* All descriptors of a device node have its inode, and a different object each. */
-static void give_identity(struct buffer *buffer)
+static void buffer_give_identity(struct buffer *buffer)
 {
 	static _Atomic uint64_t last;
 
@@ -82,11 +82,11 @@ static void give_identity(struct buffer *buffer)
 }
 
 /* A name for reading alone would never give out what can write. */
-static int adopt_device(struct buffer *buffer, bool readonly)
+static int buffer_adopt_device(struct buffer *buffer, bool readonly)
 {
 	if (readonly && buffer->access != O_RDONLY)
 		return -EACCES;
-	give_identity(buffer);
+	buffer_give_identity(buffer);
 	return 0;
 }
 
@@ -108,16 +108,16 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly)
 	new.access = flags &O_ACCMODE;
 	/* A revocation needs a writable description even of a read-only export. */
 	if (kind == DMABUFFS_KIND_MEMFD)
-		r = adopt_memfd(&new, fd, new.access == O_RDONLY);
+		r = buffer_adopt_memfd(&new, fd, new.access == O_RDONLY);
 	else if (kind == DMABUFFS_KIND_DEVICE)
-		r = adopt_device(&new, readonly);
+		r = buffer_adopt_device(&new, readonly);
 	if (r < 0)
 		return r;
 	*buffer = new;
 	return 0;
 }
 
-static struct kept_fd place_of(const struct buffer *buffer)
+static struct kept_fd buffer_place_of(const struct buffer *buffer)
 {
 	return (struct kept_fd){buffer->table, buffer->fd};
 }
@@ -125,7 +125,7 @@ static struct kept_fd place_of(const struct buffer *buffer)
 void buffer_finish(struct buffer *buffer)
 {
 	if (buffer->kept)
-		fd_vault_drop(place_of(buffer));
+		fd_vault_drop(buffer_place_of(buffer));
 	else
 		close_keep_errno(buffer->fd);
 	buffer->fd = -1;
@@ -143,18 +143,18 @@ void buffer_keep(struct buffer *buffer)
 
 int buffer_borrow(const struct buffer *buffer)
 {
-	return fd_vault_borrow(place_of(buffer));
+	return fd_vault_borrow(buffer_place_of(buffer));
 }
 
 void buffer_return(const struct buffer *buffer, int fd)
 {
-	fd_vault_return(place_of(buffer), fd);
+	fd_vault_return(buffer_place_of(buffer), fd);
 }
 
 /* Only bits that F_SEAL_EXEC does not freeze. */
 #define OTHERS_MODE ((mode_t)(S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH))
 
-static int freeze_mode(int fd)
+static int buffer_freeze_mode(int fd)
 {
 	struct stat st;
 
@@ -168,7 +168,7 @@ static int freeze_mode(int fd)
 }
 
 /* 1, 0 or -errno. */
-static int needs_seal(int fd, bool readonly)
+static int buffer_needs_seal(int fd, bool readonly)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 
@@ -177,15 +177,15 @@ static int needs_seal(int fd, bool readonly)
 	return !readonly && !(seals & F_SEAL_SEAL);
 }
 
-static int freeze(int fd, bool readonly)
+static int buffer_freeze_fd(int fd, bool readonly)
 {
-	int needs = needs_seal(fd, readonly);
+	int needs = buffer_needs_seal(fd, readonly);
 
 	if (needs < 0)
 		return needs;
 	if (needs && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) < 0)
 		return -errno;
-	return freeze_mode(fd);
+	return buffer_freeze_mode(fd);
 }
 
 bool buffer_needs_freeze(const struct buffer *buffer, bool readonly)
@@ -199,7 +199,7 @@ bool buffer_needs_freeze(const struct buffer *buffer, bool readonly)
 	fd = buffer_borrow(buffer);
 	if (fd < 0)
 		return true;
-	needs = needs_seal(fd, readonly) || fstat(fd, &st) < 0 ||
+	needs = buffer_needs_seal(fd, readonly) || fstat(fd, &st) < 0 ||
 		st.st_mode & OTHERS_MODE;
 	buffer_return(buffer, fd);
 	return needs;
@@ -214,7 +214,7 @@ int buffer_freeze(const struct buffer *buffer, bool readonly)
 	fd = buffer_borrow(buffer);
 	if (fd < 0)
 		return fd;
-	r = freeze(fd, readonly);
+	r = buffer_freeze_fd(fd, readonly);
 	buffer_return(buffer, fd);
 	return r;
 }
@@ -224,7 +224,7 @@ bool buffer_has_memory(const struct buffer *buffer)
 	return buffer->kind != DMABUFFS_KIND_ASID && buffer->kind != DMABUFFS_KIND_DEVICE;
 }
 
-static int stat_buffer(const struct buffer *buffer, struct stat *ret_stat)
+static int buffer_stat(const struct buffer *buffer, struct stat *ret_stat)
 {
 	int fd, r;
 
@@ -243,7 +243,7 @@ static int stat_buffer(const struct buffer *buffer, struct stat *ret_stat)
 int buffer_size(const struct buffer *buffer, uint64_t *ret_size)
 {
 	struct stat st;
-	int r = stat_buffer(buffer, &st);
+	int r = buffer_stat(buffer, &st);
 
 	if (r == 0)
 		*ret_size = (uint64_t)st.st_size;
@@ -253,7 +253,7 @@ int buffer_size(const struct buffer *buffer, uint64_t *ret_size)
 int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes)
 {
 	struct stat st;
-	int r = stat_buffer(buffer, &st);
+	int r = buffer_stat(buffer, &st);
 
 	if (r == 0)
 		*ret_bytes =
@@ -309,16 +309,16 @@ bool buffer_size_is_fixed(const struct buffer *buffer)
 	       (buffer_seals(buffer) & both) == both;
 }
 
-static int open_memfd(const struct buffer *buffer, int access)
+static int buffer_open_memfd(const struct buffer *buffer, int access)
 {
-	int fd = reopen(place_of(buffer), access);
+	int fd = buffer_reopen(buffer_place_of(buffer), access);
 
 	if (fd >= 0)
 		fcntl(fd, F_SETFL, 0); /* no O_NONBLOCK for the importer */
 	return fd;
 }
 
-static int duplicate(const struct buffer *buffer)
+static int buffer_duplicate(const struct buffer *buffer)
 {
 	int fd = buffer_borrow(buffer);
 
@@ -332,9 +332,9 @@ int buffer_open(const struct buffer *buffer, int access)
 	int r;
 
 	if (buffer->kind == DMABUFFS_KIND_MEMFD)
-		return open_memfd(buffer, access);
+		return buffer_open_memfd(buffer, access);
 	r = policy_check_exchange(access, buffer->access);
-	return r < 0 ? r : duplicate(buffer);
+	return r < 0 ? r : buffer_duplicate(buffer);
 }
 
 bool buffer_is_revocable(const struct buffer *buffer)

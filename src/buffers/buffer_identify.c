@@ -12,9 +12,9 @@
 #include "util.h"
 
 /* Both are internal mounts of the kernel: their device numbers never change. */
-static uint64_t memfd_dev;
-static _Atomic uint64_t dmabuf_dev;       /* 0 until the first one was seen */
-static const struct driver_list *drivers; /* or NULL */
+static uint64_t buffer_identify_memfd_dev;
+static _Atomic uint64_t buffer_identify_dmabuf_dev; /* 0 until the first one was seen */
+static const struct driver_list *buffer_identify_drivers; /* or NULL */
 
 int buffer_identify_setup(void)
 {
@@ -23,22 +23,22 @@ int buffer_identify_setup(void)
 
 	if (fd < 0)
 		return -errno;
-	return buffer_identity(fd, &memfd_dev, &ino);
+	return buffer_identity(fd, &buffer_identify_memfd_dev, &ino);
 }
 
 void buffer_set_drivers(const struct driver_list *list)
 {
-	drivers = list;
+	buffer_identify_drivers = list;
 }
 
 /* FUSE, NFS and the like answer an empty mask without asking their server. */
-static int ask(int fd, struct statx *ret_stx)
+static int buffer_identify_ask(int fd, struct statx *ret_stx)
 {
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, ret_stx) < 0 ? -errno
 										 : 0;
 }
 
-static uint64_t dev_of(const struct statx *stx)
+static uint64_t buffer_identify_dev_of(const struct statx *stx)
 {
 	return makedev(stx->stx_dev_major, stx->stx_dev_minor);
 }
@@ -46,11 +46,11 @@ static uint64_t dev_of(const struct statx *stx)
 int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
 {
 	struct statx stx;
-	int r = ask(fd, &stx);
+	int r = buffer_identify_ask(fd, &stx);
 
 	if (r < 0)
 		return r;
-	*ret_dev = dev_of(&stx);
+	*ret_dev = buffer_identify_dev_of(&stx);
 	*ret_ino = stx.stx_ino;
 	return 0;
 }
@@ -60,13 +60,14 @@ int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
  * type is opened by the driver of its number, whatever file system it is on. A path of
  * it was opened by nobody.
  */
-static int identify_device(int fd, const struct statx *stx)
+static int buffer_identify_device(int fd, const struct statx *stx)
 {
 	int r;
 
-	if (!drivers || drivers->n == 0 || fcntl(fd, F_GETFL) & O_PATH)
+	if (!buffer_identify_drivers || buffer_identify_drivers->n == 0 ||
+	    fcntl(fd, F_GETFL) & O_PATH)
 		return -EBADFD;
-	r = drivers_have_major(drivers, stx->stx_rdev_major);
+	r = drivers_have_major(buffer_identify_drivers, stx->stx_rdev_major);
 	if (r < 0)
 		return r;
 	return r ? DMABUFFS_KIND_DEVICE : -EBADFD;
@@ -74,22 +75,22 @@ static int identify_device(int fd, const struct statx *stx)
 
 int buffer_identify(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
 {
-	uint64_t known = atomic_load(&dmabuf_dev);
+	uint64_t known = atomic_load(&buffer_identify_dmabuf_dev);
 	struct statx stx;
-	int r = ask(fd, &stx);
+	int r = buffer_identify_ask(fd, &stx);
 
 	if (r < 0)
 		return r;
-	*ret_dev = dev_of(&stx);
+	*ret_dev = buffer_identify_dev_of(&stx);
 	*ret_ino = stx.stx_ino;
 	if (S_ISCHR(stx.stx_mode))
-		return identify_device(fd, &stx);
+		return buffer_identify_device(fd, &stx);
 	/* Not every file there is a memfd, but all are plain shmem and can be sealed. */
-	if (*ret_dev == memfd_dev)
+	if (*ret_dev == buffer_identify_memfd_dev)
 		return fcntl(fd, F_GET_SEALS) < 0 ? -EBADFD : DMABUFFS_KIND_MEMFD;
 	if (known ? *ret_dev != known : !dmabuf_is(fd))
 		return -EBADFD;
-	atomic_store(&dmabuf_dev, *ret_dev);
+	atomic_store(&buffer_identify_dmabuf_dev, *ret_dev);
 	return DMABUFFS_KIND_DMABUF;
 }
 

@@ -32,7 +32,7 @@ struct dmabuf_io_request {
 
 /* ---- one access -------------------------------------------------------------------- */
 
-static int wait_ready(const struct dmabuf_io_request *request)
+static int dmabuf_io_wait_ready(const struct dmabuf_io_request *request)
 {
 	/* POLLIN waits for devices that write, POLLOUT for all. */
 	struct pollfd fd = {request->fd, request->write ? POLLOUT : POLLIN, 0};
@@ -43,7 +43,7 @@ static int wait_ready(const struct dmabuf_io_request *request)
 	return n ? 0 : -ETIMEDOUT;
 }
 
-static int sync_access(int fd, uint64_t flags)
+static int dmabuf_io_sync_access(int fd, uint64_t flags)
 {
 	struct dma_buf_sync sync = {.flags = flags};
 	int r;
@@ -55,29 +55,30 @@ static int sync_access(int fd, uint64_t flags)
 }
 
 /* Lets the kernel copy, which survives a mapping without memory behind it. */
-static int copy_by_kernel(int scratch, void *to, const void *from, size_t size)
+static int dmabuf_io_copy_by_kernel(int scratch, void *to, const void *from, size_t size)
 {
 	if (pwrite(scratch, from, size, 0) != (ssize_t)size)
 		return -EFAULT;
 	return pread(scratch, to, size, 0) == (ssize_t)size ? 0 : -EFAULT;
 }
 
-static int copy_synced(const struct dmabuf_io_request *request, int scratch, char *mapped)
+static int dmabuf_io_copy_synced(const struct dmabuf_io_request *request, int scratch,
+				 char *mapped)
 {
 	uint64_t direction = request->write ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ;
 	char *bytes = (char *)request->bytes;
-	int r = sync_access(request->fd, DMA_BUF_SYNC_START | direction);
+	int r = dmabuf_io_sync_access(request->fd, DMA_BUF_SYNC_START | direction);
 
 	if (r < 0)
 		return r;
-	r = copy_by_kernel(scratch, request->write ? mapped : bytes,
-			   request->write ? bytes : mapped, request->size);
-	sync_access(request->fd, DMA_BUF_SYNC_END | direction);
+	r = dmabuf_io_copy_by_kernel(scratch, request->write ? mapped : bytes,
+				     request->write ? bytes : mapped, request->size);
+	dmabuf_io_sync_access(request->fd, DMA_BUF_SYNC_END | direction);
 	return r;
 }
 
 /* Cuts the request at the end of the buffer; false: nothing is left. */
-static bool clamp(struct dmabuf_io_request *request)
+static bool dmabuf_io_clamp(struct dmabuf_io_request *request)
 {
 	struct stat st;
 
@@ -88,7 +89,7 @@ static bool clamp(struct dmabuf_io_request *request)
 }
 
 /* A write(2) of a memfd waits for its inode, which its holders can keep locked. */
-static ssize_t perform_memfd(struct dmabuf_io_request *request)
+static ssize_t dmabuf_io_perform_memfd(struct dmabuf_io_request *request)
 {
 	ssize_t n;
 
@@ -99,16 +100,16 @@ static ssize_t perform_memfd(struct dmabuf_io_request *request)
 	return n < 0 ? -errno : n;
 }
 
-static ssize_t perform_dmabuf(struct dmabuf_io_request *request, int scratch)
+static ssize_t dmabuf_io_perform_dmabuf(struct dmabuf_io_request *request, int scratch)
 {
 	int prot = request->write ? PROT_READ | PROT_WRITE : PROT_READ;
 	size_t offset = (size_t)request->offset, end;
 	char *mapped;
 	int r;
 
-	if (!clamp(request))
+	if (!dmabuf_io_clamp(request))
 		return request->write ? -ENOSPC : 0;
-	r = wait_ready(request);
+	r = dmabuf_io_wait_ready(request);
 	if (r < 0)
 		return r;
 	/* From the beginning: some drivers ignore the offset of a mapping (vgem does). */
@@ -116,12 +117,12 @@ static ssize_t perform_dmabuf(struct dmabuf_io_request *request, int scratch)
 	mapped = mmap(NULL, end, prot, MAP_SHARED, request->fd, 0);
 	if (mapped == MAP_FAILED)
 		return -errno;
-	r = copy_synced(request, scratch, mapped + offset);
+	r = dmabuf_io_copy_synced(request, scratch, mapped + offset);
 	munmap(mapped, end);
 	return r < 0 ? r : (ssize_t)request->size;
 }
 
-static ssize_t perform(struct dmabuf_io_request *request, int scratch)
+static ssize_t dmabuf_io_perform(struct dmabuf_io_request *request, int scratch)
 {
 	ssize_t result;
 
@@ -129,16 +130,16 @@ static ssize_t perform(struct dmabuf_io_request *request, int scratch)
 	if (request->fd < 0)
 		return request->fd;
 	if (request->buffer->kind == DMABUFFS_KIND_MEMFD)
-		result = perform_memfd(request);
+		result = dmabuf_io_perform_memfd(request);
 	else
-		result = perform_dmabuf(request, scratch);
+		result = dmabuf_io_perform_dmabuf(request, scratch);
 	buffer_return(request->buffer, request->fd);
 	return result;
 }
 
 /* ---- the queue --------------------------------------------------------------------- */
 
-static unsigned n_running(const struct dmabuf_io *io, uid_t uid)
+static unsigned dmabuf_io_n_running(const struct dmabuf_io *io, uid_t uid)
 {
 	const struct dmabuf_io_request *request;
 	unsigned n = 0;
@@ -149,17 +150,19 @@ static unsigned n_running(const struct dmabuf_io *io, uid_t uid)
 }
 
 /* The first request that waits and whose exporter does not have his threads already. */
-static struct dmabuf_io_request *next_request(const struct dmabuf_io *io)
+static struct dmabuf_io_request *dmabuf_io_next_request(const struct dmabuf_io *io)
 {
 	struct dmabuf_io_request *request;
 
 	for (request = io->first; request; request = request->next)
-		if (!request->running && n_running(io, request->uid) < THREADS_PER_UID)
+		if (!request->running &&
+		    dmabuf_io_n_running(io, request->uid) < THREADS_PER_UID)
 			return request;
 	return NULL;
 }
 
-static void unlink_request(struct dmabuf_io *io, struct dmabuf_io_request *request)
+static void dmabuf_io_unlink_request(struct dmabuf_io *io,
+				     struct dmabuf_io_request *request)
 {
 	struct dmabuf_io_request **link = &io->first;
 
@@ -170,8 +173,8 @@ static void unlink_request(struct dmabuf_io *io, struct dmabuf_io_request *reque
 		io->last = link;
 }
 
-static void run_request(struct dmabuf_io *io, struct dmabuf_io_request *request,
-			int scratch)
+static void dmabuf_io_run_request(struct dmabuf_io *io, struct dmabuf_io_request *request,
+				  int scratch)
 {
 	ssize_t result = -ENOTCONN;
 	bool stop = io->stop;
@@ -179,27 +182,27 @@ static void run_request(struct dmabuf_io *io, struct dmabuf_io_request *request,
 	request->running = true;
 	pthread_mutex_unlock(&io->lock);
 	if (!stop)
-		result = perform(request, scratch);
+		result = dmabuf_io_perform(request, scratch);
 	request->done(request->context, result, request->bytes);
 	pthread_mutex_lock(&io->lock);
-	unlink_request(io, request);
+	dmabuf_io_unlink_request(io, request);
 	/* Another of the same exporter may have waited for this one. */
 	pthread_cond_signal(&io->wake);
 	limits_uncharge(io->limits, request->uid, RES_IO, 1);
 	free(request);
 }
 
-static void *run(void *arg)
+static void *dmabuf_io_run(void *arg)
 {
 	struct dmabuf_io *io = arg;
 	_cleanup_close_ int scratch = memfd_create("dmabuffsd-io", MFD_CLOEXEC);
 
 	pthread_mutex_lock(&io->lock);
 	for (;;) {
-		struct dmabuf_io_request *request = next_request(io);
+		struct dmabuf_io_request *request = dmabuf_io_next_request(io);
 
 		if (request)
-			run_request(io, request, scratch);
+			dmabuf_io_run_request(io, request, scratch);
 		else if (io->stop)
 			break;
 		else
@@ -216,7 +219,7 @@ int dmabuf_io_start(struct dmabuf_io *io, struct limits *limits)
 	pthread_mutex_init(&io->lock, NULL);
 	pthread_cond_init(&io->wake, NULL);
 	for (unsigned i = 0; i < DMABUF_IO_THREADS; i++) {
-		int r = pthread_create(&io->threads[i], NULL, run, io);
+		int r = pthread_create(&io->threads[i], NULL, dmabuf_io_run, io);
 
 		if (r) {
 			dmabuf_io_stop(io);

@@ -47,9 +47,9 @@ static struct {
 	unsigned reserved;   /* of our table, for the rest */
 	unsigned vault_room; /* of a vault's */
 	_Atomic unsigned n_own;
-} state = {.own_room = UINT32_MAX};
+} fd_vault_state = {.own_room = UINT32_MAX};
 
-static int pidfd_getfd(int pidfd, int fd)
+static int fd_vault_pidfd_getfd(int pidfd, int fd)
 {
 	int taken = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 
@@ -58,16 +58,16 @@ static int pidfd_getfd(int pidfd, int fd)
 
 /* ---- the thread -------------------------------------------------------------------- */
 
-static int execute(enum order order, int process, int argument)
+static int fd_vault_execute(enum order order, int process, int argument)
 {
 	if (order == ORDER_KEEP)
-		return pidfd_getfd(process, argument);
+		return fd_vault_pidfd_getfd(process, argument);
 	if (order == ORDER_DROP)
 		close(argument);
 	return 0;
 }
 
-static void obey(struct vault *vault, int process)
+static void fd_vault_obey(struct vault *vault, int process)
 {
 	enum order order;
 
@@ -76,7 +76,7 @@ static void obey(struct vault *vault, int process)
 		while (vault->order == ORDER_NONE)
 			pthread_cond_wait(&vault->changed, &vault->lock);
 		order = vault->order;
-		vault->result = execute(order, process, vault->argument);
+		vault->result = fd_vault_execute(order, process, vault->argument);
 		vault->order = ORDER_NONE;
 		pthread_cond_broadcast(&vault->changed);
 	} while (order != ORDER_END);
@@ -87,7 +87,7 @@ static void obey(struct vault *vault, int process)
  * The first thing done is to leave the common table, and nothing of it is kept, standard
  * output neither: whoever started us may wait for its end. -errno is told on failure.
  */
-static void *run(void *arg)
+static void *fd_vault_run(void *arg)
 {
 	struct vault *vault = arg;
 	int process = -1, r = 0;
@@ -105,18 +105,18 @@ static void *run(void *arg)
 	pthread_cond_broadcast(&vault->changed);
 	pthread_mutex_unlock(&vault->lock);
 	if (r == 0)
-		obey(vault, process);
+		fd_vault_obey(vault, process);
 	close_keep_errno(process);
 	return NULL;
 }
 
-static void wait_done(struct vault *vault)
+static void fd_vault_wait_done(struct vault *vault)
 {
 	while (vault->order != ORDER_NONE)
 		pthread_cond_wait(&vault->changed, &vault->lock);
 }
 
-static int give_order(struct vault *vault, enum order order, int argument)
+static int fd_vault_give_order(struct vault *vault, enum order order, int argument)
 {
 	int result;
 
@@ -125,7 +125,7 @@ static int give_order(struct vault *vault, enum order order, int argument)
 	vault->order = order;
 	vault->argument = argument;
 	pthread_cond_broadcast(&vault->changed);
-	wait_done(vault);
+	fd_vault_wait_done(vault);
 	result = vault->result;
 	pthread_mutex_unlock(&vault->lock);
 	pthread_mutex_unlock(&vault->callers);
@@ -134,19 +134,19 @@ static int give_order(struct vault *vault, enum order order, int argument)
 
 /* ---- start and stop ---------------------------------------------------------------- */
 
-static int start_thread(struct vault *vault)
+static int fd_vault_start_thread(struct vault *vault)
 {
 	pthread_attr_t attr;
 	int r;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, VAULT_STACK);
-	r = pthread_create(&vault->thread, &attr, run, vault);
+	r = pthread_create(&vault->thread, &attr, fd_vault_run, vault);
 	pthread_attr_destroy(&attr);
 	return -r;
 }
 
-static int start_vault(struct vault *vault)
+static int fd_vault_start_vault(struct vault *vault)
 {
 	int r;
 
@@ -154,11 +154,11 @@ static int start_vault(struct vault *vault)
 	pthread_mutex_init(&vault->callers, NULL);
 	pthread_mutex_init(&vault->lock, NULL);
 	pthread_cond_init(&vault->changed, NULL);
-	r = start_thread(vault);
+	r = fd_vault_start_thread(vault);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&vault->lock);
-	wait_done(vault);
+	fd_vault_wait_done(vault);
 	r = vault->result;
 	pthread_mutex_unlock(&vault->lock);
 	if (r < 0) {
@@ -169,7 +169,7 @@ static int start_vault(struct vault *vault)
 	if (vault->pidfd >= 0)
 		return 0;
 	r = -errno;
-	give_order(vault, ORDER_END, 0);
+	fd_vault_give_order(vault, ORDER_END, 0);
 	pthread_join(vault->thread, NULL);
 	return r;
 }
@@ -185,37 +185,37 @@ uint64_t fd_vault_start(uint64_t wanted)
 	total = limit.rlim_cur;
 	reserved = MAX(MIN(total / 4, (rlim_t)MAX_RESERVED), (rlim_t)MIN_RESERVED);
 	reserved = MIN(reserved, total * 2 / 3);
-	state.own_room = (unsigned)(total - reserved);
-	state.reserved = (unsigned)reserved;
-	state.vault_room = (unsigned)(total - VAULT_SPARE);
-	room = state.own_room;
+	fd_vault_state.own_room = (unsigned)(total - reserved);
+	fd_vault_state.reserved = (unsigned)reserved;
+	fd_vault_state.vault_room = (unsigned)(total - VAULT_SPARE);
+	room = fd_vault_state.own_room;
 	/* Each has a pidfd in what is reserved. */
-	while (room < wanted && state.n_vaults < MIN(MAX_VAULTS, reserved / 3) &&
+	while (room < wanted && fd_vault_state.n_vaults < MIN(MAX_VAULTS, reserved / 3) &&
 	       r == 0) {
-		r = start_vault(&state.vaults[state.n_vaults]);
+		r = fd_vault_start_vault(&fd_vault_state.vaults[fd_vault_state.n_vaults]);
 		if (r == 0) {
-			state.n_vaults++;
-			room += state.vault_room;
+			fd_vault_state.n_vaults++;
+			room += fd_vault_state.vault_room;
 		}
 	}
 	log_debug("room for %llu buffers, %u tables beside our own",
-		  (unsigned long long)room, state.n_vaults);
+		  (unsigned long long)room, fd_vault_state.n_vaults);
 	return room;
 }
 
 uint64_t fd_vault_reserved(void)
 {
-	unsigned taken = DAEMON_FDS + state.n_vaults;
+	unsigned taken = DAEMON_FDS + fd_vault_state.n_vaults;
 
-	return state.reserved > taken ? state.reserved - taken : 0;
+	return fd_vault_state.reserved > taken ? fd_vault_state.reserved - taken : 0;
 }
 
 void fd_vault_stop(void)
 {
-	while (state.n_vaults) {
-		struct vault *vault = &state.vaults[--state.n_vaults];
+	while (fd_vault_state.n_vaults) {
+		struct vault *vault = &fd_vault_state.vaults[--fd_vault_state.n_vaults];
 
-		give_order(vault, ORDER_END, 0);
+		fd_vault_give_order(vault, ORDER_END, 0);
 		pthread_join(vault->thread, NULL);
 		close(vault->pidfd);
 	}
@@ -224,7 +224,7 @@ void fd_vault_stop(void)
 /* ---- descriptors ------------------------------------------------------------------- */
 
 /* Takes a place in the table if there is one. */
-static bool reserve(_Atomic unsigned *n, unsigned room)
+static bool fd_vault_reserve(_Atomic unsigned *n, unsigned room)
 {
 	if (atomic_fetch_add(n, 1) < room)
 		return true;
@@ -232,14 +232,14 @@ static bool reserve(_Atomic unsigned *n, unsigned room)
 	return false;
 }
 
-static bool move_to(unsigned table, int fd, struct kept_fd *ret_kept)
+static bool fd_vault_move_to(unsigned table, int fd, struct kept_fd *ret_kept)
 {
-	struct vault *vault = &state.vaults[table - 1];
+	struct vault *vault = &fd_vault_state.vaults[table - 1];
 	int there;
 
-	if (!reserve(&vault->n_kept, state.vault_room))
+	if (!fd_vault_reserve(&vault->n_kept, fd_vault_state.vault_room))
 		return false;
-	there = give_order(vault, ORDER_KEEP, fd);
+	there = fd_vault_give_order(vault, ORDER_KEEP, fd);
 	if (there < 0) {
 		atomic_fetch_sub(&vault->n_kept, 1);
 		return false;
@@ -253,19 +253,20 @@ struct kept_fd fd_vault_keep(int fd)
 {
 	struct kept_fd kept = {0, fd};
 
-	if (reserve(&state.n_own, state.own_room))
+	if (fd_vault_reserve(&fd_vault_state.n_own, fd_vault_state.own_room))
 		return kept;
-	for (unsigned table = 1; table <= state.n_vaults; table++)
-		if (move_to(table, fd, &kept))
+	for (unsigned table = 1; table <= fd_vault_state.n_vaults; table++)
+		if (fd_vault_move_to(table, fd, &kept))
 			return kept;
 	/* What is reserved for other uses takes it, as long as there is some. */
-	atomic_fetch_add(&state.n_own, 1);
+	atomic_fetch_add(&fd_vault_state.n_own, 1);
 	return kept;
 }
 
 int fd_vault_borrow(struct kept_fd kept)
 {
-	return kept.table ? pidfd_getfd(state.vaults[kept.table - 1].pidfd, kept.fd)
+	return kept.table ? fd_vault_pidfd_getfd(
+				    fd_vault_state.vaults[kept.table - 1].pidfd, kept.fd)
 			  : kept.fd;
 }
 
@@ -279,7 +280,7 @@ void fd_vault_path(struct kept_fd kept, char *path, size_t size)
 {
 	if (kept.table)
 		snprintf(path, size, "/proc/self/task/%d/fd/%d",
-			 state.vaults[kept.table - 1].tid, kept.fd);
+			 fd_vault_state.vaults[kept.table - 1].tid, kept.fd);
 	else
 		snprintf(path, size, "/proc/self/fd/%d", kept.fd);
 }
@@ -289,12 +290,12 @@ void fd_vault_drop(struct kept_fd kept)
 	if (kept.fd < 0)
 		return;
 	if (kept.table) {
-		struct vault *vault = &state.vaults[kept.table - 1];
+		struct vault *vault = &fd_vault_state.vaults[kept.table - 1];
 
-		give_order(vault, ORDER_DROP, kept.fd);
+		fd_vault_give_order(vault, ORDER_DROP, kept.fd);
 		atomic_fetch_sub(&vault->n_kept, 1);
 	} else {
 		close_keep_errno(kept.fd);
-		atomic_fetch_sub(&state.n_own, 1);
+		atomic_fetch_sub(&fd_vault_state.n_own, 1);
 	}
 }

@@ -24,31 +24,31 @@ static struct {
 	struct dead_buffer *first, **last; /* protected by lock */
 	unsigned n_queued;                 /* protected by lock */
 	bool started;                      /* protected by lock */
-} state = {
+} reaper_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.wake = PTHREAD_COND_INITIALIZER,
 };
 
-static struct dead_buffer *take_first(void)
+static struct dead_buffer *reaper_take_first(void)
 {
 	struct dead_buffer *dead;
 
-	pthread_mutex_lock(&state.lock);
-	while (!state.first && state.started)
-		pthread_cond_wait(&state.wake, &state.lock);
-	dead = state.first;
+	pthread_mutex_lock(&reaper_state.lock);
+	while (!reaper_state.first && reaper_state.started)
+		pthread_cond_wait(&reaper_state.wake, &reaper_state.lock);
+	dead = reaper_state.first;
 	if (dead) {
-		state.first = dead->next;
-		state.n_queued--;
-		if (!state.first)
-			state.last = &state.first;
+		reaper_state.first = dead->next;
+		reaper_state.n_queued--;
+		if (!reaper_state.first)
+			reaper_state.last = &reaper_state.first;
 	}
-	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_unlock(&reaper_state.lock);
 	return dead;
 }
 
 /* The last close is to be this thread's, not that of a vault for which others wait. */
-static void bury(struct buffer *buffer)
+static void reaper_bury(struct buffer *buffer)
 {
 	const struct buffer place = *buffer;
 	int fd = place.table ? buffer_borrow(buffer) : -1;
@@ -58,13 +58,13 @@ static void bury(struct buffer *buffer)
 		buffer_return(&place, fd);
 }
 
-static void *run(void *arg)
+static void *reaper_main(void *arg)
 {
 	struct dead_buffer *dead;
 
-	while ((dead = take_first())) {
+	while ((dead = reaper_take_first())) {
 		if (dead->buffer.fd >= 0)
-			bury(&dead->buffer);
+			reaper_bury(&dead->buffer);
 		accel_asid_unref(dead->asid);
 		free(dead);
 	}
@@ -75,11 +75,11 @@ int reaper_start(void)
 {
 	int r;
 
-	state.last = &state.first;
-	state.started = true;
-	r = -pthread_create(&state.thread, NULL, run, NULL);
+	reaper_state.last = &reaper_state.first;
+	reaper_state.started = true;
+	r = -pthread_create(&reaper_state.thread, NULL, reaper_main, NULL);
 	if (r < 0)
-		state.started = false;
+		reaper_state.started = false;
 	return r;
 }
 
@@ -87,28 +87,28 @@ bool reaper_stop(void)
 {
 	struct timespec deadline;
 
-	pthread_mutex_lock(&state.lock);
-	state.started = false;
-	pthread_cond_signal(&state.wake);
-	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_lock(&reaper_state.lock);
+	reaper_state.started = false;
+	pthread_cond_signal(&reaper_state.wake);
+	pthread_mutex_unlock(&reaper_state.lock);
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec += STOP_TIMEOUT_S;
-	return pthread_timedjoin_np(state.thread, NULL, &deadline) == 0;
+	return pthread_timedjoin_np(reaper_state.thread, NULL, &deadline) == 0;
 }
 
-static bool enqueue(struct dead_buffer *dead)
+static bool reaper_enqueue(struct dead_buffer *dead)
 {
 	bool taken;
 
-	pthread_mutex_lock(&state.lock);
-	taken = state.started && state.n_queued < MAX_QUEUED;
+	pthread_mutex_lock(&reaper_state.lock);
+	taken = reaper_state.started && reaper_state.n_queued < MAX_QUEUED;
 	if (taken) {
-		state.n_queued++;
-		*state.last = dead;
-		state.last = &dead->next;
-		pthread_cond_signal(&state.wake);
+		reaper_state.n_queued++;
+		*reaper_state.last = dead;
+		reaper_state.last = &dead->next;
+		pthread_cond_signal(&reaper_state.wake);
 	}
-	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_unlock(&reaper_state.lock);
 	return taken;
 }
 
@@ -121,7 +121,7 @@ void reaper_take(struct buffer *buffer)
 	dead = calloc(1, sizeof(*dead));
 	if (dead)
 		dead->buffer = *buffer;
-	if (!dead || !enqueue(dead)) {
+	if (!dead || !reaper_enqueue(dead)) {
 		free(dead);
 		buffer_finish(buffer);
 	}
@@ -144,7 +144,7 @@ void reaper_take_asid(struct accel_asid *asid)
 		dead->buffer.fd = -1;
 		dead->asid = asid;
 	}
-	if (dead && enqueue(dead))
+	if (dead && reaper_enqueue(dead))
 		return;
 	free(dead);
 	accel_asid_unref(asid);

@@ -11,26 +11,28 @@ _Static_assert(RES_PINNED - RES_CONTEXTS == ACCEL_RES_PINNED - ACCEL_RES_CONTEXT
 	       "resources of the core and of the mount");
 _Static_assert(RES_COUNT - RES_CONTEXTS == (int)ACCEL_RES_COUNT, "all of them");
 
-static enum resource resource_of(enum accel_resource resource)
+static enum resource device_file_resource_of(enum accel_resource resource)
 {
 	return (enum resource)(RES_CONTEXTS + (int)resource);
 }
 
-static int charge(void *data, enum accel_resource resource, uint64_t n)
+static int device_file_charge(void *data, enum accel_resource resource, uint64_t n)
 {
 	struct device_file *file = data;
 
-	return limits_charge(&file->service->limits, file->uid, resource_of(resource), n);
+	return limits_charge(&file->service->limits, file->uid,
+			     device_file_resource_of(resource), n);
 }
 
-static void uncharge(void *data, enum accel_resource resource, uint64_t n)
+static void device_file_uncharge(void *data, enum accel_resource resource, uint64_t n)
 {
 	struct device_file *file = data;
 
-	limits_uncharge(&file->service->limits, file->uid, resource_of(resource), n);
+	limits_uncharge(&file->service->limits, file->uid,
+			device_file_resource_of(resource), n);
 }
 
-static void unref(void *data)
+static void device_file_unref(void *data)
 {
 	struct device_file *file = data;
 
@@ -40,8 +42,8 @@ static void unref(void *data)
 	free(file);
 }
 
-static struct fuse_pollhandle *swap_poll(struct device_file *file,
-					 struct fuse_pollhandle *poll)
+static struct fuse_pollhandle *device_file_swap_poll(struct device_file *file,
+						     struct fuse_pollhandle *poll)
 {
 	struct fuse_pollhandle *old;
 
@@ -54,9 +56,9 @@ static struct fuse_pollhandle *swap_poll(struct device_file *file,
 
 /* The kernel only wakes who polls: it sends no request and takes no lock of a directory.
  */
-static void notify(void *data)
+static void device_file_notify(void *data)
 {
-	struct fuse_pollhandle *poll = swap_poll(data, NULL);
+	struct fuse_pollhandle *poll = device_file_swap_poll(data, NULL);
 
 	if (!poll)
 		return;
@@ -64,7 +66,7 @@ static void notify(void *data)
 	fuse_pollhandle_destroy(poll);
 }
 
-static void link_file(struct device_file *file)
+static void device_file_link(struct device_file *file)
 {
 	struct devices *devices = &file->service->devices;
 
@@ -76,7 +78,7 @@ static void link_file(struct device_file *file)
 	pthread_mutex_unlock(&devices->lock);
 }
 
-static void unlink_file(struct device_file *file)
+static void device_file_unlink(struct device_file *file)
 {
 	struct devices *devices = &file->service->devices;
 
@@ -95,10 +97,10 @@ int device_file_open(struct service *service, struct accel_device *device, uid_t
 {
 	struct device_file *file = calloc(1, sizeof(*file));
 	const struct accel_owner owner = {
-		.charge = charge,
-		.uncharge = uncharge,
-		.notify = notify,
-		.release = unref,
+		.charge = device_file_charge,
+		.uncharge = device_file_uncharge,
+		.notify = device_file_notify,
+		.release = device_file_unref,
 		.data = file,
 	};
 	int r;
@@ -116,12 +118,12 @@ int device_file_open(struct service *service, struct accel_device *device, uid_t
 		free(file);
 		return r;
 	}
-	link_file(file);
+	device_file_link(file);
 	*ret_file = file;
 	return 0;
 }
 
-static void name_ended(struct export *export, void *data)
+static void device_file_name_ended(struct export *export, void *data)
 {
 	fs_name_ended(data, export, "its context was closed");
 }
@@ -130,18 +132,19 @@ void device_file_close(struct device_file *file)
 {
 	struct service *service = file->service;
 
-	unlink_file(file);
+	device_file_unlink(file);
 	accel_context_destroy(file->context);
 	tickets_drop(&service->tickets, &file->tickets);
 	if (file->root_id)
-		table_close_root(&service->table, file->root_id, name_ended, service);
+		table_close_root(&service->table, file->root_id, device_file_name_ended,
+				 service);
 	device_file_set_poll(file, NULL);
-	unref(file);
+	device_file_unref(file);
 }
 
 void device_file_set_poll(struct device_file *file, struct fuse_pollhandle *poll)
 {
-	poll = swap_poll(file, poll);
+	poll = device_file_swap_poll(file, poll);
 	if (poll)
 		fuse_pollhandle_destroy(poll);
 }

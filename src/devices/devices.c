@@ -11,12 +11,13 @@
 #define DEVICE_MODE    (S_IFREG | 0666)
 #define DEFAULT_DEVICE "soft0"
 
-static void log_line(void *data, int level, const char *text)
+static void devices_log_line(void *data, int level, const char *text)
 {
 	log_message(level, "%s", text);
 }
 
-static int add_device(struct devices *devices, const struct accel_device_params *params)
+static int devices_add_device(struct devices *devices,
+			      const struct accel_device_params *params)
 {
 	int r = accel_device_create(devices->registry, &accel_soft_backend, params,
 				    &devices->list[devices->n]);
@@ -30,15 +31,15 @@ static int add_device(struct devices *devices, const struct accel_device_params 
 	return 0;
 }
 
-static int add_all(struct devices *devices, const struct options *options)
+static int devices_add_all(struct devices *devices, const struct options *options)
 {
 	static const struct accel_device_params defaults = {.name = DEFAULT_DEVICE};
 	int r = 0;
 
 	if (!options->n_devices)
-		return add_device(devices, &defaults);
+		return devices_add_device(devices, &defaults);
 	for (size_t i = 0; i < options->n_devices && r == 0; i++)
-		r = add_device(devices, &options->devices[i]);
+		r = devices_add_device(devices, &options->devices[i]);
 	return r;
 }
 
@@ -49,9 +50,9 @@ int devices_start(struct devices *devices, const struct options *options)
 	pthread_mutex_init(&devices->lock, NULL);
 	if (!options->accel)
 		return 0;
-	r = accel_registry_create(log_line, NULL, &devices->registry);
+	r = accel_registry_create(devices_log_line, NULL, &devices->registry);
 	if (r == 0)
-		r = add_all(devices, options);
+		r = devices_add_all(devices, options);
 	node_init(&devices->directory, DIRECTORY_MODE, options->uid, options->gid);
 	for (size_t i = 0; i < devices->n; i++)
 		node_init(&devices->nodes[i], DEVICE_MODE, options->uid, options->gid);

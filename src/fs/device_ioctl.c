@@ -15,7 +15,7 @@
 
 /* ---- the directory ----------------------------------------------------------------- */
 
-static int query_device(struct command_call *call)
+static int device_ioctl_query_device(struct command_call *call)
 {
 	struct accel_device_info *info = &call->arg.device_info;
 	struct devices *devices = &call->service->devices;
@@ -35,7 +35,7 @@ static int query_device(struct command_call *call)
 /* ---- what is more than a call of the core ------------------------------------------ */
 
 /* The struct says how many commands follow; the rest of it did not come. */
-static int submit(struct command_call *call)
+static int device_ioctl_submit(struct command_call *call)
 {
 	struct accel_queue_submit *arg = &call->arg.queue_submit;
 	size_t head = offsetof(struct accel_queue_submit, commands);
@@ -47,8 +47,8 @@ static int submit(struct command_call *call)
 	return accel_queue_submit(call->file->context, arg);
 }
 
-static int open_object(struct accel_context *context,
-		       const struct dmabuffs_accel_open *arg, int *ret_fd)
+static int device_ioctl_open_object(struct accel_context *context,
+				    const struct dmabuffs_accel_open *arg, int *ret_fd)
 {
 	int r = accel_buffer_open(context, arg->id, (int)arg->access, ret_fd);
 
@@ -62,7 +62,7 @@ static int open_object(struct accel_context *context,
 	return r;
 }
 
-static int open_for_fetch(struct command_call *call)
+static int device_ioctl_open_for_fetch(struct command_call *call)
 {
 	struct dmabuffs_accel_open *arg = &call->arg.open;
 	struct tickets *tickets = &call->service->tickets;
@@ -73,7 +73,7 @@ static int open_for_fetch(struct command_call *call)
 		return -EOPNOTSUPP;
 	if (arg->access != O_RDONLY && arg->access != O_RDWR)
 		return -EINVAL;
-	r = open_object(call->file->context, arg, &fd);
+	r = device_ioctl_open_object(call->file->context, arg, &fd);
 	if (r < 0)
 		return r;
 	r = tickets_add(tickets, list, fd, arg->ticket);
@@ -87,7 +87,7 @@ static int open_for_fetch(struct command_call *call)
 	return r;
 }
 
-static void revoke_work(void *arg)
+static void device_ioctl_revoke_work(void *arg)
 {
 	struct command_call *call = arg;
 
@@ -95,13 +95,13 @@ static void revoke_work(void *arg)
 }
 
 /* Who holds the memory can keep its inode locked. */
-static int revoke_buffer(struct command_call *call)
+static int device_ioctl_revoke_buffer(struct command_call *call)
 {
 	struct offload *offload;
 	int r = offload_reserve(&call->service->limits, call->ctx->uid, &offload);
 
 	if (r == 0)
-		r = offload_start(offload, revoke_work, call);
+		r = offload_start(offload, device_ioctl_revoke_work, call);
 	return r < 0 ? r : COMMAND_PENDING;
 }
 
@@ -148,15 +148,15 @@ CORE_CALLS(HANDLER)
 	{_IOC_NR(ACCEL_IOC_##command), ON_CONTEXT, min,                                  \
 	 sizeof(((struct command_call *)0)->arg.member), do_##function},
 
-static const struct command commands[] = {
+static const struct command device_ioctl_commands[] = {
 	{_IOC_NR(ACCEL_IOC_DEVICE_INFO), ON_DEVICES, 272,
-	 sizeof(struct accel_device_info), query_device},
+	 sizeof(struct accel_device_info), device_ioctl_query_device},
 	{_IOC_NR(ACCEL_IOC_BUFFER_IMPORT), ON_CONTEXT, 32,
 	 sizeof(struct dmabuffs_accel_import), device_import_buffer},
 	{_IOC_NR(ACCEL_IOC_BUFFER_REVOKE), ON_CONTEXT, 16, sizeof(struct accel_object),
-	 revoke_buffer},
+	 device_ioctl_revoke_buffer},
 	{_IOC_NR(ACCEL_IOC_OPEN), ON_CONTEXT, 32, sizeof(struct dmabuffs_accel_open),
-	 open_for_fetch},
+	 device_ioctl_open_for_fetch},
 	{_IOC_NR(ACCEL_IOC_ASID_SVA), ON_CONTEXT, 56, sizeof(struct dmabuffs_accel_sva),
 	 device_bind_sva},
 	{_IOC_NR(ACCEL_IOC_ASID_EXPORT), ON_CONTEXT, 96,
@@ -165,13 +165,14 @@ static const struct command commands[] = {
 	 sizeof(struct dmabuffs_accel_import), device_import_asid},
 	{_IOC_NR(ACCEL_IOC_QUEUE_SUBMIT), ON_CONTEXT,
 	 offsetof(struct accel_queue_submit, commands), sizeof(struct accel_queue_submit),
-	 submit},
+	 device_ioctl_submit},
 	CORE_CALLS(ROW)};
 
 const struct command *device_command(unsigned number, enum place place)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (commands[i].number == number && commands[i].place == place)
-			return &commands[i];
+	for (size_t i = 0; i < ARRAY_SIZE(device_ioctl_commands); i++)
+		if (device_ioctl_commands[i].number == number &&
+		    device_ioctl_commands[i].place == place)
+			return &device_ioctl_commands[i];
 	return NULL;
 }

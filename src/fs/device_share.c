@@ -9,7 +9,7 @@
 #include "fs/fs_ioctl.h"
 #include "util.h"
 
-static int check_export(const struct dmabuffs_accel_export *arg)
+static int device_share_check_export(const struct dmabuffs_accel_export *arg)
 {
 	struct dmabuffs_export same = {.flags = arg->flags, .mode = arg->mode};
 
@@ -20,7 +20,7 @@ static int check_export(const struct dmabuffs_accel_export *arg)
 }
 
 /* Under which an ASID is known to be exported already: it is its own identity. */
-static struct buffer identity_of(const struct accel_asid *asid)
+static struct buffer device_share_identity_of(const struct accel_asid *asid)
 {
 	return (struct buffer){
 		.fd = -1,
@@ -29,8 +29,9 @@ static struct buffer identity_of(const struct accel_asid *asid)
 	};
 }
 
-static int add_name(struct command_call *call, struct export_request *request,
-		    struct export **ret_export)
+static int device_share_add_name(struct command_call *call,
+				 struct export_request *request,
+				 struct export **ret_export)
 {
 	struct service *service = call->service;
 	struct export *export, *other = NULL;
@@ -50,11 +51,12 @@ static int add_name(struct command_call *call, struct export_request *request,
 }
 
 /* Takes over @asid. */
-static int make_name(struct command_call *call, struct accel_asid *asid,
-		     struct caller *caller, uint64_t root_id, struct export **ret_export)
+static int device_share_make_name(struct command_call *call, struct accel_asid *asid,
+				  struct caller *caller, uint64_t root_id,
+				  struct export **ret_export)
 {
 	const struct dmabuffs_accel_export *arg = &call->arg.asid_export;
-	struct buffer buffer = identity_of(asid);
+	struct buffer buffer = device_share_identity_of(asid);
 	struct export_request request = {
 		.root_id = root_id,
 		.uid = call->ctx->uid,
@@ -67,10 +69,10 @@ static int make_name(struct command_call *call, struct accel_asid *asid,
 		.asid = asid,
 	};
 
-	return add_name(call, &request, ret_export);
+	return device_share_add_name(call, &request, ret_export);
 }
 
-static int read_caller(struct command_call *call, struct caller **ret_caller)
+static int device_share_read_caller(struct command_call *call, struct caller **ret_caller)
 {
 	int pidfd = caller_open(call->ctx->pid);
 	int r = caller_read(call->ctx->pid, pidfd, NULL, ret_caller);
@@ -80,7 +82,8 @@ static int read_caller(struct command_call *call, struct caller **ret_caller)
 }
 
 /* The same ASID keeps its name, if asked alike. */
-static int answer(struct dmabuffs_accel_export *arg, const struct export *export)
+static int device_share_answer(struct dmabuffs_accel_export *arg,
+			       const struct export *export)
 {
 	const char *label = export->label ? export->label : "";
 
@@ -91,7 +94,7 @@ static int answer(struct dmabuffs_accel_export *arg, const struct export *export
 	return 0;
 }
 
-static int export_shared(struct command_call *call, struct accel_asid *asid)
+static int device_share_export_shared(struct command_call *call, struct accel_asid *asid)
 {
 	struct dmabuffs_accel_export *arg = &call->arg.asid_export;
 	struct export *export;
@@ -100,16 +103,16 @@ static int export_shared(struct command_call *call, struct accel_asid *asid)
 	int r = device_file_get_root(call->file, &root_id);
 
 	if (r == 0)
-		r = read_caller(call, &caller);
+		r = device_share_read_caller(call, &caller);
 	if (r < 0) {
 		accel_asid_unref(asid);
 		return r;
 	}
-	r = make_name(call, asid, caller, root_id, &export);
+	r = device_share_make_name(call, asid, caller, root_id, &export);
 	caller_unref(caller);
 	if (r < 0)
 		return r;
-	r = answer(arg, export);
+	r = device_share_answer(arg, export);
 	table_put(&call->service->table, export);
 	return r;
 }
@@ -118,16 +121,16 @@ int device_export_asid(struct command_call *call)
 {
 	struct dmabuffs_accel_export *arg = &call->arg.asid_export;
 	struct accel_asid *asid;
-	int r = check_export(arg);
+	int r = device_share_check_export(arg);
 
 	if (r == 0)
 		r = accel_asid_share(call->file->context, arg->asid, &asid);
-	return r < 0 ? r : export_shared(call, asid);
+	return r < 0 ? r : device_share_export_shared(call, asid);
 }
 
 /* A reference to the ASID behind an opened name. */
-static int opened_asid(struct command_call *call, const struct taken *taken,
-		       struct accel_asid **ret_asid)
+static int device_share_opened_asid(struct command_call *call, const struct taken *taken,
+				    struct accel_asid **ret_asid)
 {
 	struct table *table = &call->service->table;
 	struct export *export;
@@ -156,7 +159,7 @@ int device_import_asid(struct command_call *call)
 
 	if (r < 0)
 		return r;
-	r = opened_asid(call, &taken, &asid);
+	r = device_share_opened_asid(call, &taken, &asid);
 	taken_refuse(&taken);
 	if (r < 0)
 		return r;

@@ -15,8 +15,8 @@
 #include "util.h"
 
 /* Either a descriptor or a ticket, as the flag says; the other must not be there. */
-static int check_source(uint32_t flags, int fd,
-			const uint8_t ticket[DMABUFFS_TICKET_SIZE])
+static int device_take_check_source(uint32_t flags, int fd,
+				    const uint8_t ticket[DMABUFFS_TICKET_SIZE])
 {
 	if (flags & DMABUFFS_ACCEL_TICKET)
 		return fd == -1 ? 0 : -EINVAL;
@@ -25,8 +25,9 @@ static int check_source(uint32_t flags, int fd,
 	return fd < 0 ? -EBADF : 0;
 }
 
-static int take(struct command_call *call, uint32_t flags, int fd,
-		const uint8_t ticket[DMABUFFS_TICKET_SIZE], struct taken *ret_taken)
+static int device_take_take(struct command_call *call, uint32_t flags, int fd,
+			    const uint8_t ticket[DMABUFFS_TICKET_SIZE],
+			    struct taken *ret_taken)
 {
 	int pidfd, r;
 
@@ -45,8 +46,10 @@ int device_take_import(struct command_call *call, struct taken *ret_taken)
 
 	if (arg->flags & ~DMABUFFS_ACCEL_TICKET)
 		return -EOPNOTSUPP;
-	r = check_source(arg->flags, arg->fd, arg->ticket);
-	return r < 0 ? r : take(call, arg->flags, arg->fd, arg->ticket, ret_taken);
+	r = device_take_check_source(arg->flags, arg->fd, arg->ticket);
+	return r < 0 ? r
+		     : device_take_take(call, arg->flags, arg->fd, arg->ticket,
+					ret_taken);
 }
 
 struct export *device_opened_name(struct command_call *call, const struct taken *taken,
@@ -66,7 +69,8 @@ struct export *device_opened_name(struct command_call *call, const struct taken 
 /* ---- buffers ----------------------------------------------------------------------- */
 
 /* The buffer behind an opened name, for no more than the file is open for. */
-static int open_named(struct command_call *call, struct export *export, int access)
+static int device_take_open_named(struct command_call *call, struct export *export,
+				  int access)
 {
 	struct table *table = &call->service->table;
 	int r;
@@ -83,7 +87,7 @@ static int open_named(struct command_call *call, struct export *export, int acce
 }
 
 /* A buffer of our own making; the descriptor it comes from has been dealt with. */
-static int own_buffer(struct command_call *call, struct taken *taken)
+static int device_take_own_buffer(struct command_call *call, struct taken *taken)
 {
 	struct buffer buffer = {.fd = -1};
 	struct export *export;
@@ -91,7 +95,7 @@ static int own_buffer(struct command_call *call, struct taken *taken)
 
 	export = device_opened_name(call, taken, &access);
 	if (export) {
-		r = open_named(call, export, access);
+		r = device_take_open_named(call, export, access);
 		table_put(&call->service->table, export);
 		taken_refuse(taken);
 		return r;
@@ -117,7 +121,7 @@ int device_import_buffer(struct command_call *call)
 
 	if (r < 0)
 		return r;
-	fd = own_buffer(call, &taken);
+	fd = device_take_own_buffer(call, &taken);
 	if (fd < 0)
 		return fd;
 	r = accel_buffer_import(call->file->context, fd, &call->arg.import.id);
@@ -133,7 +137,7 @@ struct binding {
 	struct taken mem, maps;
 };
 
-static void end_binding(struct binding *binding, int result)
+static void device_take_end_binding(struct binding *binding, int result)
 {
 	struct command_call *call = binding->call;
 
@@ -149,7 +153,7 @@ static void end_binding(struct binding *binding, int result)
 	free(binding);
 }
 
-static int bind_files(struct binding *binding)
+static int device_take_bind_files(struct binding *binding)
 {
 	struct dmabuffs_accel_sva *sva = &binding->call->arg.sva;
 	struct accel_asid_create arg = {
@@ -169,42 +173,44 @@ static int bind_files(struct binding *binding)
 }
 
 /* Its memory's locks are the caller's to keep, so this may last as long as it likes. */
-static void bind_work(void *arg)
+static void device_take_bind_work(void *arg)
 {
 	struct binding *binding = arg;
 	struct command_call *call = binding->call;
-	int r = bind_files(binding);
+	int r = device_take_bind_files(binding);
 
-	end_binding(binding, r);
+	device_take_end_binding(binding, r);
 	command_reply(call, r);
 }
 
-static int take_both(struct binding *binding)
+static int device_take_both(struct binding *binding)
 {
 	struct command_call *call = binding->call;
 	const struct dmabuffs_accel_sva *sva = &call->arg.sva;
-	int r = take(call, sva->flags, sva->mem, sva->mem_ticket, &binding->mem);
+	int r = device_take_take(call, sva->flags, sva->mem, sva->mem_ticket,
+				 &binding->mem);
 
 	return r < 0 ? r
-		     : take(call, sva->flags, sva->maps, sva->maps_ticket,
-			    &binding->maps);
+		     : device_take_take(call, sva->flags, sva->maps, sva->maps_ticket,
+					&binding->maps);
 }
 
-static int check_sva(const struct dmabuffs_accel_sva *sva)
+static int device_take_check_sva(const struct dmabuffs_accel_sva *sva)
 {
 	int r;
 
 	if (sva->flags & ~(DMABUFFS_ACCEL_TICKET | ACCEL_ASID_VISIBLE))
 		return -EOPNOTSUPP;
-	r = check_source(sva->flags, sva->mem, sva->mem_ticket);
-	return r < 0 ? r : check_source(sva->flags, sva->maps, sva->maps_ticket);
+	r = device_take_check_source(sva->flags, sva->mem, sva->mem_ticket);
+	return r < 0 ? r
+		     : device_take_check_source(sva->flags, sva->maps, sva->maps_ticket);
 }
 
 int device_bind_sva(struct command_call *call)
 {
 	struct binding *binding;
 	struct offload *offload;
-	int r = check_sva(&call->arg.sva);
+	int r = device_take_check_sva(&call->arg.sva);
 
 	if (r < 0)
 		return r;
@@ -213,13 +219,13 @@ int device_bind_sva(struct command_call *call)
 		return -ENOMEM;
 	binding->call = call;
 	binding->mem.fd = binding->maps.fd = -1;
-	r = take_both(binding);
+	r = device_take_both(binding);
 	if (r == 0)
 		r = offload_reserve(&call->service->limits, call->ctx->uid, &offload);
 	if (r == 0)
-		r = offload_start(offload, bind_work, binding);
+		r = offload_start(offload, device_take_bind_work, binding);
 	if (r == 0)
 		return COMMAND_PENDING;
-	end_binding(binding, r);
+	device_take_end_binding(binding, r);
 	return r;
 }

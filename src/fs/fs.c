@@ -26,7 +26,7 @@ static void fs_init(void *userdata, struct fuse_conn_info *conn)
 }
 
 /* Names are made by export, and nothing else is made here. */
-static void refuse(fuse_req_t req)
+static void fs_refuse(fuse_req_t req)
 {
 	reply_error(req, -EPERM);
 }
@@ -34,34 +34,34 @@ static void refuse(fuse_req_t req)
 static void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		      struct fuse_file_info *fi)
 {
-	refuse(req);
+	fs_refuse(req);
 }
 
 static void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	refuse(req);
+	fs_refuse(req);
 }
 
 static void fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	refuse(req);
+	fs_refuse(req);
 }
 
 static void fs_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
 		       const char *name)
 {
-	refuse(req);
+	fs_refuse(req);
 }
 
 static void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 {
-	refuse(req);
+	fs_refuse(req);
 }
 
 static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		      fuse_ino_t new_parent, const char *new_name, unsigned int flags)
 {
-	refuse(req);
+	fs_refuse(req);
 }
 
 const struct fuse_lowlevel_ops fs_ops = {

@@ -48,7 +48,8 @@ int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr,
 /* ---- the directory ----------------------------------------------------------------- */
 
 /* Offsets: 0 before ".", 1 before "..", then the place of the device plus 2. */
-static void list_all(struct devices *devices, struct listing *listing, off_t offset)
+static void fs_accel_list_all(struct devices *devices, struct listing *listing,
+			      off_t offset)
 {
 	struct accel_device_info info;
 	bool fits = true;
@@ -72,7 +73,7 @@ void fs_accel_readdir(fuse_req_t req, size_t size, off_t offset)
 		reply_error(req, -ENOMEM);
 		return;
 	}
-	list_all(&service_of(req)->devices, &listing, offset);
+	fs_accel_list_all(&service_of(req)->devices, &listing, offset);
 	fuse_reply_buf(req, listing.buf, listing.used);
 	free(listing.buf);
 }

@@ -8,7 +8,7 @@
 
 #define STAT_BLOCK 512
 
-static void stat_broker(struct service *service, struct stat *ret_stat)
+static void fs_attr_stat_broker(struct service *service, struct stat *ret_stat)
 {
 	struct node node;
 
@@ -19,8 +19,8 @@ static void stat_broker(struct service *service, struct stat *ret_stat)
 }
 
 /* The lock is held. */
-static int stat_export(const struct export *export, struct stat *ret_stat,
-		       double *ret_timeout)
+static int fs_attr_stat_export(const struct export *export, struct stat *ret_stat,
+			       double *ret_timeout)
 {
 	uint64_t size = 0;
 	int r;
@@ -51,7 +51,7 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 
 	*ret_timeout = CACHE_FOREVER;
 	if (ino == INO_BROKER) {
-		stat_broker(service, ret_stat);
+		fs_attr_stat_broker(service, ret_stat);
 	} else if (ino == INO_ROOT) {
 		table_lock(table);
 		node_stat(&table->root_node, ret_stat);
@@ -60,7 +60,7 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 		r = fs_accel_stat(service, ino, ret_stat);
 	} else if ((export = table_get(table, ino))) {
 		table_lock(table);
-		r = stat_export(export, ret_stat, ret_timeout);
+		r = fs_attr_stat_export(export, ret_stat, ret_timeout);
 		table_unlock(table);
 		table_put(table, export);
 	} else {
@@ -70,7 +70,7 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 	return r;
 }
 
-static void reply_attr(fuse_req_t req, uint64_t ino)
+static void fs_attr_reply(fuse_req_t req, uint64_t ino)
 {
 	struct stat st;
 	double timeout;
@@ -84,11 +84,11 @@ static void reply_attr(fuse_req_t req, uint64_t ino)
 
 void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	reply_attr(req, ino);
+	fs_attr_reply(req, ino);
 }
 
-static int set_export(struct service *service, struct export *export,
-		      const struct stat *attr, int to_set)
+static int fs_attr_set_export(struct service *service, struct export *export,
+			      const struct stat *attr, int to_set)
 {
 	int r = 0;
 
@@ -102,8 +102,8 @@ static int set_export(struct service *service, struct export *export,
 	return r;
 }
 
-static int set_attributes(struct service *service, uint64_t ino, const struct stat *attr,
-			  int to_set)
+static int fs_attr_set_attributes(struct service *service, uint64_t ino,
+				  const struct stat *attr, int to_set)
 {
 	struct export *export;
 	int r;
@@ -121,7 +121,7 @@ static int set_attributes(struct service *service, uint64_t ino, const struct st
 	export = table_get(&service->table, ino);
 	if (!export)
 		return -ENOENT;
-	r = set_export(service, export, attr, to_set);
+	r = fs_attr_set_export(service, export, attr, to_set);
 	table_put(&service->table, export);
 	return r;
 }
@@ -134,9 +134,9 @@ void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	int r = -EPERM;
 
 	if (!(to_set & FUSE_SET_ATTR_SIZE))
-		r = set_attributes(service_of(req), ino, attr, to_set);
+		r = fs_attr_set_attributes(service_of(req), ino, attr, to_set);
 	if (r < 0)
 		reply_error(req, r);
 	else
-		reply_attr(req, ino);
+		fs_attr_reply(req, ino);
 }

@@ -24,7 +24,8 @@ int fs_parse_name(const char *name, uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
 }
 
 /* The number of a name that is not an export's; 0: it may be one. */
-static uint64_t find_fixed(struct service *service, fuse_ino_t parent, const char *name)
+static uint64_t fs_dir_find_fixed(struct service *service, fuse_ino_t parent,
+				  const char *name)
 {
 	if (parent == INO_ACCEL)
 		return devices_find(&service->devices, name);
@@ -35,12 +36,12 @@ static uint64_t find_fixed(struct service *service, fuse_ino_t parent, const cha
 	return 0;
 }
 
-static bool is_broker(fuse_ino_t parent, const char *name)
+static bool fs_dir_is_broker(fuse_ino_t parent, const char *name)
 {
 	return parent == INO_ROOT && !strcmp(name, DMABUFFS_BROKER_NAME);
 }
 
-static void reply_entry(fuse_req_t req, uint64_t ino)
+static void fs_dir_reply_entry(fuse_req_t req, uint64_t ino)
 {
 	struct service *service = service_of(req);
 	struct fuse_entry_param entry = {.ino = ino, .entry_timeout = CACHE_FOREVER};
@@ -61,11 +62,11 @@ void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct service *service = service_of(req);
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
-	uint64_t fixed = find_fixed(service, parent, name);
+	uint64_t fixed = fs_dir_find_fixed(service, parent, name);
 	struct export *export = NULL;
 
 	if (fixed) {
-		reply_entry(req, fixed);
+		fs_dir_reply_entry(req, fixed);
 		return;
 	}
 	if (parent == INO_ROOT && fs_parse_name(name, uuid) == 0)
@@ -75,7 +76,7 @@ void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	table_looked_up(&service->table, export);
-	reply_entry(req, export->id);
+	fs_dir_reply_entry(req, export->id);
 	table_put(&service->table, export);
 }
 
@@ -101,13 +102,13 @@ void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 	struct service *service = service_of(req);
 	pid_t caller = fuse_req_ctx(req)->pid;
 
-	if (!is_broker(parent, name) || !S_ISSOCK(mode) || !caller ||
+	if (!fs_dir_is_broker(parent, name) || !S_ISSOCK(mode) || !caller ||
 	    caller != service->binder) {
 		reply_error(req, -EPERM);
 		return;
 	}
 	service->broker_bound = true;
-	reply_entry(req, INO_BROKER);
+	fs_dir_reply_entry(req, INO_BROKER);
 }
 
 void fs_name_ended(struct service *service, struct export *export, const char *why)
@@ -134,7 +135,7 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
 	struct export *export;
 
-	if (find_fixed(service, parent, name)) {
+	if (fs_dir_find_fixed(service, parent, name)) {
 		reply_error(req, -EPERM);
 		return;
 	}
@@ -173,7 +174,7 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		table_close_root(&service->table, id, NULL, NULL);
 }
 
-static void root_ended(struct export *export, void *data)
+static void fs_dir_root_ended(struct export *export, void *data)
 {
 	struct service *service = data;
 	char name[UUID_TEXT_LENGTH + 1];
@@ -189,14 +190,14 @@ void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct service *service = service_of(req);
 
 	if (ino == INO_ROOT)
-		table_close_root(&service->table, fi->fh, root_ended, service);
+		table_close_root(&service->table, fi->fh, fs_dir_root_ended, service);
 	reply_error(req, 0);
 }
 
 /* ---- readdir ----------------------------------------------------------------------- */
 
-static void list_exports(struct service *service, struct listing *listing,
-			 uint64_t cursor)
+static void fs_dir_list_exports(struct service *service, struct listing *listing,
+				uint64_t cursor)
 {
 	uid_t uid = fuse_req_ctx(listing->req)->uid;
 	struct export *export;
@@ -235,7 +236,7 @@ void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	if (offset == 1 && listing_add(&listing, "..", INO_ROOT, S_IFDIR, 2))
 		offset = 2;
 	if (offset >= 2)
-		list_exports(service_of(req), &listing, (uint64_t)offset - 1);
+		fs_dir_list_exports(service_of(req), &listing, (uint64_t)offset - 1);
 	fuse_reply_buf(req, listing.buf, listing.used);
 	free(listing.buf);
 }

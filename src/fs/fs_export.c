@@ -26,14 +26,14 @@ struct attempt {
 	struct caller *caller; /* owned reference */
 };
 
-static bool is_readonly(const struct attempt *attempt)
+static bool fs_export_is_readonly(const struct attempt *attempt)
 {
 	return attempt->arg->flags & DMABUFFS_EXPORT_READONLY;
 }
 
 /* What outlives its exporter is nobody's to pay for but by the charge: it must not grow.
  */
-static bool must_stop_growth(const struct attempt *attempt)
+static bool fs_export_must_stop_growth(const struct attempt *attempt)
 {
 	return attempt->arg->flags & DMABUFFS_EXPORT_PERSIST &&
 	       buffer_can_grow(&attempt->buffer);
@@ -41,7 +41,7 @@ static bool must_stop_growth(const struct attempt *attempt)
 
 /* Takes the descriptor from the calling thread, or what was put on the broker; a ticket
  * is spent even if this fails. */
-static int take_fd(struct attempt *attempt, struct taken *ret_taken)
+static int fs_export_take_fd(struct attempt *attempt, struct taken *ret_taken)
 {
 	struct dmabuffs_export *arg = attempt->arg;
 
@@ -52,14 +52,14 @@ static int take_fd(struct attempt *attempt, struct taken *ret_taken)
 				 arg->fd, ret_taken);
 }
 
-static int take_buffer(struct attempt *attempt)
+static int fs_export_take_buffer(struct attempt *attempt)
 {
 	struct taken taken;
-	int r = take_fd(attempt, &taken);
+	int r = fs_export_take_fd(attempt, &taken);
 
 	if (r < 0)
 		return r;
-	r = buffer_init(&attempt->buffer, taken.fd, is_readonly(attempt));
+	r = buffer_init(&attempt->buffer, taken.fd, fs_export_is_readonly(attempt));
 	if (r < 0)
 		taken_refuse(&taken);
 	else
@@ -68,7 +68,7 @@ static int take_buffer(struct attempt *attempt)
 }
 
 /* The same buffer on the same root description keeps its name, if asked alike. */
-static int answer_existing(struct attempt *attempt, const struct export *export)
+static int fs_export_answer_existing(struct attempt *attempt, const struct export *export)
 {
 	struct dmabuffs_export *arg = attempt->arg;
 	const char *label = export->label ? export->label : "";
@@ -82,7 +82,7 @@ static int answer_existing(struct attempt *attempt, const struct export *export)
 	return 0;
 }
 
-static int read_caller(struct attempt *attempt)
+static int fs_export_read_caller(struct attempt *attempt)
 {
 	struct table *table = &attempt->service->table;
 	struct caller *cached = NULL;
@@ -100,7 +100,7 @@ static int read_caller(struct attempt *attempt)
 	return r;
 }
 
-static int create_and_add(struct attempt *attempt, struct export **ret_export)
+static int fs_export_create_and_add(struct attempt *attempt, struct export **ret_export)
 {
 	struct limits *limits = &attempt->service->limits;
 	struct export_request request = {
@@ -126,23 +126,23 @@ static int create_and_add(struct attempt *attempt, struct export **ret_export)
 }
 
 /* Known to be new on this root description when it was looked for, or not looked for. */
-static int make_new(struct attempt *attempt)
+static int fs_export_make_new(struct attempt *attempt)
 {
 	struct export *export = NULL;
-	int r = read_caller(attempt);
+	int r = fs_export_read_caller(attempt);
 
 	buffer_learn_seals(&attempt->buffer);
 	if (r == 0)
-		r = create_and_add(attempt, &export);
+		r = fs_export_create_and_add(attempt, &export);
 	if (r < 0)
 		return r;
 	fs_log_export(export);
-	r = answer_existing(attempt, export);
+	r = fs_export_answer_existing(attempt, export);
 	table_put(&attempt->service->table, export);
 	return r;
 }
 
-static int end(struct attempt *attempt, int result)
+static int fs_export_end(struct attempt *attempt, int result)
 {
 	if (result < 0)
 		log_warning("export refused to pid %d uid %u: %s", attempt->ctx->pid,
@@ -154,33 +154,33 @@ static int end(struct attempt *attempt, int result)
 	return result;
 }
 
-static void freeze_and_finish(void *arg)
+static void fs_export_freeze_and_finish(void *arg)
 {
 	struct attempt *attempt = arg;
 	struct command_call *call = attempt->call;
 	int r = 0;
 
-	if (must_stop_growth(attempt))
+	if (fs_export_must_stop_growth(attempt))
 		r = buffer_stop_growth(&attempt->buffer);
 	if (r == 0)
-		r = buffer_freeze(&attempt->buffer, is_readonly(attempt));
+		r = buffer_freeze(&attempt->buffer, fs_export_is_readonly(attempt));
 	if (r == 0)
-		r = make_new(attempt);
-	command_reply(call, end(attempt, r));
+		r = fs_export_make_new(attempt);
+	command_reply(call, fs_export_end(attempt, r));
 }
 
 /* A memfd that is not frozen yet may keep us waiting for its inode. */
-static int freeze_elsewhere(struct attempt *attempt)
+static int fs_export_freeze_elsewhere(struct attempt *attempt)
 {
 	struct offload *offload;
 	int r = offload_reserve(&attempt->service->limits, attempt->ctx->uid, &offload);
 
 	if (r == 0)
-		r = offload_start(offload, freeze_and_finish, attempt);
+		r = offload_start(offload, fs_export_freeze_and_finish, attempt);
 	return r < 0 ? r : COMMAND_PENDING;
 }
 
-static int find_or_make(struct attempt *attempt)
+static int fs_export_find_or_make(struct attempt *attempt)
 {
 	struct table *table = &attempt->service->table;
 	struct export *export = NULL;
@@ -191,14 +191,14 @@ static int find_or_make(struct attempt *attempt)
 	if (!(attempt->arg->flags & DMABUFFS_EXPORT_ANOTHER))
 		export = table_get_exported(table, attempt->root_id, &attempt->buffer);
 	if (export) {
-		r = answer_existing(attempt, export);
+		r = fs_export_answer_existing(attempt, export);
 		table_put(table, export);
 		return r;
 	}
-	if (must_stop_growth(attempt) ||
-	    buffer_needs_freeze(&attempt->buffer, is_readonly(attempt)))
-		return freeze_elsewhere(attempt);
-	return make_new(attempt);
+	if (fs_export_must_stop_growth(attempt) ||
+	    buffer_needs_freeze(&attempt->buffer, fs_export_is_readonly(attempt)))
+		return fs_export_freeze_elsewhere(attempt);
+	return fs_export_make_new(attempt);
 }
 
 int fs_export(struct command_call *call)
@@ -220,8 +220,8 @@ int fs_export(struct command_call *call)
 		.pidfd = -1,
 		.buffer.fd = -1,
 	};
-	r = take_buffer(attempt);
+	r = fs_export_take_buffer(attempt);
 	if (r == 0)
-		r = find_or_make(attempt);
-	return r == COMMAND_PENDING ? r : end(attempt, r);
+		r = fs_export_find_or_make(attempt);
+	return r == COMMAND_PENDING ? r : fs_export_end(attempt, r);
 }

@@ -10,8 +10,8 @@
 
 /* ---- open -------------------------------------------------------------------------- */
 
-static int check_namespaces(struct service *service, const struct export *export,
-			    pid_t tid)
+static int fs_file_check_namespaces(struct service *service, const struct export *export,
+				    pid_t tid)
 {
 	uint64_t ns[DMABUFFS_NS_COUNT];
 
@@ -21,7 +21,7 @@ static int check_namespaces(struct service *service, const struct export *export
 	return policy_check_ns(service->options.ns_mask, export->caller->ns, ns);
 }
 
-static int check_size(struct service *service, struct export *export)
+static int fs_file_check_size(struct service *service, struct export *export)
 {
 	int r;
 
@@ -34,18 +34,18 @@ static int check_size(struct service *service, struct export *export)
 }
 
 /* What is not in the file's mode. The export is counted open. */
-static int check_open(struct service *service, struct export *export, pid_t tid,
-		      int flags)
+static int fs_file_check_open(struct service *service, struct export *export, pid_t tid,
+			      int flags)
 {
 	int r = policy_check_open(flags, export->flags & DMABUFFS_EXPORT_READONLY,
 				  buffer_seals(&export->buffer));
 
 	if (r == 0)
-		r = check_namespaces(service, export, tid);
-	return r == 0 ? check_size(service, export) : r;
+		r = fs_file_check_namespaces(service, export, tid);
+	return r == 0 ? fs_file_check_size(service, export) : r;
 }
 
-static int register_backing(fuse_req_t req, const struct buffer *buffer)
+static int fs_file_register_backing(fuse_req_t req, const struct buffer *buffer)
 {
 	int fd = buffer_borrow(buffer);
 	int id, r;
@@ -63,7 +63,7 @@ static int register_backing(fuse_req_t req, const struct buffer *buffer)
  * The kernel wants one backing id an inode while it is open, so it is registered with the
  * first open and given up with the last release.
  */
-static int get_backing(fuse_req_t req, struct export *export)
+static int fs_file_get_backing(fuse_req_t req, struct export *export)
 {
 	struct table *table = &service_of(req)->table;
 	int id;
@@ -71,7 +71,7 @@ static int get_backing(fuse_req_t req, struct export *export)
 	table_lock(table);
 	id = export->backing_id;
 	if (!id)
-		id = register_backing(req, &export->buffer);
+		id = fs_file_register_backing(req, &export->buffer);
 	if (id > 0)
 		export->backing_id = id;
 	table_unlock(table);
@@ -79,22 +79,22 @@ static int get_backing(fuse_req_t req, struct export *export)
 }
 
 /* No passthrough for anybody, other than for want of something at the moment. */
-static bool is_permanent(int error)
+static bool fs_file_is_permanent(int error)
 {
 	return error != -EMFILE && error != -ENFILE && error != -ENOMEM &&
 	       error != -EAGAIN;
 }
 
 /* What reads, writes and maps the file without us; 0: all come to us; or -errno. */
-static int backing_id(fuse_req_t req, struct export *export)
+static int fs_file_backing_id(fuse_req_t req, struct export *export)
 {
 	struct service *service = service_of(req);
 	int id;
 
 	if (!service->passthrough || export->buffer.kind != DMABUFFS_KIND_MEMFD)
 		return 0;
-	id = get_backing(req, export);
-	if (id >= 0 || !is_permanent(id))
+	id = fs_file_get_backing(req, export);
+	if (id >= 0 || !fs_file_is_permanent(id))
 		return id;
 	if (atomic_exchange(&service->passthrough, false))
 		log_warning(
@@ -104,7 +104,7 @@ static int backing_id(fuse_req_t req, struct export *export)
 	return 0;
 }
 
-static void close_file(fuse_req_t req, struct export *export)
+static void fs_file_close(fuse_req_t req, struct export *export)
 {
 	int id = table_close(&service_of(req)->table, export);
 
@@ -112,7 +112,8 @@ static void close_file(fuse_req_t req, struct export *export)
 		fuse_passthrough_close(req, id);
 }
 
-static void reply_open(fuse_req_t req, struct export *export, struct fuse_file_info *fi)
+static void fs_file_reply_open(fuse_req_t req, struct export *export,
+			       struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
 
@@ -128,8 +129,8 @@ static void reply_open(fuse_req_t req, struct export *export, struct fuse_file_i
 		table_close(&service->table, export);
 }
 
-static void log_refusal(const struct export *export, const struct fuse_ctx *ctx,
-			int error)
+static void fs_file_log_refusal(const struct export *export, const struct fuse_ctx *ctx,
+				int error)
 {
 	char name[UUID_TEXT_LENGTH + 1];
 
@@ -157,15 +158,15 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		table_put(&service->table, export);
 		return;
 	}
-	r = check_open(service, export, ctx->pid, fi->flags);
+	r = fs_file_check_open(service, export, ctx->pid, fi->flags);
 	if (r == 0)
-		r = fi->backing_id = backing_id(req, export);
+		r = fi->backing_id = fs_file_backing_id(req, export);
 	if (r < 0) {
-		log_refusal(export, ctx, r);
-		close_file(req, export);
+		fs_file_log_refusal(export, ctx, r);
+		fs_file_close(req, export);
 		reply_error(req, r);
 	} else {
-		reply_open(req, export, fi);
+		fs_file_reply_open(req, export, fi);
 	}
 	table_put(&service->table, export);
 }
@@ -181,7 +182,7 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	export = table_get(&service->table, ino);
 	if (export)
-		close_file(req, export);
+		fs_file_close(req, export);
 	reply_error(req, 0);
 	table_put(&service->table, export);
 }
@@ -189,7 +190,7 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 /* ---- read and write, without passthrough ------------------------------------------- */
 
 /* An open file: its export exists and has its buffer until the release. */
-static struct export *opened(struct table *table, fuse_ino_t ino, uid_t *ret_uid)
+static struct export *fs_file_opened(struct table *table, fuse_ino_t ino, uid_t *ret_uid)
 {
 	struct export *export = table_get(table, ino);
 	bool is_open;
@@ -204,7 +205,7 @@ static struct export *opened(struct table *table, fuse_ino_t ino, uid_t *ret_uid
 	return is_open ? export : NULL;
 }
 
-static void read_done(void *context, ssize_t result, const void *bytes)
+static void fs_file_read_done(void *context, ssize_t result, const void *bytes)
 {
 	fuse_req_t req = context;
 
@@ -214,7 +215,7 @@ static void read_done(void *context, ssize_t result, const void *bytes)
 		fuse_reply_buf(req, bytes, (size_t)result);
 }
 
-static void write_done(void *context, ssize_t result, const void *bytes)
+static void fs_file_write_done(void *context, ssize_t result, const void *bytes)
 {
 	fuse_req_t req = context;
 
@@ -224,20 +225,21 @@ static void write_done(void *context, ssize_t result, const void *bytes)
 		fuse_reply_write(req, (size_t)result);
 }
 
-static void submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t size,
-		   const char *data)
+static void fs_file_submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t size,
+			   const char *data)
 {
 	struct service *service = service_of(req);
 	struct export *export;
 	uid_t uid;
 	int r = -EBADF;
 
-	export = opened(&service->table, ino, &uid);
+	export = fs_file_opened(&service->table, ino, &uid);
 	if (export && export->buffer.kind == DMABUFFS_KIND_DEVICE)
 		r = -EOPNOTSUPP;
 	else if (export)
 		r = dmabuf_io_submit(&service->dmabuf_io, uid, &export->buffer, offset,
-				     size, data, data ? write_done : read_done, req);
+				     size, data,
+				     data ? fs_file_write_done : fs_file_read_done, req);
 	if (r < 0)
 		reply_error(req, r);
 }
@@ -248,13 +250,13 @@ void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	if (fs_is_accel(ino))
 		fs_accel_read(req, size, fi);
 	else
-		submit(req, ino, offset, size, NULL);
+		fs_file_submit(req, ino, offset, size, NULL);
 }
 
 void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 	      struct fuse_file_info *fi)
 {
-	submit(req, ino, offset, size, data);
+	fs_file_submit(req, ino, offset, size, data);
 }
 
 /* SEEK_DATA and SEEK_HOLE only: the kernel does the others. There are no holes. */

@@ -24,8 +24,8 @@ void fs_log_export(const struct export *export)
 
 /* ---- info -------------------------------------------------------------------------- */
 
-static void fill_info(const struct service *service, const struct export *export,
-		      struct dmabuffs_info *info)
+static void fs_ioctl_fill_info(const struct service *service, const struct export *export,
+			       struct dmabuffs_info *info)
 {
 	bool passthrough =
 		service->passthrough && export->buffer.kind == DMABUFFS_KIND_MEMFD;
@@ -50,7 +50,7 @@ static void fill_info(const struct service *service, const struct export *export
 		strncpy((char *)info->label, export->label, sizeof(info->label) - 1);
 }
 
-static int do_info(struct command_call *call)
+static int fs_ioctl_do_info(struct command_call *call)
 {
 	struct table *table = &call->service->table;
 	struct export *export;
@@ -62,7 +62,7 @@ static int do_info(struct command_call *call)
 	if (!export)
 		return -ENOTTY;
 	table_lock(table);
-	fill_info(call->service, export, &call->arg.info);
+	fs_ioctl_fill_info(call->service, export, &call->arg.info);
 	table_unlock(table);
 	table_put(table, export);
 	return 0;
@@ -71,7 +71,7 @@ static int do_info(struct command_call *call)
 /* ---- withdraw ---------------------------------------------------------------------- */
 
 /* Who has the description could close it: there is nothing more to check. */
-static int do_withdraw(struct command_call *call)
+static int fs_ioctl_do_withdraw(struct command_call *call)
 {
 	struct service *service = call->service;
 	const struct dmabuffs_withdraw *arg = &call->arg.withdraw;
@@ -93,33 +93,35 @@ static int do_withdraw(struct command_call *call)
 
 /* ---- dispatch ---------------------------------------------------------------------- */
 
-static const struct command commands[] = {
+static const struct command fs_ioctl_commands[] = {
 	{_IOC_NR(DMABUFFS_IOC_EXPORT), ON_ROOT, 120, sizeof(struct dmabuffs_export),
 	 fs_export},
 	{_IOC_NR(DMABUFFS_IOC_REVOKE), ON_ROOT, 24, sizeof(struct dmabuffs_revoke),
 	 fs_revoke},
-	{_IOC_NR(DMABUFFS_IOC_INFO), ON_NAME, 176, sizeof(struct dmabuffs_info), do_info},
+	{_IOC_NR(DMABUFFS_IOC_INFO), ON_NAME, 176, sizeof(struct dmabuffs_info),
+	 fs_ioctl_do_info},
 	{_IOC_NR(DMABUFFS_IOC_WITHDRAW), ON_ROOT, 24, sizeof(struct dmabuffs_withdraw),
-	 do_withdraw},
+	 fs_ioctl_do_withdraw},
 };
 
-static enum place place_of(uint64_t ino, bool is_directory)
+static enum place fs_ioctl_place_of(uint64_t ino, bool is_directory)
 {
 	if (is_directory)
 		return ino == INO_ACCEL ? ON_DEVICES : ON_ROOT;
 	return fs_is_accel(ino) ? ON_CONTEXT : ON_NAME;
 }
 
-static const struct command *find_command(unsigned int number, enum place place)
+static const struct command *fs_ioctl_find_command(unsigned int number, enum place place)
 {
 	if (_IOC_TYPE(number) != DMABUFFS_IOC_TYPE ||
 	    _IOC_DIR(number) != (_IOC_READ | _IOC_WRITE))
 		return NULL;
 	if (place == ON_DEVICES || place == ON_CONTEXT)
 		return device_command(_IOC_NR(number), place);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (commands[i].number == _IOC_NR(number) && commands[i].place == place)
-			return &commands[i];
+	for (size_t i = 0; i < ARRAY_SIZE(fs_ioctl_commands); i++)
+		if (fs_ioctl_commands[i].number == _IOC_NR(number) &&
+		    fs_ioctl_commands[i].place == place)
+			return &fs_ioctl_commands[i];
 	return NULL;
 }
 
@@ -132,8 +134,8 @@ void command_reply(struct command_call *call, int result)
 	free(call);
 }
 
-static void run_command(const struct command *command, struct command_call *call,
-			const void *in, size_t in_size)
+static void fs_ioctl_run_command(const struct command *command, struct command_call *call,
+				 const void *in, size_t in_size)
 {
 	int r = wire_take(in, in_size, command->min_size, &call->arg,
 			  command->known_size);
@@ -148,8 +150,8 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in,
 	      size_t in_size, size_t out_size)
 {
-	enum place place = place_of(ino, flags & FUSE_IOCTL_DIR);
-	const struct command *command = find_command(number, place);
+	enum place place = fs_ioctl_place_of(ino, flags & FUSE_IOCTL_DIR);
+	const struct command *command = fs_ioctl_find_command(number, place);
 	struct command_call *call = NULL;
 
 	if (command)
@@ -168,5 +170,5 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	else
 		call->root_id = fi->fh;
 	call->reply_size = MIN(out_size, command->known_size);
-	run_command(command, call, in, in_size);
+	fs_ioctl_run_command(command, call, in, in_size);
 }

@@ -16,7 +16,7 @@ struct revocation {
 };
 
 /* It succeeds as a whole or leaves the name. */
-static int truncate_and_end(struct revocation *revocation)
+static int fs_revoke_truncate_and_end(struct revocation *revocation)
 {
 	struct service *service = revocation->call->service;
 	struct export *export = revocation->export;
@@ -32,7 +32,7 @@ static int truncate_and_end(struct revocation *revocation)
 }
 
 /* May it be? Then it is counted as open, so that the buffer stays until it is done. */
-static int claim_locked(struct export *export, uid_t uid, uid_t *ret_owner)
+static int fs_revoke_claim_locked(struct export *export, uid_t uid, uid_t *ret_owner)
 {
 	int r = policy_check_revoke(uid, export->node.uid);
 
@@ -48,18 +48,19 @@ static int claim_locked(struct export *export, uid_t uid, uid_t *ret_owner)
 	return 0;
 }
 
-static int claim(struct command_call *call, struct export *export, uid_t *ret_owner)
+static int fs_revoke_claim(struct command_call *call, struct export *export,
+			   uid_t *ret_owner)
 {
 	struct table *table = &call->service->table;
 	int r;
 
 	table_lock(table);
-	r = claim_locked(export, call->ctx->uid, ret_owner);
+	r = fs_revoke_claim_locked(export, call->ctx->uid, ret_owner);
 	table_unlock(table);
 	return r;
 }
 
-static void unclaim(struct command_call *call, struct export *export)
+static void fs_revoke_unclaim(struct command_call *call, struct export *export)
 {
 	int backing_id = table_close(&call->service->table, export);
 
@@ -67,21 +68,21 @@ static void unclaim(struct command_call *call, struct export *export)
 		fuse_passthrough_close(call->req, backing_id);
 }
 
-static void work(void *arg)
+static void fs_revoke_work(void *arg)
 {
 	struct revocation *revocation = arg;
 	struct command_call *call = revocation->call;
 	struct table *table = &call->service->table;
-	int r = truncate_and_end(revocation);
+	int r = fs_revoke_truncate_and_end(revocation);
 
-	unclaim(call, revocation->export);
+	fs_revoke_unclaim(call, revocation->export);
 	table_put(table, revocation->export);
 	free(revocation);
 	command_reply(call, r);
 }
 
 /* The owner's buffer may keep the thread, so it is his account. */
-static int start(struct command_call *call, struct export *export, uid_t owner)
+static int fs_revoke_start(struct command_call *call, struct export *export, uid_t owner)
 {
 	struct revocation *revocation = calloc(1, sizeof(*revocation));
 	struct offload *offload;
@@ -92,7 +93,7 @@ static int start(struct command_call *call, struct export *export, uid_t owner)
 	*revocation = (struct revocation){.call = call, .export = export};
 	r = offload_reserve(&call->service->limits, owner, &offload);
 	if (r == 0)
-		r = offload_start(offload, work, revocation);
+		r = offload_start(offload, fs_revoke_work, revocation);
 	if (r < 0)
 		free(revocation);
 	return r < 0 ? r : COMMAND_PENDING;
@@ -111,11 +112,11 @@ int fs_revoke(struct command_call *call)
 	export = table_get_named(table, arg->uuid);
 	if (!export)
 		return -ENOENT;
-	r = claim(call, export, &owner);
+	r = fs_revoke_claim(call, export, &owner);
 	if (r == 0) {
-		r = start(call, export, owner);
+		r = fs_revoke_start(call, export, owner);
 		if (r < 0)
-			unclaim(call, export);
+			fs_revoke_unclaim(call, export);
 	}
 	if (r < 0) {
 		log_warning("uid %u may not revoke: %s", call->ctx->uid, strerror(-r));

@@ -19,9 +19,9 @@
 /* Writes the value and returns its length; -ENODATA: it has none. The lock is held. */
 typedef int show_fn(const struct export *export, int arg, char *text);
 
-static int show(char *text, const char *format, ...) _printf_(2, 3);
+static int fs_xattr_show(char *text, const char *format, ...) _printf_(2, 3);
 
-static int show(char *text, const char *format, ...)
+static int fs_xattr_show(char *text, const char *format, ...)
 {
 	va_list args;
 	int n;
@@ -32,18 +32,18 @@ static int show(char *text, const char *format, ...)
 	return MIN(n, MAX_VALUE - 1);
 }
 
-static int show_size(const struct export *export, int arg, char *text)
+static int fs_xattr_show_size(const struct export *export, int arg, char *text)
 {
 	uint64_t size = 0;
 
 	if (export->has_buffer)
 		buffer_size(&export->buffer, &size);
-	return show(text, "%" PRIu64, size);
+	return fs_xattr_show(text, "%" PRIu64, size);
 }
 
-static int show_kind(const struct export *export, int arg, char *text)
+static int fs_xattr_show_kind(const struct export *export, int arg, char *text)
 {
-	return show(text, "%s", buffer_kind_name(&export->buffer));
+	return fs_xattr_show(text, "%s", buffer_kind_name(&export->buffer));
 }
 
 /* The names of the bits that are set, joined by commas. */
@@ -52,20 +52,20 @@ struct bit_name {
 	const char *name;
 };
 
-static int show_bits(char *text, const struct bit_name *names, size_t n_names,
-		     uint32_t bits)
+static int fs_xattr_show_bits(char *text, const struct bit_name *names, size_t n_names,
+			      uint32_t bits)
 {
 	int length = 0;
 
 	text[0] = '\0';
 	for (size_t i = 0; i < n_names; i++)
 		if (bits & names[i].bit)
-			length += show(text + length, "%s%s", length ? "," : "",
-				       names[i].name);
+			length += fs_xattr_show(text + length, "%s%s", length ? "," : "",
+						names[i].name);
 	return length;
 }
 
-static int show_flags(const struct export *export, int arg, char *text)
+static int fs_xattr_show_flags(const struct export *export, int arg, char *text)
 {
 	static const struct bit_name names[] = {
 		{DMABUFFS_INFO_PERSIST, "persist"},
@@ -74,10 +74,11 @@ static int show_flags(const struct export *export, int arg, char *text)
 		{DMABUFFS_INFO_REVOKED, "revoked"},
 	};
 
-	return show_bits(text, names, ARRAY_SIZE(names), export_info_flags(export));
+	return fs_xattr_show_bits(text, names, ARRAY_SIZE(names),
+				  export_info_flags(export));
 }
 
-static int show_seals(const struct export *export, int arg, char *text)
+static int fs_xattr_show_seals(const struct export *export, int arg, char *text)
 {
 	static const struct bit_name names[] = {
 		{F_SEAL_SEAL, "seal"},
@@ -88,105 +89,109 @@ static int show_seals(const struct export *export, int arg, char *text)
 		{0x20 /* F_SEAL_EXEC, Linux 6.3 */, "exec"},
 	};
 
-	return show_bits(text, names, ARRAY_SIZE(names),
-			 export->has_buffer ? buffer_seals(&export->buffer) : 0);
+	return fs_xattr_show_bits(text, names, ARRAY_SIZE(names),
+				  export->has_buffer ? buffer_seals(&export->buffer) : 0);
 }
 
-static int show_importers(const struct export *export, int arg, char *text)
+static int fs_xattr_show_importers(const struct export *export, int arg, char *text)
 {
-	return show(text, "%u", export->opens);
+	return fs_xattr_show(text, "%u", export->opens);
 }
 
-static int show_held(const struct export *export, int arg, char *text)
+static int fs_xattr_show_held(const struct export *export, int arg, char *text)
 {
 	int held = export->has_buffer ? buffer_held(&export->buffer) : 0;
 
-	return held < 0 ? -ENODATA : show(text, "%d", held);
+	return held < 0 ? -ENODATA : fs_xattr_show(text, "%d", held);
 }
 
-static int show_pid(const struct export *export, int arg, char *text)
+static int fs_xattr_show_pid(const struct export *export, int arg, char *text)
 {
-	return show(text, "%d", export->caller->pid);
+	return fs_xattr_show(text, "%d", export->caller->pid);
 }
 
-static int show_comm(const struct export *export, int arg, char *text)
+static int fs_xattr_show_comm(const struct export *export, int arg, char *text)
 {
-	return show(text, "%s", export->caller->comm);
+	return fs_xattr_show(text, "%s", export->caller->comm);
 }
 
-static int show_ns(const struct export *export, int ns, char *text)
+static int fs_xattr_show_ns(const struct export *export, int ns, char *text)
 {
-	return show(text, "%" PRIu64, export->caller->ns[ns]);
+	return fs_xattr_show(text, "%" PRIu64, export->caller->ns[ns]);
 }
 
-static int show_security(const struct export *export, int arg, char *text)
+static int fs_xattr_show_security(const struct export *export, int arg, char *text)
 {
 	const char *security = export->caller->security;
 
-	return security ? show(text, "%s", security) : -ENODATA;
+	return security ? fs_xattr_show(text, "%s", security) : -ENODATA;
 }
 
-static int show_label(const struct export *export, int arg, char *text)
+static int fs_xattr_show_label(const struct export *export, int arg, char *text)
 {
-	return export->label ? show(text, "%s", export->label) : -ENODATA;
+	return export->label ? fs_xattr_show(text, "%s", export->label) : -ENODATA;
 }
 
 static const struct {
 	const char *name;
 	show_fn *show;
 	int arg;
-} attributes[] = {
-	{PREFIX "size", show_size},
-	{PREFIX "kind", show_kind},
-	{PREFIX "flags", show_flags},
-	{PREFIX "seals", show_seals},
-	{PREFIX "importers", show_importers},
-	{PREFIX "held", show_held},
-	{PREFIX "pid", show_pid},
-	{PREFIX "comm", show_comm},
-	{PREFIX "ns.user", show_ns, DMABUFFS_NS_USER},
-	{PREFIX "ns.pid", show_ns, DMABUFFS_NS_PID},
-	{PREFIX "ns.mnt", show_ns, DMABUFFS_NS_MNT},
-	{PREFIX "ns.ipc", show_ns, DMABUFFS_NS_IPC},
-	{PREFIX "ns.net", show_ns, DMABUFFS_NS_NET},
-	{PREFIX "ns.cgroup", show_ns, DMABUFFS_NS_CGROUP},
-	{PREFIX "security", show_security},
-	{PREFIX "label", show_label},
+} fs_xattr_attributes[] = {
+	{PREFIX "size", fs_xattr_show_size},
+	{PREFIX "kind", fs_xattr_show_kind},
+	{PREFIX "flags", fs_xattr_show_flags},
+	{PREFIX "seals", fs_xattr_show_seals},
+	{PREFIX "importers", fs_xattr_show_importers},
+	{PREFIX "held", fs_xattr_show_held},
+	{PREFIX "pid", fs_xattr_show_pid},
+	{PREFIX "comm", fs_xattr_show_comm},
+	{PREFIX "ns.user", fs_xattr_show_ns, DMABUFFS_NS_USER},
+	{PREFIX "ns.pid", fs_xattr_show_ns, DMABUFFS_NS_PID},
+	{PREFIX "ns.mnt", fs_xattr_show_ns, DMABUFFS_NS_MNT},
+	{PREFIX "ns.ipc", fs_xattr_show_ns, DMABUFFS_NS_IPC},
+	{PREFIX "ns.net", fs_xattr_show_ns, DMABUFFS_NS_NET},
+	{PREFIX "ns.cgroup", fs_xattr_show_ns, DMABUFFS_NS_CGROUP},
+	{PREFIX "security", fs_xattr_show_security},
+	{PREFIX "label", fs_xattr_show_label},
 };
 
-static int show_attribute(const struct export *export, const char *name, char *text)
+static int fs_xattr_show_attribute(const struct export *export, const char *name,
+				   char *text)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++)
-		if (!strcmp(attributes[i].name, name))
-			return attributes[i].show(export, attributes[i].arg, text);
+	for (size_t i = 0; i < ARRAY_SIZE(fs_xattr_attributes); i++)
+		if (!strcmp(fs_xattr_attributes[i].name, name))
+			return fs_xattr_attributes[i].show(
+				export, fs_xattr_attributes[i].arg, text);
 	return -ENODATA;
 }
 
 /* ---- operations; those named *_locked are called with the table's lock ------------- */
 
 /* The value into @text, or the ACL; its length or -errno. */
-static int get_locked(const struct export *export, const struct node *node,
-		      const char *name, char *value)
+static int fs_xattr_get_locked(const struct export *export, const struct node *node,
+			       const char *name, char *value)
 {
 	if (strcmp(name, ACL_ACCESS_XATTR))
-		return export ? show_attribute(export, name, value) : -ENODATA;
+		return export ? fs_xattr_show_attribute(export, name, value) : -ENODATA;
 	if (!node->acl)
 		return -ENODATA;
 	memcpy(value, node->acl, node->acl_size);
 	return (int)node->acl_size;
 }
 
-static int list_locked(const struct export *export, const struct node *node, char *list)
+static int fs_xattr_list_locked(const struct export *export, const struct node *node,
+				char *list)
 {
 	char text[MAX_VALUE];
 	size_t length = 0;
 
-	for (size_t i = 0; export && i < ARRAY_SIZE(attributes); i++) {
-		size_t size = strlen(attributes[i].name) + 1;
+	for (size_t i = 0; export && i < ARRAY_SIZE(fs_xattr_attributes); i++) {
+		size_t size = strlen(fs_xattr_attributes[i].name) + 1;
 
-		if (attributes[i].show(export, attributes[i].arg, text) < 0)
+		if (fs_xattr_attributes[i].show(export, fs_xattr_attributes[i].arg,
+						text) < 0)
 			continue;
-		memcpy(list + length, attributes[i].name, size);
+		memcpy(list + length, fs_xattr_attributes[i].name, size);
 		length += size;
 	}
 	if (node->acl) {
@@ -198,10 +203,10 @@ static int list_locked(const struct export *export, const struct node *node, cha
 
 /*
  * Finds what @ino is and locks the table; *ret_node is NULL, and nothing locked, if it is
- * nothing that has attributes. To be undone by put_node().
+ * nothing that has attributes. To be undone by fs_xattr_put_node().
  */
-static struct export *get_node(struct service *service, uint64_t ino,
-			       struct node **ret_node)
+static struct export *fs_xattr_get_node(struct service *service, uint64_t ino,
+					struct node **ret_node)
 {
 	struct table *table = &service->table;
 	struct export *export = table_get(table, ino);
@@ -218,7 +223,8 @@ static struct export *get_node(struct service *service, uint64_t ino,
 	return export;
 }
 
-static void put_node(struct service *service, struct export *export, struct node *node)
+static void fs_xattr_put_node(struct service *service, struct export *export,
+			      struct node *node)
 {
 	if (node)
 		table_unlock(&service->table);
@@ -226,7 +232,8 @@ static void put_node(struct service *service, struct export *export, struct node
 }
 
 /* xattr(7): size 0 asks for the length; too small a buffer is ERANGE. */
-static void reply_value(fuse_req_t req, const char *value, int length, size_t size)
+static void fs_xattr_reply_value(fuse_req_t req, const char *value, int length,
+				 size_t size)
 {
 	if (length < 0)
 		reply_error(req, length);
@@ -243,11 +250,11 @@ void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	struct service *service = service_of(req);
 	char value[MAX(ACL_MAX_SIZE, MAX_VALUE)];
 	struct node *node;
-	struct export *export = get_node(service, ino, &node);
-	int length = node ? get_locked(export, node, name, value) : -ENODATA;
+	struct export *export = fs_xattr_get_node(service, ino, &node);
+	int length = node ? fs_xattr_get_locked(export, node, name, value) : -ENODATA;
 
-	put_node(service, export, node);
-	reply_value(req, value, length, size);
+	fs_xattr_put_node(service, export, node);
+	fs_xattr_reply_value(req, value, length, size);
 }
 
 void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
@@ -255,25 +262,26 @@ void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	struct service *service = service_of(req);
 	char list[MAX_LISTED];
 	struct node *node;
-	struct export *export = get_node(service, ino, &node);
-	int length = node ? list_locked(export, node, list) : 0;
+	struct export *export = fs_xattr_get_node(service, ino, &node);
+	int length = node ? fs_xattr_list_locked(export, node, list) : 0;
 
-	put_node(service, export, node);
-	reply_value(req, list, length, size);
+	fs_xattr_put_node(service, export, node);
+	fs_xattr_reply_value(req, list, length, size);
 }
 
-static int set_acl(struct service *service, uint64_t ino, const void *acl, size_t size)
+static int fs_xattr_set_acl(struct service *service, uint64_t ino, const void *acl,
+			    size_t size)
 {
 	struct node *node;
-	struct export *export = get_node(service, ino, &node);
+	struct export *export = fs_xattr_get_node(service, ino, &node);
 	int r = node ? node_set_acl(node, acl, size) : -EOPNOTSUPP;
 
-	put_node(service, export, node);
+	fs_xattr_put_node(service, export, node);
 	return r;
 }
 
 /* ACLs alone can be set: the kernel lets only the owner. */
-static bool is_acl(const char *name)
+static bool fs_xattr_is_acl(const char *name)
 {
 	return !strcmp(name, ACL_ACCESS_XATTR);
 }
@@ -283,13 +291,14 @@ void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 {
 	int r = -EOPNOTSUPP;
 
-	if (is_acl(name))
-		r = size ? set_acl(service_of(req), ino, value, size) : -EINVAL;
+	if (fs_xattr_is_acl(name))
+		r = size ? fs_xattr_set_acl(service_of(req), ino, value, size) : -EINVAL;
 	reply_error(req, r);
 }
 
 void fs_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	reply_error(req,
-		    is_acl(name) ? set_acl(service_of(req), ino, NULL, 0) : -EOPNOTSUPP);
+	reply_error(req, fs_xattr_is_acl(name)
+				 ? fs_xattr_set_acl(service_of(req), ino, NULL, 0)
+				 : -EOPNOTSUPP);
 }

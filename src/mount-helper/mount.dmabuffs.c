@@ -31,18 +31,18 @@ struct request {
 /* ---- options ----------------------------------------------------------------------- */
 
 /* They are about the line in fstab(5), not about the file system; "=" takes any value. */
-static const char *const for_mount_only[] = {
+static const char *const helper_for_mount_only[] = {
 	"defaults", "auto",  "noauto", "nofail", "_netdev", "comment=", "user",
 	"user=",    "users", "nouser", "owner",  "noowner", "group",    "nogroup",
 };
 
-static bool is_for_mount_only(const char *option, size_t length)
+static bool helper_is_for_mount_only(const char *option, size_t length)
 {
 	/* x-systemd.*, X-mount.* and the like: notes for whoever reads the table. */
 	if (length > 2 && (option[0] == 'x' || option[0] == 'X') && option[1] == '-')
 		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(for_mount_only); i++) {
-		const char *name = for_mount_only[i];
+	for (size_t i = 0; i < ARRAY_SIZE(helper_for_mount_only); i++) {
+		const char *name = helper_for_mount_only[i];
 		size_t n = strlen(name);
 		bool takes_value = name[n - 1] == '=';
 
@@ -54,7 +54,7 @@ static bool is_for_mount_only(const char *option, size_t length)
 }
 
 /* Up to the next comma outside of double quotes, as mount(8) reads it. */
-static size_t option_length(const char *list)
+static size_t helper_option_length(const char *list)
 {
 	bool quoted = false;
 	size_t length;
@@ -65,7 +65,8 @@ static size_t option_length(const char *list)
 	return length;
 }
 
-static int append_option(struct request *request, const char *option, size_t length)
+static int helper_append_option(struct request *request, const char *option,
+				size_t length)
 {
 	char *longer;
 
@@ -76,10 +77,10 @@ static int append_option(struct request *request, const char *option, size_t len
 	return 0;
 }
 
-static int add_options(struct request *request, const char *list)
+static int helper_add_options(struct request *request, const char *list)
 {
 	while (*list) {
-		size_t length = option_length(list);
+		size_t length = helper_option_length(list);
 
 		if (length == strlen("remount") && !strncmp(list, "remount", length)) {
 			fputs("mount.dmabuffs: remount: options are fixed while it is "
@@ -87,8 +88,8 @@ static int add_options(struct request *request, const char *list)
 			      stderr);
 			return -EINVAL;
 		}
-		if (length && !is_for_mount_only(list, length) &&
-		    append_option(request, list, length) < 0)
+		if (length && !helper_is_for_mount_only(list, length) &&
+		    helper_append_option(request, list, length) < 0)
 			return -ENOMEM;
 		list += length;
 		list += *list == ',';
@@ -98,7 +99,7 @@ static int add_options(struct request *request, const char *list)
 
 /* ---- arguments --------------------------------------------------------------------- */
 
-static int usage(void)
+static int helper_usage(void)
 {
 	fputs("usage: mount.dmabuffs SOURCE TARGET [-fnsv] [-N NAMESPACE] [-t TYPE] "
 	      "[-o OPTIONS]\n"
@@ -108,8 +109,8 @@ static int usage(void)
 }
 
 /* @lists holds each -o until the source, which comes first, is known. */
-static int parse_switches(struct request *request, int argc, char *argv[],
-			  const char *lists[], size_t *ret_n_lists)
+static int helper_parse_switches(struct request *request, int argc, char *argv[],
+				 const char *lists[], size_t *ret_n_lists)
 {
 	int c;
 
@@ -133,21 +134,22 @@ static int parse_switches(struct request *request, int argc, char *argv[],
 		case 't': /* one type only */
 			break;
 		default:
-			return usage();
+			return helper_usage();
 		}
 	return 0;
 }
 
-static int parse(struct request *request, int argc, char *argv[])
+static int helper_parse(struct request *request, int argc, char *argv[])
 {
 	_cleanup_free_ const char **lists = calloc((size_t)argc, sizeof(*lists));
 	size_t n_lists;
-	int r = lists ? parse_switches(request, argc, argv, lists, &n_lists) : -ENOMEM;
+	int r = lists ? helper_parse_switches(request, argc, argv, lists, &n_lists)
+		      : -ENOMEM;
 
 	if (r < 0)
 		return r;
 	if (argc - optind != 2)
-		return usage();
+		return helper_usage();
 	request->source = argv[optind];
 	request->target = argv[optind + 1];
 	/* It travels in a list of options. */
@@ -160,13 +162,13 @@ static int parse(struct request *request, int argc, char *argv[])
 		return -ENOMEM;
 	}
 	for (size_t i = 0; r == 0 && i < n_lists; i++)
-		r = add_options(request, lists[i]);
+		r = helper_add_options(request, lists[i]);
 	return r;
 }
 
 /* ---- mounting ---------------------------------------------------------------------- */
 
-static int enter_namespace(const char *path)
+static int helper_enter_namespace(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -177,7 +179,7 @@ static int enter_namespace(const char *path)
 	return 0;
 }
 
-static int check_target(const char *target)
+static int helper_check_target(const char *target)
 {
 	struct stat status;
 	int error = 0;
@@ -192,7 +194,7 @@ static int check_target(const char *target)
 }
 
 /* The one installed or built with this program comes first. */
-static void exec_beside_itself(char *arguments[])
+static void helper_exec_beside_itself(char *arguments[])
 {
 	char path[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -208,9 +210,9 @@ static void exec_beside_itself(char *arguments[])
 	(void)execv(path, arguments);
 }
 
-static int exec_daemon(char *arguments[])
+static int helper_exec_daemon(char *arguments[])
 {
-	exec_beside_itself(arguments);
+	helper_exec_beside_itself(arguments);
 	(void)execv(SBINDIR "/" DAEMON, arguments);
 	(void)execvp(DAEMON, arguments);
 	fprintf(stderr, "mount.dmabuffs: " DAEMON ": %m\n");
@@ -218,51 +220,49 @@ static int exec_daemon(char *arguments[])
 }
 
 /* execv(3) promises not to change them, in a type that cannot say so. */
-static char daemon_name[] = DAEMON, take_options[] = "-o", only_version[] = "--version",
-	    no_more_options[] = "--";
+static char helper_daemon_name[] = DAEMON, helper_take_options[] = "-o",
+	    helper_only_version[] = "--version", helper_no_more_options[] = "--";
 
 /* Asked for its version, the service reads its options before it answers. */
-static int fake_mount(const struct request *request)
+static int helper_fake_mount(const struct request *request)
 {
-	char *arguments[] = {daemon_name, take_options, request->options, only_version,
-			     NULL};
-	int r = check_target(request->target);
+	char *arguments[] = {helper_daemon_name, helper_take_options, request->options,
+			     helper_only_version, NULL};
+	int r = helper_check_target(request->target);
 
 	if (r < 0)
 		return r;
 	if (!request->verbose && !freopen("/dev/null", "w", stdout))
 		return -errno;
-	return exec_daemon(arguments);
+	return helper_exec_daemon(arguments);
 }
 
-static int mount_it(const struct request *request)
+static int helper_mount_it(const struct request *request)
 {
-	char *arguments[] = {daemon_name,
-			     take_options,
-			     request->options,
-			     no_more_options,
-			     (char *)request->target,
-			     NULL};
+	char *arguments[] = {helper_daemon_name,      helper_take_options,
+			     request->options,        helper_no_more_options,
+			     (char *)request->target, NULL};
 
 	if (request->verbose)
 		fprintf(stderr, "mount.dmabuffs: " DAEMON " -o %s -- %s\n",
 			request->options, request->target);
-	return exec_daemon(arguments);
+	return helper_exec_daemon(arguments);
 }
 
 int main(int argc, char *argv[])
 {
 	struct request request = {NULL};
-	int r = parse(&request, argc, argv);
+	int r = helper_parse(&request, argc, argv);
 
 	if (r == -EINVAL) {
 		free(request.options);
 		return EXIT_USAGE;
 	}
 	if (r == 0 && request.namespace)
-		r = enter_namespace(request.namespace);
+		r = helper_enter_namespace(request.namespace);
 	if (r == 0)
-		r = request.fake ? fake_mount(&request) : mount_it(&request);
+		r = request.fake ? helper_fake_mount(&request)
+				 : helper_mount_it(&request);
 	else if (r == -ENOMEM)
 		fputs("mount.dmabuffs: out of memory\n", stderr);
 	free(request.options);

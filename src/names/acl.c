@@ -6,39 +6,39 @@
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 
-static size_t n_entries(size_t size)
+static size_t acl_n_entries(size_t size)
 {
 	return (size - sizeof(struct posix_acl_xattr_header)) /
 	       sizeof(struct posix_acl_xattr_entry);
 }
 
-static struct posix_acl_xattr_entry *entries(const void *acl)
+static struct posix_acl_xattr_entry *acl_entries(const void *acl)
 {
 	return (struct posix_acl_xattr_entry *)((const struct posix_acl_xattr_header *)
 							acl +
 						1);
 }
 
-static struct posix_acl_xattr_entry *find(const void *acl, size_t size, unsigned tag)
+static struct posix_acl_xattr_entry *acl_find(const void *acl, size_t size, unsigned tag)
 {
-	struct posix_acl_xattr_entry *entry = entries(acl);
+	struct posix_acl_xattr_entry *entry = acl_entries(acl);
 
-	for (size_t i = 0; i < n_entries(size); i++)
+	for (size_t i = 0; i < acl_n_entries(size); i++)
 		if (le16toh(entry[i].e_tag) == tag)
 			return &entry[i];
 	return NULL;
 }
 
 /* The group bits of the mode are those of the mask where there is one. */
-static struct posix_acl_xattr_entry *group_class(const void *acl, size_t size)
+static struct posix_acl_xattr_entry *acl_group_class(const void *acl, size_t size)
 {
-	struct posix_acl_xattr_entry *mask = find(acl, size, ACL_MASK);
+	struct posix_acl_xattr_entry *mask = acl_find(acl, size, ACL_MASK);
 
-	return mask ? mask : find(acl, size, ACL_GROUP_OBJ);
+	return mask ? mask : acl_find(acl, size, ACL_GROUP_OBJ);
 }
 
-static int check_entry(const struct posix_acl_xattr_entry *entry, unsigned count[],
-		       bool *named)
+static int acl_check_entry(const struct posix_acl_xattr_entry *entry, unsigned count[],
+			   bool *named)
 {
 	unsigned tag = le16toh(entry->e_tag);
 
@@ -69,33 +69,34 @@ int acl_check(const void *acl, size_t size)
 	    (size - sizeof(*header)) % sizeof(struct posix_acl_xattr_entry) ||
 	    le32toh(header->a_version) != POSIX_ACL_XATTR_VERSION)
 		return -EINVAL;
-	for (size_t i = 0; i < n_entries(size); i++)
-		if (check_entry(&entries(acl)[i], count, &named) < 0)
+	for (size_t i = 0; i < acl_n_entries(size); i++)
+		if (acl_check_entry(&acl_entries(acl)[i], count, &named) < 0)
 			return -EINVAL;
 	if (!count[ACL_USER_OBJ] || !count[ACL_GROUP_OBJ] || !count[ACL_OTHER])
 		return -EINVAL;
 	return named && !count[ACL_MASK] ? -EINVAL : 0;
 }
 
-static mode_t perm_of(const struct posix_acl_xattr_entry *entry)
+static mode_t acl_perm_of(const struct posix_acl_xattr_entry *entry)
 {
 	return le16toh(entry->e_perm) & 07u;
 }
 
 mode_t acl_to_mode(const void *acl, size_t size)
 {
-	return perm_of(find(acl, size, ACL_USER_OBJ)) << 6 |
-	       perm_of(group_class(acl, size)) << 3 | perm_of(find(acl, size, ACL_OTHER));
+	return acl_perm_of(acl_find(acl, size, ACL_USER_OBJ)) << 6 |
+	       acl_perm_of(acl_group_class(acl, size)) << 3 |
+	       acl_perm_of(acl_find(acl, size, ACL_OTHER));
 }
 
 bool acl_is_extended(const void *acl, size_t size)
 {
-	return n_entries(size) > 3;
+	return acl_n_entries(size) > 3;
 }
 
 void acl_apply_mode(void *acl, size_t size, mode_t mode)
 {
-	find(acl, size, ACL_USER_OBJ)->e_perm = htole16(mode >> 6 & 07);
-	group_class(acl, size)->e_perm = htole16(mode >> 3 & 07);
-	find(acl, size, ACL_OTHER)->e_perm = htole16(mode & 07);
+	acl_find(acl, size, ACL_USER_OBJ)->e_perm = htole16(mode >> 6 & 07);
+	acl_group_class(acl, size)->e_perm = htole16(mode >> 3 & 07);
+	acl_find(acl, size, ACL_OTHER)->e_perm = htole16(mode & 07);
 }

@@ -21,15 +21,15 @@
 static struct {
 	bool thread_pidfds; /* PIDFD_THREAD, and inode numbers unique per process */
 	bool labels;        /* an LSM fills /proc/PID/attr/current */
-} features;
+} caller_features;
 
-static int pidfd_open(pid_t pid, unsigned flags)
+static int caller_pidfd_open(pid_t pid, unsigned flags)
 {
 	return (int)syscall(SYS_pidfd_open, pid, flags);
 }
 
 /* Reads a small file of /proc/TID; the text without a final newline, or -errno. */
-static int read_proc(pid_t tid, const char *name, char *buf, size_t size)
+static int caller_read_proc(pid_t tid, const char *name, char *buf, size_t size)
 {
 	_cleanup_close_ int fd = -1;
 	char path[64];
@@ -50,15 +50,16 @@ static int read_proc(pid_t tid, const char *name, char *buf, size_t size)
 void caller_setup(void)
 {
 	char label[256];
-	int fd = pidfd_open(gettid(), PIDFD_THREAD);
+	int fd = caller_pidfd_open(gettid(), PIDFD_THREAD);
 
-	features.thread_pidfds = fd >= 0;
+	caller_features.thread_pidfds = fd >= 0;
 	close_keep_errno(fd);
-	features.labels = read_proc(getpid(), "attr/current", label, sizeof(label)) == 0;
+	caller_features.labels =
+		caller_read_proc(getpid(), "attr/current", label, sizeof(label)) == 0;
 }
 
 /* The thread group leader's id, from the "Tgid:" line; -EREMOTE when unreadable. */
-static pid_t read_tgid(pid_t tid)
+static pid_t caller_read_tgid(pid_t tid)
 {
 	_cleanup_close_ int fd = -1;
 	char path[64], text[512], *line;
@@ -78,9 +79,9 @@ static pid_t read_tgid(pid_t tid)
  * Before PIDFD_THREAD only the group leader's table can be reached: -EREMOTE for a thread
  * that has another, where the same number would be another file.
  */
-static pid_t leader_with_same_fds(pid_t tid)
+static pid_t caller_leader_with_same_fds(pid_t tid)
 {
-	pid_t leader = read_tgid(tid);
+	pid_t leader = caller_read_tgid(tid);
 
 	if (leader < 0 || leader == tid)
 		return leader;
@@ -93,11 +94,11 @@ int caller_open(pid_t tid)
 
 	if (tid <= 0)
 		return -EREMOTE;
-	if (features.thread_pidfds) {
-		fd = pidfd_open(tid, PIDFD_THREAD);
+	if (caller_features.thread_pidfds) {
+		fd = caller_pidfd_open(tid, PIDFD_THREAD);
 	} else {
-		tid = leader_with_same_fds(tid);
-		fd = tid < 0 ? -1 : pidfd_open(tid, 0);
+		tid = caller_leader_with_same_fds(tid);
+		fd = tid < 0 ? -1 : caller_pidfd_open(tid, 0);
 	}
 	if (fd >= 0)
 		return fd;
@@ -114,7 +115,7 @@ int caller_take_fd(int pidfd, int fd)
 }
 
 /* Links there read as "user:[4026531837]". */
-static uint64_t read_ns(int dirfd, enum dmabuffs_ns ns)
+static uint64_t caller_read_ns(int dirfd, enum dmabuffs_ns ns)
 {
 	char link[64], *number;
 	ssize_t n = readlinkat(dirfd, policy_ns_name(ns), link, sizeof(link) - 1);
@@ -139,19 +140,19 @@ void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 	if (dirfd < 0)
 		return;
 	for (int ns = 0; ns < DMABUFFS_NS_COUNT; ns++)
-		ret_ns[ns] = read_ns(dirfd, ns);
+		ret_ns[ns] = caller_read_ns(dirfd, ns);
 }
 
-static uint64_t thread_number(int pidfd)
+static uint64_t caller_thread_number(int pidfd)
 {
 	uint64_t dev, ino;
 
-	if (pidfd < 0 || !features.thread_pidfds)
+	if (pidfd < 0 || !caller_features.thread_pidfds)
 		return 0;
 	return buffer_identity(pidfd, &dev, &ino) == 0 ? ino : 0;
 }
 
-static struct caller *read_all(pid_t tid)
+static struct caller *caller_read_all(pid_t tid)
 {
 	struct caller *caller = calloc(1, sizeof(*caller));
 	char label[256];
@@ -162,27 +163,27 @@ static struct caller *read_all(pid_t tid)
 	caller->refs = 1;
 	if (tid <= 0)
 		return caller;
-	pid = read_tgid(tid);
+	pid = caller_read_tgid(tid);
 	caller->pid = pid < 0 ? 0 : pid;
-	if (read_proc(tid, "comm", caller->comm, sizeof(caller->comm)) < 0)
+	if (caller_read_proc(tid, "comm", caller->comm, sizeof(caller->comm)) < 0)
 		caller->comm[0] = '\0';
 	caller_read_namespaces(tid, caller->ns);
-	if (features.labels &&
-	    read_proc(tid, "attr/current", label, sizeof(label)) == 0 && label[0])
+	if (caller_features.labels &&
+	    caller_read_proc(tid, "attr/current", label, sizeof(label)) == 0 && label[0])
 		caller->security = strdup(label);
 	return caller;
 }
 
 int caller_read(pid_t tid, int pidfd, struct caller *cached, struct caller **ret_caller)
 {
-	uint64_t thread = thread_number(pidfd);
+	uint64_t thread = caller_thread_number(pidfd);
 	struct caller *caller;
 
 	if (thread && cached && cached->thread == thread) {
 		*ret_caller = caller_ref(cached);
 		return 0;
 	}
-	caller = read_all(tid);
+	caller = caller_read_all(tid);
 	if (!caller)
 		return -ENOMEM;
 	caller->thread = thread;

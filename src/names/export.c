@@ -10,7 +10,7 @@
 
 #define DEFAULT_MODE 0600
 
-static int charge(struct limits *limits, uid_t uid, uint64_t bytes)
+static int export_charge(struct limits *limits, uid_t uid, uint64_t bytes)
 {
 	int r = limits_charge(limits, uid, RES_EXPORTS, 1);
 
@@ -22,13 +22,13 @@ static int charge(struct limits *limits, uid_t uid, uint64_t bytes)
 	return r;
 }
 
-static void uncharge(struct limits *limits, uid_t uid, uint64_t bytes)
+static void export_uncharge(struct limits *limits, uid_t uid, uint64_t bytes)
 {
 	limits_uncharge(limits, uid, RES_BYTES, bytes);
 	limits_uncharge(limits, uid, RES_EXPORTS, 1);
 }
 
-static struct export *alloc(const struct export_request *request)
+static struct export *export_alloc(const struct export_request *request)
 {
 	struct export *export = calloc(1, sizeof(*export));
 	mode_t mode =
@@ -63,12 +63,12 @@ int export_create(struct limits *limits, struct export_request *request,
 
 	if (r < 0)
 		return r;
-	r = charge(limits, request->uid, bytes);
+	r = export_charge(limits, request->uid, bytes);
 	if (r < 0)
 		return r;
-	export = alloc(request);
+	export = export_alloc(request);
 	if (!export) {
-		uncharge(limits, request->uid, bytes);
+		export_uncharge(limits, request->uid, bytes);
 		return -ENOMEM;
 	}
 	export->charged_uid = request->uid;
@@ -91,7 +91,7 @@ void export_release_buffer(struct limits *limits, struct export *export)
 	reaper_take(&export->buffer);
 	reaper_take_asid(export->asid);
 	export->asid = NULL;
-	uncharge(limits, export->charged_uid, export->charged_bytes);
+	export_uncharge(limits, export->charged_uid, export->charged_bytes);
 }
 
 void export_free(struct limits *limits, struct export *export)

@@ -9,7 +9,7 @@
 
 #define PERMISSIONS ((mode_t)07777)
 
-static struct timespec now(void)
+static struct timespec node_now(void)
 {
 	struct timespec time;
 
@@ -20,7 +20,7 @@ static struct timespec now(void)
 void node_init(struct node *node, mode_t mode, uid_t uid, gid_t gid)
 {
 	*node = (struct node){.mode = mode, .uid = uid, .gid = gid};
-	node->atime = node->mtime = node->ctime = now();
+	node->atime = node->mtime = node->ctime = node_now();
 }
 
 void node_finish(struct node *node)
@@ -43,7 +43,7 @@ void node_stat(const struct node *node, struct stat *ret_stat)
 	};
 }
 
-static void set_mode(struct node *node, mode_t mode)
+static void node_set_mode(struct node *node, mode_t mode)
 {
 	node->mode = (node->mode & ~PERMISSIONS) | (mode & PERMISSIONS);
 	if (node->acl)
@@ -52,9 +52,9 @@ static void set_mode(struct node *node, mode_t mode)
 
 void node_set(struct node *node, const struct stat *attr, int to_set)
 {
-	node->ctime = now();
+	node->ctime = node_now();
 	if (to_set & FUSE_SET_ATTR_MODE)
-		set_mode(node, attr->st_mode);
+		node_set_mode(node, attr->st_mode);
 	if (to_set & FUSE_SET_ATTR_UID)
 		node->uid = attr->st_uid;
 	if (to_set & FUSE_SET_ATTR_GID)
@@ -89,6 +89,6 @@ int node_set_acl(struct node *node, const void *acl, size_t size)
 	node_finish(node);
 	node->acl = copy;
 	node->acl_size = copy ? size : 0;
-	node->ctime = now();
+	node->ctime = node_now();
 	return 0;
 }

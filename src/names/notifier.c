@@ -7,7 +7,7 @@
 
 #define STOP_TIMEOUT_S 5
 
-static struct export *take_first(struct notifier *notifier)
+static struct export *notifier_take_first(struct notifier *notifier)
 {
 	struct export *export;
 
@@ -24,12 +24,12 @@ static struct export *take_first(struct notifier *notifier)
 	return export;
 }
 
-static void *run(void *arg)
+static void *notifier_run(void *arg)
 {
 	struct notifier *notifier = arg;
 	struct export *export;
 
-	while ((export = take_first(notifier))) {
+	while ((export = notifier_take_first(notifier))) {
 		char name[UUID_TEXT_LENGTH + 1];
 
 		export_name(export, name);
@@ -49,7 +49,7 @@ int notifier_start(struct notifier *notifier, struct fuse_session *session,
 	notifier->last = &notifier->first;
 	pthread_mutex_init(&notifier->lock, NULL);
 	pthread_cond_init(&notifier->wake, NULL);
-	return -pthread_create(&notifier->thread, NULL, run, notifier);
+	return -pthread_create(&notifier->thread, NULL, notifier_run, notifier);
 }
 
 bool notifier_stop(struct notifier *notifier)
@@ -68,7 +68,7 @@ bool notifier_stop(struct notifier *notifier)
 	return notifier->joined;
 }
 
-static bool enqueue(struct notifier *notifier, struct export *export)
+static bool notifier_enqueue(struct notifier *notifier, struct export *export)
 {
 	bool stop;
 
@@ -89,6 +89,6 @@ void notifier_name_ended(struct notifier *notifier, struct export *export)
 	table_lock(notifier->table);
 	export->refs++;
 	table_unlock(notifier->table);
-	if (!enqueue(notifier, export))
+	if (!notifier_enqueue(notifier, export))
 		table_put(notifier->table, export);
 }

@@ -6,7 +6,7 @@
 #include "names/table_index.h"
 #include "util.h"
 
-static uint64_t keyed_hash(const struct table *table, const void *data, size_t size)
+static uint64_t table_keyed_hash(const struct table *table, const void *data, size_t size)
 {
 	uint64_t hash;
 
@@ -15,17 +15,17 @@ static uint64_t keyed_hash(const struct table *table, const void *data, size_t s
 	return hash;
 }
 
-static uint64_t hash_id(const struct table *table, uint64_t id)
+static uint64_t table_hash_id(const struct table *table, uint64_t id)
 {
-	return keyed_hash(table, &id, sizeof(id));
+	return table_keyed_hash(table, &id, sizeof(id));
 }
 
-static uint64_t hash_buffer(const struct table *table, uint64_t root_id,
-			    const struct buffer *buffer)
+static uint64_t table_hash_buffer(const struct table *table, uint64_t root_id,
+				  const struct buffer *buffer)
 {
 	const uint64_t key[] = {root_id, buffer->dev, buffer->ino};
 
-	return keyed_hash(table, key, sizeof(key));
+	return table_keyed_hash(table, key, sizeof(key));
 }
 
 int table_init(struct table *table, struct limits *limits, const struct node *root_node)
@@ -42,14 +42,14 @@ int table_init(struct table *table, struct limits *limits, const struct node *ro
 	return 0;
 }
 
-static void free_export(struct htab_node *node, void *data)
+static void table_free_export(struct htab_node *node, void *data)
 {
 	struct table *table = data;
 
 	export_free(table->limits, container_of(node, struct export, by_id));
 }
 
-static void free_root(struct htab_node *node, void *data)
+static void table_free_root(struct htab_node *node, void *data)
 {
 	struct root *root = container_of(node, struct root, by_id);
 
@@ -59,8 +59,8 @@ static void free_root(struct htab_node *node, void *data)
 
 void table_finish(struct table *table)
 {
-	htab_drain(&table->roots, free_root, NULL);
-	htab_drain(&table->by_id, free_export, table);
+	htab_drain(&table->roots, table_free_root, NULL);
+	htab_drain(&table->by_id, table_free_export, table);
 	htab_finish(&table->roots);
 	htab_finish(&table->by_buffer);
 	htab_finish(&table->by_uuid);
@@ -82,7 +82,7 @@ void table_unlock(struct table *table)
 
 /* ---- references; the lock is held -------------------------------------------------- */
 
-static void put_locked(struct table *table, struct export *export)
+static void table_put_locked(struct table *table, struct export *export)
 {
 	if (--export->refs > 0)
 		return;
@@ -91,13 +91,13 @@ static void put_locked(struct table *table, struct export *export)
 }
 
 /* Nobody can use the buffer any more; only the kernel may still know the inode. */
-static void release_if_unused(struct table *table, struct export *export)
+static void table_release_if_unused(struct table *table, struct export *export)
 {
 	if (!export->named && !export->opens)
 		export_release_buffer(table->limits, export);
 }
 
-static void root_link(struct root *root, struct export *export)
+static void table_root_link(struct root *root, struct export *export)
 {
 	export->root_next = root->exports;
 	if (root->exports)
@@ -105,9 +105,9 @@ static void root_link(struct root *root, struct export *export)
 	root->exports = export;
 }
 
-static struct root *find_root(const struct table *table, uint64_t id)
+static struct root *table_find_root(const struct table *table, uint64_t id)
 {
-	struct htab_node *node = htab_first(&table->roots, hash_id(table, id));
+	struct htab_node *node = htab_first(&table->roots, table_hash_id(table, id));
 
 	for (; node; node = htab_next(node)) {
 		struct root *root = container_of(node, struct root, by_id);
@@ -118,9 +118,9 @@ static struct root *find_root(const struct table *table, uint64_t id)
 	return NULL;
 }
 
-static void root_unlink(struct table *table, struct export *export)
+static void table_root_unlink(struct table *table, struct export *export)
 {
-	struct root *root = find_root(table, export->root_id);
+	struct root *root = table_find_root(table, export->root_id);
 
 	if (root && root->exports == export)
 		root->exports = export->root_next;
@@ -135,23 +135,23 @@ static void root_unlink(struct table *table, struct export *export)
  * Whether a later export of its buffer may be answered with this one. The others of one
  * buffer can be very many, which would all have the same hash: they are not in by_buffer.
  */
-static bool answers_again(const struct export *export)
+static bool table_answers_again(const struct export *export)
 {
 	return !(export->flags & DMABUFFS_EXPORT_ANOTHER);
 }
 
-static bool unname_locked(struct table *table, struct export *export)
+static bool table_unname_locked(struct table *table, struct export *export)
 {
 	if (!export->named)
 		return false;
 	export->named = false;
 	htab_remove(&table->by_uuid, &export->by_uuid);
-	if (answers_again(export))
+	if (table_answers_again(export))
 		htab_remove(&table->by_buffer, &export->by_buffer);
 	table_index_remove(&table->index, export->id);
-	root_unlink(table, export);
-	release_if_unused(table, export);
-	put_locked(table, export);
+	table_root_unlink(table, export);
+	table_release_if_unused(table, export);
+	table_put_locked(table, export);
 	return true;
 }
 
@@ -169,7 +169,8 @@ int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id)
 	if (root) {
 		root->uid = uid;
 		root->id = table->next_id++;
-		r = htab_insert(&table->roots, &root->by_id, hash_id(table, root->id));
+		r = htab_insert(&table->roots, &root->by_id,
+				table_hash_id(table, root->id));
 	}
 	table_unlock(table);
 	if (!root || r < 0) {
@@ -182,7 +183,7 @@ int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id)
 }
 
 /* Takes one name off the description; a reference, or NULL when none is left. */
-static struct export *end_one(struct table *table, struct root *root)
+static struct export *table_end_one(struct table *table, struct root *root)
 {
 	struct export *export;
 
@@ -191,9 +192,9 @@ static struct export *end_one(struct table *table, struct root *root)
 	if (export) {
 		export->refs++;
 		if (export->flags & DMABUFFS_EXPORT_PERSIST)
-			root_unlink(table, export);
+			table_root_unlink(table, export);
 		else
-			unname_locked(table, export);
+			table_unname_locked(table, export);
 	}
 	table_unlock(table);
 	return export;
@@ -206,12 +207,12 @@ void table_close_root(struct table *table, uint64_t id,
 	struct root *root;
 
 	table_lock(table);
-	root = find_root(table, id);
+	root = table_find_root(table, id);
 	table_unlock(table);
 	if (!root)
 		return;
 	/* The kernel sends nothing more on this handle: nobody adds to the list. */
-	while ((export = end_one(table, root))) {
+	while ((export = table_end_one(table, root))) {
 		if (!(export->flags & DMABUFFS_EXPORT_PERSIST))
 			ended(export, data);
 		table_put(table, export);
@@ -220,7 +221,7 @@ void table_close_root(struct table *table, uint64_t id,
 	htab_remove(&table->roots, &root->by_id);
 	table_unlock(table);
 	limits_uncharge(table->limits, root->uid, RES_ROOTS, 1);
-	free_root(&root->by_id, NULL);
+	table_free_root(&root->by_id, NULL);
 }
 
 struct caller *table_root_caller(struct table *table, uint64_t root_id)
@@ -229,7 +230,7 @@ struct caller *table_root_caller(struct table *table, uint64_t root_id)
 	struct root *root;
 
 	table_lock(table);
-	root = find_root(table, root_id);
+	root = table_find_root(table, root_id);
 	if (root && root->caller)
 		caller = caller_ref(root->caller);
 	table_unlock(table);
@@ -242,7 +243,7 @@ void table_set_root_caller(struct table *table, uint64_t root_id, struct caller 
 	struct root *root;
 
 	table_lock(table);
-	root = find_root(table, root_id);
+	root = table_find_root(table, root_id);
 	if (root) {
 		old = root->caller;
 		root->caller = caller_ref(caller);
@@ -253,11 +254,11 @@ void table_set_root_caller(struct table *table, uint64_t root_id, struct caller 
 
 /* ---- exports ----------------------------------------------------------------------- */
 
-static struct export *find_exported(const struct table *table, uint64_t root_id,
-				    const struct buffer *buffer)
+static struct export *table_find_exported(const struct table *table, uint64_t root_id,
+					  const struct buffer *buffer)
 {
 	struct htab_node *node =
-		htab_first(&table->by_buffer, hash_buffer(table, root_id, buffer));
+		htab_first(&table->by_buffer, table_hash_buffer(table, root_id, buffer));
 
 	for (; node; node = htab_next(node)) {
 		struct export *export = container_of(node, struct export, by_buffer);
@@ -270,19 +271,20 @@ static struct export *find_exported(const struct table *table, uint64_t root_id,
 }
 
 /* Into all indexes, or into none. */
-static int insert_locked(struct table *table, struct export *export)
+static int table_insert_locked(struct table *table, struct export *export)
 {
 	export->id = table->next_id++;
-	if (htab_insert(&table->by_id, &export->by_id, hash_id(table, export->id)) < 0)
+	if (htab_insert(&table->by_id, &export->by_id, table_hash_id(table, export->id)) <
+	    0)
 		return -ENOMEM;
 	if (table_index_append(&table->index, export) < 0)
 		goto remove_id;
 	if (htab_insert(&table->by_uuid, &export->by_uuid,
-			keyed_hash(table, export->uuid, sizeof(export->uuid))) < 0)
+			table_keyed_hash(table, export->uuid, sizeof(export->uuid))) < 0)
 		goto remove_index;
-	if (answers_again(export) &&
+	if (table_answers_again(export) &&
 	    htab_insert(&table->by_buffer, &export->by_buffer,
-			hash_buffer(table, export->root_id, &export->buffer)) < 0)
+			table_hash_buffer(table, export->root_id, &export->buffer)) < 0)
 		goto remove_uuid;
 	return 0;
 
@@ -302,9 +304,9 @@ int table_add(struct table *table, struct export *export, struct export **ret_ot
 	int r;
 
 	table_lock(table);
-	root = find_root(table, export->root_id);
-	if (answers_again(export))
-		other = find_exported(table, export->root_id, &export->buffer);
+	root = table_find_root(table, export->root_id);
+	if (table_answers_again(export))
+		other = table_find_exported(table, export->root_id, &export->buffer);
 	if (!root) {
 		r = -EBADF;
 	} else if (other) {
@@ -312,20 +314,20 @@ int table_add(struct table *table, struct export *export, struct export **ret_ot
 		*ret_other = other;
 		r = -EEXIST;
 	} else {
-		r = insert_locked(table, export);
+		r = table_insert_locked(table, export);
 	}
 	if (r == 0) {
 		export->named = true;
 		export->refs++;
-		root_link(root, export);
+		table_root_link(root, export);
 	}
 	table_unlock(table);
 	return r;
 }
 
-static struct export *find(const struct table *table, uint64_t id)
+static struct export *table_find(const struct table *table, uint64_t id)
 {
-	struct htab_node *node = htab_first(&table->by_id, hash_id(table, id));
+	struct htab_node *node = htab_first(&table->by_id, table_hash_id(table, id));
 
 	for (; node; node = htab_next(node)) {
 		struct export *export = container_of(node, struct export, by_id);
@@ -341,18 +343,18 @@ struct export *table_get(struct table *table, uint64_t id)
 	struct export *export;
 
 	table_lock(table);
-	export = find(table, id);
+	export = table_find(table, id);
 	if (export)
 		export->refs++;
 	table_unlock(table);
 	return export;
 }
 
-static struct export *find_named(const struct table *table,
-				 const uint8_t uuid[DMABUFFS_UUID_SIZE])
+static struct export *table_find_named(const struct table *table,
+				       const uint8_t uuid[DMABUFFS_UUID_SIZE])
 {
-	struct htab_node *node =
-		htab_first(&table->by_uuid, keyed_hash(table, uuid, DMABUFFS_UUID_SIZE));
+	struct htab_node *node = htab_first(
+		&table->by_uuid, table_keyed_hash(table, uuid, DMABUFFS_UUID_SIZE));
 
 	for (; node; node = htab_next(node)) {
 		struct export *export = container_of(node, struct export, by_uuid);
@@ -369,7 +371,7 @@ struct export *table_get_named(struct table *table,
 	struct export *export;
 
 	table_lock(table);
-	export = find_named(table, uuid);
+	export = table_find_named(table, uuid);
 	if (export)
 		export->refs++;
 	table_unlock(table);
@@ -382,7 +384,7 @@ struct export *table_get_exported(struct table *table, uint64_t root_id,
 	struct export *export;
 
 	table_lock(table);
-	export = find_exported(table, root_id, buffer);
+	export = table_find_exported(table, root_id, buffer);
 	if (export)
 		export->refs++;
 	table_unlock(table);
@@ -394,19 +396,20 @@ bool table_unname(struct table *table, struct export *export)
 	bool was_named;
 
 	table_lock(table);
-	was_named = unname_locked(table, export);
+	was_named = table_unname_locked(table, export);
 	table_unlock(table);
 	return was_named;
 }
 
-static int withdraw_locked(struct table *table, struct export *export, uint64_t root_id)
+static int table_withdraw_locked(struct table *table, struct export *export,
+				 uint64_t root_id)
 {
 	if (!export)
 		return -ENOENT;
 	if (export->root_id != root_id || export->flags & DMABUFFS_EXPORT_PERSIST)
 		return -EPERM;
 	export->refs++;
-	unname_locked(table, export);
+	table_unname_locked(table, export);
 	return 0;
 }
 
@@ -417,8 +420,8 @@ int table_withdraw(struct table *table, uint64_t root_id,
 	int r;
 
 	table_lock(table);
-	export = find_named(table, uuid);
-	r = withdraw_locked(table, export, root_id);
+	export = table_find_named(table, uuid);
+	r = table_withdraw_locked(table, export, root_id);
 	table_unlock(table);
 	if (r == 0)
 		*ret_export = export;
@@ -430,7 +433,7 @@ void table_put(struct table *table, struct export *export)
 	if (!export)
 		return;
 	table_lock(table);
-	put_locked(table, export);
+	table_put_locked(table, export);
 	table_unlock(table);
 }
 
@@ -447,11 +450,11 @@ void table_forget(struct table *table, uint64_t id, uint64_t n)
 	struct export *export;
 
 	table_lock(table);
-	export = find(table, id);
+	export = table_find(table, id);
 	if (export && export->nlookup) {
 		export->nlookup -= MIN(n, export->nlookup);
 		if (!export->nlookup)
-			put_locked(table, export);
+			table_put_locked(table, export);
 	}
 	table_unlock(table);
 }
@@ -476,8 +479,8 @@ int table_close(struct table *table, struct export *export)
 	if (--export->opens == 0) {
 		backing_id = export->backing_id;
 		export->backing_id = 0;
-		release_if_unused(table, export);
-		put_locked(table, export);
+		table_release_if_unused(table, export);
+		table_put_locked(table, export);
 	}
 	table_unlock(table);
 	return backing_id;

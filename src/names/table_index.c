@@ -13,7 +13,7 @@ void table_index_finish(struct table_index *index)
 	*index = (struct table_index){0};
 }
 
-static int grow(struct table_index *index)
+static int table_index_grow(struct table_index *index)
 {
 	size_t allocated = MAX(index->allocated * 2, (size_t)64);
 	struct export **exports;
@@ -32,7 +32,7 @@ static int grow(struct table_index *index)
 }
 
 /* The first position whose id is not below @id. */
-static size_t position(const struct table_index *index, uint64_t id)
+static size_t table_index_position(const struct table_index *index, uint64_t id)
 {
 	size_t low = 0, high = index->n;
 
@@ -49,7 +49,7 @@ static size_t position(const struct table_index *index, uint64_t id)
 
 int table_index_append(struct table_index *index, struct export *export)
 {
-	if (index->n == index->allocated && grow(index) < 0)
+	if (index->n == index->allocated && table_index_grow(index) < 0)
 		return -ENOMEM;
 	index->exports[index->n] = export;
 	index->ids[index->n] = export->id;
@@ -57,7 +57,7 @@ int table_index_append(struct table_index *index, struct export *export)
 	return 0;
 }
 
-static void pack(struct table_index *index)
+static void table_index_pack(struct table_index *index)
 {
 	size_t n = 0;
 
@@ -74,15 +74,15 @@ static void pack(struct table_index *index)
 
 void table_index_remove(struct table_index *index, uint64_t id)
 {
-	index->exports[position(index, id)] = NULL;
+	index->exports[table_index_position(index, id)] = NULL;
 	if (++index->n_ended > index->n / 2)
-		pack(index);
+		table_index_pack(index);
 }
 
 struct export *table_index_next(const struct table_index *index, uid_t uid, uint64_t *id,
 				bool *ret_more)
 {
-	size_t i = position(index, *id + 1);
+	size_t i = table_index_position(index, *id + 1);
 	size_t end = MIN(index->n, i + LOOK_THROUGH);
 
 	*ret_more = false;

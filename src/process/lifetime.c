@@ -20,11 +20,11 @@
 /* How long the loop may take to notice before it is told again. */
 #define RETRY_MS 50
 
-static void wake_up(int signal)
+static void lifetime_wake_up(int signal)
 {
 }
 
-static void ending_signals(sigset_t *set)
+static void lifetime_ending_signals(sigset_t *set)
 {
 	sigemptyset(set);
 	sigaddset(set, SIGTERM);
@@ -34,10 +34,10 @@ static void ending_signals(sigset_t *set)
 
 void lifetime_block_signals(void)
 {
-	struct sigaction wake = {.sa_handler = wake_up};
+	struct sigaction wake = {.sa_handler = lifetime_wake_up};
 	sigset_t set;
 
-	ending_signals(&set);
+	lifetime_ending_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigaction(SIGUSR1, &wake, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -46,7 +46,7 @@ void lifetime_block_signals(void)
 }
 
 /* Is a mount of this file system left in our mount namespace? */
-static bool still_mounted(const struct lifetime *lifetime)
+static bool lifetime_still_mounted(const struct lifetime *lifetime)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	_cleanup_free_ char *line = NULL;
@@ -66,7 +66,7 @@ static bool still_mounted(const struct lifetime *lifetime)
 }
 
 /* What is behind the descriptor, whatever the path means by now. */
-static void umount_fd(int dir)
+static void lifetime_umount_fd(int dir)
 {
 	char path[32];
 
@@ -80,10 +80,10 @@ void lifetime_unmount(const char *mountpoint, uint64_t mount_dev)
 	uint64_t dev, ino;
 
 	if (dir >= 0 && buffer_identity(dir, &dev, &ino) == 0 && dev == mount_dev)
-		umount_fd(dir);
+		lifetime_umount_fd(dir);
 }
 
-static bool must_end(const struct lifetime *lifetime, const struct pollfd *fds)
+static bool lifetime_must_end(const struct lifetime *lifetime, const struct pollfd *fds)
 {
 	struct signalfd_siginfo info;
 
@@ -91,7 +91,7 @@ static bool must_end(const struct lifetime *lifetime, const struct pollfd *fds)
 		log_info("ended by signal %u", info.ssi_signo);
 		return true;
 	}
-	if (fds[0].revents && !still_mounted(lifetime)) {
+	if (fds[0].revents && !lifetime_still_mounted(lifetime)) {
 		log_info("unmounted");
 		return true;
 	}
@@ -99,7 +99,7 @@ static bool must_end(const struct lifetime *lifetime, const struct pollfd *fds)
 }
 
 /* Says that it ends once, and to the loop until it has heard. */
-static void end(struct lifetime *lifetime)
+static void lifetime_end(struct lifetime *lifetime)
 {
 	if (!lifetime->ended) {
 		lifetime_unmount(lifetime->mountpoint, lifetime->mount_dev);
@@ -111,7 +111,7 @@ static void end(struct lifetime *lifetime)
 	pthread_kill(lifetime->loop_thread, SIGUSR1);
 }
 
-static void *run(void *arg)
+static void *lifetime_run(void *arg)
 {
 	struct lifetime *lifetime = arg;
 	struct pollfd fds[] = {
@@ -120,18 +120,18 @@ static void *run(void *arg)
 		{lifetime->stop, POLLIN, 0},
 	};
 	/* It may have been unmounted before mountinfo was opened. */
-	bool ending = lifetime->end_now || !still_mounted(lifetime);
+	bool ending = lifetime->end_now || !lifetime_still_mounted(lifetime);
 
 	while (!fds[2].revents) {
 		if (ending)
-			end(lifetime);
+			lifetime_end(lifetime);
 		if (poll(fds, ARRAY_SIZE(fds), ending ? RETRY_MS : -1) > 0)
-			ending = ending || must_end(lifetime, fds);
+			ending = ending || lifetime_must_end(lifetime, fds);
 	}
 	return NULL;
 }
 
-static void close_all(struct lifetime *lifetime)
+static void lifetime_close_all(struct lifetime *lifetime)
 {
 	close_keep_errno(lifetime->mountinfo);
 	close_keep_errno(lifetime->signals);
@@ -143,7 +143,7 @@ int lifetime_start(struct lifetime *lifetime, bool end_now)
 	sigset_t set;
 	int r = 0;
 
-	ending_signals(&set);
+	lifetime_ending_signals(&set);
 	lifetime->end_now = end_now;
 	lifetime->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	lifetime->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -151,9 +151,9 @@ int lifetime_start(struct lifetime *lifetime, bool end_now)
 	if (lifetime->mountinfo < 0 || lifetime->signals < 0 || lifetime->stop < 0)
 		r = -errno;
 	if (r == 0)
-		r = -pthread_create(&lifetime->thread, NULL, run, lifetime);
+		r = -pthread_create(&lifetime->thread, NULL, lifetime_run, lifetime);
 	if (r < 0)
-		close_all(lifetime);
+		lifetime_close_all(lifetime);
 	return r;
 }
 
@@ -164,5 +164,5 @@ void lifetime_stop(struct lifetime *lifetime)
 	if (write(lifetime->stop, &one, sizeof(one)) < 0)
 		log_error("the watch cannot be stopped: %m");
 	pthread_join(lifetime->thread, NULL);
-	close_all(lifetime);
+	lifetime_close_all(lifetime);
 }

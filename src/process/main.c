@@ -38,12 +38,13 @@ struct start {
 	bool notifier_is_stuck; /* set while it ends */
 };
 
-static void fuse_log_line(enum fuse_log_level level, const char *format, va_list args)
+static void main_fuse_log_line(enum fuse_log_level level, const char *format,
+			       va_list args)
 {
 	log_message_v((int)level, format, args);
 }
 
-static struct fuse_session *new_session(struct service *service)
+static struct fuse_session *main_new_session(struct service *service)
 {
 	const struct options *options = &service->options;
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
@@ -54,7 +55,7 @@ static struct fuse_session *new_session(struct service *service)
 		     "fsname=%s,subtype=dmabuffs,default_permissions,allow_other,%s",
 		     options->source, options->mount_flags) < 0)
 		return NULL;
-	fuse_set_log_func(fuse_log_line);
+	fuse_set_log_func(main_fuse_log_line);
 	if (fuse_opt_add_arg(&args, "dmabuffsd") == 0 &&
 	    fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, list) == 0)
 		session = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), service);
@@ -64,7 +65,7 @@ static struct fuse_session *new_session(struct service *service)
 }
 
 /* The parts that need no mount. */
-static int init_parts(struct service *service)
+static int main_init_parts(struct service *service)
 {
 	const struct options *options = &service->options;
 	struct node root_node;
@@ -85,7 +86,7 @@ static int init_parts(struct service *service)
 }
 
 /* The exports first: some refer to address spaces of devices. */
-static void finish_parts(struct service *service)
+static void main_finish_parts(struct service *service)
 {
 	table_finish(&service->table);
 	if (!devices_stop(&service->devices)) {
@@ -100,7 +101,7 @@ static void finish_parts(struct service *service)
  * The mount as the broker and the watch need it. Neither call makes a FUSE request: the
  * root of a mount is not looked up, and its attributes are not asked for.
  */
-static int inspect_mount(const char *mountpoint, uint64_t *ret_dev, int *ret_tree)
+static int main_inspect_mount(const char *mountpoint, uint64_t *ret_dev, int *ret_tree)
 {
 	uint64_t ino;
 	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, mountpoint,
@@ -119,14 +120,14 @@ static int inspect_mount(const char *mountpoint, uint64_t *ret_dev, int *ret_tre
 }
 
 /* Told by the watch when it ends: requests are still served. */
-static void before_end(void *data)
+static void main_before_end(void *data)
 {
 	struct start *start = data;
 
 	start->notifier_is_stuck = !notifier_stop(&start->service->notifier);
 }
 
-static void tell_ready(const struct start *start)
+static void main_tell_ready(const struct start *start)
 {
 	const struct service *service = start->service;
 
@@ -142,7 +143,7 @@ static void tell_ready(const struct start *start)
  * Runs beside the session loop, which has to answer what bind(2) asks. Signals and
  * umount(2) are heeded only after that: the loop must not end under it.
  */
-static void *finish_start(void *arg)
+static void *main_finish_start(void *arg)
 {
 	struct start *start = arg;
 	struct service *service = start->service;
@@ -161,11 +162,11 @@ static void *finish_start(void *arg)
 		_exit(EXIT_FAILURE);
 	}
 	if (start->bound)
-		tell_ready(start);
+		main_tell_ready(start);
 	return NULL;
 }
 
-static int run_loop(struct service *service)
+static int main_run_loop(struct service *service)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int r = -ENOMEM;
@@ -182,7 +183,7 @@ static int run_loop(struct service *service)
  * A client can keep a thread of ours in the kernel for as long as it lives. Then the
  * process ends without giving back what that thread may still use.
  */
-static void leave_if_stuck(struct service *service, bool stuck)
+static void main_leave_if_stuck(struct service *service, bool stuck)
 {
 	if (offload_wait_all(&service->limits) && !stuck)
 		return;
@@ -192,15 +193,15 @@ static void leave_if_stuck(struct service *service, bool stuck)
 	_exit(EXIT_SUCCESS);
 }
 
-static int serve_loop(struct service *service, struct start *start)
+static int main_serve_loop(struct service *service, struct start *start)
 {
 	pthread_t thread;
 	bool io_is_stuck, reaper_is_stuck;
-	int r = -pthread_create(&thread, NULL, finish_start, start);
+	int r = -pthread_create(&thread, NULL, main_finish_start, start);
 
 	if (r < 0)
 		return r;
-	r = run_loop(service);
+	r = main_run_loop(service);
 	pthread_join(thread, NULL);
 	if (start->bound)
 		broker_stop(&service->broker);
@@ -210,14 +211,14 @@ static int serve_loop(struct service *service, struct start *start)
 		start->notifier_is_stuck = !notifier_stop(&service->notifier);
 	io_is_stuck = !dmabuf_io_stop(&service->dmabuf_io);
 	reaper_is_stuck = !reaper_stop();
-	leave_if_stuck(service,
-		       start->notifier_is_stuck || io_is_stuck || reaper_is_stuck);
+	main_leave_if_stuck(service,
+			    start->notifier_is_stuck || io_is_stuck || reaper_is_stuck);
 	/* From here on, no engine tells anything to the session. */
 	devices_close(&service->devices);
 	return start->bound ? r : -EIO;
 }
 
-static int start_helpers(struct service *service)
+static int main_start_helpers(struct service *service)
 {
 	struct broker *broker = &service->broker;
 	int r = notifier_start(&service->notifier, service->session, &service->table);
@@ -233,7 +234,7 @@ static int start_helpers(struct service *service)
 	return r < 0 ? r : devices_start(&service->devices, &service->options);
 }
 
-static int serve_mounted(struct service *service, int ready_fd)
+static int main_serve_mounted(struct service *service, int ready_fd)
 {
 	struct start start = {
 		.service = service,
@@ -243,12 +244,12 @@ static int serve_mounted(struct service *service, int ready_fd)
 				.session = service->session,
 				.mountpoint = service->options.mountpoint,
 				.loop_thread = pthread_self(),
-				.before_end = before_end,
+				.before_end = main_before_end,
 				.data = &start,
 			},
 	};
-	int r = inspect_mount(service->options.mountpoint, &service->broker.mount_dev,
-			      &start.tree);
+	int r = main_inspect_mount(service->options.mountpoint,
+				   &service->broker.mount_dev, &start.tree);
 
 	start.lifetime.mount_dev = service->broker.mount_dev;
 	if (r == 0)
@@ -258,30 +259,30 @@ static int serve_mounted(struct service *service, int ready_fd)
 	/* Threads keep the capabilities they are started with: from here on few. */
 	service->max_fds = fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]);
 	limits_fit_descriptors(&service->limits, fd_vault_reserved());
-	r = start_helpers(service);
-	return r < 0 ? r : serve_loop(service, &start);
+	r = main_start_helpers(service);
+	return r < 0 ? r : main_serve_loop(service, &start);
 }
 
-static int serve(struct service *service, int ready_fd)
+static int main_serve(struct service *service, int ready_fd)
 {
 	int r;
 
 	privileges_raise_nofile();
-	service->session = new_session(service);
+	service->session = main_new_session(service);
 	if (!service->session)
 		return -EINVAL;
 	if (fuse_session_mount(service->session, service->options.mountpoint) < 0) {
 		fuse_session_destroy(service->session);
 		return -EIO;
 	}
-	r = serve_mounted(service, ready_fd);
+	r = main_serve_mounted(service, ready_fd);
 	lifetime_unmount(service->options.mountpoint, service->broker.mount_dev);
 	fuse_session_destroy(service->session);
 	return r;
 }
 
 /* The daemon leaves its working directory, and libfuse takes what it is given. */
-static int resolve_mountpoint(struct options *options)
+static int main_resolve_mountpoint(struct options *options)
 {
 	char *resolved = realpath(options->mountpoint, NULL);
 	struct stat st;
@@ -301,10 +302,10 @@ static int resolve_mountpoint(struct options *options)
 	return 0;
 }
 
-static int run(struct service *service)
+static int main_run(struct service *service)
 {
 	int ready_fd = service->options.ready_fd;
-	int r = resolve_mountpoint(&service->options);
+	int r = main_resolve_mountpoint(&service->options);
 
 	if (r < 0)
 		return r;
@@ -313,11 +314,11 @@ static int run(struct service *service)
 	if (!service->options.foreground && ready_fd < 0)
 		return ready_fd;
 	lifetime_block_signals();
-	r = init_parts(service);
+	r = main_init_parts(service);
 	if (r < 0)
 		return r;
-	r = serve(service, ready_fd);
-	finish_parts(service);
+	r = main_serve(service, ready_fd);
+	main_finish_parts(service);
 	fd_vault_stop();
 	return r;
 }
@@ -335,7 +336,7 @@ int main(int argc, char *argv[])
 		printf("dmabuffsd %s, libfuse %s\n", VERSION, fuse_pkgversion());
 	} else {
 		log_set_level(service.options.log_level);
-		r = run(&service);
+		r = main_run(&service);
 		if (r < 0)
 			log_error("not serving: %s", strerror(-r));
 		options_finish(&service.options);

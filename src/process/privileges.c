@@ -19,7 +19,7 @@ static const struct {
 	cap_value_t capability;
 	bool rootless;
 	const char *reason;
-} kept[] = {
+} privileges_kept[] = {
 	{CAP_SYS_ADMIN, true, "register a buffer for passthrough, unmount at the end"},
 	{CAP_SYS_PTRACE, true,
 	 "take the exporter's descriptor (pidfd_getfd), see its namespaces"},
@@ -29,7 +29,7 @@ static const struct {
 };
 
 /* The kernel's own ceiling of descriptors a process. */
-static rlim_t nr_open(void)
+static rlim_t privileges_nr_open(void)
 {
 	FILE *file = fopen("/proc/sys/fs/nr_open", "re");
 	unsigned long long ceiling = 0;
@@ -45,7 +45,7 @@ static rlim_t nr_open(void)
 uint64_t privileges_raise_nofile(void)
 {
 	struct rlimit limit;
-	rlim_t ceiling = nr_open();
+	rlim_t ceiling = privileges_nr_open();
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
@@ -73,23 +73,24 @@ bool privileges_are_initial(void)
 }
 
 /* Of those wanted, the ones we have. */
-static int intersect(cap_t caps, cap_t wanted)
+static int privileges_intersect(cap_t caps, cap_t wanted)
 {
 	bool rootless = !privileges_are_initial();
 
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(privileges_kept); i++) {
 		cap_flag_value_t have;
 
-		if (rootless && !kept[i].rootless)
+		if (rootless && !privileges_kept[i].rootless)
 			continue;
-		if (cap_get_flag(caps, kept[i].capability, CAP_PERMITTED, &have) < 0)
+		if (cap_get_flag(caps, privileges_kept[i].capability, CAP_PERMITTED,
+				 &have) < 0)
 			return -errno;
 		if (have == CAP_CLEAR)
-			log_warning("no capability to %s", kept[i].reason);
-		else if (cap_set_flag(wanted, CAP_PERMITTED, 1, &kept[i].capability,
-				      CAP_SET) < 0 ||
-			 cap_set_flag(wanted, CAP_EFFECTIVE, 1, &kept[i].capability,
-				      CAP_SET) < 0)
+			log_warning("no capability to %s", privileges_kept[i].reason);
+		else if (cap_set_flag(wanted, CAP_PERMITTED, 1,
+				      &privileges_kept[i].capability, CAP_SET) < 0 ||
+			 cap_set_flag(wanted, CAP_EFFECTIVE, 1,
+				      &privileges_kept[i].capability, CAP_SET) < 0)
 			return -errno;
 	}
 	return 0;
@@ -98,7 +99,7 @@ static int intersect(cap_t caps, cap_t wanted)
 int privileges_drop(void)
 {
 	cap_t caps = cap_get_proc(), wanted = cap_init();
-	int r = caps && wanted ? intersect(caps, wanted) : -ENOMEM;
+	int r = caps && wanted ? privileges_intersect(caps, wanted) : -ENOMEM;
 
 	if (r == 0 && cap_set_proc(wanted) < 0)
 		r = -errno;

@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "util.h"
 
-static const char message[] = "READY=1\n";
+static const char ready_message[] = "READY=1\n";
 
-static void wait_for_child(int fd)
+static void ready_wait_for_child(int fd)
 {
-	char told[sizeof(message)];
+	char told[sizeof(ready_message)];
 
 	/* The end of the pipe: the child has ended, and said why on our stderr. */
 	_exit(read(fd, told, sizeof(told)) > 0 ? 0 : 1);
@@ -33,13 +33,13 @@ int ready_fork(void)
 		return -errno;
 	if (pid > 0) {
 		close(fds[1]);
-		wait_for_child(fds[0]);
+		ready_wait_for_child(fds[0]);
 	}
 	close(fds[0]);
 	return fds[1];
 }
 
-static void tell_systemd(void)
+static void ready_tell_systemd(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -55,17 +55,17 @@ static void tell_systemd(void)
 		address.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	length += offsetof(struct sockaddr_un, sun_path);
-	if (fd < 0 || sendto(fd, message, strlen(message), MSG_NOSIGNAL,
+	if (fd < 0 || sendto(fd, ready_message, strlen(ready_message), MSG_NOSIGNAL,
 			     (struct sockaddr *)&address, (socklen_t)length) < 0)
 		log_warning("systemd could not be notified: %m");
 }
 
 void ready_tell(int fd)
 {
-	tell_systemd();
+	ready_tell_systemd();
 	if (fd < 0)
 		return;
-	if (write(fd, message, strlen(message)) < 0)
+	if (write(fd, ready_message, strlen(ready_message)) < 0)
 		log_warning("readiness could not be told: %m");
 	close(fd);
 }

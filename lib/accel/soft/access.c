@@ -14,8 +14,8 @@
 
 /* ---- operands ---------------------------------------------------------------------- */
 
-static int set_fault(struct accel_fault *fault, const struct operand *operand,
-		     uint64_t address, enum accel_fault_reason reason)
+static int access_set_fault(struct accel_fault *fault, const struct operand *operand,
+			    uint64_t address, enum accel_fault_reason reason)
 {
 	fault->reason = reason;
 	fault->address = address;
@@ -28,13 +28,15 @@ int operand_open(struct operand *operand, struct accel_queue *queue,
 		 struct accel_fault *ret_fault)
 {
 	if (like->address % align)
-		return set_fault(ret_fault, like, like->address, ACCEL_FAULT_ALIGNMENT);
+		return access_set_fault(ret_fault, like, like->address,
+					ACCEL_FAULT_ALIGNMENT);
 	*operand = *like;
 	operand->asid = accel_queue_asid(queue, like->id);
 	if (!operand->asid)
-		return set_fault(ret_fault, like, like->address, ACCEL_FAULT_ASID);
+		return access_set_fault(ret_fault, like, like->address, ACCEL_FAULT_ASID);
 	if (like->address + (length - 1) < like->address)
-		return set_fault(ret_fault, like, like->address, ACCEL_FAULT_UNMAPPED);
+		return access_set_fault(ret_fault, like, like->address,
+					ACCEL_FAULT_UNMAPPED);
 	return 0;
 }
 
@@ -44,17 +46,17 @@ void operand_close(struct operand *operand)
 	operand->asid = NULL;
 }
 
-static bool is_sva(const struct operand *operand)
+static bool access_is_sva(const struct operand *operand)
 {
 	return operand->asid && operand->asid->flags & ACCEL_ASID_SVA;
 }
 
-static bool is_mapped(const struct operand *operand)
+static bool access_is_mapped(const struct operand *operand)
 {
 	return operand->asid && !(operand->asid->flags & ACCEL_ASID_SVA);
 }
 
-static bool is_written(const struct operand *operand)
+static bool access_is_written(const struct operand *operand)
 {
 	return operand->access & ACCEL_MAP_WRITE;
 }
@@ -67,7 +69,7 @@ struct lock_set {
 	unsigned n;
 };
 
-static void add_lock(struct lock_set *set, struct accel_asid *asid)
+static void access_add_lock(struct lock_set *set, struct accel_asid *asid)
 {
 	unsigned i = 0;
 
@@ -80,21 +82,21 @@ static void add_lock(struct lock_set *set, struct accel_asid *asid)
 	set->n++;
 }
 
-static void collect_locks(const struct access *access, struct lock_set *ret_set)
+static void access_collect_locks(const struct access *access, struct lock_set *ret_set)
 {
 	ret_set->n = 0;
 	for (unsigned i = 0; i < access->n; i++)
-		if (is_mapped(access->operands[i]))
-			add_lock(ret_set, access->operands[i]->asid);
+		if (access_is_mapped(access->operands[i]))
+			access_add_lock(ret_set, access->operands[i]->asid);
 }
 
-static void lock_all(const struct lock_set *set)
+static void access_lock_all(const struct lock_set *set)
 {
 	for (unsigned i = 0; i < set->n; i++)
 		pthread_rwlock_rdlock(&set->asids[i]->lock);
 }
 
-static void unlock_all(const struct lock_set *set)
+static void access_unlock_all(const struct lock_set *set)
 {
 	for (unsigned i = set->n; i-- > 0;)
 		pthread_rwlock_unlock(&set->asids[i]->lock);
@@ -112,40 +114,41 @@ struct attempt {
 	struct accel_buffer *begun[ENGINE_OPERANDS];
 };
 
-static const struct operand *operand_at(const struct attempt *attempt, unsigned i)
+static const struct operand *access_operand_at(const struct attempt *attempt, unsigned i)
 {
 	return attempt->access->operands[i];
 }
 
-static uint64_t address_at(const struct attempt *attempt, unsigned i)
+static uint64_t access_address_at(const struct attempt *attempt, unsigned i)
 {
-	return operand_at(attempt, i)->address + attempt->piece.offset;
+	return access_operand_at(attempt, i)->address + attempt->piece.offset;
 }
 
-static int fault_at(const struct attempt *attempt, unsigned i, uint64_t address,
-		    enum accel_fault_reason reason)
+static int access_fault_at(const struct attempt *attempt, unsigned i, uint64_t address,
+			   enum accel_fault_reason reason)
 {
-	return set_fault(attempt->access->fault, operand_at(attempt, i), address, reason);
+	return access_set_fault(attempt->access->fault, access_operand_at(attempt, i),
+				address, reason);
 }
 
 /* ---- mapped memory ----------------------------------------------------------------- */
 
 /* Where the mapped operands are; the piece ends with the shortest. Locked. */
-static int resolve(struct attempt *attempt)
+static int access_resolve(struct attempt *attempt)
 {
 	for (unsigned i = 0; i < attempt->access->n; i++) {
-		const struct operand *operand = operand_at(attempt, i);
+		const struct operand *operand = access_operand_at(attempt, i);
 		int r;
 
-		if (!is_mapped(operand))
+		if (!access_is_mapped(operand))
 			continue;
-		r = accel_asid_resolve(operand->asid, address_at(attempt, i),
+		r = accel_asid_resolve(operand->asid, access_address_at(attempt, i),
 				       attempt->piece.length, operand->access,
 				       &attempt->windows[i]);
 		if (r < 0)
-			return fault_at(attempt, i, address_at(attempt, i),
-					r == -EACCES ? ACCEL_FAULT_PERMISSION
-						     : ACCEL_FAULT_UNMAPPED);
+			return access_fault_at(attempt, i, access_address_at(attempt, i),
+					       r == -EACCES ? ACCEL_FAULT_PERMISSION
+							    : ACCEL_FAULT_UNMAPPED);
 		attempt->piece.memory[i] = attempt->windows[i].memory;
 		attempt->piece.length =
 			MIN(attempt->piece.length, attempt->windows[i].length);
@@ -153,22 +156,22 @@ static int resolve(struct attempt *attempt)
 	return 0;
 }
 
-static void end_dmabuf(struct attempt *attempt, unsigned i)
+static void access_end_dmabuf(struct attempt *attempt, unsigned i)
 {
 	struct accel_buffer *buffer = attempt->begun[i];
 
 	if (!buffer)
 		return;
-	accel_buffer_end(buffer, is_written(operand_at(attempt, i)));
+	accel_buffer_end(buffer, access_is_written(access_operand_at(attempt, i)));
 	accel_base_unref(&buffer->base);
 	attempt->begun[i] = NULL;
 }
 
 /* The first operand whose dma-buf the CPU may not access yet, or -1. Locked. */
-static int find_dmabuf(const struct attempt *attempt)
+static int access_find_dmabuf(const struct attempt *attempt)
 {
 	for (unsigned i = 0; i < attempt->access->n; i++) {
-		if (!is_mapped(operand_at(attempt, i)) ||
+		if (!access_is_mapped(access_operand_at(attempt, i)) ||
 		    !(attempt->windows[i].buffer->flags & ACCEL_BUFFER_DMABUF))
 			continue;
 		if (attempt->windows[i].buffer != attempt->begun[i])
@@ -178,34 +181,35 @@ static int find_dmabuf(const struct attempt *attempt)
 }
 
 /* Its driver may take its time, so this drops the locks for as long. */
-static void begin_dmabuf(struct attempt *attempt, unsigned i)
+static void access_begin_dmabuf(struct attempt *attempt, unsigned i)
 {
 	struct accel_buffer *buffer = attempt->windows[i].buffer;
 
 	accel_base_ref(&buffer->base);
-	unlock_all(&attempt->locks);
+	access_unlock_all(&attempt->locks);
 	engine_settle(attempt->access->engine);
-	end_dmabuf(attempt, i);
-	accel_buffer_begin(buffer, is_written(operand_at(attempt, i)));
+	access_end_dmabuf(attempt, i);
+	accel_buffer_begin(buffer, access_is_written(access_operand_at(attempt, i)));
 	attempt->begun[i] = buffer;
-	lock_all(&attempt->locks);
+	access_lock_all(&attempt->locks);
 }
 
-/* As resolve(), but until all dma-bufs found have begun: the mapping may change. */
-static int resolve_begun(struct attempt *attempt)
+/* As access_resolve(), but until all dma-bufs found have begun: the mapping may change.
+ */
+static int access_resolve_begun(struct attempt *attempt)
 {
 	int r, i;
 
 	for (;;) {
-		r = resolve(attempt);
+		r = access_resolve(attempt);
 		if (r < 0)
 			return r;
-		i = find_dmabuf(attempt);
+		i = access_find_dmabuf(attempt);
 		if (i < 0)
 			return 0;
 		if (engine_stopping(attempt->access->engine))
 			return -ECANCELED;
-		begin_dmabuf(attempt, (unsigned)i);
+		access_begin_dmabuf(attempt, (unsigned)i);
 	}
 }
 
@@ -214,16 +218,16 @@ static int resolve_begun(struct attempt *attempt)
  * without its server, and one that has shrunk is by far the likeliest; else the kernel
  * had no page.
  */
-static enum accel_fault_reason reason_of(const struct attempt *attempt, unsigned i)
+static enum accel_fault_reason access_reason_of(const struct attempt *attempt, unsigned i)
 {
-	if (is_mapped(operand_at(attempt, i)) &&
+	if (access_is_mapped(access_operand_at(attempt, i)) &&
 	    attempt->windows[i].buffer->flags & ACCEL_BUFFER_FILE)
 		return ACCEL_FAULT_REVOKED;
 	return ACCEL_FAULT_DEVICE;
 }
 
 /* The computation could not access something: what is not there any more? Locked. */
-static int blame(const struct attempt *attempt)
+static int access_blame(const struct attempt *attempt)
 {
 	uintptr_t place = (uintptr_t)accel_guard_address();
 
@@ -231,69 +235,70 @@ static int blame(const struct attempt *attempt)
 		const struct accel_window *window = &attempt->windows[i];
 		uint64_t size, begin;
 
-		if (!is_mapped(operand_at(attempt, i)))
+		if (!access_is_mapped(access_operand_at(attempt, i)))
 			continue;
 		size = accel_buffer_size(window->buffer);
 		begin = (uintptr_t)window->memory - (uintptr_t)window->buffer->memory;
 		if (size < begin + attempt->piece.length)
-			return fault_at(attempt, i,
-					address_at(attempt, i) +
-						(size > begin ? size - begin : 0),
-					ACCEL_FAULT_REVOKED);
+			return access_fault_at(attempt, i,
+					       access_address_at(attempt, i) +
+						       (size > begin ? size - begin : 0),
+					       ACCEL_FAULT_REVOKED);
 	}
 	for (unsigned i = 0; i < attempt->access->n; i++) {
 		uint64_t distance = place - (uintptr_t)attempt->piece.memory[i];
 
 		if (distance < attempt->piece.length)
-			return fault_at(attempt, i, address_at(attempt, i) + distance,
-					reason_of(attempt, i));
+			return access_fault_at(attempt, i,
+					       access_address_at(attempt, i) + distance,
+					       access_reason_of(attempt, i));
 	}
 	attempt->access->fault->reason = ACCEL_FAULT_DEVICE;
 	return -EFAULT;
 }
 
 /* A command lasts, and the ASID may have been detached since its last piece. */
-static int check_attached(const struct attempt *attempt)
+static int access_check_attached(const struct attempt *attempt)
 {
 	struct accel_queue *queue = attempt->access->engine->queue;
 
 	for (unsigned i = 0; i < attempt->access->n; i++) {
-		const struct operand *operand = operand_at(attempt, i);
+		const struct operand *operand = access_operand_at(attempt, i);
 
 		if (operand->asid && !accel_queue_has(queue, operand->id, operand->asid))
-			return fault_at(attempt, i, address_at(attempt, i),
-					ACCEL_FAULT_ASID);
+			return access_fault_at(attempt, i, access_address_at(attempt, i),
+					       ACCEL_FAULT_ASID);
 	}
 	return 0;
 }
 
-static int compute_locked(struct attempt *attempt, compute_fn compute)
+static int access_compute_locked(struct attempt *attempt, compute_fn compute)
 {
-	int r = resolve_begun(attempt);
+	int r = access_resolve_begun(attempt);
 
 	/* Whoever detaches waits for the lock that is held here. */
 	if (r == 0)
-		r = check_attached(attempt);
+		r = access_check_attached(attempt);
 	if (r == 0 && accel_guard_call(compute, &attempt->piece) < 0)
-		r = blame(attempt);
+		r = access_blame(attempt);
 	return r;
 }
 
-static int compute_piece(struct attempt *attempt, compute_fn compute)
+static int access_compute_piece(struct attempt *attempt, compute_fn compute)
 {
 	int r;
 
-	lock_all(&attempt->locks);
-	r = compute_locked(attempt, compute);
-	unlock_all(&attempt->locks);
+	access_lock_all(&attempt->locks);
+	r = access_compute_locked(attempt, compute);
+	access_unlock_all(&attempt->locks);
 	for (unsigned i = 0; i < attempt->access->n; i++)
-		end_dmabuf(attempt, i);
+		access_end_dmabuf(attempt, i);
 	return r;
 }
 
 /* ---- memory of processes ----------------------------------------------------------- */
 
-static int fault_sva(const struct attempt *attempt, unsigned i, size_t done, int r)
+static int access_fault_sva(const struct attempt *attempt, unsigned i, size_t done, int r)
 {
 	enum accel_fault_reason reason = ACCEL_FAULT_UNMAPPED;
 
@@ -301,64 +306,65 @@ static int fault_sva(const struct attempt *attempt, unsigned i, size_t done, int
 		reason = ACCEL_FAULT_SVA;
 	else if (r == -EACCES)
 		reason = ACCEL_FAULT_PERMISSION;
-	return fault_at(attempt, i, address_at(attempt, i) + done, reason);
+	return access_fault_at(attempt, i, access_address_at(attempt, i) + done, reason);
 }
 
-static int read_sva(struct attempt *attempt, unsigned i)
+static int access_read_sva(struct attempt *attempt, unsigned i)
 {
 	size_t done;
-	int r = accel_sva_read(&operand_at(attempt, i)->asid->sva, address_at(attempt, i),
-			       attempt->piece.memory[i], attempt->piece.length, &done);
+	int r = accel_sva_read(&access_operand_at(attempt, i)->asid->sva,
+			       access_address_at(attempt, i), attempt->piece.memory[i],
+			       attempt->piece.length, &done);
 
-	return r < 0 ? fault_sva(attempt, i, done, r) : 0;
+	return r < 0 ? access_fault_sva(attempt, i, done, r) : 0;
 }
 
-static int write_sva(struct attempt *attempt, unsigned i)
+static int access_write_sva(struct attempt *attempt, unsigned i)
 {
 	size_t done;
-	int r = accel_sva_write(&operand_at(attempt, i)->asid->sva,
-				address_at(attempt, i), attempt->piece.memory[i],
+	int r = accel_sva_write(&access_operand_at(attempt, i)->asid->sva,
+				access_address_at(attempt, i), attempt->piece.memory[i],
 				attempt->piece.length, &done);
 
-	return r < 0 ? fault_sva(attempt, i, done, r) : 0;
+	return r < 0 ? access_fault_sva(attempt, i, done, r) : 0;
 }
 
-static int each_sva(struct attempt *attempt, bool written,
-		    int (*act)(struct attempt *attempt, unsigned i))
+static int access_each_sva(struct attempt *attempt, bool written,
+			   int (*act)(struct attempt *attempt, unsigned i))
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < attempt->access->n && r == 0; i++) {
-		const struct operand *operand = operand_at(attempt, i);
+		const struct operand *operand = access_operand_at(attempt, i);
 
-		if (is_sva(operand) && is_written(operand) == written)
+		if (access_is_sva(operand) && access_is_written(operand) == written)
 			r = act(attempt, i);
 	}
 	return r;
 }
 
-static int take_bounce(struct attempt *attempt)
+static int access_take_bounce(struct attempt *attempt)
 {
 	for (unsigned i = 0; i < attempt->access->n; i++) {
-		if (!is_sva(operand_at(attempt, i)))
+		if (!access_is_sva(access_operand_at(attempt, i)))
 			continue;
 		attempt->piece.memory[i] = engine_bounce(attempt->access->engine, i);
 		if (!attempt->piece.memory[i])
-			return fault_at(attempt, i, address_at(attempt, i),
-					ACCEL_FAULT_DEVICE);
+			return access_fault_at(attempt, i, access_address_at(attempt, i),
+					       ACCEL_FAULT_DEVICE);
 	}
 	attempt->piece.length = MIN(attempt->piece.length, ENGINE_BOUNCE);
 	return 0;
 }
 
 /* Nothing is read that the mapped operands of this piece do not need. */
-static int shorten(struct attempt *attempt)
+static int access_shorten(struct attempt *attempt)
 {
 	int r;
 
-	lock_all(&attempt->locks);
-	r = resolve(attempt);
-	unlock_all(&attempt->locks);
+	access_lock_all(&attempt->locks);
+	r = access_resolve(attempt);
+	access_unlock_all(&attempt->locks);
 	return r;
 }
 
@@ -366,26 +372,26 @@ static int shorten(struct attempt *attempt)
  * All that may wait is before and after the locks are held. In between a mapping may
  * change and shorten the piece once more; what was read too much is read again.
  */
-static int compute_bounced(struct attempt *attempt, compute_fn compute)
+static int access_compute_bounced(struct attempt *attempt, compute_fn compute)
 {
-	int r = take_bounce(attempt);
+	int r = access_take_bounce(attempt);
 
 	if (r == 0)
-		r = shorten(attempt);
+		r = access_shorten(attempt);
 	if (r < 0)
 		return r;
 	engine_settle(attempt->access->engine);
-	r = each_sva(attempt, false, read_sva);
+	r = access_each_sva(attempt, false, access_read_sva);
 	if (r == 0)
-		r = compute_piece(attempt, compute);
+		r = access_compute_piece(attempt, compute);
 	if (r == 0)
-		r = check_attached(attempt);
-	return r < 0 ? r : each_sva(attempt, true, write_sva);
+		r = access_check_attached(attempt);
+	return r < 0 ? r : access_each_sva(attempt, true, access_write_sva);
 }
 
 /* ---- all of a command -------------------------------------------------------------- */
 
-static int next_piece(struct attempt *attempt, uint64_t left, compute_fn compute)
+static int access_next_piece(struct attempt *attempt, uint64_t left, compute_fn compute)
 {
 	const struct access *access = attempt->access;
 
@@ -396,8 +402,8 @@ static int next_piece(struct attempt *attempt, uint64_t left, compute_fn compute
 		if (!access->operands[i]->asid)
 			attempt->piece.memory[i] =
 				access->operands[i]->memory + attempt->piece.offset;
-	return attempt->has_sva ? compute_bounced(attempt, compute)
-				: compute_piece(attempt, compute);
+	return attempt->has_sva ? access_compute_bounced(attempt, compute)
+				: access_compute_piece(attempt, compute);
 }
 
 int access_each(const struct access *access, uint64_t length, compute_fn compute,
@@ -405,13 +411,14 @@ int access_each(const struct access *access, uint64_t length, compute_fn compute
 {
 	struct attempt attempt = {.access = access, .piece = {.data = data}};
 
-	collect_locks(access, &attempt.locks);
+	access_collect_locks(access, &attempt.locks);
 	for (unsigned i = 0; i < access->n; i++)
-		attempt.has_sva |= is_sva(access->operands[i]);
+		attempt.has_sva |= access_is_sva(access->operands[i]);
 	if (length > QUICK)
 		engine_settle(access->engine);
 	while (attempt.piece.offset < length && !attempt.piece.enough) {
-		int r = next_piece(&attempt, length - attempt.piece.offset, compute);
+		int r = access_next_piece(&attempt, length - attempt.piece.offset,
+					  compute);
 
 		if (r < 0)
 			return r;

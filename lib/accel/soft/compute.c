@@ -15,7 +15,7 @@ typedef uint64_t words __attribute__((vector_size(32), aligned(1), may_alias));
 typedef float floats __attribute__((vector_size(16), aligned(4), may_alias));
 
 /* @bytes from a place in the repeated pattern on. */
-static uint64_t rotate(uint64_t pattern, uint64_t offset)
+static uint64_t compute_rotate(uint64_t pattern, uint64_t offset)
 {
 	const uint64_t twice[] = {pattern, pattern};
 	uint64_t rotated;
@@ -24,7 +24,7 @@ static uint64_t rotate(uint64_t pattern, uint64_t offset)
 	return rotated;
 }
 
-static bool is_aligned(const void *memory, size_t align)
+static bool compute_is_aligned(const void *memory, size_t align)
 {
 	return (uintptr_t)memory % align == 0;
 }
@@ -36,15 +36,15 @@ static bool is_aligned(const void *memory, size_t align)
 __attribute__((no_sanitize("thread"))) void compute_fill(void *arg)
 {
 	struct piece *piece = arg;
-	uint64_t pattern = rotate(*(const uint64_t *)piece->data, piece->offset);
+	uint64_t pattern = compute_rotate(*(const uint64_t *)piece->data, piece->offset);
 	char *to = piece->memory[0], *end = to + piece->length;
 	uint32_t half;
 
-	if (piece->length == sizeof(pattern) && is_aligned(to, sizeof(pattern))) {
+	if (piece->length == sizeof(pattern) && compute_is_aligned(to, sizeof(pattern))) {
 		__atomic_store_n((uint64_t *)(void *)to, pattern, __ATOMIC_RELEASE);
 		return;
 	}
-	if (piece->length == sizeof(half) && is_aligned(to, sizeof(half))) {
+	if (piece->length == sizeof(half) && compute_is_aligned(to, sizeof(half))) {
 		memcpy(&half, &pattern, sizeof(half));
 		__atomic_store_n((uint32_t *)(void *)to, half, __ATOMIC_RELEASE);
 		return;
@@ -56,7 +56,7 @@ __attribute__((no_sanitize("thread"))) void compute_fill(void *arg)
 	memcpy(to, &pattern, (size_t)(end - to));
 }
 
-static bool words_differ(const char *a, const char *b)
+static bool compute_words_differ(const char *a, const char *b)
 {
 	words difference =
 		*(const words *)(const void *)a ^ *(const words *)(const void *)b;
@@ -71,7 +71,7 @@ void compute_compare(void *arg)
 	const char *a = piece->memory[0], *b = piece->memory[1];
 	size_t i = 0;
 
-	while (piece->length - i >= sizeof(words) && !words_differ(a + i, b + i))
+	while (piece->length - i >= sizeof(words) && !compute_words_differ(a + i, b + i))
 		i += sizeof(words);
 	while (i < piece->length && a[i] == b[i])
 		i++;

@@ -26,7 +26,7 @@
 #define SYS_futex_waitv 449
 #endif
 
-static uint64_t now_ns(void)
+static uint64_t engine_now_ns(void)
 {
 	struct timespec now;
 
@@ -36,37 +36,37 @@ static uint64_t now_ns(void)
 
 /* ---- sleep ------------------------------------------------------------------------- */
 
-static uint32_t read_control(struct engine *engine)
+static uint32_t engine_read_control(struct engine *engine)
 {
 	return atomic_load_explicit(&engine->control, memory_order_acquire);
 }
 
 /* From here on, whoever changes the control word wakes it. */
-static void enter_sleep(struct engine *engine)
+static void engine_enter_sleep(struct engine *engine)
 {
 	atomic_store(&engine->sleeping, true);
 }
 
-static void leave_sleep(struct engine *engine)
+static void engine_leave_sleep(struct engine *engine)
 {
 	atomic_store_explicit(&engine->sleeping, false, memory_order_relaxed);
 }
 
 /* Until the control word is not @seen; @ns: at most that long, 0: no limit. */
-static void sleep_control(struct engine *engine, uint32_t seen, uint64_t ns)
+static void engine_sleep_control(struct engine *engine, uint32_t seen, uint64_t ns)
 {
 	const struct timespec limit = {
 		.tv_sec = (time_t)(ns / NS_PER_S),
 		.tv_nsec = (long)(ns % NS_PER_S),
 	};
 
-	enter_sleep(engine);
+	engine_enter_sleep(engine);
 	syscall(SYS_futex, &engine->control, FUTEX_WAIT_PRIVATE, seen, ns ? &limit : NULL,
 		NULL, 0);
-	leave_sleep(engine);
+	engine_leave_sleep(engine);
 }
 
-static int wait_both(struct engine *engine, uint32_t seen, uint32_t doorbell)
+static int engine_wait_both(struct engine *engine, uint32_t seen, uint32_t doorbell)
 {
 	const struct futex_waitv words[] = {
 		{
@@ -90,29 +90,29 @@ static int wait_both(struct engine *engine, uint32_t seen, uint32_t doorbell)
  * Without futex_waitv(2) only one word can be slept on. It is the client's; that ours
  * changed is then seen a moment later.
  */
-static void wait_doorbell(struct engine *engine, uint32_t seen, uint32_t doorbell)
+static void engine_wait_doorbell(struct engine *engine, uint32_t seen, uint32_t doorbell)
 {
 	const struct timespec limit = {.tv_nsec = BOUNDED_NS};
 
-	if (read_control(engine) == seen)
+	if (engine_read_control(engine) == seen)
 		syscall(SYS_futex, &engine->queue->ring->doorbell, FUTEX_WAIT, doorbell,
 			&limit, NULL, 0);
 }
 
-static void sleep_doorbell(struct engine *engine, uint32_t seen, uint32_t doorbell)
+static void engine_sleep_doorbell(struct engine *engine, uint32_t seen, uint32_t doorbell)
 {
 	int r = -ENOSYS;
 
-	enter_sleep(engine);
+	engine_enter_sleep(engine);
 	if (!engine->no_waitv)
-		r = wait_both(engine, seen, doorbell);
-	leave_sleep(engine);
+		r = engine_wait_both(engine, seen, doorbell);
+	engine_leave_sleep(engine);
 	if (r == -ENOSYS) {
 		engine->no_waitv = true;
-		wait_doorbell(engine, seen, doorbell);
+		engine_wait_doorbell(engine, seen, doorbell);
 	} else if (r < 0 && r != -EAGAIN && r != -EINTR) {
 		/* The page of the doorbell cannot be had. */
-		sleep_control(engine, seen, BOUNDED_NS);
+		engine_sleep_control(engine, seen, BOUNDED_NS);
 	}
 }
 
@@ -127,28 +127,28 @@ void engine_settle(struct engine *engine)
 }
 
 /* Until @latency_ns have passed, or the end. */
-static int delay(struct engine *engine)
+static int engine_delay(struct engine *engine)
 {
 	uint64_t end, now;
 
 	if (!engine->latency_ns)
 		return 0;
 	engine_settle(engine);
-	now = now_ns();
-	for (end = now + engine->latency_ns; now < end; now = now_ns()) {
-		uint32_t seen = read_control(engine);
+	now = engine_now_ns();
+	for (end = now + engine->latency_ns; now < end; now = engine_now_ns()) {
+		uint32_t seen = engine_read_control(engine);
 
 		if (engine_stopping(engine))
 			return -ECANCELED;
 		if (end - now > SHORT_NS)
-			sleep_control(engine, seen, end - now);
+			engine_sleep_control(engine, seen, end - now);
 		else
 			relax_cpu();
 	}
 	return 0;
 }
 
-static void report(struct engine *engine, struct accel_fault *fault)
+static void engine_report(struct engine *engine, struct accel_fault *fault)
 {
 	engine_settle(engine);
 	fault->index = engine->next;
@@ -156,16 +156,16 @@ static void report(struct engine *engine, struct accel_fault *fault)
 }
 
 /* False: the queue or the engine does not go on. */
-static bool execute_one(struct engine *engine, const struct accel_command *command)
+static bool engine_execute_one(struct engine *engine, const struct accel_command *command)
 {
 	struct accel_fault fault = {0};
-	int r = delay(engine);
+	int r = engine_delay(engine);
 
 	if (r == 0)
 		r = exec_command(engine, command, &fault);
 	if (r < 0) {
 		if (r != -ECANCELED)
-			report(engine, &fault);
+			engine_report(engine, &fault);
 		return false;
 	}
 	engine->next++;
@@ -177,14 +177,14 @@ static bool execute_one(struct engine *engine, const struct accel_command *comma
 }
 
 /* What follows a fault is dropped: it was fetched, but never happens. */
-static void execute(struct engine *engine, unsigned n)
+static void engine_execute(struct engine *engine, unsigned n)
 {
 	uint64_t head = atomic_load_explicit(&engine->queue->head, memory_order_relaxed);
 
 	engine->next = head - n;
 	engine->told = engine->next;
 	for (unsigned i = 0; i < n && !engine_stopping(engine); i++)
-		if (!execute_one(engine, &engine->batch[i]))
+		if (!engine_execute_one(engine, &engine->batch[i]))
 			return;
 	engine_settle(engine);
 }
@@ -196,7 +196,7 @@ int engine_wait_fence(struct engine *engine, struct accel_fence_object *fence,
 	int r;
 
 	for (;;) {
-		uint32_t seen = read_control(engine);
+		uint32_t seen = engine_read_control(engine);
 
 		r = accel_fence_wait_begin(fence, &wait, value);
 		if (r)
@@ -206,7 +206,7 @@ int engine_wait_fence(struct engine *engine, struct accel_fence_object *fence,
 			break;
 		}
 		engine_settle(engine);
-		sleep_control(engine, seen, 0);
+		engine_sleep_control(engine, seen, 0);
 	}
 	accel_fence_wait_end(fence, &wait);
 	if (r == -ECANCELED && !engine_stopping(engine))
@@ -224,94 +224,94 @@ char *engine_bounce(struct engine *engine, unsigned i)
 /* ---- the loop ---------------------------------------------------------------------- */
 
 /* What fetching answered: commands, or that the ring makes no sense. */
-static void handle(struct engine *engine, int n)
+static void engine_handle(struct engine *engine, int n)
 {
 	struct accel_fault fault = {.reason = ACCEL_FAULT_RING};
 
 	engine->was_busy = true;
 	if (n > 0) {
-		execute(engine, (unsigned)n);
+		engine_execute(engine, (unsigned)n);
 		return;
 	}
 	engine->next = atomic_load_explicit(&engine->queue->head, memory_order_relaxed);
 	engine->told = engine->next;
-	report(engine, &fault);
+	engine_report(engine, &fault);
 }
 
 /* True: there was something. */
-static bool work(struct engine *engine)
+static bool engine_work(struct engine *engine)
 {
 	int n = accel_ring_fetch(engine->queue, engine->batch, ENGINE_BATCH);
 
 	if (n)
-		handle(engine, n);
+		engine_handle(engine, n);
 	return n;
 }
 
 /* A submitter who is busy has more in a moment. */
-static bool spin(struct engine *engine, uint32_t seen)
+static bool engine_spin(struct engine *engine, uint32_t seen)
 {
-	uint64_t end = now_ns() + SPIN_NS;
+	uint64_t end = engine_now_ns() + SPIN_NS;
 
 	do {
 		for (unsigned i = 0; i < SPINS_A_CLOCK; i++) {
 			relax_cpu();
-			if (read_control(engine) != seen || work(engine))
+			if (engine_read_control(engine) != seen || engine_work(engine))
 				return true;
 		}
-	} while (now_ns() < end);
+	} while (engine_now_ns() < end);
 	return false;
 }
 
-static void doze(struct engine *engine, uint32_t seen)
+static void engine_doze(struct engine *engine, uint32_t seen)
 {
 	uint32_t doorbell;
 	int n = 0;
 
 	engine->was_busy = false;
 	if (!(engine->queue->flags & ACCEL_QUEUE_USER)) {
-		sleep_control(engine, seen, 0);
+		engine_sleep_control(engine, seen, 0);
 		return;
 	}
 	if (accel_ring_prepare_sleep(engine->queue, &doorbell) < 0) {
-		sleep_control(engine, seen, BOUNDED_NS);
+		engine_sleep_control(engine, seen, BOUNDED_NS);
 	} else {
 		n = accel_ring_fetch(engine->queue, engine->batch, ENGINE_BATCH);
 		if (!n)
-			sleep_doorbell(engine, seen, doorbell);
+			engine_sleep_doorbell(engine, seen, doorbell);
 	}
 	/* Before any work: as long as we seem to sleep, each submission is a system call.
 	 */
 	accel_ring_end_sleep(engine->queue);
 	if (n)
-		handle(engine, n);
+		engine_handle(engine, n);
 }
 
-static void step(struct engine *engine)
+static void engine_step(struct engine *engine)
 {
-	uint32_t seen = read_control(engine);
+	uint32_t seen = engine_read_control(engine);
 
 	if (engine_stopping(engine))
 		return;
 	if (accel_queue_state(engine->queue) != ACCEL_QUEUE_RUNNING) {
-		sleep_control(engine, seen, 0);
+		engine_sleep_control(engine, seen, 0);
 		return;
 	}
-	if (work(engine))
+	if (engine_work(engine))
 		return;
 	/* Whoever only rings the bell is not worth a spin. */
-	if (!engine->was_busy || !spin(engine, seen))
-		doze(engine, seen);
+	if (!engine->was_busy || !engine_spin(engine, seen))
+		engine_doze(engine, seen);
 }
 
-static void *run(void *arg)
+static void *engine_run(void *arg)
 {
 	struct engine *engine = arg;
 
 	/* Whoever keeps many engines busy leaves the requests of others the CPU. */
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), ENGINE_NICE);
 	while (!engine_stopping(engine))
-		step(engine);
+		engine_step(engine);
 	free(engine->bounce);
 	accel_queue_stopped(engine->queue);
 	/* Under the queue's lock its pointer to us went away: nobody else has one. */
@@ -330,7 +330,7 @@ int engine_start(struct accel_queue *queue, uint32_t latency_ns,
 	if (!engine)
 		return -ENOMEM;
 	*engine = (struct engine){.queue = queue, .latency_ns = latency_ns};
-	r = accel_thread_start(run, engine, STACK_SIZE, NULL);
+	r = accel_thread_start(engine_run, engine, STACK_SIZE, NULL);
 	if (r < 0) {
 		free(engine);
 		return -ENOMEM; /* EAGAIN of pthread_create(3) means no more than that */

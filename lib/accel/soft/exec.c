@@ -34,7 +34,7 @@ struct operation {
 	int (*run)(struct job *job);
 };
 
-static int refuse(struct accel_fault *fault, enum accel_fault_reason reason)
+static int exec_refuse(struct accel_fault *fault, enum accel_fault_reason reason)
 {
 	fault->reason = reason;
 	return -EFAULT;
@@ -42,12 +42,12 @@ static int refuse(struct accel_fault *fault, enum accel_fault_reason reason)
 
 /* ---- operations -------------------------------------------------------------------- */
 
-static int run_nop(struct job *job)
+static int exec_run_nop(struct job *job)
 {
 	return 0;
 }
 
-static int run_copy(struct job *job)
+static int exec_run_copy(struct job *job)
 {
 	const struct access access = {job->engine, {&job->dst, &job->src}, 2, job->fault};
 	uint64_t length = job->command->length;
@@ -56,34 +56,34 @@ static int run_copy(struct job *job)
 	if (job->dst.asid == job->src.asid &&
 	    (job->dst.address - job->src.address < length ||
 	     job->src.address - job->dst.address < length))
-		return refuse(job->fault, ACCEL_FAULT_COMMAND);
+		return exec_refuse(job->fault, ACCEL_FAULT_COMMAND);
 	return access_each(&access, length, access_copy, NULL);
 }
 
 /* @value: its first bytes, as many as are asked for, repeated. */
-static int fill(struct job *job, uint64_t value, uint64_t length)
+static int exec_fill(struct job *job, uint64_t value, uint64_t length)
 {
 	const struct access access = {job->engine, {&job->dst}, 1, job->fault};
 
 	return access_each(&access, length, compute_fill, &value);
 }
 
-static int run_fill(struct job *job)
+static int exec_run_fill(struct job *job)
 {
-	return fill(job, job->command->value, job->command->length);
+	return exec_fill(job, job->command->value, job->command->length);
 }
 
-static int run_compare(struct job *job)
+static int exec_run_compare(struct job *job)
 {
 	const struct access access = {
 		job->engine, {&job->src, &job->src2}, 2, job->fault};
 	uint64_t difference = ACCEL_EQUAL;
 	int r = access_each(&access, job->command->length, compute_compare, &difference);
 
-	return r < 0 ? r : fill(job, difference, sizeof(difference));
+	return r < 0 ? r : exec_fill(job, difference, sizeof(difference));
 }
 
-static int run_crc32c(struct job *job)
+static int exec_run_crc32c(struct job *job)
 {
 	const struct access access = {job->engine, {&job->src}, 1, job->fault};
 	uint32_t crc = (uint32_t)job->command->value;
@@ -91,15 +91,15 @@ static int run_crc32c(struct job *job)
 	int r;
 
 	if (job->command->value > UINT32_MAX)
-		return refuse(job->fault, ACCEL_FAULT_COMMAND);
+		return exec_refuse(job->fault, ACCEL_FAULT_COMMAND);
 	r = access_each(&access, job->command->length, compute_crc, &crc);
 	if (r < 0)
 		return r;
 	memcpy(&value, &crc, sizeof(crc));
-	return fill(job, value, sizeof(crc));
+	return exec_fill(job, value, sizeof(crc));
 }
 
-static int run_binary(struct job *job, compute_fn compute)
+static int exec_run_binary(struct job *job, compute_fn compute)
 {
 	const struct access access = {
 		job->engine, {&job->dst, &job->src, &job->src2}, 3, job->fault};
@@ -107,22 +107,22 @@ static int run_binary(struct job *job, compute_fn compute)
 	return access_each(&access, job->command->length, compute, NULL);
 }
 
-static int run_xor(struct job *job)
+static int exec_run_xor(struct job *job)
 {
-	return run_binary(job, compute_xor);
+	return exec_run_binary(job, compute_xor);
 }
 
-static int run_vadd(struct job *job)
+static int exec_run_vadd(struct job *job)
 {
 	if (job->command->length % sizeof(float))
-		return refuse(job->fault, ACCEL_FAULT_COMMAND);
-	return run_binary(job, compute_vadd);
+		return exec_refuse(job->fault, ACCEL_FAULT_COMMAND);
+	return exec_run_binary(job, compute_vadd);
 }
 
 /* Row @i of the product. @left is room for one of the left operand, @to for the result.
  */
-static int multiply_row(struct job *job, uint64_t i, const float *right, float *left,
-			float *to)
+static int exec_multiply_row(struct job *job, uint64_t i, const float *right, float *left,
+			     float *to)
 {
 	size_t columns = job->command->columns, inner = job->command->inner;
 	int r = access_get(job->engine, &job->src, i * inner * sizeof(float), left,
@@ -138,7 +138,7 @@ static int multiply_row(struct job *job, uint64_t i, const float *right, float *
 }
 
 /* All operands are gathered first, so that no product waits for a lock or a process. */
-static int run_matmul(struct job *job)
+static int exec_run_matmul(struct job *job)
 {
 	size_t columns = job->command->columns, inner = job->command->inner;
 	size_t right_bytes = inner * columns * sizeof(float);
@@ -148,73 +148,73 @@ static int run_matmul(struct job *job)
 	int r;
 
 	if (!right)
-		return refuse(job->fault, ACCEL_FAULT_DEVICE);
+		return exec_refuse(job->fault, ACCEL_FAULT_DEVICE);
 	left = right + inner * columns;
 	engine_settle(job->engine);
 	r = access_get(job->engine, &job->src2, 0, right, right_bytes, job->fault);
 	for (uint64_t i = 0; i < job->command->rows && r == 0; i++)
-		r = multiply_row(job, i, right, left, left + inner);
+		r = exec_multiply_row(job, i, right, left, left + inner);
 	return r;
 }
 
-static int with_fence(struct job *job,
-		      int (*act)(struct job *job, struct accel_fence_object *fence))
+static int exec_with_fence(struct job *job,
+			   int (*act)(struct job *job, struct accel_fence_object *fence))
 {
 	struct accel_fence_object *fence =
 		accel_queue_fence(job->engine->queue, job->command->src2_asid);
 	int r;
 
 	if (!fence)
-		return refuse(job->fault, ACCEL_FAULT_FENCE);
+		return exec_refuse(job->fault, ACCEL_FAULT_FENCE);
 	r = act(job, fence);
 	accel_base_unref(&fence->base);
 	return r;
 }
 
-static int signal_fence(struct job *job, struct accel_fence_object *fence)
+static int exec_signal_fence(struct job *job, struct accel_fence_object *fence)
 {
 	accel_fence_raise(fence, job->command->value);
 	return 0;
 }
 
-static int run_signal(struct job *job)
+static int exec_run_signal(struct job *job)
 {
-	return with_fence(job, signal_fence);
+	return exec_with_fence(job, exec_signal_fence);
 }
 
-static int wait_fence(struct job *job, struct accel_fence_object *fence)
+static int exec_wait_fence(struct job *job, struct accel_fence_object *fence)
 {
 	int r = engine_wait_fence(job->engine, fence, job->command->value);
 
-	return r == -ESTALE ? refuse(job->fault, ACCEL_FAULT_FENCE) : r;
+	return r == -ESTALE ? exec_refuse(job->fault, ACCEL_FAULT_FENCE) : r;
 }
 
-static int run_wait(struct job *job)
+static int exec_run_wait(struct job *job)
 {
-	return with_fence(job, wait_fence);
+	return exec_with_fence(job, exec_wait_fence);
 }
 
 #define USES_BINARY (USES_DST | USES_SRC | USES_SRC2 | USES_LENGTH)
 
-static const struct operation operations[ACCEL_OP_COUNT] = {
-	[ACCEL_OP_NOP] = {0, 1, 1, 0, run_nop},
-	[ACCEL_OP_COPY] = {USES_DST | USES_SRC | USES_LENGTH, 1, 1, 0, run_copy},
-	[ACCEL_OP_FILL] = {USES_DST | USES_LENGTH | USES_VALUE, 1, 1, 0, run_fill},
-	[ACCEL_OP_COMPARE] = {USES_BINARY, 1, 8, 8, run_compare},
+static const struct operation exec_operations[ACCEL_OP_COUNT] = {
+	[ACCEL_OP_NOP] = {0, 1, 1, 0, exec_run_nop},
+	[ACCEL_OP_COPY] = {USES_DST | USES_SRC | USES_LENGTH, 1, 1, 0, exec_run_copy},
+	[ACCEL_OP_FILL] = {USES_DST | USES_LENGTH | USES_VALUE, 1, 1, 0, exec_run_fill},
+	[ACCEL_OP_COMPARE] = {USES_BINARY, 1, 8, 8, exec_run_compare},
 	[ACCEL_OP_CRC32C] = {USES_DST | USES_SRC | USES_LENGTH | USES_VALUE, 1, 4, 4,
-			     run_crc32c},
-	[ACCEL_OP_XOR] = {USES_BINARY, 1, 1, 0, run_xor},
-	[ACCEL_OP_VADD] = {USES_BINARY, 4, 4, 0, run_vadd},
+			     exec_run_crc32c},
+	[ACCEL_OP_XOR] = {USES_BINARY, 1, 1, 0, exec_run_xor},
+	[ACCEL_OP_VADD] = {USES_BINARY, 4, 4, 0, exec_run_vadd},
 	[ACCEL_OP_MATMUL] = {USES_DST | USES_SRC | USES_SRC2 | USES_MATRIX, 4, 4, 0,
-			     run_matmul},
-	[ACCEL_OP_SIGNAL] = {USES_FENCE | USES_VALUE, 1, 1, 0, run_signal},
-	[ACCEL_OP_WAIT] = {USES_FENCE | USES_VALUE, 1, 1, 0, run_wait},
+			     exec_run_matmul},
+	[ACCEL_OP_SIGNAL] = {USES_FENCE | USES_VALUE, 1, 1, 0, exec_run_signal},
+	[ACCEL_OP_WAIT] = {USES_FENCE | USES_VALUE, 1, 1, 0, exec_run_wait},
 };
 
 /* ---- checks ------------------------------------------------------------------------ */
 
 /* Whether what the operation does not use is zero. */
-static bool is_clean(const struct accel_command *command, unsigned uses)
+static bool exec_is_clean(const struct accel_command *command, unsigned uses)
 {
 	static const struct accel_command zero;
 	struct accel_command rest = *command;
@@ -238,29 +238,29 @@ static bool is_clean(const struct accel_command *command, unsigned uses)
 	return !memcmp(&rest, &zero, sizeof(rest));
 }
 
-static bool is_dimension(uint16_t n)
+static bool exec_is_dimension(uint16_t n)
 {
 	return n >= 1 && n <= ACCEL_MAX_MATRIX;
 }
 
-static bool is_valid(const struct accel_command *command, unsigned uses)
+static bool exec_is_valid(const struct accel_command *command, unsigned uses)
 {
-	if (!is_clean(command, uses) || (uses & USES_LENGTH && !command->length))
+	if (!exec_is_clean(command, uses) || (uses & USES_LENGTH && !command->length))
 		return false;
 	return !(uses & USES_MATRIX) ||
-	       (is_dimension(command->rows) && is_dimension(command->columns) &&
-		is_dimension(command->inner));
+	       (exec_is_dimension(command->rows) && exec_is_dimension(command->columns) &&
+		exec_is_dimension(command->inner));
 }
 
 /* ---- operands ---------------------------------------------------------------------- */
 
-static uint64_t matrix_bytes(uint16_t rows, uint16_t columns)
+static uint64_t exec_matrix_bytes(uint16_t rows, uint16_t columns)
 {
 	return (uint64_t)rows * columns * sizeof(float);
 }
 
 /* Checked in this order: the first fault is the one that is reported. */
-static int open_operands(struct job *job, const struct operation *operation)
+static int exec_open_operands(struct job *job, const struct operation *operation)
 {
 	const struct accel_command *command = job->command;
 	bool is_matrix = operation->uses & USES_MATRIX;
@@ -276,7 +276,7 @@ static int open_operands(struct job *job, const struct operation *operation)
 		 {.address = command->src,
 		  .id = command->src_asid,
 		  .access = ACCEL_MAP_READ},
-		 is_matrix ? matrix_bytes(command->rows, command->inner)
+		 is_matrix ? exec_matrix_bytes(command->rows, command->inner)
 			   : command->length},
 		{USES_SRC2,
 		 operation->operand_align,
@@ -284,7 +284,7 @@ static int open_operands(struct job *job, const struct operation *operation)
 		 {.address = command->src2,
 		  .id = command->src2_asid,
 		  .access = ACCEL_MAP_READ},
-		 is_matrix ? matrix_bytes(command->inner, command->columns)
+		 is_matrix ? exec_matrix_bytes(command->inner, command->columns)
 			   : command->length},
 		{USES_DST,
 		 operation->dst_align,
@@ -292,7 +292,7 @@ static int open_operands(struct job *job, const struct operation *operation)
 		 {.address = command->dst,
 		  .id = command->dst_asid,
 		  .access = ACCEL_MAP_WRITE},
-		 is_matrix ? matrix_bytes(command->rows, command->columns)
+		 is_matrix ? exec_matrix_bytes(command->rows, command->columns)
 			   : (operation->dst_bytes ?: command->length)},
 	};
 
@@ -309,9 +309,9 @@ static int open_operands(struct job *job, const struct operation *operation)
 	return 0;
 }
 
-static int run_with_memory(struct job *job, const struct operation *operation)
+static int exec_run_with_memory(struct job *job, const struct operation *operation)
 {
-	int r = open_operands(job, operation);
+	int r = exec_open_operands(job, operation);
 
 	if (r == 0)
 		r = operation->run(job);
@@ -327,13 +327,13 @@ int exec_command(struct engine *engine, const struct accel_command *command,
 	const struct operation *operation;
 
 	if (command->op >= ACCEL_OP_COUNT)
-		return refuse(ret_fault, ACCEL_FAULT_COMMAND);
-	operation = &operations[command->op];
-	if (!is_valid(command, operation->uses))
-		return refuse(ret_fault, ACCEL_FAULT_COMMAND);
-	if (operation->run == run_nop)
+		return exec_refuse(ret_fault, ACCEL_FAULT_COMMAND);
+	operation = &exec_operations[command->op];
+	if (!exec_is_valid(command, operation->uses))
+		return exec_refuse(ret_fault, ACCEL_FAULT_COMMAND);
+	if (operation->run == exec_run_nop)
 		return 0;
-	return run_with_memory(
+	return exec_run_with_memory(
 		&(struct job){.engine = engine, .command = command, .fault = ret_fault},
 		operation);
 }

@@ -31,7 +31,7 @@ struct soft_device {
 /* ---- device ------------------------------------------------------------------------ */
 
 /* Tried on ourselves: it takes PROCMAP_QUERY, Linux 6.11, and a /proc. */
-static bool has_sva(void)
+static bool soft_has_sva(void)
 {
 	_cleanup_close_ int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 	_cleanup_close_ int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
@@ -50,7 +50,7 @@ static int soft_device_start(const struct accel_device_params *params,
 	device->latency_ns = params->latency_ns;
 	*ret_properties = (struct accel_properties){
 		.operations = ALL_OPERATIONS,
-		.flags = ACCEL_DEVICE_REVOCABLE | (has_sva() ? ACCEL_DEVICE_SVA : 0),
+		.flags = ACCEL_DEVICE_REVOCABLE | (soft_has_sva() ? ACCEL_DEVICE_SVA : 0),
 		.page_size = PAGE_BYTES,
 		.aperture = {.last = (UINT64_C(1) << ADDRESS_BITS) - 1},
 		.n_reserved = 2,
@@ -82,7 +82,7 @@ static int soft_memory_alloc(void *device, uint64_t bytes, uint32_t flags)
 }
 
 /* In place, so that it is gone for those as well who still have the pages. */
-static void clear(void *arg)
+static void soft_clear(void *arg)
 {
 	const struct area *area = arg;
 
@@ -100,7 +100,7 @@ static int soft_memory_scrub(void *device, int fd, void *memory, uint64_t bytes)
 	struct area area = {memory, bytes};
 
 	if (memory)
-		return accel_guard_call(clear, &area);
+		return accel_guard_call(soft_clear, &area);
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 ? -errno : 0;
 }
 
