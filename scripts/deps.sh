@@ -32,6 +32,7 @@ package_table() {
 		libfuse  dpkg-dev                dpkg-source: unpacks the source package
 		libfuse  debian-archive-keyring  keys of the newer suites
 		fuse     libfuse3-dev            3.17.2 or newer
+		check    clang-format            the style of every C file is checked
 		check    clang                   libFuzzer, and the race tests' compiler
 		check    libamdhip64-dev         a vendor's headers and runtime to be compatible with
 		check    jq                      reads the JSON of the command-line tool

@@ -6,10 +6,11 @@ SUITES = \
 	"unit:600:$(srcdir)/tests/unit/run-unit" \
 	"race:120:$(srcdir)/tests/accel/run-race" \
 	"integration:1200:$(srcdir)/tests/integration/run-suite" \
-	$(COMPAT_SUITE) $(FUZZ_SUITE)
+	$(FORMAT_SUITE) $(COMPAT_SUITE) $(FUZZ_SUITE)
 
-# They bring their own sanitizers, or programs that have none.
+# They look at sources, bring their own sanitizers, or use programs that have none.
 if !SANITIZED
+FORMAT_SUITE = "format:60:$(srcdir)/scripts/check-format"
 COMPAT_SUITE = "compat:300:$(srcdir)/tests/hipipc/run-compat"
 FUZZ_SUITE = "fuzz:240:$(srcdir)/tests/fuzz/run-fuzz"
 endif
