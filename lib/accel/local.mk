@@ -27,19 +27,15 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/soft/compute.c %D%/soft/compute.h \
 	%D%/soft/engine.c %D%/soft/engine.h \
 	%D%/soft/exec.c %D%/soft/exec.h \
-	%D%/soft/soft.c \
-	lib/common/dmabuf.c lib/common/dmabuf.h \
-	lib/common/htab.c lib/common/htab.h \
-	lib/common/lease.c lib/common/lease.h \
-	lib/common/memfd.c lib/common/memfd.h lib/common/util.h
+	%D%/soft/soft.c
 %C%_libaccel_private_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_libaccel_private_la_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS)
-%C%_libaccel_private_la_LIBADD = $(ISAL_LIBS)
+%C%_libaccel_private_la_LIBADD = lib/common/libcommon.la $(ISAL_LIBS)
 
 lib_LTLIBRARIES += %D%/libaccel.la
 %C%_libaccel_la_SOURCES =
 %C%_libaccel_la_LIBADD = %D%/libaccel-private.la
-%C%_libaccel_la_LDFLAGS = $(AM_LDFLAGS) -version-info 1:0:1 \
+%C%_libaccel_la_LDFLAGS = $(LIB_LDFLAGS) -version-info 1:0:1 \
 	-Wl,--version-script=$(top_srcdir)/%D%/libaccel.map
 EXTRA_%C%_libaccel_la_DEPENDENCIES = $(top_srcdir)/%D%/libaccel.map
 

@@ -4,8 +4,6 @@ lib_LTLIBRARIES += %D%/libdmabuffs.la
 # The same objects with the private symbols in reach: the unit tests link this one.
 noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 %C%_libdmabuffs_private_la_SOURCES = \
-	lib/common/relax.h \
-	lib/common/ring_producer.c lib/common/ring_producer.h \
 	%D%/accel_device.c \
 	%D%/accel_import.c \
 	%D%/accel_queue.c %D%/accel_queue.h \
@@ -20,14 +18,13 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 	%D%/map.c \
 	%D%/query.c \
 	%D%/remove.c \
-	lib/common/same_process.c lib/common/same_process.h \
 	%D%/uuid.c
 %C%_libdmabuffs_private_la_CPPFLAGS = $(AM_CPPFLAGS) $(UUID_CFLAGS)
-%C%_libdmabuffs_private_la_LIBADD = $(UUID_LIBS)
+%C%_libdmabuffs_private_la_LIBADD = lib/common/libcommon.la $(UUID_LIBS)
 
 %C%_libdmabuffs_la_SOURCES =
 %C%_libdmabuffs_la_LIBADD = %D%/libdmabuffs-private.la
-%C%_libdmabuffs_la_LDFLAGS = $(AM_LDFLAGS) -version-info 2:0:2 \
+%C%_libdmabuffs_la_LDFLAGS = $(LIB_LDFLAGS) -version-info 2:0:2 \
 	-Wl,--version-script=$(top_srcdir)/%D%/libdmabuffs.map
 EXTRA_%C%_libdmabuffs_la_DEPENDENCIES = $(top_srcdir)/%D%/libdmabuffs.map
 

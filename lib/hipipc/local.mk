@@ -20,18 +20,16 @@ noinst_LTLIBRARIES += %D%/libhipipc-private.la
 	%D%/provider_hip.c \
 	%D%/providers.c %D%/providers.h \
 	%D%/reason.c %D%/reason.h \
-	%D%/session.c %D%/session.h \
-	lib/common/htab.c lib/common/htab.h \
-	lib/common/same_process.c lib/common/same_process.h \
-	lib/common/util.h
+	%D%/session.c %D%/session.h
 %C%_libhipipc_private_la_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS)
-%C%_libhipipc_private_la_LIBADD = lib/dmabuffs/libdmabuffs.la $(ISAL_LIBS)
+%C%_libhipipc_private_la_LIBADD = lib/common/libcommon.la \
+	lib/dmabuffs/libdmabuffs.la $(ISAL_LIBS)
 
 lib_LTLIBRARIES += %D%/libhipipc.la
 %C%_libhipipc_la_SOURCES =
 %C%_libhipipc_la_LIBADD = %D%/libhipipc-private.la
 # Never unloaded: it has handlers for fork, and memory of each thread.
-%C%_libhipipc_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-z,nodelete \
+%C%_libhipipc_la_LDFLAGS = $(LIB_LDFLAGS) -version-info 0:0:0 -Wl,-z,nodelete \
 	-Wl,--version-script=$(top_srcdir)/%D%/libhipipc.map
 EXTRA_%C%_libhipipc_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipipc.map
 

@@ -20,19 +20,14 @@ noinst_LTLIBRARIES += %D%/libhipsoft-private.la
 	%D%/stream.c %D%/stream_order.c %D%/stream.h %D%/stream_private.h \
 	%D%/stream_api.c \
 	%D%/stream_queue.c %D%/stream_queue.h \
-	%D%/table.c %D%/table.h \
-	lib/common/htab.c lib/common/htab.h \
-	lib/common/memfd.c lib/common/memfd.h \
-	lib/common/relax.h lib/common/ring_producer.c lib/common/ring_producer.h \
-	lib/common/same_process.c lib/common/same_process.h \
-	lib/common/util.h
-%C%_libhipsoft_private_la_LIBADD = lib/accel/libaccel.la
+	%D%/table.c %D%/table.h
+%C%_libhipsoft_private_la_LIBADD = lib/common/libcommon.la lib/accel/libaccel.la
 
 lib_LTLIBRARIES += %D%/libhipsoft.la
 %C%_libhipsoft_la_SOURCES =
 %C%_libhipsoft_la_LIBADD = %D%/libhipsoft-private.la
 # Never unloaded: its threads do not end before the process does.
-%C%_libhipsoft_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-z,nodelete \
+%C%_libhipsoft_la_LDFLAGS = $(LIB_LDFLAGS) -version-info 0:0:0 -Wl,-z,nodelete \
 	-Wl,--version-script=$(top_srcdir)/%D%/libhipsoft.map
 EXTRA_%C%_libhipsoft_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipsoft.map
 

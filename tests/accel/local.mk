@@ -5,7 +5,6 @@ check_PROGRAMS += %D%/accel-tests
 endif
 
 %C%_accel_tests_SOURCES = \
-	lib/common/relax.h lib/common/ring_producer.c lib/common/ring_producer.h \
 	tests/unit/fail-each.c tests/unit/fail-each.h \
 	tests/unit/faults.c tests/unit/faults.h \
 	%D%/asid-fixture.c %D%/asid-fixture.h \
@@ -54,8 +53,7 @@ endif
 check_PROGRAMS += %D%/accel-race
 EXTRA_DIST += %D%/run-race
 %C%_accel_race_SOURCES = $(lib_accel_libaccel_private_la_SOURCES) \
-	lib/common/ring_producer.c lib/common/ring_producer.h lib/common/relax.h \
-	%D%/race.c %D%/race.h %D%/race-calls.c
+	$(lib_common_libcommon_la_SOURCES) %D%/race.c %D%/race.h %D%/race-calls.c
 %C%_accel_race_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel
 %C%_accel_race_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS) $(TSAN)
 %C%_accel_race_LDFLAGS = $(AM_LDFLAGS) $(TSAN)

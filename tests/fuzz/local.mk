@@ -21,18 +21,20 @@ fuzz_daemon_libs = $(fuzz_accel_libs) $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) \
 fuzzers: %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl
 
 %D%/fuzz-command: %D%/build-fuzzer %D%/fuzz-command.c %D%/reader.h \
-		$(lib_accel_libaccel_private_la_SOURCES)
+		$(lib_accel_libaccel_private_la_SOURCES) \
+		$(lib_common_libcommon_la_SOURCES)
 	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_accel)' '$(fuzz_accel_libs)' $^
 
 # After the first one, whose objects they use.
 %D%/fuzz-ioctl: %D%/fuzz-command %D%/build-fuzzer %D%/fuzz-ioctl.c %D%/reader.h \
-		$(lib_accel_libaccel_private_la_SOURCES) $(src_libdaemon_la_SOURCES)
+		$(lib_accel_libaccel_private_la_SOURCES) \
+		$(lib_common_libcommon_la_SOURCES) $(src_libdaemon_la_SOURCES)
 	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_daemon)' '$(fuzz_daemon_libs)' $^
 
 fuzz_handle_sources = lib/hipipc/handle.c lib/hipipc/handle.h \
 	lib/hipsoft/event_page.c lib/hipsoft/event_record.c \
 	lib/hipsoft/event_page.h lib/hipsoft/event_page_private.h \
-	lib/common/htab.c lib/common/htab.h lib/common/memfd.c lib/common/memfd.h
+	$(lib_common_libcommon_la_SOURCES)
 
 %D%/fuzz-handle: %D%/fuzz-command %D%/build-fuzzer %D%/fuzz-handle.c %D%/reader.h \
 		$(fuzz_handle_sources)

@@ -17,14 +17,12 @@ endif
 	%D%/test-hipsoft-memory.c \
 	%D%/test-hipsoft-share.c \
 	%D%/test-hipsoft-stream.c \
-	%D%/test-hipsoft-wait.c \
-	lib/common/memfd.h
+	%D%/test-hipsoft-wait.c
 %C%_hipsoft_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/hipsoft
 %C%_hipsoft_tests_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 %C%_hipsoft_tests_LDADD = lib/hipsoft/libhipsoft-private.la $(CRITERION_LIBS)
 
 %C%_hipipc_tests_SOURCES = \
-	lib/common/memfd.c lib/common/memfd.h \
 	%D%/fake-service.c %D%/fake-service.h \
 	%D%/test-handle.c \
 	%D%/test-names.c \
