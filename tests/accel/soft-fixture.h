@@ -31,7 +31,16 @@ void soft_init(void);
 /* Ends all; fails the test if anything stays charged, or an owner was not released. */
 void soft_finish(void);
 
-/* Until all threads that only end something have done so; no context has a queue. */
+/*
+ * Returns when all memory that was queued is freed, and freed memory that importers no
+ * longer hold is given back.
+ */
+void soft_drain(void);
+
+/*
+ * Returns when all that was destroyed is gone: threads that stop queues or clean memory
+ * have exited, and soft_drain(). No context may have a queue.
+ */
 void soft_settle(void);
 
 /* Another device, of the backend or of @backend, with the fixture's sizes. */

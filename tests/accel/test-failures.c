@@ -33,6 +33,7 @@ static uint64_t charged;
 
 static void settle(void)
 {
+	soft_drain();
 	charged = fixture_charged();
 }
 

@@ -2,8 +2,6 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include <time.h>
-
 #include "fail-each.h"
 #include "faults.h"
 
@@ -21,17 +19,6 @@ static struct balance take_balance(void)
 {
 	return (struct balance){fixture_charged(), count_fds(),
 				faults_live_allocations()};
-}
-
-/* What other threads free is freed in a moment. */
-static bool is_settled(void *data)
-{
-	const struct balance *before = data;
-	struct balance now = take_balance();
-
-	/* Less: something of before has ended only now. */
-	return now.charged <= before->charged && now.fds <= before->fds &&
-	       now.live <= before->live;
 }
 
 static const char *act_with_fault(const struct operation *operation, unsigned nth)
@@ -52,34 +39,18 @@ static const char *act_with_fault(const struct operation *operation, unsigned nt
 	return failed;
 }
 
-/* What an earlier operation left to threads that end things has ended. */
-static struct balance steady_balance(void)
-{
-	const struct timespec pause = {.tv_nsec = 5000000};
-	struct balance last = take_balance();
-
-	nanosleep(&pause, NULL);
-	for (int i = 0; i < 1000 && !is_settled(&last); i++) {
-		last = take_balance();
-		nanosleep(&pause, NULL);
-	}
-	return last;
-}
-
 /* The function that failed, NULL when the operation makes fewer than @nth calls. */
 static const char *fail_nth(const struct operation *operation, unsigned nth)
 {
-	struct balance before = steady_balance(), after;
+	struct balance before = take_balance(), after;
 	const char *failed = act_with_fault(operation, nth);
 
-	if (wait_until(is_settled, &before))
-		return failed;
 	after = take_balance();
-	cr_expect(le(u64, after.charged, before.charged), "%s, call %u: stays charged",
+	cr_expect(eq(u64, after.charged, before.charged), "%s, call %u: stays charged",
 		  failed, nth);
-	cr_expect(le(uint, after.fds, before.fds), "%s, call %u: descriptors", failed,
+	cr_expect(eq(uint, after.fds, before.fds), "%s, call %u: descriptors", failed,
 		  nth);
-	cr_assert(le(long, after.live, before.live), "%s, call %u: memory", failed, nth);
+	cr_assert(eq(long, after.live, before.live), "%s, call %u: memory", failed, nth);
 	return failed;
 }
 

@@ -3,8 +3,8 @@
  * fail-each.h - each allocation and system call of an operation fails once
  *
  * The operation is run with its first call failing, then with its second, until there are
- * no more. Whether it answers with an error or does without: a moment later no memory, no
- * descriptor and no charge may be left over.
+ * no more. Whether it returns an error or does without: no memory, no descriptor and no
+ * charge may be left over when finish() has returned.
  */
 #ifndef DMABUFFS_TESTS_FAIL_EACH_H
 #define DMABUFFS_TESTS_FAIL_EACH_H
@@ -12,7 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* prepare() and finish() frame the act; only calls of the act fail. */
+/*
+ * prepare() and finish() frame the act; only calls of the act fail. finish() waits until
+ * everything that the other two left to other threads is done, so that what is left over
+ * can be counted exactly.
+ */
 struct operation {
 	void (*prepare)(void); /* NULL: nothing to prepare */
 	int (*act)(void);      /* 0 or -errno */
@@ -25,6 +29,5 @@ void fail_each(const struct operation *operation);
 /* What the fixture of each program has for this: the sum of all that is charged now. */
 uint64_t fixture_charged(void);
 unsigned count_fds(void);
-bool wait_until(bool (*condition)(void *data), void *data);
 
 #endif
