@@ -35,9 +35,10 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 lib_LTLIBRARIES += %D%/libaccel.la
 %C%_libaccel_la_SOURCES =
 %C%_libaccel_la_LIBADD = %D%/libaccel-private.la
-%C%_libaccel_la_LDFLAGS = $(LIB_LDFLAGS) -version-info 1:0:1 \
+%C%_libaccel_la_LDFLAGS = $(LIB_LDFLAGS) -version-info $(LIBRARY_VERSION) \
 	-Wl,--version-script=$(top_srcdir)/%D%/libaccel.map
-EXTRA_%C%_libaccel_la_DEPENDENCIES = $(top_srcdir)/%D%/libaccel.map
+EXTRA_%C%_libaccel_la_DEPENDENCIES = $(top_srcdir)/%D%/libaccel.map \
+	$(top_srcdir)/configure.ac
 
 pkgconfig_DATA += %D%/libaccel.pc
 EXTRA_DIST += %D%/libaccel.map

@@ -24,9 +24,10 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 
 %C%_libdmabuffs_la_SOURCES =
 %C%_libdmabuffs_la_LIBADD = %D%/libdmabuffs-private.la
-%C%_libdmabuffs_la_LDFLAGS = $(LIB_LDFLAGS) -version-info 2:0:2 \
+%C%_libdmabuffs_la_LDFLAGS = $(LIB_LDFLAGS) -version-info $(LIBRARY_VERSION) \
 	-Wl,--version-script=$(top_srcdir)/%D%/libdmabuffs.map
-EXTRA_%C%_libdmabuffs_la_DEPENDENCIES = $(top_srcdir)/%D%/libdmabuffs.map
+EXTRA_%C%_libdmabuffs_la_DEPENDENCIES = $(top_srcdir)/%D%/libdmabuffs.map \
+	$(top_srcdir)/configure.ac
 
 pkgconfig_DATA += %D%/libdmabuffs.pc
 

@@ -29,9 +29,10 @@ lib_LTLIBRARIES += %D%/libhipipc.la
 %C%_libhipipc_la_SOURCES =
 %C%_libhipipc_la_LIBADD = %D%/libhipipc-private.la
 # Never unloaded: it has handlers for fork, and memory of each thread.
-%C%_libhipipc_la_LDFLAGS = $(LIB_LDFLAGS) -version-info 0:0:0 -Wl,-z,nodelete \
+%C%_libhipipc_la_LDFLAGS = $(LIB_LDFLAGS) -version-info $(LIBRARY_VERSION) -Wl,-z,nodelete \
 	-Wl,--version-script=$(top_srcdir)/%D%/libhipipc.map
-EXTRA_%C%_libhipipc_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipipc.map
+EXTRA_%C%_libhipipc_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipipc.map \
+	$(top_srcdir)/configure.ac
 
 pkgconfig_DATA += %D%/libhipipc.pc
 EXTRA_DIST += %D%/libhipipc.map

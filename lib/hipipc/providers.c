@@ -7,6 +7,7 @@
 
 #include <util.h>
 
+#include "config.h"
 #include "loader.h"
 #include "reason.h"
 
@@ -20,7 +21,7 @@ static _Atomic(const struct hipipc_provider *) providers_cached;
 /* Also where it was loaded with dlopen(3), so that nobody else sees its symbols. */
 static const struct hipipc_provider *providers_find_soft(void)
 {
-	static const char *const names[] = {"libhipsoft.so.0"};
+	static const char *const names[] = {"libhipsoft.so." SONAME_VERSION};
 	void *symbol = dlsym(RTLD_DEFAULT, HIPIPC_SOFT_SYMBOL), *library;
 
 	if (symbol)

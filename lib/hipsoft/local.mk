@@ -27,9 +27,10 @@ lib_LTLIBRARIES += %D%/libhipsoft.la
 %C%_libhipsoft_la_SOURCES =
 %C%_libhipsoft_la_LIBADD = %D%/libhipsoft-private.la
 # Never unloaded: its threads do not end before the process does.
-%C%_libhipsoft_la_LDFLAGS = $(LIB_LDFLAGS) -version-info 0:0:0 -Wl,-z,nodelete \
+%C%_libhipsoft_la_LDFLAGS = $(LIB_LDFLAGS) -version-info $(LIBRARY_VERSION) -Wl,-z,nodelete \
 	-Wl,--version-script=$(top_srcdir)/%D%/libhipsoft.map
-EXTRA_%C%_libhipsoft_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipsoft.map
+EXTRA_%C%_libhipsoft_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipsoft.map \
+	$(top_srcdir)/configure.ac
 
 # Apart from the real ones: whoever wants this runtime says so with -I.
 hipsoftincludedir = $(includedir)/hipsoft/hip

@@ -16,6 +16,8 @@
 
 #include <util.h>
 
+#include "config.h"
+
 #define DAEMON "dmabuffsd"
 
 /* As those of the service, whose status is ours once it runs. */
@@ -25,7 +27,7 @@ struct request {
 	const char *source, *target;
 	char *options;         /* owned: source=SOURCE and what the service is to see */
 	const char *namespace; /* the mount namespace to mount in; NULL: this one */
-	bool fake, verbose;
+	bool fake, verbose, version;
 };
 
 /* ---- options ----------------------------------------------------------------------- */
@@ -101,7 +103,7 @@ static int helper_add_options(struct request *request, const char *list)
 
 static int helper_usage(void)
 {
-	fputs("usage: mount.dmabuffs SOURCE TARGET [-fnsv] [-N NAMESPACE] [-t TYPE] "
+	fputs("usage: mount.dmabuffs SOURCE TARGET [-fnsvV] [-N NAMESPACE] [-t TYPE] "
 	      "[-o OPTIONS]\n"
 	      "This is for mount(8) to run: mount -t dmabuffs none TARGET\n",
 	      stderr);
@@ -115,13 +117,16 @@ static int helper_parse_switches(struct request *request, int argc, char *argv[]
 	int c;
 
 	*ret_n_lists = 0;
-	while ((c = getopt(argc, argv, "fnsvN:t:o:")) != -1)
+	while ((c = getopt(argc, argv, "fnsvVN:t:o:")) != -1)
 		switch (c) {
 		case 'f':
 			request->fake = true;
 			break;
 		case 'v':
 			request->verbose = true;
+			break;
+		case 'V':
+			request->version = true;
 			break;
 		case 'N':
 			request->namespace = optarg;
@@ -146,7 +151,7 @@ static int helper_parse(struct request *request, int argc, char *argv[])
 	int r = lists ? helper_parse_switches(request, argc, argv, lists, &n_lists)
 		      : -ENOMEM;
 
-	if (r < 0)
+	if (r < 0 || request->version)
 		return r;
 	if (argc - optind != 2)
 		return helper_usage();
@@ -257,6 +262,10 @@ int main(int argc, char *argv[])
 	if (r == -EINVAL) {
 		free(request.options);
 		return EXIT_USAGE;
+	}
+	if (r == 0 && request.version) {
+		puts("mount.dmabuffs " PACKAGE_VERSION);
+		return fflush(stdout) == EOF ? EXIT_FAILED : EXIT_SUCCESS;
 	}
 	if (r == 0 && request.namespace)
 		r = helper_enter_namespace(request.namespace);
