@@ -17,10 +17,8 @@ static int allocation_make_buffer(struct area *area)
 		.flags = ACCEL_BUFFER_PINNED,
 		.bytes = allocation->reserved,
 	};
-	int r = accel_buffer_alloc(allocation->device->context, &arg);
+	int r = RETRY_SETTLED(accel_buffer_alloc(allocation->device->context, &arg));
 
-	if (runtime_settled(r))
-		r = accel_buffer_alloc(allocation->device->context, &arg);
 	if (r == 0)
 		allocation->buffer = arg.id;
 	return r;

@@ -45,9 +45,7 @@ int context_create(struct device *device, struct ihipCtx_t **ret_context)
 		return -ENOMEM;
 	context->id = ++last_id;
 	context->device = device;
-	r = stream_create(context, true, &context->default_stream);
-	if (runtime_settled(r))
-		r = stream_create(context, true, &context->default_stream);
+	r = RETRY_SETTLED(stream_create(context, true, &context->default_stream));
 	if (r < 0) {
 		free(context);
 		return r;

@@ -192,14 +192,10 @@ static void copy_task_choose_run(struct copy *copy, const struct device *both)
 static int copy_task_plan(struct stream *stream, struct copy *copy)
 {
 	struct device *both = copy_task_find_executor(stream, copy);
-	int r;
 
 	if (!copy->task.run)
 		copy_task_choose_run(copy, both);
-	r = copy_task_plan_queues(stream, copy, both);
-	if (runtime_settled(r))
-		r = copy_task_plan_queues(stream, copy, both);
-	return r;
+	return RETRY_SETTLED(copy_task_plan_queues(stream, copy, both));
 }
 
 /* The default stream also waits for those of other devices whose memory it works on. */

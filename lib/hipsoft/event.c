@@ -96,15 +96,6 @@ static int event_check_flags(unsigned flags)
 	return 0;
 }
 
-static int event_create_page(struct shared_event **ret_page)
-{
-	int r = event_page_create(ret_page);
-
-	if (runtime_settled(r))
-		r = event_page_create(ret_page);
-	return r;
-}
-
 static int event_create(unsigned flags, hipEvent_t *ret_event)
 {
 	struct shared_event *page = NULL;
@@ -116,7 +107,7 @@ static int event_create(unsigned flags, hipEvent_t *ret_event)
 	if (r == 0)
 		r = event_check_flags(flags);
 	if (r == 0 && flags & hipEventInterprocess)
-		r = event_create_page(&page);
+		r = RETRY_SETTLED(event_page_create(&page));
 	if (r == 0)
 		r = event_add(flags, page, &handle);
 	if (r == 0)
@@ -185,9 +176,7 @@ int event_export(uint64_t id, int *ret_fd)
 
 	if (!event || !event->page)
 		return -ENOENT;
-	r = event_page_export(event->page, &fd);
-	if (runtime_settled(r))
-		r = event_page_export(event->page, &fd);
+	r = RETRY_SETTLED(event_page_export(event->page, &fd));
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&event_lock);
@@ -205,10 +194,8 @@ int event_export(uint64_t id, int *ret_fd)
 int event_import(int fd, void **ret_event)
 {
 	struct shared_event *page;
-	int r = event_page_open(fd, &page);
+	int r = RETRY_SETTLED(event_page_open(fd, &page));
 
-	if (runtime_settled(r))
-		r = event_page_open(fd, &page);
 	if (r < 0)
 		return r;
 	return event_add(hipEventInterprocess | hipEventDisableTiming, page, ret_event);

@@ -52,10 +52,8 @@ static bool peer_is_revoked(const struct area *area, int r)
 
 static int peer_map(const struct area *area, struct device *device, uint32_t *ret_buffer)
 {
-	int r = peer_try_map(area, device, ret_buffer);
+	int r = RETRY_SETTLED(peer_try_map(area, device, ret_buffer));
 
-	if (runtime_settled(r))
-		r = peer_try_map(area, device, ret_buffer);
 	if (!peer_is_revoked(area, r))
 		return r;
 	*ret_buffer = 0;

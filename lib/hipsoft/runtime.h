@@ -70,6 +70,13 @@ void runtime_synchronize(void);
  */
 bool runtime_settled(int r);
 
+/* The result of @call, repeated once where runtime_settled() allows it. */
+#define RETRY_SETTLED(call)                                                              \
+	({                                                                               \
+		int r_ = (call);                                                         \
+		runtime_settled(r_) ? (call) : r_;                                       \
+	})
+
 /*
  * Ends a call: notes the error for hipGetLastError(), and returns it. As a negative
  * errno: -EINVAL -ENOENT hipErrorInvalidValue, -ENOMEM -ENOSPC -EDQUOT -EMFILE -ENFILE

@@ -61,9 +61,8 @@ int allocation_export(const struct hipipc_allocation *wanted,
 		return r;
 	/* Freed since: the buffer's id is not used again, -ENOENT. */
 	device = allocation.device;
-	r = accel_buffer_open(device->context, allocation.buffer, O_RDWR, &fd);
-	if (runtime_settled(r))
-		r = accel_buffer_open(device->context, allocation.buffer, O_RDWR, &fd);
+	r = RETRY_SETTLED(
+		accel_buffer_open(device->context, allocation.buffer, O_RDWR, &fd));
 	if (r == 0)
 		*ret_backing = (struct hipipc_backing){fd, HIPIPC_KIND_MEMFD, 0};
 	return r;
@@ -92,7 +91,7 @@ static int share_blame(int r)
 }
 
 /* libaccel takes descriptors over, and @fd stays the caller's. */
-static int share_try_import(struct device *device, int fd, uint32_t *ret_buffer)
+static int share_import_buffer(struct device *device, int fd, uint32_t *ret_buffer)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	int r = own < 0 ? -errno : 0;
@@ -101,15 +100,6 @@ static int share_try_import(struct device *device, int fd, uint32_t *ret_buffer)
 		r = accel_buffer_import_file(device->context, own, ret_buffer);
 	if (r < 0)
 		close_keep_errno(own);
-	return r;
-}
-
-static int share_import_buffer(struct device *device, int fd, uint32_t *ret_buffer)
-{
-	int r = share_try_import(device, fd, ret_buffer);
-
-	if (runtime_settled(r))
-		r = share_try_import(device, fd, ret_buffer);
 	return r;
 }
 
@@ -141,7 +131,8 @@ static int share_import_area(struct area *area, const struct hipipc_backing *bac
 	int r;
 
 	allocation->imported = true;
-	r = share_import_buffer(allocation->device, backing->fd, &allocation->buffer);
+	r = RETRY_SETTLED(share_import_buffer(allocation->device, backing->fd,
+					      &allocation->buffer));
 	if (r == 0)
 		r = share_inspect(area, backing);
 	return r < 0 ? r : area_publish(area, ret_pointer);

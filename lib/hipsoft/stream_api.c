@@ -11,10 +11,8 @@ static int stream_api_create_stream(unsigned flags, hipStream_t *ret_stream)
 		return r;
 	if (!ret_stream || flags & ~(unsigned)hipStreamNonBlocking)
 		return -EINVAL;
-	r = stream_create(context_current(), !(flags & hipStreamNonBlocking), &stream);
-	if (runtime_settled(r))
-		r = stream_create(context_current(), !(flags & hipStreamNonBlocking),
-				  &stream);
+	r = RETRY_SETTLED(stream_create(context_current(),
+					!(flags & hipStreamNonBlocking), &stream));
 	if (r < 0)
 		return r;
 	*ret_stream = stream_handle(stream);
