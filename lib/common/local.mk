@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += %D%/libcommon.la
 	%D%/dmabuf.c %D%/dmabuf.h \
 	%D%/htab.c %D%/htab.h \
 	%D%/lease.c %D%/lease.h \
+	%D%/locked.h \
 	%D%/memfd.c %D%/memfd.h \
 	%D%/relax.h \
 	%D%/ring_producer.c %D%/ring_producer.h \
