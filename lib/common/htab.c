@@ -93,6 +93,16 @@ struct htab_node *htab_next(const struct htab_node *node)
 	return htab_skip_to(node->next, node->hash);
 }
 
+struct htab_node *htab_step(const struct htab *table, const struct htab_node *node)
+{
+	struct htab_node *next = node ? node->next : NULL;
+	size_t bucket = node ? (node->hash & (table->n_buckets - 1)) + 1 : 0;
+
+	while (!next && bucket < table->n_buckets)
+		next = table->buckets[bucket++];
+	return next;
+}
+
 void htab_drain(struct htab *table, void (*visit)(struct htab_node *node, void *data),
 		void *data)
 {

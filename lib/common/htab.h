@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util.h"
+
 struct htab_node {
 	struct htab_node *next;
 	uint64_t hash;
@@ -26,9 +28,6 @@ struct htab {
 	size_t n_buckets; /* a power of two, or 0 before the first insertion */
 	size_t n_nodes;
 };
-
-/* The struct around an embedded member. */
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* Frees the buckets; the nodes are the caller's. A zeroed table is a valid empty one. */
 void htab_finish(struct htab *table);
@@ -42,6 +41,13 @@ void htab_remove(struct htab *table, struct htab_node *node);
 /* First and next node with this very hash, or NULL. */
 struct htab_node *htab_first(const struct htab *table, uint64_t hash);
 struct htab_node *htab_next(const struct htab_node *node);
+
+/* The node after @node in no particular order, the first one if NULL; NULL: no more. */
+struct htab_node *htab_step(const struct htab *table, const struct htab_node *node);
+
+/* The body may break, but neither insert nor remove. */
+#define htab_for_each(node, table)                                                       \
+	for ((node) = htab_step(table, NULL); (node); (node) = htab_step(table, node))
 
 /* Visits every node; @visit may free the node. For teardown. */
 void htab_drain(struct htab *table, void (*visit)(struct htab_node *node, void *data),

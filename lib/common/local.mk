@@ -2,13 +2,16 @@
 # What the libraries and the service share, as a convenience library.
 noinst_LTLIBRARIES += %D%/libcommon.la
 %C%_libcommon_la_SOURCES = \
+	%D%/clock.h \
 	%D%/dmabuf.c %D%/dmabuf.h \
 	%D%/htab.c %D%/htab.h \
 	%D%/lease.c %D%/lease.h \
+	%D%/list.h \
 	%D%/locked.h \
 	%D%/memfd.c %D%/memfd.h \
 	%D%/relax.h \
 	%D%/ring_producer.c %D%/ring_producer.h \
 	%D%/same_process.c %D%/same_process.h \
+	%D%/sorted.h \
 	%D%/util.h
 %C%_libcommon_la_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections

@@ -23,6 +23,7 @@ endif
 	%D%/test-buffer-share.c \
 	%D%/test-buffer.c \
 	%D%/test-caller.c \
+	%D%/test-clock.c \
 	%D%/test-closer.c \
 	%D%/test-connection.c \
 	%D%/test-dmabuf-io.c \
@@ -33,6 +34,7 @@ endif
 	%D%/test-fd-vault.c \
 	%D%/test-htab.c \
 	%D%/test-limits.c \
+	%D%/test-list.c \
 	%D%/test-log.c \
 	%D%/test-names.c \
 	%D%/test-node.c \
@@ -44,6 +46,7 @@ endif
 	%D%/test-procfs.c \
 	%D%/test-ready.c \
 	%D%/test-reaper.c \
+	%D%/test-sorted.c \
 	%D%/test-stall-guard.c \
 	%D%/test-table-index.c \
 	%D%/test-table-random.c \

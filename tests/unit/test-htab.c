@@ -131,3 +131,27 @@ Test(htab, drains)
 	cr_assert(eq(sz, table.n_nodes, 0));
 	cr_assert(eq(ptr, htab_first(&table, 1), NULL));
 }
+
+Test(htab, visits_each)
+{
+	struct htab_node *node;
+	unsigned n = 0;
+
+	htab_for_each(node, &table)
+		n++;
+	cr_assert(zero(uint, n));
+	for (unsigned key = 0; key < 300; key++)
+		insert(key, key % 100 * UINT64_C(0x9e3779b97f4a7c15));
+	htab_for_each(node, &table) {
+		struct item *item = container_of(node, struct item, node);
+
+		cr_assert(not(item->visited));
+		item->visited = true;
+		n++;
+	}
+	cr_assert(eq(uint, n, 300));
+	htab_for_each(node, &table)
+		if (container_of(node, struct item, node)->key == 7)
+			break;
+	cr_assert(eq(ptr, node, &items[7].node));
+}
