@@ -28,6 +28,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/table_index.c %D%/names/table_index.h \
 	%D%/broker/broker.c %D%/broker/broker.h \
 	%D%/broker/connection.c %D%/broker/connection.h \
+	%D%/broker/opened.c %D%/broker/opened.h \
 	%D%/broker/procfs.c %D%/broker/procfs.h \
 	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
 	%D%/broker/taken.c %D%/broker/taken.h \

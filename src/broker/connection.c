@@ -10,6 +10,7 @@
 #include "base/closer.h"
 #include "base/log.h"
 #include "base/wire.h"
+#include "broker/opened.h"
 #include "broker/procfs.h"
 #include "buffers/reaper.h"
 
@@ -103,21 +104,6 @@ static int connection_check_request(const struct message *message,
 	return message->n_fds == !fetch ? 0 : -EINVAL;
 }
 
-/* The export behind an open file of this mount, referenced; NULL: it is none. */
-static struct export *connection_exchange_source(struct broker *broker, int fd,
-						 int *ret_access)
-{
-	int flags = fcntl(fd, F_GETFL);
-	uint64_t dev, ino;
-
-	/* O_PATH descriptors are had without any permission on the file. */
-	if (flags < 0 || flags & O_PATH || buffer_identity(fd, &dev, &ino) < 0 ||
-	    dev != broker->mount_dev)
-		return NULL;
-	*ret_access = flags & O_ACCMODE;
-	return table_get(broker->table, ino);
-}
-
 static int connection_describe(const struct buffer *buffer, int access,
 			       struct dmabuffs_broker_reply *reply)
 {
@@ -132,33 +118,24 @@ static int connection_describe(const struct buffer *buffer, int access,
 	return 0;
 }
 
-static int connection_exchange_locked(struct export *export, int access,
-				      struct dmabuffs_broker_reply *reply)
-{
-	int r;
-
-	if (export->revoked)
-		return -ESTALE;
-	if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
-		return -EBADFD;
-	r = connection_describe(&export->buffer, access, reply);
-	return r < 0 ? r : buffer_open(&export->buffer, access);
-}
-
-/* The buffer's descriptor for who holds @fd; its access mode is the limit. */
+/* The buffer's descriptor for the opened name @fd, whose access mode is the limit. */
 static int connection_exchange(struct broker *broker, int fd,
-			       struct dmabuffs_broker_reply *reply)
+			       struct dmabuffs_broker_reply *reply, int *ret_fd)
 {
-	struct export *export;
-	int access, r;
+	_cleanup_(opened_put) struct opened opened = {NULL};
+	struct buffer fresh = {.fd = -1};
+	int r = opened_get(broker, fd, &opened);
 
-	export = connection_exchange_source(broker, fd, &access);
-	if (!export)
-		return -EBADFD;
-	table_lock(broker->table);
-	r = connection_exchange_locked(export, access, reply);
-	table_unlock(broker->table);
-	table_put(broker->table, export);
+	if (r == 0)
+		r = opened_open_buffer(&opened);
+	if (r < 0)
+		return r;
+	fresh = (struct buffer){.fd = r, .kind = opened.export->buffer.kind};
+	r = connection_describe(&fresh, opened.access, reply);
+	if (r < 0)
+		reaper_take(&fresh);
+	else
+		*ret_fd = fresh.fd;
 	return r;
 }
 
@@ -169,11 +146,9 @@ static int connection_exchange(struct broker *broker, int fd,
 static bool connection_is_known_file(struct broker *broker,
 				     const struct connection *connection, int fd)
 {
-	int access;
-	struct export *export = connection_exchange_source(broker, fd, &access);
+	_cleanup_(opened_put) struct opened opened = {NULL};
 
-	table_put(broker->table, export);
-	return export || procfs_has(fd, connection->pid);
+	return opened_get(broker, fd, &opened) == 0 || procfs_has(fd, connection->pid);
 }
 
 static int connection_describe_deposit(struct broker *broker,
@@ -244,11 +219,7 @@ static int connection_handle(struct broker *broker, struct connection *connectio
 		return r;
 	switch (request.op) {
 	case DMABUFFS_BROKER_EXCHANGE:
-		r = connection_exchange(broker, message->fds[0], reply);
-		if (r < 0)
-			return r;
-		*ret_fd = r;
-		return 0;
+		return connection_exchange(broker, message->fds[0], reply, ret_fd);
 	case DMABUFFS_BROKER_TICKET:
 		r = connection_deposit(broker, connection, message->fds[0], reply);
 		if (r == 0)
@@ -287,11 +258,8 @@ static int connection_reply_to(int connection, const struct dmabuffs_broker_repl
 static void connection_dispose(struct broker *broker, struct message *message,
 			       struct closer_job *job)
 {
-	uint64_t dev = 0, ino;
-
 	if (message->n_fds == 1) {
-		buffer_identity(message->fds[0], &dev, &ino);
-		if (dev == broker->mount_dev)
+		if (opened_is_ours(broker, message->fds[0]))
 			close(connection_take_only(message));
 		else if (buffer_kind(message->fds[0]) >= 0)
 			reaper_take_fd(connection_take_only(message));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "broker/opened.h"
 #include "fs/device_take.h"
 #include "fs/fs_ioctl.h"
 #include "util.h"
@@ -132,22 +133,19 @@ int device_export_asid(struct command_call *call)
 static int device_share_opened_asid(struct command_call *call, const struct taken *taken,
 				    struct accel_asid **ret_asid)
 {
-	struct table *table = &call->service->table;
-	struct export *export;
-	int access, r = 0;
+	_cleanup_(opened_put) struct opened opened = {NULL};
+	int r = opened_get(&call->service->broker, taken->fd, &opened);
 
-	export = device_opened_name(call, taken, &access);
-	if (!export)
-		return -EBADFD;
-	table_lock(table);
-	if (!export->opens || !export->asid)
+	if (r < 0)
+		return r;
+	table_lock(opened.table);
+	if (!opened.export->opens || !opened.export->asid)
 		r = -EBADFD;
-	else if (access != O_RDWR)
+	else if (opened.access != O_RDWR)
 		r = -EACCES;
 	else
-		*ret_asid = accel_asid_ref(export->asid);
-	table_unlock(table);
-	table_put(table, export);
+		*ret_asid = accel_asid_ref(opened.export->asid);
+	table_unlock(opened.table);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/offload.h"
 #include "base/wire.h"
+#include "broker/opened.h"
 #include "broker/procfs.h"
 #include "broker/taken.h"
 #include "buffers/reaper.h"
@@ -52,51 +53,24 @@ int device_take_import(struct command_call *call, struct taken *ret_taken)
 					ret_taken);
 }
 
-struct export *device_opened_name(struct command_call *call, const struct taken *taken,
-				  int *ret_access)
-{
-	int flags = fcntl(taken->fd, F_GETFL);
-	uint64_t dev, ino;
-
-	/* O_PATH descriptors are had without any permission on the file. */
-	if (flags < 0 || flags & O_PATH || buffer_identity(taken->fd, &dev, &ino) < 0 ||
-	    dev != taken->mount_dev)
-		return NULL;
-	*ret_access = flags & O_ACCMODE;
-	return table_get(&call->service->table, ino);
-}
-
 /* ---- buffers ----------------------------------------------------------------------- */
 
 /* The buffer behind an opened name, for no more than the file is open for. */
-static int device_take_open_named(struct command_call *call, struct export *export,
-				  int access)
+static int device_take_open_named(const struct opened *opened)
 {
-	struct table *table = &call->service->table;
-	int r;
-
-	table_lock(table);
-	if (export->revoked)
-		r = -ESTALE;
-	else if (!export->opens || !buffer_has_memory(&export->buffer))
-		r = -EBADFD;
-	else
-		r = buffer_open(&export->buffer, access);
-	table_unlock(table);
-	return r;
+	return buffer_has_memory(&opened->export->buffer) ? opened_open_buffer(opened)
+							  : -EBADFD;
 }
 
 /* A buffer of our own making; the descriptor it comes from has been dealt with. */
 static int device_take_own_buffer(struct command_call *call, struct taken *taken)
 {
+	_cleanup_(opened_put) struct opened opened = {NULL};
 	struct buffer buffer = {.fd = -1};
-	struct export *export;
-	int access, r;
+	int r;
 
-	export = device_opened_name(call, taken, &access);
-	if (export) {
-		r = device_take_open_named(call, export, access);
-		table_put(&call->service->table, export);
+	if (opened_get(&call->service->broker, taken->fd, &opened) == 0) {
+		r = device_take_open_named(&opened);
 		taken_refuse(taken);
 		return r;
 	}

@@ -9,11 +9,4 @@
 /* The descriptor of a struct dmabuffs_accel_import; the caller refuses or keeps it. */
 int device_take_import(struct command_call *call, struct taken *ret_taken);
 
-/*
- * The export behind it if it is an opened name of this mount, referenced, and its access
- * mode; else NULL.
- */
-struct export *device_opened_name(struct command_call *call, const struct taken *taken,
-				  int *ret_access);
-
 #endif

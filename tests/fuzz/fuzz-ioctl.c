@@ -652,6 +652,11 @@ static void start_service(void)
 	node_init(&root, S_IFDIR | 0777, 0, 0);
 	MUST(table_init(&service.table, &service.limits, &root) == 0);
 	tickets_init(&service.tickets, &service.limits);
+	service.broker = (struct broker){
+		.table = &service.table,
+		.limits = &service.limits,
+		.tickets = &service.tickets,
+	};
 	MUST(notifier_start(&service.notifier, NULL, &service.table) == 0);
 	MUST(reaper_start() == 0);
 	MUST(devices_start(&service.devices, options) == 0);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/opened.h"
+
+#include <fcntl.h>
+
+#include "util.h"
+
+/* Inode number of @fd in our mount, or 0, which no file has. */
+static uint64_t opened_inode(const struct broker *broker, int fd)
+{
+	uint64_t dev, ino;
+
+	if (buffer_identity(fd, &dev, &ino) < 0 || dev != broker->mount_dev)
+		return 0;
+	return ino;
+}
+
+bool opened_is_ours(const struct broker *broker, int fd)
+{
+	return opened_inode(broker, fd) != 0;
+}
+
+int opened_get(const struct broker *broker, int fd, struct opened *ret_opened)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct export *export;
+	uint64_t ino;
+
+	/* open(2) with O_PATH requires no permission on the file. */
+	if (flags < 0 || flags & O_PATH)
+		return -EBADFD;
+	ino = opened_inode(broker, fd);
+	export = ino ? table_get(broker->table, ino) : NULL;
+	if (!export)
+		return -EBADFD;
+	*ret_opened = (struct opened){broker->table, export, flags & O_ACCMODE};
+	return 0;
+}
+
+void opened_put(struct opened *opened)
+{
+	if (opened->export)
+		table_put(opened->table, opened->export);
+	opened->export = NULL;
+}
+
+int opened_open_buffer(const struct opened *opened)
+{
+	const struct export *export = opened->export;
+	int r;
+
+	table_lock(opened->table);
+	if (export->revoked)
+		r = -ESTALE;
+	else if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
+		r = -EBADFD;
+	else
+		r = buffer_open(&export->buffer, opened->access);
+	table_unlock(opened->table);
+	return r;
+}
