@@ -6,7 +6,7 @@
 #include "names/caller.h"
 #include "util.h"
 
-int taken_from_caller(struct service *service, uid_t uid, int pidfd, int fd,
+int taken_from_caller(struct broker *broker, uid_t uid, int pidfd, int fd,
 		      struct taken *ret_taken)
 {
 	struct closer_job *job;
@@ -14,7 +14,7 @@ int taken_from_caller(struct service *service, uid_t uid, int pidfd, int fd,
 
 	if (pidfd < 0)
 		return pidfd;
-	r = closer_reserve(&service->limits, uid, &job);
+	r = closer_reserve(broker->limits, uid, &job);
 	if (r < 0)
 		return r;
 	fd = caller_take_fd(pidfd, fd);
@@ -22,18 +22,18 @@ int taken_from_caller(struct service *service, uid_t uid, int pidfd, int fd,
 		closer_cancel(job);
 		return fd;
 	}
-	*ret_taken = (struct taken){fd, job, service->broker.mount_dev};
+	*ret_taken = (struct taken){fd, job, broker->mount_dev};
 	return 0;
 }
 
-int taken_from_ticket(struct service *service, const uint8_t ticket[DMABUFFS_TICKET_SIZE],
+int taken_from_ticket(struct broker *broker, const uint8_t ticket[DMABUFFS_TICKET_SIZE],
 		      struct taken *ret_taken)
 {
-	int fd = tickets_take(&service->tickets, ticket);
+	int fd = tickets_take(broker->tickets, ticket);
 
 	if (fd < 0)
 		return fd;
-	*ret_taken = (struct taken){fd, NULL, service->broker.mount_dev};
+	*ret_taken = (struct taken){fd, NULL, broker->mount_dev};
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 #include <dmabuffs-ioctl.h>
 
 #include "base/closer.h"
-#include "fs/service.h"
+#include "broker/broker.h"
 
 struct taken {
 	int fd;                 /* owned; -1: none */
@@ -25,11 +25,11 @@ struct taken {
  * Takes descriptor @fd of the thread behind @pidfd (-errno: it cannot be named) for a
  * request of @uid. Errors: -EBADF, -EREMOTE, -EBUSY, -ENOMEM.
  */
-int taken_from_caller(struct service *service, uid_t uid, int pidfd, int fd,
+int taken_from_caller(struct broker *broker, uid_t uid, int pidfd, int fd,
 		      struct taken *ret_taken);
 
 /* Takes what a ticket stands for; it was looked at when it was put there. -ENOENT. */
-int taken_from_ticket(struct service *service, const uint8_t ticket[DMABUFFS_TICKET_SIZE],
+int taken_from_ticket(struct broker *broker, const uint8_t ticket[DMABUFFS_TICKET_SIZE],
 		      struct taken *ret_taken);
 
 /* The descriptor has a new owner. */

@@ -33,9 +33,10 @@ static int device_take_take(struct command_call *call, uint32_t flags, int fd,
 	int pidfd, r;
 
 	if (flags & DMABUFFS_ACCEL_TICKET)
-		return taken_from_ticket(call->service, ticket, ret_taken);
+		return taken_from_ticket(&call->service->broker, ticket, ret_taken);
 	pidfd = caller_open(call->ctx->pid);
-	r = taken_from_caller(call->service, call->ctx->uid, pidfd, fd, ret_taken);
+	r = taken_from_caller(&call->service->broker, call->ctx->uid, pidfd, fd,
+			      ret_taken);
 	close_keep_errno(pidfd);
 	return r;
 }

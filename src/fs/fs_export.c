@@ -47,9 +47,10 @@ static int fs_export_take_fd(struct attempt *attempt, struct taken *ret_taken)
 
 	attempt->pidfd = caller_open(attempt->ctx->pid);
 	if (arg->flags & DMABUFFS_EXPORT_TICKET)
-		return taken_from_ticket(attempt->service, arg->ticket, ret_taken);
-	return taken_from_caller(attempt->service, attempt->ctx->uid, attempt->pidfd,
-				 arg->fd, ret_taken);
+		return taken_from_ticket(&attempt->service->broker, arg->ticket,
+					 ret_taken);
+	return taken_from_caller(&attempt->service->broker, attempt->ctx->uid,
+				 attempt->pidfd, arg->fd, ret_taken);
 }
 
 static int fs_export_take_buffer(struct attempt *attempt)

@@ -659,6 +659,8 @@ static void start_service(void)
 	};
 	MUST(notifier_start(&service.notifier, NULL, &service.table) == 0);
 	MUST(reaper_start() == 0);
+	service.broker.limits = &service.limits;
+	service.broker.tickets = &service.tickets;
 	MUST(devices_start(&service.devices, options) == 0);
 }
 
