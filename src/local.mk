@@ -21,6 +21,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/buffers/reaper.c %D%/buffers/reaper.h \
 	%D%/names/acl.c %D%/names/acl.h \
 	%D%/names/caller.c %D%/names/caller.h \
+	%D%/names/ended.c %D%/names/ended.h \
 	%D%/names/export.c %D%/names/export.h \
 	%D%/names/node.c %D%/names/node.h \
 	%D%/names/notifier.c %D%/names/notifier.h \

@@ -3,7 +3,7 @@
 
 #include <fuse_lowlevel.h>
 
-#include "fs/fs.h"
+#include "names/ended.h"
 #include "util.h"
 
 /* RES_* and ACCEL_RES_* are in the same order. */
@@ -20,7 +20,7 @@ static int device_file_charge(void *data, enum accel_resource resource, uint64_t
 {
 	struct device_file *file = data;
 
-	return limits_charge(&file->service->limits, file->uid,
+	return limits_charge(file->devices->limits, file->uid,
 			     device_file_resource_of(resource), n);
 }
 
@@ -28,7 +28,7 @@ static void device_file_uncharge(void *data, enum accel_resource resource, uint6
 {
 	struct device_file *file = data;
 
-	limits_uncharge(&file->service->limits, file->uid,
+	limits_uncharge(file->devices->limits, file->uid,
 			device_file_resource_of(resource), n);
 }
 
@@ -68,7 +68,7 @@ static void device_file_notify(void *data)
 
 static void device_file_link(struct device_file *file)
 {
-	struct devices *devices = &file->service->devices;
+	struct devices *devices = file->devices;
 
 	pthread_mutex_lock(&devices->lock);
 	file->next = devices->files;
@@ -80,7 +80,7 @@ static void device_file_link(struct device_file *file)
 
 static void device_file_unlink(struct device_file *file)
 {
-	struct devices *devices = &file->service->devices;
+	struct devices *devices = file->devices;
 
 	pthread_mutex_lock(&devices->lock);
 	if (file->prev)
@@ -92,7 +92,7 @@ static void device_file_unlink(struct device_file *file)
 	pthread_mutex_unlock(&devices->lock);
 }
 
-int device_file_open(struct service *service, struct accel_device *device, uid_t uid,
+int device_file_open(struct devices *devices, struct accel_device *device, uid_t uid,
 		     struct device_file **ret_file)
 {
 	struct device_file *file = calloc(1, sizeof(*file));
@@ -107,7 +107,7 @@ int device_file_open(struct service *service, struct accel_device *device, uid_t
 
 	if (!file)
 		return -ENOMEM;
-	file->service = service;
+	file->devices = devices;
 	file->uid = uid;
 	file->tickets.uid = uid;
 	file->refs = 2;
@@ -123,21 +123,16 @@ int device_file_open(struct service *service, struct accel_device *device, uid_t
 	return 0;
 }
 
-static void device_file_name_ended(struct export *export, void *data)
-{
-	fs_name_ended(data, export, "its context was closed");
-}
-
 void device_file_close(struct device_file *file)
 {
-	struct service *service = file->service;
+	struct devices *devices = file->devices;
 
 	device_file_unlink(file);
 	accel_context_destroy(file->context);
-	tickets_drop(&service->tickets, &file->tickets);
+	tickets_drop(devices->tickets, &file->tickets);
 	if (file->root_id)
-		table_close_root(&service->table, file->root_id, device_file_name_ended,
-				 service);
+		ended_close_root(devices->notifier, file->root_id,
+				 "its context was closed");
 	device_file_set_poll(file, NULL);
 	device_file_unref(file);
 }
@@ -155,7 +150,8 @@ int device_file_get_root(struct device_file *file, uint64_t *ret_root_id)
 
 	pthread_mutex_lock(&file->lock);
 	if (!file->root_id)
-		r = table_open_root(&file->service->table, file->uid, &file->root_id);
+		r = table_open_root(file->devices->notifier->table, file->uid,
+				    &file->root_id);
 	*ret_root_id = file->root_id;
 	pthread_mutex_unlock(&file->lock);
 	return r;

@@ -14,10 +14,9 @@
 
 #include "broker/tickets.h"
 #include "devices/devices.h"
-#include "fs/service.h"
 
 struct device_file {
-	struct service *service;
+	struct devices *devices;
 	uid_t uid; /* who opened it, and pays */
 	struct accel_context *context;
 	struct device_file *prev, *next; /* protected by devices.lock */
@@ -31,7 +30,7 @@ struct device_file {
 };
 
 /* 0; what accel_context_create() says; -ENOMEM. */
-int device_file_open(struct service *service, struct accel_device *device, uid_t uid,
+int device_file_open(struct devices *devices, struct accel_device *device, uid_t uid,
 		     struct device_file **ret_file);
 
 /* The last close: ends the context, its names and its tickets. */

@@ -13,7 +13,9 @@
 #include <stdbool.h>
 
 #include "base/options.h"
+#include "broker/tickets.h"
 #include "names/node.h"
+#include "names/notifier.h"
 
 /* Inode numbers below the first export's: see table.h. */
 enum { INO_ACCEL = 3, INO_FIRST_DEVICE = 4 };
@@ -21,6 +23,11 @@ enum { INO_ACCEL = 3, INO_FIRST_DEVICE = 4 };
 struct device_file;
 
 struct devices {
+	/* Borrowed; set before devices_start(). */
+	struct limits *limits;
+	struct tickets *tickets;
+	struct notifier *notifier;
+
 	struct accel_registry *registry; /* owned; NULL: this mount has none */
 	size_t n;                        /* fixed */
 	struct accel_device *list[DEVICES_MAX];

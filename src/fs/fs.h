@@ -48,12 +48,6 @@ void fs_statfs(fuse_req_t req, fuse_ino_t ino);
 /* The inode number of a name of our own, or the bytes of a UUID name; -ENOENT. */
 int fs_parse_name(const char *name, uint8_t ret_uuid[DMABUFFS_UUID_SIZE]);
 
-/* Tells log and kernel that a name has ended. */
-void fs_name_ended(struct service *service, struct export *export, const char *why);
-
-/* Ends a name and tells the kernel; false if it had ended. */
-bool fs_end_name(struct service *service, struct export *export, const char *why);
-
 /* fs_file.c */
 void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

@@ -91,7 +91,7 @@ void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (!device)
 		r = -ENXIO;
 	else if ((fi->flags & O_ACCMODE) == O_RDWR)
-		r = device_file_open(service, device, uid, &file);
+		r = device_file_open(&service->devices, device, uid, &file);
 	if (r < 0) {
 		log_info("a device was not opened by pid %d uid %u: %s",
 			 fuse_req_ctx(req)->pid, uid, strerror(-r));

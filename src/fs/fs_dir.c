@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "fs/listing.h"
+#include "names/ended.h"
 #include "util.h"
 
 /* Only the text that export_name() writes: 36 characters, lower case. */
@@ -111,23 +112,6 @@ void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 	fs_dir_reply_entry(req, INO_BROKER);
 }
 
-void fs_name_ended(struct service *service, struct export *export, const char *why)
-{
-	char name[UUID_TEXT_LENGTH + 1];
-
-	export_name(export, name);
-	log_info("%s: ended: %s", name, why);
-	notifier_name_ended(&service->notifier, export);
-}
-
-bool fs_end_name(struct service *service, struct export *export, const char *why)
-{
-	if (!table_unname(&service->table, export))
-		return false;
-	fs_name_ended(service, export, why);
-	return true;
-}
-
 /* The kernel has checked: write permission on the root, and the sticky bit. */
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
@@ -144,8 +128,10 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	export = table_get_named(&service->table, uuid);
-	reply_error(req,
-		    export && fs_end_name(service, export, "unlinked") ? 0 : -ENOENT);
+	if (export && ended_remove_name(&service->notifier, export, "unlinked"))
+		reply_error(req, 0);
+	else
+		reply_error(req, -ENOENT);
 	table_put(&service->table, export);
 }
 
@@ -174,23 +160,12 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		table_close_root(&service->table, id, NULL, NULL);
 }
 
-static void fs_dir_root_ended(struct export *export, void *data)
-{
-	struct service *service = data;
-	char name[UUID_TEXT_LENGTH + 1];
-
-	export_name(export, name);
-	log_info("%s: ended: its exporter (pid %d) closed the root", name,
-		 export->caller->pid);
-	notifier_name_ended(&service->notifier, export);
-}
-
 void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
 
 	if (ino == INO_ROOT)
-		table_close_root(&service->table, fi->fh, fs_dir_root_ended, service);
+		ended_close_root(&service->notifier, fi->fh, "the root was closed");
 	reply_error(req, 0);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/wire.h"
+#include "names/ended.h"
 #include "util.h"
 
 void fs_log_export(const struct export *export)
@@ -86,7 +87,7 @@ static int fs_ioctl_do_withdraw(struct command_call *call)
 			    call->ctx->uid, strerror(-r));
 	if (r < 0)
 		return r;
-	fs_name_ended(service, export, "withdrawn");
+	ended_report(&service->notifier, export, "withdrawn");
 	table_put(&service->table, export);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/offload.h"
 #include "base/policy.h"
 #include "base/wire.h"
+#include "names/ended.h"
 #include "util.h"
 
 /* One revocation under way. */
@@ -27,7 +28,7 @@ static int fs_revoke_truncate_and_end(struct revocation *revocation)
 	table_lock(&service->table);
 	export->revoked = true;
 	table_unlock(&service->table);
-	fs_end_name(service, export, "revoked");
+	ended_remove_name(&service->notifier, export, "revoked");
 	return 0;
 }
 

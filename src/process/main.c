@@ -228,6 +228,9 @@ static int main_start_helpers(struct service *service)
 	broker->table = &service->table;
 	broker->limits = &service->limits;
 	broker->tickets = &service->tickets;
+	service->devices.limits = &service->limits;
+	service->devices.tickets = &service->tickets;
+	service->devices.notifier = &service->notifier;
 	r = reaper_start();
 	if (r == 0)
 		r = dmabuf_io_start(&service->dmabuf_io, &service->limits);

@@ -659,8 +659,9 @@ static void start_service(void)
 	};
 	MUST(notifier_start(&service.notifier, NULL, &service.table) == 0);
 	MUST(reaper_start() == 0);
-	service.broker.limits = &service.limits;
-	service.broker.tickets = &service.tickets;
+	service.broker.limits = service.devices.limits = &service.limits;
+	service.broker.tickets = service.devices.tickets = &service.tickets;
+	service.devices.notifier = &service.notifier;
 	MUST(devices_start(&service.devices, options) == 0);
 }
 

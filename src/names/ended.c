@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "names/ended.h"
+
+#include "base/log.h"
+
+void ended_report(struct notifier *notifier, struct export *export, const char *why)
+{
+	char name[UUID_TEXT_LENGTH + 1];
+
+	export_name(export, name);
+	log_info("%s: removed: %s (exported by pid %d)", name, why, export->caller->pid);
+	notifier_name_ended(notifier, export);
+}
+
+bool ended_remove_name(struct notifier *notifier, struct export *export, const char *why)
+{
+	if (!table_unname(notifier->table, export))
+		return false;
+	ended_report(notifier, export, why);
+	return true;
+}
+
+struct closing {
+	struct notifier *notifier;
+	const char *why;
+};
+
+static void ended_with_root(struct export *export, void *data)
+{
+	const struct closing *closing = data;
+
+	ended_report(closing->notifier, export, closing->why);
+}
+
+void ended_close_root(struct notifier *notifier, uint64_t root_id, const char *why)
+{
+	struct closing closing = {notifier, why};
+
+	table_close_root(notifier->table, root_id, ended_with_root, &closing);
+}
