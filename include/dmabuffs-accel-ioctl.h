@@ -19,8 +19,9 @@
  * cannot take it by itself (use a ticket), ENOENT no such ticket, EBUSY too many calls
  * for this user have not come back.
  *
- * FUSE cannot hand out descriptors: for mapping a buffer or a queue, ACCEL_IOC_OPEN gives
- * a ticket, and DMABUFFS_BROKER_FETCH the descriptor for it.
+ * FUSE cannot hand out descriptors: for mapping a buffer or a queue,
+ * DMABUFFS_ACCEL_IOC_OPEN gives a ticket, and DMABUFFS_BROKER_FETCH the descriptor for
+ * it.
  */
 #ifndef DMABUFFS_ACCEL_IOCTL_H
 #define DMABUFFS_ACCEL_IOCTL_H
@@ -128,45 +129,45 @@ struct dmabuffs_accel_export {
 #define DMABUFFS_ACCEL_IO(nr, type) _IOWR(DMABUFFS_IOC_TYPE, nr, struct type)
 
 /* Of the directory: @name says which device; ENOENT. Of a context: its own. */
-#define ACCEL_IOC_DEVICE_INFO DMABUFFS_ACCEL_IO(0x20, accel_device_info)
+#define DMABUFFS_ACCEL_IOC_DEVICE_INFO DMABUFFS_ACCEL_IO(0x20, accel_device_info)
 
-#define ACCEL_IOC_BUFFER_ALLOC  DMABUFFS_ACCEL_IO(0x21, accel_buffer_alloc)
-#define ACCEL_IOC_BUFFER_IMPORT DMABUFFS_ACCEL_IO(0x22, dmabuffs_accel_import)
-#define ACCEL_IOC_BUFFER_FREE   DMABUFFS_ACCEL_IO(0x23, accel_object)
-#define ACCEL_IOC_BUFFER_REVOKE DMABUFFS_ACCEL_IO(0x24, accel_object)
-#define ACCEL_IOC_BUFFER_INFO   DMABUFFS_ACCEL_IO(0x25, accel_buffer_info)
-#define ACCEL_IOC_OPEN          DMABUFFS_ACCEL_IO(0x26, dmabuffs_accel_open)
+#define DMABUFFS_ACCEL_IOC_BUFFER_ALLOC  DMABUFFS_ACCEL_IO(0x21, accel_buffer_alloc)
+#define DMABUFFS_ACCEL_IOC_BUFFER_IMPORT DMABUFFS_ACCEL_IO(0x22, dmabuffs_accel_import)
+#define DMABUFFS_ACCEL_IOC_BUFFER_FREE   DMABUFFS_ACCEL_IO(0x23, accel_object)
+#define DMABUFFS_ACCEL_IOC_BUFFER_REVOKE DMABUFFS_ACCEL_IO(0x24, accel_object)
+#define DMABUFFS_ACCEL_IOC_BUFFER_INFO   DMABUFFS_ACCEL_IO(0x25, accel_buffer_info)
+#define DMABUFFS_ACCEL_IOC_OPEN          DMABUFFS_ACCEL_IO(0x26, dmabuffs_accel_open)
 
-#define ACCEL_IOC_ASID_CREATE  DMABUFFS_ACCEL_IO(0x28, accel_asid_create)
-#define ACCEL_IOC_ASID_SVA     DMABUFFS_ACCEL_IO(0x29, dmabuffs_accel_sva)
-#define ACCEL_IOC_ASID_DESTROY DMABUFFS_ACCEL_IO(0x2a, accel_object)
-#define ACCEL_IOC_ASID_INFO    DMABUFFS_ACCEL_IO(0x2b, accel_asid_info)
-#define ACCEL_IOC_ASID_MAP     DMABUFFS_ACCEL_IO(0x2c, accel_asid_map)
-#define ACCEL_IOC_ASID_UNMAP   DMABUFFS_ACCEL_IO(0x2d, accel_asid_unmap)
-#define ACCEL_IOC_ASID_COPY    DMABUFFS_ACCEL_IO(0x2e, accel_asid_copy)
-#define ACCEL_IOC_ASID_EXPORT  DMABUFFS_ACCEL_IO(0x2f, dmabuffs_accel_export)
-#define ACCEL_IOC_ASID_IMPORT  DMABUFFS_ACCEL_IO(0x30, dmabuffs_accel_import)
+#define DMABUFFS_ACCEL_IOC_ASID_CREATE  DMABUFFS_ACCEL_IO(0x28, accel_asid_create)
+#define DMABUFFS_ACCEL_IOC_ASID_SVA     DMABUFFS_ACCEL_IO(0x29, dmabuffs_accel_sva)
+#define DMABUFFS_ACCEL_IOC_ASID_DESTROY DMABUFFS_ACCEL_IO(0x2a, accel_object)
+#define DMABUFFS_ACCEL_IOC_ASID_INFO    DMABUFFS_ACCEL_IO(0x2b, accel_asid_info)
+#define DMABUFFS_ACCEL_IOC_ASID_MAP     DMABUFFS_ACCEL_IO(0x2c, accel_asid_map)
+#define DMABUFFS_ACCEL_IOC_ASID_UNMAP   DMABUFFS_ACCEL_IO(0x2d, accel_asid_unmap)
+#define DMABUFFS_ACCEL_IOC_ASID_COPY    DMABUFFS_ACCEL_IO(0x2e, accel_asid_copy)
+#define DMABUFFS_ACCEL_IOC_ASID_EXPORT  DMABUFFS_ACCEL_IO(0x2f, dmabuffs_accel_export)
+#define DMABUFFS_ACCEL_IOC_ASID_IMPORT  DMABUFFS_ACCEL_IO(0x30, dmabuffs_accel_import)
 
-#define ACCEL_IOC_SET_CREATE  DMABUFFS_ACCEL_IO(0x38, accel_set_create)
-#define ACCEL_IOC_SET_DESTROY DMABUFFS_ACCEL_IO(0x39, accel_object)
-#define ACCEL_IOC_SET_INFO    DMABUFFS_ACCEL_IO(0x3a, accel_set_info)
-#define ACCEL_IOC_SET_BIND    DMABUFFS_ACCEL_IO(0x3b, accel_set_entry)
-#define ACCEL_IOC_SET_UNBIND  DMABUFFS_ACCEL_IO(0x3c, accel_set_entry)
-#define ACCEL_IOC_SET_LOOKUP  DMABUFFS_ACCEL_IO(0x3d, accel_set_entry)
-#define ACCEL_IOC_SET_NEXT    DMABUFFS_ACCEL_IO(0x3e, accel_set_entry)
+#define DMABUFFS_ACCEL_IOC_SET_CREATE  DMABUFFS_ACCEL_IO(0x38, accel_set_create)
+#define DMABUFFS_ACCEL_IOC_SET_DESTROY DMABUFFS_ACCEL_IO(0x39, accel_object)
+#define DMABUFFS_ACCEL_IOC_SET_INFO    DMABUFFS_ACCEL_IO(0x3a, accel_set_info)
+#define DMABUFFS_ACCEL_IOC_SET_BIND    DMABUFFS_ACCEL_IO(0x3b, accel_set_entry)
+#define DMABUFFS_ACCEL_IOC_SET_UNBIND  DMABUFFS_ACCEL_IO(0x3c, accel_set_entry)
+#define DMABUFFS_ACCEL_IOC_SET_LOOKUP  DMABUFFS_ACCEL_IO(0x3d, accel_set_entry)
+#define DMABUFFS_ACCEL_IOC_SET_NEXT    DMABUFFS_ACCEL_IO(0x3e, accel_set_entry)
 
-#define ACCEL_IOC_QUEUE_CREATE  DMABUFFS_ACCEL_IO(0x40, accel_queue_create)
-#define ACCEL_IOC_QUEUE_DESTROY DMABUFFS_ACCEL_IO(0x41, accel_object)
-#define ACCEL_IOC_QUEUE_ATTACH  DMABUFFS_ACCEL_IO(0x42, accel_queue_attach)
-#define ACCEL_IOC_QUEUE_DETACH  DMABUFFS_ACCEL_IO(0x43, accel_queue_attach)
-#define ACCEL_IOC_QUEUE_SUBMIT  DMABUFFS_ACCEL_IO(0x44, accel_queue_submit)
-#define ACCEL_IOC_QUEUE_RESET   DMABUFFS_ACCEL_IO(0x45, accel_object)
-#define ACCEL_IOC_QUEUE_INFO    DMABUFFS_ACCEL_IO(0x46, accel_queue_info)
+#define DMABUFFS_ACCEL_IOC_QUEUE_CREATE  DMABUFFS_ACCEL_IO(0x40, accel_queue_create)
+#define DMABUFFS_ACCEL_IOC_QUEUE_DESTROY DMABUFFS_ACCEL_IO(0x41, accel_object)
+#define DMABUFFS_ACCEL_IOC_QUEUE_ATTACH  DMABUFFS_ACCEL_IO(0x42, accel_queue_attach)
+#define DMABUFFS_ACCEL_IOC_QUEUE_DETACH  DMABUFFS_ACCEL_IO(0x43, accel_queue_attach)
+#define DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT  DMABUFFS_ACCEL_IO(0x44, accel_queue_submit)
+#define DMABUFFS_ACCEL_IOC_QUEUE_RESET   DMABUFFS_ACCEL_IO(0x45, accel_object)
+#define DMABUFFS_ACCEL_IOC_QUEUE_INFO    DMABUFFS_ACCEL_IO(0x46, accel_queue_info)
 
-#define ACCEL_IOC_FENCE_CREATE  DMABUFFS_ACCEL_IO(0x48, accel_fence)
-#define ACCEL_IOC_FENCE_DESTROY DMABUFFS_ACCEL_IO(0x49, accel_object)
-#define ACCEL_IOC_FENCE_SIGNAL  DMABUFFS_ACCEL_IO(0x4a, accel_fence)
-#define ACCEL_IOC_FENCE_QUERY   DMABUFFS_ACCEL_IO(0x4b, accel_fence)
+#define DMABUFFS_ACCEL_IOC_FENCE_CREATE  DMABUFFS_ACCEL_IO(0x48, accel_fence)
+#define DMABUFFS_ACCEL_IOC_FENCE_DESTROY DMABUFFS_ACCEL_IO(0x49, accel_object)
+#define DMABUFFS_ACCEL_IOC_FENCE_SIGNAL  DMABUFFS_ACCEL_IO(0x4a, accel_fence)
+#define DMABUFFS_ACCEL_IOC_FENCE_QUERY   DMABUFFS_ACCEL_IO(0x4b, accel_fence)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L

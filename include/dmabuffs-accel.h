@@ -39,8 +39,8 @@ int dmabuffs_accel_query(struct dmabuffs *instance, const char *device,
 int dmabuffs_accel_open(struct dmabuffs *instance, const char *device, int *ret_context);
 
 /*
- * Any command. @request is ACCEL_IOC_*, @arg its struct, with its size filled in here.
- * Repeated while signals interrupt it.
+ * Any command. @request is DMABUFFS_ACCEL_IOC_*, @arg its struct, with its size filled in
+ * here. Repeated while signals interrupt it.
  */
 int dmabuffs_accel_call(int context, unsigned long request, void *arg);
 
@@ -80,53 +80,56 @@ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
  * not mapped there, and every call answers -ECHILD; it can make one of its own. One
  * thread at a time submits; any number may wait.
  */
-struct dmabuffs_queue;
+struct dmabuffs_accel_queue;
 
 /*
  * @flags, @entries, @set: of struct accel_queue_create. @context is borrowed: it stays
  * open as long as the queue is used.
  */
-int dmabuffs_queue_create(struct dmabuffs *instance, int context, uint32_t flags,
-			  uint32_t entries, uint32_t set,
-			  struct dmabuffs_queue **ret_queue);
+int dmabuffs_accel_queue_create(struct dmabuffs *instance, int context, uint32_t flags,
+				uint32_t entries, uint32_t set,
+				struct dmabuffs_accel_queue **ret_queue);
 
 /*
  * The queue @id of a context that came from elsewhere. Only one process may submit to a
  * user-mode queue at a time; it goes on where the former one stopped.
  */
-int dmabuffs_queue_open(struct dmabuffs *instance, int context, uint32_t id,
-			struct dmabuffs_queue **ret_queue);
+int dmabuffs_accel_queue_open(struct dmabuffs *instance, int context, uint32_t id,
+			      struct dmabuffs_accel_queue **ret_queue);
 
-/* Forgets it here; NULL is allowed. The context's queue stays: ACCEL_IOC_QUEUE_DESTROY.
+/* Forgets it here; NULL is allowed. The context's queue stays:
+ * DMABUFFS_ACCEL_IOC_QUEUE_DESTROY.
  */
-void dmabuffs_queue_close(struct dmabuffs_queue *queue);
+void dmabuffs_accel_queue_close(struct dmabuffs_accel_queue *queue);
 
-uint32_t dmabuffs_queue_id(const struct dmabuffs_queue *queue);
+uint32_t dmabuffs_accel_queue_id(const struct dmabuffs_accel_queue *queue);
 
 /*
  * Submits all @n commands (1 to ACCEL_SUBMIT_MAX) or none. @ret_index, which may be NULL,
  * is that of the first: the n-th command of this queue. -EAGAIN: no room now. -EIO: the
  * queue has faulted. -EINVAL: more than can ever fit.
  */
-int dmabuffs_queue_submit(struct dmabuffs_queue *queue,
-			  const struct accel_command *commands, unsigned n,
-			  uint64_t *ret_index);
+int dmabuffs_accel_queue_submit(struct dmabuffs_accel_queue *queue,
+				const struct accel_command *commands, unsigned n,
+				uint64_t *ret_index);
 
 /*
  * Waits until the command @index has completed. @timeout_ns: 0 just looks, negative waits
  * for ever. -ETIMEDOUT; -EIO: the queue faulted before that, or its last reset
  * dropped the command; -ENODEV: it was destroyed, and its engine has ended.
  */
-int dmabuffs_queue_wait(struct dmabuffs_queue *queue, uint64_t index, int64_t timeout_ns);
+int dmabuffs_accel_queue_wait(struct dmabuffs_accel_queue *queue, uint64_t index,
+			      int64_t timeout_ns);
 
 /* How many commands have completed. */
-uint64_t dmabuffs_queue_completed(const struct dmabuffs_queue *queue);
+uint64_t dmabuffs_accel_queue_completed(const struct dmabuffs_accel_queue *queue);
 
 /* The fault it stands still with; -ENODATA: none. */
-int dmabuffs_queue_fault(struct dmabuffs_queue *queue, struct accel_fault *ret_fault);
+int dmabuffs_accel_queue_fault(struct dmabuffs_accel_queue *queue,
+			       struct accel_fault *ret_fault);
 
 /* After a fault: drops what was submitted, runs again. -EINVAL, -EIO as the command. */
-int dmabuffs_queue_reset(struct dmabuffs_queue *queue);
+int dmabuffs_accel_queue_reset(struct dmabuffs_accel_queue *queue);
 
 #ifdef __cplusplus
 }

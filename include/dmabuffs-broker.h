@@ -22,8 +22,9 @@
  *       services that may not reach into their callers (pidfd_getfd(2)). Besides memfds
  *       and dma-bufs, for the commands of dmabuffs-accel-ioctl.h: opened names of this
  *       mount, and files of a procfs that the depositor has mounted.
- *   DMABUFFS_BROKER_FETCH  Without a descriptor. The ticket is one that ACCEL_IOC_OPEN
- * gave out on a context; the reply carries the descriptor that waits there.
+ *   DMABUFFS_BROKER_FETCH  Without a descriptor. The ticket is one that
+ *       DMABUFFS_ACCEL_IOC_OPEN gave out on a context; the reply carries the descriptor
+ *       that waits there.
  *
  * Errors, in the reply; the connection stays usable
  *   EINVAL      the message is short, its size field is wrong, or it does not carry

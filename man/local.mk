@@ -27,15 +27,15 @@ dist_man_MANS += \
 	%D%/dmabuffs_open.3 \
 	%D%/dmabuffs_query.3 \
 	%D%/dmabuffs_query_fd.3 \
-	%D%/dmabuffs_queue_close.3 \
-	%D%/dmabuffs_queue_completed.3 \
-	%D%/dmabuffs_queue_create.3 \
-	%D%/dmabuffs_queue_fault.3 \
-	%D%/dmabuffs_queue_id.3 \
-	%D%/dmabuffs_queue_open.3 \
-	%D%/dmabuffs_queue_reset.3 \
-	%D%/dmabuffs_queue_submit.3 \
-	%D%/dmabuffs_queue_wait.3 \
+	%D%/dmabuffs_accel_queue_close.3 \
+	%D%/dmabuffs_accel_queue_completed.3 \
+	%D%/dmabuffs_accel_queue_create.3 \
+	%D%/dmabuffs_accel_queue_fault.3 \
+	%D%/dmabuffs_accel_queue_id.3 \
+	%D%/dmabuffs_accel_queue_open.3 \
+	%D%/dmabuffs_accel_queue_reset.3 \
+	%D%/dmabuffs_accel_queue_submit.3 \
+	%D%/dmabuffs_accel_queue_wait.3 \
 	%D%/dmabuffs_revoke.3 \
 	%D%/dmabuffs_root_fd.3 \
 	%D%/dmabuffs_unlink.3 \

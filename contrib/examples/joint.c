@@ -167,7 +167,7 @@ static int act_b(struct dmabuffs *instance)
 
 /* ---- C: knows the numbers ---------------------------------------------------------- */
 
-static int expect_fault(struct dmabuffs_queue *queue, const struct place *place)
+static int expect_fault(struct dmabuffs_accel_queue *queue, const struct place *place)
 {
 	struct accel_command command = {
 		.op = ACCEL_OP_COPY,
@@ -179,12 +179,12 @@ static int expect_fault(struct dmabuffs_queue *queue, const struct place *place)
 	};
 	struct accel_fault fault = {0};
 	uint64_t index;
-	int r = dmabuffs_queue_submit(queue, &command, 1, &index);
+	int r = dmabuffs_accel_queue_submit(queue, &command, 1, &index);
 
 	if (r < 0)
 		return stage_fail("C", r, "submit");
-	r = dmabuffs_queue_wait(queue, index, LIMIT_NS);
-	if (r != -EIO || dmabuffs_queue_fault(queue, &fault) < 0 ||
+	r = dmabuffs_accel_queue_wait(queue, index, LIMIT_NS);
+	if (r != -EIO || dmabuffs_accel_queue_fault(queue, &fault) < 0 ||
 	    fault.reason != ACCEL_FAULT_ASID)
 		return stage_fail("C", r, "its command did not fault (reason %u)",
 				  fault.reason);
@@ -195,13 +195,14 @@ static int try_numbers(struct dmabuffs *instance, int context, const struct plac
 {
 	struct timespec start = stage_now();
 	struct accel_queue_attach attach = {.asid = place->asid};
-	struct dmabuffs_queue *queue;
-	int r = dmabuffs_queue_create(instance, context, ACCEL_QUEUE_USER, 16, 0, &queue);
+	struct dmabuffs_accel_queue *queue;
+	int r = dmabuffs_accel_queue_create(instance, context, ACCEL_QUEUE_USER, 16, 0,
+					    &queue);
 
 	if (r < 0)
 		return stage_fail("C", r, "queue");
-	attach.queue = dmabuffs_queue_id(queue);
-	r = dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_ATTACH, &attach);
+	attach.queue = dmabuffs_accel_queue_id(queue);
+	r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_QUEUE_ATTACH, &attach);
 	if (r != -ENOENT)
 		return stage_fail("C", r, "ASID %u is something here", place->asid);
 	stage_step(start, "C", "opens a context of its own; ASID %u there: %s",
@@ -211,7 +212,7 @@ static int try_numbers(struct dmabuffs *instance, int context, const struct plac
 	r = expect_fault(queue, place);
 	if (r == 0)
 		stage_step(start, "C", "names it in a command all the same: that faults");
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	return r;
 }
 
@@ -241,7 +242,7 @@ static int act_c(struct dmabuffs *instance, const char *device)
 struct job {
 	struct dmabuffs *instance;
 	int context;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	uint32_t asid; /* where the result is mapped for the device */
 	uint64_t iova;
 	const char *result; /* the same, for A */
@@ -265,10 +266,11 @@ static int map_result(struct job *job)
 	r = dmabuffs_accel_import_buffer(job->instance, job->context, fd, &map.buffer);
 	(void)close(fd); /* mappings and buffer keep the memory */
 	if (r == 0)
-		r = dmabuffs_accel_call(job->context, ACCEL_IOC_ASID_CREATE, &create);
+		r = dmabuffs_accel_call(job->context, DMABUFFS_ACCEL_IOC_ASID_CREATE,
+					&create);
 	map.asid = job->asid = create.id;
 	if (r == 0)
-		r = dmabuffs_accel_call(job->context, ACCEL_IOC_ASID_MAP, &map);
+		r = dmabuffs_accel_call(job->context, DMABUFFS_ACCEL_IOC_ASID_MAP, &map);
 	job->iova = map.iova;
 	return r;
 }
@@ -280,8 +282,8 @@ static int prepare(struct job *job, const char *device)
 
 	if (r < 0)
 		return stage_fail("A", r, "%s", device);
-	r = dmabuffs_queue_create(job->instance, job->context, ACCEL_QUEUE_USER, 16, 0,
-				  &job->queue);
+	r = dmabuffs_accel_queue_create(job->instance, job->context, ACCEL_QUEUE_USER, 16,
+					0, &job->queue);
 	if (r < 0)
 		return stage_fail("A", r, "queue");
 	stage_step(start, "A", "pid %d opens a context of %s, with a queue", getpid(),
@@ -298,10 +300,10 @@ static int prepare(struct job *job, const char *device)
 
 static int attach(struct job *job, uint32_t asid)
 {
-	struct accel_queue_attach arg = {.queue = dmabuffs_queue_id(job->queue),
+	struct accel_queue_attach arg = {.queue = dmabuffs_accel_queue_id(job->queue),
 					 .asid = asid};
 
-	return dmabuffs_accel_call(job->context, ACCEL_IOC_QUEUE_ATTACH, &arg);
+	return dmabuffs_accel_call(job->context, DMABUFFS_ACCEL_IOC_QUEUE_ATTACH, &arg);
 }
 
 /* The whole job: a single command, through two address spaces. */
@@ -317,10 +319,10 @@ static int run(struct job *job, const struct place *place)
 	};
 	struct timespec start = stage_now();
 	uint64_t index = 0;
-	int r = dmabuffs_queue_submit(job->queue, &command, 1, &index);
+	int r = dmabuffs_accel_queue_submit(job->queue, &command, 1, &index);
 
 	if (r == 0)
-		r = dmabuffs_queue_wait(job->queue, index, LIMIT_NS);
+		r = dmabuffs_accel_queue_wait(job->queue, index, LIMIT_NS);
 	if (r < 0)
 		return stage_fail("A", r, "the command");
 	stage_step(start, "A", "one command: from ASID %u to ASID %u", place->asid,
@@ -423,7 +425,7 @@ int main(int argc, char *argv[])
 		r = play(&job, argv[1], device);
 	else
 		r = *argv[3] == 'B' ? act_b(job.instance) : act_c(job.instance, device);
-	dmabuffs_queue_close(job.queue);
+	dmabuffs_accel_queue_close(job.queue);
 	dmabuffs_close(job.instance);
 	return r < 0;
 }

@@ -33,7 +33,7 @@ static int accel_device_query_fd(int directory, const char *name,
 	int r;
 
 	memcpy(info.name, name, strlen(name));
-	r = dmabuffs_accel_call(directory, ACCEL_IOC_DEVICE_INFO, &info);
+	r = dmabuffs_accel_call(directory, DMABUFFS_ACCEL_IOC_DEVICE_INFO, &info);
 	if (r < 0)
 		return r;
 	/* The callers print and walk these; never rely on the service for their end. */
@@ -114,8 +114,8 @@ _public_ int dmabuffs_accel_open(struct dmabuffs *instance, const char *device,
 
 static bool accel_device_is_submit(unsigned long request)
 {
-	return _IOC_TYPE(request) == _IOC_TYPE(ACCEL_IOC_QUEUE_SUBMIT) &&
-	       _IOC_NR(request) == _IOC_NR(ACCEL_IOC_QUEUE_SUBMIT);
+	return _IOC_TYPE(request) == _IOC_TYPE(DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT) &&
+	       _IOC_NR(request) == _IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT);
 }
 
 /* A batch carries the commands it has, not the room for others behind them. */

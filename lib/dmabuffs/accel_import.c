@@ -50,8 +50,8 @@ static int accel_import_import(struct dmabuffs *instance, int context,
 _public_ int dmabuffs_accel_import_buffer(struct dmabuffs *instance, int context, int fd,
 					  uint32_t *ret_buffer)
 {
-	return accel_import_import(instance, context, ACCEL_IOC_BUFFER_IMPORT, fd,
-				   ret_buffer);
+	return accel_import_import(instance, context, DMABUFFS_ACCEL_IOC_BUFFER_IMPORT,
+				   fd, ret_buffer);
 }
 
 _public_ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
@@ -61,8 +61,8 @@ _public_ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
 
 	if (opened < 0)
 		return opened;
-	return accel_import_import(instance, context, ACCEL_IOC_ASID_IMPORT, opened,
-				   ret_asid);
+	return accel_import_import(instance, context, DMABUFFS_ACCEL_IOC_ASID_IMPORT,
+				   opened, ret_asid);
 }
 
 #define TICKET_LIMIT_MS 1500
@@ -77,12 +77,12 @@ int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
 		.ticket = arg.ticket,
 	};
 	const struct timespec moment = {.tv_nsec = TICKET_STEP_MS * 1000000};
-	int r = dmabuffs_accel_call(context, ACCEL_IOC_OPEN, &arg);
+	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, &arg);
 
 	/* Others fetch as well; who does not come gives way after a second. */
 	for (int ms = 0; r == -EDQUOT && ms < TICKET_LIMIT_MS; ms += TICKET_STEP_MS) {
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
-		r = dmabuffs_accel_call(context, ACCEL_IOC_OPEN, &arg);
+		r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, &arg);
 	}
 	return r < 0 ? r : broker_ask(instance, &question, ret_fd);
 }
@@ -110,7 +110,7 @@ _public_ int dmabuffs_accel_export_asid(int context, uint32_t asid,
 		if (r < 0)
 			return r;
 	}
-	r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_EXPORT, &arg);
+	r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_EXPORT, &arg);
 	if (r < 0)
 		return r;
 
@@ -143,7 +143,7 @@ static int accel_import_bind_by_tickets(struct dmabuffs *instance, int context,
 	if (r >= 0) {
 		arg->flags |= DMABUFFS_ACCEL_TICKET;
 		arg->mem = arg->maps = -1;
-		r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_SVA, arg);
+		r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_SVA, arg);
 	}
 	broker_put(instance, &connection);
 	return r;
@@ -167,7 +167,7 @@ _public_ int dmabuffs_accel_bind_self(struct dmabuffs *instance, int context,
 		return maps;
 	arg = (struct dmabuffs_accel_sva){
 		.flags = flags, .mem = mem, .maps = maps, .set = set};
-	r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_SVA, &arg);
+	r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_SVA, &arg);
 	if (r == -EREMOTE)
 		r = accel_import_bind_by_tickets(instance, context, &arg);
 	if (r < 0)

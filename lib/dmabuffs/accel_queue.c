@@ -42,7 +42,7 @@ static int accel_queue_check_ring(int fd, size_t *ret_bytes)
 	return 0;
 }
 
-static int accel_queue_map_ring(struct dmabuffs_queue *queue, int fd)
+static int accel_queue_map_ring(struct dmabuffs_accel_queue *queue, int fd)
 {
 	size_t bytes = 0;
 	void *ring;
@@ -61,7 +61,7 @@ static int accel_queue_map_ring(struct dmabuffs_queue *queue, int fd)
 }
 
 /* A ring that says less than the service would be written past its end. */
-static int accel_queue_check_kind(const struct dmabuffs_queue *queue)
+static int accel_queue_check_kind(const struct dmabuffs_accel_queue *queue)
 {
 	bool user = queue->flags & ACCEL_QUEUE_USER;
 
@@ -70,7 +70,7 @@ static int accel_queue_check_kind(const struct dmabuffs_queue *queue)
 	return user && queue->producer.entries != queue->entries ? -EPROTO : 0;
 }
 
-static int accel_queue_fill(struct dmabuffs_queue *queue, struct dmabuffs *instance)
+static int accel_queue_fill(struct dmabuffs_accel_queue *queue, struct dmabuffs *instance)
 {
 	_cleanup_close_ int fd = -1;
 	bool reliable = false;
@@ -87,10 +87,11 @@ static int accel_queue_fill(struct dmabuffs_queue *queue, struct dmabuffs *insta
 }
 
 /* Takes what create or open know already. */
-static int accel_queue_make(struct dmabuffs *instance, const struct dmabuffs_queue *known,
-			    struct dmabuffs_queue **ret_queue)
+static int accel_queue_make(struct dmabuffs *instance,
+			    const struct dmabuffs_accel_queue *known,
+			    struct dmabuffs_accel_queue **ret_queue)
 {
-	struct dmabuffs_queue *queue = malloc(sizeof(*queue));
+	struct dmabuffs_accel_queue *queue = malloc(sizeof(*queue));
 	int r;
 
 	if (!queue)
@@ -98,7 +99,7 @@ static int accel_queue_make(struct dmabuffs *instance, const struct dmabuffs_que
 	*queue = *known;
 	r = accel_queue_fill(queue, instance);
 	if (r < 0) {
-		dmabuffs_queue_close(queue);
+		dmabuffs_accel_queue_close(queue);
 		return r;
 	}
 
@@ -106,13 +107,13 @@ static int accel_queue_make(struct dmabuffs *instance, const struct dmabuffs_que
 	return 0;
 }
 
-_public_ int dmabuffs_queue_create(struct dmabuffs *instance, int context, uint32_t flags,
-				   uint32_t entries, uint32_t set,
-				   struct dmabuffs_queue **ret_queue)
+_public_ int dmabuffs_accel_queue_create(struct dmabuffs *instance, int context,
+					 uint32_t flags, uint32_t entries, uint32_t set,
+					 struct dmabuffs_accel_queue **ret_queue)
 {
 	struct accel_queue_create arg = {.flags = flags, .entries = entries, .set = set};
-	int r = dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_CREATE, &arg);
-	struct dmabuffs_queue known = {
+	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE, &arg);
+	struct dmabuffs_accel_queue known = {
 		.context = context,
 		.id = arg.id,
 		.flags = flags,
@@ -125,17 +126,19 @@ _public_ int dmabuffs_queue_create(struct dmabuffs *instance, int context, uint3
 	if (r < 0) {
 		struct accel_object gone = {.id = arg.id};
 
-		(void)dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_DESTROY, &gone);
+		(void)dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY,
+					  &gone);
 	}
 	return r;
 }
 
-_public_ int dmabuffs_queue_open(struct dmabuffs *instance, int context, uint32_t id,
-				 struct dmabuffs_queue **ret_queue)
+_public_ int dmabuffs_accel_queue_open(struct dmabuffs *instance, int context,
+				       uint32_t id,
+				       struct dmabuffs_accel_queue **ret_queue)
 {
 	struct accel_queue_info arg = {.id = id};
-	int r = dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_INFO, &arg);
-	struct dmabuffs_queue known = {
+	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_QUEUE_INFO, &arg);
+	struct dmabuffs_accel_queue known = {
 		.context = context,
 		.id = id,
 		.flags = arg.flags,
@@ -146,7 +149,7 @@ _public_ int dmabuffs_queue_open(struct dmabuffs *instance, int context, uint32_
 }
 
 /* Half-made ones too. In a child something else may be where the ring was. */
-_public_ void dmabuffs_queue_close(struct dmabuffs_queue *queue)
+_public_ void dmabuffs_accel_queue_close(struct dmabuffs_accel_queue *queue)
 {
 	if (!queue)
 		return;
@@ -156,7 +159,7 @@ _public_ void dmabuffs_queue_close(struct dmabuffs_queue *queue)
 	free(queue);
 }
 
-_public_ uint32_t dmabuffs_queue_id(const struct dmabuffs_queue *queue)
+_public_ uint32_t dmabuffs_accel_queue_id(const struct dmabuffs_accel_queue *queue)
 {
 	return queue->id;
 }

@@ -11,7 +11,7 @@
 #include "instance.h"
 
 /**
- * struct dmabuffs_queue - a mapped ring, and who mapped it
+ * struct dmabuffs_accel_queue - a mapped ring, and who mapped it
  * @context: borrowed
  * @id: of the queue in the context
  * @flags: ACCEL_QUEUE_*
@@ -25,7 +25,7 @@
  * A child has this struct like any other memory, and only @same_process tells that what
  * @ring points to is not there.
  */
-struct dmabuffs_queue {
+struct dmabuffs_accel_queue {
 	int context;
 	uint32_t id;
 	uint32_t flags;
@@ -42,7 +42,7 @@ int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
 		int *ret_fd);
 
 /* To be asked before @ring is touched. */
-static inline bool queue_is_ours(const struct dmabuffs_queue *queue)
+static inline bool queue_is_ours(const struct dmabuffs_accel_queue *queue)
 {
 	return atomic_load_explicit(queue->same_process, memory_order_relaxed) &&
 	       (!queue->pid || queue->pid == getpid());

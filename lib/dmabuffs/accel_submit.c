@@ -11,7 +11,7 @@
 
 #include "accel_queue.h"
 
-static int accel_submit_state_error(const struct dmabuffs_queue *queue)
+static int accel_submit_state_error(const struct dmabuffs_accel_queue *queue)
 {
 	switch (__atomic_load_n(&queue->ring->state, __ATOMIC_ACQUIRE)) {
 	case ACCEL_QUEUE_RUNNING:
@@ -23,7 +23,7 @@ static int accel_submit_state_error(const struct dmabuffs_queue *queue)
 	}
 }
 
-static int accel_submit_mediated(struct dmabuffs_queue *queue,
+static int accel_submit_mediated(struct dmabuffs_accel_queue *queue,
 				 const struct accel_command *commands, unsigned int n,
 				 uint64_t *ret_index)
 {
@@ -35,7 +35,7 @@ static int accel_submit_mediated(struct dmabuffs_queue *queue,
 	arg.queue = queue->id;
 	arg.count = n;
 	memcpy(arg.commands, commands, n * sizeof(*commands));
-	r = dmabuffs_accel_call(queue->context, ACCEL_IOC_QUEUE_SUBMIT, &arg);
+	r = dmabuffs_accel_call(queue->context, DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT, &arg);
 	if (r < 0)
 		return r;
 
@@ -43,7 +43,7 @@ static int accel_submit_mediated(struct dmabuffs_queue *queue,
 	return 0;
 }
 
-static int accel_submit_user(struct dmabuffs_queue *queue,
+static int accel_submit_user(struct dmabuffs_accel_queue *queue,
 			     const struct accel_command *commands, unsigned int n,
 			     uint64_t *ret_index)
 {
@@ -62,9 +62,9 @@ static int accel_submit_user(struct dmabuffs_queue *queue,
 	return 0;
 }
 
-_public_ int dmabuffs_queue_submit(struct dmabuffs_queue *queue,
-				   const struct accel_command *commands, unsigned n,
-				   uint64_t *ret_index)
+_public_ int dmabuffs_accel_queue_submit(struct dmabuffs_accel_queue *queue,
+					 const struct accel_command *commands, unsigned n,
+					 uint64_t *ret_index)
 {
 	uint64_t index = 0;
 	int r;
@@ -83,21 +83,21 @@ _public_ int dmabuffs_queue_submit(struct dmabuffs_queue *queue,
 	return 0;
 }
 
-_public_ int dmabuffs_queue_wait(struct dmabuffs_queue *queue, uint64_t index,
-				 int64_t timeout_ns)
+_public_ int dmabuffs_accel_queue_wait(struct dmabuffs_accel_queue *queue, uint64_t index,
+				       int64_t timeout_ns)
 {
 	if (!queue_is_ours(queue))
 		return -ECHILD;
 	return ring_wait(queue->ring, index, timeout_ns);
 }
 
-_public_ uint64_t dmabuffs_queue_completed(const struct dmabuffs_queue *queue)
+_public_ uint64_t dmabuffs_accel_queue_completed(const struct dmabuffs_accel_queue *queue)
 {
 	return queue_is_ours(queue) ? ring_completed(queue->ring) : 0;
 }
 
-_public_ int dmabuffs_queue_fault(struct dmabuffs_queue *queue,
-				  struct accel_fault *ret_fault)
+_public_ int dmabuffs_accel_queue_fault(struct dmabuffs_accel_queue *queue,
+					struct accel_fault *ret_fault)
 {
 	struct accel_fault fault;
 
@@ -113,7 +113,7 @@ _public_ int dmabuffs_queue_fault(struct dmabuffs_queue *queue,
 	return 0;
 }
 
-_public_ int dmabuffs_queue_reset(struct dmabuffs_queue *queue)
+_public_ int dmabuffs_accel_queue_reset(struct dmabuffs_accel_queue *queue)
 {
 	struct accel_object arg = {.id = queue->id};
 	struct ring_producer producer;
@@ -121,7 +121,7 @@ _public_ int dmabuffs_queue_reset(struct dmabuffs_queue *queue)
 
 	if (!queue_is_ours(queue))
 		return -ECHILD;
-	r = dmabuffs_accel_call(queue->context, ACCEL_IOC_QUEUE_RESET, &arg);
+	r = dmabuffs_accel_call(queue->context, DMABUFFS_ACCEL_IOC_QUEUE_RESET, &arg);
 	if (r < 0)
 		return r;
 	/* It goes on from where the ring is now: the fault may have been a wrong tail. */

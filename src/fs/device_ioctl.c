@@ -145,25 +145,25 @@ static int device_ioctl_revoke_buffer(struct command_call *call)
 CORE_CALLS(HANDLER)
 
 #define ROW(function, command, member, min)                                              \
-	{_IOC_NR(ACCEL_IOC_##command), ON_CONTEXT, min,                                  \
+	{_IOC_NR(DMABUFFS_ACCEL_IOC_##command), ON_CONTEXT, min,                         \
 	 sizeof(((struct command_call *)0)->arg.member), do_##function},
 
 static const struct command device_ioctl_commands[] = {
-	{_IOC_NR(ACCEL_IOC_DEVICE_INFO), ON_DEVICES, 272,
+	{_IOC_NR(DMABUFFS_ACCEL_IOC_DEVICE_INFO), ON_DEVICES, 272,
 	 sizeof(struct accel_device_info), device_ioctl_query_device},
-	{_IOC_NR(ACCEL_IOC_BUFFER_IMPORT), ON_CONTEXT, 32,
+	{_IOC_NR(DMABUFFS_ACCEL_IOC_BUFFER_IMPORT), ON_CONTEXT, 32,
 	 sizeof(struct dmabuffs_accel_import), device_import_buffer},
-	{_IOC_NR(ACCEL_IOC_BUFFER_REVOKE), ON_CONTEXT, 16, sizeof(struct accel_object),
-	 device_ioctl_revoke_buffer},
-	{_IOC_NR(ACCEL_IOC_OPEN), ON_CONTEXT, 32, sizeof(struct dmabuffs_accel_open),
-	 device_ioctl_open_for_fetch},
-	{_IOC_NR(ACCEL_IOC_ASID_SVA), ON_CONTEXT, 56, sizeof(struct dmabuffs_accel_sva),
-	 device_bind_sva},
-	{_IOC_NR(ACCEL_IOC_ASID_EXPORT), ON_CONTEXT, 96,
+	{_IOC_NR(DMABUFFS_ACCEL_IOC_BUFFER_REVOKE), ON_CONTEXT, 16,
+	 sizeof(struct accel_object), device_ioctl_revoke_buffer},
+	{_IOC_NR(DMABUFFS_ACCEL_IOC_OPEN), ON_CONTEXT, 32,
+	 sizeof(struct dmabuffs_accel_open), device_ioctl_open_for_fetch},
+	{_IOC_NR(DMABUFFS_ACCEL_IOC_ASID_SVA), ON_CONTEXT, 56,
+	 sizeof(struct dmabuffs_accel_sva), device_bind_sva},
+	{_IOC_NR(DMABUFFS_ACCEL_IOC_ASID_EXPORT), ON_CONTEXT, 96,
 	 sizeof(struct dmabuffs_accel_export), device_export_asid},
-	{_IOC_NR(ACCEL_IOC_ASID_IMPORT), ON_CONTEXT, 32,
+	{_IOC_NR(DMABUFFS_ACCEL_IOC_ASID_IMPORT), ON_CONTEXT, 32,
 	 sizeof(struct dmabuffs_accel_import), device_import_asid},
-	{_IOC_NR(ACCEL_IOC_QUEUE_SUBMIT), ON_CONTEXT,
+	{_IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT), ON_CONTEXT,
 	 offsetof(struct accel_queue_submit, commands), sizeof(struct accel_queue_submit),
 	 device_ioctl_submit},
 	CORE_CALLS(ROW)};

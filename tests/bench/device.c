@@ -26,10 +26,10 @@ void device_stop(struct device *device)
 }
 
 int device_create_queue(struct device *device, uint32_t flags, uint32_t entries,
-			struct dmabuffs_queue **ret_queue)
+			struct dmabuffs_accel_queue **ret_queue)
 {
-	int r = dmabuffs_queue_create(device->instance, device->context, flags, entries,
-				      0, ret_queue);
+	int r = dmabuffs_accel_queue_create(device->instance, device->context, flags,
+					    entries, 0, ret_queue);
 
-	return r < 0 ? complain(r, "dmabuffs_queue_create") : 0;
+	return r < 0 ? complain(r, "dmabuffs_accel_queue_create") : 0;
 }

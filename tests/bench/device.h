@@ -23,6 +23,6 @@ int device_start(struct device *device, const char *dir, const char *name) _must
 void device_stop(struct device *device);
 
 int device_create_queue(struct device *device, uint32_t flags, uint32_t entries,
-			struct dmabuffs_queue **ret_queue) _must_check_;
+			struct dmabuffs_accel_queue **ret_queue) _must_check_;
 
 #endif

@@ -7,31 +7,31 @@
 #include "bench.h"
 #include "child.h"
 
-#define SPINS 1000 /* as long as dmabuffs_queue_wait() does, roughly */
+#define SPINS 1000 /* as long as dmabuffs_accel_queue_wait() does, roughly */
 
 /* ---- a user-mode queue ------------------------------------------------------------- */
 
 /* One batch; it is filled in each time, as a program would that has something to do. */
-static int submit_batch(struct dmabuffs_queue *queue)
+static int submit_batch(struct dmabuffs_accel_queue *queue)
 {
 	struct accel_command commands[NOPS_BATCH];
 
 	for (size_t i = 0; i < NOPS_BATCH; i++)
 		commands[i] = (struct accel_command){.op = ACCEL_OP_NOP};
-	return dmabuffs_queue_submit(queue, commands, NOPS_BATCH, NULL);
+	return dmabuffs_accel_queue_submit(queue, commands, NOPS_BATCH, NULL);
 }
 
 /* 0 also if it was waited for in vain. */
-static int wait_batch(struct dmabuffs_queue *queue, uint64_t index, int64_t wait_ns)
+static int wait_batch(struct dmabuffs_accel_queue *queue, uint64_t index, int64_t wait_ns)
 {
-	int r = dmabuffs_queue_wait(queue, index + NOPS_BATCH - 1, wait_ns);
+	int r = dmabuffs_accel_queue_wait(queue, index + NOPS_BATCH - 1, wait_ns);
 
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
-int nops_through_queue(struct dmabuffs_queue *queue, uint64_t n, int64_t wait_ns)
+int nops_through_queue(struct dmabuffs_accel_queue *queue, uint64_t n, int64_t wait_ns)
 {
-	const uint64_t begin = dmabuffs_queue_completed(queue);
+	const uint64_t begin = dmabuffs_accel_queue_completed(queue);
 	uint64_t sent = 0, done = 0;
 	int r = 0;
 
@@ -40,9 +40,10 @@ int nops_through_queue(struct dmabuffs_queue *queue, uint64_t n, int64_t wait_ns
 			r = submit_batch(queue);
 			sent += NOPS_BATCH;
 		}
-		if (r >= 0 && dmabuffs_queue_completed(queue) - begin < done + NOPS_BATCH)
+		if (r >= 0 &&
+		    dmabuffs_accel_queue_completed(queue) - begin < done + NOPS_BATCH)
 			r = wait_batch(queue, begin + done, wait_ns);
-		done = dmabuffs_queue_completed(queue) - begin;
+		done = dmabuffs_accel_queue_completed(queue) - begin;
 	}
 	return r < 0 ? complain(r, "NOPs through a queue") : 0;
 }

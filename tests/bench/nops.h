@@ -19,9 +19,9 @@
 
 /*
  * A whole number of batches; nothing is in flight before and after it. @wait_ns: as of
- * dmabuffs_queue_wait(), which is called again and again.
+ * dmabuffs_accel_queue_wait(), which is called again and again.
  */
-int nops_through_queue(struct dmabuffs_queue *queue, uint64_t n,
+int nops_through_queue(struct dmabuffs_accel_queue *queue, uint64_t n,
 		       int64_t wait_ns) _must_check_;
 int nops_through_uring(struct io_uring *ring, uint64_t n) _must_check_;
 

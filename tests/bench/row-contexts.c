@@ -22,7 +22,8 @@ static int open_context(struct device *device, int *ret_context)
 	for (int i = 0; i < ASIDS && r >= 0; i++) {
 		struct accel_asid_create create = {0};
 
-		r = dmabuffs_accel_call(*ret_context, ACCEL_IOC_ASID_CREATE, &create);
+		r = dmabuffs_accel_call(*ret_context, DMABUFFS_ACCEL_IOC_ASID_CREATE,
+					&create);
 	}
 	return r < 0 ? complain(r, "context") : 0;
 }

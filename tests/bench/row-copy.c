@@ -25,7 +25,7 @@ struct memory {
 
 struct copy_state {
 	struct device device;
-	struct dmabuffs_queue *queue; /* owned */
+	struct dmabuffs_accel_queue *queue; /* owned */
 	uint32_t asid;
 	struct memory from, to;
 };
@@ -47,9 +47,9 @@ static int device_copy(struct copy_state *state)
 		.length = BYTES,
 	};
 	uint64_t index;
-	int r = dmabuffs_queue_submit(state->queue, &command, 1, &index);
+	int r = dmabuffs_accel_queue_submit(state->queue, &command, 1, &index);
 
-	return r < 0 ? r : dmabuffs_queue_wait(state->queue, index, -1);
+	return r < 0 ? r : dmabuffs_accel_queue_wait(state->queue, index, -1);
 }
 
 static int device_block(void *data, struct series *samples)
@@ -119,11 +119,11 @@ static int create_memory(struct copy_state *state, struct memory *memory)
 		.length = BYTES,
 	};
 	int context = state->device.context;
-	int r = dmabuffs_accel_call(context, ACCEL_IOC_BUFFER_ALLOC, &alloc);
+	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_BUFFER_ALLOC, &alloc);
 
 	map.buffer = memory->buffer = alloc.id;
 	if (r >= 0)
-		r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_MAP, &map);
+		r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_MAP, &map);
 	memory->iova = map.iova;
 	return r < 0 ? complain(r, "buffer of the device") : map_here(state, memory);
 }
@@ -131,14 +131,15 @@ static int create_memory(struct copy_state *state, struct memory *memory)
 static int create_asid(struct copy_state *state)
 {
 	struct accel_asid_create create = {0};
-	struct accel_queue_attach attach = {.queue = dmabuffs_queue_id(state->queue)};
-	int r = dmabuffs_accel_call(state->device.context, ACCEL_IOC_ASID_CREATE,
+	struct accel_queue_attach attach = {
+		.queue = dmabuffs_accel_queue_id(state->queue)};
+	int r = dmabuffs_accel_call(state->device.context, DMABUFFS_ACCEL_IOC_ASID_CREATE,
 				    &create);
 
 	attach.asid = state->asid = create.id;
 	if (r >= 0)
-		r = dmabuffs_accel_call(state->device.context, ACCEL_IOC_QUEUE_ATTACH,
-					&attach);
+		r = dmabuffs_accel_call(state->device.context,
+					DMABUFFS_ACCEL_IOC_QUEUE_ATTACH, &attach);
 	return r < 0 ? complain(r, "ASID") : 0;
 }
 
@@ -170,7 +171,7 @@ static void copy_destroy(void *data)
 
 	unmap_here(&state->from);
 	unmap_here(&state->to);
-	dmabuffs_queue_close(state->queue);
+	dmabuffs_accel_queue_close(state->queue);
 	device_stop(&state->device);
 	free(state);
 }

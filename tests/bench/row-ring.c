@@ -35,8 +35,8 @@
 
 struct ring_state {
 	struct device device;
-	struct dmabuffs_queue *queue;    /* owned */
-	struct dmabuffs_queue *mediated; /* owned */
+	struct dmabuffs_accel_queue *queue;    /* owned */
+	struct dmabuffs_accel_queue *mediated; /* owned */
 	struct io_uring uring;
 	bool has_uring;
 	struct pong pong;
@@ -96,7 +96,7 @@ static int uring_block(void *data, struct series *samples)
 /* ---- ring_submit ------------------------------------------------------------------- */
 
 /* The engine is awake, and done with all before. */
-static int submit_once(struct dmabuffs_queue *queue, struct series *samples)
+static int submit_once(struct dmabuffs_accel_queue *queue, struct series *samples)
 {
 	struct accel_command commands[NOPS_BATCH];
 	uint64_t index;
@@ -106,11 +106,11 @@ static int submit_once(struct dmabuffs_queue *queue, struct series *samples)
 	for (size_t i = 0; i < NOPS_BATCH; i++)
 		commands[i] = nop;
 	begin = now_us();
-	r = dmabuffs_queue_submit(queue, commands, NOPS_BATCH, &index);
+	r = dmabuffs_accel_queue_submit(queue, commands, NOPS_BATCH, &index);
 	if (r >= 0)
 		r = series_add(samples, (now_us() - begin) * 1e3 / NOPS_BATCH);
 	if (r >= 0)
-		r = dmabuffs_queue_wait(queue, index + NOPS_BATCH - 1, -1);
+		r = dmabuffs_accel_queue_wait(queue, index + NOPS_BATCH - 1, -1);
 	return r;
 }
 
@@ -137,7 +137,7 @@ static int count_work(void *data, volatile bool *counting)
 {
 	const struct sched_param first = {.sched_priority = 1};
 	struct ring_state *state = data;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct accel_object gone = {0};
 	int r = device_create_queue(&state->device, ACCEL_QUEUE_USER, NOPS_DEPTH, &queue);
 
@@ -150,10 +150,10 @@ static int count_work(void *data, volatile bool *counting)
 	if (r >= 0)
 		r = nops_through_queue(queue, NOPS_COUNTED, 0);
 	*counting = false;
-	gone.id = dmabuffs_queue_id(queue);
-	dmabuffs_queue_close(queue);
-	if (dmabuffs_accel_call(state->device.context, ACCEL_IOC_QUEUE_DESTROY, &gone) <
-	    0)
+	gone.id = dmabuffs_accel_queue_id(queue);
+	dmabuffs_accel_queue_close(queue);
+	if (dmabuffs_accel_call(state->device.context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY,
+				&gone) < 0)
 		return complain(-EIO, "destroy of a queue");
 	return r;
 }
@@ -172,14 +172,14 @@ static int count_run(struct ring_state *state, struct pair *ret_pair)
 
 /* ---- ring_latency_* ---------------------------------------------------------------- */
 
-static int add_roundtrip(struct dmabuffs_queue *queue, struct series *samples)
+static int add_roundtrip(struct dmabuffs_accel_queue *queue, struct series *samples)
 {
 	double begin = now_us();
 	uint64_t index;
-	int r = dmabuffs_queue_submit(queue, &nop, 1, &index);
+	int r = dmabuffs_accel_queue_submit(queue, &nop, 1, &index);
 
 	if (r >= 0)
-		r = dmabuffs_queue_wait(queue, index, -1);
+		r = dmabuffs_accel_queue_wait(queue, index, -1);
 	return r < 0 ? complain(r, "one NOP") : series_add(samples, now_us() - begin);
 }
 
@@ -248,7 +248,7 @@ static int pong_idle_block(void *data, struct series *samples)
 /* ---- mediated_batch ---------------------------------------------------------------- */
 
 /* Nothing is in flight before and after it. */
-static int submit_mediated(struct dmabuffs_queue *queue)
+static int submit_mediated(struct dmabuffs_accel_queue *queue)
 {
 	struct accel_command commands[MEDIATED_BATCH];
 	uint64_t index = 0;
@@ -257,12 +257,12 @@ static int submit_mediated(struct dmabuffs_queue *queue)
 	for (int i = 0; i < BATCHES_A_SAMPLE && r >= 0; i++) {
 		for (size_t j = 0; j < MEDIATED_BATCH; j++)
 			commands[j] = nop;
-		r = dmabuffs_queue_submit(queue, commands, MEDIATED_BATCH, &index);
+		r = dmabuffs_accel_queue_submit(queue, commands, MEDIATED_BATCH, &index);
 		if (r >= 0 && i >= 1)
-			r = dmabuffs_queue_wait(queue, index - 1, -1);
+			r = dmabuffs_accel_queue_wait(queue, index - 1, -1);
 	}
 	if (r >= 0)
-		r = dmabuffs_queue_wait(queue, index + MEDIATED_BATCH - 1, -1);
+		r = dmabuffs_accel_queue_wait(queue, index + MEDIATED_BATCH - 1, -1);
 	return r < 0 ? complain(r, "batches through the ioctl") : 0;
 }
 
@@ -324,8 +324,8 @@ static void ring_destroy(void *data)
 	pong_stop(&state->pong);
 	if (state->has_uring)
 		io_uring_queue_exit(&state->uring);
-	dmabuffs_queue_close(state->mediated);
-	dmabuffs_queue_close(state->queue);
+	dmabuffs_accel_queue_close(state->mediated);
+	dmabuffs_accel_queue_close(state->queue);
 	device_stop(&state->device);
 	free(state);
 }

@@ -98,7 +98,7 @@ uint32_t make_asid(int context)
 {
 	struct accel_asid_create arg = {0};
 
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_CREATE, &arg));
 	return arg.id;
 }
 
@@ -106,7 +106,7 @@ int try_asid(int context)
 {
 	struct accel_asid_create arg = {0};
 
-	return dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg);
+	return dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_CREATE, &arg);
 }
 
 int object_call(int context, unsigned long request, uint32_t id)
@@ -119,7 +119,7 @@ int object_call(int context, unsigned long request, uint32_t id)
 int alloc_buffer(int context, uint64_t bytes, uint32_t flags, uint32_t *ret_id)
 {
 	struct accel_buffer_alloc arg = {.flags = flags, .bytes = bytes};
-	int r = dmabuffs_accel_call(context, ACCEL_IOC_BUFFER_ALLOC, &arg);
+	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_BUFFER_ALLOC, &arg);
 
 	if (r == 0)
 		*ret_id = arg.id;
@@ -140,7 +140,7 @@ int map_anywhere(int context, uint32_t asid, uint32_t buffer, uint64_t bytes,
 		.buffer = buffer,
 		.length = bytes,
 	};
-	int r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_MAP, &arg);
+	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_MAP, &arg);
 
 	if (r == 0)
 		*ret_iova = arg.iova;
@@ -158,7 +158,7 @@ int map_at(int context, uint32_t asid, uint32_t buffer, uint64_t bytes, uint32_t
 		.iova = iova,
 	};
 
-	return dmabuffs_accel_call(context, ACCEL_IOC_ASID_MAP, &arg);
+	return dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_MAP, &arg);
 }
 
 void plan_start(struct plan *plan, const struct instance *instance)
@@ -172,7 +172,7 @@ struct accel_asid_info asid_info(int context, uint32_t asid)
 {
 	struct accel_asid_info info = {.id = asid};
 
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_ASID_INFO, &info));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_INFO, &info));
 	return info;
 }
 
@@ -216,17 +216,17 @@ uint32_t bind_self(struct seat *seat, uint32_t flags)
 
 /* ---- queues ------------------------------------------------------------------------ */
 
-struct dmabuffs_queue *make_queue_with(struct seat *seat, uint32_t flags,
-				       uint32_t entries, uint32_t set)
+struct dmabuffs_accel_queue *make_queue_with(struct seat *seat, uint32_t flags,
+					     uint32_t entries, uint32_t set)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 
-	ASSERT_OK(dmabuffs_queue_create(seat->library, seat->context, flags, entries, set,
-					&queue));
+	ASSERT_OK(dmabuffs_accel_queue_create(seat->library, seat->context, flags,
+					      entries, set, &queue));
 	return queue;
 }
 
-struct dmabuffs_queue *make_queue(struct seat *seat)
+struct dmabuffs_accel_queue *make_queue(struct seat *seat)
 {
 	return make_queue_with(seat, ACCEL_QUEUE_USER, 16, 0);
 }
@@ -235,27 +235,27 @@ int attach(int context, uint32_t queue, uint32_t asid)
 {
 	struct accel_queue_attach arg = {.queue = queue, .asid = asid};
 
-	return dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_ATTACH, &arg);
+	return dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_QUEUE_ATTACH, &arg);
 }
 
 int detach(int context, uint32_t queue, uint32_t asid)
 {
 	struct accel_queue_attach arg = {.queue = queue, .asid = asid};
 
-	return dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_DETACH, &arg);
+	return dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_QUEUE_DETACH, &arg);
 }
 
-void attach_region(struct seat *seat, struct dmabuffs_queue *queue,
+void attach_region(struct seat *seat, struct dmabuffs_accel_queue *queue,
 		   const struct region *region)
 {
-	ASSERT_OK(attach(seat->context, dmabuffs_queue_id(queue), region->asid));
+	ASSERT_OK(attach(seat->context, dmabuffs_accel_queue_id(queue), region->asid));
 }
 
 struct accel_queue_info queue_info(int context, uint32_t queue)
 {
 	struct accel_queue_info info = {.id = queue};
 
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_INFO, &info));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_QUEUE_INFO, &info));
 	return info;
 }
 
@@ -263,7 +263,7 @@ uint32_t make_fence(int context)
 {
 	struct accel_fence fence = {0};
 
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_FENCE_CREATE, &fence));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_FENCE_CREATE, &fence));
 	return fence.id;
 }
 
@@ -271,7 +271,7 @@ void raise_fence(int context, uint32_t fence, uint64_t value)
 {
 	struct accel_fence arg = {.id = fence, .value = value};
 
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_FENCE_SIGNAL, &arg));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_FENCE_SIGNAL, &arg));
 }
 
 /* ---- commands ---------------------------------------------------------------------- */
@@ -334,31 +334,31 @@ struct accel_command signal_fence(uint32_t fence, uint64_t value)
 	};
 }
 
-int run_command(struct dmabuffs_queue *queue, struct accel_command command)
+int run_command(struct dmabuffs_accel_queue *queue, struct accel_command command)
 {
 	uint64_t index;
-	int r = dmabuffs_queue_submit(queue, &command, 1, &index);
+	int r = dmabuffs_accel_queue_submit(queue, &command, 1, &index);
 
 	/* What was submitted before may not have been fetched yet. */
 	for (int i = 0; i < 10000 && r == -EAGAIN; i++) {
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-		r = dmabuffs_queue_submit(queue, &command, 1, &index);
+		r = dmabuffs_accel_queue_submit(queue, &command, 1, &index);
 	}
-	return r < 0 ? r : dmabuffs_queue_wait(queue, index, WAIT_NS);
+	return r < 0 ? r : dmabuffs_accel_queue_wait(queue, index, WAIT_NS);
 }
 
-void check_fault(const char *file, int line, struct dmabuffs_queue *queue,
+void check_fault(const char *file, int line, struct dmabuffs_accel_queue *queue,
 		 struct accel_command command, enum accel_fault_reason reason,
 		 uint64_t address)
 {
 	struct accel_fault fault;
 
 	test_error(file, line, "the command", run_command(queue, command), EIO);
-	test_ok(file, line, "the fault", dmabuffs_queue_fault(queue, &fault));
+	test_ok(file, line, "the fault", dmabuffs_accel_queue_fault(queue, &fault));
 	test_equal(file, line, "reason of the fault", fault.reason, reason);
 	test_equal(file, line, "address of the fault", (long long)fault.address,
 		   (long long)address);
-	test_ok(file, line, "reset", dmabuffs_queue_reset(queue));
+	test_ok(file, line, "reset", dmabuffs_accel_queue_reset(queue));
 }
 
 /* ---- all of it together ------------------------------------------------------------ */
@@ -374,7 +374,7 @@ void desk_start(struct desk *desk, const struct instance *instance, uint32_t que
 
 void desk_end(struct desk *desk)
 {
-	dmabuffs_queue_close(desk->queue);
+	dmabuffs_accel_queue_close(desk->queue);
 	region_finish(&desk->region);
 	seat_close(&desk->seat);
 }
@@ -394,13 +394,13 @@ void desk_check(struct desk *desk, uint8_t byte)
 	uint64_t word;
 
 	memset(region->bytes, 0, region->size);
-	ASSERT_OK(dmabuffs_queue_submit(desk->queue, commands, 4, &index));
-	ASSERT_OK(dmabuffs_queue_wait(desk->queue, index + 3, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_submit(desk->queue, commands, 4, &index));
+	ASSERT_OK(dmabuffs_accel_queue_wait(desk->queue, index + 3, WAIT_NS));
 	ASSERT(is_filled(region, 0, 3 * PAGE, byte));
 	memcpy(&word, region->bytes + 3 * PAGE, sizeof(word));
 	ASSERT_EQ(word, 0x0123456789abcdef);
-	ASSERT_EQ(dmabuffs_queue_completed(desk->queue), index + 4);
-	ASSERT_OK(dmabuffs_queue_submit(desk->queue, commands, 1, &again));
+	ASSERT_EQ(dmabuffs_accel_queue_completed(desk->queue), index + 4);
+	ASSERT_OK(dmabuffs_accel_queue_submit(desk->queue, commands, 1, &again));
 	ASSERT_EQ(again, index + 4);
-	ASSERT_OK(dmabuffs_queue_wait(desk->queue, again, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_wait(desk->queue, again, WAIT_NS));
 }

@@ -56,7 +56,7 @@ void expect_unused(const struct instance *instance, const char *device);
 uint32_t make_asid(int context);
 int try_asid(int context);
 
-/* One call on one object, as ACCEL_IOC_ASID_DESTROY. */
+/* One call on one object, as DMABUFFS_ACCEL_IOC_ASID_DESTROY. */
 int object_call(int context, unsigned long request, uint32_t id);
 
 int alloc_buffer(int context, uint64_t bytes, uint32_t flags, uint32_t *ret_id);
@@ -102,13 +102,13 @@ uint32_t bind_self(struct seat *seat, uint32_t flags);
 /* ---- queues ------------------------------------------------------------------------ */
 
 /* A user-mode queue with 16 entries. */
-struct dmabuffs_queue *make_queue(struct seat *seat);
-struct dmabuffs_queue *make_queue_with(struct seat *seat, uint32_t flags,
-				       uint32_t entries, uint32_t set);
+struct dmabuffs_accel_queue *make_queue(struct seat *seat);
+struct dmabuffs_accel_queue *make_queue_with(struct seat *seat, uint32_t flags,
+					     uint32_t entries, uint32_t set);
 
 int attach(int context, uint32_t queue, uint32_t asid);
 int detach(int context, uint32_t queue, uint32_t asid);
-void attach_region(struct seat *seat, struct dmabuffs_queue *queue,
+void attach_region(struct seat *seat, struct dmabuffs_accel_queue *queue,
 		   const struct region *region);
 
 struct accel_queue_info queue_info(int context, uint32_t queue);
@@ -119,7 +119,7 @@ void raise_fence(int context, uint32_t fence, uint64_t value);
 /* A seat with a queue and four pages that are attached to it. */
 struct desk {
 	struct seat seat;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct region region;
 };
 
@@ -143,10 +143,10 @@ struct accel_command wait_fence(uint32_t fence, uint64_t value);
 struct accel_command signal_fence(uint32_t fence, uint64_t value);
 
 /* Submits it and waits for the end. */
-int run_command(struct dmabuffs_queue *queue, struct accel_command command);
+int run_command(struct dmabuffs_accel_queue *queue, struct accel_command command);
 
 /* The command must fault for this reason at this address; resets the queue. */
-void check_fault(const char *file, int line, struct dmabuffs_queue *queue,
+void check_fault(const char *file, int line, struct dmabuffs_accel_queue *queue,
 		 struct accel_command command, enum accel_fault_reason reason,
 		 uint64_t address);
 #define expect_fault(queue, command, reason, address)                                    \

@@ -49,7 +49,7 @@ int raw_device_info(const struct instance *instance, struct accel_device_info *r
 	int result = devices;
 
 	if (devices >= 0) {
-		result = raw_accel(devices, ACCEL_IOC_DEVICE_INFO, &info);
+		result = raw_accel(devices, DMABUFFS_ACCEL_IOC_DEVICE_INFO, &info);
 		close(devices);
 	}
 	if (result == 0)
@@ -62,7 +62,7 @@ int raw_device_info(const struct instance *instance, struct accel_device_info *r
 long long raw_accel_alloc(int context, uint64_t bytes)
 {
 	struct accel_buffer_alloc arg = {.bytes = bytes};
-	int result = raw_accel(context, ACCEL_IOC_BUFFER_ALLOC, &arg);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_BUFFER_ALLOC, &arg);
 
 	return result < 0 ? result : (long long)arg.id;
 }
@@ -70,7 +70,7 @@ long long raw_accel_alloc(int context, uint64_t bytes)
 long long raw_accel_import(int context, int fd)
 {
 	struct dmabuffs_accel_import arg = {.fd = fd};
-	int result = raw_accel(context, ACCEL_IOC_BUFFER_IMPORT, &arg);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_BUFFER_IMPORT, &arg);
 
 	return result < 0 ? result : (long long)arg.id;
 }
@@ -81,14 +81,14 @@ long long raw_accel_import_ticket(int context, const uint8_t ticket[DMABUFFS_TIC
 	int result;
 
 	memcpy(arg.ticket, ticket, sizeof(arg.ticket));
-	result = raw_accel(context, ACCEL_IOC_BUFFER_IMPORT, &arg);
+	result = raw_accel(context, DMABUFFS_ACCEL_IOC_BUFFER_IMPORT, &arg);
 	return result < 0 ? result : (long long)arg.id;
 }
 
 long long raw_accel_asid(int context, uint32_t set)
 {
 	struct accel_asid_create arg = {.set = set};
-	int result = raw_accel(context, ACCEL_IOC_ASID_CREATE, &arg);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_CREATE, &arg);
 
 	return result < 0 ? result : (long long)arg.id;
 }
@@ -96,7 +96,7 @@ long long raw_accel_asid(int context, uint32_t set)
 long long raw_accel_sva(int context, int mem, int maps)
 {
 	struct dmabuffs_accel_sva arg = {.mem = mem, .maps = maps};
-	int result = raw_accel(context, ACCEL_IOC_ASID_SVA, &arg);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_SVA, &arg);
 
 	return result < 0 ? result : (long long)arg.id;
 }
@@ -104,7 +104,7 @@ long long raw_accel_sva(int context, int mem, int maps)
 long long raw_accel_set(int context, uint32_t quota)
 {
 	struct accel_set_create arg = {.quota = quota};
-	int result = raw_accel(context, ACCEL_IOC_SET_CREATE, &arg);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_SET_CREATE, &arg);
 
 	return result < 0 ? result : (long long)arg.id;
 }
@@ -112,7 +112,7 @@ long long raw_accel_set(int context, uint32_t quota)
 long long raw_accel_fence(int context)
 {
 	struct accel_fence arg = {0};
-	int result = raw_accel(context, ACCEL_IOC_FENCE_CREATE, &arg);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_FENCE_CREATE, &arg);
 
 	return result < 0 ? result : (long long)arg.id;
 }
@@ -120,7 +120,7 @@ long long raw_accel_fence(int context)
 long long raw_accel_queue(int context, uint32_t flags, uint32_t entries)
 {
 	struct accel_queue_create arg = {.flags = flags, .entries = entries};
-	int result = raw_accel(context, ACCEL_IOC_QUEUE_CREATE, &arg);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE, &arg);
 
 	return result < 0 ? result : (long long)arg.id;
 }
@@ -136,21 +136,21 @@ int raw_accel_map(int context, uint32_t asid, uint32_t buffer, uint64_t bytes,
 		.iova = iova,
 	};
 
-	return raw_accel(context, ACCEL_IOC_ASID_MAP, &arg);
+	return raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_MAP, &arg);
 }
 
 int raw_accel_attach(int context, uint32_t queue, uint32_t asid)
 {
 	struct accel_queue_attach arg = {.queue = queue, .asid = asid};
 
-	return raw_accel(context, ACCEL_IOC_QUEUE_ATTACH, &arg);
+	return raw_accel(context, DMABUFFS_ACCEL_IOC_QUEUE_ATTACH, &arg);
 }
 
 int raw_accel_export(const struct instance *instance, int context, uint32_t asid,
 		     uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
 {
 	struct dmabuffs_accel_export arg = {.asid = asid};
-	int result = raw_accel(context, ACCEL_IOC_ASID_EXPORT, &arg);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_EXPORT, &arg);
 
 	if (result < 0)
 		return result;
@@ -170,8 +170,9 @@ long long raw_accel_submit(int context, uint32_t queue,
 		uint64_t index;
 		struct accel_command commands[16];
 	} arg = {.queue = queue, .count = n};
-	unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, DMABUFFS_IOC_TYPE,
-				     _IOC_NR(ACCEL_IOC_QUEUE_SUBMIT), sizeof(arg));
+	unsigned long request =
+		_IOC(_IOC_READ | _IOC_WRITE, DMABUFFS_IOC_TYPE,
+		     _IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT), sizeof(arg));
 	int result;
 
 	ASSERT(n <= ARRAY_SIZE(arg.commands));
@@ -183,7 +184,7 @@ long long raw_accel_submit(int context, uint32_t queue,
 int raw_queue_info(int context, uint32_t queue, struct accel_queue_info *ret_info)
 {
 	struct accel_queue_info info = {.id = queue};
-	int result = raw_accel(context, ACCEL_IOC_QUEUE_INFO, &info);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_QUEUE_INFO, &info);
 
 	if (result == 0)
 		*ret_info = info;
@@ -231,7 +232,7 @@ int raw_accel_open(int context, uint32_t id, uint32_t access,
 		   uint8_t ret_ticket[DMABUFFS_TICKET_SIZE])
 {
 	struct dmabuffs_accel_open arg = {.id = id, .access = access};
-	int result = raw_accel(context, ACCEL_IOC_OPEN, &arg);
+	int result = raw_accel(context, DMABUFFS_ACCEL_IOC_OPEN, &arg);
 
 	if (result == 0)
 		memcpy(ret_ticket, arg.ticket, sizeof(arg.ticket));

@@ -23,7 +23,7 @@ static struct accel_asid_map map_of(const struct plan *plan)
 
 static int map(const struct plan *plan, struct accel_asid_map arg)
 {
-	return dmabuffs_accel_call(plan->seat.context, ACCEL_IOC_ASID_MAP, &arg);
+	return dmabuffs_accel_call(plan->seat.context, DMABUFFS_ACCEL_IOC_ASID_MAP, &arg);
 }
 
 /* The bytes that were removed, or -errno. */
@@ -34,7 +34,8 @@ static long long unmap(const struct plan *plan, uint64_t iova, uint64_t length)
 		.iova = iova,
 		.length = length,
 	};
-	int r = dmabuffs_accel_call(plan->seat.context, ACCEL_IOC_ASID_UNMAP, &arg);
+	int r = dmabuffs_accel_call(plan->seat.context, DMABUFFS_ACCEL_IOC_ASID_UNMAP,
+				    &arg);
 
 	return r < 0 ? r : (long long)arg.length;
 }
@@ -58,28 +59,34 @@ static void unknown_ids(struct instance *instance)
 		arg = map_of(&plan);
 		arg.buffer = ids[i];
 		ASSERT_ERR(map(&plan, arg), ENOENT);
-		ASSERT_ERR(dmabuffs_accel_call(plan.seat.context, ACCEL_IOC_ASID_INFO,
-					       &info),
+		ASSERT_ERR(dmabuffs_accel_call(plan.seat.context,
+					       DMABUFFS_ACCEL_IOC_ASID_INFO, &info),
 			   ENOENT);
-		ASSERT_ERR(dmabuffs_accel_call(plan.seat.context, ACCEL_IOC_ASID_UNMAP,
-					       &nothing),
+		ASSERT_ERR(dmabuffs_accel_call(plan.seat.context,
+					       DMABUFFS_ACCEL_IOC_ASID_UNMAP, &nothing),
 			   ENOENT);
-		ASSERT_ERR(object_call(plan.seat.context, ACCEL_IOC_ASID_DESTROY, ids[i]),
+		ASSERT_ERR(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY,
+				       ids[i]),
 			   ENOENT);
-		ASSERT_ERR(object_call(plan.seat.context, ACCEL_IOC_BUFFER_FREE, ids[i]),
+		ASSERT_ERR(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE,
+				       ids[i]),
 			   ENOENT);
-		ASSERT_ERR(
-			object_call(plan.seat.context, ACCEL_IOC_BUFFER_REVOKE, ids[i]),
-			ENOENT);
+		ASSERT_ERR(object_call(plan.seat.context,
+				       DMABUFFS_ACCEL_IOC_BUFFER_REVOKE, ids[i]),
+			   ENOENT);
 	}
 	/* Of another kind. */
-	ASSERT_ERR(object_call(plan.seat.context, ACCEL_IOC_ASID_DESTROY, plan.buffer),
+	ASSERT_ERR(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY,
+			       plan.buffer),
 		   ENOENT);
-	ASSERT_ERR(object_call(plan.seat.context, ACCEL_IOC_BUFFER_FREE, plan.asid),
-		   ENOENT);
+	ASSERT_ERR(
+		object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, plan.asid),
+		ENOENT);
 	/* Not again: who remembers the old one finds nothing. */
-	ASSERT_OK(object_call(plan.seat.context, ACCEL_IOC_ASID_DESTROY, plan.asid));
-	ASSERT_ERR(object_call(plan.seat.context, ACCEL_IOC_ASID_DESTROY, plan.asid),
+	ASSERT_OK(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY,
+			      plan.asid));
+	ASSERT_ERR(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY,
+			       plan.asid),
 		   ENOENT);
 	ASSERT(make_asid(plan.seat.context) != plan.asid);
 	seat_close(&plan.seat);
@@ -158,7 +165,7 @@ static void unmapping(struct instance *instance)
 /* Once it returns, the device does not get there any more. */
 static void unmapped_for_the_device(struct instance *instance)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct region region;
 	struct plan plan;
 
@@ -172,7 +179,7 @@ static void unmapped_for_the_device(struct instance *instance)
 	expect_fault(queue, fill(region.asid, region.iova, 2 * PAGE, 2),
 		     ACCEL_FAULT_UNMAPPED, region.iova);
 	ASSERT(is_filled(&region, 0, 2 * PAGE, 1));
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	region_finish(&region);
 	seat_close(&plan.seat);
 }
@@ -253,7 +260,8 @@ static void private_memory(struct instance *instance)
 static int copy_range(const struct plan *plan, struct accel_asid_copy arg)
 {
 	arg.src_asid = plan->asid;
-	return dmabuffs_accel_call(plan->seat.context, ACCEL_IOC_ASID_COPY, &arg);
+	return dmabuffs_accel_call(plan->seat.context, DMABUFFS_ACCEL_IOC_ASID_COPY,
+				   &arg);
 }
 
 static void copying(struct instance *instance)
@@ -265,7 +273,7 @@ static void copying(struct instance *instance)
 		.dst_iova = 4 * IOVA,
 	};
 	struct accel_asid_copy arg = good;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct region region;
 	struct plan plan;
 	uint32_t other;
@@ -307,7 +315,7 @@ static void copying(struct instance *instance)
 	/* It goes on without its source; what was page 1 is the first. */
 	ASSERT_EQ(unmap(&plan, 0, UINT64_MAX), 8 * PAGE);
 	queue = make_queue(&plan.seat);
-	ASSERT_OK(attach(plan.seat.context, dmabuffs_queue_id(queue), other));
+	ASSERT_OK(attach(plan.seat.context, dmabuffs_accel_queue_id(queue), other));
 	attach_region(&plan.seat, queue, &region);
 	memset(region.bytes, 1, PAGE);
 	memset(region.bytes + PAGE, 2, PAGE);
@@ -317,7 +325,7 @@ static void copying(struct instance *instance)
 				PAGE));
 	expect_fault(queue, fill(other, good.dst_iova, 8, 3), ACCEL_FAULT_PERMISSION,
 		     good.dst_iova);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	region_finish(&region);
 	seat_close(&plan.seat);
 }
@@ -326,7 +334,7 @@ static void copying(struct instance *instance)
 
 static void attached(struct instance *instance)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct region region;
 	struct seat seat;
 	uint32_t id;
@@ -334,7 +342,7 @@ static void attached(struct instance *instance)
 	seat_open(&seat, instance, SOFT0);
 	region_create(&seat, &region, PAGE);
 	queue = make_queue(&seat);
-	id = dmabuffs_queue_id(queue);
+	id = dmabuffs_accel_queue_id(queue);
 	expect_fault(queue, fill(region.asid, region.iova, 8, 1), ACCEL_FAULT_ASID,
 		     region.iova);
 	ASSERT_ERR(detach(seat.context, id, region.asid), ENOENT);
@@ -343,14 +351,17 @@ static void attached(struct instance *instance)
 	ASSERT_ERR(attach(seat.context, id, 9999), ENOENT);
 	ASSERT_ERR(attach(seat.context, 9999, region.asid), ENOENT);
 	ASSERT_EQ(asid_info(seat.context, region.asid).attached, 1);
-	ASSERT_ERR(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, region.asid), EBUSY);
+	ASSERT_ERR(
+		object_call(seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, region.asid),
+		EBUSY);
 	expect_done(queue, fill(region.asid, region.iova, 8, 1));
 	ASSERT_OK(detach(seat.context, id, region.asid));
 	expect_fault(queue, fill(region.asid, region.iova, 8, 2), ACCEL_FAULT_ASID,
 		     region.iova);
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, region.asid));
+	ASSERT_OK(
+		object_call(seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, region.asid));
 	ASSERT(is_filled(&region, 0, 8, 1));
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	region_finish(&region);
 	seat_close(&seat);
 }

@@ -187,7 +187,7 @@ static int import_asid(int context, int fd)
 {
 	struct dmabuffs_accel_import arg = {.fd = fd};
 
-	return raw_accel(context, ACCEL_IOC_ASID_IMPORT, &arg);
+	return raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_IMPORT, &arg);
 }
 
 static void try_all(int context, const struct wrong *wrong)
@@ -324,9 +324,9 @@ static void write_sealed_memory(struct instance *instance)
 	ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE)));
 	map.buffer = info.id = (uint32_t)ASSERT_OK(raw_accel_import(context, fd));
 	map.asid = (uint32_t)ASSERT_OK(raw_accel_asid(context, 0));
-	ASSERT_OK(raw_accel(context, ACCEL_IOC_BUFFER_INFO, &info));
+	ASSERT_OK(raw_accel(context, DMABUFFS_ACCEL_IOC_BUFFER_INFO, &info));
 	ASSERT(info.flags & ACCEL_BUFFER_READONLY);
-	ASSERT_ERR(raw_accel(context, ACCEL_IOC_ASID_MAP, &map), EPERM);
+	ASSERT_ERR(raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_MAP, &map), EPERM);
 	ASSERT_ERR(raw_accel_fd(instance, context, info.id, O_RDWR), EACCES);
 	close(ASSERT_OK(raw_accel_fd(instance, context, info.id, O_RDONLY)));
 	close(fd);
@@ -395,7 +395,7 @@ static int sva_by_tickets(int context, const uint8_t *mem, const uint8_t *maps)
 
 	memcpy(arg.mem_ticket, mem, sizeof(arg.mem_ticket));
 	memcpy(arg.maps_ticket, maps, sizeof(arg.maps_ticket));
-	return raw_accel(context, ACCEL_IOC_ASID_SVA, &arg);
+	return raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_SVA, &arg);
 }
 
 static void tickets(struct instance *instance)
@@ -430,18 +430,18 @@ static void tickets_and_descriptors(struct instance *instance)
 	int context = ASSERT_OK(raw_context(instance));
 
 	import.ticket[15] = 1;
-	ASSERT_ERR(raw_accel(context, ACCEL_IOC_BUFFER_IMPORT, &import), EINVAL);
-	ASSERT_ERR(raw_accel(context, ACCEL_IOC_ASID_IMPORT, &import), EINVAL);
+	ASSERT_ERR(raw_accel(context, DMABUFFS_ACCEL_IOC_BUFFER_IMPORT, &import), EINVAL);
+	ASSERT_ERR(raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_IMPORT, &import), EINVAL);
 	import.flags = DMABUFFS_ACCEL_TICKET;
-	ASSERT_ERR(raw_accel(context, ACCEL_IOC_BUFFER_IMPORT, &import), EINVAL);
-	ASSERT_ERR(raw_accel(context, ACCEL_IOC_ASID_IMPORT, &import), EINVAL);
-	ASSERT_ERR(raw_accel(context, ACCEL_IOC_ASID_SVA, &sva), EINVAL);
+	ASSERT_ERR(raw_accel(context, DMABUFFS_ACCEL_IOC_BUFFER_IMPORT, &import), EINVAL);
+	ASSERT_ERR(raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_IMPORT, &import), EINVAL);
+	ASSERT_ERR(raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_SVA, &sva), EINVAL);
 	sva.mem = -1;
-	ASSERT_ERR(raw_accel(context, ACCEL_IOC_ASID_SVA, &sva), EINVAL);
+	ASSERT_ERR(raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_SVA, &sva), EINVAL);
 	sva.flags = 0;
 	sva.maps_ticket[0] = 1;
 	sva.mem = import.fd;
-	ASSERT_ERR(raw_accel(context, ACCEL_IOC_ASID_SVA, &sva), EINVAL);
+	ASSERT_ERR(raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_SVA, &sva), EINVAL);
 	close(import.fd);
 	close(context);
 }

@@ -61,7 +61,7 @@ static void attacker_start(struct attacker *attacker, const struct instance *ins
 	map.asid = attacker->asid = (uint32_t)ASSERT_OK(raw_accel_asid(context, 0));
 	map.buffer = attacker->buffer =
 		(uint32_t)ASSERT_OK(raw_accel_import(context, fd));
-	ASSERT_OK(raw_accel(context, ACCEL_IOC_ASID_MAP, &map));
+	ASSERT_OK(raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_MAP, &map));
 	ASSERT_OK(raw_accel_attach(context, attacker->ring.queue, attacker->asid));
 	ASSERT_OK(raw_map(fd, WHOLE, PROT_READ | PROT_WRITE, &memory));
 	attacker->memory = memory;
@@ -81,7 +81,7 @@ static void attacker_end(struct attacker *attacker)
 /* Makes it run again, or a new one of it when it was isolated. */
 static void attacker_revive(struct attacker *attacker)
 {
-	int result = raw_accel_object(attacker->context, ACCEL_IOC_QUEUE_RESET,
+	int result = raw_accel_object(attacker->context, DMABUFFS_ACCEL_IOC_QUEUE_RESET,
 				      attacker->ring.queue);
 
 	if (result == 0 || result == -EINVAL) {
@@ -89,7 +89,7 @@ static void attacker_revive(struct attacker *attacker)
 		return;
 	}
 	ASSERT_ERR(result, EIO);
-	ASSERT_OK(raw_accel_object(attacker->context, ACCEL_IOC_QUEUE_DESTROY,
+	ASSERT_OK(raw_accel_object(attacker->context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY,
 				   attacker->ring.queue));
 	raw_ring_end(&attacker->ring);
 	raw_ring_start(&attacker->ring, attacker->instance, attacker->context, ENTRIES);
@@ -370,7 +370,7 @@ static void punched_ring(struct instance *instance)
 	while (now_ms() < end) {
 		raw_ring_submit(&attacker.ring, &nop, 1);
 		check_queue(&attacker);
-		if (raw_accel_object(attacker.context, ACCEL_IOC_QUEUE_RESET,
+		if (raw_accel_object(attacker.context, DMABUFFS_ACCEL_IOC_QUEUE_RESET,
 				     attacker.ring.queue) == -EIO)
 			break;
 	}
@@ -530,7 +530,8 @@ static void shaken_buffers(struct instance *instance)
 			ASSERT_ERR(result, EIO);
 			ASSERT_OK(raw_queue_info(large.context, large.ring.queue, &info));
 			check_fault(&info.fault);
-			result = raw_accel_object(large.context, ACCEL_IOC_QUEUE_RESET,
+			result = raw_accel_object(large.context,
+						  DMABUFFS_ACCEL_IOC_QUEUE_RESET,
 						  large.ring.queue);
 			if (result == -EIO)
 				break;
@@ -566,10 +567,12 @@ static void destroyed_under_load(struct instance *instance)
 		if (i & 1)
 			ASSERT(wait_until(has_begun, &large));
 		if (i & 2) {
-			ASSERT_OK(raw_accel_object(large.context, ACCEL_IOC_QUEUE_DESTROY,
+			ASSERT_OK(raw_accel_object(large.context,
+						   DMABUFFS_ACCEL_IOC_QUEUE_DESTROY,
 						   large.ring.queue));
 			ASSERT(wait_until(is_dead, &large));
-			ASSERT_OK(raw_accel_object(large.context, ACCEL_IOC_ASID_DESTROY,
+			ASSERT_OK(raw_accel_object(large.context,
+						   DMABUFFS_ACCEL_IOC_ASID_DESTROY,
 						   large.asid));
 		}
 		large_end(&large);
@@ -596,13 +599,15 @@ static void taken_away_under_load(struct instance *instance)
 		submit_copies(&large, ENTRIES);
 		ASSERT(wait_until(has_begun, &large));
 		if (i & 1)
-			ASSERT_OK(raw_accel_object(large.context, ACCEL_IOC_BUFFER_FREE,
+			ASSERT_OK(raw_accel_object(large.context,
+						   DMABUFFS_ACCEL_IOC_BUFFER_FREE,
 						   large.buffers[0]));
 		if (i & 2)
-			ASSERT_OK(raw_accel(large.context, ACCEL_IOC_ASID_UNMAP, &unmap));
+			ASSERT_OK(raw_accel(large.context, DMABUFFS_ACCEL_IOC_ASID_UNMAP,
+					    &unmap));
 		else
-			ASSERT_OK(raw_accel(large.context, ACCEL_IOC_QUEUE_DETACH,
-					    &attach));
+			ASSERT_OK(raw_accel(large.context,
+					    DMABUFFS_ACCEL_IOC_QUEUE_DETACH, &attach));
 		fault = raw_queue_fault(large.context, large.ring.queue);
 		check_fault(&fault);
 		ASSERT_EQ(fault.reason, i & 2 ? ACCEL_FAULT_UNMAPPED : ACCEL_FAULT_ASID);

@@ -39,7 +39,7 @@ static void map_and_write(int peer, void *data)
 static void device_memory(struct instance *instance)
 {
 	struct mapper mapper = {.instance = instance};
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct child child;
 	struct plan plan;
 	uint8_t *bytes;
@@ -62,18 +62,19 @@ static void device_memory(struct instance *instance)
 	queue = make_queue(&plan.seat);
 	ASSERT_OK(map_at(plan.seat.context, plan.asid, plan.buffer, PAGE, READ_WRITE,
 			 IOVA));
-	ASSERT_OK(attach(plan.seat.context, dmabuffs_queue_id(queue), plan.asid));
+	ASSERT_OK(attach(plan.seat.context, dmabuffs_accel_queue_id(queue), plan.asid));
 	expect_done(queue, fill(plan.asid, IOVA + 2, 1, 3));
 	ASSERT_EQ(bytes[2], 3);
 	peer_signal(child.peer);
 	child_wait(&child);
 	/* Freed, it stays where it is mapped, here and in the device. */
-	ASSERT_OK(object_call(plan.seat.context, ACCEL_IOC_BUFFER_FREE, plan.buffer));
+	ASSERT_OK(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE,
+			      plan.buffer));
 	expect_done(queue, fill(plan.asid, IOVA + 3, 1, 4));
 	ASSERT_EQ(bytes[3], 4);
 	close(fd);
 	munmap(bytes, 4 * PAGE);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	seat_close(&plan.seat);
 }
 
@@ -98,8 +99,8 @@ static void read_only_import(struct instance *instance)
 	close(fd);
 	for (size_t i = 0; i < ARRAY_SIZE(buffers); i++) {
 		info = (struct accel_buffer_info){.id = buffers[i]};
-		ASSERT_OK(dmabuffs_accel_call(plan.seat.context, ACCEL_IOC_BUFFER_INFO,
-					      &info));
+		ASSERT_OK(dmabuffs_accel_call(plan.seat.context,
+					      DMABUFFS_ACCEL_IOC_BUFFER_INFO, &info));
 		ASSERT(info.flags & ACCEL_BUFFER_READONLY);
 		ASSERT(info.flags & ACCEL_BUFFER_IMPORTED);
 		ASSERT_EQ(info.bytes, PAGE);
@@ -126,7 +127,7 @@ static void read_only_import(struct instance *instance)
 /* A name, imported by its open file, with the device at work on the same pages. */
 static void import_by_name(struct instance *instance)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct shared shared;
 	uint8_t *bytes;
 	struct plan plan;
@@ -143,7 +144,7 @@ static void import_by_name(struct instance *instance)
 	close(fd);
 	ASSERT_OK(map_anywhere(plan.seat.context, plan.asid, buffer, PAGE, READ_WRITE,
 			       &iova));
-	ASSERT_OK(attach(plan.seat.context, dmabuffs_queue_id(queue), plan.asid));
+	ASSERT_OK(attach(plan.seat.context, dmabuffs_accel_queue_id(queue), plan.asid));
 	expect_done(queue, fill(plan.asid, iova + 100, 100, 9));
 	ASSERT_EQ(bytes[99], pattern(99));
 	ASSERT_EQ(bytes[100], 9);
@@ -155,7 +156,7 @@ static void import_by_name(struct instance *instance)
 				&iova),
 		   ENODEV);
 	ASSERT(raises_sigbus(bytes));
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	seat_close(&plan.seat);
 	close(shared.fd);
 	close(shared.root);
@@ -164,7 +165,7 @@ static void import_by_name(struct instance *instance)
 static void revoked_buffer(struct instance *instance)
 {
 	struct accel_buffer_info info;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct accel_event event;
 	struct plan plan;
 	uint32_t pinned;
@@ -175,12 +176,13 @@ static void revoked_buffer(struct instance *instance)
 	queue = make_queue(&plan.seat);
 	ASSERT_OK(map_at(plan.seat.context, plan.asid, plan.buffer, PAGE, READ_WRITE,
 			 IOVA));
-	ASSERT_OK(attach(plan.seat.context, dmabuffs_queue_id(queue), plan.asid));
+	ASSERT_OK(attach(plan.seat.context, dmabuffs_accel_queue_id(queue), plan.asid));
 	ASSERT_OK(dmabuffs_accel_buffer_fd(plan.seat.library, plan.seat.context,
 					   plan.buffer, &fd));
 	ASSERT_OK(raw_map(fd, PAGE, PROT_READ, (void **)&bytes));
 	expect_done(queue, fill(plan.asid, IOVA, 8, 1));
-	ASSERT_OK(object_call(plan.seat.context, ACCEL_IOC_BUFFER_REVOKE, plan.buffer));
+	ASSERT_OK(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_REVOKE,
+			      plan.buffer));
 	expect_fault(queue, fill(plan.asid, IOVA, 8, 2), ACCEL_FAULT_REVOKED, IOVA);
 	ASSERT(raises_sigbus(bytes));
 	ASSERT_ERR(map_at(plan.seat.context, plan.asid, plan.buffer, PAGE, READ_WRITE,
@@ -190,7 +192,8 @@ static void revoked_buffer(struct instance *instance)
 					    plan.buffer, &other),
 		   ESTALE);
 	info = (struct accel_buffer_info){.id = plan.buffer};
-	ASSERT_OK(dmabuffs_accel_call(plan.seat.context, ACCEL_IOC_BUFFER_INFO, &info));
+	ASSERT_OK(dmabuffs_accel_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_INFO,
+				      &info));
 	ASSERT(info.flags & ACCEL_BUFFER_REVOKED);
 	ASSERT_EQ(info.bytes, 0);
 	ASSERT_EQ(read(plan.seat.context, &event, sizeof(event)), sizeof(event));
@@ -198,15 +201,17 @@ static void revoked_buffer(struct instance *instance)
 	ASSERT_EQ(event.object, plan.buffer);
 	/* What is pinned cannot be, and what is another's is not ours to revoke. */
 	ASSERT_OK(alloc_buffer(plan.seat.context, PAGE, ACCEL_BUFFER_PINNED, &pinned));
-	ASSERT_ERR(object_call(plan.seat.context, ACCEL_IOC_BUFFER_REVOKE, pinned),
-		   EBUSY);
+	ASSERT_ERR(
+		object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_REVOKE, pinned),
+		EBUSY);
 	close(fd);
 	fd = raw_memfd(PAGE);
 	ASSERT_OK(import_buffer(&plan.seat, fd, &pinned));
-	ASSERT_ERR(object_call(plan.seat.context, ACCEL_IOC_BUFFER_REVOKE, pinned),
-		   EPERM);
+	ASSERT_ERR(
+		object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_REVOKE, pinned),
+		EPERM);
 	close(fd);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	seat_close(&plan.seat);
 }
 

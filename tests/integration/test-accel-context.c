@@ -149,7 +149,8 @@ static void information(struct instance *instance)
 	ASSERT_EQ(info.contexts, 0);
 
 	seat_open(&seat, instance, SOFT0);
-	ASSERT_OK(dmabuffs_accel_call(seat.context, ACCEL_IOC_DEVICE_INFO, &own));
+	ASSERT_OK(
+		dmabuffs_accel_call(seat.context, DMABUFFS_ACCEL_IOC_DEVICE_INFO, &own));
 	info = device_info(instance, SOFT0);
 	ASSERT_EQ(memcmp(&own, &info, sizeof(own)), 0);
 	ASSERT_EQ(own.contexts, 1);
@@ -161,7 +162,7 @@ static void information(struct instance *instance)
 
 /* A context with one of everything; 1 MiB of memory. */
 static void furnish(struct seat *seat, struct region *region,
-		    struct dmabuffs_queue **ret_queue)
+		    struct dmabuffs_accel_queue **ret_queue)
 {
 	uint32_t buffer;
 
@@ -174,7 +175,7 @@ static void furnish(struct seat *seat, struct region *region,
 static void counts(struct instance *instance)
 {
 	struct accel_device_info before = device_info(instance, SOFT0), info;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct region region;
 	struct seat seat;
 	int second;
@@ -188,7 +189,7 @@ static void counts(struct instance *instance)
 	ASSERT_EQ(info.queues_free, before.queues - 1);
 	ASSERT_EQ(info.memory_free, before.memory - (1 << 20));
 	close(second);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	region_finish(&region);
 	seat_close(&seat);
 	expect_unused(instance, SOFT0);
@@ -267,30 +268,30 @@ struct work {
 /* As the one who opened it: looks, maps the memory, makes objects, runs commands. */
 static void do_work(const struct work *work, int context, uint8_t byte)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	uint32_t own = make_asid(context);
 	struct seat seat;
 	uint8_t *bytes;
 	int fd;
 
 	seat_take(&seat, work->instance, context);
-	ASSERT_OK(dmabuffs_queue_open(seat.library, context, work->queue, &queue));
+	ASSERT_OK(dmabuffs_accel_queue_open(seat.library, context, work->queue, &queue));
 	expect_done(queue, fill(work->asid, work->iova, PAGE, byte));
 	ASSERT_OK(dmabuffs_accel_buffer_fd(seat.library, context, work->buffer, &fd));
 	ASSERT_OK(raw_map(fd, PAGE, PROT_READ | PROT_WRITE, (void **)&bytes));
 	ASSERT_EQ(bytes[0], byte);
 	ASSERT_EQ(bytes[PAGE - 1], byte);
-	ASSERT_OK(object_call(context, ACCEL_IOC_ASID_DESTROY, own));
+	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, own));
 	munmap(bytes, PAGE);
 	close(fd);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	dmabuffs_close(seat.library);
 }
 
 /* The first part of it: an opener with a buffer, an ASID and a queue. */
 static int prepare_work(struct instance *instance, struct work *work)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct seat seat;
 
 	work->instance = instance;
@@ -300,9 +301,9 @@ static int prepare_work(struct instance *instance, struct work *work)
 	ASSERT_OK(map_anywhere(seat.context, work->asid, work->buffer, PAGE, READ_WRITE,
 			       &work->iova));
 	queue = make_queue(&seat);
-	work->queue = dmabuffs_queue_id(queue);
+	work->queue = dmabuffs_accel_queue_id(queue);
 	ASSERT_OK(attach(seat.context, work->queue, work->asid));
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	dmabuffs_close(seat.library);
 	return seat.context;
 }
@@ -442,10 +443,14 @@ static void separate(struct instance *instance)
 	struct accel_buffer_info buffer = {.id = work.buffer};
 	struct accel_queue_info queue = {.id = work.queue};
 
-	ASSERT_ERR(dmabuffs_accel_call(other, ACCEL_IOC_ASID_INFO, &asid), ENOENT);
-	ASSERT_ERR(dmabuffs_accel_call(other, ACCEL_IOC_BUFFER_INFO, &buffer), ENOENT);
-	ASSERT_ERR(dmabuffs_accel_call(other, ACCEL_IOC_QUEUE_INFO, &queue), ENOENT);
-	ASSERT_ERR(object_call(other, ACCEL_IOC_QUEUE_DESTROY, work.queue), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(other, DMABUFFS_ACCEL_IOC_ASID_INFO, &asid),
+		   ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(other, DMABUFFS_ACCEL_IOC_BUFFER_INFO, &buffer),
+		   ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(other, DMABUFFS_ACCEL_IOC_QUEUE_INFO, &queue),
+		   ENOENT);
+	ASSERT_ERR(object_call(other, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY, work.queue),
+		   ENOENT);
 	ASSERT_ERR(attach(other, work.queue, work.asid), ENOENT);
 	do_work(&work, context, 0x88);
 	close(other);
@@ -457,7 +462,7 @@ static void separate(struct instance *instance)
 /* With everything in it, a command that never ends, and an event nobody reads. */
 static void hold_busy(int peer, void *data)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct accel_command command;
 	struct region region;
 	struct seat seat;
@@ -467,10 +472,10 @@ static void hold_busy(int peer, void *data)
 	furnish(&seat, &region, &queue);
 	command = nop();
 	command.flags = ACCEL_COMMAND_NOTIFY;
-	ASSERT_OK(dmabuffs_queue_submit(queue, &command, 1, NULL));
+	ASSERT_OK(dmabuffs_accel_queue_submit(queue, &command, 1, NULL));
 	command = wait_fence(make_fence(seat.context), 1);
-	ASSERT_OK(dmabuffs_queue_submit(queue, &command, 1, &index));
-	ASSERT_ERR(dmabuffs_queue_wait(queue, index, 1000000), ETIMEDOUT);
+	ASSERT_OK(dmabuffs_accel_queue_submit(queue, &command, 1, &index));
+	ASSERT_ERR(dmabuffs_accel_queue_wait(queue, index, 1000000), ETIMEDOUT);
 	bind_self(&seat, 0);
 	peer_signal(peer);
 	peer_wait(peer);
@@ -493,7 +498,7 @@ static void killed(struct instance *instance)
 /* Waits for a command that only the end of the service will end. */
 static void wait_for_the_end(int peer, void *data)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct accel_command command;
 	struct region region;
 	struct seat seat;
@@ -502,14 +507,15 @@ static void wait_for_the_end(int peer, void *data)
 	seat_open(&seat, data, SOFT0);
 	furnish(&seat, &region, &queue);
 	command = wait_fence(make_fence(seat.context), 1);
-	ASSERT_OK(dmabuffs_queue_submit(queue, &command, 1, &index));
+	ASSERT_OK(dmabuffs_accel_queue_submit(queue, &command, 1, &index));
 	peer_signal(peer);
-	ASSERT_ERR(dmabuffs_queue_wait(queue, index, WAIT_NS), ENODEV);
+	ASSERT_ERR(dmabuffs_accel_queue_wait(queue, index, WAIT_NS), ENODEV);
 	/* What is mapped stays so. */
 	region.bytes[0] = 1;
-	ASSERT_ERR(dmabuffs_queue_submit(queue, &command, 1, &index), ENODEV);
-	ASSERT_ERR(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, region.asid),
-		   ENOTCONN);
+	ASSERT_ERR(dmabuffs_accel_queue_submit(queue, &command, 1, &index), ENODEV);
+	ASSERT_ERR(
+		object_call(seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, region.asid),
+		ENOTCONN);
 }
 
 static void end_of_daemon(struct instance *instance)

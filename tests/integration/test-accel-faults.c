@@ -24,26 +24,26 @@ static void fault_record(struct instance *instance, uint32_t flags)
 	/* The first byte that it cannot have is after two good ones. */
 	batch[2].dst = bad - 2;
 	expect_done(desk.queue, nop());
-	ASSERT_ERR(dmabuffs_queue_fault(desk.queue, &fault), ENODATA);
-	ASSERT_OK(dmabuffs_queue_submit(desk.queue, batch, 5, &index));
+	ASSERT_ERR(dmabuffs_accel_queue_fault(desk.queue, &fault), ENODATA);
+	ASSERT_OK(dmabuffs_accel_queue_submit(desk.queue, batch, 5, &index));
 	ASSERT_EQ(index, 1);
-	ASSERT_ERR(dmabuffs_queue_wait(desk.queue, index + 4, WAIT_NS), EIO);
-	ASSERT_OK(dmabuffs_queue_wait(desk.queue, index + 1, 0));
-	ASSERT_ERR(dmabuffs_queue_wait(desk.queue, index + 2, 0), EIO);
-	ASSERT_OK(dmabuffs_queue_fault(desk.queue, &fault));
+	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, index + 4, WAIT_NS), EIO);
+	ASSERT_OK(dmabuffs_accel_queue_wait(desk.queue, index + 1, 0));
+	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, index + 2, 0), EIO);
+	ASSERT_OK(dmabuffs_accel_queue_fault(desk.queue, &fault));
 	ASSERT_EQ(fault.index, 3);
 	ASSERT_EQ(fault.address, bad);
 	ASSERT_EQ(fault.reason, ACCEL_FAULT_UNMAPPED);
 	ASSERT_EQ(fault.asid, desk.region.asid);
 	ASSERT_EQ(fault.count, 1);
-	info = queue_info(desk.seat.context, dmabuffs_queue_id(desk.queue));
+	info = queue_info(desk.seat.context, dmabuffs_accel_queue_id(desk.queue));
 	ASSERT_EQ(info.state, ACCEL_QUEUE_FAULTED);
 	ASSERT_EQ(info.completed, 3);
 	ASSERT_EQ(memcmp(&info.fault, &fault, sizeof(fault)), 0);
 	ASSERT(wait_ready(desk.seat.context, POLLIN, WAIT_MS));
 	ASSERT_EQ(SYS(read(desk.seat.context, &event, sizeof(event))), sizeof(event));
 	ASSERT_EQ(event.type, ACCEL_EVENT_FAULT);
-	ASSERT_EQ(event.object, dmabuffs_queue_id(desk.queue));
+	ASSERT_EQ(event.object, dmabuffs_accel_queue_id(desk.queue));
 	ASSERT_EQ(event.value, 3);
 	ASSERT_EQ(event.address, bad);
 	ASSERT_EQ(event.reason, ACCEL_FAULT_UNMAPPED);
@@ -52,12 +52,12 @@ static void fault_record(struct instance *instance, uint32_t flags)
 	/* The two before were done, those after were not, and nothing is taken now. */
 	ASSERT(is_filled(&desk.region, 0, 16, 0x99));
 	ASSERT(is_filled(&desk.region, 16, 40, 0));
-	ASSERT_ERR(dmabuffs_queue_submit(desk.queue, batch, 1, &index), EIO);
+	ASSERT_ERR(dmabuffs_accel_queue_submit(desk.queue, batch, 1, &index), EIO);
 	/* A neighbour has not noticed. */
 	desk_check(&other, 0x11);
-	ASSERT_OK(dmabuffs_queue_reset(desk.queue));
-	ASSERT_ERR(dmabuffs_queue_reset(desk.queue), EINVAL);
-	ASSERT_ERR(dmabuffs_queue_fault(desk.queue, &fault), ENODATA);
+	ASSERT_OK(dmabuffs_accel_queue_reset(desk.queue));
+	ASSERT_ERR(dmabuffs_accel_queue_reset(desk.queue), EINVAL);
+	ASSERT_ERR(dmabuffs_accel_queue_fault(desk.queue, &fault), ENODATA);
 	desk_check(&desk, 0x22);
 	desk_end(&desk);
 	desk_end(&other);
@@ -130,20 +130,20 @@ static void isolated(struct instance *instance)
 	int n = 0;
 
 	desk_start(&desk, instance, ACCEL_QUEUE_USER, 16);
-	id = dmabuffs_queue_id(desk.queue);
+	id = dmabuffs_accel_queue_id(desk.queue);
 	do {
 		ASSERT(n++ < 1000);
 		ASSERT_ERR(run_command(desk.queue, fill(9999, 0, 8, 1)), EIO);
 		info = queue_info(desk.seat.context, id);
 		ASSERT_EQ(info.fault.count, n);
-	} while (dmabuffs_queue_reset(desk.queue) == 0);
+	} while (dmabuffs_accel_queue_reset(desk.queue) == 0);
 	ASSERT(n > 1);
 	ASSERT_EQ(info.state, ACCEL_QUEUE_ISOLATED);
-	ASSERT_ERR(dmabuffs_queue_reset(desk.queue), EIO);
+	ASSERT_ERR(dmabuffs_accel_queue_reset(desk.queue), EIO);
 	ASSERT_ERR(run_command(desk.queue, nop()), EIO);
-	ASSERT_OK(object_call(desk.seat.context, ACCEL_IOC_QUEUE_DESTROY, id));
+	ASSERT_OK(object_call(desk.seat.context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY, id));
 	ASSERT(wait_until(is_dead, desk.queue));
-	dmabuffs_queue_close(desk.queue);
+	dmabuffs_accel_queue_close(desk.queue);
 	desk.queue = make_queue(&desk.seat);
 	attach_region(&desk.seat, desk.queue, &desk.region);
 	desk_check(&desk, 0x33);

@@ -30,7 +30,7 @@
 struct worker {
 	const struct instance *instance;
 	struct seat seat;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct region region; /* what the device has read */
 	uint32_t asid, fence;
 	uint8_t *source, *result; /* private pages */
@@ -75,7 +75,7 @@ static void worker_start(struct worker *worker, const struct instance *instance)
 	region_create(&worker->seat, &worker->region, BYTES);
 	attach_region(&worker->seat, worker->queue, &worker->region);
 	worker->asid = bind_self(&worker->seat, 0);
-	ASSERT_OK(attach(worker->seat.context, dmabuffs_queue_id(worker->queue),
+	ASSERT_OK(attach(worker->seat.context, dmabuffs_accel_queue_id(worker->queue),
 			 worker->asid));
 	worker->fence = make_fence(worker->seat.context);
 	worker->source = map_private();
@@ -87,7 +87,7 @@ static void worker_start(struct worker *worker, const struct instance *instance)
 
 static void worker_end(struct worker *worker)
 {
-	dmabuffs_queue_close(worker->queue);
+	dmabuffs_accel_queue_close(worker->queue);
 	region_finish(&worker->region);
 	seat_close(&worker->seat);
 }
@@ -103,8 +103,8 @@ static uint64_t submit_held(struct worker *worker)
 	};
 	uint64_t index;
 
-	ASSERT_OK(dmabuffs_queue_submit(worker->queue, commands, ARRAY_SIZE(commands),
-					&index));
+	ASSERT_OK(dmabuffs_accel_queue_submit(worker->queue, commands,
+					      ARRAY_SIZE(commands), &index));
 	return index + 2;
 }
 
@@ -136,11 +136,11 @@ static void expect_no_ring(const struct worker *worker)
 	size_t bytes;
 	void *ring;
 
-	ASSERT_ERR(dmabuffs_queue_submit(worker->queue, &command, 1, NULL), ECHILD);
-	ASSERT_ERR(dmabuffs_queue_wait(worker->queue, 0, WAIT_NS), ECHILD);
-	ASSERT_ERR(dmabuffs_queue_fault(worker->queue, &fault), ECHILD);
-	ASSERT_ERR(dmabuffs_queue_reset(worker->queue), ECHILD);
-	ASSERT_EQ(dmabuffs_queue_completed(worker->queue), 0);
+	ASSERT_ERR(dmabuffs_accel_queue_submit(worker->queue, &command, 1, NULL), ECHILD);
+	ASSERT_ERR(dmabuffs_accel_queue_wait(worker->queue, 0, WAIT_NS), ECHILD);
+	ASSERT_ERR(dmabuffs_accel_queue_fault(worker->queue, &fault), ECHILD);
+	ASSERT_ERR(dmabuffs_accel_queue_reset(worker->queue), ECHILD);
+	ASSERT_EQ(dmabuffs_accel_queue_completed(worker->queue), 0);
 	expect_unmapped(worker->ring, worker->ring_bytes);
 	ASSERT(!find_ring(&ring, &bytes));
 }
@@ -153,7 +153,7 @@ static void close_in_child(struct worker *worker)
 
 	ASSERT(page == worker->ring);
 	*page = 1;
-	dmabuffs_queue_close(worker->queue);
+	dmabuffs_accel_queue_close(worker->queue);
 	ASSERT_EQ(*page, 1);
 }
 
@@ -161,15 +161,15 @@ static void close_in_child(struct worker *worker)
  */
 static void use_descriptor(const struct worker *worker)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct seat seat;
 
 	seat_take(&seat, worker->instance, worker->seat.context);
 	queue = make_queue(&seat);
 	expect_done(queue, nop());
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_QUEUE_DESTROY,
-			      dmabuffs_queue_id(queue)));
-	dmabuffs_queue_close(queue);
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY,
+			      dmabuffs_accel_queue_id(queue)));
+	dmabuffs_accel_queue_close(queue);
 }
 
 /* ---- copy-on-write ----------------------------------------------------------------- */
@@ -226,9 +226,9 @@ static void race_for_pages(struct instance *instance, enum order order)
 		memset(worker.source, 0xaa, BYTES);
 		memset(worker.result, 0xab, BYTES);
 	}
-	ASSERT_ERR(dmabuffs_queue_wait(worker.queue, last, 0), ETIMEDOUT);
+	ASSERT_ERR(dmabuffs_accel_queue_wait(worker.queue, last, 0), ETIMEDOUT);
 	raise_fence(worker.seat.context, worker.fence, 1);
-	ASSERT_OK(dmabuffs_queue_wait(worker.queue, last, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_wait(worker.queue, last, WAIT_NS));
 	/* The device has read our page, and written our page. */
 	ASSERT(all_are(worker.region.bytes, 0xaa));
 	ASSERT(all_are(worker.result, 0xdd));
@@ -268,7 +268,7 @@ static void device_writes_first(struct instance *instance)
 	child_start(&child, NULL, write_and_watch, &race);
 	peer_wait(child.peer);
 	raise_fence(worker.seat.context, worker.fence, 1);
-	ASSERT_OK(dmabuffs_queue_wait(worker.queue, last, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_wait(worker.queue, last, WAIT_NS));
 	ASSERT(all_are(worker.region.bytes, 0x10));
 	ASSERT(all_are(worker.result, 0xdd));
 	peer_signal(child.peer);
@@ -304,7 +304,7 @@ static uint64_t keep_filling(struct worker *worker, unsigned int rounds)
 		const struct accel_command command =
 			fill(worker->asid, (uintptr_t)worker->result, BYTES,
 			     (uint8_t)(i & 0x7f));
-		int r = dmabuffs_queue_submit(worker->queue, &command, 1, &index);
+		int r = dmabuffs_accel_queue_submit(worker->queue, &command, 1, &index);
 
 		ASSERT(r == 0 || r == -EAGAIN);
 	}
@@ -327,7 +327,7 @@ static void storm(struct instance *instance)
 	}
 	for (size_t i = 0; i < CHILDREN; i++)
 		peer_wait(children[i].peer);
-	ASSERT_OK(dmabuffs_queue_wait(worker.queue, last, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_wait(worker.queue, last, WAIT_NS));
 	expect_done(worker.queue,
 		    fill(worker.asid, (uintptr_t)worker.result, BYTES, 0x55));
 	ASSERT(all_are(worker.result, 0x55));
@@ -360,7 +360,7 @@ static void shared_memory(struct instance *instance)
 	last = submit_held(&worker);
 	child_start(&child, NULL, look_at_region, &worker);
 	raise_fence(worker.seat.context, worker.fence, 1);
-	ASSERT_OK(dmabuffs_queue_wait(worker.queue, last, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_wait(worker.queue, last, WAIT_NS));
 	peer_signal(child.peer);
 	child_wait(&child);
 	ASSERT_EQ(worker.region.bytes[0], 0x99);
@@ -390,7 +390,7 @@ static void raw_clone(struct instance *instance)
 	ASSERT_EQ(waitpid((pid_t)pid, &status, 0), pid);
 	ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	raise_fence(worker.seat.context, worker.fence, 1);
-	ASSERT_OK(dmabuffs_queue_wait(worker.queue, last, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_wait(worker.queue, last, WAIT_NS));
 	ASSERT(all_are(worker.region.bytes, 0x10));
 	ASSERT(all_are(worker.result, 0xdd));
 	worker_end(&worker);
@@ -413,7 +413,7 @@ static void clone_of_the_memory(struct instance *instance)
 	}
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	ASSERT_EQ(dmabuffs_queue_completed(worker.queue), 1);
+	ASSERT_EQ(dmabuffs_accel_queue_completed(worker.queue), 1);
 	expect_done(worker.queue, nop());
 	worker_end(&worker);
 }
@@ -490,7 +490,7 @@ static void exec_in_child(struct instance *instance)
 	ASSERT(!has_fd(child.pid, instance->dir));
 	ASSERT(!has_map(child.pid, "accel"));
 	raise_fence(worker.seat.context, worker.fence, 1);
-	ASSERT_OK(dmabuffs_queue_wait(worker.queue, last, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_wait(worker.queue, last, WAIT_NS));
 	ASSERT(all_are(worker.result, 0xdd));
 	close(exec.lifetime[1]);
 	child_wait(&child);
@@ -508,14 +508,14 @@ struct leaver {
 static void submit_and_exec(int peer, void *data)
 {
 	const struct leaver *leaver = data;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	uint8_t *page = map_private();
 	struct seat seat;
 	uint32_t asid, id;
 
 	seat_take(&seat, leaver->instance, leaver->context);
 	queue = make_queue(&seat);
-	id = dmabuffs_queue_id(queue);
+	id = dmabuffs_accel_queue_id(queue);
 	asid = bind_self(&seat, 0);
 	ASSERT_OK(attach(seat.context, id, asid));
 	ASSERT_OK(attach(seat.context, id, leaver->region_asid));
@@ -524,7 +524,7 @@ static void submit_and_exec(int peer, void *data)
 		wait_fence(leaver->fence, 1),
 		copy(leaver->region_asid, leaver->iova, asid, (uintptr_t)page, BYTES),
 	};
-	ASSERT_OK(dmabuffs_queue_submit(queue, commands, 2, NULL));
+	ASSERT_OK(dmabuffs_accel_queue_submit(queue, commands, 2, NULL));
 	peer_put(peer, &id, sizeof(id));
 	ASSERT_OK(SYS(dup2(leaver->lifetime[0], STDIN_FILENO)));
 	execl("/bin/cat", "cat", NULL);

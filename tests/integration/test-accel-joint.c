@@ -61,29 +61,29 @@ static void act_b(int peer, void *data)
 
 static void run_job(struct seat *seat, uint32_t own, char *result, const struct place *b)
 {
-	struct dmabuffs_queue *queue = make_queue(seat);
+	struct dmabuffs_accel_queue *queue = make_queue(seat);
 
-	ASSERT_OK(attach(seat->context, dmabuffs_queue_id(queue), own));
-	ASSERT_OK(attach(seat->context, dmabuffs_queue_id(queue), b->asid));
+	ASSERT_OK(attach(seat->context, dmabuffs_accel_queue_id(queue), own));
+	ASSERT_OK(attach(seat->context, dmabuffs_accel_queue_id(queue), b->asid));
 	expect_done(queue, copy(own, (uintptr_t)result, b->asid, b->address,
 				sizeof(source_text)));
 	ASSERT(strcmp(result, source_text) == 0);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 }
 
 /* The same with a buffer: one ASID of each style in one command. */
 static void run_job_to_buffer(struct seat *seat, const struct place *b)
 {
-	struct dmabuffs_queue *queue = make_queue(seat);
+	struct dmabuffs_accel_queue *queue = make_queue(seat);
 	struct region region;
 
 	region_create(seat, &region, PAGE);
 	attach_region(seat, queue, &region);
-	ASSERT_OK(attach(seat->context, dmabuffs_queue_id(queue), b->asid));
+	ASSERT_OK(attach(seat->context, dmabuffs_accel_queue_id(queue), b->asid));
 	expect_done(queue, copy(region.asid, region.iova, b->asid, b->address,
 				sizeof(source_text)));
 	ASSERT(memcmp(region.bytes, source_text, sizeof(source_text)) == 0);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	region_finish(&region);
 }
 
@@ -131,7 +131,7 @@ static int act_c(void *data)
 {
 	const struct knowledge *knowledge = data;
 	const struct place *b = &knowledge->b;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct region region;
 	struct seat seat;
 	int pidfd;
@@ -145,7 +145,8 @@ static int act_c(void *data)
 		if (id == region.asid)
 			continue;
 		/* Also those that are something in the other context. */
-		ASSERT_ERR(attach(seat.context, dmabuffs_queue_id(queue), id), ENOENT);
+		ASSERT_ERR(attach(seat.context, dmabuffs_accel_queue_id(queue), id),
+			   ENOENT);
 	}
 	ASSERT(b->asid != region.asid);
 	expect_fault(queue, copy(region.asid, region.iova, b->asid, b->address, 1),
@@ -159,7 +160,7 @@ static int act_c(void *data)
 	for (int fd = 0; fd < 16; fd++)
 		ASSERT_ERR(SYS(pidfd_getfd(pidfd, fd, 0)), EPERM);
 	close(pidfd);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	region_finish(&region);
 	seat_close(&seat);
 	return 0;

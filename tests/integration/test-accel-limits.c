@@ -66,18 +66,20 @@ static void limit_of_objects(struct instance *instance)
 				&iova[2]),
 		   EDQUOT);
 	/* A queue has a descriptor, as a buffer has. */
-	ASSERT_ERR(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue),
+	ASSERT_ERR(dmabuffs_accel_call(seat.context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE,
+				       &queue),
 		   EDQUOT);
 	ASSERT_EQ(device_info(instance, SOFT0).queues_free,
 		  device_info(instance, SOFT0).queues);
 
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, asids[1]));
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asids[1]));
 	id = make_asid(seat.context);
 	ASSERT(id != asids[1]);
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_ASID_DESTROY, asids[0]));
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asids[0]));
 	ASSERT_OK(map_anywhere(seat.context, id, buffers[0], PAGE, READ_WRITE, &iova[2]));
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, buffers[1]));
-	ASSERT_OK(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue));
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, buffers[1]));
+	ASSERT_OK(dmabuffs_accel_call(seat.context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE,
+				      &queue));
 	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &buffer), EDQUOT);
 	seat_close(&seat);
 	expect_unused(instance, SOFT0);
@@ -89,8 +91,10 @@ static void limit_of_queues(struct instance *instance)
 	struct seat seat;
 
 	seat_open(&seat, instance, SOFT0);
-	ASSERT_OK(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue));
-	ASSERT_ERR(dmabuffs_accel_call(seat.context, ACCEL_IOC_QUEUE_CREATE, &queue),
+	ASSERT_OK(dmabuffs_accel_call(seat.context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE,
+				      &queue));
+	ASSERT_ERR(dmabuffs_accel_call(seat.context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE,
+				       &queue),
 		   EDQUOT);
 	seat_close(&seat);
 	expect_unused(instance, SOFT0);
@@ -110,7 +114,7 @@ static void limit_of_memory(struct instance *instance)
 	ASSERT_OK(alloc_buffer(seat.context, 1 << 20, 0, &large));
 	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &small), ENOSPC);
 	ASSERT_EQ(device_info(instance, SOFT0).memory_free, 0);
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, large));
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, large));
 	ASSERT_OK(alloc_buffer(seat.context, PAGE, 0, &small));
 	seat_close(&seat);
 	expect_unused(instance, SOFT0);
@@ -144,7 +148,7 @@ static void limit_of_memory_per_user(struct instance *instance)
 	ASSERT_OK(alloc_buffer(seat.context, 1 << 19, 0, &first));
 	ASSERT_OK(alloc_buffer(other.context, 1 << 19, 0, &second));
 	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &second), EDQUOT);
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, first));
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, first));
 	ASSERT_OK(alloc_buffer(other.context, PAGE, 0, &second));
 	seat_close(&seat);
 	seat_close(&other);
@@ -172,7 +176,7 @@ static void memory_that_lingers(struct instance *instance)
 	ASSERT_OK(alloc_buffer(seat.context, 1 << 20, 0, &buffer));
 	ASSERT_OK(dmabuffs_accel_buffer_fd(seat.library, seat.context, buffer, &fd));
 	ASSERT_OK(raw_map(fd, PAGE, PROT_READ | PROT_WRITE, (void **)&bytes));
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, buffer));
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, buffer));
 	ASSERT_ERR(alloc_buffer(seat.context, PAGE, 0, &buffer), ENOSPC);
 	ASSERT_EQ(device_info(instance, SOFT0).memory_free, 0);
 	close(fd);

@@ -316,7 +316,8 @@ static void freed_before(struct instance *instance)
 
 	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
 	kept = ASSERT_OK(SYS(dup(owner.fd)));
-	ASSERT_OK(object_call(owner.seat.context, ACCEL_IOC_BUFFER_FREE, owner.buffer));
+	ASSERT_OK(object_call(owner.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE,
+			      owner.buffer));
 	owner_end(&owner);
 	expect_left(instance);
 	expect_kept_out(instance);
@@ -346,9 +347,9 @@ static void held_by_device(struct instance *instance)
 	expect_left(instance);
 	expect_kept_out(instance);
 	/* What is mapped stays mapped, so this is not enough. */
-	ASSERT_OK(object_call(other.context, ACCEL_IOC_BUFFER_FREE, buffer));
+	ASSERT_OK(object_call(other.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, buffer));
 	expect_kept_out(instance);
-	ASSERT_OK(object_call(other.context, ACCEL_IOC_ASID_DESTROY, asid));
+	ASSERT_OK(object_call(other.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asid));
 	load_secret(instance, &seat);
 	seat_close(&seat);
 	seat_close(&other);
@@ -503,7 +504,7 @@ static void revocable(struct instance *instance)
 /* Mapped in another device: commands there fault. */
 static void revocable_in_device(struct instance *instance)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct seat other, seat;
 	struct owner owner;
 	uint32_t buffer, asid;
@@ -518,13 +519,13 @@ static void revocable_in_device(struct instance *instance)
 	close(fd);
 	asid = make_asid(other.context);
 	ASSERT_OK(map_anywhere(other.context, asid, buffer, BYTES, READ_WRITE, &iova));
-	ASSERT_OK(attach(other.context, dmabuffs_queue_id(queue), asid));
+	ASSERT_OK(attach(other.context, dmabuffs_accel_queue_id(queue), asid));
 	expect_done(queue, fill(asid, iova, 8, 1));
 	ASSERT_EQ(owner.bytes[0], 1);
 	owner_end(&owner);
 	load_secret(instance, &seat);
 	expect_fault(queue, fill(asid, iova, 8, 2), ACCEL_FAULT_REVOKED, iova);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	seat_close(&seat);
 	seat_close(&other);
 }
@@ -602,7 +603,7 @@ static void charged_to_importer(struct instance *instance)
 	ASSERT_OK(alloc_buffer(seat.context, PAGE, ACCEL_BUFFER_PINNED, &own));
 	ASSERT_OK(child_call(USER(1001), import_as_other, instance));
 	/* Given back when it is freed, and with the context. */
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_BUFFER_FREE, half));
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, half));
 	ASSERT_OK(import_new(&seat, 512 << 10, F_SEAL_SHRINK, &half));
 	ASSERT_ERR(import_new(&seat, 1, F_SEAL_SHRINK, &more), EDQUOT);
 	seat_close(&second);

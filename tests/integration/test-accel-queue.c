@@ -21,9 +21,9 @@ static void commands_of(struct instance *instance, uint32_t flags)
 	desk_start(&desk, instance, flags, 16);
 	for (int i = 0; i < 20; i++)
 		desk_check(&desk, (uint8_t)(i + 1));
-	ASSERT_ERR(dmabuffs_queue_submit(desk.queue, many, 0, NULL), EINVAL);
-	ASSERT_ERR(dmabuffs_queue_submit(desk.queue, many, 17, NULL), EINVAL);
-	info = queue_info(desk.seat.context, dmabuffs_queue_id(desk.queue));
+	ASSERT_ERR(dmabuffs_accel_queue_submit(desk.queue, many, 0, NULL), EINVAL);
+	ASSERT_ERR(dmabuffs_accel_queue_submit(desk.queue, many, 17, NULL), EINVAL);
+	info = queue_info(desk.seat.context, dmabuffs_accel_queue_id(desk.queue));
 	ASSERT_EQ(info.flags, flags);
 	ASSERT_EQ(info.entries, 16);
 	ASSERT_EQ(info.attached, 1);
@@ -59,28 +59,28 @@ static void refused_queues(struct instance *instance)
 
 	desk_start(&desk, instance, ACCEL_QUEUE_USER, 16);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		ASSERT_ERR(dmabuffs_accel_call(desk.seat.context, ACCEL_IOC_QUEUE_CREATE,
-					       &bad[i]),
+		ASSERT_ERR(dmabuffs_accel_call(desk.seat.context,
+					       DMABUFFS_ACCEL_IOC_QUEUE_CREATE, &bad[i]),
 			   EINVAL);
 	bad[0].entries = 16;
 	bad[0].flags = 1U << 20;
-	ASSERT_ERR(
-		dmabuffs_accel_call(desk.seat.context, ACCEL_IOC_QUEUE_CREATE, &bad[0]),
-		EOPNOTSUPP);
+	ASSERT_ERR(dmabuffs_accel_call(desk.seat.context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE,
+				       &bad[0]),
+		   EOPNOTSUPP);
 	/* A user-mode queue takes no batches. */
-	submit.queue = dmabuffs_queue_id(desk.queue);
-	ASSERT_ERR(
-		dmabuffs_accel_call(desk.seat.context, ACCEL_IOC_QUEUE_SUBMIT, &submit),
-		EOPNOTSUPP);
+	submit.queue = dmabuffs_accel_queue_id(desk.queue);
+	ASSERT_ERR(dmabuffs_accel_call(desk.seat.context, DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT,
+				       &submit),
+		   EOPNOTSUPP);
 	submit.queue = 9999;
-	ASSERT_ERR(
-		dmabuffs_accel_call(desk.seat.context, ACCEL_IOC_QUEUE_SUBMIT, &submit),
-		ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(desk.seat.context, DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT,
+				       &submit),
+		   ENOENT);
 	desk_end(&desk);
 }
 
 struct batch {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct accel_command commands[16];
 	uint64_t index;
 };
@@ -88,7 +88,8 @@ struct batch {
 static bool is_taken(void *data)
 {
 	struct batch *batch = data;
-	int r = dmabuffs_queue_submit(batch->queue, batch->commands, 16, &batch->index);
+	int r = dmabuffs_accel_queue_submit(batch->queue, batch->commands, 16,
+					    &batch->index);
 
 	ASSERT(r == 0 || r == -EAGAIN);
 	return r == 0;
@@ -111,14 +112,15 @@ static void full(struct instance *instance, uint32_t flags)
 	ASSERT(wait_until(is_taken, &batch));
 	ASSERT_EQ(batch.index, 16);
 	ASSERT(!is_taken(&batch));
-	ASSERT_ERR(dmabuffs_queue_submit(desk.queue, batch.commands, 1, NULL), EAGAIN);
-	ASSERT_ERR(dmabuffs_queue_wait(desk.queue, 0, 0), ETIMEDOUT);
-	ASSERT_ERR(dmabuffs_queue_wait(desk.queue, 0, 2000000), ETIMEDOUT);
+	ASSERT_ERR(dmabuffs_accel_queue_submit(desk.queue, batch.commands, 1, NULL),
+		   EAGAIN);
+	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, 0, 0), ETIMEDOUT);
+	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, 0, 2000000), ETIMEDOUT);
 	raise_fence(desk.seat.context, fence, 4);
-	ASSERT_OK(dmabuffs_queue_wait(desk.queue, 3, WAIT_NS));
-	ASSERT_ERR(dmabuffs_queue_wait(desk.queue, 4, 0), ETIMEDOUT);
+	ASSERT_OK(dmabuffs_accel_queue_wait(desk.queue, 3, WAIT_NS));
+	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, 4, 0), ETIMEDOUT);
 	raise_fence(desk.seat.context, fence, 16);
-	ASSERT_OK(dmabuffs_queue_wait(desk.queue, 15, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_wait(desk.queue, 15, WAIT_NS));
 	desk_end(&desk);
 }
 
@@ -152,7 +154,7 @@ static void completion_word(struct instance *instance)
 	commands[1] = store(desk.region.asid, desk.region.iova + 2 * PAGE, 42);
 	for (int i = 0; i < 50; i++) {
 		memset(desk.region.bytes, 0, desk.region.size);
-		ASSERT_OK(dmabuffs_queue_submit(desk.queue, commands, 2, NULL));
+		ASSERT_OK(dmabuffs_accel_queue_submit(desk.queue, commands, 2, NULL));
 		ASSERT(wait_until(word_is_there, word));
 		ASSERT(is_filled(&desk.region, 0, 2 * PAGE, 0x42));
 	}
@@ -166,9 +168,9 @@ static void expect_notice(const struct desk *desk, uint64_t index)
 	ASSERT(wait_ready(desk->seat.context, POLLIN, WAIT_MS));
 	ASSERT_EQ(SYS(read(desk->seat.context, &event, sizeof(event))), sizeof(event));
 	ASSERT_EQ(event.type, ACCEL_EVENT_COMPLETED);
-	ASSERT_EQ(event.object, dmabuffs_queue_id(desk->queue));
+	ASSERT_EQ(event.object, dmabuffs_accel_queue_id(desk->queue));
 	ASSERT_EQ(event.value, index);
-	ASSERT_EQ(dmabuffs_queue_completed(desk->queue) > index, 1);
+	ASSERT_EQ(dmabuffs_accel_queue_completed(desk->queue) > index, 1);
 }
 
 static void notified(struct instance *instance)
@@ -180,7 +182,7 @@ static void notified(struct instance *instance)
 	desk_start(&desk, instance, ACCEL_QUEUE_USER, 16);
 	commands[1].flags = ACCEL_COMMAND_NOTIFY;
 	for (int i = 0; i < 20; i++) {
-		ASSERT_OK(dmabuffs_queue_submit(desk.queue, commands, 3, &index));
+		ASSERT_OK(dmabuffs_accel_queue_submit(desk.queue, commands, 3, &index));
 		expect_notice(&desk, index + 1);
 	}
 	ASSERT(!wait_ready(desk.seat.context, POLLIN, 0));
@@ -217,13 +219,13 @@ struct relay {
 static void second_runner(int peer, void *data)
 {
 	const struct relay *relay = data;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct seat seat;
 	uint64_t index;
 
 	seat_take(&seat, relay->instance, relay->context);
 	queue = make_queue(&seat);
-	ASSERT_OK(attach(seat.context, dmabuffs_queue_id(queue), relay->asid));
+	ASSERT_OK(attach(seat.context, dmabuffs_accel_queue_id(queue), relay->asid));
 	for (uint64_t i = 1; i <= 50; i++) {
 		const struct accel_command commands[] = {
 			wait_fence(relay->fences[0], i),
@@ -232,10 +234,10 @@ static void second_runner(int peer, void *data)
 			signal_fence(relay->fences[1], i),
 		};
 
-		ASSERT_OK(dmabuffs_queue_submit(queue, commands, 3, &index));
+		ASSERT_OK(dmabuffs_accel_queue_submit(queue, commands, 3, &index));
 		if (i == 1)
 			peer_signal(peer);
-		ASSERT_OK(dmabuffs_queue_wait(queue, index + 2, WAIT_NS));
+		ASSERT_OK(dmabuffs_accel_queue_wait(queue, index + 2, WAIT_NS));
 	}
 	peer_wait(peer);
 }
@@ -266,8 +268,8 @@ static void fences_across_processes(struct instance *instance)
 			     relay.iova + PAGE, PAGE),
 		};
 
-		ASSERT_OK(dmabuffs_queue_submit(desk.queue, commands, 4, &index));
-		ASSERT_OK(dmabuffs_queue_wait(desk.queue, index + 3, WAIT_NS));
+		ASSERT_OK(dmabuffs_accel_queue_submit(desk.queue, commands, 4, &index));
+		ASSERT_OK(dmabuffs_accel_queue_wait(desk.queue, index + 3, WAIT_NS));
 		ASSERT(is_filled(&desk.region, 0, 3 * PAGE, (uint8_t)i));
 	}
 	peer_signal(child.peer);
@@ -286,26 +288,27 @@ static void fence_rules(struct instance *instance)
 
 	desk_start(&desk, instance, ACCEL_QUEUE_USER, 16);
 	context = desk.seat.context;
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_FENCE_CREATE, &fence));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_FENCE_CREATE, &fence));
 	query = fence;
 	raise_fence(context, fence.id, 3);
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_FENCE_QUERY, &query));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_FENCE_QUERY, &query));
 	ASSERT_EQ(query.value, 5);
 	expect_done(desk.queue, wait_fence(fence.id, 5));
 	expect_done(desk.queue, signal_fence(fence.id, 9));
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_FENCE_QUERY, &query));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_FENCE_QUERY, &query));
 	ASSERT_EQ(query.value, 9);
 	expect_fault(desk.queue, wait_fence(9999, 1), ACCEL_FAULT_FENCE, 0);
 	expect_fault(desk.queue, signal_fence(desk.region.asid, 1), ACCEL_FAULT_FENCE, 0);
 	/* Destroyed while it is waited for. */
 	command = wait_fence(fence.id, 10);
-	ASSERT_OK(dmabuffs_queue_submit(desk.queue, &command, 1, &index));
-	ASSERT_ERR(dmabuffs_queue_wait(desk.queue, index, 2000000), ETIMEDOUT);
-	ASSERT_OK(object_call(context, ACCEL_IOC_FENCE_DESTROY, fence.id));
-	ASSERT_ERR(dmabuffs_queue_wait(desk.queue, index, WAIT_NS), EIO);
-	ASSERT_OK(dmabuffs_queue_fault(desk.queue, &fault));
+	ASSERT_OK(dmabuffs_accel_queue_submit(desk.queue, &command, 1, &index));
+	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, index, 2000000), ETIMEDOUT);
+	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_FENCE_DESTROY, fence.id));
+	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, index, WAIT_NS), EIO);
+	ASSERT_OK(dmabuffs_accel_queue_fault(desk.queue, &fault));
 	ASSERT_EQ(fault.reason, ACCEL_FAULT_FENCE);
-	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_FENCE_QUERY, &query), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_FENCE_QUERY, &query),
+		   ENOENT);
 	desk_end(&desk);
 }
 
@@ -329,7 +332,7 @@ static bool queues_are_free(void *data)
 
 static void all_in_use(struct instance *instance)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct child child;
 	struct seat seat;
 
@@ -338,18 +341,18 @@ static void all_in_use(struct instance *instance)
 	peer_wait(child.peer);
 	ASSERT_EQ(device_info(instance, SOFT0).queues, 2);
 	ASSERT_EQ(device_info(instance, SOFT0).queues_free, 0);
-	ASSERT_ERR(dmabuffs_queue_create(seat.library, seat.context, ACCEL_QUEUE_USER, 16,
-					 0, &queue),
+	ASSERT_ERR(dmabuffs_accel_queue_create(seat.library, seat.context,
+					       ACCEL_QUEUE_USER, 16, 0, &queue),
 		   EBUSY);
 	child_kill(&child, SIGKILL);
 	ASSERT(wait_until(queues_are_free, instance));
 	queue = make_queue(&seat);
 	expect_done(queue, nop());
 	ASSERT_EQ(device_info(instance, SOFT0).queues_free, 1);
-	ASSERT_OK(object_call(seat.context, ACCEL_IOC_QUEUE_DESTROY,
-			      dmabuffs_queue_id(queue)));
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY,
+			      dmabuffs_accel_queue_id(queue)));
 	ASSERT(wait_until(queues_are_free, instance));
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	seat_close(&seat);
 }
 
@@ -357,21 +360,21 @@ static void all_in_use(struct instance *instance)
 static void go_on_with(int peer, void *data)
 {
 	const struct relay *relay = data;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct seat seat;
 	uint64_t index;
 
 	seat_take(&seat, relay->instance, relay->context);
-	ASSERT_OK(dmabuffs_queue_open(seat.library, seat.context, relay->fences[0],
-				      &queue));
+	ASSERT_OK(dmabuffs_accel_queue_open(seat.library, seat.context, relay->fences[0],
+					    &queue));
 	for (uint64_t i = 0; i < 20; i++) {
 		const struct accel_command command = nop();
 
-		ASSERT_OK(dmabuffs_queue_submit(queue, &command, 1, &index));
+		ASSERT_OK(dmabuffs_accel_queue_submit(queue, &command, 1, &index));
 		ASSERT_EQ(index, 20 + i);
-		ASSERT_OK(dmabuffs_queue_wait(queue, index, WAIT_NS));
+		ASSERT_OK(dmabuffs_accel_queue_wait(queue, index, WAIT_NS));
 	}
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 }
 
 static void handed_on(struct instance *instance)
@@ -384,10 +387,10 @@ static void handed_on(struct instance *instance)
 	for (int i = 0; i < 20; i++)
 		expect_done(desk.queue, nop());
 	relay.context = desk.seat.context;
-	relay.fences[0] = dmabuffs_queue_id(desk.queue);
+	relay.fences[0] = dmabuffs_accel_queue_id(desk.queue);
 	child_start(&child, USER(1001), go_on_with, &relay);
 	child_wait(&child);
-	ASSERT_EQ(dmabuffs_queue_completed(desk.queue), 40);
+	ASSERT_EQ(dmabuffs_accel_queue_completed(desk.queue), 40);
 	desk_end(&desk);
 }
 

@@ -20,7 +20,7 @@
 /* ---- what all clients do ----------------------------------------------------------- */
 
 /* Memory of the device, as this process and commands see it. */
-static void use_device_memory(struct seat *seat, struct dmabuffs_queue *queue,
+static void use_device_memory(struct seat *seat, struct dmabuffs_accel_queue *queue,
 			      const struct region *region)
 {
 	uint32_t buffer, asid = make_asid(seat->context);
@@ -30,7 +30,7 @@ static void use_device_memory(struct seat *seat, struct dmabuffs_queue *queue,
 
 	ASSERT_OK(alloc_buffer(seat->context, PAGE, 0, &buffer));
 	ASSERT_OK(map_anywhere(seat->context, asid, buffer, PAGE, READ_WRITE, &iova));
-	ASSERT_OK(attach(seat->context, dmabuffs_queue_id(queue), asid));
+	ASSERT_OK(attach(seat->context, dmabuffs_accel_queue_id(queue), asid));
 	ASSERT_OK(dmabuffs_accel_buffer_fd(seat->library, seat->context, buffer, &fd));
 	ASSERT_OK(raw_map(fd, PAGE, PROT_READ | PROT_WRITE, (void **)&bytes));
 	close(fd);
@@ -45,7 +45,7 @@ static void use_device_memory(struct seat *seat, struct dmabuffs_queue *queue,
 /* A ring, an imported buffer, and one of the device. */
 static void use_memory(struct seat *seat)
 {
-	struct dmabuffs_queue *queue = make_queue(seat);
+	struct dmabuffs_accel_queue *queue = make_queue(seat);
 	struct region region;
 
 	region_create(seat, &region, PAGE);
@@ -54,25 +54,25 @@ static void use_memory(struct seat *seat)
 	ASSERT(is_filled(&region, 0, PAGE, 0x5a));
 	use_device_memory(seat, queue, &region);
 	region_finish(&region);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 }
 
 /* The heap of this process, as it is. */
 static void use_own_memory(struct seat *seat)
 {
-	struct dmabuffs_queue *queue = make_queue(seat);
+	struct dmabuffs_accel_queue *queue = make_queue(seat);
 	uint32_t asid = bind_self(seat, 0);
 	uint8_t *heap = calloc(2, PAGE);
 	uintptr_t address = (uintptr_t)heap;
 
 	ASSERT(heap);
-	ASSERT_OK(attach(seat->context, dmabuffs_queue_id(queue), asid));
+	ASSERT_OK(attach(seat->context, dmabuffs_accel_queue_id(queue), asid));
 	expect_done(queue, fill(asid, address, PAGE, 0x3c));
 	expect_done(queue, copy(asid, address + PAGE, asid, address, PAGE));
 	ASSERT_EQ(heap[0], 0x3c);
 	ASSERT_EQ(heap[2 * PAGE - 1], 0x3c);
 	free(heap);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 }
 
 /* ---- an address space with a name -------------------------------------------------- */
@@ -87,7 +87,7 @@ struct named {
 static int fill_named(void *data)
 {
 	const struct named *named = data;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct seat seat;
 	uint32_t asid;
 	int r;
@@ -97,9 +97,9 @@ static int fill_named(void *data)
 	if (r < 0)
 		return r;
 	queue = make_queue(&seat);
-	ASSERT_OK(attach(seat.context, dmabuffs_queue_id(queue), asid));
+	ASSERT_OK(attach(seat.context, dmabuffs_accel_queue_id(queue), asid));
 	expect_done(queue, fill(asid, named->iova, PAGE, 0x77));
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	seat_close(&seat);
 	return 0;
 }
@@ -127,7 +127,8 @@ static void use_named(const struct instance *instance, struct seat *seat,
 static int import_plainly(struct seat *seat)
 {
 	struct dmabuffs_accel_import arg = {.fd = raw_memfd(PAGE)};
-	int r = dmabuffs_accel_call(seat->context, ACCEL_IOC_BUFFER_IMPORT, &arg);
+	int r = dmabuffs_accel_call(seat->context, DMABUFFS_ACCEL_IOC_BUFFER_IMPORT,
+				    &arg);
 
 	close(arg.fd);
 	return r;
@@ -139,7 +140,7 @@ static int bind_plainly(struct seat *seat)
 		.mem = ASSERT_OK(SYS(open("/proc/self/mem", O_RDWR | O_CLOEXEC))),
 		.maps = ASSERT_OK(SYS(open("/proc/self/maps", O_RDONLY | O_CLOEXEC))),
 	};
-	int r = dmabuffs_accel_call(seat->context, ACCEL_IOC_ASID_SVA, &arg);
+	int r = dmabuffs_accel_call(seat->context, DMABUFFS_ACCEL_IOC_ASID_SVA, &arg);
 
 	close(arg.mem);
 	close(arg.maps);
@@ -353,7 +354,7 @@ static int bind_hidden(void *data)
 	arg.mem = ASSERT_OK(SYS(open("/proc/self/mem", O_RDWR | O_CLOEXEC)));
 	arg.maps = ASSERT_OK(SYS(open("/proc/self/maps", O_RDONLY | O_CLOEXEC)));
 	ASSERT_OK(SYS(umount2("/proc", MNT_DETACH)));
-	return dmabuffs_accel_call(context, ACCEL_IOC_ASID_SVA, &arg);
+	return dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_SVA, &arg);
 }
 
 static void hidden_procfs(struct instance *instance)
@@ -395,12 +396,12 @@ static void lend_memory(int peer, void *data)
 /* A: one command reads B's heap, another writes it. */
 static void work_on(struct seat *seat, const struct place *place)
 {
-	struct dmabuffs_queue *queue = make_queue(seat);
+	struct dmabuffs_accel_queue *queue = make_queue(seat);
 	struct region region;
 
 	region_create(seat, &region, PAGE);
 	attach_region(seat, queue, &region);
-	ASSERT_OK(attach(seat->context, dmabuffs_queue_id(queue), place->asid));
+	ASSERT_OK(attach(seat->context, dmabuffs_accel_queue_id(queue), place->asid));
 	expect_done(queue, copy(region.asid, region.iova, place->asid, place->address,
 				sizeof(secret)));
 	ASSERT_EQ(memcmp(region.bytes, secret, sizeof(secret)), 0);
@@ -408,7 +409,7 @@ static void work_on(struct seat *seat, const struct place *place)
 	expect_done(queue, copy(place->asid, place->address, region.asid, region.iova,
 				sizeof("WRITTEN BY A")));
 	region_finish(&region);
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 }
 
 struct party {

@@ -14,7 +14,7 @@ static uint32_t make_set(int context)
 {
 	struct accel_set_create arg = {.quota = QUOTA};
 
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_CREATE, &arg));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_CREATE, &arg));
 	return arg.id;
 }
 
@@ -22,7 +22,7 @@ static uint32_t make_member(int context, uint32_t set)
 {
 	struct accel_asid_create arg = {.set = set};
 
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_CREATE, &arg));
 	return arg.id;
 }
 
@@ -30,7 +30,7 @@ static int try_member(int context, uint32_t set)
 {
 	struct accel_asid_create arg = {.set = set};
 
-	return dmabuffs_accel_call(context, ACCEL_IOC_ASID_CREATE, &arg);
+	return dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_CREATE, &arg);
 }
 
 static int entry_call(int context, unsigned long request, uint32_t set, uint32_t asid,
@@ -43,19 +43,19 @@ static int entry_call(int context, unsigned long request, uint32_t set, uint32_t
 
 static int bind_guest(int context, uint32_t set, uint32_t asid, uint64_t guest)
 {
-	return entry_call(context, ACCEL_IOC_SET_BIND, set, asid, guest);
+	return entry_call(context, DMABUFFS_ACCEL_IOC_SET_BIND, set, asid, guest);
 }
 
 static int unbind_guest(int context, uint32_t set, uint64_t guest)
 {
-	return entry_call(context, ACCEL_IOC_SET_UNBIND, set, 0, guest);
+	return entry_call(context, DMABUFFS_ACCEL_IOC_SET_UNBIND, set, 0, guest);
 }
 
 static struct accel_set_info set_info(int context, uint32_t set)
 {
 	struct accel_set_info info = {.id = set};
 
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_INFO, &info));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_INFO, &info));
 	return info;
 }
 
@@ -82,7 +82,8 @@ static void quota(struct instance *instance)
 
 	scene_start(&scene, instance);
 	context = scene.seat.context;
-	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_CREATE, &none), EINVAL);
+	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_CREATE, &none),
+		   EINVAL);
 	ASSERT_ERR(try_member(context, 9999), ENOENT);
 	for (int i = 0; i < QUOTA; i++)
 		asids[i] = make_member(context, scene.set);
@@ -94,16 +95,19 @@ static void quota(struct instance *instance)
 					    &asid),
 		   EDQUOT);
 	make_asid(context);
-	ASSERT_ERR(object_call(context, ACCEL_IOC_SET_DESTROY, scene.set), EBUSY);
-	ASSERT_OK(object_call(context, ACCEL_IOC_ASID_DESTROY, asids[1]));
+	ASSERT_ERR(object_call(context, DMABUFFS_ACCEL_IOC_SET_DESTROY, scene.set),
+		   EBUSY);
+	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asids[1]));
 	ASSERT_OK(dmabuffs_accel_bind_self(scene.seat.library, context, 0, scene.set,
 					   &asid));
 	ASSERT_ERR(try_member(context, scene.set), EDQUOT);
 	asids[1] = asid;
 	for (int i = 0; i < QUOTA; i++)
-		ASSERT_OK(object_call(context, ACCEL_IOC_ASID_DESTROY, asids[i]));
-	ASSERT_OK(object_call(context, ACCEL_IOC_SET_DESTROY, scene.set));
-	ASSERT_ERR(object_call(context, ACCEL_IOC_SET_DESTROY, scene.set), ENOENT);
+		ASSERT_OK(
+			object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asids[i]));
+	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_SET_DESTROY, scene.set));
+	ASSERT_ERR(object_call(context, DMABUFFS_ACCEL_IOC_SET_DESTROY, scene.set),
+		   ENOENT);
 	seat_close(&scene.seat);
 	expect_unused(instance, SOFT0);
 }
@@ -122,15 +126,21 @@ static int try_all(void *data)
 	struct accel_queue_create queue = {.entries = 16, .set = stranger->set};
 	uint32_t own = make_asid(context);
 
-	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_INFO, &info), EPERM);
+	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_INFO, &info),
+		   EPERM);
 	ASSERT_ERR(try_member(context, stranger->set), EPERM);
 	ASSERT_ERR(bind_guest(context, stranger->set, own, 1), EPERM);
 	ASSERT_ERR(bind_guest(context, stranger->set, stranger->asid, 1), EPERM);
 	ASSERT_ERR(unbind_guest(context, stranger->set, 7), EPERM);
-	ASSERT_ERR(entry_call(context, ACCEL_IOC_SET_LOOKUP, stranger->set, 0, 7), EPERM);
-	ASSERT_ERR(entry_call(context, ACCEL_IOC_SET_NEXT, stranger->set, 0, 0), EPERM);
-	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_CREATE, &queue), EPERM);
-	ASSERT_ERR(object_call(context, ACCEL_IOC_SET_DESTROY, stranger->set), EPERM);
+	ASSERT_ERR(
+		entry_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, stranger->set, 0, 7),
+		EPERM);
+	ASSERT_ERR(entry_call(context, DMABUFFS_ACCEL_IOC_SET_NEXT, stranger->set, 0, 0),
+		   EPERM);
+	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE, &queue),
+		   EPERM);
+	ASSERT_ERR(object_call(context, DMABUFFS_ACCEL_IOC_SET_DESTROY, stranger->set),
+		   EPERM);
 	close(context);
 	return 0;
 }
@@ -179,27 +189,31 @@ static void look_up(struct instance *instance)
 	ASSERT_EQ(set_info(context, scene.set).bound, 2);
 
 	entry = (struct accel_set_entry){.set = scene.set, .guest = 1ULL << 40};
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_LOOKUP, &entry));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, &entry));
 	ASSERT_EQ(entry.asid, asids[1]);
 	entry = (struct accel_set_entry){
 		.flags = ACCEL_SET_BY_ASID, .set = scene.set, .asid = asids[1]};
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_LOOKUP, &entry));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, &entry));
 	ASSERT_EQ(entry.guest, 1ULL << 40);
 	entry.flags = 1U << 9;
-	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_LOOKUP, &entry),
+	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, &entry),
 		   EOPNOTSUPP);
-	ASSERT_ERR(entry_call(context, ACCEL_IOC_SET_LOOKUP, scene.set, 0, 3), ENOENT);
+	ASSERT_ERR(entry_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, scene.set, 0, 3),
+		   ENOENT);
 
 	ASSERT_ERR(unbind_guest(context, scene.set, 3), ENOENT);
 	ASSERT_OK(unbind_guest(context, scene.set, 0));
-	ASSERT_ERR(entry_call(context, ACCEL_IOC_SET_LOOKUP, scene.set, 0, 0), ENOENT);
+	ASSERT_ERR(entry_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, scene.set, 0, 0),
+		   ENOENT);
 	entry = (struct accel_set_entry){
 		.flags = ACCEL_SET_BY_ASID, .set = scene.set, .asid = asids[0]};
-	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_LOOKUP, &entry), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, &entry),
+		   ENOENT);
 	ASSERT_OK(bind_guest(context, scene.set, asids[0], 5));
 	/* With its ASID a guest id is free. */
-	ASSERT_OK(object_call(context, ACCEL_IOC_ASID_DESTROY, asids[0]));
-	ASSERT_ERR(entry_call(context, ACCEL_IOC_SET_LOOKUP, scene.set, 0, 5), ENOENT);
+	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asids[0]));
+	ASSERT_ERR(entry_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, scene.set, 0, 5),
+		   ENOENT);
 	ASSERT_EQ(set_info(context, scene.set).bound, 1);
 	seat_close(&scene.seat);
 }
@@ -214,22 +228,25 @@ static void iterate(struct instance *instance)
 	scene_start(&scene, instance);
 	context = scene.seat.context;
 	entry = (struct accel_set_entry){.set = scene.set};
-	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_NEXT, &entry), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_NEXT, &entry),
+		   ENOENT);
 	for (int i = 0; i < 3; i++) {
 		asids[i] = make_member(context, scene.set);
 		make_asid(context); /* not of the set, so not shown */
 	}
 	ASSERT_OK(bind_guest(context, scene.set, asids[1], 42));
 	for (int i = 0; i < 3; i++) {
-		ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_NEXT, &entry));
+		ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_NEXT,
+					      &entry));
 		ASSERT_EQ(entry.asid, asids[i]);
 		ASSERT_EQ(entry.guest, i == 1 ? 42 : ACCEL_NO_GUEST);
 	}
-	ASSERT_ERR(dmabuffs_accel_call(context, ACCEL_IOC_SET_NEXT, &entry), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_NEXT, &entry),
+		   ENOENT);
 	/* From one that is gone, it goes on behind it. */
-	ASSERT_OK(object_call(context, ACCEL_IOC_ASID_DESTROY, asids[1]));
+	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asids[1]));
 	entry.asid = asids[1];
-	ASSERT_OK(dmabuffs_accel_call(context, ACCEL_IOC_SET_NEXT, &entry));
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_NEXT, &entry));
 	ASSERT_EQ(entry.asid, asids[2]);
 	seat_close(&scene.seat);
 }
@@ -238,7 +255,7 @@ static void iterate(struct instance *instance)
 
 static void guarded_queue(struct instance *instance)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct region region;
 	struct scene scene;
 	uint32_t member;
@@ -251,17 +268,18 @@ static void guarded_queue(struct instance *instance)
 	member = make_member(context, scene.set);
 	ASSERT_OK(map_anywhere(context, member, region.buffer, 4096, READ_WRITE, &iova));
 	queue = make_queue_with(&scene.seat, ACCEL_QUEUE_USER, 16, scene.set);
-	ASSERT_ERR(attach(context, dmabuffs_queue_id(queue), region.asid), EPERM);
+	ASSERT_ERR(attach(context, dmabuffs_accel_queue_id(queue), region.asid), EPERM);
 	expect_fault(queue, fill(region.asid, region.iova, 8, 1), ACCEL_FAULT_ASID,
 		     region.iova);
-	ASSERT_OK(attach(context, dmabuffs_queue_id(queue), member));
+	ASSERT_OK(attach(context, dmabuffs_accel_queue_id(queue), member));
 	expect_done(queue, fill(member, iova, 8, 2));
 	ASSERT_EQ(region.bytes[0], 2);
 	/* A set that guards is needed, even without a member. */
-	ASSERT_OK(detach(context, dmabuffs_queue_id(queue), member));
-	ASSERT_OK(object_call(context, ACCEL_IOC_ASID_DESTROY, member));
-	ASSERT_ERR(object_call(context, ACCEL_IOC_SET_DESTROY, scene.set), EBUSY);
-	dmabuffs_queue_close(queue);
+	ASSERT_OK(detach(context, dmabuffs_accel_queue_id(queue), member));
+	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, member));
+	ASSERT_ERR(object_call(context, DMABUFFS_ACCEL_IOC_SET_DESTROY, scene.set),
+		   EBUSY);
+	dmabuffs_accel_queue_close(queue);
 	region_finish(&region);
 	seat_close(&scene.seat);
 	expect_unused(instance, SOFT0);
@@ -304,7 +322,7 @@ static void events(struct instance *instance)
 
 	ASSERT_OK(unbind_guest(context, scene.set, 42));
 	ASSERT_OK(bind_guest(context, scene.set, asid, 43));
-	ASSERT_OK(object_call(context, ACCEL_IOC_ASID_DESTROY, asid));
+	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asid));
 	expect_event(context, ACCEL_EVENT_UNBIND, 1, &event);
 	ASSERT_EQ(event.value, 42);
 	ASSERT(event.time_ns >= time);

@@ -23,7 +23,7 @@ struct import {
 static int import_and_use(void *data)
 {
 	const struct import *import = data;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct seat seat;
 	uint32_t asid, again;
 	int r;
@@ -39,9 +39,9 @@ static int import_and_use(void *data)
 					      &again),
 		   EEXIST);
 	queue = make_queue(&seat);
-	ASSERT_OK(attach(seat.context, dmabuffs_queue_id(queue), asid));
+	ASSERT_OK(attach(seat.context, dmabuffs_accel_queue_id(queue), asid));
 	expect_done(queue, fill(asid, import->iova, PAGE, 0x5a));
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	seat_close(&seat);
 	return 0;
 }
@@ -138,7 +138,7 @@ static void export_for_others(struct instance *instance)
 static int import_opened(int context, int fd, uint32_t *ret_asid)
 {
 	struct dmabuffs_accel_import arg = {.fd = fd};
-	int r = dmabuffs_accel_call(context, ACCEL_IOC_ASID_IMPORT, &arg);
+	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_IMPORT, &arg);
 
 	if (r == 0)
 		*ret_asid = arg.id;
@@ -196,7 +196,7 @@ struct survivor {
 static void keep_imported(int peer, void *data)
 {
 	const struct survivor *survivor = data;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct seat seat;
 	uint32_t asid;
 
@@ -206,7 +206,7 @@ static void keep_imported(int peer, void *data)
 	peer_signal(peer);
 	peer_wait(peer);
 	queue = make_queue(&seat);
-	ASSERT_OK(attach(seat.context, dmabuffs_queue_id(queue), asid));
+	ASSERT_OK(attach(seat.context, dmabuffs_accel_queue_id(queue), asid));
 	expect_done(queue, fill(asid, survivor->iova, PAGE, 0x77));
 	peer_signal(peer);
 	peer_wait(peer);

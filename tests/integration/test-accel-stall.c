@@ -171,7 +171,8 @@ static void bind_until_it_hangs(struct binder *binder)
 	long long asid;
 
 	while ((asid = raw_accel_sva(binder->context, binder->mem, binder->maps)) >= 0)
-		raw_accel_object(binder->context, ACCEL_IOC_ASID_DESTROY, (uint32_t)asid);
+		raw_accel_object(binder->context, DMABUFFS_ACCEL_IOC_ASID_DESTROY,
+				 (uint32_t)asid);
 	if (asid == -EBUSY)
 		++*binder->refused;
 }
@@ -392,7 +393,7 @@ static long long take_mapping(int context)
 				     .buffer = mapping_buffer,
 				     .length = PAGE};
 
-	return raw_accel(context, ACCEL_IOC_ASID_MAP, &arg);
+	return raw_accel(context, DMABUFFS_ACCEL_IOC_ASID_MAP, &arg);
 }
 
 static long long take_pinned(int context)
@@ -550,10 +551,12 @@ static void *call_for_ever(void *data)
 					     .buffer = callers->buffer,
 					     .length = PAGE};
 
-		ASSERT_OK(raw_accel(callers->context, ACCEL_IOC_ASID_MAP, &map));
+		ASSERT_OK(raw_accel(callers->context, DMABUFFS_ACCEL_IOC_ASID_MAP, &map));
 		unmap.length = UINT64_MAX;
-		ASSERT_OK(raw_accel(callers->context, ACCEL_IOC_ASID_UNMAP, &unmap));
-		raw_accel_object(callers->context, ACCEL_IOC_QUEUE_RESET, callers->queue);
+		ASSERT_OK(raw_accel(callers->context, DMABUFFS_ACCEL_IOC_ASID_UNMAP,
+				    &unmap));
+		raw_accel_object(callers->context, DMABUFFS_ACCEL_IOC_QUEUE_RESET,
+				 callers->queue);
 		poll(&poll_context, 1, 0);
 		if (read(callers->context, events, sizeof(events)) < 0)
 			ASSERT_EQ(errno, EAGAIN);

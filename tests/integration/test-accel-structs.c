@@ -170,7 +170,7 @@ static void with_bound_guest(struct stage *stage, union request *request)
 	stage->ids[KIND_MEMBER] = 0;
 	entry.asid = object(stage, KIND_MEMBER);
 	entry.guest = ++stage->guest;
-	ASSERT_OK(raw_accel(stage->context, ACCEL_IOC_SET_BIND, &entry));
+	ASSERT_OK(raw_accel(stage->context, DMABUFFS_ACCEL_IOC_SET_BIND, &entry));
 	request->entry.guest = entry.guest;
 }
 
@@ -191,7 +191,7 @@ static void with_detached(struct stage *stage, union request *request)
 {
 	struct accel_queue_attach arg = {.queue = object(stage, KIND_QUEUE),
 					 .asid = object(stage, KIND_ASID)};
-	int result = raw_accel(stage->context, ACCEL_IOC_QUEUE_DETACH, &arg);
+	int result = raw_accel(stage->context, DMABUFFS_ACCEL_IOC_QUEUE_DETACH, &arg);
 
 	ASSERT(result == 0 || result == -ENOENT);
 }
@@ -205,7 +205,7 @@ static void with_faulted_queue(struct stage *stage, union request *request)
 	ASSERT_OK(raw_queue_info(stage->context, object(stage, KIND_QUEUE), &info));
 	if (info.state == ACCEL_QUEUE_FAULTED)
 		return;
-	ASSERT_OK(raw_accel_object(stage->context, ACCEL_IOC_QUEUE_DESTROY,
+	ASSERT_OK(raw_accel_object(stage->context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY,
 				   object(stage, KIND_QUEUE)));
 	stage->ids[KIND_QUEUE] = 0;
 	request->words[2] = object(stage, KIND_QUEUE);
@@ -242,7 +242,7 @@ struct row {
 	void (*prepare)(struct stage *stage, union request *request);
 };
 
-#define ROW(what)       .name = #what, .command = ACCEL_IOC_##what
+#define ROW(what)       .name = #what, .command = DMABUFFS_ACCEL_IOC_##what
 #define ON_OBJECT(kind) .reserved = 12, .ids = {{8, (kind), 0}}
 
 static const struct row rows[] = {
@@ -413,7 +413,7 @@ static void table_is_whole(struct instance *instance)
 		request.words[0] = 3;
 		EXPECT(stage.context, 4, &request, known ? EINVAL : ENOTTY);
 		EXPECT(stage.devices, 4, &request,
-		       nr == _IOC_NR(ACCEL_IOC_DEVICE_INFO) ? EINVAL : ENOTTY);
+		       nr == _IOC_NR(DMABUFFS_ACCEL_IOC_DEVICE_INFO) ? EINVAL : ENOTTY);
 	}
 	stage_end(&stage);
 }
@@ -530,7 +530,7 @@ static bool is_alike(enum kind a, enum kind b)
 /* OPEN takes two kinds. */
 static bool is_taken(const struct row *row, enum kind kind)
 {
-	return row->command == ACCEL_IOC_OPEN && kind == KIND_QUEUE;
+	return row->command == DMABUFFS_ACCEL_IOC_OPEN && kind == KIND_QUEUE;
 }
 
 static void check_id(struct stage *stage, const struct row *row,
@@ -604,7 +604,7 @@ static void check_gone(struct stage *stage, const struct row *row, union request
 	fill(stage, row, request);
 	request->words[2] = id;
 	/* A revoked buffer is still one. */
-	if (row->command != ACCEL_IOC_BUFFER_REVOKE)
+	if (row->command != DMABUFFS_ACCEL_IOC_BUFFER_REVOKE)
 		EXPECT(stage->context, size_of(row), request, ENOENT);
 }
 
@@ -618,7 +618,7 @@ static void check_places(struct stage *stage, const struct row *row,
 {
 	struct shared shared;
 	int files[4], root = ASSERT_OK(raw_root(stage->instance));
-	bool both = row->command == ACCEL_IOC_DEVICE_INFO;
+	bool both = row->command == DMABUFFS_ACCEL_IOC_DEVICE_INFO;
 
 	share(&shared, stage->instance, PAGE, 0, 0);
 	files[0] = root;
@@ -695,7 +695,7 @@ static void submit_counts(struct instance *instance)
 	const size_t one = offsetof(struct accel_queue_submit, commands[1]);
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].command == ACCEL_IOC_QUEUE_SUBMIT)
+		if (rows[i].command == DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT)
 			row = &rows[i];
 	stage_start(&stage, instance);
 	fill(&stage, row, &request);

@@ -19,7 +19,7 @@
 /* A seat with a queue, a region, and this process bound; all attached. */
 struct own {
 	struct seat seat;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct region region;
 	uint32_t asid;
 };
@@ -31,12 +31,13 @@ static void own_start(struct own *own, const struct instance *instance)
 	region_create(&own->seat, &own->region, PAGE);
 	attach_region(&own->seat, own->queue, &own->region);
 	own->asid = bind_self(&own->seat, 0);
-	ASSERT_OK(attach(own->seat.context, dmabuffs_queue_id(own->queue), own->asid));
+	ASSERT_OK(attach(own->seat.context, dmabuffs_accel_queue_id(own->queue),
+			 own->asid));
 }
 
 static void own_end(struct own *own)
 {
-	dmabuffs_queue_close(own->queue);
+	dmabuffs_accel_queue_close(own->queue);
 	region_finish(&own->region);
 	seat_close(&own->seat);
 }
@@ -121,9 +122,9 @@ static void no_mapping_in_it(struct instance *instance)
 				READ_WRITE, &iova),
 		   EINVAL);
 	unmap_arg.asid = own.asid;
-	ASSERT_ERR(
-		dmabuffs_accel_call(own.seat.context, ACCEL_IOC_ASID_UNMAP, &unmap_arg),
-		EINVAL);
+	ASSERT_ERR(dmabuffs_accel_call(own.seat.context, DMABUFFS_ACCEL_IOC_ASID_UNMAP,
+				       &unmap_arg),
+		   EINVAL);
 	own_end(&own);
 }
 
@@ -137,13 +138,15 @@ static void numbers(struct instance *instance)
 	ASSERT_EQ(asid_info(own.seat.context, own.asid).number, 0);
 	ASSERT_EQ(asid_info(own.seat.context, own.region.asid).number, 0);
 	visible = bind_self(&own.seat, ACCEL_ASID_VISIBLE);
-	ASSERT_OK(dmabuffs_accel_call(own.seat.context, ACCEL_IOC_ASID_CREATE, &arg));
+	ASSERT_OK(dmabuffs_accel_call(own.seat.context, DMABUFFS_ACCEL_IOC_ASID_CREATE,
+				      &arg));
 	ASSERT(asid_info(own.seat.context, visible).number > 0);
 	ASSERT(asid_info(own.seat.context, arg.id).number > 0);
 	ASSERT(asid_info(own.seat.context, arg.id).number !=
 	       asid_info(own.seat.context, visible).number);
 	arg.flags = 1U << 20;
-	ASSERT_ERR(dmabuffs_accel_call(own.seat.context, ACCEL_IOC_ASID_CREATE, &arg),
+	ASSERT_ERR(dmabuffs_accel_call(own.seat.context, DMABUFFS_ACCEL_IOC_ASID_CREATE,
+				       &arg),
 		   EOPNOTSUPP);
 	own_end(&own);
 }
@@ -164,7 +167,8 @@ static void strange_files(struct instance *instance)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct dmabuffs_accel_sva arg = {.mem = bad[i][0], .maps = bad[i][1]};
 
-		ASSERT_ERR(dmabuffs_accel_call(seat.context, ACCEL_IOC_ASID_SVA, &arg),
+		ASSERT_ERR(dmabuffs_accel_call(seat.context, DMABUFFS_ACCEL_IOC_ASID_SVA,
+					       &arg),
 			   EBADFD);
 	}
 	close(mem);
@@ -220,7 +224,7 @@ static uint32_t borrow(const struct own *own, struct child *child)
 	uint32_t asid;
 
 	peer_get(child->peer, &asid, sizeof(asid));
-	ASSERT_OK(attach(own->seat.context, dmabuffs_queue_id(own->queue), asid));
+	ASSERT_OK(attach(own->seat.context, dmabuffs_accel_queue_id(own->queue), asid));
 	return asid;
 }
 

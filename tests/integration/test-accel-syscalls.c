@@ -13,37 +13,38 @@
 #define TRIES   10
 
 /* So that neither side waits for the other, however it is scheduled. */
-static uint64_t fill_up(struct dmabuffs_queue *queue, const struct accel_command *batch)
+static uint64_t fill_up(struct dmabuffs_accel_queue *queue,
+			const struct accel_command *batch)
 {
 	uint64_t last = 0, index;
 
-	while (dmabuffs_queue_submit(queue, batch, BATCH, &index) == 0)
+	while (dmabuffs_accel_queue_submit(queue, batch, BATCH, &index) == 0)
 		last = index + BATCH;
 	return last;
 }
 
 /* Between the marks, both sides are at work from the beginning. */
-static void submit_many(struct dmabuffs_queue *queue)
+static void submit_many(struct dmabuffs_accel_queue *queue)
 {
 	const struct accel_command batch[BATCH] = {nop()};
-	uint64_t begin = dmabuffs_queue_completed(queue);
+	uint64_t begin = dmabuffs_accel_queue_completed(queue);
 	uint64_t end = fill_up(queue, batch) + MANY, index = 0;
 
-	while (dmabuffs_queue_completed(queue) == begin)
+	while (dmabuffs_accel_queue_completed(queue) == begin)
 		;
 	count_mark();
 	while (index + BATCH < end) {
-		int r = dmabuffs_queue_submit(queue, batch, BATCH, &index);
+		int r = dmabuffs_accel_queue_submit(queue, batch, BATCH, &index);
 
 		ASSERT(r == 0 || r == -EAGAIN);
 	}
 	count_mark();
-	ASSERT_OK(dmabuffs_queue_wait(queue, index, WAIT_NS));
+	ASSERT_OK(dmabuffs_accel_queue_wait(queue, index, WAIT_NS));
 }
 
 static void submit_for_count(int peer, void *data)
 {
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 	struct seat seat;
 
 	seat_open(&seat, data, SOFT0);

@@ -68,14 +68,14 @@ static int answer(int fd, unsigned long request, void *arg)
 	memcpy(&device.arg, arg, _IOC_SIZE(request));
 	if (n < 4 && device.error[n] < 0)
 		return device.error[n];
-	if (_IOC_NR(request) == _IOC_NR(ACCEL_IOC_OPEN))
+	if (_IOC_NR(request) == _IOC_NR(DMABUFFS_ACCEL_IOC_OPEN))
 		memset(((struct dmabuffs_accel_open *)arg)->ticket, (int)n + 1, 16);
-	else if (_IOC_NR(request) == _IOC_NR(ACCEL_IOC_ASID_SVA))
+	else if (_IOC_NR(request) == _IOC_NR(DMABUFFS_ACCEL_IOC_ASID_SVA))
 		((struct dmabuffs_accel_sva *)arg)->id = 5;
-	else if (_IOC_NR(request) == _IOC_NR(ACCEL_IOC_ASID_EXPORT))
+	else if (_IOC_NR(request) == _IOC_NR(DMABUFFS_ACCEL_IOC_ASID_EXPORT))
 		memset(((struct dmabuffs_accel_export *)arg)->uuid, 9, 16);
-	else if (_IOC_NR(request) == _IOC_NR(ACCEL_IOC_BUFFER_IMPORT) ||
-		 _IOC_NR(request) == _IOC_NR(ACCEL_IOC_ASID_IMPORT))
+	else if (_IOC_NR(request) == _IOC_NR(DMABUFFS_ACCEL_IOC_BUFFER_IMPORT) ||
+		 _IOC_NR(request) == _IOC_NR(DMABUFFS_ACCEL_IOC_ASID_IMPORT))
 		((struct dmabuffs_accel_import *)arg)->id = 5;
 	return 0;
 }
@@ -87,7 +87,7 @@ static int answer_info(int fd, unsigned long request, void *arg)
 {
 	struct accel_device_info *info = arg;
 
-	cr_assert(eq(ulong, request, ACCEL_IOC_DEVICE_INFO));
+	cr_assert(eq(ulong, request, DMABUFFS_ACCEL_IOC_DEVICE_INFO));
 	cr_assert(eq(u32, info->size, sizeof(*info)));
 	cr_assert(zero(u32, info->flags));
 	device.calls++;
@@ -240,9 +240,9 @@ Test(accel_call, fills_in_the_size, .init = start, .fini = finish)
 	struct accel_object object = {.id = 3};
 
 	fake_device_command = answer;
-	cr_assert(
-		zero(int, dmabuffs_accel_call(context, ACCEL_IOC_BUFFER_FREE, &object)));
-	cr_assert(eq(ulong, device.request, ACCEL_IOC_BUFFER_FREE));
+	cr_assert(zero(int, dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_BUFFER_FREE,
+						&object)));
+	cr_assert(eq(ulong, device.request, DMABUFFS_ACCEL_IOC_BUFFER_FREE));
 	cr_assert(eq(u32, device.arg.size, sizeof(object)));
 	cr_assert(eq(u32, object.id, 3));
 }
@@ -252,10 +252,12 @@ static void expect_batch(uint32_t count, size_t bytes)
 	static struct accel_queue_submit arg;
 
 	arg.count = count;
-	cr_assert(zero(int, dmabuffs_accel_call(context, ACCEL_IOC_QUEUE_SUBMIT, &arg)));
+	cr_assert(zero(int, dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT,
+						&arg)));
 	cr_assert(eq(u32, device.arg.size, bytes));
 	cr_assert(eq(u32, _IOC_SIZE(device.request), bytes));
-	cr_assert(eq(u32, _IOC_NR(device.request), _IOC_NR(ACCEL_IOC_QUEUE_SUBMIT)));
+	cr_assert(eq(u32, _IOC_NR(device.request),
+		     _IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT)));
 	cr_assert(eq(u32, _IOC_DIR(device.request), _IOC_READ | _IOC_WRITE));
 }
 
@@ -275,8 +277,8 @@ Test(accel_call, is_repeated_when_interrupted, .init = start, .fini = finish)
 
 	fake_device_command = answer;
 	device.error[0] = device.error[1] = -EINTR;
-	cr_assert(
-		zero(int, dmabuffs_accel_call(context, ACCEL_IOC_BUFFER_FREE, &object)));
+	cr_assert(zero(int, dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_BUFFER_FREE,
+						&object)));
 	cr_assert(eq(u32, device.calls, 3));
 }
 
@@ -286,8 +288,10 @@ Test(accel_call, passes_errors_on, .init = start, .fini = finish)
 
 	fake_device_command = answer;
 	device.error[0] = -EBUSY;
-	cr_assert(eq(int, dmabuffs_accel_call(context, ACCEL_IOC_ASID_DESTROY, &object),
-		     -EBUSY));
+	cr_assert(
+		eq(int,
+		   dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, &object),
+		   -EBUSY));
 }
 
 /* Only what begins with a size may be written to. */
@@ -308,9 +312,12 @@ Test(accel_call, of_a_real_file, .init = start, .fini = finish)
 {
 	struct accel_object object = {0};
 
-	cr_assert(eq(int, dmabuffs_accel_call(context, ACCEL_IOC_ASID_DESTROY, &object),
-		     -ENOTTY));
-	cr_assert(eq(int, dmabuffs_accel_call(-1, ACCEL_IOC_ASID_DESTROY, &object),
+	cr_assert(
+		eq(int,
+		   dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, &object),
+		   -ENOTTY));
+	cr_assert(eq(int,
+		     dmabuffs_accel_call(-1, DMABUFFS_ACCEL_IOC_ASID_DESTROY, &object),
 		     -EBADF));
 }
 
@@ -414,7 +421,7 @@ Test(accel_import, buffer_fd_is_fetched, .init = start, .fini = finish)
 	broker.answer = answer_fetch;
 	cr_assert(
 		zero(int, dmabuffs_accel_buffer_fd(&broker.instance, context, 42, &fd)));
-	cr_assert(eq(ulong, device.request, ACCEL_IOC_OPEN));
+	cr_assert(eq(ulong, device.request, DMABUFFS_ACCEL_IOC_OPEN));
 	cr_assert(eq(u32, device.arg.open.id, 42));
 	cr_assert(eq(u32, device.arg.open.access, O_RDWR));
 	cr_assert(eq(u32, broker.op, DMABUFFS_BROKER_FETCH));
@@ -576,7 +583,7 @@ Test(accel_import, asid_opens_the_name, .init = start, .fini = finish)
 	cr_assert(zero(
 		int, dmabuffs_accel_import_asid(&broker.instance, context, &uuid, &id)));
 	cr_assert(eq(u32, id, 5));
-	cr_assert(eq(ulong, device.request, ACCEL_IOC_ASID_IMPORT));
+	cr_assert(eq(ulong, device.request, DMABUFFS_ACCEL_IOC_ASID_IMPORT));
 	cr_assert(eq(u32, count_open(), before));
 	unlink(path);
 }

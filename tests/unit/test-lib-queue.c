@@ -26,7 +26,7 @@
 #define RING_BYTES (ACCEL_RING_ENTRIES + ENTRIES * sizeof(struct accel_command))
 
 static struct fake_broker broker;
-static struct dmabuffs_queue *queue;
+static struct dmabuffs_accel_queue *queue;
 static int ring_fd = -1;
 static struct accel_ring *ring;
 static size_t ring_bytes;
@@ -53,27 +53,27 @@ static int answer(int fd, unsigned long request, void *arg)
 	if (device.error)
 		return device.error;
 	switch (_IOC_NR(request)) {
-	case _IOC_NR(ACCEL_IOC_QUEUE_CREATE):
+	case _IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_CREATE):
 		device.creates++;
 		((struct accel_queue_create *)arg)->id = QUEUE_ID;
 		return 0;
-	case _IOC_NR(ACCEL_IOC_QUEUE_INFO):
+	case _IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_INFO):
 		((struct accel_queue_info *)arg)->flags = device.info_flags;
 		((struct accel_queue_info *)arg)->entries = ENTRIES;
 		return 0;
-	case _IOC_NR(ACCEL_IOC_QUEUE_DESTROY):
+	case _IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_DESTROY):
 		cr_assert(eq(u32, ((struct accel_object *)arg)->id, QUEUE_ID));
 		device.destroys++;
 		return 0;
-	case _IOC_NR(ACCEL_IOC_QUEUE_RESET):
+	case _IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_RESET):
 		device.resets++;
 		return 0;
-	case _IOC_NR(ACCEL_IOC_QUEUE_SUBMIT):
+	case _IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT):
 		device.submits++;
 		memcpy(&device.batch, arg, _IOC_SIZE(request));
 		((struct accel_queue_submit *)arg)->index = 1000;
 		return 0;
-	case _IOC_NR(ACCEL_IOC_OPEN):
+	case _IOC_NR(DMABUFFS_ACCEL_IOC_OPEN):
 		cr_assert(eq(u32, ((struct dmabuffs_accel_open *)arg)->id, QUEUE_ID));
 		memset(((struct dmabuffs_accel_open *)arg)->ticket, 3, 16);
 		return 0;
@@ -111,7 +111,7 @@ static void start(void)
 
 static void finish(void)
 {
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	drop_ring();
 	fake_device_command = NULL;
 	fake_broker_stop(&broker);
@@ -119,8 +119,8 @@ static void finish(void)
 
 static int create(uint32_t flags)
 {
-	return dmabuffs_queue_create(&broker.instance, ring_fd, flags, ENTRIES, 0,
-				     &queue);
+	return dmabuffs_accel_queue_create(&broker.instance, ring_fd, flags, ENTRIES, 0,
+					   &queue);
 }
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
@@ -145,23 +145,23 @@ static int submit(unsigned int n, uint64_t *ret_index)
 
 	for (unsigned int i = 0; i < ACCEL_SUBMIT_MAX + 1; i++)
 		commands[i].value = 100 + i;
-	return dmabuffs_queue_submit(queue, commands, n, ret_index);
+	return dmabuffs_accel_queue_submit(queue, commands, n, ret_index);
 }
 
 /* ---- making one -------------------------------------------------------------------- */
 
 Test(queue, create_and_close, .init = start_user, .fini = finish)
 {
-	cr_assert(eq(u32, dmabuffs_queue_id(queue), QUEUE_ID));
+	cr_assert(eq(u32, dmabuffs_accel_queue_id(queue), QUEUE_ID));
 	cr_assert(eq(u32, device.creates, 1));
 	cr_assert(zero(u32, device.destroys));
 	cr_assert(eq(u32, broker.op, DMABUFFS_BROKER_FETCH));
 	cr_assert(eq(u8, broker.ticket, 3));
-	cr_assert(zero(u64, dmabuffs_queue_completed(queue)));
-	dmabuffs_queue_close(queue);
+	cr_assert(zero(u64, dmabuffs_accel_queue_completed(queue)));
+	dmabuffs_accel_queue_close(queue);
 	queue = NULL;
 	cr_assert(zero(u32, device.destroys), "the context keeps it");
-	dmabuffs_queue_close(NULL);
+	dmabuffs_accel_queue_close(NULL);
 }
 
 Test(queue, create_passes_errors_on, .init = start)
@@ -218,11 +218,11 @@ Test(queue, open_goes_on_where_it_stopped, .init = start_user, .fini = finish)
 	uint64_t index = 0;
 
 	cr_assert(zero(int, submit(3, &index)));
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	queue = NULL;
 	device.info_flags = ACCEL_QUEUE_USER;
-	cr_assert(zero(int,
-		       dmabuffs_queue_open(&broker.instance, ring_fd, QUEUE_ID, &queue)));
+	cr_assert(zero(int, dmabuffs_accel_queue_open(&broker.instance, ring_fd, QUEUE_ID,
+						      &queue)));
 	cr_assert(eq(u32, device.creates, 1));
 	cr_assert(zero(int, submit(1, &index)));
 	cr_assert(eq(u64, index, 3));
@@ -312,12 +312,12 @@ Test(queue, submit_mediated, .init = start_mediated, .fini = finish)
 Test(queue, wait_sees_completion, .init = start_user, .fini = finish)
 {
 	cr_assert(zero(int, submit(2, NULL)));
-	cr_assert(eq(int, dmabuffs_queue_wait(queue, 0, 0), -ETIMEDOUT));
-	cr_assert(eq(int, dmabuffs_queue_wait(queue, 0, 5000000), -ETIMEDOUT));
+	cr_assert(eq(int, dmabuffs_accel_queue_wait(queue, 0, 0), -ETIMEDOUT));
+	cr_assert(eq(int, dmabuffs_accel_queue_wait(queue, 0, 5000000), -ETIMEDOUT));
 	ring->completed = 1;
-	cr_assert(zero(int, dmabuffs_queue_wait(queue, 0, -1)));
-	cr_assert(eq(int, dmabuffs_queue_wait(queue, 1, 0), -ETIMEDOUT));
-	cr_assert(eq(u64, dmabuffs_queue_completed(queue), 1));
+	cr_assert(zero(int, dmabuffs_accel_queue_wait(queue, 0, -1)));
+	cr_assert(eq(int, dmabuffs_accel_queue_wait(queue, 1, 0), -ETIMEDOUT));
+	cr_assert(eq(u64, dmabuffs_accel_queue_completed(queue), 1));
 }
 
 Test(queue, states, .init = start_user, .fini = finish)
@@ -325,14 +325,14 @@ Test(queue, states, .init = start_user, .fini = finish)
 	cr_assert(zero(int, submit(2, NULL)));
 	ring->completed = 1;
 	ring->state = ACCEL_QUEUE_FAULTED;
-	cr_assert(zero(int, dmabuffs_queue_wait(queue, 0, -1)));
-	cr_assert(eq(int, dmabuffs_queue_wait(queue, 1, -1), -EIO));
+	cr_assert(zero(int, dmabuffs_accel_queue_wait(queue, 0, -1)));
+	cr_assert(eq(int, dmabuffs_accel_queue_wait(queue, 1, -1), -EIO));
 	cr_assert(eq(int, submit(1, NULL), -EIO));
 	ring->state = ACCEL_QUEUE_ISOLATED;
 	cr_assert(eq(int, submit(1, NULL), -EIO));
 	ring->state = ACCEL_QUEUE_DEAD;
 	cr_assert(eq(int, submit(1, NULL), -ENODEV));
-	cr_assert(eq(int, dmabuffs_queue_wait(queue, 1, -1), -ENODEV));
+	cr_assert(eq(int, dmabuffs_accel_queue_wait(queue, 1, -1), -ENODEV));
 	cr_assert(eq(u64, ring->tail, 2));
 }
 
@@ -340,18 +340,18 @@ Test(queue, fault_is_told, .init = start_user, .fini = finish)
 {
 	struct accel_fault fault = {.index = 99};
 
-	cr_assert(eq(int, dmabuffs_queue_fault(queue, &fault), -ENODATA));
+	cr_assert(eq(int, dmabuffs_accel_queue_fault(queue, &fault), -ENODATA));
 	ring->state = ACCEL_QUEUE_DEAD;
-	cr_assert(eq(int, dmabuffs_queue_fault(queue, &fault), -ENODATA));
+	cr_assert(eq(int, dmabuffs_accel_queue_fault(queue, &fault), -ENODATA));
 	cr_assert(eq(u64, fault.index, 99));
 	ring->fault = (struct accel_fault){
 		.index = 5, .address = 0x1000, .reason = ACCEL_FAULT_UNMAPPED};
 	ring->state = ACCEL_QUEUE_FAULTED;
-	cr_assert(zero(int, dmabuffs_queue_fault(queue, &fault)));
+	cr_assert(zero(int, dmabuffs_accel_queue_fault(queue, &fault)));
 	cr_assert(eq(u64, fault.index, 5));
 	cr_assert(eq(u64, fault.address, 0x1000));
 	ring->state = ACCEL_QUEUE_RUNNING;
-	cr_assert(eq(int, dmabuffs_queue_fault(queue, &fault), -ENODATA));
+	cr_assert(eq(int, dmabuffs_accel_queue_fault(queue, &fault), -ENODATA));
 }
 
 Test(queue, reset_goes_on_from_the_ring, .init = start_user, .fini = finish)
@@ -361,13 +361,13 @@ Test(queue, reset_goes_on_from_the_ring, .init = start_user, .fini = finish)
 	cr_assert(zero(int, submit(2, NULL)));
 	ring->state = ACCEL_QUEUE_FAULTED;
 	device.error = -EIO;
-	cr_assert(eq(int, dmabuffs_queue_reset(queue), -EIO));
+	cr_assert(eq(int, dmabuffs_accel_queue_reset(queue), -EIO));
 	cr_assert(eq(int, submit(1, NULL), -EIO));
 	device.error = 0;
 	/* Another holder had moved it. */
 	ring->tail = ring->head = ring->completed = 40;
 	ring->state = ACCEL_QUEUE_RUNNING;
-	cr_assert(zero(int, dmabuffs_queue_reset(queue)));
+	cr_assert(zero(int, dmabuffs_accel_queue_reset(queue)));
 	cr_assert(eq(u32, device.resets, 1));
 	cr_assert(zero(int, submit(1, &index)));
 	cr_assert(eq(u64, index, 40));
@@ -392,17 +392,17 @@ static int use_in_child(void)
 		return 1;
 	if (submit(1, NULL) != -ECHILD)
 		return 2;
-	if (dmabuffs_queue_wait(queue, 0, -1) != -ECHILD)
+	if (dmabuffs_accel_queue_wait(queue, 0, -1) != -ECHILD)
 		return 3;
-	if (dmabuffs_queue_completed(queue) != 0)
+	if (dmabuffs_accel_queue_completed(queue) != 0)
 		return 4;
-	if (dmabuffs_queue_fault(queue, &fault) != -ECHILD)
+	if (dmabuffs_accel_queue_fault(queue, &fault) != -ECHILD)
 		return 5;
-	if (dmabuffs_queue_reset(queue) != -ECHILD)
+	if (dmabuffs_accel_queue_reset(queue) != -ECHILD)
 		return 6;
-	if (dmabuffs_queue_id(queue) != QUEUE_ID)
+	if (dmabuffs_accel_queue_id(queue) != QUEUE_ID)
 		return 7;
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	return 0;
 }
 
@@ -419,7 +419,7 @@ static int close_over_other_memory(void)
 	*other = 1;
 	if (submit(1, NULL) != -ECHILD)
 		return 2;
-	dmabuffs_queue_close(queue);
+	dmabuffs_accel_queue_close(queue);
 	return is_mapped(other) && *other == 1 ? 0 : 3;
 }
 
@@ -462,7 +462,7 @@ static void expect_undisturbed(void)
 	cr_assert(zero(int, submit(1, &index)), "the parent goes on");
 	cr_assert(eq(u64, index, 1));
 	ring->completed = 2;
-	cr_assert(zero(int, dmabuffs_queue_wait(queue, index, 0)));
+	cr_assert(zero(int, dmabuffs_accel_queue_wait(queue, index, 0)));
 }
 
 Test(queue_fork, a_child_has_none, .init = start_user, .fini = finish)
@@ -522,15 +522,15 @@ Test(queue_fork, a_mediated_one_neither, .init = start_mediated, .fini = finish)
 /* The threads of the fake broker are the parent's: it answers the child as well. */
 static int open_another(void)
 {
-	struct dmabuffs_queue *own;
+	struct dmabuffs_accel_queue *own;
 	struct accel_command command = {0};
 
 	device.info_flags = ACCEL_QUEUE_USER;
-	if (dmabuffs_queue_open(&broker.instance, ring_fd, QUEUE_ID, &own) < 0)
+	if (dmabuffs_accel_queue_open(&broker.instance, ring_fd, QUEUE_ID, &own) < 0)
 		return 1;
-	if (dmabuffs_queue_submit(own, &command, 1, NULL) < 0)
+	if (dmabuffs_accel_queue_submit(own, &command, 1, NULL) < 0)
 		return 2;
-	dmabuffs_queue_close(own);
+	dmabuffs_accel_queue_close(own);
 	return 0;
 }
 

@@ -21,8 +21,8 @@ int job_open(struct job *job, const char *mount_point, const char *device)
 		dmabuffs_close(job->instance);
 		return r;
 	}
-	r = dmabuffs_queue_create(job->instance, job->context, ACCEL_QUEUE_USER, 16, 0,
-				  &job->queue);
+	r = dmabuffs_accel_queue_create(job->instance, job->context, ACCEL_QUEUE_USER, 16,
+					0, &job->queue);
 	if (r < 0) {
 		close(job->context);
 		dmabuffs_close(job->instance);
@@ -32,7 +32,7 @@ int job_open(struct job *job, const char *mount_point, const char *device)
 
 void job_close(struct job *job)
 {
-	dmabuffs_queue_close(job->queue);
+	dmabuffs_accel_queue_close(job->queue);
 	close(job->context);
 	dmabuffs_close(job->instance);
 }
@@ -68,17 +68,19 @@ int job_map(struct job *job, uint32_t buffer, uint64_t offset, uint64_t length,
 		.offset = offset,
 		.length = length,
 	};
-	struct accel_queue_attach attach = {.queue = dmabuffs_queue_id(job->queue)};
-	int r = dmabuffs_accel_call(job->context, ACCEL_IOC_ASID_CREATE, &create);
+	struct accel_queue_attach attach = {.queue = dmabuffs_accel_queue_id(job->queue)};
+	int r = dmabuffs_accel_call(job->context, DMABUFFS_ACCEL_IOC_ASID_CREATE,
+				    &create);
 
 	if (r < 0)
 		return r;
 	map.asid = attach.asid = create.id;
-	r = dmabuffs_accel_call(job->context, ACCEL_IOC_ASID_MAP, &map);
+	r = dmabuffs_accel_call(job->context, DMABUFFS_ACCEL_IOC_ASID_MAP, &map);
 	if (r == 0)
-		r = dmabuffs_accel_call(job->context, ACCEL_IOC_QUEUE_ATTACH, &attach);
+		r = dmabuffs_accel_call(job->context, DMABUFFS_ACCEL_IOC_QUEUE_ATTACH,
+					&attach);
 	if (r < 0) {
-		job_object(job, ACCEL_IOC_ASID_DESTROY, create.id);
+		job_object(job, DMABUFFS_ACCEL_IOC_ASID_DESTROY, create.id);
 		return r;
 	}
 	*ret_place = (struct place){buffer, create.id, map.iova};
@@ -88,7 +90,7 @@ int job_map(struct job *job, uint32_t buffer, uint64_t offset, uint64_t length,
 int job_info(struct job *job, uint32_t buffer, struct accel_buffer_info *ret_info)
 {
 	struct accel_buffer_info info = {.id = buffer};
-	int r = dmabuffs_accel_call(job->context, ACCEL_IOC_BUFFER_INFO, &info);
+	int r = dmabuffs_accel_call(job->context, DMABUFFS_ACCEL_IOC_BUFFER_INFO, &info);
 
 	if (r == 0)
 		*ret_info = info;
@@ -105,9 +107,9 @@ int job_object(struct job *job, unsigned long request, uint32_t id)
 int job_run(struct job *job, const struct accel_command *command)
 {
 	uint64_t index;
-	int r = dmabuffs_queue_submit(job->queue, command, 1, &index);
+	int r = dmabuffs_accel_queue_submit(job->queue, command, 1, &index);
 
-	return r < 0 ? r : dmabuffs_queue_wait(job->queue, index, COMMAND_LIMIT_NS);
+	return r < 0 ? r : dmabuffs_accel_queue_wait(job->queue, index, COMMAND_LIMIT_NS);
 }
 
 int job_copy(struct job *job, const struct place *to, uint64_t to_offset,

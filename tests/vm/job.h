@@ -14,7 +14,7 @@
 struct job {
 	struct dmabuffs *instance;
 	int context;
-	struct dmabuffs_queue *queue;
+	struct dmabuffs_accel_queue *queue;
 };
 
 /* A buffer of the context, mapped in an ASID of its own that is attached. */
@@ -44,7 +44,7 @@ int job_map(struct job *job, uint32_t buffer, uint64_t offset, uint64_t length,
 
 int job_info(struct job *job, uint32_t buffer, struct accel_buffer_info *ret_info);
 
-/* ACCEL_IOC_BUFFER_FREE and other calls on one object. */
+/* DMABUFFS_ACCEL_IOC_BUFFER_FREE and other calls on one object. */
 int job_object(struct job *job, unsigned long request, uint32_t id);
 
 /* Submits the command and waits for its end. -EIO: it faulted. */

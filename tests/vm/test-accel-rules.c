@@ -55,7 +55,7 @@ static void check_read_only(struct trial *t, uint32_t buffer)
 	tap_check(r == 0 && t->memfd.data[0] == 0 && t->memfd.data[PATTERN_SIZE - 1] == 0,
 		  t->what, "but readable, and copied: %d", r);
 	r = job_fill(&t->job, &place, 0, 8, 1);
-	dmabuffs_queue_fault(t->job.queue, &fault);
+	dmabuffs_accel_queue_fault(t->job.queue, &fault);
 	tap_check(r == -EIO && fault.reason == ACCEL_FAULT_PERMISSION, t->what,
 		  "a command that writes it faults: %d, reason %u", r, fault.reason);
 }
@@ -123,7 +123,7 @@ static void check_pinned(struct job *job, const int fds[PINNED_COUNT], int last,
 	r = job_import(job, memfd, &id);
 	tap_check(r == -EDQUOT, what, "nor does a memfd, which can be sealed later: %d",
 		  r);
-	r = job_object(job, ACCEL_IOC_BUFFER_FREE, ids[0]);
+	r = job_object(job, DMABUFFS_ACCEL_IOC_BUFFER_FREE, ids[0]);
 	if (r == 0)
 		r = job_import(job, last, &ids[0]);
 	tap_check(r == 0, what, "freeing one makes room: %d", r);
@@ -205,7 +205,7 @@ static int leave_pinned(const char *mount_point)
 
 	if (r < 0)
 		return r;
-	r = dmabuffs_accel_call(job.context, ACCEL_IOC_BUFFER_ALLOC, &alloc);
+	r = dmabuffs_accel_call(job.context, DMABUFFS_ACCEL_IOC_BUFFER_ALLOC, &alloc);
 	if (r == 0)
 		r = dmabuffs_accel_buffer_fd(job.instance, job.context, alloc.id, &fd);
 	if (r == 0) {

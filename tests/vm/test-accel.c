@@ -137,7 +137,7 @@ static void check_info(struct trial *t)
 			  info.mappings == 1,
 		  t->what, "info gives %d: flags %#x, %llu bytes, %u mappings", r,
 		  info.flags, (unsigned long long)info.bytes, info.mappings);
-	r = job_object(&t->job, ACCEL_IOC_BUFFER_REVOKE, t->at_dmabuf.buffer);
+	r = job_object(&t->job, DMABUFFS_ACCEL_IOC_BUFFER_REVOKE, t->at_dmabuf.buffer);
 	tap_check(r == -EPERM, t->what, "it is not ours to revoke: %d", r);
 	r = job_info(&t->job, t->at_memfd.buffer, &info);
 	tap_check(r == 0 && info.flags == ACCEL_BUFFER_IMPORTED, t->what,
@@ -172,7 +172,7 @@ static void check_part(struct trial *t)
 			  buffer_has(&t->dmabuf, PAGE_FROM_EXPORTER) == 1,
 		  t->what, "a part that is mapped alone is that part: %d", r);
 	r = job_copy(&t->job, &part, PATTERN_PAGE, &t->at_memfd, 0, 1);
-	tap_check(r == -EIO && dmabuffs_queue_reset(t->job.queue) == 0, t->what,
+	tap_check(r == -EIO && dmabuffs_accel_queue_reset(t->job.queue) == 0, t->what,
 		  "and ends where it ends: %d", r);
 }
 
