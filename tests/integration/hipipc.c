@@ -30,24 +30,6 @@ void test_ipc(const char *file, int line, const char *text, hipError_t got,
 			  hipGetErrorName(got));
 }
 
-/* A gap for device_replace(), above all that is mapped later. */
-static void *high_place;
-
-/* An allocation takes this many addresses: one page more than it has. */
-static size_t span_of(size_t bytes)
-{
-	return (bytes + PAGE - 1) / PAGE * PAGE + PAGE;
-}
-
-static void *map_nothing(size_t bytes)
-{
-	void *place = mmap(NULL, bytes, PROT_NONE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	ASSERT(place != MAP_FAILED);
-	return place;
-}
-
 void hip_begin(const struct instance *instance)
 {
 	const char *dir = instance ? instance->dir : "/nowhere";
@@ -55,8 +37,6 @@ void hip_begin(const struct instance *instance)
 	ASSERT_OK(SYS(setenv("DMABUFFS_MOUNT", dir, 1)));
 	/* What is expected to fail need not be read by anybody. */
 	ASSERT_OK(SYS(setenv("HIPIPC_LOG", "none", 0)));
-	if (!high_place)
-		high_place = map_nothing(span_of(DEVICE_BYTES));
 }
 
 /* ---- device memory ----------------------------------------------------------------- */
@@ -117,53 +97,55 @@ void device_check_value(const void *pointer, size_t bytes, uint8_t value)
 		ASSERT_EQ(host[i], value);
 }
 
-/* The gap that begins at @pointer ends there: a mapping comes to lie at a gap's end. */
-static void end_gap(void *pointer, size_t bytes)
-{
-	(void)mmap((char *)pointer + bytes, PAGE, PROT_NONE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-}
+/* What the runtime reserves next, of this many bytes, is to be at this address. */
+static struct {
+	void *place; /* NULL: it may be anywhere */
+	size_t bytes;
+} wanted;
 
 /*
- * The kernel gives a new mapping the highest gap that it fits into. Those above @pointer
- * are filled, so that the next one is there; *@spare is one of the fillings.
+ * The kernel chooses where a mapping without an address goes, and other threads unmap
+ * memory meanwhile, so a test cannot bring about that an address is used again. Here it
+ * can: this is what libhipsoft calls. It fails while something else is there.
  */
-static void make_next(void *pointer, size_t bytes, void **spare)
+__attribute__((visibility("default"))) void *
+mmap64(void *address, size_t bytes, int protection, int flags, int fd, off64_t offset)
 {
-	void *place = NULL;
-
-	end_gap(pointer, bytes);
-	for (int i = 0; place != pointer && i < 100000; i++) {
-		place = map_nothing(bytes);
-		if (!*spare && place > pointer)
-			*spare = place;
+	if (wanted.place && !address && bytes == wanted.bytes &&
+	    protection == PROT_NONE) {
+		address = wanted.place;
+		flags |= MAP_FIXED_NOREPLACE;
 	}
-	ASSERT(place == pointer);
-	ASSERT_OK(SYS(munmap(place, bytes)));
+	return (void *)syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
 }
 
-/*
- * The runtime maps the memory for its device as well, maybe first, and maybe its threads
- * unmap something meanwhile: so every second try leaves a gap for that, above.
- */
+struct replacement {
+	void *pointer;
+	size_t bytes;
+};
+
+static bool is_replaced(void *data)
+{
+	const struct replacement *replacement = data;
+	void *again = NULL;
+
+	return hipMalloc(&again, replacement->bytes) == hipSuccess &&
+	       again == replacement->pointer;
+}
+
 void *device_replace(void *pointer, size_t bytes)
 {
-	size_t span = span_of(bytes);
-	void *now = pointer, *spare = high_place;
+	struct replacement replacement = {pointer, bytes};
 
-	high_place = NULL;
-	for (int i = 0; i < 100; i++) {
-		ASSERT_HIP(hipSuccess, hipFree(now));
-		make_next(pointer, span, &spare);
-		if (spare && i % 2 == 0) {
-			ASSERT_OK(SYS(munmap(spare, span)));
-			spare = NULL;
-		}
-		ASSERT_HIP(hipSuccess, hipMalloc(&now, bytes));
-		if (now == pointer)
-			return now;
-	}
-	test_fail(__FILE__, __LINE__, "nothing is allocated at %p again", pointer);
+	ASSERT_HIP(hipSuccess, hipFree(pointer));
+	wanted.place = pointer;
+	/* An allocation takes one page more than it has. */
+	wanted.bytes = (bytes + PAGE - 1) / PAGE * PAGE + PAGE;
+	if (!wait_until(is_replaced, &replacement))
+		test_fail(__FILE__, __LINE__, "nothing is allocated at %p again",
+			  pointer);
+	wanted.place = NULL;
+	return pointer;
 }
 
 /* ---- handles ----------------------------------------------------------------------- */
