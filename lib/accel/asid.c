@@ -96,6 +96,28 @@ static void asid_free(struct accel_base *base)
 	free(asid);
 }
 
+/* Its @id in the context is gone. The context's lock may be held. */
+static void asid_leave(struct accel_base *base, struct accel_context *context,
+		       uint32_t id)
+{
+	struct accel_asid *asid = accel_asid_of(base);
+
+	if (asid->home != context) {
+		accel_payer_uncharge(context->payer, ACCEL_RES_ASIDS, 1);
+		return;
+	}
+	/* The next context can have the same address, and did not create this ASID. */
+	asid->home = NULL;
+	if (asid->set)
+		accel_set_leave(asid->set, id);
+}
+
+static const struct accel_base_ops asid_ops = {
+	.type = ACCEL_TYPE_ASID,
+	.leave = asid_leave,
+	.free = asid_free,
+};
+
 /* ---- creation and end -------------------------------------------------------------- */
 
 /* A change comes before engines that ask again and again. */
@@ -144,7 +166,7 @@ static int asid_create_and_publish(struct accel_context *context,
 		free(asid);
 		return r;
 	}
-	accel_base_init(&asid->base, ACCEL_TYPE_ASID, asid_free);
+	accel_base_init(&asid->base, &asid_ops);
 	asid->device = context->device;
 	asid->payer = accel_payer_ref(context->payer);
 	asid->home = context;
@@ -184,18 +206,6 @@ int accel_asid_create_sva(struct accel_context *context, struct accel_asid_creat
 	return r < 0 ? r : asid_create_and_publish(context, arg, &sva);
 }
 
-void accel_asid_leave(struct accel_asid *asid, struct accel_context *context, uint32_t id)
-{
-	if (asid->home != context) {
-		accel_payer_uncharge(context->payer, ACCEL_RES_ASIDS, 1);
-		return;
-	}
-	/* Whoever gets the context's memory next is not its maker. */
-	asid->home = NULL;
-	if (asid->set)
-		accel_set_leave(asid->set, id);
-}
-
 int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
 {
 	struct accel_base *base = NULL;
@@ -212,7 +222,7 @@ int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
 		r = -EBUSY;
 	} else {
 		base = accel_context_remove(context, handle);
-		accel_asid_leave(accel_asid_of(base), context, arg->id);
+		asid_leave(base, context, arg->id);
 	}
 	pthread_mutex_unlock(&context->lock);
 	accel_base_unref(base);

@@ -53,10 +53,6 @@ static inline struct accel_asid *accel_asid_of(struct accel_base *base)
 	return (struct accel_asid *)base;
 }
 
-/* The context's @id of it is gone. Allowed with the context's lock held. */
-void accel_asid_leave(struct accel_asid *asid, struct accel_context *context,
-		      uint32_t id);
-
 /* A piece of mapped memory. */
 struct accel_window {
 	void *memory;

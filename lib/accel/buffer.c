@@ -131,6 +131,11 @@ static void buffer_free(struct accel_base *base)
 	accel_reaper_add(&buffer->device->registry->reaper, &buffer->reap);
 }
 
+static const struct accel_base_ops buffer_ops = {
+	.type = ACCEL_TYPE_BUFFER,
+	.free = buffer_free,
+};
+
 static int buffer_map_memory(struct accel_buffer *buffer)
 {
 	int prot = buffer->access == O_RDWR ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -149,7 +154,7 @@ static int buffer_try_make(struct accel_context *context, const struct accel_buf
 	if (!buffer)
 		return -ENOMEM;
 	*buffer = *like;
-	accel_base_init(&buffer->base, ACCEL_TYPE_BUFFER, buffer_free);
+	accel_base_init(&buffer->base, &buffer_ops);
 	buffer->device = context->device;
 	buffer->payer = context->payer;
 	r = buffer_charge(buffer);

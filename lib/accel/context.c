@@ -3,10 +3,7 @@
 
 #include <stdlib.h>
 
-#include "asid.h"
 #include "device.h"
-#include "queue.h"
-#include "set.h"
 #include "util.h"
 
 /* ---- life -------------------------------------------------------------------------- */
@@ -77,18 +74,14 @@ void accel_context_unref(struct accel_context *context)
 	free(context);
 }
 
-/* What an object does when its context ends, besides losing a reference. */
-static void context_end_handle(struct htab_node *node, void *data)
+static void context_destroy_handle(struct htab_node *node, void *context)
 {
 	struct accel_handle *handle = container_of(node, struct accel_handle, node);
+	struct accel_base *base = handle->base;
 
-	if (handle->base->type == ACCEL_TYPE_QUEUE)
-		accel_queue_close((struct accel_queue *)handle->base);
-	if (handle->base->type == ACCEL_TYPE_SET)
-		accel_set_close((struct accel_set *)handle->base);
-	if (handle->base->type == ACCEL_TYPE_ASID)
-		accel_asid_leave(accel_asid_of(handle->base), data, handle->id);
-	accel_base_unref(handle->base);
+	if (base->ops->leave)
+		base->ops->leave(base, context, handle->id);
+	accel_base_unref(base);
 	free(handle);
 }
 
@@ -104,7 +97,7 @@ void accel_context_destroy(struct accel_context *context)
 	handles = context->handles;
 	context->handles = (struct htab){0};
 	pthread_mutex_unlock(&context->lock);
-	htab_drain(&handles, context_end_handle, context);
+	htab_drain(&handles, context_destroy_handle, context);
 	htab_finish(&handles);
 	accel_device_count_context(context->device, -1);
 	accel_context_unref(context);
@@ -121,7 +114,7 @@ struct accel_handle *accel_context_find(struct accel_context *context,
 	if (!node)
 		return NULL;
 	handle = container_of(node, struct accel_handle, node);
-	return handle->base->type == type ? handle : NULL;
+	return handle->base->ops->type == type ? handle : NULL;
 }
 
 struct accel_base *accel_context_get(struct accel_context *context, enum accel_type type,

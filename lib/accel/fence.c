@@ -22,6 +22,11 @@ static void fence_free(struct accel_base *base)
 	free(fence);
 }
 
+static const struct accel_base_ops fence_ops = {
+	.type = ACCEL_TYPE_FENCE,
+	.free = fence_free,
+};
+
 static int fence_make(struct accel_context *context, uint64_t value,
 		      struct accel_fence_object **ret_fence)
 {
@@ -35,7 +40,7 @@ static int fence_make(struct accel_context *context, uint64_t value,
 		accel_payer_uncharge(context->payer, ACCEL_RES_FENCES, 1);
 		return -ENOMEM;
 	}
-	accel_base_init(&fence->base, ACCEL_TYPE_FENCE, fence_free);
+	accel_base_init(&fence->base, &fence_ops);
 	fence->payer = accel_payer_ref(context->payer);
 	fence->value = value;
 	pthread_mutex_init(&fence->lock, NULL);

@@ -3,17 +3,15 @@
 
 #include <stddef.h>
 
-void accel_base_init(struct accel_base *base, enum accel_type type,
-		     void (*free)(struct accel_base *base))
+void accel_base_init(struct accel_base *base, const struct accel_base_ops *ops)
 {
 	atomic_init(&base->refs, 1);
-	base->type = type;
-	base->free = free;
+	base->ops = ops;
 }
 
 void accel_base_ref(struct accel_base *base)
 {
-	/* The caller has a reference already, so nothing is ordered by this one. */
+	/* The caller has a reference already, so this one needs no ordering. */
 	atomic_fetch_add_explicit(&base->refs, 1, memory_order_relaxed);
 }
 
@@ -21,7 +19,7 @@ void accel_base_unref(struct accel_base *base)
 {
 	if (!base)
 		return;
-	/* What others did before they let go happens before the free. */
+	/* Accesses of other threads before their unref happen before the free. */
 	if (atomic_fetch_sub_explicit(&base->refs, 1, memory_order_acq_rel) == 1)
-		base->free(base);
+		base->ops->free(base);
 }

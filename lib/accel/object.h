@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * object.h - what has an id in a context: ASID, set, buffer, queue, fence
+ * object.h - the base of every object that has an id in a context
  *
- * Each object is counted: by the context (its id), by other objects, and by whoever uses
- * it at the moment. It is freed with the last reference, in the thread that drops it; so
- * the free function must not wait for anybody.
+ * An object is reference counted: the context holds a reference for the id, other objects
+ * hold theirs, and so does each call that works on it. The thread that drops the last
+ * reference frees it, so the free operation must not wait for another thread.
  *
  * Lock order of the whole core: importing (of an ASID), registry, context, set, ASID (two
  * of them in the order of their addresses), fence, queue, then device; the leaves are
- * events, the reaper, leases (lease.h) and the payer's callbacks.
+ * events, lingering memory, the reaper, leases (lease.h) and the payer's callbacks.
  */
 #ifndef ACCEL_OBJECT_H
 #define ACCEL_OBJECT_H
 
 #include <stdatomic.h>
+#include <stdint.h>
+
+struct accel_base;
+struct accel_context;
 
 enum accel_type {
 	ACCEL_TYPE_ASID,
@@ -23,16 +27,27 @@ enum accel_type {
 	ACCEL_TYPE_FENCE,
 };
 
-/* The first member of every object. */
-struct accel_base {
-	_Atomic unsigned refs;
+/* What differs by kind; a const table in the file of each kind. */
+struct accel_base_ops {
 	enum accel_type type;
+	/*
+	 * The context, in which the object had @id, is being destroyed; its reference is
+	 * dropped next. No lock is held. NULL: nothing to do.
+	 */
+	void (*leave)(struct accel_base *base, struct accel_context *context,
+		      uint32_t id);
+	/* The last reference is gone. */
 	void (*free)(struct accel_base *base);
 };
 
-/* One reference, the caller's. */
-void accel_base_init(struct accel_base *base, enum accel_type type,
-		     void (*free)(struct accel_base *base));
+/* The first member of every object. */
+struct accel_base {
+	_Atomic unsigned refs;
+	const struct accel_base_ops *ops;
+};
+
+/* The caller owns the first reference. */
+void accel_base_init(struct accel_base *base, const struct accel_base_ops *ops);
 void accel_base_ref(struct accel_base *base);
 void accel_base_unref(struct accel_base *base); /* NULL is allowed */
 

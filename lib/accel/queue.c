@@ -62,6 +62,30 @@ static void queue_free(struct accel_base *base)
 	free(queue);
 }
 
+/* Asks the engine to stop, and does not wait for it. Idempotent. */
+static void queue_close(struct accel_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	if (accel_queue_state(queue) != ACCEL_QUEUE_DEAD) {
+		queue->state = ACCEL_QUEUE_DEAD;
+		if (queue->engine)
+			queue_backend_of(queue)->queue_stop(queue->engine);
+	}
+	pthread_mutex_unlock(&queue->lock);
+}
+
+static void queue_leave(struct accel_base *base, struct accel_context *context,
+			uint32_t id)
+{
+	queue_close(queue_of(base));
+}
+
+static const struct accel_base_ops queue_ops = {
+	.type = ACCEL_TYPE_QUEUE,
+	.leave = queue_leave,
+	.free = queue_free,
+};
+
 static int queue_check_create(const struct accel_queue_create *arg)
 {
 	int r = accel_check_flags(arg->flags, ACCEL_QUEUE_USER);
@@ -88,7 +112,7 @@ static int queue_make(struct accel_context *context, const struct accel_queue_cr
 		queue_uncharge(context->payer);
 		return -ENOMEM;
 	}
-	accel_base_init(&queue->base, ACCEL_TYPE_QUEUE, queue_free);
+	accel_base_init(&queue->base, &queue_ops);
 	queue->context = accel_context_ref(context);
 	queue->payer = accel_payer_ref(context->payer);
 	queue->flags = arg->flags;
@@ -143,7 +167,7 @@ static int queue_make_and_start(struct accel_context *context,
 	if (r == 0)
 		r = accel_context_add(context, &queue->base, queue->id, &arg->id);
 	if (r < 0) {
-		accel_queue_close(queue);
+		queue_close(queue);
 		accel_base_unref(&queue->base);
 	}
 	return r;
@@ -157,17 +181,6 @@ int accel_queue_create(struct accel_context *context, struct accel_queue_create 
 	if (r == 0 && arg->set)
 		r = accel_set_get(context, arg->set, &set);
 	return r < 0 ? r : queue_make_and_start(context, arg, set);
-}
-
-void accel_queue_close(struct accel_queue *queue)
-{
-	pthread_mutex_lock(&queue->lock);
-	if (accel_queue_state(queue) != ACCEL_QUEUE_DEAD) {
-		queue->state = ACCEL_QUEUE_DEAD;
-		if (queue->engine)
-			queue_backend_of(queue)->queue_stop(queue->engine);
-	}
-	pthread_mutex_unlock(&queue->lock);
 }
 
 void accel_queue_stopped(struct accel_queue *queue)
@@ -216,7 +229,7 @@ int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
 	pthread_mutex_unlock(&context->lock);
 	if (!base)
 		return -ENOENT;
-	accel_queue_close(queue_of(base));
+	queue_close(queue_of(base));
 	accel_base_unref(base);
 	return 0;
 }

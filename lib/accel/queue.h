@@ -71,9 +71,6 @@ void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *faul
 /* A command with ACCEL_COMMAND_NOTIFY completed. */
 void accel_queue_notify(struct accel_queue *queue, uint64_t index);
 
-/* Ends it: the engine is told to stop, which is not waited for. Idempotent. */
-void accel_queue_close(struct accel_queue *queue);
-
 /* There may be something new for the engine. */
 void accel_queue_kick(struct accel_queue *queue);
 

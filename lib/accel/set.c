@@ -63,7 +63,8 @@ static int set_publish(struct accel_set *set)
 	return r;
 }
 
-void accel_set_close(struct accel_set *set)
+/* Gives its id back to the device. */
+static void set_close(struct accel_set *set)
 {
 	struct accel_device *device = set->device;
 
@@ -72,6 +73,17 @@ void accel_set_close(struct accel_set *set)
 	accel_ids_put(&device->set_ids, set->id & ~ACCEL_SET_ID);
 	pthread_mutex_unlock(&device->lock);
 }
+
+static void set_leave(struct accel_base *base, struct accel_context *context, uint32_t id)
+{
+	set_close(set_of(base));
+}
+
+static const struct accel_base_ops set_ops = {
+	.type = ACCEL_TYPE_SET,
+	.leave = set_leave,
+	.free = set_free,
+};
 
 static int set_make(struct accel_context *context, uint32_t quota,
 		    struct accel_set **ret_set)
@@ -86,7 +98,7 @@ static int set_make(struct accel_context *context, uint32_t quota,
 		accel_payer_uncharge(context->payer, ACCEL_RES_SETS, 1);
 		return -ENOMEM;
 	}
-	accel_base_init(&set->base, ACCEL_TYPE_SET, set_free);
+	accel_base_init(&set->base, &set_ops);
 	set->device = context->device;
 	set->payer = accel_payer_ref(context->payer);
 	set->context = context;
@@ -113,7 +125,7 @@ int accel_set_create(struct accel_context *context, struct accel_set_create *arg
 		return r;
 	r = accel_context_add(context, &set->base, set->id, &arg->id);
 	if (r < 0) {
-		accel_set_close(set);
+		set_close(set);
 		accel_base_unref(&set->base);
 	}
 	return r;
@@ -165,7 +177,7 @@ int accel_set_destroy(struct accel_context *context, struct accel_object *arg)
 	if (r == 0) {
 		struct accel_base *base = accel_context_remove(context, handle);
 
-		accel_set_close(set_of(base));
+		set_close(set_of(base));
 		accel_base_unref(base);
 	}
 	pthread_mutex_unlock(&context->lock);

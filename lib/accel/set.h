@@ -38,9 +38,6 @@ struct accel_set {
 	uint32_t guards; /* queues */
 };
 
-/* Nobody finds it by its id any more. */
-void accel_set_close(struct accel_set *set);
-
 /* A set of the context with a reference. -ENOENT, or -EPERM: it is another context's. */
 int accel_set_get(struct accel_context *context, uint32_t id, struct accel_set **ret_set);
 
