@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "context.h"
-#include "queue.h"
 
 static struct accel_fence_object *fence_of(struct accel_base *base)
 {
@@ -70,11 +69,11 @@ int accel_fence_create(struct accel_context *context, struct accel_fence *arg)
 	return r;
 }
 
-/* The lock is held: who is kicked looks again once he has it. */
-static void fence_kick_all(struct accel_fence_object *fence)
+/* An engine that is woken begins its wait again, which takes the lock. */
+static void fence_wake_all_locked(struct accel_fence_object *fence)
 {
 	for (struct accel_fence_wait *wait = fence->first; wait; wait = wait->next)
-		accel_queue_kick(wait->queue);
+		wait->wake(wait);
 }
 
 int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
@@ -89,10 +88,17 @@ int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
 		return -ENOENT;
 	pthread_mutex_lock(&fence_of(base)->lock);
 	fence_of(base)->dead = true;
-	fence_kick_all(fence_of(base));
+	fence_wake_all_locked(fence_of(base));
 	pthread_mutex_unlock(&fence_of(base)->lock);
 	accel_base_unref(base);
 	return 0;
+}
+
+struct accel_fence_object *accel_fence_get(struct accel_context *context, uint32_t id)
+{
+	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_FENCE, id);
+
+	return base ? fence_of(base) : NULL;
 }
 
 void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
@@ -100,7 +106,7 @@ void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
 	pthread_mutex_lock(&fence->lock);
 	if (value > fence->value) {
 		fence->value = value;
-		fence_kick_all(fence);
+		fence_wake_all_locked(fence);
 	}
 	pthread_mutex_unlock(&fence->lock);
 }

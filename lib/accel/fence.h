@@ -2,8 +2,9 @@
 /*
  * fence.h - a counter that orders queues among each other
  *
- * A queue that has to wait registers itself and lets its engine sleep; a signal kicks
- * the queues that wait. Thread safe; the lock inside is a leaf but for the kick.
+ * An engine that has to wait registers itself and sleeps; raising the value wakes the
+ * engines whose commands wait. Thread safe; the lock inside is a leaf, so a wake function
+ * takes no lock.
  */
 #ifndef ACCEL_FENCE_H
 #define ACCEL_FENCE_H
@@ -15,12 +16,13 @@
 #include "object.h"
 #include "payer.h"
 
-struct accel_queue;
+struct accel_context;
 
-/* One queue that waits; of the waiting engine. */
+/* A command that waits; owned by its engine. */
 struct accel_fence_wait {
 	struct accel_fence_wait *next;
-	struct accel_queue *queue;
+	/* Called with the fence locked when the wait may be over; does not wait. */
+	void (*wake)(struct accel_fence_wait *wait);
 	bool registered;
 };
 
@@ -33,11 +35,14 @@ struct accel_fence_object {
 	struct accel_fence_wait *first; /* protected by lock */
 };
 
-/* Raises the value; who waits is kicked. */
+/* The fence with a reference, or NULL. */
+struct accel_fence_object *accel_fence_get(struct accel_context *context, uint32_t id);
+
+/* Raises the value and wakes all waits. */
 void accel_fence_raise(struct accel_fence_object *fence, uint64_t value);
 
 /*
- * 1: the value is reached; 0: not yet, and @wait is registered, the queue will be kicked;
+ * 1: the value is reached; 0: not yet, and @wait is registered and will be woken;
  * -ECANCELED: the fence was destroyed. May be called again with the same @wait.
  */
 int accel_fence_wait_begin(struct accel_fence_object *fence,

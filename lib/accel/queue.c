@@ -8,7 +8,6 @@
 #include "asid.h"
 #include "context.h"
 #include "device.h"
-#include "fence.h"
 #include "guard.h"
 #include "set.h"
 #include "util.h"
@@ -357,20 +356,6 @@ bool accel_queue_has(struct accel_queue *queue, uint32_t id,
 }
 
 /* ---- for the engine ---------------------------------------------------------------- */
-
-struct accel_fence_object *accel_queue_fence(struct accel_queue *queue, uint32_t id)
-{
-	return (struct accel_fence_object *)accel_context_get(queue->context,
-							      ACCEL_TYPE_FENCE, id);
-}
-
-void accel_queue_kick(struct accel_queue *queue)
-{
-	pthread_mutex_lock(&queue->lock);
-	if (queue->engine)
-		queue_backend_of(queue)->queue_kick(queue->engine);
-	pthread_mutex_unlock(&queue->lock);
-}
 
 /* The lock is held. */
 static void queue_stop_at(struct accel_queue *queue, const struct accel_fault *fault)

@@ -61,18 +61,12 @@ struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id);
 bool accel_queue_has(struct accel_queue *queue, uint32_t id,
 		     const struct accel_asid *asid);
 
-/* A fence of the queue's context with a reference; NULL: none. */
-struct accel_fence_object *accel_queue_fence(struct accel_queue *queue, uint32_t id);
-
 /* The command @fault->index faulted; count is filled in. Stops the queue, tells everyone.
  */
 void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *fault);
 
 /* A command with ACCEL_COMMAND_NOTIFY completed. */
 void accel_queue_notify(struct accel_queue *queue, uint64_t index);
-
-/* There may be something new for the engine. */
-void accel_queue_kick(struct accel_queue *queue);
 
 /* The engine has ended; its reference goes. The queue may be freed by this. */
 void accel_queue_stopped(struct accel_queue *queue);

@@ -161,7 +161,7 @@ static int exec_with_fence(struct job *job,
 			   int (*act)(struct job *job, struct accel_fence_object *fence))
 {
 	struct accel_fence_object *fence =
-		accel_queue_fence(job->engine->queue, job->command->src2_asid);
+		accel_fence_get(job->engine->queue->context, job->command->src2_asid);
 	int r;
 
 	if (!fence)

@@ -8,8 +8,8 @@
 
 #include <accel-backend.h>
 
-#include "engine.h"
 #include "guard.h"
+#include "loop.h"
 #include "memfd.h"
 #include "sva.h"
 #include "util.h"
@@ -110,7 +110,7 @@ static int soft_queue_start(void *device, struct accel_queue *queue, void **ret_
 {
 	const struct soft_device *soft = device;
 	struct engine *engine;
-	int r = engine_start(queue, soft->latency_ns, &engine);
+	int r = loop_start(queue, soft->latency_ns, &engine);
 
 	if (r == 0)
 		*ret_engine = engine;
