@@ -14,7 +14,7 @@
 static struct accel_buffer *asid_map_get_buffer(struct accel_context *context,
 						uint32_t id)
 {
-	return (struct accel_buffer *)accel_context_get(context, ACCEL_TYPE_BUFFER, id);
+	return accel_buffer_of(accel_context_get(context, ACCEL_TYPE_BUFFER, id));
 }
 
 static void asid_map_buffer_put(struct accel_buffer **buffer)

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * buffer.h - memory that a device may touch: its own, or an imported memfd or dma-buf
+ * buffer.h - memory that a device may access: its own, or an imported memfd or dma-buf
  *
- * It is mapped into this process whole, from creation until it is given back. A client
- * may truncate it at any time: whoever touches the memory does so under guard.h.
+ * The whole buffer is mapped into this process from its creation until it is freed. A
+ * client can truncate it at any time, so its memory is accessed under guard.h only.
+ *
+ * buffer.c has the object, buffer_api.c and buffer_import.c the calls on a context.
  */
 #ifndef ACCEL_BUFFER_H
 #define ACCEL_BUFFER_H
 
 #include <accel.h>
 
+#include "lingering.h"
 #include "object.h"
 #include "payer.h"
 #include "reaper.h"
+
+#define ACCEL_PAGE UINT64_C(4096) /* of the CPU, see mmap(2) */
+
+struct accel_device;
 
 struct accel_buffer {
 	struct accel_base base;
@@ -21,26 +28,49 @@ struct accel_buffer {
 	struct accel_payer *payer; /* a reference */
 	int fd;                    /* owned: a description of our own, or the dma-buf's */
 	int access;                /* O_RDONLY or O_RDWR */
-	uint32_t flags;            /* ACCEL_BUFFER_PINNED, _IMPORTED, _DMABUF */
+	uint32_t flags;            /* ACCEL_BUFFER_PINNED, _IMPORTED, _DMABUF, _FILE */
 	uint64_t bytes;            /* of the mapping below */
-	void *memory;              /* NULL once it is on its way out */
+	void *memory;              /* NULL once it was unmapped, on the way out */
 
 	_Atomic uint32_t mappings; /* in ASIDs */
 	atomic_bool revoked;
-	struct accel_buffer *owned_next; /* protected by the device's lock, see
-					    ownership.h, lingering.h */
-	bool owned;                      /* likewise */
-	/* Likewise: a thread takes it back, and has or had a reference for that; its id
-	 * is gone. */
-	bool revoking, revoke_ref, freed;
+
+	/* See ownership.h; protected by the device's lock. */
+	struct accel_buffer *owned_next;
+	bool owned;
+	bool revoking;   /* a thread takes the memory back */
+	bool revoke_ref; /* it has, or had, a reference for that */
+	bool freed;      /* the id is gone */
+
+	/* On the way out. */
+	struct accel_lingering_entry lingering;
 	struct accel_reap reap;
 };
 
-/* Takes it out of this process, when it is in no ASID any more. */
-void accel_buffer_unmap(struct accel_buffer *buffer);
+/* NULL stays NULL. */
+static inline struct accel_buffer *accel_buffer_of(struct accel_base *base)
+{
+	return (struct accel_buffer *)base;
+}
 
-/* Gives a lingering one back, see lingering.h. */
-void accel_buffer_release(struct accel_buffer *buffer);
+/* Whole pages. */
+static inline uint64_t accel_buffer_round_up(uint64_t bytes)
+{
+	return (bytes + ACCEL_PAGE - 1) & ~(ACCEL_PAGE - 1);
+}
+
+/*
+ * A buffer with the fields of @like (fd, access, flags, bytes), charged to @payer but
+ * without memory. If there is no room, waits a moment for what is being freed. Unmake
+ * undoes it, and leaves the descriptor to the caller.
+ */
+int accel_buffer_make(struct accel_device *device, struct accel_payer *payer,
+		      const struct accel_buffer *like, struct accel_buffer **ret_buffer);
+void accel_buffer_unmake(struct accel_buffer *buffer);
+
+/* Maps it into this process; and the reverse, once it is in no ASID any more. */
+int accel_buffer_map(struct accel_buffer *buffer);
+void accel_buffer_unmap(struct accel_buffer *buffer);
 
 /* The size now: 0 once revoked. */
 uint64_t accel_buffer_size(const struct accel_buffer *buffer);
@@ -48,8 +78,10 @@ uint64_t accel_buffer_size(const struct accel_buffer *buffer);
 /* Takes device memory back. -EBUSY: pinned. May wait for the memfd's inode. */
 int accel_buffer_truncate(struct accel_buffer *buffer);
 
-/* Brackets what the CPU does with a dma-buf; nothing for others. It may wait for a
- * driver. */
+/*
+ * Bracket CPU accesses to a dma-buf; no-ops for other memory. They may wait for a
+ * driver.
+ */
 void accel_buffer_begin(struct accel_buffer *buffer, bool write);
 void accel_buffer_end(struct accel_buffer *buffer, bool write);
 

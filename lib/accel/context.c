@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "device.h"
+#include "ownership.h"
 #include "util.h"
 
 /* ---- life -------------------------------------------------------------------------- */

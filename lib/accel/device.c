@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "registry.h"
+#include "services.h"
 #include "util.h"
 
 #define DEFAULT_QUEUES    64
@@ -95,6 +95,7 @@ static void device_init(struct accel_device *device)
 {
 	pthread_condattr_t attr;
 
+	accel_lingering_init(&device->lingering);
 	pthread_mutex_init(&device->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -111,29 +112,14 @@ static void device_finish(struct accel_device *device)
 	htab_finish(&device->sets);
 	pthread_cond_destroy(&device->idle);
 	pthread_mutex_destroy(&device->lock);
+	accel_lingering_finish(&device->lingering);
 	free(device);
 }
 
-static int device_add_to_registry(struct accel_registry *registry,
-				  struct accel_device *device)
-{
-	struct accel_device **place;
-	int r = 0;
-
-	pthread_mutex_lock(&registry->lock);
-	for (place = &registry->first; *place; place = &(*place)->next)
-		if (!strcmp((*place)->params.name, device->params.name))
-			r = -EEXIST;
-	if (r == 0)
-		*place = device;
-	pthread_mutex_unlock(&registry->lock);
-	return r;
-}
-
-int accel_device_create(struct accel_registry *registry,
-			const struct accel_backend *backend,
-			const struct accel_device_params *params,
-			struct accel_device **ret_device)
+int accel_device_start(struct accel_services *services,
+		       const struct accel_backend *backend,
+		       const struct accel_device_params *params,
+		       struct accel_device **ret_device)
 {
 	struct accel_device *device;
 	int r;
@@ -143,20 +129,15 @@ int accel_device_create(struct accel_registry *registry,
 	device = calloc(1, sizeof(*device));
 	if (!device)
 		return -ENOMEM;
-	device->registry = registry;
+	device->services = services;
 	device->backend = backend;
 	device->params = *params;
 	device_fill_defaults(&device->params);
 	device_init(device);
 	r = device_start_backend(device);
-	if (r < 0) {
-		device_finish(device);
-		return r;
-	}
-	r = device_add_to_registry(registry, device);
 	if (r < 0)
-		accel_device_free(device);
-	else if (ret_device)
+		device_finish(device);
+	else
 		*ret_device = device;
 	return r;
 }
@@ -182,7 +163,7 @@ bool accel_device_wait_idle(struct accel_device *device)
 		r = pthread_cond_timedwait(&device->idle, &device->lock, &deadline);
 	idle = !device->queues_used;
 	pthread_mutex_unlock(&device->lock);
-	return idle && accel_ownership_finish(device);
+	return idle;
 }
 
 /* ---- what is counted --------------------------------------------------------------- */
@@ -252,7 +233,7 @@ void accel_device_count_context(struct accel_device *device, int n)
 	pthread_mutex_unlock(&device->lock);
 }
 
-/* ---- what is told ------------------------------------------------------------------ */
+/* ---- reports ----------------------------------------------------------------------- */
 
 void accel_device_query(struct accel_device *device, struct accel_device_info *info)
 {
@@ -286,16 +267,16 @@ void accel_device_query(struct accel_device *device, struct accel_device_info *i
 
 void accel_device_log(struct accel_device *device, int level, const char *format, ...)
 {
-	const struct accel_registry *registry = device->registry;
+	const struct accel_services *services = device->services;
 	char text[256];
 	va_list args;
 	int n;
 
-	if (!registry->log)
+	if (!services->log)
 		return;
 	n = snprintf(text, sizeof(text), "%s: ", device->params.name);
 	va_start(args, format);
 	vsnprintf(text + n, sizeof(text) - (size_t)n, format, args);
 	va_end(args);
-	registry->log(registry->log_data, level, text);
+	services->log(services->log_data, level, text);
 }

@@ -9,18 +9,32 @@
 #include "htab.h"
 #include "ids.h"
 #include "lingering.h"
-#include "ownership.h"
 
-struct accel_registry;
+struct accel_buffer;
+struct accel_services;
+
+/* Of an exclusive device, see ownership.h. */
+struct accel_ownership {
+	struct accel_buffer *first; /* with a reference each, by owned_next */
+	bool owned;                 /* a context lives, or its engines still run */
+	unsigned revoking;          /* threads that take memory back */
+	bool scrubbing;             /* the thread below is working */
+	bool pinned;         /* the last check found memory that cannot be taken back */
+	uint64_t checked_ns; /* when that was, CLOCK_MONOTONIC */
+	bool thread_started;
+	pthread_t thread; /* valid when thread_started; of the last run */
+};
 
 struct accel_device {
-	/* Fixed from accel_device_create() on. */
-	struct accel_registry *registry;
-	struct accel_device *next; /* in the registry */
+	/* Fixed. */
+	struct accel_services *services; /* of the registry */
+	struct accel_device *next;       /* in the registry; set when it is added */
 	const struct accel_backend *backend;
 	struct accel_device_params params;
 	struct accel_properties properties;
 	void *private; /* the backend's */
+
+	struct accel_lingering lingering; /* has its own lock */
 
 	pthread_mutex_t lock; /* a leaf */
 	/* All below: protected by lock. */
@@ -29,13 +43,19 @@ struct accel_device {
 	uint64_t memory_used;
 	uint32_t queues_used, contexts;
 	struct accel_ownership ownership;
-	struct accel_lingering lingering;
-	pthread_cond_t idle; /* a queue or the janitor has ended, memory was taken back */
+	pthread_cond_t idle; /* an engine or ownership's thread exited */
 };
 
-/* For registry.c. Waits a moment until all engines have ended: false, one has not. */
+/* A running device; nothing finds it before the registry adds it. -errno. */
+int accel_device_start(struct accel_services *services,
+		       const struct accel_backend *backend,
+		       const struct accel_device_params *params,
+		       struct accel_device **ret_device);
+
+/* Waits until all engines have stopped, for 2 s at most; false: one has not. */
 bool accel_device_wait_idle(struct accel_device *device);
-/* Takes the device down; it is idle. */
+
+/* Stops the backend, and frees the device. It must be idle. */
 void accel_device_free(struct accel_device *device);
 
 /* Counted resources: 0, or -EBUSY: no queue is free; -ENOSPC: not that much memory. */

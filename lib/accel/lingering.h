@@ -1,31 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lingering.h - device memory that was freed while others still have it
+ * lingering.h - device memory that was freed while importers still hold it
  *
- * Its pages are in use for as long as an importer has it open or mapped, so it stays
- * charged until the kernel says that nobody does (lease.h). Nobody tells us when that
- * happens: the reaper asks now and then, and whoever needs the memory.
+ * Its pages stay in use for as long as an importer has it open or mapped, so it stays
+ * charged until the kernel says that nobody does (lease.h). The kernel sends no
+ * notification of that: the reaper's thread checks now and then, and before memory is
+ * reported as exhausted.
  *
- * Protected by the device's lock, which the functions take.
+ * Thread safe; the lock inside is a leaf, and not held over a check.
  */
 #ifndef ACCEL_LINGERING_H
 #define ACCEL_LINGERING_H
 
+#include <pthread.h>
 #include <stdbool.h>
 
-struct accel_buffer;
-struct accel_device;
-
-struct accel_lingering {
-	struct accel_buffer *first; /* by owned_next; nothing else refers to them */
+/* Embedded in what lingers; nothing else refers to that any more. */
+struct accel_lingering_entry {
+	struct accel_lingering_entry *next;
+	int fd; /* of the memfd, our own description */
+	void (*release)(struct accel_lingering_entry *entry); /* frees it */
 };
 
-void accel_lingering_add(struct accel_device *device, struct accel_buffer *buffer);
+struct accel_lingering {
+	pthread_mutex_t lock;
+	struct accel_lingering_entry *first; /* protected by lock */
+};
 
-/* Gives back what nobody has any more; true: there is more. */
-bool accel_lingering_sweep(struct accel_device *device);
+void accel_lingering_init(struct accel_lingering *lingering);
+/* The list must be empty: see accel_lingering_release_all(). */
+void accel_lingering_finish(struct accel_lingering *lingering);
 
-/* At the end: gives back everything. */
-void accel_lingering_finish(struct accel_device *device);
+void accel_lingering_add(struct accel_lingering *lingering,
+			 struct accel_lingering_entry *entry);
+
+/* Releases what no importer holds any more; true: something is still held. */
+bool accel_lingering_sweep(struct accel_lingering *lingering);
+
+/* Releases everything, for the end of the device. */
+void accel_lingering_release_all(struct accel_lingering *lingering);
 
 #endif

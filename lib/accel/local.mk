@@ -3,7 +3,7 @@
 noinst_LTLIBRARIES += %D%/libaccel-private.la
 %C%_libaccel_private_la_SOURCES = \
 	%D%/asid.c %D%/asid_map.c %D%/asid_unmap.c %D%/asid.h \
-	%D%/buffer.c %D%/buffer.h \
+	%D%/buffer.c %D%/buffer_api.c %D%/buffer_import.c %D%/buffer.h \
 	%D%/context.c %D%/context.h \
 	%D%/device.c %D%/device.h \
 	%D%/events.c %D%/events.h \
@@ -19,7 +19,8 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/range_tree.c %D%/range_tree.h \
 	%D%/reaper.c %D%/reaper.h \
 	%D%/registry.c %D%/registry.h \
-	%D%/ring.c \
+	%D%/ring.c %D%/ring.h \
+	%D%/services.h \
 	%D%/set.c %D%/set.h \
 	%D%/sva.c %D%/sva.h \
 	%D%/thread.c %D%/thread.h \

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "device.h"
-#include "registry.h"
+#include "services.h"
 #include "util.h"
 
 #define ACCESS_FLAGS (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
@@ -98,5 +98,5 @@ void mappings_destroy(struct accel_device *device, const struct range_tree *tree
 	}
 	dead->tree = own;
 	dead->reap.free = mapping_reap_tree;
-	accel_reaper_add(&device->registry->reaper, &dead->reap);
+	accel_reaper_add(&device->services->reaper, &dead->reap);
 }

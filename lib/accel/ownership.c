@@ -8,7 +8,7 @@
 #include "buffer.h"
 #include "device.h"
 #include "lease.h"
-#include "registry.h"
+#include "services.h"
 #include "thread.h"
 
 #define FINISH_SECONDS 2
@@ -157,14 +157,14 @@ static void *ownership_clean(void *arg)
 	ownership->first = NULL;
 	pthread_mutex_unlock(&device->lock);
 	/* What was mapped in ASIDs, so that the list alone refers to the memory. */
-	accel_reaper_flush(&device->registry->reaper, FLUSH_MS);
+	accel_reaper_flush(&device->services->reaper, FLUSH_MS);
 	list = ownership_settle_all(device, list);
 	/* The next owner finds all of the memory, not just most of it. */
-	accel_reaper_flush(&device->registry->reaper, FLUSH_MS);
+	accel_reaper_flush(&device->services->reaper, FLUSH_MS);
 	pthread_mutex_lock(&device->lock);
 	ownership->first = list;
 	ownership->pinned = list != NULL;
-	ownership->looked_ns = ownership_now_ns();
+	ownership->checked_ns = ownership_now_ns();
 	ownership->scrubbing = false;
 	pthread_cond_broadcast(&device->idle);
 	pthread_mutex_unlock(&device->lock);
@@ -199,7 +199,7 @@ static int ownership_acquire(struct accel_device *device)
 		return -EBUSY;
 	/* Pins take time to ask for, so an answer holds for a moment. */
 	if (ownership->first && ownership->pinned &&
-	    ownership_now_ns() - ownership->looked_ns < ANSWER_NS)
+	    ownership_now_ns() - ownership->checked_ns < ANSWER_NS)
 		return -EBUSY;
 	if (ownership->first) {
 		ownership_start_cleaning(device);

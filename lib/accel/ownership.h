@@ -15,23 +15,10 @@
 #ifndef ACCEL_OWNERSHIP_H
 #define ACCEL_OWNERSHIP_H
 
-#include <pthread.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 struct accel_buffer;
 struct accel_device;
-
-struct accel_ownership {
-	struct accel_buffer *first; /* with a reference each, by owned_next */
-	bool owned;                 /* a context lives, or its engines still run */
-	unsigned revoking;          /* threads that take memory back */
-	bool scrubbing;             /* the thread is at work */
-	bool pinned;        /* when it last looked, something could not be had back */
-	uint64_t looked_ns; /* when that was, CLOCK_MONOTONIC */
-	bool thread_started;
-	pthread_t thread; /* valid when thread_started; of the last run */
-};
 
 /* 0; -EBUSY or -EAGAIN as above. Devices that are not exclusive: always 0. */
 int accel_ownership_acquire(struct accel_device *device);

@@ -9,6 +9,7 @@
 #include "context.h"
 #include "device.h"
 #include "guard.h"
+#include "ring.h"
 #include "set.h"
 #include "util.h"
 

@@ -2,10 +2,11 @@
 /*
  * queue.h - a queue: what its users and its engine share
  *
- * queue.c makes and ends queues and takes batches; ring.c is the device's side of the
- * ring. An engine calls, in this order and from one thread at a time: accel_ring_fetch(),
- * then for each command accel_queue_asid() and either accel_ring_complete() or
- * accel_queue_fault(). It stands still while accel_queue_state() is not RUNNING.
+ * queue.c creates and destroys queues and takes batches; ring.h is the device's side of
+ * the ring. An engine calls, in this order and from one thread at a time:
+ * accel_ring_fetch(), then for each command accel_queue_asid() and either
+ * accel_ring_complete() or accel_queue_fault(). It stands still while accel_queue_state()
+ * is not RUNNING.
  */
 #ifndef ACCEL_QUEUE_H
 #define ACCEL_QUEUE_H
@@ -70,31 +71,5 @@ void accel_queue_notify(struct accel_queue *queue, uint64_t index);
 
 /* The engine has ended; its reference goes. The queue may be freed by this. */
 void accel_queue_stopped(struct accel_queue *queue);
-
-/* ---- ring.c ---- */
-
-/* Makes the memfd and maps it; and the reverse, which allows a half-made one. */
-int accel_ring_init(struct accel_queue *queue);
-void accel_ring_finish(struct accel_queue *queue);
-
-/*
- * Copies the next commands, at most @max, and frees their slots. Returns how many, 0:
- * none now; -EPROTO: the client's tail is impossible; -EFAULT: the ring's memory is gone.
- */
-int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_commands,
-		     unsigned max);
-
-/* All commands before @completed are done: tells who waits. */
-void accel_ring_complete(struct accel_queue *queue, uint64_t completed);
-
-/* Copies state and fault to where the client sees them, and wakes who waits. */
-void accel_ring_publish_state(struct accel_queue *queue);
-
-/*
- * The engine is about to sleep, or awake again. After prepare it must look for commands
- * once more. *ret_doorbell: the futex value to sleep on.
- */
-int accel_ring_prepare_sleep(struct accel_queue *queue, uint32_t *ret_doorbell);
-void accel_ring_end_sleep(struct accel_queue *queue);
 
 #endif

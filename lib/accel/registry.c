@@ -7,17 +7,19 @@
 
 #include "device.h"
 #include "guard.h"
+#include "ownership.h"
 
 #define FLUSH_MS 2000 /* at the end */
 
-/* Freed device memory whose importers have let it go meanwhile. True: some have not. */
+/* Frees device memory that importers have released. True: they hold more of it. */
 static bool registry_sweep(void *data)
 {
 	struct accel_device *device;
 	bool more = false;
 
 	for (size_t i = 0; (device = accel_device_at(data, i)); i++)
-		more |= accel_lingering_sweep(device) | accel_ownership_sweep(device);
+		more |= accel_lingering_sweep(&device->lingering) |
+			accel_ownership_sweep(device);
 	return more;
 }
 
@@ -32,10 +34,10 @@ int accel_registry_create(accel_log_fn log, void *data,
 	registry = calloc(1, sizeof(*registry));
 	if (!registry)
 		return -ENOMEM;
-	registry->log = log;
-	registry->log_data = data;
+	registry->services.log = log;
+	registry->services.log_data = data;
 	pthread_mutex_init(&registry->lock, NULL);
-	r = accel_reaper_start(&registry->reaper, registry_sweep, registry);
+	r = accel_reaper_start(&registry->services.reaper, registry_sweep, registry);
 	if (r < 0) {
 		pthread_mutex_destroy(&registry->lock);
 		free(registry);
@@ -45,11 +47,11 @@ int accel_registry_create(accel_log_fn log, void *data,
 	return 0;
 }
 
-/* Engines hold their queue's memory until they have ended. */
+/* An engine uses the memory of its queue until it has stopped. */
 static bool registry_all_idle(struct accel_registry *registry)
 {
 	for (struct accel_device *device = registry->first; device; device = device->next)
-		if (!accel_device_wait_idle(device))
+		if (!accel_device_wait_idle(device) || !accel_ownership_finish(device))
 			return false;
 	return true;
 }
@@ -62,11 +64,11 @@ bool accel_registry_destroy(struct accel_registry *registry)
 		return true;
 	if (!registry_all_idle(registry))
 		return false;
-	/* What is queued may come to linger, and what lingers is queued again. */
-	accel_reaper_flush(&registry->reaper, FLUSH_MS);
+	/* Queued memory may come to linger, and lingering memory is queued again. */
+	accel_reaper_flush(&registry->services.reaper, FLUSH_MS);
 	for (device = registry->first; device; device = device->next)
-		accel_lingering_finish(device);
-	if (!accel_reaper_stop(&registry->reaper))
+		accel_lingering_release_all(&device->lingering);
+	if (!accel_reaper_stop(&registry->services.reaper))
 		return false;
 	for (device = registry->first; device; device = next) {
 		next = device->next;
@@ -77,9 +79,42 @@ bool accel_registry_destroy(struct accel_registry *registry)
 	return true;
 }
 
+static int registry_add(struct accel_registry *registry, struct accel_device *device)
+{
+	struct accel_device **place;
+	int r = 0;
+
+	pthread_mutex_lock(&registry->lock);
+	for (place = &registry->first; *place; place = &(*place)->next)
+		if (!strcmp((*place)->params.name, device->params.name))
+			r = -EEXIST;
+	if (r == 0)
+		*place = device;
+	pthread_mutex_unlock(&registry->lock);
+	return r;
+}
+
+int accel_device_create(struct accel_registry *registry,
+			const struct accel_backend *backend,
+			const struct accel_device_params *params,
+			struct accel_device **ret_device)
+{
+	struct accel_device *device;
+	int r = accel_device_start(&registry->services, backend, params, &device);
+
+	if (r < 0)
+		return r;
+	r = registry_add(registry, device);
+	if (r < 0)
+		accel_device_free(device);
+	else if (ret_device)
+		*ret_device = device;
+	return r;
+}
+
 void accel_registry_settle(struct accel_registry *registry, unsigned ms)
 {
-	accel_reaper_flush(&registry->reaper, ms);
+	accel_reaper_flush(&registry->services.reaper, ms);
 }
 
 struct accel_device *accel_device_find(struct accel_registry *registry, const char *name)

@@ -6,14 +6,14 @@
 #include <accel.h>
 #include <pthread.h>
 
-#include "reaper.h"
+#include "services.h"
+
+struct accel_device;
 
 struct accel_registry {
-	accel_log_fn log; /* may be NULL */
-	void *log_data;
-	struct accel_reaper reaper;
+	struct accel_services services;
 	pthread_mutex_t lock;
-	struct accel_device *first; /* protected by lock; in the order they were made */
+	struct accel_device *first; /* protected by lock; in the order of creation */
 };
 
 #endif

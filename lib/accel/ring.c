@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "ring.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -8,7 +10,6 @@
 
 #include "guard.h"
 #include "memfd.h"
-#include "queue.h"
 #include "util.h"
 
 #define ALIGN_COMMANDS 64

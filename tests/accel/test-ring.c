@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "guard.h"
-#include "queue.h"
+#include "ring.h"
 #include "ring_producer.h"
 #include "soft-fixture.h"
 

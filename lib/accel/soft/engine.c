@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "htab.h"
+#include "ring.h"
 #include "util.h"
 
 #define NS_PER_S 1000000000

@@ -9,6 +9,7 @@
 
 #include "exec.h"
 #include "relax.h"
+#include "ring.h"
 #include "thread.h"
 #include "util.h"
 
@@ -56,8 +57,8 @@ static int loop_wait_both(struct engine *engine, uint32_t seen, uint32_t doorbel
 }
 
 /*
- * Without futex_waitv(2) a thread can sleep on one word only. It is the client's; a change
- * of the engine's own word is seen when the sleep times out.
+ * Without futex_waitv(2) a thread can sleep on one word only. It is the client's; a
+ * change of the engine's own word is seen when the sleep times out.
  */
 static void loop_wait_doorbell(struct engine *engine, uint32_t seen, uint32_t doorbell)
 {

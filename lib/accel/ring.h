@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - the device's side of the ring of a queue
+ *
+ * The ring is shared with the client, and its contents are untrusted: every access is
+ * guarded (guard.h), and commands are copied before they are checked.
+ */
+#ifndef ACCEL_RING_H
+#define ACCEL_RING_H
+
+#include "queue.h"
+
+/* Makes the memfd and maps it; and the reverse, which allows a half-made one. */
+int accel_ring_init(struct accel_queue *queue);
+void accel_ring_finish(struct accel_queue *queue);
+
+/*
+ * Copies the next commands, at most @max, and frees their slots. Returns how many, 0:
+ * none now; -EPROTO: the client's tail is impossible; -EFAULT: the ring's memory is gone.
+ */
+int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_commands,
+		     unsigned max);
+
+/* All commands before @completed are done: tells who waits. */
+void accel_ring_complete(struct accel_queue *queue, uint64_t completed);
+
+/* Copies state and fault to where the client sees them, and wakes who waits. */
+void accel_ring_publish_state(struct accel_queue *queue);
+
+/*
+ * The engine is about to sleep, or awake again. After prepare it must look for commands
+ * once more. *ret_doorbell: the futex value to sleep on.
+ */
+int accel_ring_prepare_sleep(struct accel_queue *queue, uint32_t *ret_doorbell);
+void accel_ring_end_sleep(struct accel_queue *queue);
+
+#endif
