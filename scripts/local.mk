@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-EXTRA_DIST += %D%/build-libfuse.sh %D%/check-format %D%/check-symbols %D%/demo %D%/deps.sh
+EXTRA_DIST += %D%/build-libfuse.sh %D%/check-format %D%/check-layers %D%/check-symbols \
+	%D%/demo %D%/deps.sh %D%/layers.awk
