@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "fd_identity.h"
 #include "util.h"
 
 /* Inode number of @fd in our mount, or 0, which no file has. */
@@ -10,7 +11,7 @@ static uint64_t opened_inode(const struct broker *broker, int fd)
 {
 	uint64_t dev, ino;
 
-	if (buffer_identity(fd, &dev, &ino) < 0 || dev != broker->mount_dev)
+	if (fd_identity(fd, &dev, &ino) < 0 || dev != broker->mount_dev)
 		return 0;
 	return ino;
 }

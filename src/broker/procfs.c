@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "buffers/buffer.h"
+#include "fd_identity.h"
 #include "util.h"
 
 /* A client can mount what it likes, and the broker must not read for long. */
@@ -18,7 +18,7 @@ static bool procfs_is_our_own(uint64_t dev)
 	_cleanup_close_ int proc = open("/proc", O_PATH | O_CLOEXEC);
 	uint64_t own, ino;
 
-	return proc >= 0 && buffer_identity(proc, &own, &ino) == 0 && own == dev;
+	return proc >= 0 && fd_identity(proc, &own, &ino) == 0 && own == dev;
 }
 
 /* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELDS] - TYPE ...", proc_pid_mountinfo(5).
@@ -56,7 +56,7 @@ bool procfs_has(int fd, pid_t tid)
 {
 	uint64_t dev, ino;
 
-	if (buffer_identity(fd, &dev, &ino) < 0)
+	if (fd_identity(fd, &dev, &ino) < 0)
 		return false;
 	return procfs_is_our_own(dev) || (tid > 0 && procfs_is_mounted(dev, tid));
 }

@@ -4,6 +4,7 @@
 #include "buffers/buffer.h"
 #include "buffers/reaper.h"
 #include "names/caller.h"
+#include "fd_identity.h"
 #include "util.h"
 
 int taken_from_caller(struct broker *broker, uid_t uid, int pidfd, int fd,
@@ -50,7 +51,7 @@ static bool taken_is_ours(const struct taken *taken)
 {
 	uint64_t dev, ino;
 
-	return buffer_identity(taken->fd, &dev, &ino) == 0 && dev == taken->mount_dev;
+	return fd_identity(taken->fd, &dev, &ino) == 0 && dev == taken->mount_dev;
 }
 
 void taken_refuse(struct taken *taken)

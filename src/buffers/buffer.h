@@ -48,9 +48,6 @@ int buffer_setup(void);
  */
 void buffer_set_drivers(const struct driver_list *drivers);
 
-/* Device and inode number of any descriptor, without a request to its file system. */
-int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino);
-
 /* For people. */
 const char *buffer_kind_name(const struct buffer *buffer);
 

@@ -9,6 +9,7 @@
 
 #include "buffers/buffer.h"
 #include "dmabuf.h"
+#include "fd_identity.h"
 #include "util.h"
 
 /* Both are internal mounts of the kernel: their device numbers never change. */
@@ -23,36 +24,12 @@ int buffer_identify_setup(void)
 
 	if (fd < 0)
 		return -errno;
-	return buffer_identity(fd, &buffer_identify_memfd_dev, &ino);
+	return fd_identity(fd, &buffer_identify_memfd_dev, &ino);
 }
 
 void buffer_set_drivers(const struct driver_list *list)
 {
 	buffer_identify_drivers = list;
-}
-
-/* FUSE, NFS and the like answer an empty mask without asking their server. */
-static int buffer_identify_ask(int fd, struct statx *ret_stx)
-{
-	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, ret_stx) < 0 ? -errno
-										 : 0;
-}
-
-static uint64_t buffer_identify_dev_of(const struct statx *stx)
-{
-	return makedev(stx->stx_dev_major, stx->stx_dev_minor);
-}
-
-int buffer_identity(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
-{
-	struct statx stx;
-	int r = buffer_identify_ask(fd, &stx);
-
-	if (r < 0)
-		return r;
-	*ret_dev = buffer_identify_dev_of(&stx);
-	*ret_ino = stx.stx_ino;
-	return 0;
 }
 
 /*
@@ -77,11 +54,11 @@ int buffer_identify(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
 {
 	uint64_t known = atomic_load(&buffer_identify_dmabuf_dev);
 	struct statx stx;
-	int r = buffer_identify_ask(fd, &stx);
+	int r = fd_statx(fd, &stx);
 
 	if (r < 0)
 		return r;
-	*ret_dev = buffer_identify_dev_of(&stx);
+	*ret_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
 	*ret_ino = stx.stx_ino;
 	if (S_ISCHR(stx.stx_mode))
 		return buffer_identify_device(fd, &stx);

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 
 #include "base/policy.h"
-#include "buffers/buffer.h"
+#include "fd_identity.h"
 #include "util.h"
 
 #ifndef PIDFD_THREAD
@@ -149,7 +149,7 @@ static uint64_t caller_thread_number(int pidfd)
 
 	if (pidfd < 0 || !caller_features.thread_pidfds)
 		return 0;
-	return buffer_identity(pidfd, &dev, &ino) == 0 ? ino : 0;
+	return fd_identity(pidfd, &dev, &ino) == 0 ? ino : 0;
 }
 
 static struct caller *caller_read_all(pid_t tid)

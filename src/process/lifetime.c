@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/log.h"
-#include "buffers/buffer.h"
+#include "fd_identity.h"
 #include "util.h"
 
 /* How long the loop may take to notice before it is told again. */
@@ -79,7 +79,7 @@ void lifetime_unmount(const char *mountpoint, uint64_t mount_dev)
 	_cleanup_close_ int dir = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	uint64_t dev, ino;
 
-	if (dir >= 0 && buffer_identity(dir, &dev, &ino) == 0 && dev == mount_dev)
+	if (dir >= 0 && fd_identity(dir, &dev, &ino) == 0 && dev == mount_dev)
 		lifetime_umount_fd(dir);
 }
 

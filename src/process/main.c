@@ -17,6 +17,7 @@
 #include "process/privileges.h"
 #include "process/ready.h"
 #include "config.h"
+#include "fd_identity.h"
 #include "util.h"
 
 #ifndef OPEN_TREE_CLONE
@@ -110,7 +111,7 @@ static int main_inspect_mount(const char *mountpoint, uint64_t *ret_dev, int *re
 
 	if (tree < 0)
 		return -errno;
-	r = buffer_identity(tree, ret_dev, &ino);
+	r = fd_identity(tree, ret_dev, &ino);
 	if (r < 0) {
 		close(tree);
 		return r;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "broker-client.h"
+#include "fd_identity.h"
 #include "fixture.h"
 
 #define MAX_FDS 253
@@ -26,7 +27,7 @@ void client_init(struct broker *broker, struct tickets *tickets)
 	/* Another file system than that of the buffers. */
 	close(memfd);
 	memfd = open("/tmp", O_PATH | O_CLOEXEC);
-	cr_assert(zero(int, buffer_identity(memfd, &broker->mount_dev, &ino)));
+	cr_assert(zero(int, fd_identity(memfd, &broker->mount_dev, &ino)));
 	close(memfd);
 }
 
@@ -38,7 +39,7 @@ int client_open_name(struct broker *broker, int access, struct export **ret_expo
 
 	unlink(path);
 	close(created);
-	cr_assert(zero(int, buffer_identity(fd, &dev, &ino)));
+	cr_assert(zero(int, fd_identity(fd, &dev, &ino)));
 	cr_assert(eq(u64, dev, broker->mount_dev));
 	fixture_table.next_id = ino;
 	*ret_export = fixture_add(UID_A, 0);

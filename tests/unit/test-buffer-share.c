@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "buffers/buffer.h"
+#include "fd_identity.h"
 #include "fixture.h"
 
 #define SIZE 8192
@@ -66,7 +67,7 @@ Test(share, importers_get_descriptions_of_their_own)
 		int fd = buffer_open(&buffer, accesses[i]);
 
 		cr_assert(ge(int, fd, 0));
-		cr_assert(zero(int, buffer_identity(fd, &dev, &ino)));
+		cr_assert(zero(int, fd_identity(fd, &dev, &ino)));
 		cr_assert(all(eq(u64, dev, buffer.dev), eq(u64, ino, buffer.ino)));
 		cr_assert(eq(int,
 			     fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_APPEND),

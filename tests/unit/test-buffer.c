@@ -19,6 +19,7 @@
 #include <sys/timerfd.h>
 
 #include "buffers/buffer.h"
+#include "fd_identity.h"
 #include "fixture.h"
 
 static void init(void)
@@ -273,15 +274,15 @@ Test(buffer, identity)
 	int a = new_memfd(1), b = new_memfd(1), again = reopen(a, O_RDONLY);
 	uint64_t dev[3], ino[3];
 
-	cr_assert(zero(int, buffer_identity(a, &dev[0], &ino[0])));
-	cr_assert(zero(int, buffer_identity(b, &dev[1], &ino[1])));
-	cr_assert(zero(int, buffer_identity(again, &dev[2], &ino[2])));
+	cr_assert(zero(int, fd_identity(a, &dev[0], &ino[0])));
+	cr_assert(zero(int, fd_identity(b, &dev[1], &ino[1])));
+	cr_assert(zero(int, fd_identity(again, &dev[2], &ino[2])));
 	cr_assert(all(eq(u64, dev[0], dev[1]), ne(u64, ino[0], ino[1]),
 		      eq(u64, dev[0], dev[2]), eq(u64, ino[0], ino[2])));
 	close(a);
 	close(b);
 	close(again);
-	cr_assert(eq(int, buffer_identity(a, &dev[0], &ino[0]), -EBADF));
+	cr_assert(eq(int, fd_identity(a, &dev[0], &ino[0]), -EBADF));
 }
 
 Test(buffer, size)

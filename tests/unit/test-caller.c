@@ -17,6 +17,7 @@
 #include "base/policy.h"
 #include "buffers/buffer.h"
 #include "names/caller.h"
+#include "fd_identity.h"
 #include "fixture.h"
 
 static int own; /* a pidfd of the main thread */
@@ -267,8 +268,8 @@ Test(caller, take_own_fd)
 	taken = caller_take_fd(own, fd);
 	cr_assert(ge(int, taken, 0));
 	cr_assert(eq(int, fcntl(taken, F_GETFD), FD_CLOEXEC));
-	cr_assert(zero(int, buffer_identity(fd, &dev[0], &ino[0])));
-	cr_assert(zero(int, buffer_identity(taken, &dev[1], &ino[1])));
+	cr_assert(zero(int, fd_identity(fd, &dev[0], &ino[0])));
+	cr_assert(zero(int, fd_identity(taken, &dev[1], &ino[1])));
 	cr_assert(all(eq(u64, dev[0], dev[1]), eq(u64, ino[0], ino[1])));
 	close(fd);
 	close(taken);

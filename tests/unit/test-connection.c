@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "broker/connection.h"
 #include "broker-client.h"
+#include "fd_identity.h"
 #include "fixture.h"
 
 static struct broker broker;
@@ -275,7 +276,7 @@ static void expect_exchange(int access)
 	cr_assert(all(eq(u32, reply.kind, DMABUFFS_KIND_MEMFD),
 		      eq(u32, reply.access, access), eq(u64, reply.bytes, 4096)));
 	cr_assert(eq(int, fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK), access));
-	cr_assert(zero(int, buffer_identity(fd, &dev, &ino)));
+	cr_assert(zero(int, fd_identity(fd, &dev, &ino)));
 	cr_assert(
 		all(eq(u64, dev, export->buffer.dev), eq(u64, ino, export->buffer.ino)));
 	close(fd);
@@ -366,8 +367,8 @@ Test(connection, ticket)
 	cr_assert(all(eq(u32, reply.kind, DMABUFFS_KIND_MEMFD),
 		      eq(u32, reply.access, O_RDWR), eq(u64, reply.bytes, 123)));
 	fd = tickets_take(&tickets, reply.ticket);
-	cr_assert(zero(int, buffer_identity(memfd, &dev[0], &ino[0])));
-	cr_assert(zero(int, buffer_identity(fd, &dev[1], &ino[1])));
+	cr_assert(zero(int, fd_identity(memfd, &dev[0], &ino[0])));
+	cr_assert(zero(int, fd_identity(fd, &dev[1], &ino[1])));
 	cr_assert(all(eq(u64, dev[0], dev[1]), eq(u64, ino[0], ino[1])));
 	close(fd);
 	close(memfd);

@@ -12,6 +12,7 @@
 
 #include "base/options.h"
 #include "buffers/buffer.h"
+#include "fd_identity.h"
 #include "fixture.h"
 
 static struct driver_list drivers;
@@ -225,7 +226,7 @@ Test(drivers, each_has_an_identity_of_its_own)
 	cr_assert(zero(int, init_zero(&a, O_RDWR, false)));
 	cr_assert(zero(int, init_zero(&b, O_RDWR, false)));
 	cr_assert(ne(u64, a.ino, b.ino));
-	cr_assert(zero(int, buffer_identity(a.fd, &dev, &ino)));
+	cr_assert(zero(int, fd_identity(a.fd, &dev, &ino)));
 	cr_assert(ne(u64, a.dev, dev), "and none of a file");
 	buffer_finish(&a);
 	buffer_finish(&b);

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "fd_identity.h"
 #include "fixture.h"
 
 #define STEPS     10000
@@ -218,7 +219,7 @@ static void do_get_exported(void)
 	struct buffer buffer = {.fd = -1};
 	struct export *export;
 
-	CHECK(buffer_identity(memfds[i], &buffer.dev, &buffer.ino) == 0);
+	CHECK(fd_identity(memfds[i], &buffer.dev, &buffer.ino) == 0);
 	export = table_get_exported(table, root, &buffer);
 	CHECK(export == (expected ? expected->export : NULL));
 	if (expected)
