@@ -6,11 +6,13 @@ SUITES = \
 	"unit:600:$(srcdir)/tests/unit/run-unit" \
 	"race:120:$(srcdir)/tests/accel/run-race" \
 	"integration:1200:$(srcdir)/tests/integration/run-suite" \
-	$(FORMAT_SUITE) $(COMPAT_SUITE) $(FUZZ_SUITE)
+	$(SOURCE_SUITES) $(COMPAT_SUITE) $(FUZZ_SUITE)
 
 # They look at sources, bring their own sanitizers, or use programs that have none.
 if !SANITIZED
-FORMAT_SUITE = "format:60:$(srcdir)/scripts/check-format"
+SOURCE_SUITES = \
+	"format:60:$(srcdir)/scripts/check-format" \
+	"layers:60:$(srcdir)/scripts/check-layers"
 COMPAT_SUITE = "compat:300:$(srcdir)/tests/hipipc/run-compat"
 FUZZ_SUITE = "fuzz:240:$(srcdir)/tests/fuzz/run-fuzz"
 endif
