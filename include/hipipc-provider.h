@@ -45,7 +45,7 @@ struct hipipc_place {
 };
 
 /* Names that libhipipc made end when what they name does. */
-typedef void (*hipipc_ended_fn)(uint64_t id);
+typedef void (*hipipc_freed_fn)(uint64_t id);
 
 struct hipipc_provider {
 	uint32_t version; /* HIPIPC_PROVIDER_VERSION */
@@ -80,7 +80,7 @@ struct hipipc_provider {
 	 * freed, before its address is used again. NULL: the runtime does not tell;
 	 * libhipipc then asks find() from time to time.
 	 */
-	void (*watch)(hipipc_ended_fn ended);
+	void (*watch)(hipipc_freed_fn freed);
 
 	/*
 	 * Events. All NULL: they are passed on to the runtime's own calls. find: -EINVAL

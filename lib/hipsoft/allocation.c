@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* allocation.c - hipMalloc() and the other calls on device memory, but for copies */
+/* allocation.c - hipMalloc() and the other calls on device memory, except copies */
 #include "allocation.h"
 
-#include "context.h"
 #include "area.h"
+#include "context.h"
 #include "share.h"
 
 /* ---- hipMalloc --------------------------------------------------------------------- */
 
-/* Pinned: an importer could take it back from us otherwise, by truncating it. */
+/* Pinned: an importer could otherwise truncate it. */
 static int allocation_make_buffer(struct area *area)
 {
 	struct allocation *allocation = &area->allocation;
@@ -73,9 +73,9 @@ _public_ hipError_t hipFree(void *pointer)
 	r = area_take((uintptr_t)pointer, false, &area);
 	if (r < 0)
 		return runtime_result(r);
-	/* Found by nobody any more, but the address is still taken. */
+	/* It cannot be found any more, but its address range is still reserved. */
 	runtime_synchronize();
-	share_ended(&area->allocation);
+	share_notify_freed(&area->allocation);
 	area_destroy(area);
 	return runtime_result(0);
 }

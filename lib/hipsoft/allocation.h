@@ -13,16 +13,16 @@
 
 /**
  * struct allocation - device memory, own or imported
- * @id: never used twice
- * @base: its address: a reservation without access in the process, and the IOVA in
- *	  @device
- * @bytes: as asked for
- * @reserved: whole pages, which are mapped for devices
- * @device: where it lives
+ * @id: never reused
+ * @base: its address: a reservation without access rights in the process, and the IOVA
+ *	  in @device
+ * @bytes: the requested size
+ * @reserved: @bytes rounded up to pages, the size of the device mapping
+ * @device: the device that owns the memory
  * @buffer: id in the device's context
- * @imported: it came through libhipipc: hipFree() does not take it
- * @exported: libhipipc has named it, and wants to hear of its end
- * @peer_buffers: ids of its imports in the contexts of devices that reach it; 0: does not
+ * @imported: opened through libhipipc; hipFree() rejects it
+ * @exported: libhipipc has given it a name and must be notified when it is freed
+ * @peer_buffers: ids of its imports in the contexts of peer devices; 0: not mapped there
  */
 struct allocation {
 	uint64_t id;
@@ -37,8 +37,8 @@ struct allocation {
 };
 
 /*
- * How many addresses are its own in the process: also those of one more page, so that one
- * just past the end is never another's.
+ * Size of the address range that belongs to it. One guard page is included, so that the
+ * address one past the end never belongs to another allocation.
  */
 static inline uint64_t allocation_span(const struct allocation *allocation)
 {
@@ -46,25 +46,18 @@ static inline uint64_t allocation_span(const struct allocation *allocation)
 }
 
 /*
- * A copy of what is at this address, all @bytes of it. -ENOENT: no address of the range
- * is an allocation's own; -EINVAL: some are, but they are not all memory of one. @bytes
- * may be 0.
+ * Copies the allocation that contains the @bytes bytes at @address. -ENOENT: the range
+ * touches no allocation; -EINVAL: it touches one but does not lie within it. @bytes may
+ * be 0.
  */
 int allocation_find(uint64_t address, uint64_t bytes, struct allocation *ret_allocation);
 
-/*
- * Maps what there is on @peer for @device, and from now on what will be; and undoes it.
- * They keep device->peers, whose lock is held.
- */
-int allocation_enable_peer(struct device *device, struct device *peer);
-void allocation_disable_peer(struct device *device, struct device *peer);
-
-/* For provider.c; as hipipc_provider says. */
+/* Callbacks of provider.c; see struct hipipc_provider. */
 int allocation_export(const struct hipipc_allocation *allocation,
 		      struct hipipc_backing *ret_backing);
 int allocation_import(const struct hipipc_backing *backing, uint64_t bytes,
 		      uint64_t *ret_pointer);
 int allocation_release(uint64_t pointer);
-void allocation_watch(hipipc_ended_fn ended);
+void allocation_watch(hipipc_freed_fn freed);
 
 #endif

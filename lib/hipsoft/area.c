@@ -22,7 +22,7 @@ struct area *area_create(struct device *device, uint64_t bytes)
 
 /* ---- addresses --------------------------------------------------------------------- */
 
-/* Nobody else gets this range in this process, so pointers of all devices differ. */
+/* Reserves the range in this process, so that pointers of all devices differ. */
 static int area_reserve(struct allocation *allocation)
 {
 	void *place = mmap(NULL, allocation_span(allocation), PROT_NONE,
@@ -79,9 +79,9 @@ int area_publish(struct area *area, uint64_t *ret_base)
 		return r;
 	base = allocation->base;
 	table_lock();
-	r = peer_map_all(area);
+	r = peer_map_all_locked(area);
 	if (r == 0)
-		r = table_add(area);
+		r = table_add_locked(area);
 	table_unlock();
 	if (r == 0)
 		*ret_base = base;
@@ -93,11 +93,11 @@ int area_take(uint64_t address, bool imported, struct area **ret_area)
 	struct area *area;
 
 	table_lock();
-	area = table_at(address);
+	area = table_at_locked(address);
 	if (area && area->allocation.imported != imported)
 		area = NULL;
 	if (area)
-		table_remove(area);
+		table_remove_locked(area);
 	table_unlock();
 	if (!area)
 		return -EINVAL;

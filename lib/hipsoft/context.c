@@ -6,7 +6,7 @@
 
 #include "stream.h"
 
-/* What is current for a thread: the last one pushed, else the base. */
+/* The current context of a thread is the last one pushed, else the base. */
 struct thread_contexts {
 	struct ihipCtx_t *base;
 	size_t n, room;
@@ -14,15 +14,15 @@ struct thread_contexts {
 };
 
 static pthread_once_t context_once = PTHREAD_ONCE_INIT;
-static pthread_key_t context_key; /* struct thread_contexts; none: as by the first call */
+static pthread_key_t context_key; /* struct thread_contexts; NULL: the first primary */
 static int context_key_result;
 
 /*
- * All contexts, by @next. Those that were destroyed stay allocated, since another thread
- * may have one as its current one, and reachable.
+ * All contexts, linked by @next. Destroyed ones stay allocated, since they may be current
+ * in other threads, and reachable for leak checkers.
  */
 static pthread_mutex_t context_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct ihipCtx_t *context_live, *context_destroyed_list;
+static struct ihipCtx_t *context_live, *context_retired;
 
 /* ---- life -------------------------------------------------------------------------- */
 
@@ -58,11 +58,12 @@ int context_create(struct device *device, struct ihipCtx_t **ret_context)
 	return 0;
 }
 
-/* The lock is held. Where the list has it, NULL: nowhere. Any pointer is allowed. */
-static struct ihipCtx_t **context_find(const struct ihipCtx_t *context)
+/* The link to it in the list of live contexts, or NULL. Any pointer is allowed. */
+static struct ihipCtx_t **context_find_locked(const struct ihipCtx_t *context)
 {
 	struct ihipCtx_t **place = &context_live;
 
+	ASSERT_LOCKED(&context_lock);
 	while (*place && *place != context)
 		place = &(*place)->next;
 	return *place ? place : NULL;
@@ -73,27 +74,27 @@ static bool context_is_live(const struct ihipCtx_t *context)
 	bool found;
 
 	pthread_mutex_lock(&context_lock);
-	found = context_find(context) != NULL;
+	found = context_find_locked(context) != NULL;
 	pthread_mutex_unlock(&context_lock);
 	return found;
 }
 
-/* False: it is none, or a primary one. */
-static bool context_bury(struct ihipCtx_t *context)
+/* Moves it to the destroyed ones. False: not a live context, or a primary one. */
+static bool context_retire(struct ihipCtx_t *context)
 {
 	struct ihipCtx_t **place;
-	bool may;
+	bool found;
 
 	pthread_mutex_lock(&context_lock);
-	place = context_find(context);
-	may = place && context->device->primary != context;
-	if (may) {
+	place = context_find_locked(context);
+	found = place && context->device->primary != context;
+	if (found) {
 		*place = context->next;
-		context->next = context_destroyed_list;
-		context_destroyed_list = context;
+		context->next = context_retired;
+		context_retired = context;
 	}
 	pthread_mutex_unlock(&context_lock);
-	return may;
+	return found;
 }
 
 void context_free(struct ihipCtx_t *context)
@@ -101,13 +102,13 @@ void context_free(struct ihipCtx_t *context)
 	if (!context)
 		return;
 	pthread_mutex_lock(&context_lock);
-	*context_find(context) = context->next;
+	*context_find_locked(context) = context->next;
 	pthread_mutex_unlock(&context_lock);
 	stream_destroy_context(context);
 	free(context);
 }
 
-/* ---- of the thread ----------------------------------------------------------------- */
+/* ---- the thread's current context -------------------------------------------------- */
 
 static struct ihipCtx_t *context_first_primary(void)
 {
@@ -123,7 +124,7 @@ struct ihipCtx_t *context_current(void)
 	return mine->n ? mine->pushed[mine->n - 1] : mine->base;
 }
 
-/* Those of the thread, with room for one more; NULL: no memory. */
+/* The thread's contexts, with room for one more; NULL: no memory. */
 static struct thread_contexts *context_prepare(void)
 {
 	struct thread_contexts *mine = pthread_getspecific(context_key), *larger;
@@ -141,7 +142,7 @@ static struct thread_contexts *context_prepare(void)
 	larger->room = room;
 	if (pthread_setspecific(context_key, larger) == 0)
 		return larger;
-	/* Only the first one of a thread needs memory. */
+	/* Can fail only for the first call of a thread: later ones replace the value. */
 	free(larger);
 	return NULL;
 }
@@ -157,8 +158,8 @@ int context_reset(struct ihipCtx_t *base)
 	return 0;
 }
 
-/* The thread that destroys one does not go on with it. */
-static void context_forget(const struct ihipCtx_t *context)
+/* Removes a destroyed context from the calling thread's stack. */
+static void context_pop_from_thread(const struct ihipCtx_t *context)
 {
 	struct thread_contexts *mine = pthread_getspecific(context_key);
 	size_t kept = 0;
@@ -203,9 +204,9 @@ _public_ hipError_t hipCtxDestroy(hipCtx_t context)
 
 	if (r < 0)
 		return runtime_result(r);
-	if (!context_bury(context))
+	if (!context_retire(context))
 		return runtime_return(hipErrorInvalidContext);
-	context_forget(context);
+	context_pop_from_thread(context);
 	stream_destroy_context(context);
 	return runtime_result(0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* context.h - hipCtx_t, and which one is a thread's current one */
+/* context.h - hipCtx_t, and the current context of each thread */
 #ifndef HIPSOFT_CONTEXT_H
 #define HIPSOFT_CONTEXT_H
 
@@ -8,35 +8,36 @@
 #include "runtime.h"
 
 /**
- * struct ihipCtx_t - a context: an identity, and a default stream
- * @id: never used twice
- * @device: whose memory it works on
- * @default_stream: made with it; under the device's lock. NULL once it @ended
- * @next: of context.c
- * @ended: its streams end, and no more are made (stream.c, under the device's lock)
+ * struct ihipCtx_t - a context: an identity and a default stream
+ * @id: never reused
+ * @device: the device it works on
+ * @default_stream: created with the context; NULL once @destroyed. Protected by the
+ *		    device's lock
+ * @next: list link of context.c
+ * @destroyed: no more streams are created. Protected by the device's lock
  */
 struct ihipCtx_t {
 	uint64_t id;
 	struct device *device;
 	struct stream *default_stream;
 	struct ihipCtx_t *next;
-	bool ended;
+	bool destroyed;
 };
 
-/* For a device that is being made: its primary context. */
+/* Also creates the primary context of a device that is being set up. */
 int context_create(struct device *device, struct ihipCtx_t **ret_context);
 
-/* For one that could not be made: nobody has seen it. NULL is allowed. */
+/* For error paths: frees a context that no other thread has seen. NULL is allowed. */
 void context_free(struct ihipCtx_t *context);
 
 /*
- * The current one of this thread, never NULL after runtime_enter(). It stays allocated
- * until the process ends, also when another thread destroys it; it has no default stream
- * from then on (-EINVAL for who uses that).
+ * The calling thread's current context, never NULL after runtime_enter(). It stays
+ * allocated until the process exits, even if another thread destroys it; after that it
+ * has no default stream, and stream_get() fails with -EINVAL.
  */
 struct ihipCtx_t *context_current(void);
 
-/* Makes it the current one of this thread, with nothing on top of it. 0 or -ENOMEM. */
+/* Empties the calling thread's stack and makes @base current. 0 or -ENOMEM. */
 int context_reset(struct ihipCtx_t *base);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* copy.c - hipMemcpy*(), hipMemset*() and hipsoftVectorAdd(): what is asked for */
+/* copy.c - hipMemcpy*(), hipMemset*() and hipsoftVectorAdd(): arguments and results */
 #include "allocation.h"
 #include "copy_task.h"
 
 /* ---- arguments --------------------------------------------------------------------- */
 
-/* An errno that no call below gives. */
+/* An errno that no function below returns. */
 #define WRONG_DIRECTION (-EPROTOTYPE)
 
 static hipError_t copy_result(int r)
@@ -15,7 +15,7 @@ static hipError_t copy_result(int r)
 	return runtime_result(r);
 }
 
-/* What is at @pointer; @bytes is not 0. */
+/* Finds the owner of the range at @pointer; @bytes is not 0. */
 static int copy_find_side(const void *pointer, uint64_t bytes, struct side *ret_side)
 {
 	struct side side = {.address = (uintptr_t)pointer};
@@ -156,8 +156,8 @@ static int copy_give_task(struct stream *stream, const struct copy *copy)
 }
 
 /*
- * And waits, by which an error of the stream is reported. @copy's own counts too: another
- * thread may have reported it already.
+ * Waits for the copy and reports an error of the stream. The copy's own result counts,
+ * too: another thread may have reported the stream's error already.
  */
 static int copy_give_and_wait(struct stream *stream, struct copy *copy)
 {
@@ -170,7 +170,7 @@ static int copy_give_and_wait(struct stream *stream, struct copy *copy)
 	return stream_synchronize(stream) ?: r ?: result;
 }
 
-/* Gives @copy to the stream, unless @r says that it is none. Puts the stream. */
+/* Pushes @copy to the stream unless checking it failed with @r. Puts the stream. */
 static int copy_finish(struct stream *stream, int r, struct copy *copy, bool wait)
 {
 	if (r == 0)

@@ -4,6 +4,8 @@
 #include <htab.h>
 #include <string.h>
 
+#include "peer.h"
+
 static struct copy *copy_of(struct task *task)
 {
 	return container_of(task, struct copy, task);
@@ -53,7 +55,7 @@ static int copy_task_run_on_device(struct task *task, struct stream *stream)
 				     copy->src.address, copy->bytes);
 }
 
-/* @bytes at @offset come to the staging buffer of the other side. */
+/* Copies @bytes at @offset of the source to the destination's staging buffer. */
 static int copy_task_get_piece(const struct copy *copy, uint64_t offset, size_t bytes)
 {
 	const struct side *src = &copy->src;
@@ -131,7 +133,7 @@ int copy_run_sum(struct task *task, struct stream *stream)
 	return stream_queue_execute(copy->dst.queue, &command, 1);
 }
 
-/* ---- who does it ------------------------------------------------------------------- */
+/* ---- choice of device and queues --------------------------------------------------- */
 
 bool copy_reaches(struct device *device, const struct device *owner)
 {
@@ -140,7 +142,7 @@ bool copy_reaches(struct device *device, const struct device *owner)
 	if (!owner || device == owner)
 		return true;
 	pthread_mutex_lock(&device->lock);
-	is_peer = device->peers & 1U << owner->ordinal;
+	is_peer = peer_is_enabled_locked(device, owner);
 	pthread_mutex_unlock(&device->lock);
 	return is_peer;
 }
@@ -162,7 +164,7 @@ static struct device *copy_task_find_executor(struct stream *stream,
 	return NULL;
 }
 
-/* The queues of both sides, each with a staging buffer unless one command does it. */
+/* The queues of both sides, with staging buffers unless one command suffices. */
 static int copy_task_plan_queues(struct stream *stream, struct copy *copy,
 				 struct device *both)
 {
@@ -188,7 +190,7 @@ static void copy_task_choose_run(struct copy *copy, const struct device *both)
 		copy->task.run = copy_task_run_staged;
 }
 
-/* Peers may change at any time, so they are looked at once. */
+/* Peers may change at any time, so they are read once. */
 static int copy_task_plan(struct stream *stream, struct copy *copy)
 {
 	struct device *both = copy_task_find_executor(stream, copy);
@@ -198,7 +200,7 @@ static int copy_task_plan(struct stream *stream, struct copy *copy)
 	return RETRY_SETTLED(copy_task_plan_queues(stream, copy, both));
 }
 
-/* The default stream also waits for those of other devices whose memory it works on. */
+/* The default stream also follows the streams of other devices whose memory it uses. */
 static int copy_task_follow(struct stream *stream, const struct side *side)
 {
 	if (!side->device || side->device == stream_device(stream))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "allocation.h"
+/* device.c - the current device, and peers */
 #include "context.h"
+#include "peer.h"
 
 _public_ hipError_t hipSetDevice(int device)
 {
@@ -40,33 +41,27 @@ _public_ hipError_t hipDeviceCanAccessPeer(int *ret_can, int device, int peer)
 	return runtime_result(0);
 }
 
-/* The device's lock is held. */
-static bool device_reaches(const struct device *device, const struct device *peer)
-{
-	return device->peers & (1U << peer->ordinal);
-}
-
-/* -EALREADY, or why it cannot be. */
+/* -EALREADY: it was enabled before. */
 static int device_enable(struct device *device, struct device *peer)
 {
 	int r = -EALREADY;
 
 	pthread_mutex_lock(&device->lock);
-	if (!device_reaches(device, peer))
-		r = allocation_enable_peer(device, peer);
+	if (!peer_is_enabled_locked(device, peer))
+		r = peer_enable_locked(device, peer);
 	pthread_mutex_unlock(&device->lock);
 	return r;
 }
 
-/* False: it is not enabled. */
+/* False: it was not enabled. */
 static bool device_disable(struct device *device, struct device *peer)
 {
 	bool was_enabled;
 
 	pthread_mutex_lock(&device->lock);
-	was_enabled = device_reaches(device, peer);
+	was_enabled = peer_is_enabled_locked(device, peer);
 	if (was_enabled)
-		allocation_disable_peer(device, peer);
+		peer_disable_locked(device, peer);
 	pthread_mutex_unlock(&device->lock);
 	return was_enabled;
 }
@@ -98,7 +93,7 @@ _public_ hipError_t hipDeviceDisablePeerAccess(int peer)
 	device = context_current()->device;
 	if (!runtime_device(peer) || runtime_device(peer) == device)
 		return runtime_return(hipErrorInvalidDevice);
-	/* What streams, of other devices too, were given before may count on it. */
+	/* Pending tasks, of other devices' streams too, may rely on it. */
 	runtime_synchronize();
 	if (!device_disable(device, runtime_device(peer)))
 		return runtime_return(hipErrorPeerAccessNotEnabled);

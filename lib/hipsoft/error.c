@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* error.c - names of errors, results of calls, and the last error of a thread */
 #include "runtime.h"
 
 static __thread hipError_t error_last_error;
@@ -18,7 +19,7 @@ static struct error_text error_pair(const char *name, const char *text)
 	case error:                                                                      \
 		return error_pair(#error, text)
 
-/* No default: the compiler tells which is missing. */
+/* No default: the compiler warns about a missing value. */
 static struct error_text error_describe(hipError_t error)
 {
 	switch (error) {
@@ -26,7 +27,7 @@ static struct error_text error_describe(hipError_t error)
 		ERROR(hipErrorInvalidValue, "invalid argument");
 		ERROR(hipErrorOutOfMemory, "out of memory");
 		ERROR(hipErrorNotInitialized, "not initialized, or a child of fork");
-		ERROR(hipErrorDeinitialized, "the runtime has ended");
+		ERROR(hipErrorDeinitialized, "the runtime has shut down");
 		ERROR(hipErrorInvalidConfiguration, "invalid configuration");
 		ERROR(hipErrorInvalidDevicePointer, "invalid device pointer");
 		ERROR(hipErrorInvalidMemcpyDirection,

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* event.c - events begin, are found, and end */
+/* event.c - lifetime and registry of events */
 #include "event_private.h"
 
 /*
- * Ids are handles, and those of allocations are small: libhipipc is told the end of both
- * by one function.
+ * An event's id is its handle. It must not equal the id of an allocation, since libhipipc
+ * gets both through one hipipc_freed_fn; ids of allocations are small.
  */
 #define FIRST_ID (((uint64_t)UINTPTR_MAX >> 2) + 1)
 
-/* All events that were not destroyed. */
+/* Protects the registry, which holds all events that were not destroyed. */
 pthread_mutex_t event_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct htab event_events;
-static _Atomic(hipipc_ended_fn) event_ended_hook;
+static _Atomic(hipipc_freed_fn) event_freed_hook;
 
 /* ---- registry ---------------------------------------------------------------------- */
 
@@ -29,11 +29,11 @@ static uint64_t event_hash_id(uint64_t id)
 	return id * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* The lock is held. */
-static struct event *event_find_event(uint64_t id)
+static struct event *event_find_locked(uint64_t id)
 {
 	struct htab_node *node = htab_first(&event_events, event_hash_id(id));
 
+	ASSERT_LOCKED(&event_lock);
 	for (; node; node = htab_next(node)) {
 		struct event *event = container_of(node, struct event, node);
 
@@ -48,14 +48,14 @@ struct event *event_get(uint64_t id)
 	struct event *event;
 
 	pthread_mutex_lock(&event_lock);
-	event = event_find_event(id);
+	event = event_find_locked(id);
 	if (event)
 		atomic_fetch_add(&event->refs, 1);
 	pthread_mutex_unlock(&event_lock);
 	return event;
 }
 
-/* @page, which may be NULL, is taken over, also on failure. */
+/* Takes ownership of @page, which may be NULL, on failure too. */
 static int event_add(unsigned flags, struct shared_event *page, void **ret_handle)
 {
 	static atomic_uint_least64_t n_events;
@@ -125,24 +125,24 @@ _public_ hipError_t hipEventCreateWithFlags(hipEvent_t *ret_event, unsigned int 
 	return runtime_result(event_create(flags, ret_event));
 }
 
-/* What waits for it or will record it has a reference to its mark or page. */
+/* Pending waits and records hold references to its mark or page. */
 static int event_destroy(uint64_t id)
 {
-	hipipc_ended_fn ended = NULL;
+	hipipc_freed_fn freed = NULL;
 	struct event *event;
 
 	pthread_mutex_lock(&event_lock);
-	event = event_find_event(id);
+	event = event_find_locked(id);
 	if (event) {
 		htab_remove(&event_events, &event->node);
 		if (event->exported)
-			ended = atomic_load(&event_ended_hook);
+			freed = atomic_load(&event_freed_hook);
 	}
 	pthread_mutex_unlock(&event_lock);
 	if (!event)
 		return -EBADF;
-	if (ended)
-		ended(id);
+	if (freed)
+		freed(id);
 	event_unref(event);
 	return 0;
 }
@@ -180,7 +180,7 @@ int event_export(uint64_t id, int *ret_fd)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&event_lock);
-	if (event_find_event(id))
+	if (event_find_locked(id))
 		event->exported = true;
 	else
 		r = -ENOENT;
@@ -201,7 +201,7 @@ int event_import(int fd, void **ret_event)
 	return event_add(hipEventInterprocess | hipEventDisableTiming, page, ret_event);
 }
 
-void event_watch(hipipc_ended_fn ended)
+void event_watch(hipipc_freed_fn freed)
 {
-	atomic_store(&event_ended_hook, ended);
+	atomic_store(&event_freed_hook, freed);
 }

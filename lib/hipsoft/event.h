@@ -7,10 +7,10 @@
 
 #include "runtime.h"
 
-/* For provider.c; as hipipc_provider says. */
+/* Callbacks of provider.c; see struct hipipc_provider. */
 int event_find(void *event, uint64_t *ret_id);
 int event_export(uint64_t id, int *ret_fd);
 int event_import(int fd, void **ret_event);
-void event_watch(hipipc_ended_fn ended);
+void event_watch(hipipc_freed_fn freed);
 
 #endif

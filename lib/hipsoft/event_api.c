@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* event_api.c - what is done with events: record, wait, ask */
+/* event_api.c - hipEvent*() and hipStreamWaitEvent(): record, wait, query */
 #include "event_private.h"
 #include "stream.h"
 
@@ -8,8 +8,9 @@
 /* ---- tasks ------------------------------------------------------------------------- */
 
 /*
- * For a record or a wait: a mark, or a page and in it a record or the number that is
- * waited for. @event is whose record it becomes, and the caller's.
+ * A record of, or a wait for, an event: @mark of a local one; @page of an interprocess
+ * one, with @record or the @number to wait for. @event is the event to record; the
+ * pointer is valid until stream_push() returns.
  */
 struct event_task {
 	struct task task;
@@ -32,7 +33,7 @@ static void event_api_free_task(struct event_task *task)
 	free(task);
 }
 
-/* Two records of one stream: the event ends with the one that comes later there. */
+/* Under the stream's lock, so that of two records the later one in the stream counts. */
 static int event_api_begin_local(struct task *task)
 {
 	struct event_task *record = event_task_of(task);
@@ -47,7 +48,7 @@ static int event_api_begin_local(struct task *task)
 	return 0;
 }
 
-/* Whoever waits for this number comes later in all streams (stream.h). */
+/* Waits for this number come later in all streams; see stream.h. */
 static int event_api_begin_shared(struct task *task)
 {
 	struct event_task *record = event_task_of(task);
@@ -60,7 +61,7 @@ static int event_api_run_record(struct task *task, struct stream *stream)
 	return 0;
 }
 
-/* In any case, so that nobody waits for ever for a stream that has failed. */
+/* Completes the record in any case, so that waits for a failed stream return. */
 static void event_api_drop_record(struct task *task, int error)
 {
 	struct event_task *record = event_task_of(task);
@@ -128,7 +129,7 @@ static int event_api_record_event(struct event *event, struct stream *stream)
 
 /* ---- waits ------------------------------------------------------------------------- */
 
-/* What is waited for: the last record so far. False: there is none. */
+/* Sets the last record so far, to be waited for. False: never recorded. */
 static bool event_api_find_last(struct event *event, struct event_task *ret_wait)
 {
 	if (event->page) {
@@ -194,10 +195,12 @@ _public_ hipError_t hipStreamWaitEvent(hipStream_t stream, hipEvent_t event,
 		r < 0 ? r : event_api_with_stream(event, stream, event_api_wait_event));
 }
 
-/* ---- by the host ------------------------------------------------------------------- */
+/* ---- queries and waits of the host ------------------------------------------------- */
 
-static int event_api_ask(hipEvent_t handle, int (*ask_mark)(struct mark *mark),
-			 int (*ask_page)(struct shared_event *page, uint64_t number))
+/* Calls @on_mark or @on_page for the event's last record. */
+static int event_api_check_last(hipEvent_t handle, int (*on_mark)(struct mark *mark),
+				int (*on_page)(struct shared_event *page,
+					       uint64_t number))
 {
 	struct event_task last = {0};
 	struct event *event;
@@ -209,7 +212,7 @@ static int event_api_ask(hipEvent_t handle, int (*ask_mark)(struct mark *mark),
 	if (!event)
 		return -EBADF;
 	if (event_api_find_last(event, &last))
-		r = last.mark ? ask_mark(last.mark) : ask_page(last.page, last.number);
+		r = last.mark ? on_mark(last.mark) : on_page(last.page, last.number);
 	mark_unref(last.mark);
 	event_page_unref(last.page);
 	event_unref(event);
@@ -218,12 +221,12 @@ static int event_api_ask(hipEvent_t handle, int (*ask_mark)(struct mark *mark),
 
 _public_ hipError_t hipEventQuery(hipEvent_t event)
 {
-	return runtime_result(event_api_ask(event, mark_query, event_page_query));
+	return runtime_result(event_api_check_last(event, mark_query, event_page_query));
 }
 
 _public_ hipError_t hipEventSynchronize(hipEvent_t event)
 {
-	return runtime_result(event_api_ask(event, mark_wait, event_page_wait));
+	return runtime_result(event_api_check_last(event, mark_wait, event_page_wait));
 }
 
 static int event_api_get_time(hipEvent_t handle, uint64_t *ret_ns)
@@ -254,7 +257,7 @@ static int event_api_get_elapsed(float *ret_ms, hipEvent_t start, hipEvent_t sto
 		return r;
 	first = event_api_get_time(start, &from);
 	second = event_api_get_time(stop, &to);
-	/* One that can never be is said before one that is not ready. */
+	/* A permanent error is reported in preference to one that is not ready. */
 	if (first < 0 && first != -EAGAIN)
 		return first;
 	if (second < 0 || first < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* event_page.c - pages, and who is alive */
+/* event_page.c - pages of interprocess events, and which recorders are alive */
 #include "event_page_private.h"
 
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static void event_page_after_fork(void)
 	pthread_mutex_unlock(&event_page_registry.lock);
 }
 
-/* It would look as if the parent lived for as long as the child. */
+/* Otherwise the child would keep the parent's lock alive. */
 static void event_page_close_in_child(void)
 {
 	for (size_t i = 0; i < event_page_registry.pages.n_buckets; i++) {
@@ -79,7 +79,7 @@ static int event_page_lock_command(const struct shared_event *event, int command
 	return 0;
 }
 
-/* A number that nobody else has. */
+/* Chooses a number that no other process has, and locks it. */
 static int event_page_become_recorder(struct shared_event *event)
 {
 	for (int i = 0; i < NUMBER_TRIES; i++) {
@@ -96,7 +96,7 @@ static int event_page_become_recorder(struct shared_event *event)
 		if (r != -EAGAIN && r != -EACCES)
 			return r;
 	}
-	/* Somebody has locked all there is. */
+	/* Another process has locked the whole range. */
 	return -EBADMSG;
 }
 
@@ -115,12 +115,12 @@ static uint64_t event_page_hash_inode(dev_t dev, ino_t ino)
 	return ((uint64_t)ino ^ (uint64_t)dev << 40) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* The registry's lock is held. */
-static struct shared_event *event_page_find_inode(dev_t dev, ino_t ino)
+static struct shared_event *event_page_find_inode_locked(dev_t dev, ino_t ino)
 {
 	struct htab_node *node =
 		htab_first(&event_page_registry.pages, event_page_hash_inode(dev, ino));
 
+	ASSERT_LOCKED(&event_page_registry.lock);
 	for (; node; node = htab_next(node)) {
 		struct shared_event *event =
 			container_of(node, struct shared_event, node);
@@ -132,8 +132,8 @@ static struct shared_event *event_page_find_inode(dev_t dev, ino_t ino)
 }
 
 /*
- * Asks the kernel alone before it knows that it is a memfd: another's file system might
- * never answer.
+ * fstat() of a file on another process's FUSE file system may block forever. F_GET_SEALS
+ * and F_GETFL do not call the file system, and succeed together only for a memfd.
  */
 static int event_page_check_memfd(int fd, struct stat *ret_stat)
 {
@@ -151,14 +151,14 @@ static int event_page_check_memfd(int fd, struct stat *ret_stat)
 	return 0;
 }
 
-/* -ENOENT also where /proc is that of another PID namespace, and has something else. */
+/* -ENOENT, too, if /proc belongs to another PID namespace and leads to another file. */
 static int event_page_reopen(int fd, dev_t dev, ino_t ino)
 {
 	_cleanup_close_ int own = -1;
 	struct stat stat;
 	char path[40];
 
-	/* Not "self": that is the main thread, which need not share our descriptors. */
+	/* Not "self": the main thread may have another descriptor table (CLONE_FILES). */
 	(void)snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
 	own = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (own < 0 || fstat(own, &stat) < 0)
@@ -169,10 +169,11 @@ static int event_page_reopen(int fd, dev_t dev, ino_t ino)
 }
 
 /*
- * What a service has passed on cannot be opened again by everybody; then it was opened
- * for us alone. Nor can anything be without /proc: then a service to which it is given
- * shares our description for as long as it takes to open its own. For want of descriptors
- * or memory that is no reason.
+ * A descriptor with its own open file description. A memfd that the service passed on may
+ * not be reopened by every user; then the service has opened it for this process alone,
+ * and a duplicate suffices. The same without /proc: then the service shares the
+ * exporter's description until it has opened its own. A lack of descriptors or memory is
+ * an error.
  */
 static int event_page_own_description(int fd, dev_t dev, ino_t ino)
 {
@@ -192,7 +193,7 @@ static int event_page_map(struct shared_event *event)
 	if (page == MAP_FAILED)
 		return errno == EPERM ? -EBADMSG : -errno;
 	event->page = page;
-	/* A mapping keeps the description, and so the lock. */
+	/* A mapping would keep the description, and thus the lock, alive in a child. */
 	return madvise(page, EVENT_PAGE_BYTES, MADV_DONTFORK) < 0 ? -errno : 0;
 }
 
@@ -202,7 +203,7 @@ static bool event_page_is_event(const struct event_page *page)
 	       __atomic_load_n(&page->version, __ATOMIC_RELAXED) == EVENT_PAGE_VERSION;
 }
 
-static void event_page_free_event(struct shared_event *event)
+static void event_page_free(struct shared_event *event)
 {
 	pthread_mutex_destroy(&event->lock);
 	if (event->page)
@@ -211,13 +212,14 @@ static void event_page_free_event(struct shared_event *event)
 	free(event);
 }
 
-/* Takes @fd over, also on failure. The registry's lock is held. */
-static int event_page_add_event(int fd, const struct stat *stat,
-				struct shared_event **ret_event)
+/* Takes ownership of @fd, on failure too. */
+static int event_page_add_locked(int fd, const struct stat *stat,
+				 struct shared_event **ret_event)
 {
 	struct shared_event *event = calloc(1, sizeof(*event));
 	int r;
 
+	ASSERT_LOCKED(&event_page_registry.lock);
 	if (!event) {
 		close_keep_errno(fd);
 		return -ENOMEM;
@@ -238,18 +240,18 @@ static int event_page_add_event(int fd, const struct stat *stat,
 		r = htab_insert(&event_page_registry.pages, &event->node,
 				event_page_hash_inode(event->dev, event->ino));
 	if (r < 0) {
-		event_page_free_event(event);
+		event_page_free(event);
 		return r;
 	}
 	*ret_event = event;
 	return 0;
 }
 
-/* The registry's lock is held. */
-static int event_page_open_inode(int fd, const struct stat *stat,
-				 struct shared_event **ret_event)
+static int event_page_open_inode_locked(int fd, const struct stat *stat,
+					struct shared_event **ret_event)
 {
-	struct shared_event *event = event_page_find_inode(stat->st_dev, stat->st_ino);
+	struct shared_event *event =
+		event_page_find_inode_locked(stat->st_dev, stat->st_ino);
 	int own;
 
 	if (event) {
@@ -258,7 +260,7 @@ static int event_page_open_inode(int fd, const struct stat *stat,
 		return 0;
 	}
 	own = event_page_own_description(fd, stat->st_dev, stat->st_ino);
-	return own < 0 ? own : event_page_add_event(own, stat, ret_event);
+	return own < 0 ? own : event_page_add_locked(own, stat, ret_event);
 }
 
 int event_page_open(int fd, struct shared_event **ret_event)
@@ -273,12 +275,12 @@ int event_page_open(int fd, struct shared_event **ret_event)
 	if (event_page_watch_result < 0)
 		return event_page_watch_result;
 	pthread_mutex_lock(&event_page_registry.lock);
-	r = event_page_open_inode(fd, &stat, ret_event);
+	r = event_page_open_inode_locked(fd, &stat, ret_event);
 	pthread_mutex_unlock(&event_page_registry.lock);
 	return r;
 }
 
-/* Not sealed against further seals: a service that passes it on adds its own. */
+/* Without F_SEAL_SEAL: the service adds seals of its own. */
 int event_page_create(struct shared_event **ret_event)
 {
 	const struct event_page page = {
@@ -314,7 +316,7 @@ void event_page_unref(struct shared_event *event)
 		htab_remove(&event_page_registry.pages, &event->node);
 	pthread_mutex_unlock(&event_page_registry.lock);
 	if (is_last)
-		event_page_free_event(event);
+		event_page_free(event);
 }
 
 int event_page_export(struct shared_event *event, int *ret_fd)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* event_page_private.h - for event_page.c and event_record.c alone */
+/* event_page_private.h - shared by event_page.c and event_record.c */
 #ifndef HIPSOFT_EVENT_PAGE_PRIVATE_H
 #define HIPSOFT_EVENT_PAGE_PRIVATE_H
 
@@ -7,25 +7,27 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include <locked.h>
 
 #include "event_page.h"
 
 /**
- * struct shared_event - a page of this process
+ * struct shared_event - a page as this process has it open
  * @node: in the registry, by inode
  * @dev: of the memfd
  * @ino: of the memfd
- * @refs: under the registry's lock
- * @fd: the description that holds the lock; -1 in a child of fork(2)
- * @recorder: our number
- * @page: hostile ground: whatever is read there is read once
- * @lock: a leaf. Held while a record takes its number, so that whoever has
- *	  seen one of ours finds it there
- * @seen: the highest number that was waited for or recorded here. Under @lock
- * @newest: our records that are outstanding. One leaves when @reached or @failed says so
- * @reached: by slot, the highest of our own numbers that was reached: nobody can undo
- *	     that, so a process never waits for what it has done itself
- * @failed: the same of those whose stream had failed
+ * @refs: protected by the registry's lock
+ * @fd: the open file description that holds the lock; -1 in a child of fork(2)
+ * @recorder: this process's number
+ * @page: writable by other processes: each value is read once and then checked
+ * @lock: innermost lock. Held while a record takes its number, so that a thread that
+ *	  has seen the number finds the record in @newest
+ * @seen: the highest number that was waited for or recorded here. Protected by @lock
+ * @newest: this process's outstanding records, newest first. A record is removed after
+ *	    @reached or @failed has its result
+ * @reached: per slot, the highest own number that was reached. Other processes cannot
+ *	     change it, so a process never waits for work that it has completed itself
+ * @failed: per slot, the highest own number whose stream failed
  */
 struct shared_event {
 	struct htab_node node;
@@ -42,7 +44,10 @@ struct shared_event {
 	uint64_t failed[EVENT_PAGE_SLOTS];
 };
 
-/* Of another one than we are: of our own lock the kernel does not tell us. */
+/*
+ * Whether another process's recorder is alive. Not for event->recorder: F_OFD_GETLK does
+ * not report locks of the same open file description.
+ */
 bool event_page_is_alive(const struct shared_event *event, uint32_t recorder);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* event_private.h - for event.c and event_api.c alone */
+/* event_private.h - shared by event.c and event_api.c */
 #ifndef HIPSOFT_EVENT_PRIVATE_H
 #define HIPSOFT_EVENT_PRIVATE_H
 
@@ -14,12 +14,12 @@
 /**
  * struct event - an event
  * @node: in the registry
- * @id: its handle, never used twice
- * @refs: the registry's and those of calls
+ * @id: its handle, never reused
+ * @refs: one of the registry, one per call that uses it
  * @flags: hipEvent*
- * @exported: libhipipc wants to hear of its end. Under event_lock, like @mark
- * @mark: the last record of a local one; NULL: there was none
- * @page: of an interprocess one, else NULL
+ * @exported: libhipipc must be notified when it is destroyed. Protected by event_lock
+ * @mark: the last record of a local event; NULL: never recorded. Protected by event_lock
+ * @page: of an interprocess event, else NULL
  */
 struct event {
 	struct htab_node node;
@@ -31,7 +31,7 @@ struct event {
 	struct shared_event *page;
 };
 
-/* A leaf. */
+/* Innermost lock. */
 extern pthread_mutex_t event_lock;
 
 /* A reference, or NULL. */

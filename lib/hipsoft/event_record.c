@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* event_record.c - records in a page, and waiting for them */
+/* event_record.c - records in the page of an interprocess event, and waits for them */
 #include <linux/futex.h>
 #include <errno.h>
 #include <limits.h>
@@ -9,8 +9,8 @@
 
 #include "event_page_private.h"
 
-#define SLICE_NS      20000000   /* between two looks at whether a recorder is alive */
-#define RECORD_TRIES  (1U << 16) /* others can be faster as often, but not honest ones */
+#define SLICE_NS      20000000   /* between two checks that a recorder is alive */
+#define RECORD_TRIES  (1U << 16) /* well-behaved processes do not win that many races */
 #define RECORDER_BITS 32
 
 /* ---- records ----------------------------------------------------------------------- */
@@ -26,20 +26,22 @@ static uint64_t event_record_make_claim(uint64_t number, uint32_t recorder)
 	return number << RECORDER_BITS | recorder;
 }
 
-/* How much the claim's record is newer than @number: half of one is kept. */
+/* How much newer than @number the claim's record is, from the lower half of numbers. */
 static int32_t event_record_claim_distance(uint64_t claim, uint64_t number)
 {
 	return (int32_t)((uint32_t)(claim >> RECORDER_BITS) - (uint32_t)number);
 }
 
 /*
- * From @last on to the next, whoever claims it first. True: it is ours.
+ * Advances @recorded from @last to the next number, which belongs to the process that
+ * claims it first. True: this process claimed it.
  *
- * The claim is loaded before @recorded is compared. A slot's claim only grows newer, and
- * one newer than last + 1 is made when @recorded is beyond that; so if @recorded is still
- * @last, what was loaded before is an older one or that of last + 1, and the exchange
- * fails if it is not there any more. Loaded after it, it could be the claim of a later
- * record, which would be taken for an old one, and overwritten.
+ * The claim must be loaded before @recorded is compared. Claims of a slot only become
+ * newer, and one newer than last + 1 exists only once @recorded is beyond last. So if
+ * @recorded still equals @last, the loaded claim is older than last + 1 or equal to it,
+ * and the exchange fails if it has changed since. If it were loaded after the comparison,
+ * it could be the claim of a later record, be mistaken for an old one, and be
+ * overwritten.
  */
 static bool event_record_claim_after(struct shared_event *event, uint64_t last)
 {
@@ -69,11 +71,13 @@ static uint64_t event_record_read_last(const struct shared_event *event)
 }
 
 /*
- * The lock is held. None that some stream of ours may be waiting for: it could wait for
- * itself. That happens only when somebody has set the numbers back.
+ * Never takes a number that a stream of this process may be waiting for, which would
+ * make it wait for itself. That can happen only if another process sets the numbers back.
  */
-static int event_record_take_number(struct shared_event *event, uint64_t *ret_number)
+static int event_record_take_number_locked(struct shared_event *event,
+					   uint64_t *ret_number)
 {
+	ASSERT_LOCKED(&event->lock);
 	for (unsigned i = 0; i < RECORD_TRIES; i++) {
 		uint64_t last = event_record_read_last(event);
 
@@ -93,7 +97,7 @@ int event_page_record(struct shared_event *event, struct event_record *record)
 	int r;
 
 	pthread_mutex_lock(&event->lock);
-	r = event_record_take_number(event, &record->number);
+	r = event_record_take_number_locked(event, &record->number);
 	if (r == 0) {
 		record->newer = NULL;
 		record->older = event->newest;
@@ -128,16 +132,19 @@ static void event_record_raise_to(uint64_t *word, uint64_t number)
 		continue;
 }
 
-/* A waiter sees the change of the slot, or we see him, or the futex has changed. */
-static void event_record_tell(struct event_page *page)
+/*
+ * No lost wake-up: a waiter that missed the change of the slot has either incremented
+ * @waiters before it is read here, or finds @changes different.
+ */
+static void event_record_notify(struct event_page *page)
 {
 	__atomic_fetch_add(&page->changes, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&page->waiters, __ATOMIC_SEQ_CST))
 		syscall(SYS_futex, &page->changes, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-/* After @reached or @failed says what became of it. */
-static void event_record_forget(struct shared_event *event, struct event_record *record)
+/* After @reached or @failed has its result. */
+static void event_record_unlink(struct shared_event *event, struct event_record *record)
 {
 	pthread_mutex_lock(&event->lock);
 	if (record->older)
@@ -152,8 +159,8 @@ void event_page_reach(struct shared_event *event, struct event_record *record)
 
 	event_record_raise_to(&event->reached[number % EVENT_PAGE_SLOTS], number);
 	event_record_raise_to(&event_record_slot_of(event, number)->reached, number);
-	event_record_forget(event, record);
-	event_record_tell(event->page);
+	event_record_unlink(event, record);
+	event_record_notify(event->page);
 }
 
 void event_page_fail(struct shared_event *event, struct event_record *record)
@@ -162,13 +169,13 @@ void event_page_fail(struct shared_event *event, struct event_record *record)
 
 	event_record_raise_to(&event->failed[number % EVENT_PAGE_SLOTS], number);
 	event_record_raise_to(&event_record_slot_of(event, number)->failed, number);
-	event_record_forget(event, record);
-	event_record_tell(event->page);
+	event_record_unlink(event, record);
+	event_record_notify(event->page);
 }
 
 /* ---- waiting ----------------------------------------------------------------------- */
 
-/* Whether it is one of our own. They are in the order of their numbers. */
+/* Whether it is an outstanding record of this process. The list is sorted by number. */
 static bool event_record_is_outstanding(struct shared_event *event, uint64_t number)
 {
 	struct event_record *record;
@@ -183,7 +190,7 @@ static bool event_record_is_outstanding(struct shared_event *event, uint64_t num
 	return found;
 }
 
-/* @ours or what stands in the page. */
+/* Whether this process's data or the page has @number or a newer one. */
 static bool event_record_is_at(const uint64_t *ours, const uint64_t *theirs,
 			       uint64_t number)
 {
@@ -191,13 +198,13 @@ static bool event_record_is_at(const uint64_t *ours, const uint64_t *theirs,
 	       __atomic_load_n(theirs, __ATOMIC_SEQ_CST) >= number;
 }
 
-/* What can be seen of one that is not outstanding here; -EAGAIN: nothing. */
+/* The result of a record that is not outstanding here; -EAGAIN: none yet. */
 static int event_record_look_at_end(const struct shared_event *event, uint64_t number)
 {
 	const struct event_slot *slot = event_record_slot_of(event, number);
 	size_t i = number % EVENT_PAGE_SLOTS;
 
-	/* This very one, though newer ones may have been reached since; 0 is none. */
+	/* Exactly this record, even if newer ones were reached since; 0 means unused. */
 	if (number && (__atomic_load_n(&event->failed[i], __ATOMIC_SEQ_CST) == number ||
 		       __atomic_load_n(&slot->failed, __ATOMIC_SEQ_CST) == number))
 		return -EOWNERDEAD;
@@ -209,9 +216,9 @@ static int event_record_look_at_end(const struct shared_event *event, uint64_t n
 }
 
 /*
- * As event_page_query(), but that of -EAGAIN the one who made the claim has to be alive.
- * Whether it is our own comes first: then nothing else counts. Once it is not any more,
- * what became of it can be seen.
+ * As event_page_query(), but -EAGAIN is provisional: the caller checks that the recorder
+ * in *@ret_claim is alive. Outstanding records of this process are found first, and then
+ * the page does not count. A record leaves that list after its result is visible.
  */
 static int event_record_look(struct shared_event *event, uint64_t number,
 			     uint64_t *ret_claim)
@@ -225,7 +232,7 @@ static int event_record_look(struct shared_event *event, uint64_t number,
 			return r;
 		claim = __atomic_load_n(&event_record_slot_of(event, number)->claim,
 					__ATOMIC_ACQUIRE);
-		/* It was there before the number could be seen. */
+		/* The claim is written before the number becomes visible. */
 		if (!(uint32_t)claim || event_record_claim_distance(claim, number) < 0)
 			return -EOWNERDEAD;
 	}
@@ -233,7 +240,7 @@ static int event_record_look(struct shared_event *event, uint64_t number,
 	return -EAGAIN;
 }
 
-/* Of us it is known which records we have made: others in our name are forged. */
+/* A claim in this process's name is genuine only if the record is outstanding here. */
 static bool event_record_is_alive(struct shared_event *event, uint64_t claim,
 				  uint64_t number)
 {
@@ -250,13 +257,14 @@ int event_page_query(struct shared_event *event, uint64_t number)
 
 	if (r != -EAGAIN || event_record_is_alive(event, claim, number))
 		return r;
-	/* His last deed may have been to reach it; or another one has recorded since. */
+	/* It may have reached the record just before it died; or a newer claim was made.
+	 */
 	r = event_record_look(event, number, &claim);
 	return r == -EAGAIN && !event_record_is_alive(event, claim, number) ? -EOWNERDEAD
 									    : r;
 }
 
-/* One slice of time, unless something changes. */
+/* Sleeps for one slice, or until the page changes. */
 static void event_record_sleep_slice(struct shared_event *event, uint64_t number)
 {
 	const struct timespec slice = {.tv_nsec = SLICE_NS};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* mark.c - marks: a result that is set once, and waiting for it */
 #include "mark.h"
 
 #include <pthread.h>
@@ -10,10 +11,10 @@
 
 struct mark {
 	atomic_uint refs;
-	pthread_mutex_t lock; /* of @result */
+	pthread_mutex_t lock; /* protects @result */
 	pthread_cond_t reached;
-	int result;       /* -EAGAIN: not yet */
-	uint64_t time_ns; /* before @result */
+	int result;       /* -EAGAIN: not reached yet */
+	uint64_t time_ns; /* set before @result */
 };
 
 struct mark *mark_create(void)

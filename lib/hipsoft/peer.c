@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/* peer.c - mapping memory of one device for others */
 #include "peer.h"
 
 #include <fcntl.h>
 
 #include "area.h"
 
-/* ---- one area --------------------------------------------------------------------- */
+/* ---- one area ---------------------------------------------------------------------- */
 
-/* A buffer of @device that is the same memory as the area's. */
+/* Imports the area's buffer to @device's context. */
 static int peer_import_buffer(const struct area *area, struct device *device,
 			      uint32_t *ret_buffer)
 {
@@ -43,7 +44,7 @@ static int peer_try_map(const struct area *area, struct device *device,
 	return 0;
 }
 
-/* What its exporter has taken back cannot be mapped: whoever accesses it faults. */
+/* Revoked memory cannot be mapped. That is no error here: accesses to it fault. */
 static bool peer_is_revoked(const struct area *area, int r)
 {
 	return area->allocation.imported && r < 0 && r != -ENOMEM && r != -EMFILE &&
@@ -60,7 +61,7 @@ static int peer_map(const struct area *area, struct device *device, uint32_t *re
 	return 0;
 }
 
-int peer_map_all(struct area *area)
+int peer_map_all_locked(struct area *area)
 {
 	const uint32_t mine = 1U << area->allocation.device->ordinal;
 
@@ -84,7 +85,7 @@ void peer_unmap_all(struct area *area)
 				   area->allocation.peer_buffers[i]);
 }
 
-/* ---- all areas ------------------------------------------------------------------- */
+/* ---- all areas --------------------------------------------------------------------- */
 
 struct pair {
 	struct device *device, *peer;
@@ -124,27 +125,29 @@ static int peer_unmap_one(struct area *area, void *data)
 	return 0;
 }
 
-int allocation_enable_peer(struct device *device, struct device *peer)
+int peer_enable_locked(struct device *device, struct device *peer)
 {
 	struct pair pair = {device, peer};
 	int r;
 
+	ASSERT_LOCKED(&device->lock);
 	table_lock();
-	r = table_each(peer_map_one, &pair);
+	r = table_each_locked(peer_map_one, &pair);
 	if (r < 0)
-		(void)table_each(peer_unmap_one, &pair);
+		(void)table_each_locked(peer_unmap_one, &pair);
 	else
 		device->peers |= 1U << peer->ordinal;
 	table_unlock();
 	return r;
 }
 
-void allocation_disable_peer(struct device *device, struct device *peer)
+void peer_disable_locked(struct device *device, struct device *peer)
 {
 	struct pair pair = {device, peer};
 
+	ASSERT_LOCKED(&device->lock);
 	table_lock();
 	device->peers &= ~(1U << peer->ordinal);
-	(void)table_each(peer_unmap_one, &pair);
+	(void)table_each_locked(peer_unmap_one, &pair);
 	table_unlock();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* provider.c - what libhipipc asks of this runtime */
+/* provider.c - this runtime's struct hipipc_provider */
 #include "allocation.h"
 #include "context.h"
 #include "event.h"
@@ -52,10 +52,10 @@ static int provider_place(struct hipipc_place *ret_place)
 	return 0;
 }
 
-static void provider_watch(hipipc_ended_fn ended)
+static void provider_watch(hipipc_freed_fn freed)
 {
-	allocation_watch(ended);
-	event_watch(ended);
+	allocation_watch(freed);
+	event_watch(freed);
 }
 
 static int provider_find_event(void *event, uint64_t *ret_id)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* runtime.c - the start of the runtime, its devices, and calls about all of it */
 #include "runtime.h"
 
 #include <ctype.h>
@@ -12,8 +13,8 @@
 #include "stream.h"
 
 #define MIB        (UINT64_C(1) << 20)
-#define MEMORY_MAX (UINT64_C(1) << 26) /* MiB: what a device of libaccel can have */
-#define QUEUES     1024                /* of each device: its streams */
+#define MEMORY_MAX (UINT64_C(1) << 26) /* MiB; the limit of a libaccel device */
+#define QUEUES     1024                /* per device, and so the limit of streams */
 #define SETTLE_MS  1000
 
 /* The process that uses the runtime. */
@@ -23,10 +24,10 @@ struct runtime_process {
 	pid_t pid;
 };
 
-/* Set once, never freed. A child that was forked before finds none and sets its own. */
+/* Set once, never freed. A child forked before that finds NULL and sets its own. */
 static struct runtime_process *_Atomic runtime_process;
 
-/* What follows is complete; changed under the lock, which comes before all others. */
+/* Set when what follows is complete. The lock is the outermost one. */
 static atomic_bool runtime_ready;
 static pthread_mutex_t runtime_start_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct accel_registry *runtime_registry;
@@ -36,8 +37,8 @@ static int runtime_device_count;
 /* ---- which process this is --------------------------------------------------------- */
 
 /*
- * Without a lock: one that a thread holds stays locked for ever in the child that another
- * thread forks, and by then there has to be a mark that tells him so.
+ * Takes no lock: a mutex that is held when another thread forks stays locked in the
+ * child, which must be recognized as a child before it tries to take one.
  */
 static int runtime_mark_process(struct runtime_process **ret_process)
 {
@@ -69,7 +70,7 @@ static bool runtime_is_this_process(const struct runtime_process *user)
 
 /* ---- environment ------------------------------------------------------------------- */
 
-/* -ENODEV: a program that asked for something else than it would get gets nothing. */
+/* -ENODEV: an invalid value is an error, not replaced by the default. */
 static int runtime_read_number(const char *name, uint64_t highest, uint64_t otherwise,
 			       uint64_t *ret_number)
 {
@@ -92,7 +93,7 @@ static int runtime_read_number(const char *name, uint64_t highest, uint64_t othe
 
 /* ---- devices ----------------------------------------------------------------------- */
 
-/* On failure what was made stays for runtime_unmake_devices(). */
+/* On failure the caller undoes the steps so far with runtime_unmake_devices(). */
 static int runtime_make_device(struct device *device, int ordinal, uint64_t memory)
 {
 	struct accel_device_params params = {.queues = QUEUES, .memory = memory};
@@ -121,7 +122,7 @@ static void runtime_unmake_devices(int n)
 		accel_context_destroy(runtime_devices[i].context);
 		pthread_mutex_destroy(&runtime_devices[i].lock);
 	}
-	/* It stays where an engine of it does not end; nothing is lost but memory. */
+	/* If an engine does not stop, its device is leaked, which costs memory only. */
 	accel_registry_destroy(runtime_registry);
 	runtime_registry = NULL;
 }
@@ -144,19 +145,20 @@ static int runtime_make_devices(uint64_t n, uint64_t memory)
 	return r;
 }
 
-/* The lock is held. A failure is not for ever: the next call tries again. */
-static int runtime_start(void)
+/* A failure is not final: the next call tries again. */
+static int runtime_start_locked(void)
 {
 	uint64_t n, mib;
 	int r = runtime_read_number("HIPSOFT_DEVICES", HIPSOFT_MAX_DEVICES, 1, &n);
 
+	ASSERT_LOCKED(&runtime_start_lock);
 	if (r == 0)
 		r = runtime_read_number("HIPSOFT_MEMORY", MEMORY_MAX, 1024, &mib);
 	if (r == 0)
 		r = runtime_make_devices(n, mib * MIB);
 	if (r == 0)
 		atomic_store_explicit(&runtime_ready, true, memory_order_release);
-	/* Of pthread_create(3), which says it of anything that is used up. */
+	/* pthread_create(3) fails with EAGAIN for any lack of resources. */
 	return r == -EAGAIN ? -ENOMEM : r;
 }
 
@@ -166,7 +168,7 @@ static int runtime_start_once(void)
 
 	pthread_mutex_lock(&runtime_start_lock);
 	if (!atomic_load_explicit(&runtime_ready, memory_order_relaxed))
-		r = runtime_start();
+		r = runtime_start_locked();
 	pthread_mutex_unlock(&runtime_start_lock);
 	return r;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runtime.h - the devices of this process, and how every call begins and ends
+ * runtime.h - the devices of this process, and the start and result of every call
  *
- * Order of locks: that of the first call (runtime.c), then a device's @lock, never those
- * of two, then the table of allocations (table.c), then a stream's, then those of events.
- * context.c has one that is held by itself. None is held while a stream is waited for.
+ * Lock order: runtime_start_lock (runtime.c), a device's @lock (never two of them), the
+ * table of allocations (table.c), a stream's lock, the locks of events. context_lock
+ * (context.c) is not nested. No lock is held while waiting for a stream.
  */
 #ifndef HIPSOFT_RUNTIME_H
 #define HIPSOFT_RUNTIME_H
@@ -15,6 +15,7 @@
 
 #include <accel.h>
 #include <hipsoft.h>
+#include <locked.h>
 #include <util.h>
 
 #define HIPSOFT_MAX_DEVICES 8
@@ -25,16 +26,15 @@
 struct stream;
 
 /**
- * struct device - one software device, there until the process ends
+ * struct device - a software device; exists until the process exits
  * @ordinal: its number
- * @accel: of the registry
- * @context: the one context of it in this process
- * @asid: in which device memory is mapped, at the address that is its pointer
- * @primary: the context that is there from the start
+ * @accel: the device in the registry
+ * @context: its only accel context in this process
+ * @asid: address space in which a buffer is mapped at the address that is its pointer
+ * @primary: the context that exists from the start
  * @lock: protects what follows
  * @streams: all streams of all its contexts (stream.c)
- * @peers: bit i: it reaches memory of device i; changed by allocation_enable_peer() and
- *	   _disable_peer(), under the table's lock too
+ * @peers: bit i: it reaches memory of device i. Written under the table's lock, too
  */
 struct device {
 	int ordinal;
@@ -48,25 +48,25 @@ struct device {
 };
 
 /*
- * Begins a call: makes the devices at the first one. 0; -ECHILD: a child of fork(2) whose
- * parent had them; or why they could not be made. No lock may be taken before it.
+ * First step of every public call; the first one in the process creates the devices. 0;
+ * -ECHILD: in a child of fork(2) whose parent had used the runtime; or why the devices
+ * could not be created. The caller holds no lock.
  */
 int runtime_enter(void);
 
-/* After runtime_enter(): how many there are, and the n-th, NULL: there is none. */
+/* After runtime_enter(): the number of devices, and one of them or NULL. */
 int runtime_n_devices(void);
 struct device *runtime_device(int ordinal);
 
 /*
- * Before memory goes away, or a way to it: waits for all streams of all devices, since
- * each may have it copied by the device that reaches it. That some have failed does not
- * matter, they rest.
+ * Waits for all streams of all devices, any of which may use the memory or mapping that
+ * the caller is about to remove. Failed streams do not matter: they are idle.
  */
 void runtime_synchronize(void);
 
 /*
- * After -EMFILE or -ENFILE: descriptors of what was freed before may be open still. Waits
- * for that, a moment at most; true: try again.
+ * After -EMFILE or -ENFILE: waits up to a second until the descriptors of freed objects
+ * are closed. True: the caller should try again.
  */
 bool runtime_settled(int r);
 
@@ -78,11 +78,12 @@ bool runtime_settled(int r);
 	})
 
 /*
- * Ends a call: notes the error for hipGetLastError(), and returns it. As a negative
- * errno: -EINVAL -ENOENT hipErrorInvalidValue, -ENOMEM -ENOSPC -EDQUOT -EMFILE -ENFILE
- * OutOfMemory, -ECHILD NotInitialized, -EBADF InvalidHandle, -EFAULT IllegalAddress,
- * -EAGAIN NotReady, -EOWNERDEAD ContextIsDestroyed, -ENODEV NoDevice (also: the
- * environment asks for devices that there cannot be), -EIO LaunchFailure, else Unknown.
+ * Last step of every public call: stores the error for hipGetLastError() and returns it.
+ * runtime_result() converts a negative errno: -EINVAL and -ENOENT to
+ * hipErrorInvalidValue; -ENOMEM, -ENOSPC, -EDQUOT, -EMFILE and -ENFILE to OutOfMemory;
+ * -ECHILD to NotInitialized; -EBADF to InvalidHandle; -EFAULT to IllegalAddress; -EAGAIN
+ * to NotReady; -EOWNERDEAD to ContextIsDestroyed; -ENODEV (an invalid value in the
+ * environment, too) to NoDevice; -EIO to LaunchFailure; others to Unknown.
  */
 hipError_t runtime_result(int r);
 hipError_t runtime_return(hipError_t error);

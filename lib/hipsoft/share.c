@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: MIT */
+/* share.c - export and import of device memory */
 #include "share.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
 
-#include "context.h"
 #include "area.h"
+#include "context.h"
 
-static _Atomic(hipipc_ended_fn) share_ended_hook;
+static _Atomic(hipipc_freed_fn) share_freed_hook;
 
-void allocation_watch(hipipc_ended_fn ended)
+void allocation_watch(hipipc_freed_fn freed)
 {
-	atomic_store(&share_ended_hook, ended);
+	atomic_store(&share_freed_hook, freed);
 }
 
-void share_ended(const struct allocation *allocation)
+void share_notify_freed(const struct allocation *allocation)
 {
-	hipipc_ended_fn ended = atomic_load(&share_ended_hook);
+	hipipc_freed_fn freed = atomic_load(&share_freed_hook);
 
-	if (allocation->exported && ended)
-		ended(allocation->id);
+	if (allocation->exported && freed)
+		freed(allocation->id);
 }
 
 /* ---- export ------------------------------------------------------------------------ */
 
 /*
- * A copy of the allocation, which says from now on that it is exported: so either the
- * one who frees it sees that, or we do not find it.
+ * Marks the allocation as exported and copies it. The table's lock decides: either the
+ * call that frees it sees the mark, or it is not found here.
  */
 static int share_mark_exported(const struct hipipc_allocation *wanted,
 			       struct allocation *ret_allocation)
@@ -35,7 +36,7 @@ static int share_mark_exported(const struct hipipc_allocation *wanted,
 	int r = 0;
 
 	table_lock();
-	area = table_at(wanted->base);
+	area = table_at_locked(wanted->base);
 	if (!area || area->allocation.id != wanted->id) {
 		r = -ENOENT;
 	} else if (area->allocation.imported) {
@@ -59,7 +60,7 @@ int allocation_export(const struct hipipc_allocation *wanted,
 
 	if (r < 0)
 		return r;
-	/* Freed since: the buffer's id is not used again, -ENOENT. */
+	/* If it was freed meanwhile: -ENOENT, since buffer ids are not reused. */
 	device = allocation.device;
 	r = RETRY_SETTLED(
 		accel_buffer_open(device->context, allocation.buffer, O_RDWR, &fd));
@@ -71,10 +72,10 @@ int allocation_export(const struct hipipc_allocation *wanted,
 /* ---- import ------------------------------------------------------------------------ */
 
 /*
- * Everything but a lack of something of ours is the fault of the descriptor; -ENODEV, a
- * name that cannot be mapped, is for libhipipc.
+ * Errors other than a lack of local resources are caused by the descriptor: -EBADMSG.
+ * -ENODEV, for a name that cannot be mapped, is for libhipipc.
  */
-static int share_blame(int r)
+static int share_errno_of(int r)
 {
 	switch (r) {
 	case 0:
@@ -90,7 +91,7 @@ static int share_blame(int r)
 	}
 }
 
-/* libaccel takes descriptors over, and @fd stays the caller's. */
+/* libaccel takes ownership of a descriptor, but @fd stays the caller's. */
 static int share_import_buffer(struct device *device, int fd, uint32_t *ret_buffer)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -103,7 +104,7 @@ static int share_import_buffer(struct device *device, int fd, uint32_t *ret_buff
 	return r;
 }
 
-/* The buffer is what the handle said, and has that range. */
+/* Checks that the buffer has the kind and the range that the handle claims. */
 static int share_inspect(struct area *area, const struct hipipc_backing *backing)
 {
 	const struct allocation *allocation = &area->allocation;
@@ -153,7 +154,7 @@ int allocation_import(const struct hipipc_backing *backing, uint64_t bytes,
 	r = share_import_area(area, backing, ret_pointer);
 	if (r < 0)
 		area_destroy(area);
-	return share_blame(r);
+	return share_errno_of(r);
 }
 
 int allocation_release(uint64_t pointer)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* share.h - memory of other processes here, and ours there */
+/* share.h - export and import of device memory */
 #ifndef HIPSOFT_SHARE_H
 #define HIPSOFT_SHARE_H
 
 #include "allocation.h"
 
 /*
- * Tells libhipipc that an allocation, which is in no table any more, has ended. It asks a
- * service then, so no lock may be held.
+ * Notifies libhipipc that an exported allocation, which is no longer in the table, is
+ * freed. That makes a request to the service, so no lock may be held.
  */
-void share_ended(const struct allocation *allocation);
+void share_notify_freed(const struct allocation *allocation);
 
 #endif

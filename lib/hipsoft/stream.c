@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.c - streams begin, are found, and end; and their threads */
+/* stream.c - lifetime and handles of streams, and their threads */
 #include <signal.h>
 
 #include "stream_private.h"
 
 /* ---- memory ------------------------------------------------------------------------ */
 
-/* 1 and 2 are special streams for the vendor's headers; ids begin behind them. */
+/* The vendor's headers reserve the handles 1 and 2; ids begin after them. */
 uint64_t stream_new_id(const struct device *device)
 {
 	static atomic_uint_least64_t last_id;
@@ -55,12 +55,13 @@ void stream_unref(struct stream *stream)
 
 /* ---- the thread -------------------------------------------------------------------- */
 
-/* The next task, NULL: there will be none. The lock is held. */
-static struct task *stream_take_task(struct stream *stream)
+/* The next task. NULL: the stream is stopping and has none left. */
+static struct task *stream_take_task_locked(struct stream *stream)
 {
 	struct task *task;
 
-	while (!stream->first && !stream->ending)
+	ASSERT_LOCKED(&stream->lock);
+	while (!stream->first && !stream->stopping)
 		pthread_cond_wait(&stream->has_work, &stream->lock);
 	task = stream->first;
 	if (!task)
@@ -71,26 +72,28 @@ static struct task *stream_take_task(struct stream *stream)
 	return task;
 }
 
-/* The lock is held. Until it is reported no task comes, so these are all there are. */
-static void stream_fail(struct stream *stream, int error)
+/* No task is appended until the error is reported, so @given covers all to be dropped. */
+static void stream_fail_locked(struct stream *stream, int error)
 {
+	ASSERT_LOCKED(&stream->lock);
 	stream->failure = error;
 	stream->error = error;
 	stream->dropped = stream->given;
 }
 
-/* The lock is held, but not meanwhile. */
-static void stream_run_task(struct stream *stream, struct task *task)
+/* Releases the lock while the task runs. */
+static void stream_run_task_locked(struct stream *stream, struct task *task)
 {
 	int error = stream->done < stream->dropped ? stream->failure : 0;
 
+	ASSERT_LOCKED(&stream->lock);
 	pthread_mutex_unlock(&stream->lock);
 	if (error == 0) {
 		error = task->run(task, stream);
 		pthread_mutex_lock(&stream->lock);
-		/* Before others hear of it through the task. */
+		/* Before other threads can see the task's result. */
 		if (error < 0)
-			stream_fail(stream, error);
+			stream_fail_locked(stream, error);
 		pthread_mutex_unlock(&stream->lock);
 	} else if (task->always) {
 		(void)task->run(task, stream);
@@ -109,13 +112,13 @@ static void *stream_work(void *arg)
 	struct task *task;
 
 	pthread_mutex_lock(&stream->lock);
-	while ((task = stream_take_task(stream)))
-		stream_run_task(stream, task);
+	while ((task = stream_take_task_locked(stream)))
+		stream_run_task_locked(stream, task);
 	pthread_mutex_unlock(&stream->lock);
 	return NULL;
 }
 
-/* The program's signals are for its own threads. */
+/* Blocks the program's signals in the thread, except those for its own faults. */
 static int stream_start_thread(struct stream *stream)
 {
 	sigset_t all, before;
@@ -135,27 +138,29 @@ static int stream_start_thread(struct stream *stream)
 static void stream_stop_thread(struct stream *stream)
 {
 	pthread_mutex_lock(&stream->lock);
-	stream->ending = true;
+	stream->stopping = true;
 	pthread_cond_signal(&stream->has_work);
 	pthread_mutex_unlock(&stream->lock);
 	pthread_join(stream->thread, NULL);
 }
 
-/* ---- the streams of a device; its lock is held ------------------------------------- */
+/* ---- the streams of a device ------------------------------------------------------- */
 
-static struct stream *stream_find_id(struct device *device, uint64_t id)
+static struct stream *stream_find_locked(struct device *device, uint64_t id)
 {
 	struct stream *stream = device->streams;
 
+	ASSERT_LOCKED(&device->lock);
 	while (stream && !(stream->id == id && !stream->is_default && !stream->closing))
 		stream = stream->next;
 	return stream;
 }
 
-static void stream_unlink(struct stream *stream)
+static void stream_unlink_locked(struct stream *stream)
 {
 	struct stream **link = &stream->device->streams;
 
+	ASSERT_LOCKED(&stream->device->lock);
 	while (*link != stream)
 		link = &(*link)->next;
 	*link = stream->next;
@@ -163,7 +168,7 @@ static void stream_unlink(struct stream *stream)
 
 /* ---- life -------------------------------------------------------------------------- */
 
-/* No thread runs any more. */
+/* Its thread has exited or was never started. */
 static void stream_release(struct stream *stream)
 {
 	for (unsigned i = 0; i < HIPSOFT_MAX_DEVICES; i++)
@@ -177,7 +182,7 @@ static int stream_publish(struct stream *stream)
 	int r = 0;
 
 	pthread_mutex_lock(&device->lock);
-	if (stream->context->ended) {
+	if (stream->context->destroyed) {
 		r = -EINVAL;
 	} else {
 		stream->is_default = !stream->context->default_stream;
@@ -214,8 +219,9 @@ int stream_create(struct ihipCtx_t *context, bool blocking, struct stream **ret_
 	return 0;
 }
 
-/* It is @closing, so there is one caller. Others find it until its tasks are done. */
-static void stream_end(struct stream *stream)
+/* Called once, by the thread that set @closing. Barriers see the stream until it is idle.
+ */
+static void stream_stop(struct stream *stream)
 {
 	struct device *device = stream->device;
 
@@ -225,7 +231,7 @@ static void stream_end(struct stream *stream)
 	pthread_mutex_unlock(&device->lock);
 	stream_stop_thread(stream);
 	pthread_mutex_lock(&device->lock);
-	stream_unlink(stream);
+	stream_unlink_locked(stream);
 	pthread_mutex_unlock(&device->lock);
 	stream_release(stream);
 }
@@ -239,24 +245,24 @@ int stream_destroy_handle(hipStream_t handle)
 	if (!device)
 		return -EBADF;
 	pthread_mutex_lock(&device->lock);
-	stream = stream_find_id(device, id);
+	stream = stream_find_locked(device, id);
 	if (stream)
 		stream->closing = true;
 	pthread_mutex_unlock(&device->lock);
 	if (!stream)
 		return -EBADF;
-	stream_end(stream);
+	stream_stop(stream);
 	return 0;
 }
 
-/* One that nobody else is about to end, NULL: there is none left. */
+/* Claims a stream that is not being destroyed yet; NULL: none is left. */
 static struct stream *stream_close_next(struct ihipCtx_t *context)
 {
 	struct device *device = context->device;
 	struct stream *stream;
 
 	pthread_mutex_lock(&device->lock);
-	context->ended = true;
+	context->destroyed = true;
 	context->default_stream = NULL;
 	for (stream = device->streams; stream; stream = stream->next)
 		if (stream->context == context && !stream->closing)
@@ -272,10 +278,10 @@ void stream_destroy_context(struct ihipCtx_t *context)
 	struct stream *stream;
 
 	while ((stream = stream_close_next(context)))
-		stream_end(stream);
+		stream_stop(stream);
 }
 
-/* ---- names ------------------------------------------------------------------------- */
+/* ---- handles ----------------------------------------------------------------------- */
 
 hipStream_t stream_handle(const struct stream *stream)
 {
@@ -298,7 +304,7 @@ int stream_get(hipStream_t handle, struct stream **ret_stream)
 	if (!device)
 		return -EBADF;
 	pthread_mutex_lock(&device->lock);
-	stream = handle ? stream_find_id(device, id) : context->default_stream;
+	stream = handle ? stream_find_locked(device, id) : context->default_stream;
 	if (stream)
 		stream->users++;
 	pthread_mutex_unlock(&device->lock);

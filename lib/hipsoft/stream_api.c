@@ -50,7 +50,7 @@ static int stream_api_with_stream(hipStream_t handle, int (*act)(struct stream *
 	return r;
 }
 
-/* What the default one comes after or before counts as its work. */
+/* The work of the default stream includes that of the streams it is ordered with. */
 static int stream_api_synchronize(struct stream *stream)
 {
 	stream_wait_for_others(stream);

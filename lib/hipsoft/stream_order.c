@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_order.c - what comes after what, and waiting for it */
+/* stream_order.c - the order of tasks across streams, and waits for them */
 #include <htab.h>
 
 #include "stream_private.h"
 
 /* ---- barriers ---------------------------------------------------------------------- */
 
-/* The first @n tasks that @stream was given are done. Its lock is not held. */
+/* Waits until the first @n tasks of @stream are done. */
 static void stream_order_wait_done(struct stream *stream, uint64_t n)
 {
 	pthread_mutex_lock(&stream->lock);
@@ -15,10 +15,10 @@ static void stream_order_wait_done(struct stream *stream, uint64_t n)
 	pthread_mutex_unlock(&stream->lock);
 }
 
-/* Waits for what another stream had been given before this one was made. */
+/* Waits until the first @given tasks of another stream are done. */
 struct barrier {
 	struct task task;
-	struct stream *other; /* a reference */
+	struct stream *other; /* owns a reference */
 	uint64_t given;
 };
 
@@ -79,15 +79,18 @@ static int stream_order_append_barrier(struct stream *stream, struct stream *oth
 }
 
 /*
- * For what @stream has of @other, or NULL. The one of both that is not a default one
- * remembers it, for the default one that it had to do with last.
+ * The cover for @stream's last barrier on @other, or NULL. It is stored in the one of
+ * them that is not a default stream, for the last default stream it was ordered with. The
+ * device's lock is held.
  */
-static struct cover *stream_order_find_cover(struct stream *stream, struct stream *other)
+static struct cover *stream_order_find_cover_locked(struct stream *stream,
+						    struct stream *other)
 {
 	struct stream *keeper = stream->is_default ? other : stream;
 	uint64_t id = stream->is_default ? stream->id : other->id;
 	struct cover *cover = &keeper->covers[stream->is_default];
 
+	ASSERT_LOCKED(&other->device->lock);
 	if (keeper->is_default)
 		return NULL;
 	if (cover->id != id)
@@ -95,10 +98,10 @@ static struct cover *stream_order_find_cover(struct stream *stream, struct strea
 	return cover;
 }
 
-/* @stream comes after what @other was given so far. The lock of its device is held. */
-static int stream_order_follow_stream(struct stream *stream, struct stream *other)
+/* Orders @stream after the tasks that @other, of the locked device, has so far. */
+static int stream_order_follow_stream_locked(struct stream *stream, struct stream *other)
 {
-	struct cover *cover = stream_order_find_cover(stream, other);
+	struct cover *cover = stream_order_find_cover_locked(stream, other);
 	uint64_t given, done;
 	int r;
 
@@ -115,19 +118,20 @@ static int stream_order_follow_stream(struct stream *stream, struct stream *othe
 }
 
 /*
- * After all of @device that the rule of the default stream is about. Its lock is held. On
- * failure some barriers are there, which do no harm.
+ * Orders @stream after the streams of @device as the rule of the default stream requires.
+ * On failure some barriers may have been appended, which is harmless.
  */
-static int stream_order_follow_device(struct stream *stream, struct device *device)
+static int stream_order_follow_device_locked(struct stream *stream, struct device *device)
 {
 	int r = 0;
 
+	ASSERT_LOCKED(&device->lock);
 	if (!stream->blocking)
 		return 0;
 	for (struct stream *other = device->streams; other && r == 0; other = other->next)
 		if (other != stream && other->blocking &&
 		    (stream->is_default || other->is_default))
-			r = stream_order_follow_stream(stream, other);
+			r = stream_order_follow_stream_locked(stream, other);
 	return r;
 }
 
@@ -136,7 +140,7 @@ int stream_push(struct stream *stream, struct task *task)
 	int r;
 
 	pthread_mutex_lock(&stream->device->lock);
-	r = stream_order_follow_device(stream, stream->device);
+	r = stream_order_follow_device_locked(stream, stream->device);
 	if (r == 0)
 		r = stream_order_append(stream, task);
 	pthread_mutex_unlock(&stream->device->lock);
@@ -150,7 +154,7 @@ int stream_follow(struct stream *stream, struct device *device)
 	if (!stream->is_default)
 		return 0;
 	pthread_mutex_lock(&device->lock);
-	r = stream_order_follow_device(stream, device);
+	r = stream_order_follow_device_locked(stream, device);
 	pthread_mutex_unlock(&device->lock);
 	return r;
 }
@@ -167,9 +171,10 @@ int stream_error(struct stream *stream)
 	return r;
 }
 
-/* What has failed is reported, here or since there were @reports. The lock is held. */
-static int stream_order_report(struct stream *stream, uint64_t reports)
+/* Reports the error. It is also returned if it was reported since there were @reports. */
+static int stream_order_report_locked(struct stream *stream, uint64_t reports)
 {
+	ASSERT_LOCKED(&stream->lock);
 	if (stream->error < 0) {
 		stream->error = 0;
 		stream->reports++;
@@ -187,7 +192,7 @@ int stream_synchronize(struct stream *stream)
 	reports = stream->reports;
 	while (stream->done < given)
 		pthread_cond_wait(&stream->progress, &stream->lock);
-	r = stream_order_report(stream, reports);
+	r = stream_order_report_locked(stream, reports);
 	pthread_mutex_unlock(&stream->lock);
 	return r;
 }
@@ -202,7 +207,7 @@ static bool stream_order_is_busy(struct stream *stream)
 	return r;
 }
 
-/* For a default stream: one that it orders with has something to do. */
+/* For a default stream: whether a stream that it is ordered with has pending tasks. */
 static bool stream_order_are_others_busy(struct stream *stream)
 {
 	struct device *device = stream->device;
@@ -226,33 +231,35 @@ int stream_query(struct stream *stream)
 	if (stream_order_are_others_busy(stream))
 		return -EAGAIN;
 	pthread_mutex_lock(&stream->lock);
-	r = stream->done < stream->given ? -EAGAIN
-					 : stream_order_report(stream, stream->reports);
+	r = stream->done < stream->given
+		    ? -EAGAIN
+		    : stream_order_report_locked(stream, stream->reports);
 	pthread_mutex_unlock(&stream->lock);
 	return r;
 }
 
 /* ---- waiting for many -------------------------------------------------------------- */
 
-/* Of those with a greater @id the first. The device's lock is held. */
-static struct stream *stream_order_find_after(struct device *device, uint64_t id)
+/* The stream with the smallest id greater than @id. */
+static struct stream *stream_order_find_after_locked(struct device *device, uint64_t id)
 {
 	struct stream *found = NULL;
 
+	ASSERT_LOCKED(&device->lock);
 	for (struct stream *stream = device->streams; stream; stream = stream->next)
 		if (stream->id > id && (!found || stream->id < found->id))
 			found = stream;
 	return found;
 }
 
-/* A reference to the one that begins after @id and not after @last; NULL: none. */
+/* A reference to the next stream after @id, up to @last; NULL: none. */
 static struct stream *stream_order_next_stream(struct device *device, uint64_t id,
 					       uint64_t last)
 {
 	struct stream *stream;
 
 	pthread_mutex_lock(&device->lock);
-	stream = stream_order_find_after(device, id);
+	stream = stream_order_find_after_locked(device, id);
 	if (stream && stream->id <= last)
 		stream_ref(stream);
 	else
@@ -262,8 +269,8 @@ static struct stream *stream_order_next_stream(struct device *device, uint64_t i
 }
 
 /*
- * Those that there are now: ids go up. The first error, or 0. No lock is held while
- * @visit waits.
+ * Calls @visit for all streams that exist now, in the order of their ids, without a lock
+ * held. Returns the first error or 0.
  */
 static int stream_order_visit_streams(struct device *device,
 				      int (*visit)(struct stream *stream))

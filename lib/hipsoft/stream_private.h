@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_private.h - for stream.c and stream_order.c alone */
+/* stream_private.h - shared by stream.c and stream_order.c */
 #ifndef HIPSOFT_STREAM_PRIVATE_H
 #define HIPSOFT_STREAM_PRIVATE_H
 
@@ -8,11 +8,11 @@
 #include "stream.h"
 
 /**
- * struct cover - the last barrier between a stream and a default one, in one direction
- * @id: of the default one
- * @given: the barrier, or one before it, waits for this many tasks
+ * struct cover - the last barrier between a stream and a default stream, one direction
+ * @id: of the default stream
+ * @given: the number of tasks that the barrier waits for
  *
- * What is pushed later needs none for as long as the other one was given nothing.
+ * No new barrier is needed until the other stream gets another task.
  */
 struct cover {
 	uint64_t id;
@@ -21,32 +21,33 @@ struct cover {
 
 /**
  * struct stream - a stream
- * @id: its handle, never used twice; the device is told from it
- * @context: whose it is
+ * @id: its handle, never reused; it encodes the device
+ * @context: the context it belongs to
  * @device: of @context
- * @is_default: the first one of @context
+ * @is_default: the first stream of @context
  * @blocking: see stream_create()
- * @refs: that keep this memory; tasks of other streams wait for it after its end
- * @next: in device->streams. This and the next four: under the device's lock
- * @users: callers who work with it: it does not end before they have put it
- * @unused: there are no @users
- * @closing: it ends, and is found no more; others still wait for what it does
- * @covers: of one that is not a default one; see struct cover
+ * @refs: keep the memory; barriers in other streams outlive this one's thread
+ * @next: in device->streams. Like the next four members protected by the device's lock
+ * @users: calls between stream_get() and stream_put(), which delay its destruction
+ * @unused: signalled when @users becomes 0
+ * @closing: it is being destroyed and cannot be found by its handle any more; it stays in
+ *	     device->streams until its tasks are done
+ * @covers: of a stream that is not a default one; see struct cover
  * @thread: runs the tasks
- * @making: a lock for making a queue
- * @queues: by ordinal of their device. One that a task has is the thread's alone
+ * @making: serializes the creation of queues
+ * @queues: indexed by device ordinal. Once a task uses a queue, only the thread does
  * @lock: protects what follows
- * @has_work: there is a task, or @ending
+ * @has_work: there is a task, or @stopping is set
  * @progress: @done has changed
  * @first: the next task
- * @last: where a new one is put
- * @given: how many tasks it has been given so far
- * @done: how many of them are done
- * @failure: what the last one that failed did with
- * @dropped: those up to this one are dropped because of @failure
- * @error: @failure until it is reported; then 0
- * @reports: how many failures have been reported
- * @ending: no task will come any more
+ * @last: where a new task is linked
+ * @given: number of tasks appended so far
+ * @done: number of tasks done
+ * @failure: the error of the last failure
+ * @dropped: tasks up to this number are dropped because of @failure
+ * @error: @failure until it is reported, then 0
+ * @reports: number of failures reported so far
+ * @stopping: no more tasks will be appended
  */
 struct stream {
 	uint64_t id;
@@ -77,13 +78,13 @@ struct stream {
 	uint64_t dropped;
 	int error;
 	uint64_t reports;
-	bool ending;
+	bool stopping;
 };
 
 /* Greater than all before. */
 uint64_t stream_new_id(const struct device *device);
 
-/* Of its memory. */
+/* Keep the memory allocated, not the thread running. */
 struct stream *stream_ref(struct stream *stream);
 void stream_unref(struct stream *stream);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* stream_queue.c - the device queue of a stream, and its staging buffer */
 #include "stream_queue.h"
 
 #include <fcntl.h>
@@ -9,17 +10,14 @@
 #include <memfd.h>
 #include <ring_producer.h>
 
-#define ENTRIES    64 /* a batch; a power of two */
+#define ENTRIES    64 /* commands per batch; a power of two */
 #define DEAD_NS    INT64_C(1000000000)
 #define BUSY_TRIES 50
 #define BUSY_NS    1000000
 
 /* ---- life -------------------------------------------------------------------------- */
 
-/*
- * The engines of queues that were destroyed may still be ending, and count as busy for a
- * moment.
- */
+/* Engines of destroyed queues may still be stopping, and count as busy until then. */
 static int stream_queue_create(struct device *device, uint32_t *ret_id)
 {
 	struct accel_queue_create create = {.size = sizeof(create), .entries = ENTRIES};
@@ -57,7 +55,7 @@ static void stream_queue_end(struct stream_queue *queue)
 	if (queue->id)
 		(void)accel_queue_destroy(queue->device->context, &object);
 	if (queue->ring) {
-		/* So that the next queue finds a free one. */
+		/* Until the engine has stopped and is free for the next queue. */
 		(void)ring_wait(queue->ring, UINT64_MAX, DEAD_NS);
 		(void)munmap(queue->ring, ACCEL_RING_ENTRIES);
 	}
@@ -128,8 +126,8 @@ void stream_queue_finish(struct stream_queue *queue)
 /* ---- commands ---------------------------------------------------------------------- */
 
 /*
- * The queue stands still: why, and let it go on. One that has had many faults is
- * isolated; then the next commands get another one.
+ * The queue has stopped on a fault: resets it and returns the fault as an errno. A queue
+ * with many faults is isolated; then the next command creates a new one.
  */
 static int stream_queue_recover(struct stream_queue *queue)
 {
@@ -165,7 +163,7 @@ static int stream_queue_execute_batch(struct stream_queue *queue,
 	submit.queue = queue->id;
 	submit.count = n;
 	memcpy(submit.commands, commands, n * sizeof(*commands));
-	/* There is room: what was submitted before has completed. */
+	/* The ring is empty: all earlier commands have completed. */
 	r = accel_queue_submit(queue->device->context, &submit);
 	if (r == 0)
 		r = ring_wait(queue->ring, submit.index + n - 1, -1);
@@ -197,8 +195,8 @@ static int stream_queue_map_here(int fd, void **ret_memory)
 }
 
 /*
- * The addresses of an ASID are those of the process: what is mapped at its own one is not
- * in the way of an allocation.
+ * An ASID uses the addresses of the process, so a mapping at the staging buffer's own
+ * address cannot collide with an allocation.
  */
 static int stream_queue_map_for_device(struct device *device, uint32_t buffer,
 				       void *memory)
@@ -216,8 +214,8 @@ static int stream_queue_map_for_device(struct device *device, uint32_t buffer,
 }
 
 /*
- * Memory of our own and not the device's, of which programs take all there is; sealed, so
- * that it is not taken away under the CPU.
+ * Private memory instead of device memory, which the program may have used up. Sealed, so
+ * that it cannot be truncated while the CPU accesses it.
  */
 static int stream_queue_import_memory(struct device *device, uint32_t *ret_buffer,
 				      void **ret_memory)

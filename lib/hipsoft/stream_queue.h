@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_queue.h - a queue of a device, as the thread of a stream uses it
+ * stream_queue.h - a device queue, used by the thread of one stream
  *
- * It and its staging buffer are made by who gives the stream a task that needs them, so
- * that a lack of anything is an error of that call and not the end of the stream.
+ * The queue and its staging buffer are created by the call that pushes a task which needs
+ * them, so that a lack of resources fails that call and not the stream.
  */
 #ifndef HIPSOFT_STREAM_QUEUE_H
 #define HIPSOFT_STREAM_QUEUE_H
@@ -11,14 +11,14 @@
 #include "runtime.h"
 
 /**
- * struct stream_queue - an accel queue with the device's ASID attached; for one
- *			 thread
- * @device: NULL: not made yet
+ * struct stream_queue - an accel queue with the device's ASID attached, for one thread
+ * @device: NULL: not created yet
  * @id: in the device's context
- * @ring: its first page, to wait on; NULL: the queue was lost, the next commands make one
- * @staging: for host memory: an address that is the same here and in the ASID; NULL: not
- *	     needed so far
- * @staging_buffer: its id
+ * @ring: its first page, to wait on; NULL: the queue was lost, and the next command
+ *	  creates a new one
+ * @staging: for host memory, at the same address here and in the ASID; NULL: not needed
+ *	     so far
+ * @staging_buffer: its buffer id
  */
 struct stream_queue {
 	struct device *device;
@@ -28,20 +28,20 @@ struct stream_queue {
 	uint32_t staging_buffer;
 };
 
-/* -ENOSPC: the device has no queue left. */
+/* -ENOSPC: the device has no free queue. */
 int stream_queue_init(struct stream_queue *queue, struct device *device);
 
-/* Allowed on a zeroed one. Nothing may be executing. */
+/* A zeroed queue is allowed. No command may be executing. */
 void stream_queue_finish(struct stream_queue *queue);
 
 /*
- * Executes all @n commands in order, and waits. -EFAULT: one of them could not access its
- * memory; -EIO: it failed otherwise. What came before it has happened.
+ * Executes @n commands in order and waits for them. -EFAULT: a command could not access
+ * its memory; -EIO: a command failed otherwise. The commands before it have executed.
  */
 int stream_queue_execute(struct stream_queue *queue, const struct accel_command *commands,
 			 unsigned n);
 
-/* Makes @staging, if it is not there. Nobody else has it, and nobody can take it away. */
+/* Creates @staging unless it exists. It is private and cannot be revoked. */
 #define STAGING_BYTES ((size_t)1 << 20)
 int stream_queue_make_staging(struct stream_queue *queue);
 

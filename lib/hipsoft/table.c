@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
+/* table.c - the sorted array of device memory */
 #include "table.h"
 
 #include <string.h>
 
-/* What a look-up compares lies together: every call with a pointer goes through it. */
+/* The keys of look-ups are stored together, as each call with a pointer does one. */
 struct slot {
 	uint64_t first, last;
 	struct area *area;
 };
 
 static pthread_mutex_t table_change_lock = PTHREAD_MUTEX_INITIALIZER;
-/* However many look something up all the time, a change has its turn. */
+/* Prefers writers, so that constant look-ups do not starve a change. */
 static pthread_rwlock_t table_slots_lock =
 	PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 /*
- * Changed under both locks, read under one. From the highest address to the lowest, which
- * is the order in which the kernel gives them out, so that a new one mostly is the last.
+ * Written under both locks, read under either. Sorted from the highest address to the
+ * lowest, the order in which the kernel assigns them, so most insertions append.
  */
 static struct slot *table_slots;
 static size_t table_n_slots, table_room;
@@ -41,10 +42,10 @@ void table_write_end(void)
 	pthread_rwlock_unlock(&table_slots_lock);
 }
 
-/* ---- look-up, with either lock ----------------------------------------------------- */
+/* ---- look-up, under either lock ---------------------------------------------------- */
 
-/* Of the first one that begins at @address or below; where such a one belongs. */
-static size_t table_place_of(uint64_t address)
+/* The index of the first slot that begins at @address or below, or where it belongs. */
+static size_t table_place_of_locked(uint64_t address)
 {
 	size_t begin = 0, end = table_n_slots;
 
@@ -59,27 +60,29 @@ static size_t table_place_of(uint64_t address)
 	return begin;
 }
 
-/* One that has an address from @first to @last, the highest; NULL: none. */
-static struct slot *table_find_slot(uint64_t first, uint64_t last)
+/* The highest slot that intersects @first to @last; NULL: none. */
+static struct slot *table_find_slot_locked(uint64_t first, uint64_t last)
 {
-	size_t place = table_place_of(last);
+	size_t place = table_place_of_locked(last);
 
 	return place < table_n_slots && table_slots[place].last >= first
 		       ? &table_slots[place]
 		       : NULL;
 }
 
-struct area *table_at(uint64_t base)
+struct area *table_at_locked(uint64_t base)
 {
-	const struct slot *slot = table_find_slot(base, base);
+	const struct slot *slot = table_find_slot_locked(base, base);
 
+	ASSERT_LOCKED(&table_change_lock);
 	return slot && slot->first == base ? slot->area : NULL;
 }
 
-int table_each(int (*visit)(struct area *area, void *data), void *data)
+int table_each_locked(int (*visit)(struct area *area, void *data), void *data)
 {
 	int r = 0;
 
+	ASSERT_LOCKED(&table_change_lock);
 	for (size_t i = 0; i < table_n_slots && r == 0; i++)
 		r = visit(table_slots[i].area, data);
 	return r;
@@ -87,8 +90,8 @@ int table_each(int (*visit)(struct area *area, void *data), void *data)
 
 /* ---- changes ----------------------------------------------------------------------- */
 
-/* Both locks are held. */
-static int table_make_room(void)
+/* Under both locks. */
+static int table_make_room_locked(void)
 {
 	size_t more = table_room ? 2 * table_room : 64;
 	struct slot *larger;
@@ -103,10 +106,10 @@ static int table_make_room(void)
 	return 0;
 }
 
-static void table_insert(struct area *area)
+static void table_insert_locked(struct area *area)
 {
 	const struct allocation *allocation = &area->allocation;
-	size_t place = table_place_of(allocation->base);
+	size_t place = table_place_of_locked(allocation->base);
 
 	memmove(&table_slots[place + 1], &table_slots[place],
 		(table_n_slots - place) * sizeof(*table_slots));
@@ -118,31 +121,33 @@ static void table_insert(struct area *area)
 	table_n_slots++;
 }
 
-int table_add(struct area *area)
+int table_add_locked(struct area *area)
 {
 	int r;
 
+	ASSERT_LOCKED(&table_change_lock);
 	table_write_begin();
-	r = table_make_room();
+	r = table_make_room_locked();
 	if (r == 0)
-		table_insert(area);
+		table_insert_locked(area);
 	table_write_end();
 	return r;
 }
 
-void table_remove(struct area *area)
+void table_remove_locked(struct area *area)
 {
 	struct slot *slot;
 
+	ASSERT_LOCKED(&table_change_lock);
 	table_write_begin();
-	slot = table_find_slot(area->allocation.base, area->allocation.base);
+	slot = table_find_slot_locked(area->allocation.base, area->allocation.base);
 	table_n_slots--;
 	memmove(slot, slot + 1,
 		(size_t)(table_slots + table_n_slots - slot) * sizeof(*table_slots));
 	table_write_end();
 }
 
-/* Also where @address is below its begin. */
+/* Correct for an @address below its begin, too: the difference wraps around. */
 static bool table_has(const struct allocation *allocation, uint64_t address,
 		      uint64_t bytes)
 {
@@ -160,7 +165,7 @@ int allocation_find(uint64_t address, uint64_t bytes, struct allocation *ret_all
 	if (last < address)
 		return -EINVAL;
 	pthread_rwlock_rdlock(&table_slots_lock);
-	slot = table_find_slot(address, last);
+	slot = table_find_slot_locked(address, last);
 	if (!slot)
 		r = -ENOENT;
 	else if (!table_has(&slot->area->allocation, address, bytes))

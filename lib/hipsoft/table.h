@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.h - all device memory, in the order of addresses
+ * table.h - all device memory, sorted by address
  *
- * A change takes two locks: the mutex, under which what is found stays, and for the
- * moment of the change itself the other one, which is all that a look-up takes. So nobody
- * who looks something up waits while memory is mapped for peers.
+ * Two locks protect it. The mutex of table_lock() serializes changes: an area that is
+ * found under it stays. A read-write lock inside it is held for the change itself, and is
+ * all that a look-up takes, so look-ups do not wait while memory is mapped for peers.
  *
- * An allocation that is in no table belongs to the thread that makes or ends it.
+ * An area that is not in the table belongs to the thread that creates or destroys it.
  */
 #ifndef HIPSOFT_TABLE_H
 #define HIPSOFT_TABLE_H
@@ -14,11 +14,11 @@
 #include "allocation.h"
 
 /**
- * struct area - an allocation, and what it takes to map it once more
- * @allocation: its range, @device and @imported are fixed; the rest is changed with
- *		table_write_begin()
- * @offset: where it begins in the buffer
- * @access: ACCEL_MAP_READ, _WRITE: what the buffer may be mapped for
+ * struct area - an allocation, and the data for mapping it for another device
+ * @allocation: its range, @device and @imported are constant; the other members change
+ *		under table_write_begin()
+ * @offset: of the allocation in the buffer
+ * @access: ACCEL_MAP_READ, _WRITE: the access that the buffer allows
  */
 struct area {
 	struct allocation allocation;
@@ -26,21 +26,21 @@ struct area {
 	uint32_t access;
 };
 
-/* For changes; everything below needs it. Comes after a device's lock. */
+/* Taken after a device's lock. */
 void table_lock(void);
 void table_unlock(void);
 
-/* 0 or -ENOMEM. Nothing else is in its range. */
-int table_add(struct area *area);
-void table_remove(struct area *area);
+/* 0 or -ENOMEM. The area's range does not overlap another one. */
+int table_add_locked(struct area *area);
+void table_remove_locked(struct area *area);
 
-/* The one that begins at @base, or NULL. */
-struct area *table_at(uint64_t base);
+/* The area that begins at @base, or NULL. */
+struct area *table_at_locked(uint64_t base);
 
-/* Every one, until @visit fails. @visit adds and removes nothing. */
-int table_each(int (*visit)(struct area *area, void *data), void *data);
+/* Calls @visit for each area until it fails. @visit must not add or remove areas. */
+int table_each_locked(int (*visit)(struct area *area, void *data), void *data);
 
-/* Around a change of an allocation that is in the table; short. */
+/* Around a change of an area in the table, with table_lock() held; kept short. */
 void table_write_begin(void);
 void table_write_end(void);
 

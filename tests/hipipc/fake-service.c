@@ -174,9 +174,9 @@ static int place(struct hipipc_place *ret_place)
 	return 0;
 }
 
-static void watch(hipipc_ended_fn ended)
+static void watch(hipipc_freed_fn freed)
 {
-	fake_runtime.ended = ended;
+	fake_runtime.freed = freed;
 }
 
 static void failed(int error)

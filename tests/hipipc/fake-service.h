@@ -49,7 +49,7 @@ struct fake_runtime {
 	atomic_int imports;
 	atomic_int releases;
 	atomic_int last_failure;
-	hipipc_ended_fn ended;
+	hipipc_freed_fn freed;
 	/* Called in the middle of an import; may be NULL. */
 	void (*_Atomic during_import)(void);
 };

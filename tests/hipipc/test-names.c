@@ -49,11 +49,11 @@ Test(names, end_with_what_they_name)
 	struct hipipc_handle before, after;
 
 	cr_assert_eq(get(&fake_provider, 1, &before), 0);
-	fake_runtime.ended(1);
+	fake_runtime.freed(1);
 	cr_expect_eq(fake_service.withdrawals, 1);
 	cr_expect_not(names_has(&before.uuid));
-	fake_runtime.ended(1);
-	fake_runtime.ended(77);
+	fake_runtime.freed(1);
+	fake_runtime.freed(77);
 	cr_expect_eq(fake_service.withdrawals, 1, "what has no name has none to end");
 	cr_assert_eq(get(&fake_provider, 1, &after), 0);
 	cr_expect_not(same(&before, &after));
@@ -82,7 +82,7 @@ Test(names, threads_that_want_the_same_get_the_same)
 
 static void free_1(void)
 {
-	fake_runtime.ended(1);
+	fake_runtime.freed(1);
 }
 
 Test(names, of_what_is_freed_meanwhile_end_at_once)
@@ -187,7 +187,7 @@ Test(names, that_cannot_be_withdrawn_are_given_up)
 
 	cr_assert_eq(get(&fake_provider, 1, &handle), 0);
 	fake_service.withdraw_error = -ENOTCONN;
-	fake_runtime.ended(1);
+	fake_runtime.freed(1);
 	cr_expect_not(names_has(&handle.uuid));
 	fake_service.withdraw_error = 0;
 	cr_assert_eq(get(&fake_provider, 1, &handle), 0);
