@@ -4,7 +4,6 @@
 # rooms before it, which scripts/check-layers verifies.
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
-	%D%/base/closer.c %D%/base/closer.h \
 	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/base/limits.c %D%/base/limits.h \
 	%D%/base/log.c %D%/base/log.h \

@@ -21,7 +21,7 @@ enum resource {
 	RES_ROOTS,       /* open root descriptions */
 	RES_CONNECTIONS, /* to the broker */
 	RES_TICKETS,     /* buffers put on the broker and not exported yet */
-	RES_CLOSES,      /* refused foreign descriptors on their way out, see closer.h */
+	RES_CLOSES,      /* refused foreign descriptors on their way out, see offload.h */
 	RES_OFFLOADS,    /* calls that a client can make last, see offload.h */
 	RES_IO,          /* reads and writes of a dma-buf under way, see dmabuf_io.h */
 	/* What accelerator contexts hold, in the order of enum accel_resource. */

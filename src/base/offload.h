@@ -1,37 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * offload.h - calls that last as long as a client likes
+ * offload.h - system calls whose duration a client controls
  *
- * Whoever holds a memfd can keep its inode locked, by a write(2) whose source page never
- * comes. fchmod(2), ftruncate(2) and F_ADD_SEALS wait for that lock without any bound,
- * and no signal ends the wait. So they run in a short-lived thread each, a few at a time
- * per owner of such buffers (RES_OFFLOADS), and never with a lock of ours held.
+ * A process that has a memfd open can keep its inode locked, by a write(2) whose source
+ * page never arrives: fchmod(2), ftruncate(2) and F_ADD_SEALS then wait without a bound,
+ * and no signal interrupts the wait. close(2) of an unknown file waits for a FUSE server
+ * that does not reply to FLUSH, for a socket with SO_LINGER, for a dead NFS server.
+ *
+ * Such calls run in a short-lived thread each, with no lock of ours held. A user may have
+ * a limited number of each sort under way, RES_OFFLOADS and RES_CLOSES, and is refused
+ * whatever could add one more. Thread safe.
  */
 #ifndef DMABUFFS_OFFLOAD_H
 #define DMABUFFS_OFFLOAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/limits.h"
 
-struct offload; /* the permission for one such call */
+struct offload; /* a charge for one such thread */
 
-/* 0; -EBUSY: too many calls for this user have not come back; -ENOMEM. */
+/*
+ * Charges @uid for a call (RES_OFFLOADS), or for closing a batch of descriptors
+ * (RES_CLOSES): before anything is received from the client that would need it. -EBUSY:
+ * too many of this user, or of all, have not returned; -ENOMEM.
+ */
 int offload_reserve(struct limits *limits, uid_t uid, struct offload **ret_offload);
+int offload_reserve_close(struct limits *limits, uid_t uid, struct offload **ret_offload);
 
-/* Not needed after all; NULL is allowed. */
+/* Gives an unused charge back; NULL is allowed. */
 void offload_cancel(struct offload *offload);
 
-/* Runs @work in a thread; 0, or -errno and then it was cancelled. */
+/* Runs @work in a thread, and then gives the charge back. -errno: cancelled, not run. */
 int offload_start(struct offload *offload, void (*work)(void *arg), void *arg);
 
 /*
- * Starts a detached thread with a small stack. 0 or -errno. For the above, and for
- * closer.h.
+ * Closes the descriptors in a thread. If none can be created, they are closed by the
+ * caller: a stall is better than a leak.
  */
-int offload_thread(void *(*run)(void *arg), void *arg);
+void offload_close(struct offload *offload, const int *fds, size_t n_fds);
 
-/* At the end: waits a moment for all of them; false if some have not come back. */
+/* At exit: waits up to a second for all of them; false if some have not returned. */
 bool offload_wait_all(struct limits *limits);
 
 #endif

@@ -3,7 +3,7 @@
  * broker.h - the .broker socket: descriptors in, descriptors out
  *
  * One thread serves all connections, and nothing it does waits for a client: sockets are
- * non-blocking, strangers' descriptors are closed elsewhere (closer.h), and what may
+ * non-blocking, strangers' descriptors are closed elsewhere (offload.h), and what may
  * still linger in the kernel when a connection is closed is cut short by a timer signal
  * (stall_guard.h). The protocol is in dmabuffs-broker.h.
  */

@@ -7,7 +7,7 @@
 
 #include <dmabuffs-broker.h>
 
-#include "base/closer.h"
+#include "base/offload.h"
 #include "base/log.h"
 #include "base/wire.h"
 #include "broker/opened.h"
@@ -256,7 +256,7 @@ static int connection_reply_to(int connection, const struct dmabuffs_broker_repl
 
 /* Files of our own mount close at once, buffers in the end; others may not. */
 static void connection_dispose(struct broker *broker, struct message *message,
-			       struct closer_job *job)
+			       struct offload *job)
 {
 	if (message->n_fds == 1) {
 		if (opened_is_ours(broker, message->fds[0]))
@@ -265,9 +265,9 @@ static void connection_dispose(struct broker *broker, struct message *message,
 			reaper_take_fd(connection_take_only(message));
 	}
 	if (message->n_fds)
-		closer_submit(job, message->fds, message->n_fds);
+		offload_close(job, message->fds, message->n_fds);
 	else
-		closer_cancel(job);
+		offload_cancel(job);
 }
 
 static int connection_serve_message(struct broker *broker, struct connection *connection,
@@ -295,8 +295,8 @@ int connection_serve(struct broker *broker, struct connection *connection)
 	struct message message;
 
 	for (int i = 0; i < MESSAGES_PER_TURN; i++) {
-		struct closer_job *job;
-		int r = closer_reserve(broker->limits, connection->uid, &job);
+		struct offload *job;
+		int r = offload_reserve_close(broker->limits, connection->uid, &job);
 
 		if (r < 0)
 			return -EBUSY;

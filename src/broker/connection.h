@@ -16,7 +16,7 @@ struct connection {
 
 /*
  * Serves what has arrived, up to a number of messages, so that all have their turn. 0;
- * -EBUSY: it must wait, see closer.h; -EPIPE: it is to be closed.
+ * -EBUSY: it must wait, see offload.h; -EPIPE: it is to be closed.
  */
 int connection_serve(struct broker *broker, struct connection *connection);
 

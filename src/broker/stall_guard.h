@@ -5,7 +5,7 @@
  * Closing a connection drops the descriptors that travel in its unread messages, and the
  * last reference to a socket with SO_LINGER makes whoever drops it wait. Such waits end
  * when a signal is pending, so a timer sends one, with an empty handler, to this thread.
- * Files that must not be waited for at all go to closer.h instead.
+ * Files that must not be waited for at all go to offload.h instead.
  */
 #ifndef DMABUFFS_STALL_GUARD_H
 #define DMABUFFS_STALL_GUARD_H

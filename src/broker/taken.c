@@ -10,17 +10,17 @@
 int taken_from_caller(struct broker *broker, uid_t uid, int pidfd, int fd,
 		      struct taken *ret_taken)
 {
-	struct closer_job *job;
+	struct offload *job;
 	int r;
 
 	if (pidfd < 0)
 		return pidfd;
-	r = closer_reserve(broker->limits, uid, &job);
+	r = offload_reserve_close(broker->limits, uid, &job);
 	if (r < 0)
 		return r;
 	fd = caller_take_fd(pidfd, fd);
 	if (fd < 0) {
-		closer_cancel(job);
+		offload_cancel(job);
 		return fd;
 	}
 	*ret_taken = (struct taken){fd, job, broker->mount_dev};
@@ -41,7 +41,7 @@ int taken_from_ticket(struct broker *broker, const uint8_t ticket[DMABUFFS_TICKE
 void taken_keep(struct taken *taken)
 {
 	taken->fd = -1;
-	closer_cancel(taken->job);
+	offload_cancel(taken->job);
 	taken->job = NULL;
 }
 
@@ -63,7 +63,7 @@ void taken_refuse(struct taken *taken)
 	if (taken_is_ours(taken)) {
 		close(fd);
 	} else if (taken->job && buffer_kind(fd) < 0) {
-		closer_submit(taken->job, &fd, 1);
+		offload_close(taken->job, &fd, 1);
 		taken->job = NULL;
 	} else {
 		reaper_take_fd(fd);

@@ -12,12 +12,12 @@
 
 #include <dmabuffs-ioctl.h>
 
-#include "base/closer.h"
+#include "base/offload.h"
 #include "broker/broker.h"
 
 struct taken {
-	int fd;                 /* owned; -1: none */
-	struct closer_job *job; /* owned; NULL: from a ticket, see below */
+	int fd;              /* owned; -1: none */
+	struct offload *job; /* owned; NULL: from a ticket, see below */
 	uint64_t mount_dev;
 };
 

@@ -8,7 +8,7 @@
  * A descriptor taken from a client may be anything, even a file of a FUSE server that
  * never answers. Until it is known to be one of these it is asked only questions
  * that the kernel answers by itself (fcntl(2) flags; statx(2) with AT_STATX_DONT_SYNC and
- * an empty mask), and it is not closed here: see closer.h.
+ * an empty mask), and it is not closed here: see offload.h.
  */
 #ifndef DMABUFFS_BUFFER_H
 #define DMABUFFS_BUFFER_H

@@ -24,7 +24,6 @@ endif
 	%D%/test-buffer.c \
 	%D%/test-caller.c \
 	%D%/test-clock.c \
-	%D%/test-closer.c \
 	%D%/test-connection.c \
 	%D%/test-dmabuf-io.c \
 	%D%/test-drivers.c \
@@ -39,6 +38,7 @@ endif
 	%D%/test-names.c \
 	%D%/test-node.c \
 	%D%/test-notifier.c \
+	%D%/test-offload-close.c \
 	%D%/test-offload.c \
 	%D%/test-options.c \
 	%D%/test-policy.c \

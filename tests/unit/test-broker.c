@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "base/closer.h"
+#include "base/offload.h"
 #include "base/log.h"
 #include "broker-client.h"
 #include "fixture.h"
@@ -171,12 +171,12 @@ Test(broker_thread, one_that_breaks_off_is_closed)
 
 /* ---- descriptors that do not close ------------------------------------------------- */
 
-static struct closer_job *jobs[N_CLOSES];
+static struct offload *jobs[N_CLOSES];
 static int peers[N_CLOSES];
 
 static bool reserve_one(void *data)
 {
-	return closer_reserve(&fixture_limits, getuid(), data) == 0;
+	return offload_reserve_close(&fixture_limits, getuid(), data) == 0;
 }
 
 /*
@@ -192,7 +192,7 @@ static void reserve_all(void)
 static void cancel_all(void)
 {
 	for (int i = 0; i < N_CLOSES; i++)
-		closer_cancel(jobs[i]);
+		offload_cancel(jobs[i]);
 }
 
 /* The last reference is then the one in the message, so that closing it here is quick. */

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include "base/closer.h"
+#include "base/offload.h"
 #include "base/log.h"
 #include "broker/connection.h"
 #include "broker-client.h"
@@ -401,15 +401,16 @@ Test(connection, no_ticket_for_strangers)
 /* Whose refused descriptors do not close is served nothing that could add one. */
 Test(connection, must_wait_for_refused_descriptors)
 {
-	struct closer_job *jobs[8];
+	struct offload *jobs[8];
 	int memfd = new_memfd(1), fd;
 
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-		cr_assert(zero(int, closer_reserve(&fixture_limits, UID_A, &jobs[i])));
+		cr_assert(zero(int,
+			       offload_reserve_close(&fixture_limits, UID_A, &jobs[i])));
 	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, memfd)));
 	cr_assert(eq(int, connection_serve(&broker, &connection), -EBUSY));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-		closer_cancel(jobs[i]);
+		offload_cancel(jobs[i]);
 	cr_assert(zero(int, answer(&fd).error), "the message was not lost");
 	close(memfd);
 }

@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 
-#include "base/closer.h"
 #include "base/log.h"
 #include "base/offload.h"
 #include "buffers/dmabuf_io.h"
@@ -171,7 +170,7 @@ Test(fault_calls, caller_read)
 	fail_each(&(struct operation){NULL, read_caller, finish_caller, true});
 }
 
-/* ---- closer ------------------------------------------------------------------------ */
+/* ---- closing ----------------------------------------------------------------------- */
 
 static int to_close[100];
 static size_t n_to_close;
@@ -184,11 +183,11 @@ static void open_some(void)
 
 static int reserve_and_submit(void)
 {
-	struct closer_job *job;
-	int r = closer_reserve(&fixture_limits, UID_A, &job);
+	struct offload *job;
+	int r = offload_reserve_close(&fixture_limits, UID_A, &job);
 
 	if (r == 0)
-		closer_submit(job, to_close, n_to_close);
+		offload_close(job, to_close, n_to_close);
 	return r;
 }
 
@@ -203,7 +202,7 @@ static bool are_closed(void *data)
 static long live_before;
 
 /* Without a thread they are closed here: rather a stall than a leak. */
-static void finish_closer(int r)
+static void finish_close(int r)
 {
 	if (r < 0)
 		for (size_t i = 0; i < n_to_close; i++)
@@ -211,9 +210,9 @@ static void finish_closer(int r)
 	cr_assert(wait_until(are_closed, &live_before));
 }
 
-Test(fault_calls, closer)
+Test(fault_calls, offload_close)
 {
-	const struct operation operation = {open_some, reserve_and_submit, finish_closer,
+	const struct operation operation = {open_some, reserve_and_submit, finish_close,
 					    true};
 
 	live_before = faults_live_allocations();

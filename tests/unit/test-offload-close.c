@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test-closer.c - closing what a stranger handed us */
+/* test-offload-close.c - closing what a stranger handed us */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include <fcntl.h>
 #include <time.h>
 
-#include "base/closer.h"
+#include "base/offload.h"
 #include "fixture.h"
 #include "stuck-socket.h"
 
@@ -39,71 +39,71 @@ static void finish(void)
 	limits_finish(&limits);
 }
 
-TestSuite(closer, .init = init, .fini = finish);
+TestSuite(offload_close, .init = init, .fini = finish);
 
-static struct closer_job *reserve(uid_t uid)
+static struct offload *reserve(uid_t uid)
 {
-	struct closer_job *job = NULL;
+	struct offload *job = NULL;
 
-	cr_assert(zero(int, closer_reserve(&limits, uid, &job)));
+	cr_assert(zero(int, offload_reserve_close(&limits, uid, &job)));
 	cr_assert(ne(ptr, job, NULL));
 	return job;
 }
 
-Test(closer, cancel)
+Test(offload_close, cancel)
 {
-	struct closer_job *job = reserve(1);
+	struct offload *job = reserve(1);
 
 	cr_assert(eq(u64, limits_used(&limits, RES_CLOSES), 1));
-	closer_cancel(job);
+	offload_cancel(job);
 	cr_assert(zero(u64, limits_used(&limits, RES_CLOSES)));
-	closer_cancel(NULL);
+	offload_cancel(NULL);
 }
 
-Test(closer, closes_one)
+Test(offload_close, closes_one)
 {
-	struct closer_job *job = reserve(1);
+	struct offload *job = reserve(1);
 	int fd = new_memfd(1);
 
-	closer_submit(job, &fd, 1);
+	offload_close(job, &fd, 1);
 	cr_assert(wait_until(is_idle, NULL));
 	cr_assert(not(is_open(fd)));
 }
 
-Test(closer, closes_many)
+Test(offload_close, closes_many)
 {
-	struct closer_job *job = reserve(1);
+	struct offload *job = reserve(1);
 	unsigned before = count_fds();
 	int fds[MANY];
 
 	for (int i = 0; i < MANY; i++)
 		fds[i] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-	closer_submit(job, fds, MANY);
+	offload_close(job, fds, MANY);
 	/* They are the job's; the caller's array may go. */
 	memset(fds, 0xff, sizeof(fds));
 	cr_assert(wait_until(is_idle, NULL));
 	cr_assert(eq(uint, count_fds(), before));
 }
 
-Test(closer, many_jobs)
+Test(offload_close, many_jobs)
 {
 	for (int i = 0; i < 300; i++) {
-		struct closer_job *job;
+		struct offload *job;
 		int fd;
 
-		if (closer_reserve(&limits, 1, &job) < 0) {
+		if (offload_reserve_close(&limits, 1, &job) < 0) {
 			cr_assert(wait_until(is_idle, NULL));
 			job = reserve(1);
 		}
 		fd = new_memfd(1);
-		closer_submit(job, &fd, 1);
+		offload_close(job, &fd, 1);
 	}
 }
 
 /* Whoever has as many stuck as he may gets no more; others are not concerned. */
-Test(closer, is_limited)
+Test(offload_close, is_limited)
 {
-	struct closer_job *job, *untouched = (void *)1;
+	struct offload *job, *untouched = (void *)1;
 	int peers[PER_UID];
 	struct timespec start, end;
 
@@ -111,28 +111,28 @@ Test(closer, is_limited)
 	for (int i = 0; i < PER_UID; i++) {
 		int fd = stuck_socket(&peers[i]);
 
-		closer_submit(reserve(1), &fd, 1);
+		offload_close(reserve(1), &fd, 1);
 	}
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	cr_assert(lt(long, end.tv_sec - start.tv_sec, STUCK_SECONDS / 2));
 	job = untouched;
-	cr_assert(eq(int, closer_reserve(&limits, 1, &job), -EBUSY));
+	cr_assert(eq(int, offload_reserve_close(&limits, 1, &job), -EBUSY));
 	cr_assert(eq(ptr, job, untouched), "the output is untouched");
 	cr_assert(eq(u64, limits_used(&limits, RES_CLOSES), PER_UID));
-	closer_cancel(reserve(2));
+	offload_cancel(reserve(2));
 	for (int i = 0; i < PER_UID; i++)
 		close(peers[i]);
 	cr_assert(wait_until(is_idle, NULL));
-	closer_cancel(reserve(1));
+	offload_cancel(reserve(1));
 }
 
-Test(closer, of_the_mount_is_limited)
+Test(offload_close, of_the_mount_is_limited)
 {
-	struct closer_job *jobs[PER_MOUNT], *job;
+	struct offload *jobs[PER_MOUNT], *job;
 
 	for (uid_t i = 0; i < PER_MOUNT; i++)
 		jobs[i] = reserve(i / PER_UID);
-	cr_assert(eq(int, closer_reserve(&limits, 7777, &job), -EBUSY));
+	cr_assert(eq(int, offload_reserve_close(&limits, 7777, &job), -EBUSY));
 	for (int i = 0; i < PER_MOUNT; i++)
-		closer_cancel(jobs[i]);
+		offload_cancel(jobs[i]);
 }
