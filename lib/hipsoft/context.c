@@ -18,11 +18,12 @@ static pthread_key_t context_key; /* struct thread_contexts; NULL: the first pri
 static int context_key_result;
 
 /*
- * All contexts, linked by @next. Destroyed ones stay allocated, since they may be current
- * in other threads, and reachable for leak checkers.
+ * All contexts. Destroyed ones stay allocated, since they may be current in other
+ * threads, and reachable for leak checkers.
  */
 static pthread_mutex_t context_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct ihipCtx_t *context_live, *context_retired;
+static struct list context_live = LIST_INIT(context_live);
+static struct list context_retired = LIST_INIT(context_retired);
 
 /* ---- life -------------------------------------------------------------------------- */
 
@@ -51,22 +52,22 @@ int context_create(struct device *device, struct ihipCtx_t **ret_context)
 		return r;
 	}
 	pthread_mutex_lock(&context_lock);
-	context->next = context_live;
-	context_live = context;
+	list_add_head(&context_live, &context->link);
 	pthread_mutex_unlock(&context_lock);
 	*ret_context = context;
 	return 0;
 }
 
-/* The link to it in the list of live contexts, or NULL. Any pointer is allowed. */
-static struct ihipCtx_t **context_find_locked(const struct ihipCtx_t *context)
+/* Whether it is a live context. Any pointer is allowed. */
+static bool context_is_live_locked(const struct ihipCtx_t *context)
 {
-	struct ihipCtx_t **place = &context_live;
+	const struct ihipCtx_t *other;
 
 	ASSERT_LOCKED(&context_lock);
-	while (*place && *place != context)
-		place = &(*place)->next;
-	return *place ? place : NULL;
+	list_for_each(other, &context_live, link)
+		if (other == context)
+			return true;
+	return false;
 }
 
 static bool context_is_live(const struct ihipCtx_t *context)
@@ -74,7 +75,7 @@ static bool context_is_live(const struct ihipCtx_t *context)
 	bool found;
 
 	pthread_mutex_lock(&context_lock);
-	found = context_find_locked(context) != NULL;
+	found = context_is_live_locked(context);
 	pthread_mutex_unlock(&context_lock);
 	return found;
 }
@@ -82,16 +83,13 @@ static bool context_is_live(const struct ihipCtx_t *context)
 /* Moves it to the destroyed ones. False: not a live context, or a primary one. */
 static bool context_retire(struct ihipCtx_t *context)
 {
-	struct ihipCtx_t **place;
 	bool found;
 
 	pthread_mutex_lock(&context_lock);
-	place = context_find_locked(context);
-	found = place && context->device->primary != context;
+	found = context_is_live_locked(context) && context->device->primary != context;
 	if (found) {
-		*place = context->next;
-		context->next = context_retired;
-		context_retired = context;
+		list_remove(&context->link);
+		list_add_head(&context_retired, &context->link);
 	}
 	pthread_mutex_unlock(&context_lock);
 	return found;
@@ -102,7 +100,7 @@ void context_free(struct ihipCtx_t *context)
 	if (!context)
 		return;
 	pthread_mutex_lock(&context_lock);
-	*context_find_locked(context) = context->next;
+	list_remove(&context->link);
 	pthread_mutex_unlock(&context_lock);
 	stream_destroy_context(context);
 	free(context);

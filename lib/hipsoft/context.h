@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include <list.h>
+
 #include "runtime.h"
 
 /**
@@ -13,14 +15,14 @@
  * @device: the device it works on
  * @default_stream: created with the context; NULL once @destroyed. Protected by the
  *		    device's lock
- * @next: list link of context.c
+ * @link: in a list of context.c
  * @destroyed: no more streams are created. Protected by the device's lock
  */
 struct ihipCtx_t {
 	uint64_t id;
 	struct device *device;
 	struct stream *default_stream;
-	struct ihipCtx_t *next;
+	struct list link;
 	bool destroyed;
 };
 

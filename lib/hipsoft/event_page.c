@@ -38,16 +38,14 @@ static void event_page_after_fork(void)
 /* Otherwise the child would keep the parent's lock alive. */
 static void event_page_close_in_child(void)
 {
-	for (size_t i = 0; i < event_page_registry.pages.n_buckets; i++) {
-		struct htab_node *node = event_page_registry.pages.buckets[i];
+	struct htab_node *node;
 
-		for (; node; node = node->next) {
-			struct shared_event *event =
-				container_of(node, struct shared_event, node);
+	htab_for_each(node, &event_page_registry.pages) {
+		struct shared_event *event =
+			container_of(node, struct shared_event, node);
 
-			(void)close(event->fd);
-			event->fd = -1;
-		}
+		(void)close(event->fd);
+		event->fd = -1;
 	}
 	pthread_mutex_unlock(&event_page_registry.lock);
 }
@@ -231,6 +229,7 @@ static int event_page_add_locked(int fd, const struct stat *stat,
 		.fd = fd,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
+	list_init(&event->records);
 	r = event_page_map(event);
 	if (r == 0 && !event_page_is_event(event->page))
 		r = -EBADMSG;

@@ -37,6 +37,7 @@
 #ifndef HIPSOFT_EVENT_PAGE_H
 #define HIPSOFT_EVENT_PAGE_H
 
+#include <list.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -69,7 +70,7 @@ struct shared_event; /* a page and its description in this process; reference co
 
 /* A record of this process, from event_page_record() until it is reached or fails. */
 struct event_record {
-	struct event_record *older, *newer;
+	struct list link;
 	uint64_t number;
 };
 

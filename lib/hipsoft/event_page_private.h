@@ -4,10 +4,10 @@
 #define HIPSOFT_EVENT_PAGE_PRIVATE_H
 
 #include <htab.h>
+#include <locked.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
-#include <locked.h>
 
 #include "event_page.h"
 
@@ -21,10 +21,10 @@
  * @recorder: this process's number
  * @page: writable by other processes: each value is read once and then checked
  * @lock: innermost lock. Held while a record takes its number, so that a thread that
- *	  has seen the number finds the record in @newest
+ *	  has seen the number finds the record in @records
  * @seen: the highest number that was waited for or recorded here. Protected by @lock
- * @newest: this process's outstanding records, newest first. A record is removed after
- *	    @reached or @failed has its result
+ * @records: this process's outstanding records, newest first. A record is removed after
+ *	     @reached or @failed has its result
  * @reached: per slot, the highest own number that was reached. Other processes cannot
  *	     change it, so a process never waits for work that it has completed itself
  * @failed: per slot, the highest own number whose stream failed
@@ -39,7 +39,7 @@ struct shared_event {
 	struct event_page *page;
 	pthread_mutex_t lock;
 	uint64_t seen;
-	struct event_record *newest;
+	struct list records;
 	uint64_t reached[EVENT_PAGE_SLOTS];
 	uint64_t failed[EVENT_PAGE_SLOTS];
 };

@@ -98,13 +98,8 @@ int event_page_record(struct shared_event *event, struct event_record *record)
 
 	pthread_mutex_lock(&event->lock);
 	r = event_record_take_number_locked(event, &record->number);
-	if (r == 0) {
-		record->newer = NULL;
-		record->older = event->newest;
-		if (record->older)
-			record->older->newer = record;
-		event->newest = record;
-	}
+	if (r == 0)
+		list_add_head(&event->records, &record->link);
 	pthread_mutex_unlock(&event->lock);
 	return r;
 }
@@ -147,9 +142,7 @@ static void event_record_notify(struct event_page *page)
 static void event_record_unlink(struct shared_event *event, struct event_record *record)
 {
 	pthread_mutex_lock(&event->lock);
-	if (record->older)
-		record->older->newer = record->newer;
-	*(record->newer ? &record->newer->older : &event->newest) = record->older;
+	list_remove(&record->link);
 	pthread_mutex_unlock(&event->lock);
 }
 
@@ -178,13 +171,13 @@ void event_page_fail(struct shared_event *event, struct event_record *record)
 /* Whether it is an outstanding record of this process. The list is sorted by number. */
 static bool event_record_is_outstanding(struct shared_event *event, uint64_t number)
 {
-	struct event_record *record;
+	const struct event_record *record;
 	bool found;
 
 	pthread_mutex_lock(&event->lock);
-	record = event->newest;
-	while (record && record->number > number)
-		record = record->older;
+	list_for_each(record, &event->records, link)
+		if (record->number <= number)
+			break;
 	found = record && record->number == number;
 	pthread_mutex_unlock(&event->lock);
 	return found;

@@ -2,12 +2,10 @@
 /* mark.c - marks: a result that is set once, and waiting for it */
 #include "mark.h"
 
+#include <clock.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 #include <util.h>
-
-#define NS_PER_S UINT64_C(1000000000)
 
 struct mark {
 	atomic_uint refs;
@@ -47,11 +45,8 @@ void mark_unref(struct mark *mark)
 
 void mark_reach(struct mark *mark, int error)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	pthread_mutex_lock(&mark->lock);
-	mark->time_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	mark->time_ns = now_ns();
 	mark->result = error;
 	pthread_cond_broadcast(&mark->reached);
 	pthread_mutex_unlock(&mark->lock);

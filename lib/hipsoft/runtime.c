@@ -101,6 +101,7 @@ static int runtime_make_device(struct device *device, int ordinal, uint64_t memo
 	int r;
 
 	*device = (struct device){.ordinal = ordinal};
+	list_init(&device->streams);
 	pthread_mutex_init(&device->lock, NULL);
 	snprintf(params.name, sizeof(params.name), "hipsoft%d", ordinal);
 	r = accel_device_create(runtime_registry, &accel_soft_backend, &params,

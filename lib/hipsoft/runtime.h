@@ -15,6 +15,7 @@
 
 #include <accel.h>
 #include <hipsoft.h>
+#include <list.h>
 #include <locked.h>
 #include <util.h>
 
@@ -43,7 +44,7 @@ struct device {
 	uint32_t asid;
 	struct ihipCtx_t *primary;
 	pthread_mutex_t lock;
-	struct stream *streams;
+	struct list streams;
 	uint32_t peers;
 };
 

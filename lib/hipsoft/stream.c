@@ -26,7 +26,7 @@ static struct stream *stream_new(struct ihipCtx_t *context, bool blocking)
 	stream->device = context->device;
 	stream->blocking = blocking;
 	atomic_init(&stream->refs, 1);
-	stream->last = &stream->first;
+	list_init(&stream->tasks);
 	pthread_mutex_init(&stream->making, NULL);
 	pthread_mutex_init(&stream->lock, NULL);
 	pthread_cond_init(&stream->unused, NULL);
@@ -58,18 +58,13 @@ void stream_unref(struct stream *stream)
 /* The next task. NULL: the stream is stopping and has none left. */
 static struct task *stream_take_task_locked(struct stream *stream)
 {
-	struct task *task;
+	struct list *link;
 
 	ASSERT_LOCKED(&stream->lock);
-	while (!stream->first && !stream->stopping)
+	while (list_is_empty(&stream->tasks) && !stream->stopping)
 		pthread_cond_wait(&stream->has_work, &stream->lock);
-	task = stream->first;
-	if (!task)
-		return NULL;
-	stream->first = task->next;
-	if (!stream->first)
-		stream->last = &stream->first;
-	return task;
+	link = list_pop(&stream->tasks);
+	return link ? container_of(link, struct task, link) : NULL;
 }
 
 /* No task is appended until the error is reported, so @given covers all to be dropped. */
@@ -148,22 +143,13 @@ static void stream_stop_thread(struct stream *stream)
 
 static struct stream *stream_find_locked(struct device *device, uint64_t id)
 {
-	struct stream *stream = device->streams;
+	struct stream *stream;
 
 	ASSERT_LOCKED(&device->lock);
-	while (stream && !(stream->id == id && !stream->is_default && !stream->closing))
-		stream = stream->next;
-	return stream;
-}
-
-static void stream_unlink_locked(struct stream *stream)
-{
-	struct stream **link = &stream->device->streams;
-
-	ASSERT_LOCKED(&stream->device->lock);
-	while (*link != stream)
-		link = &(*link)->next;
-	*link = stream->next;
+	list_for_each(stream, &device->streams, link)
+		if (stream->id == id && !stream->is_default && !stream->closing)
+			return stream;
+	return NULL;
 }
 
 /* ---- life -------------------------------------------------------------------------- */
@@ -188,8 +174,7 @@ static int stream_publish(struct stream *stream)
 		stream->is_default = !stream->context->default_stream;
 		if (stream->is_default)
 			stream->context->default_stream = stream;
-		stream->next = device->streams;
-		device->streams = stream;
+		list_add_head(&device->streams, &stream->link);
 	}
 	pthread_mutex_unlock(&device->lock);
 	return r;
@@ -231,7 +216,7 @@ static void stream_stop(struct stream *stream)
 	pthread_mutex_unlock(&device->lock);
 	stream_stop_thread(stream);
 	pthread_mutex_lock(&device->lock);
-	stream_unlink_locked(stream);
+	list_remove(&stream->link);
 	pthread_mutex_unlock(&device->lock);
 	stream_release(stream);
 }
@@ -264,7 +249,7 @@ static struct stream *stream_close_next(struct ihipCtx_t *context)
 	pthread_mutex_lock(&device->lock);
 	context->destroyed = true;
 	context->default_stream = NULL;
-	for (stream = device->streams; stream; stream = stream->next)
+	list_for_each(stream, &device->streams, link)
 		if (stream->context == context && !stream->closing)
 			break;
 	if (stream)

@@ -43,7 +43,7 @@
 
 /**
  * struct task - one item of a stream's work
- * @next: in the stream's list
+ * @link: in the stream's list
  * @begin: may be NULL; called when the task is appended, under the stream's lock. On a
  *	   negative errno nothing has changed and the task is not appended
  * @run: 0, or a negative errno, with which the stream fails
@@ -53,7 +53,7 @@
  * @always: @run is called in a failed stream, too; it cannot fail
  */
 struct task {
-	struct task *next;
+	struct list link;
 	int (*begin)(struct task *task);
 	int (*run)(struct task *task, struct stream *stream);
 	void (*drop)(struct task *task, int error);

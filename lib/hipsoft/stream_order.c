@@ -42,14 +42,12 @@ static int stream_order_append(struct stream *stream, struct task *task)
 {
 	int r;
 
-	task->next = NULL;
 	pthread_mutex_lock(&stream->lock);
 	r = stream->error;
 	if (r == 0 && task->begin)
 		r = task->begin(task);
 	if (r == 0) {
-		*stream->last = task;
-		stream->last = &task->next;
+		list_add_tail(&stream->tasks, &task->link);
 		stream->given++;
 		pthread_cond_signal(&stream->has_work);
 	}
@@ -123,15 +121,19 @@ static int stream_order_follow_stream_locked(struct stream *stream, struct strea
  */
 static int stream_order_follow_device_locked(struct stream *stream, struct device *device)
 {
+	struct stream *other;
 	int r = 0;
 
 	ASSERT_LOCKED(&device->lock);
 	if (!stream->blocking)
 		return 0;
-	for (struct stream *other = device->streams; other && r == 0; other = other->next)
+	list_for_each(other, &device->streams, link) {
 		if (other != stream && other->blocking &&
 		    (stream->is_default || other->is_default))
 			r = stream_order_follow_stream_locked(stream, other);
+		if (r < 0)
+			break;
+	}
 	return r;
 }
 
@@ -216,10 +218,9 @@ static bool stream_order_are_others_busy(struct stream *stream)
 	if (!stream->is_default)
 		return false;
 	pthread_mutex_lock(&device->lock);
-	other = device->streams;
-	while (other &&
-	       (other == stream || !other->blocking || !stream_order_is_busy(other)))
-		other = other->next;
+	list_for_each(other, &device->streams, link)
+		if (other != stream && other->blocking && stream_order_is_busy(other))
+			break;
 	pthread_mutex_unlock(&device->lock);
 	return other;
 }
@@ -243,10 +244,10 @@ int stream_query(struct stream *stream)
 /* The stream with the smallest id greater than @id. */
 static struct stream *stream_order_find_after_locked(struct device *device, uint64_t id)
 {
-	struct stream *found = NULL;
+	struct stream *stream, *found = NULL;
 
 	ASSERT_LOCKED(&device->lock);
-	for (struct stream *stream = device->streams; stream; stream = stream->next)
+	list_for_each(stream, &device->streams, link)
 		if (stream->id > id && (!found || stream->id < found->id))
 			found = stream;
 	return found;

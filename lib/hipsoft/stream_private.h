@@ -27,7 +27,7 @@ struct cover {
  * @is_default: the first stream of @context
  * @blocking: see stream_create()
  * @refs: keep the memory; barriers in other streams outlive this one's thread
- * @next: in device->streams. Like the next four members protected by the device's lock
+ * @link: in device->streams. Like the next four members protected by the device's lock
  * @users: calls between stream_get() and stream_put(), which delay its destruction
  * @unused: signalled when @users becomes 0
  * @closing: it is being destroyed and cannot be found by its handle any more; it stays in
@@ -39,8 +39,7 @@ struct cover {
  * @lock: protects what follows
  * @has_work: there is a task, or @stopping is set
  * @progress: @done has changed
- * @first: the next task
- * @last: where a new task is linked
+ * @tasks: to be run, in order
  * @given: number of tasks appended so far
  * @done: number of tasks done
  * @failure: the error of the last failure
@@ -57,7 +56,7 @@ struct stream {
 	bool blocking;
 	atomic_uint refs;
 
-	struct stream *next;
+	struct list link;
 	unsigned users;
 	pthread_cond_t unused;
 	bool closing;
@@ -70,8 +69,7 @@ struct stream {
 	pthread_mutex_t lock;
 	pthread_cond_t has_work;
 	pthread_cond_t progress;
-	struct task *first;
-	struct task **last;
+	struct list tasks;
 	uint64_t given;
 	uint64_t done;
 	int failure;

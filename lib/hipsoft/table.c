@@ -2,7 +2,7 @@
 /* table.c - the sorted array of device memory */
 #include "table.h"
 
-#include <string.h>
+#include <sorted.h>
 
 /* The keys of look-ups are stored together, as each call with a pointer does one. */
 struct slot {
@@ -47,17 +47,7 @@ void table_write_end(void)
 /* The index of the first slot that begins at @address or below, or where it belongs. */
 static size_t table_place_of_locked(uint64_t address)
 {
-	size_t begin = 0, end = table_n_slots;
-
-	while (begin < end) {
-		size_t middle = begin + (end - begin) / 2;
-
-		if (table_slots[middle].first > address)
-			begin = middle + 1;
-		else
-			end = middle;
-	}
-	return begin;
+	return sorted_place(table_n_slots, i, table_slots[i].first > address);
 }
 
 /* The highest slot that intersects @first to @last; NULL: none. */
@@ -90,35 +80,17 @@ int table_each_locked(int (*visit)(struct area *area, void *data), void *data)
 
 /* ---- changes ----------------------------------------------------------------------- */
 
-/* Under both locks. */
-static int table_make_room_locked(void)
-{
-	size_t more = table_room ? 2 * table_room : 64;
-	struct slot *larger;
-
-	if (table_n_slots < table_room)
-		return 0;
-	larger = reallocarray(table_slots, more, sizeof(*table_slots));
-	if (!larger)
-		return -ENOMEM;
-	table_slots = larger;
-	table_room = more;
-	return 0;
-}
-
+/* Under both locks. The array has room. */
 static void table_insert_locked(struct area *area)
 {
 	const struct allocation *allocation = &area->allocation;
 	size_t place = table_place_of_locked(allocation->base);
 
-	memmove(&table_slots[place + 1], &table_slots[place],
-		(table_n_slots - place) * sizeof(*table_slots));
-	table_slots[place] = (struct slot){
+	*sorted_open(table_slots, table_n_slots++, place) = (struct slot){
 		.first = allocation->base,
 		.last = allocation->base + (allocation_span(allocation) - 1),
 		.area = area,
 	};
-	table_n_slots++;
 }
 
 int table_add_locked(struct area *area)
@@ -127,7 +99,8 @@ int table_add_locked(struct area *area)
 
 	ASSERT_LOCKED(&table_change_lock);
 	table_write_begin();
-	r = table_make_room_locked();
+	r = array_reserve(&table_slots, &table_room, table_n_slots + 1,
+			  sizeof(*table_slots));
 	if (r == 0)
 		table_insert_locked(area);
 	table_write_end();
@@ -141,9 +114,7 @@ void table_remove_locked(struct area *area)
 	ASSERT_LOCKED(&table_change_lock);
 	table_write_begin();
 	slot = table_find_slot_locked(area->allocation.base, area->allocation.base);
-	table_n_slots--;
-	memmove(slot, slot + 1,
-		(size_t)(table_slots + table_n_slots - slot) * sizeof(*table_slots));
+	sorted_close(table_slots, --table_n_slots, (size_t)(slot - table_slots));
 	table_write_end();
 }
 

@@ -361,7 +361,7 @@ static void hold_up_last(hipStream_t handle)
 
 	cr_assert(zero(int, stream_get(handle, &stream)));
 	pthread_mutex_lock(&stream->lock);
-	container_of(stream->last, struct task, next)->run = run_held;
+	container_of(stream->tasks.prev, struct task, link)->run = run_held;
 	pthread_mutex_unlock(&stream->lock);
 	stream_put(stream);
 }
