@@ -23,7 +23,6 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/services.h \
 	%D%/set.c %D%/set.h \
 	%D%/sva.c %D%/sva.h \
-	%D%/thread.c %D%/thread.h \
 	%D%/soft/access.c %D%/soft/access.h \
 	%D%/soft/compute.c %D%/soft/compute.h \
 	%D%/soft/engine.c %D%/soft/engine.h \

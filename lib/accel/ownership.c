@@ -65,7 +65,7 @@ static void ownership_start_revoking(struct accel_device *device,
 	if (buffer->revoke_ref)
 		return;
 	accel_base_ref(&buffer->base);
-	if (accel_thread_start(ownership_revoke_memory, buffer, 0, NULL) < 0) {
+	if (thread_start(ownership_revoke_memory, buffer, 0, NULL) < 0) {
 		accel_base_unref(&buffer->base);
 		return;
 	}
@@ -180,7 +180,7 @@ static void ownership_start_cleaning(struct accel_device *device)
 		pthread_join(ownership->thread, NULL);
 	ownership->scrubbing = true;
 	ownership->thread_started =
-		accel_thread_start(ownership_clean, device, 0, &ownership->thread) == 0;
+		thread_start(ownership_clean, device, 0, &ownership->thread) == 0;
 	if (!ownership->thread_started)
 		ownership->scrubbing = false; /* the next open tries again */
 }

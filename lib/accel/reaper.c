@@ -115,7 +115,7 @@ int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), vo
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&reaper->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	r = accel_thread_start(reaper_thread, reaper, 0, &reaper->thread);
+	r = thread_start(reaper_thread, reaper, 0, &reaper->thread);
 	if (r == 0)
 		return 0;
 	pthread_cond_destroy(&reaper->changed);

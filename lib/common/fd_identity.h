@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fd_identity.h - which file a descriptor refers to, without a request to its file system */
+/* fd_identity.h - which file a descriptor refers to, without a request to its file system
+ */
 #ifndef DMABUFFS_FD_IDENTITY_H
 #define DMABUFFS_FD_IDENTITY_H
 
@@ -7,8 +8,8 @@
 #include <sys/stat.h>
 
 /*
- * What the kernel knows of the inode of any descriptor: FUSE, NFS and the like fill this in
- * without asking their server, which may never reply. 0 or -errno.
+ * What the kernel knows of the inode of any descriptor: FUSE, NFS and the like fill this
+ * in without asking their server, which may never reply. 0 or -errno.
  */
 int fd_statx(int fd, struct statx *ret_stx);
 

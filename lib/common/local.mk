@@ -14,5 +14,7 @@ noinst_LTLIBRARIES += %D%/libcommon.la
 	%D%/ring_producer.c %D%/ring_producer.h \
 	%D%/same_process.c %D%/same_process.h \
 	%D%/sorted.h \
-	%D%/util.h
+	%D%/thread.c %D%/thread.h \
+	%D%/util.h \
+	%D%/worker.c %D%/worker.h
 %C%_libcommon_la_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections

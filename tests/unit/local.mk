@@ -52,7 +52,8 @@ endif
 	%D%/test-table-random.c \
 	%D%/test-table.c \
 	%D%/test-tickets.c \
-	%D%/test-wire.c
+	%D%/test-wire.c \
+	%D%/test-worker.c
 %C%_daemon_tests_CPPFLAGS = $(src_libdaemon_la_CPPFLAGS)
 %C%_daemon_tests_CFLAGS = $(src_libdaemon_la_CFLAGS) $(CRITERION_CFLAGS)
 # What goes through faults.c, fake-dmabuf.c and test-notifier.c.

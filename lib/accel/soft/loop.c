@@ -258,7 +258,7 @@ int loop_start(struct accel_queue *queue, uint32_t latency_ns, struct engine **r
 	if (!engine)
 		return -ENOMEM;
 	*engine = (struct engine){.queue = queue, .latency_ns = latency_ns};
-	r = accel_thread_start(loop_run, engine, STACK_SIZE, NULL);
+	r = thread_start(loop_run, engine, STACK_SIZE, NULL);
 	if (r < 0) {
 		free(engine);
 		return -ENOMEM; /* pthread_create(3) says EAGAIN */

@@ -17,8 +17,7 @@ static void thread_block_signals(sigset_t *ret_saved)
 	pthread_sigmask(SIG_SETMASK, &blocked, ret_saved);
 }
 
-int accel_thread_start(void *(*run)(void *arg), void *arg, size_t stack,
-		       pthread_t *ret_thread)
+int thread_start(void *(*run)(void *arg), void *arg, size_t stack, pthread_t *ret_thread)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
