@@ -14,72 +14,54 @@
 
 #include "base/log.h"
 #include "broker/connection.h"
+#include "clock.h"
 #include "util.h"
 
-#define EVENTS_PER_TURN  64
-#define ACCEPTS_PER_TURN 64
-#define PARKED_RETRY_MS  100
-
-/* ---- the list, by last use --------------------------------------------------------- */
-
-static void broker_list_remove(struct broker *broker, struct connection *connection)
-{
-	if (connection->older)
-		connection->older->newer = connection->newer;
-	else
-		broker->oldest = connection->newer;
-	if (connection->newer)
-		connection->newer->older = connection->older;
-	else
-		broker->newest = connection->older;
-	connection->older = connection->newer = NULL;
-}
-
-static void broker_list_append(struct broker *broker, struct connection *connection)
-{
-	connection->older = broker->newest;
-	if (broker->newest)
-		broker->newest->newer = connection;
-	else
-		broker->oldest = connection;
-	broker->newest = connection;
-}
+#define EVENTS_PER_TURN    64
+#define ACCEPTS_PER_TURN   64
+#define THROTTLED_RETRY_MS 100
 
 /* ---- connections ------------------------------------------------------------------- */
 
-static int broker_watch(struct broker *broker, int op, int fd, uint32_t events,
-			void *data)
+static struct connection *broker_oldest(const struct broker *broker)
 {
-	struct epoll_event event = {.events = events, .data.ptr = data};
+	return list_first(&broker->connections, struct connection, by_use);
+}
+
+static int broker_watch(const struct broker *broker, int op, int fd, void *data)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = data};
 
 	return epoll_ctl(broker->epoll, op, fd, &event) < 0 ? -errno : 0;
 }
 
 static void broker_drop(struct broker *broker, struct connection *connection)
 {
-	broker_list_remove(broker, connection);
+	list_remove(&connection->by_use);
 	tickets_drop(broker->tickets, &connection->tickets);
 	close(connection->fd);
 	limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
 	free(connection);
 }
 
-/* The least recently used one of this user, or of anybody. */
-static bool broker_drop_oldest(struct broker *broker, uid_t uid, bool of_anybody)
+/* The least recently used connection of @uid, or of any user; false: there is none. */
+static bool broker_drop_oldest(struct broker *broker, uid_t uid, bool of_any_user)
 {
-	struct connection *connection = broker->oldest;
+	struct connection *connection;
 
-	while (connection && !of_anybody && connection->uid != uid)
-		connection = connection->newer;
-	if (!connection)
-		return false;
-	log_info("broker: too many connections, closed the oldest of uid %u",
-		 connection->uid);
-	broker_drop(broker, connection);
-	return true;
+	list_for_each(connection, &broker->connections, by_use) {
+		if (!of_any_user && connection->uid != uid)
+			continue;
+		log_info("broker: too many connections, closed the oldest of uid %u",
+			 connection->uid);
+		broker_drop(broker, connection);
+		return true;
+	}
+	return false;
 }
 
-/* A user over his limit loses his own oldest; only at the mount's limit any oldest. */
+/* A user over its limit loses its own oldest connection, a full mount the oldest of all.
+ */
 static int broker_charge_connection(struct broker *broker, uid_t uid)
 {
 	int r = limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
@@ -99,9 +81,25 @@ static int broker_get_peer(int fd, struct ucred *ret_peer)
 									      : 0;
 }
 
-static int broker_admit(struct broker *broker, int fd)
+static int broker_new_connection(struct broker *broker, int fd, const struct ucred *peer)
 {
-	struct connection *connection;
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection || broker_watch(broker, EPOLL_CTL_ADD, fd, connection) < 0) {
+		free(connection);
+		return -ENOMEM;
+	}
+	connection->fd = fd;
+	connection->uid = peer->uid;
+	connection->pid = peer->pid;
+	ticket_list_init(&connection->tickets, peer->uid);
+	list_add_tail(&broker->connections, &connection->by_use);
+	return 0;
+}
+
+/* On success @fd is taken over. */
+static int broker_add_connection(struct broker *broker, int fd)
+{
 	struct ucred peer = {0};
 	int r = broker_get_peer(fd, &peer);
 
@@ -109,19 +107,10 @@ static int broker_admit(struct broker *broker, int fd)
 		r = broker_charge_connection(broker, peer.uid);
 	if (r < 0)
 		return r;
-	connection = calloc(1, sizeof(*connection));
-	if (!connection ||
-	    broker_watch(broker, EPOLL_CTL_ADD, fd, EPOLLIN, connection) < 0) {
-		free(connection);
+	r = broker_new_connection(broker, fd, &peer);
+	if (r < 0)
 		limits_uncharge(broker->limits, peer.uid, RES_CONNECTIONS, 1);
-		return -ENOMEM;
-	}
-	connection->fd = fd;
-	connection->uid = peer.uid;
-	connection->pid = peer.pid;
-	connection->tickets.uid = peer.uid;
-	broker_list_append(broker, connection);
-	return 0;
+	return r;
 }
 
 static void broker_accept_some(struct broker *broker)
@@ -136,83 +125,77 @@ static void broker_accept_some(struct broker *broker)
 				broker_drop_oldest(broker, 0, true);
 			return;
 		}
-		r = broker_admit(broker, fd);
+		r = broker_add_connection(broker, fd);
 		if (r < 0) {
-			log_warning("broker: connection refused: %s", strerror(-r));
+			log_warning("broker: cannot accept a connection: %s",
+				    strerror(-r));
 			close(fd);
 		}
 	}
 }
 
-/* ---- the thread -------------------------------------------------------------------- */
+/* ---- throttling -------------------------------------------------------------------- */
 
-static uint64_t broker_now_ms(void)
+static void broker_retry_later(struct broker *broker)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (!broker->any_throttled)
+		broker->retry_at_ms = now_ms() + THROTTLED_RETRY_MS;
+	broker->any_throttled = true;
 }
 
-static void broker_park(struct broker *broker, struct connection *connection)
+static void broker_throttle(struct broker *broker, struct connection *connection)
 {
-	log_info("broker: uid %u must wait: its refused descriptors do not close",
+	log_info("broker: uid %u throttled: its rejected descriptors are still closing",
 		 connection->uid);
-	connection->parked = true;
-	if (!broker->any_parked)
-		broker->unpark_at_ms = broker_now_ms() + PARKED_RETRY_MS;
-	broker->any_parked = true;
-	/* Not only without events: a hang-up is always told. */
-	broker_watch(broker, EPOLL_CTL_DEL, connection->fd, 0, connection);
+	connection->throttled = true;
+	broker_retry_later(broker);
+	/* Clearing the events would not do: epoll(7) reports EPOLLHUP in any case. */
+	broker_watch(broker, EPOLL_CTL_DEL, connection->fd, connection);
 }
 
-static void broker_unpark_all(struct broker *broker)
+static void broker_resume_all(struct broker *broker)
 {
 	struct connection *connection;
 
-	broker->any_parked = false;
-	for (connection = broker->oldest; connection; connection = connection->newer) {
-		if (!connection->parked)
+	broker->any_throttled = false;
+	list_for_each(connection, &broker->connections, by_use) {
+		if (!connection->throttled)
 			continue;
-		connection->parked = false;
-		if (broker_watch(broker, EPOLL_CTL_ADD, connection->fd, EPOLLIN,
-				 connection) < 0) {
-			connection->parked = true;
-			broker->any_parked = true;
-			broker->unpark_at_ms = broker_now_ms() + PARKED_RETRY_MS;
-		}
+		connection->throttled = broker_watch(broker, EPOLL_CTL_ADD,
+						     connection->fd, connection) < 0;
+		if (connection->throttled)
+			broker_retry_later(broker);
 	}
 }
+
+/* ---- the thread -------------------------------------------------------------------- */
 
 static void broker_serve(struct broker *broker, struct connection *connection)
 {
 	int r = connection_serve(broker, connection);
 
 	if (r == -EBUSY) {
-		broker_park(broker, connection);
+		broker_throttle(broker, connection);
 	} else if (r < 0) {
 		broker_drop(broker, connection);
 	} else {
-		broker_list_remove(broker, connection);
-		broker_list_append(broker, connection);
+		list_remove(&connection->by_use);
+		list_add_tail(&broker->connections, &connection->by_use);
 	}
 }
 
 /*
- * New connections are taken last: making room for one closes another, which a later
- * event of this turn may still name.
+ * New connections are accepted last: making room for one closes another, which a later
+ * event of this turn may still refer to. False: broker_stop() was called.
  */
-static bool broker_serve_turn(struct broker *broker, const struct epoll_event *events,
-			      int n)
+static bool broker_serve_events(struct broker *broker, const struct epoll_event *events,
+				int n)
 {
 	bool listener_ready = false;
 
-	stall_guard_begin(&broker->guard);
 	for (int i = 0; i < n; i++) {
-		if (events[i].data.ptr == &broker->stop) {
-			stall_guard_end(&broker->guard);
+		if (events[i].data.ptr == &broker->stop)
 			return false;
-		}
 		if (events[i].data.ptr == &broker->listener)
 			listener_ready = true;
 		else
@@ -220,31 +203,38 @@ static bool broker_serve_turn(struct broker *broker, const struct epoll_event *e
 	}
 	if (listener_ready)
 		broker_accept_some(broker);
-	stall_guard_end(&broker->guard);
 	return true;
+}
+
+static bool broker_serve_turn(struct broker *broker)
+{
+	struct epoll_event events[EVENTS_PER_TURN];
+	int timeout = broker->any_throttled ? THROTTLED_RETRY_MS : -1;
+	int n = epoll_wait(broker->epoll, events, EVENTS_PER_TURN, timeout);
+	bool more;
+
+	if (broker->any_throttled && now_ms() >= broker->retry_at_ms)
+		broker_resume_all(broker);
+	stall_guard_begin(&broker->guard);
+	more = broker_serve_events(broker, events, n);
+	stall_guard_end(&broker->guard);
+	return more;
 }
 
 static void *broker_main(void *arg)
 {
 	struct broker *broker = arg;
-	struct epoll_event events[EVENTS_PER_TURN];
-	bool more = true;
+	struct connection *connection;
+	int r = stall_guard_init(&broker->guard);
 
-	if (stall_guard_init(&broker->guard) < 0)
-		log_error("broker: no timer, it cannot serve");
-	else
-		while (more) {
-			int timeout = broker->any_parked ? PARKED_RETRY_MS : -1;
-			int n = epoll_wait(broker->epoll, events, EVENTS_PER_TURN,
-					   timeout);
-
-			if (broker->any_parked && broker_now_ms() >= broker->unpark_at_ms)
-				broker_unpark_all(broker);
-			more = broker_serve_turn(broker, events, MAX(n, 0));
-		}
-	while (broker->oldest)
-		broker_drop(broker, broker->oldest);
-	stall_guard_finish(&broker->guard);
+	if (r < 0)
+		log_error("broker: cannot create a timer: %s", strerror(-r));
+	while (r == 0 && broker_serve_turn(broker))
+		;
+	while ((connection = broker_oldest(broker)))
+		broker_drop(broker, connection);
+	if (r == 0)
+		stall_guard_finish(&broker->guard);
 	return NULL;
 }
 
@@ -265,6 +255,7 @@ static int broker_open_all(struct broker *broker, int dir)
 {
 	int r;
 
+	list_init(&broker->connections);
 	broker->listener =
 		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	broker->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -273,11 +264,10 @@ static int broker_open_all(struct broker *broker, int dir)
 		return -errno;
 	r = broker_bind_in(broker->listener, dir);
 	if (r == 0)
-		r = broker_watch(broker, EPOLL_CTL_ADD, broker->listener, EPOLLIN,
+		r = broker_watch(broker, EPOLL_CTL_ADD, broker->listener,
 				 &broker->listener);
 	if (r == 0)
-		r = broker_watch(broker, EPOLL_CTL_ADD, broker->stop, EPOLLIN,
-				 &broker->stop);
+		r = broker_watch(broker, EPOLL_CTL_ADD, broker->stop, &broker->stop);
 	return r;
 }
 
@@ -304,7 +294,7 @@ void broker_stop(struct broker *broker)
 	const uint64_t one = 1;
 
 	if (write(broker->stop, &one, sizeof(one)) < 0)
-		log_error("broker: cannot be stopped: %m");
+		log_error("broker: cannot stop the thread: %m");
 	pthread_join(broker->thread, NULL);
 	broker_close_all(broker);
 }

@@ -2,10 +2,10 @@
 /*
  * broker.h - the .broker socket: descriptors in, descriptors out
  *
- * One thread serves all connections, and nothing it does waits for a client: sockets are
- * non-blocking, strangers' descriptors are closed elsewhere (offload.h), and what may
- * still linger in the kernel when a connection is closed is cut short by a timer signal
- * (stall_guard.h). The protocol is in dmabuffs-broker.h.
+ * One thread serves all connections and waits for no client: sockets are non-blocking,
+ * unknown descriptors are closed elsewhere (offload.h), and a wait in the kernel when a
+ * connection is closed is interrupted by a timer signal (stall_guard.h). The protocol is
+ * in dmabuffs-broker.h.
  */
 #ifndef DMABUFFS_BROKER_SERVER_H
 #define DMABUFFS_BROKER_SERVER_H
@@ -18,6 +18,7 @@
 #include "broker/stall_guard.h"
 #include "broker/tickets.h"
 #include "names/table.h"
+#include "list.h"
 
 struct connection;
 
@@ -31,20 +32,20 @@ struct broker {
 	int listener, epoll, stop; /* owned; stop is an eventfd */
 	pthread_t thread;
 
-	/* Of the thread alone. */
+	/* Used by the thread alone. */
 	struct stall_guard guard;
-	struct connection *oldest, *newest; /* by last use */
-	bool any_parked;
-	uint64_t unpark_at_ms; /* on the monotonic clock, while any_parked */
+	struct list connections; /* struct connection, the least recently used first */
+	bool any_throttled;
+	uint64_t retry_at_ms; /* on the monotonic clock, while any_throttled */
 };
 
 /*
- * Binds the socket as .broker in the directory @dir, of this mount, and serves it. FUSE
- * requests must be served already: binding makes one. 0 or -errno.
+ * Binds the socket as .broker in the directory @dir, the root of this mount, and starts
+ * the thread. FUSE requests must be served already: bind(2) makes one. 0 or -errno.
  */
 int broker_start(struct broker *broker, int dir);
 
-/* Closes everything and ends the thread. Sockets pin the mount: do it before its end. */
+/* Closes everything and joins the thread. Before the unmount: sockets pin the mount. */
 void broker_stop(struct broker *broker);
 
 #endif

@@ -28,7 +28,7 @@ struct message {
 	size_t n_fds;
 };
 
-/* The one descriptor that came, which is the caller's from here on. */
+/* Returns the only descriptor of the message, which the caller owns from here on. */
 static int connection_take_only(struct message *message)
 {
 	message->n_fds = 0;
@@ -51,8 +51,9 @@ static void connection_collect_fds(struct msghdr *header, struct message *messag
 }
 
 /*
- * 1: a message; 0: none now; -EPIPE: the peer has gone. All descriptors that can come
- * are taken: what does not fit would be dropped right here, in this thread.
+ * 1: a message; 0: none now; -EPIPE: the peer has closed the connection. There is room
+ * for as many descriptors as a message can carry: the kernel would close the others in
+ * this thread.
  */
 static int connection_receive(int fd, struct message *message)
 {
@@ -73,7 +74,7 @@ static int connection_receive(int fd, struct message *message)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
 	connection_collect_fds(&header, message);
-	/* An empty message cannot be told from the end of the connection. */
+	/* An empty message looks like the end of the connection. */
 	if (n == 0 && message->n_fds == 0)
 		return -EPIPE;
 	message->size = (size_t)n;
@@ -104,15 +105,16 @@ static int connection_check_request(const struct message *message,
 	return message->n_fds == !fetch ? 0 : -EINVAL;
 }
 
-static int connection_describe(const struct buffer *buffer, int access,
-			       struct dmabuffs_broker_reply *reply)
+static int connection_describe_fd(int fd, uint32_t kind, int access,
+				  struct dmabuffs_broker_reply *reply)
 {
+	const struct buffer borrowed = {.fd = fd, .kind = kind};
 	uint64_t bytes;
-	int r = buffer_size(buffer, &bytes);
+	int r = buffer_size(&borrowed, &bytes);
 
 	if (r < 0)
 		return r;
-	reply->kind = buffer->kind;
+	reply->kind = kind;
 	reply->access = (uint32_t)access;
 	reply->bytes = bytes;
 	return 0;
@@ -123,25 +125,26 @@ static int connection_exchange(struct broker *broker, int fd,
 			       struct dmabuffs_broker_reply *reply, int *ret_fd)
 {
 	_cleanup_(opened_put) struct opened opened = {NULL};
-	struct buffer fresh = {.fd = -1};
-	int r = opened_get(broker, fd, &opened);
+	int new_fd, r = opened_get(broker, fd, &opened);
 
-	if (r == 0)
-		r = opened_open_buffer(&opened);
 	if (r < 0)
 		return r;
-	fresh = (struct buffer){.fd = r, .kind = opened.export->buffer.kind};
-	r = connection_describe(&fresh, opened.access, reply);
+	new_fd = opened_open_buffer(&opened);
+	if (new_fd < 0)
+		return new_fd;
+	r = connection_describe_fd(new_fd, opened.export->buffer.kind, opened.access,
+				   reply);
 	if (r < 0)
-		reaper_take(&fresh);
+		reaper_take_fd(new_fd);
 	else
-		*ret_fd = fresh.fd;
+		*ret_fd = new_fd;
 	return r;
 }
 
 /*
- * What closes at once and asks nobody: an opened name, and files of a procfs. Whichever
- * process has the peer's number by now, what the kernel says of its mounts is true.
+ * Files whose close never waits: an opened name, and files of a procfs. The peer's pid
+ * may have been reused since; what the kernel reports of that process' mounts is true
+ * anyway.
  */
 static bool connection_is_known_file(struct broker *broker,
 				     const struct connection *connection, int fd)
@@ -155,22 +158,19 @@ static int connection_describe_deposit(struct broker *broker,
 				       const struct connection *connection, int fd,
 				       struct dmabuffs_broker_reply *reply)
 {
-	struct buffer borrowed = {.fd = fd};
-	int flags = fcntl(fd, F_GETFL);
-	int kind = flags & O_PATH ? -EBADFD : buffer_kind(fd);
+	int flags = fcntl(fd, F_GETFL), kind;
 
-	if (kind < 0) {
-		reply->access = (uint32_t)(flags & O_ACCMODE);
-		return !(flags & O_PATH) &&
-				       connection_is_known_file(broker, connection, fd)
-			       ? 0
-			       : -EBADFD;
-	}
-	borrowed.kind = (uint32_t)kind;
-	return connection_describe(&borrowed, flags & O_ACCMODE, reply);
+	if (flags & O_PATH)
+		return -EBADFD;
+	kind = buffer_kind(fd);
+	if (kind >= 0)
+		return connection_describe_fd(fd, (uint32_t)kind, flags & O_ACCMODE,
+					      reply);
+	reply->access = (uint32_t)(flags & O_ACCMODE);
+	return connection_is_known_file(broker, connection, fd) ? 0 : -EBADFD;
 }
 
-/* Keeps it for the command that names the ticket; on success @fd is taken over. */
+/* Stores @fd for the request that names the ticket; taken over on success. */
 static int connection_deposit(struct broker *broker, struct connection *connection,
 			      int fd, struct dmabuffs_broker_reply *reply)
 {
@@ -181,32 +181,34 @@ static int connection_deposit(struct broker *broker, struct connection *connecti
 	return tickets_add(broker->tickets, &connection->tickets, fd, reply->ticket);
 }
 
-/* What a command on a context has left for its caller; nothing that was put here. */
+/*
+ * Takes what a command on a context has left under a ticket for its caller. -ENOENT also
+ * for a file that was deposited here and is no buffer: a statx(2) of a file of our own
+ * mount would be a request to ourselves.
+ */
 static int connection_fetch(struct broker *broker,
 			    const struct dmabuffs_broker_request *request,
 			    struct dmabuffs_broker_reply *reply, int *ret_fd)
 {
-	struct buffer borrowed = {.fd = tickets_take(broker->tickets, request->ticket)};
+	int fd = tickets_take(broker->tickets, request->ticket);
 	int kind, r;
 
-	if (borrowed.fd < 0)
-		return borrowed.fd;
-	/* Of a file of our own mount even the size would be ours to answer. */
-	kind = buffer_kind(borrowed.fd);
-	borrowed.kind = kind < 0 ? 0 : (uint32_t)kind;
+	if (fd < 0)
+		return fd;
+	kind = buffer_kind(fd);
 	r = kind < 0 ? -ENOENT
-		     : connection_describe(
-			       &borrowed, fcntl(borrowed.fd, F_GETFL) & O_ACCMODE, reply);
+		     : connection_describe_fd(fd, (uint32_t)kind,
+					      fcntl(fd, F_GETFL) & O_ACCMODE, reply);
 	if (r < 0)
-		reaper_take_fd(borrowed.fd);
+		reaper_take_fd(fd);
 	else
-		*ret_fd = borrowed.fd;
+		*ret_fd = fd;
 	return r;
 }
 
 /*
- * Does what a message asks; *ret_fd is a descriptor to send along, or stays -1. What was
- * taken over is removed from the message.
+ * Executes the request in @message. *ret_fd is a descriptor to send with the reply, or
+ * stays -1. A descriptor that was taken over is removed from the message.
  */
 static int connection_handle(struct broker *broker, struct connection *connection,
 			     struct message *message, struct dmabuffs_broker_reply *reply,
@@ -232,7 +234,7 @@ static int connection_handle(struct broker *broker, struct connection *connectio
 	}
 }
 
-/* A reader too slow for one reply is not waited for. */
+/* A peer with a full receive buffer is disconnected. */
 static int connection_reply_to(int connection, const struct dmabuffs_broker_reply *reply,
 			       int fd)
 {
@@ -254,9 +256,9 @@ static int connection_reply_to(int connection, const struct dmabuffs_broker_repl
 	return sendmsg(connection, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -EPIPE : 0;
 }
 
-/* Files of our own mount close at once, buffers in the end; others may not. */
+/* Closing a file of our own mount or a buffer does not block; anything else may. */
 static void connection_dispose(struct broker *broker, struct message *message,
-			       struct offload *job)
+			       struct offload *closing)
 {
 	if (message->n_fds == 1) {
 		if (opened_is_ours(broker, message->fds[0]))
@@ -265,9 +267,9 @@ static void connection_dispose(struct broker *broker, struct message *message,
 			reaper_take_fd(connection_take_only(message));
 	}
 	if (message->n_fds)
-		offload_close(job, message->fds, message->n_fds);
+		offload_close(closing, message->fds, message->n_fds);
 	else
-		offload_cancel(job);
+		offload_cancel(closing);
 }
 
 static int connection_serve_message(struct broker *broker, struct connection *connection,
@@ -279,10 +281,11 @@ static int connection_serve_message(struct broker *broker, struct connection *co
 
 	if (r < 0) {
 		reply = (struct dmabuffs_broker_reply){.size = sizeof(reply), .error = r};
-		log_debug("broker: refused uid %u: %s", connection->uid, strerror(-r));
+		log_debug("broker: request of uid %u refused: %s", connection->uid,
+			  strerror(-r));
 	}
 	r = connection_reply_to(connection->fd, &reply, fd);
-	/* What was not sent may be the last reference to much memory. */
+	/* It may be the last reference to much memory. */
 	if (r < 0)
 		reaper_take_fd(fd);
 	else
@@ -295,15 +298,15 @@ int connection_serve(struct broker *broker, struct connection *connection)
 	struct message message;
 
 	for (int i = 0; i < MESSAGES_PER_TURN; i++) {
-		struct offload *job;
-		int r = offload_reserve_close(broker->limits, connection->uid, &job);
+		struct offload *closing;
+		int r = offload_reserve_close(broker->limits, connection->uid, &closing);
 
 		if (r < 0)
 			return -EBUSY;
 		r = connection_receive(connection->fd, &message);
 		if (r > 0)
 			r = connection_serve_message(broker, connection, &message) ?: 1;
-		connection_dispose(broker, &message, job);
+		connection_dispose(broker, &message, closing);
 		if (r <= 0)
 			return r;
 	}

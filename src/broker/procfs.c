@@ -10,7 +10,7 @@
 #include "fd_identity.h"
 #include "util.h"
 
-/* A client can mount what it likes, and the broker must not read for long. */
+/* A client can mount any number of file systems, and the broker must not stall. */
 #define MAX_LINES 1024
 
 static bool procfs_is_our_own(uint64_t dev)
@@ -33,7 +33,7 @@ static bool procfs_is_procfs_line(char *line, uint64_t dev)
 	       makedev(major_number, minor_number) == dev;
 }
 
-/* The kernel writes this list: a client can mount what it likes, but not lie about it. */
+/* The list comes from the kernel, so a client cannot forge a line of it. */
 static bool procfs_is_mounted(uint64_t dev, pid_t tid)
 {
 	_cleanup_free_ char *line = NULL;

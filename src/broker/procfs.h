@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* procfs.h - whether a file is one of a procfs, which is asked of no file system */
+/* procfs.h - is a file one of a procfs; found out without a request to its server */
 #ifndef DMABUFFS_PROCFS_H
 #define DMABUFFS_PROCFS_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Of our own procfs, or, with @tid, of one that the thread has mounted. */
+/* True for a file of our own procfs, or of one mounted in the namespace of thread @tid
+ * (0: none). */
 bool procfs_has(int fd, pid_t tid);
 
 #endif

@@ -39,7 +39,7 @@ void stall_guard_finish(struct stall_guard *guard)
 
 void stall_guard_begin(struct stall_guard *guard)
 {
-	/* Again and again, in case the first one came just before the wait. */
+	/* Periodic, in case the first signal arrives just before the wait. */
 	const struct itimerspec time = {{0, STALL_NS}, {0, STALL_NS}};
 
 	timer_settime(guard->timer, 0, &time, NULL);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stall_guard.h - a bound on what the kernel makes this thread wait for
+ * stall_guard.h - bounds the interruptible waits of this thread in the kernel
  *
- * Closing a connection drops the descriptors that travel in its unread messages, and the
- * last reference to a socket with SO_LINGER makes whoever drops it wait. Such waits end
- * when a signal is pending, so a timer sends one, with an empty handler, to this thread.
- * Files that must not be waited for at all go to offload.h instead.
+ * Closing a connection drops the descriptors in its unread messages, and dropping the
+ * last reference to a socket with SO_LINGER waits. A pending signal ends such a wait, so
+ * a timer sends one, with an empty handler, to this thread. Files whose close no signal
+ * interrupts go to offload.h instead.
  */
 #ifndef DMABUFFS_STALL_GUARD_H
 #define DMABUFFS_STALL_GUARD_H

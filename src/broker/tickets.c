@@ -2,32 +2,25 @@
 #include "broker/tickets.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "buffers/reaper.h"
+#include "clock.h"
+#include "locked.h"
 #include "util.h"
 
 struct ticket {
 	struct htab_node node;
 	uint8_t number[DMABUFFS_TICKET_SIZE];
-	int fd; /* owned; of a kind whose close cannot block, see connection.c */
-	struct ticket_list *list;
-	struct ticket *next;
-	uint64_t made_ns; /* CLOCK_MONOTONIC */
+	int fd; /* owned; its close cannot block, see connection_describe_deposit() */
+	struct ticket_list *owner;
+	struct list in_owner; /* in owner->tickets */
+	uint64_t made_ns;
 };
 
-/* Whoever wants it has come for it by then. */
+/* A client fetches right after the command that made the ticket. */
 #define STALE_NS UINT64_C(1000000000)
 
-static uint64_t tickets_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* Keyed as in table.c: timing says nothing about the numbers that exist. */
+/* Keyed as in table.c: the time of a look-up reveals no number. */
 static uint64_t tickets_hash_of(const struct tickets *tickets,
 				const uint8_t number[DMABUFFS_TICKET_SIZE])
 {
@@ -51,11 +44,18 @@ void tickets_finish(struct tickets *tickets)
 	pthread_mutex_destroy(&tickets->lock);
 }
 
+void ticket_list_init(struct ticket_list *list, uid_t uid)
+{
+	*list = (struct ticket_list){.uid = uid};
+	list_init(&list->tickets);
+}
+
 static int tickets_add_locked(struct tickets *tickets, struct ticket_list *list,
 			      struct ticket *ticket)
 {
 	int r;
 
+	ASSERT_LOCKED(&tickets->lock);
 	if (list->n >= TICKETS_PER_CONNECTION)
 		return -EDQUOT;
 	r = limits_charge(tickets->limits, list->uid, RES_TICKETS, 1);
@@ -66,9 +66,8 @@ static int tickets_add_locked(struct tickets *tickets, struct ticket_list *list,
 		limits_uncharge(tickets->limits, list->uid, RES_TICKETS, 1);
 		return -ENOMEM;
 	}
-	ticket->list = list;
-	ticket->next = list->first;
-	list->first = ticket;
+	ticket->owner = list;
+	list_add_tail(&list->tickets, &ticket->in_owner);
 	list->n++;
 	return 0;
 }
@@ -83,7 +82,7 @@ int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 		return -ENOMEM;
 	randombytes_buf(ticket->number, sizeof(ticket->number));
 	ticket->fd = fd;
-	ticket->made_ns = tickets_now_ns();
+	ticket->made_ns = now_ns();
 	pthread_mutex_lock(&tickets->lock);
 	r = tickets_add_locked(tickets, list, ticket);
 	if (r == 0)
@@ -96,14 +95,18 @@ int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 
 static void tickets_remove_locked(struct tickets *tickets, struct ticket *ticket)
 {
-	struct ticket **link = &ticket->list->first;
-
-	while (*link != ticket)
-		link = &(*link)->next;
-	*link = ticket->next;
-	ticket->list->n--;
-	limits_uncharge(tickets->limits, ticket->list->uid, RES_TICKETS, 1);
+	ASSERT_LOCKED(&tickets->lock);
+	list_remove(&ticket->in_owner);
+	ticket->owner->n--;
+	limits_uncharge(tickets->limits, ticket->owner->uid, RES_TICKETS, 1);
 	htab_remove(&tickets->by_number, &ticket->node);
+}
+
+static void tickets_drop_locked(struct tickets *tickets, struct ticket *ticket)
+{
+	tickets_remove_locked(tickets, ticket);
+	reaper_take_fd(ticket->fd);
+	free(ticket);
 }
 
 int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_SIZE])
@@ -129,30 +132,21 @@ int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_S
 
 void tickets_drop_stale(struct tickets *tickets, struct ticket_list *list)
 {
-	uint64_t now = tickets_now_ns();
-	struct ticket *ticket;
+	struct ticket *oldest;
 
 	pthread_mutex_lock(&tickets->lock);
-	ticket = list->first;
-	while (ticket && ticket->next)
-		ticket = ticket->next;
-	if (ticket && now - ticket->made_ns > STALE_NS) {
-		tickets_remove_locked(tickets, ticket);
-		reaper_take_fd(ticket->fd);
-		free(ticket);
-	}
+	oldest = list_first(&list->tickets, struct ticket, in_owner);
+	if (oldest && now_ns() - oldest->made_ns > STALE_NS)
+		tickets_drop_locked(tickets, oldest);
 	pthread_mutex_unlock(&tickets->lock);
 }
 
 void tickets_drop(struct tickets *tickets, struct ticket_list *list)
 {
-	pthread_mutex_lock(&tickets->lock);
-	while (list->first) {
-		struct ticket *ticket = list->first;
+	struct ticket *ticket, *after;
 
-		tickets_remove_locked(tickets, ticket);
-		reaper_take_fd(ticket->fd);
-		free(ticket);
-	}
+	pthread_mutex_lock(&tickets->lock);
+	list_for_each_safe(ticket, after, &list->tickets, in_owner)
+		tickets_drop_locked(tickets, ticket);
 	pthread_mutex_unlock(&tickets->lock);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tickets.h - descriptors that wait for somebody to come with their number
+ * tickets.h - descriptors stored under a random number until a client names it
  *
- * What a client has put on the broker waits for the command that names it; what a command
- * on a context has opened waits to be fetched. A ticket is a random number that serves
- * once. It belongs to a connection or a context and ends with it. Thread safe.
+ * A client deposits a descriptor on the broker for the command that names the ticket; a
+ * command on a context stores one for the client to fetch. A ticket is good once. It is
+ * dropped with the connection or context it belongs to. Thread safe.
  */
 #ifndef DMABUFFS_TICKETS_H
 #define DMABUFFS_TICKETS_H
@@ -17,6 +17,7 @@
 
 #include "base/limits.h"
 #include "htab.h"
+#include "list.h"
 
 #define TICKETS_PER_CONNECTION 16
 
@@ -30,32 +31,34 @@ struct tickets {
 };
 
 /*
- * What one connection has waiting, charged to @uid; else zero-initialised. Protected by
- * the tickets' lock.
+ * The tickets of one connection or context, the oldest first. Protected by the tickets'
+ * lock.
  */
 struct ticket_list {
-	struct ticket *first;
+	struct list tickets;
 	unsigned n;
-	uid_t uid;
+	uid_t uid; /* charged for them */
 };
 
 void tickets_init(struct tickets *tickets, struct limits *limits);
 void tickets_finish(struct tickets *tickets);
 
+void ticket_list_init(struct ticket_list *list, uid_t uid);
+
 /*
- * Makes a ticket for @fd, which is taken over on success. -EDQUOT: the connection or its
- * user has too many; -ENOSPC: the mount has; -ENOMEM.
+ * Makes a ticket for @fd, which is taken over on success. -EDQUOT: the list or its user
+ * has too many; -ENOSPC: the mount has; -ENOMEM.
  */
 int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 		uint8_t ret_number[DMABUFFS_TICKET_SIZE]);
 
-/* The descriptor behind a ticket, which ends; -ENOENT. */
+/* Removes a ticket and returns its descriptor; -ENOENT. */
 int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_SIZE]);
 
-/* Ends the oldest of a list if it has waited for long: nobody comes for it. */
+/* Drops the oldest ticket of a list if it was not fetched within a second. */
 void tickets_drop_stale(struct tickets *tickets, struct ticket_list *list);
 
-/* Ends all of a connection. */
+/* Drops all tickets of a list. */
 void tickets_drop(struct tickets *tickets, struct ticket_list *list);
 
 #endif

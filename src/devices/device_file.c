@@ -109,7 +109,7 @@ int device_file_open(struct devices *devices, struct accel_device *device, uid_t
 		return -ENOMEM;
 	file->devices = devices;
 	file->uid = uid;
-	file->tickets.uid = uid;
+	ticket_list_init(&file->tickets, uid);
 	file->refs = 2;
 	pthread_mutex_init(&file->lock, NULL);
 	r = accel_context_create(device, &owner, &file->context);

@@ -661,8 +661,8 @@ static void start_service(void)
 	};
 	MUST(notifier_start(&service.notifier, NULL, &service.table) == 0);
 	MUST(reaper_start() == 0);
-	service.broker.limits = service.devices.limits = &service.limits;
-	service.broker.tickets = service.devices.tickets = &service.tickets;
+	service.devices.limits = &service.limits;
+	service.devices.tickets = &service.tickets;
 	service.devices.notifier = &service.notifier;
 	MUST(devices_start(&service.devices, options) == 0);
 }
@@ -686,6 +686,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reader reader = {data, size};
 	struct fuzz fuzz = {0};
 
+	ticket_list_init(&fuzz.deposits, 0);
 	/* libFuzzer opens files of its own between runs, not within. */
 	fds_before = count_fds();
 	for (int i = 0; i < CONTEXTS; i++)

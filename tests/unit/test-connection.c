@@ -27,7 +27,8 @@ static void init(void)
 	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds)));
 	client = fds[0];
 	connection.fd = fds[1];
-	connection.uid = connection.tickets.uid = UID_A;
+	connection.uid = UID_A;
+	ticket_list_init(&connection.tickets, UID_A);
 	fixture_limits.config.per_uid[RES_CLOSES] = 8;
 }
 
@@ -180,12 +181,13 @@ static struct dmabuffs_broker_reply fetch(const uint8_t ticket[DMABUFFS_TICKET_S
 
 Test(connection, fetch_serves_once)
 {
-	struct ticket_list elsewhere = {.uid = UID_B};
+	struct ticket_list elsewhere;
 	struct dmabuffs_broker_reply reply;
 	uint8_t ticket[DMABUFFS_TICKET_SIZE];
 	int memfd = new_memfd(3 * 4096), got;
 	unsigned before = count_fds();
 
+	ticket_list_init(&elsewhere, UID_B);
 	cr_assert(zero(int, tickets_add(&tickets, &elsewhere, dup(memfd), ticket)));
 	reply = fetch(ticket, &got);
 	cr_assert(zero(int, reply.error));

@@ -221,7 +221,7 @@ static int deposited;
 static void init_tickets(void)
 {
 	tickets_init(&tickets, &fixture_limits);
-	list.uid = UID_A;
+	ticket_list_init(&list, UID_A);
 	deposited = new_memfd(1);
 }
 
