@@ -11,7 +11,7 @@
 
 #define UPDATE "the exporter and this process need drivers of one version"
 
-static struct imports cuda_import_imports = IMPORTS_INIT;
+static struct imports cuda_import_imports = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- place ------------------------------------------------------------------------- */
 

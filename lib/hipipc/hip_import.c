@@ -18,7 +18,7 @@
 
 #define HELP "the memory's device must be visible to this process (ROCR_VISIBLE_DEVICES)"
 
-static struct imports hip_import_imports = IMPORTS_INIT;
+static struct imports hip_import_imports = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void hip_import_close_ours(const struct import *import)
 {

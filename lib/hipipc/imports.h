@@ -35,11 +35,6 @@ struct imports {
 	struct htab table; /* under lock */
 };
 
-#define IMPORTS_INIT                                                                     \
-	{                                                                                \
-		.lock = PTHREAD_MUTEX_INITIALIZER                                        \
-	}
-
 /* A copy of @import. -ENOMEM. */
 int imports_add(struct imports *imports, const struct import *import);
 

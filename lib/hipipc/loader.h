@@ -14,13 +14,10 @@ struct loader_symbol {
 };
 
 #define LOADER_NEEDS(table, member, symbol)                                              \
-	{                                                                                \
-		.name = (symbol), .offset = offsetof(table, member)                      \
-	}
+	((struct loader_symbol){.name = (symbol), .offset = offsetof(table, member)})
 #define LOADER_WANTS(table, member, symbol)                                              \
-	{                                                                                \
-		.name = (symbol), .offset = offsetof(table, member), .optional = true    \
-	}
+	((struct loader_symbol){                                                         \
+		.name = (symbol), .offset = offsetof(table, member), .optional = true})
 
 /*
  * The first of these libraries that is loaded, NULL: none. It stays loaded from now on,

@@ -213,10 +213,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+typedef void (*fuzz_step)(struct reader *);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const steps[])(struct reader * reader) = {
-		decode_raw, encode_and_decode, query_page};
+	static const fuzz_step steps[] = {decode_raw, encode_and_decode, query_page};
 	struct reader reader = {data, size};
 
 	while (reader.size)

@@ -18,18 +18,9 @@ extern const struct compat_value compat_of_ours[];
 extern const struct compat_value compat_of_vendor[];
 
 /* Of the file that includes this with a header's declarations in sight. */
-#define COMPAT_VALUE(name)                                                               \
-	{                                                                                \
-#name, (unsigned long)(name)                                             \
-	}
-#define COMPAT_SIZE(type)                                                                \
-	{                                                                                \
-		"sizeof " #type, sizeof(type)                                            \
-	}
-#define COMPAT_ALIGN(type)                                                               \
-	{                                                                                \
-		"alignof " #type, __alignof__(type)                                      \
-	}
+#define COMPAT_VALUE(name) ((struct compat_value){#name, (unsigned long)(name)})
+#define COMPAT_SIZE(type)  ((struct compat_value){"sizeof " #type, sizeof(type)})
+#define COMPAT_ALIGN(type) ((struct compat_value){"alignof " #type, __alignof__(type)})
 
 #define COMPAT_VALUES                                                                    \
 	COMPAT_VALUE(hipSuccess), COMPAT_VALUE(hipErrorInvalidValue),                    \

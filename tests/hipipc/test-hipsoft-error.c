@@ -10,10 +10,7 @@ struct name {
 	const char *name;
 };
 
-#define NAME(error)                                                                      \
-	{                                                                                \
-		error, #error                                                            \
-	}
+#define NAME(error) ((struct name){error, #error})
 
 static const struct name names[] = {
 	NAME(hipSuccess),

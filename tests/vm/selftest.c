@@ -206,8 +206,10 @@ static void print_second_export(const struct buffer *b)
 
 static void print_name(const struct buffer *b)
 {
+	const char *name = "selftest";
+
 	printf("# %s: DMA_BUF_SET_NAME %s\n", b->kind,
-	       said(ioctl(b->fd, DMA_BUF_SET_NAME_B, (uint64_t)(uintptr_t) "selftest")));
+	       said(ioctl(b->fd, DMA_BUF_SET_NAME_B, (uint64_t)(uintptr_t)name)));
 }
 
 static void print_pidfd_getfd(const struct buffer *b)
