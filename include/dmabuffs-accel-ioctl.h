@@ -171,10 +171,38 @@ struct dmabuffs_accel_export {
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-_Static_assert(sizeof(struct dmabuffs_accel_import) == 32, "size of accel_import");
-_Static_assert(sizeof(struct dmabuffs_accel_open) == 32, "size of accel_open");
-_Static_assert(sizeof(struct dmabuffs_accel_sva) == 56, "size of accel_sva");
-_Static_assert(sizeof(struct dmabuffs_accel_export) == 96, "size of accel_export");
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_accel_import, 32);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_import, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_import, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_import, fd, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_import, id, 12);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_import, ticket, 16);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_accel_sva, 56);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_sva, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_sva, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_sva, mem, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_sva, maps, 12);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_sva, set, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_sva, id, 20);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_sva, mem_ticket, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_sva, maps_ticket, 40);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_accel_open, 32);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_open, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_open, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_open, id, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_open, access, 12);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_open, ticket, 16);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_accel_export, 96);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_export, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_export, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_export, asid, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_export, mode, 12);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_export, label, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_accel_export, uuid, 80);
 #endif
 
 #ifdef __cplusplus

@@ -20,17 +20,18 @@ extern "C" {
 /* ---- devices and contexts ---------------------------------------------------------- */
 
 /*
- * Calls @visit for each device. A negative return ends the walk and is returned. -ENOENT:
- * the instance has no devices (mount option noaccel).
+ * Calls @visit with the name of each device. A negative return ends the walk and is
+ * returned. -ENOENT: the instance has no devices (mount option noaccel).
  */
 int dmabuffs_accel_list(struct dmabuffs *instance,
-			int (*visit)(const struct accel_device_info *info, void *data),
-			void *data);
+			int (*visit)(const char *device, void *data), void *data);
 
-/* What a device is and how much of it is in use, also while somebody has it exclusively.
+/*
+ * What a device is and how much of it is in use, also while it is exclusive and in use.
+ * @size is sizeof(*ret_info), as for dmabuffs_query_fd(). -ENOENT: no such device.
  */
 int dmabuffs_accel_query(struct dmabuffs *instance, const char *device,
-			 struct accel_device_info *ret_info);
+			 struct accel_device_info *ret_info, size_t size);
 
 /*
  * Opens a context of @device; -EAGAIN, an exclusive one being scrubbed, is tried again

@@ -100,9 +100,23 @@ struct dmabuffs_broker_reply {
 	__u8 ticket[DMABUFFS_TICKET_SIZE];
 };
 
+/* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-_Static_assert(sizeof(struct dmabuffs_broker_request) == 32, "size of the request");
-_Static_assert(sizeof(struct dmabuffs_broker_reply) == 40, "size of the reply");
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_broker_request, 32);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_request, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_request, op, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_request, flags, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_request, reserved, 12);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_request, ticket, 16);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_broker_reply, 40);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_reply, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_reply, error, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_reply, kind, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_reply, access, 12);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_reply, bytes, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_broker_reply, ticket, 24);
 #endif
 
 #ifdef __cplusplus

@@ -32,6 +32,8 @@
 #ifndef DMABUFFS_IOCTL_H
 #define DMABUFFS_IOCTL_H
 
+#include <stddef.h>
+
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
@@ -249,11 +251,43 @@ struct dmabuffs_info {
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-_Static_assert(sizeof(struct dmabuffs_export) == 120, "size of struct dmabuffs_export");
-_Static_assert(sizeof(struct dmabuffs_revoke) == 24, "size of struct dmabuffs_revoke");
-_Static_assert(sizeof(struct dmabuffs_info) == 176, "size of struct dmabuffs_info");
-_Static_assert(sizeof(struct dmabuffs_withdraw) == 24,
-	       "size of struct dmabuffs_withdraw");
+#define DMABUFFS_ASSERT_AT(type, field, offset)                                          \
+	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+#define DMABUFFS_ASSERT_SIZE(type, size)                                                 \
+	_Static_assert(sizeof(struct type) == (size), #type)
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_export, 120);
+DMABUFFS_ASSERT_AT(dmabuffs_export, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_export, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_export, fd, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_export, mode, 12);
+DMABUFFS_ASSERT_AT(dmabuffs_export, ticket, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_export, label, 32);
+DMABUFFS_ASSERT_AT(dmabuffs_export, uuid, 96);
+DMABUFFS_ASSERT_AT(dmabuffs_export, bytes, 112);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_revoke, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_revoke, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_revoke, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_revoke, uuid, 8);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_withdraw, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_withdraw, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_withdraw, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_withdraw, uuid, 8);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_info, 176);
+DMABUFFS_ASSERT_AT(dmabuffs_info, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_info, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_info, kind, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_info, seals, 12);
+DMABUFFS_ASSERT_AT(dmabuffs_info, bytes, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_info, importers, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_info, pid, 28);
+DMABUFFS_ASSERT_AT(dmabuffs_info, ns, 32);
+DMABUFFS_ASSERT_AT(dmabuffs_info, uuid, 80);
+DMABUFFS_ASSERT_AT(dmabuffs_info, comm, 96);
+DMABUFFS_ASSERT_AT(dmabuffs_info, label, 112);
 #endif
 
 #ifdef __cplusplus

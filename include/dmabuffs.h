@@ -76,10 +76,17 @@ int dmabuffs_root_fd(const struct dmabuffs *instance);
 
 /* ---- export ------------------------------------------------------------------------ */
 
-/* How a name is made; zero-initialised means mode 0600, no label, not persistent. */
+/*
+ * How a name is made. With only @size set: mode 0600, no label, not persistent.
+ *
+ * The struct may grow at its end. A library that knows less of it returns -E2BIG if the
+ * rest is not zero, and -EINVAL if @size is less than that of the first version.
+ */
 struct dmabuffs_export_options {
+	uint32_t size;     /* sizeof(struct dmabuffs_export_options) */
 	uint32_t flags;    /* DMABUFFS_EXPORT_PERSIST, _READONLY, _MODE, _ANOTHER */
-	uint32_t mode;     /* permission bits, with DMABUFFS_EXPORT_MODE */
+	uint32_t mode;     /* permission bits, with DMABUFFS_EXPORT_MODE; else 0 */
+	uint32_t reserved; /* 0 */
 	const char *label; /* at most DMABUFFS_LABEL_SIZE - 1 printable bytes, or NULL */
 };
 
@@ -133,15 +140,19 @@ int dmabuffs_import_map(struct dmabuffs *instance, const dmabuffs_uuid *uuid, in
 
 /* ---- look, unlink, withdraw, revoke ------------------------------------------------ */
 
-/* DMABUFFS_IOC_INFO of an opened name. -ENOTTY: not an opened name. */
-int dmabuffs_query_fd(int opened, struct dmabuffs_info *ret_info);
-
 /*
- * The same by name; needs read permission. The file opened for the question is counted
- * out of importers.
+ * DMABUFFS_IOC_INFO of an opened name. @size is sizeof(*ret_info) as the caller compiled
+ * it: no more is written, and what this library does not know becomes zero. The size in
+ * *@ret_info is the number of bytes that are known.
+ *
+ * -ENOTTY: not an opened name. -EINVAL: @size is less than 4.
+ */
+int dmabuffs_query_fd(int opened, struct dmabuffs_info *ret_info, size_t size);
+
+/* The same by name, without counting its own file as an importer; needs read permission.
  */
 int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
-		   struct dmabuffs_info *ret_info);
+		   struct dmabuffs_info *ret_info, size_t size);
 
 /*
  * Calls @visit for each name this user may list: his own, root all. A negative return of

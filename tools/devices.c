@@ -201,34 +201,46 @@ static void devices_print_array(const struct devices *devices)
 
 /* ------------------------------------------------------------------------------------ */
 
-static int devices_add_one(const struct accel_device_info *info, void *data)
+static int devices_add(struct dmabuffs *instance, const char *name,
+		       struct devices *devices)
 {
-	struct devices *devices = data;
 	struct accel_device_info *all =
 		reallocarray(devices->all, devices->count + 1, sizeof(*all));
+	int r;
 
 	if (!all)
 		return -ENOMEM;
 	devices->all = all;
-	all[devices->count++] = *info;
-	return 0;
+	r = dmabuffs_accel_query(instance, name, &all[devices->count], sizeof(*all));
+	if (r >= 0)
+		devices->count++;
+	return r;
+}
+
+struct walk {
+	struct dmabuffs *instance;
+	struct devices *devices;
+};
+
+static int devices_visit(const char *name, void *data)
+{
+	struct walk *walk = data;
+
+	return devices_add(walk->instance, name, walk->devices);
 }
 
 static int devices_load(struct cli *cli, struct dmabuffs *instance, const char *name,
 			struct devices *devices)
 {
-	struct accel_device_info info;
+	struct walk walk = {instance, devices};
 	int r;
 
-	if (!name) {
-		r = dmabuffs_accel_list(instance, devices_add_one, devices);
-		return r < 0 ? report(cli, DOING_DEVICES, cli_mount_point(cli), r)
-			     : CODE_OK;
+	if (name) {
+		r = devices_add(instance, name, devices);
+		return r < 0 ? report(cli, DOING_DEVICE, name, r) : CODE_OK;
 	}
-	r = dmabuffs_accel_query(instance, name, &info);
-	if (r >= 0)
-		r = devices_add_one(&info, devices);
-	return r < 0 ? report(cli, DOING_DEVICE, name, r) : CODE_OK;
+	r = dmabuffs_accel_list(instance, devices_visit, &walk);
+	return r < 0 ? report(cli, DOING_DEVICES, cli_mount_point(cli), r) : CODE_OK;
 }
 
 static int devices_show(struct cli *cli, const char *name, bool json)

@@ -163,7 +163,7 @@ int command_export(struct cli *cli, int argc, char **argv)
 {
 	_cleanup_instance_ struct dmabuffs *instance = NULL;
 	_cleanup_close_ int memfd = -1;
-	struct request request = {NULL};
+	struct request request = {.options.size = sizeof(request.options)};
 	int code;
 
 	if (export_parse(cli, argc, argv, &request) == CLI_STOP)

@@ -31,7 +31,7 @@ int row_load(struct dmabuffs *instance, const dmabuffs_uuid *uuid, struct row *r
 	if (fstatat(dmabuffs_root_fd(instance), name, &row.status, AT_SYMLINK_NOFOLLOW) <
 	    0)
 		return -errno;
-	row.error = dmabuffs_query(instance, uuid, &row.info);
+	row.error = dmabuffs_query(instance, uuid, &row.info, sizeof(row.info));
 	if (row.error == -ENOENT || row.error == -ENOTCONN || row.error == -ECONNABORTED)
 		return row.error;
 

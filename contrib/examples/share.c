@@ -111,6 +111,7 @@ static int load(const char *path, int *ret_fd, char **ret_bytes, size_t *ret_siz
 static int export_to_group(const char *path, int fd, dmabuffs_uuid *ret_uuid)
 {
 	const struct dmabuffs_export_options options = {
+		.size = sizeof(options),
 		.flags = DMABUFFS_EXPORT_MODE,
 		.mode = 0660,
 		.label = "the example's buffer",

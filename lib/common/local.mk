@@ -13,6 +13,7 @@ noinst_LTLIBRARIES += %D%/libcommon.la
 	%D%/relax.h \
 	%D%/ring_producer.c %D%/ring_producer.h \
 	%D%/same_process.c %D%/same_process.h \
+	%D%/sized.c %D%/sized.h \
 	%D%/sorted.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/util.h \

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include <sized.h>
 #include <util.h>
 
 #include <dmabuffs-accel.h>
@@ -46,38 +47,41 @@ static int accel_device_query_fd(int directory, const char *name,
 }
 
 _public_ int dmabuffs_accel_query(struct dmabuffs *instance, const char *device,
-				  struct accel_device_info *ret_info)
+				  struct accel_device_info *ret_info, size_t size)
 {
 	_cleanup_directory_ DIR *directory = NULL;
+	struct accel_device_info info;
 	int r;
 
+	if (size < sizeof(info.size))
+		return -EINVAL;
 	if (!accel_device_is_device_name(device))
 		return -ENOENT;
 	r = instance_open_directory(instance, DMABUFFS_ACCEL_DIR, &directory);
-	return r < 0 ? r : accel_device_query_fd(dirfd(directory), device, ret_info);
+	if (r >= 0)
+		r = accel_device_query_fd(dirfd(directory), device, &info);
+	if (r < 0)
+		return r;
+
+	sized_give(&info, sizeof(info), ret_info, size);
+	return 0;
 }
 
 _public_ int dmabuffs_accel_list(struct dmabuffs *instance,
-				 int (*visit)(const struct accel_device_info *info,
-					      void *data),
-				 void *data)
+				 int (*visit)(const char *device, void *data), void *data)
 {
 	_cleanup_directory_ DIR *directory = NULL;
 	int r = instance_open_directory(instance, DMABUFFS_ACCEL_DIR, &directory);
 
 	while (r >= 0) {
-		struct accel_device_info info;
 		struct dirent *entry;
 
 		errno = 0;
 		entry = readdir(directory);
 		if (!entry)
 			return -errno;
-		if (!accel_device_is_device_name(entry->d_name))
-			continue;
-		r = accel_device_query_fd(dirfd(directory), entry->d_name, &info);
-		if (r >= 0)
-			r = visit(&info, data);
+		if (accel_device_is_device_name(entry->d_name))
+			r = visit(entry->d_name, data);
 	}
 	return r;
 }

@@ -101,15 +101,10 @@ _public_ int dmabuffs_accel_export_asid(int context, uint32_t asid,
 					dmabuffs_uuid *ret_uuid)
 {
 	struct dmabuffs_accel_export arg = {.asid = asid};
-	int r;
+	int r = export_read_options(options, &arg.flags, &arg.mode, arg.label);
 
-	if (options) {
-		arg.flags = options->flags;
-		arg.mode = options->mode;
-		r = copy_label(options->label, arg.label);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_EXPORT, &arg);
 	if (r < 0)
 		return r;

@@ -4,7 +4,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <sized.h>
+
 #include "broker.h"
+
+/* The struct as it was first published, and more than it will ever be. */
+#define OPTIONS_SIZE_FIRST                                                               \
+	(offsetof(struct dmabuffs_export_options, label) + sizeof(const char *))
+#define OPTIONS_SIZE_MAX 4096
 
 /* What others could do with a memfd through /proc/PID/fd. */
 #define OTHERS_MODE ((mode_t)(S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH))
@@ -29,7 +36,7 @@ static void export_freeze_memfd(int fd, uint32_t flags)
 		(void)fchmod(fd, st.st_mode & 07777 & ~OTHERS_MODE);
 }
 
-int copy_label(const char *label, uint8_t ret_label[DMABUFFS_LABEL_SIZE])
+static int export_copy_label(const char *label, uint8_t ret_label[DMABUFFS_LABEL_SIZE])
 {
 	size_t length = label ? strlen(label) : 0;
 
@@ -40,18 +47,26 @@ int copy_label(const char *label, uint8_t ret_label[DMABUFFS_LABEL_SIZE])
 	return 0;
 }
 
-static int export_fill_request(struct dmabuffs_export *request, int fd,
-			       const struct dmabuffs_export_options *options)
+int export_read_options(const struct dmabuffs_export_options *options,
+			uint32_t *ret_flags, uint32_t *ret_mode,
+			uint8_t ret_label[DMABUFFS_LABEL_SIZE])
 {
-	*request = (struct dmabuffs_export){.size = sizeof(*request), .fd = fd};
-	if (!options)
-		return 0;
-	if (options->flags & DMABUFFS_EXPORT_TICKET)
-		return -EINVAL;
-	request->flags = options->flags;
-	request->mode = options->mode;
+	struct dmabuffs_export_options known = {0};
+	int r = 0;
 
-	return copy_label(options->label, request->label);
+	if (options)
+		r = sized_take(options, OPTIONS_SIZE_MAX, OPTIONS_SIZE_FIRST, &known,
+			       sizeof(known));
+	if (r >= 0 && (known.reserved || known.flags & DMABUFFS_EXPORT_TICKET))
+		r = -EINVAL;
+	if (r >= 0)
+		r = export_copy_label(known.label, ret_label);
+	if (r < 0)
+		return r;
+
+	*ret_flags = known.flags;
+	*ret_mode = known.mode;
+	return 0;
 }
 
 /* The ticket dies with its connection, so that is held until the name is made. */
@@ -76,8 +91,9 @@ _public_ int dmabuffs_export(struct dmabuffs *instance, int fd,
 			     const struct dmabuffs_export_options *options,
 			     dmabuffs_uuid *ret_uuid)
 {
-	struct dmabuffs_export request;
-	int r = export_fill_request(&request, fd, options);
+	struct dmabuffs_export request = {.size = sizeof(request), .fd = fd};
+	int r = export_read_options(options, &request.flags, &request.mode,
+				    request.label);
 
 	if (r < 0)
 		return r;

@@ -60,7 +60,12 @@ static inline void close_directory(DIR **directory)
 }
 #define _cleanup_directory_ __attribute__((cleanup(close_directory)))
 
-/* export.c: into a field that is all zero; NULL is none. -EINVAL: too long. */
-int copy_label(const char *label, uint8_t ret_label[DMABUFFS_LABEL_SIZE]);
+/*
+ * export.c: the caller's options, NULL for the default. -EINVAL, -E2BIG. The label goes
+ * into a field that is all zero.
+ */
+int export_read_options(const struct dmabuffs_export_options *options,
+			uint32_t *ret_flags, uint32_t *ret_mode,
+			uint8_t ret_label[DMABUFFS_LABEL_SIZE]);
 
 #endif

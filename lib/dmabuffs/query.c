@@ -3,11 +3,14 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
+#include <sized.h>
 #include <util.h>
 
 #include "instance.h"
 
-_public_ int dmabuffs_query_fd(int opened, struct dmabuffs_info *ret_info)
+#define SIZE_MIN sizeof(uint32_t) /* of the field size */
+
+static int query_opened(int opened, struct dmabuffs_info *ret_info)
 {
 	struct dmabuffs_info info = {.size = sizeof(info)};
 	int r = (int)SYSCALL(ioctl(opened, DMABUFFS_IOC_INFO, &info));
@@ -22,21 +25,36 @@ _public_ int dmabuffs_query_fd(int opened, struct dmabuffs_info *ret_info)
 	return 0;
 }
 
-_public_ int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
-			    struct dmabuffs_info *ret_info)
+_public_ int dmabuffs_query_fd(int opened, struct dmabuffs_info *ret_info, size_t size)
 {
-	_cleanup_close_ int opened = instance_open_name(instance, uuid, O_RDONLY);
+	struct dmabuffs_info info;
+	int r = size < SIZE_MIN ? -EINVAL : query_opened(opened, &info);
+
+	if (r < 0)
+		return r;
+
+	sized_give(&info, sizeof(info), ret_info, size);
+	return 0;
+}
+
+_public_ int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+			    struct dmabuffs_info *ret_info, size_t size)
+{
+	_cleanup_close_ int opened = -1;
 	struct dmabuffs_info info;
 	int r;
 
+	if (size < SIZE_MIN)
+		return -EINVAL;
+	opened = instance_open_name(instance, uuid, O_RDONLY);
 	if (opened < 0)
 		return opened;
-	r = dmabuffs_query_fd(opened, &info);
+	r = query_opened(opened, &info);
 	if (r < 0)
 		return r;
 	if (info.importers > 0)
 		info.importers--; /* this file */
 
-	*ret_info = info;
+	sized_give(&info, sizeof(info), ret_info, size);
 	return 0;
 }

@@ -271,6 +271,7 @@ static int names_export_backing(struct session *session, void *data)
 {
 	struct exporting *exporting = data;
 	const struct dmabuffs_export_options how = {
+		.size = sizeof(how),
 		.flags = DMABUFFS_EXPORT_MODE | DMABUFFS_EXPORT_ANOTHER,
 		.mode = options_get()->mode,
 		.label = exporting->backing->kind == HIPIPC_KIND_EVENT ? "hipipc event"

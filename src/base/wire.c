@@ -4,39 +4,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "sized.h"
 #include "util.h"
 
 #define EXPORT_FLAGS                                                                     \
 	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |     \
 	 DMABUFFS_EXPORT_TICKET | DMABUFFS_EXPORT_ANOTHER)
-
-bool wire_is_zero(const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < size; i++)
-		any |= bytes[i];
-	return !any;
-}
-
-int wire_take(const void *data, size_t carried, size_t min_size, void *known,
-	      size_t known_size)
-{
-	uint32_t size;
-
-	if (carried < sizeof(size))
-		return -EINVAL;
-	memcpy(&size, data, sizeof(size));
-	if (size < min_size || size > carried)
-		return -EINVAL;
-	if (size > known_size &&
-	    !wire_is_zero((const char *)data + known_size, size - known_size))
-		return -E2BIG;
-	memset(known, 0, known_size);
-	memcpy(known, data, MIN((size_t)size, known_size));
-	return 0;
-}
 
 /* Printable ASCII up to a NUL, zero after it: it is shown to people. */
 static bool wire_label_is_valid(const uint8_t label[DMABUFFS_LABEL_SIZE])
@@ -47,14 +20,14 @@ static bool wire_label_is_valid(const uint8_t label[DMABUFFS_LABEL_SIZE])
 		if (label[i] < 0x20 || label[i] > 0x7e)
 			return false;
 	return length < DMABUFFS_LABEL_SIZE &&
-	       wire_is_zero(label + length, DMABUFFS_LABEL_SIZE - length);
+	       sized_is_zero(label + length, DMABUFFS_LABEL_SIZE - length);
 }
 
 static int wire_check_source(const struct dmabuffs_export *arg)
 {
 	if (arg->flags & DMABUFFS_EXPORT_TICKET)
 		return arg->fd == -1 ? 0 : -EINVAL;
-	if (!wire_is_zero(arg->ticket, sizeof(arg->ticket)))
+	if (!sized_is_zero(arg->ticket, sizeof(arg->ticket)))
 		return -EINVAL;
 	return arg->fd < 0 ? -EBADF : 0;
 }

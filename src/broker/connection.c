@@ -9,10 +9,10 @@
 
 #include "base/offload.h"
 #include "base/log.h"
-#include "base/wire.h"
 #include "broker/opened.h"
 #include "broker/procfs.h"
 #include "buffers/reaper.h"
+#include "sized.h"
 
 #define MESSAGES_PER_TURN  8
 #define FIRST_REQUEST_SIZE 16 /* of the first version: without a ticket */
@@ -87,8 +87,8 @@ static int connection_check_request(const struct message *message,
 				    struct dmabuffs_broker_request *ret_request)
 {
 	bool fetch;
-	int r = wire_take(message->data, message->size, FIRST_REQUEST_SIZE, ret_request,
-			  sizeof(*ret_request));
+	int r = sized_take(message->data, message->size, FIRST_REQUEST_SIZE, ret_request,
+			   sizeof(*ret_request));
 
 	if (r < 0)
 		return r;
@@ -98,7 +98,7 @@ static int connection_check_request(const struct message *message,
 		return -EOPNOTSUPP;
 	fetch = ret_request->op == DMABUFFS_BROKER_FETCH;
 	if (ret_request->reserved ||
-	    (!fetch && !wire_is_zero(ret_request->ticket, sizeof(ret_request->ticket))))
+	    (!fetch && !sized_is_zero(ret_request->ticket, sizeof(ret_request->ticket))))
 		return -EINVAL;
 	if (message->fds_truncated)
 		return -EMFILE;

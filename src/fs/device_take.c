@@ -6,13 +6,13 @@
 
 #include "base/log.h"
 #include "base/offload.h"
-#include "base/wire.h"
 #include "broker/opened.h"
 #include "broker/procfs.h"
 #include "broker/taken.h"
 #include "buffers/reaper.h"
 #include "fs/device_take.h"
 #include "fs/fs_ioctl.h"
+#include "sized.h"
 #include "util.h"
 
 /* Either a descriptor or a ticket, as the flag says; the other must not be there. */
@@ -21,7 +21,7 @@ static int device_take_check_source(uint32_t flags, int fd,
 {
 	if (flags & DMABUFFS_ACCEL_TICKET)
 		return fd == -1 ? 0 : -EINVAL;
-	if (!wire_is_zero(ticket, DMABUFFS_TICKET_SIZE))
+	if (!sized_is_zero(ticket, DMABUFFS_TICKET_SIZE))
 		return -EINVAL;
 	return fd < 0 ? -EBADF : 0;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/wire.h"
 #include "names/ended.h"
+#include "sized.h"
 #include "util.h"
 
 void fs_log_export(const struct export *export)
@@ -138,8 +139,8 @@ void command_reply(struct command_call *call, int result)
 static void fs_ioctl_run_command(const struct command *command, struct command_call *call,
 				 const void *in, size_t in_size)
 {
-	int r = wire_take(in, in_size, command->min_size, &call->arg,
-			  command->known_size);
+	int r = sized_take(in, in_size, command->min_size, &call->arg,
+			   command->known_size);
 
 	if (r == 0)
 		r = command->handler(call);

@@ -59,7 +59,7 @@ struct accel_device_info device_info(const struct instance *instance, const char
 	struct dmabuffs *library = open_library(instance);
 	struct accel_device_info info;
 
-	ASSERT_OK(dmabuffs_accel_query(library, device, &info));
+	ASSERT_OK(dmabuffs_accel_query(library, device, &info, sizeof(info)));
 	dmabuffs_close(library);
 	return info;
 }

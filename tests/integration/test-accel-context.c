@@ -154,9 +154,11 @@ static void information(struct instance *instance)
 	info = device_info(instance, SOFT0);
 	ASSERT_EQ(memcmp(&own, &info, sizeof(own)), 0);
 	ASSERT_EQ(own.contexts, 1);
-	ASSERT_ERR(dmabuffs_accel_query(seat.library, "other", &info), ENOENT);
-	ASSERT_ERR(dmabuffs_accel_query(seat.library, "", &info), ENOENT);
-	ASSERT_ERR(dmabuffs_accel_query(seat.library, "../" SOFT0, &info), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_query(seat.library, "other", &info, sizeof(info)),
+		   ENOENT);
+	ASSERT_ERR(dmabuffs_accel_query(seat.library, "", &info, sizeof(info)), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_query(seat.library, "../" SOFT0, &info, sizeof(info)),
+		   ENOENT);
 	seat_close(&seat);
 }
 
@@ -196,22 +198,24 @@ static void counts(struct instance *instance)
 }
 
 struct list {
+	struct dmabuffs *library;
 	int n;
 	struct accel_device_info infos[4];
 };
 
-static int add_to_list(const struct accel_device_info *info, void *data)
+static int add_to_list(const char *name, void *data)
 {
 	struct list *list = data;
+	struct accel_device_info *info = &list->infos[list->n++];
 
-	list->infos[list->n++] = *info;
+	ASSERT_OK(dmabuffs_accel_query(list->library, name, info, sizeof(*info)));
 	return list->n < 4 ? 0 : -E2BIG;
 }
 
 static void several(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
-	struct list list = {0};
+	struct list list = {library};
 	struct seat alpha, beta;
 
 	ASSERT_OK(dmabuffs_accel_list(library, add_to_list, &list));
@@ -243,7 +247,7 @@ static void none(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
 	struct accel_device_info info;
-	struct list list = {0};
+	struct list list = {library};
 	char path[PATH];
 	struct stat st;
 	int context;
@@ -251,7 +255,7 @@ static void none(struct instance *instance)
 	device_path(instance, "", path);
 	ASSERT_ERR(SYS(stat(path, &st)), ENOENT);
 	ASSERT_ERR(dmabuffs_accel_list(library, add_to_list, &list), ENOENT);
-	ASSERT_ERR(dmabuffs_accel_query(library, SOFT0, &info), ENOENT);
+	ASSERT_ERR(dmabuffs_accel_query(library, SOFT0, &info, sizeof(info)), ENOENT);
 	ASSERT_ERR(dmabuffs_accel_open(library, SOFT0, &context), ENOENT);
 	dmabuffs_close(library);
 }

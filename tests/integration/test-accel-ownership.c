@@ -36,8 +36,8 @@ struct owner {
 static void owner_start(struct owner *owner, const struct instance *instance,
 			uint32_t flags)
 {
-	const struct dmabuffs_export_options options = {.flags = DMABUFFS_EXPORT_MODE,
-							.mode = 0666};
+	const struct dmabuffs_export_options options = {
+		.size = sizeof(options), .flags = DMABUFFS_EXPORT_MODE, .mode = 0666};
 
 	seat_open(&owner->seat, instance, SOFT0);
 	ASSERT_OK(alloc_buffer(owner->seat.context, BYTES, flags, &owner->buffer));
@@ -388,7 +388,8 @@ static void page_in_a_pipe(struct instance *instance)
 /* A name that needs no holder pins as well, until somebody ends it. */
 static void persistent_name(struct instance *instance)
 {
-	const struct dmabuffs_export_options options = {.flags = DMABUFFS_EXPORT_PERSIST};
+	const struct dmabuffs_export_options options = {.size = sizeof(options),
+							.flags = DMABUFFS_EXPORT_PERSIST};
 	struct dmabuffs *library = open_library(instance);
 	struct owner owner;
 	dmabuffs_uuid name;

@@ -108,8 +108,8 @@ static int fill_named(void *data)
 static void use_named(const struct instance *instance, struct seat *seat,
 		      const struct identity *who)
 {
-	const struct dmabuffs_export_options options = {.flags = DMABUFFS_EXPORT_MODE,
-							.mode = 0666};
+	const struct dmabuffs_export_options options = {
+		.size = sizeof(options), .flags = DMABUFFS_EXPORT_MODE, .mode = 0666};
 	struct named named = {.instance = instance};
 	struct region region;
 

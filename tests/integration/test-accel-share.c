@@ -50,6 +50,7 @@ static void name_asid(const struct seat *seat, uint32_t asid, uint32_t mode,
 		      dmabuffs_uuid *ret_uuid)
 {
 	const struct dmabuffs_export_options options = {
+		.size = sizeof(options),
 		.flags = DMABUFFS_EXPORT_MODE,
 		.mode = mode,
 		.label = "an address space",
@@ -79,7 +80,7 @@ static void exported(struct instance *instance)
 	region_create(&seat, &region, PAGE);
 	name_asid(&seat, region.asid, 0600, &import.uuid);
 	import.iova = region.iova;
-	ASSERT_OK(dmabuffs_query(seat.library, &import.uuid, &info));
+	ASSERT_OK(dmabuffs_query(seat.library, &import.uuid, &info, sizeof(info)));
 	ASSERT_EQ(info.kind, DMABUFFS_KIND_ASID);
 	ASSERT_EQ(info.bytes, 0);
 	ASSERT_EQ(info.pid, getpid());

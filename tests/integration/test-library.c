@@ -37,19 +37,21 @@ static int create_memfd(size_t bytes, uint32_t value)
 static void rules_of_export(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
-	struct dmabuffs_export_options options = {.mode = 0644};
+	struct dmabuffs_export_options options = {.size = sizeof(options), .mode = 0644};
 	int fd = create_memfd(BYTES, 1), null = ASSERT_OK(SYS(open("/dev/null", O_RDWR)));
 	char label[DMABUFFS_LABEL_SIZE + 1];
 	dmabuffs_uuid name, again;
 
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EINVAL);
-	options = (struct dmabuffs_export_options){.flags = DMABUFFS_EXPORT_TICKET};
+	options = (struct dmabuffs_export_options){.size = sizeof(options),
+						   .flags = DMABUFFS_EXPORT_TICKET};
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EINVAL);
 	options.flags = 1U << 20;
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EOPNOTSUPP);
 	memset(label, 'x', sizeof(label) - 1);
 	label[sizeof(label) - 1] = '\0';
-	options = (struct dmabuffs_export_options){.label = label};
+	options =
+		(struct dmabuffs_export_options){.size = sizeof(options), .label = label};
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &name), EINVAL);
 	ASSERT_ERR(dmabuffs_export(library, -1, NULL, &name), EBADF);
 	ASSERT_ERR(dmabuffs_export(library, null, NULL, &name), EBADFD);
@@ -57,7 +59,8 @@ static void rules_of_export(struct instance *instance)
 	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
 	ASSERT_OK(dmabuffs_export(library, fd, NULL, &again));
 	ASSERT(!memcmp(&name, &again, sizeof(name)));
-	options = (struct dmabuffs_export_options){.flags = DMABUFFS_EXPORT_MODE};
+	options = (struct dmabuffs_export_options){.size = sizeof(options),
+						   .flags = DMABUFFS_EXPORT_MODE};
 	ASSERT_ERR(dmabuffs_export(library, fd, &options, &again), EEXIST);
 	close(null);
 	close(fd);
@@ -119,9 +122,10 @@ static void look_and_end(struct instance *instance)
 	ASSERT_OK(dmabuffs_list(library, count_names, &n));
 	ASSERT_EQ(n, 1);
 	ASSERT_ERR(dmabuffs_list(library, stop_at_once, NULL), EXDEV);
-	ASSERT_ERR(dmabuffs_query_fd(dmabuffs_root_fd(library), &info), ENOTTY);
+	ASSERT_ERR(dmabuffs_query_fd(dmabuffs_root_fd(library), &info, sizeof(info)),
+		   ENOTTY);
 	ASSERT_OK(dmabuffs_import(library, &name, O_RDWR, &opened));
-	ASSERT_OK(dmabuffs_query_fd(opened, &info));
+	ASSERT_OK(dmabuffs_query_fd(opened, &info, sizeof(info)));
 	ASSERT_EQ(info.bytes, BYTES);
 	ASSERT(!memcmp(info.uuid, name.bytes, sizeof(info.uuid)));
 
@@ -129,7 +133,7 @@ static void look_and_end(struct instance *instance)
 	ASSERT_ERR(dmabuffs_exchange(library, opened, &real), ESTALE);
 	ASSERT_ERR(dmabuffs_revoke(library, &name), ENOENT);
 	ASSERT_ERR(dmabuffs_unlink(library, &name), ENOENT);
-	ASSERT_ERR(dmabuffs_query(library, &name, &info), ENOENT);
+	ASSERT_ERR(dmabuffs_query(library, &name, &info, sizeof(info)), ENOENT);
 	close(opened);
 	close(fd);
 	dmabuffs_close(library);
@@ -159,7 +163,8 @@ static int withdraw_own(void *data)
 /* Of two names of one buffer, and by whom. */
 static void withdraw(struct instance *instance)
 {
-	const struct dmabuffs_export_options another = {.flags = DMABUFFS_EXPORT_ANOTHER};
+	const struct dmabuffs_export_options another = {.size = sizeof(another),
+							.flags = DMABUFFS_EXPORT_ANOTHER};
 	struct withdrawal withdrawal = {.library = open_library(instance)};
 	struct dmabuffs *library = withdrawal.library, *second = open_library(instance);
 	int fd = create_memfd(BYTES, 3), opened;

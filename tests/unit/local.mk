@@ -76,6 +76,7 @@ endif
 	%D%/test-lib-accel.c \
 	%D%/test-lib-broker.c \
 	%D%/test-lib-queue.c \
+	%D%/test-lib-sizes.c \
 	%D%/test-lib.c
 %C%_client_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/dmabuffs \
 	-I$(top_srcdir)/tools

@@ -97,19 +97,22 @@ static int answer_info(int fd, unsigned long request, void *arg)
 	return 0;
 }
 
-static int count_devices(const struct accel_device_info *info, void *data)
+static int count_devices(const char *name, void *data)
 {
 	unsigned int *seen = data;
+	struct accel_device_info info;
 
-	cr_assert(eq(ulong, strlen(info->name), 5));
-	cr_assert(eq(u32, info->queues, (uint32_t)info->name[4]));
-	cr_assert(eq(ulong, strlen(info->backend), ACCEL_NAME_SIZE - 1));
-	cr_assert(eq(u32, info->n_reserved, ACCEL_MAX_RANGES));
-	*seen |= 1U << (info->name[4] - '0');
+	cr_assert(zero(
+		int, dmabuffs_accel_query(&broker.instance, name, &info, sizeof(info))));
+	cr_assert(eq(ulong, strlen(info.name), 5));
+	cr_assert(eq(u32, info.queues, (uint32_t)name[4]));
+	cr_assert(eq(ulong, strlen(info.backend), ACCEL_NAME_SIZE - 1));
+	cr_assert(eq(u32, info.n_reserved, ACCEL_MAX_RANGES));
+	*seen |= 1U << (name[4] - '0');
 	return 0;
 }
 
-Test(accel_device, list_asks_each, .init = start, .fini = finish)
+Test(accel_device, list_and_query_each, .init = start, .fini = finish)
 {
 	unsigned int seen = 0;
 
@@ -119,7 +122,7 @@ Test(accel_device, list_asks_each, .init = start, .fini = finish)
 	cr_assert(eq(u32, device.calls, 2), "dotted names are no devices");
 }
 
-static int stop_walk(const struct accel_device_info *info, void *data)
+static int stop_walk(const char *name, void *data)
 {
 	++*(unsigned int *)data;
 	return -EXDEV;
@@ -150,8 +153,9 @@ Test(accel_device, an_instance_without_devices, .fini = stop_broker)
 	cr_assert(eq(int, dmabuffs_accel_list(&broker.instance, stop_walk, &visits),
 		     -ENOENT));
 	cr_assert(zero(u32, visits));
-	cr_assert(
-		eq(int, dmabuffs_accel_query(&broker.instance, "soft0", &info), -ENOENT));
+	cr_assert(eq(int,
+		     dmabuffs_accel_query(&broker.instance, "soft0", &info, sizeof(info)),
+		     -ENOENT));
 	cr_assert(eq(int, dmabuffs_accel_open(&broker.instance, "soft0", &fd), -ENOENT));
 	cr_assert(eq(int, fd, -7));
 }
@@ -178,7 +182,9 @@ Test(accel_device, names_lead_nowhere_else, .init = start, .fini = finish)
 		struct accel_device_info info;
 		int fd = -7;
 
-		cr_assert(eq(int, dmabuffs_accel_query(&broker.instance, wrong[i], &info),
+		cr_assert(eq(int,
+			     dmabuffs_accel_query(&broker.instance, wrong[i], &info,
+						  sizeof(info)),
 			     -ENOENT));
 		cr_assert(eq(int, dmabuffs_accel_open(&broker.instance, wrong[i], &fd),
 			     -ENOENT));
@@ -194,8 +200,9 @@ Test(accel_device, query_leaves_the_output, .init = start, .fini = finish)
 
 	fake_device_command = answer;
 	device.error[0] = -ENOTTY;
-	cr_assert(
-		eq(int, dmabuffs_accel_query(&broker.instance, "soft0", &info), -ENOTTY));
+	cr_assert(eq(int,
+		     dmabuffs_accel_query(&broker.instance, "soft0", &info, sizeof(info)),
+		     -ENOTTY));
 	cr_assert(eq(u32, info.size, UNTOUCHED));
 }
 
@@ -535,8 +542,10 @@ Test(accel_import, bind_self_takes_no_ticket, .init = start, .fini = finish)
 
 Test(accel_export, names_an_asid, .init = start, .fini = finish)
 {
-	const struct dmabuffs_export_options options = {
-		.flags = DMABUFFS_EXPORT_MODE, .mode = 0640, .label = "an ASID"};
+	const struct dmabuffs_export_options options = {.size = sizeof(options),
+							.flags = DMABUFFS_EXPORT_MODE,
+							.mode = 0640,
+							.label = "an ASID"};
 	dmabuffs_uuid uuid = {{0}};
 
 	fake_device_command = answer;
@@ -552,7 +561,8 @@ Test(accel_export, names_an_asid, .init = start, .fini = finish)
 Test(accel_export, refuses_a_long_label, .init = start, .fini = finish)
 {
 	char label[DMABUFFS_LABEL_SIZE + 1] = "";
-	const struct dmabuffs_export_options options = {.label = label};
+	const struct dmabuffs_export_options options = {.size = sizeof(options),
+							.label = label};
 	dmabuffs_uuid uuid = {{3}};
 
 	memset(label, 'x', DMABUFFS_LABEL_SIZE);

@@ -96,8 +96,8 @@ Test(query, refuses_what_is_no_name)
 	struct dmabuffs_info info = {.size = 7};
 	int memfd = memfd_create("test", MFD_CLOEXEC);
 
-	cr_assert(eq(int, dmabuffs_query_fd(memfd, &info), -ENOTTY));
-	cr_assert(eq(int, dmabuffs_query_fd(-1, &info), -EBADF));
+	cr_assert(eq(int, dmabuffs_query_fd(memfd, &info, sizeof(info)), -ENOTTY));
+	cr_assert(eq(int, dmabuffs_query_fd(-1, &info, sizeof(info)), -EBADF));
 	cr_assert(eq(int, (int)info.size, 7));
 	close(memfd);
 }

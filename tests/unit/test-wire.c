@@ -4,6 +4,7 @@
 #include <criterion/new/assert.h>
 
 #include "base/wire.h"
+#include "sized.h"
 #include "util.h"
 
 /* A struct whose first version ended after b. */
@@ -21,7 +22,7 @@ static int take(uint32_t size, size_t carried, const uint32_t *words)
 
 	memset(&known, 0xee, sizeof(known));
 	memcpy(data + 1, words, 8 * sizeof(*words));
-	return wire_take(data, carried, MIN_SIZE, &known, sizeof(known));
+	return sized_take(data, carried, MIN_SIZE, &known, sizeof(known));
 }
 
 static void expect_known(uint32_t a, uint32_t b, uint32_t c)
@@ -89,7 +90,7 @@ Test(wire, reads_no_further)
 		memcpy(data + 1, &size, MIN(sizeof(size), carried));
 		cr_assert(
 			eq(int,
-			   wire_take(data + 1, carried, MIN_SIZE, &known, sizeof(known)),
+			   sized_take(data + 1, carried, MIN_SIZE, &known, sizeof(known)),
 			   carried < MIN_SIZE ? -EINVAL : 0));
 		free(data);
 	}
@@ -99,12 +100,12 @@ Test(wire, is_zero)
 {
 	uint8_t bytes[65] = {0};
 
-	cr_assert(wire_is_zero(bytes, 0));
-	cr_assert(wire_is_zero(bytes, sizeof(bytes)));
+	cr_assert(sized_is_zero(bytes, 0));
+	cr_assert(sized_is_zero(bytes, sizeof(bytes)));
 	for (size_t i = 0; i < sizeof(bytes); i++) {
 		bytes[i] = 0x80;
-		cr_assert(not(wire_is_zero(bytes, sizeof(bytes))));
-		cr_assert(wire_is_zero(bytes, i));
+		cr_assert(not(sized_is_zero(bytes, sizeof(bytes))));
+		cr_assert(sized_is_zero(bytes, i));
 		bytes[i] = 0;
 	}
 }
@@ -253,4 +254,40 @@ Test(wire_info, flags)
 		arg.flags = 1U << bit;
 		cr_assert(eq(int, wire_check_info(&arg), -EOPNOTSUPP));
 	}
+}
+
+/* ---- the other direction ----------------------------------------------------------- */
+
+static uint32_t given[8];
+
+static void give(size_t size)
+{
+	const struct known source = {99, 1, 2, 3};
+
+	memset(given, 0xee, sizeof(given));
+	sized_give(&source, sizeof(source), given, size);
+}
+
+Test(wire, gives_a_struct_of_the_same_size)
+{
+	give(sizeof(struct known));
+	cr_assert(all(eq(u32, given[0], 16), eq(u32, given[1], 1), eq(u32, given[3], 3)));
+	cr_assert(eq(u32, given[4], 0xeeeeeeee));
+}
+
+Test(wire, gives_no_more_than_an_older_struct_holds)
+{
+	give(8);
+	cr_assert(all(eq(u32, given[0], 8), eq(u32, given[1], 1)));
+	cr_assert(eq(u32, given[2], 0xeeeeeeee));
+	give(4);
+	cr_assert(all(eq(u32, given[0], 4), eq(u32, given[1], 0xeeeeeeee)));
+}
+
+Test(wire, clears_what_a_newer_struct_has_more)
+{
+	give(24);
+	cr_assert(all(eq(u32, given[0], 16), eq(u32, given[3], 3), zero(u32, given[4]),
+		      zero(u32, given[5])));
+	cr_assert(eq(u32, given[6], 0xeeeeeeee));
 }

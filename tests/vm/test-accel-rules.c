@@ -175,7 +175,7 @@ static bool is_unused(const void *data)
 
 	if (dmabuffs_open(data, &instance) < 0)
 		return false;
-	dmabuffs_accel_query(instance, EXCLUSIVE, &info);
+	dmabuffs_accel_query(instance, EXCLUSIVE, &info, sizeof(info));
 	dmabuffs_close(instance);
 	return info.contexts == 0;
 }
