@@ -15,7 +15,7 @@
 #define SOFT0 "soft0"
 
 /* What a single wait for the device allows. */
-#define WAIT_NS (INT64_C(10) * 1000000000)
+#define WAIT_NS (INT64_C(60) * 1000000000)
 
 /* ---- contexts ---------------------------------------------------------------------- */
 

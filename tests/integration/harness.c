@@ -207,7 +207,7 @@ static void run_case(const struct test_case *test)
 {
 	char dir[PATH_MAX / 2];
 	const char *tmp = getenv("TMPDIR");
-	struct cage cage = {.seconds = test->seconds ? test->seconds : CASE_SECONDS,
+	struct cage cage = {.seconds = MAX(test->seconds, CASE_SECONDS),
 			    .inside = run_inside,
 			    .data = (void *)test};
 	const char *what = "mkdtemp";

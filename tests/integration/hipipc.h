@@ -20,9 +20,6 @@
 /* Not a whole number of pages: the last byte is not the end of a page. */
 #define DEVICE_BYTES 70001
 
-/* Of what must be told at once. */
-#define AT_ONCE_MS 1000
-
 /* Exactly this error. */
 #define ASSERT_HIP(expected, call) test_hip(__FILE__, __LINE__, #call, (call), (expected))
 

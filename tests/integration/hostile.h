@@ -6,9 +6,6 @@
 #include "child.h"
 #include "raw.h"
 
-/* What a well-behaved client may have to wait at worst while others misbehave. */
-#define BOUND_MS 2000
-
 /* A hostile server and, for the well-behaved, a name. */
 struct scene {
 	const struct instance *instance;
@@ -29,7 +26,7 @@ void scene_kill_server(struct scene *scene);
 /* Kills it if need be, and ends the name. */
 void scene_end(struct scene *scene);
 
-/* Strangers export, import, read, write and exchange, each within BOUND_MS. */
+/* Strangers export, import, read, write and exchange, each within PROMPT_MS. */
 void scene_expect_service(struct scene *scene);
 
 /* A page of the server's file: who touches it waits. */

@@ -11,9 +11,6 @@
 #include "child.h"
 #include "raw-accel.h"
 
-/* What one of its rounds may take at worst. */
-#define NEIGHBOUR_MS 2000
-
 struct neighbour_record; /* shared with the process */
 
 struct neighbour {

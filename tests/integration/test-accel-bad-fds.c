@@ -793,7 +793,7 @@ static void offer_hostile(int peer, void *data)
 				       raw_accel_sva(context, fd, maps),
 				       raw_accel_sva(context, maps, fd)};
 
-		ASSERT(now_ms() - start < BOUND_MS);
+		ASSERT(now_ms() - start < PROMPT_MS);
 		for (size_t j = 0; j < ARRAY_SIZE(results); j++)
 			if (results[j] != -EBADFD)
 				ASSERT_ERR(results[j], EBUSY);

@@ -22,7 +22,7 @@ static void expect(hipError_t expected, hipIpcMemHandle_t handle)
 	void *pointer;
 
 	ASSERT_IPC(expected, hipIpcOpenMemHandle(&pointer, handle, 0));
-	ASSERT(now_ms() - start < AT_ONCE_MS);
+	ASSERT(now_ms() - start < PROMPT_MS);
 }
 
 /* ---- open and close ---------------------------------------------------------------- */

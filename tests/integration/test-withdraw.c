@@ -330,7 +330,7 @@ static void withdraw_held(int peer, void *data)
 	ASSERT_OK(raw_withdraw(attack.shared.root, uuid));
 	close(fd);
 	ASSERT_OK(raw_withdraw(attack.shared.root, attack.shared.uuid));
-	ASSERT(now_ms() - start < BOUND_MS);
+	ASSERT(now_ms() - start < PROMPT_MS);
 	peer_signal(peer);
 	pause();
 }
