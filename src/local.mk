@@ -24,6 +24,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/export.c %D%/names/export.h \
 	%D%/names/node.c %D%/names/node.h \
 	%D%/names/notifier.c %D%/names/notifier.h \
+	%D%/names/publish.c %D%/names/publish.h \
 	%D%/names/table.c %D%/names/table.h \
 	%D%/names/table_index.c %D%/names/table_index.h \
 	%D%/broker/broker.c %D%/broker/broker.h \

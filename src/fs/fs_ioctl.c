@@ -9,21 +9,6 @@
 #include "sized.h"
 #include "util.h"
 
-void fs_log_export(const struct export *export)
-{
-	char name[UUID_TEXT_LENGTH + 1];
-
-	export_name(export, name);
-	log_info("%s: exported by pid %d (%s) uid %u gid %u mode %04o: %s of %llu "
-		 "bytes%s%s",
-		 name, export->caller->pid, export->caller->comm, export->node.uid,
-		 export->node.gid, export->node.mode & 07777,
-		 buffer_kind_name(&export->buffer),
-		 (unsigned long long)export->charged_bytes,
-		 export->flags & DMABUFFS_EXPORT_PERSIST ? ", persistent" : "",
-		 export->flags & DMABUFFS_EXPORT_READONLY ? ", read-only" : "");
-}
-
 /* ---- info -------------------------------------------------------------------------- */
 
 static void fs_ioctl_fill_info(const struct service *service, const struct export *export,

@@ -72,9 +72,6 @@ void command_reply(struct command_call *call, int result);
 int fs_export(struct command_call *call);
 int fs_revoke(struct command_call *call);
 
-/* A line in the log for a new name. */
-void fs_log_export(const struct export *export);
-
 /* device_take.c, device_share.c: the commands that take or name something. */
 int device_import_buffer(struct command_call *call);
 int device_bind_sva(struct command_call *call);

@@ -79,6 +79,7 @@ int export_create(struct limits *limits, struct export_request *request,
 		buffer_keep(&export->buffer);
 	export->has_buffer = true;
 	request->buffer->fd = -1;
+	request->asid = NULL;
 	*ret_export = export;
 	return 0;
 }

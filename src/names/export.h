@@ -55,7 +55,7 @@ struct export
 	bool named, has_buffer, revoked;
 };
 
-/* How to make one; everything in it is borrowed, except buffer and asid on success. */
+/* What to create; all of it is borrowed, except that buffer and asid move on success. */
 struct export_request {
 	uint64_t root_id;
 	uid_t uid;
@@ -68,8 +68,9 @@ struct export_request {
 };
 
 /*
- * Charges and makes a nameless export with one reference, the caller's. On success it
- * owns the buffer; *request->buffer is emptied. 0, -EDQUOT, -ENOSPC, -ENOMEM, -errno.
+ * Charges and creates an export without a name, with one reference, the caller's. On
+ * success it owns buffer and ASID: request->buffer->fd is -1 then and request->asid NULL.
+ * 0, -EDQUOT, -ENOSPC, -ENOMEM, -errno.
  */
 int export_create(struct limits *limits, struct export_request *request,
 		  struct export **ret_export);

@@ -44,6 +44,7 @@ endif
 	%D%/test-policy.c \
 	%D%/test-privileges.c \
 	%D%/test-procfs.c \
+	%D%/test-publish.c \
 	%D%/test-ready.c \
 	%D%/test-reaper.c \
 	%D%/test-sorted.c \
