@@ -125,18 +125,50 @@ int dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd);
 int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 			   int access, int *ret_fd);
 
+/* What a descriptor of a buffer is. */
+enum dmabuffs_fd_kind {
+	DMABUFFS_FD_NAME =
+		1, /* an opened name: for dmabuffs_exchange(), not for drivers */
+	DMABUFFS_FD_BUFFER = 2, /* the memfd or dma-buf itself */
+};
+
 /*
- * Maps the whole buffer, shared. @access is O_RDONLY or O_RDWR. Maps the opened name
- * itself, or the real descriptor where the name cannot be mapped (a dma-buf, no
- * passthrough); a dma-buf's user brackets accesses with DMA_BUF_IOCTL_SYNC on *@ret_fd.
+ * An imported buffer in the address space of this process. Constant: any number of
+ * threads may use it at once, except during dmabuffs_mapping_destroy(). It does not
+ * depend on the instance. A child of fork(2) inherits the memory, shared, and the
+ * descriptor; each process destroys its own copy.
+ */
+struct dmabuffs_mapping;
+
+/*
+ * Opens a name and maps the whole buffer, shared. @access is O_RDONLY or O_RDWR. Maps the
+ * opened name itself, or the buffer's real descriptor where a name cannot be mapped (a
+ * dma-buf, no passthrough). A user of a dma-buf brackets accesses with
+ * DMA_BUF_IOCTL_SYNC on dmabuffs_mapping_fd().
  *
- * @ret_fd may be NULL; else it receives the descriptor that was mapped. The mapping ends
- * with munmap(2). -ENODATA: the buffer is empty. -EACCES: read-only is asked, and the
- * buffer is a dma-buf whose only description can be written. A revoked buffer raises
- * SIGBUS.
+ * An access to a buffer that was revoked raises SIGBUS.
+ *
+ * Errors: those of dmabuffs_import(), dmabuffs_exchange() and mmap(2); -ENODATA: the
+ * buffer is empty; -EACCES: @access is O_RDONLY, and the buffer is a dma-buf whose only
+ * description can be written; -EOVERFLOW: it does not fit into the address space.
  */
 int dmabuffs_import_map(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access,
-			void **ret_address, size_t *ret_bytes, int *ret_fd);
+			struct dmabuffs_mapping **ret_mapping);
+
+/* Unmaps it and closes its descriptor; NULL is allowed. */
+void dmabuffs_mapping_destroy(struct dmabuffs_mapping *mapping);
+
+/* The first byte, the size, and the access it was mapped for. */
+void *dmabuffs_mapping_address(const struct dmabuffs_mapping *mapping);
+size_t dmabuffs_mapping_bytes(const struct dmabuffs_mapping *mapping);
+int dmabuffs_mapping_access(const struct dmabuffs_mapping *mapping);
+
+/*
+ * The descriptor that was mapped; borrowed, valid until dmabuffs_mapping_destroy().
+ * @ret_kind may be NULL.
+ */
+int dmabuffs_mapping_fd(const struct dmabuffs_mapping *mapping,
+			enum dmabuffs_fd_kind *ret_kind);
 
 /* ---- look, unlink, withdraw, revoke ------------------------------------------------ */
 

@@ -24,6 +24,11 @@ dist_man_MANS += \
 	%D%/dmabuffs_import_buffer.3 \
 	%D%/dmabuffs_import_map.3 \
 	%D%/dmabuffs_list.3 \
+	%D%/dmabuffs_mapping_access.3 \
+	%D%/dmabuffs_mapping_address.3 \
+	%D%/dmabuffs_mapping_bytes.3 \
+	%D%/dmabuffs_mapping_destroy.3 \
+	%D%/dmabuffs_mapping_fd.3 \
 	%D%/dmabuffs_open.3 \
 	%D%/dmabuffs_query.3 \
 	%D%/dmabuffs_query_fd.3 \

@@ -213,23 +213,23 @@ static int check_sha256(const struct play *play, const char *bytes, size_t size)
 }
 
 static int import_and_answer(const struct play *play, struct dmabuffs *instance,
-			     const dmabuffs_uuid *uuid, char **ret_bytes)
+			     const dmabuffs_uuid *uuid,
+			     struct dmabuffs_mapping **ret_mapping)
 {
 	struct timespec start = stage_now();
-	void *address;
-	size_t size;
-	int r = dmabuffs_import_map(instance, uuid, O_RDWR, &address, &size, NULL);
+	int r = dmabuffs_import_map(instance, uuid, O_RDWR, ret_mapping);
+	char *bytes;
 
 	if (r < 0)
 		return stage_fail("B", r, "import");
 	stage_step(start, "B", "uid %u, pid %d there, opens the name and maps it",
 		   getuid(), getpid());
-	if (check_sha256(play, address, size) < 0)
+	bytes = dmabuffs_mapping_address(*ret_mapping);
+	if (check_sha256(play, bytes, dmabuffs_mapping_bytes(*ret_mapping)) < 0)
 		return -1;
 	start = stage_now();
-	memcpy(address, answer, sizeof(answer));
+	memcpy(bytes, answer, sizeof(answer));
 	stage_step(start, "B", "writes an answer into the buffer");
-	*ret_bytes = address;
 	return 0;
 }
 
@@ -273,18 +273,19 @@ static int act_b_inside(void *data)
 {
 	const struct play *play = data;
 	struct dmabuffs *instance;
+	struct dmabuffs_mapping *mapping = NULL;
 	dmabuffs_uuid uuid;
-	char *bytes = NULL;
 	int r = dmabuffs_open(INSIDE, &instance);
 
 	if (r < 0)
 		return stage_fail("B", r, INSIDE);
 	if (receive_name("B", play->name_to_b[0], &uuid) < 0 ||
-	    import_and_answer(play, instance, &uuid, &bytes) < 0)
+	    import_and_answer(play, instance, &uuid, &mapping) < 0)
 		return -1;
 	if (write(play->answer_to_a[1], "", 1) != 1)
 		return stage_fail("B", 0, "A does not listen");
-	r = outlive_a(play, instance, &uuid, bytes);
+	r = outlive_a(play, instance, &uuid, dmabuffs_mapping_address(mapping));
+	dmabuffs_mapping_destroy(mapping);
 	dmabuffs_close(instance);
 	return r;
 }

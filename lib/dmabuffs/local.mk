@@ -15,7 +15,7 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 	%D%/import.c \
 	%D%/instance.c %D%/instance.h \
 	%D%/list.c \
-	%D%/map.c \
+	%D%/mapping.c \
 	%D%/query.c \
 	%D%/remove.c \
 	%D%/uuid.c

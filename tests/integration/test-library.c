@@ -71,33 +71,107 @@ static void rules_of_import(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
 	int fd = create_memfd(BYTES, 7), empty = create_memfd(0, 0), opened;
-	dmabuffs_uuid name, nothing;
-	uint32_t *address;
-	size_t bytes;
+	struct dmabuffs_mapping *untouched = (void *)&empty, *mapping = untouched;
+	dmabuffs_uuid name, nothing, unknown = {{1}};
 
 	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
 	ASSERT_OK(dmabuffs_export(library, empty, NULL, &nothing));
 	ASSERT_ERR(dmabuffs_import(library, &name, O_RDONLY | O_NONBLOCK, &opened),
 		   EINVAL);
 	ASSERT_ERR(dmabuffs_import(library, &name, O_ACCMODE, &opened), EINVAL);
-	ASSERT_ERR(dmabuffs_import_map(library, &name, O_WRONLY, (void **)&address,
-				       &bytes, NULL),
+	ASSERT_ERR(dmabuffs_import_map(library, &name, O_WRONLY, &mapping), EINVAL);
+	ASSERT_ERR(dmabuffs_import_map(library, &name, O_RDONLY | O_CLOEXEC, &mapping),
 		   EINVAL);
-	ASSERT_ERR(dmabuffs_import_map(library, &nothing, O_RDWR, (void **)&address,
-				       &bytes, NULL),
-		   ENODATA);
+	ASSERT_ERR(dmabuffs_import_map(library, &nothing, O_RDWR, &mapping), ENODATA);
+	ASSERT_ERR(dmabuffs_import_map(library, &unknown, O_RDWR, &mapping), ENOENT);
+	ASSERT(mapping == untouched);
 	ASSERT_ERR(dmabuffs_exchange(library, fd, &opened), EBADFD);
 	ASSERT_ERR(dmabuffs_exchange(library, dmabuffs_root_fd(library), &opened),
 		   EBADFD);
 
-	ASSERT_OK(dmabuffs_import_map(library, &name, O_RDONLY, (void **)&address, &bytes,
-				      NULL));
-	ASSERT_EQ(bytes, BYTES);
-	ASSERT_EQ(*address, 7);
-	munmap(address, bytes);
 	close(empty);
 	close(fd);
 	dmabuffs_close(library);
+}
+
+/* ---- mappings ---------------------------------------------------------------------- */
+
+static uint32_t first_word(const struct dmabuffs_mapping *mapping)
+{
+	return *(const uint32_t *)dmabuffs_mapping_address(mapping);
+}
+
+static void map_reading(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	int fd = create_memfd(BYTES, 7);
+	struct dmabuffs_mapping *mapping;
+	uint32_t value = 8;
+	dmabuffs_uuid name;
+
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_import_map(library, &name, O_RDONLY, &mapping));
+	dmabuffs_close(library); /* the mapping does not need it */
+	ASSERT_EQ(dmabuffs_mapping_bytes(mapping), BYTES);
+	ASSERT_EQ(dmabuffs_mapping_access(mapping), O_RDONLY);
+	ASSERT_EQ(first_word(mapping), 7);
+	ASSERT_EQ(pwrite(fd, &value, sizeof(value), 0), sizeof(value));
+	ASSERT_EQ(first_word(mapping), 8);
+	ASSERT_ERR(SYS(mprotect(dmabuffs_mapping_address(mapping), BYTES,
+				PROT_READ | PROT_WRITE)),
+		   EACCES);
+	dmabuffs_mapping_destroy(mapping);
+	dmabuffs_mapping_destroy(NULL);
+	close(fd);
+}
+
+/* What the descriptor is agrees with what it can be used for. */
+static void check_kind(const struct dmabuffs_mapping *mapping, enum dmabuffs_fd_kind kind)
+{
+	enum dmabuffs_fd_kind found;
+	int fd = dmabuffs_mapping_fd(mapping, &found);
+	struct dmabuffs_info info;
+
+	ASSERT_EQ(found, kind);
+	ASSERT_EQ(dmabuffs_mapping_fd(mapping, NULL), fd);
+	ASSERT_EQ(ASSERT_OK(SYS(fcntl(fd, F_GETFD))), FD_CLOEXEC);
+	if (kind == DMABUFFS_FD_NAME)
+		ASSERT_OK(dmabuffs_query_fd(fd, &info, sizeof(info)));
+	else
+		ASSERT_ERR(dmabuffs_query_fd(fd, &info, sizeof(info)), ENOTTY);
+}
+
+static void map_kind(struct instance *instance, enum dmabuffs_fd_kind kind)
+{
+	struct dmabuffs *library = open_library(instance);
+	int fd = create_memfd(BYTES, 7), mapped;
+	struct dmabuffs_mapping *mapping;
+	dmabuffs_uuid name;
+	uint32_t value;
+
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_import_map(library, &name, O_RDWR, &mapping));
+	check_kind(mapping, kind);
+	ASSERT_EQ(dmabuffs_mapping_access(mapping), O_RDWR);
+	*(uint32_t *)dmabuffs_mapping_address(mapping) = 9;
+	ASSERT_EQ(pread(fd, &value, sizeof(value), 0), sizeof(value));
+	ASSERT_EQ(value, 9);
+
+	mapped = dmabuffs_mapping_fd(mapping, NULL);
+	dmabuffs_mapping_destroy(mapping);
+	ASSERT_ERR(SYS(fcntl(mapped, F_GETFD)), EBADF);
+	close(fd);
+	dmabuffs_close(library);
+}
+
+static void map_name(struct instance *instance)
+{
+	map_kind(instance, DMABUFFS_FD_NAME);
+}
+
+static void map_buffer(struct instance *instance)
+{
+	map_kind(instance, DMABUFFS_FD_BUFFER);
 }
 
 static int count_names(const dmabuffs_uuid *name, void *data)
@@ -286,6 +360,9 @@ static void export_by_ticket(struct instance *unused)
 const struct test_case test_cases[] = {
 	{"library_export", rules_of_export},
 	{"library_import", rules_of_import},
+	{"library_map_reading", map_reading},
+	{"library_map_name", map_name},
+	{"library_map_buffer", map_buffer, "nopassthrough"},
 	{"library_look_and_end", look_and_end},
 	{"library_withdraw", withdraw},
 	{"library_open", not_an_instance},
