@@ -101,6 +101,22 @@ int dmabuffs_export(struct dmabuffs *instance, int fd,
 		    const struct dmabuffs_export_options *options,
 		    dmabuffs_uuid *ret_uuid);
 
+/* It cannot be revoked, and importers need not expect SIGBUS. */
+#define DMABUFFS_ALLOCATE_PINNED (1U << 0)
+
+/*
+ * New memory with a name: a memfd of @bytes zero bytes, exported as dmabuffs_export()
+ * does. *@ret_fd is open for reading and writing and belongs to the caller. Its size is
+ * final (F_SEAL_GROW); with DMABUFFS_ALLOCATE_PINNED it is sealed against shrinking, too.
+ * On failure nothing is left behind.
+ *
+ * Errors: those of dmabuffs_export(), memfd_create(2) and ftruncate(2); -EINVAL: @bytes
+ * is 0 or more than INT64_MAX; -EOPNOTSUPP: an unknown flag.
+ */
+int dmabuffs_allocate(struct dmabuffs *instance, uint64_t bytes, uint32_t flags,
+		      const struct dmabuffs_export_options *options, int *ret_fd,
+		      dmabuffs_uuid *ret_uuid);
+
 /* ---- import ------------------------------------------------------------------------ */
 
 /*

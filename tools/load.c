@@ -8,13 +8,11 @@
 
 #include <linux/dma-buf.h>
 
+#include <memfd.h>
+
 #include "load.h"
 #include "progress.h"
 #include "report.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U
-#endif
 
 #define CHUNK_BYTES     (1U << 20)
 #define STANDARD_OUTPUT "standard output"
@@ -90,17 +88,6 @@ static int load_copy_all(struct copy *copy, struct progress *progress)
 		       : report(copy->cli, DOING_FILE, copy->to_name, r);
 }
 
-/* Not executable, and that for ever; kernels before 6.3 do not know the flag. */
-static int load_create_buffer(void)
-{
-	int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd = memfd_create("dmabuffs", (unsigned int)flags | MFD_NOEXEC_SEAL);
-
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("dmabuffs", (unsigned int)flags);
-	return fd < 0 ? -errno : fd;
-}
-
 static uint64_t load_expected_bytes(int fd)
 {
 	struct stat status;
@@ -114,7 +101,7 @@ int load_file(struct cli *cli, const char *path, int *ret_memfd)
 {
 	bool standard_input = strcmp(path, "-") == 0;
 	_cleanup_close_ int opened = -1;
-	_cleanup_close_ int memfd = load_create_buffer();
+	_cleanup_close_ int memfd = memfd_new("dmabuffs", 0, 0);
 	struct copy copy = {
 		.cli = cli,
 		.from_name = standard_input ? "standard input" : path,

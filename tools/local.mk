@@ -27,7 +27,7 @@ noinst_LTLIBRARIES += %D%/libcli.la
 	%D%/text.c %D%/text.h \
 	%D%/watch.c
 %C%_libcli_la_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'
-%C%_libcli_la_LIBADD = lib/dmabuffs/libdmabuffs.la
+%C%_libcli_la_LIBADD = lib/dmabuffs/libdmabuffs.la lib/common/libcommon.la
 
 bashcompletiondir = @bashcompletiondir@
 dist_bashcompletion_DATA = contrib/completion/dmabuffs

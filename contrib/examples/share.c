@@ -76,39 +76,8 @@ static void use_ends(const struct play *play, const int *mine, size_t n_mine)
 
 /* ---- A: exports -------------------------------------------------------------------- */
 
-/* A memfd with the bytes of a file; also mapped, to see what others write. */
-static int load(const char *path, int *ret_fd, char **ret_bytes, size_t *ret_size)
-{
-	int file = open(path, O_RDONLY | O_CLOEXEC);
-	int fd = memfd_create("example", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	struct stat status;
-	char *bytes;
-	size_t size;
-
-	if (file < 0 || fd < 0 || fstat(file, &status) < 0)
-		return -errno;
-	size = (size_t)status.st_size;
-	if (ftruncate(fd, status.st_size) < 0)
-		return -errno;
-	bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (bytes == MAP_FAILED)
-		return -errno;
-	for (size_t done = 0; done < size;) {
-		ssize_t n = read(file, bytes + done, size - done);
-
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		done += (size_t)n;
-	}
-	(void)close(file);
-	*ret_fd = fd;
-	*ret_bytes = bytes;
-	*ret_size = size;
-	return 0;
-}
-
-/* The group may read and write; everybody else may know the name and yet do nothing. */
-static int export_to_group(const char *path, int fd, dmabuffs_uuid *ret_uuid)
+/* The group may read and write; all others may know the name and cannot open it. */
+static int allocate(const char *path, size_t size, int *ret_fd, dmabuffs_uuid *ret_uuid)
 {
 	const struct dmabuffs_export_options options = {
 		.size = sizeof(options),
@@ -119,8 +88,27 @@ static int export_to_group(const char *path, int fd, dmabuffs_uuid *ret_uuid)
 	struct dmabuffs *instance;
 	int r = dmabuffs_open(path, &instance);
 
-	/* Stays open until the process ends: the name lives as long. */
-	return r < 0 ? r : dmabuffs_export(instance, fd, &options, ret_uuid);
+	/* Stays open until the process exits: the name lives as long. */
+	return r < 0 ? r
+		     : dmabuffs_allocate(instance, size, 0, &options, ret_fd, ret_uuid);
+}
+
+/* The mapping stays, to see what others write. */
+static int fill(int fd, int file, size_t size, char **ret_bytes)
+{
+	char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (bytes == MAP_FAILED)
+		return -errno;
+	for (size_t done = 0; done < size;) {
+		ssize_t n = read(file, bytes + done, size - done);
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		done += (size_t)n;
+	}
+	*ret_bytes = bytes;
+	return 0;
 }
 
 static int pass_name(int pipe, const dmabuffs_uuid *uuid)
@@ -133,20 +121,27 @@ static int pass_name(int pipe, const dmabuffs_uuid *uuid)
 static int prepare(const struct play *play, char **ret_bytes, dmabuffs_uuid *ret_uuid)
 {
 	struct timespec start = stage_now();
+	int fd, r, file = open(play->file, O_RDONLY | O_CLOEXEC);
 	char text[DMABUFFS_UUID_TEXT_SIZE];
-	size_t size = 0;
-	int fd = -1, r = load(play->file, &fd, ret_bytes, &size);
+	struct stat status;
+	size_t size;
 
+	if (file < 0 || fstat(file, &status) < 0)
+		return stage_fail("A", -errno, "%s", play->file);
+	size = (size_t)status.st_size;
+	r = allocate(play->instance, size, &fd, ret_uuid);
 	if (r < 0)
-		return stage_fail("A", r, "%s", play->file);
-	stage_step(start, "A", "uid %u fills a buffer of %.0f MiB", getuid(), size / MIB);
+		return stage_fail("A", r, "allocate");
+	shorten(ret_uuid, text);
+	stage_step(start, "A", "uid %u allocates a buffer for its group: %s", getuid(),
+		   text);
 
 	start = stage_now();
-	r = export_to_group(play->instance, fd, ret_uuid);
+	r = fill(fd, file, size, ret_bytes);
 	if (r < 0)
-		return stage_fail("A", r, "export");
-	shorten(ret_uuid, text);
-	stage_step(start, "A", "exports it, for its group: %s", text);
+		return stage_fail("A", r, "%s", play->file);
+	stage_step(start, "A", "fills it with %.0f MiB", (double)size / MIB);
+	(void)close(file);
 	return 0;
 }
 

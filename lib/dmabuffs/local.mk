@@ -8,6 +8,7 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 	%D%/accel_import.c \
 	%D%/accel_queue.c %D%/accel_queue.h \
 	%D%/accel_submit.c \
+	%D%/allocate.c \
 	%D%/broker_connect.c \
 	%D%/broker_message.c \
 	%D%/broker.c %D%/broker.h \

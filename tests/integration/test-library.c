@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "child.h"
 #include "harness.h"
+
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
 
 #define BYTES    4096
 #define THREADS  8
@@ -94,11 +99,81 @@ static void rules_of_import(struct instance *instance)
 	dmabuffs_close(library);
 }
 
-/* ---- mappings ---------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------- */
+
+static int count_names(const dmabuffs_uuid *name, void *data)
+{
+	++*(int *)data;
+	return 0;
+}
 
 static uint32_t first_word(const struct dmabuffs_mapping *mapping)
 {
 	return *(const uint32_t *)dmabuffs_mapping_address(mapping);
+}
+
+static int seals_of(struct dmabuffs *library, uint32_t flags,
+		    const struct dmabuffs_export_options *options,
+		    dmabuffs_uuid *ret_uuid)
+{
+	struct stat status;
+	int fd, seals;
+
+	ASSERT_OK(dmabuffs_allocate(library, BYTES, flags, options, &fd, ret_uuid));
+	ASSERT_EQ(ASSERT_OK(SYS(fcntl(fd, F_GETFD))), FD_CLOEXEC);
+	ASSERT_EQ(ASSERT_OK(SYS(fcntl(fd, F_GETFL))) & O_ACCMODE, O_RDWR);
+	ASSERT_OK(SYS(fstat(fd, &status)));
+	ASSERT_EQ(status.st_size, BYTES);
+	seals = ASSERT_OK(SYS(fcntl(fd, F_GET_SEALS)));
+	close(fd);
+	return seals & ~F_SEAL_EXEC;
+}
+
+static void allocate(struct instance *instance)
+{
+	const struct dmabuffs_export_options readonly = {
+		.size = sizeof(readonly), .flags = DMABUFFS_EXPORT_READONLY};
+	struct dmabuffs *library = open_library(instance);
+	struct dmabuffs_mapping *mapping;
+	dmabuffs_uuid name, pinned;
+	int opened;
+
+	ASSERT_EQ(seals_of(library, 0, NULL, &name), F_SEAL_GROW | F_SEAL_SEAL);
+	ASSERT_EQ(seals_of(library, DMABUFFS_ALLOCATE_PINNED, NULL, &pinned),
+		  F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+	ASSERT_OK(dmabuffs_import_map(library, &pinned, O_RDWR, &mapping));
+	ASSERT_EQ(first_word(mapping), 0);
+	ASSERT_ERR(dmabuffs_revoke(library, &pinned), EBUSY);
+	ASSERT_OK(dmabuffs_revoke(library, &name));
+	*(uint32_t *)dmabuffs_mapping_address(mapping) = 1;
+	dmabuffs_mapping_destroy(mapping);
+
+	ASSERT_EQ(seals_of(library, 0, &readonly, &name), F_SEAL_GROW);
+	ASSERT_ERR(dmabuffs_import(library, &name, O_RDWR, &opened), EPERM);
+	dmabuffs_close(library);
+}
+
+/* Nothing is left of a failure, wherever it is. */
+static void allocate_in_vain(struct instance *instance)
+{
+	const struct dmabuffs_export_options wrong = {
+		.size = sizeof(wrong), .flags = DMABUFFS_EXPORT_MODE, .mode = 01000};
+	struct dmabuffs *library = open_library(instance);
+	const dmabuffs_uuid before = {{3}};
+	dmabuffs_uuid name = before;
+	int fd = -7, n = count_fds(getpid()), names = 0;
+
+	ASSERT_ERR(dmabuffs_allocate(library, 0, 0, NULL, &fd, &name), EINVAL);
+	ASSERT_ERR(dmabuffs_allocate(library, UINT64_MAX, 0, NULL, &fd, &name), EINVAL);
+	ASSERT_ERR(dmabuffs_allocate(library, BYTES, 2, NULL, &fd, &name), EOPNOTSUPP);
+	ASSERT_ERR(dmabuffs_allocate(library, BYTES, 0, &wrong, &fd, &name), EINVAL);
+	ASSERT_ERR(dmabuffs_allocate(library, 4 * BYTES, 0, NULL, &fd, &name), ENOSPC);
+	ASSERT_EQ(fd, -7);
+	ASSERT(!memcmp(&name, &before, sizeof(name)));
+	ASSERT_EQ(count_fds(getpid()), n);
+	ASSERT_OK(dmabuffs_list(library, count_names, &names));
+	ASSERT_EQ(names, 0);
+	dmabuffs_close(library);
 }
 
 static void map_reading(struct instance *instance)
@@ -172,12 +247,6 @@ static void map_name(struct instance *instance)
 static void map_buffer(struct instance *instance)
 {
 	map_kind(instance, DMABUFFS_FD_BUFFER);
-}
-
-static int count_names(const dmabuffs_uuid *name, void *data)
-{
-	++*(int *)data;
-	return 0;
 }
 
 static int stop_at_once(const dmabuffs_uuid *name, void *data)
@@ -360,6 +429,8 @@ static void export_by_ticket(struct instance *unused)
 const struct test_case test_cases[] = {
 	{"library_export", rules_of_export},
 	{"library_import", rules_of_import},
+	{"library_allocate", allocate},
+	{"library_allocate_in_vain", allocate_in_vain, "max-bytes=8K"},
 	{"library_map_reading", map_reading},
 	{"library_map_name", map_name},
 	{"library_map_buffer", map_buffer, "nopassthrough"},
