@@ -10,6 +10,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/offload.c %D%/base/offload.h \
 	%D%/base/option_accel.c \
 	%D%/base/option_drivers.c \
+	%D%/base/option_table.c %D%/base/option_table.h \
 	%D%/base/options.c %D%/base/options.h \
 	%D%/base/policy.c %D%/base/policy.h \
 	%D%/base/wire.c %D%/base/wire.h \

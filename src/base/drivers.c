@@ -7,7 +7,7 @@
 
 #include "util.h"
 
-/* What the list of block devices begins with: their majors are numbers of their own. */
+/* Block devices follow, which have major numbers of their own. */
 static const char drivers_block_heading[] = "Block devices:";
 
 bool drivers_have(const struct driver_list *drivers, const char *name)
@@ -52,7 +52,7 @@ int drivers_have_major(const struct driver_list *drivers, unsigned major)
 	FILE *devices;
 	bool found;
 
-	/* /dev/fuse is one of the many of this number: see options_parse_drivers(). */
+	/* Shared by many drivers, /dev/fuse among them: see options_parse_drivers(). */
 	if (major == MISC_MAJOR)
 		return 0;
 	devices = fopen("/proc/devices", "re");

@@ -2,9 +2,9 @@
 /*
  * drivers.h - the drivers whose character devices may be exported
  *
- * The administrator names them as /proc/devices does. That file is read anew for each
- * question: modules are loaded later, and may get another major number then. It knows
- * major numbers only, so drivers that share one are taken together.
+ * The administrator names them as /proc/devices does. That file is read for each check:
+ * a module can be loaded later, and get another major number each time. Drivers that
+ * share a major number are accepted together, because the file lists major numbers only.
  */
 #ifndef DMABUFFS_DRIVERS_H
 #define DMABUFFS_DRIVERS_H
@@ -23,10 +23,10 @@ struct driver_list {
 
 bool drivers_have(const struct driver_list *drivers, const char *name);
 
-/* Whether a driver of the list has this major number now: 1, 0, or -errno of open(2). */
+/* Does a driver of the list have this major number now? 1, 0, or -errno of open(2). */
 int drivers_have_major(const struct driver_list *drivers, unsigned major);
 
-/* The same with another file of the form of /proc/devices. */
+/* The same with another file in the format of /proc/devices. */
 bool drivers_have_major_in(const struct driver_list *drivers, unsigned major,
 			   FILE *devices);
 

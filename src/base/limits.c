@@ -6,59 +6,44 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "locked.h"
 #include "util.h"
 
-/* Exists while its uid holds anything. */
+/* Exists while its uid holds anything; protected by limits.lock. */
 struct user {
 	struct htab_node node;
 	uid_t uid;
 	uint64_t used[RES_COUNT];
 };
 
+static const struct {
+	uint64_t per_uid, per_mount;
+} limits_defaults[RES_COUNT] = {
+	[RES_EXPORTS] = {16384, 262144},
+	[RES_BYTES] = {UINT64_C(1) << 40, UINT64_C(1) << 42},
+	[RES_ROOTS] = {4096, 65536},
+	[RES_CONNECTIONS] = {128, 4096},
+	[RES_TICKETS] = {64, 1024},
+	[RES_CLOSES] = {32, 4096},
+	[RES_OFFLOADS] = {32, 4096},
+	[RES_IO] = {64, 4096},
+	[RES_CONTEXTS] = {2048, 16384},
+	[RES_ASIDS] = {16384, 131072},
+	[RES_SETS] = {1024, 16384},
+	[RES_QUEUES] = {32, 2048},
+	[RES_FILES] = {1024, 8192},
+	[RES_MAPPINGS] = {262144, 2097152},
+	[RES_FENCES] = {4096, 65536},
+	[RES_MEMORY] = {UINT64_C(1) << 29, UINT64_C(1) << 46},
+	[RES_PINNED] = {UINT64_C(1) << 38, UINT64_C(1) << 42},
+};
+
 void limits_config_default(struct limits_config *ret_config)
 {
-	*ret_config = (struct limits_config){
-		.per_uid =
-			{
-				[RES_EXPORTS] = 16384,
-				[RES_BYTES] = UINT64_C(1) << 40,
-				[RES_ROOTS] = 4096,
-				[RES_CONNECTIONS] = 128,
-				[RES_TICKETS] = 64,
-				[RES_CLOSES] = 32,
-				[RES_OFFLOADS] = 32,
-				[RES_IO] = 64,
-				[RES_CONTEXTS] = 2048,
-				[RES_ASIDS] = 16384,
-				[RES_SETS] = 1024,
-				[RES_QUEUES] = 32,
-				[RES_FILES] = 1024,
-				[RES_MAPPINGS] = 262144,
-				[RES_FENCES] = 4096,
-				[RES_MEMORY] = UINT64_C(1) << 29,
-				[RES_PINNED] = UINT64_C(1) << 38,
-			},
-		.per_mount =
-			{
-				[RES_EXPORTS] = 262144,
-				[RES_BYTES] = UINT64_C(1) << 42,
-				[RES_ROOTS] = 65536,
-				[RES_CONNECTIONS] = 4096,
-				[RES_TICKETS] = 1024,
-				[RES_CLOSES] = 4096,
-				[RES_OFFLOADS] = 4096,
-				[RES_IO] = 4096,
-				[RES_CONTEXTS] = 16384,
-				[RES_ASIDS] = 131072,
-				[RES_SETS] = 16384,
-				[RES_QUEUES] = 2048,
-				[RES_FILES] = 8192,
-				[RES_MAPPINGS] = 2097152,
-				[RES_FENCES] = 65536,
-				[RES_MEMORY] = UINT64_C(1) << 46,
-				[RES_PINNED] = UINT64_C(1) << 42,
-			},
-	};
+	for (size_t i = 0; i < RES_COUNT; i++) {
+		ret_config->per_uid[i] = limits_defaults[i].per_uid;
+		ret_config->per_mount[i] = limits_defaults[i].per_mount;
+	}
 }
 
 static void limits_bound(struct limits_config *config, enum resource resource, uint64_t n)
@@ -94,16 +79,19 @@ void limits_finish(struct limits *limits)
 	pthread_mutex_destroy(&limits->lock);
 }
 
-static struct user *limits_find_user(struct limits *limits, uid_t uid)
+static struct user *limits_find_user_locked(struct limits *limits, uid_t uid)
 {
-	struct htab_node *node = htab_first(&limits->users, uid);
+	struct htab_node *node;
+
+	ASSERT_LOCKED(&limits->lock);
+	node = htab_first(&limits->users, uid);
 
 	return node ? container_of(node, struct user, node) : NULL;
 }
 
-static struct user *limits_get_user(struct limits *limits, uid_t uid)
+static struct user *limits_get_user_locked(struct limits *limits, uid_t uid)
 {
-	struct user *user = limits_find_user(limits, uid);
+	struct user *user = limits_find_user_locked(limits, uid);
 
 	if (user)
 		return user;
@@ -118,28 +106,28 @@ static struct user *limits_get_user(struct limits *limits, uid_t uid)
 	return user;
 }
 
-static void limits_drop_if_idle(struct limits *limits, struct user *user)
+static void limits_drop_if_idle_locked(struct limits *limits, struct user *user)
 {
 	static const uint64_t nothing[RES_COUNT];
 
+	ASSERT_LOCKED(&limits->lock);
 	if (memcmp(user->used, nothing, sizeof(nothing)))
 		return;
 	htab_remove(&limits->users, &user->node);
 	free(user);
 }
 
-/* Neither sum can wrap: the part used never exceeds a limit, n is compared to the rest.
- */
+/* No sum can wrap: @used never exceeds a limit, and @n is compared with the rest. */
 static bool limits_has_room(uint64_t used, uint64_t limit, uint64_t n)
 {
 	return n <= limit && used <= limit - n;
 }
 
-/* The user's part only. The lock is held. */
-static int limits_charge_user(struct limits *limits, uid_t uid, enum resource resource,
-			      uint64_t n)
+/* The user's part only. */
+static int limits_charge_user_locked(struct limits *limits, uid_t uid,
+				     enum resource resource, uint64_t n)
 {
-	struct user *user = limits_get_user(limits, uid);
+	struct user *user = limits_get_user_locked(limits, uid);
 	int r = 0;
 
 	if (!user)
@@ -148,19 +136,35 @@ static int limits_charge_user(struct limits *limits, uid_t uid, enum resource re
 		user->used[resource] += n;
 	else
 		r = -EDQUOT;
-	limits_drop_if_idle(limits, user);
+	limits_drop_if_idle_locked(limits, user);
 	return r;
 }
 
-static void limits_uncharge_user(struct limits *limits, uid_t uid, enum resource resource,
-				 uint64_t n)
+static void limits_uncharge_user_locked(struct limits *limits, uid_t uid,
+					enum resource resource, uint64_t n)
 {
-	struct user *user = limits_find_user(limits, uid);
+	struct user *user = limits_find_user_locked(limits, uid);
 
 	if (!user)
 		return;
 	user->used[resource] -= n;
-	limits_drop_if_idle(limits, user);
+	limits_drop_if_idle_locked(limits, user);
+}
+
+static int limits_charge_locked(struct limits *limits, uid_t uid, enum resource resource,
+				uint64_t n)
+{
+	int r = limits_charge_user_locked(limits, uid, resource, n);
+
+	if (r < 0)
+		return r;
+	if (!limits_has_room(limits->used[resource], limits->config.per_mount[resource],
+			     n)) {
+		limits_uncharge_user_locked(limits, uid, resource, n);
+		return -ENOSPC;
+	}
+	limits->used[resource] += n;
+	return 0;
 }
 
 int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
@@ -168,16 +172,7 @@ int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint
 	int r;
 
 	pthread_mutex_lock(&limits->lock);
-	r = limits_charge_user(limits, uid, resource, n);
-	if (r == 0) {
-		if (limits_has_room(limits->used[resource],
-				    limits->config.per_mount[resource], n)) {
-			limits->used[resource] += n;
-		} else {
-			limits_uncharge_user(limits, uid, resource, n);
-			r = -ENOSPC;
-		}
-	}
+	r = limits_charge_locked(limits, uid, resource, n);
 	pthread_mutex_unlock(&limits->lock);
 	return r;
 }
@@ -188,9 +183,9 @@ int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource r
 	int r;
 
 	pthread_mutex_lock(&limits->lock);
-	r = limits_charge_user(limits, to, resource, n);
+	r = limits_charge_user_locked(limits, to, resource, n);
 	if (r == 0)
-		limits_uncharge_user(limits, from, resource, n);
+		limits_uncharge_user_locked(limits, from, resource, n);
 	pthread_mutex_unlock(&limits->lock);
 	return r;
 }
@@ -198,7 +193,7 @@ int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource r
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
 	pthread_mutex_lock(&limits->lock);
-	limits_uncharge_user(limits, uid, resource, n);
+	limits_uncharge_user_locked(limits, uid, resource, n);
 	limits->used[resource] -= n;
 	pthread_mutex_unlock(&limits->lock);
 }

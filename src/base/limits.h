@@ -3,8 +3,8 @@
  * limits.h - what a user and the mount may hold at once
  *
  * A charge is made before a resource is granted and given back when it is freed. Every
- * resource a client can make the service keep is in this table. Thread safe; the lock
- * inside is a leaf: nothing else is locked under it.
+ * resource that a client can make the service hold is in this table. Thread safe; the
+ * lock inside is a leaf: no other lock is taken under it.
  */
 #ifndef DMABUFFS_LIMITS_H
 #define DMABUFFS_LIMITS_H
@@ -16,14 +16,14 @@
 #include "htab.h"
 
 enum resource {
-	RES_EXPORTS,     /* names, and what is still open of ended ones */
+	RES_EXPORTS,     /* names, and unlinked ones with an open file */
 	RES_BYTES,       /* of their buffers */
 	RES_ROOTS,       /* open root descriptions */
 	RES_CONNECTIONS, /* to the broker */
-	RES_TICKETS,     /* buffers put on the broker and not exported yet */
-	RES_CLOSES,      /* refused foreign descriptors on their way out, see offload.h */
-	RES_OFFLOADS,    /* calls that a client can make last, see offload.h */
-	RES_IO,          /* reads and writes of a dma-buf under way, see dmabuf_io.h */
+	RES_TICKETS,     /* descriptors deposited and not taken yet, see tickets.h */
+	RES_CLOSES,      /* rejected descriptors that are still closing, see offload.h */
+	RES_OFFLOADS, /* system calls whose duration a client controls, see offload.h */
+	RES_IO,       /* reads and writes of a dma-buf under way, see dmabuf_io.h */
 	/* What accelerator contexts hold, in the order of enum accel_resource. */
 	RES_CONTEXTS,
 	RES_ASIDS,
@@ -32,7 +32,7 @@ enum resource {
 	RES_FILES, /* descriptors of buffers, queues and SVA ASIDs */
 	RES_MAPPINGS,
 	RES_FENCES,
-	RES_MEMORY, /* bytes of devices' memory */
+	RES_MEMORY, /* bytes of device memory */
 	RES_PINNED, /* bytes of memory imported by contexts */
 	RES_COUNT
 };
@@ -49,30 +49,30 @@ struct limits {
 	struct htab users;           /* protected by lock: struct user by uid */
 };
 
-/* Defaults; a mount option overrides each that an administrator may want to change. */
+/* The defaults; mount options override some of them, see dmabuffsd(8). */
 void limits_config_default(struct limits_config *ret_config);
 
 void limits_init(struct limits *limits, const struct limits_config *config);
 void limits_finish(struct limits *limits);
 
 /*
- * Lowers the limits of what holds a descriptor beside exports, so that all of it fits
- * into @n and no user has more than a part. Before any client is served.
+ * Lowers the limits of everything but exports that holds a descriptor, so that all of it
+ * fits into @n descriptors and one user cannot hold all of them. Before the first client.
  */
 void limits_fit_descriptors(struct limits *limits, uint64_t n);
 
 /* 0; -EDQUOT: over the user's limit; -ENOSPC: over the mount's; -ENOMEM. */
 int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n);
 
-/* Moves a charge: the mount holds no more than before. 0, -EDQUOT of @to, -ENOMEM. */
+/* Moves a charge, whatever the mount's limit. 0, -EDQUOT: of @to; -ENOMEM. */
 int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
 		    uint64_t n);
 
-/* Gives back what was charged. */
+/* Gives a charge back. */
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource,
 		     uint64_t n);
 
-/* What the whole mount uses now. */
+/* What the whole mount holds now. */
 uint64_t limits_used(struct limits *limits, enum resource resource);
 
 #endif

@@ -7,8 +7,8 @@
 #include <time.h>
 
 /*
- * A burst is fine; a client in a loop must not fill the disk. Each level has a budget of
- * its own, so that no flood of refusals hides who exported what.
+ * A burst passes; a client in a loop must not fill the disk. Each level has its own
+ * budget, so that a flood of debug lines does not suppress the record of exports.
  */
 #define LOG_LINES_PER_SECOND 200
 
@@ -54,8 +54,8 @@ int log_level_parse(const char *name)
 	return -EINVAL;
 }
 
-/* How many lines were dropped before this one; -1 when this one is dropped too. */
-static int log_admit(int level)
+/* The number of lines dropped before this one; -1: this one is dropped, too. */
+static int log_take_budget(int level)
 {
 	struct budget *budget = &log_state.budgets[level];
 	struct timespec now;
@@ -89,8 +89,8 @@ static void log_emit(int level, const char *text)
 }
 
 /*
- * Clients choose command names and labels: no control character reaches a terminal.
- * Libraries end their lines by themselves.
+ * Clients choose command names and labels: no control character may reach a terminal. A
+ * newline at the end comes from libraries.
  */
 static void log_make_printable(char *text)
 {
@@ -111,7 +111,7 @@ void log_message_v(int level, const char *format, va_list args)
 
 	if (level < 0 || level > log_state.level || level > LOG_DEBUG)
 		return;
-	dropped = log_admit(level);
+	dropped = log_take_budget(level);
 	if (dropped < 0)
 		return;
 	if (dropped > 0) {

@@ -2,9 +2,9 @@
 /*
  * log.h - the daemon's log
  *
- * To standard error in the foreground (with systemd's <N> prefix when it is the journal),
- * to syslog otherwise. Lines that clients can cause are limited to a rate, and the number
- * suppressed is said. Thread safe.
+ * To standard error in the foreground (with systemd's <N> prefix if that is the journal),
+ * to syslog otherwise. The rate of lines is limited per level, and the number of those
+ * suppressed is logged. Thread safe, but for the two setters.
  */
 #ifndef DMABUFFS_LOG_H
 #define DMABUFFS_LOG_H
@@ -15,7 +15,8 @@
 
 #include "util.h"
 
-/* @level is one of syslog's LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG. */
+/* Before threads are started. @level is one of syslog's LOG_ERR, LOG_WARNING, LOG_INFO,
+ * LOG_DEBUG. */
 void log_set_level(int level);
 void log_use_syslog(const char *ident);
 

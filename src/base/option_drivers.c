@@ -8,9 +8,9 @@
 #include "util.h"
 
 /*
- * Who answers for a file of /dev/fuse is one of our own clients: the service would wait
- * for him, and a mount whose connection it holds never ends. "misc" is what /proc/devices
- * calls all that share its major number.
+ * The server of a file of /dev/fuse can be a client of ours: the service would wait for
+ * it, and a mount whose connection the service holds would never end. "misc" is the name
+ * that /proc/devices has for all drivers of that major number.
  */
 static const char *const option_drivers_never[] = {"misc", "fuse"};
 

@@ -1,58 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/options.h"
 
-#include <ctype.h>
+#include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/option_table.h"
 #include "base/policy.h"
 
-/* What the kernel's mount(2) or libfuse understands and this file system allows. */
+/* Options of mount(8) that libfuse translates for the kernel, and that are allowed. */
 static const char *const options_kernel_flags[] = {
 	"rw", "nosuid", "nodev", "exec", "noexec", "atime", "noatime", "async", "dirsync",
 };
-
-int options_parse_number(const char *text, int base, uint64_t max, uint64_t *ret_number)
-{
-	unsigned long long number;
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]))
-		return -EINVAL;
-	errno = 0;
-	number = strtoull(text, &end, base);
-	if (errno || *end || number > max)
-		return -EINVAL;
-	*ret_number = number;
-	return 0;
-}
-
-int options_parse_size(const char *text, uint64_t *ret_size)
-{
-	static const char suffixes[] = "KMGT";
-	char digits[24];
-	size_t length = strlen(text);
-	unsigned shift = 0;
-	const char *suffix;
-	uint64_t number;
-	int r;
-
-	if (length == 0 || length >= sizeof(digits))
-		return -EINVAL;
-	memcpy(digits, text, length + 1);
-	suffix = strchr(suffixes, digits[length - 1]);
-	if (suffix) {
-		shift = 10 * (unsigned)(suffix - suffixes + 1);
-		digits[length - 1] = '\0';
-	}
-	r = options_parse_number(digits, 10, UINT64_MAX >> shift, &number);
-	if (r < 0)
-		return r;
-	*ret_size = number << shift;
-	return 0;
-}
 
 int options_parse_namespaces(const char *text, uint32_t *ret_mask)
 {
@@ -75,43 +36,16 @@ int options_parse_namespaces(const char *text, uint32_t *ret_mask)
 	return 0;
 }
 
-static int options_set_mode(struct options *options, const char *value)
+static int options_set_ns(void *target, const char *value)
 {
-	uint64_t mode;
-	int r = options_parse_number(value, 8, 07777, &mode);
+	struct options *options = target;
 
-	if (r == 0)
-		options->mode = (mode_t)mode;
-	return r;
-}
-
-static int options_set_uid(struct options *options, const char *value)
-{
-	uint64_t uid;
-	int r = options_parse_number(value, 10, UINT32_MAX - 1, &uid);
-
-	if (r == 0)
-		options->uid = (uid_t)uid;
-	return r;
-}
-
-static int options_set_gid(struct options *options, const char *value)
-{
-	uint64_t gid;
-	int r = options_parse_number(value, 10, UINT32_MAX - 1, &gid);
-
-	if (r == 0)
-		options->gid = (gid_t)gid;
-	return r;
-}
-
-static int options_set_ns(struct options *options, const char *value)
-{
 	return options_parse_namespaces(value, &options->ns_mask);
 }
 
-static int options_set_log(struct options *options, const char *value)
+static int options_set_log(void *target, const char *value)
 {
+	struct options *options = target;
 	int level = log_level_parse(value);
 
 	if (level < 0)
@@ -120,20 +54,9 @@ static int options_set_log(struct options *options, const char *value)
 	return 0;
 }
 
-static int options_set_nopassthrough(struct options *options, const char *value)
+static int options_add_device(void *target, const char *value)
 {
-	options->passthrough = false;
-	return 0;
-}
-
-static int options_set_noaccel(struct options *options, const char *value)
-{
-	options->accel = false;
-	return 0;
-}
-
-static int options_add_device(struct options *options, const char *value)
-{
+	struct options *options = target;
 	int r;
 
 	if (options->n_devices == DEVICES_MAX)
@@ -144,65 +67,65 @@ static int options_add_device(struct options *options, const char *value)
 	return r;
 }
 
-static int options_set_drivers(struct options *options, const char *value)
+static int options_set_drivers(void *target, const char *value)
 {
+	struct options *options = target;
+
 	return options_parse_drivers(value, &options->drivers);
 }
 
-static const struct {
-	const char *name;
-	bool has_value;
-	int (*set)(struct options *options, const char *value);
-} options_settings[] = {
-	{"mode", true, options_set_mode},
-	{"uid", true, options_set_uid},
-	{"gid", true, options_set_gid},
-	{"ns", true, options_set_ns},
-	{"log", true, options_set_log},
-	{"nopassthrough", false, options_set_nopassthrough},
-	{"noaccel", false, options_set_noaccel},
-	{"accel", true, options_add_device},
-	{"drivers", true, options_set_drivers},
-};
-
-/* The limits: a field of struct limits_config each, numbers or sizes. */
-static const struct {
-	const char *name;
-	enum resource resource;
-	bool per_uid;
-} options_limit_settings[] = {
-	{"max-exports", RES_EXPORTS, false},
-	{"max-bytes", RES_BYTES, false},
-	{"max-exports-per-uid", RES_EXPORTS, true},
-	{"max-bytes-per-uid", RES_BYTES, true},
-	{"max-roots-per-uid", RES_ROOTS, true},
-	{"max-connections-per-uid", RES_CONNECTIONS, true},
-	{"max-contexts-per-uid", RES_CONTEXTS, true},
-	{"max-asids-per-uid", RES_ASIDS, true},
-	{"max-queues-per-uid", RES_QUEUES, true},
-	{"max-buffers-per-uid", RES_FILES, true},
-	{"max-mappings-per-uid", RES_MAPPINGS, true},
-	{"max-device-memory-per-uid", RES_MEMORY, true},
-	{"max-pinned-per-uid", RES_PINNED, true},
-};
-
-static int options_set_limit(struct options *options, const char *name, const char *value)
+/* It becomes part of an option string of libfuse. */
+static int options_set_source(void *target, const char *value)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(options_limit_settings); i++) {
-		enum resource resource = options_limit_settings[i].resource;
+	struct options *options = target;
+	char *source;
 
-		if (strcmp(options_limit_settings[i].name, name))
-			continue;
-		if (!value)
-			return -EINVAL;
-		return options_parse_size(value,
-					  options_limit_settings[i].per_uid
-						  ? &options->limits.per_uid[resource]
-						  : &options->limits.per_mount[resource]);
-	}
-	return -ENOENT;
+	if (!*value || strchr(value, '\\'))
+		return -EINVAL;
+	source = strdup(value);
+	if (!source)
+		return -ENOMEM;
+	free(options->source);
+	options->source = source;
+	return 0;
 }
 
+#define FIELD(member)    offsetof(struct options, member)
+#define PER_MOUNT(index) FIELD(limits.per_mount[index])
+#define PER_UID(index)   FIELD(limits.per_uid[index])
+
+/* What OPTION_OCTAL and OPTION_NUMBER store. */
+static_assert(sizeof(mode_t) == sizeof(uint32_t), "mode_t has 32 bits");
+static_assert(sizeof(uid_t) == sizeof(uint32_t), "uid_t has 32 bits");
+static_assert(sizeof(gid_t) == sizeof(uint32_t), "gid_t has 32 bits");
+
+static const struct option_entry options_table[] = {
+	{"mode", OPTION_OCTAL, FIELD(mode), .max = 07777},
+	{"uid", OPTION_NUMBER, FIELD(uid), .max = UINT32_MAX - 1},
+	{"gid", OPTION_NUMBER, FIELD(gid), .max = UINT32_MAX - 1},
+	{"nopassthrough", OPTION_FALSE, FIELD(passthrough)},
+	{"noaccel", OPTION_FALSE, FIELD(accel)},
+	{"ns", OPTION_PARSED, .parse = options_set_ns},
+	{"log", OPTION_PARSED, .parse = options_set_log},
+	{"accel", OPTION_PARSED, .parse = options_add_device},
+	{"drivers", OPTION_PARSED, .parse = options_set_drivers},
+	{"source", OPTION_PARSED, .parse = options_set_source},
+	{"max-exports", OPTION_SIZE, PER_MOUNT(RES_EXPORTS)},
+	{"max-bytes", OPTION_SIZE, PER_MOUNT(RES_BYTES)},
+	{"max-exports-per-uid", OPTION_SIZE, PER_UID(RES_EXPORTS)},
+	{"max-bytes-per-uid", OPTION_SIZE, PER_UID(RES_BYTES)},
+	{"max-roots-per-uid", OPTION_SIZE, PER_UID(RES_ROOTS)},
+	{"max-connections-per-uid", OPTION_SIZE, PER_UID(RES_CONNECTIONS)},
+	{"max-contexts-per-uid", OPTION_SIZE, PER_UID(RES_CONTEXTS)},
+	{"max-asids-per-uid", OPTION_SIZE, PER_UID(RES_ASIDS)},
+	{"max-queues-per-uid", OPTION_SIZE, PER_UID(RES_QUEUES)},
+	{"max-buffers-per-uid", OPTION_SIZE, PER_UID(RES_FILES)},
+	{"max-mappings-per-uid", OPTION_SIZE, PER_UID(RES_MAPPINGS)},
+	{"max-device-memory-per-uid", OPTION_SIZE, PER_UID(RES_MEMORY)},
+	{"max-pinned-per-uid", OPTION_SIZE, PER_UID(RES_PINNED)},
+};
+
+/* -ENOENT: not one of those that are passed on to the kernel. */
 static int options_add_kernel_flag(struct options *options, const char *name)
 {
 	char *flags;
@@ -219,37 +142,13 @@ static int options_add_kernel_flag(struct options *options, const char *name)
 	return -ENOENT;
 }
 
-static int options_set_source(struct options *options, const char *value)
-{
-	char *source;
-
-	/* It becomes part of an option string of libfuse. */
-	if (!*value || strchr(value, '\\'))
-		return -EINVAL;
-	source = strdup(value);
-	if (!source)
-		return -ENOMEM;
-	free(options->source);
-	options->source = source;
-	return 0;
-}
-
 static int options_set_option(struct options *options, const char *name,
 			      const char *value)
 {
-	int r;
+	int r = option_set(options_table, ARRAY_SIZE(options_table), options, name,
+			   value);
 
-	if (!strcmp(name, "source"))
-		return value ? options_set_source(options, value) : -EINVAL;
-	for (size_t i = 0; i < ARRAY_SIZE(options_settings); i++)
-		if (!strcmp(options_settings[i].name, name))
-			return options_settings[i].has_value == !!value
-				       ? options_settings[i].set(options, value)
-				       : -EINVAL;
-	r = options_set_limit(options, name, value);
-	if (r != -ENOENT)
-		return r;
-	return value ? -ENOENT : options_add_kernel_flag(options, name);
+	return r == -ENOENT && !value ? options_add_kernel_flag(options, name) : r;
 }
 
 static int options_parse_option_list(struct options *options, const char *list)
@@ -260,18 +159,19 @@ static int options_parse_option_list(struct options *options, const char *list)
 	if (!copy)
 		return -ENOMEM;
 	while ((name = strsep(&rest, ","))) {
-		char *value = strchr(name, '=');
+		const char *value = option_split(name);
 		int r;
 
-		if (!*name)
+		if (!*name && !value)
 			continue;
-		if (value)
-			*value++ = '\0';
 		r = options_set_option(options, name, value);
 		if (r == -ENOENT)
 			fprintf(stderr, "dmabuffsd: unknown option \"%s\"\n", name);
+		else if (r == -ENOMEM)
+			fputs("dmabuffsd: out of memory\n", stderr);
 		else if (r < 0)
-			fprintf(stderr, "dmabuffsd: bad value of option \"%s\"\n", name);
+			fprintf(stderr, "dmabuffsd: invalid value of option \"%s\"\n",
+				name);
 		if (r < 0)
 			return -EINVAL;
 	}
@@ -296,10 +196,10 @@ static int options_set_defaults(struct options *options)
 static int options_parse_ready_fd(struct options *options, const char *value)
 {
 	uint64_t fd;
-	int r = options_parse_number(value, 10, INT32_MAX, &fd);
+	int r = option_number(value, 10, INT32_MAX, &fd);
 
 	if (r < 0) {
-		fprintf(stderr, "dmabuffsd: --ready-fd wants a descriptor number\n");
+		fprintf(stderr, "dmabuffsd: --ready-fd needs a descriptor number\n");
 		return r;
 	}
 	options->ready_fd = (int)fd;
@@ -340,14 +240,14 @@ int options_parse(int argc, char *argv[], struct options *ret_options)
 	struct options *options = ret_options;
 	int c, r = options_set_defaults(options);
 
-	optind = 0; /* glibc: start afresh, for a second call */
+	optind = 0; /* glibc: resets getopt(3) for a second call */
 	while (r == 0 &&
 	       (c = getopt_long(argc, argv, "fhVo:", options_long_options, NULL)) != -1)
 		r = options_parse_switch(options, c);
 	if (r < 0 || options->help || options->version)
 		return r;
 	if (optind + 1 != argc) {
-		fprintf(stderr, "dmabuffsd: one mount point is needed\n");
+		fprintf(stderr, "dmabuffsd: exactly one mount point is required\n");
 		return -EINVAL;
 	}
 	options->mountpoint = strdup(argv[optind]);

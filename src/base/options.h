@@ -41,20 +41,18 @@ struct options {
 int options_parse(int argc, char *argv[], struct options *ret_options);
 void options_finish(struct options *options);
 
-/* Parts of the above, for tests: "4K" to 4096; "user:net" to a mask. 0 or -EINVAL. */
-int options_parse_size(const char *text, uint64_t *ret_size);
+/* The value of ns=, "user:net", as a mask. 0 or -EINVAL. */
 int options_parse_namespaces(const char *text, uint32_t *ret_mask);
-int options_parse_number(const char *text, int base, uint64_t max, uint64_t *ret_number);
 
 /*
- * option_accel.c: the value of accel=, "NAME:queues=4:exclusive". Ranges are the
- * device's to check. 0, -EINVAL.
+ * option_accel.c: the value of accel=, "NAME:queues=4:exclusive". The device checks the
+ * ranges. 0, -EINVAL, -ENOMEM.
  */
 int options_parse_device(const char *text, struct accel_device_params *ret_params);
 
 /*
  * option_drivers.c: the value of drivers=, "NAME:NAME". -EINVAL also for the drivers that
- * are never taken.
+ * are never accepted.
  */
 int options_parse_drivers(const char *text, struct driver_list *ret_drivers);
 

@@ -59,7 +59,7 @@ int policy_check_export(int fd_flags, bool readonly)
 
 	if (fd_flags & O_PATH)
 		return -EBADF;
-	/* There is a fourth mode, for ioctl(2) alone: it reads no more than it writes. */
+	/* The fourth mode, 3, is for ioctl(2) only: it permits neither. */
 	return access == O_RDWR || (readonly && access == O_RDONLY) ? 0 : -EACCES;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * policy.h - what files cannot say
+ * policy.h - the checks that file permissions cannot express
  *
- * The kernel decides who may open a name (default_permissions). Added here is only what
- * modes and ACLs cannot express. Pure functions of their arguments.
+ * The kernel decides who may open a name (default_permissions); this is what modes and
+ * ACLs have no bit for. Pure functions of their arguments.
  */
 #ifndef DMABUFFS_POLICY_H
 #define DMABUFFS_POLICY_H
@@ -20,8 +20,9 @@ const char *policy_ns_name(enum dmabuffs_ns ns);
 int policy_ns_by_name(const char *name, size_t length);
 
 /*
- * May an importer in @importer's namespaces open what was exported in @exporter's? Those
- * in @mask must be the same. 0; -EXDEV: one differs; -EREMOTE: one is not known (0).
+ * May an importer in the namespaces @importer open an export from the namespaces
+ * @exporter (inode numbers)? Those in @mask must be the same. 0; -EXDEV: one differs;
+ * -EREMOTE: one is not known (0).
  */
 int policy_check_ns(uint32_t mask, const uint64_t exporter[DMABUFFS_NS_COUNT],
 		    const uint64_t importer[DMABUFFS_NS_COUNT]);
@@ -37,18 +38,18 @@ int policy_check_open(int open_flags, bool readonly, uint32_t seals);
 bool policy_is_readonly(bool readonly, uint32_t seals);
 
 /*
- * May a descriptor open with @fd_access be exported? Whoever may not write through it
- * cannot let others write. 0; -EBADF for O_PATH; -EACCES.
+ * May a descriptor with these open flags be exported? One that is not open for writing
+ * can be exported for reading only. 0; -EBADF for O_PATH; -EACCES.
  */
 int policy_check_export(int fd_flags, bool readonly);
 
 /*
- * May a description with @description_access be handed to who opened the name with
- * @file_access? Only if it allows nothing more. 0 or -EACCES.
+ * May a client that opened the name with @file_access receive a description open with
+ * @description_access? Only if that allows nothing more. 0 or -EACCES.
  */
 int policy_check_exchange(int file_access, int description_access);
 
-/* May @caller take back what @owner exported? 0 or -EPERM. */
+/* May @caller revoke an export of @owner? 0 or -EPERM. */
 int policy_check_revoke(uid_t caller, uid_t owner);
 
 #endif

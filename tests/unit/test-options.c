@@ -10,6 +10,7 @@
 
 #include <dmabuffs-ioctl.h>
 
+#include "base/option_table.h"
 #include "base/options.h"
 #include "util.h"
 
@@ -72,7 +73,7 @@ Test(options, sizes)
 	uint64_t size;
 
 	for (size_t i = 0; i < ARRAY_SIZE(right); i++) {
-		cr_assert(zero(int, options_parse_size(right[i].text, &size)), "%s",
+		cr_assert(zero(int, option_size(right[i].text, &size)), "%s",
 			  right[i].text);
 		cr_assert(eq(u64, size, right[i].size), "%s", right[i].text);
 	}
@@ -104,7 +105,7 @@ Test(options, wrong_sizes)
 	uint64_t size = 77;
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
-		cr_assert(eq(int, options_parse_size(wrong[i], &size), -EINVAL), "\"%s\"",
+		cr_assert(eq(int, option_size(wrong[i], &size), -EINVAL), "\"%s\"",
 			  wrong[i]);
 	cr_assert(eq(u64, size, 77), "the output is untouched");
 }
@@ -395,9 +396,9 @@ Test(options, says_why)
 	parse("-f");
 	fflush(stderr);
 	cr_assert_stderr_eq_str("dmabuffsd: unknown option \"nonsense\"\n"
-				"dmabuffsd: bad value of option \"mode\"\n"
-				"dmabuffsd: --ready-fd wants a descriptor number\n"
-				"dmabuffsd: one mount point is needed\n");
+				"dmabuffsd: invalid value of option \"mode\"\n"
+				"dmabuffsd: --ready-fd needs a descriptor number\n"
+				"dmabuffsd: exactly one mount point is required\n");
 }
 
 Test(options, finish_leaves_nothing)
