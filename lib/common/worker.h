@@ -38,7 +38,7 @@ struct worker_type {
 
 struct worker {
 	const struct worker_type *type; /* fixed */
-	pthread_mutex_t lock;           /* protects the rest; a leaf */
+	pthread_mutex_t lock;           /* protects the rest; taken last */
 	pthread_cond_t wake;            /* there is a job, or stop is set */
 	pthread_cond_t settled;         /* a thread is idle or has ended */
 	struct list queue;

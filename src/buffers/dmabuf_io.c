@@ -14,10 +14,10 @@
 
 #define READY_TIMEOUT_MS 2000
 #define THREADS_PER_UID  2
-#define STOP_TIMEOUT_S   5
+#define STOP_MS          5000
 
 struct dmabuf_io_request {
-	struct dmabuf_io_request *next;
+	struct list job;
 	uid_t uid;
 	const struct buffer *buffer; /* borrowed */
 	int fd;                      /* of the buffer, while it is performed */
@@ -26,7 +26,7 @@ struct dmabuf_io_request {
 	bool write;
 	dmabuf_io_done *done;
 	void *context;
-	bool running; /* protected by io->lock */
+	bool cancelled; /* the worker stops */
 	char bytes[];
 };
 
@@ -55,15 +55,18 @@ static int dmabuf_io_sync_access(int fd, uint64_t flags)
 }
 
 /* Lets the kernel copy, which survives a mapping without memory behind it. */
-static int dmabuf_io_copy_by_kernel(int scratch, void *to, const void *from, size_t size)
+static int dmabuf_io_copy_by_kernel(void *to, const void *from, size_t size)
 {
+	_cleanup_close_ int scratch = memfd_create("dmabuffsd-io", MFD_CLOEXEC);
+
+	if (scratch < 0)
+		return -errno;
 	if (pwrite(scratch, from, size, 0) != (ssize_t)size)
 		return -EFAULT;
 	return pread(scratch, to, size, 0) == (ssize_t)size ? 0 : -EFAULT;
 }
 
-static int dmabuf_io_copy_synced(const struct dmabuf_io_request *request, int scratch,
-				 char *mapped)
+static int dmabuf_io_copy_synced(const struct dmabuf_io_request *request, char *mapped)
 {
 	uint64_t direction = request->write ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ;
 	char *bytes = (char *)request->bytes;
@@ -71,7 +74,7 @@ static int dmabuf_io_copy_synced(const struct dmabuf_io_request *request, int sc
 
 	if (r < 0)
 		return r;
-	r = dmabuf_io_copy_by_kernel(scratch, request->write ? mapped : bytes,
+	r = dmabuf_io_copy_by_kernel(request->write ? mapped : bytes,
 				     request->write ? bytes : mapped, request->size);
 	dmabuf_io_sync_access(request->fd, DMA_BUF_SYNC_END | direction);
 	return r;
@@ -100,7 +103,7 @@ static ssize_t dmabuf_io_perform_memfd(struct dmabuf_io_request *request)
 	return n < 0 ? -errno : n;
 }
 
-static ssize_t dmabuf_io_perform_dmabuf(struct dmabuf_io_request *request, int scratch)
+static ssize_t dmabuf_io_perform_dmabuf(struct dmabuf_io_request *request)
 {
 	int prot = request->write ? PROT_READ | PROT_WRITE : PROT_READ;
 	size_t offset = (size_t)request->offset, end;
@@ -117,12 +120,12 @@ static ssize_t dmabuf_io_perform_dmabuf(struct dmabuf_io_request *request, int s
 	mapped = mmap(NULL, end, prot, MAP_SHARED, request->fd, 0);
 	if (mapped == MAP_FAILED)
 		return -errno;
-	r = dmabuf_io_copy_synced(request, scratch, mapped + offset);
+	r = dmabuf_io_copy_synced(request, mapped + offset);
 	munmap(mapped, end);
 	return r < 0 ? r : (ssize_t)request->size;
 }
 
-static ssize_t dmabuf_io_perform(struct dmabuf_io_request *request, int scratch)
+static ssize_t dmabuf_io_perform(struct dmabuf_io_request *request)
 {
 	ssize_t result;
 
@@ -132,120 +135,77 @@ static ssize_t dmabuf_io_perform(struct dmabuf_io_request *request, int scratch)
 	if (request->buffer->kind == DMABUFFS_KIND_MEMFD)
 		result = dmabuf_io_perform_memfd(request);
 	else
-		result = dmabuf_io_perform_dmabuf(request, scratch);
+		result = dmabuf_io_perform_dmabuf(request);
 	buffer_return(request->buffer, request->fd);
 	return result;
 }
 
 /* ---- the queue --------------------------------------------------------------------- */
 
-static unsigned dmabuf_io_n_running(const struct dmabuf_io *io, uid_t uid)
+static void dmabuf_io_run(struct worker *worker, struct list *job)
 {
-	const struct dmabuf_io_request *request;
-	unsigned n = 0;
+	struct dmabuf_io_request *request =
+		container_of(job, struct dmabuf_io_request, job);
+	ssize_t result = request->cancelled ? -ENOTCONN : dmabuf_io_perform(request);
 
-	for (request = io->first; request; request = request->next)
-		n += request->running && request->uid == uid;
-	return n;
-}
-
-/* The first request that waits and whose exporter does not have his threads already. */
-static struct dmabuf_io_request *dmabuf_io_next_request(const struct dmabuf_io *io)
-{
-	struct dmabuf_io_request *request;
-
-	for (request = io->first; request; request = request->next)
-		if (!request->running &&
-		    dmabuf_io_n_running(io, request->uid) < THREADS_PER_UID)
-			return request;
-	return NULL;
-}
-
-static void dmabuf_io_unlink_request(struct dmabuf_io *io,
-				     struct dmabuf_io_request *request)
-{
-	struct dmabuf_io_request **link = &io->first;
-
-	while (*link != request)
-		link = &(*link)->next;
-	*link = request->next;
-	if (io->last == &request->next)
-		io->last = link;
-}
-
-static void dmabuf_io_run_request(struct dmabuf_io *io, struct dmabuf_io_request *request,
-				  int scratch)
-{
-	ssize_t result = -ENOTCONN;
-	bool stop = io->stop;
-
-	request->running = true;
-	pthread_mutex_unlock(&io->lock);
-	if (!stop)
-		result = dmabuf_io_perform(request, scratch);
 	request->done(request->context, result, request->bytes);
-	pthread_mutex_lock(&io->lock);
-	dmabuf_io_unlink_request(io, request);
-	/* Another of the same exporter may have waited for this one. */
-	pthread_cond_signal(&io->wake);
+}
+
+static void dmabuf_io_done_locked(struct worker *worker, struct list *job)
+{
+	struct dmabuf_io *io = container_of(worker, struct dmabuf_io, worker);
+	struct dmabuf_io_request *request =
+		container_of(job, struct dmabuf_io_request, job);
+
+	list_remove(job);
 	limits_uncharge(io->limits, request->uid, RES_IO, 1);
 	free(request);
 }
 
-static void *dmabuf_io_run(void *arg)
+static bool dmabuf_io_may_run(const struct dmabuf_io *io, uid_t uid)
 {
-	struct dmabuf_io *io = arg;
-	_cleanup_close_ int scratch = memfd_create("dmabuffsd-io", MFD_CLOEXEC);
+	const struct dmabuf_io_request *request;
+	unsigned n = 0;
 
-	pthread_mutex_lock(&io->lock);
-	for (;;) {
-		struct dmabuf_io_request *request = dmabuf_io_next_request(io);
-
-		if (request)
-			dmabuf_io_run_request(io, request, scratch);
-		else if (io->stop)
-			break;
-		else
-			pthread_cond_wait(&io->wake, &io->lock);
-	}
-	pthread_mutex_unlock(&io->lock);
-	return NULL;
+	list_for_each(request, &io->running, job)
+		n += request->uid == uid;
+	return n < THREADS_PER_UID;
 }
 
-int dmabuf_io_start(struct dmabuf_io *io, struct limits *limits)
+/* The first request whose exporter does not occupy its share of threads already. */
+static struct list *dmabuf_io_pick_locked(struct worker *worker)
 {
-	*io = (struct dmabuf_io){.limits = limits};
-	io->last = &io->first;
-	pthread_mutex_init(&io->lock, NULL);
-	pthread_cond_init(&io->wake, NULL);
-	for (unsigned i = 0; i < DMABUF_IO_THREADS; i++) {
-		int r = pthread_create(&io->threads[i], NULL, dmabuf_io_run, io);
+	struct dmabuf_io *io = container_of(worker, struct dmabuf_io, worker);
+	struct dmabuf_io_request *request;
 
-		if (r) {
-			dmabuf_io_stop(io);
-			return -r;
-		}
-		io->n_threads++;
-	}
-	return 0;
+	list_for_each(request, &worker->queue, job)
+		if (dmabuf_io_may_run(io, request->uid))
+			break;
+	if (!request)
+		return NULL;
+	request->cancelled = worker->stop;
+	list_remove(&request->job);
+	list_add_tail(&io->running, &request->job);
+	return &request->job;
+}
+
+static const struct worker_type dmabuf_io_type = {
+	.run = dmabuf_io_run,
+	.pick_locked = dmabuf_io_pick_locked,
+	.done_locked = dmabuf_io_done_locked,
+	.max_threads = WORKER_MAX_THREADS,
+};
+
+void dmabuf_io_init(struct dmabuf_io *io, struct limits *limits)
+{
+	io->limits = limits;
+	list_init(&io->running);
+	worker_init(&io->worker, &dmabuf_io_type);
 }
 
 bool dmabuf_io_stop(struct dmabuf_io *io)
 {
-	struct timespec deadline;
-
-	pthread_mutex_lock(&io->lock);
-	io->stop = true;
-	pthread_cond_broadcast(&io->wake);
-	pthread_mutex_unlock(&io->lock);
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += STOP_TIMEOUT_S;
-	for (unsigned i = 0; i < io->n_threads; i++)
-		if (pthread_timedjoin_np(io->threads[i], NULL, &deadline))
-			return false;
-	pthread_cond_destroy(&io->wake);
-	pthread_mutex_destroy(&io->lock);
-	return true;
+	return worker_stop(&io->worker, STOP_MS);
 }
 
 int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffer,
@@ -273,10 +233,10 @@ int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffe
 	};
 	if (data)
 		memcpy(request->bytes, data, size);
-	pthread_mutex_lock(&io->lock);
-	*io->last = request;
-	io->last = &request->next;
-	pthread_cond_signal(&io->wake);
-	pthread_mutex_unlock(&io->lock);
-	return 0;
+	r = worker_add(&io->worker, &request->job);
+	if (r < 0) {
+		free(request);
+		limits_uncharge(io->limits, uid, RES_IO, 1);
+	}
+	return r;
 }

@@ -4,8 +4,8 @@
  *
  * A dma-buf has no read or write of its own: it is mapped, and the access bracketed with
  * DMA_BUF_IOCTL_SYNC, which waits for the devices that use the buffer. They may never
- * finish, so this happens in threads of its own, after waiting for the buffer to be ready
- * for a bounded time; each exporter may occupy only some of the threads.
+ * finish, so this happens in dedicated threads, after a bounded wait for the buffer to be
+ * ready; each exporter can occupy only some of the threads.
  *
  * What is mapped may raise SIGBUS when its driver takes it away. So it is copied by the
  * kernel, through a scratch memfd: a write(2) from, or read(2) into, such memory fails
@@ -14,26 +14,18 @@
 #ifndef DMABUFFS_DMABUF_IO_H
 #define DMABUFFS_DMABUF_IO_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "base/limits.h"
 #include "buffers/buffer.h"
-
-#define DMABUF_IO_THREADS 16
-
-struct dmabuf_io_request;
+#include "worker.h"
 
 struct dmabuf_io {
 	struct limits *limits; /* borrowed */
-	pthread_t threads[DMABUF_IO_THREADS];
-	unsigned n_threads;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	struct dmabuf_io_request *first, **last; /* protected by lock */
-	bool stop;                               /* protected by lock */
+	struct worker worker;
+	struct list running; /* protected by the worker's lock: its requests */
 };
 
 /*
@@ -43,8 +35,8 @@ struct dmabuf_io {
  */
 typedef void dmabuf_io_done(void *context, ssize_t result, const void *bytes);
 
-/* 0 or -errno. */
-int dmabuf_io_start(struct dmabuf_io *io, struct limits *limits);
+/* Threads are started when there is something to do. */
+void dmabuf_io_init(struct dmabuf_io *io, struct limits *limits);
 
 /* Ends the threads; false if one is kept in the kernel: then nothing of it is freed. */
 bool dmabuf_io_stop(struct dmabuf_io *io);
@@ -52,8 +44,8 @@ bool dmabuf_io_stop(struct dmabuf_io *io);
 /*
  * Queues an access to @size bytes at @offset of a dma-buf, which must stay as it is
  * until @done. @data, copied, is what to write; NULL: read. @uid is who exported it.
- * Below, @done is not called: -EAGAIN the exporter's buffers keep too many waiting;
- * -ENOMEM.
+ * Below, @done is not called: -EAGAIN the exporter's buffers keep too many waiting, or
+ * there is no thread; -ENOMEM.
  */
 int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffer,
 		     off_t offset, size_t size, const void *data, dmabuf_io_done *done,

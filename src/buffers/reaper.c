@@ -2,53 +2,20 @@
 #include "buffers/reaper.h"
 
 #include <accel.h>
-#include <pthread.h>
-#include <time.h>
 
 #include "util.h"
+#include "worker.h"
 
-#define STOP_TIMEOUT_S 10
-/* Behind a slow close; more are closed by whoever ends them, so that none pile up. */
-#define MAX_QUEUED 1024
+#define STOP_MS 10000
 
 struct dead_buffer {
-	struct dead_buffer *next;
+	struct list job;
 	struct buffer buffer;    /* its fd is -1 if this is an address space */
 	struct accel_asid *asid; /* a reference, or NULL */
 };
 
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	pthread_t thread;
-	struct dead_buffer *first, **last; /* protected by lock */
-	unsigned n_queued;                 /* protected by lock */
-	bool started;                      /* protected by lock */
-} reaper_state = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.wake = PTHREAD_COND_INITIALIZER,
-};
-
-static struct dead_buffer *reaper_take_first(void)
-{
-	struct dead_buffer *dead;
-
-	pthread_mutex_lock(&reaper_state.lock);
-	while (!reaper_state.first && reaper_state.started)
-		pthread_cond_wait(&reaper_state.wake, &reaper_state.lock);
-	dead = reaper_state.first;
-	if (dead) {
-		reaper_state.first = dead->next;
-		reaper_state.n_queued--;
-		if (!reaper_state.first)
-			reaper_state.last = &reaper_state.first;
-	}
-	pthread_mutex_unlock(&reaper_state.lock);
-	return dead;
-}
-
-/* The last close is to be this thread's, not that of a vault for which others wait. */
-static void reaper_bury(struct buffer *buffer)
+/* The last close happens in this thread, not in a vault that other threads wait for. */
+static void reaper_close(struct buffer *buffer)
 {
 	const struct buffer place = *buffer;
 	int fd = place.table ? buffer_borrow(buffer) : -1;
@@ -58,58 +25,39 @@ static void reaper_bury(struct buffer *buffer)
 		buffer_return(&place, fd);
 }
 
-static void *reaper_main(void *arg)
+static void reaper_run(struct worker *worker, struct list *job)
 {
-	struct dead_buffer *dead;
+	struct dead_buffer *dead = container_of(job, struct dead_buffer, job);
 
-	while ((dead = reaper_take_first())) {
-		if (dead->buffer.fd >= 0)
-			reaper_bury(&dead->buffer);
-		accel_asid_unref(dead->asid);
-		free(dead);
-	}
-	return NULL;
+	if (dead->buffer.fd >= 0)
+		reaper_close(&dead->buffer);
+	accel_asid_unref(dead->asid);
+	free(dead);
 }
+
+static const struct worker_type reaper_type = {
+	.run = reaper_run,
+	.max_threads = 1,
+	/* Behind a slow close; the thread that adds one more closes it itself. */
+	.max_queued = 1024,
+};
+
+static struct worker reaper_worker = WORKER_STOPPED;
 
 int reaper_start(void)
 {
 	int r;
 
-	reaper_state.last = &reaper_state.first;
-	reaper_state.started = true;
-	r = -pthread_create(&reaper_state.thread, NULL, reaper_main, NULL);
+	worker_init(&reaper_worker, &reaper_type);
+	r = worker_start(&reaper_worker);
 	if (r < 0)
-		reaper_state.started = false;
+		worker_stop(&reaper_worker, 0);
 	return r;
 }
 
 bool reaper_stop(void)
 {
-	struct timespec deadline;
-
-	pthread_mutex_lock(&reaper_state.lock);
-	reaper_state.started = false;
-	pthread_cond_signal(&reaper_state.wake);
-	pthread_mutex_unlock(&reaper_state.lock);
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += STOP_TIMEOUT_S;
-	return pthread_timedjoin_np(reaper_state.thread, NULL, &deadline) == 0;
-}
-
-static bool reaper_enqueue(struct dead_buffer *dead)
-{
-	bool taken;
-
-	pthread_mutex_lock(&reaper_state.lock);
-	taken = reaper_state.started && reaper_state.n_queued < MAX_QUEUED;
-	if (taken) {
-		reaper_state.n_queued++;
-		*reaper_state.last = dead;
-		reaper_state.last = &dead->next;
-		pthread_cond_signal(&reaper_state.wake);
-	}
-	pthread_mutex_unlock(&reaper_state.lock);
-	return taken;
+	return worker_stop(&reaper_worker, STOP_MS);
 }
 
 void reaper_take(struct buffer *buffer)
@@ -121,7 +69,7 @@ void reaper_take(struct buffer *buffer)
 	dead = calloc(1, sizeof(*dead));
 	if (dead)
 		dead->buffer = *buffer;
-	if (!dead || !reaper_enqueue(dead)) {
+	if (!dead || worker_add(&reaper_worker, &dead->job) < 0) {
 		free(dead);
 		buffer_finish(buffer);
 	}
@@ -144,7 +92,7 @@ void reaper_take_asid(struct accel_asid *asid)
 		dead->buffer.fd = -1;
 		dead->asid = asid;
 	}
-	if (dead && reaper_enqueue(dead))
+	if (dead && worker_add(&reaper_worker, &dead->job) == 0)
 		return;
 	free(dead);
 	accel_asid_unref(asid);

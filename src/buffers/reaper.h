@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reaper.h - giving buffers back
+ * reaper.h - closes buffers off the request path
  *
- * The last close of a buffer frees its pages, and that takes the longer the larger it is.
- * It is done in a thread of its own, with no lock held, and in no one's way. One for the
- * process; thread safe. Where it is not started, buffers are closed at once.
+ * The last close of a buffer frees its pages, which takes time in proportion to its size.
+ * It happens in a dedicated thread, with no lock held. One for the process; thread safe.
+ * Where it is not started, buffers are closed at once.
  */
 #ifndef DMABUFFS_REAPER_H
 #define DMABUFFS_REAPER_H
@@ -16,7 +16,7 @@
 /* 0 or -errno. */
 int reaper_start(void);
 
-/* Closes what is queued and ends the thread; false if a close does not come back. */
+/* Closes what is queued and ends the thread; false: a close does not return. */
 bool reaper_stop(void);
 
 /* Takes the buffer over and empties *@buffer. */

@@ -24,6 +24,7 @@
 #include "names/caller.h"
 #include "names/node.h"
 #include "htab.h"
+#include "list.h"
 
 #define UUID_TEXT_LENGTH 36
 
@@ -45,7 +46,7 @@ struct export
 	struct node node;
 	struct htab_node by_id, by_uuid, by_buffer;
 	struct export *root_prev, *root_next; /* names of one root description */
-	struct export *notify_next;           /* protected by the notifier's lock */
+	struct list notify_job;               /* protected by the notifier's lock */
 	unsigned refs;
 	unsigned opens;         /* open files, mappings through them included */
 	uint64_t nlookup;       /* references of the kernel */

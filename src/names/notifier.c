@@ -5,83 +5,36 @@
 
 #include "util.h"
 
-#define STOP_TIMEOUT_S 5
+#define STOP_MS 5000
 
-static struct export *notifier_take_first(struct notifier *notifier)
+static void notifier_run(struct worker *worker, struct list *job)
 {
-	struct export *export;
+	struct notifier *notifier = container_of(worker, struct notifier, worker);
+	struct export *export = container_of(job, struct export, notify_job);
+	char name[UUID_TEXT_LENGTH + 1];
 
-	pthread_mutex_lock(&notifier->lock);
-	while (!notifier->first && !notifier->stop)
-		pthread_cond_wait(&notifier->wake, &notifier->lock);
-	export = notifier->first;
-	if (export) {
-		notifier->first = export->notify_next;
-		if (!notifier->first)
-			notifier->last = &notifier->first;
-	}
-	pthread_mutex_unlock(&notifier->lock);
-	return export;
+	export_name(export, name);
+	/* -ENOENT: the kernel does not have it, or the mount is gone. */
+	fuse_lowlevel_notify_inval_inode(notifier->session, export->id, -1, 0);
+	fuse_lowlevel_notify_inval_entry(notifier->session, INO_ROOT, name,
+					 UUID_TEXT_LENGTH);
+	table_put(notifier->table, export);
 }
 
-static void *notifier_run(void *arg)
-{
-	struct notifier *notifier = arg;
-	struct export *export;
-
-	while ((export = notifier_take_first(notifier))) {
-		char name[UUID_TEXT_LENGTH + 1];
-
-		export_name(export, name);
-		/* -ENOENT: the kernel does not have it, or the mount is gone. */
-		fuse_lowlevel_notify_inval_inode(notifier->session, export->id, -1, 0);
-		fuse_lowlevel_notify_inval_entry(notifier->session, INO_ROOT, name,
-						 UUID_TEXT_LENGTH);
-		table_put(notifier->table, export);
-	}
-	return NULL;
-}
+static const struct worker_type notifier_type = {.run = notifier_run, .max_threads = 1};
 
 int notifier_start(struct notifier *notifier, struct fuse_session *session,
 		   struct table *table)
 {
-	*notifier = (struct notifier){.session = session, .table = table};
-	notifier->last = &notifier->first;
-	pthread_mutex_init(&notifier->lock, NULL);
-	pthread_cond_init(&notifier->wake, NULL);
-	return -pthread_create(&notifier->thread, NULL, notifier_run, notifier);
+	notifier->session = session;
+	notifier->table = table;
+	worker_init(&notifier->worker, &notifier_type);
+	return worker_start(&notifier->worker);
 }
 
 bool notifier_stop(struct notifier *notifier)
 {
-	struct timespec deadline;
-
-	if (notifier->joined)
-		return true;
-	pthread_mutex_lock(&notifier->lock);
-	notifier->stop = true;
-	pthread_cond_signal(&notifier->wake);
-	pthread_mutex_unlock(&notifier->lock);
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += STOP_TIMEOUT_S;
-	notifier->joined = pthread_timedjoin_np(notifier->thread, NULL, &deadline) == 0;
-	return notifier->joined;
-}
-
-static bool notifier_enqueue(struct notifier *notifier, struct export *export)
-{
-	bool stop;
-
-	pthread_mutex_lock(&notifier->lock);
-	stop = notifier->stop;
-	if (!stop) {
-		export->notify_next = NULL;
-		*notifier->last = export;
-		notifier->last = &export->notify_next;
-		pthread_cond_signal(&notifier->wake);
-	}
-	pthread_mutex_unlock(&notifier->lock);
-	return !stop;
+	return worker_stop(&notifier->worker, STOP_MS);
 }
 
 void notifier_name_ended(struct notifier *notifier, struct export *export)
@@ -89,6 +42,6 @@ void notifier_name_ended(struct notifier *notifier, struct export *export)
 	table_lock(notifier->table);
 	export->refs++;
 	table_unlock(notifier->table);
-	if (!notifier_enqueue(notifier, export))
+	if (worker_add(&notifier->worker, &export->notify_job) < 0)
 		table_put(notifier->table, export);
 }

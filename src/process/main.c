@@ -232,9 +232,8 @@ static int main_start_helpers(struct service *service)
 	service->devices.limits = &service->limits;
 	service->devices.tickets = &service->tickets;
 	service->devices.notifier = &service->notifier;
+	dmabuf_io_init(&service->dmabuf_io, &service->limits);
 	r = reaper_start();
-	if (r == 0)
-		r = dmabuf_io_start(&service->dmabuf_io, &service->limits);
 	return r < 0 ? r : devices_start(&service->devices, &service->options);
 }
 

@@ -49,7 +49,7 @@ static void init(void)
 	limits_config_default(&config);
 	limits_init(&limits, &config);
 	cr_assert(zero(int, buffer_setup()));
-	cr_assert(zero(int, dmabuf_io_start(&io, &limits)));
+	dmabuf_io_init(&io, &limits);
 	for (size_t i = 0; i < SIZE; i++)
 		pattern[i] = (char)(i * 7 + i / 256);
 	new_buffer(&buffer, SIZE);
@@ -299,5 +299,5 @@ Test(dmabuf_io, stop_answers_what_is_queued)
 		cr_assert(zero(int, submit(i % 2 ? UID_A : UID_B, &many[i])));
 	cr_assert(dmabuf_io_stop(&io));
 	cr_assert(are_done(&n));
-	cr_assert(zero(int, dmabuf_io_start(&io, &limits)));
+	dmabuf_io_init(&io, &limits);
 }

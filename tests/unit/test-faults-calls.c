@@ -223,18 +223,19 @@ Test(fault_calls, offload_close)
 /* ---- dmabuf_io --------------------------------------------------------------------- */
 
 static struct dmabuf_io io;
-static _Atomic bool is_answered;
+static _Atomic unsigned n_answered;
+static unsigned n_submitted;
 
 static void start_io(void)
 {
 	make_buffer();
-	is_answered = false;
-	cr_assert(zero(int, dmabuf_io_start(&io, &fixture_limits)));
+	n_answered = 0;
+	dmabuf_io_init(&io, &fixture_limits);
 }
 
 static void answer(void *context, ssize_t result, const void *bytes)
 {
-	is_answered = true;
+	n_answered++;
 }
 
 static int submit_io(void)
@@ -245,7 +246,7 @@ static int submit_io(void)
 static void finish_io(int r)
 {
 	cr_assert(dmabuf_io_stop(&io));
-	cr_assert(eq(int, is_answered, r == 0));
+	cr_assert(eq(uint, n_answered, r == 0));
 	buffer_finish(&buffer);
 }
 
@@ -254,20 +255,30 @@ Test(fault_calls, dmabuf_io_submit)
 	fail_each(&(struct operation){start_io, submit_io, finish_io});
 }
 
-static int start_io_itself(void)
+/* Some of them find a busy thread, and no other can be started. */
+static int submit_some(void)
 {
-	return dmabuf_io_start(&io, &fixture_limits);
+	int r = 0;
+
+	for (n_submitted = 0; n_submitted < 4; n_submitted++) {
+		r = submit_io();
+		if (r < 0)
+			break;
+	}
+	return r;
 }
 
-static void finish_start(int r)
+static void finish_some(int r)
 {
-	if (r == 0)
-		cr_assert(dmabuf_io_stop(&io));
+	cr_assert(dmabuf_io_stop(&io));
+	cr_assert(eq(uint, n_answered, n_submitted));
+	cr_assert(eq(int, r == 0, n_submitted == 4));
+	buffer_finish(&buffer);
 }
 
-Test(fault_calls, dmabuf_io_start)
+Test(fault_calls, dmabuf_io_threads)
 {
-	fail_each(&(struct operation){NULL, start_io_itself, finish_start});
+	fail_each(&(struct operation){start_io, submit_some, finish_some, true});
 }
 
 /* ---- offload ----------------------------------------------------------------------- */
