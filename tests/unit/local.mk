@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The unit tests: everything that needs no mount. run-unit runs them, as one of the suites
 # in tests/local.mk.
-EXTRA_DIST += %D%/run-unit %D%/lsan.supp
+EXTRA_DIST += %D%/run-unit
 CLEANFILES += results/unit.txt
 
 if HAVE_CRITERION
