@@ -17,7 +17,7 @@ COMPAT_SUITE = "compat:300:$(srcdir)/tests/hipipc/run-compat"
 FUZZ_SUITE = "fuzz:240:$(srcdir)/tests/fuzz/run-fuzz"
 endif
 
-EXTRA_DIST += %D%/run-suites
+EXTRA_DIST += %D%/lsan.supp %D%/reachable %D%/run-suites %D%/sanitizers.sh
 
 check-local:
 	@$(srcdir)/%D%/run-suites check $(SUITES)
@@ -31,7 +31,7 @@ UBSAN_OPTIONS = print_stacktrace=1:halt_on_error=1
 check-asan:
 	@mkdir -p asan results
 	@test -f asan/Makefile || (cd asan && $(abs_srcdir)/configure -q $(ASAN_FLAGS) \
-		PKG_CONFIG_PATH='$(PKG_CONFIG_PATH)' CFLAGS='-O1 -g')
+		CC='$(CC)' PKG_CONFIG_PATH='$(PKG_CONFIG_PATH)' CFLAGS='-O1 -g')
 	@rm -f results/check-asan.txt
 	@status=0; ASAN_OPTIONS=$(ASAN_OPTIONS) UBSAN_OPTIONS=$(UBSAN_OPTIONS) \
 		$(MAKE) -C asan check || status=$$?; \
