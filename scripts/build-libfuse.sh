@@ -25,6 +25,9 @@ set -euo pipefail
 # always signed by keys that an older machine knows: the safe way out.
 readonly SUITES="testing unstable stable"
 
+# shellcheck source=scripts/apt-archives.sh
+. "$(dirname "${BASH_SOURCE[0]}")/apt-archives.sh"
+
 # Change this when the way of building changes: an old stamp then no longer fits.
 readonly RECIPE=1
 
@@ -69,84 +72,6 @@ logged() {
 }
 
 # --- where the source comes from -------------------------------------------
-
-# The names under which this machine's own release may stand in its sources.
-own_suites() {
-	local VERSION_CODENAME=
-	# shellcheck source=/dev/null
-	. /etc/os-release
-	printf '%s stable oldstable testing unstable sid' "$VERSION_CODENAME"
-}
-
-# Reads one-line style sources and prints, for each archive that serves this
-# release's "main", a deb822 stanza with the suite left open as @SUITE@.
-from_list() {
-	awk -v own="$(own_suites)" '
-	BEGIN { n = split(own, s, " "); for (i = 1; i <= n; i++) wanted[s[i]] = 1 }
-	{ sub(/#.*/, "") }
-	$1 != "deb" { next }
-	{
-		key = ""; line = $0
-		sub(/^[ \t]*deb[ \t]+/, "", line)
-		if (match(line, /^\[[^]]*\][ \t]*/)) {
-			opts = substr(line, 1, RLENGTH); line = substr(line, RLENGTH + 1)
-			if (match(opts, /signed-by=[^] \t]+/)) {
-				key = substr(opts, RSTART + 10, RLENGTH - 10)
-				gsub(/,/, " ", key)
-			}
-		}
-		n = split(line, word, /[ \t]+/)
-		main = 0
-		for (i = 3; i <= n; i++) if (word[i] == "main") main = 1
-		if (!main || !(word[2] in wanted) || word[1] ~ /^cdrom:/) next
-		printf "Types: deb-src\nURIs: %s\nSuites: @SUITE@\nComponents: main\n", word[1]
-		if (key != "") printf "Signed-By: %s\n", key
-		print ""
-	}' "$@"
-}
-
-# The same for deb822 style sources. Signed-By is carried over with all its
-# lines, because it may hold a whole key.
-from_deb822() {
-	awk -v own="$(own_suites)" '
-	function has(list, set,   w, i, n) {
-		n = split(list, w, /[ \t\n]+/)
-		for (i = 1; i <= n; i++) if (w[i] in set) return 1
-		return 0
-	}
-	function flush() {
-		if (has(f["types"], deb) && has(f["suites"], wanted) &&
-		    has(f["components"], main) && tolower(f["enabled"]) !~ /no|false/) {
-			printf "Types: deb-src\nURIs:%s\nSuites: @SUITE@\nComponents: main\n", f["uris"]
-			if ("signed-by" in f) printf "Signed-By:%s\n", f["signed-by"]
-			print ""
-		}
-		delete f; name = ""
-	}
-	BEGIN {
-		n = split(own, s, " "); for (i = 1; i <= n; i++) wanted[s[i]] = 1
-		deb["deb"]; main["main"]
-	}
-	FNR == 1 { flush() }
-	/^#/ { next }
-	/^[ \t]*$/ { flush(); next }
-	/^[ \t]/ { if (name != "") f[name] = f[name] "\n" $0; next }
-	{ i = index($0, ":"); name = tolower(substr($0, 1, i - 1)); f[name] = substr($0, i + 1) }
-	END { flush() }' "$@"
-}
-
-# Prints a stanza for each archive of this machine.
-machine_archives() {
-	local LIST='' PARTS='' files
-	eval "$(apt-config shell LIST Dir::Etc::sourcelist/f PARTS Dir::Etc::sourceparts/d)"
-	shopt -s nullglob
-	[[ ! -r $LIST ]] || from_list "$LIST"
-	files=("$PARTS"/*.list)
-	[[ ${#files[@]} -eq 0 ]] || from_list "${files[@]}"
-	files=("$PARTS"/*.sources)
-	[[ ${#files[@]} -eq 0 ]] || from_deb822 "${files[@]}"
-	shopt -u nullglob
-}
 
 # What apt is told on top of the machine's configuration (proxies, log-ins and
 # trusted keys stay as they are). #clear drops the machine's hooks: they keep
@@ -216,7 +141,7 @@ try_keyring() {
 find_source() {
 	local suite stanza
 	local -a stanzas
-	mapfile -d '' -t stanzas < <(machine_archives | awk -v RS= -v ORS='\0' '1')
+	mapfile -d '' -t stanzas < <(apt_archives deb-src | awk -v RS= -v ORS='\0' '1')
 	[[ ${#stanzas[@]} -gt 0 ]] ||
 		die "apt has no archive with this release's main component; $advice"
 	for suite in $SUITES; do
