@@ -39,13 +39,14 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/devices/devices.c %D%/devices/devices.h \
 	%D%/fs/device_ioctl.c \
 	%D%/fs/device_share.c \
-	%D%/fs/device_take.c %D%/fs/device_take.h \
+	%D%/fs/device_take.c \
 	%D%/fs/fs.c %D%/fs/fs.h \
 	%D%/fs/fs_accel.c \
 	%D%/fs/fs_attr.c \
 	%D%/fs/fs_dir.c \
 	%D%/fs/fs_export.c \
 	%D%/fs/fs_file.c \
+	%D%/fs/fs_info.c \
 	%D%/fs/fs_ioctl.c %D%/fs/fs_ioctl.h \
 	%D%/fs/fs_revoke.c \
 	%D%/fs/fs_xattr.c \

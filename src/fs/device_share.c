@@ -6,7 +6,6 @@
 
 #include "base/wire.h"
 #include "broker/opened.h"
-#include "fs/device_take.h"
 #include "fs/fs_ioctl.h"
 #include "names/publish.h"
 #include "util.h"

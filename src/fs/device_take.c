@@ -5,12 +5,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/offload.h"
 #include "broker/opened.h"
 #include "broker/procfs.h"
-#include "broker/taken.h"
 #include "buffers/reaper.h"
-#include "fs/device_take.h"
 #include "fs/fs_ioctl.h"
 #include "sized.h"
 #include "util.h"
@@ -26,19 +23,12 @@ static int device_take_check_source(uint32_t flags, int fd,
 	return fd < 0 ? -EBADF : 0;
 }
 
-static int device_take_take(struct command_call *call, uint32_t flags, int fd,
-			    const uint8_t ticket[DMABUFFS_TICKET_SIZE],
-			    struct taken *ret_taken)
+static int device_take_source(struct command_call *call, uint32_t flags, int fd,
+			      const uint8_t ticket[DMABUFFS_TICKET_SIZE],
+			      struct taken *ret_taken)
 {
-	int pidfd, r;
-
-	if (flags & DMABUFFS_ACCEL_TICKET)
-		return taken_from_ticket(&call->service->broker, ticket, ret_taken);
-	pidfd = caller_open(call->ctx->pid);
-	r = taken_from_caller(&call->service->broker, call->ctx->uid, pidfd, fd,
-			      ret_taken);
-	close_keep_errno(pidfd);
-	return r;
+	return command_take(call, fd, flags & DMABUFFS_ACCEL_TICKET ? ticket : NULL,
+			    ret_taken);
 }
 
 int device_take_import(struct command_call *call, struct taken *ret_taken)
@@ -50,8 +40,8 @@ int device_take_import(struct command_call *call, struct taken *ret_taken)
 		return -EOPNOTSUPP;
 	r = device_take_check_source(arg->flags, arg->fd, arg->ticket);
 	return r < 0 ? r
-		     : device_take_take(call, arg->flags, arg->fd, arg->ticket,
-					ret_taken);
+		     : device_take_source(call, arg->flags, arg->fd, arg->ticket,
+					  ret_taken);
 }
 
 /* ---- buffers ----------------------------------------------------------------------- */
@@ -162,12 +152,12 @@ static int device_take_both(struct binding *binding)
 {
 	struct command_call *call = binding->call;
 	const struct dmabuffs_accel_sva *sva = &call->arg.sva;
-	int r = device_take_take(call, sva->flags, sva->mem, sva->mem_ticket,
-				 &binding->mem);
+	int r = device_take_source(call, sva->flags, sva->mem, sva->mem_ticket,
+				   &binding->mem);
 
 	return r < 0 ? r
-		     : device_take_take(call, sva->flags, sva->maps, sva->maps_ticket,
-					&binding->maps);
+		     : device_take_source(call, sva->flags, sva->maps, sva->maps_ticket,
+					  &binding->maps);
 }
 
 static int device_take_check_sva(const struct dmabuffs_accel_sva *sva)
@@ -184,7 +174,6 @@ static int device_take_check_sva(const struct dmabuffs_accel_sva *sva)
 int device_bind_sva(struct command_call *call)
 {
 	struct binding *binding;
-	struct offload *offload;
 	int r = device_take_check_sva(&call->arg.sva);
 
 	if (r < 0)
@@ -196,11 +185,8 @@ int device_bind_sva(struct command_call *call)
 	binding->mem.fd = binding->maps.fd = -1;
 	r = device_take_both(binding);
 	if (r == 0)
-		r = offload_reserve(&call->service->limits, call->ctx->uid, &offload);
-	if (r == 0)
-		r = offload_start(offload, device_take_bind_work, binding);
-	if (r == 0)
-		return COMMAND_PENDING;
-	device_take_end_binding(binding, r);
+		r = command_offload(call, call->ctx->uid, device_take_bind_work, binding);
+	if (r < 0)
+		device_take_end_binding(binding, r);
 	return r;
 }

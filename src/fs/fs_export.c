@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/offload.h"
 #include "base/wire.h"
-#include "broker/taken.h"
 #include "buffers/reaper.h"
 #include "names/publish.h"
 #include "util.h"
@@ -30,25 +28,14 @@ static bool fs_export_must_stop_growth(const struct attempt *attempt)
 	       buffer_can_grow(&attempt->buffer);
 }
 
-/* Takes the descriptor from the calling thread, or what was put on the broker; a ticket
- * is spent even if this fails. */
-static int fs_export_take_fd(struct attempt *attempt, struct taken *ret_taken)
-{
-	const struct command_call *call = attempt->call;
-	const struct dmabuffs_export *arg = &call->arg.export;
-	struct broker *broker = &call->service->broker;
-
-	attempt->pidfd = caller_open(call->ctx->pid);
-	if (arg->flags & DMABUFFS_EXPORT_TICKET)
-		return taken_from_ticket(broker, arg->ticket, ret_taken);
-	return taken_from_caller(broker, call->ctx->uid, attempt->pidfd, arg->fd,
-				 ret_taken);
-}
-
+/* A ticket is spent even if this fails. */
 static int fs_export_take_buffer(struct attempt *attempt)
 {
+	const struct dmabuffs_export *arg = &attempt->call->arg.export;
+	bool by_ticket = arg->flags & DMABUFFS_EXPORT_TICKET;
 	struct taken taken;
-	int r = fs_export_take_fd(attempt, &taken);
+	int r = command_take(attempt->call, arg->fd, by_ticket ? arg->ticket : NULL,
+			     &taken);
 
 	if (r < 0)
 		return r;
@@ -83,7 +70,7 @@ static int fs_export_make_new(struct attempt *attempt)
 	struct export_request request = fs_export_request(attempt);
 	/* A thread can change its namespaces; where they decide, a cache is not enough.
 	 */
-	int pidfd = call->service->options.ns_mask ? -1 : attempt->pidfd;
+	int pidfd = call->service->options.ns_mask ? -1 : command_pidfd(call);
 
 	buffer_learn_seals(&attempt->buffer);
 	return publish_new(&call->service->table, &request, call->ctx->pid, pidfd,
@@ -98,7 +85,6 @@ static int fs_export_end(struct attempt *attempt, int result)
 		log_warning("export refused to pid %d uid %u: %s", ctx->pid, ctx->uid,
 			    strerror(-result));
 	reaper_take(&attempt->buffer);
-	close_keep_errno(attempt->pidfd);
 	free(attempt);
 	return result;
 }
@@ -118,18 +104,6 @@ static void fs_export_freeze_and_finish(void *arg)
 	command_reply(call, fs_export_end(attempt, r));
 }
 
-/* A memfd that is not frozen yet may keep us waiting for its inode. */
-static int fs_export_freeze_elsewhere(struct attempt *attempt)
-{
-	struct offload *offload;
-	struct command_call *call = attempt->call;
-	int r = offload_reserve(&call->service->limits, call->ctx->uid, &offload);
-
-	if (r == 0)
-		r = offload_start(offload, fs_export_freeze_and_finish, attempt);
-	return r < 0 ? r : COMMAND_PENDING;
-}
-
 static int fs_export_find_or_make(struct attempt *attempt)
 {
 	struct dmabuffs_export *arg = &attempt->call->arg.export;
@@ -143,9 +117,11 @@ static int fs_export_find_or_make(struct attempt *attempt)
 	r = publish_find(&attempt->call->service->table, &request, arg->uuid);
 	if (r != -ENOENT)
 		return r;
+	/* Changing a memfd waits for its inode, which a client can keep locked. */
 	if (fs_export_must_stop_growth(attempt) ||
 	    buffer_needs_freeze(&attempt->buffer, fs_export_is_readonly(attempt)))
-		return fs_export_freeze_elsewhere(attempt);
+		return command_offload(attempt->call, attempt->call->ctx->uid,
+				       fs_export_freeze_and_finish, attempt);
 	return fs_export_make_new(attempt);
 }
 
@@ -159,7 +135,7 @@ int fs_export(struct command_call *call)
 	attempt = calloc(1, sizeof(*attempt));
 	if (!attempt)
 		return -ENOMEM;
-	*attempt = (struct attempt){.call = call, .pidfd = -1, .buffer.fd = -1};
+	*attempt = (struct attempt){.call = call, .buffer.fd = -1};
 	r = fs_export_take_buffer(attempt);
 	if (r == 0)
 		r = fs_export_find_or_make(attempt);

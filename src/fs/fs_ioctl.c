@@ -1,95 +1,130 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/fs_ioctl.h"
 
-#include <string.h>
-
-#include "base/log.h"
-#include "base/wire.h"
-#include "names/ended.h"
+#include "base/offload.h"
+#include "names/caller.h"
 #include "sized.h"
 #include "util.h"
 
-/* ---- info -------------------------------------------------------------------------- */
+/* ---- the table of all commands ----------------------------------------------------- */
 
-static void fs_ioctl_fill_info(const struct service *service, const struct export *export,
-			       struct dmabuffs_info *info)
+/* The kind of file that a command works on. */
+enum place { ON_ROOT, ON_NAME, ON_DEVICES, ON_CONTEXT };
+
+struct command {
+	unsigned number; /* _IOC_NR() */
+	enum place place;
+	size_t min_size;   /* of version 1 of the struct, fixed by the ABI */
+	size_t known_size; /* of today's struct */
+	int (*handler)(struct command_call *call);
+};
+
+/* X(function, command, member of the argument union, size of its version 1) */
+#define CORE_CALLS(X)                                                                    \
+	X(device_get_info, DEVICE_INFO, device_info, 272)                                \
+	X(buffer_alloc, BUFFER_ALLOC, buffer_alloc, 24)                                  \
+	X(buffer_free, BUFFER_FREE, object, 16)                                          \
+	X(buffer_get_info, BUFFER_INFO, buffer_info, 24)                                 \
+	X(asid_create, ASID_CREATE, asid_create, 16)                                     \
+	X(asid_destroy, ASID_DESTROY, object, 16)                                        \
+	X(asid_get_info, ASID_INFO, asid_info, 40)                                       \
+	X(asid_map, ASID_MAP, asid_map, 40)                                              \
+	X(asid_unmap, ASID_UNMAP, asid_unmap, 32)                                        \
+	X(asid_copy, ASID_COPY, asid_copy, 40)                                           \
+	X(set_create, SET_CREATE, set_create, 16)                                        \
+	X(set_destroy, SET_DESTROY, object, 16)                                          \
+	X(set_get_info, SET_INFO, set_info, 24)                                          \
+	X(set_bind, SET_BIND, set_entry, 24)                                             \
+	X(set_unbind, SET_UNBIND, set_entry, 24)                                         \
+	X(set_lookup, SET_LOOKUP, set_entry, 24)                                         \
+	X(set_next, SET_NEXT, set_entry, 24)                                             \
+	X(queue_create, QUEUE_CREATE, queue_create, 24)                                  \
+	X(queue_destroy, QUEUE_DESTROY, object, 16)                                      \
+	X(queue_attach, QUEUE_ATTACH, queue_attach, 16)                                  \
+	X(queue_detach, QUEUE_DETACH, queue_attach, 16)                                  \
+	X(queue_reset, QUEUE_RESET, object, 16)                                          \
+	X(queue_get_info, QUEUE_INFO, queue_info, 72)                                    \
+	X(fence_create, FENCE_CREATE, fence, 24)                                         \
+	X(fence_destroy, FENCE_DESTROY, object, 16)                                      \
+	X(fence_signal, FENCE_SIGNAL, fence, 24)                                         \
+	X(fence_query, FENCE_QUERY, fence, 24)
+
+#define HANDLER(function, command, member, min)                                          \
+	static int do_##function(struct command_call *call)                              \
+	{                                                                                \
+		return accel_##function(call->file->context, &call->arg.member);         \
+	}
+CORE_CALLS(HANDLER)
+
+#define ROW(ioctl, on, min, member, function)                                            \
+	((struct command){.number = _IOC_NR(ioctl),                                      \
+			  .place = (on),                                                 \
+			  .min_size = (min),                                             \
+			  .known_size = sizeof(((struct command_call *)0)->arg.member),  \
+			  .handler = (function)})
+#define CONTEXT_ROW(command, min, member, handler)                                       \
+	ROW(DMABUFFS_ACCEL_IOC_##command, ON_CONTEXT, min, member, handler)
+#define CORE_ROW(function, command, member, min)                                         \
+	CONTEXT_ROW(command, min, member, do_##function),
+
+static const struct command fs_ioctl_commands[] = {
+	ROW(DMABUFFS_IOC_EXPORT, ON_ROOT, 120, export, fs_export),
+	ROW(DMABUFFS_IOC_REVOKE, ON_ROOT, 24, revoke, fs_revoke),
+	ROW(DMABUFFS_IOC_WITHDRAW, ON_ROOT, 24, withdraw, fs_withdraw),
+	ROW(DMABUFFS_IOC_INFO, ON_NAME, 176, info, fs_info),
+	ROW(DMABUFFS_ACCEL_IOC_DEVICE_INFO, ON_DEVICES, 272, device_info, device_query),
+	CONTEXT_ROW(BUFFER_IMPORT, 32, import, device_import_buffer),
+	CONTEXT_ROW(BUFFER_REVOKE, 16, object, device_revoke_buffer),
+	CONTEXT_ROW(OPEN, 32, open, device_open_for_fetch),
+	CONTEXT_ROW(ASID_SVA, 56, sva, device_bind_sva),
+	CONTEXT_ROW(ASID_EXPORT, 96, asid_export, device_export_asid),
+	CONTEXT_ROW(ASID_IMPORT, 32, import, device_import_asid),
+	CONTEXT_ROW(QUEUE_SUBMIT, offsetof(struct accel_queue_submit, commands),
+		    queue_submit, device_submit),
+	CORE_CALLS(CORE_ROW)};
+
+/* ---- for handlers ------------------------------------------------------------------ */
+
+void command_reply(struct command_call *call, int result)
 {
-	bool passthrough =
-		service->passthrough && export->buffer.kind == DMABUFFS_KIND_MEMFD;
-	uint64_t bytes = 0;
-
-	buffer_size(&export->buffer, &bytes);
-	*info = (struct dmabuffs_info){
-		.size = info->size,
-		.flags = export_info_flags(export) |
-			 (passthrough ? DMABUFFS_INFO_PASSTHROUGH : 0),
-		.kind = export->buffer.kind,
-		.seals = buffer_seals(&export->buffer),
-		.bytes = bytes,
-		.importers = export->opens,
-		.pid = export->caller->pid,
-	};
-	for (int ns = 0; ns < DMABUFFS_NS_COUNT; ns++)
-		info->ns[ns] = export->caller->ns[ns];
-	memcpy(info->uuid, export->uuid, sizeof(info->uuid));
-	memcpy(info->comm, export->caller->comm, sizeof(info->comm));
-	if (export->label)
-		strncpy((char *)info->label, export->label, sizeof(info->label) - 1);
+	close_keep_errno(call->pidfd);
+	if (result < 0)
+		reply_error(call->req, result);
+	else
+		fuse_reply_ioctl(call->req, 0, &call->arg, call->reply_size);
+	free(call);
 }
 
-static int fs_ioctl_do_info(struct command_call *call)
+int command_pidfd(struct command_call *call)
 {
-	struct table *table = &call->service->table;
-	struct export *export;
-	int r = wire_check_info(&call->arg.info);
-
-	if (r < 0)
-		return r;
-	export = table_get(table, call->ino);
-	if (!export)
-		return -ENOTTY;
-	table_lock(table);
-	fs_ioctl_fill_info(call->service, export, &call->arg.info);
-	table_unlock(table);
-	table_put(table, export);
-	return 0;
+	if (call->pidfd < 0)
+		call->pidfd = caller_open(call->ctx->pid);
+	return call->pidfd;
 }
 
-/* ---- withdraw ---------------------------------------------------------------------- */
-
-/* Who has the description could close it: there is nothing more to check. */
-static int fs_ioctl_do_withdraw(struct command_call *call)
+int command_take(struct command_call *call, int fd, const uint8_t *ticket,
+		 struct taken *ret_taken)
 {
-	struct service *service = call->service;
-	const struct dmabuffs_withdraw *arg = &call->arg.withdraw;
-	struct export *export;
-	int r = wire_check_withdraw(arg);
+	const struct broker *broker = &call->service->broker;
 
-	if (r < 0)
-		return r;
-	r = table_withdraw(&service->table, call->root_id, arg->uuid, &export);
-	if (r == -EPERM)
-		log_warning("pid %d uid %u may not withdraw: %s", call->ctx->pid,
-			    call->ctx->uid, strerror(-r));
-	if (r < 0)
-		return r;
-	ended_report(&service->notifier, export, "withdrawn");
-	table_put(&service->table, export);
-	return 0;
+	if (ticket)
+		return taken_from_ticket(broker, ticket, ret_taken);
+	return taken_from_caller(broker, call->ctx->uid, command_pidfd(call), fd,
+				 ret_taken);
+}
+
+int command_offload(struct command_call *call, uid_t uid, void (*work)(void *arg),
+		    void *arg)
+{
+	struct offload *offload;
+	int r = offload_reserve(&call->service->limits, uid, &offload);
+
+	if (r == 0)
+		r = offload_start(offload, work, arg);
+	return r < 0 ? r : COMMAND_PENDING;
 }
 
 /* ---- dispatch ---------------------------------------------------------------------- */
-
-static const struct command fs_ioctl_commands[] = {
-	{_IOC_NR(DMABUFFS_IOC_EXPORT), ON_ROOT, 120, sizeof(struct dmabuffs_export),
-	 fs_export},
-	{_IOC_NR(DMABUFFS_IOC_REVOKE), ON_ROOT, 24, sizeof(struct dmabuffs_revoke),
-	 fs_revoke},
-	{_IOC_NR(DMABUFFS_IOC_INFO), ON_NAME, 176, sizeof(struct dmabuffs_info),
-	 fs_ioctl_do_info},
-	{_IOC_NR(DMABUFFS_IOC_WITHDRAW), ON_ROOT, 24, sizeof(struct dmabuffs_withdraw),
-	 fs_ioctl_do_withdraw},
-};
 
 static enum place fs_ioctl_place_of(uint64_t ino, bool is_directory)
 {
@@ -103,22 +138,11 @@ static const struct command *fs_ioctl_find_command(unsigned int number, enum pla
 	if (_IOC_TYPE(number) != DMABUFFS_IOC_TYPE ||
 	    _IOC_DIR(number) != (_IOC_READ | _IOC_WRITE))
 		return NULL;
-	if (place == ON_DEVICES || place == ON_CONTEXT)
-		return device_command(_IOC_NR(number), place);
 	for (size_t i = 0; i < ARRAY_SIZE(fs_ioctl_commands); i++)
 		if (fs_ioctl_commands[i].number == _IOC_NR(number) &&
 		    fs_ioctl_commands[i].place == place)
 			return &fs_ioctl_commands[i];
 	return NULL;
-}
-
-void command_reply(struct command_call *call, int result)
-{
-	if (result < 0)
-		reply_error(call->req, result);
-	else
-		fuse_reply_ioctl(call->req, 0, &call->arg, call->reply_size);
-	free(call);
 }
 
 static void fs_ioctl_run_command(const struct command *command, struct command_call *call,
@@ -152,6 +176,7 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	call->service = service_of(req);
 	call->ctx = fuse_req_ctx(req);
 	call->ino = ino;
+	call->pidfd = -1;
 	if (place == ON_CONTEXT)
 		call->file = (struct device_file *)(uintptr_t)fi->fh;
 	else

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* fs_ioctl.h - one ioctl request, while it is worked on */
+/* fs_ioctl.h - one ioctl request, from its arrival to its reply */
 #ifndef DMABUFFS_FS_IOCTL_H
 #define DMABUFFS_FS_IOCTL_H
 
 #include <dmabuffs-accel-ioctl.h>
 
+#include "broker/taken.h"
 #include "devices/device_file.h"
 #include "fs/fs.h"
 
@@ -15,8 +16,9 @@ struct command_call {
 	uint64_t ino;
 	uint64_t root_id;         /* of a command on the root directory */
 	struct device_file *file; /* of a command on a context */
-	size_t reply_size;        /* bytes of arg that go back on success */
-	/* As large as the command's struct: the others must not be looked at. */
+	int pidfd;                /* owned: of the calling thread, see command_pidfd() */
+	size_t reply_size;        /* bytes of arg that are returned on success */
+	/* Allocated up to the size of the command's own struct; use no other member. */
 	union {
 		struct dmabuffs_export export;
 		struct dmabuffs_revoke revoke;
@@ -46,33 +48,42 @@ struct command_call {
 	} arg;
 };
 
-/* A handler returns 0 or -errno, or this: somebody else replies, with command_reply(). */
+/* A handler returns 0 or -errno, or this if command_reply() is called by another thread.
+ */
 enum { COMMAND_PENDING = 1 };
 
-/* On which kind of file a command works. */
-enum place { ON_ROOT, ON_NAME, ON_DEVICES, ON_CONTEXT };
-
-/*
- * Sizes of the first version of each struct never change; the known ones grow.
- */
-struct command {
-	unsigned number; /* _IOC_NR() */
-	enum place place;
-	size_t min_size, known_size;
-	int (*handler)(struct command_call *call);
-};
-
-/* device_ioctl.c: those of devices and contexts. */
-const struct command *device_command(unsigned number, enum place place);
-
-/* Answers and frees the call. */
+/* Replies, and frees the call. */
 void command_reply(struct command_call *call, int result);
 
-/* fs_export.c, fs_revoke.c */
-int fs_export(struct command_call *call);
-int fs_revoke(struct command_call *call);
+/* A pidfd of the calling thread, owned by the call; negative: it cannot be named. */
+int command_pidfd(struct command_call *call);
 
-/* device_take.c, device_share.c: the commands that take or name something. */
+/* Takes the descriptor behind @ticket, or @fd of the caller if @ticket is NULL. */
+int command_take(struct command_call *call, int fd, const uint8_t *ticket,
+		 struct taken *ret_taken);
+
+/*
+ * Runs @work in a thread charged to @uid, see offload.h. COMMAND_PENDING, and then @work
+ * replies; or -errno.
+ */
+int command_offload(struct command_call *call, uid_t uid, void (*work)(void *arg),
+		    void *arg);
+
+/*
+ * Takes the descriptor that a struct dmabuffs_accel_import names; the caller refuses or
+ * keeps it. In device_take.c.
+ */
+int device_take_import(struct command_call *call, struct taken *ret_taken);
+
+/* The handlers, in fs_export.c, fs_info.c, fs_revoke.c and device_*.c. */
+int fs_export(struct command_call *call);
+int fs_info(struct command_call *call);
+int fs_revoke(struct command_call *call);
+int fs_withdraw(struct command_call *call);
+int device_query(struct command_call *call);
+int device_submit(struct command_call *call);
+int device_open_for_fetch(struct command_call *call);
+int device_revoke_buffer(struct command_call *call);
 int device_import_buffer(struct command_call *call);
 int device_bind_sva(struct command_call *call);
 int device_export_asid(struct command_call *call);

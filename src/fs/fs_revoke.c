@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/offload.h"
 #include "base/policy.h"
 #include "base/wire.h"
 #include "names/ended.h"
@@ -86,18 +85,15 @@ static void fs_revoke_work(void *arg)
 static int fs_revoke_start(struct command_call *call, struct export *export, uid_t owner)
 {
 	struct revocation *revocation = calloc(1, sizeof(*revocation));
-	struct offload *offload;
 	int r;
 
 	if (!revocation)
 		return -ENOMEM;
 	*revocation = (struct revocation){.call = call, .export = export};
-	r = offload_reserve(&call->service->limits, owner, &offload);
-	if (r == 0)
-		r = offload_start(offload, fs_revoke_work, revocation);
+	r = command_offload(call, owner, fs_revoke_work, revocation);
 	if (r < 0)
 		free(revocation);
-	return r < 0 ? r : COMMAND_PENDING;
+	return r;
 }
 
 int fs_revoke(struct command_call *call)
@@ -124,4 +120,25 @@ int fs_revoke(struct command_call *call)
 		table_put(table, export);
 	}
 	return r;
+}
+
+/* Who has the description could close it: there is nothing more to check. */
+int fs_withdraw(struct command_call *call)
+{
+	struct service *service = call->service;
+	const struct dmabuffs_withdraw *arg = &call->arg.withdraw;
+	struct export *export;
+	int r = wire_check_withdraw(arg);
+
+	if (r < 0)
+		return r;
+	r = table_withdraw(&service->table, call->root_id, arg->uuid, &export);
+	if (r == -EPERM)
+		log_warning("pid %d uid %u may not withdraw: %s", call->ctx->pid,
+			    call->ctx->uid, strerror(-r));
+	if (r < 0)
+		return r;
+	ended_report(&service->notifier, export, "withdrawn");
+	table_put(&service->table, export);
+	return 0;
 }
