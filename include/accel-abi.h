@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * accel-abi.h - what an accelerator device and its users say to each other
+ * accel-abi.h - the interface between an accelerator device and its users
  *
  * Commands, rings, events, and the arguments of the calls on a context. The same structs
- * are used in process (accel.h) and through a mount (dmabuffs-accel-ioctl.h), so that a
- * program can be written for one and run on the other.
+ * are used in process (accel.h) and through a mount (dmabuffs-accel-ioctl.h), so a
+ * program that is written for one runs on the other.
  *
- * Objects are named by ids, unique in their context, never 0 and not used twice. Ids of
- * sets are unique in the device. The id of an address space is not its hardware number,
- * which stays hidden unless asked for (ACCEL_ASID_VISIBLE).
+ * Ids name objects. An id is unique in its context, never 0 and never reused; the id of a
+ * set is unique in the device. The id of an address space is not its hardware number,
+ * which is reported only with ACCEL_ASID_VISIBLE.
  *
  * Rules for all argument structs
- *   - size is sizeof() the struct as the caller compiled it; flags that are not known are
- *     -EOPNOTSUPP; reserved fields must be zero, else -EINVAL.
+ *   - @size is sizeof() the struct as the caller compiled it. Unknown flags fail with
+ *     -EOPNOTSUPP; reserved fields that are not zero fail with -EINVAL.
  *   - Outputs are written only on success. A call that fails changes nothing.
- *   - An id that is 0, unknown or of another kind of object: -ENOENT.
- *   - Addresses, offsets and lengths are bytes.
- *   - Limits: -EDQUOT a limit of the user or a quota of a set; -ENOSPC a limit of the
- *     device or the mount; -ENOMEM.
+ *   - An id that is 0, unknown or of another kind of object fails with -ENOENT.
+ *   - Addresses, offsets and lengths are in bytes.
+ *   - Limits: -EDQUOT is a limit of the user or the quota of a set, -ENOSPC a limit of
+ *     the device or the mount, -ENOMEM is no memory.
  */
 #ifndef ACCEL_ABI_H
 #define ACCEL_ABI_H
@@ -30,56 +30,67 @@ extern "C" {
 
 #define ACCEL_NAME_SIZE  32 /* with the terminating NUL */
 #define ACCEL_MAX_RANGES 8
-#define ACCEL_NO_IOVA    (~(__u64)0)
 
 /* ---- commands ---------------------------------------------------------------------- */
 
-/*
- * Addresses are translated through the ASIDs named in the command, which must be attached
- * to the queue. Lengths of 0 are refused (ACCEL_FAULT_COMMAND) except where a length has
- * no meaning, and then it must be 0, as every field an operation does not use.
+/**
+ * enum accel_op - the operation of a command
+ * @ACCEL_OP_NOP: does nothing
+ * @ACCEL_OP_COPY: copies @length bytes from @src to @dst, which must not overlap
+ * @ACCEL_OP_FILL: repeats the 8 bytes of @value over @length bytes at @dst. A length of 8
+ *		   at an aligned address is stored at once, after everything that earlier
+ *		   commands wrote: a completion word
+ * @ACCEL_OP_COMPARE: compares @length bytes at @src and @src2; the __u64 at @dst becomes
+ *		      the offset of the first difference, or ACCEL_EQUAL
+ * @ACCEL_OP_CRC32C: checksum (RFC 3720) of @length bytes at @src, from the seed in @value
+ *		     (0 to begin); the __u32 at @dst becomes the checksum
+ * @ACCEL_OP_XOR: @dst = @src ^ @src2, @length bytes
+ * @ACCEL_OP_VADD: @dst = @src + @src2, of float; @length in bytes
+ * @ACCEL_OP_MATMUL: dst[rows][columns] = src[rows][inner] * src2[inner][columns], of
+ *		     float, row by row; no length
+ * @ACCEL_OP_SIGNAL: raises the fence to @value
+ * @ACCEL_OP_WAIT: waits until the fence has reached @value
+ * @ACCEL_OP_COUNT: number of operations
+ *
+ * Addresses are translated through the ASIDs that the command names, which must be
+ * attached to the queue. Each field that an operation does not use must be 0. A length
+ * that it uses must not be 0. Else the command faults with ACCEL_FAULT_COMMAND.
  */
 enum accel_op {
 	ACCEL_OP_NOP = 0,
-	ACCEL_OP_COPY = 1, /* length bytes from src to dst, which must not overlap */
-	ACCEL_OP_FILL = 2, /* length bytes at dst with the 8 bytes of value, repeated; 8
-			      bytes at an aligned address are stored at once, after all
-			      that came before: a completion word */
-	ACCEL_OP_COMPARE = 3, /* length bytes at src and src2; the __u64 at dst becomes
-				 the offset of the first difference, or ACCEL_EQUAL */
-	ACCEL_OP_CRC32C =
-		4,         /* of length bytes at src, from the seed in value (0 to begin);
-			      the __u32 at dst becomes the checksum (RFC 3720) */
-	ACCEL_OP_XOR = 5,  /* dst = src ^ src2, length bytes */
-	ACCEL_OP_VADD = 6, /* dst = src + src2, of float; length in bytes */
-	ACCEL_OP_MATMUL = 7, /* dst[rows][columns] = src[rows][inner] *
-				src2[inner][columns], of float, row by row; no length */
-	ACCEL_OP_SIGNAL = 8, /* raise the fence object to value */
-	ACCEL_OP_WAIT = 9,   /* until the fence object has reached value */
+	ACCEL_OP_COPY = 1,
+	ACCEL_OP_FILL = 2,
+	ACCEL_OP_COMPARE = 3,
+	ACCEL_OP_CRC32C = 4,
+	ACCEL_OP_XOR = 5,
+	ACCEL_OP_VADD = 6,
+	ACCEL_OP_MATMUL = 7,
+	ACCEL_OP_SIGNAL = 8,
+	ACCEL_OP_WAIT = 9,
 	ACCEL_OP_COUNT
 };
 
 #define ACCEL_EQUAL      (~(__u64)0)
 #define ACCEL_MAX_MATRIX 512 /* rows, columns, inner: 1 to this */
 
-/* An event (ACCEL_EVENT_COMPLETED) when the command has completed. */
+/* Posts an event (ACCEL_EVENT_COMPLETED) when the command has completed. */
 #define ACCEL_COMMAND_NOTIFY (1U << 0)
 
 /**
  * struct accel_command - one command, as it stands in a ring
  * @op: enum accel_op
  * @flags: ACCEL_COMMAND_*
- * @dst_asid: of @dst
- * @src_asid: of @src
- * @src2_asid: of @src2; of SIGNAL and WAIT: the fence
- * @dst: result
- * @src: first operand
- * @src2: second operand
+ * @dst_asid: ASID of @dst
+ * @src_asid: ASID of @src
+ * @src2_asid: ASID of @src2; SIGNAL and WAIT: id of the fence
+ * @dst: address of the result
+ * @src: address of the first operand
+ * @src2: address of the second operand
  * @length: in bytes
  * @value: pattern, seed or fence value
- * @rows: of MATMUL
- * @columns: of MATMUL
- * @inner: of MATMUL
+ * @rows: MATMUL only
+ * @columns: MATMUL only
+ * @inner: MATMUL only
  * @reserved: 0
  *
  * float operands and __u32 results are aligned to 4 bytes, __u64 results to 8.
@@ -104,8 +115,8 @@ struct accel_command {
 /* ---- faults ------------------------------------------------------------------------ */
 
 /*
- * A command that faults has no completion; what it had written already stays written. The
- * later ones of its queue are cancelled, until the queue is reset.
+ * A command that faults does not complete; what it had written stays written. The later
+ * commands of its queue are cancelled until the queue is reset.
  */
 enum accel_fault_reason {
 	ACCEL_FAULT_NONE = 0,
@@ -113,21 +124,21 @@ enum accel_fault_reason {
 	ACCEL_FAULT_ASID = 2,       /* the ASID is not attached to the queue */
 	ACCEL_FAULT_UNMAPPED = 3,   /* nothing is mapped there, or the range wraps */
 	ACCEL_FAULT_PERMISSION = 4, /* mapped, but not for this access */
-	ACCEL_FAULT_REVOKED = 5,    /* the memory was taken back */
-	ACCEL_FAULT_ALIGNMENT = 6,
-	ACCEL_FAULT_RING = 7,    /* the ring's indexes make no sense */
-	ACCEL_FAULT_FENCE = 8,   /* no such fence, or it was destroyed while waited for */
-	ACCEL_FAULT_SVA = 9,     /* the process that the ASID is bound to is gone */
-	ACCEL_FAULT_DEVICE = 10, /* the device could not (out of memory) */
+	ACCEL_FAULT_REVOKED = 5,    /* the memory was revoked */
+	ACCEL_FAULT_ALIGNMENT = 6,  /* the address is not aligned for the operation */
+	ACCEL_FAULT_RING = 7,       /* the indexes of the ring are invalid */
+	ACCEL_FAULT_FENCE = 8,      /* no such fence, or destroyed during the wait */
+	ACCEL_FAULT_SVA = 9,        /* the process of the bound ASID is gone */
+	ACCEL_FAULT_DEVICE = 10,    /* the device failed (out of memory) */
 };
 
 /**
- * struct accel_fault - why a queue stands still
+ * struct accel_fault - why a queue has stopped
  * @index: of the command: the n-th submitted to this queue, from 0
- * @address: which it could not access, else 0
+ * @address: that it could not access, else 0
  * @reason: enum accel_fault_reason
  * @asid: id of the ASID of @address, else 0
- * @count: faults of this queue so far, this one included
+ * @count: faults of this queue so far, including this one
  * @reserved: 0
  */
 struct accel_fault {
@@ -142,7 +153,7 @@ struct accel_fault {
 /* ---- rings ------------------------------------------------------------------------- */
 
 #define ACCEL_RING_MAGIC   0x676e6972U /* "ring" */
-#define ACCEL_RING_VERSION 1
+#define ACCEL_RING_VERSION 2
 #define ACCEL_RING_MIN     16 /* entries; always a power of two */
 #define ACCEL_RING_MAX     4096
 #define ACCEL_RING_ENTRIES 4096 /* offset of the first entry */
@@ -156,31 +167,32 @@ enum accel_queue_state {
 };
 
 /**
- * struct accel_ring - the first page of a queue's memory; user-mode queues have their
- *		       entries behind it, from ACCEL_RING_ENTRIES
+ * struct accel_ring - the first page of a queue's memory
  * @magic: ACCEL_RING_MAGIC
  * @version: ACCEL_RING_VERSION
- * @entries: number of slots, a power of two; of a mediated queue 0
+ * @entries: number of slots, a power of two; 0 in a mediated queue
  * @entry_size: sizeof(struct accel_command)
- * @tail: by the submitter: commands written so far. Command n is in slot n % entries.
- *	  At most @entries more than @head
+ * @tail: by the submitter: commands written so far. Command n is in slot n % @entries. At
+ *	  most @entries more than @head
  * @head: by the device: commands fetched; their slots may be written again
  * @completed: by the device: commands completed, in order
  * @state: by the device: enum accel_queue_state
+ * @completion: by the device: a futex word that is changed and woken after @completed or
+ *		@state has changed, if there are @waiters
  * @fault: by the device: valid unless @state is RUNNING
- * @dropped_first: by the device: the last reset dropped the commands from here
- * @dropped_end: up to before this one. They count as @completed, but never happened
- * @need_wakeup: by the device: it sleeps, or is about to. Whoever has moved @tail looks
- *	  here, after a full barrier; if it is 1, makes it 0, adds 1 to @doorbell and
- *	  wakes the futex there
- * @doorbell: by the submitter: the futex word the device sleeps on
- * @waiters: by those who wait for completion: how many there are
- * @completion: by the device: a futex word that changes, and is woken, after @completed
- *	  or @state changed while there were @waiters
+ * @dropped_first: by the device: the last reset dropped the commands from this one
+ * @dropped_end: up to before this one. They count as @completed, but were not executed
+ * @need_wakeup: by the device: 1 while it sleeps or is about to. A submitter that has
+ *		 moved @tail reads it after a full barrier; if it is 1, the submitter sets
+ *		 it to 0, adds 1 to @doorbell and wakes the futex there
+ * @doorbell: by the submitter: the futex word on which the device sleeps
+ * @waiters: by threads that wait for a completion: how many there are
  *
- * All counts go up for ever from 0. The memory is hostile ground for both sides: the
- * device trusts nothing that it reads here, and what a submitter reads can at worst be
- * wrong through another holder of the same queue. The size is sealed.
+ * The entries of a user-mode queue follow at ACCEL_RING_ENTRIES. Each writer has cache
+ * lines of its own, and so has each of its fields that another reader polls. All counts
+ * start at 0 and only go up. Neither side trusts the memory: the device checks a copy of
+ * what it reads, and a submitter can at worst read wrong values, from another holder of
+ * the same queue. The size is sealed.
  */
 struct accel_ring {
 	__u32 magic;
@@ -197,10 +209,13 @@ struct accel_ring {
 
 	__u64 completed;
 	__u32 state;
-	__u32 pad3;
+	__u32 completion;
+	__u8 pad3[ACCEL_CACHE_LINE - 16];
+
 	struct accel_fault fault;
 	__u64 dropped_first;
 	__u64 dropped_end;
+	__u8 pad4[ACCEL_CACHE_LINE - 48];
 
 	__u32 need_wakeup;
 	__u8 pad5[ACCEL_CACHE_LINE - 4];
@@ -209,36 +224,36 @@ struct accel_ring {
 	__u8 pad6[ACCEL_CACHE_LINE - 4];
 
 	__u32 waiters;
-	__u32 completion;
-	__u8 pad7[ACCEL_CACHE_LINE - 8];
+	__u8 pad7[ACCEL_CACHE_LINE - 4];
 };
 
 /* ---- events ------------------------------------------------------------------------ */
 
 enum accel_event_type {
 	ACCEL_EVENT_BIND = 1,   /* an ASID was given a guest id in a set */
-	ACCEL_EVENT_UNBIND = 2, /* and lost it */
+	ACCEL_EVENT_UNBIND = 2, /* an ASID lost its guest id */
 	ACCEL_EVENT_FREE = 3,   /* an ASID of a set was destroyed */
-	ACCEL_EVENT_FAULT = 4,  /* a queue faulted: value index, address, error reason */
-	ACCEL_EVENT_COMPLETED = 5, /* a command with ACCEL_COMMAND_NOTIFY: value index */
-	ACCEL_EVENT_REVOKED = 6,   /* a buffer of the context was revoked by its owner */
+	ACCEL_EVENT_FAULT = 4,  /* a queue faulted: value is the command's index */
+	ACCEL_EVENT_COMPLETED =
+		5,               /* a command with ACCEL_COMMAND_NOTIFY: value likewise */
+	ACCEL_EVENT_REVOKED = 6, /* the context revoked one of its buffers */
 };
 
 /* Events before this one were dropped: the reader was too slow. */
 #define ACCEL_EVENT_LOST (1U << 0)
 
-/* How many events a context keeps for its reader. */
+/* How many unread events a context keeps. */
 #define ACCEL_EVENTS_MAX 256
 
 /**
- * struct accel_event - one event; read(2) of a context gives whole ones
- * @sequence: counts all events of the context from 0, dropped ones included
+ * struct accel_event - one event; read(2) of a context returns whole ones
+ * @sequence: number of the event in its context, from 0; dropped events count
  * @type: enum accel_event_type
  * @flags: ACCEL_EVENT_LOST
- * @object: id of the queue, buffer or ASID it is about
+ * @object: id of the queue, buffer or ASID that it is about
  * @set: id of the set, or 0
  * @asid: id of the ASID, or 0
- * @reason: enum accel_fault_reason, of a fault
+ * @reason: of a fault: enum accel_fault_reason
  * @value: guest id, or index of the command
  * @address: of a fault, else 0
  * @time_ns: CLOCK_MONOTONIC of the device's machine
@@ -260,9 +275,9 @@ struct accel_event {
 
 /* ---- device ------------------------------------------------------------------------ */
 
-#define ACCEL_DEVICE_SVA       (1U << 0) /* can bind a process's own address space */
+#define ACCEL_DEVICE_SVA       (1U << 0) /* can bind the address space of a process */
 #define ACCEL_DEVICE_EXCLUSIVE (1U << 1) /* one context at a time */
-#define ACCEL_DEVICE_REVOCABLE (1U << 2) /* takes memory back from its importers */
+#define ACCEL_DEVICE_REVOCABLE (1U << 2) /* can take memory back from its importers */
 
 struct accel_range {
 	__u64 first;
@@ -270,24 +285,24 @@ struct accel_range {
 };
 
 /**
- * struct accel_device_info - what a device is, and how much of it is in use
+ * struct accel_device_info - properties of a device, and how much of it is in use
  * @size: in
  * @flags: in: 0, out: ACCEL_DEVICE_*
  * @name: out: as in the directory, NUL terminated
  * @backend: out: NUL terminated
- * @operations: out: a bit 1 << enum accel_op for each it has
- * @memory: out: bytes to allocate from
- * @memory_free: out
+ * @operations: out: bit 1 << enum accel_op for each operation that it has
+ * @memory: out: bytes of device memory
+ * @memory_free: out: bytes
  * @page_size: out: alignment of addresses, offsets and lengths of mappings
  * @asid_bits: out: there are at most 2^asid_bits - 1 ASIDs
  * @asids: out: in use
- * @queues: out: number it has
+ * @queues: out: number of queues
  * @queues_free: out
  * @contexts: out: open now
+ * @latency_ns: out: artificial latency of each command
  * @n_reserved: out: entries of @reserved_ranges
- * @latency_ns: out: artificial time that each command takes
  * @aperture: out: addresses that can be mapped
- * @reserved_ranges: out: parts of @aperture that cannot
+ * @reserved_ranges: out: parts of @aperture that cannot be mapped
  */
 struct accel_device_info {
 	__u32 size;
@@ -311,18 +326,18 @@ struct accel_device_info {
 
 /* ---- buffers ----------------------------------------------------------------------- */
 
-/* Sealed against shrinking, as udmabuf wants it: nobody can take it back any more. */
+/* Sealed against shrinking, as udmabuf requires it: it cannot be revoked. */
 #define ACCEL_BUFFER_PINNED (1U << 0)
 
 /**
- * struct accel_buffer_alloc - device memory, charged against the device's
+ * struct accel_buffer_alloc - allocate device memory
  * @size: in
  * @flags: in: ACCEL_BUFFER_PINNED
  * @bytes: in: a multiple of the page size, not 0, else -EINVAL
  * @id: out
  * @reserved: 0
  *
- * Its contents are zero. -ENOSPC: the device's memory is used up.
+ * The memory is zeroed. -ENOSPC: the device has not that much free memory.
  */
 struct accel_buffer_alloc {
 	__u32 size;
@@ -339,16 +354,16 @@ struct accel_buffer_alloc {
  * @id: in
  * @reserved: 0
  *
- * Buffer free: what is mapped stays mapped, as pages of an unlinked file do; the memory
- * is given back when nobody has it any more. Buffer revoke: takes device memory back from
- * everyone: -EBUSY, it is pinned; -EPERM, it was imported, so another's.
+ * Buffer free: mappings stay, as pages of an unlinked file do; the memory is given back
+ * when no process has it open or mapped any more. Buffer revoke: takes device memory back
+ * from all importers. -EBUSY: it is pinned. -EPERM: it was imported.
  *
- * ASID destroy: -EBUSY while attached to a queue of the context; a context that imported
- * it keeps it. Set destroy: -EBUSY while it has ASIDs or guards a queue. Queue destroy:
- * what it has not begun is cancelled; what runs has ended when the ring says
- * ACCEL_QUEUE_DEAD. Queue reset: after a fault, drops what was submitted and runs again:
- * -EINVAL, it did not fault; -EIO, it is isolated. Fence destroy: who waits for it
- * faults.
+ * ASID destroy: -EBUSY: it is attached to a queue of the context. Contexts that imported
+ * it keep it. Set destroy: -EBUSY: it has ASIDs, or guards a queue. Queue destroy:
+ * cancels the commands that have not begun; the running one is over when the ring's state
+ * is ACCEL_QUEUE_DEAD. Queue reset: drops what was submitted to a faulted queue, and
+ * restarts it. -EINVAL: it did not fault. -EIO: it is isolated. Fence destroy: commands
+ * that wait for it fault.
  */
 struct accel_object {
 	__u32 size;
@@ -364,11 +379,11 @@ struct accel_object {
 #define ACCEL_BUFFER_FILE     (1U << 5) /* neither memfd nor dma-buf; in process only */
 
 /**
- * struct accel_buffer_info - what a buffer is
+ * struct accel_buffer_info - properties of a buffer
  * @size: in
  * @flags: in: 0, out: ACCEL_BUFFER_*
  * @id: in
- * @mappings: out: in how many places of ASIDs it is mapped
+ * @mappings: out: how often it is mapped in ASIDs
  * @bytes: out: size now
  */
 struct accel_buffer_info {
@@ -379,18 +394,18 @@ struct accel_buffer_info {
 	__u64 bytes;
 };
 
-/* Of one unmap or copy, so that no call keeps others waiting for long. */
-#define ACCEL_MAPPINGS_A_CALL 4096
-
 /* ---- address spaces ---------------------------------------------------------------- */
 
-#define ACCEL_ASID_VISIBLE (1U << 0) /* the hardware number may be asked for */
+/* Of one unmap or copy, which bounds the time that it keeps others waiting. */
+#define ACCEL_MAX_MAPPINGS_PER_CALL 4096
+
+#define ACCEL_ASID_VISIBLE (1U << 0) /* its hardware number is reported */
 
 /**
- * struct accel_asid_create - an empty address space, for mapping
+ * struct accel_asid_create - create an empty address space for mappings
  * @size: in
  * @flags: in: ACCEL_ASID_VISIBLE
- * @set: in: id of the set it shall belong to, or 0; -EPERM: it is another's
+ * @set: in: id of the set that it shall belong to, or 0; -EPERM: of another context
  * @id: out
  */
 struct accel_asid_create {
@@ -404,14 +419,14 @@ struct accel_asid_create {
 #define ACCEL_ASID_IMPORTED (1U << 2)
 
 /**
- * struct accel_asid_info - what an address space is
+ * struct accel_asid_info - properties of an address space
  * @size: in
  * @flags: in: 0, out: ACCEL_ASID_*
  * @id: in
  * @number: out: hardware number, 0 if it is not visible
- * @set: out: id of its set, 0 if none or another's
+ * @set: out: id of its set, 0 if it has none or that is of another context
  * @attached: out: to how many queues of this context
- * @mappings: out
+ * @mappings: out: number of mappings
  * @mapped: out: bytes
  */
 struct accel_asid_info {
@@ -427,17 +442,17 @@ struct accel_asid_info {
 
 #define ACCEL_MAP_READ  (1U << 0) /* the device may read it */
 #define ACCEL_MAP_WRITE (1U << 1) /* the device may write it */
-#define ACCEL_MAP_FIXED                                                                  \
-	(1U << 2) /* at @iova; without it, anywhere, and @iova must be 0 */
+#define ACCEL_MAP_FIXED (1U << 2) /* at @iova; else anywhere, and @iova must be 0 */
+
 /*
  * @offset would be an address in the caller's memory. Always -EINVAL, with the reason in
  * the log: such memory is private, and copy-on-write could hand its pages to a child
- * after a fork. Share a memfd, or bind the address space (SVA).
+ * after a fork. Share a memfd instead, or bind the address space (SVA).
  */
 #define ACCEL_MAP_USER (1U << 3)
 
 /**
- * struct accel_asid_map - maps a part of a buffer
+ * struct accel_asid_map - map a part of a buffer
  * @size: in
  * @flags: in: ACCEL_MAP_*
  * @asid: in
@@ -446,11 +461,11 @@ struct accel_asid_info {
  * @length: in
  * @iova: in, with ACCEL_MAP_FIXED; out
  *
- * -EINVAL: length 0, something is not aligned to the page size, neither readable nor
- * writable, past the end of the buffer, over a reserved range or outside the aperture, or
- * the ASID is an SVA one. -EOVERFLOW: a range wraps. -EEXIST: something is mapped there.
- * -EPERM: writable, of a buffer that is not. -ENODEV: the buffer was revoked. -ENOSPC: no
- * free range is large enough.
+ * -EINVAL: length 0; something is not aligned to the page size; neither readable nor
+ * writable; past the end of the buffer; over a reserved range or outside the aperture; or
+ * the ASID is bound to a process. -EOVERFLOW: a range wraps. -EEXIST: something is mapped
+ * there. -EPERM: writable, of a read-only buffer. -ENODEV: the buffer was revoked.
+ * -ENOSPC: no free range is large enough.
  */
 struct accel_asid_map {
 	__u32 size;
@@ -463,19 +478,19 @@ struct accel_asid_map {
 };
 
 /**
- * struct accel_asid_unmap - removes whole mappings
+ * struct accel_asid_unmap - remove whole mappings
  * @size: in
  * @flags: in: 0
  * @asid: in
  * @reserved: 0
  * @iova: in
- * @length: in, out: the bytes that were removed
+ * @length: in; out: the bytes that were removed
  *
- * Once it returns, the device does not access them any more. All mappings within the
- * range go; -ENOENT: there is none, or one is only partly inside; -E2BIG: there are more
- * than ACCEL_MAPPINGS_A_CALL. iova 0 with length ~0 is
- * everything, and succeeds even when there is nothing. -EINVAL: length 0, not aligned, an
- * SVA ASID. -EOVERFLOW: the range wraps.
+ * All mappings within the range are removed; once the call returns, the device does not
+ * access them any more. @iova 0 with @length ~0 is everything, and succeeds even when
+ * nothing is mapped. -ENOENT: no mapping, or one is only partly inside. -E2BIG: more than
+ * ACCEL_MAX_MAPPINGS_PER_CALL. -EINVAL: length 0, not aligned, or the ASID is bound to a
+ * process. -EOVERFLOW: the range wraps.
  */
 struct accel_asid_unmap {
 	__u32 size;
@@ -487,7 +502,7 @@ struct accel_asid_unmap {
 };
 
 /**
- * struct accel_asid_copy - maps what another address space has mapped
+ * struct accel_asid_copy - map what another address space has mapped
  * @size: in
  * @flags: in: ACCEL_MAP_READ, _WRITE, _FIXED
  * @dst_asid: in
@@ -496,9 +511,9 @@ struct accel_asid_unmap {
  * @length: in
  * @dst_iova: in, with ACCEL_MAP_FIXED; out
  *
- * The source range may span mappings but not gaps. Access cannot be more than the
- * source's (-EPERM). -ENOENT: a part of the source is not mapped. -E2BIG: it has more
- * than ACCEL_MAPPINGS_A_CALL mappings there. Else as map.
+ * The source range may span mappings but not gaps. -EPERM: more access than the source
+ * has. -ENOENT: a part of the source is not mapped. -E2BIG: it has more than
+ * ACCEL_MAX_MAPPINGS_PER_CALL mappings there. Else as struct accel_asid_map.
  */
 struct accel_asid_copy {
 	__u32 size;
@@ -513,7 +528,7 @@ struct accel_asid_copy {
 /* ---- sets of address spaces -------------------------------------------------------- */
 
 /**
- * struct accel_set_create - a set of ASIDs, owned by the context
+ * struct accel_set_create - create a set of ASIDs, which the context owns
  * @size: in
  * @flags: in: 0
  * @quota: in: how many ASIDs it may have, at least 1
@@ -548,19 +563,21 @@ struct accel_set_info {
 
 #define ACCEL_SET_BY_ASID (1U << 0) /* look-up: from @asid to @guest */
 
+#define ACCEL_NO_GUEST (~(__u64)0)
+
 /**
- * struct accel_set_entry - guest id and ASID, in the commands bind, unbind, look-up, next
+ * struct accel_set_entry - an ASID of a set and its guest id
  * @size: in
  * @flags: in: 0; look-up: ACCEL_SET_BY_ASID
  * @set: in
  * @asid: id of an ASID of the set
  * @guest: the guest's number for it
  *
- * Bind: gives @asid the guest id @guest; -EEXIST: one of them is bound; -EPERM: the ASID
- * is not of the set. Unbind: by @guest, @asid must be 0. Look-up: @guest in, @asid out,
- * or the other way. Next: iterates over all ASIDs of the set in the order of their ids:
- * @asid in: the last one seen, 0 to begin; @asid out, @guest out or ~0 if not bound;
- * -ENOENT at the end. Unknown ones: -ENOENT.
+ * Bind: gives @asid the guest id @guest. -EEXIST: one of the two is bound. -EPERM: the
+ * ASID is not in the set. Unbind: by @guest; @asid must be 0. Look-up: @guest in, @asid
+ * out, or the reverse. Next: iterates over the ASIDs of the set by ascending id: @asid
+ * in: the previous one, 0 to begin; @asid out; @guest out, ACCEL_NO_GUEST if it has none.
+ * -ENOENT: at the end, or not found.
  */
 struct accel_set_entry {
 	__u32 size;
@@ -570,24 +587,22 @@ struct accel_set_entry {
 	__u64 guest;
 };
 
-#define ACCEL_NO_GUEST (~(__u64)0)
-
 /* ---- queues ------------------------------------------------------------------------ */
 
 #define ACCEL_QUEUE_USER (1U << 0) /* a ring in shared memory; else mediated */
 
 /**
- * struct accel_queue_create - one of the device's queues
+ * struct accel_queue_create - take one of the device's queues
  * @size: in
  * @flags: in: ACCEL_QUEUE_USER
- * @entries: in: ACCEL_RING_MIN to ACCEL_RING_MAX, a power of two: how many commands can
- *	     wait
- * @set: in: only ASIDs of this set may be attached; 0: any of the context
+ * @entries: in: how many commands can wait: a power of two, ACCEL_RING_MIN to
+ *	     ACCEL_RING_MAX
+ * @set: in: only ASIDs of this set can be attached; 0: any ASID of the context
  * @id: out
  * @reserved: 0
  *
- * -EBUSY: all of the device's queues are in use, those included whose engines have not
- * ended yet after they were destroyed.
+ * -EBUSY: all queues of the device are in use. A destroyed queue is in use until its
+ * engine has stopped.
  */
 struct accel_queue_create {
 	__u32 size;
@@ -601,16 +616,17 @@ struct accel_queue_create {
 #define ACCEL_QUEUE_MAX_ASIDS 64 /* attached to one queue */
 
 /**
- * struct accel_queue_attach - attach, or detach, an ASID
+ * struct accel_queue_attach - attach or detach an ASID
  * @size: in
  * @flags: in: 0
  * @queue: in
  * @asid: in
  *
- * Attach: -EEXIST: it is; -EPERM: not of the queue's set; -ENOSPC: too many are. Detach:
- * -ENOENT: it is not. Once it returns, commands that name it fault, the one that runs
- * too, and mapped memory is not accessed any more. Of an SVA ASID one piece of at most
- * 256 KiB may be under way: it is over when the queue has faulted, completed or is dead.
+ * Attach: -EEXIST: it is attached. -EPERM: not in the queue's set. -ENOSPC: too many are
+ * attached. Detach: -ENOENT: it is not attached. Once detach returns, commands that name
+ * the ASID fault, including the running one, and mapped memory is not accessed any more.
+ * In a bound ASID one piece of at most 256 KiB may still be accessed, until the queue
+ * faults, completes the command or is dead.
  */
 struct accel_queue_attach {
 	__u32 size;
@@ -622,15 +638,15 @@ struct accel_queue_attach {
 #define ACCEL_SUBMIT_MAX 128 /* commands in one batch */
 
 /**
- * struct accel_queue_submit - a batch for a mediated queue
- * @size: in: with all commands: up to the end of commands[count]
+ * struct accel_queue_submit - submit a batch to a mediated queue
+ * @size: in: up to the end of commands[count - 1], or of the whole struct
  * @flags: in: 0
  * @queue: in
  * @count: in: 1 to ACCEL_SUBMIT_MAX
  * @index: out: of the first command: the n-th submitted to this queue, from 0
  * @commands: in
  *
- * All are taken or none. -EAGAIN: not enough room; -EIO: the queue has faulted;
+ * All commands are taken, or none. -EAGAIN: not enough room. -EIO: the queue has faulted.
  * -EOPNOTSUPP: it is a user-mode queue.
  */
 struct accel_queue_submit {
@@ -643,15 +659,15 @@ struct accel_queue_submit {
 };
 
 /**
- * struct accel_queue_info - how a queue is
+ * struct accel_queue_info - state of a queue
  * @size: in
  * @flags: in: 0, out: ACCEL_QUEUE_*
  * @id: in
  * @state: out: enum accel_queue_state
  * @entries: out
- * @attached: out: ASIDs
+ * @attached: out: number of ASIDs
  * @submitted: out: commands that the device has seen
- * @completed: out
+ * @completed: out: commands
  * @fault: out: the last one; its reason is 0 if there was none
  */
 struct accel_queue_info {
@@ -674,9 +690,9 @@ struct accel_queue_info {
  * @flags: in: 0
  * @id: create: out; signal, query: in
  * @reserved: 0
- * @value: create: in, where it begins; signal: in; query: out
+ * @value: create: in: initial value; signal: in; query: out
  *
- * It never goes down: signalling less than it has changes nothing.
+ * The value only goes up: a signal with a smaller value changes nothing.
  */
 struct accel_fence {
 	__u32 size;
@@ -686,36 +702,215 @@ struct accel_fence {
 	__u64 value;
 };
 
-/* The layout is an ABI: no padding, the same on every architecture. */
+/* ---- layout ------------------------------------------------------------------------ */
+
+/* The layout is an ABI: no padding, and the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-_Static_assert(sizeof(struct accel_command) == 64, "size of struct accel_command");
-_Static_assert(sizeof(struct accel_fault) == 32, "size of struct accel_fault");
-_Static_assert(sizeof(struct accel_ring) == 448, "size of struct accel_ring");
-_Static_assert(sizeof(struct accel_event) == 64, "size of struct accel_event");
-_Static_assert(sizeof(struct accel_device_info) == 272,
-	       "size of struct accel_device_info");
-_Static_assert(sizeof(struct accel_buffer_alloc) == 24,
-	       "size of struct accel_buffer_alloc");
-_Static_assert(sizeof(struct accel_object) == 16, "size of struct accel_object");
-_Static_assert(sizeof(struct accel_buffer_info) == 24,
-	       "size of struct accel_buffer_info");
-_Static_assert(sizeof(struct accel_asid_create) == 16,
-	       "size of struct accel_asid_create");
-_Static_assert(sizeof(struct accel_asid_info) == 40, "size of struct accel_asid_info");
-_Static_assert(sizeof(struct accel_asid_map) == 40, "size of struct accel_asid_map");
-_Static_assert(sizeof(struct accel_asid_unmap) == 32, "size of struct accel_asid_unmap");
-_Static_assert(sizeof(struct accel_asid_copy) == 40, "size of struct accel_asid_copy");
-_Static_assert(sizeof(struct accel_set_create) == 16, "size of struct accel_set_create");
-_Static_assert(sizeof(struct accel_set_info) == 24, "size of struct accel_set_info");
-_Static_assert(sizeof(struct accel_set_entry) == 24, "size of struct accel_set_entry");
-_Static_assert(sizeof(struct accel_queue_create) == 24,
-	       "size of struct accel_queue_create");
-_Static_assert(sizeof(struct accel_queue_attach) == 16,
-	       "size of struct accel_queue_attach");
-_Static_assert(sizeof(struct accel_queue_submit) == 8216,
-	       "size of struct accel_queue_submit");
-_Static_assert(sizeof(struct accel_queue_info) == 72, "size of struct accel_queue_info");
-_Static_assert(sizeof(struct accel_fence) == 24, "size of struct accel_fence");
+#define ACCEL_ASSERT_SIZE(type, bytes)                                                   \
+	_Static_assert(sizeof(struct type) == (bytes), "size of struct " #type)
+#define ACCEL_ASSERT_AT(type, member, bytes)                                             \
+	_Static_assert(__builtin_offsetof(struct type, member) == (bytes),               \
+		       "offset of " #member " in struct " #type)
+
+ACCEL_ASSERT_SIZE(accel_command, 64);
+ACCEL_ASSERT_AT(accel_command, op, 0);
+ACCEL_ASSERT_AT(accel_command, flags, 2);
+ACCEL_ASSERT_AT(accel_command, dst_asid, 4);
+ACCEL_ASSERT_AT(accel_command, src_asid, 8);
+ACCEL_ASSERT_AT(accel_command, src2_asid, 12);
+ACCEL_ASSERT_AT(accel_command, dst, 16);
+ACCEL_ASSERT_AT(accel_command, src, 24);
+ACCEL_ASSERT_AT(accel_command, src2, 32);
+ACCEL_ASSERT_AT(accel_command, length, 40);
+ACCEL_ASSERT_AT(accel_command, value, 48);
+ACCEL_ASSERT_AT(accel_command, rows, 56);
+ACCEL_ASSERT_AT(accel_command, columns, 58);
+ACCEL_ASSERT_AT(accel_command, inner, 60);
+ACCEL_ASSERT_AT(accel_command, reserved, 62);
+
+ACCEL_ASSERT_SIZE(accel_fault, 32);
+ACCEL_ASSERT_AT(accel_fault, index, 0);
+ACCEL_ASSERT_AT(accel_fault, address, 8);
+ACCEL_ASSERT_AT(accel_fault, reason, 16);
+ACCEL_ASSERT_AT(accel_fault, asid, 20);
+ACCEL_ASSERT_AT(accel_fault, count, 24);
+ACCEL_ASSERT_AT(accel_fault, reserved, 28);
+
+ACCEL_ASSERT_SIZE(accel_ring, 512);
+ACCEL_ASSERT_AT(accel_ring, magic, 0);
+ACCEL_ASSERT_AT(accel_ring, version, 4);
+ACCEL_ASSERT_AT(accel_ring, entries, 8);
+ACCEL_ASSERT_AT(accel_ring, entry_size, 12);
+ACCEL_ASSERT_AT(accel_ring, tail, 64);
+ACCEL_ASSERT_AT(accel_ring, head, 128);
+ACCEL_ASSERT_AT(accel_ring, completed, 192);
+ACCEL_ASSERT_AT(accel_ring, state, 200);
+ACCEL_ASSERT_AT(accel_ring, completion, 204);
+ACCEL_ASSERT_AT(accel_ring, fault, 256);
+ACCEL_ASSERT_AT(accel_ring, dropped_first, 288);
+ACCEL_ASSERT_AT(accel_ring, dropped_end, 296);
+ACCEL_ASSERT_AT(accel_ring, need_wakeup, 320);
+ACCEL_ASSERT_AT(accel_ring, doorbell, 384);
+ACCEL_ASSERT_AT(accel_ring, waiters, 448);
+
+ACCEL_ASSERT_SIZE(accel_event, 64);
+ACCEL_ASSERT_AT(accel_event, sequence, 0);
+ACCEL_ASSERT_AT(accel_event, type, 8);
+ACCEL_ASSERT_AT(accel_event, flags, 12);
+ACCEL_ASSERT_AT(accel_event, object, 16);
+ACCEL_ASSERT_AT(accel_event, set, 20);
+ACCEL_ASSERT_AT(accel_event, asid, 24);
+ACCEL_ASSERT_AT(accel_event, reason, 28);
+ACCEL_ASSERT_AT(accel_event, value, 32);
+ACCEL_ASSERT_AT(accel_event, address, 40);
+ACCEL_ASSERT_AT(accel_event, time_ns, 48);
+ACCEL_ASSERT_AT(accel_event, reserved, 56);
+
+ACCEL_ASSERT_SIZE(accel_range, 16);
+ACCEL_ASSERT_AT(accel_range, first, 0);
+ACCEL_ASSERT_AT(accel_range, last, 8);
+
+ACCEL_ASSERT_SIZE(accel_device_info, 272);
+ACCEL_ASSERT_AT(accel_device_info, size, 0);
+ACCEL_ASSERT_AT(accel_device_info, flags, 4);
+ACCEL_ASSERT_AT(accel_device_info, name, 8);
+ACCEL_ASSERT_AT(accel_device_info, backend, 40);
+ACCEL_ASSERT_AT(accel_device_info, operations, 72);
+ACCEL_ASSERT_AT(accel_device_info, memory, 80);
+ACCEL_ASSERT_AT(accel_device_info, memory_free, 88);
+ACCEL_ASSERT_AT(accel_device_info, page_size, 96);
+ACCEL_ASSERT_AT(accel_device_info, asid_bits, 100);
+ACCEL_ASSERT_AT(accel_device_info, asids, 104);
+ACCEL_ASSERT_AT(accel_device_info, queues, 108);
+ACCEL_ASSERT_AT(accel_device_info, queues_free, 112);
+ACCEL_ASSERT_AT(accel_device_info, contexts, 116);
+ACCEL_ASSERT_AT(accel_device_info, latency_ns, 120);
+ACCEL_ASSERT_AT(accel_device_info, n_reserved, 124);
+ACCEL_ASSERT_AT(accel_device_info, aperture, 128);
+ACCEL_ASSERT_AT(accel_device_info, reserved_ranges, 144);
+
+ACCEL_ASSERT_SIZE(accel_buffer_alloc, 24);
+ACCEL_ASSERT_AT(accel_buffer_alloc, size, 0);
+ACCEL_ASSERT_AT(accel_buffer_alloc, flags, 4);
+ACCEL_ASSERT_AT(accel_buffer_alloc, bytes, 8);
+ACCEL_ASSERT_AT(accel_buffer_alloc, id, 16);
+ACCEL_ASSERT_AT(accel_buffer_alloc, reserved, 20);
+
+ACCEL_ASSERT_SIZE(accel_object, 16);
+ACCEL_ASSERT_AT(accel_object, size, 0);
+ACCEL_ASSERT_AT(accel_object, flags, 4);
+ACCEL_ASSERT_AT(accel_object, id, 8);
+ACCEL_ASSERT_AT(accel_object, reserved, 12);
+
+ACCEL_ASSERT_SIZE(accel_buffer_info, 24);
+ACCEL_ASSERT_AT(accel_buffer_info, size, 0);
+ACCEL_ASSERT_AT(accel_buffer_info, flags, 4);
+ACCEL_ASSERT_AT(accel_buffer_info, id, 8);
+ACCEL_ASSERT_AT(accel_buffer_info, mappings, 12);
+ACCEL_ASSERT_AT(accel_buffer_info, bytes, 16);
+
+ACCEL_ASSERT_SIZE(accel_asid_create, 16);
+ACCEL_ASSERT_AT(accel_asid_create, size, 0);
+ACCEL_ASSERT_AT(accel_asid_create, flags, 4);
+ACCEL_ASSERT_AT(accel_asid_create, set, 8);
+ACCEL_ASSERT_AT(accel_asid_create, id, 12);
+
+ACCEL_ASSERT_SIZE(accel_asid_info, 40);
+ACCEL_ASSERT_AT(accel_asid_info, size, 0);
+ACCEL_ASSERT_AT(accel_asid_info, flags, 4);
+ACCEL_ASSERT_AT(accel_asid_info, id, 8);
+ACCEL_ASSERT_AT(accel_asid_info, number, 12);
+ACCEL_ASSERT_AT(accel_asid_info, set, 16);
+ACCEL_ASSERT_AT(accel_asid_info, attached, 20);
+ACCEL_ASSERT_AT(accel_asid_info, mappings, 24);
+ACCEL_ASSERT_AT(accel_asid_info, mapped, 32);
+
+ACCEL_ASSERT_SIZE(accel_asid_map, 40);
+ACCEL_ASSERT_AT(accel_asid_map, size, 0);
+ACCEL_ASSERT_AT(accel_asid_map, flags, 4);
+ACCEL_ASSERT_AT(accel_asid_map, asid, 8);
+ACCEL_ASSERT_AT(accel_asid_map, buffer, 12);
+ACCEL_ASSERT_AT(accel_asid_map, offset, 16);
+ACCEL_ASSERT_AT(accel_asid_map, length, 24);
+ACCEL_ASSERT_AT(accel_asid_map, iova, 32);
+
+ACCEL_ASSERT_SIZE(accel_asid_unmap, 32);
+ACCEL_ASSERT_AT(accel_asid_unmap, size, 0);
+ACCEL_ASSERT_AT(accel_asid_unmap, flags, 4);
+ACCEL_ASSERT_AT(accel_asid_unmap, asid, 8);
+ACCEL_ASSERT_AT(accel_asid_unmap, reserved, 12);
+ACCEL_ASSERT_AT(accel_asid_unmap, iova, 16);
+ACCEL_ASSERT_AT(accel_asid_unmap, length, 24);
+
+ACCEL_ASSERT_SIZE(accel_asid_copy, 40);
+ACCEL_ASSERT_AT(accel_asid_copy, size, 0);
+ACCEL_ASSERT_AT(accel_asid_copy, flags, 4);
+ACCEL_ASSERT_AT(accel_asid_copy, dst_asid, 8);
+ACCEL_ASSERT_AT(accel_asid_copy, src_asid, 12);
+ACCEL_ASSERT_AT(accel_asid_copy, src_iova, 16);
+ACCEL_ASSERT_AT(accel_asid_copy, length, 24);
+ACCEL_ASSERT_AT(accel_asid_copy, dst_iova, 32);
+
+ACCEL_ASSERT_SIZE(accel_set_create, 16);
+ACCEL_ASSERT_AT(accel_set_create, size, 0);
+ACCEL_ASSERT_AT(accel_set_create, flags, 4);
+ACCEL_ASSERT_AT(accel_set_create, quota, 8);
+ACCEL_ASSERT_AT(accel_set_create, id, 12);
+
+ACCEL_ASSERT_SIZE(accel_set_info, 24);
+ACCEL_ASSERT_AT(accel_set_info, size, 0);
+ACCEL_ASSERT_AT(accel_set_info, flags, 4);
+ACCEL_ASSERT_AT(accel_set_info, id, 8);
+ACCEL_ASSERT_AT(accel_set_info, quota, 12);
+ACCEL_ASSERT_AT(accel_set_info, asids, 16);
+ACCEL_ASSERT_AT(accel_set_info, bound, 20);
+
+ACCEL_ASSERT_SIZE(accel_set_entry, 24);
+ACCEL_ASSERT_AT(accel_set_entry, size, 0);
+ACCEL_ASSERT_AT(accel_set_entry, flags, 4);
+ACCEL_ASSERT_AT(accel_set_entry, set, 8);
+ACCEL_ASSERT_AT(accel_set_entry, asid, 12);
+ACCEL_ASSERT_AT(accel_set_entry, guest, 16);
+
+ACCEL_ASSERT_SIZE(accel_queue_create, 24);
+ACCEL_ASSERT_AT(accel_queue_create, size, 0);
+ACCEL_ASSERT_AT(accel_queue_create, flags, 4);
+ACCEL_ASSERT_AT(accel_queue_create, entries, 8);
+ACCEL_ASSERT_AT(accel_queue_create, set, 12);
+ACCEL_ASSERT_AT(accel_queue_create, id, 16);
+ACCEL_ASSERT_AT(accel_queue_create, reserved, 20);
+
+ACCEL_ASSERT_SIZE(accel_queue_attach, 16);
+ACCEL_ASSERT_AT(accel_queue_attach, size, 0);
+ACCEL_ASSERT_AT(accel_queue_attach, flags, 4);
+ACCEL_ASSERT_AT(accel_queue_attach, queue, 8);
+ACCEL_ASSERT_AT(accel_queue_attach, asid, 12);
+
+ACCEL_ASSERT_SIZE(accel_queue_submit, 8216);
+ACCEL_ASSERT_AT(accel_queue_submit, size, 0);
+ACCEL_ASSERT_AT(accel_queue_submit, flags, 4);
+ACCEL_ASSERT_AT(accel_queue_submit, queue, 8);
+ACCEL_ASSERT_AT(accel_queue_submit, count, 12);
+ACCEL_ASSERT_AT(accel_queue_submit, index, 16);
+ACCEL_ASSERT_AT(accel_queue_submit, commands, 24);
+
+ACCEL_ASSERT_SIZE(accel_queue_info, 72);
+ACCEL_ASSERT_AT(accel_queue_info, size, 0);
+ACCEL_ASSERT_AT(accel_queue_info, flags, 4);
+ACCEL_ASSERT_AT(accel_queue_info, id, 8);
+ACCEL_ASSERT_AT(accel_queue_info, state, 12);
+ACCEL_ASSERT_AT(accel_queue_info, entries, 16);
+ACCEL_ASSERT_AT(accel_queue_info, attached, 20);
+ACCEL_ASSERT_AT(accel_queue_info, submitted, 24);
+ACCEL_ASSERT_AT(accel_queue_info, completed, 32);
+ACCEL_ASSERT_AT(accel_queue_info, fault, 40);
+
+ACCEL_ASSERT_SIZE(accel_fence, 24);
+ACCEL_ASSERT_AT(accel_fence, size, 0);
+ACCEL_ASSERT_AT(accel_fence, flags, 4);
+ACCEL_ASSERT_AT(accel_fence, id, 8);
+ACCEL_ASSERT_AT(accel_fence, reserved, 12);
+ACCEL_ASSERT_AT(accel_fence, value, 16);
 #endif
 
 #ifdef __cplusplus

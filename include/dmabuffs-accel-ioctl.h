@@ -2,26 +2,26 @@
 /*
  * dmabuffs-accel-ioctl.h - the ioctl interface of a mount's accelerator devices
  *
- * `.accel` is a directory with a file for each device. Opening one (O_RDWR, else -EACCES)
- * makes a context: the open file is the security domain. Who has it, by open(2), fork(2),
- * SCM_RIGHTS or otherwise, has all of its rights; the last close ends it and all that is
- * in it. The structs and their rules are in accel-abi.h; sizes are checked as
- * dmabuffs-ioctl.h says, with the same errors (ENOTTY, EINVAL, E2BIG, EOPNOTSUPP).
+ * The directory `.accel` has a file for each device. Opening one (O_RDWR, else -EACCES)
+ * creates a context: the open file is the security domain. Every holder of it, by
+ * open(2), fork(2), SCM_RIGHTS or otherwise, has all of its rights; the last close
+ * destroys it and all its objects. The structs and their rules are in accel-abi.h; sizes
+ * are checked as dmabuffs-ioctl.h says, with the same errors (ENOTTY, EINVAL, E2BIG,
+ * EOPNOTSUPP).
  *
  * open(2): EBUSY, EAGAIN of an exclusive device (see accel_context_create()); EDQUOT,
- * ENOSPC too many contexts.
- * read(2) of a context gives whole struct accel_event; EAGAIN when there is none (it
- * never waits), EINVAL when there is no room for one. poll(2): POLLIN when there is one.
+ * ENOSPC: too many contexts.
+ * read(2) of a context returns whole struct accel_event. EAGAIN: there is none (it never
+ * waits). EINVAL: the buffer is too short for one. poll(2): POLLIN when there is one.
  *
- * A descriptor argument (fd and the like) is one of the calling thread, or, with
- * DMABUFFS_ACCEL_TICKET in flags, -1 and a ticket of the broker stands for it. Its
- * errors: EBADF not open, EBADFD not of the kind that is asked for, EREMOTE the service
- * cannot take it by itself (use a ticket), ENOENT no such ticket, EBUSY too many calls
- * for this user have not come back.
+ * A descriptor argument (fd and the like) is one of the calling thread; or, with
+ * DMABUFFS_ACCEL_TICKET in flags, it is -1 and a ticket of the broker takes its place.
+ * EBADF: not open. EBADFD: not of the required kind. EREMOTE: the service cannot take it
+ * from the caller (use a ticket). ENOENT: no such ticket. EBUSY: too many calls of this
+ * user are still blocked.
  *
- * FUSE cannot hand out descriptors: for mapping a buffer or a queue,
- * DMABUFFS_ACCEL_IOC_OPEN gives a ticket, and DMABUFFS_BROKER_FETCH the descriptor for
- * it.
+ * FUSE cannot pass descriptors: to map a buffer or a queue, DMABUFFS_ACCEL_IOC_OPEN
+ * returns a ticket, and DMABUFFS_BROKER_FETCH the descriptor for it.
  */
 #ifndef DMABUFFS_ACCEL_IOCTL_H
 #define DMABUFFS_ACCEL_IOCTL_H
@@ -38,7 +38,7 @@ extern "C" {
 #define DMABUFFS_ACCEL_TICKET (1U << 16)
 
 /**
- * struct dmabuffs_accel_import - an object from elsewhere for this context
+ * struct dmabuffs_accel_import - import an object into this context
  * @size: in
  * @flags: in: DMABUFFS_ACCEL_TICKET
  * @fd: in
@@ -46,9 +46,9 @@ extern "C" {
  * @ticket: in
  *
  * BUFFER_IMPORT: a memfd, a dma-buf, or an opened name of one in this mount; the device
- * may do with it what the descriptor may. Errors: those of accel_buffer_import(), and
- * EACCES, ESTALE, EAGAIN of DMABUFFS_BROKER_EXCHANGE.
- * ASID_IMPORT: an opened name of an ASID, of the same device (else EXDEV), opened O_RDWR
+ * gets the access that the descriptor has. Errors: those of accel_buffer_import(), and
+ * EACCES, ESTALE, EAGAIN as of DMABUFFS_BROKER_EXCHANGE.
+ * ASID_IMPORT: an opened name of an ASID of the same device (else EXDEV), opened O_RDWR
  * (else EACCES). EEXIST: this context has it.
  */
 struct dmabuffs_accel_import {
@@ -60,12 +60,12 @@ struct dmabuffs_accel_import {
 };
 
 /**
- * struct dmabuffs_accel_sva - an address space that is a process's own
+ * struct dmabuffs_accel_sva - bind the address space of a process
  * @size: in
  * @flags: in: ACCEL_ASID_VISIBLE, DMABUFFS_ACCEL_TICKET
  * @mem: in: /proc/self/mem, opened O_RDWR by the process itself
  * @maps: in: /proc/self/maps, likewise O_RDONLY
- * @set: in: id of the set it shall belong to, or 0
+ * @set: in: id of the set that it shall belong to, or 0
  * @id: out
  * @mem_ticket: in
  * @maps_ticket: in
@@ -84,16 +84,17 @@ struct dmabuffs_accel_sva {
 };
 
 /**
- * struct dmabuffs_accel_open - a descriptor of a buffer or queue, to be fetched
+ * struct dmabuffs_accel_open - a ticket for a descriptor of a buffer or queue
  * @size: in
  * @flags: in: 0
  * @id: in: of a buffer or a queue
- * @access: in: O_RDONLY or O_RDWR; of a queue O_RDWR
+ * @access: in: O_RDONLY or O_RDWR; for a queue O_RDWR
  * @ticket: out: for DMABUFFS_BROKER_FETCH, once
  *
- * A buffer's: as accel_buffer_open(), with its errors. A queue's: as
- * accel_queue_open_ring(). EDQUOT: the context has 16 tickets that were not
- * fetched, or its user too many; one of a context that is older than a second gives way.
+ * The descriptor and the errors are those of accel_buffer_open() and
+ * accel_queue_open_ring(). EDQUOT: the context has 16 tickets that were not fetched, or
+ * its user has too many. A ticket of the context that is older than a second is dropped
+ * for a new one.
  */
 struct dmabuffs_accel_open {
 	__u32 size;
@@ -104,18 +105,17 @@ struct dmabuffs_accel_open {
 };
 
 /**
- * struct dmabuffs_accel_export - gives an ASID a UUID name in the root directory
+ * struct dmabuffs_accel_export - give an ASID a UUID name in the root directory
  * @size: in
  * @flags: in: DMABUFFS_EXPORT_MODE
  * @asid: in
- * @mode: in: permission bits with DMABUFFS_EXPORT_MODE, else 0 and they are 0600
- * @label: in: text for people, as with DMABUFFS_IOC_EXPORT
+ * @mode: in: permission bits with DMABUFFS_EXPORT_MODE, else 0, which means 0600
+ * @label: in: text for people, as of DMABUFFS_IOC_EXPORT
  * @uuid: out
  *
- * The name ends with the context or with unlink(2); who has imported it keeps it. It
- * counts as an export of 0 bytes. Exporting it again in this context answers the same
- * name; EEXIST: it was asked for with another mode or label. EOPNOTSUPP: the device is
- * exclusive.
+ * The name is removed with the context or by unlink(2); contexts that imported the ASID
+ * keep it. It counts as an export of 0 bytes. A second export in this context returns the
+ * same name if mode and label match, else EEXIST. EOPNOTSUPP: the device is exclusive.
  */
 struct dmabuffs_accel_export {
 	__u32 size;
@@ -128,7 +128,7 @@ struct dmabuffs_accel_export {
 
 #define DMABUFFS_ACCEL_IO(nr, type) _IOWR(DMABUFFS_IOC_TYPE, nr, struct type)
 
-/* Of the directory: @name says which device; ENOENT. Of a context: its own. */
+/* Of the directory: the device called @name; ENOENT. Of a context: its own device. */
 #define DMABUFFS_ACCEL_IOC_DEVICE_INFO DMABUFFS_ACCEL_IO(0x20, accel_device_info)
 
 #define DMABUFFS_ACCEL_IOC_BUFFER_ALLOC  DMABUFFS_ACCEL_IO(0x21, accel_buffer_alloc)
@@ -169,7 +169,7 @@ struct dmabuffs_accel_export {
 #define DMABUFFS_ACCEL_IOC_FENCE_SIGNAL  DMABUFFS_ACCEL_IO(0x4a, accel_fence)
 #define DMABUFFS_ACCEL_IOC_FENCE_QUERY   DMABUFFS_ACCEL_IO(0x4b, accel_fence)
 
-/* The layout is an ABI: no padding, the same on every architecture. */
+/* The layout is an ABI: no padding, and the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 
 DMABUFFS_ASSERT_SIZE(dmabuffs_accel_import, 32);

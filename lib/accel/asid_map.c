@@ -211,7 +211,7 @@ static int asid_map_copy_piece(const struct accel_mapping *source, uint64_t firs
 
 	if (flags & ACCESS_FLAGS & ~source->access)
 		return -EPERM;
-	if (chain->n == ACCEL_MAPPINGS_A_CALL)
+	if (chain->n == ACCEL_MAX_MAPPINGS_PER_CALL)
 		return -E2BIG;
 	mapping = mapping_create(source->buffer, offset, last - first + 1, flags);
 	if (!mapping)

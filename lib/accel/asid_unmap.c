@@ -28,11 +28,11 @@ static int asid_unmap_check_number(const struct accel_asid *asid,
 {
 	unsigned n = 0;
 
-	while (range && range->first <= last && n++ < ACCEL_MAPPINGS_A_CALL)
+	while (range && range->first <= last && n++ < ACCEL_MAX_MAPPINGS_PER_CALL)
 		range = range->last < last
 				? range_tree_from(&asid->mappings, range->last + 1)
 				: NULL;
-	return n > ACCEL_MAPPINGS_A_CALL ? -E2BIG : 0;
+	return n > ACCEL_MAX_MAPPINGS_PER_CALL ? -E2BIG : 0;
 }
 
 /* Takes @range and what follows it up to @last out. The lock is held. */

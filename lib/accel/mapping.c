@@ -90,7 +90,7 @@ void mappings_destroy(struct accel_device *device, const struct range_tree *tree
 	struct range_tree own = *tree;
 	struct dead_tree *dead = NULL;
 
-	if (own.n > ACCEL_MAPPINGS_A_CALL)
+	if (own.n > ACCEL_MAX_MAPPINGS_PER_CALL)
 		dead = calloc(1, sizeof(*dead));
 	if (!dead) {
 		mapping_tree_destroy(&own);

@@ -585,7 +585,7 @@ static void *scribble_words(void *arg)
 	while (!stop) {
 		__u32 *words[] = {&ring->need_wakeup, &ring->doorbell,   &ring->waiters,
 				  &ring->completion,  &ring->entries,    &ring->magic,
-				  &ring->state,       &ring->entry_size, &ring->pad3};
+				  &ring->state,       &ring->entry_size, &ring->fault.reserved};
 
 		__atomic_store_n(words[(unsigned)rand_r(&seed) % 9],
 				 (uint32_t)rand_r(&seed) % 3, __ATOMIC_RELAXED);

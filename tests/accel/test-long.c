@@ -142,11 +142,12 @@ Test(accel_long, unmap_of_too_many)
 {
 	uint32_t asid = soft_asid(soft_context, 0);
 	uint32_t buffer = soft_buffer(soft_context, REPEATED, 0);
-	const uint64_t most = ACCEL_MAPPINGS_A_CALL * REPEATED;
+	const uint64_t most = ACCEL_MAX_MAPPINGS_PER_CALL * REPEATED;
 
-	map_often(asid, buffer, ACCEL_MAPPINGS_A_CALL + 1);
+	map_often(asid, buffer, ACCEL_MAX_MAPPINGS_PER_CALL + 1);
 	cr_assert(eq(i64, soft_unmap(soft_context, asid, BASE, most + REPEATED), -E2BIG));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS], ACCEL_MAPPINGS_A_CALL + 1));
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS],
+		     ACCEL_MAX_MAPPINGS_PER_CALL + 1));
 	cr_assert(eq(i64, soft_unmap(soft_context, asid, BASE, most), most));
 	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS], 1));
 }
@@ -161,16 +162,17 @@ Test(accel_long, copy_of_too_many)
 		.dst_asid = other,
 		.src_asid = asid,
 		.src_iova = BASE,
-		.length = (ACCEL_MAPPINGS_A_CALL + 1) * REPEATED,
+		.length = (ACCEL_MAX_MAPPINGS_PER_CALL + 1) * REPEATED,
 	};
 
-	map_often(asid, buffer, ACCEL_MAPPINGS_A_CALL + 1);
+	map_often(asid, buffer, ACCEL_MAX_MAPPINGS_PER_CALL + 1);
 	cr_assert(eq(int, accel_asid_copy(soft_context, &arg), -E2BIG));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS], ACCEL_MAPPINGS_A_CALL + 1));
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS],
+		     ACCEL_MAX_MAPPINGS_PER_CALL + 1));
 	arg.length -= REPEATED;
 	cr_assert(zero(int, accel_asid_copy(soft_context, &arg)));
-	cr_assert(
-		eq(u64, soft_charged[ACCEL_RES_MAPPINGS], 2 * ACCEL_MAPPINGS_A_CALL + 1));
+	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS],
+		     2 * ACCEL_MAX_MAPPINGS_PER_CALL + 1));
 }
 
 /* The end of an ASID with many mappings takes time, but what it held is free at once. */
