@@ -53,6 +53,33 @@ void dmabuffs_uuid_format(const dmabuffs_uuid *uuid, char text[DMABUFFS_UUID_TEX
  */
 int dmabuffs_uuid_parse(const char *text, dmabuffs_uuid *ret_uuid);
 
+/* ---- errors ------------------------------------------------------------------------ */
+
+/* What failed: the same error number means different things. */
+enum dmabuffs_operation {
+	DMABUFFS_OPERATION_NONE = 0,   /* not known */
+	DMABUFFS_OPERATION_OPEN,       /* dmabuffs_open() */
+	DMABUFFS_OPERATION_LIST,       /* dmabuffs_list() */
+	DMABUFFS_OPERATION_EXPORT,     /* dmabuffs_export(), dmabuffs_allocate() */
+	DMABUFFS_OPERATION_IMPORT,     /* dmabuffs_import() */
+	DMABUFFS_OPERATION_EXCHANGE,   /* dmabuffs_exchange(), dmabuffs_import_buffer() */
+	DMABUFFS_OPERATION_MAP,        /* dmabuffs_import_map() */
+	DMABUFFS_OPERATION_QUERY,      /* dmabuffs_query(), dmabuffs_query_fd() */
+	DMABUFFS_OPERATION_UNLINK,     /* dmabuffs_unlink() */
+	DMABUFFS_OPERATION_WITHDRAW,   /* dmabuffs_withdraw() */
+	DMABUFFS_OPERATION_REVOKE,     /* dmabuffs_revoke() */
+	DMABUFFS_OPERATION_ACCEL_LIST, /* dmabuffs_accel_list() */
+	DMABUFFS_OPERATION_ACCEL_OPEN, /* dmabuffs_accel_open(), dmabuffs_accel_query() */
+	DMABUFFS_OPERATION_ACCEL_CALL, /* everything on a context or a queue */
+};
+
+/*
+ * What @error, an error number or its negative, means when @operation returned it, as a
+ * phrase without a full stop; else what strerror(3) says in the C locale. Never NULL; the
+ * text is constant, so it may be used by any thread and need not be copied.
+ */
+const char *dmabuffs_strerror(int error, enum dmabuffs_operation operation);
+
 /* ---- instances --------------------------------------------------------------------- */
 
 /* An open instance: the open root directory of one mount. */

@@ -44,6 +44,7 @@ dist_man_MANS += \
 	%D%/dmabuffs_accel_queue_wait.3 \
 	%D%/dmabuffs_revoke.3 \
 	%D%/dmabuffs_root_fd.3 \
+	%D%/dmabuffs_strerror.3 \
 	%D%/dmabuffs_unlink.3 \
 	%D%/dmabuffs_uuid_format.3 \
 	%D%/dmabuffs_uuid_parse.3 \

@@ -114,7 +114,7 @@ int cli_open(struct cli *cli, struct dmabuffs **ret_instance)
 	const char *path = cli_mount_point(cli);
 	int r = dmabuffs_open(path, ret_instance);
 
-	return r < 0 ? report(cli, DOING_OPEN, path, r) : CODE_OK;
+	return r < 0 ? report(cli, DMABUFFS_OPERATION_OPEN, path, r) : CODE_OK;
 }
 
 int cli_parse_uuid(struct cli *cli, const char *text, dmabuffs_uuid *ret_uuid)
@@ -128,7 +128,7 @@ int cli_parse_uuid(struct cli *cli, const char *text, dmabuffs_uuid *ret_uuid)
 int cli_flush(struct cli *cli)
 {
 	if (fflush(stdout) == EOF || ferror(stdout))
-		return report(cli, DOING_FILE, "standard output", -errno);
+		return report_file(cli, "standard output", -errno);
 	return CODE_OK;
 }
 

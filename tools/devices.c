@@ -237,10 +237,12 @@ static int devices_load(struct cli *cli, struct dmabuffs *instance, const char *
 
 	if (name) {
 		r = devices_add(instance, name, devices);
-		return r < 0 ? report(cli, DOING_DEVICE, name, r) : CODE_OK;
+		return r < 0 ? report(cli, DMABUFFS_OPERATION_ACCEL_OPEN, name, r)
+			     : CODE_OK;
 	}
 	r = dmabuffs_accel_list(instance, devices_visit, &walk);
-	return r < 0 ? report(cli, DOING_DEVICES, cli_mount_point(cli), r) : CODE_OK;
+	return r < 0 ? report(cli, DMABUFFS_OPERATION_ACCEL_LIST, cli_mount_point(cli), r)
+		     : CODE_OK;
 }
 
 static int devices_show(struct cli *cli, const char *name, bool json)

@@ -91,7 +91,7 @@ static int export_load(struct cli *cli, const struct request *request, int *ret_
 		return code;
 	if (request->seal &&
 	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-		return report(cli, DOING_FILE, "--seal", -errno);
+		return report_file(cli, "--seal", -errno);
 
 	*ret_memfd = TAKE_FD(memfd);
 	return CODE_OK;
@@ -121,7 +121,7 @@ static int export_keep(struct cli *cli, struct dmabuffs *instance, const char *n
 		if (fstatat(dmabuffs_root_fd(instance), name, &status, 0) == 0)
 			continue;
 		if (errno != ENOENT)
-			return report(cli, DOING_LIST, name, -errno);
+			return report(cli, DMABUFFS_OPERATION_LIST, name, -errno);
 		report_line(cli, "%s: somebody removed the name", name);
 		return CODE_NO_NAME;
 	}
@@ -145,7 +145,7 @@ static int export_buffer(struct cli *cli, struct dmabuffs *instance,
 	export_block_ending_signals(&signals);
 	r = dmabuffs_export(instance, memfd, &request->options, &uuid);
 	if (r < 0)
-		return report(cli, DOING_EXPORT, request->path, r);
+		return report(cli, DMABUFFS_OPERATION_EXPORT, request->path, r);
 	close_keep_errno(memfd); /* the export holds it now, and rm shall free it */
 
 	dmabuffs_uuid_format(&uuid, name);

@@ -115,7 +115,7 @@ static int import_run(struct cli *cli, char **command, int fd)
 		(void)execvp(*command, command);
 		r = -errno;
 	}
-	return report(cli, DOING_FILE, *command ? *command : "--exec", r);
+	return report_file(cli, *command ? *command : "--exec", r);
 }
 
 static int import_open_buffer(struct cli *cli, const struct request *request, int *ret_fd)
@@ -129,13 +129,14 @@ static int import_open_buffer(struct cli *cli, const struct request *request, in
 		return code;
 	r = dmabuffs_import(instance, &request->uuid, request->access, &opened);
 	if (r < 0)
-		return report(cli, DOING_IMPORT, request->text, r);
+		return report(cli, DMABUFFS_OPERATION_IMPORT, request->text, r);
 	if (!request->buffer) {
 		*ret_fd = TAKE_FD(opened);
 		return CODE_OK;
 	}
 	r = dmabuffs_exchange(instance, opened, ret_fd);
-	return r < 0 ? report(cli, DOING_EXCHANGE, request->text, r) : CODE_OK;
+	return r < 0 ? report(cli, DMABUFFS_OPERATION_EXCHANGE, request->text, r)
+		     : CODE_OK;
 }
 
 int command_import(struct cli *cli, int argc, char **argv)

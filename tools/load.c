@@ -49,7 +49,7 @@ struct copy {
 	const char *to_name;
 	int from;
 	int to;
-	enum doing reading;
+	bool from_buffer; /* @from is an opened name or a buffer */
 	uint64_t done;
 };
 
@@ -84,8 +84,11 @@ static int load_copy_all(struct copy *copy, struct progress *progress)
 	progress_finish(progress); /* before a message is written on its line */
 	if (r >= 0)
 		return CODE_OK;
-	return reading ? report(copy->cli, copy->reading, copy->from_name, r)
-		       : report(copy->cli, DOING_FILE, copy->to_name, r);
+	if (!reading)
+		return report_file(copy->cli, copy->to_name, r);
+	return copy->from_buffer
+		       ? report(copy->cli, DMABUFFS_OPERATION_IMPORT, copy->from_name, r)
+		       : report_file(copy->cli, copy->from_name, r);
 }
 
 static uint64_t load_expected_bytes(int fd)
@@ -108,17 +111,16 @@ int load_file(struct cli *cli, const char *path, int *ret_memfd)
 		.to_name = "buffer",
 		.from = STDIN_FILENO,
 		.to = memfd,
-		.reading = DOING_FILE,
 	};
 	struct progress progress;
 	int code;
 
 	if (memfd < 0)
-		return report(cli, DOING_FILE, copy.to_name, memfd);
+		return report_file(cli, copy.to_name, memfd);
 	if (!standard_input) {
 		opened = open(path, O_RDONLY | O_CLOEXEC);
 		if (opened < 0)
-			return report(cli, DOING_FILE, path, -errno);
+			return report_file(cli, path, -errno);
 		copy.from = opened;
 	}
 	progress_start(&progress, load_expected_bytes(copy.from));
@@ -149,16 +151,16 @@ static int load_unload_dmabuf(struct cli *cli, const char *what, int fd, int out
 	if (bytes > 0)
 		data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED)
-		return report(cli, DOING_IMPORT, what, -errno);
+		return report(cli, DMABUFFS_OPERATION_IMPORT, what, -errno);
 	r = load_sync_dmabuf(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
 	if (r < 0) {
 		(void)munmap(data, (size_t)bytes);
-		return report(cli, DOING_IMPORT, what, r);
+		return report(cli, DMABUFFS_OPERATION_IMPORT, what, r);
 	}
 	r = load_write_all(out, data, (size_t)bytes);
 	(void)load_sync_dmabuf(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
 	(void)munmap(data, (size_t)bytes);
-	return r < 0 ? report(cli, DOING_FILE, STANDARD_OUTPUT, r) : CODE_OK;
+	return r < 0 ? report_file(cli, STANDARD_OUTPUT, r) : CODE_OK;
 }
 
 static int load_unload_file(struct cli *cli, const char *what, int fd, int out)
@@ -169,7 +171,7 @@ static int load_unload_file(struct cli *cli, const char *what, int fd, int out)
 		.to_name = STANDARD_OUTPUT,
 		.from = fd,
 		.to = out,
-		.reading = DOING_IMPORT,
+		.from_buffer = true,
 	};
 	struct progress silent = {0};
 	uint64_t expected = load_expected_bytes(fd);
@@ -189,7 +191,7 @@ int unload_buffer(struct cli *cli, const char *what, int fd, int out)
 	struct stat status;
 
 	if (fstat(fd, &status) < 0)
-		return report(cli, DOING_IMPORT, what, -errno);
+		return report(cli, DMABUFFS_OPERATION_IMPORT, what, -errno);
 	return S_ISREG(status.st_mode) ? load_unload_file(cli, what, fd, out)
 				       : load_unload_dmabuf(cli, what, fd, out);
 }

@@ -75,7 +75,7 @@ static int ls_print_rows(struct cli *cli, struct dmabuffs *instance,
 	else
 		r = rows_load(instance, &rows);
 	if (r < 0)
-		return report(cli, DOING_LIST, cli_mount_point(cli), r);
+		return report(cli, DMABUFFS_OPERATION_LIST, cli_mount_point(cli), r);
 	if (listing->format == JSON)
 		ls_print_json(&rows);
 	else if (listing->format == TABLE)

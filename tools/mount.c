@@ -79,7 +79,7 @@ static int mount_exec_daemon(struct cli *cli, char **arguments)
 	mount_exec_beside_itself(arguments);
 	(void)execv(SBINDIR "/" DAEMON, arguments);
 	(void)execvp(DAEMON, arguments);
-	return report(cli, DOING_FILE, DAEMON, -errno);
+	return report_file(cli, DAEMON, -errno);
 }
 
 int command_mount(struct cli *cli, int argc, char **argv)

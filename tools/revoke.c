@@ -8,7 +8,7 @@ static int revoke_name(struct cli *cli, struct dmabuffs *instance,
 {
 	int r = dmabuffs_revoke(instance, uuid);
 
-	return r < 0 ? report(cli, DOING_REVOKE, text, r) : CODE_OK;
+	return r < 0 ? report(cli, DMABUFFS_OPERATION_REVOKE, text, r) : CODE_OK;
 }
 
 int command_revoke(struct cli *cli, int argc, char **argv)

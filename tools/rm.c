@@ -8,7 +8,7 @@ static int rm_unlink_name(struct cli *cli, struct dmabuffs *instance,
 {
 	int r = dmabuffs_unlink(instance, uuid);
 
-	return r < 0 ? report(cli, DOING_UNLINK, text, r) : CODE_OK;
+	return r < 0 ? report(cli, DMABUFFS_OPERATION_UNLINK, text, r) : CODE_OK;
 }
 
 int command_rm(struct cli *cli, int argc, char **argv)

@@ -93,7 +93,7 @@ static int stat_print_row(struct cli *cli, const char *text, const struct row *r
 	}
 	code = cli_flush(cli);
 	if (code == CODE_OK && row->error < 0) /* what there is was shown */
-		code = report(cli, DOING_IMPORT, text, row->error);
+		code = report(cli, DMABUFFS_OPERATION_IMPORT, text, row->error);
 	return code;
 }
 
@@ -111,7 +111,7 @@ static int stat_show(struct cli *cli, const char *text, bool json)
 		return code;
 	r = row_load(instance, &uuid, &row);
 	if (r < 0)
-		return report(cli, DOING_IMPORT, text, r);
+		return report(cli, DMABUFFS_OPERATION_IMPORT, text, r);
 	return stat_print_row(cli, text, &row, json);
 }
 

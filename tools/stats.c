@@ -56,7 +56,7 @@ static int stats_show(struct cli *cli, bool json)
 	if (code != CODE_OK)
 		return code;
 	if (fstatvfs(dmabuffs_root_fd(instance), &status) < 0)
-		return report(cli, DOING_LIST, path, -errno);
+		return report(cli, DMABUFFS_OPERATION_LIST, path, -errno);
 	names = (struct usage){status.f_files - status.f_ffree, status.f_files};
 	bytes = (struct usage){(status.f_blocks - status.f_bfree) * status.f_frsize,
 			       status.f_blocks * status.f_frsize};

@@ -134,16 +134,16 @@ static int watch_look_lines(struct watch *watch, struct dmabuffs *instance)
  */
 static int watch_until_signal(struct watch *watch,
 			      int (*look)(struct watch *watch, struct dmabuffs *instance),
-			      enum doing *ret_doing)
+			      enum dmabuffs_operation *ret_operation)
 {
 	do {
 		_cleanup_instance_ struct dmabuffs *instance = NULL;
 		int r = dmabuffs_open(cli_mount_point(watch->cli), &instance);
 
-		*ret_doing = DOING_OPEN;
+		*ret_operation = DMABUFFS_OPERATION_OPEN;
 		if (r < 0)
 			return r;
-		*ret_doing = DOING_LIST;
+		*ret_operation = DMABUFFS_OPERATION_LIST;
 		r = look(watch, instance);
 		if (r < 0)
 			return r;
@@ -157,7 +157,7 @@ int command_watch(struct cli *cli, int argc, char **argv)
 {
 	struct watch watch = {.cli = cli, .interval_ms = DEFAULT_MS};
 	bool screen = isatty(STDOUT_FILENO);
-	enum doing doing;
+	enum dmabuffs_operation operation;
 	int r;
 
 	if (watch_parse(cli, argc, argv, &watch) == CLI_STOP)
@@ -166,13 +166,13 @@ int command_watch(struct cli *cli, int argc, char **argv)
 	if (screen)
 		fputs(SCREEN_ENTER, stdout);
 	r = watch_until_signal(&watch, screen ? watch_look_screen : watch_look_lines,
-			       &doing);
+			       &operation);
 	if (screen)
 		fputs(SCREEN_LEAVE, stdout);
 	events_finish(&watch.events);
 	if (r < 0) {
 		(void)fflush(stdout);
-		return report(cli, doing, cli_mount_point(cli), r);
+		return report(cli, operation, cli_mount_point(cli), r);
 	}
 	return cli_flush(cli);
 }

@@ -19,6 +19,7 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 	%D%/mapping.c \
 	%D%/query.c \
 	%D%/remove.c \
+	%D%/strerror.c \
 	%D%/uuid.c
 %C%_libdmabuffs_private_la_CPPFLAGS = $(AM_CPPFLAGS) $(UUID_CFLAGS)
 %C%_libdmabuffs_private_la_LIBADD = lib/common/libcommon.la $(UUID_LIBS)

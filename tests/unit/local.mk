@@ -78,6 +78,7 @@ endif
 	%D%/test-lib-broker.c \
 	%D%/test-lib-queue.c \
 	%D%/test-lib-sizes.c \
+	%D%/test-lib-strerror.c \
 	%D%/test-lib.c
 %C%_client_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/dmabuffs \
 	-I$(top_srcdir)/tools

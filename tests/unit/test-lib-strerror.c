@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* test-lib-strerror.c - texts for errors */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include <dmabuffs.h>
+
+#define LAST DMABUFFS_OPERATION_ACCEL_CALL
+
+static char *text(int error, enum dmabuffs_operation operation)
+{
+	return (char *)dmabuffs_strerror(error, operation);
+}
+
+Test(strerror, depends_on_the_operation)
+{
+	cr_assert(eq(str, text(-EXDEV, DMABUFFS_OPERATION_IMPORT),
+		     (char *)"the mount requires a namespace shared with the exporter "
+			     "(ns=)"));
+	cr_assert(eq(str, text(-EXDEV, DMABUFFS_OPERATION_ACCEL_CALL),
+		     (char *)"the address space belongs to another accelerator"));
+	cr_assert(eq(str, text(-EBADFD, DMABUFFS_OPERATION_EXCHANGE),
+		     (char *)"not an opened name of this mount"));
+	cr_assert(eq(str, text(-ENOTTY, DMABUFFS_OPERATION_OPEN),
+		     (char *)"no dmabuffs instance is mounted there"));
+	cr_assert(eq(str, text(-EEXIST, DMABUFFS_OPERATION_EXPORT),
+		     (char *)"already exported by another user or with other flags, "
+			     "mode or label"));
+}
+
+Test(strerror, takes_either_sign)
+{
+	for (int operation = 0; operation <= LAST; operation++)
+		for (int error = 1; error < 134; error++)
+			cr_assert(
+				eq(ptr, text(error, operation), text(-error, operation)));
+}
+
+/* Callers put them behind "cannot ...: ". */
+Test(strerror, says_something_short_for_every_error)
+{
+	for (int operation = 0; operation <= LAST; operation++)
+		for (int error = -4096; error <= 4096; error++) {
+			const char *is = text(error, operation);
+
+			cr_assert(is != NULL);
+			cr_assert(
+				all(ge(ulong, strlen(is), 3), le(ulong, strlen(is), 90)),
+				"%s", is);
+			cr_assert(is[strlen(is) - 1] != '.' && !strchr(is, '\n'), "%s",
+				  is);
+		}
+}
+
+Test(strerror, without_a_meaning_of_its_own_is_that_of_the_system)
+{
+	cr_assert(eq(str, text(-EMFILE, DMABUFFS_OPERATION_EXPORT), strerror(EMFILE)));
+	cr_assert(eq(str, text(-EXDEV, DMABUFFS_OPERATION_NONE), strerror(EXDEV)));
+	cr_assert(eq(str, text(0, DMABUFFS_OPERATION_OPEN), strerror(0)));
+}
+
+Test(strerror, what_is_no_error_or_no_operation)
+{
+	static const int errors[] = {INT_MIN, INT_MAX, -INT_MAX, 4095, -100000};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		cr_assert(eq(str, text(errors[i], DMABUFFS_OPERATION_IMPORT),
+			     (char *)"unknown error"));
+	cr_assert(eq(ptr, text(-EXDEV, (enum dmabuffs_operation)(LAST + 1)),
+		     text(-EXDEV, DMABUFFS_OPERATION_NONE)));
+	cr_assert(eq(ptr, text(-EXDEV, (enum dmabuffs_operation) - 1),
+		     text(-EXDEV, DMABUFFS_OPERATION_NONE)));
+}
