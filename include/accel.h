@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * accel.h - libaccel: accelerator devices, their contexts and what those hold
+ * accel.h - libaccel: accelerator devices, their contexts and the objects in them
  *
- * The core beneath a mount's `.accel` directory, and by itself for simulators and tests:
- * it knows no file system and no socket. All functions that return int answer 0 or a
- * negative errno; outputs are written only on success. Argument structs and the errors
- * they lead to are documented in accel-abi.h; their size field is not looked at here.
+ * The core beneath a mount's `.accel` directory, also for use by itself in simulators and
+ * tests: it knows no file system and no socket. All functions that return int return 0 or
+ * a negative errno, and write outputs only on success. The argument structs and their
+ * errors are documented in accel-abi.h; the size in them is not checked here.
  *
- * Threads: everything may be called from any thread, except that a registry is destroyed
- * when nobody uses it any more, and a context once. No call waits for a device longer
- * than a piece of a command takes, and none for a client except two:
- * accel_buffer_revoke(), since who has the memory can keep its inode locked, and
- * accel_asid_create_sva(), which asks the process's memory. What else can take long ends
- * in threads of the core.
+ * Structs of this header that begin with a size grow at their end. The caller sets @size
+ * to sizeof() the struct and zeroes what it does not use; a field that an older caller's
+ * struct lacks counts as zero. -EINVAL: @size is less than that of the first version.
+ * -E2BIG: a field that this library does not know is not zero.
  *
- * Signals: the process gets a handler for SIGBUS with the first device, since memory that
- * is shared with a client can be truncated by him. It hands on what is not its own to the
- * handler that was there before. SIGURG, which is ignored by default, may come while the
- * core asks the kernel who holds a memfd.
+ * Threads: every function may be called from any thread, but a registry must be destroyed
+ * after its last use, and a context once. No call waits for a device longer than one
+ * piece of a command takes. Two calls wait for a client: accel_buffer_revoke(), since a
+ * holder of the memory can keep its inode locked, and accel_asid_create_sva(), which
+ * queries the process's memory. Other work that can take long is done by threads of the
+ * core.
+ *
+ * Signals: the first registry installs a handler for SIGBUS in the process, since a
+ * client can truncate the memory that it shares. The handler passes signals that are not
+ * the core's to the handler that was installed before. SIGURG, which is ignored by
+ * default, may arrive while the core queries the kernel for the holders of a memfd.
  */
 #ifndef ACCEL_H
 #define ACCEL_H
@@ -43,18 +48,19 @@ struct accel_backend; /* accel-backend.h */
 /* The default: engines in threads, memory in memfds. */
 extern const struct accel_backend accel_soft_backend;
 
-/* How a device shall be; zeroed fields mean the default. */
+/* Parameters of a new device. 0 means the default, which follows the range. */
 struct accel_device_params {
-	char name[ACCEL_NAME_SIZE]; /* letters, digits, '-' and '_' */
+	uint32_t size;              /* sizeof(struct accel_device_params) */
 	uint32_t queues;            /* 1 to 1024; 64 */
-	uint32_t asid_bits;         /* 1 to 20; 16 */
+	char name[ACCEL_NAME_SIZE]; /* letters, digits, '-' and '_' */
 	uint64_t memory;            /* bytes, whole pages; 1 GiB */
+	uint32_t asid_bits;         /* 1 to 20; 16 */
 	uint32_t latency_ns;        /* at most 1 s; 0 */
-	bool exclusive;
+	bool exclusive;             /* one context at a time */
+	uint8_t reserved[7];        /* 0 */
 };
 
-/* Level as for syslog(3): 3 error, 4 warning, 6 info, 7 debug. The text has no newline.
- */
+/* @level as of syslog(3): 3 error, 4 warning, 6 info, 7 debug. @text has no newline. */
 typedef void (*accel_log_fn)(void *data, int level, const char *text);
 
 /* @log may be NULL. */
@@ -62,29 +68,29 @@ int accel_registry_create(accel_log_fn log, void *data,
 			  struct accel_registry **ret_registry);
 
 /*
- * Ends the devices; their contexts have been destroyed, and the references that
- * accel_asid_share() gave are dropped. False: an engine does not come
- * back from memory that a client keeps from it. Then everything is left as it is, and the
- * process had better exit.
+ * Stops and frees the devices. All contexts must be destroyed before, and all references
+ * of accel_asid_share() dropped. False: an engine is stuck in an access to memory whose
+ * client does not provide it. Then nothing is freed, and the process should exit.
  */
 bool accel_registry_destroy(struct accel_registry *registry);
 
 /*
- * What is freed is given back by a thread of the core, soon. Waits until that has come to
- * what was freed so far, for @ms at most: for who is short of descriptors.
+ * A thread of the core releases freed memory and its descriptors. Waits, for @ms at most,
+ * until it has released everything that was freed before this call; for callers that are
+ * out of descriptors.
  */
 void accel_registry_settle(struct accel_registry *registry, unsigned ms);
 
 /*
- * Adds a device. -EINVAL: a parameter is out of range, or the backend is not whole;
- * -EEXIST: the name is taken; or what the backend says.
+ * Adds a device. -EINVAL: a parameter is out of range, or the backend's table is
+ * incomplete; -E2BIG; -EEXIST: the name is taken; or the backend's error.
  */
 int accel_device_create(struct accel_registry *registry,
 			const struct accel_backend *backend,
 			const struct accel_device_params *params,
 			struct accel_device **ret_device);
 
-/* By name or by place, NULL: none. They stay until the registry is destroyed. */
+/* By name or by position; NULL: none. Devices exist until the registry is destroyed. */
 struct accel_device *accel_device_find(struct accel_registry *registry, const char *name);
 struct accel_device *accel_device_at(struct accel_registry *registry, size_t index);
 
@@ -99,41 +105,43 @@ enum accel_resource {
 	ACCEL_RES_ASIDS,
 	ACCEL_RES_SETS,
 	ACCEL_RES_QUEUES,
-	ACCEL_RES_FILES, /* descriptors: one a buffer, one a queue, two an SVA ASID */
+	ACCEL_RES_FILES, /* descriptors: 1 per buffer and queue, 2 per bound ASID */
 	ACCEL_RES_MAPPINGS,
 	ACCEL_RES_FENCES,
-	ACCEL_RES_MEMORY, /* bytes of device memory, for as long as anybody has them */
-	ACCEL_RES_PINNED, /* bytes of imported memory: whoever has it may seal it */
+	ACCEL_RES_MEMORY, /* bytes of device memory, as long as any process holds them */
+	ACCEL_RES_PINNED, /* bytes of imported memory: it cannot be reclaimed */
 	ACCEL_RES_COUNT
 };
 
 /*
- * Who pays for a context, and is told. All may be NULL. They are called from any thread,
- * some with locks of the core held, and must not call back.
+ * The owner of a context: accounting and notification. All functions may be NULL. They
+ * are called from any thread, some with locks of the core held, and must not call back.
  */
 struct accel_owner {
-	/* Before something is granted: 0, -EDQUOT, -ENOSPC or -ENOMEM. */
+	uint32_t size;  /* sizeof(struct accel_owner) */
+	uint32_t flags; /* 0 */
+	/* Before a resource is granted: 0, -EDQUOT, -ENOSPC or -ENOMEM. */
 	int (*charge)(void *data, enum accel_resource resource, uint64_t n);
-	/* When it is given back, which can be after the context's end. */
+	/* When it is given back, which can be after the context was destroyed. */
 	void (*uncharge)(void *data, enum accel_resource resource, uint64_t n);
-	/* An event has come for a reader. Not after accel_context_destroy() returned. */
+	/* The context has an event. Never after accel_context_destroy() has returned. */
 	void (*notify)(void *data);
 	/* The last call: nothing is charged any more. */
 	void (*release)(void *data);
-	void *data;
+	void *data; /* for the functions */
 };
 
 /*
- * A new context. -EBUSY: the device is exclusive and another context lives, or memory of
- * the last owner is held by an importer who cannot be made to let go; -EAGAIN: what the
- * last owner left is being scrubbed, in a moment it will do; and what @owner says. On
- * failure owner->release is not called.
+ * A new context. @owner is copied, and may be NULL: nothing is charged. -EBUSY: the
+ * device is exclusive and another context exists, or an importer holds memory of the last
+ * one that cannot be revoked. -EAGAIN: memory of the last context is being scrubbed; try
+ * again soon. -EOPNOTSUPP: unknown flags. -EINVAL, -E2BIG; or the error of owner->charge.
+ * On failure owner->release is not called.
  */
 int accel_context_create(struct accel_device *device, const struct accel_owner *owner,
 			 struct accel_context **ret_context);
 
-/* Ends it in whatever state it is. Commands that run are ended, which is not waited for.
- */
+/* Destroys it in any state. Running commands are cancelled, which is not waited for. */
 void accel_context_destroy(struct accel_context *context);
 
 int accel_device_get_info(struct accel_context *context, struct accel_device_info *arg);
@@ -143,23 +151,22 @@ int accel_device_get_info(struct accel_context *context, struct accel_device_inf
 int accel_buffer_alloc(struct accel_context *context, struct accel_buffer_alloc *arg);
 
 /*
- * Makes a buffer of the memfd or dma-buf @fd, which is taken over on success. What it may
- * be mapped for is @fd's access mode. -EBADFD: neither kind; -EACCES: not readable;
- * -EINVAL: empty. Its bytes are charged (ACCEL_RES_PINNED), until it is unmapped here.
+ * Makes a buffer of the memfd or dma-buf @fd, and takes @fd over on success. The access
+ * mode of @fd limits its mappings. -EBADFD: neither kind; -EACCES: not readable; -EINVAL:
+ * empty. Its bytes are charged as ACCEL_RES_PINNED until the core has unmapped it.
  */
 int accel_buffer_import(struct accel_context *context, int fd, uint32_t *ret_id);
 
 /*
- * The same for any regular file that can be mapped shared, too: a name of a dmabuffs
- * instance, as open(2) gives it. The caller trusts the file system to bring pages when
- * they are touched; one that does not stalls the queue that does. -ENODEV: it cannot be
- * mapped.
+ * The same, and for any regular file that can be mapped shared, such as an opened name of
+ * a dmabuffs instance. The caller trusts the file system to provide pages: an access for
+ * which it does not stalls the queue. -ENODEV: the file cannot be mapped.
  */
 int accel_buffer_import_file(struct accel_context *context, int fd, uint32_t *ret_id);
 
 /*
- * A descriptor of a buffer, close-on-exec; of a memfd with an open file description of
- * its own. @access: O_RDONLY or O_RDWR; -EACCES: more than the buffer allows; -ESTALE: it
+ * A close-on-exec descriptor of a buffer; of a memfd, with an open file description of
+ * its own. @access: O_RDONLY or O_RDWR. -EACCES: more than the buffer allows; -ESTALE: it
  * was revoked.
  */
 int accel_buffer_open(struct accel_context *context, uint32_t id, int access,
@@ -175,9 +182,9 @@ int accel_asid_create(struct accel_context *context, struct accel_asid_create *a
 
 /*
  * Binds the address space behind @mem (/proc/PID/mem, O_RDWR) and @maps (/proc/PID/maps),
- * both opened by the process itself, for ever. Both are taken over on success. -EBADFD:
- * they are not that, or not of one process; -EOPNOTSUPP: the kernel cannot tell page
- * protections (before Linux 6.11); -ESRCH: the process is gone.
+ * both opened by the process itself. The binding is permanent; both descriptors are taken
+ * over on success. -EBADFD: other files, or of two processes; -EOPNOTSUPP: the kernel
+ * does not report page protections (before Linux 6.11); -ESRCH: the process is gone.
  */
 int accel_asid_create_sva(struct accel_context *context, struct accel_asid_create *arg,
 			  int mem, int maps);
@@ -189,11 +196,11 @@ int accel_asid_unmap(struct accel_context *context, struct accel_asid_unmap *arg
 int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg);
 
 /*
- * Handing an address space to another context of the same device. What share returns is
- * a reference that keeps it alive and its number in use, also after its context is gone.
- * Its maker goes on paying for it and for all mappings in it, whoever makes them.
- * Import with another device's: -EXDEV; one that this context has: -EEXIST. An exclusive
- * device shares nothing: -EOPNOTSUPP.
+ * Passes an address space to another context of the same device. Share returns a
+ * reference, which keeps the ASID and its number in use even after its context is gone.
+ * The ASID and all mappings in it, also those that an importer makes, stay charged to its
+ * creator. Share: -EOPNOTSUPP on an exclusive device. Import: -EXDEV: of another device;
+ * -EEXIST: this context has it.
  */
 struct accel_asid;
 int accel_asid_share(struct accel_context *context, uint32_t id,
@@ -224,8 +231,8 @@ int accel_queue_reset(struct accel_context *context, struct accel_object *arg);
 int accel_queue_get_info(struct accel_context *context, struct accel_queue_info *arg);
 
 /*
- * The queue's memory, for mmap(2): a memfd whose size is sealed, O_RDWR. Its first page
- * is a struct accel_ring, of a mediated queue too.
+ * The queue's memory, for mmap(2): a memfd of sealed size, O_RDWR. Its first page is a
+ * struct accel_ring, also in a mediated queue.
  */
 int accel_queue_open_ring(struct accel_context *context, uint32_t id, int *ret_fd);
 
@@ -236,7 +243,7 @@ int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
 int accel_fence_signal(struct accel_context *context, struct accel_fence *arg);
 int accel_fence_query(struct accel_context *context, struct accel_fence *arg);
 
-/* Takes at most @n events, the oldest first; how many there were. Never waits. */
+/* Takes at most @n events, the oldest first, and returns how many. Never waits. */
 size_t accel_events_read(struct accel_context *context, struct accel_event *events,
 			 size_t n);
 bool accel_events_pending(struct accel_context *context);

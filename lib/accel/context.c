@@ -14,9 +14,9 @@ static int context_init(struct accel_context *context, struct accel_device *devi
 {
 	int r;
 
-	context->payer = accel_payer_create(owner);
-	if (!context->payer)
-		return -ENOMEM;
+	r = accel_payer_create(owner, &context->payer);
+	if (r < 0)
+		return r;
 	r = accel_payer_charge(context->payer, ACCEL_RES_CONTEXTS, 1);
 	if (r < 0)
 		return r;
@@ -44,7 +44,7 @@ int accel_context_create(struct accel_device *device, const struct accel_owner *
 		return -ENOMEM;
 	r = context_init(context, device, owner);
 	if (r < 0) {
-		/* It is the caller's to release on failure. */
+		/* On failure the owner stays the caller's. */
 		if (context->payer)
 			context->payer->owner.release = NULL;
 		accel_payer_unref(context->payer);

@@ -9,7 +9,11 @@
 #include <time.h>
 
 #include "services.h"
+#include "sized.h"
 #include "util.h"
+
+/* Of the first version of struct accel_device_params. */
+#define PARAMS_MIN_SIZE 64
 
 #define DEFAULT_QUEUES    64
 #define DEFAULT_ASID_BITS 16
@@ -52,7 +56,8 @@ static bool device_params_are_valid(const struct accel_device_params *params)
 {
 	return device_name_is_valid(params->name) && params->queues <= MAX_QUEUES &&
 	       params->asid_bits <= MAX_ASID_BITS && params->memory <= MAX_MEMORY &&
-	       params->latency_ns <= MAX_LATENCY;
+	       params->latency_ns <= MAX_LATENCY &&
+	       sized_is_zero(params->reserved, sizeof(params->reserved));
 }
 
 static bool device_properties_are_valid(const struct accel_properties *properties)
@@ -122,16 +127,19 @@ int accel_device_start(struct accel_services *services,
 		       struct accel_device **ret_device)
 {
 	struct accel_device *device;
-	int r;
+	struct accel_device_params own;
+	int r = sized_take(params, SIZE_MAX, PARAMS_MIN_SIZE, &own, sizeof(own));
 
-	if (!device_backend_is_whole(backend) || !device_params_are_valid(params))
+	if (r < 0)
+		return r;
+	if (!device_backend_is_whole(backend) || !device_params_are_valid(&own))
 		return -EINVAL;
 	device = calloc(1, sizeof(*device));
 	if (!device)
 		return -ENOMEM;
 	device->services = services;
 	device->backend = backend;
-	device->params = *params;
+	device->params = own;
 	device_fill_defaults(&device->params);
 	device_init(device);
 	r = device_start_backend(device);

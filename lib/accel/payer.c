@@ -1,19 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 #include "payer.h"
 
+#include <errno.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 
-struct accel_payer *accel_payer_create(const struct accel_owner *owner)
-{
-	struct accel_payer *payer = calloc(1, sizeof(*payer));
+#include "sized.h"
 
+/* Of the first version of struct accel_owner. */
+#define OWNER_MIN_SIZE (offsetof(struct accel_owner, data) + sizeof(void *))
+
+static int payer_copy_owner(const struct accel_owner *owner,
+			    struct accel_owner *ret_owner)
+{
+	int r = sized_take(owner, SIZE_MAX, OWNER_MIN_SIZE, ret_owner,
+			   sizeof(*ret_owner));
+
+	return r == 0 && ret_owner->flags ? -EOPNOTSUPP : r;
+}
+
+int accel_payer_create(const struct accel_owner *owner, struct accel_payer **ret_payer)
+{
+	struct accel_owner own = {0};
+	struct accel_payer *payer;
+	int r = owner ? payer_copy_owner(owner, &own) : 0;
+
+	if (r < 0)
+		return r;
+	payer = calloc(1, sizeof(*payer));
 	if (!payer)
-		return NULL;
+		return -ENOMEM;
 	atomic_init(&payer->refs, 1);
-	if (owner)
-		payer->owner = *owner;
-	return payer;
+	payer->owner = own;
+	*ret_payer = payer;
+	return 0;
 }
 
 struct accel_payer *accel_payer_ref(struct accel_payer *payer)

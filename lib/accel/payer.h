@@ -15,8 +15,11 @@ struct accel_payer {
 	struct accel_owner owner;
 };
 
-/* NULL: no memory. @owner may be NULL: everything is free. */
-struct accel_payer *accel_payer_create(const struct accel_owner *owner);
+/*
+ * @owner is copied, and may be NULL: nothing is charged. -ENOMEM, or the errors of
+ * accel_context_create() for the struct.
+ */
+int accel_payer_create(const struct accel_owner *owner, struct accel_payer **ret_payer);
 struct accel_payer *accel_payer_ref(struct accel_payer *payer);
 void accel_payer_unref(struct accel_payer *payer); /* NULL is allowed */
 

@@ -96,7 +96,11 @@ static int runtime_read_number(const char *name, uint64_t highest, uint64_t othe
 /* On failure the caller undoes the steps so far with runtime_unmake_devices(). */
 static int runtime_make_device(struct device *device, int ordinal, uint64_t memory)
 {
-	struct accel_device_params params = {.queues = QUEUES, .memory = memory};
+	struct accel_device_params params = {
+		.size = sizeof(params),
+		.queues = QUEUES,
+		.memory = memory,
+	};
 	struct accel_asid_create asid = {.size = sizeof(asid)};
 	int r;
 

@@ -31,7 +31,7 @@ static int option_accel_set(struct accel_device_params *params, char *word)
 int options_parse_device(const char *text, struct accel_device_params *ret_params)
 {
 	_cleanup_free_ char *copy = strdup(text);
-	struct accel_device_params params = {0};
+	struct accel_device_params params = {.size = sizeof(params)};
 	char *word, *rest = copy;
 	int r = 0;
 

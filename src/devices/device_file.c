@@ -97,6 +97,7 @@ int device_file_open(struct devices *devices, struct accel_device *device, uid_t
 {
 	struct device_file *file = calloc(1, sizeof(*file));
 	const struct accel_owner owner = {
+		.size = sizeof(owner),
 		.charge = device_file_charge,
 		.uncharge = device_file_uncharge,
 		.notify = device_file_notify,

@@ -33,7 +33,10 @@ static int devices_add_device(struct devices *devices,
 
 static int devices_add_all(struct devices *devices, const struct options *options)
 {
-	static const struct accel_device_params defaults = {.name = DEFAULT_DEVICE};
+	static const struct accel_device_params defaults = {
+		.size = sizeof(defaults),
+		.name = DEFAULT_DEVICE,
+	};
 	int r = 0;
 
 	if (!options->n_devices)

@@ -25,7 +25,10 @@ char last_log[256];
 int last_level;
 _Atomic uint64_t charged[ACCEL_RES_COUNT];
 uint64_t limits[ACCEL_RES_COUNT];
-struct accel_device_params device_params = {.name = "fake"};
+struct accel_device_params device_params = {
+	.size = sizeof(device_params),
+	.name = "fake",
+};
 
 static _Atomic unsigned owners; /* not released yet */
 
@@ -57,6 +60,7 @@ static void keep_log(void *data, int level, const char *text)
 struct accel_context *new_context(void)
 {
 	const struct accel_owner owner = {
+		.size = sizeof(owner),
 		.charge = charge,
 		.uncharge = uncharge,
 		.release = release,

@@ -69,7 +69,13 @@ static void release(void *data)
 
 static struct accel_context *open_context(struct accel_device *device)
 {
-	const struct accel_owner owner = {charge, uncharge, notify, release, NULL};
+	const struct accel_owner owner = {
+		.size = sizeof(owner),
+		.charge = charge,
+		.uncharge = uncharge,
+		.notify = notify,
+		.release = release,
+	};
 	struct accel_context *context;
 
 	owners++;
@@ -272,6 +278,7 @@ static void init(void)
 		abort();
 	for (size_t i = 0; i < DEVICES; i++) {
 		struct accel_device_params params = {
+			.size = sizeof(params),
 			.queues = QUEUES,
 			.memory = MEMORY,
 			.exclusive = i == DEVICES - 1,

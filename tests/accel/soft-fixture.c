@@ -109,6 +109,7 @@ static void release(void *data)
 int soft_try_open(struct accel_device *device, struct accel_context **ret_context)
 {
 	const struct accel_owner owner = {
+		.size = sizeof(owner),
 		.charge = charge,
 		.uncharge = uncharge,
 		.notify = notify,
@@ -135,6 +136,7 @@ struct accel_device *soft_add_device(const char *name,
 				     const struct accel_backend *backend, bool exclusive)
 {
 	struct accel_device_params params = {
+		.size = sizeof(params),
 		.queues = SOFT_QUEUES,
 		.memory = SOFT_MEMORY,
 		.exclusive = exclusive,

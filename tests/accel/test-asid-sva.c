@@ -94,7 +94,8 @@ Test(asid_sva, failure_leaves_the_descriptors)
 
 Test(asid_sva, device_that_cannot)
 {
-	const struct accel_device_params params = {.name = "second"};
+	const struct accel_device_params params = {.size = sizeof(params),
+						   .name = "second"};
 	struct accel_asid_create arg = {.size = sizeof(arg)};
 	struct accel_context *there;
 	struct accel_device *second;

@@ -309,7 +309,8 @@ Test(asid, imported_twice)
 
 Test(asid, imported_by_another_device)
 {
-	const struct accel_device_params params = {.name = "second"};
+	const struct accel_device_params params = {.size = sizeof(params),
+						   .name = "second"};
 	struct accel_asid *asid = share(new_asid(context, 0));
 	struct accel_context *stranger;
 	struct accel_device *second;

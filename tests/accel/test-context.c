@@ -402,7 +402,36 @@ Test(context, end_while_its_memory_is_mapped_elsewhere)
 	cr_assert(wait_until(nothing_is_charged, NULL));
 }
 
-/* Whoever has a reference of the core's own finds a dead context, not a freed one. */
+/* Of a program that was compiled with a later version of the header. */
+struct later_owner {
+	struct accel_owner owner;
+	void *later;
+};
+
+Test(context, owner_of_another_version)
+{
+	struct later_owner later = {.owner = {.size = sizeof(later)}};
+	struct accel_owner *owner = &later.owner;
+	struct accel_context *context = NULL;
+
+	later.later = owner;
+	cr_expect(eq(int, accel_context_create(soft_device, owner, &context), -E2BIG));
+	later.later = NULL;
+	owner->flags = 1;
+	cr_expect(
+		eq(int, accel_context_create(soft_device, owner, &context), -EOPNOTSUPP));
+	owner->flags = 0;
+	owner->size = sizeof(*owner) - 1;
+	cr_expect(eq(int, accel_context_create(soft_device, owner, &context), -EINVAL));
+	owner->size = 0;
+	cr_expect(eq(int, accel_context_create(soft_device, owner, &context), -EINVAL));
+	cr_assert(eq(ptr, context, NULL), "output although it failed");
+	owner->size = sizeof(later);
+	cr_assert(zero(int, accel_context_create(soft_device, owner, &context)));
+	accel_context_destroy(context);
+}
+
+/* A holder of a reference of the core's own finds a dead context, not a freed one. */
 Test(context, dead_one_takes_no_more_objects)
 {
 	struct accel_context *context = accel_context_ref(soft_context);

@@ -27,7 +27,8 @@ static int create(const struct accel_backend *backend,
 
 Test(device, defaults)
 {
-	const struct accel_device_params params = {.name = "plain"};
+	const struct accel_device_params params = {.size = sizeof(params),
+						   .name = "plain"};
 	struct accel_device_info info;
 
 	cr_assert(zero(int, create(&accel_soft_backend, &params)));
@@ -42,6 +43,7 @@ Test(device, defaults)
 Test(device, largest_parameters)
 {
 	const struct accel_device_params params = {
+		.size = sizeof(params),
 		.name = "01234567890123456789-_aAzZ90123",
 		.queues = 1024,
 		.asid_bits = 20,
@@ -63,7 +65,7 @@ Test(device, largest_parameters)
 
 Test(device, parameters_out_of_range)
 {
-	const struct accel_device_params wrong[] = {
+	struct accel_device_params wrong[] = {
 		{.name = ""},
 		{.name = "a/b"},
 		{.name = "."},
@@ -74,17 +76,44 @@ Test(device, parameters_out_of_range)
 		{.name = "a", .memory = 4097},
 		{.name = "a", .memory = UINT64_MAX & ~(PAGE - 1)},
 		{.name = "a", .latency_ns = 1000000001},
+		{.name = "a", .reserved = {[6] = 1}},
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		wrong[i].size = sizeof(wrong[i]);
 		cr_expect(eq(int, create(&accel_soft_backend, &wrong[i]), -EINVAL),
 			  "row %zu", i);
+	}
 	cr_assert(eq(ptr, accel_device_find(soft_registry, "a"), NULL));
+}
+
+/* Of a program that was compiled with a later version of the header. */
+struct later_params {
+	struct accel_device_params params;
+	uint64_t later;
+};
+
+Test(device, parameters_of_another_version)
+{
+	struct later_params later = {.params = {.size = sizeof(later), .name = "a"}};
+	const struct accel_device_params *params = &later.params;
+
+	later.later = 1;
+	cr_expect(eq(int, create(&accel_soft_backend, params), -E2BIG));
+	later.params.size = sizeof(*params) - 1;
+	cr_expect(eq(int, create(&accel_soft_backend, params), -EINVAL));
+	later.params.size = 0;
+	cr_expect(eq(int, create(&accel_soft_backend, params), -EINVAL));
+	cr_assert(eq(ptr, accel_device_find(soft_registry, "a"), NULL));
+	later.params.size = sizeof(later);
+	later.later = 0;
+	cr_expect(zero(int, create(&accel_soft_backend, params)));
 }
 
 Test(device, name_is_taken)
 {
-	const struct accel_device_params params = {.name = "soft"};
+	const struct accel_device_params params = {.size = sizeof(params),
+						   .name = "soft"};
 
 	cr_assert(eq(int, create(&accel_soft_backend, &params), -EEXIST));
 	cr_assert(eq(ptr, accel_device_find(soft_registry, "soft"), soft_device));
@@ -92,7 +121,7 @@ Test(device, name_is_taken)
 
 /* ---- backends ---------------------------------------------------------------------- */
 
-static const struct accel_device_params other = {.name = "other"};
+static const struct accel_device_params other = {.size = sizeof(other), .name = "other"};
 
 Test(device, backend_with_a_hole)
 {
@@ -200,7 +229,8 @@ Test(device, impossible_properties)
 Test(device, memory_is_whole_pages_of_the_backend)
 {
 	struct accel_backend backend = accel_soft_backend;
-	const struct accel_device_params odd = {.name = "odd", .memory = 65536 + 4096};
+	const struct accel_device_params odd = {
+		.size = sizeof(odd), .name = "odd", .memory = 65536 + 4096};
 
 	backend.device_start = start;
 	backend.device_stop = stop;
@@ -271,7 +301,8 @@ static void keep_log(void *data, int level, const char *text)
 /* Of a registry with a log and one device: tries to map private memory. */
 Test(device, row_private_memory_is_refused_with_the_reason_in_the_log)
 {
-	const struct accel_device_params params = {.name = "logged"};
+	const struct accel_device_params params = {.size = sizeof(params),
+						   .name = "logged"};
 	struct accel_asid_create asid = {.size = sizeof(asid)};
 	struct accel_asid_map map = {.size = sizeof(map), .flags = RW | ACCEL_MAP_USER};
 	struct accel_registry *registry;
@@ -323,7 +354,8 @@ static void keep_running(void *engine)
 
 Test(device, registry_is_not_destroyed_under_a_running_engine)
 {
-	const struct accel_device_params params = {.name = "stuck", .queues = 1};
+	const struct accel_device_params params = {
+		.size = sizeof(params), .name = "stuck", .queues = 1};
 	struct accel_backend backend = accel_soft_backend;
 	struct accel_registry *registry;
 	struct accel_device *device;

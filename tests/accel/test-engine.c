@@ -61,6 +61,7 @@ static int64_t now_ns(void)
 static struct accel_context *open_slow(uint32_t latency_ns)
 {
 	const struct accel_device_params params = {
+		.size = sizeof(params),
 		.name = "slow",
 		.queues = 2,
 		.latency_ns = latency_ns,
@@ -385,6 +386,7 @@ Test(engine, takes_its_time_when_told_to)
 	for (size_t i = 0; i < 2; i++) {
 		const struct accel_command nop = {0};
 		struct accel_device_params params = {
+			.size = sizeof(params),
 			.name = {(char)('a' + (int)i)},
 			.latency_ns = latencies[i],
 		};
@@ -583,9 +585,10 @@ static void *scribble_words(void *arg)
 	unsigned seed = 7;
 
 	while (!stop) {
-		__u32 *words[] = {&ring->need_wakeup, &ring->doorbell,   &ring->waiters,
-				  &ring->completion,  &ring->entries,    &ring->magic,
-				  &ring->state,       &ring->entry_size, &ring->fault.reserved};
+		__u32 *words[] = {
+			&ring->need_wakeup, &ring->doorbell,   &ring->waiters,
+			&ring->completion,  &ring->entries,    &ring->magic,
+			&ring->state,       &ring->entry_size, &ring->fault.reserved};
 
 		__atomic_store_n(words[(unsigned)rand_r(&seed) % 9],
 				 (uint32_t)rand_r(&seed) % 3, __ATOMIC_RELAXED);

@@ -131,7 +131,7 @@ static void prepare_registry(void)
 
 static int create_device(void)
 {
-	const struct accel_device_params params = {.name = "new"};
+	const struct accel_device_params params = {.size = sizeof(params), .name = "new"};
 
 	return accel_device_create(registry, &accel_soft_backend, &params, NULL);
 }

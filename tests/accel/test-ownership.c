@@ -583,7 +583,8 @@ Test(ownership, scrub_beside_what_is_held)
 /* The end of the process's devices does not wait for importers. */
 Test(ownership, registry_ends_while_memory_is_held)
 {
-	const struct accel_device_params params = {.name = "last", .exclusive = true};
+	const struct accel_device_params params = {
+		.size = sizeof(params), .name = "last", .exclusive = true};
 	struct accel_registry *registry;
 	struct import import;
 

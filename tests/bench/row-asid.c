@@ -172,7 +172,8 @@ static int create_buffer(struct asid_state *state)
 
 static int create_context(struct asid_state *state)
 {
-	const struct accel_device_params params = {.name = "bench"};
+	const struct accel_device_params params = {.size = sizeof(params),
+						   .name = "bench"};
 	struct accel_device *device;
 	int r = accel_registry_create(NULL, NULL, &state->registry);
 

@@ -202,7 +202,7 @@ static void make_queue(struct fuzz *fuzz, bool user)
 
 static void start(struct fuzz *fuzz, bool user)
 {
-	static const struct accel_owner nobody;
+	static const struct accel_owner nobody = {.size = sizeof(nobody)};
 
 	*fuzz = (struct fuzz){0};
 	MUST(accel_context_create(device, &nobody, &fuzz->context) == 0);
@@ -606,9 +606,11 @@ static struct memory bystander;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	static const struct accel_owner nobody;
-	const struct accel_device_params params = {
-		.name = "fuzz0", .queues = QUEUES, .memory = MEMORY};
+	static const struct accel_owner nobody = {.size = sizeof(nobody)};
+	const struct accel_device_params params = {.size = sizeof(params),
+						   .name = "fuzz0",
+						   .queues = QUEUES,
+						   .memory = MEMORY};
 
 	MUST(accel_registry_create(NULL, NULL, &registry) == 0);
 	MUST(accel_device_create(registry, &accel_soft_backend, &params, &device) == 0);
