@@ -21,7 +21,7 @@ package_table() {
 		build    uuid-dev                names of buffers are UUIDs
 		build    libcap-dev              the daemon drops capabilities
 		build    libsodium-dev           keyed hash of names, constant-time compare
-		build    libisal-dev             CRC-32C at the speed of memory
+		build    libisal-dev             CRC-32C at the speed of memory, in libaccel
 		build    liburing-dev            what the benchmarks compare rings with
 		build    libcriterion-dev        unit tests (configure looks for it)
 		build    util-linux              unshare and nsenter: the demo's namespaces

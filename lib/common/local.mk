@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += %D%/libcommon.la
 %C%_libcommon_la_SOURCES = \
 	%D%/clock.h \
+	%D%/crc32c.c %D%/crc32c.h \
 	%D%/dmabuf.c %D%/dmabuf.h \
 	%D%/fd_identity.c %D%/fd_identity.h \
 	%D%/htab.c %D%/htab.h \

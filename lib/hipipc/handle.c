@@ -3,16 +3,15 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <isa-l/crc.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-/* As RFC 3720 wants it: the library leaves both inversions to its caller. */
+#include <crc32c.h>
+
 static uint32_t handle_check_word(const struct hipipc_handle *wire)
 {
-	return ~crc32_iscsi((unsigned char *)wire,
-			    (int)offsetof(struct hipipc_handle, check), ~0U);
+	return crc32c(wire, offsetof(struct hipipc_handle, check));
 }
 
 void handle_encode(const struct hipipc_handle *handle, char bytes[HIPIPC_HANDLE_BYTES])

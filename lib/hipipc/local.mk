@@ -21,9 +21,7 @@ noinst_LTLIBRARIES += %D%/libhipipc-private.la
 	%D%/providers.c %D%/providers.h \
 	%D%/reason.c %D%/reason.h \
 	%D%/session.c %D%/session.h
-%C%_libhipipc_private_la_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS)
-%C%_libhipipc_private_la_LIBADD = lib/common/libcommon.la \
-	lib/dmabuffs/libdmabuffs.la $(ISAL_LIBS)
+%C%_libhipipc_private_la_LIBADD = lib/common/libcommon.la lib/dmabuffs/libdmabuffs.la
 
 lib_LTLIBRARIES += %D%/libhipipc.la
 %C%_libhipipc_la_SOURCES =

@@ -25,6 +25,7 @@ endif
 	%D%/test-caller.c \
 	%D%/test-clock.c \
 	%D%/test-connection.c \
+	%D%/test-crc32c.c \
 	%D%/test-dmabuf-io.c \
 	%D%/test-drivers.c \
 	%D%/test-export.c \
