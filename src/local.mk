@@ -16,6 +16,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/wire.c %D%/base/wire.h \
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \
 	%D%/buffers/buffer_identify.c %D%/buffers/buffer_identify.h \
+	%D%/buffers/buffer_seals.c \
 	%D%/buffers/dmabuf_io.c %D%/buffers/dmabuf_io.h \
 	%D%/buffers/fd_vault.c %D%/buffers/fd_vault.h \
 	%D%/buffers/reaper.c %D%/buffers/reaper.h \

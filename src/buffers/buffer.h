@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * buffer.h - what is exported: what it is, and what can be done with it
+ * buffer.h - what is exported, and what can be done with it
  *
  * That is a memfd, a dma-buf, or an open character device of a driver that the
  * administrator trusts.
  *
- * A descriptor taken from a client may be anything, even a file of a FUSE server that
- * never answers. Until it is known to be one of these it is asked only questions
- * that the kernel answers by itself (fcntl(2) flags; statx(2) with AT_STATX_DONT_SYNC and
- * an empty mask), and it is not closed here: see offload.h.
+ * A descriptor from a client may be anything, even a file of a FUSE server that does not
+ * reply. Until its kind is known, only calls that the kernel completes by itself are made
+ * on it (fcntl(2) flags; statx(2) with AT_STATX_DONT_SYNC and an empty mask), and it is
+ * not closed here: see offload.h.
  */
 #ifndef DMABUFFS_BUFFER_H
 #define DMABUFFS_BUFFER_H
@@ -22,11 +22,10 @@
 
 /*
  * For a memfd, fd is an open file description of our own, O_RDWR unless readonly:
- * importers get others, so that the kernel can tell whether any is left (buffer_held()).
- * For a dma-buf it is the exporter's description: there is no other. So it is for a
- * device, of whose driver nothing is asked: all there is to do with it is to hand it out
- * and to close it. An ASID has none, and nothing below but its size, which is 0, applies
- * to it.
+ * importers get others, so that the kernel can report whether any is left
+ * (buffer_held()). For a dma-buf it is the exporter's description, the only one there is.
+ * So it is for a device, whose driver is never called: its descriptor can only be passed
+ * on and closed. An ASID has no descriptor; only its size, which is 0, is defined.
  */
 struct buffer {
 	int fd;            /* owned; its number in the table below; -1: none */
@@ -34,21 +33,21 @@ struct buffer {
 	bool kept;         /* by the fd vault, whichever table that is */
 	int access;        /* access mode of fd */
 	uint32_t kind;     /* enum dmabuffs_kind */
-	uint64_t dev, ino; /* which buffer it is, as long as fd is open; of devices,
-			      whose objects cannot be told apart, all are different */
+	uint64_t dev, ino; /* its identity while fd is open; a device's is made up, as
+			      the kernel does not distinguish its open objects */
 	uint32_t seals;    /* F_SEAL_*, once they cannot change any more; else 0 */
 };
 
-/* Learns which device number memfds have here. Call once before threads start. */
+/* Finds out the device number of memfds. Once, before threads are started. */
 int buffer_setup(void);
 
 /*
- * Whose character devices are buffers, too: a list that stays for as long as the others
- * are called; NULL, as at first: none. Call before threads start.
+ * Sets the drivers whose character devices are buffers: borrowed for the life of the
+ * process; NULL, as at first: none. Before threads are started.
  */
 void buffer_set_drivers(const struct driver_list *drivers);
 
-/* For people. */
+/* A static string for logs and listings. */
 const char *buffer_kind_name(const struct buffer *buffer);
 
 /* enum dmabuffs_kind of any descriptor; -EBADFD: no kind. */
@@ -61,59 +60,64 @@ int buffer_kind(int fd);
 int buffer_init(struct buffer *buffer, int fd, bool readonly);
 void buffer_finish(struct buffer *buffer);
 
-/* Puts a buffer that will stay where there is room for it. */
+/* Moves the descriptor of a buffer that will stay to a table with room, see fd_vault.h.
+ */
 void buffer_keep(struct buffer *buffer);
 
 /* Its descriptor, for use by the calling thread until buffer_return(); or -errno. */
 int buffer_borrow(const struct buffer *buffer);
 void buffer_return(const struct buffer *buffer, int fd);
 
-/*
- * Freezes what the kernel does not guard for files reached through a name: the seals
- * (unless nobody may write anyway) and the memfd's own permission for others, with which
- * a descriptor handed out could be re-opened for more through /proc/self/fd. 0 or -errno.
- * It waits for the inode's lock, as buffer_stop_growth() does, see offload.h; not so the
- * question whether it is needed.
- */
-int buffer_freeze(const struct buffer *buffer, bool readonly);
-bool buffer_needs_freeze(const struct buffer *buffer, bool readonly);
-
-/* Remembers the seals if they are final, so that nobody has to ask again. */
-void buffer_learn_seals(struct buffer *buffer);
-
-/* It has pages; not so an ASID and a device. */
+/* True if it has pages: neither an ASID nor a device. */
 bool buffer_has_memory(const struct buffer *buffer);
 
 int buffer_size(const struct buffer *buffer, uint64_t *ret_size);
 
-/* What it takes, which can be more than its size (fallocate(2) beyond the end). */
+/* Bytes it occupies, which can exceed its size (fallocate(2) beyond the end). */
 int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes);
 
-/* A memfd that is not sealed against growing; and sealing it, -EPERM if that cannot be.
+/* A new descriptor with the access mode @access, for an importer. -EACCES: not possible.
  */
-bool buffer_can_grow(const struct buffer *buffer);
-int buffer_stop_growth(const struct buffer *buffer);
+int buffer_open(const struct buffer *buffer, int access);
+
+/* ---- buffer_seals.c ---------------------------------------------------------------- */
+
+/*
+ * Freezes what the kernel does not protect on files reached through a name: the seals
+ * (unless @readonly: no importer can write) and the memfd's permissions for others, with
+ * which an importer could re-open its descriptor for more through /proc/self/fd. 0 or
+ * -errno. It waits for the inode's lock, see offload.h; buffer_needs_freeze() does not.
+ */
+int buffer_freeze(const struct buffer *buffer, bool readonly);
+bool buffer_needs_freeze(const struct buffer *buffer, bool readonly);
 
 /* F_SEAL_* of a memfd; 0 for all others. */
 uint32_t buffer_seals(const struct buffer *buffer);
 
+/* Caches the seals if they are final. */
+void buffer_learn_seals(struct buffer *buffer);
+
 /* True when neither the exporter nor an importer can change the size any more. */
 bool buffer_size_is_fixed(const struct buffer *buffer);
 
-/* A new descriptor with the access mode @access, for an importer. -EACCES: impossible. */
-int buffer_open(const struct buffer *buffer, int access);
+/*
+ * Is it a memfd that is not sealed against growing? And sealing it, -EPERM if its seals
+ * are final. That waits for the inode's lock, see offload.h.
+ */
+bool buffer_can_grow(const struct buffer *buffer);
+int buffer_stop_growth(const struct buffer *buffer);
 
 bool buffer_is_revocable(const struct buffer *buffer);
 
 /*
- * Takes the memory back: truncation zaps every mapping everywhere. -EBUSY: it is pinned.
- * It waits for the inode's lock, see offload.h.
+ * Revokes the memory: truncation zaps every mapping everywhere. -EBUSY: it is pinned. It
+ * waits for the inode's lock, see offload.h.
  */
 int buffer_revoke(const struct buffer *buffer);
 
 /*
- * Asks the kernel whether an importer has the memfd open or mapped: 1, 0, or -EOPNOTSUPP
- * for all others and without CAP_LEASE.
+ * Does an importer have the memfd open or mapped? 1, 0, or -EOPNOTSUPP for all other
+ * kinds and without CAP_LEASE.
  */
 int buffer_held(const struct buffer *buffer);
 

@@ -12,9 +12,9 @@
 #include "fd_identity.h"
 #include "util.h"
 
-/* Both are internal mounts of the kernel: their device numbers never change. */
+/* Both are internal mounts of the kernel, whose device numbers never change. */
 static uint64_t buffer_identify_memfd_dev;
-static _Atomic uint64_t buffer_identify_dmabuf_dev; /* 0 until the first one was seen */
+static _Atomic uint64_t buffer_identify_dmabuf_dev;       /* 0: none seen yet */
 static const struct driver_list *buffer_identify_drivers; /* or NULL */
 
 int buffer_identify_setup(void)
@@ -33,9 +33,9 @@ void buffer_set_drivers(const struct driver_list *list)
 }
 
 /*
- * No file system can lie about it: the type of an inode never changes, and one of this
- * type is opened by the driver of its number, whatever file system it is on. A path of
- * it was opened by nobody.
+ * No file system can forge this: the type of an inode never changes, and the kernel opens
+ * a character device with the driver of its number, whatever file system the inode is on.
+ * An O_PATH descriptor has not been opened by a driver.
  */
 static int buffer_identify_device(int fd, const struct statx *stx)
 {
@@ -62,7 +62,8 @@ int buffer_identify(int fd, uint64_t *ret_dev, uint64_t *ret_ino)
 	*ret_ino = stx.stx_ino;
 	if (S_ISCHR(stx.stx_mode))
 		return buffer_identify_device(fd, &stx);
-	/* Not every file there is a memfd, but all are plain shmem and can be sealed. */
+	/* Other shmem files are there, too; those that support seals behave like a memfd.
+	 */
 	if (*ret_dev == buffer_identify_memfd_dev)
 		return fcntl(fd, F_GET_SEALS) < 0 ? -EBADFD : DMABUFFS_KIND_MEMFD;
 	if (known ? *ret_dev != known : !dmabuf_is(fd))

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "base/log.h"
+#include "locked.h"
 #include "util.h"
 
 #ifndef PIDFD_THREAD
@@ -18,24 +19,24 @@
 
 #define MAX_VAULTS  64
 #define VAULT_STACK (64 * 1024)
-#define VAULT_SPARE 16 /* of a vault's table, for itself */
-/* Of our own table, for connections, tickets and the daemon itself. */
+#define VAULT_SPARE 16 /* of a vault's table: for itself */
+/* Of our own table: for connections, tickets and the daemon itself. */
 #define MIN_RESERVED 128
 #define MAX_RESERVED 4096
-#define DAEMON_FDS   48 /* that it has open all the time, but for the vaults' pidfds */
+#define DAEMON_FDS   48 /* always open, without the vaults' pidfds */
 
-enum order { ORDER_NONE, ORDER_KEEP, ORDER_DROP, ORDER_END };
+enum request { REQUEST_NONE, REQUEST_KEEP, REQUEST_DROP, REQUEST_END };
 
 struct vault {
 	pthread_t thread;
 	int pidfd; /* of the thread, in our table */
 	pid_t tid;
-	pthread_mutex_t callers; /* serialises those who give orders; taken first */
+	pthread_mutex_t callers; /* serialises requests; taken before lock */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	enum order order; /* protected by lock: ORDER_NONE when it is done */
-	int argument;     /* protected by lock */
-	int result;       /* protected by lock */
+	enum request request; /* protected by lock: REQUEST_NONE when it is done */
+	int argument;         /* protected by lock */
+	int result;           /* protected by lock */
 	_Atomic unsigned n_kept;
 };
 
@@ -43,9 +44,9 @@ struct vault {
 static struct {
 	struct vault vaults[MAX_VAULTS];
 	unsigned n_vaults;
-	unsigned own_room;   /* of our table, for what is kept */
-	unsigned reserved;   /* of our table, for the rest */
-	unsigned vault_room; /* of a vault's */
+	unsigned own_room;   /* of our table: for kept descriptors */
+	unsigned reserved;   /* of our table: for the rest */
+	unsigned vault_room; /* of each vault's table */
 	_Atomic unsigned n_own;
 } fd_vault_state = {.own_room = UINT32_MAX};
 
@@ -58,34 +59,34 @@ static int fd_vault_pidfd_getfd(int pidfd, int fd)
 
 /* ---- the thread -------------------------------------------------------------------- */
 
-static int fd_vault_execute(enum order order, int process, int argument)
+static int fd_vault_execute(enum request request, int process, int argument)
 {
-	if (order == ORDER_KEEP)
+	if (request == REQUEST_KEEP)
 		return fd_vault_pidfd_getfd(process, argument);
-	if (order == ORDER_DROP)
+	if (request == REQUEST_DROP)
 		close(argument);
 	return 0;
 }
 
-static void fd_vault_obey(struct vault *vault, int process)
+static void fd_vault_serve(struct vault *vault, int process)
 {
-	enum order order;
+	enum request request;
 
 	pthread_mutex_lock(&vault->lock);
 	do {
-		while (vault->order == ORDER_NONE)
+		while (vault->request == REQUEST_NONE)
 			pthread_cond_wait(&vault->changed, &vault->lock);
-		order = vault->order;
-		vault->result = fd_vault_execute(order, process, vault->argument);
-		vault->order = ORDER_NONE;
+		request = vault->request;
+		vault->result = fd_vault_execute(request, process, vault->argument);
+		vault->request = REQUEST_NONE;
 		pthread_cond_broadcast(&vault->changed);
-	} while (order != ORDER_END);
+	} while (request != REQUEST_END);
 	pthread_mutex_unlock(&vault->lock);
 }
 
 /*
- * The first thing done is to leave the common table, and nothing of it is kept, standard
- * output neither: whoever started us may wait for its end. -errno is told on failure.
+ * First unshares the descriptor table and closes all of the copy: the parent process may
+ * wait until its pipe on our standard output is closed. Reports -errno on failure.
  */
 static void *fd_vault_run(void *arg)
 {
@@ -101,31 +102,32 @@ static void *fd_vault_run(void *arg)
 	pthread_mutex_lock(&vault->lock);
 	vault->tid = gettid();
 	vault->result = r;
-	vault->order = ORDER_NONE;
+	vault->request = REQUEST_NONE;
 	pthread_cond_broadcast(&vault->changed);
 	pthread_mutex_unlock(&vault->lock);
 	if (r == 0)
-		fd_vault_obey(vault, process);
+		fd_vault_serve(vault, process);
 	close_keep_errno(process);
 	return NULL;
 }
 
-static void fd_vault_wait_done(struct vault *vault)
+static void fd_vault_wait_done_locked(struct vault *vault)
 {
-	while (vault->order != ORDER_NONE)
+	ASSERT_LOCKED(&vault->lock);
+	while (vault->request != REQUEST_NONE)
 		pthread_cond_wait(&vault->changed, &vault->lock);
 }
 
-static int fd_vault_give_order(struct vault *vault, enum order order, int argument)
+static int fd_vault_request(struct vault *vault, enum request request, int argument)
 {
 	int result;
 
 	pthread_mutex_lock(&vault->callers);
 	pthread_mutex_lock(&vault->lock);
-	vault->order = order;
+	vault->request = request;
 	vault->argument = argument;
 	pthread_cond_broadcast(&vault->changed);
-	fd_vault_wait_done(vault);
+	fd_vault_wait_done_locked(vault);
 	result = vault->result;
 	pthread_mutex_unlock(&vault->lock);
 	pthread_mutex_unlock(&vault->callers);
@@ -150,7 +152,7 @@ static int fd_vault_start_vault(struct vault *vault)
 {
 	int r;
 
-	*vault = (struct vault){.order = ORDER_KEEP /* until it has begun */};
+	*vault = (struct vault){.request = REQUEST_KEEP /* until it has begun */};
 	pthread_mutex_init(&vault->callers, NULL);
 	pthread_mutex_init(&vault->lock, NULL);
 	pthread_cond_init(&vault->changed, NULL);
@@ -158,7 +160,7 @@ static int fd_vault_start_vault(struct vault *vault)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&vault->lock);
-	fd_vault_wait_done(vault);
+	fd_vault_wait_done_locked(vault);
 	r = vault->result;
 	pthread_mutex_unlock(&vault->lock);
 	if (r < 0) {
@@ -169,7 +171,7 @@ static int fd_vault_start_vault(struct vault *vault)
 	if (vault->pidfd >= 0)
 		return 0;
 	r = -errno;
-	fd_vault_give_order(vault, ORDER_END, 0);
+	fd_vault_request(vault, REQUEST_END, 0);
 	pthread_join(vault->thread, NULL);
 	return r;
 }
@@ -189,7 +191,7 @@ uint64_t fd_vault_start(uint64_t wanted)
 	fd_vault_state.reserved = (unsigned)reserved;
 	fd_vault_state.vault_room = (unsigned)(total - VAULT_SPARE);
 	room = fd_vault_state.own_room;
-	/* Each has a pidfd in what is reserved. */
+	/* Each vault's pidfd is in the reserved part. */
 	while (room < wanted && fd_vault_state.n_vaults < MIN(MAX_VAULTS, reserved / 3) &&
 	       r == 0) {
 		r = fd_vault_start_vault(&fd_vault_state.vaults[fd_vault_state.n_vaults]);
@@ -215,7 +217,7 @@ void fd_vault_stop(void)
 	while (fd_vault_state.n_vaults) {
 		struct vault *vault = &fd_vault_state.vaults[--fd_vault_state.n_vaults];
 
-		fd_vault_give_order(vault, ORDER_END, 0);
+		fd_vault_request(vault, REQUEST_END, 0);
 		pthread_join(vault->thread, NULL);
 		close(vault->pidfd);
 	}
@@ -223,7 +225,7 @@ void fd_vault_stop(void)
 
 /* ---- descriptors ------------------------------------------------------------------- */
 
-/* Takes a place in the table if there is one. */
+/* Counts one more in the table; false: it is full. */
 static bool fd_vault_reserve(_Atomic unsigned *n, unsigned room)
 {
 	if (atomic_fetch_add(n, 1) < room)
@@ -239,7 +241,7 @@ static bool fd_vault_move_to(unsigned table, int fd, struct kept_fd *ret_kept)
 
 	if (!fd_vault_reserve(&vault->n_kept, fd_vault_state.vault_room))
 		return false;
-	there = fd_vault_give_order(vault, ORDER_KEEP, fd);
+	there = fd_vault_request(vault, REQUEST_KEEP, fd);
 	if (there < 0) {
 		atomic_fetch_sub(&vault->n_kept, 1);
 		return false;
@@ -258,7 +260,7 @@ struct kept_fd fd_vault_keep(int fd)
 	for (unsigned table = 1; table <= fd_vault_state.n_vaults; table++)
 		if (fd_vault_move_to(table, fd, &kept))
 			return kept;
-	/* What is reserved for other uses takes it, as long as there is some. */
+	/* The last resort: the part reserved for other uses. */
 	atomic_fetch_add(&fd_vault_state.n_own, 1);
 	return kept;
 }
@@ -292,7 +294,7 @@ void fd_vault_drop(struct kept_fd kept)
 	if (kept.table) {
 		struct vault *vault = &fd_vault_state.vaults[kept.table - 1];
 
-		fd_vault_give_order(vault, ORDER_DROP, kept.fd);
+		fd_vault_request(vault, REQUEST_DROP, kept.fd);
 		atomic_fetch_sub(&vault->n_kept, 1);
 	} else {
 		close_keep_errno(kept.fd);

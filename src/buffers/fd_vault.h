@@ -2,12 +2,12 @@
 /*
  * fd_vault.h - room for more descriptors than RLIMIT_NOFILE
  *
- * Each export holds a descriptor, and the limit is one of a descriptor table, not of a
- * process. So where it is low and may not be raised, threads with tables of their own
- * keep what our table has no room for. A kept descriptor is taken back for a moment by
+ * Each export holds a descriptor, and the limit applies to a descriptor table, not to a
+ * process. Where it is low and cannot be raised, threads with tables of their own
+ * (vaults) keep what our table has no room for. A kept descriptor is borrowed by
  * pidfd_getfd(2) on the thread, or re-opened through /proc/self/task.
  *
- * One for the process; thread safe once set up.
+ * One for the process; thread safe between start and stop.
  */
 #ifndef DMABUFFS_FD_VAULT_H
 #define DMABUFFS_FD_VAULT_H
@@ -22,8 +22,8 @@ struct kept_fd {
 };
 
 /*
- * Starts as many vaults as are needed to keep @wanted descriptors, before any client is
- * served: a table is copied when a thread leaves it. Returns how many can be kept.
+ * Starts as many vaults as are needed to keep @wanted descriptors. Before any client is
+ * served: each thread briefly copies our table. Returns how many can be kept.
  */
 uint64_t fd_vault_start(uint64_t wanted);
 void fd_vault_stop(void);
@@ -31,14 +31,14 @@ void fd_vault_stop(void);
 /* How many descriptors of our own table are left for other uses. */
 uint64_t fd_vault_reserved(void);
 
-/* Moves @fd to where there is room; it is ours no more. It may stay in our table. */
+/* Takes @fd over and moves it to a table with room, which may be our own. */
 struct kept_fd fd_vault_keep(int fd);
 
-/* A descriptor for use by the calling thread, until fd_vault_return(); or -errno. */
+/* A descriptor for the calling thread to use until fd_vault_return(); or -errno. */
 int fd_vault_borrow(struct kept_fd kept);
 void fd_vault_return(struct kept_fd kept, int fd);
 
-/* Writes a path that re-opens the file, for open(2). */
+/* Writes a path with which open(2) re-opens the file. */
 void fd_vault_path(struct kept_fd kept, char *path, size_t size);
 
 /* Closes it where it is. */
