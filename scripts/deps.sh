@@ -10,6 +10,8 @@
 #   libfuse  to build libfuse, where the packaged one has no passthrough
 #   fuse     where the packaged one has it
 #   check    for the tests, on top of build
+#   clang    where CC names it
+#   fresh    for tests/fresh
 package_table() {
 	cat <<-'TABLE'
 		build    build-essential         compiler with its sanitizers, make, libc headers
@@ -33,7 +35,10 @@ package_table() {
 		libfuse  debian-archive-keyring  keys of the newer suites
 		fuse     libfuse3-dev            3.17.2 or newer
 		check    clang-format            the style of every C file is checked
-		check    clang                   libFuzzer, and the race tests' compiler
+		check    clang                   libFuzzer, for the fuzzers
+		check    libclang-rt-dev         libFuzzer itself, and clang's sanitizers
+		clang    clang                   the compiler
+		clang    libclang-rt-dev         its sanitizers
 		check    libamdhip64-dev         a vendor's headers and runtime to be compatible with
 		check    jq                      reads the JSON of the command-line tool
 		check    qemu-system-x86         the guest that has real dma-bufs
@@ -43,6 +48,7 @@ package_table() {
 		check    kmod                    depmod and modinfo for the guest's modules
 		check    xz-utils                unpacks modules of Debian 12 and 13 kernels
 		check    zstd                    unpacks modules and initramfs of newer ones
+		fresh    debootstrap             a root of another release
 	TABLE
 }
 
@@ -59,11 +65,16 @@ libfuse_group() {
 	fi
 }
 
+# The group of the compiler that CC names.
+compiler_group() {
+	[[ ${CC-} != *clang* ]] || echo clang
+}
+
 # packages_of GROUP...
 packages_of() {
 	package_table | awk -v groups="$*" '
 		BEGIN { n = split(groups, g, " "); for (i = 1; i <= n; i++) want[g[i]] }
-		$1 in want { print $2 }'
+		$1 in want && !seen[$2]++ { print $2 }'
 }
 
 # Prints those of its arguments that are not installed.
@@ -91,7 +102,7 @@ deps_install() {
 	local -a wanted missing
 	command -v dpkg-query >/dev/null ||
 		die "not a Debian system: install what scripts/deps.sh lists, then ./configure && make"
-	mapfile -t wanted < <(packages_of "$(libfuse_group)" "$@")
+	mapfile -t wanted < <(packages_of "$@")
 	mapfile -t missing < <(missing_of "${wanted[@]}")
 	[[ ${#missing[@]} -gt 0 ]] || return 0
 	[[ $(id -u) -eq 0 ]] ||

@@ -17,7 +17,7 @@ COMPAT_SUITE = "compat:300:$(srcdir)/tests/hipipc/run-compat"
 FUZZ_SUITE = "fuzz:240:$(srcdir)/tests/fuzz/run-fuzz"
 endif
 
-EXTRA_DIST += %D%/lsan.supp %D%/reachable %D%/run-suites %D%/sanitizers.sh
+EXTRA_DIST += %D%/fresh %D%/lsan.supp %D%/reachable %D%/run-suites %D%/sanitizers.sh
 
 check-local:
 	@$(srcdir)/%D%/run-suites check $(SUITES)
