@@ -8,4 +8,7 @@
 
 uint32_t crc32c(const void *data, size_t size);
 
+/* The same without the processor's instruction. */
+uint32_t crc32c_by_table(const void *data, size_t size);
+
 #endif

@@ -55,5 +55,22 @@ Test(crc32c, each_byte_value)
 		uint8_t byte = (uint8_t)value;
 
 		cr_assert(eq(u32, crc32c(&byte, 1), slow_crc32c(&byte, 1)));
+		cr_assert(eq(u32, crc32c_by_table(&byte, 1), slow_crc32c(&byte, 1)));
 	}
+}
+
+/* Whichever way this machine takes, at each length and alignment. */
+Test(crc32c, each_way)
+{
+	uint8_t bytes[80];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 151 + 7);
+	for (size_t first = 0; first < 8; first++)
+		for (size_t size = 0; size <= 64; size++) {
+			uint32_t want = slow_crc32c(bytes + first, size);
+
+			cr_assert(eq(u32, crc32c(bytes + first, size), want));
+			cr_assert(eq(u32, crc32c_by_table(bytes + first, size), want));
+		}
 }
