@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hipipc-types.h - the types of the HIP runtime that its IPC calls and the software
- *		    runtime need
+ * hipipc-types.h - the HIP types that the IPC calls and the software runtime use
  *
- * Names, values and layouts are those that the runtime's public headers declare (HIP 6),
- * so that objects compiled with those and with these link with each other. A program
- * that has included the vendor's header gets nothing from here.
+ * Names, values and layouts are those of the runtime's public headers (HIP 6), so that
+ * objects compiled with either header can be linked together. If the vendor's header was
+ * included before, this one declares nothing.
  */
 #ifndef HIPIPC_TYPES_H
 #define HIPIPC_TYPES_H
@@ -75,7 +74,7 @@ typedef enum hipMemcpyKind {
 	hipMemcpyDefault = 4
 } hipMemcpyKind;
 
-/* Of HIP 6 and CUDA; HIP 5 counted differently. */
+/* As in HIP 6 and CUDA; HIP 5 used other values. */
 typedef enum hipMemoryType {
 	hipMemoryTypeUnregistered = 0,
 	hipMemoryTypeHost = 1,
@@ -102,6 +101,17 @@ typedef struct hipIpcEventHandle_st {
 
 #define hipIpcMemLazyEnablePeerAccess 0x01
 
-#endif /* no header of the vendor */
+/* The layout is the ABI of the vendor's runtime. */
+#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(hipIpcMemHandle_t) == 64, "hipIpcMemHandle_t");
+_Static_assert(sizeof(hipIpcEventHandle_t) == 64, "hipIpcEventHandle_t");
+_Static_assert(offsetof(hipPointerAttribute_t, device) == 4, "hipPointerAttribute_t");
+_Static_assert(offsetof(hipPointerAttribute_t, devicePointer) == 8,
+	       "hipPointerAttribute_t");
+_Static_assert(offsetof(hipPointerAttribute_t, isManaged) == 8 + 2 * sizeof(void *),
+	       "hipPointerAttribute_t");
+#endif
+
+#endif /* the vendor's header */
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* codes.c - from errno to the runtimes' error codes */
 #include "codes.h"
 
 #include <errno.h>
@@ -10,18 +11,18 @@
 #include "options.h"
 #include "reason.h"
 
-/* Where CUDA documents another code for it, @cuda; 0: the same. */
+/* @cuda: the code that CUDA documents, if it differs; 0: the same as @hip. */
 static const struct {
 	int error;
 	hipError_t hip;
 	hipError_t cuda;
 } codes[] = {
 	{EINVAL, hipErrorInvalidValue, 0},
-	{EXDEV, hipErrorInvalidContext, 0}, /* this process made it */
+	{EXDEV, hipErrorInvalidContext, 0}, /* made by this process */
 	{EACCES, hipErrorInvalidDevicePointer, hipErrorMapBufferObjectFailed},
 	{ESTALE, hipErrorInvalidResourceHandle, 0},
-	{EBUSY, hipErrorInvalidResourceHandle, 0}, /* another context has it */
-	{EBADF, hipErrorInvalidResourceHandle, 0}, /* no interprocess event */
+	{EBUSY, hipErrorInvalidResourceHandle, 0}, /* open in another context */
+	{EBADF, hipErrorInvalidResourceHandle, 0}, /* not an interprocess event */
 	{EBADMSG, hipErrorMapFailed, 0},
 	{EOPNOTSUPP, hipErrorNotSupported, 0},
 	{ENOTCONN, hipErrorOperatingSystem, 0},

@@ -4,8 +4,8 @@
 #define HIPIPC_CODES_H
 
 /*
- * What a call answers for a negative errno of ours. Its reason is written to the log; the
- * runtime's hipGetLastError() is told by the caller.
+ * The error code that @call returns for a negative errno; hipSuccess for others. Writes
+ * the reason to the log. The caller updates the runtime's hipGetLastError().
  */
 int codes_result(const char *call, int r);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cuda.c - the calls under their CUDA names */
+/* cuda.c - the public calls with their CUDA names */
 #include <hipipc.h>
 
 #include "ipc.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cuda_abi.h - the few calls of the CUDA driver that libhipipc makes
+ * cuda_abi.h - the calls of the CUDA driver that libhipipc uses
  *
- * Declared here so that no header of the vendor is needed to build. Names, values and
- * layouts are those of cuda.h of the CUDA toolkit 13.0, which are the same since 11.7.
+ * Declared here so that the build does not need NVIDIA's headers. Names, values and
+ * layouts are those of cuda.h of the CUDA toolkit 13.0, unchanged since 11.7.
  */
 #ifndef HIPIPC_CUDA_ABI_H
 #define HIPIPC_CUDA_ABI_H
@@ -78,8 +78,10 @@ struct cuda_external_handle {
 	unsigned int flags;
 	unsigned int reserved[16];
 };
-_Static_assert(sizeof(struct cuda_external_handle) == 104, "a handle description");
-_Static_assert(offsetof(struct cuda_external_handle, size) == 24, "a handle description");
+_Static_assert(sizeof(struct cuda_external_handle) == 104,
+	       "CUDA_EXTERNAL_MEMORY_HANDLE_DESC");
+_Static_assert(offsetof(struct cuda_external_handle, size) == 24,
+	       "CUDA_EXTERNAL_MEMORY_HANDLE_DESC");
 
 struct cuda_external_buffer {
 	unsigned long long offset;
@@ -87,9 +89,10 @@ struct cuda_external_buffer {
 	unsigned int flags;
 	unsigned int reserved[16];
 };
-_Static_assert(sizeof(struct cuda_external_buffer) == 88, "a buffer description");
+_Static_assert(sizeof(struct cuda_external_buffer) == 88,
+	       "CUDA_EXTERNAL_MEMORY_BUFFER_DESC");
 
-/* Those marked "may be NULL" came after CUDA 10.2. */
+/* Calls marked "may be NULL" were added after CUDA 10.2. */
 struct cuda_api {
 	int (*init)(unsigned int flags);
 	int (*error_name)(int result, const char **ret_name); /* may be NULL */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cuda_driver.h - what the files of the CUDA provider share */
+/* cuda_driver.h - shared by the files of the CUDA provider */
 #ifndef HIPIPC_CUDA_DRIVER_H
 #define HIPIPC_CUDA_DRIVER_H
 
@@ -7,18 +7,18 @@
 
 #include "cuda_abi.h"
 
-/* What to do about memory that cannot be exported. */
+/* Advice for memory that cannot be exported. */
 #define CUDA_ADVICE                                                                      \
 	"allocate it with cuMemCreate() and CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR "   \
 	"(PyTorch: PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True)"
 
-/* The driver's calls; provider_cuda() has answered before. */
+/* The driver's calls. Valid once provider_cuda() has returned a provider. */
 const struct cuda_api *cuda_driver(void);
 
-/* Notes that @call answered @result, and what to do about it: a negative errno. */
+/* Sets the reason, that @call returned @result, with @advice. A negative errno. */
 int cuda_failed(int result, const char *call, const char *advice);
 
-/* As hipipc-provider.h has them. */
+/* Callbacks of struct hipipc_provider. */
 int cuda_import_memory(const struct hipipc_backing *backing, uint64_t bytes,
 		       uint64_t *ret_pointer);
 int cuda_release_memory(uint64_t pointer);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cuda_export.c - descriptors of CUDA device memory */
 #include "cuda_export.h"
 
 #include <fcntl.h>
@@ -7,9 +8,10 @@
 #include <util.h>
 
 #include "cuda_driver.h"
+#include "providers.h"
 #include "reason.h"
 
-/* The handle of the one physical allocation behind it; release it after use. */
+/* The handle of the only physical allocation in the range; to be released. */
 static int cuda_export_retain_one(const struct cuda_api *api,
 				  const struct hipipc_allocation *allocation,
 				  cuda_handle *ret_handle)
@@ -30,11 +32,11 @@ static int cuda_export_retain_one(const struct cuda_api *api,
 	api->release(handle);
 	if (result != CUDA_SUCCESS)
 		return cuda_failed(result, "cuMemRetainAllocationHandle", CUDA_ADVICE);
-	/* A driver that does not know the bounds of mappings, see provider_cuda.c. */
+	/* The driver does not report bounds of mappings, see provider_cuda.c. */
 	return reason(-EOPNOTSUPP,
-		      "several allocations are mapped in this range, and the "
-		      "driver does not tell their bounds; use a newer one, or "
-		      "one allocation for each range");
+		      "several allocations are mapped in this range, and the driver does "
+		      "not report their bounds; use CUDA 12 or later, or one allocation "
+		      "per range");
 }
 
 static int cuda_export_vmm(const struct cuda_api *api,
@@ -44,9 +46,10 @@ static int cuda_export_vmm(const struct cuda_api *api,
 	int result, fd = -1, r;
 
 	if (!api->retain)
-		return reason(-EOPNOTSUPP,
-			      "the driver lacks cuMemRetainAllocationHandle; use CUDA 11 "
-			      "or later");
+		return reason(
+			-EOPNOTSUPP,
+			"the driver has no cuMemRetainAllocationHandle; use CUDA 11 "
+			"or later");
 	r = cuda_export_retain_one(api, allocation, &handle);
 	if (r < 0)
 		return r;
@@ -66,40 +69,39 @@ static int cuda_export_dmabuf(const struct cuda_api *api,
 
 	if (!api->range_handle)
 		return reason(-EOPNOTSUPP,
-			      "the driver exports no dma-bufs; " CUDA_ADVICE);
+			      "the driver cannot export dma-bufs; " CUDA_ADVICE);
 	if (allocation->base % page || allocation->bytes % page)
 		return reason(
 			-EOPNOTSUPP,
 			"%" PRIu64 " bytes at %#" PRIx64
-			" are no whole pages; allocate whole pages, or " CUDA_ADVICE,
+			" are not whole pages; allocate whole pages, or " CUDA_ADVICE,
 			allocation->bytes, allocation->base);
 	result = api->range_handle(&fd, allocation->base, allocation->bytes,
 				   CUDA_RANGE_DMA_BUF_FD, 0);
 	if (result != CUDA_SUCCESS)
 		return cuda_failed(result, "cuMemGetHandleForAddressRange", CUDA_ADVICE);
 	reason_info(
-		"exported as a dma-buf: most CUDA drivers cannot import it; for these "
+		"exported as a dma-buf, which most CUDA drivers cannot import; for those "
 		"%s",
 		CUDA_ADVICE);
 	*ret_fd = fd;
 	return 0;
 }
 
-/* The driver asks for pointers only: another allocation may be there by now. */
-static bool cuda_export_is_still(const struct hipipc_allocation *allocation)
+/* The driver identifies memory by address, which may belong to another allocation now. */
+static bool cuda_export_is_live(const struct hipipc_allocation *allocation)
 {
 	struct hipipc_allocation now;
 	struct cuda_memory memory;
 
 	return cuda_look_up(allocation->base, &now, &memory) == 0 &&
-	       now.id == allocation->id && now.base == allocation->base &&
-	       now.bytes == allocation->bytes;
+	       providers_same_allocation(&now, allocation);
 }
 
-/* A refusal of a live allocation means that it has no descriptor. */
-static int cuda_export_judge(const struct hipipc_allocation *allocation, int r)
+/* If the allocation is live, an error of the driver means that it has no descriptor. */
+static int cuda_export_result(const struct hipipc_allocation *allocation, int r)
 {
-	if (!cuda_export_is_still(allocation))
+	if (!cuda_export_is_live(allocation))
 		return -ENOENT;
 	return r == -EBADMSG ? -EOPNOTSUPP : r;
 }
@@ -123,13 +125,14 @@ int cuda_export_memory(const struct hipipc_allocation *allocation,
 	vmm = memory.handle_types & CUDA_HANDLE_POSIX_FD;
 	r = vmm ? cuda_export_vmm(api, allocation, &fd)
 		: cuda_export_dmabuf(api, allocation, &fd);
-	r = cuda_export_judge(allocation, r);
+	r = cuda_export_result(allocation, r);
 	if (r < 0)
 		return r;
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-		return reason(-EIO,
-			      "the driver gave descriptor %d, which is none; update it",
-			      fd);
+		return reason(
+			-EIO,
+			"the driver returned %d, which is not a descriptor; update it",
+			fd);
 	ret_backing->fd = TAKE_FD(fd);
 	ret_backing->kind = vmm ? HIPIPC_KIND_CUDA_VMM : HIPIPC_KIND_DMABUF;
 	ret_backing->offset = 0;

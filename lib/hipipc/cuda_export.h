@@ -7,13 +7,13 @@
 
 #include <stdbool.h>
 
-/* What decides how memory can be exported. */
+/* Properties that determine how memory can be exported. */
 struct cuda_memory {
 	bool managed;
 	uint64_t handle_types; /* CUmemAllocationHandleType of a mapping */
 };
 
-/* find() of the provider, and more. In provider_cuda.c. */
+/* find() of the provider, with the memory's properties. In provider_cuda.c. */
 int cuda_look_up(uint64_t pointer, struct hipipc_allocation *ret_allocation,
 		 struct cuda_memory *ret_memory);
 

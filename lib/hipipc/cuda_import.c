@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cuda_import.c - mapping for the current device what a descriptor stands for */
+/* cuda_import.c - maps imported memory for the current CUDA device */
 #include <fcntl.h>
 #include <inttypes.h>
 
@@ -9,13 +9,13 @@
 #include "imports.h"
 #include "reason.h"
 
-#define UPDATE "the exporter and this process need drivers of one version"
+#define UPDATE "use the same driver version as the exporter"
 
 static struct imports cuda_import_imports = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- place ------------------------------------------------------------------------- */
 
-/* As the CUDA runtime does; the reference is kept: the thread has it from now on. */
+/* As the CUDA runtime does. The reference is kept, since the context stays current. */
 static int cuda_import_make_current(const struct cuda_api *api, void **ret_context)
 {
 	void *context;
@@ -69,7 +69,7 @@ int cuda_place(struct hipipc_place *ret_place)
 	if (result != CUDA_SUCCESS)
 		return cuda_failed(result, "cuCtxGetDevice",
 				   "make a context current first");
-	/* Before CUDA 12 the address has to do, which a later context may get again. */
+	/* Before CUDA 12 there is only the address, which may be reused. */
 	if (!api->context_id || api->context_id(context, &id) != CUDA_SUCCESS)
 		id = (uintptr_t)context;
 	ret_place->context = id;
@@ -79,7 +79,7 @@ int cuda_place(struct hipipc_place *ret_place)
 
 /* ---- allocations of cuMemCreate() -------------------------------------------------- */
 
-/* How much address space @bytes of it take. */
+/* The size and alignment of a mapping of @bytes. */
 static int cuda_import_size_of_mapping(const struct cuda_api *api, cuda_handle handle,
 				       uint64_t bytes, size_t *ret_bytes,
 				       size_t *ret_alignment)
@@ -93,14 +93,14 @@ static int cuda_import_size_of_mapping(const struct cuda_api *api, cuda_handle h
 				   UPDATE);
 	if (prop.location.type != CUDA_LOCATION_DEVICE)
 		return reason(-EBADMSG,
-			      "the descriptor is not of device memory: the handle "
-			      "was not made for it");
+			      "the descriptor is not device memory: the handle was not "
+			      "made for it");
 	result = api->granularity(&unit, &prop, CUDA_GRANULARITY_MINIMUM);
 	if (result != CUDA_SUCCESS)
 		return cuda_failed(result, "cuMemGetAllocationGranularity", UPDATE);
 	if (!unit || bytes > SIZE_MAX - unit)
 		return reason(-EBADMSG,
-			      "the handle names %" PRIu64
+			      "the handle claims %" PRIu64
 			      " bytes: it was not made for this buffer",
 			      bytes);
 	*ret_bytes = (bytes + unit - 1) / unit * unit;
@@ -108,7 +108,7 @@ static int cuda_import_size_of_mapping(const struct cuda_api *api, cuda_handle h
 	return 0;
 }
 
-/* A driver that knows must not say that less is mapped than the handle promises. */
+/* If the driver reports the size of the mapping, it must cover what the handle claims. */
 static int cuda_import_check_mapping(const struct cuda_api *api, uint64_t pointer,
 				     uint64_t bytes)
 {
@@ -118,7 +118,7 @@ static int cuda_import_check_mapping(const struct cuda_api *api, uint64_t pointe
 	    !mapped || mapped >= bytes)
 		return 0;
 	return reason(-EBADMSG,
-		      "the handle names %" PRIu64 " bytes of an allocation of %" PRIu64
+		      "the handle claims %" PRIu64 " bytes of an allocation of %" PRIu64
 		      ": it was not made for it",
 		      bytes, mapped);
 }
@@ -194,11 +194,11 @@ static int cuda_import_vmm(const struct cuda_api *api,
 	cuda_handle handle;
 	int result, r;
 
-	/* cuMemMap() maps from the begin of an allocation only. */
+	/* cuMemMap() maps an allocation from its start only. */
 	if (backing->offset || !bytes)
-		return reason(-EBADMSG,
-			      "such a handle is of a whole allocation: this one "
-			      "was forged");
+		return reason(
+			-EBADMSG,
+			"the handle does not cover a whole allocation: it is forged");
 	result = api->import_handle(&handle, (void *)(intptr_t)backing->fd,
 				    CUDA_HANDLE_POSIX_FD);
 	if (result != CUDA_SUCCESS)
@@ -210,7 +210,7 @@ static int cuda_import_vmm(const struct cuda_api *api,
 
 /* ---- dma-bufs ---------------------------------------------------------------------- */
 
-/* Drivers answer various errors to what they cannot do at all: Tegra from Thor on can. */
+/* Drivers without support return various errors. Tegra supports it from Thor on. */
 static int cuda_import_object(const struct cuda_api *api, int fd, uint64_t size,
 			      void **ret_external)
 {
@@ -222,10 +222,10 @@ static int cuda_import_object(const struct cuda_api *api, int fd, uint64_t size,
 
 	handle.handle.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (handle.handle.fd < 0)
-		return reason(-errno, "no more descriptors; raise RLIMIT_NOFILE");
+		return reason(-errno, "out of descriptors; raise RLIMIT_NOFILE");
 	result = api->external_import(ret_external, &handle);
 	if (result == CUDA_SUCCESS)
-		return 0; /* and the descriptor is the driver's */
+		return 0; /* the driver owns the descriptor */
 	close(handle.handle.fd);
 	r = cuda_failed(
 		result, "cuImportExternalMemory",
@@ -276,12 +276,12 @@ int cuda_import_memory(const struct hipipc_backing *backing, uint64_t bytes,
 		return cuda_import_dmabuf(api, backing, bytes, ret_pointer);
 	default:
 		return reason(-EBADMSG,
-			      "the exporter's memory is of another runtime; use "
-			      "the CUDA driver on both sides");
+			      "the exporter's memory belongs to another runtime; use the "
+			      "CUDA driver on both sides");
 	}
 }
 
-/* What fails is left as it is: taking the rest away would be unsafe. */
+/* Stops at the first failure: undoing the next steps would be unsafe then. */
 int cuda_release_memory(uint64_t pointer)
 {
 	const struct cuda_api *api = cuda_driver();

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* fetch.c - opens the name of a handle, and explains why that fails */
 #include "fetch.h"
 
 #include <fcntl.h>
@@ -17,22 +18,25 @@ static int fetch_explain(int r, const dmabuffs_uuid *uuid)
 	switch (r) {
 	case -ENOENT:
 	case -ESTALE:
-		return reason(-ESTALE,
-			      "%s: no such name: it was freed or revoked, or its "
-			      "exporter has ended",
-			      name);
+		return reason(
+			-ESTALE,
+			"%s: no such name: it was freed or revoked, or its exporter "
+			"has exited",
+			name);
 	case -EPERM:
-		return reason(-EACCES, "%s: it is read-only, and cannot be had like that",
-			      name);
+		return reason(
+			-EACCES,
+			"%s: the name is read-only, and the runtime needs write access",
+			name);
 	case -EACCES:
 		return reason(-EACCES,
-			      "%s: Permission denied: its owner and mode decide "
+			      "%s: Permission denied: check its owner and mode "
 			      "(HIPIPC_MODE of the exporter, chmod(1), setfacl(1))",
 			      name);
 	case -EXDEV:
 	case -EREMOTE:
 		return reason(-EACCES,
-			      "%s: the instance wants a namespace shared with the "
+			      "%s: the instance requires a namespace shared with the "
 			      "exporter (mount option ns=)",
 			      name);
 	case -ENOMEM:
@@ -50,7 +54,7 @@ static int fetch_explain(int r, const dmabuffs_uuid *uuid)
 	}
 }
 
-/* ---- with a session ---------------------------------------------------------------- */
+/* ---- requests of a session --------------------------------------------------------- */
 
 struct fetch {
 	const struct hipipc_handle *handle;
@@ -58,7 +62,7 @@ struct fetch {
 	int real;
 };
 
-/* Who may only read gets what can only be read; open(2) has the last word on both. */
+/* Read-only if the user may only read a memfd. open(2) decides in both cases. */
 static int fetch_open_name(struct session *session, void *data)
 {
 	struct fetch *fetch = data;

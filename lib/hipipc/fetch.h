@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* fetch.h - from a handle to the buffer's descriptor */
+/* fetch.h - from a handle to a descriptor */
 #ifndef HIPIPC_FETCH_H
 #define HIPIPC_FETCH_H
 
 #include "handle.h"
 
 /*
- * Opens the name of a handle; a memfd that may only be read is opened O_RDONLY. With a
- * reason: -ESTALE the name is no more; -EACCES; -ENOTCONN; or what else the service says.
+ * Opens the name of a handle. A memfd that the user may only read is opened O_RDONLY.
+ * With a reason: -ESTALE: the name does not exist any more; -EACCES; -ENOTCONN; -EBADMSG:
+ * not the name of a buffer; or another error of the service.
  */
 int fetch_name(const struct hipipc_handle *handle, int *ret_opened);
 
-/* Exchanges an opened name for the buffer's descriptor, which takes its place. */
+/* Replaces the opened name *@opened with the buffer's descriptor. */
 int fetch_exchange(const struct hipipc_handle *handle, int *opened);
 
 #endif

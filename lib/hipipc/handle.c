@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* handle.c - encoding and decoding of handles */
 #include "handle.h"
 
 #include <endian.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hip.c - the calls under their HIP names */
+/* hip.c - the public calls with their HIP names */
 #include <hipipc.h>
 
 #include "ipc.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hip_abi.h - the few calls of AMD's HIP runtime that libhipipc makes
+ * hip_abi.h - the calls of AMD's HIP runtime that libhipipc uses
  *
- * Declared here so that no header of the vendor is needed to build. Names, values and
- * layouts are those of hip_runtime_api.h and driver_types.h of HIP 5.2 to 7. Descriptions
- * of external memory have grown since 5.2: they are passed in the later layout, zeroed.
+ * Declared here so that the build does not need AMD's headers. Names, values and layouts
+ * are those of hip_runtime_api.h and driver_types.h of HIP 5.2 to 7. Descriptors of
+ * external memory have grown since 5.2: they are passed in the later layout, zeroed.
  */
 #ifndef HIPIPC_HIP_ABI_H
 #define HIPIPC_HIP_ABI_H
@@ -28,7 +28,7 @@
 #define HIP_POINTER_BUFFER_ID 7
 #define HIP_POINTER_MANAGED   8
 
-/* hipMemoryType counts from another begin since HIP 6. */
+/* HIP 6 renumbered hipMemoryType. */
 #define HIP5_TYPE_DEVICE   1
 #define HIP6_TYPE_DEVICE   2
 #define HIP_MAJOR(version) ((version) / 10000000)
@@ -47,7 +47,8 @@ struct hip_external_handle {
 	unsigned int reserved[16];
 };
 _Static_assert(sizeof(struct hip_external_handle) == 104, "hipExternalMemoryHandleDesc");
-_Static_assert(offsetof(struct hip_external_handle, size) == 24, "the same");
+_Static_assert(offsetof(struct hip_external_handle, size) == 24,
+	       "hipExternalMemoryHandleDesc");
 
 struct hip_external_buffer {
 	unsigned long long offset;
@@ -57,7 +58,7 @@ struct hip_external_buffer {
 };
 _Static_assert(sizeof(struct hip_external_buffer) == 88, "hipExternalMemoryBufferDesc");
 
-/* Those marked "may be NULL" are not in every version. */
+/* Calls marked "may be NULL" are not in every version. */
 struct hip_api {
 	int (*version)(int *ret_version); /* hipRuntimeGetVersion() */
 	const char *(*error_name)(int error);
@@ -70,10 +71,10 @@ struct hip_api {
 	int (*attribute)(void *ret_data, int attribute, void *pointer);
 	int (*address_range)(void **ret_base, size_t *ret_bytes, void *pointer);
 
-	int (*retain)(void **ret_handle, void *address); /* may be NULL, and these: */
-	int (*release)(void *handle);
+	int (*retain)(void **ret_handle, void *address); /* may be NULL */
+	int (*release)(void *handle);                    /* may be NULL */
 	int (*export_handle)(void *ret_fd, void *handle, int type,
-			     unsigned long long flags);
+			     unsigned long long flags); /* may be NULL */
 
 	int (*external_import)(void **ret_external,
 			       const struct hip_external_handle *handle);

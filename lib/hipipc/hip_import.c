@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hip_import.c - mapping a dma-buf for the current device
+ * hip_import.c - maps an imported dma-buf for the current HIP device
  *
- * HIP does not say whose the descriptor is that it imports. Its source (clr, of ROCm 5.5
- * to 7) keeps the number, uses it for each device that needs a mapping, and never closes
- * it. So it gets one of ours, which lasts as long as the import, and is closed after it
- * unless it is another file by then, as it would be under a runtime that closes it.
+ * HIP does not document who owns the descriptor that it imports. Its source (clr, of ROCm
+ * 5.5 to 7) keeps the number, uses it for each device that needs a mapping, and never
+ * closes it. So it gets a duplicate that stays open for as long as the import exists. The
+ * duplicate is closed afterwards unless its number refers to another file by then, which
+ * means that the runtime has closed it.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -35,7 +36,7 @@ static int hip_import_duplicate(int fd, struct import *import)
 
 	import->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (import->fd < 0)
-		return reason(-errno, "no more descriptors; raise RLIMIT_NOFILE");
+		return reason(-errno, "out of descriptors; raise RLIMIT_NOFILE");
 	if (fstat(import->fd, &st) < 0) {
 		close_keep_errno(import->fd);
 		return -errno;
@@ -45,7 +46,7 @@ static int hip_import_duplicate(int fd, struct import *import)
 	return 0;
 }
 
-/* What the runtime has refused does not keep its descriptor. */
+/* After a failure the runtime does not use the descriptor. */
 static int hip_import_map(const struct hip_api *hip, const struct hipipc_backing *backing,
 			  uint64_t bytes, uint64_t size, struct import *import)
 {
@@ -67,7 +68,7 @@ static int hip_import_map(const struct hip_api *hip, const struct hipipc_backing
 	return 0;
 }
 
-/* The mapping first: it has a reference of its own on the object. */
+/* The mapping first: it holds a reference to the object. */
 static int hip_import_undo(const struct hip_api *hip, const struct import *import)
 {
 	int freed = hip->free_memory((void *)(uintptr_t)import->pointer);
@@ -93,8 +94,8 @@ int hip_import_memory(const struct hipipc_backing *backing, uint64_t bytes,
 
 	if (backing->kind != HIPIPC_KIND_DMABUF)
 		return reason(-EBADMSG,
-			      "the exporter's memory is of another runtime; use "
-			      "HIP on both sides");
+			      "the exporter's memory belongs to another runtime; use HIP "
+			      "on both sides");
 	r = imports_check(backing->fd, backing->offset, bytes, &size);
 	if (r == 0)
 		r = hip_import_duplicate(backing->fd, &import);

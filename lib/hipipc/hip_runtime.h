@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* hip_runtime.h - what the files of the HIP provider share */
+/* hip_runtime.h - shared by the files of the HIP provider */
 #ifndef HIPIPC_HIP_RUNTIME_H
 #define HIPIPC_HIP_RUNTIME_H
+
+#include <stdbool.h>
 
 #include <hipipc-provider.h>
 
@@ -14,13 +16,19 @@ struct hip_runtime {
 	uint64_t type_device; /* hipMemoryType of device memory */
 };
 
-/* The runtime's calls; provider_hip() has answered before. */
+/* The runtime's calls. Valid once provider_hip() has returned a provider. */
 const struct hip_runtime *hip_runtime(void);
 
-/* Notes that @call answered @result, and what to do about it: a negative errno. */
+/* Sets the reason, that @call returned @result, with @advice. A negative errno. */
 int hip_failed(int result, const char *call, const char *advice);
 
-/* As hipipc-provider.h has them. */
+/* find() of the provider, and whether the memory is managed. Keeps hipGetLastError(). */
+int hip_look_up(uint64_t pointer, struct hipipc_allocation *ret_allocation,
+		bool *ret_managed);
+
+/* Callbacks of struct hipipc_provider. */
+int hip_export_memory(const struct hipipc_allocation *allocation,
+		      struct hipipc_backing *ret_backing);
 int hip_import_memory(const struct hipipc_backing *backing, uint64_t bytes,
 		      uint64_t *ret_pointer);
 int hip_release_memory(uint64_t pointer);

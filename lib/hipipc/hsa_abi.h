@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hsa_abi.h - the one call of AMD's HSA runtime that libhipipc makes
+ * hsa_abi.h - the call of AMD's HSA runtime that libhipipc uses
  *
  * hsa_amd_portable_export_dmabuf() as hsa_ext_amd.h of ROCm 5.6 declares it.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* imports.c - the table of buffers that a vendor's runtime has mapped */
 #include "imports.h"
 
 #include <inttypes.h>
@@ -41,16 +42,16 @@ int imports_take(struct imports *imports, uint64_t pointer, struct import *ret_i
 	return 0;
 }
 
-/* A dma-buf answers its size to a seek to its end, and to nothing else. */
+/* lseek(2) to the end is the only call that returns the size of a dma-buf. */
 int imports_check(int fd, uint64_t offset, uint64_t bytes, uint64_t *ret_size)
 {
 	off_t end = lseek(fd, 0, SEEK_END);
 
 	if (end < 0)
-		return reason(-EBADMSG, "the buffer has no size: it is no dma-buf");
+		return reason(-EBADMSG, "the buffer is not a dma-buf");
 	if (!bytes || bytes > (uint64_t)end || offset > (uint64_t)end - bytes)
 		return reason(-EBADMSG,
-			      "the handle names %" PRIu64 " bytes at %" PRIu64
+			      "the handle claims %" PRIu64 " bytes at %" PRIu64
 			      " of a buffer of %" PRIu64
 			      ": it was not made for this buffer",
 			      bytes, offset, (uint64_t)end);

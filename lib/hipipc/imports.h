@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* imports.h - what a vendor's runtime has mapped for us, and how to undo it */
+/* imports.h - buffers that a vendor's runtime has mapped, and how to undo that */
 #ifndef HIPIPC_IMPORTS_H
 #define HIPIPC_IMPORTS_H
 
@@ -13,9 +13,9 @@
  * struct import - one imported buffer
  * @node: in the table, by @pointer
  * @pointer: where it is mapped
- * @reserved: bytes of address space that are mapped there; 0: @external knows
- * @external: the runtime's object, NULL: none
- * @fd: a descriptor of our own that the object uses, -1: none
+ * @reserved: size of the mapping in address space; 0: mapped through @external
+ * @external: the runtime's object, or NULL
+ * @fd: the descriptor that the object uses, owned by this struct; -1: none
  * @dev: of the file behind @fd
  * @ino: of the file behind @fd
  */
@@ -29,22 +29,22 @@ struct import {
 	ino_t ino;
 };
 
-/* Of one runtime. A static one is ready for use. */
+/* The imports of one runtime; the lock is initialized. */
 struct imports {
 	pthread_mutex_t lock;
-	struct htab table; /* under lock */
+	struct htab table; /* protected by @lock */
 };
 
-/* A copy of @import. -ENOMEM. */
+/* Adds a copy of @import. 0 or -ENOMEM. */
 int imports_add(struct imports *imports, const struct import *import);
 
-/* Takes it out, so that only one caller undoes it. -EINVAL: not there. */
+/* Removes an import from the table; the caller then undoes it. -EINVAL: none there. */
 int imports_take(struct imports *imports, uint64_t pointer, struct import *ret_import);
 
 /*
- * Whether @bytes at @offset lie in the buffer behind @fd, as the kernel knows its size:
- * -EBADMSG, with a reason. What a handle says about them is not to be trusted, and
- * drivers do not check it.
+ * Checks that @bytes at @offset lie in the buffer behind @fd, whose size comes from the
+ * kernel. The range comes from a handle, which is not trusted, and drivers do not check
+ * it. -EBADMSG, with a reason.
  */
 int imports_check(int fd, uint64_t offset, uint64_t bytes, uint64_t *ret_size);
 

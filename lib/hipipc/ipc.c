@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ipc.c - the five calls behind their HIP and CUDA names */
 #include "ipc.h"
 
 #include <errno.h>
@@ -11,8 +12,8 @@
 
 #include "codes.h"
 #include "fetch.h"
-#include "openings.h"
 #include "names.h"
+#include "openings.h"
 #include "options.h"
 #include "providers.h"
 #include "reason.h"
@@ -24,7 +25,7 @@
 
 /* ---- begin and end of a call ------------------------------------------------------- */
 
-/* What has to be as it was when a call is over. */
+/* State that a call restores when it returns. */
 struct call {
 	const char *name;
 	int cancelability;
@@ -32,8 +33,8 @@ struct call {
 };
 
 /*
- * A thread that is cancelled in the middle would leave a name or a mapping half made, and
- * others waiting for it.
+ * Disables cancellation: a thread that is cancelled during a call would leave a name or a
+ * mapping half made, and other threads waiting for it.
  */
 static int ipc_begin(struct call *call, const char *name)
 {
@@ -44,7 +45,7 @@ static int ipc_begin(struct call *call, const char *name)
 	return session_enter();
 }
 
-/* hipGetLastError() of a runtime that wants to know. */
+/* Reports the error to a runtime that keeps it for hipGetLastError(). */
 static int ipc_end(const struct call *call, int r)
 {
 	const struct hipipc_provider *provider = providers_found();
@@ -57,13 +58,13 @@ static int ipc_end(const struct call *call, int r)
 	return code;
 }
 
-/* Who knows nothing of a runtime's own call passes the events on to it. */
+/* Finds the runtime's own call, for events of runtimes without a provider for them. */
 static int ipc_pass_on(const char *call, void *ret_function)
 {
 	void *function = providers_next_symbol(call);
 
 	if (!function)
-		return reason(-EOPNOTSUPP, "the runtime has no %s of its own", call);
+		return reason(-EOPNOTSUPP, "the runtime has no %s", call);
 	memcpy(ret_function, &function, sizeof(function));
 	return 0;
 }
@@ -84,7 +85,7 @@ static int ipc_get_memory_handle(char bytes[HIPIPC_HANDLE_BYTES], uint64_t point
 	if (r == 0)
 		r = provider->find(pointer, &allocation);
 	if (r == -EINVAL)
-		return reason(r, "%#" PRIx64 " points into no live device memory",
+		return reason(r, "%#" PRIx64 " does not point to live device memory",
 			      pointer);
 	if (r == 0)
 		r = names_of_memory(provider, &allocation, &handle);
@@ -106,14 +107,14 @@ int ipc_get_memory(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *poi
 	return ipc_end(&this, r);
 }
 
-/* Not what this process made: it has the memory already. */
+/* Rejects handles of this process, which has the memory already. */
 static int ipc_decode_foreign(const char bytes[HIPIPC_HANDLE_BYTES], uint32_t kinds,
 			      struct hipipc_handle *ret_handle)
 {
 	int r = handle_decode(bytes, kinds, ret_handle);
 
 	if (r < 0)
-		return reason(r, "these 64 bytes are no handle of this kind");
+		return reason(r, "no handle of this kind in these 64 bytes");
 	if (names_has(&ret_handle->uuid))
 		return reason(-EXDEV, "this process made the handle itself");
 	return 0;
@@ -129,7 +130,7 @@ static int ipc_open_memory_handle(void **ret_pointer,
 	int r;
 
 	if (!ret_pointer)
-		return reason(-EINVAL, "the pointer's place is NULL");
+		return reason(-EINVAL, "the output pointer is NULL");
 	if (flags & ~(unsigned int)hipIpcMemLazyEnablePeerAccess)
 		return reason(-EINVAL, "unknown flags %#x", flags);
 	r = ipc_decode_foreign(bytes, MEMORY_KINDS, &handle);
@@ -176,9 +177,9 @@ static int ipc_get_event_handle(const struct hipipc_provider *provider,
 	int r = provider->find_event(event, &id);
 
 	if (r == -EBADF)
-		return reason(r, "the event was not made with hipEventInterprocess");
+		return reason(r, "the event was not created with hipEventInterprocess");
 	if (r < 0)
-		return reason(r, "no event of this runtime");
+		return reason(r, "not an event of this runtime");
 	r = names_of_event(provider, id, &handle);
 	if (r == 0)
 		handle_encode(&handle, bytes);
@@ -219,11 +220,10 @@ static int ipc_open_event_handle(const struct hipipc_provider *provider, void **
 	if (r < 0)
 		return r;
 	r = provider->import_event(fd, ret_event);
-	return r < 0 ? reason(r, "what the name stands for is no event: %s", strerror(-r))
-		     : 0;
+	return r < 0 ? reason(r, "cannot open it as an event: %s", strerror(-r)) : 0;
 }
 
-/* By value, as the runtimes pass handles. */
+/* The runtimes pass handles by value. */
 struct event_bytes {
 	char bytes[HIPIPC_HANDLE_BYTES];
 };
@@ -238,7 +238,7 @@ int ipc_open_event(const char *call, void **ret_event,
 	int r = ipc_begin(&this, call);
 
 	if (r == 0 && !ret_event)
-		r = reason(-EINVAL, "the event's place is NULL");
+		r = reason(-EINVAL, "the output event is NULL");
 	if (r == 0)
 		r = providers_get(&provider);
 	if (r == 0 && provider->import_event)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ipc.h - the five calls, under whatever name they are made */
+/* ipc.h - the five calls behind their HIP and CUDA names */
 #ifndef HIPIPC_IPC_H
 #define HIPIPC_IPC_H
 
@@ -11,8 +11,9 @@
 #define _public_ __attribute__((visibility("default")))
 
 /*
- * Each answers an error code that HIP and CUDA have in common; see hipipc.h. @call is the
- * name for the log, and that of the runtime's own call where that has to be asked.
+ * Each returns an error code that HIP and CUDA share; see hipipc.h. @call is the public
+ * name: it is written to the log, and it names the runtime's own call where events are
+ * passed on to the runtime.
  */
 int ipc_get_memory(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *pointer);
 int ipc_open_memory(const char *call, void **ret_pointer,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* loader.c - finds libraries that are loaded, and their symbols */
 #include "loader.h"
 
 #include <dlfcn.h>

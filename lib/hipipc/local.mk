@@ -6,9 +6,11 @@ noinst_LTLIBRARIES += %D%/libhipipc-private.la
 	%D%/cuda.c \
 	%D%/cuda_export.c %D%/cuda_export.h \
 	%D%/cuda_import.c %D%/cuda_abi.h %D%/cuda_driver.h \
+	%D%/export.c %D%/export.h \
 	%D%/fetch.c %D%/fetch.h \
 	%D%/handle.c %D%/handle.h \
 	%D%/hip.c \
+	%D%/hip_export.c \
 	%D%/hip_import.c %D%/hip_abi.h %D%/hip_runtime.h %D%/hsa_abi.h \
 	%D%/imports.c %D%/imports.h \
 	%D%/openings.c %D%/openings.h \

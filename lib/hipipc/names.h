@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* names.h - what this process has exported: allocations, events, and their names */
+/* names.h - allocations and events that this process has exported, and their names */
 #ifndef HIPIPC_NAMES_H
 #define HIPIPC_NAMES_H
 
@@ -10,8 +10,9 @@
 #include "handle.h"
 
 /*
- * The handle of a live allocation, with offset 0: the one it has, or a new name for it.
- * -errno of the provider and of dmabuffs_export(), with a reason; -ENOTCONN.
+ * The handle of a live allocation, with offset 0: that of its name, which is made if
+ * there is none. -errno of export_subject(), with a reason; -EINVAL: it was freed
+ * meanwhile.
  */
 int names_of_memory(const struct hipipc_provider *provider,
 		    const struct hipipc_allocation *allocation,
@@ -22,14 +23,14 @@ int names_of_event(const struct hipipc_provider *provider, uint64_t id,
 		   struct hipipc_handle *ret_handle);
 
 /*
- * Whether this process made the name: by what it did, not by comparing PIDs, which are
- * equal in two containers.
+ * Whether this process made the name. The registry decides: PIDs of processes in two
+ * containers may be equal.
  */
 bool names_has(const dmabuffs_uuid *uuid);
 
 /*
- * For runtimes that do not tell when they free something: looks at some of the names, the
- * next ones at each call, and ends those whose allocation is gone.
+ * For runtimes that do not report when memory is freed: checks some of the names, the
+ * next ones at each call, and removes those whose allocation is gone.
  */
 void names_sweep(const struct hipipc_provider *provider);
 

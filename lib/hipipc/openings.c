@@ -2,10 +2,10 @@
 /*
  * openings.c - the registry of opens
  *
- * A mapping is of one buffer for one device; the openings in it are of the addresses that
- * handles with different offsets lead to. The lock is not held while a mapping is made or
- * ended: others that want it wait for a mapping that is being made, and make another one
- * beside one that is being ended.
+ * A mapping is one buffer mapped for one device. An opening is an address in it, since
+ * handles may have different offsets. The lock is not held while a mapping is made or
+ * removed: other threads wait for a mapping that is being made, and make a second one
+ * next to a mapping that is being removed.
  */
 #include "openings.h"
 
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include <htab.h>
+#include <locked.h>
 #include <util.h>
 
 #include "fetch.h"
@@ -25,12 +26,12 @@ enum mapping_state { MAPPING_MAKING, MAPPING_READY };
 /**
  * struct mapping - an imported buffer
  * @by_uuid: in the table of mappings
- * @provider: which mapped it
- * @key: which part of which buffer
- * @place: which context of which device has it
+ * @provider: the provider that mapped it
+ * @key: the buffer, and the part of it that is mapped
+ * @place: the context and device that have it open
  * @state: MAPPING_*
  * @pointer: where it is mapped, once READY
- * @opens: how many in all
+ * @opens: sum of the counts of its openings
  */
 struct mapping {
 	struct htab_node by_uuid;
@@ -42,7 +43,7 @@ struct mapping {
 	uint64_t opens;
 };
 
-/* An address that open gave, and how often. In the table of openings. */
+/* An address that open returned, and how often. */
 struct opening {
 	struct htab_node by_pointer;
 	struct mapping *mapping;
@@ -50,15 +51,15 @@ struct opening {
 	uint64_t count;
 };
 
-/* Protects the tables and what is in them. */
+/* Protects the tables and their entries. */
 static pthread_mutex_t openings_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t openings_made = PTHREAD_COND_INITIALIZER;
 static struct htab openings_mappings;
 static struct htab openings;
 
-/* ---- tables, under the lock -------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------ */
 
-/* Addresses of pages: the low bits are the same in all. */
+/* The low bits of page addresses are equal. */
 static uint64_t openings_hash_pointer(uint64_t pointer)
 {
 	return (pointer * UINT64_C(0x9e3779b97f4a7c15)) >> 12;
@@ -70,15 +71,16 @@ static bool openings_same_part(const struct hipipc_handle *a,
 	return a->kind == b->kind && a->base == b->base && a->bytes == b->bytes;
 }
 
-/* -EBUSY: another context of the device has the buffer; *@ret_mapping may become NULL. */
-static int openings_find_mapping(const struct hipipc_handle *handle,
-				 const struct hipipc_place *place,
-				 struct mapping **ret_mapping)
+/* *@ret_mapping becomes NULL if there is none. -EBUSY: another context has the buffer. */
+static int openings_find_mapping_locked(const struct hipipc_handle *handle,
+					const struct hipipc_place *place,
+					struct mapping **ret_mapping)
 {
 	struct htab_node *node =
 		htab_first(&openings_mappings, handle_hash(&handle->uuid));
 	struct mapping *found = NULL;
 
+	ASSERT_LOCKED(&openings_lock);
 	for (; node; node = htab_next(node)) {
 		struct mapping *mapping = container_of(node, struct mapping, by_uuid);
 
@@ -96,23 +98,25 @@ static int openings_find_mapping(const struct hipipc_handle *handle,
 	return 0;
 }
 
-static struct opening *openings_find_opening(uint64_t pointer)
+static struct opening *openings_find_opening_locked(uint64_t pointer)
 {
 	struct htab_node *node = htab_first(&openings, openings_hash_pointer(pointer));
 
+	ASSERT_LOCKED(&openings_lock);
 	while (node && container_of(node, struct opening, by_pointer)->pointer != pointer)
 		node = htab_next(node);
 	return node ? container_of(node, struct opening, by_pointer) : NULL;
 }
 
-static int openings_add_mapping(const struct hipipc_provider *provider,
-				const struct hipipc_handle *handle,
-				const struct hipipc_place *place,
-				struct mapping **ret_mapping)
+static int openings_add_mapping_locked(const struct hipipc_provider *provider,
+				       const struct hipipc_handle *handle,
+				       const struct hipipc_place *place,
+				       struct mapping **ret_mapping)
 {
 	_cleanup_free_ struct mapping *mapping = calloc(1, sizeof(*mapping));
 	int r;
 
+	ASSERT_LOCKED(&openings_lock);
 	if (!mapping)
 		return -ENOMEM;
 	mapping->provider = provider;
@@ -126,12 +130,13 @@ static int openings_add_mapping(const struct hipipc_provider *provider,
 	return 0;
 }
 
-static int openings_add_opening(struct mapping *mapping, uint64_t pointer,
-				struct opening **ret_opening)
+static int openings_add_opening_locked(struct mapping *mapping, uint64_t pointer,
+				       struct opening **ret_opening)
 {
 	_cleanup_free_ struct opening *opening = calloc(1, sizeof(*opening));
 	int r;
 
+	ASSERT_LOCKED(&openings_lock);
 	if (!opening)
 		return -ENOMEM;
 	opening->mapping = mapping;
@@ -144,10 +149,10 @@ static int openings_add_opening(struct mapping *mapping, uint64_t pointer,
 }
 
 /* One more open of an address of a READY mapping. */
-static int openings_count_open(struct mapping *mapping, uint64_t pointer)
+static int openings_count_locked(struct mapping *mapping, uint64_t pointer)
 {
-	struct opening *opening = openings_find_opening(pointer);
-	int r = opening ? 0 : openings_add_opening(mapping, pointer, &opening);
+	struct opening *opening = openings_find_opening_locked(pointer);
+	int r = opening ? 0 : openings_add_opening_locked(mapping, pointer, &opening);
 
 	if (r < 0)
 		return r;
@@ -156,11 +161,11 @@ static int openings_count_open(struct mapping *mapping, uint64_t pointer)
 	return 0;
 }
 
-/* ---- making and ending mappings ---------------------------------------------------- */
+/* ---- mappings ---------------------------------------------------------------------- */
 
 /*
- * The name itself where it can be mapped, which saves a round trip and lets the service
- * count us as an importer; else the buffer's descriptor.
+ * Maps the opened name itself if the provider can, which saves a request and makes the
+ * service count this process as an importer; else exchanges it for the buffer.
  */
 static int openings_import_descriptor(const struct hipipc_provider *provider,
 				      const struct hipipc_handle *handle,
@@ -194,18 +199,18 @@ static int openings_import(const struct hipipc_provider *provider,
 	r = openings_import_descriptor(provider, handle, &backing, ret_pointer);
 	close_keep_errno(backing.fd);
 	if (r < 0)
-		return reason(r,
-			      "%s cannot map it (%" PRIu64 " bytes at %" PRIu64 "): %s",
+		return reason(r, "%s cannot map %" PRIu64 " bytes at %" PRIu64 ": %s",
 			      provider->name, handle->bytes, handle->base, strerror(-r));
 	return 0;
 }
 
-/* Lets the lock go for a while; @mapping is MAKING and the caller's. */
-static int openings_fill_mapping(struct mapping *mapping)
+/* Maps an entry that is MAKING and the caller's. Drops the lock meanwhile. */
+static int openings_fill_mapping_locked(struct mapping *mapping)
 {
 	uint64_t pointer = 0;
 	int r;
 
+	ASSERT_LOCKED(&openings_lock);
 	pthread_mutex_unlock(&openings_lock);
 	r = openings_import(mapping->provider, &mapping->key, &pointer);
 	pthread_mutex_lock(&openings_lock);
@@ -219,16 +224,18 @@ static int openings_fill_mapping(struct mapping *mapping)
 	return r;
 }
 
-/* Under the lock, which is let go meanwhile: a READY mapping. */
-static int openings_get_mapping(const struct hipipc_provider *provider,
-				const struct hipipc_handle *handle,
-				const struct hipipc_place *place,
-				struct mapping **ret_mapping)
+/* The READY mapping of a handle, found or made. Drops the lock while it waits. */
+static int openings_get_mapping_locked(const struct hipipc_provider *provider,
+				       const struct hipipc_handle *handle,
+				       const struct hipipc_place *place,
+				       struct mapping **ret_mapping)
 {
 	struct mapping *mapping = NULL;
 	int r;
 
-	while ((r = openings_find_mapping(handle, place, &mapping)) == 0 && mapping) {
+	ASSERT_LOCKED(&openings_lock);
+	while ((r = openings_find_mapping_locked(handle, place, &mapping)) == 0 &&
+	       mapping) {
 		if (mapping->state == MAPPING_READY) {
 			*ret_mapping = mapping;
 			return 0;
@@ -236,24 +243,26 @@ static int openings_get_mapping(const struct hipipc_provider *provider,
 		pthread_cond_wait(&openings_made, &openings_lock);
 	}
 	if (r == 0)
-		r = openings_add_mapping(provider, handle, place, &mapping);
+		r = openings_add_mapping_locked(provider, handle, place, &mapping);
 	if (r == 0)
-		r = openings_fill_mapping(mapping);
+		r = openings_fill_mapping_locked(mapping);
 	if (r == 0)
 		*ret_mapping = mapping;
 	return r;
 }
 
-/* Under the lock: if nobody has it open, it is the caller's, to be ended. */
-static struct mapping *openings_take_unused(struct mapping *mapping)
+/* Removes a mapping without opens from the table and returns it; else NULL. */
+static struct mapping *openings_take_unused_locked(struct mapping *mapping)
 {
+	ASSERT_LOCKED(&openings_lock);
 	if (mapping->opens)
 		return NULL;
 	htab_remove(&openings_mappings, &mapping->by_uuid);
 	return mapping;
 }
 
-static int openings_end_mapping(struct mapping *mapping)
+/* Without the lock. NULL is allowed. */
+static int openings_unmap(struct mapping *mapping)
 {
 	int r;
 
@@ -277,15 +286,15 @@ int openings_open(const struct hipipc_provider *provider,
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&openings_lock);
-	r = openings_get_mapping(provider, handle, &place, &mapping);
+	r = openings_get_mapping_locked(provider, handle, &place, &mapping);
 	if (r == 0) {
 		pointer = mapping->pointer + handle->offset;
-		r = openings_count_open(mapping, pointer);
+		r = openings_count_locked(mapping, pointer);
 		if (r < 0)
-			unused = openings_take_unused(mapping);
+			unused = openings_take_unused_locked(mapping);
 	}
 	pthread_mutex_unlock(&openings_lock);
-	(void)openings_end_mapping(unused);
+	(void)openings_unmap(unused);
 	if (r == 0)
 		*ret_pointer = pointer;
 	return r;
@@ -297,10 +306,10 @@ int openings_close(uint64_t pointer)
 	struct opening *opening;
 
 	pthread_mutex_lock(&openings_lock);
-	opening = openings_find_opening(pointer);
+	opening = openings_find_opening_locked(pointer);
 	if (opening) {
 		opening->mapping->opens--;
-		unused = openings_take_unused(opening->mapping);
+		unused = openings_take_unused_locked(opening->mapping);
 		if (--opening->count == 0) {
 			htab_remove(&openings, &opening->by_pointer);
 			free(opening);
@@ -308,6 +317,7 @@ int openings_close(uint64_t pointer)
 	}
 	pthread_mutex_unlock(&openings_lock);
 	if (!opening)
-		return reason(-EINVAL, "this pointer is not one that is open here");
-	return openings_end_mapping(unused);
+		return reason(-EINVAL, "%#" PRIx64 " is not open in this process",
+			      pointer);
+	return openings_unmap(unused);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* options.c - the environment variables HIPIPC_* */
 #include "options.h"
 
 #include <pthread.h>
@@ -9,11 +10,11 @@
 static struct options options;
 static pthread_once_t options_once = PTHREAD_ONCE_INIT;
 
-/* The log may not be set up yet, and this is about the log, too. */
-static void options_complain(const char *name, const char *text)
+/* Not through reason.h, which needs the options that are being read. */
+static void options_warn(const char *name, const char *text)
 {
 	if (options.log >= REASON_ERROR)
-		fprintf(stderr, "hipipc: %s=%s: ignored\n", name, text);
+		fprintf(stderr, "hipipc: invalid value ignored: %s=%s\n", name, text);
 }
 
 static void options_read_log(const char *text)
@@ -32,7 +33,7 @@ static void options_read_log(const char *text)
 		}
 	}
 	if (text)
-		options_complain("HIPIPC_LOG", text);
+		options_warn("HIPIPC_LOG", text);
 }
 
 static void options_read_mode(const char *text)
@@ -45,7 +46,7 @@ static void options_read_mode(const char *text)
 		return;
 	mode = strtoul(text, &end, 8);
 	if (*text < '0' || *text > '7' || *end || mode > 0777)
-		options_complain("HIPIPC_MODE", text);
+		options_warn("HIPIPC_MODE", text);
 	else
 		options.mode = (uint32_t)mode;
 }
@@ -54,7 +55,7 @@ static void options_read_compat(const char *text)
 {
 	options.cuda = text && strcmp(text, "cuda") == 0;
 	if (text && !options.cuda && strcmp(text, "hip") != 0)
-		options_complain("HIPIPC_COMPAT", text);
+		options_warn("HIPIPC_COMPAT", text);
 }
 
 static void options_read_environment(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options.h - what the environment says; see hipipc.h */
+/* options.h - options from the environment; see hipipc.h */
 #ifndef HIPIPC_OPTIONS_H
 #define HIPIPC_OPTIONS_H
 
@@ -10,11 +10,11 @@
 
 struct options {
 	uint32_t mode; /* permission bits of names */
-	bool cuda;     /* CUDA's behaviour where it differs from HIP's */
+	bool cuda;     /* behave as CUDA where it differs from HIP */
 	enum reason_level log;
 };
 
-/* Read once, at the first call. What makes no sense is said in the log and left out. */
+/* Read once, at the first call. Invalid values are logged and ignored. */
 const struct options *options_get(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * provider_cuda.c - the CUDA driver: loading it, and what it knows of a pointer
+ * provider_cuda.c - the CUDA driver: its functions, and what a pointer belongs to
  *
- * Attributes are read into zeroed 64 bits each: the driver writes fewer for some, and the
- * machines it runs on are little-endian.
+ * Each attribute is read into a zeroed 64-bit variable: the driver writes fewer bits for
+ * some, and runs on little-endian machines only.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,7 +20,7 @@
 #define NEEDS(member, symbol) LOADER_NEEDS(struct cuda_api, member, symbol)
 #define WANTS(member, symbol) LOADER_WANTS(struct cuda_api, member, symbol)
 
-/* Set on ids that were mixed, so that they never equal one of the driver's own. */
+/* Set in computed ids, so that they never equal one of the driver's own. */
 #define MIXED_ID (1ULL << 63)
 
 static const struct loader_symbol provider_cuda_symbols[] = {
@@ -52,7 +52,7 @@ static const struct loader_symbol provider_cuda_symbols[] = {
 	NEEDS(free_memory, "cuMemFree_v2"),
 };
 
-/* Written once, by whoever resolves it first; then never freed. */
+/* Written once, by the first thread that resolves the symbols; never freed. */
 static _Atomic(const struct cuda_api *) provider_cuda_driver;
 
 const struct cuda_api *cuda_driver(void)
@@ -104,10 +104,10 @@ static uint64_t provider_cuda_mix(uint64_t value)
 }
 
 /*
- * A range from cuMemAddressReserve() can be made of many mappings, which come and go: the
- * allocation is one of them. What the driver documents of buffer ids speaks of allocation
- * calls only, so the id of a mapping takes all that tells it from others: the mapping's
- * begin, and the id of what is mapped there, where the driver knows it.
+ * A range of cuMemAddressReserve() may consist of many mappings, which come and go; the
+ * allocation is one of them. The driver documents buffer ids for allocation calls only,
+ * so the id of a mapping is computed from the buffer id, the mapping's start address, and
+ * the id of what is mapped there, if the driver reports it.
  */
 static void provider_cuda_narrow_to_mapping(const struct cuda_api *api, uint64_t pointer,
 					    struct hipipc_allocation *allocation)
@@ -129,7 +129,7 @@ static void provider_cuda_narrow_to_mapping(const struct cuda_api *api, uint64_t
 	allocation->bytes = bytes;
 }
 
-/* No reason for what is no device memory: names_sweep() asks about freed ones. */
+/* Sets no reason if it is not device memory: names_sweep() looks up freed pointers. */
 int cuda_look_up(uint64_t pointer, struct hipipc_allocation *ret_allocation,
 		 struct cuda_memory *ret_memory)
 {
@@ -162,7 +162,7 @@ int cuda_look_up(uint64_t pointer, struct hipipc_allocation *ret_allocation,
 	};
 	ret_memory->managed = value[MANAGED];
 	ret_memory->handle_types = value[HANDLE_TYPES];
-	/* Of cudaMalloc() and the like, which are one mapping. */
+	/* Memory of cudaMalloc() and the like is one mapping. */
 	if (!value[LEGACY] && !value[MANAGED])
 		provider_cuda_narrow_to_mapping(api, pointer, ret_allocation);
 	return 0;
@@ -175,8 +175,9 @@ static int provider_cuda_find(uint64_t pointer, struct hipipc_allocation *ret_al
 	return cuda_look_up(pointer, ret_allocation, &unused);
 }
 
-static const struct hipipc_provider provider = {
+static const struct hipipc_provider provider_cuda_provider = {
 	.version = HIPIPC_PROVIDER_VERSION,
+	.size = sizeof(struct hipipc_provider),
 	.name = "the CUDA driver",
 	.find = provider_cuda_find,
 	.export_memory = cuda_export_memory,
@@ -185,7 +186,7 @@ static const struct hipipc_provider provider = {
 	.place = cuda_place,
 };
 
-/* No lock: a child may be forked while it is held. */
+/* Takes no lock: it would stay locked in a child forked meanwhile. */
 const struct hipipc_provider *provider_cuda(void)
 {
 	static const char *const names[] = {"libcuda.so.1", "libcuda.so"};
@@ -194,7 +195,7 @@ const struct hipipc_provider *provider_cuda(void)
 	void *library;
 
 	if (cuda_driver())
-		return &provider;
+		return &provider_cuda_provider;
 	library = loader_find(names, ARRAY_SIZE(names));
 	if (!library)
 		return NULL;
@@ -206,5 +207,5 @@ const struct hipipc_provider *provider_cuda(void)
 	}
 	if (!atomic_compare_exchange_strong(&provider_cuda_driver, &none, api))
 		free(api);
-	return &provider;
+	return &provider_cuda_provider;
 }

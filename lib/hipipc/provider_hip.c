@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * provider_hip.c - AMD's HIP runtime: loading it, what it knows of a pointer, and the
- *		    dma-buf behind it
- */
-#include <fcntl.h>
-#include <inttypes.h>
+/* provider_hip.c - AMD's HIP runtime: its functions, and what a pointer belongs to */
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -17,8 +12,6 @@
 
 #define NEEDS(member, symbol) LOADER_NEEDS(struct hip_runtime, hip.member, symbol)
 #define WANTS(member, symbol) LOADER_WANTS(struct hip_runtime, hip.member, symbol)
-
-#define ADVICE "allocate it with hipMalloc() on a GPU"
 
 static const struct loader_symbol provider_hip_symbols[] = {
 	NEEDS(version, "hipRuntimeGetVersion"),
@@ -42,7 +35,7 @@ static const struct loader_symbol provider_hip_hsa_symbols[] = {
 	LOADER_NEEDS(struct hsa_api, export_dmabuf, "hsa_amd_portable_export_dmabuf"),
 };
 
-/* Written once, by whoever resolves it first; then never freed. */
+/* Written once, by the first thread that resolves the symbols; never freed. */
 static _Atomic(const struct hip_runtime *) provider_hip_loaded;
 
 const struct hip_runtime *hip_runtime(void)
@@ -114,15 +107,13 @@ static int provider_hip_look_up(const struct hip_runtime *runtime, uint64_t poin
 }
 
 /*
- * The program must not find an error of ours in hipGetLastError(); names_sweep() asks
- * about pointers that were freed. One of its own that was there before cannot be put
- * back.
+ * The look-up of a freed pointer, as names_sweep() does it, must not show up in the
+ * program's hipGetLastError(). An error that the program left there cannot be restored.
  */
-static int provider_hip_look_up_quietly(const struct hip_runtime *runtime,
-					uint64_t pointer,
-					struct hipipc_allocation *ret_allocation,
-					bool *ret_managed)
+int hip_look_up(uint64_t pointer, struct hipipc_allocation *ret_allocation,
+		bool *ret_managed)
 {
+	const struct hip_runtime *runtime = hip_runtime();
 	bool clean = runtime->hip.peek_error() == HIP_SUCCESS;
 	int r = provider_hip_look_up(runtime, pointer, ret_allocation, ret_managed);
 
@@ -135,113 +126,10 @@ static int provider_hip_find(uint64_t pointer, struct hipipc_allocation *ret_all
 {
 	bool managed;
 
-	return provider_hip_look_up_quietly(hip_runtime(), pointer, ret_allocation,
-					    &managed);
+	return hip_look_up(pointer, ret_allocation, &managed);
 }
 
-/* ---- export_memory ----------------------------------------------------------------- */
-
-/* Of hipMemCreate(): a dma-buf too. */
-static int provider_hip_export_vmm(const struct hip_runtime *runtime,
-				   const struct hipipc_allocation *allocation,
-				   int *ret_fd)
-{
-	const struct hip_api *hip = &runtime->hip;
-	int result, fd = -1;
-	void *handle;
-
-	if (!hip->retain || !hip->release || !hip->export_handle)
-		return -EOPNOTSUPP;
-	result = hip->retain(&handle, (void *)(uintptr_t)allocation->base);
-	if (result != HIP_SUCCESS)
-		return -EOPNOTSUPP;
-	result = hip->export_handle(&fd, handle, HIP_HANDLE_POSIX_FD, 0);
-	hip->release(handle);
-	if (result != HIP_SUCCESS)
-		return hip_failed(result, "hipMemExportToShareableHandle",
-				  "give hipMemCreate() "
-				  "hipMemHandleTypePosixFileDescriptor");
-	*ret_fd = fd;
-	return 0;
-}
-
-static int provider_hip_export_any(const struct hip_runtime *runtime,
-				   const struct hipipc_allocation *allocation,
-				   struct hipipc_backing *ret_backing)
-{
-	bool clean = runtime->hip.peek_error() == HIP_SUCCESS;
-	uint64_t offset = 0;
-	int status, r, fd = -1;
-
-	status = runtime->hsa.export_dmabuf((void *)(uintptr_t)allocation->base,
-					    allocation->bytes, &fd, &offset);
-	if (status == HSA_SUCCESS) {
-		ret_backing->offset = offset;
-		ret_backing->fd = fd;
-		return 0;
-	}
-	r = provider_hip_export_vmm(runtime, allocation, &fd);
-	if (r == 0) {
-		ret_backing->offset = 0;
-		ret_backing->fd = fd;
-		return 0;
-	}
-	if (clean)
-		(void)runtime->hip.last_error();
-	if (status == HSA_OUT_OF_RESOURCES)
-		return reason(-ENOMEM,
-			      "hsa_amd_portable_export_dmabuf: %#x; raise "
-			      "RLIMIT_NOFILE",
-			      (unsigned int)status);
-	return reason(r == -EBADMSG ? -EOPNOTSUPP : r,
-		      "hsa_amd_portable_export_dmabuf: %#x; " ADVICE
-		      ", with a kernel driver that exports dma-bufs (amdkfd 1.12)",
-		      (unsigned int)status);
-}
-
-/* The runtime is asked for pointers only: another allocation may be there by now. */
-static bool provider_hip_is_still(const struct hip_runtime *runtime,
-				  const struct hipipc_allocation *allocation)
-{
-	struct hipipc_allocation now;
-	bool managed;
-
-	return provider_hip_look_up_quietly(runtime, allocation->base, &now, &managed) ==
-		       0 &&
-	       now.id == allocation->id && now.base == allocation->base &&
-	       now.bytes == allocation->bytes;
-}
-
-static int provider_hip_export_memory(const struct hipipc_allocation *allocation,
-				      struct hipipc_backing *ret_backing)
-{
-	const struct hip_runtime *runtime = hip_runtime();
-	struct hipipc_backing backing = {.fd = -1, .kind = HIPIPC_KIND_DMABUF};
-	struct hipipc_allocation now;
-	bool managed;
-	int r;
-
-	r = provider_hip_look_up_quietly(runtime, allocation->base, &now, &managed);
-	if (r < 0)
-		return r == -EINVAL ? -ENOENT : r;
-	if (managed)
-		return reason(-EOPNOTSUPP, "managed memory has no descriptor; " ADVICE);
-	r = provider_hip_export_any(runtime, allocation, &backing);
-	if (!provider_hip_is_still(runtime, allocation))
-		r = -ENOENT;
-	else if (r == 0 && fcntl(backing.fd, F_SETFD, FD_CLOEXEC) < 0)
-		r = reason(-EIO,
-			   "the runtime gave descriptor %d, which is none; update it",
-			   backing.fd);
-	if (r < 0) {
-		close_keep_errno(backing.fd);
-		return r;
-	}
-	*ret_backing = backing;
-	return 0;
-}
-
-/* ---- the rest ---------------------------------------------------------------------- */
+/* ---- place, and the provider ------------------------------------------------------- */
 
 static int provider_hip_place(struct hipipc_place *ret_place)
 {
@@ -253,7 +141,7 @@ static int provider_hip_place(struct hipipc_place *ret_place)
 	if (result != HIP_SUCCESS)
 		return hip_failed(result, "hipGetDevice",
 				  "see rocminfo(1); after fork(), call exec");
-	/* Deprecated, though contexts that were made are still told apart by it. */
+	/* Deprecated, but it still distinguishes contexts that the program created. */
 	if (hip->get_current && hip->get_current(&context) != HIP_SUCCESS)
 		context = NULL;
 	ret_place->context = context ? (uintptr_t)context : (uint64_t)device + 1;
@@ -261,11 +149,12 @@ static int provider_hip_place(struct hipipc_place *ret_place)
 	return 0;
 }
 
-static const struct hipipc_provider provider = {
+static const struct hipipc_provider provider_hip_provider = {
 	.version = HIPIPC_PROVIDER_VERSION,
+	.size = sizeof(struct hipipc_provider),
 	.name = "AMD's HIP runtime",
 	.find = provider_hip_find,
-	.export_memory = provider_hip_export_memory,
+	.export_memory = hip_export_memory,
 	.import_memory = hip_import_memory,
 	.release_memory = hip_release_memory,
 	.place = provider_hip_place,
@@ -297,14 +186,14 @@ static int provider_hip_resolve(struct hip_runtime *runtime)
 	return 0;
 }
 
-/* No lock: a child may be forked while it is held. */
+/* Takes no lock: it would stay locked in a child forked meanwhile. */
 const struct hipipc_provider *provider_hip(void)
 {
 	const struct hip_runtime *none = NULL;
 	struct hip_runtime *runtime;
 
 	if (hip_runtime())
-		return &provider;
+		return &provider_hip_provider;
 	runtime = calloc(1, sizeof(*runtime));
 	if (!runtime || provider_hip_resolve(runtime) < 0) {
 		free(runtime);
@@ -312,5 +201,5 @@ const struct hipipc_provider *provider_hip(void)
 	}
 	if (!atomic_compare_exchange_strong(&provider_hip_loaded, &none, runtime))
 		free(runtime);
-	return &provider;
+	return &provider_hip_provider;
 }

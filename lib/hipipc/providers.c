@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* providers.c - finds the runtime that this process uses */
 #include "providers.h"
 
 #include <dlfcn.h>
@@ -12,13 +13,17 @@
 #include "reason.h"
 
 #define HELP                                                                             \
-	"link with -lhipsoft, or call the runtime once before (a first call of the "     \
-	"CUDA "                                                                          \
+	"link with -lhipsoft, or call the runtime first (the first call of the CUDA "    \
 	"runtime loads its driver)"
+
+/* The size of the table in version 2. A smaller one lacks callbacks. */
+#define PROVIDER_MIN_SIZE                                                                \
+	(offsetof(struct hipipc_provider, failed) +                                      \
+	 sizeof(((struct hipipc_provider *)NULL)->failed))
 
 static _Atomic(const struct hipipc_provider *) providers_cached;
 
-/* Also where it was loaded with dlopen(3), so that nobody else sees its symbols. */
+/* Also finds a library that was loaded with dlopen(3) and RTLD_LOCAL. */
 static const struct hipipc_provider *providers_find_soft(void)
 {
 	static const char *const names[] = {"libhipsoft.so." SONAME_VERSION};
@@ -34,11 +39,12 @@ static const struct hipipc_provider *provider_soft(void)
 {
 	const struct hipipc_provider *soft = providers_find_soft();
 
-	if (!soft || soft->version == HIPIPC_PROVIDER_VERSION)
+	if (!soft ||
+	    (soft->version == HIPIPC_PROVIDER_VERSION && soft->size >= PROVIDER_MIN_SIZE))
 		return soft;
-	reason_info("libhipsoft is of another version (%u) and is left out; install both "
-		    "libraries from one release",
-		    soft->version);
+	reason_info("libhipsoft ignored: its interface has version %u, not %u; install "
+		    "both libraries from one release",
+		    soft->version, HIPIPC_PROVIDER_VERSION);
 	return NULL;
 }
 
@@ -47,7 +53,7 @@ static int providers_nothing_loaded(void)
 	const char *missing = loader_missing();
 
 	if (*missing)
-		return reason(-ENODEV, "the runtime that is loaded lacks %s; update it",
+		return reason(-ENODEV, "the loaded runtime has no %s; update it",
 			      missing);
 	return reason(-ENODEV, "no runtime is loaded; %s", HELP);
 }
@@ -57,7 +63,7 @@ const struct hipipc_provider *providers_found(void)
 	return atomic_load_explicit(&providers_cached, memory_order_acquire);
 }
 
-/* Whoever comes second writes the same. */
+/* Concurrent calls find and store the same provider. */
 int providers_get(const struct hipipc_provider **ret_provider)
 {
 	const struct hipipc_provider *provider = providers_found();
@@ -76,8 +82,8 @@ int providers_get(const struct hipipc_provider **ret_provider)
 }
 
 /*
- * RTLD_NEXT begins behind this library. A runtime that was itself loaded with dlopen(3),
- * as Python does, is in no order of look-up: it is asked directly.
+ * RTLD_NEXT searches the libraries after this one. A runtime that was loaded with
+ * dlopen(3), as Python does, is not among them and is searched directly.
  */
 void *providers_next_symbol(const char *name)
 {

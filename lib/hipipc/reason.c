@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* reason.c - the reason of a failed call, and the log */
 #include "reason.h"
 
 #include <stdarg.h>
@@ -10,11 +11,11 @@
 
 #define TEXT_BYTES 320
 
-/* Of the call that runs, and of the last one that failed. */
+/* The reason of the current call, and that of the last call that failed. */
 static __thread char reason_pending[TEXT_BYTES];
 static __thread char reason_of_thread[TEXT_BYTES];
 
-/* One write, so that lines of threads do not mix. */
+/* One write(2), so that lines of several threads do not mix. */
 static void reason_write_line(const char *call, const char *text)
 {
 	char line[TEXT_BYTES + 64];
@@ -25,7 +26,7 @@ static void reason_write_line(const char *call, const char *text)
 	if (length > 0) {
 		written =
 			write(STDERR_FILENO, line, MIN((size_t)length, sizeof(line) - 1));
-		(void)written; /* nobody could be told */
+		(void)written; /* there is no other place to report to */
 	}
 }
 

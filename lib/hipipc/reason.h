@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reason.h - why a call failed, for people */
+/* reason.h - why a call failed, as a sentence */
 #ifndef HIPIPC_REASON_H
 #define HIPIPC_REASON_H
 
@@ -10,24 +10,25 @@
 enum reason_level { REASON_NONE, REASON_ERROR, REASON_INFO };
 
 /*
- * Notes why the current call of this thread fails, for hipipcLastReason() and the log;
- * the first one of a call stays. @error is a negative errno and is returned.
+ * Sets why the thread's current call fails, for hipipcLastReason() and the log, unless a
+ * reason is set already. Returns @error, a negative errno.
  */
 int reason(int error, const char *format, ...) _printf_(2, 3);
 
-/* Begins a call: there is no reason yet. */
+/* Clears the reason at the start of a call. */
 void reason_begin(void);
 
 /*
- * Ends a failed one: what was noted is shown from now on; nothing was: @otherwise.
- * @quiet: a program may ask just to find out; logged with HIPIPC_LOG=info only.
+ * At the end of a failed call: makes the reason, or @otherwise if none is set, the last
+ * one, and logs it. @quiet: only with HIPIPC_LOG=info, for errors that programs provoke
+ * on purpose.
  */
 void reason_end(const char *call, const char *otherwise, bool quiet);
 
-/* Something to know, that is no failure (HIPIPC_LOG=info). */
+/* Logs something that is not a failure (HIPIPC_LOG=info). */
 void reason_info(const char *format, ...) _printf_(1, 2);
 
-/* One of this thread; "" if no call failed yet. */
+/* The thread's last reason; "" if no call has failed. */
 const char *reason_last(void);
 
 #endif

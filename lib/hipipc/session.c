@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* session.c - opens the instance, and again after the service was restarted */
 #include "session.h"
 
 #include <pthread.h>
@@ -6,16 +7,18 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#include <locked.h>
 #include <same_process.h>
+
 #include "reason.h"
 
 #define TRIES 4
 
-/* Protects changes of the pointer, not what it points to. */
+/* Protects changes of the pointer, not the session. */
 static pthread_mutex_t session_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct session *_Atomic session_current;
 
-/* Made with the first session: whoever has a copy of it was forked later. */
+/* Created with the first session: a process that inherited it was forked later. */
 static _Atomic(_Atomic uint32_t *) session_mark;
 static pid_t session_owner;
 static bool session_mark_is_reliable;
@@ -29,13 +32,13 @@ int session_enter(void)
 		      (session_mark_is_reliable || getpid() == session_owner)))
 		return 0;
 	return reason(-ECHILD, "this process was forked from one that uses IPC handles; "
-			       "it has to call exec before it can");
+			       "call exec first");
 }
 
 /*
- * In a child: names are its parent's, and are to end with him. Threads that had the
- * session are not here, so that nobody uses it. (After a raw clone(2) they end when the
- * child calls exec or ends, too.)
+ * In a forked child: closes the instance, so that the parent's names are removed when the
+ * parent exits. No thread here uses the session. (After a raw clone(2) the names stay
+ * until the child, too, calls exec or exits.)
  */
 static void session_after_fork(void)
 {
@@ -82,7 +85,7 @@ static int session_open(struct session **ret_session)
 		return r;
 	if (r < 0)
 		return reason(-ENOTCONN,
-			      "no instance of dmabuffs: %s (DMABUFFS_MOUNT, "
+			      "no instance of dmabuffs: %s (DMABUFFS_MOUNT "
 			      "or " DMABUFFS_DEFAULT_MOUNT "; see dmabuffsd(8))",
 			      strerror(-r));
 	atomic_init(&session->refs, 1);
@@ -121,7 +124,7 @@ void session_put(struct session *session)
 	free(session);
 }
 
-void session_forget(struct session *session)
+void session_drop(struct session *session)
 {
 	bool was_current;
 
@@ -134,7 +137,7 @@ void session_forget(struct session *session)
 		session_put(session);
 }
 
-/* A service closes connections of which it has too many, and goes on. */
+/* A service that runs may close connections, if it has too many. */
 static bool session_is_alive(const struct session *session)
 {
 	struct statfs unused;
@@ -142,7 +145,7 @@ static bool session_is_alive(const struct session *session)
 	return fstatfs(dmabuffs_root_fd(session->instance), &unused) == 0;
 }
 
-/* -EAGAIN: another try may do better. */
+/* -EAGAIN: another try may succeed. */
 static int session_check(struct session *session, int r)
 {
 	switch (r) {
@@ -152,13 +155,11 @@ static int session_check(struct session *session, int r)
 	case -ECONNREFUSED:
 	case -EPIPE:
 		if (!session_is_alive(session))
-			session_forget(session);
+			session_drop(session);
 		return -EAGAIN;
 	case -ETIMEDOUT:
 	case -EPROTO:
-		return reason(-ENOTCONN,
-			      "the service of the instance does not answer: %s",
-			      strerror(-r));
+		return reason(-ENOTCONN, "the service does not answer: %s", strerror(-r));
 	default:
 		return r;
 	}
@@ -186,7 +187,6 @@ int session_call(int (*use)(struct session *session, void *data), void *data,
 	for (int i = 0; i < TRIES && r == -EAGAIN; i++)
 		r = session_call_once(use, data, ret_session);
 	if (r == -EAGAIN)
-		return reason(-ENOTCONN,
-			      "the service of the instance ends all connections");
+		return reason(-ENOTCONN, "the service closes all connections");
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session.h - this process's open instance of dmabuffs */
+/* session.h - the instance of dmabuffs that this process has open */
 #ifndef HIPIPC_SESSION_H
 #define HIPIPC_SESSION_H
 
@@ -10,9 +10,9 @@
 #include <util.h>
 
 /**
- * struct session - an open instance; the names made on it live as long as it does
+ * struct session - an open instance; names made with it exist for as long as it is open
  * @instance: of libdmabuffs
- * @refs: one of the process, one of each call that uses it
+ * @refs: one of the process, one per call that uses it and per name made with it
  */
 struct session {
 	struct dmabuffs *instance;
@@ -20,19 +20,19 @@ struct session {
 };
 
 /*
- * Begins a call. -ECHILD: the parent of this process had a session, and it has not called
- * exec. Takes no lock, since a fork may have left any of them taken.
+ * First step of a call. -ECHILD: the process was forked from one that had a session, and
+ * has not called exec. Takes no lock, since any lock may be locked in a forked child.
  */
 int session_enter(void);
 
 /*
- * The session of this process, which is opened at the first call. -ENOTCONN: there is no
- * instance, with a reason. Put it after use.
+ * A reference to the process's session, which the first call opens. -ENOTCONN: there is
+ * no instance; with a reason.
  */
 int session_get(struct session **ret_session);
 void session_put(struct session *session);
 
-/* False: its service has ended, and names made with it are no more. */
+/* False: its service has exited, and the names made with it no longer exist. */
 bool session_is_current(const struct session *session);
 
 static inline void session_put_indirect(struct session **session)
@@ -42,14 +42,15 @@ static inline void session_put_indirect(struct session **session)
 #define _cleanup_session_ _cleanup_(session_put_indirect)
 
 /*
- * Does something with the session, again if its service ended meanwhile and another one
- * is there, or if it closed our broker connection. *@ret_session, which may be NULL, is
- * the session in which it succeeded, to be put. With a reason: -ENOTCONN.
+ * Calls @use with the session, and again if the service was restarted meanwhile or has
+ * closed the broker connection. *@ret_session is a reference to the session with which it
+ * succeeded; @ret_session may be NULL. -ENOTCONN, with a reason; or the error of @use.
  */
 int session_call(int (*use)(struct session *session, void *data), void *data,
 		 struct session **ret_session);
 
-/* What @use answered was that the service has ended: the session is not used again. */
-void session_forget(struct session *session);
+/* After an error that means that the service has exited: opens a new session next time.
+ */
+void session_drop(struct session *session);
 
 #endif

@@ -87,6 +87,7 @@ static void provider_failed(int error)
 extern const struct hipipc_provider hipsoft_provider;
 _public_ const struct hipipc_provider hipsoft_provider = {
 	.version = HIPIPC_PROVIDER_VERSION,
+	.size = sizeof(struct hipipc_provider),
 	.name = "libhipsoft",
 	.find = provider_find,
 	.export_memory = provider_export_memory,

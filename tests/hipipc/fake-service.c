@@ -185,9 +185,10 @@ static void failed(int error)
 }
 
 #define FAKE_OPERATIONS                                                                  \
-	.version = HIPIPC_PROVIDER_VERSION, .name = "fake", .find = find,                \
-	.export_memory = export_memory, .import_memory = import_memory,                  \
-	.release_memory = release_memory, .place = place, .failed = failed
+	.version = HIPIPC_PROVIDER_VERSION, .size = sizeof(struct hipipc_provider),      \
+	.name = "fake", .find = find, .export_memory = export_memory,                    \
+	.import_memory = import_memory, .release_memory = release_memory,                \
+	.place = place, .failed = failed
 
 const struct hipipc_provider fake_provider = {FAKE_OPERATIONS, .watch = watch};
 const struct hipipc_provider fake_silent_provider = {FAKE_OPERATIONS};

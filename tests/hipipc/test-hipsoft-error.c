@@ -110,6 +110,6 @@ Test(hipsoft_error, the_provider_notes_errors)
 Test(hipsoft_error, the_provider_is_whole)
 {
 	cr_assert(eq(u32, hipsoft_provider.version, HIPIPC_PROVIDER_VERSION));
-	cr_assert(eq(u32, hipsoft_provider.reserved, 0));
+	cr_assert(eq(u32, hipsoft_provider.size, sizeof(struct hipipc_provider)));
 	cr_assert(ne(ptr, (void *)hipsoft_provider.name, NULL));
 }

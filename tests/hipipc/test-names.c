@@ -141,7 +141,7 @@ Test(names, are_not_made_when_anything_fails)
 	fake_service.export_error = -EDQUOT;
 	expect_failure(-EDQUOT, "quota");
 	fake_service.export_error = -EBADFD;
-	expect_failure(-EOPNOTSUPP, "takes no such descriptor");
+	expect_failure(-EOPNOTSUPP, "does not accept this kind of descriptor");
 	fake_service.export_error = -EPERM;
 	expect_failure(-EACCES, "may not export");
 	fake_service.export_error = -EBUSY; /* of what else it could mean */
@@ -178,7 +178,7 @@ Test(names, stay_when_a_connection_is_lost)
 	cr_expect(same(&before, &after));
 	cr_expect_eq(fake_service.opens, 1);
 	fake_service.losses = 1000;
-	expect_failure_of(3, -ENOTCONN, "ends all connections");
+	expect_failure_of(3, -ENOTCONN, "closes all connections");
 }
 
 Test(names, that_cannot_be_withdrawn_are_given_up)

@@ -147,7 +147,7 @@ Test(openings, say_why_they_fail)
 	expect_failure(-EACCES, "namespace");
 	fake_service.import_error = 0;
 	fake_runtime.import_error = -EBADMSG;
-	expect_failure(-EBADMSG, "fake cannot map it");
+	expect_failure(-EBADMSG, "fake cannot map ");
 	fake_runtime.import_error = 0;
 	cr_expect_eq(open_it(1, 0, &pointer), 0);
 	cr_expect_eq(fake_service.last_access, O_RDWR);

@@ -178,7 +178,7 @@ Test(provider_cuda, says_what_to_do_about_memory_without_a_descriptor)
 	check_export(&allocation, -EOPNOTSUPP, "whole pages");
 	fake->set(FAKE_KNOWS_MAPPINGS, 0);
 	allocation = make(FAKE_SEGMENTS, BYTES);
-	check_export(&allocation, -EOPNOTSUPP, "one allocation for each range");
+	check_export(&allocation, -EOPNOTSUPP, "one allocation per range");
 }
 
 Test(provider_cuda, a_driver_without_export_calls_says_so)
@@ -339,7 +339,7 @@ Test(provider_cuda, a_forged_handle_maps_nothing)
 			check_import(&other, BYTES, -EBADMSG, "another runtime");
 	}
 	fake->set(FAKE_LOCATION, 2);
-	check_import(&backing, BYTES, -EBADMSG, "not of device memory");
+	check_import(&backing, BYTES, -EBADMSG, "not device memory");
 	close(backing.fd);
 }
 
@@ -353,7 +353,7 @@ Test(provider_cuda, a_descriptor_of_something_else_maps_nothing)
 	check_import(&other, BYTES, -EBADMSG, "cuMemImportFromShareableHandle");
 	cr_assert(zero(int, pipe2(ends, O_CLOEXEC)));
 	other = (struct hipipc_backing){.fd = ends[0], .kind = HIPIPC_KIND_DMABUF};
-	check_import(&other, BYTES, -EBADMSG, "no dma-buf");
+	check_import(&other, BYTES, -EBADMSG, "not a dma-buf");
 	close(ends[0]);
 	close(ends[1]);
 	close(backing.fd);

@@ -272,7 +272,7 @@ Test(provider_hip, a_forged_handle_maps_nothing)
 	}
 	cr_assert(zero(int, pipe2(ends, O_CLOEXEC)));
 	other = (struct hipipc_backing){.fd = ends[0], .kind = HIPIPC_KIND_DMABUF};
-	check_import(&other, BYTES, -EBADMSG, "no dma-buf");
+	check_import(&other, BYTES, -EBADMSG, "not a dma-buf");
 	close(ends[0]);
 	close(ends[1]);
 	close(backing.fd);

@@ -106,6 +106,27 @@ Test(providers, a_libhipsoft_of_another_version_is_left_out)
 	expect("CUDA");
 }
 
+static void load_soft_of_size(uint32_t size)
+{
+	void (*set_size)(uint32_t size);
+	void *soft = load("libs/fake-soft.so", RTLD_GLOBAL);
+
+	*(void **)&set_size = dlsym(soft, "fake_soft_set_size");
+	set_size(size);
+}
+
+Test(providers, a_libhipsoft_whose_table_is_too_short_is_left_out)
+{
+	load_soft_of_size(sizeof(struct hipipc_provider) - 1);
+	expect_none("no runtime");
+}
+
+Test(providers, a_libhipsoft_whose_table_is_longer_is_used)
+{
+	load_soft_of_size(sizeof(struct hipipc_provider) + 8);
+	expect("libhipsoft");
+}
+
 Test(providers, a_rocm_that_is_too_old_says_what_it_lacks)
 {
 	load("old/libamdhip64.so.6", RTLD_LOCAL);

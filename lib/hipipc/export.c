@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* export.c - from an allocation or event to its name in the mount */
+#include "export.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <util.h>
+
+#include "options.h"
+#include "reason.h"
+#include "session.h"
+
+static int export_get_backing(const struct subject *subject,
+			      struct hipipc_backing *ret_backing)
+{
+	const struct hipipc_provider *provider = subject->provider;
+	int r;
+
+	if (subject->allocation) {
+		r = provider->export_memory(subject->allocation, ret_backing);
+	} else {
+		ret_backing->kind = HIPIPC_KIND_EVENT;
+		r = provider->export_event(subject->id, &ret_backing->fd);
+	}
+	if (r == -ENOENT)
+		return reason(-EINVAL, "it was freed meanwhile");
+	if (r == -EOPNOTSUPP)
+		return reason(r, "it was opened from a handle: pass that handle on");
+	return r;
+}
+
+/*
+ * Looks the name up once, so that the kernel has a dentry when importers open it, which
+ * saves them a round trip. The dentry belongs to the mount in all namespaces.
+ */
+static void export_prime(struct session *session, const dmabuffs_uuid *uuid)
+{
+	char name[DMABUFFS_UUID_TEXT_SIZE];
+	struct stat unused;
+
+	dmabuffs_uuid_format(uuid, name);
+	(void)fstatat(dmabuffs_root_fd(session->instance), name, &unused,
+		      AT_SYMLINK_NOFOLLOW);
+}
+
+/* Arguments and result of export_backing(). */
+struct exporting {
+	const struct hipipc_backing *backing;
+	dmabuffs_uuid uuid;
+};
+
+/* Two allocations in one buffer get two names, which are removed independently. */
+static int export_backing(struct session *session, void *data)
+{
+	struct exporting *exporting = data;
+	const struct dmabuffs_export_options how = {
+		.size = sizeof(how),
+		.flags = DMABUFFS_EXPORT_MODE | DMABUFFS_EXPORT_ANOTHER,
+		.mode = options_get()->mode,
+		.label = exporting->backing->kind == HIPIPC_KIND_EVENT ? "hipipc event"
+								       : "hipipc memory",
+	};
+	int r = dmabuffs_export(session->instance, exporting->backing->fd, &how,
+				&exporting->uuid);
+
+	if (r == 0)
+		export_prime(session, &exporting->uuid);
+	return r;
+}
+
+static int export_explain(int r, const struct hipipc_backing *backing)
+{
+	switch (r) {
+	case -EBADFD:
+		return reason(-EOPNOTSUPP,
+			      "the service does not accept this kind of descriptor%s",
+			      backing->kind == HIPIPC_KIND_CUDA_VMM
+				      ? "; mount the instance with "
+					"drivers=nvidia-frontend:nvidia"
+				      : "");
+	case -EACCES:
+	case -EPERM:
+		return reason(-EACCES, "this user may not export in the instance: %s",
+			      strerror(-r));
+	case -ENOMEM:
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOTCONN:
+		return reason(r, "cannot export: %s", strerror(-r));
+	default:
+		return reason(-EIO, "cannot export: %s", strerror(-r));
+	}
+}
+
+int export_subject(const struct subject *subject, struct hipipc_handle *ret_handle,
+		   struct session **ret_session)
+{
+	struct hipipc_backing backing = {.fd = -1};
+	struct exporting exporting = {.backing = &backing};
+	int r = export_get_backing(subject, &backing);
+
+	if (r < 0)
+		return r;
+	r = session_call(export_backing, &exporting, ret_session);
+	close_keep_errno(backing.fd);
+	if (r < 0)
+		return export_explain(r, &backing);
+	*ret_handle = (struct hipipc_handle){
+		.kind = (uint16_t)backing.kind,
+		.uuid = exporting.uuid,
+		.base = backing.offset,
+		.bytes = subject->allocation ? subject->allocation->bytes : 1,
+	};
+	return 0;
+}
