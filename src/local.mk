@@ -27,6 +27,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/node.c %D%/names/node.h \
 	%D%/names/notifier.c %D%/names/notifier.h \
 	%D%/names/publish.c %D%/names/publish.h \
+	%D%/names/root.c \
+	%D%/names/table_private.h \
 	%D%/names/table.c %D%/names/table.h \
 	%D%/names/table_index.c %D%/names/table_index.h \
 	%D%/broker/broker.c %D%/broker/broker.h \

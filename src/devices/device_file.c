@@ -66,32 +66,6 @@ static void device_file_notify(void *data)
 	fuse_pollhandle_destroy(poll);
 }
 
-static void device_file_link(struct device_file *file)
-{
-	struct devices *devices = file->devices;
-
-	pthread_mutex_lock(&devices->lock);
-	file->next = devices->files;
-	if (file->next)
-		file->next->prev = file;
-	devices->files = file;
-	pthread_mutex_unlock(&devices->lock);
-}
-
-static void device_file_unlink(struct device_file *file)
-{
-	struct devices *devices = file->devices;
-
-	pthread_mutex_lock(&devices->lock);
-	if (file->prev)
-		file->prev->next = file->next;
-	else
-		devices->files = file->next;
-	if (file->next)
-		file->next->prev = file->prev;
-	pthread_mutex_unlock(&devices->lock);
-}
-
 int device_file_open(struct devices *devices, struct accel_device *device, uid_t uid,
 		     struct device_file **ret_file)
 {
@@ -119,7 +93,9 @@ int device_file_open(struct devices *devices, struct accel_device *device, uid_t
 		free(file);
 		return r;
 	}
-	device_file_link(file);
+	pthread_mutex_lock(&devices->lock);
+	list_add_head(&devices->files, &file->of_devices);
+	pthread_mutex_unlock(&devices->lock);
 	*ret_file = file;
 	return 0;
 }
@@ -128,7 +104,9 @@ void device_file_close(struct device_file *file)
 {
 	struct devices *devices = file->devices;
 
-	device_file_unlink(file);
+	pthread_mutex_lock(&devices->lock);
+	list_remove(&file->of_devices);
+	pthread_mutex_unlock(&devices->lock);
 	accel_context_destroy(file->context);
 	tickets_drop(devices->tickets, &file->tickets);
 	if (file->root_id)

@@ -19,9 +19,9 @@ struct device_file {
 	struct devices *devices;
 	uid_t uid; /* who opened it, and pays */
 	struct accel_context *context;
-	struct device_file *prev, *next; /* protected by devices.lock */
-	struct ticket_list tickets;      /* descriptors to be fetched */
-	_Atomic unsigned refs;           /* the open file, and what is charged */
+	struct list of_devices;     /* protected by devices.lock */
+	struct ticket_list tickets; /* descriptors to be fetched */
+	_Atomic unsigned refs;      /* the open file, and what is charged */
 
 	pthread_mutex_t lock; /* a leaf */
 	/* Protected by lock. */

@@ -51,6 +51,7 @@ int devices_start(struct devices *devices, const struct options *options)
 	int r;
 
 	pthread_mutex_init(&devices->lock, NULL);
+	list_init(&devices->files);
 	if (!options->accel)
 		return 0;
 	r = accel_registry_create(devices_log_line, NULL, &devices->registry);
@@ -64,8 +65,10 @@ int devices_start(struct devices *devices, const struct options *options)
 
 void devices_close(struct devices *devices)
 {
-	while (devices->files)
-		device_file_close(devices->files);
+	struct device_file *file, *after;
+
+	list_for_each_safe(file, after, &devices->files, of_devices)
+		device_file_close(file);
 }
 
 bool devices_stop(struct devices *devices)

@@ -16,11 +16,10 @@
 #include "broker/tickets.h"
 #include "names/node.h"
 #include "names/notifier.h"
+#include "list.h"
 
 /* Inode numbers below the first export's: see table.h. */
 enum { INO_ACCEL = 3, INO_FIRST_DEVICE = 4 };
-
-struct device_file;
 
 struct devices {
 	/* Borrowed; set before devices_start(). */
@@ -35,7 +34,7 @@ struct devices {
 	struct node directory;
 	struct node nodes[DEVICES_MAX];
 	pthread_mutex_t lock;
-	struct device_file *files; /* open contexts; protected by lock */
+	struct list files; /* open contexts, struct device_file; protected by lock */
 };
 
 /* Makes the devices that the options ask for; before threads are started. 0 or -errno. */

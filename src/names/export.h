@@ -45,8 +45,8 @@ struct export
 	/* Protected by the table's lock. */
 	struct node node;
 	struct htab_node by_id, by_uuid, by_buffer;
-	struct export *root_prev, *root_next; /* names of one root description */
-	struct list notify_job;               /* protected by the notifier's lock */
+	struct list of_root;    /* of the names of one root description */
+	struct list notify_job; /* protected by the notifier's lock */
 	unsigned refs;
 	unsigned opens;         /* open files, mappings through them included */
 	uint64_t nlookup;       /* references of the kernel */

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "names/table_index.h"
+#include "names/table_private.h"
+#include "locked.h"
 #include "util.h"
 
 static uint64_t table_keyed_hash(const struct table *table, const void *data, size_t size)
@@ -15,7 +17,7 @@ static uint64_t table_keyed_hash(const struct table *table, const void *data, si
 	return hash;
 }
 
-static uint64_t table_hash_id(const struct table *table, uint64_t id)
+uint64_t table_hash_id(const struct table *table, uint64_t id)
 {
 	return table_keyed_hash(table, &id, sizeof(id));
 }
@@ -49,17 +51,9 @@ static void table_free_export(struct htab_node *node, void *data)
 	export_free(table->limits, container_of(node, struct export, by_id));
 }
 
-static void table_free_root(struct htab_node *node, void *data)
-{
-	struct root *root = container_of(node, struct root, by_id);
-
-	caller_unref(root->caller);
-	free(root);
-}
-
 void table_finish(struct table *table)
 {
-	htab_drain(&table->roots, table_free_root, NULL);
+	htab_drain(&table->roots, root_free, NULL);
 	htab_drain(&table->by_id, table_free_export, table);
 	htab_finish(&table->roots);
 	htab_finish(&table->by_buffer);
@@ -80,186 +74,60 @@ void table_unlock(struct table *table)
 	pthread_mutex_unlock(&table->lock);
 }
 
-/* ---- references; the lock is held -------------------------------------------------- */
+/* ---- references -------------------------------------------------------------------- */
 
-static void table_put_locked(struct table *table, struct export *export)
+void table_put_locked(struct table *table, struct export *export)
 {
+	ASSERT_LOCKED(&table->lock);
 	if (--export->refs > 0)
 		return;
 	htab_remove(&table->by_id, &export->by_id);
 	export_free(table->limits, export);
 }
 
-/* Nobody can use the buffer any more; only the kernel may still know the inode. */
-static void table_release_if_unused(struct table *table, struct export *export)
+/* Without a name and an open file, the buffer cannot be reached again. */
+static void table_release_if_unused_locked(struct table *table, struct export *export)
 {
+	ASSERT_LOCKED(&table->lock);
 	if (!export->named && !export->opens)
 		export_release_buffer(table->limits, export);
 }
 
-static void table_root_link(struct root *root, struct export *export)
-{
-	export->root_next = root->exports;
-	if (root->exports)
-		root->exports->root_prev = export;
-	root->exports = export;
-}
-
-static struct root *table_find_root(const struct table *table, uint64_t id)
-{
-	struct htab_node *node = htab_first(&table->roots, table_hash_id(table, id));
-
-	for (; node; node = htab_next(node)) {
-		struct root *root = container_of(node, struct root, by_id);
-
-		if (root->id == id)
-			return root;
-	}
-	return NULL;
-}
-
-static void table_root_unlink(struct table *table, struct export *export)
-{
-	struct root *root = table_find_root(table, export->root_id);
-
-	if (root && root->exports == export)
-		root->exports = export->root_next;
-	if (export->root_prev)
-		export->root_prev->root_next = export->root_next;
-	if (export->root_next)
-		export->root_next->root_prev = export->root_prev;
-	export->root_prev = export->root_next = NULL;
-}
-
 /*
- * Whether a later export of its buffer may be answered with this one. The others of one
- * buffer can be very many, which would all have the same hash: they are not in by_buffer.
+ * A buffer can have any number of exports made with DMABUFFS_EXPORT_ANOTHER. All would
+ * have one hash, so by_buffer leaves them out.
  */
-static bool table_answers_again(const struct export *export)
+static bool table_is_found_by_buffer(const struct export *export)
 {
 	return !(export->flags & DMABUFFS_EXPORT_ANOTHER);
 }
 
-static bool table_unname_locked(struct table *table, struct export *export)
+bool table_unname_locked(struct table *table, struct export *export)
 {
+	ASSERT_LOCKED(&table->lock);
 	if (!export->named)
 		return false;
 	export->named = false;
 	htab_remove(&table->by_uuid, &export->by_uuid);
-	if (table_answers_again(export))
+	if (table_is_found_by_buffer(export))
 		htab_remove(&table->by_buffer, &export->by_buffer);
 	table_index_remove(&table->index, export->id);
-	table_root_unlink(table, export);
-	table_release_if_unused(table, export);
+	if (list_is_linked(&export->of_root))
+		list_remove(&export->of_root);
+	table_release_if_unused_locked(table, export);
 	table_put_locked(table, export);
 	return true;
 }
 
-/* ---- root descriptions ------------------------------------------------------------- */
-
-int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id)
-{
-	struct root *root;
-	int r = limits_charge(table->limits, uid, RES_ROOTS, 1);
-
-	if (r < 0)
-		return r;
-	root = calloc(1, sizeof(*root));
-	table_lock(table);
-	if (root) {
-		root->uid = uid;
-		root->id = table->next_id++;
-		r = htab_insert(&table->roots, &root->by_id,
-				table_hash_id(table, root->id));
-	}
-	table_unlock(table);
-	if (!root || r < 0) {
-		free(root);
-		limits_uncharge(table->limits, uid, RES_ROOTS, 1);
-		return -ENOMEM;
-	}
-	*ret_id = root->id;
-	return 0;
-}
-
-/* Takes one name off the description; a reference, or NULL when none is left. */
-static struct export *table_end_one(struct table *table, struct root *root)
-{
-	struct export *export;
-
-	table_lock(table);
-	export = root->exports;
-	if (export) {
-		export->refs++;
-		if (export->flags & DMABUFFS_EXPORT_PERSIST)
-			table_root_unlink(table, export);
-		else
-			table_unname_locked(table, export);
-	}
-	table_unlock(table);
-	return export;
-}
-
-void table_close_root(struct table *table, uint64_t id,
-		      void (*ended)(struct export *export, void *data), void *data)
-{
-	struct export *export;
-	struct root *root;
-
-	table_lock(table);
-	root = table_find_root(table, id);
-	table_unlock(table);
-	if (!root)
-		return;
-	/* The kernel sends nothing more on this handle: nobody adds to the list. */
-	while ((export = table_end_one(table, root))) {
-		if (!(export->flags & DMABUFFS_EXPORT_PERSIST))
-			ended(export, data);
-		table_put(table, export);
-	}
-	table_lock(table);
-	htab_remove(&table->roots, &root->by_id);
-	table_unlock(table);
-	limits_uncharge(table->limits, root->uid, RES_ROOTS, 1);
-	table_free_root(&root->by_id, NULL);
-}
-
-struct caller *table_root_caller(struct table *table, uint64_t root_id)
-{
-	struct caller *caller = NULL;
-	struct root *root;
-
-	table_lock(table);
-	root = table_find_root(table, root_id);
-	if (root && root->caller)
-		caller = caller_ref(root->caller);
-	table_unlock(table);
-	return caller;
-}
-
-void table_set_root_caller(struct table *table, uint64_t root_id, struct caller *caller)
-{
-	struct caller *old = NULL;
-	struct root *root;
-
-	table_lock(table);
-	root = table_find_root(table, root_id);
-	if (root) {
-		old = root->caller;
-		root->caller = caller_ref(caller);
-	}
-	table_unlock(table);
-	caller_unref(old);
-}
-
 /* ---- exports ----------------------------------------------------------------------- */
 
-static struct export *table_find_exported(const struct table *table, uint64_t root_id,
-					  const struct buffer *buffer)
+static struct export *table_find_exported_locked(struct table *table, uint64_t root_id,
+						 const struct buffer *buffer)
 {
 	struct htab_node *node =
 		htab_first(&table->by_buffer, table_hash_buffer(table, root_id, buffer));
 
+	ASSERT_LOCKED(&table->lock);
 	for (; node; node = htab_next(node)) {
 		struct export *export = container_of(node, struct export, by_buffer);
 
@@ -273,6 +141,7 @@ static struct export *table_find_exported(const struct table *table, uint64_t ro
 /* Into all indexes, or into none. */
 static int table_insert_locked(struct table *table, struct export *export)
 {
+	ASSERT_LOCKED(&table->lock);
 	export->id = table->next_id++;
 	if (htab_insert(&table->by_id, &export->by_id, table_hash_id(table, export->id)) <
 	    0)
@@ -282,7 +151,7 @@ static int table_insert_locked(struct table *table, struct export *export)
 	if (htab_insert(&table->by_uuid, &export->by_uuid,
 			table_keyed_hash(table, export->uuid, sizeof(export->uuid))) < 0)
 		goto remove_index;
-	if (table_answers_again(export) &&
+	if (table_is_found_by_buffer(export) &&
 	    htab_insert(&table->by_buffer, &export->by_buffer,
 			table_hash_buffer(table, export->root_id, &export->buffer)) < 0)
 		goto remove_uuid;
@@ -304,9 +173,10 @@ int table_add(struct table *table, struct export *export, struct export **ret_ot
 	int r;
 
 	table_lock(table);
-	root = table_find_root(table, export->root_id);
-	if (table_answers_again(export))
-		other = table_find_exported(table, export->root_id, &export->buffer);
+	root = table_find_root_locked(table, export->root_id);
+	if (table_is_found_by_buffer(export))
+		other = table_find_exported_locked(table, export->root_id,
+						   &export->buffer);
 	if (!root) {
 		r = -EBADF;
 	} else if (other) {
@@ -319,16 +189,26 @@ int table_add(struct table *table, struct export *export, struct export **ret_ot
 	if (r == 0) {
 		export->named = true;
 		export->refs++;
-		table_root_link(root, export);
+		list_add_head(&root->exports, &export->of_root);
 	}
 	table_unlock(table);
 	return r;
 }
 
-static struct export *table_find(const struct table *table, uint64_t id)
+/* @export, which may be NULL, with one more reference. */
+static struct export *table_ref_locked(struct table *table, struct export *export)
+{
+	ASSERT_LOCKED(&table->lock);
+	if (export)
+		export->refs++;
+	return export;
+}
+
+static struct export *table_find_locked(struct table *table, uint64_t id)
 {
 	struct htab_node *node = htab_first(&table->by_id, table_hash_id(table, id));
 
+	ASSERT_LOCKED(&table->lock);
 	for (; node; node = htab_next(node)) {
 		struct export *export = container_of(node, struct export, by_id);
 
@@ -343,19 +223,18 @@ struct export *table_get(struct table *table, uint64_t id)
 	struct export *export;
 
 	table_lock(table);
-	export = table_find(table, id);
-	if (export)
-		export->refs++;
+	export = table_ref_locked(table, table_find_locked(table, id));
 	table_unlock(table);
 	return export;
 }
 
-static struct export *table_find_named(const struct table *table,
-				       const uint8_t uuid[DMABUFFS_UUID_SIZE])
+static struct export *table_find_named_locked(struct table *table,
+					      const uint8_t uuid[DMABUFFS_UUID_SIZE])
 {
 	struct htab_node *node = htab_first(
 		&table->by_uuid, table_keyed_hash(table, uuid, DMABUFFS_UUID_SIZE));
 
+	ASSERT_LOCKED(&table->lock);
 	for (; node; node = htab_next(node)) {
 		struct export *export = container_of(node, struct export, by_uuid);
 
@@ -371,9 +250,7 @@ struct export *table_get_named(struct table *table,
 	struct export *export;
 
 	table_lock(table);
-	export = table_find_named(table, uuid);
-	if (export)
-		export->refs++;
+	export = table_ref_locked(table, table_find_named_locked(table, uuid));
 	table_unlock(table);
 	return export;
 }
@@ -384,9 +261,8 @@ struct export *table_get_exported(struct table *table, uint64_t root_id,
 	struct export *export;
 
 	table_lock(table);
-	export = table_find_exported(table, root_id, buffer);
-	if (export)
-		export->refs++;
+	export = table_ref_locked(table,
+				  table_find_exported_locked(table, root_id, buffer));
 	table_unlock(table);
 	return export;
 }
@@ -404,6 +280,7 @@ bool table_unname(struct table *table, struct export *export)
 static int table_withdraw_locked(struct table *table, struct export *export,
 				 uint64_t root_id)
 {
+	ASSERT_LOCKED(&table->lock);
 	if (!export)
 		return -ENOENT;
 	if (export->root_id != root_id || export->flags & DMABUFFS_EXPORT_PERSIST)
@@ -420,7 +297,7 @@ int table_withdraw(struct table *table, uint64_t root_id,
 	int r;
 
 	table_lock(table);
-	export = table_find_named(table, uuid);
+	export = table_find_named_locked(table, uuid);
 	r = table_withdraw_locked(table, export, root_id);
 	table_unlock(table);
 	if (r == 0)
@@ -450,7 +327,7 @@ void table_forget(struct table *table, uint64_t id, uint64_t n)
 	struct export *export;
 
 	table_lock(table);
-	export = table_find(table, id);
+	export = table_find_locked(table, id);
 	if (export && export->nlookup) {
 		export->nlookup -= MIN(n, export->nlookup);
 		if (!export->nlookup)
@@ -479,7 +356,7 @@ int table_close(struct table *table, struct export *export)
 	if (--export->opens == 0) {
 		backing_id = export->backing_id;
 		export->backing_id = 0;
-		table_release_if_unused(table, export);
+		table_release_if_unused_locked(table, export);
 		table_put_locked(table, export);
 	}
 	table_unlock(table);
@@ -491,9 +368,8 @@ struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *re
 	struct export *export;
 
 	table_lock(table);
-	export = table_index_next(&table->index, uid, id, ret_more);
-	if (export)
-		export->refs++;
+	export = table_ref_locked(table,
+				  table_index_next(&table->index, uid, id, ret_more));
 	table_unlock(table);
 	return export;
 }

@@ -24,20 +24,13 @@
 /* Inode numbers below the first export's are the file system's own. */
 enum { INO_ROOT = 1, INO_BROKER = 2, INO_FIRST_EXPORT = 16 };
 
-/* One open root description (a struct file): what exports are bound to. */
-struct root {
-	struct htab_node by_id;
-	uint64_t id;            /* the FUSE file handle */
-	uid_t uid;              /* charged for it */
-	struct caller *caller;  /* owned, may be NULL: who exported last, see caller.h */
-	struct export *exports; /* names that end with this description */
-};
-
 /* The names in the order of their ids: the cursor of readdir. */
 struct table_index {
-	struct export **exports; /* NULL: ended */
-	uint64_t *ids;           /* ascending */
-	size_t n, n_ended, allocated;
+	struct {
+		uint64_t id;           /* ascending */
+		struct export *export; /* NULL: the name was removed */
+	} * entries;
+	size_t n, n_ended, room;
 };
 
 struct table {
@@ -65,7 +58,7 @@ void table_finish(struct table *table);
 void table_lock(struct table *table);
 void table_unlock(struct table *table);
 
-/* ---- root descriptions ---- */
+/* ---- root descriptions, in root.c ---- */
 
 /* 0, -EDQUOT, -ENOSPC, -ENOMEM. */
 int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id);

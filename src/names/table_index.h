@@ -2,9 +2,9 @@
 /*
  * table_index.h - the names in the order of their ids, for readdir
  *
- * Ids only grow, so an array sorted by id is appended to at its end; a name that ended
- * leaves a hole, and the array is packed when half of it are holes. The table's lock
- * protects it.
+ * Ids only grow, so the array, sorted by id, is appended to at its end. A name that is
+ * removed leaves a hole; the array is packed when more than half of it is holes. The
+ * table's lock protects it.
  */
 #ifndef DMABUFFS_TABLE_INDEX_H
 #define DMABUFFS_TABLE_INDEX_H

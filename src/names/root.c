@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "names/caller.h"
+#include "names/table_private.h"
+#include "locked.h"
+#include "util.h"
+
+void root_free(struct htab_node *node, void *data)
+{
+	struct root *root = container_of(node, struct root, by_id);
+
+	caller_unref(root->caller);
+	free(root);
+}
+
+struct root *table_find_root_locked(struct table *table, uint64_t id)
+{
+	struct htab_node *node = htab_first(&table->roots, table_hash_id(table, id));
+
+	ASSERT_LOCKED(&table->lock);
+	for (; node; node = htab_next(node)) {
+		struct root *root = container_of(node, struct root, by_id);
+
+		if (root->id == id)
+			return root;
+	}
+	return NULL;
+}
+
+int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id)
+{
+	struct root *root;
+	int r = limits_charge(table->limits, uid, RES_ROOTS, 1);
+
+	if (r < 0)
+		return r;
+	root = calloc(1, sizeof(*root));
+	table_lock(table);
+	if (root) {
+		root->uid = uid;
+		list_init(&root->exports);
+		root->id = table->next_id++;
+		r = htab_insert(&table->roots, &root->by_id,
+				table_hash_id(table, root->id));
+	}
+	table_unlock(table);
+	if (!root || r < 0) {
+		free(root);
+		limits_uncharge(table->limits, uid, RES_ROOTS, 1);
+		return -ENOMEM;
+	}
+	*ret_id = root->id;
+	return 0;
+}
+
+/* Takes one export off the list, with a reference; NULL: the list is empty. */
+static struct export *root_remove_one(struct table *table, struct root *root)
+{
+	struct export *export;
+
+	table_lock(table);
+	export = list_first(&root->exports, struct export, of_root);
+	if (export) {
+		export->refs++;
+		if (export->flags & DMABUFFS_EXPORT_PERSIST)
+			list_remove(&export->of_root);
+		else
+			table_unname_locked(table, export);
+	}
+	table_unlock(table);
+	return export;
+}
+
+void table_close_root(struct table *table, uint64_t id,
+		      void (*ended)(struct export *export, void *data), void *data)
+{
+	struct export *export;
+	struct root *root;
+
+	table_lock(table);
+	root = table_find_root_locked(table, id);
+	table_unlock(table);
+	if (!root)
+		return;
+	/* After RELEASEDIR no request carries this handle, so the list does not grow. */
+	while ((export = root_remove_one(table, root))) {
+		if (!(export->flags & DMABUFFS_EXPORT_PERSIST))
+			ended(export, data);
+		table_put(table, export);
+	}
+	table_lock(table);
+	htab_remove(&table->roots, &root->by_id);
+	table_unlock(table);
+	limits_uncharge(table->limits, root->uid, RES_ROOTS, 1);
+	root_free(&root->by_id, NULL);
+}
+
+struct caller *table_root_caller(struct table *table, uint64_t root_id)
+{
+	struct caller *caller = NULL;
+	struct root *root;
+
+	table_lock(table);
+	root = table_find_root_locked(table, root_id);
+	if (root && root->caller)
+		caller = caller_ref(root->caller);
+	table_unlock(table);
+	return caller;
+}
+
+void table_set_root_caller(struct table *table, uint64_t root_id, struct caller *caller)
+{
+	struct caller *old = NULL;
+	struct root *root;
+
+	table_lock(table);
+	root = table_find_root_locked(table, root_id);
+	if (root) {
+		old = root->caller;
+		root->caller = caller_ref(caller);
+	}
+	table_unlock(table);
+	caller_unref(old);
+}

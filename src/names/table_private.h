@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table_private.h - what table.c and root.c share
+ *
+ * Functions named *_locked are called with table.lock held.
+ */
+#ifndef DMABUFFS_TABLE_PRIVATE_H
+#define DMABUFFS_TABLE_PRIVATE_H
+
+#include "names/table.h"
+
+/* One open root description (a struct file): what exports are bound to. */
+struct root {
+	struct htab_node by_id;
+	uint64_t id;           /* the FUSE file handle */
+	uid_t uid;             /* charged for it */
+	struct caller *caller; /* owned, may be NULL: the last exporter, see caller.h */
+	struct list exports;   /* names that are removed with this description */
+};
+
+/* For htab_drain(). */
+void root_free(struct htab_node *node, void *data);
+
+/* NULL: it was closed. */
+struct root *table_find_root_locked(struct table *table, uint64_t id);
+
+uint64_t table_hash_id(const struct table *table, uint64_t id);
+void table_put_locked(struct table *table, struct export *export);
+
+/* Removes the name and drops its reference; false if it was removed before. */
+bool table_unname_locked(struct table *table, struct export *export);
+
+#endif
