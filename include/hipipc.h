@@ -2,31 +2,31 @@
 /*
  * hipipc.h - libhipipc: CUDA/HIP-style IPC handles over dmabuffs
  *
- * The IPC calls of the HIP runtime, and the same under their CUDA names. A handle is 64
- * plain bytes that may go through a pipe, MPI or a key-value store; they are a name, not
- * a permission: who may open it is decided by open(2) in the instance of dmabuffs that
- * both sides see ($DMABUFFS_MOUNT, else /dev/dma-buf-uuids). Processes need not share
- * PID, IPC, network or user namespaces.
+ * The IPC calls of the HIP runtime, with their HIP and CUDA names. A handle is 64 plain
+ * bytes that may be passed through a pipe, MPI or a key-value store. It is a name, not a
+ * permission: open(2) decides who may open it, in the instance of dmabuffs that both
+ * sides see ($DMABUFFS_MOUNT, else /dev/dma-buf-uuids). The processes need not share PID,
+ * IPC, network or user namespaces.
  *
- * Include it after the vendor's header, or without one. Link with -lhipipc before the
- * runtime, or preload it. Which runtime the memory is of is found out at the first call:
- * libhipsoft, AMD's HIP runtime, or the CUDA driver, whichever the process has loaded. No
- * other call of the runtime is replaced. A runtime that is linked statically, as nvcc
- * does unless told otherwise (-cudart shared), keeps its own calls: link -lhipipc before
- * it.
+ * Include this header after the vendor's header, or without it. Link with -lhipipc before
+ * the runtime, or preload the library. The first call finds the runtime that the process
+ * has loaded: libhipsoft, else AMD's HIP runtime, else the CUDA driver. No other call of
+ * the runtime is replaced. A runtime that is linked statically, which is nvcc's default
+ * (the alternative is -cudart shared), keeps its own calls: link -lhipipc before it.
  *
- * All calls may be made from any thread. None waits for another process, except as close
- * waits for streams. A child of fork(2) whose parent had used these calls gets
- * hipErrorNotInitialized from all of them, until it calls exec.
+ * All calls are thread safe. None waits for another process, except that close waits for
+ * streams. In a child of fork(2) whose parent had used these calls, all of them return
+ * hipErrorNotInitialized until the child calls exec.
  *
- * Environment, ignored in a set-uid program except HIPIPC_LOG:
- *   HIPIPC_MODE	permission bits of names that are made, octal; 600
- *   HIPIPC_COMPAT	hip or cuda: whose behaviour where they differ; hip
- *   HIPIPC_LOG		none, error, info: what is written to standard error; error, which
- *			leaves hipErrorInvalidValue out
+ * Environment, ignored in a set-user-ID program except HIPIPC_LOG:
+ *   HIPIPC_MODE	permission bits of new names, octal; default 600
+ *   HIPIPC_COMPAT	hip or cuda: the behaviour where they differ; default hip
+ *   HIPIPC_LOG		none, error or info: what is written to standard error; default
+ *			error, which does not include hipErrorInvalidValue
  *
- * Sources: the documentation of these calls in the runtimes' headers, and AMD's public
- * tests of them; the mail by Daniel Vetter of 14 July 2020 on dri-devel for the rest.
+ * Sources: the documentation of these calls in the runtimes' headers, AMD's public tests
+ * of them, and Daniel Vetter in the thread "[PATCH 1/1] drm/amdkfd: Add IPC API",
+ * dri-devel, 14 July 2020.
  */
 #ifndef HIPIPC_H
 #define HIPIPC_H
@@ -42,79 +42,79 @@ extern "C" {
 /* ---- memory ------------------------------------------------------------------------ */
 
 /*
- * The handle of the allocation that @pointer points into; the offset travels with it
- * (HIPIPC_COMPAT=cuda: only its begin does). The same bytes each time as long as the
- * allocation lives; other ones for another, at the same address too. Should the service
- * of the instance end, the names end; the next call that asks the service finds out, and
- * then get makes new ones.
+ * Writes the handle of the allocation that @pointer points into. The handle includes the
+ * offset of @pointer (HIPIPC_COMPAT=cuda: offset 0). The bytes stay the same for as long
+ * as the allocation lives; a later allocation gets another handle, at the same address
+ * too. If the service exits, its names no longer exist; the next call that needs the
+ * service notices, and then get makes new names.
  *
- * hipErrorInvalidValue: NULL, or no live device memory (freed, one past the end, of the
- * host); hipErrorNotSupported: the runtime cannot export this allocation: the reason
- * tells what to allocate it with; hipErrorOutOfMemory: a limit (of names: dmabuffsd(8));
- * hipErrorInvalidDevicePointer: this user may not export there, only import
- * (dmabuffsd(8), mode=); hipErrorNotInitialized: a forked child; hipErrorNoDevice: no
- * runtime is loaded; hipErrorOperatingSystem: there is no instance of dmabuffs, or its
- * service has ended.
+ * hipErrorInvalidValue: NULL, or not live device memory (freed, one past the end, host
+ * memory); hipErrorNotSupported: the runtime cannot export this allocation, and the
+ * reason says how to allocate it instead; hipErrorOutOfMemory: a limit is reached (for
+ * names: dmabuffsd(8)); hipErrorInvalidDevicePointer: this user may not export in the
+ * instance, only import (dmabuffsd(8), mode=); hipErrorNotInitialized: a forked child;
+ * hipErrorNoDevice: no runtime is loaded; hipErrorOperatingSystem: there is no instance
+ * of dmabuffs, or its service has exited.
  */
 hipError_t hipIpcGetMemHandle(hipIpcMemHandle_t *handle, void *pointer);
 
 /*
- * Maps the memory for the current device. @flags: 0 or hipIpcMemLazyEnablePeerAccess. A
- * handle that is open in this process already gives the same pointer, and is counted.
- * Who may only read the name gets memory that the device only reads (where the runtime
- * knows such memory: libhipsoft).
- * What is mapped stays so until it is closed here, even when the exporter frees it or
- * dies.
+ * Maps the memory for the current device. @flags: 0 or hipIpcMemLazyEnablePeerAccess. If
+ * the handle is open in this process already, returns the same pointer and counts the
+ * open. If the user may only read the name, the device can only read the memory; that
+ * works with libhipsoft only. The mapping stays until it is closed here, even if the
+ * exporter frees the memory or exits.
  *
- * In this order: hipErrorInvalidValue: @ret_pointer is NULL, unknown flags, or the bytes
- * are no handle; hipErrorInvalidContext: this process made it;
+ * Checked in this order: hipErrorInvalidValue: @ret_pointer is NULL, unknown flags, or
+ * the bytes are not a handle; hipErrorInvalidContext: this process made the handle;
  * hipErrorInvalidResourceHandle: another context of the same device has it open, or its
- * name is no more: freed, revoked, or its exporter has ended;
+ * name no longer exists: it was freed or revoked, or its exporter has exited;
  * hipErrorInvalidDevicePointer (HIPIPC_COMPAT=cuda: cudaErrorMapBufferObjectFailed):
- * open(2) does not permit it; hipErrorMapFailed: the buffer is not what the handle says,
- * or the runtime cannot map it. And as for get.
+ * open(2) does not permit it; hipErrorMapFailed: the buffer does not match the handle, or
+ * the runtime cannot map it. Other errors as for get.
  */
 hipError_t hipIpcOpenMemHandle(void **ret_pointer, hipIpcMemHandle_t handle,
 			       unsigned int flags);
 
 /*
- * Once for each open; the last one unmaps, and before that waits for what works on the
- * memory: with libhipsoft for all streams, for as long as one of them waits for an event
- * of another process. @pointer is what open gave.
- * hipErrorInvalidValue: it is not open here.
+ * Called once per open, with the pointer that open returned. The last close unmaps the
+ * memory and first waits for work that may use it: with libhipsoft for all streams, which
+ * may be waiting for an event of another process. hipErrorInvalidValue: it is not open
+ * here.
  */
 hipError_t hipIpcCloseMemHandle(void *pointer);
 
 /* ---- events ------------------------------------------------------------------------ */
 
 /*
- * Of an event made with hipEventInterprocess. With libhipsoft they are a page that both
- * sides have mapped: any number of records, by either side; the name ends with
- * hipEventDestroy(). Events of AMD's and NVIDIA's runtimes are passed on to these.
+ * Writes the handle of an event created with hipEventInterprocess. With libhipsoft an
+ * event is a page that all its processes map; each of them can record it any number of
+ * times. hipEventDestroy() removes the name. With AMD's and NVIDIA's runtimes the call is
+ * passed on to the runtime.
  *
- * hipErrorInvalidValue: NULL, or no event; hipErrorInvalidResourceHandle: it is not an
- * interprocess one. And as for memory.
+ * hipErrorInvalidValue: NULL, or not an event; hipErrorInvalidResourceHandle: it is not
+ * an interprocess event. Other errors as for memory.
  */
 hipError_t hipIpcGetEventHandle(hipIpcEventHandle_t *handle, hipEvent_t event);
 
 /*
- * An event that behaves like one made here, to be destroyed with hipEventDestroy(). Each
- * open gives another one. Errors as for memory.
+ * Returns an event that behaves like one created here. Each open creates another event,
+ * to be destroyed with hipEventDestroy(). Errors as for memory.
  */
 hipError_t hipIpcOpenEventHandle(hipEvent_t *ret_event, hipIpcEventHandle_t handle);
 
-/* ---- what the errors do not tell --------------------------------------------------- */
+/* ---- reasons ----------------------------------------------------------------------- */
 
 /*
- * Why the last of these calls that failed in this thread did: one line of English, also
- * written to the log. "" before. Valid until the thread's next call.
+ * Why the thread's last failed call failed: one line of English, also written to the log.
+ * "" if no call has failed. Valid until the thread's next call.
  */
 const char *hipipcLastReason(void);
 
-/* ---- the same under their CUDA names ----------------------------------------------- */
+/* ---- the same calls with their CUDA names ------------------------------------------ */
 
 #ifndef __DRIVER_TYPES_H__
-/* Only what these calls can answer; values as hipError_t of the same names. */
+/* The errors that these calls return; the values equal those of hipError_t. */
 typedef enum cudaError {
 	cudaSuccess = 0,
 	cudaErrorInvalidValue = 1,
@@ -141,7 +141,7 @@ typedef struct cudaIpcEventHandle_st {
 } cudaIpcEventHandle_t;
 
 #define cudaIpcMemLazyEnablePeerAccess 0x01
-#endif /* no header of NVIDIA's */
+#endif /* NVIDIA's header */
 
 #ifndef __CUDA_RUNTIME_API_H__
 cudaError_t cudaIpcGetMemHandle(cudaIpcMemHandle_t *handle, void *pointer);

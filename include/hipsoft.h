@@ -2,65 +2,66 @@
 /*
  * hipsoft.h - libhipsoft: a software runtime with the names of HIP
  *
- * For machines without a GPU: enough of the HIP runtime for programs that allocate,
- * copy, record events and share memory through libhipipc. Its devices are libaccel's
- * software devices, in the process itself. It is not a GPU runtime, launches no kernels,
- * and a program gets it only by linking with -lhipsoft; libhipipc never brings it along.
+ * For machines without a GPU: enough of the HIP runtime for programs that allocate and
+ * copy memory, record events, and share memory through libhipipc. Its devices are
+ * libaccel's software devices, in the process itself. It is not a GPU runtime and
+ * launches no kernels. A program gets it by linking with -lhipsoft only; libhipipc never
+ * loads it.
  *
- * Device memory is not mapped for the CPU: a pointer to it that is dereferenced by the
- * program faults, as on a GPU. Every access is a command of a device.
+ * Device memory is not mapped for the CPU: a program that dereferences a pointer to it
+ * faults, as on a GPU. Every access is a device command.
  *
- * Streams execute in order, each in a thread of its own. The default stream (NULL) waits
- * for all other streams of its device except those made with hipStreamNonBlocking, and
+ * Each stream executes in order, in its own thread. The default stream (NULL) waits for
+ * all other streams of its device except those created with hipStreamNonBlocking, and
  * they wait for it.
  *
- * A stream in which a command failed drops what it has been given so far, and takes
- * nothing more: calls that would give it something answer the error, too, until it is
- * reported. That is done by the first call that synchronizes with it:
- * hipStreamSynchronize(), hipStreamQuery(), hipDeviceSynchronize(), or a hipMemcpy() or
- * hipMemset() without Async. From then on it works again. Who waits in another thread
- * meanwhile gets the error as well, and so does each hipMemcpy() and hipMemset() that was
- * dropped. Destroying a stream succeeds in any case. hipErrorIllegalAddress: memory that
- * is not mapped or was revoked; hipErrorContextIsDestroyed: it waited for an event whose
- * recorder has died, or that another process's stream failed to reach. Events that it had
- * recorded and did not reach fail, and so do the streams that wait for them. What comes
- * after it only by the rule of the default stream goes on.
+ * A stream in which a command fails drops all commands it has and rejects new ones with
+ * the same error until the error is reported. The first call that synchronizes with the
+ * stream reports it: hipStreamSynchronize(), hipStreamQuery(), hipDeviceSynchronize(), or
+ * a hipMemcpy() or hipMemset() without Async. After that the stream works again. Other
+ * threads that wait for the stream meanwhile get the error, too, and so does each
+ * hipMemcpy() and hipMemset() that was dropped. hipStreamDestroy() succeeds in any case.
+ * hipErrorIllegalAddress: the memory is not mapped, or was revoked;
+ * hipErrorContextIsDestroyed: the stream waited for an event whose recorder died, or
+ * whose stream in another process failed. Events that were recorded in the stream after
+ * the failure fail, and so do streams that wait for them. Commands that follow the failed
+ * stream only by the rule of the default stream are executed.
  *
- * All calls may be made from any thread. The current device and context are the
- * thread's. In a child of fork(2) whose parent had used the runtime every call answers
- * hipErrorNotInitialized, until exec. A call that fails changes nothing. NULL outputs,
- * unknown flags, and pointers and handles that are not of this runtime:
- * hipErrorInvalidValue, unless said otherwise.
+ * All calls are thread safe. The current device and context are per thread. In a child of
+ * fork(2) whose parent had used the runtime, every call returns hipErrorNotInitialized
+ * until the child calls exec. A call that fails changes nothing. NULL outputs, unknown
+ * flags, and pointers and handles that do not belong to this runtime:
+ * hipErrorInvalidValue, unless documented otherwise.
  *
- * Errors that any call may answer: hipErrorNotInitialized and hipErrorNoDevice as said
- * here; hipErrorOutOfMemory: memory, descriptors (RLIMIT_NOFILE), threads, or queues of
- * the device (1024 streams); hipErrorLaunchFailure: a device does not go on, or the page
- * of an interprocess event says what cannot be, which is the work of a process that has
- * it; hipErrorUnknown: the kernel refused what it never refuses, or an event's page has
- * no place for one more process.
+ * Errors of any call: hipErrorNotInitialized and hipErrorNoDevice as described here;
+ * hipErrorOutOfMemory: memory, descriptors (RLIMIT_NOFILE), threads, or queues of the
+ * device (1024 streams) are used up; hipErrorLaunchFailure: a device does not respond, or
+ * the page of an interprocess event has invalid content, written by another process that
+ * maps it; hipErrorUnknown: an unexpected error of the kernel, or an event's page has no
+ * room for another process.
  *
- * Fork: what a child inherits it cannot use, but it holds it: device memory that is freed
- * is the system's again when no forked child that has not called exec holds it any more,
- * although hipMemGetInfo() counts it as free at once.
+ * Fork: a child cannot use device memory that it inherits, but keeps it allocated. Memory
+ * that is freed returns to the system once no forked child that has not called exec holds
+ * it, although hipMemGetInfo() counts it as free at once.
  *
- * Signals: memory that came through hipIpcOpenMemHandle() can be truncated by its owner,
- * so the first call sets a handler for SIGBUS. It hands on what is not its own to the
- * handler that was there before; a program that sets one later (sigaction(2), not
- * signal(2)) has to hand on in the same way what is not its own, or others can kill it.
- * The threads of streams do not block SIGBUS. SIGURG, which is ignored by default, may
- * come when memory is freed.
+ * Signals: the owner of memory that was opened with hipIpcOpenMemHandle() can truncate
+ * it, so the first call installs a handler for SIGBUS. It passes signals that are not its
+ * own on to the previous handler. A program that installs a handler later must use
+ * sigaction(2), not signal(2), and pass on what is not its own in the same way; otherwise
+ * other processes can kill it. Stream threads do not block SIGBUS. SIGURG, ignored by
+ * default, may be sent when memory is freed.
  *
- * Environment, read at the first call, ignored in a set-uid program:
- *   HIPSOFT_DEVICES	how many devices, 1 to 8; 1
- *   HIPSOFT_MEMORY	of each, in MiB; 1024
- * A value that makes no sense: hipErrorNoDevice, and the next call looks again.
+ * Environment, read at the first call, ignored in a set-user-ID program:
+ *   HIPSOFT_DEVICES	number of devices, 1 to 8; default 1
+ *   HIPSOFT_MEMORY	memory per device in MiB; default 1024
+ * Invalid values: hipErrorNoDevice; the next call reads the environment again.
  */
 #ifndef HIPSOFT_H
 #define HIPSOFT_H
 
 #include <hipipc.h>
 
-/* What the compiler can test for, since the vendor's header does not have it. */
+/* For #ifdef: the vendor's headers do not define it. */
 #define HIPSOFT_VERSION 1
 
 #ifdef __cplusplus
@@ -75,18 +76,18 @@ hipError_t hipInit(unsigned int flags); /* 0; optional */
 hipError_t hipGetDeviceCount(int *ret_count);
 hipError_t hipSetDevice(int device); /* hipErrorInvalidDevice */
 hipError_t hipGetDevice(int *ret_device);
-/* Waits for all streams of the device; their first error, by which all are reported. */
+/* Waits for all streams of the device. Returns their first error and reports all. */
 hipError_t hipDeviceSynchronize(void);
 
 /*
- * Contexts of a device share its memory; each has its own default stream. A new one is
- * current for the calling thread, on top of a stack. Destroying it destroys its streams,
- * and what is open there through hipIpcOpenMemHandle() stays until it is closed.
- * hipSetDevice() makes the device's primary context current; that one cannot be
- * destroyed (hipErrorInvalidContext, as for an unknown one). Destroying waits for the
- * streams and for what they wait for, which can be other processes; a few bytes of the
- * context stay until the process ends, since other threads may have it as their current
- * one.
+ * Contexts of a device share its memory; each has its own default stream. hipCtxCreate()
+ * pushes the new context on the calling thread's stack, which makes it current.
+ * hipCtxDestroy() destroys its streams, after waiting for them and for what they wait
+ * for, possibly other processes. Memory opened there with hipIpcOpenMemHandle() stays
+ * open until it is closed. A few bytes per context are kept until the process exits,
+ * since it may be current in other threads. hipSetDevice() makes the device's primary
+ * context current; that one cannot be destroyed (hipErrorInvalidContext, as for an
+ * unknown context).
  */
 hipError_t hipCtxCreate(hipCtx_t *ret_context, unsigned int flags, hipDevice_t device);
 hipError_t hipCtxDestroy(hipCtx_t context);
@@ -96,11 +97,12 @@ hipError_t hipCtxPushCurrent(hipCtx_t context);
 hipError_t hipCtxPopCurrent(hipCtx_t *ret_context); /* may be NULL */
 
 /*
- * Different devices can always reach each other's memory, once that is enabled; a device
- * and itself: 0. Enable: for the current device, @flags 0. hipErrorInvalidDevice: itself
- * or unknown; hipErrorPeerAccessAlreadyEnabled, hipErrorPeerAccessNotEnabled. Disable
- * waits for all streams of all devices first; what another thread gives one meanwhile
- * may fail, if it relies on it.
+ * Two different devices can always reach each other's memory once that is enabled. For a
+ * device and itself *@ret_can is 0. Enable and disable apply to the current device;
+ * @flags is 0. hipErrorInvalidDevice: @peer is the current device or unknown;
+ * hipErrorPeerAccessAlreadyEnabled, hipErrorPeerAccessNotEnabled. Disable first waits for
+ * all streams of all devices; commands that other threads submit meanwhile may fail if
+ * they rely on the access.
  */
 hipError_t hipDeviceCanAccessPeer(int *ret_can, int device, int peer);
 hipError_t hipDeviceEnablePeerAccess(int peer, unsigned int flags);
@@ -109,29 +111,28 @@ hipError_t hipDeviceDisablePeerAccess(int peer);
 /* ---- memory ------------------------------------------------------------------------ */
 
 /*
- * Zeroed memory of the current device; 0 bytes give NULL. Nobody whom it is shared with
- * can take it away: it is sealed against shrinking, so that revoking it is refused
- * (EBUSY), too. hipErrorOutOfMemory: the device's memory, or the process's descriptors
- * (RLIMIT_NOFILE: one an allocation).
+ * Allocates zeroed memory of the current device; 0 bytes give NULL. Importers cannot take
+ * the memory away: it is sealed against shrinking, so it cannot be revoked either
+ * (EBUSY). hipErrorOutOfMemory: the device's memory or the process's descriptors
+ * (RLIMIT_NOFILE; one per allocation) are used up.
  */
 hipError_t hipMalloc(void **ret_pointer, size_t bytes);
 
 /*
- * Waits for all streams of all devices first, and so for as long as one of them waits
- * for an event of another process. NULL does nothing. @pointer is what hipMalloc() gave;
- * what hipIpcOpenMemHandle() gave is hipErrorInvalidValue, as everything else. A name
- * that was made of it ends; who has it open keeps it.
+ * Frees memory of hipMalloc(), after waiting for all streams of all devices, which may be
+ * waiting for an event of another process. NULL does nothing. Any other pointer, also of
+ * hipIpcOpenMemHandle(): hipErrorInvalidValue. The name of exported memory is removed;
+ * importers that have it open keep it.
  */
 hipError_t hipFree(void *pointer);
 hipError_t hipMemGetInfo(size_t *ret_free, size_t *ret_total);
 
 /*
- * Device pointers are told from others by their values; a kind that contradicts them is
- * hipErrorInvalidMemcpyDirection, a range that leaves its allocation
- * hipErrorInvalidValue, as one that begins just behind it or touches it at all without
- * being within it. The ones without Async return when the copy is done. Async ones
- * whose host side is ordinary memory need it to stay as it is until then. Source and
- * destination must not overlap.
+ * Device pointers are recognized by their value. hipErrorInvalidMemcpyDirection: @kind
+ * contradicts the pointers. hipErrorInvalidValue: a range touches an allocation, or the
+ * address one past its end, without lying within it. Calls without Async return when the
+ * copy is done; after the others, ordinary host memory must not change until then. Source
+ * and destination must not overlap.
  */
 hipError_t hipMemcpy(void *dst, const void *src, size_t bytes, hipMemcpyKind kind);
 hipError_t hipMemcpyAsync(void *dst, const void *src, size_t bytes, hipMemcpyKind kind,
@@ -143,8 +144,8 @@ hipError_t hipMemset(void *dst, int value, size_t bytes);
 hipError_t hipMemsetAsync(void *dst, int value, size_t bytes, hipStream_t stream);
 
 /*
- * Of device memory: type, device, devicePointer (which is @pointer). hipErrorInvalidValue
- * for all other pointers.
+ * For device memory: sets type, device, and devicePointer (equal to @pointer).
+ * hipErrorInvalidValue for all other pointers.
  */
 hipError_t hipPointerGetAttributes(hipPointerAttribute_t *ret_attributes,
 				   const void *pointer);
@@ -152,31 +153,31 @@ hipError_t hipMemGetAddressRange(void **ret_base, size_t *ret_bytes, void *point
 
 /* ---- streams and events ------------------------------------------------------------ */
 
-/* hipErrorInvalidHandle: no such stream, or destroyed. Destroying one waits for it. */
+/* hipErrorInvalidHandle: unknown or destroyed stream. Destroy waits for the stream. */
 hipError_t hipStreamCreate(hipStream_t *ret_stream);
 hipError_t hipStreamCreateWithFlags(hipStream_t *ret_stream, unsigned int flags);
 hipError_t hipStreamDestroy(hipStream_t stream);
 
 /*
- * Of the default stream they are also about those that it waits for and that wait for it:
- * whether these have done what they were given so far, but not whether it failed.
+ * For the default stream these include the streams that it is ordered with: whether they
+ * have completed the commands they have so far, but not their errors.
  */
 hipError_t hipStreamSynchronize(hipStream_t stream);
 hipError_t hipStreamQuery(hipStream_t stream); /* hipErrorNotReady */
 
 /*
- * What comes later waits for the event's last record so far, of whatever process. Of a
- * shared event no more than 128 records should be outstanding, of all processes together:
- * one that another process has made, and after which 128 more were made before it was
- * reached, counts as reached when a newer one has been, and as failed when that one's
- * stream has failed or its process has died.
+ * Later commands wait for the event's last record so far, by any process. Not more than
+ * 128 records of a shared event should be outstanding, of all processes together. If
+ * another process's record is followed by 128 more before it is reached, it counts as
+ * reached when a newer one is, and as failed when the newer one's stream fails or its
+ * process dies.
  */
 hipError_t hipStreamWaitEvent(hipStream_t stream, hipEvent_t event, unsigned int flags);
 
 /*
- * hipErrorInvalidHandle: no such event, or destroyed. hipEventInterprocess needs
- * hipEventDisableTiming too. Destroying an event that others
- * wait for, here or in other processes, lets them finish.
+ * hipErrorInvalidHandle: unknown or destroyed event. hipEventInterprocess requires
+ * hipEventDisableTiming. After hipEventDestroy(), pending waits for the event complete,
+ * here and in other processes.
  */
 hipError_t hipEventCreate(hipEvent_t *ret_event);
 hipError_t hipEventCreateWithFlags(hipEvent_t *ret_event, unsigned int flags);
@@ -184,30 +185,30 @@ hipError_t hipEventDestroy(hipEvent_t event);
 hipError_t hipEventRecord(hipEvent_t event, hipStream_t stream);
 
 /*
- * Of the last record, whichever process made it; never recorded is ready.
- * hipErrorContextIsDestroyed: the process that recorded it died before it was reached, or
- * its stream failed. Of one that is not shared: the error of that stream.
+ * Apply to the last record, by any process. An event that was never recorded is ready.
+ * hipErrorContextIsDestroyed: the process that recorded it died before the record was
+ * reached, or its stream failed. For an event that is not shared: the error of its
+ * stream.
  */
 hipError_t hipEventQuery(hipEvent_t event); /* hipErrorNotReady */
 hipError_t hipEventSynchronize(hipEvent_t event);
-/* hipErrorInvalidHandle: one has no timing, or was not recorded. */
+/* hipErrorInvalidHandle: an event has no timing, or was never recorded. */
 hipError_t hipEventElapsedTime(float *ret_ms, hipEvent_t start, hipEvent_t stop);
 
 /* ---- errors ------------------------------------------------------------------------ */
 
-/* Never NULL; "unrecognized error code" for what is none. */
+/* Never NULL; "unrecognized error code" for unknown values. */
 const char *hipGetErrorName(hipError_t error);
 const char *hipGetErrorString(hipError_t error);
-/* The last error of the thread, hipErrorNotReady excepted; get clears it, peek does not.
- */
+/* The thread's last error other than hipErrorNotReady. Get clears it, peek does not. */
 hipError_t hipGetLastError(void);
 hipError_t hipPeekAtLastError(void);
 
-/* ---- what the device can do, where a GPU would run a kernel ------------------------ */
+/* ---- in place of kernels ----------------------------------------------------------- */
 
 /*
- * dst[i] = src[i] + src2[i] for @n floats of device memory that the stream's device
- * reaches; dst may be one of the others, but not overlap it otherwise. Asynchronous.
+ * dst[i] = src[i] + src2[i] for @n floats of device memory that the stream's device can
+ * reach. @dst may equal @src or @src2, but must not overlap them otherwise. Asynchronous.
  */
 hipError_t hipsoftVectorAdd(float *dst, const float *src, const float *src2, size_t n,
 			    hipStream_t stream);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What programs include, on a machine where libhipsoft stands in for the HIP runtime. */
+/* Stands in for the HIP runtime's header of this name where libhipsoft is used. */
 #ifndef HIPSOFT_HIP_RUNTIME_API_H
 #define HIPSOFT_HIP_RUNTIME_API_H
 #include <hipsoft.h>
