@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <clock.h>
 #include <util.h>
 
 #include "progress.h"
@@ -14,14 +14,6 @@
 #define BAR_MIN    10
 #define BAR_MAX    40
 #define LINE_BYTES 160
-
-static uint64_t progress_now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static unsigned int progress_terminal_columns(void)
 {
@@ -83,7 +75,7 @@ void progress_format(char *out, size_t size, unsigned int columns, uint64_t done
 
 void progress_start(struct progress *progress, uint64_t total)
 {
-	*progress = (struct progress){.total = total, .started_ms = progress_now_ms()};
+	*progress = (struct progress){.total = total, .started_ms = now_ms()};
 	progress->wanted =
 		(total == 0 || total >= PROGRESS_WORTH_BYTES) && isatty(STDERR_FILENO);
 }
@@ -95,7 +87,7 @@ void progress_advance(struct progress *progress, uint64_t done)
 
 	if (!progress->wanted || (progress->total == 0 && done < PROGRESS_WORTH_BYTES))
 		return;
-	now = progress_now_ms();
+	now = now_ms();
 	if (progress->drawn && now - progress->drawn_ms < REDRAW_MS)
 		return;
 	/* One column stays free: a full line makes some terminals scroll. */

@@ -8,15 +8,14 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "relax.h"
 #include "util.h"
 
-#define SPIN_NS       INT64_C(20000)
+#define SPIN_NS       UINT64_C(20000)
 #define SPINS_A_CLOCK 64 /* looks between two looks at the clock */
-#define NS_PER_S      INT64_C(1000000000)
 
 /* ---- submission -------------------------------------------------------------------- */
 
@@ -152,15 +151,7 @@ static int ring_producer_look(const struct accel_ring *ring, uint64_t index)
 	}
 }
 
-static int64_t ring_producer_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
-static int ring_producer_spin(const struct accel_ring *ring, uint64_t index, int64_t end)
+static int ring_producer_spin(const struct accel_ring *ring, uint64_t index, uint64_t end)
 {
 	int r;
 
@@ -171,26 +162,23 @@ static int ring_producer_spin(const struct accel_ring *ring, uint64_t index, int
 				return r;
 			relax_cpu();
 		}
-	} while (ring_producer_now_ns() < end);
+	} while (now_ns() < end);
 	return -EAGAIN;
 }
 
 /* Until somebody wakes us, something changed, or the deadline. */
 static void ring_producer_sleep_once(struct accel_ring *ring, uint32_t seen,
-				     int64_t deadline)
+				     uint64_t deadline)
 {
-	const struct timespec until = {
-		.tv_sec = deadline / NS_PER_S,
-		.tv_nsec = deadline % NS_PER_S,
-	};
+	const struct timespec until = timespec_of_ns(deadline);
 
 	/* _BITSET: the time is absolute. */
 	syscall(SYS_futex, &ring->completion, FUTEX_WAIT_BITSET, seen,
-		deadline < INT64_MAX ? &until : NULL, NULL, FUTEX_BITSET_MATCH_ANY);
+		deadline < UINT64_MAX ? &until : NULL, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 static int ring_producer_sleep_until(struct accel_ring *ring, uint64_t index,
-				     int64_t deadline)
+				     uint64_t deadline)
 {
 	int r;
 
@@ -200,7 +188,7 @@ static int ring_producer_sleep_until(struct accel_ring *ring, uint64_t index,
 		uint32_t seen = __atomic_load_n(&ring->completion, __ATOMIC_SEQ_CST);
 
 		r = ring_producer_look(ring, index);
-		if (r == -EAGAIN && ring_producer_now_ns() >= deadline)
+		if (r == -EAGAIN && now_ns() >= deadline)
 			r = -ETIMEDOUT;
 		if (r != -EAGAIN)
 			break;
@@ -212,16 +200,16 @@ static int ring_producer_sleep_until(struct accel_ring *ring, uint64_t index,
 
 int ring_wait(struct accel_ring *ring, uint64_t index, int64_t timeout_ns)
 {
-	int64_t deadline = INT64_MAX, now;
+	uint64_t deadline = UINT64_MAX, now;
 	int r = ring_producer_look(ring, index);
 
 	if (r != -EAGAIN)
 		return r;
 	if (!timeout_ns)
 		return -ETIMEDOUT;
-	now = ring_producer_now_ns();
-	if (timeout_ns > 0 && timeout_ns < INT64_MAX - now)
-		deadline = now + timeout_ns;
+	now = now_ns();
+	if (timeout_ns > 0)
+		deadline = now + (uint64_t)timeout_ns;
 	r = ring_producer_spin(ring, index, MIN(deadline, now + SPIN_NS));
 	return r == -EAGAIN ? ring_producer_sleep_until(ring, index, deadline) : r;
 }

@@ -8,8 +8,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include <clock.h>
 #include <util.h>
 
 #include "broker.h"
@@ -22,21 +22,13 @@ union control {
 	char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
 };
 
-static int64_t broker_message_seconds_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 /*
  * The socket's timeout starts anew when a signal interrupts the wait: a program with a
  * timer would wait for ever. So interruptions count only until the same time has passed.
  */
-static bool broker_message_may_wait_on(int64_t since)
+static bool broker_message_may_wait_on(uint64_t since)
 {
-	return errno == EINTR && broker_message_seconds_now() - since <= BROKER_TIMEOUT_S;
+	return errno == EINTR && now_ms() - since <= BROKER_TIMEOUT_S * 1000;
 }
 
 static int broker_message_transfer_error(void)
@@ -69,7 +61,7 @@ static int broker_message_send_request(int connection,
 	struct iovec data = {&request, sizeof(request)};
 	union control control = {.bytes = {0}};
 	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
-	int64_t start = broker_message_seconds_now();
+	uint64_t start = now_ms();
 	ssize_t sent;
 
 	if (question->ticket)
@@ -117,7 +109,7 @@ static int broker_message_receive_reply(int connection,
 	struct iovec data = {ret_reply, sizeof(*ret_reply)};
 	union control control;
 	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
-	int64_t start = broker_message_seconds_now();
+	uint64_t start = now_ms();
 	ssize_t received;
 
 	do {
