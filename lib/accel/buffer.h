@@ -36,10 +36,9 @@ struct accel_buffer {
 	atomic_bool revoked;
 
 	/* See ownership.h; protected by the device's lock. */
-	struct accel_buffer *owned_next;
-	bool owned;
+	struct list owned_item;
 	bool revoking;   /* a thread takes the memory back */
-	bool revoke_ref; /* it has, or had, a reference for that */
+	bool revoke_ref; /* the reference for that thread is not dropped yet */
 	bool freed;      /* the id is gone */
 
 	/* On the way out. */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "services.h"
 #include "sized.h"
 #include "util.h"
@@ -23,7 +23,7 @@
 #define MAX_MEMORY        (UINT64_C(1) << 46)
 #define MAX_LATENCY       1000000000
 #define SET_ID_BITS       20
-#define IDLE_SECONDS      2
+#define IDLE_MS           2000
 
 /* ---- creation ---------------------------------------------------------------------- */
 
@@ -71,7 +71,7 @@ static bool device_properties_are_valid(const struct accel_properties *propertie
 	for (uint32_t i = 0; i < properties->n_reserved; i++) {
 		const struct accel_range *range = &properties->reserved[i];
 
-		/* None follows one that ends with the last address. */
+		/* No range can follow one that includes the last address. */
 		if (range->first < next || range->last < range->first ||
 		    range->last > properties->aperture.last || (i && !next))
 			return false;
@@ -98,14 +98,10 @@ static int device_start_backend(struct accel_device *device)
 
 static void device_init(struct accel_device *device)
 {
-	pthread_condattr_t attr;
-
 	accel_lingering_init(&device->lingering);
 	pthread_mutex_init(&device->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&device->idle, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&device->idle, NULL);
+	list_init(&device->ownership.memory);
 	accel_ids_init(&device->asid_numbers, device->params.asid_bits);
 	accel_ids_init(&device->set_ids, SET_ID_BITS);
 }
@@ -156,19 +152,19 @@ void accel_device_free(struct accel_device *device)
 	device_finish(device);
 }
 
-/* ---- the end ----------------------------------------------------------------------- */
+/* ---- end of a device
+ * ----------------------------------------------------------------------- */
 
 bool accel_device_wait_idle(struct accel_device *device)
 {
-	struct timespec deadline;
+	const struct timespec deadline = deadline_ms(IDLE_MS);
 	bool idle;
 	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += IDLE_SECONDS;
 	pthread_mutex_lock(&device->lock);
 	while (device->queues_used && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&device->idle, &device->lock, &deadline);
+		r = pthread_cond_clockwait(&device->idle, &device->lock, CLOCK_MONOTONIC,
+					   &deadline);
 	idle = !device->queues_used;
 	pthread_mutex_unlock(&device->lock);
 	return idle;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* device.h - one device: its backend, what is free of it, and who has it */
+/* device.h - one device: its backend, its free resources and its owner */
 #ifndef ACCEL_DEVICE_H
 #define ACCEL_DEVICE_H
 
@@ -9,16 +9,16 @@
 #include "htab.h"
 #include "ids.h"
 #include "lingering.h"
+#include "list.h"
 
-struct accel_buffer;
 struct accel_services;
 
 /* Of an exclusive device, see ownership.h. */
 struct accel_ownership {
-	struct accel_buffer *first; /* with a reference each, by owned_next */
-	bool owned;                 /* a context lives, or its engines still run */
-	unsigned revoking;          /* threads that take memory back */
-	bool scrubbing;             /* the thread below is working */
+	struct list memory;  /* struct accel_buffer by owned_item, a reference each */
+	bool owned;          /* a context lives, or its engines still run */
+	unsigned revoking;   /* threads that take memory back */
+	bool scrubbing;      /* the thread below is working */
 	bool pinned;         /* the last check found memory that cannot be taken back */
 	uint64_t checked_ns; /* when that was, CLOCK_MONOTONIC */
 	bool thread_started;
@@ -28,7 +28,7 @@ struct accel_ownership {
 struct accel_device {
 	/* Fixed. */
 	struct accel_services *services; /* of the registry */
-	struct accel_device *next;       /* in the registry; set when it is added */
+	struct list item;                /* in the registry; protected by its lock */
 	const struct accel_backend *backend;
 	struct accel_device_params params;
 	struct accel_properties properties;

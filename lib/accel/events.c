@@ -2,8 +2,9 @@
 #include "events.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
+#include "locked.h"
 #include "util.h"
 
 void accel_events_init(struct accel_events *events, void (*notify)(void *data),
@@ -26,17 +27,10 @@ void accel_events_mute(struct accel_events *events)
 	pthread_mutex_unlock(&events->lock);
 }
 
-static uint64_t events_now_ns(void)
+/* The slot of the next event, or NULL: no memory. */
+static struct accel_event *events_next_slot_locked(struct accel_events *events)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* The place for one more, or NULL: no memory. The lock is held. */
-static struct accel_event *events_next_slot(struct accel_events *events)
-{
+	ASSERT_LOCKED(&events->lock);
 	if (!events->slots)
 		events->slots = calloc(ACCEL_EVENTS_MAX, sizeof(*events->slots));
 	if (!events->slots) {
@@ -56,12 +50,12 @@ void accel_events_post(struct accel_events *events, const struct accel_event *ev
 	struct accel_event *slot;
 
 	pthread_mutex_lock(&events->lock);
-	slot = events_next_slot(events);
+	slot = events_next_slot_locked(events);
 	if (slot) {
 		*slot = *event;
 		slot->sequence = events->sequence;
 		slot->flags = 0;
-		slot->time_ns = events_now_ns();
+		slot->time_ns = now_ns();
 	}
 	events->sequence++;
 	if (events->notify)

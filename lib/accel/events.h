@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * events.h - the events of a context, until somebody reads them
+ * events.h - the unread events of a context
  *
- * At most ACCEL_EVENTS_MAX are kept; then the oldest is dropped and the next one read
- * says so. Thread safe; the lock inside is a leaf.
+ * At most ACCEL_EVENTS_MAX are kept; then the oldest is dropped, and the next one read
+ * has ACCEL_EVENT_LOST. Thread safe; the lock inside is a leaf.
  */
 #ifndef ACCEL_EVENTS_H
 #define ACCEL_EVENTS_H
@@ -18,7 +18,7 @@ struct accel_events {
 	uint64_t sequence;         /* of the next event */
 	unsigned first, n;
 	bool lost;
-	void (*notify)(void *data); /* NULL: nobody listens, or not any more */
+	void (*notify)(void *data); /* NULL: no listener, or muted */
 	void *data;
 };
 
@@ -26,7 +26,7 @@ void accel_events_init(struct accel_events *events, void (*notify)(void *data),
 		       void *data);
 void accel_events_finish(struct accel_events *events);
 
-/* Nobody is told of events any more, from the return on. */
+/* From its return on, notify is not called any more. */
 void accel_events_mute(struct accel_events *events);
 
 /* Adds an event; sequence, flags and time are filled in here. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "context.h"
+#include "locked.h"
 
 static struct accel_fence_object *fence_of(struct accel_base *base)
 {
@@ -42,6 +43,7 @@ static int fence_make(struct accel_context *context, uint64_t value,
 	accel_base_init(&fence->base, &fence_ops);
 	fence->payer = accel_payer_ref(context->payer);
 	fence->value = value;
+	list_init(&fence->waits);
 	pthread_mutex_init(&fence->lock, NULL);
 	*ret_fence = fence;
 	return 0;
@@ -72,7 +74,10 @@ int accel_fence_create(struct accel_context *context, struct accel_fence *arg)
 /* An engine that is woken begins its wait again, which takes the lock. */
 static void fence_wake_all_locked(struct accel_fence_object *fence)
 {
-	for (struct accel_fence_wait *wait = fence->first; wait; wait = wait->next)
+	struct accel_fence_wait *wait;
+
+	ASSERT_LOCKED(&fence->lock);
+	list_for_each(wait, &fence->waits, item)
 		wait->wake(wait);
 }
 
@@ -153,10 +158,8 @@ int accel_fence_wait_begin(struct accel_fence_object *fence,
 		r = 1;
 	} else if (fence->dead) {
 		r = -ECANCELED;
-	} else if (!wait->registered) {
-		wait->registered = true;
-		wait->next = fence->first;
-		fence->first = wait;
+	} else if (!list_is_linked(&wait->item)) {
+		list_add_tail(&fence->waits, &wait->item);
 	}
 	pthread_mutex_unlock(&fence->lock);
 	return r;
@@ -164,15 +167,8 @@ int accel_fence_wait_begin(struct accel_fence_object *fence,
 
 void accel_fence_wait_end(struct accel_fence_object *fence, struct accel_fence_wait *wait)
 {
-	struct accel_fence_wait **place;
-
 	pthread_mutex_lock(&fence->lock);
-	for (place = &fence->first; wait->registered; place = &(*place)->next) {
-		if (*place != wait)
-			continue;
-		*place = wait->next;
-		wait->registered = false;
-		break;
-	}
+	if (list_is_linked(&wait->item))
+		list_remove(&wait->item);
 	pthread_mutex_unlock(&fence->lock);
 }

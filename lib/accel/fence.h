@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "list.h"
 #include "object.h"
 #include "payer.h"
 
@@ -20,19 +21,18 @@ struct accel_context;
 
 /* A command that waits; owned by its engine. */
 struct accel_fence_wait {
-	struct accel_fence_wait *next;
+	struct list item;
 	/* Called with the fence locked when the wait may be over; does not wait. */
 	void (*wake)(struct accel_fence_wait *wait);
-	bool registered;
 };
 
 struct accel_fence_object {
 	struct accel_base base;
 	struct accel_payer *payer; /* a reference */
 	pthread_mutex_t lock;
-	uint64_t value;                 /* protected by lock */
-	bool dead;                      /* destroyed; protected by lock */
-	struct accel_fence_wait *first; /* protected by lock */
+	uint64_t value;    /* protected by lock */
+	bool dead;         /* destroyed; protected by lock */
+	struct list waits; /* struct accel_fence_wait; protected by lock */
 };
 
 /* The fence with a reference, or NULL. */

@@ -5,7 +5,7 @@
 
 void accel_lingering_init(struct accel_lingering *lingering)
 {
-	lingering->first = NULL;
+	list_init(&lingering->entries);
 	pthread_mutex_init(&lingering->lock, NULL);
 }
 
@@ -18,30 +18,24 @@ void accel_lingering_add(struct accel_lingering *lingering,
 			 struct accel_lingering_entry *entry)
 {
 	pthread_mutex_lock(&lingering->lock);
-	entry->next = lingering->first;
-	lingering->first = entry;
+	list_add_tail(&lingering->entries, &entry->item);
 	pthread_mutex_unlock(&lingering->lock);
 }
 
-static struct accel_lingering_entry *lingering_take_all(struct accel_lingering *lingering)
+/* Releases the entries that no importer holds, or all; true: some are held. */
+static bool lingering_release(struct accel_lingering *lingering, bool all)
 {
-	struct accel_lingering_entry *first;
-
-	pthread_mutex_lock(&lingering->lock);
-	first = lingering->first;
-	lingering->first = NULL;
-	pthread_mutex_unlock(&lingering->lock);
-	return first;
-}
-
-bool accel_lingering_sweep(struct accel_lingering *lingering)
-{
-	struct accel_lingering_entry *entry = lingering_take_all(lingering), *next;
+	struct accel_lingering_entry *entry, *next;
+	struct list taken;
 	bool held = false;
 
-	for (; entry; entry = next) {
-		next = entry->next;
-		if (lease_held(entry->fd) == 0) {
+	list_init(&taken);
+	pthread_mutex_lock(&lingering->lock);
+	list_splice_tail(&taken, &lingering->entries);
+	pthread_mutex_unlock(&lingering->lock);
+	list_for_each_safe(entry, next, &taken, item) {
+		list_remove(&entry->item);
+		if (all || lease_held(entry->fd) == 0) {
 			entry->release(entry);
 		} else {
 			held = true;
@@ -51,12 +45,12 @@ bool accel_lingering_sweep(struct accel_lingering *lingering)
 	return held;
 }
 
+bool accel_lingering_sweep(struct accel_lingering *lingering)
+{
+	return lingering_release(lingering, false);
+}
+
 void accel_lingering_release_all(struct accel_lingering *lingering)
 {
-	struct accel_lingering_entry *entry = lingering_take_all(lingering), *next;
-
-	for (; entry; entry = next) {
-		next = entry->next;
-		entry->release(entry);
-	}
+	lingering_release(lingering, true);
 }

@@ -15,16 +15,18 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "list.h"
+
 /* Embedded in what lingers; nothing else refers to that any more. */
 struct accel_lingering_entry {
-	struct accel_lingering_entry *next;
+	struct list item;
 	int fd; /* of the memfd, our own description */
 	void (*release)(struct accel_lingering_entry *entry); /* frees it */
 };
 
 struct accel_lingering {
 	pthread_mutex_t lock;
-	struct accel_lingering_entry *first; /* protected by lock */
+	struct list entries; /* struct accel_lingering_entry; protected by lock */
 };
 
 void accel_lingering_init(struct accel_lingering *lingering);

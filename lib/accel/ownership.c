@@ -3,44 +3,39 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <time.h>
 
 #include "buffer.h"
+#include "clock.h"
 #include "device.h"
 #include "lease.h"
+#include "locked.h"
 #include "services.h"
 #include "thread.h"
 
-#define FINISH_SECONDS 2
-#define FLUSH_MS       500
-#define ANSWER_NS      UINT64_C(200000000)
-#define REVOKE_NS      UINT64_C(200000000)
+#define FINISH_MS 2000
+#define FLUSH_MS  500
+#define REVOKE_MS 200
+/* How long an answer about pins is valid: to query them takes time. */
+#define PINNED_NS (200 * NS_PER_MS)
 
-static uint64_t ownership_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* What cannot be taken back and has an importer. When the kernel cannot tell: yes. */
+/* Not revocable, and held by an importer. If the kernel cannot say: yes. */
 static bool ownership_is_held(const struct accel_buffer *buffer)
 {
 	return (buffer->flags & ACCEL_BUFFER_PINNED) && lease_held(buffer->fd) != 0;
 }
 
-static bool ownership_any_held(const struct accel_ownership *ownership)
+static bool ownership_any_held_locked(struct accel_device *device)
 {
 	struct accel_buffer *buffer;
 
-	for (buffer = ownership->first; buffer; buffer = buffer->owned_next)
+	ASSERT_LOCKED(&device->lock);
+	list_for_each(buffer, &device->ownership.memory, owned_item)
 		if (ownership_is_held(buffer))
 			return true;
 	return false;
 }
 
-/* ---- the janitor ------------------------------------------------------------------- */
+/* ---- the cleaning thread ----------------------------------------------------------- */
 
 static void *ownership_revoke_memory(void *arg)
 {
@@ -48,8 +43,7 @@ static void *ownership_revoke_memory(void *arg)
 	struct accel_device *device = buffer->device;
 
 	accel_buffer_truncate(buffer);
-	/* The last that this thread does: its reference is dropped by who waits for it.
-	 */
+	/* From the unlock on, the buffer may be freed. */
 	pthread_mutex_lock(&device->lock);
 	buffer->revoking = false;
 	device->ownership.revoking--;
@@ -58,10 +52,10 @@ static void *ownership_revoke_memory(void *arg)
 	return NULL;
 }
 
-/* The lock is held. */
-static void ownership_start_revoking(struct accel_device *device,
-				     struct accel_buffer *buffer)
+static void ownership_start_revoking_locked(struct accel_device *device,
+					    struct accel_buffer *buffer)
 {
+	ASSERT_LOCKED(&device->lock);
 	if (buffer->revoke_ref)
 		return;
 	accel_base_ref(&buffer->base);
@@ -73,9 +67,10 @@ static void ownership_start_revoking(struct accel_device *device,
 	device->ownership.revoking++;
 }
 
-/* False: the thread is still at it. The lock is held, and the list has a reference. */
-static bool ownership_drop_revoke_ref(struct accel_buffer *buffer)
+/* False: the thread is still working. Never the last reference: the list has another. */
+static bool ownership_drop_revoke_ref_locked(struct accel_buffer *buffer)
 {
+	ASSERT_LOCKED(&buffer->device->lock);
 	if (buffer->revoking)
 		return false;
 	if (buffer->revoke_ref)
@@ -85,36 +80,33 @@ static bool ownership_drop_revoke_ref(struct accel_buffer *buffer)
 }
 
 /*
- * Who has it can keep its inode locked, by a write(2) whose source never comes, and then
- * the truncation waits for as long. So it has a thread of its own, and is waited for only
- * a moment: after that it is as good as pinned.
+ * A holder can keep the inode locked, by a write(2) whose source does not come, and the
+ * truncation waits for as long. So it has a thread of its own, and is waited for briefly:
+ * memory that is not revoked by then counts as pinned.
  */
 static bool ownership_take_back(struct accel_device *device, struct accel_buffer *buffer)
 {
-	const uint64_t end = ownership_now_ns() + REVOKE_NS;
-	const struct timespec deadline = {
-		.tv_sec = (time_t)(end / 1000000000),
-		.tv_nsec = (long)(end % 1000000000),
-	};
+	const struct timespec deadline = deadline_ms(REVOKE_MS);
 	bool done;
 	int r = 0;
 
 	pthread_mutex_lock(&device->lock);
-	ownership_start_revoking(device, buffer);
+	ownership_start_revoking_locked(device, buffer);
 	while (buffer->revoking && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&device->idle, &device->lock, &deadline);
-	done = ownership_drop_revoke_ref(buffer) && buffer->revoked;
+		r = pthread_cond_clockwait(&device->idle, &device->lock, CLOCK_MONOTONIC,
+					   &deadline);
+	done = ownership_drop_revoke_ref_locked(buffer) && buffer->revoked;
 	pthread_mutex_unlock(&device->lock);
 	return done;
 }
 
-/* Nobody can add seals any more, nor take one that was added back. */
+/* Seals can neither be added nor undone any more. */
 static bool ownership_is_frozen(const struct accel_buffer *buffer)
 {
 	return fcntl(buffer->fd, F_GET_SEALS) & F_SEAL_SEAL;
 }
 
-/* Makes sure that nobody sees it again, or false: it is held. */
+/* Makes sure that no process sees the contents again; false: it is held. */
 static bool ownership_settle(struct accel_device *device, struct accel_buffer *buffer)
 {
 	if (!(buffer->flags & ACCEL_BUFFER_PINNED))
@@ -128,66 +120,61 @@ static bool ownership_settle(struct accel_device *device, struct accel_buffer *b
 }
 
 /* Settles the list; what is still held stays on it. */
-static struct accel_buffer *ownership_settle_all(struct accel_device *device,
-						 struct accel_buffer *list)
+static void ownership_settle_all(struct accel_device *device, struct list *list)
 {
-	struct accel_buffer *kept = NULL, *next;
+	struct accel_buffer *buffer, *next;
 
-	for (; list; list = next) {
-		next = list->owned_next;
-		if (ownership_settle(device, list)) {
-			list->owned = false;
-			accel_base_unref(&list->base);
+	list_for_each_safe(buffer, next, list, owned_item) {
+		if (!ownership_settle(device, buffer))
 			continue;
-		}
-		list->owned_next = kept;
-		kept = list;
+		list_remove(&buffer->owned_item);
+		accel_base_unref(&buffer->base);
 	}
-	return kept;
 }
 
 static void *ownership_clean(void *arg)
 {
 	struct accel_device *device = arg;
 	struct accel_ownership *ownership = &device->ownership;
-	struct accel_buffer *list;
+	struct list list;
 
+	list_init(&list);
 	pthread_mutex_lock(&device->lock);
-	list = ownership->first;
-	ownership->first = NULL;
+	list_splice_tail(&list, &ownership->memory);
 	pthread_mutex_unlock(&device->lock);
-	/* What was mapped in ASIDs, so that the list alone refers to the memory. */
+	/* Mappings in ASIDs are freed first, so that only the list refers to the memory.
+	 */
 	accel_reaper_flush(&device->services->reaper, FLUSH_MS);
-	list = ownership_settle_all(device, list);
-	/* The next owner finds all of the memory, not just most of it. */
+	ownership_settle_all(device, &list);
+	/* The next owner finds all of the memory free, not most of it. */
 	accel_reaper_flush(&device->services->reaper, FLUSH_MS);
 	pthread_mutex_lock(&device->lock);
-	ownership->first = list;
-	ownership->pinned = list != NULL;
-	ownership->checked_ns = ownership_now_ns();
+	ownership->pinned = !list_is_empty(&list);
+	list_splice_tail(&ownership->memory, &list);
+	ownership->checked_ns = now_ns();
 	ownership->scrubbing = false;
 	pthread_cond_broadcast(&device->idle);
 	pthread_mutex_unlock(&device->lock);
 	return NULL;
 }
 
-/* The lock is held; the former thread, if any, has nothing left to do but to return. */
-static void ownership_start_cleaning(struct accel_device *device)
+/* A former thread has nothing left to do but to return. */
+static void ownership_start_cleaning_locked(struct accel_device *device)
 {
 	struct accel_ownership *ownership = &device->ownership;
 
+	ASSERT_LOCKED(&device->lock);
 	if (ownership->thread_started)
 		pthread_join(ownership->thread, NULL);
-	ownership->scrubbing = true;
+	/* If it does not start, the next open tries again. */
 	ownership->thread_started =
 		thread_start(ownership_clean, device, 0, &ownership->thread) == 0;
-	if (!ownership->thread_started)
-		ownership->scrubbing = false; /* the next open tries again */
+	ownership->scrubbing = ownership->thread_started;
 }
 
 /* ---- who has the device ------------------------------------------------------------ */
 
-static int ownership_acquire(struct accel_device *device)
+static int ownership_acquire_locked(struct accel_device *device)
 {
 	struct accel_ownership *ownership = &device->ownership;
 
@@ -195,18 +182,16 @@ static int ownership_acquire(struct accel_device *device)
 		return -EBUSY;
 	if (ownership->scrubbing)
 		return -EAGAIN;
-	if (ownership_any_held(ownership))
+	if (ownership_any_held_locked(device))
 		return -EBUSY;
-	/* Pins take time to ask for, so an answer holds for a moment. */
-	if (ownership->first && ownership->pinned &&
-	    ownership_now_ns() - ownership->checked_ns < ANSWER_NS)
-		return -EBUSY;
-	if (ownership->first) {
-		ownership_start_cleaning(device);
-		return -EAGAIN;
+	if (list_is_empty(&ownership->memory)) {
+		ownership->owned = true;
+		return 0;
 	}
-	ownership->owned = true;
-	return 0;
+	if (ownership->pinned && now_ns() - ownership->checked_ns < PINNED_NS)
+		return -EBUSY;
+	ownership_start_cleaning_locked(device);
+	return -EAGAIN;
 }
 
 int accel_ownership_acquire(struct accel_device *device)
@@ -216,7 +201,7 @@ int accel_ownership_acquire(struct accel_device *device)
 	if (!device->params.exclusive)
 		return 0;
 	pthread_mutex_lock(&device->lock);
-	r = ownership_acquire(device);
+	r = ownership_acquire_locked(device);
 	pthread_mutex_unlock(&device->lock);
 	return r;
 }
@@ -227,8 +212,8 @@ void accel_ownership_release(struct accel_device *device)
 		return;
 	pthread_mutex_lock(&device->lock);
 	device->ownership.owned = false;
-	if (device->ownership.first)
-		ownership_start_cleaning(device);
+	if (!list_is_empty(&device->ownership.memory))
+		ownership_start_cleaning_locked(device);
 	pthread_mutex_unlock(&device->lock);
 }
 
@@ -238,111 +223,95 @@ void accel_ownership_add(struct accel_device *device, struct accel_buffer *buffe
 		return;
 	accel_base_ref(&buffer->base);
 	pthread_mutex_lock(&device->lock);
-	buffer->owned = true;
-	buffer->owned_next = device->ownership.first;
-	device->ownership.first = buffer;
+	list_add_tail(&device->ownership.memory, &buffer->owned_item);
 	pthread_mutex_unlock(&device->lock);
 }
 
-/* The lock is held. False: it was not there. */
-static bool ownership_forget(struct accel_ownership *ownership,
-			     struct accel_buffer *buffer)
-{
-	struct accel_buffer **place = &ownership->first;
-
-	while (*place && *place != buffer)
-		place = &(*place)->owned_next;
-	if (!*place)
-		return false;
-	*place = buffer->owned_next;
-	buffer->owned = false;
-	return true;
-}
-
-/* Freed by its owner, mapped nowhere, and nobody else has it. The lock is held. */
+/*
+ * Freed by its owner, mapped nowhere, and not held by an importer. Revocable memory that
+ * one holds stays on the list: it is revoked when the owner is gone.
+ */
 static bool ownership_is_done_with(const struct accel_buffer *buffer, unsigned refs)
 {
-	/* Revocable memory that somebody has is still to be revoked with the owner's end.
-	 */
 	return buffer->freed && buffer->base.refs == refs && lease_held(buffer->fd) == 0;
 }
 
 bool accel_ownership_sweep(struct accel_device *device)
 {
 	struct accel_ownership *ownership = &device->ownership;
-	struct accel_buffer **place = &ownership->first, *done = NULL, *buffer;
+	struct accel_buffer *buffer, *next;
+	struct list done;
 	bool more = false;
 
+	list_init(&done);
 	pthread_mutex_lock(&device->lock);
-	while (ownership->owned && (buffer = *place)) {
-		if (!ownership_is_done_with(buffer, 1)) {
+	list_for_each_safe(buffer, next, &ownership->memory, owned_item) {
+		if (!ownership->owned)
+			break;
+		if (ownership_is_done_with(buffer, 1)) {
+			list_remove(&buffer->owned_item);
+			list_add_tail(&done, &buffer->owned_item);
+		} else {
 			more |= buffer->freed;
-			place = &buffer->owned_next;
-			continue;
 		}
-		*place = buffer->owned_next;
-		buffer->owned_next = done;
-		done = buffer;
 	}
 	pthread_mutex_unlock(&device->lock);
-	for (; done; done = buffer) {
-		buffer = done->owned_next;
-		accel_base_unref(&done->base);
-	}
+	list_for_each_safe(buffer, next, &done, owned_item)
+		accel_base_unref(&buffer->base);
 	return more;
 }
 
 void accel_ownership_drop(struct accel_device *device, struct accel_buffer *buffer)
 {
-	bool forgotten = false;
+	bool dropped;
 
 	if (!device->params.exclusive)
 		return;
 	pthread_mutex_lock(&device->lock);
 	buffer->freed = true;
 	/* The caller has one reference, the list the other. */
-	if (ownership_is_done_with(buffer, 2))
-		forgotten = ownership_forget(&device->ownership, buffer);
+	dropped =
+		list_is_linked(&buffer->owned_item) && ownership_is_done_with(buffer, 2);
+	if (dropped)
+		list_remove(&buffer->owned_item);
 	pthread_mutex_unlock(&device->lock);
-	if (forgotten)
+	if (dropped)
 		accel_base_unref(&buffer->base);
 }
 
-static bool ownership_wait_clean(struct accel_device *device)
+static bool ownership_wait_clean_locked(struct accel_device *device)
 {
-	struct timespec deadline;
+	const struct timespec deadline = deadline_ms(FINISH_MS);
+	struct accel_ownership *ownership = &device->ownership;
 	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += FINISH_SECONDS;
-	while ((device->ownership.scrubbing || device->ownership.revoking) &&
-	       r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&device->idle, &device->lock, &deadline);
-	return !device->ownership.scrubbing && !device->ownership.revoking;
+	while ((ownership->scrubbing || ownership->revoking) && r != ETIMEDOUT)
+		r = pthread_cond_clockwait(&device->idle, &device->lock, CLOCK_MONOTONIC,
+					   &deadline);
+	return !ownership->scrubbing && !ownership->revoking;
 }
 
 bool accel_ownership_finish(struct accel_device *device)
 {
 	struct accel_ownership *ownership = &device->ownership;
-	struct accel_buffer *list = NULL, *next;
-	bool clean_now;
+	struct accel_buffer *buffer, *next;
+	struct list list;
+	bool clean;
 
+	list_init(&list);
 	pthread_mutex_lock(&device->lock);
-	clean_now = ownership_wait_clean(device);
-	if (clean_now) {
-		list = ownership->first;
-		ownership->first = NULL;
-	}
+	clean = ownership_wait_clean_locked(device);
+	if (clean)
+		list_splice_tail(&list, &ownership->memory);
+	list_for_each(buffer, &list, owned_item)
+		ownership_drop_revoke_ref_locked(buffer);
 	pthread_mutex_unlock(&device->lock);
-	if (!clean_now)
+	if (!clean)
 		return false;
 	if (ownership->thread_started)
 		pthread_join(ownership->thread, NULL);
 	ownership->thread_started = false;
-	for (; list; list = next) {
-		next = list->owned_next;
-		ownership_drop_revoke_ref(list);
-		accel_base_unref(&list->base);
-	}
+	list_for_each_safe(buffer, next, &list, owned_item)
+		accel_base_unref(&buffer->base);
 	return true;
 }

@@ -2,15 +2,15 @@
 /*
  * ownership.h - an exclusive device has one user at a time, and so does its memory
  *
- * The attack to defeat (seed mail 004): memory of the last user that an importer still
- * holds must not become the next user's. So an exclusive device remembers all memory that
- * its user had from it. When the context is gone, a thread takes back what can be taken
- * back, asks the kernel which of the rest is still held (lease.h, and the backend for
- * what drivers have pinned), and frees what is not. Until nothing is left, nobody else
- * gets the device: -EAGAIN while the thread is at work, -EBUSY while importers hold
- * something.
+ * The attack to defeat ("Add p2p via dmabuf to habanalabs", LKML, 16 September 2021):
+ * memory of the last user that an importer still holds must not become the next user's.
+ * So an exclusive device keeps a list of all memory that its user allocated. When the
+ * context is gone, a thread revokes what is revocable, queries who holds the rest (the
+ * kernel, see lease.h, and the backend for pages that drivers have pinned), and frees
+ * what is not held. Until the list is empty no other context gets the device: -EAGAIN
+ * while the thread works, -EBUSY while importers hold something.
  *
- * Protected by the device's lock.
+ * Protected by the device's lock, which the functions take.
  */
 #ifndef ACCEL_OWNERSHIP_H
 #define ACCEL_OWNERSHIP_H
@@ -26,16 +26,16 @@ int accel_ownership_acquire(struct accel_device *device);
 /* The context and its engines are gone. */
 void accel_ownership_release(struct accel_device *device);
 
-/* Memory that was allocated from the device. */
+/* Adds memory that was allocated from the device. */
 void accel_ownership_add(struct accel_device *device, struct accel_buffer *buffer);
 
-/* Its owner freed it: it is forgotten if nobody holds it. */
+/* The owner freed it: it leaves the list if nothing else holds it. */
 void accel_ownership_drop(struct accel_device *device, struct accel_buffer *buffer);
 
-/* Forgets what was freed and is had by nobody any more; true: there is more of it. */
+/* Drops what was freed and is not held any more; true: freed memory is still held. */
 bool accel_ownership_sweep(struct accel_device *device);
 
-/* At the end: false if the thread does not come back. Then forgets everything. */
+/* At the end: empties the list. False: a thread is stuck, and nothing was changed. */
 bool accel_ownership_finish(struct accel_device *device);
 
 #endif

@@ -1,56 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reaper.h - giving memory back
+ * reaper.h - frees memory in a thread
  *
- * The last munmap(2) and close(2) of a buffer free its pages, and that takes the longer
- * the larger it is. It is done in one thread of the registry, with no lock held and in
- * nobody's way. What is charged for device memory is mostly given back before, so a limit
- * can be exceeded by what is queued; who would queue too much does it himself. Thread
- * safe.
+ * The last munmap(2) and close(2) of a buffer free its pages, which takes the longer the
+ * larger it is. One thread of the registry does it, with no lock held. Device memory is
+ * mostly uncharged before, so a limit can be exceeded by what is queued; the queue is
+ * bounded, and a caller that exceeds the bound frees its memory itself. Thread safe.
  */
 #ifndef ACCEL_REAPER_H
 #define ACCEL_REAPER_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Embedded in what is to be freed. */
+#include "worker.h"
+
+/* Embedded in what is to be freed; zeroed. */
 struct accel_reap {
-	struct accel_reap *next;
-	uint64_t bytes; /* of memory that is charged no longer, or 0 */
+	struct list job;
+	uint64_t bytes; /* of memory that is not charged any more, or 0 */
 	void (*free)(struct accel_reap *reap);
 };
 
 struct accel_reaper {
 	bool (*look)(void *data); /* fixed */
 	void *data;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	struct accel_reap *first, **last; /* protected by lock */
-	unsigned n;                       /* protected by lock: not freed yet */
-	unsigned looks, wanted;           /* protected by lock: done, and asked for */
-	uint64_t bytes;                   /* protected by lock: of those */
-	bool stop, done;                  /* protected by lock */
+	struct worker worker;
+	struct list look_job;
+	_Atomic uint64_t bytes; /* of what is queued or being freed */
 };
 
 /*
- * 0 or -errno. @look is called in the thread after it has freed something; while it
- * answers that there is more to come, again every now and then.
+ * 0 or -errno. @look is called in the thread after it has freed something, and every
+ * 100 ms for as long as it returns true: something is still to come.
  */
 int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), void *data);
 
-/* Frees what is queued and ends; false: a free does not come back. */
+/* Frees what is queued, and ends the thread; false: a free does not return. */
 bool accel_reaper_stop(struct accel_reaper *reaper);
 
-/*
- * Waits, for @ms at most, until all that is queued is freed and @look has been called; it
- * is called soon.
- */
+/* Calls @look; waits, for @ms at most, until it has returned and the queue is empty. */
 void accel_reaper_flush(struct accel_reaper *reaper, unsigned ms);
 
-/* Calls @reap->free in the thread, some time; or at once if too much waits already. */
+/* Calls @reap->free in the thread; or now, if too much is queued. */
 void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap);
 
 #endif

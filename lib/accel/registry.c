@@ -7,6 +7,7 @@
 
 #include "device.h"
 #include "guard.h"
+#include "locked.h"
 #include "ownership.h"
 
 #define FLUSH_MS 2000 /* at the end */
@@ -37,6 +38,7 @@ int accel_registry_create(accel_log_fn log, void *data,
 	registry->services.log = log;
 	registry->services.log_data = data;
 	pthread_mutex_init(&registry->lock, NULL);
+	list_init(&registry->devices);
 	r = accel_reaper_start(&registry->services.reaper, registry_sweep, registry);
 	if (r < 0) {
 		pthread_mutex_destroy(&registry->lock);
@@ -50,7 +52,9 @@ int accel_registry_create(accel_log_fn log, void *data,
 /* An engine uses the memory of its queue until it has stopped. */
 static bool registry_all_idle(struct accel_registry *registry)
 {
-	for (struct accel_device *device = registry->first; device; device = device->next)
+	struct accel_device *device;
+
+	list_for_each(device, &registry->devices, item)
 		if (!accel_device_wait_idle(device) || !accel_ownership_finish(device))
 			return false;
 	return true;
@@ -66,30 +70,38 @@ bool accel_registry_destroy(struct accel_registry *registry)
 		return false;
 	/* Queued memory may come to linger, and lingering memory is queued again. */
 	accel_reaper_flush(&registry->services.reaper, FLUSH_MS);
-	for (device = registry->first; device; device = device->next)
+	list_for_each(device, &registry->devices, item)
 		accel_lingering_release_all(&device->lingering);
 	if (!accel_reaper_stop(&registry->services.reaper))
 		return false;
-	for (device = registry->first; device; device = next) {
-		next = device->next;
+	list_for_each_safe(device, next, &registry->devices, item)
 		accel_device_free(device);
-	}
 	pthread_mutex_destroy(&registry->lock);
 	free(registry);
 	return true;
 }
 
+static struct accel_device *registry_find_locked(struct accel_registry *registry,
+						 const char *name)
+{
+	struct accel_device *device;
+
+	ASSERT_LOCKED(&registry->lock);
+	list_for_each(device, &registry->devices, item)
+		if (!strcmp(device->params.name, name))
+			return device;
+	return NULL;
+}
+
 static int registry_add(struct accel_registry *registry, struct accel_device *device)
 {
-	struct accel_device **place;
 	int r = 0;
 
 	pthread_mutex_lock(&registry->lock);
-	for (place = &registry->first; *place; place = &(*place)->next)
-		if (!strcmp((*place)->params.name, device->params.name))
-			r = -EEXIST;
-	if (r == 0)
-		*place = device;
+	if (registry_find_locked(registry, device->params.name))
+		r = -EEXIST;
+	else
+		list_add_tail(&registry->devices, &device->item);
 	pthread_mutex_unlock(&registry->lock);
 	return r;
 }
@@ -122,9 +134,7 @@ struct accel_device *accel_device_find(struct accel_registry *registry, const ch
 	struct accel_device *device;
 
 	pthread_mutex_lock(&registry->lock);
-	device = registry->first;
-	while (device && strcmp(device->params.name, name))
-		device = device->next;
+	device = registry_find_locked(registry, name);
 	pthread_mutex_unlock(&registry->lock);
 	return device;
 }
@@ -134,9 +144,9 @@ struct accel_device *accel_device_at(struct accel_registry *registry, size_t ind
 	struct accel_device *device;
 
 	pthread_mutex_lock(&registry->lock);
-	device = registry->first;
-	while (device && index--)
-		device = device->next;
+	list_for_each(device, &registry->devices, item)
+		if (!index--)
+			break;
 	pthread_mutex_unlock(&registry->lock);
 	return device;
 }

@@ -6,14 +6,13 @@
 #include <accel.h>
 #include <pthread.h>
 
+#include "list.h"
 #include "services.h"
-
-struct accel_device;
 
 struct accel_registry {
 	struct accel_services services;
 	pthread_mutex_t lock;
-	struct accel_device *first; /* protected by lock; in the order of creation */
+	struct list devices; /* struct accel_device by item, oldest first; by lock */
 };
 
 #endif

@@ -5,13 +5,10 @@
 #include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 
-#include "htab.h"
+#include "clock.h"
 #include "ring.h"
 #include "util.h"
-
-#define NS_PER_S 1000000000
 
 void engine_kick(struct engine *engine)
 {
@@ -29,10 +26,7 @@ void engine_stop(struct engine *engine)
 
 void engine_sleep_control(struct engine *engine, uint32_t seen, uint64_t ns)
 {
-	const struct timespec limit = {
-		.tv_sec = (time_t)(ns / NS_PER_S),
-		.tv_nsec = (long)(ns % NS_PER_S),
-	};
+	const struct timespec limit = timespec_of_ns(ns);
 
 	engine_enter_sleep(engine);
 	syscall(SYS_futex, &engine->control, FUTEX_WAIT_PRIVATE, seen, ns ? &limit : NULL,

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 
+#include "clock.h"
 #include "exec.h"
 #include "relax.h"
 #include "ring.h"
@@ -19,20 +19,11 @@
 #define SPINS_PER_CLOCK 32       /* looks at the ring per look at the clock */
 #define BOUNDED_NS      20000000 /* longest sleep where a wake-up can be missed */
 #define SHORT_NS        100000   /* latencies that are not worth a sleep */
-#define NS_PER_S        1000000000
 
 /* Linux 5.16; headers may be older. */
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449
 #endif
-
-static uint64_t loop_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* ---- sleep ------------------------------------------------------------------------- */
 
@@ -96,8 +87,8 @@ static int loop_delay(struct engine *engine)
 	if (!engine->latency_ns)
 		return 0;
 	engine_settle(engine);
-	now = loop_now_ns();
-	for (end = now + engine->latency_ns; now < end; now = loop_now_ns()) {
+	now = now_ns();
+	for (end = now + engine->latency_ns; now < end; now = now_ns()) {
 		uint32_t seen = engine_read_control(engine);
 
 		if (engine_stopping(engine))
@@ -181,7 +172,7 @@ static bool loop_work(struct engine *engine)
 /* A busy submitter is likely to submit more soon. */
 static bool loop_spin(struct engine *engine, uint32_t seen)
 {
-	uint64_t end = loop_now_ns() + SPIN_NS;
+	uint64_t end = now_ns() + SPIN_NS;
 
 	do {
 		for (unsigned i = 0; i < SPINS_PER_CLOCK; i++) {
@@ -189,7 +180,7 @@ static bool loop_spin(struct engine *engine, uint32_t seen)
 			if (engine_read_control(engine) != seen || loop_work(engine))
 				return true;
 		}
-	} while (loop_now_ns() < end);
+	} while (now_ns() < end);
 	return false;
 }
 
