@@ -39,7 +39,7 @@ static void asid_exit_set(struct accel_asid *asid)
 	accel_base_unref(&asid->set->base);
 }
 
-/* The ASID itself, and the descriptors that an SVA one keeps open. */
+/* The ASID itself, and the descriptors of a bound one. */
 static int asid_charge(struct accel_payer *payer, bool sva)
 {
 	int r = accel_payer_charge(payer, ACCEL_RES_ASIDS, 1);
@@ -79,7 +79,7 @@ static int asid_take_resources(struct accel_asid *asid, struct accel_context *co
 	return r;
 }
 
-/* Only now, when nobody can have it any more, its number may be another's. */
+/* Last, when it is not accessible any more: the number can be reused from here. */
 static void asid_free(struct accel_base *base)
 {
 	struct accel_asid *asid = accel_asid_of(base);
@@ -120,7 +120,7 @@ static const struct accel_base_ops asid_ops = {
 
 /* ---- creation and end -------------------------------------------------------------- */
 
-/* A change comes before engines that ask again and again. */
+/* A writer comes before engines that take the lock again and again. */
 static void asid_init_lock(pthread_rwlock_t *lock)
 {
 	pthread_rwlockattr_t attr;
@@ -132,7 +132,7 @@ static void asid_init_lock(pthread_rwlock_t *lock)
 	pthread_rwlockattr_destroy(&attr);
 }
 
-/* Takes over the reference on success; then another thread may already have ended it. */
+/* Takes the reference over on success; another thread may destroy it from then on. */
 static int asid_publish(struct accel_asid *asid, struct accel_context *context,
 			uint32_t *ret_id)
 {
@@ -215,13 +215,13 @@ int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find(context, ACCEL_TYPE_ASID, arg->id);
+	handle = accel_context_find_locked(context, ACCEL_TYPE_ASID, arg->id);
 	if (!handle) {
 		r = -ENOENT;
 	} else if (handle->attached) {
 		r = -EBUSY;
 	} else {
-		base = accel_context_remove(context, handle);
+		base = accel_context_remove_locked(context, handle);
 		asid_leave(base, context, arg->id);
 	}
 	pthread_mutex_unlock(&context->lock);
@@ -254,7 +254,7 @@ int accel_asid_get_info(struct accel_context *context, struct accel_asid_info *a
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find(context, ACCEL_TYPE_ASID, arg->id);
+	handle = accel_context_find_locked(context, ACCEL_TYPE_ASID, arg->id);
 	if (handle) {
 		arg->attached = handle->attached;
 		asid = accel_asid_of(handle->base);
@@ -275,7 +275,7 @@ int accel_asid_share(struct accel_context *context, uint32_t id,
 {
 	struct accel_base *base;
 
-	/* What a former owner has mapped must not outlive him. */
+	/* Mappings of a former owner must not stay accessible. */
 	if (context->device->params.exclusive)
 		return -EOPNOTSUPP;
 	base = accel_context_get(context, ACCEL_TYPE_ASID, id);
@@ -299,22 +299,21 @@ void accel_asid_unref(struct accel_asid *asid)
 
 static bool asid_has(struct accel_context *context, const struct accel_asid *asid)
 {
-	const struct htab *handles = &context->handles;
-	bool found = false;
+	const struct accel_base *found = NULL;
+	struct htab_node *node;
 
 	pthread_mutex_lock(&context->lock);
-	for (size_t i = 0; i < handles->n_buckets && !found; i++) {
-		struct htab_node *node = handles->buckets[i];
-
-		for (; node && !found; node = node->next)
-			found = container_of(node, struct accel_handle, node)->base ==
-				&asid->base;
+	htab_for_each(node, &context->handles) {
+		if (container_of(node, struct accel_handle, node)->base == &asid->base) {
+			found = &asid->base;
+			break;
+		}
 	}
 	pthread_mutex_unlock(&context->lock);
 	return found;
 }
 
-/* The id is charged to who imports, the ASID and its mappings to who made it. */
+/* The id is charged to the importer, the ASID and its mappings to the creator. */
 static int asid_add_shared(struct accel_context *context, struct accel_asid *asid,
 			   uint32_t *ret_id)
 {
@@ -338,7 +337,7 @@ int accel_asid_import(struct accel_context *context, struct accel_asid *asid,
 
 	if (asid->device != context->device)
 		return -EXDEV;
-	/* Between the look and the addition nobody else may add it. */
+	/* No other thread may add it between the check and the addition. */
 	pthread_mutex_lock(&asid->importing);
 	r = asid_has(context, asid) ? -EEXIST : asid_add_shared(context, asid, ret_id);
 	pthread_mutex_unlock(&asid->importing);

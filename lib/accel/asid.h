@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * asid.h - an address space of the device: a page table, or a process's own memory
+ * asid.h - an address space of the device: a page table, or the memory of a process
  *
- * Which of both it is, is fixed at creation (seed mail 002). asid.c makes and ends them,
- * asid_map.c and asid_unmap.c keep the page table.
+ * The kind is fixed at creation ("iommu/ioasid: Redefine IOASID set and allocation APIs",
+ * LKML, 24 March 2021). asid.c creates and destroys them, asid_map.c and asid_unmap.c
+ * change the page table.
  */
 #ifndef ACCEL_ASID_H
 #define ACCEL_ASID_H
@@ -22,18 +23,18 @@ struct accel_asid {
 	struct accel_device *device;
 	struct accel_payer *payer; /* a reference: charged for it and its mappings */
 	struct accel_set *set;     /* a reference, or NULL */
-	uint32_t number;           /* the hardware's */
+	uint32_t number;           /* of the hardware */
 	uint32_t flags;            /* ACCEL_ASID_VISIBLE, _SVA */
 	struct accel_sva sva;      /* with ACCEL_ASID_SVA */
 
-	/* Who made it and still has that id, or NULL; compared only, never followed. */
+	/* Its creator while that has the id, or NULL; only compared, never followed. */
 	struct accel_context *_Atomic home;
-	pthread_mutex_t
-		importing; /* one import at a time; comes before all other locks */
+	/* One import at a time. Taken before all other locks. */
+	pthread_mutex_t importing;
 
 	/*
-	 * Engines hold it shared while they access what they have looked up, for a
-	 * bounded time; so once a change has it, no access is under way.
+	 * Engines hold it shared during an access to mapped memory, for a bounded time. A
+	 * holder of the exclusive lock knows that no access is under way.
 	 */
 	pthread_rwlock_t lock;
 	struct range_tree mappings; /* struct accel_mapping; protected by lock */
@@ -61,13 +62,13 @@ struct accel_window {
 };
 
 /*
- * What lies at @address, at most @length bytes of it, for @access. With asid->lock held.
- * -EFAULT: nothing is mapped; -EACCES: not for this access. Not for SVA.
+ * The memory at @address, at most @length bytes of it, for @access. Not for a bound ASID.
+ * -EFAULT: nothing is mapped; -EACCES: not for this access.
  */
-int accel_asid_resolve(struct accel_asid *asid, uint64_t address, uint64_t length,
-		       uint32_t access, struct accel_window *ret_window);
+int accel_asid_resolve_locked(struct accel_asid *asid, uint64_t address, uint64_t length,
+			      uint32_t access, struct accel_window *ret_window);
 
-/* Removes everything, for the end of the ASID. */
+/* Removes all mappings, for the end of the ASID. */
 void accel_asid_clear(struct accel_asid *asid);
 
 #endif

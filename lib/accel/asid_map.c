@@ -6,6 +6,7 @@
 
 #include "context.h"
 #include "device.h"
+#include "locked.h"
 #include "mapping.h"
 #include "util.h"
 
@@ -41,13 +42,14 @@ static bool asid_map_is_allowed(const struct accel_device *device, uint64_t firs
 	return true;
 }
 
-/* The lowest place between the reserved ranges. The lock is held. */
-static int asid_map_find_place(const struct accel_asid *asid, uint64_t length,
-			       uint64_t *ret_iova)
+/* The lowest place between the reserved ranges. */
+static int asid_map_find_place_locked(struct accel_asid *asid, uint64_t length,
+				      uint64_t *ret_iova)
 {
 	const struct accel_properties *properties = &asid->device->properties;
 	uint64_t first = properties->aperture.first;
 
+	ASSERT_RWLOCKED(&asid->lock);
 	for (uint32_t i = 0; i < properties->n_reserved; i++) {
 		const struct accel_range *reserved = &properties->reserved[i];
 
@@ -63,13 +65,14 @@ static int asid_map_find_place(const struct accel_asid *asid, uint64_t length,
 				   length, properties->page_size, ret_iova);
 }
 
-/* The lock is held. All of them or none. */
-static int asid_map_insert_all(struct accel_asid *asid, struct chain *chain,
-			       uint64_t iova)
+/* All of them or none. */
+static int asid_map_insert_all_locked(struct accel_asid *asid, struct chain *chain,
+				      uint64_t iova)
 {
 	struct accel_mapping *mapping;
 	int r = 0;
 
+	ASSERT_RWLOCKED(&asid->lock);
 	for (mapping = chain->first; mapping; mapping = mapping->next) {
 		mapping->range.last = iova + (mapping_length(mapping) - 1);
 		mapping->range.first = iova;
@@ -97,9 +100,9 @@ static int asid_map_chain(struct accel_asid *asid, struct chain *chain, uint32_t
 		return r;
 	pthread_rwlock_wrlock(&asid->lock);
 	if (!(flags & ACCEL_MAP_FIXED))
-		r = asid_map_find_place(asid, length, &place);
+		r = asid_map_find_place_locked(asid, length, &place);
 	if (r == 0)
-		r = asid_map_insert_all(asid, chain, place);
+		r = asid_map_insert_all_locked(asid, chain, place);
 	if (r == 0)
 		asid->mapped += length;
 	pthread_rwlock_unlock(&asid->lock);
@@ -110,7 +113,7 @@ static int asid_map_chain(struct accel_asid *asid, struct chain *chain, uint32_t
 	return r;
 }
 
-/* ---- what callers may ask for ------------------------------------------------------ */
+/* ---- checks of requests ------------------------------------------------------------ */
 
 /* The same for map and copy: @from is the place in the buffer or in the source. */
 static int asid_map_check_request(const struct accel_asid *asid, uint32_t flags,
@@ -149,12 +152,12 @@ static int asid_map_check_buffer(const struct accel_buffer *buffer, uint32_t fla
 
 /* ---- map --------------------------------------------------------------------------- */
 
-static int asid_map_refuse_user(const struct accel_asid *asid)
+static int asid_map_reject_user(const struct accel_asid *asid)
 {
 	accel_device_log(
 		asid->device, 4,
-		"refused to map private memory: copy-on-write could hand its pages "
-		"to a child; map a memfd, or bind the address space (SVA)");
+		"cannot map private memory: copy-on-write could hand its pages to a "
+		"child; map a memfd, or bind the address space (SVA)");
 	return -EINVAL;
 }
 
@@ -189,7 +192,7 @@ int accel_asid_map(struct accel_context *context, struct accel_asid_map *arg)
 	if (!asid)
 		return -ENOENT;
 	if (arg->flags & ACCEL_MAP_USER)
-		return asid_map_refuse_user(asid);
+		return asid_map_reject_user(asid);
 	buffer = asid_map_get_buffer(context, arg->buffer);
 	if (!buffer)
 		return -ENOENT;
@@ -300,13 +303,14 @@ int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg)
 
 /* ---- look-up ----------------------------------------------------------------------- */
 
-int accel_asid_resolve(struct accel_asid *asid, uint64_t address, uint64_t length,
-		       uint32_t access, struct accel_window *ret_window)
+int accel_asid_resolve_locked(struct accel_asid *asid, uint64_t address, uint64_t length,
+			      uint32_t access, struct accel_window *ret_window)
 {
 	struct range *range = range_tree_from(&asid->mappings, address);
 	struct accel_mapping *mapping;
 	uint64_t distance;
 
+	ASSERT_RWLOCKED(&asid->lock);
 	if (!range || range->first > address)
 		return -EFAULT;
 	mapping = mapping_of(range);

@@ -5,16 +5,18 @@
 
 #include "context.h"
 #include "device.h"
+#include "locked.h"
 #include "mapping.h"
 #include "util.h"
 
-/* The first of the mappings in the range, if all are whole, or NULL. The lock is held. */
-static struct range *asid_unmap_find_whole(const struct accel_asid *asid, uint64_t first,
-					   uint64_t last)
+/* The first of the mappings in the range, if all are whole, or NULL. */
+static struct range *asid_unmap_find_whole_locked(struct accel_asid *asid, uint64_t first,
+						  uint64_t last)
 {
 	struct range *range = range_tree_from(&asid->mappings, first);
 	const struct range *end = range;
 
+	ASSERT_RWLOCKED(&asid->lock);
 	if (!range || range->first < first || range->first > last)
 		return NULL;
 	if (range->last < last)
@@ -22,12 +24,13 @@ static struct range *asid_unmap_find_whole(const struct accel_asid *asid, uint64
 	return end && end->first <= last && end->last > last ? NULL : range;
 }
 
-/* 0, or -E2BIG: too many for one call. The lock is held. */
-static int asid_unmap_check_number(const struct accel_asid *asid,
-				   const struct range *range, uint64_t last)
+/* 0, or -E2BIG: too many for one call. */
+static int asid_unmap_check_number_locked(struct accel_asid *asid,
+					  const struct range *range, uint64_t last)
 {
 	unsigned n = 0;
 
+	ASSERT_RWLOCKED(&asid->lock);
 	while (range && range->first <= last && n++ < ACCEL_MAX_MAPPINGS_PER_CALL)
 		range = range->last < last
 				? range_tree_from(&asid->mappings, range->last + 1)
@@ -35,12 +38,13 @@ static int asid_unmap_check_number(const struct accel_asid *asid,
 	return n > ACCEL_MAX_MAPPINGS_PER_CALL ? -E2BIG : 0;
 }
 
-/* Takes @range and what follows it up to @last out. The lock is held. */
-static uint64_t asid_unmap_take_out(struct accel_asid *asid, struct range *range,
-				    uint64_t last, struct chain *chain)
+/* Takes @range and what follows it up to @last out. */
+static uint64_t asid_unmap_take_out_locked(struct accel_asid *asid, struct range *range,
+					   uint64_t last, struct chain *chain)
 {
 	uint64_t bytes = 0;
 
+	ASSERT_RWLOCKED(&asid->lock);
 	while (range && range->first <= last) {
 		uint64_t end = range->last;
 
@@ -63,11 +67,11 @@ static int asid_unmap_range(struct accel_asid *asid, uint64_t first, uint64_t la
 
 	chain_init(&chain);
 	pthread_rwlock_wrlock(&asid->lock);
-	range = asid_unmap_find_whole(asid, first, last);
+	range = asid_unmap_find_whole_locked(asid, first, last);
 	if (range)
-		r = asid_unmap_check_number(asid, range, last);
+		r = asid_unmap_check_number_locked(asid, range, last);
 	if (r == 0)
-		bytes = asid_unmap_take_out(asid, range, last, &chain);
+		bytes = asid_unmap_take_out_locked(asid, range, last, &chain);
 	pthread_rwlock_unlock(&asid->lock);
 	if (r < 0)
 		return r;
@@ -77,7 +81,7 @@ static int asid_unmap_range(struct accel_asid *asid, uint64_t first, uint64_t la
 	return 0;
 }
 
-/* In the time of one mapping, as far as others wait for it. */
+/* Under the lock it takes constant time. */
 static uint64_t asid_unmap_all(struct accel_asid *asid)
 {
 	struct range_tree tree;

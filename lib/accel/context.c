@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "device.h"
+#include "locked.h"
 #include "ownership.h"
 #include "util.h"
 
@@ -106,12 +107,13 @@ void accel_context_destroy(struct accel_context *context)
 
 /* ---- ids --------------------------------------------------------------------------- */
 
-struct accel_handle *accel_context_find(struct accel_context *context,
-					enum accel_type type, uint32_t id)
+struct accel_handle *accel_context_find_locked(struct accel_context *context,
+					       enum accel_type type, uint32_t id)
 {
 	struct htab_node *node = htab_first(&context->handles, id);
 	struct accel_handle *handle;
 
+	ASSERT_LOCKED(&context->lock);
 	if (!node)
 		return NULL;
 	handle = container_of(node, struct accel_handle, node);
@@ -125,7 +127,7 @@ struct accel_base *accel_context_get(struct accel_context *context, enum accel_t
 	struct accel_handle *handle;
 
 	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find(context, type, id);
+	handle = accel_context_find_locked(context, type, id);
 	if (handle) {
 		base = handle->base;
 		accel_base_ref(base);
@@ -134,10 +136,10 @@ struct accel_base *accel_context_get(struct accel_context *context, enum accel_t
 	return base;
 }
 
-/* Ids are not used twice: whoever remembers an old one finds nothing. The lock is held.
- */
-static uint32_t context_new_id(struct accel_context *context)
+/* Ids are not reused: an old one that a client still uses finds nothing. */
+static uint32_t context_new_id_locked(struct accel_context *context)
 {
+	ASSERT_LOCKED(&context->lock);
 	return context->next_id < ACCEL_SET_ID ? context->next_id++ : 0;
 }
 
@@ -146,17 +148,19 @@ uint32_t accel_context_new_id(struct accel_context *context)
 	uint32_t id;
 
 	pthread_mutex_lock(&context->lock);
-	id = context_new_id(context);
+	id = context_new_id_locked(context);
 	pthread_mutex_unlock(&context->lock);
 	return id;
 }
 
-static int context_insert(struct accel_context *context, struct accel_handle *handle)
+static int context_insert_locked(struct accel_context *context,
+				 struct accel_handle *handle)
 {
+	ASSERT_LOCKED(&context->lock);
 	if (context->dead)
 		return -ENODEV;
 	if (!handle->id)
-		handle->id = context_new_id(context);
+		handle->id = context_new_id_locked(context);
 	if (!handle->id)
 		return -ENOSPC;
 	return htab_insert(&context->handles, &handle->node, handle->id);
@@ -173,8 +177,8 @@ int accel_context_add(struct accel_context *context, struct accel_base *base, ui
 	handle->id = id;
 	handle->base = base;
 	pthread_mutex_lock(&context->lock);
-	r = context_insert(context, handle);
-	/* From the unlock on, another thread may end it. */
+	r = context_insert_locked(context, handle);
+	/* From the unlock on, another thread may remove it. */
 	if (r == 0)
 		*ret_id = handle->id;
 	pthread_mutex_unlock(&context->lock);
@@ -183,11 +187,12 @@ int accel_context_add(struct accel_context *context, struct accel_base *base, ui
 	return r;
 }
 
-struct accel_base *accel_context_remove(struct accel_context *context,
-					struct accel_handle *handle)
+struct accel_base *accel_context_remove_locked(struct accel_context *context,
+					       struct accel_handle *handle)
 {
 	struct accel_base *base = handle->base;
 
+	ASSERT_LOCKED(&context->lock);
 	htab_remove(&context->handles, &handle->node);
 	free(handle);
 	return base;
@@ -200,9 +205,9 @@ struct accel_base *accel_context_take(struct accel_context *context, enum accel_
 	struct accel_handle *handle;
 
 	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find(context, type, id);
+	handle = accel_context_find_locked(context, type, id);
 	if (handle)
-		base = accel_context_remove(context, handle);
+		base = accel_context_remove_locked(context, handle);
 	pthread_mutex_unlock(&context->lock);
 	return base;
 }

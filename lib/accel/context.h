@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * context.h - a context: ids, and what they stand for
+ * context.h - a context: ids and the objects that they name
  *
- * It is counted: by its user until accel_context_destroy(), and by each queue until its
- * engine has ended. The payer outlives it where something stays charged.
+ * Reference counted: the user has a reference until accel_context_destroy(), and each
+ * queue until its engine has stopped. The payer lives as long as anything is charged.
  */
 #ifndef ACCEL_CONTEXT_H
 #define ACCEL_CONTEXT_H
@@ -17,7 +17,7 @@
 #include "object.h"
 #include "payer.h"
 
-/* Ids of sets are numbers of the device with this bit, so that they never meet others. */
+/* Ids of sets are numbers of the device with this bit, so they never collide. */
 #define ACCEL_SET_ID (1U << 31)
 
 /* An id in a context. */
@@ -46,32 +46,32 @@ struct accel_context {
 struct accel_context *accel_context_ref(struct accel_context *context);
 void accel_context_unref(struct accel_context *context);
 
-/* With the context's lock held: the handle of that id and type, or NULL. */
-struct accel_handle *accel_context_find(struct accel_context *context,
-					enum accel_type type, uint32_t id);
+/* The handle of that id and type, or NULL. */
+struct accel_handle *accel_context_find_locked(struct accel_context *context,
+					       enum accel_type type, uint32_t id);
 
-/* The object with a reference, or NULL. Takes the lock itself. */
+/* The object with a reference, or NULL. */
 struct accel_base *accel_context_get(struct accel_context *context, enum accel_type type,
 				     uint32_t id);
 
-/* An id for an object that must know it before it is added. 0: they are used up. */
+/* An id for an object that must know it before it is added. 0: no id is left. */
 uint32_t accel_context_new_id(struct accel_context *context);
 
 /*
- * Gives the object an id, which takes over the caller's reference on success. @id: 0 for
- * the next one, or one that is known to be free. -ENOSPC: ids are used up; -ENODEV: the
+ * Gives the object an id, and takes the caller's reference over on success. @id: 0 for
+ * the next one, or one that is known to be free. -ENOSPC: no id is left; -ENODEV: the
  * context is dead; -ENOMEM.
  */
 int accel_context_add(struct accel_context *context, struct accel_base *base, uint32_t id,
 		      uint32_t *ret_id);
 
-/* Ends the id of @type, of which nothing else has to be asked: the reference, or NULL. */
+/* Removes the id, if it is of @type: its reference, or NULL. */
 struct accel_base *accel_context_take(struct accel_context *context, enum accel_type type,
 				      uint32_t id);
 
-/* With the lock held: ends an id; its reference becomes the caller's. */
-struct accel_base *accel_context_remove(struct accel_context *context,
-					struct accel_handle *handle);
+/* Removes an id; its reference becomes the caller's. */
+struct accel_base *accel_context_remove_locked(struct accel_context *context,
+					       struct accel_handle *handle);
 
 /* Checks the head of an argument that allows the flags @known. 0 or -EOPNOTSUPP. */
 static inline int accel_check_flags(uint32_t flags, uint32_t known)

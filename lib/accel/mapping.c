@@ -61,7 +61,7 @@ static void mapping_tree_destroy(struct range_tree *tree)
 {
 	struct range *range = range_tree_from(tree, 0);
 
-	/* The look-up reads no range, so those before may be gone. */
+	/* The look-up reads no range, so freed ones do no harm. */
 	while (range) {
 		uint64_t last = range->last;
 
@@ -71,7 +71,7 @@ static void mapping_tree_destroy(struct range_tree *tree)
 	range_tree_finish(tree);
 }
 
-/* A tree whose end takes some time. */
+/* A tree that takes long to free. */
 struct dead_tree {
 	struct accel_reap reap;
 	struct range_tree tree;

@@ -9,14 +9,10 @@
 #include "context.h"
 #include "device.h"
 #include "guard.h"
+#include "locked.h"
 #include "ring.h"
 #include "set.h"
 #include "util.h"
-
-static struct accel_queue *queue_of(struct accel_base *base)
-{
-	return (struct accel_queue *)base;
-}
 
 static const struct accel_backend *queue_backend_of(const struct accel_queue *queue)
 {
@@ -46,7 +42,7 @@ static void queue_uncharge(struct accel_payer *payer)
 
 static void queue_free(struct accel_base *base)
 {
-	struct accel_queue *queue = queue_of(base);
+	struct accel_queue *queue = accel_queue_of(base);
 
 	for (unsigned i = 0; i < queue->n_asids; i++)
 		accel_asid_unref(queue->asids[i].asid);
@@ -77,7 +73,7 @@ static void queue_close(struct accel_queue *queue)
 static void queue_leave(struct accel_base *base, struct accel_context *context,
 			uint32_t id)
 {
-	queue_close(queue_of(base));
+	queue_close(accel_queue_of(base));
 }
 
 static const struct accel_base_ops queue_ops = {
@@ -98,7 +94,7 @@ static int queue_check_create(const struct accel_queue_create *arg)
 	return 0;
 }
 
-/* Whole but for its engine; @set's reference becomes the queue's. */
+/* A queue without its engine; takes the reference of @set over on success. */
 static int queue_make(struct accel_context *context, const struct accel_queue_create *arg,
 		      struct accel_set *set, struct accel_queue **ret_queue)
 {
@@ -132,7 +128,7 @@ static int queue_make(struct accel_context *context, const struct accel_queue_cr
 	return 0;
 }
 
-/* Takes one of the device's queues; the engine gives it back when it has ended. */
+/* Takes one of the device's queues; the engine gives it back when it has stopped. */
 static int queue_start_backend(struct accel_queue *queue)
 {
 	struct accel_device *device = queue->context->device;
@@ -141,7 +137,7 @@ static int queue_start_backend(struct accel_queue *queue)
 	if (r < 0)
 		return r;
 	accel_base_ref(&queue->base);
-	/* Locked, so that an engine that ends at once finds its own pointer in place. */
+	/* Locked, so that an engine that stops at once finds its pointer in place. */
 	pthread_mutex_lock(&queue->lock);
 	r = device->backend->queue_start(device->private, queue, &queue->engine);
 	pthread_mutex_unlock(&queue->lock);
@@ -187,29 +183,14 @@ void accel_queue_stopped(struct accel_queue *queue)
 {
 	struct accel_device *device = queue->context->device;
 
-	/* Only now: whoever sees it dead may use his memory for something else. */
+	/* Only now: a client that sees the state DEAD may reuse its memory. */
 	pthread_mutex_lock(&queue->lock);
 	queue->engine = NULL;
 	accel_ring_publish_state(queue);
 	pthread_mutex_unlock(&queue->lock);
-	/* Memory goes before the slot, so that the last slot's return means all is given
-	 * back. */
+	/* The queue first: once no queue of the device is in use, all memory is free. */
 	accel_base_unref(&queue->base);
 	accel_device_give_queue(device);
-}
-
-/* Its ASIDs may be destroyed again. The context's lock is held. */
-static void queue_release_asids(struct accel_context *context, struct accel_queue *queue)
-{
-	pthread_mutex_lock(&queue->lock);
-	for (unsigned i = 0; i < queue->n_asids; i++) {
-		struct accel_handle *handle =
-			accel_context_find(context, ACCEL_TYPE_ASID, queue->asids[i].id);
-
-		if (handle)
-			handle->attached--;
-	}
-	pthread_mutex_unlock(&queue->lock);
 }
 
 int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
@@ -221,148 +202,27 @@ int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find(context, ACCEL_TYPE_QUEUE, arg->id);
+	handle = accel_context_find_locked(context, ACCEL_TYPE_QUEUE, arg->id);
 	if (handle) {
-		base = accel_context_remove(context, handle);
-		queue_release_asids(context, queue_of(base));
+		base = accel_context_remove_locked(context, handle);
+		accel_queue_release_asids_locked(context, accel_queue_of(base));
 	}
 	pthread_mutex_unlock(&context->lock);
 	if (!base)
 		return -ENOENT;
-	queue_close(queue_of(base));
+	queue_close(accel_queue_of(base));
 	accel_base_unref(base);
 	return 0;
 }
 
-/* ---- attached ASIDs ---------------------------------------------------------------- */
-
-/* The lock is held. */
-static unsigned queue_find_asid(const struct accel_queue *queue, uint32_t id)
-{
-	unsigned i = 0;
-
-	while (i < queue->n_asids && queue->asids[i].id != id)
-		i++;
-	return i;
-}
-
-static int queue_add_asid(struct accel_queue *queue, uint32_t id, struct accel_asid *asid)
-{
-	if (queue->set && asid->set != queue->set)
-		return -EPERM;
-	if (queue_find_asid(queue, id) < queue->n_asids)
-		return -EEXIST;
-	if (queue->n_asids == ACCEL_QUEUE_MAX_ASIDS)
-		return -ENOSPC;
-	accel_base_ref(&asid->base);
-	queue->asids[queue->n_asids].id = id;
-	queue->asids[queue->n_asids++].asid = asid;
-	return 0;
-}
-
-static int queue_remove_asid(struct accel_queue *queue, uint32_t id)
-{
-	unsigned i = queue_find_asid(queue, id);
-
-	if (i == queue->n_asids)
-		return -ENOENT;
-	queue->asids[i] = queue->asids[--queue->n_asids];
-	return 0;
-}
-
-/* What engines do with mapped memory is over once we had the lock. */
-static void queue_wait_for_access(struct accel_asid *asid)
-{
-	pthread_rwlock_wrlock(&asid->lock);
-	pthread_rwlock_unlock(&asid->lock);
-}
-
-/* Attaches (@add) or detaches. The context's lock is held. */
-static int queue_change_asids(struct accel_context *context,
-			      const struct accel_queue_attach *arg, bool add)
-{
-	struct accel_handle *queue =
-		accel_context_find(context, ACCEL_TYPE_QUEUE, arg->queue);
-	struct accel_handle *asid =
-		accel_context_find(context, ACCEL_TYPE_ASID, arg->asid);
-	int r;
-
-	if (!queue || !asid)
-		return -ENOENT;
-	pthread_mutex_lock(&queue_of(queue->base)->lock);
-	r = add ? queue_add_asid(queue_of(queue->base), arg->asid,
-				 accel_asid_of(asid->base))
-		: queue_remove_asid(queue_of(queue->base), arg->asid);
-	pthread_mutex_unlock(&queue_of(queue->base)->lock);
-	if (r < 0)
-		return r;
-	asid->attached += add ? 1U : -1U;
-	if (!add)
-		queue_wait_for_access(accel_asid_of(asid->base));
-	/* The id keeps the ASID alive, so this is never the last reference. */
-	if (!add)
-		accel_base_unref(asid->base);
-	return 0;
-}
-
-static int queue_attach_or_detach(struct accel_context *context,
-				  const struct accel_queue_attach *arg, bool add)
-{
-	int r = accel_check_flags(arg->flags, 0);
-
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&context->lock);
-	r = queue_change_asids(context, arg, add);
-	pthread_mutex_unlock(&context->lock);
-	return r;
-}
-
-int accel_queue_attach(struct accel_context *context, struct accel_queue_attach *arg)
-{
-	return queue_attach_or_detach(context, arg, true);
-}
-
-int accel_queue_detach(struct accel_context *context, struct accel_queue_attach *arg)
-{
-	return queue_attach_or_detach(context, arg, false);
-}
-
-struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id)
-{
-	struct accel_asid *asid = NULL;
-	unsigned i;
-
-	pthread_mutex_lock(&queue->lock);
-	i = queue_find_asid(queue, id);
-	if (i < queue->n_asids) {
-		asid = queue->asids[i].asid;
-		accel_base_ref(&asid->base);
-	}
-	pthread_mutex_unlock(&queue->lock);
-	return asid;
-}
-
-bool accel_queue_has(struct accel_queue *queue, uint32_t id,
-		     const struct accel_asid *asid)
-{
-	unsigned i;
-	bool has;
-
-	pthread_mutex_lock(&queue->lock);
-	i = queue_find_asid(queue, id);
-	has = i < queue->n_asids && queue->asids[i].asid == asid;
-	pthread_mutex_unlock(&queue->lock);
-	return has;
-}
-
 /* ---- for the engine ---------------------------------------------------------------- */
 
-/* The lock is held. */
-static void queue_stop_at(struct accel_queue *queue, const struct accel_fault *fault)
+static void queue_stop_at_locked(struct accel_queue *queue,
+				 const struct accel_fault *fault)
 {
 	uint32_t count = queue->fault.count + 1;
 
+	ASSERT_LOCKED(&queue->lock);
 	queue->fault = *fault;
 	queue->fault.count = count;
 	queue->state = count < ACCEL_QUEUE_MAX_FAULTS ? ACCEL_QUEUE_FAULTED
@@ -384,9 +244,9 @@ void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *faul
 	bool stopped = false;
 
 	pthread_mutex_lock(&queue->lock);
-	/* One that was destroyed meanwhile has no faults any more. */
+	/* A queue that was destroyed meanwhile reports no fault. */
 	if (accel_queue_state(queue) == ACCEL_QUEUE_RUNNING) {
-		queue_stop_at(queue, fault);
+		queue_stop_at_locked(queue, fault);
 		stopped = true;
 	}
 	pthread_mutex_unlock(&queue->lock);
@@ -409,7 +269,7 @@ void accel_queue_notify(struct accel_queue *queue, uint64_t index)
 
 static struct accel_queue *queue_get(struct accel_context *context, uint32_t id)
 {
-	return queue_of(accel_context_get(context, ACCEL_TYPE_QUEUE, id));
+	return accel_queue_of(accel_context_get(context, ACCEL_TYPE_QUEUE, id));
 }
 
 static int queue_check_submit(const struct accel_queue_submit *arg)
@@ -421,10 +281,12 @@ static int queue_check_submit(const struct accel_queue_submit *arg)
 	return r;
 }
 
-static int queue_put_batch(struct accel_queue *queue, struct accel_queue_submit *arg)
+static int queue_put_batch_locked(struct accel_queue *queue,
+				  struct accel_queue_submit *arg)
 {
 	uint64_t tail = queue->tail;
 
+	ASSERT_LOCKED(&queue->lock);
 	if (queue->flags & ACCEL_QUEUE_USER)
 		return -EOPNOTSUPP;
 	if (accel_queue_state(queue) == ACCEL_QUEUE_DEAD)
@@ -455,13 +317,13 @@ int accel_queue_submit(struct accel_context *context, struct accel_queue_submit 
 	if (!queue)
 		return -ENOENT;
 	pthread_mutex_lock(&queue->lock);
-	r = queue_put_batch(queue, arg);
+	r = queue_put_batch_locked(queue, arg);
 	pthread_mutex_unlock(&queue->lock);
 	accel_base_unref(&queue->base);
 	return r;
 }
 
-/* Of the hostile ring: whatever it is, it becomes where the queue goes on. */
+/* The tail is untrusted: whatever it is, the queue goes on from there. */
 static void queue_read_tail(void *arg)
 {
 	struct accel_queue *queue = arg;
@@ -469,9 +331,10 @@ static void queue_read_tail(void *arg)
 	queue->tail = __atomic_load_n(&queue->ring->tail, __ATOMIC_ACQUIRE);
 }
 
-/* The engine stands still, and looks at nothing before the state is RUNNING. */
-static int queue_reset_backend(struct accel_queue *queue)
+/* The engine has stopped, and reads nothing before the state is RUNNING. */
+static int queue_reset_locked(struct accel_queue *queue)
 {
+	ASSERT_LOCKED(&queue->lock);
 	switch (accel_queue_state(queue)) {
 	case ACCEL_QUEUE_RUNNING:
 		return -EINVAL;
@@ -505,7 +368,7 @@ int accel_queue_reset(struct accel_context *context, struct accel_object *arg)
 	if (!queue)
 		return -ENOENT;
 	pthread_mutex_lock(&queue->lock);
-	r = queue_reset_backend(queue);
+	r = queue_reset_locked(queue);
 	pthread_mutex_unlock(&queue->lock);
 	accel_base_unref(&queue->base);
 	return r;

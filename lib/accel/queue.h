@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.h - a queue: what its users and its engine share
+ * queue.h - a queue, which its users and its engine share
  *
- * queue.c creates and destroys queues and takes batches; ring.h is the device's side of
- * the ring. An engine calls, in this order and from one thread at a time:
- * accel_ring_fetch(), then for each command accel_queue_asid() and either
- * accel_ring_complete() or accel_queue_fault(). It stands still while accel_queue_state()
- * is not RUNNING.
+ * queue.c creates and destroys queues and takes batches, queue_attach.c attaches ASIDs,
+ * and ring.h is the device's side of the ring. An engine calls, in this order and from
+ * one thread at a time: accel_ring_fetch(), then for each command accel_queue_asid() and
+ * either accel_ring_complete() or accel_queue_fault(). It executes nothing while
+ * accel_queue_state() is not RUNNING.
  */
 #ifndef ACCEL_QUEUE_H
 #define ACCEL_QUEUE_H
@@ -17,7 +17,7 @@
 #include "object.h"
 #include "payer.h"
 
-#define ACCEL_QUEUE_MAX_FAULTS 16 /* then it is isolated */
+#define ACCEL_QUEUE_MAX_FAULTS 16 /* then the queue is isolated */
 
 struct accel_queue {
 	struct accel_base base; /* the id and the engine have a reference each */
@@ -26,14 +26,14 @@ struct accel_queue {
 	struct accel_payer *payer;     /* a reference */
 	struct accel_set *set;         /* a reference, or NULL */
 	uint32_t id, flags, entries;
-	struct accel_ring *ring;     /* shared with the client: hostile */
+	struct accel_ring *ring;     /* shared with the client: untrusted */
 	struct accel_command *slots; /* in the ring's memory, or our own if mediated */
 	size_t ring_bytes;           /* of the mapping at ring */
 	int ring_fd;                 /* owned */
-	void *engine; /* the backend's; protected by lock, NULL once it has ended */
+	void *engine; /* the backend's; protected by lock, NULL once it has stopped */
 
-	_Atomic uint32_t
-		state; /* enum accel_queue_state; the truth, the ring's is a copy */
+	/* enum accel_queue_state. The client sees a copy in the ring. */
+	_Atomic uint32_t state;
 
 	/* Written by the engine while the state is RUNNING, else with the lock held. */
 	_Atomic uint64_t head, completed;
@@ -50,6 +50,12 @@ struct accel_queue {
 	unsigned n_asids;
 };
 
+/* NULL stays NULL. */
+static inline struct accel_queue *accel_queue_of(struct accel_base *base)
+{
+	return (struct accel_queue *)base;
+}
+
 static inline uint32_t accel_queue_state(const struct accel_queue *queue)
 {
 	return atomic_load_explicit(&queue->state, memory_order_acquire);
@@ -58,18 +64,24 @@ static inline uint32_t accel_queue_state(const struct accel_queue *queue)
 /* An attached ASID with a reference; NULL: none of that id is attached. */
 struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id);
 
-/* Whether the ASID is attached still; asked for each piece of a long command. */
+/* Whether the ASID is still attached; checked for each piece of a long command. */
 bool accel_queue_has(struct accel_queue *queue, uint32_t id,
 		     const struct accel_asid *asid);
 
-/* The command @fault->index faulted; count is filled in. Stops the queue, tells everyone.
+/*
+ * The command @fault->index faulted. Stops the queue, publishes the fault with its count,
+ * and posts an event.
  */
 void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *fault);
 
-/* A command with ACCEL_COMMAND_NOTIFY completed. */
+/* A command with ACCEL_COMMAND_NOTIFY completed: posts an event. */
 void accel_queue_notify(struct accel_queue *queue, uint64_t index);
 
-/* The engine has ended; its reference goes. The queue may be freed by this. */
+/* The engine has stopped. Drops its reference, which may free the queue. */
 void accel_queue_stopped(struct accel_queue *queue);
+
+/* For the end of its id: its ASIDs can be destroyed again. The context is locked. */
+void accel_queue_release_asids_locked(struct accel_context *context,
+				      struct accel_queue *queue);
 
 #endif

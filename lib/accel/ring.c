@@ -50,7 +50,7 @@ int accel_ring_init(struct accel_queue *queue)
 
 	if (ring_is_user(queue))
 		bytes += queue->entries * sizeof(*queue->slots);
-	/* No holder can take the pages away. */
+	/* Sealed, so that no holder can truncate it. */
 	queue->ring_fd =
 		memfd_new("accel-ring", bytes, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	if (queue->ring_fd < 0)
@@ -104,7 +104,7 @@ static void ring_copy_commands(struct fetch *fetch, uint32_t n)
 
 	memcpy(fetch->commands, slots + first, straight * sizeof(*slots));
 	memcpy(fetch->commands + straight, slots, (n - straight) * sizeof(*slots));
-	/* What is checked from now on is the copy; nothing is read a second time. */
+	/* Checks use the copy: nothing is read a second time. */
 	__asm__ volatile("" ::: "memory");
 }
 
@@ -138,7 +138,7 @@ int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_comman
 
 	if (accel_guard_call(ring_fetch_guarded, &fetch) < 0)
 		return -EFAULT;
-	/* A batch may be written to the slots once this is seen. */
+	/* After this, a batch may be written to the slots. */
 	if (fetch.n > 0)
 		atomic_store_explicit(&queue->head, fetch.head + (uint32_t)fetch.n,
 				      memory_order_release);
@@ -154,8 +154,8 @@ struct publication {
 };
 
 /*
- * After the full barrier: whoever counts himself among the waiters later sees what was
- * stored before it.
+ * The full barrier: a thread that adds itself to the waiters after this check sees what
+ * was stored before it.
  */
 static void ring_count_completion(struct publication *publication)
 {
@@ -189,7 +189,7 @@ void accel_ring_complete(struct accel_queue *queue, uint64_t completed)
 	struct publication publication = {.queue = queue, .completed = completed};
 
 	atomic_store_explicit(&queue->completed, completed, memory_order_release);
-	/* Without the memory nobody waits for it; the next fetch reports it. */
+	/* If the memory is gone there are no waiters; the next fetch reports it. */
 	if (accel_guard_call(ring_complete_guarded, &publication) == 0)
 		ring_wake_waiters(&publication);
 }
@@ -202,7 +202,7 @@ static void ring_publish_guarded(void *arg)
 	queue->ring->fault = queue->fault;
 	queue->ring->dropped_first = queue->dropped_first;
 	__atomic_store_n(&queue->ring->dropped_end, queue->dropped_end, __ATOMIC_RELEASE);
-	/* After a reset the client goes on from here. */
+	/* After a reset the client continues from here. */
 	__atomic_store_n(&queue->ring->completed,
 			 atomic_load_explicit(&queue->completed, memory_order_relaxed),
 			 __ATOMIC_RELEASE);
@@ -223,31 +223,31 @@ void accel_ring_publish_state(struct accel_queue *queue)
 
 /* ---- sleep ------------------------------------------------------------------------- */
 
-struct nap {
+struct sleep {
 	struct accel_ring *ring;
 	uint32_t doorbell;
 };
 
 /*
- * Whoever moves the tail after our next look at it sees need_wakeup, and then changes the
- * doorbell, which was read before.
+ * The full barrier: a submitter that moves the tail after the engine's next fetch sees
+ * need_wakeup, and then changes the doorbell, which was read before.
  */
 static void ring_prepare_guarded(void *arg)
 {
-	struct nap *nap = arg;
+	struct sleep *sleep = arg;
 
-	nap->doorbell = __atomic_load_n(&nap->ring->doorbell, __ATOMIC_RELAXED);
-	__atomic_store_n(&nap->ring->need_wakeup, 1, __ATOMIC_RELAXED);
+	sleep->doorbell = __atomic_load_n(&sleep->ring->doorbell, __ATOMIC_RELAXED);
+	__atomic_store_n(&sleep->ring->need_wakeup, 1, __ATOMIC_RELAXED);
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
 int accel_ring_prepare_sleep(struct accel_queue *queue, uint32_t *ret_doorbell)
 {
-	struct nap nap = {.ring = queue->ring};
-	int r = accel_guard_call(ring_prepare_guarded, &nap);
+	struct sleep sleep = {.ring = queue->ring};
+	int r = accel_guard_call(ring_prepare_guarded, &sleep);
 
 	if (r == 0)
-		*ret_doorbell = nap.doorbell;
+		*ret_doorbell = sleep.doorbell;
 	return r;
 }
 
@@ -260,6 +260,6 @@ static void ring_end_guarded(void *arg)
 
 void accel_ring_end_sleep(struct accel_queue *queue)
 {
-	/* Should it fail, the next fetch does as well. */
+	/* If it fails, the next fetch fails as well. */
 	(void)accel_guard_call(ring_end_guarded, queue->ring);
 }

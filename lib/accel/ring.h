@@ -10,7 +10,7 @@
 
 #include "queue.h"
 
-/* Makes the memfd and maps it; and the reverse, which allows a half-made one. */
+/* Creates the memfd and maps it. Finish is needed even after a failure. */
 int accel_ring_init(struct accel_queue *queue);
 void accel_ring_finish(struct accel_queue *queue);
 
@@ -21,15 +21,15 @@ void accel_ring_finish(struct accel_queue *queue);
 int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_commands,
 		     unsigned max);
 
-/* All commands before @completed are done: tells who waits. */
+/* All commands before @completed are complete. Publishes that, and wakes waiters. */
 void accel_ring_complete(struct accel_queue *queue, uint64_t completed);
 
-/* Copies state and fault to where the client sees them, and wakes who waits. */
+/* Copies state and fault into the ring, and wakes waiters. */
 void accel_ring_publish_state(struct accel_queue *queue);
 
 /*
- * The engine is about to sleep, or awake again. After prepare it must look for commands
- * once more. *ret_doorbell: the futex value to sleep on.
+ * Bracket the sleep of an engine. After prepare it must fetch once more before it sleeps.
+ * *ret_doorbell: the futex value to sleep on. -EFAULT: the ring's memory is gone.
  */
 int accel_ring_prepare_sleep(struct accel_queue *queue, uint32_t *ret_doorbell);
 void accel_ring_end_sleep(struct accel_queue *queue);

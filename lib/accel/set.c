@@ -2,10 +2,11 @@
 #include "set.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "context.h"
 #include "device.h"
+#include "locked.h"
+#include "sorted.h"
 
 struct set_member {
 	uint32_t asid; /* its id in the set's context */
@@ -42,7 +43,7 @@ static void set_free(struct accel_base *base)
 	free(set);
 }
 
-/* Its id is unique in the device, so that a stranger is told EPERM, not ENOENT. */
+/* Its id is unique in the device, so that another context gets EPERM, not ENOENT. */
 static int set_publish(struct accel_set *set)
 {
 	struct accel_device *device = set->device;
@@ -169,13 +170,13 @@ int accel_set_destroy(struct accel_context *context, struct accel_object *arg)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find(context, ACCEL_TYPE_SET, arg->id);
+	handle = accel_context_find_locked(context, ACCEL_TYPE_SET, arg->id);
 	if (!handle)
 		r = set_is_known(context->device, arg->id) ? -EPERM : -ENOENT;
 	else if (set_is_used(set_of(handle->base)))
 		r = -EBUSY;
 	if (r == 0) {
-		struct accel_base *base = accel_context_remove(context, handle);
+		struct accel_base *base = accel_context_remove_locked(context, handle);
 
 		set_close(set_of(base));
 		accel_base_unref(base);
@@ -184,7 +185,7 @@ int accel_set_destroy(struct accel_context *context, struct accel_object *arg)
 	return r;
 }
 
-/* ---- who is in it ------------------------------------------------------------------ */
+/* ---- members ------------------------------------------------------------------ */
 
 int accel_set_reserve(struct accel_set *set)
 {
@@ -220,61 +221,40 @@ void accel_set_unguard(struct accel_set *set)
 	pthread_mutex_unlock(&set->lock);
 }
 
-/* The place of the first member whose id is not below @asid. The lock is held. */
-static size_t set_place_of(const struct accel_set *set, uint32_t asid)
+/* The place of the first member whose id is not below @asid. */
+static size_t set_place_locked(struct accel_set *set, uint32_t asid)
 {
-	size_t low = 0, high = set->n_members;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (set->members[middle]->asid < asid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	ASSERT_LOCKED(&set->lock);
+	return sorted_place(set->n_members, i, set->members[i]->asid < asid);
 }
 
-static struct set_member *set_member_of(const struct accel_set *set, uint32_t asid)
+static struct set_member *set_member_locked(struct accel_set *set, uint32_t asid)
 {
-	size_t place = set_place_of(set, asid);
+	size_t place = set_place_locked(set, asid);
 
 	if (place == set->n_members || set->members[place]->asid != asid)
 		return NULL;
 	return set->members[place];
 }
 
-static struct set_member *set_member_by_guest(const struct accel_set *set, uint64_t guest)
+static struct set_member *set_member_by_guest_locked(struct accel_set *set,
+						     uint64_t guest)
 {
 	struct htab_node *node = htab_first(&set->by_guest, guest);
 
+	ASSERT_LOCKED(&set->lock);
 	return node ? container_of(node, struct set_member, by_guest) : NULL;
 }
 
-static int set_make_room(struct accel_set *set)
+static int set_insert_locked(struct accel_set *set, struct set_member *member)
 {
-	size_t n = set->n_allocated ? 2 * set->n_allocated : 8;
-	struct set_member **members;
+	size_t place = set_place_locked(set, member->asid);
+	int r = array_reserve(&set->members, &set->n_allocated, set->n_members + 1,
+			      sizeof(struct set_member *));
 
-	if (set->n_members < set->n_allocated)
-		return 0;
-	members = reallocarray(set->members, n, sizeof(struct set_member *));
-	if (!members)
-		return -ENOMEM;
-	set->members = members;
-	set->n_allocated = n;
-	return 0;
-}
-
-static void set_insert(struct accel_set *set, struct set_member *member)
-{
-	size_t place = set_place_of(set, member->asid);
-
-	memmove(&set->members[place + 1], &set->members[place],
-		(set->n_members - place) * sizeof(struct set_member *));
-	set->members[place] = member;
-	set->n_members++;
+	if (r == 0)
+		*sorted_open(set->members, set->n_members++, place) = member;
+	return r;
 }
 
 int accel_set_join(struct accel_set *set, uint32_t asid)
@@ -286,16 +266,14 @@ int accel_set_join(struct accel_set *set, uint32_t asid)
 		return -ENOMEM;
 	member->asid = asid;
 	pthread_mutex_lock(&set->lock);
-	r = set_make_room(set);
-	if (r == 0)
-		set_insert(set, member);
+	r = set_insert_locked(set, member);
 	pthread_mutex_unlock(&set->lock);
 	if (r < 0)
 		free(member);
 	return r;
 }
 
-static void set_tell(struct accel_set *set, enum accel_event_type type, uint32_t asid,
+static void set_post(struct accel_set *set, enum accel_event_type type, uint32_t asid,
 		     uint64_t guest)
 {
 	const struct accel_event event = {
@@ -314,18 +292,16 @@ void accel_set_leave(struct accel_set *set, uint32_t asid)
 	size_t place;
 
 	pthread_mutex_lock(&set->lock);
-	place = set_place_of(set, asid);
+	place = set_place_locked(set, asid);
 	if (place < set->n_members && set->members[place]->asid == asid) {
 		struct set_member *member = set->members[place];
 
-		set->n_members--;
-		memmove(&set->members[place], &set->members[place + 1],
-			(set->n_members - place) * sizeof(struct set_member *));
+		sorted_close(set->members, --set->n_members, place);
 		if (member->bound) {
 			set->bound--;
-			set_tell(set, ACCEL_EVENT_UNBIND, asid, member->guest);
+			set_post(set, ACCEL_EVENT_UNBIND, asid, member->guest);
 		}
-		set_tell(set, ACCEL_EVENT_FREE, asid, 0);
+		set_post(set, ACCEL_EVENT_FREE, asid, 0);
 		set_free_member(set, member);
 	}
 	pthread_mutex_unlock(&set->lock);
@@ -333,14 +309,14 @@ void accel_set_leave(struct accel_set *set, uint32_t asid)
 
 /* ---- guest ids --------------------------------------------------------------------- */
 
-static int set_bind_member(struct accel_set *set, const struct accel_set_entry *arg)
+static int set_bind_locked(struct accel_set *set, const struct accel_set_entry *arg)
 {
-	struct set_member *member = set_member_of(set, arg->asid);
+	struct set_member *member = set_member_locked(set, arg->asid);
 	int r;
 
 	if (!member)
 		return -EPERM;
-	if (member->bound || set_member_by_guest(set, arg->guest))
+	if (member->bound || set_member_by_guest_locked(set, arg->guest))
 		return -EEXIST;
 	r = htab_insert(&set->by_guest, &member->by_guest, arg->guest);
 	if (r < 0)
@@ -348,31 +324,31 @@ static int set_bind_member(struct accel_set *set, const struct accel_set_entry *
 	member->bound = true;
 	member->guest = arg->guest;
 	set->bound++;
-	set_tell(set, ACCEL_EVENT_BIND, arg->asid, arg->guest);
+	set_post(set, ACCEL_EVENT_BIND, arg->asid, arg->guest);
 	return 0;
 }
 
-static int set_unbind_member(struct accel_set *set, const struct accel_set_entry *arg)
+static int set_unbind_locked(struct accel_set *set, struct accel_set_entry *arg)
 {
-	struct set_member *member = set_member_by_guest(set, arg->guest);
+	struct set_member *member = set_member_by_guest_locked(set, arg->guest);
 
 	if (!member)
 		return -ENOENT;
 	htab_remove(&set->by_guest, &member->by_guest);
 	member->bound = false;
 	set->bound--;
-	set_tell(set, ACCEL_EVENT_UNBIND, member->asid, arg->guest);
+	set_post(set, ACCEL_EVENT_UNBIND, member->asid, arg->guest);
 	return 0;
 }
 
-static int set_find_entry(struct accel_set *set, struct accel_set_entry *arg)
+static int set_lookup_locked(struct accel_set *set, struct accel_set_entry *arg)
 {
 	struct set_member *member;
 
 	if (arg->flags & ACCEL_SET_BY_ASID)
-		member = set_member_of(set, arg->asid);
+		member = set_member_locked(set, arg->asid);
 	else
-		member = set_member_by_guest(set, arg->guest);
+		member = set_member_by_guest_locked(set, arg->guest);
 	if (!member || !member->bound)
 		return -ENOENT;
 	arg->asid = member->asid;
@@ -380,9 +356,9 @@ static int set_find_entry(struct accel_set *set, struct accel_set_entry *arg)
 	return 0;
 }
 
-static int set_next_entry(struct accel_set *set, struct accel_set_entry *arg)
+static int set_next_locked(struct accel_set *set, struct accel_set_entry *arg)
 {
-	size_t place = set_place_of(set, arg->asid);
+	size_t place = set_place_locked(set, arg->asid);
 
 	if (place < set->n_members && set->members[place]->asid == arg->asid)
 		place++;
@@ -410,18 +386,19 @@ int accel_set_bind(struct accel_context *context, struct accel_set_entry *arg)
 		return r;
 	/* While the context is locked the ASID cannot leave the set. */
 	pthread_mutex_lock(&context->lock);
-	asid = accel_context_find(context, ACCEL_TYPE_ASID, arg->asid);
+	asid = accel_context_find_locked(context, ACCEL_TYPE_ASID, arg->asid);
 	pthread_mutex_lock(&set->lock);
-	r = asid ? set_bind_member(set, arg) : -ENOENT;
+	r = asid ? set_bind_locked(set, arg) : -ENOENT;
 	pthread_mutex_unlock(&set->lock);
 	pthread_mutex_unlock(&context->lock);
 	accel_base_unref(&set->base);
 	return r;
 }
 
-/* A call that needs the set alone. */
+/* Calls a function with the set locked. */
 static int set_with(struct accel_context *context, struct accel_set_entry *arg,
-		    int (*call)(struct accel_set *set, struct accel_set_entry *arg))
+		    int (*call_locked)(struct accel_set *set,
+				       struct accel_set_entry *arg))
 {
 	struct accel_set *set;
 	int r = accel_set_get(context, arg->set, &set);
@@ -429,15 +406,10 @@ static int set_with(struct accel_context *context, struct accel_set_entry *arg,
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&set->lock);
-	r = call(set, arg);
+	r = call_locked(set, arg);
 	pthread_mutex_unlock(&set->lock);
 	accel_base_unref(&set->base);
 	return r;
-}
-
-static int set_do_unbind(struct accel_set *set, struct accel_set_entry *arg)
-{
-	return set_unbind_member(set, arg);
 }
 
 int accel_set_unbind(struct accel_context *context, struct accel_set_entry *arg)
@@ -446,21 +418,21 @@ int accel_set_unbind(struct accel_context *context, struct accel_set_entry *arg)
 
 	if (r == 0 && arg->asid)
 		r = -EINVAL;
-	return r < 0 ? r : set_with(context, arg, set_do_unbind);
+	return r < 0 ? r : set_with(context, arg, set_unbind_locked);
 }
 
 int accel_set_lookup(struct accel_context *context, struct accel_set_entry *arg)
 {
 	int r = accel_check_flags(arg->flags, ACCEL_SET_BY_ASID);
 
-	return r < 0 ? r : set_with(context, arg, set_find_entry);
+	return r < 0 ? r : set_with(context, arg, set_lookup_locked);
 }
 
 int accel_set_next(struct accel_context *context, struct accel_set_entry *arg)
 {
 	int r = accel_check_flags(arg->flags, 0);
 
-	return r < 0 ? r : set_with(context, arg, set_next_entry);
+	return r < 0 ? r : set_with(context, arg, set_next_locked);
 }
 
 static void set_fill_info(struct accel_set *set, struct accel_set_info *arg)

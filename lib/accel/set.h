@@ -2,8 +2,8 @@
 /*
  * set.h - a set of ASIDs: quota, guest ids, events
  *
- * It belongs to the context that made it: its events go there, and only there its id is
- * good for anything.
+ * It belongs to the context that created it: its events go there, and its id is valid
+ * only there.
  */
 #ifndef ACCEL_SET_H
 #define ACCEL_SET_H
@@ -21,9 +21,8 @@ struct accel_set {
 	struct accel_base base;
 	/* Fixed. */
 	struct accel_device *device;
-	struct accel_payer *payer; /* a reference */
-	struct accel_context
-		*context; /* who owns it; compared, and followed only by its calls */
+	struct accel_payer *payer;     /* a reference */
+	struct accel_context *context; /* the owner; followed only in its own calls */
 	uint32_t id;
 	uint32_t quota;
 	struct htab_node by_id; /* in device->sets; protected by the device's lock */
@@ -34,7 +33,7 @@ struct accel_set {
 	size_t n_members, n_allocated;
 	struct htab by_guest;
 	uint32_t bound;
-	uint32_t live;   /* ASIDs, shared ones whose id is gone included: the quota */
+	uint32_t live;   /* ASIDs for the quota, also shared ones whose id is gone */
 	uint32_t guards; /* queues */
 };
 
@@ -45,11 +44,11 @@ int accel_set_get(struct accel_context *context, uint32_t id, struct accel_set *
 int accel_set_reserve(struct accel_set *set);
 void accel_set_unreserve(struct accel_set *set);
 
-/* The ASID with this id belongs to the set now, and no longer. -ENOMEM. */
+/* Adds the ASID with this id to the set, and removes it. -ENOMEM. */
 int accel_set_join(struct accel_set *set, uint32_t asid);
 void accel_set_leave(struct accel_set *set, uint32_t asid);
 
-/* A queue is guarded by the set, and no longer. */
+/* Count the queues that the set guards. */
 void accel_set_guard(struct accel_set *set);
 void accel_set_unguard(struct accel_set *set);
 

@@ -262,6 +262,17 @@ static uint32_t id_of(const struct accel_buffer *wanted)
 	return UINT32_MAX;
 }
 
+int resolve(struct accel_asid *object, uint64_t iova, uint64_t length, uint32_t access,
+	    struct accel_window *ret_window)
+{
+	int r;
+
+	pthread_rwlock_rdlock(&object->lock);
+	r = accel_asid_resolve_locked(object, iova, length, access, ret_window);
+	pthread_rwlock_unlock(&object->lock);
+	return r;
+}
+
 uint32_t look_at(uint32_t asid, uint64_t iova, uint32_t access, int64_t *ret_offset)
 {
 	struct accel_window window = {0};
@@ -271,7 +282,7 @@ uint32_t look_at(uint32_t asid, uint64_t iova, uint32_t access, int64_t *ret_off
 
 	cr_assert(zero(int, accel_asid_share(context, asid, &object)));
 	pthread_rwlock_rdlock(&object->lock);
-	r = accel_asid_resolve(object, iova, 1, access, &window);
+	r = accel_asid_resolve_locked(object, iova, 1, access, &window);
 	if (r < 0) {
 		cr_assert(eq(ptr, window.memory, NULL), "output although it failed");
 		*ret_offset = r;

@@ -70,6 +70,11 @@ struct accel_asid_info info_of(struct accel_context *in, uint32_t asid);
 /* Fails the test unless the ASID has this many mappings and bytes. */
 void expect_mapped(uint32_t asid, uint64_t mappings, uint64_t bytes);
 
+/* accel_asid_resolve_locked() with its lock. */
+struct accel_window;
+int resolve(struct accel_asid *object, uint64_t iova, uint64_t length, uint32_t access,
+	    struct accel_window *ret_window);
+
 /*
  * What a device sees there: the buffer's id and the offset into it in *ret_offset. 0: no
  * access, and *ret_offset is -EFAULT or -EACCES.

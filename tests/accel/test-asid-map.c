@@ -293,7 +293,7 @@ static void expect_window(uint64_t iova, uint64_t length, uint64_t expected)
 	struct accel_asid *object;
 
 	cr_assert(zero(int, accel_asid_share(context, asid, &object)));
-	cr_expect(zero(int, accel_asid_resolve(object, iova, length, RW, &window)));
+	cr_expect(zero(int, resolve(object, iova, length, RW, &window)));
 	cr_expect(eq(u64, window.length, expected));
 	accel_asid_unref(object);
 }
@@ -320,7 +320,7 @@ Test(asid_map, memory_is_the_buffers)
 	cr_assert(eq(int, (int)pwrite(fd, "hello", 6, 2 * PAGE + 7), 6));
 	cr_assert(zero(int, map(asid, id, PAGE, 2 * PAGE, RW | AT, 40 * PAGE)));
 	cr_assert(zero(int, accel_asid_share(context, asid, &object)));
-	cr_assert(zero(int, accel_asid_resolve(object, 41 * PAGE + 7, 6, RW, &window)));
+	cr_assert(zero(int, resolve(object, 41 * PAGE + 7, 6, RW, &window)));
 	cr_expect(eq(str, (char *)window.memory, (char *)"hello"));
 	accel_asid_unref(object);
 	close(fd);

@@ -368,8 +368,7 @@ static bool page_is_right(size_t i, uint32_t place)
 	int expected = page->mapping ? 0 : -EFAULT;
 
 	for (uint32_t access = ACCEL_MAP_READ; access <= RW; access++) {
-		int r = accel_asid_resolve(asids[i], ORIGIN + place * PAGE, PAGE, access,
-					   &window);
+		int r = resolve(asids[i], ORIGIN + place * PAGE, PAGE, access, &window);
 
 		if (r != (page->mapping && access & ~page->access ? -EACCES : expected))
 			return false;

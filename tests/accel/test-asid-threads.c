@@ -46,8 +46,8 @@ static void *engine(void *data)
 
 		address = (address + 3 * PAGE) % APERTURE_END;
 		pthread_rwlock_rdlock(&shared->lock);
-		if (accel_asid_resolve(shared, address, PAGE, ACCEL_MAP_READ, &window) ==
-		    0)
+		if (accel_asid_resolve_locked(shared, address, PAGE, ACCEL_MAP_READ,
+					      &window) == 0)
 			hits += *(char *)window.memory == 0;
 		pthread_rwlock_unlock(&shared->lock);
 	}

@@ -238,7 +238,7 @@ Test(ownership, busy_while_an_engine_still_runs)
 	accel_context_destroy(open_next());
 }
 
-/* ---- the attack of seed mail 004 --------------------------------------------------- */
+/* ---- the attack of "Add p2p via dmabuf to habanalabs" ------------------------------ */
 
 /* Steps 1 to 3: A leaves memory that an importer has pinned, and B is kept out. */
 static struct import leave_pinned(int *ret_behind)

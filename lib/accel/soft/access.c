@@ -7,9 +7,9 @@
 #include "guard.h"
 #include "util.h"
 
-/* Long enough for the speed of one large memmove(3), short enough to wait for. */
+/* Long enough for the speed of one large memmove(3), short enough for others to wait. */
 #define CHUNK ((size_t)1 << 20)
-/* What takes longer does not keep earlier completions waiting. */
+/* Before a longer command, earlier completions are published. */
 #define QUICK ((size_t)64 << 10)
 
 /* ---- operands ---------------------------------------------------------------------- */
@@ -133,8 +133,8 @@ static int access_fault_at(const struct attempt *attempt, unsigned i, uint64_t a
 
 /* ---- mapped memory ----------------------------------------------------------------- */
 
-/* Where the mapped operands are; the piece ends with the shortest. Locked. */
-static int access_resolve(struct attempt *attempt)
+/* Finds the mapped operands; the piece ends with the shortest. */
+static int access_resolve_locked(struct attempt *attempt)
 {
 	for (unsigned i = 0; i < attempt->access->n; i++) {
 		const struct operand *operand = access_operand_at(attempt, i);
@@ -142,9 +142,9 @@ static int access_resolve(struct attempt *attempt)
 
 		if (!access_is_mapped(operand))
 			continue;
-		r = accel_asid_resolve(operand->asid, access_address_at(attempt, i),
-				       attempt->piece.length, operand->access,
-				       &attempt->windows[i]);
+		r = accel_asid_resolve_locked(
+			operand->asid, access_address_at(attempt, i),
+			attempt->piece.length, operand->access, &attempt->windows[i]);
 		if (r < 0)
 			return access_fault_at(attempt, i, access_address_at(attempt, i),
 					       r == -EACCES ? ACCEL_FAULT_PERMISSION
@@ -167,8 +167,8 @@ static void access_end_dmabuf(struct attempt *attempt, unsigned i)
 	attempt->begun[i] = NULL;
 }
 
-/* The first operand whose dma-buf the CPU may not access yet, or -1. Locked. */
-static int access_find_dmabuf(const struct attempt *attempt)
+/* The first operand whose dma-buf the CPU may not access yet, or -1. */
+static int access_find_dmabuf_locked(const struct attempt *attempt)
 {
 	for (unsigned i = 0; i < attempt->access->n; i++) {
 		if (!access_is_mapped(access_operand_at(attempt, i)) ||
@@ -180,8 +180,8 @@ static int access_find_dmabuf(const struct attempt *attempt)
 	return -1;
 }
 
-/* Its driver may take its time, so this drops the locks for as long. */
-static void access_begin_dmabuf(struct attempt *attempt, unsigned i)
+/* The driver may block, so the locks are dropped meanwhile. */
+static void access_begin_dmabuf_locked(struct attempt *attempt, unsigned i)
 {
 	struct accel_buffer *buffer = attempt->windows[i].buffer;
 
@@ -194,29 +194,27 @@ static void access_begin_dmabuf(struct attempt *attempt, unsigned i)
 	access_lock_all(&attempt->locks);
 }
 
-/* As access_resolve(), but until all dma-bufs found have begun: the mapping may change.
- */
-static int access_resolve_begun(struct attempt *attempt)
+/* Repeats until all dma-bufs found have begun: mappings may change in between. */
+static int access_resolve_begun_locked(struct attempt *attempt)
 {
 	int r, i;
 
 	for (;;) {
-		r = access_resolve(attempt);
+		r = access_resolve_locked(attempt);
 		if (r < 0)
 			return r;
-		i = access_find_dmabuf(attempt);
+		i = access_find_dmabuf_locked(attempt);
 		if (i < 0)
 			return 0;
 		if (engine_stopping(attempt->access->engine))
 			return -ECANCELED;
-		access_begin_dmabuf(attempt, (unsigned)i);
+		access_begin_dmabuf_locked(attempt, (unsigned)i);
 	}
 }
 
 /*
- * Why memory of the size that is asked for does not come: a file does not tell its size
- * without its server, and one that has shrunk is by far the likeliest; else the kernel
- * had no page.
+ * Why an access within the known size failed. A file reports its size only through its
+ * server, and most likely it has shrunk; else the kernel had no page.
  */
 static enum accel_fault_reason access_reason_of(const struct attempt *attempt, unsigned i)
 {
@@ -226,8 +224,8 @@ static enum accel_fault_reason access_reason_of(const struct attempt *attempt, u
 	return ACCEL_FAULT_DEVICE;
 }
 
-/* The computation could not access something: what is not there any more? Locked. */
-static int access_blame(const struct attempt *attempt)
+/* The computation could not access some memory: fills in the fault. */
+static int access_report_locked(const struct attempt *attempt)
 {
 	uintptr_t place = (uintptr_t)accel_guard_address();
 
@@ -257,7 +255,7 @@ static int access_blame(const struct attempt *attempt)
 	return -EFAULT;
 }
 
-/* A command lasts, and the ASID may have been detached since its last piece. */
+/* The ASID may have been detached since the last piece of the command. */
 static int access_check_attached(const struct attempt *attempt)
 {
 	struct accel_queue *queue = attempt->access->engine->queue;
@@ -274,13 +272,13 @@ static int access_check_attached(const struct attempt *attempt)
 
 static int access_compute_locked(struct attempt *attempt, compute_fn compute)
 {
-	int r = access_resolve_begun(attempt);
+	int r = access_resolve_begun_locked(attempt);
 
-	/* Whoever detaches waits for the lock that is held here. */
+	/* A detach waits for the lock that is held here. */
 	if (r == 0)
 		r = access_check_attached(attempt);
 	if (r == 0 && accel_guard_call(compute, &attempt->piece) < 0)
-		r = access_blame(attempt);
+		r = access_report_locked(attempt);
 	return r;
 }
 
@@ -357,20 +355,20 @@ static int access_take_bounce(struct attempt *attempt)
 	return 0;
 }
 
-/* Nothing is read that the mapped operands of this piece do not need. */
+/* Limits what is read to what the mapped operands of this piece need. */
 static int access_shorten(struct attempt *attempt)
 {
 	int r;
 
 	access_lock_all(&attempt->locks);
-	r = access_resolve(attempt);
+	r = access_resolve_locked(attempt);
 	access_unlock_all(&attempt->locks);
 	return r;
 }
 
 /*
- * All that may wait is before and after the locks are held. In between a mapping may
- * change and shorten the piece once more; what was read too much is read again.
+ * Transfers that may wait happen before and after the locks are held. Meanwhile a mapping
+ * may change and shorten the piece further; the surplus is read again with the next one.
  */
 static int access_compute_bounced(struct attempt *attempt, compute_fn compute)
 {

@@ -4,8 +4,7 @@
  *
  * A piece is contiguous for each operand. Mapped memory is computed on in place, with the
  * locks of its ASIDs held, so the computation is short and under guard.h. Memory of a
- * process (SVA) goes through a bounce buffer with no lock held, since it may be waited
- * for.
+ * process (SVA) goes through a bounce buffer with no lock held, since an access may wait.
  */
 #ifndef ACCEL_SOFT_ACCESS_H
 #define ACCEL_SOFT_ACCESS_H

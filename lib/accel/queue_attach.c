@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* queue_attach.c - the ASIDs that are attached to a queue */
+
+#include "asid.h"
+#include "context.h"
+#include "locked.h"
+#include "queue.h"
+
+static unsigned queue_attach_find_locked(struct accel_queue *queue, uint32_t id)
+{
+	unsigned i = 0;
+
+	ASSERT_LOCKED(&queue->lock);
+	while (i < queue->n_asids && queue->asids[i].id != id)
+		i++;
+	return i;
+}
+
+static int queue_attach_add_locked(struct accel_queue *queue, uint32_t id,
+				   struct accel_asid *asid)
+{
+	ASSERT_LOCKED(&queue->lock);
+	if (queue->set && asid->set != queue->set)
+		return -EPERM;
+	if (queue_attach_find_locked(queue, id) < queue->n_asids)
+		return -EEXIST;
+	if (queue->n_asids == ACCEL_QUEUE_MAX_ASIDS)
+		return -ENOSPC;
+	accel_base_ref(&asid->base);
+	queue->asids[queue->n_asids].id = id;
+	queue->asids[queue->n_asids++].asid = asid;
+	return 0;
+}
+
+static int queue_attach_remove_locked(struct accel_queue *queue, uint32_t id)
+{
+	unsigned i = queue_attach_find_locked(queue, id);
+
+	ASSERT_LOCKED(&queue->lock);
+	if (i == queue->n_asids)
+		return -ENOENT;
+	queue->asids[i] = queue->asids[--queue->n_asids];
+	return 0;
+}
+
+/* Accesses of engines to mapped memory are over once the lock was taken. */
+static void queue_attach_wait_for_access(struct accel_asid *asid)
+{
+	pthread_rwlock_wrlock(&asid->lock);
+	pthread_rwlock_unlock(&asid->lock);
+}
+
+/* Attaches (@add) or detaches. */
+static int queue_attach_change_locked(struct accel_context *context,
+				      const struct accel_queue_attach *arg, bool add)
+{
+	struct accel_handle *queue =
+		accel_context_find_locked(context, ACCEL_TYPE_QUEUE, arg->queue);
+	struct accel_handle *asid =
+		accel_context_find_locked(context, ACCEL_TYPE_ASID, arg->asid);
+	int r;
+
+	ASSERT_LOCKED(&context->lock);
+	if (!queue || !asid)
+		return -ENOENT;
+	pthread_mutex_lock(&accel_queue_of(queue->base)->lock);
+	r = add ? queue_attach_add_locked(accel_queue_of(queue->base), arg->asid,
+					  accel_asid_of(asid->base))
+		: queue_attach_remove_locked(accel_queue_of(queue->base), arg->asid);
+	pthread_mutex_unlock(&accel_queue_of(queue->base)->lock);
+	if (r < 0)
+		return r;
+	asid->attached += add ? 1U : -1U;
+	if (!add)
+		queue_attach_wait_for_access(accel_asid_of(asid->base));
+	/* The id keeps the ASID alive, so this is never the last reference. */
+	if (!add)
+		accel_base_unref(asid->base);
+	return 0;
+}
+
+static int queue_attach_or_detach(struct accel_context *context,
+				  const struct accel_queue_attach *arg, bool add)
+{
+	int r = accel_check_flags(arg->flags, 0);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&context->lock);
+	r = queue_attach_change_locked(context, arg, add);
+	pthread_mutex_unlock(&context->lock);
+	return r;
+}
+
+int accel_queue_attach(struct accel_context *context, struct accel_queue_attach *arg)
+{
+	return queue_attach_or_detach(context, arg, true);
+}
+
+int accel_queue_detach(struct accel_context *context, struct accel_queue_attach *arg)
+{
+	return queue_attach_or_detach(context, arg, false);
+}
+
+struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id)
+{
+	struct accel_asid *asid = NULL;
+	unsigned i;
+
+	pthread_mutex_lock(&queue->lock);
+	i = queue_attach_find_locked(queue, id);
+	if (i < queue->n_asids) {
+		asid = queue->asids[i].asid;
+		accel_base_ref(&asid->base);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	return asid;
+}
+
+bool accel_queue_has(struct accel_queue *queue, uint32_t id,
+		     const struct accel_asid *asid)
+{
+	unsigned i;
+	bool has;
+
+	pthread_mutex_lock(&queue->lock);
+	i = queue_attach_find_locked(queue, id);
+	has = i < queue->n_asids && queue->asids[i].asid == asid;
+	pthread_mutex_unlock(&queue->lock);
+	return has;
+}
+
+void accel_queue_release_asids_locked(struct accel_context *context,
+				      struct accel_queue *queue)
+{
+	ASSERT_LOCKED(&context->lock);
+	pthread_mutex_lock(&queue->lock);
+	for (unsigned i = 0; i < queue->n_asids; i++) {
+		struct accel_handle *handle = accel_context_find_locked(
+			context, ACCEL_TYPE_ASID, queue->asids[i].id);
+
+		if (handle)
+			handle->attached--;
+	}
+	pthread_mutex_unlock(&queue->lock);
+}
