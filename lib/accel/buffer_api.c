@@ -15,9 +15,10 @@
 /* ---- device memory ----------------------------------------------------------------- */
 
 /*
- * Everybody has an open file description of his own, so that the kernel can tell when it
- * is gone; we as well, since the one that memfd_create(2) makes is never counted. In a
- * container without /proc all have the one there is: what others hold is not seen then.
+ * Each holder has an open file description of its own, so that the kernel can report when
+ * they are gone (lease.h); so has the core, since the one of memfd_create(2) is never
+ * counted. In a container without /proc there is only that one, and holders are not
+ * noticed.
  */
 static int buffer_api_open_anew(int memfd, int access)
 {
@@ -31,7 +32,7 @@ static int buffer_api_open_anew(int memfd, int access)
 		return fd < 0 ? -errno : fd;
 	}
 	if (fd >= 0)
-		fcntl(fd, F_SETFL, 0); /* lease_open()'s O_NONBLOCK is not for them */
+		fcntl(fd, F_SETFL, 0); /* clears O_NONBLOCK of lease_open() */
 	return fd;
 }
 
@@ -131,7 +132,7 @@ int accel_buffer_open(struct accel_context *context, uint32_t id, int access, in
 	fd = access == O_RDWR || access == O_RDONLY
 		     ? buffer_api_open(accel_buffer_of(base), access)
 		     : -EINVAL;
-	/* Freed meanwhile: nobody may have it whom accel_ownership_drop() did not see. */
+	/* Freed meanwhile: accel_ownership_drop() did not see this descriptor. */
 	if (fd >= 0 && !buffer_api_exists(context, id)) {
 		close(fd);
 		fd = -ENOENT;

@@ -10,8 +10,9 @@
 #include <ucontext.h>
 
 /*
- * Where this thread goes on when its access fails, NULL outside of a guard. The handler
- * reads them in threads that never used them, so they are where no look-up can allocate.
+ * Where this thread continues when its access fails, NULL outside of a guard. The handler
+ * reads them in threads that never used them, so they are in static TLS, which needs no
+ * allocation.
  */
 static __thread sigjmp_buf *volatile guard_landing
 	__attribute__((tls_model("initial-exec")));
@@ -23,10 +24,11 @@ static int guard_setup_result;
 static struct sigaction guard_previous;
 
 /*
- * As if we were not here. By default the process ends: an access is repeated when the
- * handler returns, a signal that was sent has to be sent again.
+ * Treats the signal as if this handler were not installed. By default it kills the
+ * process: an access is repeated when the handler returns, and a signal that was sent is
+ * raised again.
  */
-static void guard_hand_on(int sig, siginfo_t *info, void *ucontext)
+static void guard_pass_on(int sig, siginfo_t *info, void *ucontext)
 {
 	const struct sigaction action = {.sa_handler = SIG_DFL};
 
@@ -42,7 +44,7 @@ static void guard_hand_on(int sig, siginfo_t *info, void *ucontext)
 	}
 }
 
-/* Positive codes are the kernel's own; _AO does not tell of an access of this thread. */
+/* The kernel's codes are positive; BUS_MCEERR_AO is no access of this thread. */
 static void guard_on_sigbus(int sig, siginfo_t *info, void *ucontext)
 {
 	const ucontext_t *interrupted = ucontext;
@@ -50,15 +52,15 @@ static void guard_on_sigbus(int sig, siginfo_t *info, void *ucontext)
 
 	if (guard_landing && info->si_code > 0 && info->si_code != BUS_MCEERR_AO) {
 		guard_fault_address = info->si_addr;
-		/* We block nothing, but who wraps sigaction(2) may (ThreadSanitizer). */
+		/* Wrappers of sigaction(2) block signals (ThreadSanitizer). */
 		pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
 		siglongjmp(*guard_landing, 1);
 	}
-	guard_hand_on(sig, info, ucontext);
+	guard_pass_on(sig, info, ucontext);
 	errno = saved;
 }
 
-/* Not blocked while it runs: whom it hands on to may jump away as well. */
+/* SA_NODEFER: the previous handler, too, may leave by a jump. */
 static void guard_install(void)
 {
 	struct sigaction action = {
@@ -67,7 +69,7 @@ static void guard_install(void)
 	};
 
 	sigemptyset(&action.sa_mask);
-	/* Known before ours can run. */
+	/* Read first, since the new handler uses it. */
 	if (sigaction(SIGBUS, NULL, &guard_previous) < 0 ||
 	    sigaction(SIGBUS, &action, NULL) < 0)
 		guard_setup_result = -errno;

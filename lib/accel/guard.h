@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guard.h - touching memory that a client can truncate
+ * guard.h - access to memory that a client can truncate
  *
- * The touch then raises SIGBUS in the thread that does it; here it becomes an error.
+ * Such an access raises SIGBUS in its thread, which becomes an error here.
  */
 #ifndef ACCEL_GUARD_H
 #define ACCEL_GUARD_H
@@ -11,12 +11,12 @@
 int accel_guard_setup(void);
 
 /*
- * Calls fn(arg), which only computes on memory: it takes no lock and allocates nothing,
- * since it may be left in the middle. 0, or -EFAULT if it raised SIGBUS. Does not nest.
+ * Calls fn(arg), which only computes on memory: a jump may leave it anywhere, so it takes
+ * no lock and allocates nothing. 0, or -EFAULT if it raised SIGBUS. Does not nest.
  */
 int accel_guard_call(void (*fn)(void *arg), void *arg);
 
-/* Where the access was that made this thread's last failed call fail. */
+/* The address that made the last failed call of this thread fail. */
 void *accel_guard_address(void);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * ids.h - numbers of a limited width, each in use once
  *
- * Handed out in turn, so that a number that was given back is not seen again before all
- * others were: who remembers an old one finds nothing there for as long as possible. The
- * bitmap grows with use. Not thread safe.
+ * Allocated in turn, so a number that was freed is not reused before all others were: a
+ * stale number stays invalid for as long as possible. The bitmap grows with use. Not
+ * thread safe.
  */
 #ifndef ACCEL_IDS_H
 #define ACCEL_IDS_H

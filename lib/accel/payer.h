@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * payer.h - the owner of a context, for as long as anything is charged to him
+ * payer.h - the owner of a context, for as long as anything is charged to it
  *
- * What outlives its context (a shared ASID, a mapped buffer) stays charged. Counted;
- * thread safe.
+ * An object that outlives its context (a shared ASID, a mapped buffer) stays charged.
+ * Reference counted; thread safe.
  */
 #ifndef ACCEL_PAYER_H
 #define ACCEL_PAYER_H

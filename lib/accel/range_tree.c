@@ -81,8 +81,7 @@ static void range_tree_remove_entry(struct range_node *node, unsigned level, uns
 	range_tree_move(node, pos, node, pos + 1, node->n - pos, level);
 }
 
-/* The first entry that reaches @address, or n. All keys are read: no branch to
- * mispredict. */
+/* The first entry that reaches @address, or n. Without branches: it reads all keys. */
 static unsigned range_tree_search(const struct range_node *node, uint64_t address)
 {
 	unsigned pos = 0;
@@ -103,7 +102,7 @@ static uint64_t range_tree_largest_gap(const struct range_node *node, unsigned l
 	return gap;
 }
 
-/* What the parent of @node says of it. */
+/* The entry of @node in its parent. */
 static struct entry range_tree_entry_of(struct range_node *node, unsigned level)
 {
 	return (struct entry){
@@ -114,7 +113,7 @@ static struct entry range_tree_entry_of(struct range_node *node, unsigned level)
 	};
 }
 
-/* Tells the parents what has changed at @level, as far up as it matters. */
+/* Updates the entries of the parents after a change at @level, as far as needed. */
 static void range_tree_update_parents(const struct range_tree *tree,
 				      const struct path *path, unsigned level)
 {
@@ -131,8 +130,9 @@ static void range_tree_update_parents(const struct range_tree *tree,
 }
 
 /*
- * Whether the parents need not know of a range that comes or goes at the leaf's position:
- * that is so within a gap that is not the leaf's largest. To ask while it is not there.
+ * Whether a range can be added or removed at the leaf's position without an update of the
+ * parents: so within a gap that is not the leaf's largest. Valid while the range is not
+ * in the leaf.
  */
 static bool range_tree_is_local(const struct range_tree *tree, const struct path *path)
 {
@@ -146,8 +146,8 @@ static bool range_tree_is_local(const struct range_tree *tree, const struct path
 }
 
 /*
- * Leaves are mostly not in the cache: all its lines are asked for at once, so that their
- * ways from memory overlap.
+ * Leaves are mostly not in the cache. All lines are prefetched at once, so that the loads
+ * overlap.
  */
 static void range_tree_prefetch(const struct range_node *node)
 {
@@ -163,7 +163,7 @@ static void range_tree_descend(const struct range_tree *tree, uint64_t address,
 	for (unsigned level = tree->height; level-- > 0;) {
 		unsigned pos = range_tree_search(node, address);
 
-		/* What lies behind everything goes to the end of the last leaf. */
+		/* An address behind all ranges belongs to the end of the last leaf. */
 		if (level && pos == node->n)
 			pos--;
 		ret_path->node[level] = node;
@@ -178,7 +178,7 @@ static void range_tree_descend(const struct range_tree *tree, uint64_t address,
 
 /* ---- insertion --------------------------------------------------------------------- */
 
-/* Everything that the insertion will need: a node for each level that must be split. */
+/* Allocates a node for each level that the insertion splits. */
 static int range_tree_reserve(const struct range_tree *tree, const struct path *path,
 			      struct range_node **ret_spare)
 {
@@ -205,8 +205,7 @@ static struct entry range_tree_split(struct range_node *node, struct range_node 
 				     unsigned level, unsigned pos,
 				     const struct entry *entry)
 {
-	/* Ascending insertions, the rule with places chosen here, leave full nodes
-	 * behind. */
+	/* Ascending insertions, the common case, leave full nodes behind. */
 	unsigned keep = pos == FANOUT ? FANOUT - MIN_FILL : FANOUT / 2;
 
 	range_tree_move(right, 0, node, keep, FANOUT - keep, level);
@@ -285,7 +284,7 @@ int range_tree_insert(struct range_tree *tree, struct range *range)
 
 /* ---- removal ----------------------------------------------------------------------- */
 
-/* Makes one of two neighbours, or two of the same size. */
+/* Merges two neighbours, or balances them if they do not fit into one. */
 static void range_tree_merge(struct range_node *parent, unsigned pos, unsigned level)
 {
 	struct range_node *left = parent->at[pos], *right = parent->at[pos + 1];
@@ -387,8 +386,7 @@ struct range *range_tree_from(const struct range_tree *tree, uint64_t address)
 
 struct gap_search {
 	uint64_t last, length, align;
-	uint64_t cursor; /* all below is done with, and it is in no range that was passed
-			  */
+	uint64_t cursor; /* everything below was searched */
 	uint64_t found;
 };
 

@@ -14,7 +14,7 @@
 
 struct range_node;
 
-/* What the tree holds; embedded by the user, who owns it. */
+/* An item of the tree; embedded and owned by the user. */
 struct range {
 	uint64_t first, last; /* inclusive; not changed while in the tree */
 };

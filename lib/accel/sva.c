@@ -13,7 +13,7 @@
 
 #include "util.h"
 
-#define PATH_SIZE 512 /* of anything that ends in "/PID/mem" and is a procfs of ours */
+#define PATH_SIZE 512 /* fits "/PID/mem" on any procfs that the core accepts */
 
 /* Linux 6.11; headers may be older. */
 #ifndef PROCMAP_QUERY
@@ -42,10 +42,10 @@ struct procmap_query {
 
 /* ---- creation ---------------------------------------------------------------------- */
 
-/* The kernel's own text: no file system is asked. */
+/* The kernel composes the text without a call to the file system. */
 static int sva_read_link(int fd, char *path, size_t size)
 {
-	static const char deleted[] = " (deleted)"; /* the process has ended */
+	static const char deleted[] = " (deleted)"; /* the process has exited */
 	char link[40];
 	ssize_t n;
 
@@ -84,8 +84,8 @@ static bool sva_has_mode(int fd, int access)
 }
 
 /*
- * The texts alone do not tell: a client can mount one file of a procfs where another's
- * path would be. Then it is a mount of its own.
+ * The texts alone do not suffice: a client can mount one file of a procfs where the path
+ * of another would be. But that is a mount of its own.
  */
 static bool sva_same_mount(int a, int b)
 {
@@ -117,16 +117,16 @@ static int sva_check_files(int mem, int maps)
 /* The mapping that covers @address, or the next one. */
 static int sva_query(int maps, uint64_t address, struct procmap_query *ret_query)
 {
-	struct procmap_query ask = {
-		.size = sizeof(ask),
+	struct procmap_query query = {
+		.size = sizeof(query),
 		.query_flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA,
 		.query_addr = address,
 	};
 
-	while (ioctl(maps, PROCMAP_QUERY, &ask) < 0)
+	while (ioctl(maps, PROCMAP_QUERY, &query) < 0)
 		if (errno != EINTR)
 			return -errno;
-	*ret_query = ask;
+	*ret_query = query;
 	return 0;
 }
 
@@ -204,7 +204,7 @@ static int sva_move(const struct accel_sva *sva, uint64_t address, char *to,
 		r = sva_find_piece(sva, address + done, n - done, need, &piece);
 		if (r < 0)
 			break;
-		/* A short count is looked into from where it ended. */
+		/* After a short count, the next piece finds the reason. */
 		moved = sva_transfer(sva, address + done, to ? to + done : NULL,
 				     from ? from + done : NULL, piece);
 		if (moved < 0) {

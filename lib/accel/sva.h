@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sva.h - access to the memory of the process that gave itself
+ * sva.h - access to the memory of a process that has bound its address space
  *
- * Through its own /proc/self/mem: bound to that mm for ever, dead after exec, another one
- * in a child, and no ptrace right is used. Writes through it would ignore page
- * protections, so the process's /proc/self/maps is asked first (PROCMAP_QUERY).
+ * Through the process's own /proc/self/mem, which is permanently bound to that mm: it is
+ * dead after exec, does not follow a fork, and needs no ptrace right. Writes through it
+ * would ignore page protections, so they are queried first from the process's
+ * /proc/self/maps (PROCMAP_QUERY).
  *
- * Any access can wait for as long as the process likes (its memory may be a file of a
- * FUSE server): no lock is held over it.
+ * The process controls how long an access takes (its memory may be a file of a FUSE
+ * server): no lock is held over it.
  */
 #ifndef ACCEL_SVA_H
 #define ACCEL_SVA_H
@@ -21,7 +22,7 @@ struct accel_sva {
 
 /*
  * Takes both descriptors over on success. They must be files of one process on a procfs;
- * that they are on a procfs is for the caller to know, where they come from a stranger.
+ * if they come from an untrusted process, the caller checks that they are on a procfs.
  * Errors: as accel_asid_create_sva().
  */
 int accel_sva_init(struct accel_sva *sva, int mem, int maps);

@@ -64,7 +64,7 @@ static bool compute_words_differ(const char *a, const char *b)
 	return difference[0] | difference[1] | difference[2] | difference[3];
 }
 
-/* @data: the place of the first difference, which ends it. */
+/* @data: the place of the first difference, at which it stops. */
 void compute_compare(void *arg)
 {
 	struct piece *piece = arg;

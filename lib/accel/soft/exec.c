@@ -60,7 +60,7 @@ static int exec_run_copy(struct job *job)
 	return access_each(&access, length, access_copy, NULL);
 }
 
-/* @value: its first bytes, as many as are asked for, repeated. */
+/* Repeats the first bytes of @value over @length bytes. */
 static int exec_fill(struct job *job, uint64_t value, uint64_t length)
 {
 	const struct access access = {job->engine, {&job->dst}, 1, job->fault};

@@ -6,7 +6,7 @@
 #include "engine.h"
 
 /*
- * Checks and executes a command, which nobody else can change. 0; -EFAULT: it faulted,
+ * Checks and executes a command, a private copy. 0; -EFAULT: it faulted,
  * reason, address and asid are in *ret_fault, which was zeroed; -ECANCELED: the engine is
  * to stop.
  */

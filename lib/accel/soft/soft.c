@@ -30,7 +30,7 @@ struct soft_device {
 
 /* ---- device ------------------------------------------------------------------------ */
 
-/* Tried on ourselves: it takes PROCMAP_QUERY, Linux 6.11, and a /proc. */
+/* Tried on this process: it needs PROCMAP_QUERY, Linux 6.11, and a /proc. */
 static bool soft_has_sva(void)
 {
 	_cleanup_close_ int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
@@ -75,13 +75,13 @@ static void soft_device_stop(void *device)
 
 static int soft_memory_alloc(void *device, uint64_t bytes, uint32_t flags)
 {
-	/* Nobody shall pin what was to be revocable; and see soft_memory_scrub(). */
+	/* Revocable memory must not become pinned; and see soft_memory_scrub(). */
 	int seals = flags & ACCEL_BUFFER_PINNED ? F_SEAL_SHRINK : F_SEAL_SEAL;
 
 	return memfd_new("accel-memory", bytes, F_SEAL_GROW | seals);
 }
 
-/* In place, so that it is gone for those as well who still have the pages. */
+/* In place, so that holders of the pages see zeroes, too. */
 static void soft_clear(void *arg)
 {
 	const struct area *area = arg;
@@ -90,10 +90,10 @@ static void soft_clear(void *arg)
 }
 
 /*
- * A driver can have pinned the pages and let the file go (udmabuf, since Linux 6.12).
- * Only sealing against writing asks for pins; once that has succeeded the memory is
- * nobody's, and the kernel clears the pages before they are anybody's again. A client may
- * have frozen the seals, by exporting it for example: then we cannot ask, and clear it.
+ * A driver can have pinned the pages and closed the file (udmabuf, since Linux 6.12).
+ * Only F_SEAL_WRITE checks for pins; if it succeeds the memory is not held, and the
+ * kernel clears the pages before their next use. If a client has frozen the seals, by an
+ * export for example, pins cannot be checked, and the memory is cleared.
  */
 static int soft_memory_scrub(void *device, int fd, void *memory, uint64_t bytes)
 {
