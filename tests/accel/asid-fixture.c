@@ -161,17 +161,6 @@ struct accel_asid_info info_of(struct accel_context *in, uint32_t asid)
 	return arg;
 }
 
-/* Some things end in the reaper's thread. */
-bool becomes_true(bool (*condition)(void *data), void *data)
-{
-	for (int i = 0; i < 5000; i++) {
-		if (condition(data))
-			return true;
-		poll(NULL, 0, 1);
-	}
-	return false;
-}
-
 /* ---- the page table ---------------------------------------------------------------- */
 
 int map(uint32_t asid, uint32_t buffer, uint64_t offset, uint64_t length, uint32_t flags,

@@ -10,6 +10,7 @@
 #include <accel.h>
 #include <stdatomic.h>
 
+#include "../support/wait.h"
 #include "fake-backend.h"
 
 #define PAGE UINT64_C(4096)
@@ -47,9 +48,6 @@ uint32_t new_buffer(struct accel_context *in, uint64_t bytes, uint32_t flags);
 
 /* Of a new memfd, opened for @access; *ret_fd stays open for the test. */
 uint32_t import_memfd(uint64_t bytes, int access, int *ret_fd);
-
-/* True as soon as @condition(@data) is, false if it is not within some seconds. */
-bool becomes_true(bool (*condition)(void *data), void *data);
 
 /*
  * The calls, which allocate nothing themselves. -EPROTO: an output was written although

@@ -46,14 +46,15 @@ endif
 	-Wl,--wrap=aligned_alloc,--wrap=free,--wrap=mmap64,--wrap=memfd_create \
 	-Wl,--wrap=open64,--wrap=openat64,--wrap=fcntl64,--wrap=fstat64,--wrap=fchmod \
 	-Wl,--wrap=ftruncate64,--wrap=pthread_create
-%C%_accel_tests_LDADD = lib/accel/libaccel-private.la $(CRITERION_LIBS)
+%C%_accel_tests_LDADD = $(test_support) lib/accel/libaccel-private.la $(CRITERION_LIBS)
 
 # The library once more, with ThreadSanitizer where no other sanitizer is asked for: a
 # suite of its own in tests/local.mk.
 check_PROGRAMS += %D%/accel-race
 EXTRA_DIST += %D%/run-race
 %C%_accel_race_SOURCES = $(lib_accel_libaccel_private_la_SOURCES) \
-	$(lib_common_libcommon_la_SOURCES) %D%/race.c %D%/race.h %D%/race-calls.c
+	$(lib_common_libcommon_la_SOURCES) %D%/race.c %D%/race.h %D%/race-calls.c \
+	tests/support/fds.c tests/support/fds.h
 %C%_accel_race_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel
 %C%_accel_race_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS) $(TSAN)
 %C%_accel_race_LDFLAGS = $(AM_LDFLAGS) $(TSAN)

@@ -10,12 +10,12 @@
  */
 #include "race.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../support/fds.h"
 #include "context.h"
 #include "util.h"
 
@@ -188,17 +188,6 @@ static void check(const char *name, bool ok, const char *reason, long long value
 	}
 	printf("FAIL: race::%s: %s %lld\n", name, reason, value);
 	failures++;
-}
-
-static unsigned count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	while (dir && readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
 }
 
 static int64_t count_charges(void)

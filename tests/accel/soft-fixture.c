@@ -8,13 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "registry.h"
 #include "soft-fixture.h"
 
-#define WAIT_MS 60000
 #define ENTRIES 64
 
 struct accel_registry *soft_registry;
@@ -28,18 +26,6 @@ static unsigned owners, threads;
 
 /* ---- waiting and counting ---------------------------------------------------------- */
 
-bool wait_until(bool (*condition)(void *data), void *data)
-{
-	const struct timespec moment = {0, 200 * 1000};
-
-	for (int i = 0; i < WAIT_MS * 5; i++) {
-		if (condition(data))
-			return true;
-		nanosleep(&moment, NULL);
-	}
-	return false;
-}
-
 static unsigned count_entries(const char *path)
 {
 	DIR *dir = opendir(path);
@@ -50,11 +36,6 @@ static unsigned count_entries(const char *path)
 		n++;
 	closedir(dir);
 	return n;
-}
-
-unsigned count_fds(void)
-{
-	return count_entries("/proc/self/fd");
 }
 
 /* Memory that others had stays charged until a device is asked for what it has. */

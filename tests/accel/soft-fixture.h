@@ -10,6 +10,9 @@
 #include <accel-backend.h>
 #include <stdatomic.h>
 
+#include "../support/fds.h"
+#include "../support/wait.h"
+
 #define PAGE UINT64_C(4096)
 #define RW   (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
 
@@ -112,9 +115,6 @@ void soft_job_init(struct soft_job *job, struct accel_context *context, uint32_t
 void soft_job_finish(struct soft_job *job);
 
 /* ---- waiting and counting ---- */
-
-bool wait_until(bool (*condition)(void *data), void *data);
-unsigned count_fds(void);
 
 /* The sum of all that is charged now, without what lingered and nobody has any more. */
 uint64_t fixture_charged(void);

@@ -249,7 +249,7 @@ Test(asid_map, buffer_counts_its_mappings)
 	cr_assert(eq(int, map(asid, buffer, 0, PAGE, RW | AT, PAGE), -EEXIST));
 	cr_assert(eq(u32, mappings_of(buffer), 3));
 	cr_assert(zero(int, destroy_asid(context, other)));
-	cr_assert(becomes_true(has_two_mappings, &buffer));
+	cr_assert(wait_until(has_two_mappings, &buffer));
 	cr_assert(eq(i64, unmap(asid, 0, UINT64_MAX), 2 * PAGE));
 	cr_assert(zero(u32, mappings_of(buffer)));
 }

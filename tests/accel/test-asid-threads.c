@@ -98,7 +98,7 @@ static void *relay(void *data)
 }
 
 /* Were readers preferred, the lock would never be free, and this not come to an end. */
-Test(asid_threads, changes_are_not_starved, .timeout = 20)
+Test(asid_threads, changes_are_not_starved, .timeout = 120)
 {
 	pthread_t threads[ENGINES];
 

@@ -192,15 +192,3 @@ static void failed(int error)
 
 const struct hipipc_provider fake_provider = {FAKE_OPERATIONS, .watch = watch};
 const struct hipipc_provider fake_silent_provider = {FAKE_OPERATIONS};
-
-int fake_count_fds(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (directory && readdir(directory))
-		n++;
-	if (directory)
-		closedir(directory);
-	return n;
-}

@@ -66,6 +66,5 @@ extern const struct hipipc_provider fake_silent_provider;
 struct hipipc_allocation fake_allocation(uint64_t id);
 
 /* How many descriptors this process has open. */
-int fake_count_fds(void);
 
 #endif

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "hipsoft-fixture.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define WAIT_MS 10000
 
 void soft_configure(const char *devices, const char *memory)
 {
@@ -33,35 +29,6 @@ struct hipipc_allocation soft_find(const void *pointer)
 
 	cr_assert(zero(int, hipsoft_provider.find((uintptr_t)pointer, &found)));
 	return found;
-}
-
-bool wait_until(bool (*condition)(void *data), void *data)
-{
-	const struct timespec moment = {0, 1000 * 1000};
-
-	for (int i = 0; i < WAIT_MS; i++) {
-		if (condition(data))
-			return true;
-		nanosleep(&moment, NULL);
-	}
-	return false;
-}
-
-unsigned count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	cr_assert(ne(ptr, dir, NULL));
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 3; /* ".", ".." and itself */
-}
-
-bool has_fds(void *n)
-{
-	return count_fds() == *(unsigned *)n;
 }
 
 int make_memfd(uint64_t bytes)

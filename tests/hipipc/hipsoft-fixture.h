@@ -12,6 +12,9 @@
 #include <hipipc-provider.h>
 #include <hipsoft.h>
 
+#include "../support/fds.h"
+#include "../support/wait.h"
+
 #define PAGE 4096
 
 extern const struct hipipc_provider hipsoft_provider;
@@ -25,15 +28,10 @@ void soft_configure(const char *devices, const char *memory);
 void *soft_malloc(size_t bytes);
 struct hipipc_allocation soft_find(const void *pointer);
 
-/* What importers and threads of the core have is given back in a moment. */
-bool wait_until(bool (*condition)(void *data), void *data);
-unsigned count_fds(void);
-bool has_fds(void *n); /* unsigned: this many are open */
-
 /* A memfd of this many bytes. */
 int make_memfd(uint64_t bytes);
 
-/* Of a child: what it exits with; -1: it did not come to that within 10 s. */
+/* Of a child: what it exits with; -1: it did not exit by itself. */
 int wait_for_child(int pid);
 
 #endif

@@ -20,7 +20,7 @@ endif
 	%D%/test-hipsoft-wait.c
 %C%_hipsoft_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/hipsoft
 %C%_hipsoft_tests_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
-%C%_hipsoft_tests_LDADD = lib/hipsoft/libhipsoft-private.la $(CRITERION_LIBS)
+%C%_hipsoft_tests_LDADD = $(test_support) lib/hipsoft/libhipsoft-private.la $(CRITERION_LIBS)
 
 %C%_hipipc_tests_SOURCES = \
 	%D%/fake-service.c %D%/fake-service.h \
@@ -34,7 +34,7 @@ endif
 	-Wl,--wrap=dmabuffs_open,--wrap=dmabuffs_close,--wrap=dmabuffs_export \
 	-Wl,--wrap=dmabuffs_withdraw,--wrap=dmabuffs_import,--wrap=dmabuffs_exchange \
 	-Wl,--wrap=dmabuffs_root_fd
-%C%_hipipc_tests_LDADD = lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
+%C%_hipipc_tests_LDADD = $(test_support) lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
 
 # Imitations of vendors' runtimes. Each provider is tested in a program of its own, with
 # one of them loaded.
@@ -51,7 +51,7 @@ check_DATA = %D%/fakes/stamp
 
 provider_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/hipipc
 provider_fixture = %D%/vendor-fixture.c %D%/vendor-fixture.h
-provider_libs = lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
+provider_libs = $(test_support) lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
 
 %C%_test_provider_cuda_SOURCES = %D%/test-provider-cuda.c $(provider_fixture)
 %C%_test_provider_cuda_CPPFLAGS = $(provider_cppflags)

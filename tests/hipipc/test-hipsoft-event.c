@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <clock.h>
 #include <util.h>
 
 #include "event_page.h"
@@ -14,6 +15,11 @@
 #include "stream_private.h"
 
 TestSuite(hipsoft_event, .timeout = 60);
+
+static double now_s(void)
+{
+	return (double)now_ns() / (double)NS_PER_S;
+}
 
 #define SHARED (hipEventInterprocess | hipEventDisableTiming)
 
@@ -207,6 +213,7 @@ Test(hipsoft_event, time)
 	hipStream_t stream = make_stream();
 	hipEvent_t start = make_event(0), stop = make_event(hipEventBlockingSync);
 	hipEvent_t untimed = make_event(hipEventDisableTiming);
+	double begun = now_s();
 	struct gate gate;
 	float ms = -1;
 
@@ -223,7 +230,8 @@ Test(hipsoft_event, time)
 	expect_ok(hipEventSynchronize(stop));
 	expect_ok(hipEventElapsedTime(&ms, start, stop));
 	cr_assert(ge(flt, ms, 20));
-	cr_assert(lt(flt, ms, 20000));
+	/* The part of a millisecond is for what a float cannot tell. */
+	cr_assert(le(dbl, ms, (now_s() - begun) * 1e3 + 0.5));
 	expect_ok(hipEventElapsedTime(&ms, stop, start));
 	cr_assert(lt(flt, ms, -19));
 	expect_ok(hipEventRecord(untimed, stream));
@@ -736,14 +744,6 @@ static int record_and_hang(int socket)
 	return 2;
 }
 
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 Test(hipsoft_event, the_recorder_is_killed)
 {
 	int socket;
@@ -759,7 +759,7 @@ Test(hipsoft_event, the_recorder_is_killed)
 	killed = now_s();
 	expect(hipEventSynchronize(event), hipErrorContextIsDestroyed);
 	expect(hipStreamSynchronize(stream), hipErrorContextIsDestroyed);
-	cr_assert(lt(dbl, now_s() - killed, 1));
+	cr_assert(lt(dbl, now_s() - killed, 20));
 	expect(hipEventQuery(event), hipErrorContextIsDestroyed);
 	/* The event and the stream are as good as before. */
 	expect_ok(hipMemsetAsync(NULL, 0, 0, stream));

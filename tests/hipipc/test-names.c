@@ -7,6 +7,7 @@
 
 #include <dmabuffs.h>
 
+#include "../support/fds.h"
 #include "fake-service.h"
 #include "names.h"
 #include "reason.h"
@@ -87,7 +88,7 @@ static void free_1(void)
 
 Test(names, of_what_is_freed_meanwhile_end_at_once)
 {
-	int fds = fake_count_fds();
+	unsigned fds = count_fds();
 	struct hipipc_handle handle;
 
 	cr_assert_eq(get(&fake_provider, 2, &handle), 0);
@@ -96,7 +97,7 @@ Test(names, of_what_is_freed_meanwhile_end_at_once)
 	cr_expect_eq(fake_service.withdrawals, 1);
 	fake_service.during_export = NULL;
 	cr_expect_eq(get(&fake_provider, 1, &handle), 0);
-	cr_expect_eq(fake_count_fds(), fds);
+	cr_expect_eq(count_fds(), fds);
 }
 
 /* Else the end of one would take the other one's name away. */
@@ -111,14 +112,14 @@ Test(names, are_not_shared_by_allocations_in_one_buffer)
 
 static void expect_failure_of(uint64_t id, int error, const char *text)
 {
-	int fds = fake_count_fds();
+	unsigned fds = count_fds();
 	struct hipipc_handle handle = {.bytes = 99};
 
 	cr_expect_eq(get(&fake_provider, id, &handle), error);
 	reason_end("test", strerror(-error), true);
 	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
 	cr_expect_eq(handle.bytes, 99);
-	cr_expect_eq(fake_count_fds(), fds, "a descriptor is left");
+	cr_expect_eq(count_fds(), fds, "a descriptor is left");
 }
 
 static void expect_failure(int error, const char *text)

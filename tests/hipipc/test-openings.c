@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "../support/fds.h"
 #include "fake-service.h"
 #include "openings.h"
 #include "reason.h"
@@ -35,7 +36,7 @@ static int open_it(uint8_t number, uint64_t offset, uint64_t *ret_pointer)
 Test(openings, of_one_handle_are_counted)
 {
 	uint64_t first, second;
-	int fds = fake_count_fds();
+	unsigned fds = count_fds();
 
 	cr_assert_eq(open_it(1, 0, &first), 0);
 	cr_assert_eq(open_it(1, 0, &second), 0);
@@ -47,7 +48,7 @@ Test(openings, of_one_handle_are_counted)
 	cr_expect_eq(fake_runtime.releases, 1);
 	cr_expect_eq(openings_close(first), -EINVAL);
 	cr_expect_eq(fake_runtime.releases, 1);
-	cr_expect_eq(fake_count_fds(), fds);
+	cr_expect_eq(count_fds(), fds);
 }
 
 Test(openings, with_offsets_share_a_mapping)
@@ -122,14 +123,14 @@ Test(openings, of_threads_that_want_the_same_are_one)
 
 static void expect_failure(int error, const char *text)
 {
-	int fds = fake_count_fds();
+	unsigned fds = count_fds();
 	uint64_t pointer = 99;
 
 	cr_expect_eq(open_it(1, 0, &pointer), error, "not %d", error);
 	reason_end("test", strerror(-error), true);
 	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
 	cr_expect_eq(pointer, 99);
-	cr_expect_eq(fake_count_fds(), fds, "a descriptor is left");
+	cr_expect_eq(count_fds(), fds, "a descriptor is left");
 }
 
 Test(openings, say_why_they_fail)
@@ -156,7 +157,7 @@ Test(openings, say_why_they_fail)
 /* Without passthrough a name cannot be mapped, what is behind it can. */
 Test(openings, exchange_what_cannot_be_mapped)
 {
-	int fds = fake_count_fds();
+	unsigned fds = count_fds();
 	uint64_t pointer;
 
 	fake_runtime.names_cannot_be_mapped = true;
@@ -169,7 +170,7 @@ Test(openings, exchange_what_cannot_be_mapped)
 	fake_service.exchanges = 0;
 	fake_service.exchange_error = -ETIMEDOUT;
 	expect_failure(-ENOTCONN, "does not answer");
-	cr_expect_eq(fake_count_fds(), fds);
+	cr_expect_eq(count_fds(), fds);
 }
 
 Test(openings, of_other_kinds_are_exchanged_at_once)

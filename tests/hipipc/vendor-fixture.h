@@ -5,6 +5,7 @@
 
 #include <hipipc-provider.h>
 
+#include "../support/fds.h"
 #include "fake.h"
 
 #define BYTES ((size_t)3 * FAKE_GRANULE)
@@ -12,8 +13,6 @@
 /* The provider under test and its fake; set by the test's init(). */
 extern const struct hipipc_provider *provider;
 extern const struct fake_control *fake;
-
-unsigned int count_fds(void);
 
 /* A live allocation of that kind. */
 struct hipipc_allocation make(enum fake_kind kind, size_t bytes);

@@ -90,7 +90,7 @@ static int visit_tables(pid_t pid, bool print)
 	return n;
 }
 
-int count_fds(pid_t pid)
+int count_process_fds(pid_t pid)
 {
 	return visit_tables(pid, false);
 }
@@ -99,13 +99,13 @@ int count_fds(pid_t pid)
 int count_stable_fds(pid_t pid)
 {
 	const struct timespec pause = {.tv_nsec = 4000000};
-	int n = ASSERT_OK(count_fds(pid)), same = 0;
+	int n = ASSERT_OK(count_process_fds(pid)), same = 0;
 
 	for (uint64_t end = now_ms() + WAIT_MS; same < 5 && now_ms() < end;) {
 		int now;
 
 		nanosleep(&pause, NULL);
-		now = ASSERT_OK(count_fds(pid));
+		now = ASSERT_OK(count_process_fds(pid));
 		same = now == n ? same + 1 : 0;
 		n = now;
 	}

@@ -98,14 +98,6 @@ void test_equal(const char *file, int line, const char *text, long long got,
 			  expected, expected, got, got);
 }
 
-uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 bool wait_ready(int fd, short events, int timeout_ms)
 {
 	struct pollfd pollfd = {.fd = fd, .events = events};
@@ -118,19 +110,6 @@ bool wait_ready(int fd, short events, int timeout_ms)
 		n = poll(&pollfd, 1, now < end ? (int)(end - now) : 0);
 	} while (n < 0 && errno == EINTR);
 	return n == 1;
-}
-
-bool wait_until(bool (*holds)(void *data), void *data)
-{
-	const struct timespec pause = {.tv_nsec = 1000000};
-	uint64_t end = now_ms() + WAIT_MS;
-
-	while (!holds(data)) {
-		if (now_ms() > end)
-			return false;
-		nanosleep(&pause, NULL);
-	}
-	return true;
 }
 
 /* Only the instance under test may go on once the case's own process has ended. */

@@ -19,6 +19,9 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include <clock.h>
+
+#include "../support/wait.h"
 #include "instance.h"
 #include "util.h"
 
@@ -35,9 +38,6 @@ struct test_case {
 
 /* Only a case that hangs takes that long, also on a loaded machine with sanitizers. */
 #define CASE_SECONDS 180U
-
-/* What a single bounded wait allows before the case fails. */
-#define WAIT_MS 60000
 
 /*
  * What must not wait for a client that blocks, or for a process that has died, takes
@@ -89,16 +89,8 @@ void test_equal(const char *file, int line, const char *text, long long got,
 /* "EACCES", "0", "17": of a result in the form described above. */
 const char *test_result_text(long long result, char *text, size_t size);
 
-/*
- * For what happens soon, though not at once: asks until it holds, at most WAIT_MS. Only
- * for events of the kind "the daemon has noticed", which nothing reports.
- */
-bool wait_until(bool (*holds)(void *data), void *data);
-
 /* True when the descriptor becomes ready for these events within the bound. */
 bool wait_ready(int fd, short events, int timeout_ms);
-
-uint64_t now_ms(void);
 
 /* Used by harness.c only: the namespaces and the watchdog around a case (cage.c). */
 struct cage {

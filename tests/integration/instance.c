@@ -118,7 +118,7 @@ void instance_start_in_pid_namespace(struct instance *instance, const char *opti
 static bool no_more_fds(void *data)
 {
 	struct instance *instance = data;
-	int n = count_fds(instance->pid);
+	int n = count_process_fds(instance->pid);
 
 	return n >= 0 && n <= instance->n_fds;
 }
@@ -130,7 +130,7 @@ void instance_settle(struct instance *instance)
 	print_fds(instance->pid);
 	test_fail(__FILE__, __LINE__,
 		  "leak in the daemon: %d descriptors, %d when it started",
-		  count_fds(instance->pid), instance->n_fds);
+		  count_process_fds(instance->pid), instance->n_fds);
 }
 
 static void check_log(const struct instance *instance)

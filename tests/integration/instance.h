@@ -35,7 +35,7 @@ void instance_stop(struct instance *instance);
 void instance_expect_exit(struct instance *instance, int expected);
 
 /* Number of open descriptors of a process, in all tables of its threads; -errno. */
-int count_fds(pid_t pid);
+int count_process_fds(pid_t pid);
 
 /* The same once it has stopped changing. */
 int count_stable_fds(pid_t pid);

@@ -19,6 +19,7 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/neighbour.c %D%/neighbour.h \
 	%D%/raw-accel.c %D%/raw-accel.h %D%/raw-ring.c \
 	%D%/raw.c %D%/raw.h
+%C%_libharness_la_LIBADD = $(test_support)
 
 # What the cases about accelerators have in common; it needs libdmabuffs.
 check_LTLIBRARIES += %D%/libaccel-harness.la

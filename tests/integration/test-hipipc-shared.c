@@ -156,7 +156,7 @@ static void free_of_import(struct instance *instance)
 
 static bool no_more_fds(void *data)
 {
-	return count_fds(getpid()) <= *(int *)data;
+	return count_process_fds(getpid()) <= *(int *)data;
 }
 
 /* What it has opened, a process closes again, if not at once: nothing grows. */
@@ -173,7 +173,7 @@ static void nothing_grows(struct instance *instance)
 		ASSERT_HIP(hipSuccess, hipEventDestroy(open_event(exporter.event)));
 		expect(hipErrorInvalidValue, (hipIpcMemHandle_t){0});
 		if (i == 0)
-			n_fds = count_fds(getpid());
+			n_fds = count_process_fds(getpid());
 	}
 	ASSERT(wait_until(no_more_fds, &n_fds));
 	exporter_end(&exporter);

@@ -133,7 +133,7 @@ static void run_exporter(int peer, void *data)
 
 	fill(memory, 0, BYTES, 1);
 	ASSERT_EQ(hipIpcGetMemHandle(&pair->handle, memory + OFFSET), hipSuccess);
-	fds = count_fds(getpid());
+	fds = count_process_fds(getpid());
 	for (int i = 0; i < 10; i++) {
 		ASSERT_EQ(hipIpcGetMemHandle(&again, memory + OFFSET), hipSuccess);
 		ASSERT(!memcmp(&again, &pair->handle, sizeof(again)));
@@ -142,7 +142,7 @@ static void run_exporter(int peer, void *data)
 		ASSERT_EQ(hipIpcGetMemHandle(&again, memory + BYTES),
 			  hipErrorInvalidValue);
 	ASSERT_EQ(hipIpcOpenMemHandle(&pointer, pair->handle, 0), hipErrorInvalidContext);
-	ASSERT_EQ(count_fds(getpid()), fds);
+	ASSERT_EQ(count_process_fds(getpid()), fds);
 	expect_nothing_left(fake);
 	peer_put(peer, &pair->handle, sizeof(pair->handle));
 	obey(peer, fake, pair, memory);
@@ -243,7 +243,7 @@ static void import_fails(int peer, void *data)
 
 	ASSERT_EQ(hipIpcOpenMemHandle(&pointer, pair->handle, 0), hipSuccess);
 	ASSERT_EQ(hipIpcCloseMemHandle(pointer), hipSuccess);
-	fds = count_fds(getpid());
+	fds = count_process_fds(getpid());
 	for (;; nth++) {
 		hipError_t got;
 
@@ -257,7 +257,7 @@ static void import_fails(int peer, void *data)
 		else
 			ASSERT(*hipipcLastReason());
 		expect_nothing_left(fake);
-		ASSERT_EQ(count_fds(getpid()), fds);
+		ASSERT_EQ(count_process_fds(getpid()), fds);
 		ASSERT(nth < 100);
 	}
 	fake->fail(0, 0);

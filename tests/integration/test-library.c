@@ -161,7 +161,7 @@ static void allocate_in_vain(struct instance *instance)
 	struct dmabuffs *library = open_library(instance);
 	const dmabuffs_uuid before = {{3}};
 	dmabuffs_uuid name = before;
-	int fd = -7, n = count_fds(getpid()), names = 0;
+	int fd = -7, n = count_process_fds(getpid()), names = 0;
 
 	ASSERT_ERR(dmabuffs_allocate(library, 0, 0, NULL, &fd, &name), EINVAL);
 	ASSERT_ERR(dmabuffs_allocate(library, UINT64_MAX, 0, NULL, &fd, &name), EINVAL);
@@ -170,7 +170,7 @@ static void allocate_in_vain(struct instance *instance)
 	ASSERT_ERR(dmabuffs_allocate(library, 4 * BYTES, 0, NULL, &fd, &name), ENOSPC);
 	ASSERT_EQ(fd, -7);
 	ASSERT(!memcmp(&name, &before, sizeof(name)));
-	ASSERT_EQ(count_fds(getpid()), n);
+	ASSERT_EQ(count_process_fds(getpid()), n);
 	ASSERT_OK(dmabuffs_list(library, count_names, &names));
 	ASSERT_EQ(names, 0);
 	dmabuffs_close(library);
@@ -394,13 +394,13 @@ static void threads_and_children(struct instance *instance)
 	int before;
 
 	share_one(library, 1); /* leaves a kept connection for the children to inherit */
-	before = count_fds(getpid());
+	before = count_process_fds(getpid());
 	for (int i = 0; i < CHILDREN; i++)
 		child_start(&children[i], NULL, use_inherited, library);
 	run_threads(library);
 	for (int i = 0; i < CHILDREN; i++)
 		child_wait_ms(&children[i], 20000);
-	ASSERT_EQ(count_fds(getpid()), before);
+	ASSERT_EQ(count_process_fds(getpid()), before);
 	dmabuffs_close(library);
 }
 

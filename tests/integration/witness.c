@@ -132,7 +132,7 @@ static bool is_down_to(void *data)
 {
 	const struct level *level = data;
 
-	return count_fds(level->pid) <= level->n_fds;
+	return count_process_fds(level->pid) <= level->n_fds;
 }
 
 void witness_expect_fds(pid_t pid, int n)
@@ -143,5 +143,5 @@ void witness_expect_fds(pid_t pid, int n)
 		return;
 	print_fds(pid);
 	test_fail(__FILE__, __LINE__, "process %d has %d descriptors, had %d", pid,
-		  count_fds(pid), n);
+		  count_process_fds(pid), n);
 }

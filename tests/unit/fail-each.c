@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "../support/fds.h"
 #include "fail-each.h"
 #include "faults.h"
 

@@ -26,8 +26,7 @@ struct operation {
 
 void fail_each(const struct operation *operation);
 
-/* What the fixture of each program has for this: the sum of all that is charged now. */
+/* The fixture of each program has it: the sum of all that is charged now. */
 uint64_t fixture_charged(void);
-unsigned count_fds(void);
 
 #endif

@@ -2,16 +2,12 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "fixture.h"
-
-#define WAIT_MS 20000
 
 struct limits fixture_limits;
 struct table fixture_table;
@@ -107,33 +103,9 @@ struct export *fixture_add(uid_t uid, uint32_t flags)
 	return export;
 }
 
-unsigned count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	cr_assert(ne(ptr, dir, NULL));
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 bool is_open(int fd)
 {
 	return fcntl(fd, F_GETFD) >= 0;
-}
-
-bool wait_until(bool (*condition)(void *data), void *data)
-{
-	const struct timespec moment = {0, 1000 * 1000};
-
-	for (int i = 0; i < WAIT_MS; i++) {
-		if (condition(data))
-			return true;
-		nanosleep(&moment, NULL);
-	}
-	return false;
 }
 
 int run_in_child(int (*act)(void *data), void *data)

@@ -7,6 +7,8 @@
 #ifndef DMABUFFS_TESTS_FIXTURE_H
 #define DMABUFFS_TESTS_FIXTURE_H
 
+#include "../support/fds.h"
+#include "../support/wait.h"
 #include "names/table.h"
 #include "util.h"
 
@@ -49,12 +51,8 @@ int reopen(int fd, int flags);
 /* A buffer of a new memfd. */
 void new_buffer(struct buffer *buffer, size_t size);
 
-/* How many descriptors this process has open, and whether it has this one. */
-unsigned count_fds(void);
+/* Whether this process has this descriptor open. */
 bool is_open(int fd);
-
-/* True as soon as @condition(@data) is, false if it is not within some seconds. */
-bool wait_until(bool (*condition)(void *data), void *data);
 
 /* Runs it in a child process; its result, 0 to 255, or -1 if a signal ended it. */
 int run_in_child(int (*act)(void *data), void *data);

@@ -68,7 +68,7 @@ endif
 	-Wl,--wrap=ioctl,--wrap=poll \
 	-Wl,--wrap=fuse_lowlevel_notify_inval_inode \
 	-Wl,--wrap=fuse_lowlevel_notify_inval_entry
-%C%_daemon_tests_LDADD = src/libdaemon.la $(CRITERION_LIBS)
+%C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS)
 
 # Library and tool.
 %C%_client_tests_SOURCES = \
@@ -87,5 +87,5 @@ endif
 # What goes through fake-device.c.
 %C%_client_tests_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl,--wrap=openat64
 # The private one first: what comes from the shared one is not wrapped.
-%C%_client_tests_LDADD = lib/dmabuffs/libdmabuffs-private.la tools/libcli.la \
+%C%_client_tests_LDADD = $(test_support) lib/dmabuffs/libdmabuffs-private.la tools/libcli.la \
 	$(CRITERION_LIBS)

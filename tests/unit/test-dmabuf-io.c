@@ -238,6 +238,11 @@ static int block(int fd, uint64_t flags)
 	return wait_until(is_released, NULL) ? 0 : -1;
 }
 
+static bool two_are_inside(void *data)
+{
+	return n_inside >= 2;
+}
+
 static bool are_done(void *data)
 {
 	for (size_t i = 0; i < *(size_t *)data; i++)
@@ -260,8 +265,7 @@ Test(dmabuf_io, an_exporter_occupies_some_threads_only)
 	fake_dmabuf_sync = block;
 	for (size_t i = 0; i < n; i++)
 		cr_assert(zero(int, submit(UID_A, &many[i])));
-	while (n_inside < 2)
-		usleep(1000);
+	cr_assert(wait_until(two_are_inside, NULL));
 	fake_dmabuf_sync = record_sync;
 	cr_assert(zero(int, submit(UID_B, &access_done)));
 	cr_assert(wait_until(is_done, &access_done), "B waits for A");

@@ -4,7 +4,6 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include <dmabuffs-accel.h>
 
+#include "../support/fds.h"
 #include "broker.h"
 #include "fake-device.h"
 
@@ -352,17 +352,6 @@ static bool answer_ticket_once(int connection, unsigned int number, int fd)
 	return false;
 }
 
-static unsigned int count_open(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
-}
-
 Test(accel_import, buffer, .init = start, .fini = finish)
 {
 	uint32_t id = UNTOUCHED;
@@ -471,7 +460,7 @@ Test(accel_import, buffer_fd_that_is_not_to_be_had, .init = start, .fini = finis
 
 Test(accel_import, bind_self_gives_its_own_files, .init = start, .fini = finish)
 {
-	unsigned int before = count_open();
+	unsigned int before = count_fds();
 	uint32_t id = UNTOUCHED;
 
 	fake_device_command = answer;
@@ -482,7 +471,7 @@ Test(accel_import, bind_self_gives_its_own_files, .init = start, .fini = finish)
 	cr_assert(eq(u32, device.arg.sva.flags, ACCEL_ASID_VISIBLE));
 	cr_assert(ge(int, device.arg.sva.mem, 0));
 	cr_assert(ge(int, device.arg.sva.maps, 0));
-	cr_assert(eq(u32, count_open(), before), "they are not kept");
+	cr_assert(eq(u32, count_fds(), before), "they are not kept");
 }
 
 Test(accel_import, bind_self_by_tickets, .init = start, .fini = finish)
@@ -589,11 +578,11 @@ Test(accel_import, asid_opens_the_name, .init = start, .fini = finish)
 	dmabuffs_uuid_format(&uuid, name);
 	snprintf(path, sizeof(path), "%s/%s", broker.path, name);
 	close(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-	before = count_open();
+	before = count_fds();
 	cr_assert(zero(
 		int, dmabuffs_accel_import_asid(&broker.instance, context, &uuid, &id)));
 	cr_assert(eq(u32, id, 5));
 	cr_assert(eq(ulong, device.request, DMABUFFS_ACCEL_IOC_ASID_IMPORT));
-	cr_assert(eq(u32, count_open(), before));
+	cr_assert(eq(u32, count_fds(), before));
 	unlink(path);
 }

@@ -3,10 +3,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +15,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "../support/fds.h"
+#include "../support/wait.h"
 #include "broker.h"
 #include "fake-broker.h"
 
@@ -64,17 +64,6 @@ static int exchange_new(void)
 
 	close(memfd);
 	return r;
-}
-
-static unsigned int count_open(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
 }
 
 static bool hang_up(int connection, unsigned int number, int fd)
@@ -162,7 +151,7 @@ static const struct breach breaches[] = {
 
 static void expect_refused(const struct breach *breach)
 {
-	unsigned int before = count_open();
+	unsigned before = count_fds();
 
 	next = (struct dmabuffs_broker_reply){.size = breach->size,
 					      .error = breach->error,
@@ -172,9 +161,8 @@ static void expect_refused(const struct breach *breach)
 	next_fds = breach->fds;
 	cr_assert(eq(int, exchange_new(), -EPROTO), "%s", breach->what);
 	/* The server's side is closed by another thread. */
-	for (int i = 0; i < 1000 && count_open() > before; i++)
-		sched_yield();
-	cr_assert(le(u32, count_open(), before), "%s leaks a descriptor", breach->what);
+	cr_assert(wait_until(has_at_most_fds, &before), "%s leaks a descriptor",
+		  breach->what);
 }
 
 Test(broker, refuses_answers_that_break_the_protocol, .fini = finish)
@@ -280,7 +268,7 @@ static void *exchange_often(void *data)
 
 Test(broker, threads_get_their_own_answers, .fini = finish)
 {
-	unsigned int before = count_open();
+	unsigned before = count_fds();
 	pthread_t threads[THREADS];
 
 	fake_broker_start(&broker, fake_answer_echo, false);
@@ -289,9 +277,9 @@ Test(broker, threads_get_their_own_answers, .fini = finish)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	/* root, listener, and both ends of one kept connection */
-	for (int i = 0; i < 1000 && count_open() > before + 4; i++)
-		sched_yield();
-	cr_assert(eq(u32, count_open(), before + 4));
+	before += 4;
+	cr_assert(wait_until(has_at_most_fds, &before));
+	cr_assert(eq(uint, count_fds(), before));
 	cr_assert(eq(u32, broker.requests, THREADS * ROUNDS));
 }
 

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../support/wait.h"
 #include "base/log.h"
 
 #define LINES_PER_SECOND 200 /* as log.c has it */
@@ -162,8 +163,7 @@ Test(log, says_how_many_were_dropped)
 
 	for (int i = 0; i < 1000; i++)
 		log_info("again");
-	for (int i = 0; i < 3000 && !is_said(NULL); i++)
-		usleep(1000);
+	cr_assert(wait_until(is_said, NULL));
 	said = strstr(text(), " lines suppressed\n");
 	cr_assert(ne(ptr, said, NULL));
 	while (said > text() && said[-1] != '\n')

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# What test programs of several directories use. It depends on no test framework.
+check_LTLIBRARIES += %D%/libsupport.la
+%C%_libsupport_la_SOURCES = \
+	%D%/fds.c %D%/fds.h \
+	%D%/wait.c %D%/wait.h
+test_support = tests/support/libsupport.la
