@@ -56,8 +56,12 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/service.h \
 	%D%/process/lifetime.c %D%/process/lifetime.h \
+	%D%/process/mountpoint.c %D%/process/mountpoint.h \
+	%D%/process/parts.c %D%/process/parts.h \
 	%D%/process/privileges.c %D%/process/privileges.h \
-	%D%/process/ready.c %D%/process/ready.h
+	%D%/process/ready.c %D%/process/ready.h \
+	%D%/process/session.c %D%/process/session.h \
+	%D%/process/startup.c %D%/process/startup.h
 %C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% \
 	-DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \

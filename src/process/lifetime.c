@@ -5,19 +5,14 @@
 #include <fuse_lowlevel.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mount.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "base/log.h"
-#include "fd_identity.h"
+#include "process/mountpoint.h"
 #include "util.h"
 
-/* How long the loop may take to notice before it is told again. */
+/* How long the loop may take to notice before it is woken again. */
 #define RETRY_MS 50
 
 static void lifetime_wake_up(int signal)
@@ -41,46 +36,8 @@ void lifetime_block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigaction(SIGUSR1, &wake, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	/* A lease that is broken while we ask with it, see buffer_held(). */
+	/* From a lease that is broken while buffer_held() has it. */
 	signal(SIGIO, SIG_IGN);
-}
-
-/* Is a mount of this file system left in our mount namespace? */
-static bool lifetime_still_mounted(const struct lifetime *lifetime)
-{
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
-	bool found = false;
-
-	if (!file)
-		return true;
-	while (!found && getline(&line, &size, file) > 0) {
-		unsigned id, parent, major, minor;
-
-		found = sscanf(line, "%u %u %u:%u", &id, &parent, &major, &minor) == 4 &&
-			makedev(major, minor) == lifetime->mount_dev;
-	}
-	fclose(file);
-	return found;
-}
-
-/* What is behind the descriptor, whatever the path means by now. */
-static void lifetime_umount_fd(int dir)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	umount2(path, MNT_FORCE | MNT_DETACH);
-}
-
-void lifetime_unmount(const char *mountpoint, uint64_t mount_dev)
-{
-	_cleanup_close_ int dir = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	uint64_t dev, ino;
-
-	if (dir >= 0 && fd_identity(dir, &dev, &ino) == 0 && dev == mount_dev)
-		lifetime_umount_fd(dir);
 }
 
 static bool lifetime_must_end(const struct lifetime *lifetime, const struct pollfd *fds)
@@ -88,26 +45,26 @@ static bool lifetime_must_end(const struct lifetime *lifetime, const struct poll
 	struct signalfd_siginfo info;
 
 	if (fds[1].revents && read(lifetime->signals, &info, sizeof(info)) > 0) {
-		log_info("ended by signal %u", info.ssi_signo);
+		log_info("stopping: signal %u", info.ssi_signo);
 		return true;
 	}
-	if (fds[0].revents && !lifetime_still_mounted(lifetime)) {
-		log_info("unmounted");
+	if (fds[0].revents && !mountpoint_is_mounted(lifetime->mount_dev)) {
+		log_info("stopping: unmounted");
 		return true;
 	}
 	return false;
 }
 
-/* Says that it ends once, and to the loop until it has heard. */
+/* Unmounts once; called until the loop has returned, which could miss one wake-up. */
 static void lifetime_end(struct lifetime *lifetime)
 {
 	if (!lifetime->ended) {
-		lifetime_unmount(lifetime->mountpoint, lifetime->mount_dev);
+		mountpoint_unmount(lifetime->mountpoint, lifetime->mount_dev);
 		lifetime->before_end(lifetime->data);
 	}
 	lifetime->ended = true;
 	fuse_session_exit(lifetime->session);
-	/* The loop sleeps on a semaphore; a signal makes it look. */
+	/* The loop waits on a semaphore; a signal interrupts that. */
 	pthread_kill(lifetime->loop_thread, SIGUSR1);
 }
 
@@ -120,7 +77,7 @@ static void *lifetime_run(void *arg)
 		{lifetime->stop, POLLIN, 0},
 	};
 	/* It may have been unmounted before mountinfo was opened. */
-	bool ending = lifetime->end_now || !lifetime_still_mounted(lifetime);
+	bool ending = lifetime->end_now || !mountpoint_is_mounted(lifetime->mount_dev);
 
 	while (!fds[2].revents) {
 		if (ending)
@@ -162,7 +119,7 @@ void lifetime_stop(struct lifetime *lifetime)
 	const uint64_t one = 1;
 
 	if (write(lifetime->stop, &one, sizeof(one)) < 0)
-		log_error("the watch cannot be stopped: %m");
+		log_error("cannot stop the watch: %m");
 	pthread_join(lifetime->thread, NULL);
 	lifetime_close_all(lifetime);
 }

@@ -12,8 +12,8 @@
 #include "util.h"
 
 /*
- * In a user namespace of its own (rootless) a capability reaches only what belongs to the
- * namespace; one that the kernel asks for in the initial namespace is of no use there.
+ * In a user namespace (rootless) a capability is valid only for what belongs to the
+ * namespace. Those that the kernel checks in the initial namespace are of no use there.
  */
 static const struct {
 	cap_value_t capability;
@@ -23,12 +23,12 @@ static const struct {
 	{CAP_SYS_ADMIN, true, "register a buffer for passthrough, unmount at the end"},
 	{CAP_SYS_PTRACE, true,
 	 "take the exporter's descriptor (pidfd_getfd), see its namespaces"},
-	{CAP_LEASE, false, "ask whether a memfd of another user is still held"},
-	{CAP_FOWNER, true, "take write permission for others off a memfd's own mode"},
+	{CAP_LEASE, false, "check whether a memfd of another user is still in use"},
+	{CAP_FOWNER, true, "remove the permissions of others from a memfd's mode"},
 	{CAP_DAC_OVERRIDE, true, "open a fresh description of a memfd of another user"},
 };
 
-/* The kernel's own ceiling of descriptors a process. */
+/* The kernel's limit of RLIMIT_NOFILE; 0: unknown. */
 static rlim_t privileges_nr_open(void)
 {
 	FILE *file = fopen("/proc/sys/fs/nr_open", "re");
@@ -72,7 +72,7 @@ bool privileges_are_initial(void)
 	return n == (ssize_t)strlen(initial) && !memcmp(link, initial, strlen(initial));
 }
 
-/* Of those wanted, the ones we have. */
+/* Sets in @wanted those of the table that @caps has. */
 static int privileges_intersect(cap_t caps, cap_t wanted)
 {
 	bool rootless = !privileges_are_initial();
@@ -86,7 +86,8 @@ static int privileges_intersect(cap_t caps, cap_t wanted)
 				 &have) < 0)
 			return -errno;
 		if (have == CAP_CLEAR)
-			log_warning("no capability to %s", privileges_kept[i].reason);
+			log_warning("missing capability to %s",
+				    privileges_kept[i].reason);
 		else if (cap_set_flag(wanted, CAP_PERMITTED, 1,
 				      &privileges_kept[i].capability, CAP_SET) < 0 ||
 			 cap_set_flag(wanted, CAP_EFFECTIVE, 1,

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* privileges.h - the rights that remain once the instance is mounted */
+/* privileges.h - the capabilities that remain once the instance is mounted */
 #ifndef DMABUFFS_PRIVILEGES_H
 #define DMABUFFS_PRIVILEGES_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * Raises RLIMIT_NOFILE as far as allowed: each export holds a descriptor. Returns the
- * limit that resulted.
+/* Raises RLIMIT_NOFILE as far as permitted: each export holds a descriptor. Returns it.
  */
 uint64_t privileges_raise_nofile(void);
 
-/* False in a user namespace of its own, where passthrough is not to be had. */
+/* False in a user namespace (rootless), where the kernel refuses passthrough. */
 bool privileges_are_initial(void);
 
 /*

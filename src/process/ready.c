@@ -15,10 +15,10 @@ static const char ready_message[] = "READY=1\n";
 
 static void ready_wait_for_child(int fd)
 {
-	char told[sizeof(ready_message)];
+	char message[sizeof(ready_message)];
 
-	/* The end of the pipe: the child has ended, and said why on our stderr. */
-	_exit(read(fd, told, sizeof(told)) > 0 ? 0 : 1);
+	/* End of file: the child has exited and written the reason to our stderr. */
+	_exit(read(fd, message, sizeof(message)) > 0 ? 0 : 1);
 }
 
 int ready_fork(void)
@@ -39,7 +39,7 @@ int ready_fork(void)
 	return fds[1];
 }
 
-static void ready_tell_systemd(void)
+static void ready_notify_systemd(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -57,16 +57,16 @@ static void ready_tell_systemd(void)
 	length += offsetof(struct sockaddr_un, sun_path);
 	if (fd < 0 || sendto(fd, ready_message, strlen(ready_message), MSG_NOSIGNAL,
 			     (struct sockaddr *)&address, (socklen_t)length) < 0)
-		log_warning("systemd could not be notified: %m");
+		log_warning("cannot notify systemd: %m");
 }
 
-void ready_tell(int fd)
+void ready_report(int fd)
 {
-	ready_tell_systemd();
+	ready_notify_systemd();
 	if (fd < 0)
 		return;
 	if (write(fd, ready_message, strlen(ready_message)) < 0)
-		log_warning("readiness could not be told: %m");
+		log_warning("cannot report readiness: %m");
 	close(fd);
 }
 

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ready.h - telling whoever started the daemon that it serves
+ * ready.h - reports to the starter of the daemon that it serves
  *
- * In the background: the parent process waits and exits. In the foreground: --ready-fd,
- * and systemd's protocol (sd_notify(3), which documents it as stable and simple enough
- * not to need its library).
+ * In the background the parent process waits for that and exits. In the foreground there
+ * are --ready-fd and systemd's protocol (sd_notify(3), which documents it as stable and
+ * simple enough to be used without its library).
  */
 #ifndef DMABUFFS_READY_H
 #define DMABUFFS_READY_H
 
 /*
- * Forks. Returns in the child, with the descriptor for ready_tell(); the parent does not
- * return: it exits with 0 once told, with 1 if the child ends before. -errno.
+ * Forks. Returns in the child the descriptor for ready_report(), or -errno. The parent
+ * does not return: it exits with 0 on the report, with 1 if the child exits before.
  */
 int ready_fork(void);
 
-/* @fd as given above or by --ready-fd, taken over; -1: none. */
-void ready_tell(int fd);
+/* Reports to @fd, from ready_fork() or --ready-fd and taken over (-1: none), and systemd.
+ */
+void ready_report(int fd);
 
-/* Leaves terminal and working directory behind; after ready_fork() and before telling. */
+/* Leaves terminal and working directory; between ready_fork() and ready_report(). */
 void ready_detach(void);
 
 #endif

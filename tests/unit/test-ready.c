@@ -34,12 +34,12 @@ Test(ready, tells_a_descriptor)
 	int fds[2];
 
 	cr_assert(zero(int, pipe2(fds, O_CLOEXEC)));
-	ready_tell(fds[1]);
+	ready_report(fds[1]);
 	expect_told(fds[0]);
 	cr_assert(not(is_open(fds[1])), "taken over");
 	cr_assert(zero(long, read(fds[0], &byte, 1)), "and closed");
 	close(fds[0]);
-	ready_tell(-1);
+	ready_report(-1);
 }
 
 static void expect_systemd_told(const char *path)
@@ -54,7 +54,7 @@ static void expect_systemd_told(const char *path)
 		address.sun_path[0] = '\0';
 	cr_assert(zero(int, bind(fd, (struct sockaddr *)&address, length)));
 	setenv("NOTIFY_SOCKET", path, 1);
-	ready_tell(-1);
+	ready_report(-1);
 	expect_told(fd);
 	close(fd);
 }
@@ -77,15 +77,15 @@ Test(ready, survives_a_systemd_that_is_not_there)
 	char longer[200];
 
 	setenv("NOTIFY_SOCKET", "/nonexistent/notify", 1);
-	ready_tell(-1);
+	ready_report(-1);
 	setenv("NOTIFY_SOCKET", "relative", 1);
-	ready_tell(-1);
+	ready_report(-1);
 	setenv("NOTIFY_SOCKET", "", 1);
-	ready_tell(-1);
+	ready_report(-1);
 	memset(longer, '/', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
 	setenv("NOTIFY_SOCKET", longer, 1);
-	ready_tell(-1);
+	ready_report(-1);
 }
 
 /* ---- in the background ------------------------------------------------------------- */
@@ -96,7 +96,7 @@ static int tell_and_stay(void *data)
 
 	if (fd < 0)
 		return 77;
-	ready_tell(fd);
+	ready_report(fd);
 	return 0;
 }
 

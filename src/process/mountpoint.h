@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* mountpoint.h - where the instance is mounted: the path, and the mount itself */
+#ifndef DMABUFFS_MOUNTPOINT_H
+#define DMABUFFS_MOUNTPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Replaces *@path, allocated, by the absolute path of the same directory: the daemon will
+ * leave its working directory. -errno: logged; -ENOTDIR.
+ */
+int mountpoint_resolve(char **path);
+
+/*
+ * Returns the device number of the mount at @path and a private clone of the mount, a
+ * descriptor. Makes no FUSE request, so nobody needs to serve them yet: neither is the
+ * root of a mount looked up, nor are its attributes requested. 0 or -errno.
+ */
+int mountpoint_clone(const char *path, uint64_t *ret_dev, int *ret_tree);
+
+/* Is a mount with this device number left in our mount namespace? */
+bool mountpoint_is_mounted(uint64_t dev);
+
+/*
+ * Aborts the requests in, and detaches, the mount with device number @dev from @path, if
+ * that is still the topmost one there. libfuse would detach whatever it finds, be it the
+ * mount of the next instance.
+ */
+void mountpoint_unmount(const char *path, uint64_t dev);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/parts.h"
+
+#include "base/log.h"
+#include "base/offload.h"
+#include "buffers/fd_vault.h"
+#include "buffers/reaper.h"
+#include "process/privileges.h"
+#include "process/session.h"
+#include "util.h"
+
+static int parts_init_names(struct service *service)
+{
+	const struct options *options = &service->options;
+	struct node root_node;
+
+	caller_setup();
+	node_init(&root_node, S_IFDIR | options->mode, options->uid, options->gid);
+	return table_init(&service->table, &service->limits, &root_node);
+}
+
+int parts_init(struct service *service)
+{
+	const struct options *options = &service->options;
+	int r = buffer_setup();
+
+	if (r < 0)
+		return r;
+	buffer_set_drivers(&options->drivers);
+	limits_init(&service->limits, &options->limits);
+	r = parts_init_names(service);
+	if (r < 0)
+		return r;
+	tickets_init(&service->tickets, &service->limits);
+	service->passthrough = options->passthrough && privileges_are_initial();
+	return 0;
+}
+
+static void parts_connect(struct service *service)
+{
+	service->broker.table = &service->table;
+	service->broker.limits = &service->limits;
+	service->broker.tickets = &service->tickets;
+	service->devices.limits = &service->limits;
+	service->devices.tickets = &service->tickets;
+	service->devices.notifier = &service->notifier;
+}
+
+int parts_start(struct service *service)
+{
+	int r;
+
+	service->max_fds = fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]);
+	limits_fit_descriptors(&service->limits, fd_vault_reserved());
+	parts_connect(service);
+	dmabuf_io_init(&service->dmabuf_io, &service->limits);
+	r = notifier_start(&service->notifier, service->session, &service->table);
+	if (r == 0)
+		r = reaper_start();
+	return r < 0 ? r : devices_start(&service->devices, &service->options);
+}
+
+void parts_stop(struct service *service, bool notifier_is_stuck)
+{
+	bool stuck = notifier_is_stuck || !notifier_stop(&service->notifier);
+
+	stuck |= !dmabuf_io_stop(&service->dmabuf_io);
+	stuck |= !reaper_stop();
+	stuck |= !offload_wait_all(&service->limits);
+	if (stuck) {
+		log_warning("exiting while a client blocks a system call of a thread");
+		session_destroy(service);
+		_exit(EXIT_SUCCESS);
+	}
+	/* From here on, no engine notifies the session. */
+	devices_close(&service->devices);
+}
+
+void parts_finish(struct service *service)
+{
+	/* Before the devices: an export may hold a device's address space. */
+	table_finish(&service->table);
+	if (!devices_stop(&service->devices)) {
+		log_warning("exiting while a client blocks an engine's memory access");
+		_exit(EXIT_SUCCESS);
+	}
+	tickets_finish(&service->tickets);
+	limits_finish(&service->limits);
+	fd_vault_stop();
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/session.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "fs/fs.h"
+#include "util.h"
+
+/* Enough that a request of a few milliseconds waits for a CPU, not for a thread. */
+#define MAX_WORKERS 64
+
+static void session_log(enum fuse_log_level level, const char *format, va_list args)
+{
+	log_message_v((int)level, format, args);
+}
+
+static struct fuse_session *session_create(struct service *service)
+{
+	const struct options *options = &service->options;
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *session = NULL;
+	char *list;
+
+	if (asprintf(&list,
+		     "fsname=%s,subtype=dmabuffs,default_permissions,allow_other,%s",
+		     options->source, options->mount_flags) < 0)
+		return NULL;
+	fuse_set_log_func(session_log);
+	if (fuse_opt_add_arg(&args, "dmabuffsd") == 0 &&
+	    fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, list) == 0)
+		session = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), service);
+	fuse_opt_free_args(&args);
+	free(list);
+	return session;
+}
+
+int session_mount(struct service *service)
+{
+	service->session = session_create(service);
+	if (!service->session)
+		return -EINVAL;
+	if (fuse_session_mount(service->session, service->options.mountpoint) < 0) {
+		session_destroy(service);
+		return -EIO;
+	}
+	return 0;
+}
+
+int session_loop(struct service *service)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int r = -ENOMEM;
+
+	if (config) {
+		fuse_loop_cfg_set_max_threads(config, MAX_WORKERS);
+		r = fuse_session_loop_mt(service->session, config);
+	}
+	fuse_loop_cfg_destroy(config);
+	return r;
+}
+
+void session_destroy(struct service *service)
+{
+	fuse_session_destroy(service->session);
+	service->session = NULL;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/startup.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "process/ready.h"
+#include "util.h"
+
+/* Called by the watch when the instance ends, while requests are still served. */
+static void startup_before_end(void *data)
+{
+	struct startup *startup = data;
+
+	startup->notifier_is_stuck = !notifier_stop(&startup->service->notifier);
+}
+
+static void startup_bind_broker(struct startup *startup)
+{
+	struct service *service = startup->service;
+	int r;
+
+	service->binder = gettid();
+	r = broker_start(&service->broker, startup->tree);
+	service->binder = 0;
+	close(startup->tree);
+	startup->bound = r == 0;
+	if (r < 0)
+		log_error("cannot start the broker: %s", strerror(-r));
+}
+
+static void startup_report(const struct startup *startup)
+{
+	const struct service *service = startup->service;
+
+	if (!service->options.foreground)
+		ready_detach();
+	log_info("serving %s, up to %llu exports", service->options.mountpoint,
+		 (unsigned long long)MIN(service->max_fds,
+					 service->limits.config.per_mount[RES_EXPORTS]));
+	ready_report(startup->ready_fd);
+}
+
+/*
+ * The watch acts on signals and umount(2), and is started last: bind(2) must not lose the
+ * loop that serves its request. Without a broker it ends the instance.
+ */
+static void *startup_run(void *arg)
+{
+	struct startup *startup = arg;
+	int r;
+
+	startup_bind_broker(startup);
+	r = lifetime_start(&startup->lifetime, !startup->bound);
+	if (r < 0) {
+		log_error("cannot watch the mount: %s", strerror(-r));
+		_exit(EXIT_FAILURE);
+	}
+	if (startup->bound)
+		startup_report(startup);
+	return NULL;
+}
+
+int startup_begin(struct startup *startup)
+{
+	struct service *service = startup->service;
+
+	startup->lifetime = (struct lifetime){
+		.session = service->session,
+		.mountpoint = service->options.mountpoint,
+		.mount_dev = service->broker.mount_dev,
+		.loop_thread = pthread_self(),
+		.before_end = startup_before_end,
+		.data = startup,
+	};
+	return -pthread_create(&startup->thread, NULL, startup_run, startup);
+}
+
+void startup_end(struct startup *startup)
+{
+	pthread_join(startup->thread, NULL);
+	if (startup->bound)
+		broker_stop(&startup->service->broker);
+	lifetime_stop(&startup->lifetime);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * startup.h - the steps of the start that need requests to be served already
+ *
+ * Binding the broker's socket makes a FUSE request, so a thread does it beside the
+ * session loop. Then it starts the watch of lifetime.h and reports readiness.
+ */
+#ifndef DMABUFFS_STARTUP_H
+#define DMABUFFS_STARTUP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "fs/service.h"
+#include "process/lifetime.h"
+
+struct startup {
+	/* Set by the caller. */
+	struct service *service; /* borrowed */
+	int ready_fd;            /* for ready_report(); -1: none */
+	int tree;                /* owned: a private clone of the mount */
+
+	/* Fixed once the loop has returned. */
+	bool bound;             /* the broker serves */
+	bool notifier_is_stuck; /* see parts_stop() */
+
+	struct lifetime lifetime;
+	pthread_t thread;
+};
+
+/* Starts the thread; by the thread that will run the session loop. 0 or -errno. */
+int startup_begin(struct startup *startup);
+
+/* After the loop: ends the thread, the broker and the watch. */
+void startup_end(struct startup *startup);
+
+#endif
