@@ -99,6 +99,25 @@ int cli_option(struct cli *cli, int argc, char **argv, const char *short_options
 	}
 }
 
+int cli_parse_json(struct cli *cli, int argc, char **argv, bool *ret_json)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		CLI_LONG_OPTIONS,
+	};
+	bool json = false;
+	int option;
+
+	while ((option = cli_option(cli, argc, argv, CLI_SHORT_OPTIONS "j", options)) >=
+	       0) {
+		if (option == CLI_STOP)
+			return CLI_STOP;
+		json = true;
+	}
+	*ret_json = json;
+	return 0;
+}
+
 const char *cli_mount_point(const struct cli *cli)
 {
 	const char *from_environment = secure_getenv("DMABUFFS_MOUNT");

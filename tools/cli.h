@@ -69,6 +69,12 @@ int cli_main(int argc, char **argv);
 int cli_option(struct cli *cli, int argc, char **argv, const char *short_options,
 	       const struct option *long_options);
 
+/*
+ * For a subcommand whose only option is --json. 0, with the operands from optind on, or
+ * CLI_STOP.
+ */
+int cli_parse_json(struct cli *cli, int argc, char **argv, bool *ret_json);
+
 /* Reports a mistake in the arguments; CODE_USAGE. */
 int cli_usage(struct cli *cli, const char *format, ...) _printf_(2, 3);
 

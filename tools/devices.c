@@ -268,22 +268,10 @@ static int devices_show(struct cli *cli, const char *name, bool json)
 
 int command_devices(struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		CLI_LONG_OPTIONS,
-	};
-	bool json = false;
-	int option;
+	bool json;
 
-	while ((option = cli_option(cli, argc, argv, CLI_SHORT_OPTIONS "j", options)) >=
-	       0)
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		default:
-			return cli->code;
-		}
+	if (cli_parse_json(cli, argc, argv, &json) == CLI_STOP)
+		return cli->code;
 	if (argc - optind > 1)
 		return cli_usage(cli, "give one device, or none for all");
 	return devices_show(cli, argv[optind], json);

@@ -117,22 +117,10 @@ static int stat_show(struct cli *cli, const char *text, bool json)
 
 int command_stat(struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		CLI_LONG_OPTIONS,
-	};
-	bool json = false;
-	int option;
+	bool json;
 
-	while ((option = cli_option(cli, argc, argv, CLI_SHORT_OPTIONS "j", options)) >=
-	       0)
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		default:
-			return cli->code;
-		}
+	if (cli_parse_json(cli, argc, argv, &json) == CLI_STOP)
+		return cli->code;
 	if (argc - optind != 1)
 		return cli_usage(cli, "give one UUID");
 	return stat_show(cli, argv[optind], json);

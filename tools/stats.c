@@ -66,22 +66,10 @@ static int stats_show(struct cli *cli, bool json)
 
 int command_stats(struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		CLI_LONG_OPTIONS,
-	};
-	bool json = false;
-	int option;
+	bool json;
 
-	while ((option = cli_option(cli, argc, argv, CLI_SHORT_OPTIONS "j", options)) >=
-	       0)
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		default:
-			return cli->code;
-		}
+	if (cli_parse_json(cli, argc, argv, &json) == CLI_STOP)
+		return cli->code;
 	if (optind < argc)
 		return cli_usage(cli, "%s: takes no argument", argv[optind]);
 	return stats_show(cli, json);

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
+
+#include <clock.h>
 
 #include "cli.h"
 #include "events.h"
@@ -74,10 +75,7 @@ static void watch_block_signals(sigset_t *ret_signals)
 /* False: the user has seen enough. */
 static bool watch_wait_interval(const struct watch *watch)
 {
-	const struct timespec interval = {
-		.tv_sec = watch->interval_ms / 1000,
-		.tv_nsec = (long)(watch->interval_ms % 1000) * 1000000,
-	};
+	const struct timespec interval = timespec_of_ns(watch->interval_ms * NS_PER_MS);
 	int signal_number = sigtimedwait(&watch->signals, NULL, &interval);
 
 	return signal_number < 0 || signal_number == SIGWINCH;

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
+#include <clock.h>
 #include <sized.h>
 #include <util.h>
 
@@ -99,14 +99,14 @@ static int accel_device_open(struct dmabuffs *instance, const char *device)
 _public_ int dmabuffs_accel_open(struct dmabuffs *instance, const char *device,
 				 int *ret_context)
 {
-	const struct timespec moment = {.tv_nsec = SCRUB_STEP_MS * 1000000L};
+	const struct timespec step = timespec_of_ns(SCRUB_STEP_MS * NS_PER_MS);
 	int fd;
 
 	if (!accel_device_is_device_name(device))
 		return -ENOENT;
 	fd = accel_device_open(instance, device);
 	for (int ms = 0; fd == -EAGAIN && ms < SCRUB_LIMIT_MS; ms += SCRUB_STEP_MS) {
-		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
 		fd = accel_device_open(instance, device);
 	}
 	if (fd < 0)

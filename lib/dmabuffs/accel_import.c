@@ -2,8 +2,8 @@
 /* accel_import.c - descriptors into a context and out of it: buffers, address spaces */
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
+#include <clock.h>
 #include <dmabuffs-accel.h>
 #include <util.h>
 
@@ -76,12 +76,12 @@ int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
 		.op = DMABUFFS_BROKER_FETCH,
 		.ticket = arg.ticket,
 	};
-	const struct timespec moment = {.tv_nsec = TICKET_STEP_MS * 1000000};
+	const struct timespec step = timespec_of_ns(TICKET_STEP_MS * NS_PER_MS);
 	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, &arg);
 
 	/* Others fetch as well; who does not come gives way after a second. */
 	for (int ms = 0; r == -EDQUOT && ms < TICKET_LIMIT_MS; ms += TICKET_STEP_MS) {
-		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
 		r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, &arg);
 	}
 	return r < 0 ? r : broker_ask(instance, &question, ret_fd);

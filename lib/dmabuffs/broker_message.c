@@ -23,12 +23,13 @@ union control {
 };
 
 /*
- * The socket's timeout starts anew when a signal interrupts the wait: a program with a
- * timer would wait for ever. So interruptions count only until the same time has passed.
+ * The timeout of a socket starts anew when a signal interrupts the wait, so a program
+ * with a periodic timer would wait without end. Interruptions count until the same time
+ * has passed.
  */
-static bool broker_message_may_wait_on(uint64_t since)
+static bool broker_message_may_wait_on(uint64_t since_ms)
 {
-	return errno == EINTR && now_ms() - since <= BROKER_TIMEOUT_S * 1000;
+	return errno == EINTR && now_ms() - since_ms <= BROKER_TIMEOUT_S * 1000;
 }
 
 static int broker_message_transfer_error(void)
