@@ -2,48 +2,47 @@
 /*
  * dmabuffs-broker.h - the messages of the .broker socket of a dmabuffs mount
  *
- * An ioctl through FUSE cannot carry descriptors; the broker does. It is a
- * SOCK_SEQPACKET socket bound inside the mount, so whoever sees the mount can reach it,
- * in any network or PID namespace. Connecting to it proves nothing and grants nothing.
+ * An ioctl through FUSE cannot carry descriptors; the broker does. It is a SOCK_SEQPACKET
+ * socket bound inside the mount, so any process that sees the mount can reach it, in any
+ * network or PID namespace. A connection proves nothing and grants nothing.
  *
- * One message is one struct dmabuffs_broker_request with the descriptors that its
- * operation asks for (SCM_RIGHTS): one, or none; each is answered by one struct
+ * A message is one struct dmabuffs_broker_request with the descriptors that its operation
+ * takes (SCM_RIGHTS), one or none. The service replies to each with one struct
  * dmabuffs_broker_reply, in order. A connection may be kept and used for any number of
  * messages, by one thread at a time.
  *
  *   DMABUFFS_BROKER_EXCHANGE  The descriptor is an opened name of this mount. The reply
  *       carries the buffer's real descriptor, for drivers: dma-buf import, io_uring, an
- *       own mapping. Possession of the open file is the proof, its open mode the limit:
- *       a memfd comes as a fresh open file description of just that mode; a dma-buf, or a
- *       driver's descriptor, has one description only, and comes if its mode does not
- *       exceed that of the file.
+ *       own mapping. Possession of the open file is the proof and its access mode the
+ *       limit: a memfd comes as a fresh open file description of just that mode; a
+ *       dma-buf, or a driver's descriptor, has one description only, and comes if its
+ *       mode does not exceed that of the file.
  *   DMABUFFS_BROKER_TICKET  The descriptor is a buffer to export. The reply carries a
- *       ticket, good for one DMABUFFS_IOC_EXPORT as long as this connection lasts. For
- *       services that may not reach into their callers (pidfd_getfd(2)). Besides memfds
- *       and dma-bufs, for the commands of dmabuffs-accel-ioctl.h: opened names of this
- *       mount, and files of a procfs that the depositor has mounted.
- *   DMABUFFS_BROKER_FETCH  Without a descriptor. The ticket is one that
- *       DMABUFFS_ACCEL_IOC_OPEN gave out on a context; the reply carries the descriptor
- *       that waits there.
+ *       ticket, good for one DMABUFFS_IOC_EXPORT while this connection lasts. It is for
+ *       services that may not use pidfd_getfd(2) on their callers. The commands of
+ *       dmabuffs-accel-ioctl.h also take tickets for opened names of this mount and for
+ *       files of a procfs that the depositor has mounted.
+ *   DMABUFFS_BROKER_FETCH  Without a descriptor. DMABUFFS_ACCEL_IOC_OPEN returned the
+ *       ticket on a context; the reply carries the descriptor that waits there.
  *
  * Errors, in the reply; the connection stays usable
- *   EINVAL      the message is short, its size field is wrong, or it does not carry
- *               the descriptors that the operation asks for
+ *   EINVAL      the message is short, its size field is wrong, or it does not carry the
+ *               descriptors that the operation takes
  *   E2BIG       longer than the service knows, and the tail is not zero
  *   ENOTTY      unknown operation
  *   EOPNOTSUPP  unknown flag
  *   EBADFD      EXCHANGE: not an opened name of this mount (O_PATH included);
- *               TICKET: nothing of what can be deposited
+ *               TICKET: not a descriptor that can be deposited
  *   ENOENT      FETCH: no such ticket
- *   EACCES      EXCHANGE: the buffer's only description has more rights than the file
+ *   EACCES      EXCHANGE: the buffer's only description has more access than the file
  *   ESTALE      EXCHANGE: the buffer was revoked
- *   EAGAIN      EXCHANGE: somebody holds a lease on the memfd (fcntl(2) F_SETLEASE)
+ *   EAGAIN      EXCHANGE: a lease is held on the memfd (fcntl(2) F_SETLEASE)
  *   EDQUOT      TICKET: too many unused tickets on this connection or of this user
  *   ENOSPC      TICKET: too many unused tickets on this mount
  *   EMFILE, ENFILE, ENOMEM  the service is out of descriptors or memory
  *
- * The service closes a connection that does not read its replies, and the least recently
- * used one of a user who opens too many.
+ * The service closes a connection whose client does not read its replies. When a user
+ * opens too many, it closes that user's least recently used one.
  */
 #ifndef DMABUFFS_BROKER_H
 #define DMABUFFS_BROKER_H
@@ -81,8 +80,8 @@ struct dmabuffs_broker_request {
 };
 
 /**
- * struct dmabuffs_broker_reply - its answer; on success of EXCHANGE and FETCH with one
- * descriptor
+ * struct dmabuffs_broker_reply - its reply; with one descriptor on success of EXCHANGE
+ * and FETCH
  * @size: sizeof(struct dmabuffs_broker_reply)
  * @error: 0, or a negative errno; then all fields below are zero
  * @kind: enum dmabuffs_kind; 0: neither (TICKET)

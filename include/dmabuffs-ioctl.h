@@ -4,10 +4,10 @@
  *
  * A dmabuffs mount gives device buffers UUID names. Four commands exist:
  *
- *   DMABUFFS_IOC_EXPORT   on the open root directory   make a name for a buffer
- *   DMABUFFS_IOC_REVOKE   on the open root directory   end a name and its memory
- *   DMABUFFS_IOC_INFO     on an opened name            what is behind this file
- *   DMABUFFS_IOC_WITHDRAW on the open root directory   end a name that was made on it
+ *   DMABUFFS_IOC_EXPORT   on the open root directory   give a buffer a name
+ *   DMABUFFS_IOC_REVOKE   on the open root directory   remove a name and its memory
+ *   DMABUFFS_IOC_INFO     on an opened name            describe the buffer
+ *   DMABUFFS_IOC_WITHDRAW on the open root directory   remove a name that was made on it
  *
  * Import needs no command: open(2) of the name is the import, and the kernel's own
  * permission check decides it.
@@ -15,18 +15,18 @@
  * Rules common to all commands
  *   - Every struct begins with its own size in bytes, as the caller compiled it. A
  *     service that knows a longer struct takes the missing tail as zero; a service that
- *     knows a shorter one refuses a tail that is not zero. The size must be at least that
- *     of the first version, at most what _IOC_SIZE() of the command carries.
+ *     knows a shorter one rejects a tail that is not zero. The size is at least that of
+ *     the first version and at most what _IOC_SIZE() of the command carries.
  *   - Padding and reserved fields must be zero.
  *   - Outputs are written only on success.
  *   - The structs travel inline: FUSE copies them once and follows no pointer, so a
  *     caller cannot change one while it is being read.
  *
  * Errors (each command adds its own)
- *   ENOTTY      the command is unknown here, or is not one for this kind of file
+ *   ENOTTY      the command is unknown, or does not apply to this kind of file
  *   EINVAL      the struct is shorter than its first version, its size field does not fit
  *               the command, or a field is outside its range
- *   E2BIG       the struct is longer than this service knows and the tail is not zero
+ *   E2BIG       the struct is longer than the service knows and the tail is not zero
  *   EOPNOTSUPP  an unknown flag
  */
 #ifndef DMABUFFS_IOCTL_H
@@ -46,8 +46,7 @@ extern "C" {
 #define DMABUFFS_UUID_SIZE   16 /* the raw, big-endian form of RFC 4122 */
 #define DMABUFFS_TICKET_SIZE 16
 #define DMABUFFS_LABEL_SIZE  64 /* with its terminating NUL */
-#define DMABUFFS_COMM_SIZE                                                               \
-	16 /* with its terminating NUL, as the kernel's TASK_COMM_LEN */
+#define DMABUFFS_COMM_SIZE   16 /* with its terminating NUL: the kernel's TASK_COMM_LEN */
 
 /* The namespaces of an exporter, in the order of the arrays below. */
 enum dmabuffs_ns {
@@ -72,32 +71,32 @@ enum dmabuffs_kind {
 
 /*
  * A DEVICE is for drivers whose buffers are descriptors of their device node, with the
- * object attached to the open file description: what cuMemExportToShareableHandle() gives
- * is one of /dev/nvidiactl. The service knows nothing of what is attached, so
+ * object attached to the open file description: cuMemExportToShareableHandle() returns
+ * one of /dev/nvidiactl. The service knows nothing of what is attached, so
  *   - its size is 0. It counts as one export of its owner, and as no bytes;
- *   - the opened name is only for the exchange on the broker, and DMABUFFS_IOC_INFO:
+ *   - the opened name serves the exchange on the broker and DMABUFFS_IOC_INFO only:
  *     read(2) and write(2) fail with EOPNOTSUPP, a shared mmap(2) with ENODEV;
- *   - what the exchange gives is the exporter's open file description, as there is no
- *     other with the object: with its access mode and its file status flags, and only to
- *     who opened the name for as much (EACCES). What the driver permits who has it,
- *     reading or writing, is the driver's matter;
- *   - it cannot be taken back (EBUSY), and nobody knows whether an importer still has it;
+ *   - the exchange returns the exporter's open file description, the only one with the
+ *     object, with its access mode and file status flags. The name must have been opened
+ *     for at least that access (EACCES). What the driver permits with the descriptor is
+ *     up to the driver;
+ *   - it cannot be revoked (EBUSY), and its importers cannot be counted;
  *   - accelerators do not take it (EBADFD);
  *   - two descriptors of a device node cannot be compared, so each export makes a new
- *     name, also of a descriptor that was exported before.
+ *     name, even of a descriptor that was exported before.
  */
 
 /* ---- DMABUFFS_IOC_EXPORT ----------------------------------------------------------- */
 
-/* The name outlives the root descriptor it was made on; unlink(2) ends it. */
+/* The name outlives the root descriptor it was made on; unlink(2) removes it. */
 #define DMABUFFS_EXPORT_PERSIST (1U << 0)
-/* Nobody, the owner included, may open the name for writing. */
+/* The name cannot be opened for writing, not even by its owner. */
 #define DMABUFFS_EXPORT_READONLY (1U << 1)
-/* .mode holds the permission bits; without the flag they are 0600 and .mode is zero. */
+/* .mode holds the permission bits; without the flag it is zero and they are 0600. */
 #define DMABUFFS_EXPORT_MODE (1U << 2)
-/* The buffer was put on the broker before and .ticket names it; .fd is -1. */
+/* The buffer was deposited at the broker, .ticket refers to it, and .fd is -1. */
 #define DMABUFFS_EXPORT_TICKET (1U << 3)
-/* A name of its own, also for a buffer that has one on this description. */
+/* A new name, even for a buffer that has one on this description. */
 #define DMABUFFS_EXPORT_ANOTHER (1U << 4)
 
 /**
@@ -107,46 +106,50 @@ enum dmabuffs_kind {
  * @fd: in: the buffer, a descriptor of the calling thread; -1 with a ticket
  * @mode: in: permission bits, 0 to 0777, with DMABUFFS_EXPORT_MODE; else 0
  * @ticket: in: from the broker, with DMABUFFS_EXPORT_TICKET; else all zero
- * @label: in: text for people, NUL terminated, printable ASCII; may be empty
+ * @label: in: a description, NUL terminated, printable ASCII; may be empty
  * @uuid: out: the name, raw bytes
  * @bytes: out: size of the buffer in bytes
  *
  * Owner and group of the name are the caller's fsuid and fsgid. The caller keeps its
- * descriptor and may close it: the export holds the buffer by itself.
+ * descriptor and may close it: the export holds a reference to the buffer.
  *
- * A memfd must be open for reading and writing, or be exported READONLY. Two properties
- * of a memfd are frozen by its export, since the kernel does not guard them for files
- * reached in another way: its seals (F_SEAL_SEAL is added, unless READONLY) and its own
- * permission bits (group and others lose read and write), so that a descriptor handed out
- * cannot be opened again for more than it allows through /proc/self/fd. A PERSISTent one
- * is sealed against growing, too (F_SEAL_GROW): its owner is charged for it when nobody
- * else has it any more. A caller who has
- * done this before is served faster: they may wait for who else uses the memfd.
+ * A memfd must be open for reading and writing, or be exported READONLY. The export
+ * freezes two properties of a memfd, which the kernel does not protect once other
+ * processes have it: its seals (F_SEAL_SEAL is added, unless READONLY) and its own
+ * permission bits (group and others lose read and write, so that a descriptor that was
+ * handed out cannot be reopened with more access through /proc/self/fd). A PERSISTent
+ * memfd is sealed against growing, too (F_SEAL_GROW), since its owner stays charged for
+ * it after the last other reference is gone. An export is faster if the caller has done
+ * this before: the service may have to wait for other users of the memfd.
  *
- * Exporting a buffer again on the same open root description answers the same UUID and
- * changes nothing. It must be asked with the same flags, mode and label. Not so a DEVICE.
+ * Exporting a buffer again on the same open root description returns the same UUID if
+ * flags, mode and label match, and changes nothing. A DEVICE gets a new name each time.
  *
- * With ANOTHER the answer is always a new name, with flags, mode and label of its own,
- * charged as any other, and no export without the flag ever answers that one. Several
- * names of one buffer end each by itself; what is done to the buffer itself (freezing its
- * seals, revocation) is done to what is behind all of them.
+ * With ANOTHER the export makes a new name in any case, with flags, mode and label of its
+ * own and charged as any other; an export without the flag never returns it. Each name of
+ * a buffer is removed by itself. What is done to the buffer (freezing its seals,
+ * revocation) affects all names of it.
  *
- * Errors: EBADF      @fd is not open in the caller, or is an O_PATH descriptor
- *         EBADFD     @fd is open, but neither a memfd nor a dma-buf, nor a character
- *                    device of a driver that the mount option drivers= lists
- *         EACCES     @fd is not open for reading; or not for writing, and the export
- *                    is not READONLY; or the memfd's mode forbids it to the service; or
- *                    the export is READONLY, and the device is open for writing, too
- *         EPERM      PERSIST, and the memfd can grow and not be sealed any more: create
- * it with MFD_ALLOW_SEALING EREMOTE    the caller cannot be named from the service's PID
- * namespace, or the service lacks the right to take @fd: use a ticket ENOENT     no such
- * ticket; a ticket serves once and dies with its connection EEXIST     exported on this
- * description before, by another user or with other flags, mode or label; never with
- * ANOTHER EDQUOT     a limit of the owner (exports, bytes) ENOSPC     a limit of the
- * mount (exports, bytes) EBUSY      too many calls for this user have not come back: its
- * refused descriptors do not close, or its memfds' inodes are kept locked EAGAIN somebody
- * holds a lease on the memfd (fcntl(2) F_SETLEASE) EMFILE, ENFILE, ENOMEM  the service is
- * out of descriptors or memory
+ * Errors
+ *   EBADF      @fd is not open in the caller, or is an O_PATH descriptor
+ *   EBADFD     @fd is open, but neither a memfd nor a dma-buf, nor a character device of
+ *              a driver that the mount option drivers= lists
+ *   EACCES     @fd is not open for reading; or not for writing, and the export is not
+ *              READONLY; or the memfd's mode denies the service access; or the export is
+ *              READONLY, and the device is open for writing, too
+ *   EPERM      PERSIST, and the memfd can grow and cannot be sealed any more: create it
+ *              with MFD_ALLOW_SEALING
+ *   EREMOTE    the service cannot see the caller in its PID namespace, or lacks the right
+ *              to take @fd: use a ticket
+ *   ENOENT     no such ticket; it is good for one export, while its connection lasts
+ *   EEXIST     exported on this description before, by another user or with other flags,
+ *              mode or label; never with ANOTHER
+ *   EDQUOT     a limit of the owner (exports, bytes)
+ *   ENOSPC     a limit of the mount (exports, bytes)
+ *   EBUSY      too many system calls for this user are stuck: closing its rejected
+ *              descriptors, or locking the inodes of its memfds
+ *   EAGAIN     a lease is held on the memfd (fcntl(2) F_SETLEASE)
+ *   EMFILE, ENFILE, ENOMEM  the service is out of descriptors or memory
  */
 struct dmabuffs_export {
 	__u32 size;
@@ -167,15 +170,16 @@ struct dmabuffs_export {
  * @flags: in: 0
  * @uuid: in: the name, raw bytes
  *
- * Takes a buffer back from everyone: the name is removed and the memory is freed under
- * all its mappings, the exporter's own too; touching one then raises SIGBUS, descriptors
- * of it read as empty. Only the owner of the name and uid 0 may.
+ * Removes the name and frees the memory under all mappings of it, the exporter's own
+ * included: an access then raises SIGBUS, and descriptors of it read as empty. Only the
+ * owner of the name and uid 0 may.
  *
- * Errors: ENOENT  no such name
- *         EPERM   not the owner; the name stays
- *         EBUSY   the buffer cannot be taken back: a dma-buf, a device, or sealed against
- *                 shrinking; or too many calls for its owner have not come back. The
- *                 name stays, unlink(2) still stops new opens
+ * Errors
+ *   ENOENT  no such name
+ *   EPERM   the caller is not the owner; the name stays
+ *   EBUSY   the memory cannot be freed: a dma-buf, a device, or a memfd sealed against
+ *           shrinking; or too many system calls for its owner are stuck. The name stays;
+ *           unlink(2) still stops new opens
  */
 struct dmabuffs_revoke {
 	__u32 size;
@@ -191,13 +195,14 @@ struct dmabuffs_revoke {
  * @flags: in: 0
  * @uuid: in: the name, raw bytes
  *
- * Ends one name that was made on this very open root description, as closing the
- * description ends them all: nobody can open it any more, and who has the buffer keeps
- * it. Whoever has the description may, whatever user it has become and whatever the
- * root directory permits: it could be closed as well.
+ * Removes one name that was made on this open root description, as closing the
+ * description removes them all: it cannot be opened any more, and importers keep the
+ * buffer. Possession of the description is enough, whatever the caller's user is by now
+ * and whatever the root directory permits: it could be closed as well.
  *
- * Errors: ENOENT  no such name, or it has ended
- *         EPERM   it was not made on this description, or it is PERSISTent: unlink(2) it
+ * Errors
+ *   ENOENT  no such name, or it was removed
+ *   EPERM   it was not made on this description, or is PERSISTent: use unlink(2)
  */
 struct dmabuffs_withdraw {
 	__u32 size;
@@ -207,14 +212,12 @@ struct dmabuffs_withdraw {
 
 /* ---- DMABUFFS_IOC_INFO ------------------------------------------------------------- */
 
-#define DMABUFFS_INFO_PERSIST   (1U << 0) /* exported with DMABUFFS_EXPORT_PERSIST */
-#define DMABUFFS_INFO_READONLY  (1U << 1) /* can never be opened for writing */
-#define DMABUFFS_INFO_REVOCABLE (1U << 2) /* DMABUFFS_IOC_REVOKE would take it back */
-#define DMABUFFS_INFO_REVOKED   (1U << 3) /* it has been taken back */
-#define DMABUFFS_INFO_NAMED     (1U << 4) /* the name still exists */
-#define DMABUFFS_INFO_PASSTHROUGH                                                        \
-	(1U << 5) /* mmap(2) of the file is the buffer itself                            \
-		   */
+#define DMABUFFS_INFO_PERSIST     (1U << 0) /* exported with DMABUFFS_EXPORT_PERSIST */
+#define DMABUFFS_INFO_READONLY    (1U << 1) /* can never be opened for writing */
+#define DMABUFFS_INFO_REVOCABLE   (1U << 2) /* DMABUFFS_IOC_REVOKE would free it */
+#define DMABUFFS_INFO_REVOKED     (1U << 3) /* it was revoked */
+#define DMABUFFS_INFO_NAMED       (1U << 4) /* the name still exists */
+#define DMABUFFS_INFO_PASSTHROUGH (1U << 5) /* mmap(2) of the file maps the buffer */
 
 /**
  * struct dmabuffs_info - argument of DMABUFFS_IOC_INFO
@@ -224,8 +227,8 @@ struct dmabuffs_withdraw {
  * @seals: out: F_SEAL_* of a memfd, 0 for all others
  * @bytes: out: size in bytes now
  * @importers: out: open files of the name at present, this one included
- * @pid: out: process that exported, in the service's PID namespace; 0: not nameable
- * @ns: out: inode numbers of the exporter's namespaces, by enum dmabuffs_ns; 0: not known
+ * @pid: out: process that exported, in the service's PID namespace; 0: not visible there
+ * @ns: out: inode numbers of the exporter's namespaces, by enum dmabuffs_ns; 0: unknown
  * @uuid: out: the name, raw bytes
  * @comm: out: command name of the exporting thread, NUL terminated
  * @label: out: label given at export, NUL terminated

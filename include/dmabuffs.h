@@ -2,15 +2,15 @@
 /*
  * dmabuffs.h - libdmabuffs: share device buffers by UUID name
  *
- * A thin client of the dmabuffs file system: every decision is the kernel's or the
- * service's. All functions that return int answer 0, or a negative errno; outputs
- * (ret_*) are written only on success. All descriptors returned are close-on-exec and
- * owned by the caller.
+ * A thin client of the dmabuffs file system: the kernel and the service take every
+ * decision. Functions that return int return 0 or a negative errno, unless they say
+ * otherwise; outputs (ret_*) are written only on success. Returned descriptors are
+ * close-on-exec and belong to the caller, unless they are called borrowed.
  *
- * Threads and fork. The library has no global state. A struct dmabuffs may be used by any
- * number of threads at once, except during dmabuffs_close(). After fork(2) parent and
- * child may both go on using it: each then has a broker connection of its own, while the
- * open root description stays shared, so that names made on it live until both are done.
+ * Threads and fork. The library has no global state. Any number of threads may use a
+ * struct dmabuffs at once, except during dmabuffs_close(). After fork(2) parent and child
+ * may both use it: each has a broker connection of its own. They share the open root
+ * description, so names that were exported on it live until both have closed it.
  */
 #ifndef DMABUFFS_H
 #define DMABUFFS_H
@@ -25,18 +25,18 @@ extern "C" {
 #endif
 
 /*
- * What asks the broker (dmabuffs_exchange(), dmabuffs_import_buffer(),
- * dmabuffs_import_map() where it falls back to it, dmabuffs_export() with a ticket) may
- * also end with: -ETIMEDOUT, the service does not answer (a wait is bounded by 10 s);
- * -ENOTCONN or -ECONNRESET, it has ended; -EPROTO, it answers something else.
+ * Calls that use the broker (dmabuffs_exchange(), dmabuffs_import_buffer(),
+ * dmabuffs_import_map() and dmabuffs_export() as a fallback) may also return -ETIMEDOUT:
+ * the service does not reply (a wait is bounded by 10 s); -ENOTCONN or -ECONNRESET: it
+ * has exited; -EPROTO: its reply breaks the protocol.
  *
- * Where this user may not read the root directory, only import works: export, list and
- * revoke then end with -EACCES.
+ * Without read permission on the root directory only import works: export, list and
+ * revoke return -EACCES.
  */
 
 #define DMABUFFS_DEFAULT_MOUNT "/dev/dma-buf-uuids"
 
-/* A name, in the 16 raw bytes that are passed between processes. */
+/* A name, as the 16 raw bytes that processes pass to each other. */
 typedef struct dmabuffs_uuid {
 	uint8_t bytes[DMABUFFS_UUID_SIZE];
 } dmabuffs_uuid;
@@ -48,8 +48,8 @@ typedef struct dmabuffs_uuid {
 void dmabuffs_uuid_format(const dmabuffs_uuid *uuid, char text[DMABUFFS_UUID_TEXT_SIZE]);
 
 /*
- * Reads the 36 characters of a lower-case text form. Names in a mount are lower case;
- * anything else is -EINVAL.
+ * Parses the 36 characters of a lower-case text form, which is how names appear in a
+ * mount. -EINVAL: anything else.
  */
 int dmabuffs_uuid_parse(const char *text, dmabuffs_uuid *ret_uuid);
 
@@ -87,15 +87,15 @@ struct dmabuffs;
 
 /*
  * Opens the instance mounted at @path; NULL means $DMABUFFS_MOUNT (ignored in a set-uid
- * program), or else DMABUFFS_DEFAULT_MOUNT. The names exported through it live until
- * dmabuffs_close() of the last holder, unless made persistent.
+ * program), or else DMABUFFS_DEFAULT_MOUNT. Names that are exported through it live until
+ * the last process that has it closes it, unless they are persistent.
  *
- * -ENOTTY: something else is mounted there. -ENOTCONN: the service has ended. And the
- * errors of open(2): -EACCES, -ENOENT, ...
+ * Errors: those of open(2); -ENOTTY: no dmabuffs instance is mounted there; -ENOTCONN:
+ * the service has exited.
  */
 int dmabuffs_open(const char *path, struct dmabuffs **ret_instance);
 
-/* Closes it; NULL is allowed. Imported descriptors and mappings stay valid. */
+/* NULL is allowed. Imported descriptors and mappings stay valid. */
 void dmabuffs_close(struct dmabuffs *instance);
 
 /* The open root directory; borrowed, valid until dmabuffs_close(). */
@@ -118,17 +118,18 @@ struct dmabuffs_export_options {
 };
 
 /*
- * Gives the memfd or dma-buf @fd a name. The caller keeps @fd. @options may be NULL. A
- * memfd is frozen by it, in its seals and its own mode, as DMABUFFS_IOC_EXPORT tells.
- * Falls back to a broker ticket where the service cannot take @fd by itself (-EREMOTE).
+ * Exports the memfd or dma-buf @fd under a new name. The caller keeps @fd. @options may
+ * be NULL. The export freezes the seals and the mode of a memfd, see DMABUFFS_IOC_EXPORT.
+ * Where the service cannot take @fd from this process, @fd travels through the broker.
  *
- * Errors: those of DMABUFFS_IOC_EXPORT; -EINVAL for a label that is too long.
+ * Errors: those of DMABUFFS_IOC_EXPORT; -EINVAL: the label is too long; -EINVAL, -E2BIG:
+ * the options, see above.
  */
 int dmabuffs_export(struct dmabuffs *instance, int fd,
 		    const struct dmabuffs_export_options *options,
 		    dmabuffs_uuid *ret_uuid);
 
-/* It cannot be revoked, and importers need not expect SIGBUS. */
+/* The memory cannot be revoked, and importers need not expect SIGBUS. */
 #define DMABUFFS_ALLOCATE_PINNED (1U << 0)
 
 /*
@@ -147,24 +148,24 @@ int dmabuffs_allocate(struct dmabuffs *instance, uint64_t bytes, uint32_t flags,
 /* ---- import ------------------------------------------------------------------------ */
 
 /*
- * Opens a name. @access is O_RDONLY, O_WRONLY or O_RDWR, nothing else. The descriptor can
- * be read, written, and, where passthrough works, mapped; it may be passed on.
+ * Opens a name. @access is O_RDONLY, O_WRONLY or O_RDWR and nothing else. The descriptor
+ * can be read, written, passed on and, where passthrough works, mapped.
  *
- * Errors: -ENOENT no such name, or it ended; -EACCES the kernel's permission check;
- * -EPERM writing to a read-only or write-sealed buffer; -EXDEV the instance wants a
- * namespace shared with the exporter (ns=); -EREMOTE the same, and this process cannot be
- * named by the service; -EINVAL another flag.
+ * Errors: -ENOENT: no such name, or it was removed; -EACCES: the kernel's permission
+ * check; -EPERM: write access to a read-only or write-sealed buffer; -EXDEV: the mount
+ * requires a namespace shared with the exporter (ns=); -EREMOTE: the same, and the
+ * service cannot see this process or the exporter; -EINVAL: another @access.
  */
 int dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access,
 		    int *ret_fd);
 
 /*
- * Exchanges an opened name for the buffer's real descriptor, as drivers want it. @opened
+ * Exchanges an opened name for the buffer's real descriptor, which drivers take. @opened
  * stays open. Errors: those of DMABUFFS_BROKER_EXCHANGE.
  */
 int dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd);
 
-/* Both in one: opens the name, exchanges it, closes it. */
+/* Opens the name, exchanges it and closes it. */
 int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 			   int access, int *ret_fd);
 
@@ -213,7 +214,7 @@ int dmabuffs_mapping_access(const struct dmabuffs_mapping *mapping);
 int dmabuffs_mapping_fd(const struct dmabuffs_mapping *mapping,
 			enum dmabuffs_fd_kind *ret_kind);
 
-/* ---- look, unlink, withdraw, revoke ------------------------------------------------ */
+/* ---- query, list, unlink, withdraw, revoke ----------------------------------------- */
 
 /*
  * DMABUFFS_IOC_INFO of an opened name. @size is sizeof(*ret_info) as the caller compiled
@@ -230,24 +231,25 @@ int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 		   struct dmabuffs_info *ret_info, size_t size);
 
 /*
- * Calls @visit for each name this user may list: his own, root all. A negative return of
- * @visit ends the walk and is returned; names that come or go meanwhile may be missed.
+ * Calls @visit for each name of this user, for root each name of the mount. A negative
+ * return of @visit stops the walk and is returned. Names that are added or removed
+ * meanwhile may be missed.
  */
 int dmabuffs_list(struct dmabuffs *instance,
 		  int (*visit)(const dmabuffs_uuid *uuid, void *data), void *data);
 
-/* Ends a name: no new opens; who has it keeps it. Errors: those of unlink(2). */
+/* Removes a name: no new opens; importers keep the buffer. Errors: those of unlink(2). */
 int dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
 
 /*
- * The same for a name that was exported through this instance, or through one that this
- * process inherited it from by fork(2), and is not persistent. It needs no permission on
- * the root directory, and no longer that of the user who exported. Errors: those of
- * DMABUFFS_IOC_WITHDRAW; -ENOTTY: the service is of a version that does not know it.
+ * The same for a name that was exported through @instance, by this process or one that
+ * shares it by fork(2), and is not persistent. It needs no permission on the root
+ * directory and works after a change of user. Errors: those of DMABUFFS_IOC_WITHDRAW;
+ * -ENOTTY: the service is of a version without this command.
  */
 int dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
 
-/* Ends a name and takes its memory back. Errors: those of DMABUFFS_IOC_REVOKE. */
+/* Removes a name and frees its memory. Errors: those of DMABUFFS_IOC_REVOKE. */
 int dmabuffs_revoke(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
 
 #ifdef __cplusplus
