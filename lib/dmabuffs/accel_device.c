@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* accel_device.c - the devices of an instance, their contexts, and what is asked of them
- */
+/* accel_device.c - the devices of an instance, their contexts, and commands to them */
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
@@ -14,11 +13,11 @@
 
 #include "instance.h"
 
-/* How long, and how often, an exclusive device that is being scrubbed is tried. */
+/* How long, and how often, to retry an exclusive device that is being scrubbed. */
 #define SCRUB_LIMIT_MS 1000
 #define SCRUB_STEP_MS  5
 
-/* Devices are files in one directory; nothing else is to be reached by their names. */
+/* Devices are files in one directory; a name must not lead anywhere else. */
 static bool accel_device_is_device_name(const char *name)
 {
 	size_t length = strnlen(name, ACCEL_NAME_SIZE);
@@ -37,7 +36,7 @@ static int accel_device_query_fd(int directory, const char *name,
 	r = dmabuffs_accel_call(directory, DMABUFFS_ACCEL_IOC_DEVICE_INFO, &info);
 	if (r < 0)
 		return r;
-	/* The callers print and walk these; never rely on the service for their end. */
+	/* Callers print and walk these; the service is not trusted to terminate them. */
 	info.name[sizeof(info.name) - 1] = '\0';
 	info.backend[sizeof(info.backend) - 1] = '\0';
 	info.n_reserved = MIN(info.n_reserved, (uint32_t)ACCEL_MAX_RANGES);
@@ -122,7 +121,7 @@ static bool accel_device_is_submit(unsigned long request)
 	       _IOC_NR(request) == _IOC_NR(DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT);
 }
 
-/* A batch carries the commands it has, not the room for others behind them. */
+/* Only the commands that are there travel, not the unused rest of the array. */
 static uint32_t accel_device_submit_size(const struct accel_queue_submit *arg)
 {
 	return (uint32_t)(offsetof(struct accel_queue_submit, commands) +
@@ -138,7 +137,7 @@ _public_ int dmabuffs_accel_call(int context, unsigned long request, void *arg)
 		return -ENOTTY;
 	if (accel_device_is_submit(request)) {
 		size = accel_device_submit_size(arg);
-		/* The kernel copies what the number says: not what the caller lacks. */
+		/* The kernel copies as much as the request number says. */
 		request = _IOC(_IOC_DIR(request), _IOC_TYPE(request), _IOC_NR(request),
 			       size);
 	}

@@ -10,9 +10,9 @@
 #include "accel_queue.h"
 #include "broker.h"
 
-/* ---- buffers and address spaces of others ------------------------------------------ */
+/* ---- import ------------------------------------------------------------------------ */
 
-/* The ticket dies with its connection, so that is held until the call is done. */
+/* A ticket is valid while its connection lasts, so keep that until the call returns. */
 static int accel_import_by_ticket(struct dmabuffs *instance, int context,
 				  unsigned long request,
 				  struct dmabuffs_accel_import *arg)
@@ -79,7 +79,7 @@ int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
 	const struct timespec step = timespec_of_ns(TICKET_STEP_MS * NS_PER_MS);
 	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, &arg);
 
-	/* Others fetch as well; who does not come gives way after a second. */
+	/* Tickets of others occupy the limit; unused ones expire after a second. */
 	for (int ms = 0; r == -EDQUOT && ms < TICKET_LIMIT_MS; ms += TICKET_STEP_MS) {
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
 		r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, &arg);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * accel_queue.c - make a queue usable in this process, and forget it
+ * accel_queue.c - open and close a queue in this process
  *
- * The ring comes as a descriptor from the broker and is mapped, and from then on nothing
- * but the mapping is kept. It is not for children: the kernel leaves it out at fork(2)
- * and at every other copy of the address space, so that no child can disturb what its
- * parent submits, whatever it does.
+ * The ring comes as a descriptor from the broker; only its mapping is kept. The kernel
+ * leaves the mapping out at fork(2) and at every other copy of the address space
+ * (MADV_DONTFORK), so a child cannot disturb what its parent submits.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,8 +21,8 @@
 	(ACCEL_RING_ENTRIES + ACCEL_RING_MAX * sizeof(struct accel_command))
 
 /*
- * Who has the context can have a descriptor of this memory. Only a seal keeps them from
- * cutting it off, which would raise SIGBUS here.
+ * Every holder of the context can get a descriptor of this memory. Only a seal prevents
+ * them from truncating it, which would raise SIGBUS here.
  */
 static int accel_queue_check_ring(int fd, size_t *ret_bytes)
 {
@@ -60,7 +59,7 @@ static int accel_queue_map_ring(struct dmabuffs_accel_queue *queue, int fd)
 	return ring_producer_init(&queue->producer, ring, bytes);
 }
 
-/* A ring that says less than the service would be written past its end. */
+/* A ring smaller than the service said would be written past its end. */
 static int accel_queue_check_kind(const struct dmabuffs_accel_queue *queue)
 {
 	bool user = queue->flags & ACCEL_QUEUE_USER;
@@ -86,7 +85,7 @@ static int accel_queue_fill(struct dmabuffs_accel_queue *queue, struct dmabuffs 
 	return r < 0 ? r : accel_queue_check_kind(queue);
 }
 
-/* Takes what create or open know already. */
+/* @known: what create or open have found out. */
 static int accel_queue_make(struct dmabuffs *instance,
 			    const struct dmabuffs_accel_queue *known,
 			    struct dmabuffs_accel_queue **ret_queue)
@@ -148,7 +147,7 @@ _public_ int dmabuffs_accel_queue_open(struct dmabuffs *instance, int context,
 	return r < 0 ? r : accel_queue_make(instance, &known, ret_queue);
 }
 
-/* Half-made ones too. In a child something else may be where the ring was. */
+/* Half-made ones too. In a child another mapping may have taken the place of the ring. */
 _public_ void dmabuffs_accel_queue_close(struct dmabuffs_accel_queue *queue)
 {
 	if (!queue)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* accel_queue.h - a queue as this process uses it; nothing of it is public */
+/* accel_queue.h - a queue in this process; private to the library */
 #ifndef DMABUFFS_ACCEL_QUEUE_H
 #define DMABUFFS_ACCEL_QUEUE_H
 
@@ -11,19 +11,18 @@
 #include "instance.h"
 
 /**
- * struct dmabuffs_accel_queue - a mapped ring, and who mapped it
+ * struct dmabuffs_accel_queue - a mapped ring and the process that mapped it
  * @context: borrowed
  * @id: of the queue in the context
  * @flags: ACCEL_QUEUE_*
  * @entries: how many commands can wait
- * @ring: the mapping, which is in no child of fork(2)
+ * @ring: the mapping, absent in children of fork(2)
  * @bytes: its size
- * @producer: of a user-mode queue: for the thread that submits
- * @same_process: a mark that is cleared in a child
- * @pid: where the mark is not reliable, else 0: it would cost a system call
+ * @producer: of a user-mode queue; belongs to the thread that submits
+ * @same_process: 1 here, 0 in a child of fork(2)
+ * @pid: of this process where the mark is not reliable, else 0: getpid() is a system call
  *
- * A child has this struct like any other memory, and only @same_process tells that what
- * @ring points to is not there.
+ * A child has a copy of this struct, but not of what @ring points to.
  */
 struct dmabuffs_accel_queue {
 	int context;
@@ -41,7 +40,7 @@ struct dmabuffs_accel_queue {
 int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
 		int *ret_fd);
 
-/* To be asked before @ring is touched. */
+/* Check it before each use of @ring. */
 static inline bool queue_is_ours(const struct dmabuffs_accel_queue *queue)
 {
 	return atomic_load_explicit(queue->same_process, memory_order_relaxed) &&

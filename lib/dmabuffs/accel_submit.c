@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * accel_submit.c - work with a queue: submit, wait, and what to do when it stands still
+ * accel_submit.c - submit to a queue, wait for it, and restart it after a fault
  *
- * No system call in the common case of a user-mode queue; so whether this is a child of
- * the process that has the ring is told by memory.
+ * Submitting to a user-mode queue takes no system call in the common case, so a child of
+ * fork(2) is recognised by a mark in memory.
  */
 #include <string.h>
 
@@ -30,7 +30,7 @@ static int accel_submit_mediated(struct dmabuffs_accel_queue *queue,
 	struct accel_queue_submit arg;
 	int r;
 
-	/* What is behind the commands is not sent, so not cleared either. */
+	/* The array behind the commands is not sent, so it need not be cleared. */
 	memset(&arg, 0, offsetof(struct accel_queue_submit, commands));
 	arg.queue = queue->id;
 	arg.count = n;
@@ -54,7 +54,7 @@ static int accel_submit_user(struct dmabuffs_accel_queue *queue,
 		return r;
 	if (ring_producer_room(&queue->producer, n) < n)
 		return -EAGAIN;
-	/* The room is counted from memory of our own: it is there. */
+	/* The room was counted from our own copy of the tail, so it is there. */
 	if (ring_producer_push(&queue->producer, commands, n) != n)
 		return -EPROTO;
 
@@ -124,7 +124,7 @@ _public_ int dmabuffs_accel_queue_reset(struct dmabuffs_accel_queue *queue)
 	r = dmabuffs_accel_call(queue->context, DMABUFFS_ACCEL_IOC_QUEUE_RESET, &arg);
 	if (r < 0)
 		return r;
-	/* It goes on from where the ring is now: the fault may have been a wrong tail. */
+	/* Continue where the ring is now: the fault may have been a wrong tail. */
 	if (ring_producer_init(&producer, queue->ring, queue->bytes) == 0)
 		queue->producer = producer;
 	return 0;

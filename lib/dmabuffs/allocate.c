@@ -11,8 +11,8 @@
 #define ALLOCATE_FLAGS DMABUFFS_ALLOCATE_PINNED
 
 /*
- * The size is final at once, so that the owner is charged for what there is. Only one
- * that may shrink can be revoked. F_SEAL_SEAL is left to the export.
+ * Growing is sealed, so that the owner is charged for the final size. Revocation shrinks
+ * a memfd, so only one that may shrink can be revoked. The export adds F_SEAL_SEAL.
  */
 static int allocate_seals(uint32_t flags)
 {

@@ -2,14 +2,14 @@
 /*
  * broker.c - one kept connection to the broker, for any number of threads and processes
  *
- * A thread that needs the broker takes the idle connection out of the slot; who finds
- * none connects. At the end it goes back into the slot, or is closed if another is there
- * by now.
+ * A thread that needs the broker takes the idle connection out of the slot, or connects
+ * if the slot is empty. It puts the connection back when it is done, or closes it if
+ * another thread was faster.
  *
- * A connection must never serve two processes: their answers would mix, and one would get
- * the other's buffer. So a child of fork(2) closes its inherited copy unused. It knows
- * itself by its pid, and by the mark of same_process.h. What another thread is using at
- * the moment of the fork stays open in the child until it executes or exits.
+ * A connection must never serve two processes: their replies would mix, and one would get
+ * the other's buffer. So a child of fork(2) closes the inherited connection unused. It
+ * recognises itself by its pid and by the mark of same_process.h. A connection that
+ * another thread was using at the fork stays open in the child until execve(2) or exit.
  */
 #include <string.h>
 
@@ -25,8 +25,8 @@ int broker_slot_init(struct dmabuffs *instance)
 }
 
 /*
- * The mark is read before the slot is emptied and set after: so whoever reads it as set
- * can no longer find what was inherited.
+ * The mark is read before the slot is emptied and set after, so a thread that reads it as
+ * set cannot find an inherited connection.
  */
 static int broker_take_idle(struct dmabuffs *instance)
 {
@@ -91,13 +91,13 @@ int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 		close_keep_errno(TAKE_FD(connection->fd));
 		if (!connection->kept || r != -ECONNRESET)
 			return r;
-		/* The service closed it while it was idle; asking twice does no harm. */
+		/* The service closed it while it was idle; requests may be repeated. */
 		connection->kept = false;
 		r = broker_connect(instance->root_fd, &connection->fd);
 		if (r < 0)
 			return r;
 	}
-	/* From now on tickets may depend on it: it is not replaced any more. */
+	/* From now on tickets may depend on this connection: never replace it. */
 	connection->kept = false;
 	if (reply.error < 0)
 		return reply.error;

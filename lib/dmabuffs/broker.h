@@ -9,7 +9,7 @@
 
 #include "instance.h"
 
-/* How long the service may take to accept, to read and to answer, each; in seconds. */
+/* Limit in seconds for the service to accept, to read and to reply, each. */
 #define BROKER_TIMEOUT_S 5
 
 /* A connection in use by one thread; fd is -1 once it failed. */
@@ -18,7 +18,7 @@ struct broker_connection {
 	bool kept; /* it was idle before: the service may have closed it meanwhile */
 };
 
-/* What is asked: with a ticket, or, where that is NULL, with a descriptor. */
+/* A request: with a ticket or, if that is NULL, with a descriptor. */
 struct broker_question {
 	enum dmabuffs_broker_op op;
 	int fd;
@@ -34,20 +34,19 @@ int broker_get(struct dmabuffs *instance, struct broker_connection *ret_connecti
 void broker_put(struct dmabuffs *instance, struct broker_connection *connection);
 
 /*
- * One question. 0, the refusal of the service, or what went wrong on the way: -ETIMEDOUT,
- * -EPROTO (an answer that breaks the protocol), -ECONNRESET. The descriptor of
- * the answer goes to @ret_fd; with NULL there must be none.
+ * Sends one request. 0, the error that the service returns, or one of the connection:
+ * -ETIMEDOUT, -ECONNRESET, -EPROTO (the reply breaks the protocol). @ret_fd receives the
+ * descriptor of the reply; with NULL there must be none.
  */
 int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 		const struct broker_question *question,
 		struct dmabuffs_broker_reply *ret_reply, int *ret_fd);
 
-/* The same for who needs nothing but the descriptor; with the kept connection. */
+/* The same over the kept connection, for callers that need only the descriptor. */
 int broker_ask(struct dmabuffs *instance, const struct broker_question *question,
 	       int *ret_fd);
 
-/* Puts @fd on the broker: a ticket that is good for one call, while @connection is held.
- */
+/* Deposits @fd: the ticket is good for one call while @connection stays open. */
 int broker_deposit(struct dmabuffs *instance, struct broker_connection *connection,
 		   int fd, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
 

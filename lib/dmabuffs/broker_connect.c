@@ -3,9 +3,9 @@
  * broker_connect.c - reach the socket in the root directory
  *
  * There is no connectat(2), and sun_path holds 108 bytes, less than a mount point may
- * have. The way through /proc names the socket from the open root directory in any case,
- * even after the mount was moved. Where /proc is missing, a helper thread with a working
- * directory of its own goes there.
+ * have. A path through /proc/thread-self/fd reaches the socket from the open root
+ * directory, even after the mount was moved. Without /proc a helper thread with a working
+ * directory of its own connects.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -25,7 +25,7 @@ static int broker_connect_path(int fd, const struct sockaddr_un *address)
 	int r = (int)SYSCALL(
 		connect(fd, (const struct sockaddr *)address, sizeof(*address)));
 
-	/* EAGAIN: the timeout passed while the queue of the service was full. */
+	/* EAGAIN: the timeout passed while the backlog of the service was full. */
 	return r == -EAGAIN ? -ETIMEDOUT : r;
 }
 
@@ -50,7 +50,7 @@ static void *broker_connect_from_inside(void *data)
 	static const struct sockaddr_un address = {AF_UNIX, DMABUFFS_BROKER_NAME};
 	struct visit *visit = data;
 
-	/* First: or the whole process would change its directory. */
+	/* Unshare first: without it the whole process would change its directory. */
 	if (unshare(CLONE_FS) < 0 || fchdir(visit->root_fd) < 0)
 		visit->result = -errno;
 	else
@@ -65,7 +65,7 @@ static int broker_connect_without_proc(int fd, int root_fd)
 	pthread_t thread;
 	int r;
 
-	/* No signal handler of the program should find itself on this thread. */
+	/* Signal handlers of the program must not run on this thread. */
 	sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = pthread_create(&thread, NULL, broker_connect_from_inside, &visit);
@@ -99,7 +99,7 @@ int broker_connect(int root_fd, int *ret_fd)
 	r = broker_connect_through_proc(fd, root_fd);
 	if (r == -ENOENT)
 		r = broker_connect_without_proc(fd, root_fd);
-	/* A mount without a listening broker is one whose service is gone. */
+	/* No listening broker: the service has exited. */
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		r = -ENOTCONN;
 	if (r < 0)

@@ -2,8 +2,8 @@
 /*
  * broker_message.c - one request and its reply on the socket
  *
- * The peer is whoever mounted this file system, not somebody to trust: every field is
- * checked, and no descriptor is left behind that was not asked for.
+ * The peer is whatever process mounted this file system and is not trusted: every field
+ * is checked, and unexpected descriptors are closed.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 #include "broker.h"
 
-/* Room for more than the one that is right, to see that there were more. */
+/* More room than for the one that is expected, to notice when there are more. */
 #define DESCRIPTORS_MAX 4
 
 union control {
@@ -67,8 +67,7 @@ static int broker_message_send_request(int connection,
 
 	if (question->ticket)
 		memcpy(request.ticket, question->ticket, sizeof(request.ticket));
-	else /* -1 too: a bad descriptor is the caller's mistake, for the kernel to tell
-	      */
+	else /* -1 too: the kernel returns EBADF */
 		broker_message_attach(&message, &control, question->fd);
 	do {
 		sent = sendmsg(connection, &message, MSG_NOSIGNAL);
@@ -76,7 +75,7 @@ static int broker_message_send_request(int connection,
 	return sent < 0 ? broker_message_transfer_error() : 0;
 }
 
-/* Takes over every descriptor of the message; keeps the first, closes the others. */
+/* Owns every descriptor of the message: keeps the first, closes the others. */
 static unsigned int broker_message_collect_descriptors(struct msghdr *message,
 						       int *ret_first)
 {
@@ -139,7 +138,7 @@ static bool broker_message_reply_is_valid(const struct dmabuffs_broker_reply *re
 		return count == 0;
 	if (count != wanted || reply->access > O_RDWR)
 		return false;
-	/* Only buffers come as descriptors, but not only they can be deposited. */
+	/* Replies carry buffers only, but other descriptors can be deposited. */
 	return reply->kind == DMABUFFS_KIND_MEMFD ||
 	       reply->kind == DMABUFFS_KIND_DMABUF ||
 	       reply->kind == DMABUFFS_KIND_DEVICE ||

@@ -8,18 +8,18 @@
 
 #include "broker.h"
 
-/* The struct as it was first published, and more than it will ever be. */
+/* The size of the first published version, and a bound for all later ones. */
 #define OPTIONS_SIZE_FIRST                                                               \
 	(offsetof(struct dmabuffs_export_options, label) + sizeof(const char *))
 #define OPTIONS_SIZE_MAX 4096
 
-/* What others could do with a memfd through /proc/PID/fd. */
+/* Access of other users to a memfd through /proc/PID/fd. */
 #define OTHERS_MODE ((mode_t)(S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH))
 
 /*
- * Does to a memfd what the service would do otherwise, only slower: it cannot know how
- * long that takes for a stranger's. Failures are for the service to judge. A file that
- * has a name is no memfd, and not ours to change.
+ * Freezes a memfd here because the service would have to do it off its request path: how
+ * long that takes is up to the users of the memfd. Failures are ignored; the service
+ * checks the result. A file with a link is not a memfd and must not be changed.
  */
 static void export_freeze_memfd(int fd, uint32_t flags)
 {
@@ -69,7 +69,7 @@ int export_read_options(const struct dmabuffs_export_options *options,
 	return 0;
 }
 
-/* The ticket dies with its connection, so that is held until the name is made. */
+/* A ticket is valid while its connection lasts, so keep that until the export returns. */
 static int export_by_ticket(struct dmabuffs *instance, struct dmabuffs_export *request)
 {
 	struct broker_connection connection;

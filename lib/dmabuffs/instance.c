@@ -28,8 +28,8 @@ static const char *instance_choose_path(const char *path)
 }
 
 /*
- * Where the root directory gives no r right, one may still import: that takes x only, and
- * an O_PATH descriptor is enough for openat(2) and for reaching the broker.
+ * Import needs only search permission on the root directory. Without read permission an
+ * O_PATH descriptor is enough for openat(2) and for the broker.
  */
 static int instance_open_root(const char *path, bool *ret_readable)
 {
@@ -42,18 +42,18 @@ static int instance_open_root(const char *path, bool *ret_readable)
 	return fd;
 }
 
-/* Any FUSE file system may be mounted there; only ours knows the command. */
+/* Another FUSE file system may be mounted there; only dmabuffs knows the command. */
 static int instance_probe_command(int root_fd)
 {
 	struct dmabuffs_revoke nobody = {.size = sizeof(nobody)};
 	int r = (int)SYSCALL(ioctl(root_fd, DMABUFFS_IOC_REVOKE, &nobody));
 
 	switch (r) {
-	case -ENOENT: /* known here, and the zero UUID is never a name */
+	case -ENOENT: /* the command is known, and the zero UUID is never a name */
 		return 0;
 	case -ENOTCONN:
 	case -ECONNABORTED:
-	case -EPERM: /* the mount is ending */
+	case -EPERM: /* the mount is going away */
 		return -ENOTCONN;
 	case -ENOMEM:
 		return r;
@@ -127,7 +127,7 @@ int instance_open_name(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int
 		openat(instance->root_fd, name, access | O_CLOEXEC | O_NOFOLLOW));
 }
 
-/* A description of its own: the place of a walk is kept there. */
+/* Each walk needs its own open file description, which holds the position. */
 int instance_open_directory(struct dmabuffs *instance, const char *name,
 			    DIR **ret_directory)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* instance.h - what the files of libdmabuffs share; nothing of it is public */
+/* instance.h - what the files of libdmabuffs share; private to the library */
 #ifndef DMABUFFS_INSTANCE_H
 #define DMABUFFS_INSTANCE_H
 
@@ -15,8 +15,8 @@
 #define _public_ __attribute__((visibility("default")))
 
 /*
- * A system call as a value >= 0 or -errno, repeated while signals interrupt it. What can
- * interrupt it is the service's answer or a socket wait, never a reason to give up.
+ * A system call as a value >= 0 or -errno, restarted after signals. Only a wait for the
+ * service or on a socket can be interrupted, so restarting is always right.
  */
 #define SYSCALL(call)                                                                    \
 	({                                                                               \
@@ -31,10 +31,10 @@
  * struct dmabuffs - an open instance
  * @root_fd: the open root directory, owned; its description carries the names made here
  * @readable: false: @root_fd is O_PATH, since this user may import only
- * @idle: the broker connection nobody uses now: pid << 32 | fd + 1, or 0. Taken and put
- *        back atomically, so no lock is held, which a fork in another thread would leave
- *        locked for ever. See broker.c.
- * @same_process: a mark that is cleared in a child of fork(2)
+ * @idle: the idle broker connection: pid << 32 | fd + 1, or 0. Taken and put back
+ *        atomically: a lock could be held by another thread during fork(2) and would then
+ *        stay locked in the child. See broker.c.
+ * @same_process: 1 here, 0 in a child of fork(2)
  */
 struct dmabuffs {
 	int root_fd;
@@ -43,7 +43,7 @@ struct dmabuffs {
 	_Atomic uint32_t *same_process;
 };
 
-/* An ioctl on the root directory; -EACCES where it could only be opened for import. */
+/* An ioctl on the root directory; -EACCES if it could only be opened for import. */
 int instance_ioctl(struct dmabuffs *instance, unsigned long request, void *argument);
 
 /* Opens a name; @access is trusted. -errno, or the descriptor. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* list.c - the names this user may list */
+/* list.c - walk the names of an instance */
 #include "instance.h"
 
 _public_ int dmabuffs_list(struct dmabuffs *instance,

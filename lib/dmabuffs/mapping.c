@@ -17,7 +17,7 @@
  * @fd: the descriptor that was mapped, owned
  * @kind: what @fd is
  *
- * Constant once made.
+ * Constant after creation.
  */
 struct dmabuffs_mapping {
 	void *address;
@@ -66,7 +66,7 @@ static int mapping_map(struct dmabuffs_mapping *mapping, int fd)
 	return 0;
 }
 
-/* Without passthrough FUSE has only copies to map, so the buffer itself is fetched. */
+/* Without passthrough FUSE would map copies, so the buffer itself is fetched (ENODEV). */
 static int mapping_fill(struct dmabuffs_mapping *mapping, struct dmabuffs *instance,
 			const dmabuffs_uuid *uuid)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* query.c - what is behind a name */
+/* query.c - describe the buffer behind a name */
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
@@ -17,7 +17,7 @@ static int query_opened(int opened, struct dmabuffs_info *ret_info)
 
 	if (r < 0)
 		return r;
-	/* The callers print these; never rely on the service for the end of a string. */
+	/* Callers print these; the service is not trusted to terminate them. */
 	info.comm[sizeof(info.comm) - 1] = '\0';
 	info.label[sizeof(info.label) - 1] = '\0';
 

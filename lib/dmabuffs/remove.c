@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* remove.c - end a name, with or without its memory */
+/* remove.c - remove a name, with or without its memory */
 #include <string.h>
 #include <unistd.h>
 

@@ -18,7 +18,7 @@ _public_ int dmabuffs_uuid_parse(const char *text, dmabuffs_uuid *ret_uuid)
 	char canonical[DMABUFFS_UUID_TEXT_SIZE];
 	dmabuffs_uuid uuid;
 
-	/* libuuid takes upper case, which is another file name here. */
+	/* libuuid accepts upper case, but that is another file name. */
 	if (uuid_parse(text, uuid.bytes) < 0)
 		return -EINVAL;
 	dmabuffs_uuid_format(&uuid, canonical);
