@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli.c - arguments, help, and the calls of the subcommands */
+/* cli.c - arguments, help, and dispatch to the subcommands */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,14 +10,14 @@
 
 static const char cli_exit_codes[] =
 	"\nExit codes:\n"
-	"  0  success                  3  no such name, or it ended\n"
-	"  1  failure                  4  permission refused\n"
-	"  2  mistake in the arguments 5  no instance there, or its service ended\n";
+	"  0  success                  3  no such name, or it was removed\n"
+	"  1  failure                  4  permission denied\n"
+	"  2  wrong arguments          5  no instance there, or its service exited\n";
 
 static const char cli_common_options[] =
 	"  -m, --mount-point PATH   the instance ($DMABUFFS_MOUNT, "
 	"or " DMABUFFS_DEFAULT_MOUNT ")\n"
-	"  -h, --help               this text\n";
+	"  -h, --help               show this text\n";
 
 static void cli_print_help(void)
 {
@@ -27,7 +27,7 @@ static void cli_print_help(void)
 	     "Share device buffers by UUID name.\n\nCommands:");
 	for (command = commands; command->name; command++)
 		printf("  %-8s %s\n", command->name, command->summary);
-	printf("\nOptions:\n%s  -V, --version            the version\n%s\n",
+	printf("\nOptions:\n%s  -V, --version            show the version\n%s\n",
 	       cli_common_options, cli_exit_codes);
 	puts("`dmabuffs COMMAND --help` explains one command.");
 }
@@ -72,7 +72,7 @@ static int cli_next_option(struct cli *cli, int argc, char **argv,
 		return cli_stop(cli, cli_usage(cli, "option %s needs an argument",
 					       argv[optind - 1]));
 	case '?':
-		return cli_stop(cli, cli_usage(cli, "unknown option, or misused: %s",
+		return cli_stop(cli, cli_usage(cli, "unknown or misused option: %s",
 					       argv[optind - 1]));
 	default:
 		return option;
@@ -161,7 +161,7 @@ int cli_each_uuid(struct cli *cli, int argc, char **argv,
 
 	if (optind >= argc)
 		return cli_usage(cli, "no UUID given");
-	/* All are checked before anything is done to the first. */
+	/* Check all of them before doing anything to the first. */
 	for (int i = optind; i < argc; i++)
 		if (cli_parse_uuid(cli, argv[i], &uuid) != CODE_OK)
 			return CODE_USAGE;
@@ -186,7 +186,7 @@ static int cli_run_command(struct cli *cli, int argc, char **argv)
 	for (command = commands; command->name; command++)
 		if (strcmp(command->name, argv[0]) == 0) {
 			cli->command = command;
-			optind = 0; /* getopt starts anew */
+			optind = 0; /* restart getopt */
 			return command->run(cli, argc, argv);
 		}
 	return cli_usage(cli, "%s: no such command", argv[0]);

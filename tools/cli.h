@@ -24,9 +24,9 @@ struct command;
 
 /* One run of the program. */
 struct cli {
-	const char *mount;             /* -m, or NULL: the place libdmabuffs takes */
-	const struct command *command; /* the subcommand that runs; NULL before */
-	int code;                      /* what to exit with after CLI_STOP */
+	const char *mount;             /* -m, or NULL: the default of libdmabuffs */
+	const struct command *command; /* the running subcommand, or NULL */
+	int code;                      /* exit code after CLI_STOP */
 };
 
 /* A subcommand: one file, and one row of the table in commands.c. */
@@ -38,7 +38,7 @@ struct command {
 	int (*run)(struct cli *cli, int argc, char **argv);
 };
 
-extern const struct command commands[]; /* ends with a row without a name */
+extern const struct command commands[]; /* the last row has no name */
 
 int command_mount(struct cli *cli, int argc, char **argv);
 int command_export(struct cli *cli, int argc, char **argv);
@@ -51,10 +51,10 @@ int command_watch(struct cli *cli, int argc, char **argv);
 int command_stats(struct cli *cli, int argc, char **argv);
 int command_devices(struct cli *cli, int argc, char **argv);
 
-/* The program without its process: main() calls it, and so do the unit tests. */
+/* The program without its process setup; main() and the unit tests call it. */
 int cli_main(int argc, char **argv);
 
-/* Every subcommand takes these as well. */
+/* Every subcommand takes these, too. */
 #define CLI_SHORT_OPTIONS ":hm:"
 #define CLI_LONG_OPTIONS                                                                 \
 	{"help", no_argument, NULL, 'h'}, {"mount-point", required_argument, NULL, 'm'}, \
@@ -62,8 +62,8 @@ int cli_main(int argc, char **argv);
 	}
 
 /*
- * The next option of a subcommand, -1 after the last. CLI_STOP: nothing more to do, the
- * help was printed or a mistake reported; return cli->code.
+ * The next option of a subcommand, -1 after the last. CLI_STOP: the help was printed or a
+ * mistake was reported; return cli->code.
  */
 #define CLI_STOP '?'
 int cli_option(struct cli *cli, int argc, char **argv, const char *short_options,
@@ -81,12 +81,12 @@ int cli_usage(struct cli *cli, const char *format, ...) _printf_(2, 3);
 /* The mount point as text, chosen as dmabuffs_open(NULL) would. */
 const char *cli_mount_point(const struct cli *cli);
 
-/* These answer an exit code, and have reported what it means unless it is CODE_OK. */
+/* These return an exit code, after a report unless it is CODE_OK. */
 int cli_open(struct cli *cli, struct dmabuffs **ret_instance);
 int cli_parse_uuid(struct cli *cli, const char *text, dmabuffs_uuid *ret_uuid);
 int cli_flush(struct cli *cli);
 
-/* Does one thing to each UUID of the rest of argv; the code of the first failure. */
+/* Calls @act for each UUID of the rest of argv; the code of the first failure. */
 int cli_each_uuid(struct cli *cli, int argc, char **argv,
 		  int (*act)(struct cli *cli, struct dmabuffs *instance,
 			     const dmabuffs_uuid *uuid, const char *text));

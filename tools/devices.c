@@ -152,7 +152,7 @@ static void devices_put_flags(const struct accel_device_info *info)
 	putchar(']');
 }
 
-/* Addresses have 64 bits, which numbers of JSON need not have: they are text. */
+/* As text: a number of JSON need not hold the 64 bits of an address. */
 static void devices_put_range(const struct accel_range *range)
 {
 	printf("{\"first\":\"0x%" PRIx64 "\",\"last\":\"0x%" PRIx64 "\"}",

@@ -80,7 +80,7 @@ static void events_put_word(FILE *stream, const void *text)
 	fprintf(stream, " %s", *safe ? safe : "-");
 }
 
-/* What ended already has no properties any more, but its "-" line will want a "+". */
+/* A name that was removed meanwhile has no properties, but its "-" line needs a "+". */
 static void events_print_came(const dmabuffs_uuid *uuid, void *data)
 {
 	const struct printer *printer = data;

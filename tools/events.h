@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* events.h - what came and went between two looks */
+/* events.h - the names that were added and removed between two listings */
 #ifndef DMABUFFS_EVENTS_H
 #define DMABUFFS_EVENTS_H
 
@@ -15,12 +15,12 @@ struct events {
 };
 
 /*
- * Prints "+ UUID BYTES KIND OWNER COMM LABEL" for each name that was not there at the
- * last look and "- UUID" for each that no longer is. -errno where it cannot look.
+ * Prints "+ UUID BYTES KIND OWNER COMM LABEL" for each name that was added since the last
+ * call and "- UUID" for each that was removed. -errno: the names cannot be listed.
  */
 int events_print(struct events *events, struct dmabuffs *instance, FILE *stream);
 
-/* The part without a mount: what to call for each difference of two sorted sets. */
+/* The part without a mount: calls @gone or @came for each difference of two sets. */
 void events_compare(const struct events *before, const struct events *after,
 		    void (*gone)(const dmabuffs_uuid *uuid, void *data),
 		    void (*came)(const dmabuffs_uuid *uuid, void *data), void *data);

@@ -97,7 +97,7 @@ static int export_load(struct cli *cli, const struct request *request, int *ret_
 	return CODE_OK;
 }
 
-/* What ends the wait must not end the process before it can say so. */
+/* These signals stop the wait; they must not kill the process before its report. */
 static void export_block_ending_signals(sigset_t *ret_signals)
 {
 	sigemptyset(ret_signals);
@@ -108,8 +108,8 @@ static void export_block_ending_signals(sigset_t *ret_signals)
 }
 
 /*
- * Until a signal, or until somebody removes the name: then there is nothing left to keep.
- * The look costs no message, the kernel knows the name until the service takes it back.
+ * Waits for a signal, or until the name is removed and nothing is left to keep. The check
+ * sends no message to the service while the kernel has the name in its cache.
  */
 static int export_keep(struct cli *cli, struct dmabuffs *instance, const char *name,
 		       const sigset_t *signals)
@@ -122,7 +122,7 @@ static int export_keep(struct cli *cli, struct dmabuffs *instance, const char *n
 			continue;
 		if (errno != ENOENT)
 			return report(cli, DMABUFFS_OPERATION_LIST, name, -errno);
-		report_line(cli, "%s: somebody removed the name", name);
+		report_line(cli, "%s: the name was removed", name);
 		return CODE_NO_NAME;
 	}
 	return CODE_OK;
@@ -146,11 +146,11 @@ static int export_buffer(struct cli *cli, struct dmabuffs *instance,
 	r = dmabuffs_export(instance, memfd, &request->options, &uuid);
 	if (r < 0)
 		return report(cli, DMABUFFS_OPERATION_EXPORT, request->path, r);
-	close_keep_errno(memfd); /* the export holds it now, and rm shall free it */
+	close_keep_errno(memfd); /* or rm would not free the memory */
 
 	dmabuffs_uuid_format(&uuid, name);
 	code = export_announce(cli, name);
-	if (code != CODE_OK) { /* nobody learned the name */
+	if (code != CODE_OK) { /* the name is of no use to anybody */
 		(void)dmabuffs_unlink(instance, &uuid);
 		return code;
 	}
@@ -168,7 +168,7 @@ int command_export(struct cli *cli, int argc, char **argv)
 
 	if (export_parse(cli, argc, argv, &request) == CLI_STOP)
 		return cli->code;
-	code = cli_open(cli, &instance); /* before a long load for nothing */
+	code = cli_open(cli, &instance); /* before a long load in vain */
 	if (code == CODE_OK)
 		code = export_load(cli, &request, &memfd);
 	return code == CODE_OK ? export_buffer(cli, instance, &request, TAKE_FD(memfd))

@@ -19,7 +19,7 @@ struct request {
 	bool buffer;
 };
 
-/* Cuts argv at --exec: what follows belongs to the command, its options too. */
+/* Cuts argv at --exec: what follows is the command with its options. */
 static int import_split_command(int argc, char **argv, struct request *request)
 {
 	for (int i = 1; i < argc; i++)
@@ -105,13 +105,13 @@ static int import_set_up_command(char **command, int fd)
 	return 0;
 }
 
-/* The command takes this process over; all other descriptors close by themselves. */
+/* The command replaces this process; all other descriptors are close-on-exec. */
 static int import_run(struct cli *cli, char **command, int fd)
 {
 	int r = import_set_up_command(command, fd);
 
 	if (r >= 0) {
-		(void)signal(SIGPIPE, SIG_DFL); /* ignoring it would be inherited */
+		(void)signal(SIGPIPE, SIG_DFL); /* an ignored signal is inherited */
 		(void)execvp(*command, command);
 		r = -errno;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* load.c - copying with progress, and every short count told */
+/* load.c - copy with progress, and report every short count */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -53,7 +53,7 @@ struct copy {
 	uint64_t done;
 };
 
-/* 0, or -errno of the side that *ret_reading tells. */
+/* 0, or -errno; *ret_reading: of the reading side. */
 static int load_copy_chunks(struct copy *copy, struct progress *progress,
 			    bool *ret_reading)
 {
@@ -81,7 +81,7 @@ static int load_copy_all(struct copy *copy, struct progress *progress)
 	bool reading;
 	int r = load_copy_chunks(copy, progress, &reading);
 
-	progress_finish(progress); /* before a message is written on its line */
+	progress_finish(progress); /* before a report is printed on its line */
 	if (r >= 0)
 		return CODE_OK;
 	if (!reading)
@@ -141,7 +141,7 @@ static int load_sync_dmabuf(int fd, uint64_t flags)
 	return r < 0 ? -errno : 0;
 }
 
-/* A dma-buf cannot be read(2); its pages do not go away under a mapping, so no SIGBUS. */
+/* A dma-buf has no read(2). It cannot shrink, so its mapping raises no SIGBUS. */
 static int load_unload_dmabuf(struct cli *cli, const char *what, int fd, int out)
 {
 	off_t bytes = lseek(fd, 0, SEEK_END);
@@ -177,9 +177,9 @@ static int load_unload_file(struct cli *cli, const char *what, int fd, int out)
 	uint64_t expected = load_expected_bytes(fd);
 	int code = load_copy_all(&copy, &silent);
 
-	/* A revoked buffer reads as empty: what is missing must not go unseen. */
+	/* A revoked buffer reads as empty: report what is missing. */
 	if (code == CODE_OK && copy.done < expected) {
-		report_line(cli, "%s: it ended after %llu of %llu bytes", what,
+		report_line(cli, "%s: only %llu of %llu bytes could be read", what,
 			    (unsigned long long)copy.done, (unsigned long long)expected);
 		return CODE_NO_NAME;
 	}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - the process around the command line tool */
+/* main.c - the process setup of dmabuffs(1) */
 #include <fcntl.h>
 #include <signal.h>
 
 #include "cli.h"
 
 /*
- * A standard descriptor that is closed would be the next one opened, and a message would
- * go into somebody's buffer. It becomes one that fails when used, as before.
+ * If a standard descriptor is closed, the next open(2) gets its number, and output would
+ * go into a buffer. Open one there that still fails when used.
  */
 static void main_fill_standard_descriptors(void)
 {
@@ -20,7 +20,7 @@ static void main_fill_standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	main_fill_standard_descriptors();
-	/* A reader that went away is an error like any other, with its message. */
+	/* A closed pipe is an error like any other, with a report. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	return cli_main(argc, argv);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mount.c - dmabuffs mount: becomes dmabuffsd */
+/* mount.c - dmabuffs mount: executes dmabuffsd */
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,16 +47,16 @@ static int mount_parse(struct cli *cli, int argc, char **argv, struct request *r
 }
 
 /*
- * /dev is made anew at each boot, so the canonical place may not exist yet. Any other
+ * /dev is created at each boot, so the default mount point may not exist yet. Another
  * directory that is missing is more likely a typing mistake.
  */
 static void mount_make_default_place(const char *target)
 {
 	if (strcmp(target, DMABUFFS_DEFAULT_MOUNT) == 0)
-		(void)mkdir(target, 0755); /* the service tells what is wrong */
+		(void)mkdir(target, 0755); /* the service reports a failure */
 }
 
-/* The one installed or built with this program comes first. */
+/* The one installed or built with this program has precedence. */
 static void mount_exec_beside_itself(char **arguments)
 {
 	char path[PATH_MAX];
@@ -75,7 +75,7 @@ static void mount_exec_beside_itself(char **arguments)
 
 static int mount_exec_daemon(struct cli *cli, char **arguments)
 {
-	(void)signal(SIGPIPE, SIG_DFL); /* ignoring it would be inherited */
+	(void)signal(SIGPIPE, SIG_DFL); /* an ignored signal is inherited */
 	mount_exec_beside_itself(arguments);
 	(void)execv(SBINDIR "/" DAEMON, arguments);
 	(void)execvp(DAEMON, arguments);

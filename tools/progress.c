@@ -24,8 +24,7 @@ static unsigned int progress_terminal_columns(void)
 	return window.ws_col;
 }
 
-/* "[####......] " in what @columns leave beside the text; nothing where that is little.
- */
+/* "[####......] " in the columns that the text leaves; empty if they are few. */
 static void progress_format_bar(char *out, unsigned int columns, size_t text,
 				unsigned int permille)
 {
@@ -90,7 +89,7 @@ void progress_advance(struct progress *progress, uint64_t done)
 	now = now_ms();
 	if (progress->drawn && now - progress->drawn_ms < REDRAW_MS)
 		return;
-	/* One column stays free: a full line makes some terminals scroll. */
+	/* A full line makes some terminals scroll, so one column stays free. */
 	progress_format(line, sizeof(line), progress_terminal_columns() - 1, done,
 			progress->total, now - progress->started_ms);
 	fprintf(stderr, "\r%s\033[K", line);

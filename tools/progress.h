@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* progress.h - a line on the terminal for what takes long */
+/* progress.h - a progress line on the terminal */
 #ifndef DMABUFFS_PROGRESS_H
 #define DMABUFFS_PROGRESS_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Less than this is there at once. */
+/* Less than this is copied at once and gets no line. */
 #define PROGRESS_WORTH_BYTES (UINT64_C(16) << 20)
 
 struct progress {
@@ -15,7 +15,7 @@ struct progress {
 	uint64_t started_ms;
 	uint64_t drawn_ms;
 	bool wanted; /* stderr is a terminal */
-	bool drawn;  /* there is a line to wipe */
+	bool drawn;  /* there is a line to clear */
 };
 
 void progress_start(struct progress *progress, uint64_t total);
@@ -23,8 +23,8 @@ void progress_advance(struct progress *progress, uint64_t done);
 void progress_finish(struct progress *progress);
 
 /*
- * The line itself, at most @columns wide: bar, percentage, bytes, rate, time to go;
- * without a @total only bytes and rate.
+ * Formats the line, at most @columns wide: bar, percentage, bytes, rate, time left;
+ * without @total only bytes and rate.
  */
 void progress_format(char *out, size_t size, unsigned int columns, uint64_t done,
 		     uint64_t total, uint64_t elapsed_ms);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c - one table of what failures mean for scripts, and how to go on */
+/* report.c - exit codes and hints for failures */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #define ON_NAME       (ON(IMPORT) | ON(UNLINK) | ON(REVOKE))
 #define ON_ANY        (~0U)
 
-/* What a failure is for a script, and what a person can do; the text is the library's. */
+/* The exit code and the hint for a failure; the text is that of the library. */
 struct failure {
 	unsigned int operations; /* any of these */
 	int error;
@@ -23,7 +23,7 @@ static const char report_mount_it[] =
 	"mount one there: dmabuffs mount PATH; or name another with -m PATH";
 static const char report_mount_again[] = "umount it and mount it again";
 static const char report_ask_admin[] =
-	"the root directory says who may do what: r lists and exports, x imports";
+	"the root directory grants it: r to list and export, x to import";
 
 /* The first row that fits counts. */
 static const struct failure report_failures[] = {
@@ -35,7 +35,7 @@ static const struct failure report_failures[] = {
 	{ON_NAME, ENOENT, CODE_NO_NAME,
 	 "a name is removed with its exporter, unless it was made with --persist"},
 	{ON(IMPORT), EACCES, CODE_REFUSED,
-	 "its owner can let you in: chmod, chgrp or setfacl on MOUNT/UUID"},
+	 "its owner can grant it: chmod, chgrp or setfacl on MOUNT/UUID"},
 	{ON(IMPORT), EPERM, CODE_REFUSED,
 	 "it is read-only or sealed: leave --write away"},
 	{ON(IMPORT), EXDEV, CODE_REFUSED, NULL},

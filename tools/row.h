@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* row.h - one name with all that may be known of it, and the list of them */
+/* row.h - a name and its properties, and lists of names */
 #ifndef DMABUFFS_ROW_H
 #define DMABUFFS_ROW_H
 
@@ -11,8 +11,8 @@
 /**
  * struct row - a name
  * @status: owner, mode, size and times: needs search permission only
- * @info: what the service tells who may read the buffer
- * @error: 0, or why there is no @info
+ * @info: from the service, if this user may read the buffer
+ * @error: 0, or the reason why there is no @info
  */
 struct row {
 	dmabuffs_uuid uuid;
@@ -27,17 +27,17 @@ struct rows {
 	size_t capacity;
 };
 
-/* -ENOENT: it ended. What the reader may not know is in @error of the row instead. */
+/* -ENOENT: it was removed. Without read permission there is @error instead of @info. */
 int row_load(struct dmabuffs *instance, const dmabuffs_uuid *uuid, struct row *ret_row);
 
-/* All names this user may list, by UUID; what ends meanwhile is left out. */
+/* All names this user may list, sorted by UUID, without those removed meanwhile. */
 int rows_load(struct dmabuffs *instance, struct rows *ret_rows);
 void rows_finish(struct rows *rows);
 #define _cleanup_rows_ _cleanup_(rows_finish)
 
 uint64_t row_bytes(const struct row *row);
 
-/* Words for numbers; a user or group without a name is a number. Safe for terminals. */
+/* Words for numbers; users and groups without a name stay numbers. Escaped. */
 const char *row_kind(const struct row *row);
 void row_user(const struct row *row, char *out, size_t size);
 void row_group(const struct row *row, char *out, size_t size);

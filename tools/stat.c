@@ -92,7 +92,7 @@ static int stat_print_row(struct cli *cli, const char *text, const struct row *r
 			stat_print_info(row);
 	}
 	code = cli_flush(cli);
-	if (code == CODE_OK && row->error < 0) /* what there is was shown */
+	if (code == CODE_OK && row->error < 0) /* after what is known */
 		code = report(cli, DMABUFFS_OPERATION_IMPORT, text, row->error);
 	return code;
 }

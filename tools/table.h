@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* table.h - names as aligned lines */
+/* table.h - a table of names */
 #ifndef DMABUFFS_TABLE_H
 #define DMABUFFS_TABLE_H
 
@@ -14,7 +14,7 @@ struct table_options {
 	size_t lines;         /* rows at most; 0: all */
 };
 
-/* A heading and a line for each row; what is not known is "-". */
+/* Prints a heading and a line for each row; an unknown value is "-". */
 void table_print(FILE *stream, const struct rows *rows,
 		 const struct table_options *options);
 

@@ -33,8 +33,8 @@ void text_escape(const char *in, char *out, size_t size)
 #define REPLACEMENT 0xfffdU
 
 /*
- * The code point that *@in starts with, moving it on; U+FFFD for a byte that belongs to
- * none: overlong forms, surrogates and what is cut off are no UTF-8.
+ * The code point at *@in, which advances; U+FFFD for a byte that is not part of one:
+ * overlong forms, surrogates and truncated sequences are invalid UTF-8.
  */
 static uint32_t text_next_code_point(const unsigned char **in)
 {
@@ -92,8 +92,7 @@ void text_bytes(uint64_t bytes, char out[TEXT_BYTES_SIZE])
 		(void)snprintf(out, TEXT_BYTES_SIZE, "%u B", (unsigned int)bytes);
 		return;
 	}
-	/* Until a tenth is at most 1 / 1024 of what is left, so that nothing overflows.
-	 */
+	/* Less than 2^20 is left, so the tenths cannot overflow. */
 	while (bytes >= (UINT64_C(1) << 20)) {
 		bytes >>= 10;
 		unit++;

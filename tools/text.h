@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - numbers and foreign bytes as text */
+/* text.h - numbers and untrusted bytes as text */
 #ifndef DMABUFFS_TEXT_H
 #define DMABUFFS_TEXT_H
 
@@ -8,13 +8,12 @@
 #include <stdio.h>
 
 /*
- * Copies @in so that no byte of it can do anything to a terminal: what is not printable
- * ASCII becomes \xNN, a backslash \\. Cut at the last whole character that fits @size,
- * always terminated.
+ * Copies @in without control characters: a byte that is not printable ASCII becomes \xNN,
+ * a backslash \\. Truncated to whole characters in @size bytes, always terminated.
  */
 void text_escape(const char *in, char *out, size_t size);
 
-/* Writes @in, which should be UTF-8, as a JSON string in pure ASCII. */
+/* Writes @in, normally UTF-8, as a JSON string in pure ASCII. */
 void text_json(FILE *stream, const char *in);
 
 /* "17 B", "64.0 MiB" */

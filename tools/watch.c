@@ -18,7 +18,7 @@
 #define MAXIMUM_MS 3600000
 #define DEFAULT_MS 1000
 
-/* A second screen, so that what was there before comes back; no cursor. */
+/* The alternate screen, so that the former content comes back; no cursor. */
 #define SCREEN_ENTER "\033[?1049h\033[?25l"
 #define SCREEN_LEAVE "\033[?25h\033[?1049l"
 #define SCREEN_HOME  "\033[H"
@@ -57,7 +57,7 @@ static int watch_parse(struct cli *cli, int argc, char **argv, struct watch *wat
 	return 0;
 }
 
-/* SIGTSTP is only held back: a stopped program would leave its screen behind. */
+/* SIGTSTP is only blocked: a stopped program would leave its screen behind. */
 static void watch_block_signals(sigset_t *ret_signals)
 {
 	sigset_t blocked;
@@ -72,7 +72,7 @@ static void watch_block_signals(sigset_t *ret_signals)
 	(void)sigprocmask(SIG_BLOCK, &blocked, NULL);
 }
 
-/* False: the user has seen enough. */
+/* False: a signal to stop. */
 static bool watch_wait_interval(const struct watch *watch)
 {
 	const struct timespec interval = timespec_of_ns(watch->interval_ms * NS_PER_MS);
@@ -99,10 +99,10 @@ static void watch_draw(FILE *stream, const char *path, const struct rows *rows)
 	(void)snprintf(title, sizeof(title), "%zu names, %s, at %s", rows->count, bytes,
 		       safe);
 
-	/* Title, heading, and the last line, which would scroll, are no rows. */
+	/* Title, heading, and the last line, which would scroll, are not for rows. */
 	room = window.ws_row > 4 ? window.ws_row - 3U : 1;
 	options.lines = room;
-	/* Erasing the rest of a full line would take its last character on some. */
+	/* Some terminals erase the last character of a full line. */
 	options.columns = MAX(window.ws_col, 2) - 1U;
 	fprintf(stream, SCREEN_HOME "%.*s" LINE_REST "\r\n", (int)options.columns, title);
 	table_print(stream, rows, &options);
@@ -127,8 +127,7 @@ static int watch_look_lines(struct watch *watch, struct dmabuffs *instance)
 }
 
 /*
- * Opened for each look only: an open directory would keep the file system from being
- * unmounted all the time.
+ * Opened again for each listing, because an open directory would prevent umount(8).
  */
 static int watch_until_signal(struct watch *watch,
 			      int (*look)(struct watch *watch, struct dmabuffs *instance),
@@ -146,7 +145,7 @@ static int watch_until_signal(struct watch *watch,
 		if (r < 0)
 			return r;
 		if (fflush(stdout) == EOF)
-			break; /* the caller finds the error flag */
+			break; /* the caller checks the stream */
 	} while (watch_wait_interval(watch));
 	return 0;
 }
