@@ -2,12 +2,12 @@
 /*
  * joint.c - the joint job: one command works on the memory of two processes
  *
- * A opens a context of an accelerator and hands its descriptor to B, a program of its own
+ * A opens a context of an accelerator and passes its descriptor to B, a separate program
  * that shares nothing with A but a socket. B binds its address space in the context and
- * says where a text lies, on its heap. A has a buffer mapped in the same context. One
+ * sends the address of a text on its heap. A has a buffer mapped in the same context. One
  * command then reads B's heap and writes A's buffer. A never maps B's memory, nor B A's:
- * what they share is the context, and who has its descriptor has its rights. C, who is
- * told the same numbers but has no descriptor, can do nothing with them.
+ * they share the context, and every holder of its descriptor has its rights. C receives
+ * the same numbers but no descriptor, and can do nothing with them.
  *
  *	usage: joint INSTANCE [DEVICE]		(any user; DEVICE is soft0)
  *
@@ -18,7 +18,7 @@
  *	    A ----------------> C
  *	        the same numbers, no context
  *
- * B and C run until A closes its end of their sockets, and end with what they found.
+ * B and C run until A closes its end of their sockets; their exit status is the result.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -35,14 +35,16 @@
 
 #include "stage.h"
 
-#define SOCKET        3 /* of B and C; besides the standard streams all they inherit */
+#define SOCKET                                                                           \
+	3 /* of B and C, the only descriptor they inherit besides the standard streams   \
+	   */
 #define RESULT_BYTES  4096
 #define LIMIT_NS      INT64_C(5000000000)
 #define LIMIT_SECONDS 10
 
 static const char secret[] = "written by B, to memory that is B's alone";
 
-/* What B tells A, and A tells C. Numbers: no rights. */
+/* From B to A, and from A to C. Numbers convey no rights. */
 struct place {
 	uint32_t asid; /* id in the context */
 	uint32_t bytes;
@@ -122,7 +124,7 @@ static void wait_for_end(int socket)
 
 /* ---- B: lends its memory to the context -------------------------------------------- */
 
-/* Whether the memory that A's memfd is has come here by any way. */
+/* Whether the memory of A's memfd is mapped here. */
 static int maps_result_of_a(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -211,7 +213,8 @@ static int try_numbers(struct dmabuffs *instance, int context, const struct plac
 	start = stage_now();
 	r = expect_fault(queue, place);
 	if (r == 0)
-		stage_step(start, "C", "names it in a command all the same: that faults");
+		stage_step(start, "C",
+			   "names it in a command anyway: the command faults");
 	dmabuffs_accel_queue_close(queue);
 	return r;
 }
@@ -223,11 +226,11 @@ static int act_c(struct dmabuffs *instance, const char *device)
 	int r, context;
 
 	if (receive_place(SOCKET, &place) < 0)
-		return stage_fail("C", 0, "was told nothing");
+		return stage_fail("C", 0, "received nothing");
 	start = stage_now();
 	r = dmabuffs_accel_open(instance, device, &context);
-	if (r == -EBUSY) { /* exclusive: while A has it, nobody else has anything */
-		stage_step(start, "C", "may not even open the device: %s", strerror(-r));
+	if (r == -EBUSY) { /* exclusive: A has the only context */
+		stage_step(start, "C", "cannot even open the device: %s", strerror(-r));
 		return 0;
 	}
 	if (r < 0)
@@ -237,7 +240,7 @@ static int act_c(struct dmabuffs *instance, const char *device)
 	return r;
 }
 
-/* ---- A: has the job done ----------------------------------------------------------- */
+/* ---- A: runs the job --------------------------------------------------------------- */
 
 struct job {
 	struct dmabuffs *instance;
@@ -306,7 +309,7 @@ static int attach(struct job *job, uint32_t asid)
 	return dmabuffs_accel_call(job->context, DMABUFFS_ACCEL_IOC_QUEUE_ATTACH, &arg);
 }
 
-/* The whole job: a single command, through two address spaces. */
+/* The whole job: one command through two address spaces. */
 static int run(struct job *job, const struct place *place)
 {
 	const struct accel_command command = {
@@ -328,7 +331,7 @@ static int run(struct job *job, const struct place *place)
 	stage_step(start, "A", "one command: from ASID %u to ASID %u", place->asid,
 		   job->asid);
 	if (memcmp(job->result, secret, sizeof(secret)))
-		return stage_fail("A", 0, "this is not what B has");
+		return stage_fail("A", 0, "the text differs from that of B");
 	start = stage_now();
 	stage_step(start, "A", "finds in its buffer: \"%s\"", job->result);
 	return 0;
@@ -344,7 +347,7 @@ static int act_a(struct job *job, const char *device, int to_b, int to_c)
 	if (send_context(to_b, job->context) < 0 || receive_place(to_b, &place) < 0)
 		return stage_fail("A", 0, "B does not answer");
 	if (place.bytes > RESULT_BYTES)
-		return stage_fail("A", 0, "B has too much to say");
+		return stage_fail("A", 0, "the text of B is too long");
 	r = attach(job, job->asid);
 	if (r == 0)
 		r = attach(job, place.asid);
@@ -359,8 +362,7 @@ static int act_a(struct job *job, const char *device, int to_b, int to_c)
 
 /* ------------------------------------------------------------------------------------ */
 
-/* Another program, though its file is the same: no memory and no descriptor is inherited.
- */
+/* Executes the same file as another program, which inherits no memory. */
 static pid_t start(const char *role, const char *path, const char *device,
 		   int *ret_socket)
 {
@@ -372,7 +374,7 @@ static pid_t start(const char *role, const char *path, const char *device,
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	for (int i = 0; i < 2; i++) /* nobody waits for ever */
+	for (int i = 0; i < 2; i++) /* no wait is unbounded */
 		(void)setsockopt(ends[i], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_adddup2(&actions, ends[1], SOCKET);
@@ -399,7 +401,7 @@ static int play(struct job *job, const char *path, const char *device)
 		r = act_a(job, device, to_b, to_c);
 	if (to_c >= 0)
 		(void)shutdown(to_c, SHUT_WR);
-	if (c > 0 && !stage_wait(c)) /* before the context ends, and the ids with it */
+	if (c > 0 && !stage_wait(c)) /* before the context and its ids are destroyed */
 		r = -1;
 	if (to_b >= 0)
 		(void)shutdown(to_b, SHUT_WR);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * share.c - the main job of dmabuffs, played by three processes
+ * share.c - the main job of dmabuffs, by three processes
  *
- * A fills a buffer with a file, gives it a name, and passes the name, 16 bytes, through a
- * pipe. B, another user in a group of A's, locked into namespaces of its own with nothing
- * but a bind mount of the instance, opens the name and has the very same memory. C, who
- * learns the name as well but is in no such group, is refused by the kernel. When A ends,
- * so does the name; B keeps what it has.
+ * A allocates a buffer with a name, fills it with a file and passes the name, 16 bytes,
+ * through a pipe. B is another user in a group of A's, in namespaces of its own with
+ * nothing but a bind mount of the instance. It opens the name and maps the same memory. C
+ * learns the name, too, but is not in the group, and the kernel denies it access. The
+ *name is removed when A exits; B keeps the memory.
  *
  *	usage: share INSTANCE FILE SHA256        (as root, to become these users)
  *
- * Pipes carry the name, and by their end the news that a process has ended:
+ * Pipes carry the name, and their end shows that a process has exited:
  *
- *	      name, then the end of A
+ *	      name, then the exit of A
  *	    A ------------------------> B
  *	    A <------------------------ B
  *	      "answered"
- *	    A ------------------------> C          A waits for the end of C
+ *	    A ------------------------> C          A waits for the exit of C
  *	      name
  */
 #include <errno.h>
@@ -37,7 +37,7 @@
 #define INSIDE       "/buffers" /* where B finds the instance */
 #define END_LIMIT_MS 5000
 
-/* Nobody on the system has these. B is in the group of A, C is not. */
+/* Unused on the system. B is in the group of A, C is not. */
 static const struct user user_a = {.uid = 70001, .gid = 70001};
 static const struct user user_b = {.uid = 70002, .gid = 70002, .other_group = 70001};
 static const struct user user_c = {.uid = 70003, .gid = 70003};
@@ -54,10 +54,10 @@ struct play {
 static void shorten(const dmabuffs_uuid *uuid, char text[DMABUFFS_UUID_TEXT_SIZE])
 {
 	dmabuffs_uuid_format(uuid, text);
-	memcpy(text + 8, "...", 4); /* enough for people to tell names apart */
+	memcpy(text + 8, "...", 4); /* enough to tell names apart */
 }
 
-/* Nobody needs both ends of a pipe, and an end is seen only when all have closed it. */
+/* Each process keeps its own ends: a pipe ends when all writers have closed it. */
 static void use_ends(const struct play *play, const int *mine, size_t n_mine)
 {
 	const int *pipes[] = {play->name_to_b, play->answer_to_a, play->name_to_c,
@@ -93,7 +93,7 @@ static int allocate(const char *path, size_t size, int *ret_fd, dmabuffs_uuid *r
 		     : dmabuffs_allocate(instance, size, 0, &options, ret_fd, ret_uuid);
 }
 
-/* The mapping stays, to see what others write. */
+/* The mapping stays, to see the answer of B. */
 static int fill(int fd, int file, size_t size, char **ret_bytes)
 {
 	char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -145,7 +145,7 @@ static int prepare(const struct play *play, char **ret_bytes, dmabuffs_uuid *ret
 	return 0;
 }
 
-/* Waits for B's word, and looks into its own memory. */
+/* Waits for B and reads its own memory. */
 static int see_answer(const struct play *play, const char *bytes)
 {
 	struct timespec start = stage_now();
@@ -180,7 +180,7 @@ static int act_a(void *data)
 	if (pass_name(play->name_to_c[1], &uuid) < 0)
 		return stage_fail("A", 0, "C does not listen");
 	(void)!read(play->end_of_c[0], &byte, 1);
-	return 0; /* and the name ends with us */
+	return 0; /* and the name is removed with this process */
 }
 
 /* ---- B: imports -------------------------------------------------------------------- */
@@ -189,7 +189,7 @@ static int receive_name(const char *who, int pipe, dmabuffs_uuid *ret_uuid)
 {
 	ssize_t n = read(pipe, ret_uuid->bytes, sizeof(ret_uuid->bytes));
 
-	return n == sizeof(ret_uuid->bytes) ? 0 : stage_fail(who, 0, "was told no name");
+	return n == sizeof(ret_uuid->bytes) ? 0 : stage_fail(who, 0, "received no name");
 }
 
 static int check_sha256(const struct play *play, const char *bytes, size_t size)
@@ -228,8 +228,8 @@ static int import_and_answer(const struct play *play, struct dmabuffs *instance,
 	return 0;
 }
 
-/* The service hears of A's end a moment after the pipe does. */
-static int wait_for_end_of_name(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
+/* The service notices the exit of A a moment after the pipe does. */
+static int wait_for_removal(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
 
@@ -239,7 +239,7 @@ static int wait_for_end_of_name(struct dmabuffs *instance, const dmabuffs_uuid *
 		if (r == -ENOENT)
 			return 0;
 		if (r < 0)
-			return stage_fail("B", r, "import after the end of A");
+			return stage_fail("B", r, "import after the exit of A");
 		(void)close(fd);
 		(void)nanosleep(&moment, NULL);
 	}
@@ -255,11 +255,12 @@ static int outlive_a(const struct play *play, struct dmabuffs *instance,
 	if (read(play->name_to_b[0], &byte, 1) != 0)
 		return stage_fail("B", 0, "A says more than a name");
 	start = stage_now();
-	if (wait_for_end_of_name(instance, uuid) < 0)
+	if (wait_for_removal(instance, uuid) < 0)
 		return -1;
 	if (memcmp(bytes, answer, sizeof(answer)))
 		return stage_fail("B", 0, "the mapping has changed");
-	stage_step(start, "B", "A has ended and its name with it: %s; B's mapping stays",
+	stage_step(start, "B",
+		   "A has exited and its name is removed: %s; B's mapping stays",
 		   strerror(ENOENT));
 	return 0;
 }
@@ -285,7 +286,7 @@ static int act_b_inside(void *data)
 	return r;
 }
 
-/* Root here: it builds the cage, and waits outside for who is in it. */
+/* As root: builds the namespaces and waits outside for the process inside. */
 static int act_b(void *data)
 {
 	const struct play *play = data;
@@ -300,13 +301,13 @@ static int act_b(void *data)
 		return stage_fail("B", r, "namespaces");
 	stage_step(start, "B", "gets PID, network, IPC and mount namespaces of its own");
 	inside = stage_start(&user_b, act_b_inside, data);
-	/* Or A would wait for an answer that cannot come any more. */
+	/* Or A would wait for an answer that cannot come. */
 	(void)close(play->answer_to_a[1]);
 	(void)close(play->name_to_b[0]);
 	return stage_wait(inside) ? 0 : -1;
 }
 
-/* ---- C: is refused ----------------------------------------------------------------- */
+/* ---- C: is denied ------------------------------------------------------------------ */
 
 static int act_c(void *data)
 {
@@ -328,7 +329,7 @@ static int act_c(void *data)
 	dmabuffs_close(instance);
 	if (r != -EACCES)
 		return stage_fail("C", r, "was not refused as it should be");
-	stage_step(start, "C", "uid %u knows the name too and is refused: %s", getuid(),
+	stage_step(start, "C", "uid %u knows the name, too, and is denied: %s", getuid(),
 		   strerror(-r));
 	return 0;
 }

@@ -58,7 +58,7 @@ bool stage_wait(pid_t pid)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* The directories above the last part of @root/@path; answers the whole of it. */
+/* Makes the directories above the last part of @root/@path; returns the whole path. */
 static const char *make_way(const char *root, const char *path, char whole[PATH_MAX])
 {
 	(void)snprintf(whole, PATH_MAX, "%s%s", root, path);
@@ -71,7 +71,7 @@ static const char *make_way(const char *root, const char *path, char whole[PATH_
 	return whole;
 }
 
-/* Mounts an empty file system on @outside and, inside of it, what was there before. */
+/* Mounts an empty file system on @outside and, inside it, the former content. */
 static int cover(const char *outside, const char *inside)
 {
 	int tree = open_tree(AT_FDCWD, outside, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -88,7 +88,7 @@ static int cover(const char *outside, const char *inside)
 	return r;
 }
 
-/* The old root ends on top of the new one, and from there it goes. */
+/* pivot_root(2) stacks the old root on the new one, from where it is unmounted. */
 static int enter_root(const char *root)
 {
 	if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
@@ -134,7 +134,7 @@ static int write_file(const char *path, const char *text)
 	return r;
 }
 
-/* Who is root in there is nobody but the calling user outside. */
+/* Root inside is the calling user outside. */
 static int own_users(void)
 {
 	uid_t uid = geteuid();
@@ -171,7 +171,7 @@ static int show_library(struct dl_phdr_info *library, size_t size, void *data)
 	return *path == '/' ? show_file(root, path) : 0;
 }
 
-/* What the dynamic linker will look for: it is what it found for us. */
+/* The dynamic linker needs the same libraries as it loaded here. */
 static int show_program(const char *root, const char *path)
 {
 	int r = show_file(root, path);
@@ -202,7 +202,7 @@ static void enter_pid_namespace(void)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		return;
 	}
-	/* Or the ends of pipes would not be seen. */
+	/* Or the others would not see the end of their pipes. */
 	(void)close_range(0, ~0U, 0);
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
@@ -285,7 +285,7 @@ pid_t stage_spawn(const char *name, int input, int output, bool contained)
 	return -1;
 }
 
-/* ---- what it looks like ------------------------------------------------------------ */
+/* ---- output ------------------------------------------------------------------------ */
 
 static double ms_since(struct timespec since)
 {

@@ -2,8 +2,7 @@
 /*
  * stage.h - processes of different users and namespaces, for the examples to play on
  *
- * Nothing in here has to do with dmabuffs: a program that shares buffers needs none of
- * it.
+ * Nothing here is specific to dmabuffs: a program that shares buffers needs none of it.
  */
 #ifndef STAGE_H
 #define STAGE_H
@@ -17,7 +16,7 @@
 extern "C" {
 #endif
 
-/* Who a process is to be. */
+/* Credentials of a process. */
 struct user {
 	uid_t uid;
 	gid_t gid;
@@ -25,12 +24,12 @@ struct user {
 };
 
 /*
- * Runs @act in a new process with the rights of @user. It ends with what @act returns,
- * and is killed should this process end before. Does not return on failure.
+ * Runs @act in a new process with the credentials of @user. It exits with the result of
+ * @act, and is killed if this process exits first. Does not return on failure.
  */
 pid_t stage_start(const struct user *user, int (*act)(void *data), void *data);
 
-/* Waits for it; true if it ended with 0. */
+/* Waits for it; true if it exited with status 0. */
 bool stage_wait(pid_t pid);
 
 /*
@@ -40,30 +39,30 @@ bool stage_wait(pid_t pid);
  */
 int stage_enclose(const char *outside, const char *inside);
 
-/* What a program that is started finds besides its standard streams. */
+/* The descriptor that a started program has besides its standard streams. */
 #define STAGE_OUTPUT 3
 
 /*
- * Runs the program beside the calling one that is called @name, with @input as standard
- * input and @output as STAGE_OUTPUT. It is killed should the calling process end before.
+ * Runs the program @name in the directory of the calling one, with @input as standard
+ * input and @output as STAGE_OUTPUT. It is killed if the calling process exits first.
  *
  * @contained: it runs as in a container, in user, PID, mount, network, IPC, UTS and
- * cgroup namespaces of its own, where all it sees is a /proc, the instance
- * ($DMABUFFS_MOUNT) as /dev/dma-buf-uuids, itself and the libraries that the calling
- * program has loaded. Any user may have that, if the system allows user namespaces.
+ * cgroup namespaces of its own, and sees only a /proc, the instance ($DMABUFFS_MOUNT) as
+ * /dev/dma-buf-uuids, itself and the libraries that the calling program has loaded. Any
+ * user may do that if the system allows user namespaces.
  *
- * -errno: there is no process. What fails later is told, and ends it.
+ * -errno: no process was started. Later failures are printed, and the process exits.
  */
 pid_t stage_spawn(const char *name, int input, int output, bool contained);
 
-/* Now, as the begin of a step. */
+/* The current time, as the start of a step. */
 struct timespec stage_now(void);
 
-/* Prints how long a step took, whose it was, and what it did. */
+/* Prints the duration of a step, its actor and what it did. */
 void stage_step(struct timespec since, const char *who, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Says what went wrong; @error is a negative errno, or 0. Always -1, to be passed on. */
+/* Prints a failure; @error is a negative errno, or 0. Returns -1. */
 int stage_fail(const char *who, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
