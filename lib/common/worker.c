@@ -11,6 +11,7 @@
 
 static void worker_queue_locked(struct worker *worker, struct list *job)
 {
+	ASSERT_LOCKED(&worker->lock);
 	if (worker->later == job)
 		worker->later = NULL;
 	list_add_tail(&worker->queue, job);
@@ -21,6 +22,7 @@ static struct list *worker_pick_locked(struct worker *worker)
 {
 	struct list *job;
 
+	ASSERT_LOCKED(&worker->lock);
 	if (worker->later && now_ns() >= worker->due_ns)
 		worker_queue_locked(worker, worker->later);
 	if (worker->type->pick_locked)
@@ -36,6 +38,7 @@ static void worker_wait_locked(struct worker *worker)
 {
 	const struct timespec due = timespec_of_ns(worker->due_ns);
 
+	ASSERT_LOCKED(&worker->lock);
 	worker->n_idle++;
 	pthread_cond_broadcast(&worker->settled);
 	if (worker->later)
@@ -48,6 +51,7 @@ static void worker_wait_locked(struct worker *worker)
 
 static void worker_run_locked(struct worker *worker, struct list *job)
 {
+	ASSERT_LOCKED(&worker->lock);
 	pthread_mutex_unlock(&worker->lock);
 	worker->type->run(worker, job);
 	pthread_mutex_lock(&worker->lock);
@@ -116,6 +120,7 @@ static int worker_provide_locked(struct worker *worker)
 {
 	int r = 0;
 
+	ASSERT_LOCKED(&worker->lock);
 	if (worker->n_idle <= worker->n_queued &&
 	    worker->n_threads < worker->type->max_threads)
 		r = worker_start_locked(worker);
@@ -126,6 +131,7 @@ static int worker_add_locked(struct worker *worker, struct list *job)
 {
 	int r;
 
+	ASSERT_LOCKED(&worker->lock);
 	if (worker->stop)
 		return -ESHUTDOWN;
 	if (list_is_linked(job))

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "locked.h"
 #include "util.h"
 
 #define READY_TIMEOUT_MS 2000
@@ -157,16 +158,18 @@ static void dmabuf_io_done_locked(struct worker *worker, struct list *job)
 	struct dmabuf_io_request *request =
 		container_of(job, struct dmabuf_io_request, job);
 
+	ASSERT_LOCKED(&worker->lock);
 	list_remove(job);
 	limits_uncharge(io->limits, request->uid, RES_IO, 1);
 	free(request);
 }
 
-static bool dmabuf_io_may_run(const struct dmabuf_io *io, uid_t uid)
+static bool dmabuf_io_may_run_locked(struct dmabuf_io *io, uid_t uid)
 {
 	const struct dmabuf_io_request *request;
 	unsigned n = 0;
 
+	ASSERT_LOCKED(&io->worker.lock);
 	list_for_each(request, &io->running, job)
 		n += request->uid == uid;
 	return n < THREADS_PER_UID;
@@ -178,8 +181,9 @@ static struct list *dmabuf_io_pick_locked(struct worker *worker)
 	struct dmabuf_io *io = container_of(worker, struct dmabuf_io, worker);
 	struct dmabuf_io_request *request;
 
+	ASSERT_LOCKED(&worker->lock);
 	list_for_each(request, &worker->queue, job)
-		if (dmabuf_io_may_run(io, request->uid))
+		if (dmabuf_io_may_run_locked(io, request->uid))
 			break;
 	if (!request)
 		return NULL;
