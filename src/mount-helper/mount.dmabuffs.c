@@ -2,9 +2,9 @@
 /*
  * mount.dmabuffs.c - what mount(8) runs for `mount -t dmabuffs SOURCE TARGET`
  *
- * It takes away what concerns mount(8) alone and becomes the service. Every option that
- * is left is for dmabuffsd to judge, which refuses what it does not know: an option that
- * was misspelt and ignored could leave the mount open to more users than was meant.
+ * It removes the options that concern mount(8) alone and executes the service, which
+ * refuses any that it does not know: a misspelt option that is ignored could leave the
+ * mount open to more users than intended.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -20,19 +20,19 @@
 
 #define DAEMON "dmabuffsd"
 
-/* As those of the service, whose status is ours once it runs. */
+/* The same as those of the service, which is executed in place of this program. */
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct request {
 	const char *source, *target;
-	char *options;         /* owned: source=SOURCE and what the service is to see */
+	char *options;         /* owned: source=SOURCE and those for the service */
 	const char *namespace; /* the mount namespace to mount in; NULL: this one */
 	bool fake, verbose, version;
 };
 
 /* ---- options ----------------------------------------------------------------------- */
 
-/* They are about the line in fstab(5), not about the file system; "=" takes any value. */
+/* About the line in fstab(5), not about the file system; with "=": any value. */
 static const char *const helper_for_mount_only[] = {
 	"defaults", "auto",  "noauto", "nofail", "_netdev", "comment=", "user",
 	"user=",    "users", "nouser", "owner",  "noowner", "group",    "nogroup",
@@ -40,7 +40,7 @@ static const char *const helper_for_mount_only[] = {
 
 static bool helper_is_for_mount_only(const char *option, size_t length)
 {
-	/* x-systemd.*, X-mount.* and the like: notes for whoever reads the table. */
+	/* x-systemd.*, X-mount.* and the like: for other readers of fstab(5). */
 	if (length > 2 && (option[0] == 'x' || option[0] == 'X') && option[1] == '-')
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(helper_for_mount_only); i++) {
@@ -55,7 +55,7 @@ static bool helper_is_for_mount_only(const char *option, size_t length)
 	return false;
 }
 
-/* Up to the next comma outside of double quotes, as mount(8) reads it. */
+/* Up to the next comma outside double quotes, as mount(8) parses it. */
 static size_t helper_option_length(const char *list)
 {
 	bool quoted = false;
@@ -85,8 +85,8 @@ static int helper_add_options(struct request *request, const char *list)
 		size_t length = helper_option_length(list);
 
 		if (length == strlen("remount") && !strncmp(list, "remount", length)) {
-			fputs("mount.dmabuffs: remount: options are fixed while it is "
-			      "mounted; umount it and mount it again\n",
+			fputs("mount.dmabuffs: cannot remount: options are fixed at "
+			      "mount time; unmount and mount again\n",
 			      stderr);
 			return -EINVAL;
 		}
@@ -105,12 +105,12 @@ static int helper_usage(void)
 {
 	fputs("usage: mount.dmabuffs SOURCE TARGET [-fnsvV] [-N NAMESPACE] [-t TYPE] "
 	      "[-o OPTIONS]\n"
-	      "This is for mount(8) to run: mount -t dmabuffs none TARGET\n",
+	      "mount(8) runs this: mount -t dmabuffs none TARGET\n",
 	      stderr);
 	return -EINVAL;
 }
 
-/* @lists holds each -o until the source, which comes first, is known. */
+/* @lists holds each -o: the source, which precedes them in the result, comes later. */
 static int helper_parse_switches(struct request *request, int argc, char *argv[],
 				 const char *lists[], size_t *ret_n_lists)
 {
@@ -134,9 +134,9 @@ static int helper_parse_switches(struct request *request, int argc, char *argv[]
 		case 'o':
 			lists[(*ret_n_lists)++] = optarg;
 			break;
-		case 'n': /* there is no table to write into */
-		case 's': /* nothing is tolerated, see above */
-		case 't': /* one type only */
+		case 'n': /* no mtab is written */
+		case 's': /* unknown options are always refused, see above */
+		case 't': /* there is one type */
 			break;
 		default:
 			return helper_usage();
@@ -157,9 +157,11 @@ static int helper_parse(struct request *request, int argc, char *argv[])
 		return helper_usage();
 	request->source = argv[optind];
 	request->target = argv[optind + 1];
-	/* It travels in a list of options. */
+	/* It becomes part of a list of options. */
 	if (!*request->source || strchr(request->source, ',')) {
-		fputs("mount.dmabuffs: SOURCE is any word without a comma\n", stderr);
+		fputs("mount.dmabuffs: invalid SOURCE: it must be a word without a "
+		      "comma\n",
+		      stderr);
 		return -EINVAL;
 	}
 	if (asprintf(&request->options, "source=%s", request->source) < 0) {
@@ -178,7 +180,8 @@ static int helper_enter_namespace(const char *path)
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0) {
-		fprintf(stderr, "mount.dmabuffs: namespace %s: %m\n", path);
+		fprintf(stderr, "mount.dmabuffs: cannot enter mount namespace %s: %m\n",
+			path);
 		return -errno;
 	}
 	return 0;
@@ -194,11 +197,12 @@ static int helper_check_target(const char *target)
 	else if (!S_ISDIR(status.st_mode))
 		error = ENOTDIR;
 	if (error)
-		fprintf(stderr, "mount.dmabuffs: %s: %s\n", target, strerror(error));
+		fprintf(stderr, "mount.dmabuffs: cannot mount at %s: %s\n", target,
+			strerror(error));
 	return -error;
 }
 
-/* The one installed or built with this program comes first. */
+/* The first choice is the daemon installed or built with this program. */
 static void helper_exec_beside_itself(char *arguments[])
 {
 	char path[PATH_MAX];
@@ -220,15 +224,15 @@ static int helper_exec_daemon(char *arguments[])
 	helper_exec_beside_itself(arguments);
 	(void)execv(SBINDIR "/" DAEMON, arguments);
 	(void)execvp(DAEMON, arguments);
-	fprintf(stderr, "mount.dmabuffs: " DAEMON ": %m\n");
+	fprintf(stderr, "mount.dmabuffs: cannot execute " DAEMON ": %m\n");
 	return -errno;
 }
 
-/* execv(3) promises not to change them, in a type that cannot say so. */
+/* execv(3) does not change them, but its argument type is not const. */
 static char helper_daemon_name[] = DAEMON, helper_take_options[] = "-o",
 	    helper_only_version[] = "--version", helper_no_more_options[] = "--";
 
-/* Asked for its version, the service reads its options before it answers. */
+/* With --version the service checks its options first. */
 static int helper_fake_mount(const struct request *request)
 {
 	char *arguments[] = {helper_daemon_name, helper_take_options, request->options,
