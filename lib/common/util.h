@@ -15,7 +15,7 @@
 
 /* The struct around an embedded member. */
 #define container_of(ptr, type, member)                                                  \
-	((type *)(&((char *)(ptr))[-(ptrdiff_t)offsetof(type, member)]))
+	((type *)(void *)&((char *)(ptr))[-(ptrdiff_t)offsetof(type, member)])
 
 #define _must_check_   __attribute__((warn_unused_result))
 #define _printf_(f, a) __attribute__((format(printf, f, a)))
