@@ -9,7 +9,8 @@
 /* RES_* and ACCEL_RES_* are in the same order. */
 _Static_assert(RES_PINNED - RES_CONTEXTS == ACCEL_RES_PINNED - ACCEL_RES_CONTEXTS,
 	       "resources of the core and of the mount");
-_Static_assert(RES_COUNT - RES_CONTEXTS == (int)ACCEL_RES_COUNT, "all of them");
+_Static_assert(RES_COUNT - RES_CONTEXTS == (int)ACCEL_RES_COUNT,
+	       "all resources of the core");
 
 static enum resource device_file_resource_of(enum accel_resource resource)
 {
@@ -54,8 +55,7 @@ static struct fuse_pollhandle *device_file_swap_poll(struct device_file *file,
 	return old;
 }
 
-/* The kernel only wakes who polls: it sends no request and takes no lock of a directory.
- */
+/* The kernel only wakes the pollers: it sends no request and locks no directory. */
 static void device_file_notify(void *data)
 {
 	struct fuse_pollhandle *poll = device_file_swap_poll(data, NULL);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device_file.h - one open file of a device: a context, and who pays for it
+ * device_file.h - one open file of a device: a context, and the user charged for it
  *
- * It is the file handle that the kernel gives with every request on the open file, so it
- * cannot be forged. The kernel's RELEASE closes it; what stays charged after that (a
- * shared ASID) keeps its memory.
+ * Its address is the FUSE file handle, which the kernel passes with every request on the
+ * open file, so a client cannot forge it. RELEASE closes it. Its memory is freed when
+ * nothing is charged to it: a shared ASID can outlive the open file.
  */
 #ifndef DMABUFFS_DEVICE_FILE_H
 #define DMABUFFS_DEVICE_FILE_H
@@ -17,29 +17,30 @@
 
 struct device_file {
 	struct devices *devices;
-	uid_t uid; /* who opened it, and pays */
+	uid_t uid; /* opened it, and is charged */
 	struct accel_context *context;
 	struct list of_devices;     /* protected by devices.lock */
 	struct ticket_list tickets; /* descriptors to be fetched */
-	_Atomic unsigned refs;      /* the open file, and what is charged */
+	_Atomic unsigned refs;      /* of the open file, and of the context */
 
 	pthread_mutex_t lock; /* a leaf */
 	/* Protected by lock. */
-	struct fuse_pollhandle *poll; /* who waits for an event; owned, or NULL */
-	uint64_t root_id;             /* what names of its ASIDs live on; 0: none yet */
+	struct fuse_pollhandle *poll; /* of a client that polls; owned, or NULL */
+	uint64_t root_id; /* root description of its ASIDs' names; 0: none yet */
 };
 
-/* 0; what accel_context_create() says; -ENOMEM. */
+/* 0; as accel_context_create(); -ENOMEM. */
 int device_file_open(struct devices *devices, struct accel_device *device, uid_t uid,
 		     struct device_file **ret_file);
 
-/* The last close: ends the context, its names and its tickets. */
+/* The last close: destroys the context, and removes its names and its tickets. */
 void device_file_close(struct device_file *file);
 
-/* Remembers who is to be told of the next event; NULL is allowed. */
+/* Sets the handle that the next event notifies, and owns it; NULL is allowed. */
 void device_file_set_poll(struct device_file *file, struct fuse_pollhandle *poll);
 
-/* The description that names of its ASIDs end with. 0, -EDQUOT, -ENOSPC, -ENOMEM. */
+/* The root description that names of its ASIDs belong to. 0, -EDQUOT, -ENOSPC, -ENOMEM.
+ */
 int device_file_get_root(struct device_file *file, uint64_t *ret_root_id);
 
 #endif

@@ -27,7 +27,7 @@ struct devices {
 	struct tickets *tickets;
 	struct notifier *notifier;
 
-	struct accel_registry *registry; /* owned; NULL: this mount has none */
+	struct accel_registry *registry; /* owned; NULL: this mount has no devices */
 	size_t n;                        /* fixed */
 	struct accel_device *list[DEVICES_MAX];
 
@@ -37,25 +37,25 @@ struct devices {
 	struct list files; /* open contexts, struct device_file; protected by lock */
 };
 
-/* Makes the devices that the options ask for; before threads are started. 0 or -errno. */
+/* Creates the configured devices; before threads are started. 0 or -errno. */
 int devices_start(struct devices *devices, const struct options *options);
 
-/* Ends all contexts that are still open; when requests are not served any more. */
+/* Closes all contexts that are open; after the last request was served. */
 void devices_close(struct devices *devices);
 
 /*
- * Ends the devices, when nothing refers to an object of theirs any more. False: an engine
- * does not come back.
+ * Destroys the devices; nothing may refer to their objects. False: an engine thread does
+ * not stop.
  */
 bool devices_stop(struct devices *devices);
 
-/* The device with this inode number, NULL: there is none. */
+/* The device with this inode number; NULL: there is none. */
 struct accel_device *devices_by_ino(const struct devices *devices, uint64_t ino);
 
-/* The inode number of the device @name, 0: there is none; and of the n-th. */
+/* The inode number of the device @name; 0: there is none. */
 uint64_t devices_find(const struct devices *devices, const char *name);
 
-/* Owner, mode and times of .accel and what is in it, NULL: nothing of that number. */
+/* Owner, mode and times of .accel or a device; NULL: no such inode. */
 struct node *devices_node(struct devices *devices, uint64_t ino);
 
 #endif

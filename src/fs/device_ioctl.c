@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device_ioctl.c - the commands of devices and contexts
- *
- * The core checks and does; here stands which command is which call of it.
+ * device_ioctl.c - commands of devices and contexts that are more than a call of libaccel
  */
 
 #include <fcntl.h>
@@ -31,9 +29,9 @@ int device_query(struct command_call *call)
 	return 0;
 }
 
-/* ---- what is more than a call of the core ------------------------------------------ */
+/* ---- contexts ---------------------------------------------------------------------- */
 
-/* The struct says how many commands follow; the rest of it did not come. */
+/* Only the first @count elements of the array were sent. */
 int device_submit(struct command_call *call)
 {
 	struct accel_queue_submit *arg = &call->arg.queue_submit;
@@ -76,7 +74,7 @@ int device_open_for_fetch(struct command_call *call)
 	if (r < 0)
 		return r;
 	r = tickets_add(tickets, list, fd, arg->ticket);
-	/* Of a caller who died, perhaps: it must not stand in the way of all others. */
+	/* Tickets of callers that exited must not block those of others. */
 	if (r == -EDQUOT) {
 		tickets_drop_stale(tickets, list);
 		r = tickets_add(tickets, list, fd, arg->ticket);
@@ -93,7 +91,7 @@ static void device_ioctl_revoke_work(void *arg)
 	command_reply(call, accel_buffer_revoke(call->file->context, &call->arg.object));
 }
 
-/* Who holds the memory can keep its inode locked. */
+/* A process that has the memory open can keep its inode locked. */
 int device_revoke_buffer(struct command_call *call)
 {
 	return command_offload(call, call->ctx->uid, device_ioctl_revoke_work, call);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* device_share.c - names for address spaces: export, and import into another context */
+/* device_share.c - names of ASIDs: export, and import into another context */
 
 #include <fcntl.h>
 #include <string.h>
@@ -65,7 +65,7 @@ int device_export_asid(struct command_call *call)
 	return r < 0 ? r : device_share_publish(call, asid);
 }
 
-/* A reference to the ASID behind an opened name. */
+/* References the ASID behind an opened name. */
 static int device_share_opened_asid(struct command_call *call, const struct taken *taken,
 				    struct accel_asid **ret_asid)
 {

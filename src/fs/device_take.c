@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* device_take.c - descriptors of callers for a context: buffers, and their own memory */
+/* device_take.c - a caller's descriptors for a context: buffers, and its own memory */
 
 #include <fcntl.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "sized.h"
 #include "util.h"
 
-/* Either a descriptor or a ticket, as the flag says; the other must not be there. */
+/* Either a descriptor or a ticket, selected by the flag; the other must be unset. */
 static int device_take_check_source(uint32_t flags, int fd,
 				    const uint8_t ticket[DMABUFFS_TICKET_SIZE])
 {
@@ -46,14 +46,14 @@ int device_take_import(struct command_call *call, struct taken *ret_taken)
 
 /* ---- buffers ----------------------------------------------------------------------- */
 
-/* The buffer behind an opened name, for no more than the file is open for. */
+/* Opens the buffer behind an opened name, with no more access than the file has. */
 static int device_take_open_named(const struct opened *opened)
 {
 	return buffer_has_memory(&opened->export->buffer) ? opened_open_buffer(opened)
 							  : -EBADFD;
 }
 
-/* A buffer of our own making; the descriptor it comes from has been dealt with. */
+/* Returns a descriptor that the service may use, and consumes @taken. */
 static int device_take_own_buffer(struct command_call *call, struct taken *taken)
 {
 	_cleanup_(opened_put) struct opened opened = {NULL};
@@ -67,8 +67,7 @@ static int device_take_own_buffer(struct command_call *call, struct taken *taken
 	}
 	r = buffer_init(&buffer, taken->fd,
 			(fcntl(taken->fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
-	/* A driver's device: what is behind it cannot be mapped here. It is still @taken.
-	 */
+	/* The memory behind a device of a driver cannot be mapped here. */
 	if (r == 0 && !buffer_has_memory(&buffer))
 		r = -EBADFD;
 	if (r < 0) {
@@ -109,7 +108,7 @@ static void device_take_end_binding(struct binding *binding, int result)
 	if (result < 0) {
 		taken_refuse(&binding->mem);
 		taken_refuse(&binding->maps);
-		log_info("an address space of pid %d was not bound: %s", call->ctx->pid,
+		log_info("cannot bind the address space of pid %d: %s", call->ctx->pid,
 			 strerror(-result));
 	} else {
 		taken_keep(&binding->mem);
@@ -137,7 +136,7 @@ static int device_take_bind_files(struct binding *binding)
 	return r;
 }
 
-/* Its memory's locks are the caller's to keep, so this may last as long as it likes. */
+/* The caller can keep the locks of its address space, so this can take any time. */
 static void device_take_bind_work(void *arg)
 {
 	struct binding *binding = arg;

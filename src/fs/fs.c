@@ -9,12 +9,13 @@ static void fs_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct service *service = userdata;
 
-	/* The kernel must check ACLs, and leave setuid bits to nobody. */
+	/* Makes the kernel check ACLs. */
 	if (!fuse_set_feature_flag(conn, FUSE_CAP_POSIX_ACL))
-		log_warning("this kernel gives FUSE no POSIX ACLs: permission bits only");
+		log_warning("this kernel has no POSIX ACLs for FUSE: only permission "
+			    "bits are checked");
 	fuse_unset_feature_flag(conn, FUSE_CAP_READDIRPLUS);
 	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
-	/* O_TRUNC is to come as a change of size, which is refused. */
+	/* O_TRUNC must arrive as a change of size, which is refused. */
 	fuse_unset_feature_flag(conn, FUSE_CAP_ATOMIC_O_TRUNC);
 	if (service->passthrough) {
 		service->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
@@ -25,7 +26,7 @@ static void fs_init(void *userdata, struct fuse_conn_info *conn)
 			    "descriptors from the broker can");
 }
 
-/* Names are made by export, and nothing else is made here. */
+/* Only DMABUFFS_IOC_EXPORT creates a name. */
 static void fs_refuse(fuse_req_t req)
 {
 	reply_error(req, -EPERM);

@@ -2,10 +2,10 @@
 /*
  * fs.h - the FUSE operations
  *
- * fs.c holds their table and what is refused; the rest is in fs_dir.c (names), fs_file.c
- * (open files), fs_attr.c (attributes), fs_xattr.c, fs_ioctl.c (which commands exist),
- * fs_export.c and fs_revoke.c (the greater ones of them), fs_accel.c (devices). A request
- * is answered exactly once; functions named reply_* do it.
+ * fs.c has their table and the operations that are refused. The others are in fs_dir.c
+ * (names), fs_file.c (open files), fs_attr.c (attributes), fs_xattr.c, fs_accel.c
+ * (devices) and fs_ioctl.c (the table of commands; their handlers are in fs_export.c,
+ * fs_info.c, fs_revoke.c and device_*.c). Each request gets exactly one reply.
  */
 #ifndef DMABUFFS_FS_H
 #define DMABUFFS_FS_H
@@ -16,9 +16,9 @@
 
 extern const struct fuse_lowlevel_ops fs_ops;
 
-/* For long: the daemon says when a cached name or attribute ends. In seconds. */
+/* Seconds. The service invalidates a cached name or attribute when it changes. */
 #define CACHE_FOREVER 1e9
-/* The size of a memfd that is not sealed can change without our knowledge. */
+/* Seconds. Clients can change the size of an unsealed memfd without a request. */
 #define CACHE_RESIZABLE 1.0
 
 static inline struct service *service_of(fuse_req_t req)
@@ -26,7 +26,7 @@ static inline struct service *service_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
-/* Answers with an error, given negative. */
+/* @error is 0 or -errno. */
 static inline void reply_error(fuse_req_t req, int error)
 {
 	fuse_reply_err(req, -error);
@@ -45,7 +45,7 @@ void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_statfs(fuse_req_t req, fuse_ino_t ino);
 
-/* The inode number of a name of our own, or the bytes of a UUID name; -ENOENT. */
+/* Parses a UUID name. -ENOENT: it is none. */
 int fs_parse_name(const char *name, uint8_t ret_uuid[DMABUFFS_UUID_SIZE]);
 
 /* fs_file.c */
@@ -63,11 +63,11 @@ void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi);
 
-/* Attributes of the root directory, the broker or an export; how long they hold. */
+/* Attributes of any inode; *ret_timeout is how long the kernel may cache them. */
 int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 	    double *ret_timeout);
 
-/* fs_accel.c: whether a number is one of .accel's, and what is done with those */
+/* fs_accel.c: inodes of the directory .accel */
 bool fs_is_accel(uint64_t ino);
 int fs_accel_stat(struct service *service, uint64_t ino, struct stat *ret_stat);
 int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr,

@@ -11,7 +11,7 @@
 #include "fs/listing.h"
 #include "util.h"
 
-#define EVENTS_AT_ONCE 64 /* of one read(2) */
+#define EVENTS_AT_ONCE 64 /* per read(2) */
 
 bool fs_is_accel(uint64_t ino)
 {
@@ -47,7 +47,7 @@ int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr,
 
 /* ---- the directory ----------------------------------------------------------------- */
 
-/* Offsets: 0 before ".", 1 before "..", then the place of the device plus 2. */
+/* Offsets: 0 before ".", 1 before "..", then the index of the device plus 2. */
 static void fs_accel_list_all(struct devices *devices, struct listing *listing,
 			      off_t offset)
 {
@@ -93,7 +93,7 @@ void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	else if ((fi->flags & O_ACCMODE) == O_RDWR)
 		r = device_file_open(&service->devices, device, uid, &file);
 	if (r < 0) {
-		log_info("a device was not opened by pid %d uid %u: %s",
+		log_info("cannot open device for pid %d uid %u: %s",
 			 fuse_req_ctx(req)->pid, uid, strerror(-r));
 		reply_error(req, r);
 		return;
@@ -112,7 +112,7 @@ void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi)
 	reply_error(req, 0);
 }
 
-/* It never waits: a request that did would be kept for as long as the client likes. */
+/* Never blocks: a client could keep a blocked request for any time. */
 void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi)
 {
 	struct device_file *file = (struct device_file *)(uintptr_t)fi->fh;
@@ -141,7 +141,7 @@ void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		fuse_reply_poll(req, POLLIN | POLLOUT);
 		return;
 	}
-	/* First registered, then looked at: an event between both is not missed. */
+	/* Registered before the check, so that an event in between is not missed. */
 	if (poll)
 		device_file_set_poll(file, poll);
 	fuse_reply_poll(req, accel_events_pending(file->context) ? POLLIN : 0);

@@ -12,7 +12,7 @@ static void fs_attr_stat_broker(struct service *service, struct stat *ret_stat)
 {
 	struct node node;
 
-	/* Anybody may connect: it grants nothing. */
+	/* Any user may connect: a connection grants nothing. */
 	node_init(&node, S_IFSOCK | 0666, service->options.uid, service->options.gid);
 	node_stat(&node, ret_stat);
 	node_finish(&node);
@@ -93,7 +93,7 @@ static int fs_attr_set_export(struct service *service, struct export *export,
 	int r = 0;
 
 	table_lock(&service->table);
-	/* As with disk quota: a new owner must have room for what is given to him. */
+	/* As with disk quotas, the export must fit in the limits of its new owner. */
 	if (to_set & FUSE_SET_ATTR_UID)
 		r = export_transfer(&service->limits, export, attr->st_uid);
 	if (r == 0)
@@ -126,8 +126,7 @@ static int fs_attr_set_attributes(struct service *service, uint64_t ino,
 	return r;
 }
 
-/* Who may is the kernel's decision and was made; a size is not for importers to change.
- */
+/* The kernel has checked permissions. Importers may not change the size. */
 void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi)
 {

@@ -24,7 +24,7 @@ int fs_parse_name(const char *name, uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
 	return strcmp(name, text) ? -ENOENT : 0;
 }
 
-/* The number of a name that is not an export's; 0: it may be one. */
+/* The inode number of a name that is no UUID; 0: there is none. */
 static uint64_t fs_dir_find_fixed(struct service *service, fuse_ino_t parent,
 				  const char *name)
 {
@@ -53,12 +53,12 @@ static void fs_dir_reply_entry(fuse_req_t req, uint64_t ino)
 		reply_error(req, r);
 	else
 		r = fuse_reply_entry(req, &entry);
-	/* A reply that does not arrive is not counted by the kernel. */
+	/* The kernel does not count the look-up of a reply that it did not get. */
 	if (r < 0)
 		table_forget(&service->table, ino, 1);
 }
 
-/* Whoever knows the name learns that it exists; nobody learns anything else. */
+/* The reply depends on the name alone, not on the caller. */
 void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct service *service = service_of(req);
@@ -95,8 +95,8 @@ void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 }
 
 /*
- * bind(2) of the broker makes its node. The mount is visible already, so only the thread
- * that binds, named by the kernel, may.
+ * bind(2) of the broker creates its node. The mount is visible to clients already, so
+ * only the service's thread that binds may do so; the kernel identifies it.
  */
 void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev)
 {
@@ -112,7 +112,7 @@ void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 	fs_dir_reply_entry(req, INO_BROKER);
 }
 
-/* The kernel has checked: write permission on the root, and the sticky bit. */
+/* The kernel has checked write permission on the root, and the sticky bit. */
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct service *service = service_of(req);
@@ -148,13 +148,13 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	r = table_open_root(&service->table, fuse_req_ctx(req)->uid, &id);
 	if (r < 0) {
-		log_warning("uid %u may not open the root again: %s",
-			    fuse_req_ctx(req)->uid, strerror(-r));
+		log_warning("cannot open root for uid %u: %s", fuse_req_ctx(req)->uid,
+			    strerror(-r));
 		reply_error(req, r);
 		return;
 	}
 	fi->fh = id;
-	/* Everyone sees another listing. */
+	/* The listing depends on the user. */
 	fi->cache_readdir = 0;
 	if (fuse_reply_open(req, fi) < 0)
 		table_close_root(&service->table, id, NULL, NULL);

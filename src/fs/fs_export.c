@@ -63,7 +63,7 @@ static struct export_request fs_export_request(struct attempt *attempt)
 	};
 }
 
-/* The buffer had no name on this root description, or was not looked for. */
+/* Publishes a buffer that has no name yet on this root description. */
 static int fs_export_make_new(struct attempt *attempt)
 {
 	struct command_call *call = attempt->call;
@@ -82,7 +82,7 @@ static int fs_export_end(struct attempt *attempt, int result)
 	const struct fuse_ctx *ctx = attempt->call->ctx;
 
 	if (result < 0)
-		log_warning("export refused to pid %d uid %u: %s", ctx->pid, ctx->uid,
+		log_warning("cannot export for pid %d uid %u: %s", ctx->pid, ctx->uid,
 			    strerror(-result));
 	reaper_take(&attempt->buffer);
 	free(attempt);

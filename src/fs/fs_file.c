@@ -33,7 +33,7 @@ static int fs_file_check_size(struct service *service, struct export *export)
 	return r;
 }
 
-/* What is not in the file's mode. The export is counted open. */
+/* Checks that file permissions cannot express. The export is counted open. */
 static int fs_file_check_open(struct service *service, struct export *export, pid_t tid,
 			      int flags)
 {
@@ -60,8 +60,8 @@ static int fs_file_register_backing(fuse_req_t req, const struct buffer *buffer)
 }
 
 /*
- * The kernel wants one backing id an inode while it is open, so it is registered with the
- * first open and given up with the last release.
+ * The kernel requires one backing id per inode while it is open, so the first open
+ * registers it and the last release closes it.
  */
 static int fs_file_get_backing(fuse_req_t req, struct export *export)
 {
@@ -78,14 +78,14 @@ static int fs_file_get_backing(fuse_req_t req, struct export *export)
 	return id;
 }
 
-/* No passthrough for anybody, other than for want of something at the moment. */
+/* The error concerns every file; not one for a temporary lack of resources. */
 static bool fs_file_is_permanent(int error)
 {
 	return error != -EMFILE && error != -ENFILE && error != -ENOMEM &&
 	       error != -EAGAIN;
 }
 
-/* What reads, writes and maps the file without us; 0: all come to us; or -errno. */
+/* The backing id for passthrough; 0: requests go to the service; or -errno. */
 static int fs_file_backing_id(fuse_req_t req, struct export *export)
 {
 	struct service *service = service_of(req);
@@ -97,10 +97,9 @@ static int fs_file_backing_id(fuse_req_t req, struct export *export)
 	if (id >= 0 || !fs_file_is_permanent(id))
 		return id;
 	if (atomic_exchange(&service->passthrough, false))
-		log_warning(
-			"passthrough is not permitted here (%s): names cannot be mapped "
-			"(ENODEV), descriptors from the broker can",
-			strerror(-id));
+		log_warning("passthrough is refused (%s): names cannot be mapped "
+			    "(ENODEV), descriptors from the broker can",
+			    strerror(-id));
 	return 0;
 }
 
@@ -139,7 +138,7 @@ static void fs_file_log_refusal(const struct export *export, const struct fuse_c
 		    strerror(-error));
 }
 
-/* The kernel's permission check has been passed. */
+/* The kernel has checked permissions. */
 void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
@@ -152,7 +151,7 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	export = table_get(&service->table, ino);
-	/* ESTALE makes the kernel look the name up again, which then says ENOENT. */
+	/* ESTALE makes the kernel look the name up again, which fails with ENOENT. */
 	if (!export || !table_open(&service->table, export)) {
 		reply_error(req, -ESTALE);
 		table_put(&service->table, export);
@@ -189,7 +188,7 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- read and write, without passthrough ------------------------------------------- */
 
-/* An open file: its export exists and has its buffer until the release. */
+/* The export of an open file, which has its buffer until RELEASE; NULL: no buffer. */
 static struct export *fs_file_opened(struct table *table, fuse_ino_t ino, uid_t *ret_uid)
 {
 	struct export *export = table_get(table, ino);
@@ -259,7 +258,7 @@ void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 	fs_file_submit(req, ino, offset, size, data);
 }
 
-/* SEEK_DATA and SEEK_HOLE only: the kernel does the others. There are no holes. */
+/* SEEK_DATA and SEEK_HOLE: the kernel handles the others. There are no holes. */
 void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	      struct fuse_file_info *fi)
 {

@@ -15,8 +15,8 @@ struct revocation {
 	struct export *export; /* owned reference, and counted open: its buffer stays */
 };
 
-/* It succeeds as a whole or leaves the name. */
-static int fs_revoke_truncate_and_end(struct revocation *revocation)
+/* On failure the name stays. */
+static int fs_revoke_truncate_and_remove(struct revocation *revocation)
 {
 	struct service *service = revocation->call->service;
 	struct export *export = revocation->export;
@@ -31,7 +31,7 @@ static int fs_revoke_truncate_and_end(struct revocation *revocation)
 	return 0;
 }
 
-/* May it be? Then it is counted as open, so that the buffer stays until it is done. */
+/* Checks, and counts the export open, so that its buffer stays during the revocation. */
 static int fs_revoke_claim_locked(struct export *export, uid_t uid, uid_t *ret_owner)
 {
 	int r = policy_check_revoke(uid, export->node.uid);
@@ -73,7 +73,7 @@ static void fs_revoke_work(void *arg)
 	struct revocation *revocation = arg;
 	struct command_call *call = revocation->call;
 	struct table *table = &call->service->table;
-	int r = fs_revoke_truncate_and_end(revocation);
+	int r = fs_revoke_truncate_and_remove(revocation);
 
 	fs_revoke_unclaim(call, revocation->export);
 	table_put(table, revocation->export);
@@ -81,7 +81,7 @@ static void fs_revoke_work(void *arg)
 	command_reply(call, r);
 }
 
-/* The owner's buffer may keep the thread, so it is his account. */
+/* The thread is charged to the owner: the owner's buffer can block it. */
 static int fs_revoke_start(struct command_call *call, struct export *export, uid_t owner)
 {
 	struct revocation *revocation = calloc(1, sizeof(*revocation));
@@ -116,13 +116,13 @@ int fs_revoke(struct command_call *call)
 			fs_revoke_unclaim(call, export);
 	}
 	if (r < 0) {
-		log_warning("uid %u may not revoke: %s", call->ctx->uid, strerror(-r));
+		log_warning("cannot revoke for uid %u: %s", call->ctx->uid, strerror(-r));
 		table_put(table, export);
 	}
 	return r;
 }
 
-/* Who has the description could close it: there is nothing more to check. */
+/* The caller could as well close the description: no further check is needed. */
 int fs_withdraw(struct command_call *call)
 {
 	struct service *service = call->service;
@@ -134,7 +134,7 @@ int fs_withdraw(struct command_call *call)
 		return r;
 	r = table_withdraw(&service->table, call->root_id, arg->uuid, &export);
 	if (r == -EPERM)
-		log_warning("pid %d uid %u may not withdraw: %s", call->ctx->pid,
+		log_warning("cannot withdraw for pid %d uid %u: %s", call->ctx->pid,
 			    call->ctx->uid, strerror(-r));
 	if (r < 0)
 		return r;

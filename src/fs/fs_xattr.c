@@ -14,9 +14,9 @@
 #define MAX_VALUE  512
 #define MAX_LISTED 1024
 
-/* ---- user.dmabuffs.*: what is known of an export, as text -------------------------- */
+/* ---- user.dmabuffs.*: properties of an export, as text ----------------------------- */
 
-/* Writes the value and returns its length; -ENODATA: it has none. The lock is held. */
+/* Writes the value and returns its length; -ENODATA: none. The table's lock is held. */
 typedef int show_fn(const struct export *export, int arg, char *text);
 
 static int fs_xattr_show(char *text, const char *format, ...) _printf_(2, 3);
@@ -165,9 +165,9 @@ static int fs_xattr_show_attribute(const struct export *export, const char *name
 	return -ENODATA;
 }
 
-/* ---- operations; those named *_locked are called with the table's lock ------------- */
+/* ---- operations -------------------------------------------------------------------- */
 
-/* The value into @text, or the ACL; its length or -errno. */
+/* Writes an attribute or the ACL; its length or -errno. */
 static int fs_xattr_get_locked(const struct export *export, const struct node *node,
 			       const char *name, char *value)
 {
@@ -202,8 +202,8 @@ static int fs_xattr_list_locked(const struct export *export, const struct node *
 }
 
 /*
- * Finds what @ino is and locks the table; *ret_node is NULL, and nothing locked, if it is
- * nothing that has attributes. To be undone by fs_xattr_put_node().
+ * Finds the inode and locks the table. If it has no attributes, *ret_node is NULL and
+ * nothing is locked. Undone by fs_xattr_put_node().
  */
 static struct export *fs_xattr_get_node(struct service *service, uint64_t ino,
 					struct node **ret_node)
@@ -231,7 +231,7 @@ static void fs_xattr_put_node(struct service *service, struct export *export,
 	table_put(&service->table, export);
 }
 
-/* xattr(7): size 0 asks for the length; too small a buffer is ERANGE. */
+/* With size 0 the length is returned; ERANGE: the buffer is too small. */
 static void fs_xattr_reply_value(fuse_req_t req, const char *value, int length,
 				 size_t size)
 {
@@ -280,7 +280,7 @@ static int fs_xattr_set_acl(struct service *service, uint64_t ino, const void *a
 	return r;
 }
 
-/* ACLs alone can be set: the kernel lets only the owner. */
+/* Only ACLs can be set. The kernel has checked that the caller is the owner. */
 static bool fs_xattr_is_acl(const char *name)
 {
 	return !strcmp(name, ACL_ACCESS_XATTR);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* listing.h - the answer to a readdir, while it is filled */
+/* listing.h - the reply to a readdir, while it is filled */
 #ifndef DMABUFFS_LISTING_H
 #define DMABUFFS_LISTING_H
 

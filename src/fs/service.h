@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * service.h - everything that one mounted instance consists of
+ * service.h - all parts of one mounted instance
  *
- * Created by main.c before any thread, and fixed then except where the parts say
+ * main.c creates it before any thread. It is fixed then, except where the parts document
  * otherwise. It is the user data of the FUSE session.
  */
 #ifndef DMABUFFS_SERVICE_H
@@ -32,9 +32,9 @@ struct service {
 	struct dmabuf_io dmabuf_io;
 	struct broker broker;
 	struct fuse_session *session;
-	uint64_t max_fds; /* how many buffers the descriptor tables have room for */
-	atomic_bool passthrough;  /* cleared when the kernel refuses it */
-	_Atomic pid_t binder;     /* the thread that may create .broker; 0: none */
+	uint64_t max_fds;        /* number of buffers that fit in the descriptor tables */
+	atomic_bool passthrough; /* cleared if the kernel refuses it */
+	_Atomic pid_t binder;    /* the thread that may create .broker; 0: none */
 	atomic_bool broker_bound; /* .broker exists */
 };
 

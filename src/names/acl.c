@@ -29,7 +29,7 @@ static struct posix_acl_xattr_entry *acl_find(const void *acl, size_t size, unsi
 	return NULL;
 }
 
-/* The group bits of the mode are those of the mask where there is one. */
+/* The group bits of the mode correspond to the mask if the ACL has one. */
 static struct posix_acl_xattr_entry *acl_group_class(const void *acl, size_t size)
 {
 	struct posix_acl_xattr_entry *mask = acl_find(acl, size, ACL_MASK);

@@ -58,7 +58,7 @@ void caller_setup(void)
 		caller_read_proc(getpid(), "attr/current", label, sizeof(label)) == 0;
 }
 
-/* The thread group leader's id, from the "Tgid:" line; -EREMOTE when unreadable. */
+/* The thread group leader's id, from the "Tgid:" line; -EREMOTE: unreadable. */
 static pid_t caller_read_tgid(pid_t tid)
 {
 	_cleanup_close_ int fd = -1;
@@ -76,8 +76,8 @@ static pid_t caller_read_tgid(pid_t tid)
 }
 
 /*
- * Before PIDFD_THREAD only the group leader's table can be reached: -EREMOTE for a thread
- * that has another, where the same number would be another file.
+ * Without PIDFD_THREAD only the group leader's descriptor table can be reached. -EREMOTE
+ * for a thread with a table of its own, in which the same number is another file.
  */
 static pid_t caller_leader_with_same_fds(pid_t tid)
 {
@@ -114,7 +114,7 @@ int caller_take_fd(int pidfd, int fd)
 	return errno == EPERM || errno == ESRCH ? -EREMOTE : -errno;
 }
 
-/* Links there read as "user:[4026531837]". */
+/* The links in /proc/PID/ns read as "user:[4026531837]". */
 static uint64_t caller_read_ns(int dirfd, enum dmabuffs_ns ns)
 {
 	char link[64], *number;

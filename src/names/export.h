@@ -2,14 +2,14 @@
 /*
  * export.h - one exported buffer: the object behind a UUID name
  *
- * Life: created whole by export_create(), put under its name by table_add(), unnamed
- * once (unlink, the end of its root description or withdrawal from that, revocation),
- * freed with the last reference. References are held by the name, by the kernel
- * (look-ups), by each open file and by whoever uses it at the moment. When it has neither
- * a name nor an open file, its buffer and charges are given back at once, whatever the
- * kernel still caches of it.
+ * Life: export_create() initialises all of it, table_add() gives it its name, the name is
+ * removed once (unlink, close or withdrawal on its root description, revocation), and the
+ * last reference frees it. The name holds a reference, the kernel's look-ups hold one,
+ * the open files hold one, and so does each thread that uses it. When it has neither a
+ * name nor an open file, its buffer and charges are released at once, even if the kernel
+ * still caches the inode.
  *
- * Plain values only, no pointer into FUSE or a thread: state that a restart would keep.
+ * Plain values only, no pointer into FUSE or a thread: a restart can keep this state.
  */
 #ifndef DMABUFFS_EXPORT_H
 #define DMABUFFS_EXPORT_H
@@ -30,12 +30,12 @@
 
 struct export
 {
-	/* Fixed from creation on. */
-	uint64_t id; /* inode number; never used twice */
+	/* Fixed after creation. */
+	uint64_t id; /* inode number; never reused */
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
 	uint64_t root_id;        /* the root description it was made on */
 	uint32_t flags;          /* DMABUFFS_EXPORT_* */
-	uint32_t mode;           /* as asked for; node.mode may change */
+	uint32_t mode;           /* as requested; node.mode may change */
 	uid_t exporter;          /* node.uid may change */
 	struct caller *caller;   /* owned reference: the exporter */
 	char *label;             /* owned; NULL: none */
@@ -45,7 +45,7 @@ struct export
 	/* Protected by the table's lock. */
 	struct node node;
 	struct htab_node by_id, by_uuid, by_buffer;
-	struct list of_root;    /* of the names of one root description */
+	struct list of_root;    /* in root.exports; unlinked: closed, or removed */
 	struct list notify_job; /* protected by the notifier's lock */
 	unsigned refs;
 	unsigned opens;         /* open files, mappings through them included */
@@ -76,25 +76,25 @@ struct export_request {
 int export_create(struct limits *limits, struct export_request *request,
 		  struct export **ret_export);
 
-/* Frees it; NULL is allowed. For table.c, and for one that never was in the table. */
+/* Frees it; NULL is allowed. For table.c, and if table_add() failed. */
 void export_free(struct limits *limits, struct export *export);
 
-/* Gives buffer and charges back before the object itself goes. Idempotent. */
+/* Releases buffer and charges; the object stays. Idempotent. */
 void export_release_buffer(struct limits *limits, struct export *export);
 
 /*
- * Brings the charge in step with the size, which a holder of an unsealed memfd can
- * change. -EDQUOT or -ENOSPC when it grew beyond a limit: it stays charged as before.
+ * Updates the charge to the size, which importers of an unsealed memfd can change.
+ * -EDQUOT, -ENOSPC: it grew beyond a limit, and the charge is as before.
  */
 int export_recharge(struct limits *limits, struct export *export);
 
 /* Moves the charge to a new owner. 0, -EDQUOT. */
 int export_transfer(struct limits *limits, struct export *export, uid_t uid);
 
-/* DMABUFFS_INFO_*, except what depends on the mount. The table's lock is held. */
+/* DMABUFFS_INFO_*, except those that depend on the mount. The table's lock is held. */
 uint32_t export_info_flags(const struct export *export);
 
-/* The name as it stands in the directory. */
+/* The name in the directory. */
 void export_name(const struct export *export, char ret_name[UUID_TEXT_LENGTH + 1]);
 
 #endif

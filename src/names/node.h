@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * node.h - owner, mode, ACL and times of the root directory or of an export
+ * node.h - owner, mode, ACL and times of a file or directory of the mount
  *
  * Not thread safe; the table's lock protects it.
  */
@@ -15,7 +15,7 @@ struct node {
 	mode_t mode; /* with the file type */
 	uid_t uid;
 	gid_t gid;
-	void *acl; /* owned; NULL: the mode says it all */
+	void *acl; /* owned; NULL: the permission bits are all */
 	size_t acl_size;
 	struct timespec atime, mtime, ctime;
 };
@@ -25,7 +25,7 @@ void node_finish(struct node *node);
 
 void node_stat(const struct node *node, struct stat *ret_stat);
 
-/* Applies what @to_set (FUSE_SET_ATTR_*) names of @attr; sizes are not for here. */
+/* Applies those parts of @attr that @to_set (FUSE_SET_ATTR_*) selects, except a size. */
 void node_set(struct node *node, const struct stat *attr, int to_set);
 
 /* Stores an ACL and its mode; @size 0 removes it. 0, -EINVAL or -ENOMEM. */

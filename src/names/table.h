@@ -3,11 +3,12 @@
  * table.h - all exports and open root descriptions of a mount
  *
  * The indexes are keyed with a secret of this mount (SipHash) and names are compared in
- * constant time, so that the time of a look-up says nothing about which names exist
- * (seed mail 003: a side channel would let a client guess bit by bit).
+ * constant time, so that the time of a look-up does not depend on which names exist. A
+ * client could otherwise guess a name bit by bit, which Daniel Vetter wrote of handles in
+ * "[PATCH 1/1] drm/amdkfd: Add IPC API", dri-devel, 2020-07-14.
  *
- * Thread safe. Lock order: table.lock, then limits.lock or notifier.lock. No FUSE call
- * that the kernel may answer with a request is made under the lock.
+ * Thread safe. Lock order: table.lock, then limits.lock or the notifier's. No FUSE call
+ * that makes the kernel send a request is made under the lock.
  */
 #ifndef DMABUFFS_TABLE_H
 #define DMABUFFS_TABLE_H
@@ -40,7 +41,7 @@ struct table {
 
 	/* All below: protected by lock. */
 	uint64_t next_id;
-	struct htab by_id;     /* every export that anyone refers to */
+	struct htab by_id;     /* every export with a reference */
 	struct htab by_uuid;   /* the named ones */
 	struct htab by_buffer; /* the named ones, by root description and buffer, but
 				  for those made with DMABUFFS_EXPORT_ANOTHER */
@@ -52,7 +53,7 @@ struct table {
 /* 0 or -errno. */
 int table_init(struct table *table, struct limits *limits, const struct node *root_node);
 
-/* No other thread may use it any more. Gives every buffer back. */
+/* Releases every buffer. No other thread may use the table. */
 void table_finish(struct table *table);
 
 void table_lock(struct table *table);
@@ -64,28 +65,28 @@ void table_unlock(struct table *table);
 int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id);
 
 /*
- * Ends a root description and with it the names made on it, except persistent ones.
- * @ended is called for each, without the lock, while it is referenced.
+ * Closes a root description and removes the names made on it, except persistent ones.
+ * @ended is called for each of these, without the lock and with a reference held.
  */
 void table_close_root(struct table *table, uint64_t id,
 		      void (*ended)(struct export *export, void *data), void *data);
 
-/* What is cached of the last exporter on this description; a reference, or NULL. */
+/* The cached identity of the last exporter on this description; referenced, or NULL. */
 struct caller *table_root_caller(struct table *table, uint64_t root_id);
 void table_set_root_caller(struct table *table, uint64_t root_id, struct caller *caller);
 
 /* ---- exports; those returned carry a reference for table_put() ---- */
 
 /*
- * Gives the export its name. -EEXIST: this buffer has one on this root description, made
- * meanwhile; *ret_other is that; not so an export with DMABUFFS_EXPORT_ANOTHER. -EBADF:
- * the root description ended. -ENOMEM.
+ * Gives the export its name. -EEXIST: this buffer has a name on this root description,
+ * and *ret_other is that export; never for an export with DMABUFFS_EXPORT_ANOTHER.
+ * -EBADF: the root description was closed. -ENOMEM.
  */
 int table_add(struct table *table, struct export *export, struct export **ret_other);
 
 /*
- * Find by inode number, name, or buffer on a root description; NULL: none. By its buffer
- * no export with DMABUFFS_EXPORT_ANOTHER is found.
+ * Find by inode number, name, or buffer on a root description; NULL: none. An export with
+ * DMABUFFS_EXPORT_ANOTHER is not found by its buffer.
  */
 struct export *table_get(struct table *table, uint64_t id);
 struct export *table_get_named(struct table *table,
@@ -93,33 +94,33 @@ struct export *table_get_named(struct table *table,
 struct export *table_get_exported(struct table *table, uint64_t root_id,
 				  const struct buffer *buffer);
 
-/* Ends the name; false if it had ended before. */
+/* Removes the name; false if it was removed before. */
 bool table_unname(struct table *table, struct export *export);
 
 /*
- * Ends the name if it was made on this root description and is to end with it. -ENOENT:
- * no such name. -EPERM: of another description, or persistent.
+ * Removes the name if it was made on this root description and is not persistent.
+ * -ENOENT: no such name. -EPERM: of another description, or persistent.
  */
 int table_withdraw(struct table *table, uint64_t root_id,
 		   const uint8_t uuid[DMABUFFS_UUID_SIZE], struct export **ret_export);
 
 void table_put(struct table *table, struct export *export);
 
-/* References of the kernel: one more for each entry replied, @n fewer with FORGET. */
+/* Look-ups that the kernel counts: one for each entry in a reply; FORGET drops @n. */
 void table_looked_up(struct table *table, struct export *export);
 void table_forget(struct table *table, uint64_t id, uint64_t n);
 
 /*
- * Counts an open file; false when the name has ended. table_close() returns the backing
- * id that is no longer used, or 0.
+ * Counts an open file; false: the name was removed. table_close() returns the backing id
+ * that became unused, or 0.
  */
 bool table_open(struct table *table, struct export *export);
 int table_close(struct table *table, struct export *export);
 
 /*
- * The next name after the cursor *@id that @uid may list (uid 0: any), with its id put
- * into *@id; NULL at the end. A limited number of names is looked through in one call:
- * then it returns NULL and sets *ret_more, for a next call.
+ * The next name after the cursor *@id that @uid may list (uid 0: any), and its id in
+ * *@id; NULL: there is none. One call examines a limited number of names: if it returns
+ * NULL with *ret_more set, call it again.
  */
 struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more);
 
