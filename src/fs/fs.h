@@ -12,6 +12,7 @@
 
 #include <fuse_lowlevel.h>
 
+#include "fs/listing.h"
 #include "fs/service.h"
 
 extern const struct fuse_lowlevel_ops fs_ops;
@@ -59,6 +60,15 @@ void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	      struct fuse_file_info *fi);
 
 /* fs_attr.c */
+
+/*
+ * Finds what has this inode number: an export, which is returned, the root or a device.
+ * Locks the table; if there is none, *ret_node is NULL and nothing is locked. Undone by
+ * fs_put_node().
+ */
+struct export *fs_get_node(struct service *service, uint64_t ino, struct node **ret_node);
+void fs_put_node(struct service *service, struct export *export, const struct node *node);
+
 void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi);
@@ -69,10 +79,7 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 
 /* fs_accel.c: inodes of the directory .accel */
 bool fs_is_accel(uint64_t ino);
-int fs_accel_stat(struct service *service, uint64_t ino, struct stat *ret_stat);
-int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr,
-		 int to_set);
-void fs_accel_readdir(fuse_req_t req, size_t size, off_t offset);
+void fs_accel_list(const struct devices *devices, struct listing *listing, off_t offset);
 void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi);
 void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi);

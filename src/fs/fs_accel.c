@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "devices/device_file.h"
 #include "fs/fs.h"
-#include "fs/listing.h"
 #include "util.h"
 
 #define EVENTS_AT_ONCE 64 /* per read(2) */
@@ -18,64 +17,16 @@ bool fs_is_accel(uint64_t ino)
 	return ino >= INO_ACCEL && ino < INO_FIRST_EXPORT;
 }
 
-/* ---- attributes -------------------------------------------------------------------- */
-
-int fs_accel_stat(struct service *service, uint64_t ino, struct stat *ret_stat)
-{
-	struct node *node = devices_node(&service->devices, ino);
-
-	if (!node)
-		return -ENOENT;
-	table_lock(&service->table);
-	node_stat(node, ret_stat);
-	table_unlock(&service->table);
-	return 0;
-}
-
-int fs_accel_set(struct service *service, uint64_t ino, const struct stat *attr,
-		 int to_set)
-{
-	struct node *node = devices_node(&service->devices, ino);
-
-	if (!node)
-		return -ENOENT;
-	table_lock(&service->table);
-	node_set(node, attr, to_set);
-	table_unlock(&service->table);
-	return 0;
-}
-
-/* ---- the directory ----------------------------------------------------------------- */
-
-/* Offsets: 0 before ".", 1 before "..", then the index of the device plus 2. */
-static void fs_accel_list_all(struct devices *devices, struct listing *listing,
-			      off_t offset)
+void fs_accel_list(const struct devices *devices, struct listing *listing, off_t offset)
 {
 	struct accel_device_info info;
 	bool fits = true;
 
-	if (offset < 1)
-		fits = listing_add(listing, ".", INO_ACCEL, S_IFDIR, 1);
-	if (fits && offset < 2)
-		fits = listing_add(listing, "..", INO_ROOT, S_IFDIR, 2);
-	for (off_t i = MAX(offset - 2, 0); fits && i < (off_t)devices->n; i++) {
+	for (size_t i = (size_t)offset - 2; fits && i < devices->n; i++) {
 		accel_device_query(devices->list[i], &info);
-		fits = listing_add(listing, info.name, INO_FIRST_DEVICE + (uint64_t)i,
-				   S_IFREG, (uint64_t)i + 3);
+		fits = listing_add(listing, info.name, INO_FIRST_DEVICE + i, S_IFREG,
+				   i + 3);
 	}
-}
-
-void fs_accel_readdir(fuse_req_t req, size_t size, off_t offset)
-{
-	struct listing listing = {.req = req, .buf = malloc(size), .size = size};
-
-	if (!listing.buf) {
-		reply_error(req, -ENOMEM);
-		return;
-	}
-	fs_accel_list_all(&service_of(req)->devices, &listing, offset);
-	fuse_reply_buf(req, listing.buf, listing.used);
-	free(listing.buf);
 }
 
 /* ---- contexts ---------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "locked.h"
 #include "util.h"
 
 #define STAT_BLOCK 512
@@ -18,15 +19,13 @@ static void fs_attr_stat_broker(struct service *service, struct stat *ret_stat)
 	node_finish(&node);
 }
 
-/* The lock is held. */
-static int fs_attr_stat_export(const struct export *export, struct stat *ret_stat,
-			       double *ret_timeout)
+static int fs_attr_add_export_locked(struct table *table, const struct export *export,
+				     struct stat *ret_stat, double *ret_timeout)
 {
 	uint64_t size = 0;
 	int r;
 
-	node_stat(&export->node, ret_stat);
-	*ret_timeout = CACHE_FOREVER;
+	ASSERT_LOCKED(&table->lock);
 	if (export->has_buffer) {
 		r = buffer_size(&export->buffer, &size);
 		if (r < 0)
@@ -42,30 +41,50 @@ static int fs_attr_stat_export(const struct export *export, struct stat *ret_sta
 	return 0;
 }
 
+struct export *fs_get_node(struct service *service, uint64_t ino, struct node **ret_node)
+{
+	struct table *table = &service->table;
+	struct export *export = table_get(table, ino);
+
+	if (export)
+		*ret_node = &export->node;
+	else if (ino == INO_ROOT)
+		*ret_node = &table->root_node;
+	else
+		*ret_node = devices_node(&service->devices, ino);
+	if (*ret_node)
+		table_lock(table);
+	return export;
+}
+
+void fs_put_node(struct service *service, struct export *export, const struct node *node)
+{
+	if (node)
+		table_unlock(&service->table);
+	table_put(&service->table, export);
+}
+
 int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 	    double *ret_timeout)
 {
-	struct table *table = &service->table;
-	struct export *export = NULL;
+	struct export *export;
+	struct node *node;
 	int r = 0;
 
 	*ret_timeout = CACHE_FOREVER;
 	if (ino == INO_BROKER) {
 		fs_attr_stat_broker(service, ret_stat);
-	} else if (ino == INO_ROOT) {
-		table_lock(table);
-		node_stat(&table->root_node, ret_stat);
-		table_unlock(table);
-	} else if (fs_is_accel(ino)) {
-		r = fs_accel_stat(service, ino, ret_stat);
-	} else if ((export = table_get(table, ino))) {
-		table_lock(table);
-		r = fs_attr_stat_export(export, ret_stat, ret_timeout);
-		table_unlock(table);
-		table_put(table, export);
-	} else {
-		r = -ENOENT;
+		ret_stat->st_ino = ino;
+		return 0;
 	}
+	export = fs_get_node(service, ino, &node);
+	if (!node)
+		return -ENOENT;
+	node_stat(node, ret_stat);
+	if (export)
+		r = fs_attr_add_export_locked(&service->table, export, ret_stat,
+					      ret_timeout);
+	fs_put_node(service, export, node);
 	ret_stat->st_ino = ino;
 	return r;
 }
@@ -87,42 +106,24 @@ void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fs_attr_reply(req, ino);
 }
 
-static int fs_attr_set_export(struct service *service, struct export *export,
-			      const struct stat *attr, int to_set)
-{
-	int r = 0;
-
-	table_lock(&service->table);
-	/* As with disk quotas, the export must fit in the limits of its new owner. */
-	if (to_set & FUSE_SET_ATTR_UID)
-		r = export_transfer(&service->limits, export, attr->st_uid);
-	if (r == 0)
-		node_set(&export->node, attr, to_set);
-	table_unlock(&service->table);
-	return r;
-}
-
-static int fs_attr_set_attributes(struct service *service, uint64_t ino,
-				  const struct stat *attr, int to_set)
+static int fs_attr_set(struct service *service, uint64_t ino, const struct stat *attr,
+		       int to_set)
 {
 	struct export *export;
-	int r;
+	struct node *node;
+	int r = 0;
 
 	if (ino == INO_BROKER)
 		return -EPERM;
-	if (ino == INO_ROOT) {
-		table_lock(&service->table);
-		node_set(&service->table.root_node, attr, to_set);
-		table_unlock(&service->table);
-		return 0;
-	}
-	if (fs_is_accel(ino))
-		return fs_accel_set(service, ino, attr, to_set);
-	export = table_get(&service->table, ino);
-	if (!export)
+	export = fs_get_node(service, ino, &node);
+	if (!node)
 		return -ENOENT;
-	r = fs_attr_set_export(service, export, attr, to_set);
-	table_put(&service->table, export);
+	/* As with disk quotas, the export must fit in the limits of its new owner. */
+	if (export && to_set & FUSE_SET_ATTR_UID)
+		r = export_transfer(&service->limits, export, attr->st_uid);
+	if (r == 0)
+		node_set(node, attr, to_set);
+	fs_put_node(service, export, node);
 	return r;
 }
 
@@ -133,7 +134,7 @@ void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	int r = -EPERM;
 
 	if (!(to_set & FUSE_SET_ATTR_SIZE))
-		r = fs_attr_set_attributes(service_of(req), ino, attr, to_set);
+		r = fs_attr_set(service_of(req), ino, attr, to_set);
 	if (r < 0)
 		reply_error(req, r);
 	else

@@ -9,7 +9,6 @@
 #include <dmabuffs-broker.h>
 
 #include "base/log.h"
-#include "fs/listing.h"
 #include "names/ended.h"
 #include "util.h"
 
@@ -191,27 +190,28 @@ static void fs_dir_list_exports(struct service *service, struct listing *listing
 	} while (fits && (export || more));
 }
 
-/* Offsets: 0 before ".", 1 before "..", 2 before all exports, then ids plus one. */
+/*
+ * Offsets: 0 before ".", 1 before "..", 2 before all others; then of an export its id
+ * plus one, of a device its index plus three.
+ */
 void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi)
 {
-	struct listing listing = {.req = req, .size = size};
+	struct service *service = service_of(req);
+	struct listing listing = {.req = req, .buf = malloc(size), .size = size};
 
-	if (ino == INO_ACCEL) {
-		fs_accel_readdir(req, size, offset);
-		return;
-	}
-	listing.buf = malloc(size);
 	if (!listing.buf) {
 		reply_error(req, -ENOMEM);
 		return;
 	}
-	if (offset < 1 && listing_add(&listing, ".", INO_ROOT, S_IFDIR, 1))
+	if (offset < 1 && listing_add(&listing, ".", ino, S_IFDIR, 1))
 		offset = 1;
 	if (offset == 1 && listing_add(&listing, "..", INO_ROOT, S_IFDIR, 2))
 		offset = 2;
-	if (offset >= 2)
-		fs_dir_list_exports(service_of(req), &listing, (uint64_t)offset - 1);
+	if (offset >= 2 && ino == INO_ACCEL)
+		fs_accel_list(&service->devices, &listing, offset);
+	else if (offset >= 2)
+		fs_dir_list_exports(service, &listing, (uint64_t)offset - 1);
 	fuse_reply_buf(req, listing.buf, listing.used);
 	free(listing.buf);
 }

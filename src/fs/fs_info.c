@@ -4,15 +4,17 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "locked.h"
 #include "util.h"
 
-static void fs_info_fill(const struct service *service, const struct export *export,
-			 struct dmabuffs_info *info)
+static void fs_info_fill_locked(struct service *service, const struct export *export,
+				struct dmabuffs_info *info)
 {
 	bool passthrough =
 		service->passthrough && export->buffer.kind == DMABUFFS_KIND_MEMFD;
 	uint64_t bytes = 0;
 
+	ASSERT_LOCKED(&service->table.lock);
 	buffer_size(&export->buffer, &bytes);
 	*info = (struct dmabuffs_info){
 		.size = info->size,
@@ -44,7 +46,7 @@ int fs_info(struct command_call *call)
 	if (!export)
 		return -ENOTTY;
 	table_lock(table);
-	fs_info_fill(call->service, export, &call->arg.info);
+	fs_info_fill_locked(call->service, export, &call->arg.info);
 	table_unlock(table);
 	table_put(table, export);
 	return 0;

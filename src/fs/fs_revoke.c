@@ -7,6 +7,7 @@
 #include "base/policy.h"
 #include "base/wire.h"
 #include "names/ended.h"
+#include "locked.h"
 #include "util.h"
 
 /* One revocation under way. */
@@ -32,10 +33,12 @@ static int fs_revoke_truncate_and_remove(struct revocation *revocation)
 }
 
 /* Checks, and counts the export open, so that its buffer stays during the revocation. */
-static int fs_revoke_claim_locked(struct export *export, uid_t uid, uid_t *ret_owner)
+static int fs_revoke_claim_locked(struct table *table, struct export *export, uid_t uid,
+				  uid_t *ret_owner)
 {
 	int r = policy_check_revoke(uid, export->node.uid);
 
+	ASSERT_LOCKED(&table->lock);
 	if (r < 0)
 		return r;
 	if (!export->named)
@@ -55,7 +58,7 @@ static int fs_revoke_claim(struct command_call *call, struct export *export,
 	int r;
 
 	table_lock(table);
-	r = fs_revoke_claim_locked(export, call->ctx->uid, ret_owner);
+	r = fs_revoke_claim_locked(table, export, call->ctx->uid, ret_owner);
 	table_unlock(table);
 	return r;
 }

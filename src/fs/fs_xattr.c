@@ -8,6 +8,7 @@
 
 #include "base/policy.h"
 #include "names/acl.h"
+#include "locked.h"
 #include "util.h"
 
 #define PREFIX     "user.dmabuffs."
@@ -168,9 +169,10 @@ static int fs_xattr_show_attribute(const struct export *export, const char *name
 /* ---- operations -------------------------------------------------------------------- */
 
 /* Writes an attribute or the ACL; its length or -errno. */
-static int fs_xattr_get_locked(const struct export *export, const struct node *node,
-			       const char *name, char *value)
+static int fs_xattr_get_locked(struct table *table, const struct export *export,
+			       const struct node *node, const char *name, char *value)
 {
+	ASSERT_LOCKED(&table->lock);
 	if (strcmp(name, ACL_ACCESS_XATTR))
 		return export ? fs_xattr_show_attribute(export, name, value) : -ENODATA;
 	if (!node->acl)
@@ -179,12 +181,13 @@ static int fs_xattr_get_locked(const struct export *export, const struct node *n
 	return (int)node->acl_size;
 }
 
-static int fs_xattr_list_locked(const struct export *export, const struct node *node,
-				char *list)
+static int fs_xattr_list_locked(struct table *table, const struct export *export,
+				const struct node *node, char *list)
 {
 	char text[MAX_VALUE];
 	size_t length = 0;
 
+	ASSERT_LOCKED(&table->lock);
 	for (size_t i = 0; export && i < ARRAY_SIZE(fs_xattr_attributes); i++) {
 		size_t size = strlen(fs_xattr_attributes[i].name) + 1;
 
@@ -199,36 +202,6 @@ static int fs_xattr_list_locked(const struct export *export, const struct node *
 		length += sizeof(ACL_ACCESS_XATTR);
 	}
 	return (int)length;
-}
-
-/*
- * Finds the inode and locks the table. If it has no attributes, *ret_node is NULL and
- * nothing is locked. Undone by fs_xattr_put_node().
- */
-static struct export *fs_xattr_get_node(struct service *service, uint64_t ino,
-					struct node **ret_node)
-{
-	struct table *table = &service->table;
-	struct export *export = table_get(table, ino);
-
-	*ret_node = NULL;
-	if (export)
-		*ret_node = &export->node;
-	else if (ino == INO_ROOT)
-		*ret_node = &table->root_node;
-	else
-		*ret_node = devices_node(&service->devices, ino);
-	if (*ret_node)
-		table_lock(table);
-	return export;
-}
-
-static void fs_xattr_put_node(struct service *service, struct export *export,
-			      struct node *node)
-{
-	if (node)
-		table_unlock(&service->table);
-	table_put(&service->table, export);
 }
 
 /* With size 0 the length is returned; ERANGE: the buffer is too small. */
@@ -250,10 +223,12 @@ void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	struct service *service = service_of(req);
 	char value[MAX(ACL_MAX_SIZE, MAX_VALUE)];
 	struct node *node;
-	struct export *export = fs_xattr_get_node(service, ino, &node);
-	int length = node ? fs_xattr_get_locked(export, node, name, value) : -ENODATA;
+	struct export *export = fs_get_node(service, ino, &node);
+	int length =
+		node ? fs_xattr_get_locked(&service->table, export, node, name, value)
+		     : -ENODATA;
 
-	fs_xattr_put_node(service, export, node);
+	fs_put_node(service, export, node);
 	fs_xattr_reply_value(req, value, length, size);
 }
 
@@ -262,10 +237,10 @@ void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	struct service *service = service_of(req);
 	char list[MAX_LISTED];
 	struct node *node;
-	struct export *export = fs_xattr_get_node(service, ino, &node);
-	int length = node ? fs_xattr_list_locked(export, node, list) : 0;
+	struct export *export = fs_get_node(service, ino, &node);
+	int length = node ? fs_xattr_list_locked(&service->table, export, node, list) : 0;
 
-	fs_xattr_put_node(service, export, node);
+	fs_put_node(service, export, node);
 	fs_xattr_reply_value(req, list, length, size);
 }
 
@@ -273,10 +248,10 @@ static int fs_xattr_set_acl(struct service *service, uint64_t ino, const void *a
 			    size_t size)
 {
 	struct node *node;
-	struct export *export = fs_xattr_get_node(service, ino, &node);
+	struct export *export = fs_get_node(service, ino, &node);
 	int r = node ? node_set_acl(node, acl, size) : -EOPNOTSUPP;
 
-	fs_xattr_put_node(service, export, node);
+	fs_put_node(service, export, node);
 	return r;
 }
 

@@ -4,8 +4,8 @@
  *
  * The indexes are keyed with a secret of this mount (SipHash) and names are compared in
  * constant time, so that the time of a look-up does not depend on which names exist. A
- * client could otherwise guess a name bit by bit, which Daniel Vetter wrote of handles in
- * "[PATCH 1/1] drm/amdkfd: Add IPC API", dri-devel, 2020-07-14.
+ * client could otherwise guess a name bit by bit: Daniel Vetter in the thread
+ * "[PATCH 1/1] drm/amdkfd: Add IPC API", dri-devel, 14 July 2020.
  *
  * Thread safe. Lock order: table.lock, then limits.lock or the notifier's. No FUSE call
  * that makes the kernel send a request is made under the lock.
