@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "reaper.h"
 
+#include <stdatomic.h>
+
 #include "util.h"
 
 #define LOOK_MS    100
@@ -63,7 +65,7 @@ void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap)
 {
 	uint64_t bytes = reap->bytes;
 
-	if ((reaper->bytes += bytes) <= MAX_BYTES &&
+	if (atomic_fetch_add(&reaper->bytes, bytes) + bytes <= MAX_BYTES &&
 	    worker_add(&reaper->worker, &reap->job) == 0)
 		return;
 	reap->free(reap);
