@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ipc_child.c - adds its number to every element of a buffer of ipc_parent.c's
+ * ipc_child.c - adds its number to every element of a buffer of ipc_parent.c
  *
- * Standard input brings a struct message, and later a byte when it is this child's turn;
- * descriptor 3 is where the turn goes to. Nothing in here knows whose memory it is, or in
- * which namespaces the program runs.
+ * Reads a struct message from standard input, and later a byte when it is this child's
+ * turn; passes the turn on by a byte to descriptor 3. Nothing in here depends on who owns
+ * the memory, or on the namespaces that the program runs in.
  */
 #include "ipc_pair.h"
 #include "stage.h"
 
 #ifdef HIPSOFT_VERSION
-/* The software runtime has no kernels, but a function for this one. */
+/* The software runtime has no kernels, but a function that does the same. */
 static hipError_t add_to(float *to, const float *what, size_t n, hipStream_t stream)
 {
 	return hipsoftVectorAdd(to, to, what, n, stream);
@@ -33,7 +33,7 @@ static hipError_t add_to(float *to, const float *what, size_t n, hipStream_t str
 }
 #endif
 
-/* Device memory of our own, with the same number everywhere. */
+/* Device memory of this process, filled with one number. */
 static float *make_addend(float value, size_t n)
 {
 	float *host = (float *)malloc(n * sizeof(float)), *addend;
@@ -48,7 +48,7 @@ static float *make_addend(float value, size_t n)
 	return addend;
 }
 
-/* Has the device add when the one before is done, and says so to the next one. */
+/* Queues the addition after the previous child's, and passes the turn on. */
 static void add_in_turn(const struct message *message, float *buffer, hipEvent_t before,
 			hipEvent_t after)
 {
@@ -57,14 +57,16 @@ static void add_in_turn(const struct message *message, float *buffer, hipEvent_t
 
 	CHECK(hipStreamCreate(&stream));
 	if (!wait_for_turn(STDIN_FILENO)) {
-		fprintf(stderr, "child %d: its turn never comes\n", message->number);
+		fprintf(stderr, "child %d: the previous child exited early\n",
+			message->number);
 		exit(EXIT_FAILURE);
 	}
 	CHECK(hipStreamWaitEvent(stream, before, 0));
 	CHECK(add_to(buffer, addend, message->n, stream));
 	CHECK(hipEventRecord(after, stream));
 	if (!pass_turn(STAGE_OUTPUT)) {
-		fprintf(stderr, "child %d: nobody is next\n", message->number);
+		fprintf(stderr, "child %d: the next child exited early\n",
+			message->number);
 		exit(EXIT_FAILURE);
 	}
 	CHECK(hipStreamSynchronize(stream));
@@ -81,7 +83,7 @@ int main(void)
 	char who[16];
 
 	if (read(STDIN_FILENO, &message, sizeof(message)) != sizeof(message)) {
-		fputs("ipc_child: is started by ipc_parent\n", stderr);
+		fputs("ipc_child: no message; run ipc_parent instead\n", stderr);
 		return EXIT_FAILURE;
 	}
 	CHECK(hipIpcOpenMemHandle((void **)&buffer, message.memory,

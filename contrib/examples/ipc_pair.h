@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ipc_pair.h - what ipc_parent.c and ipc_child.c have to agree on */
+/* ipc_pair.h - shared by ipc_parent.c and ipc_child.c */
 #ifndef IPC_PAIR_H
 #define IPC_PAIR_H
 
@@ -10,19 +10,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What a child is told: nothing but bytes, that any pipe can carry. */
+/* The message to a child: plain bytes, which any pipe can carry. */
 struct message {
 	hipIpcMemHandle_t memory;
 	hipIpcEventHandle_t before; /* to wait for */
 	hipIpcEventHandle_t after;  /* to record */
-	size_t n;                   /* of floats there */
-	int number;                 /* of the child, from 1; what it adds, too */
+	size_t n;                   /* number of floats in the memory */
+	int number;                 /* of the child, from 1, and the number it adds */
 };
 
 /*
- * An event that was never recorded counts as ready, so nobody may wait for the event of
- * another process before that has recorded it. Whoever did passes the turn on. The work
- * itself need not be done by then: that is what the event tells.
+ * An event that was never recorded counts as ready, so a process must not wait for an
+ * event before the other one has recorded it. A process that has recorded its event
+ * passes the turn on. The work need not be done by then: the event reports that.
  */
 static inline bool pass_turn(int pipe)
 {

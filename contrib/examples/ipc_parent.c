@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ipc_parent.c - device memory that other programs work on, with the calls of HIP
+ * ipc_parent.c - shares device memory with other programs through HIP's IPC calls
  *
- * Allocates a buffer of floats and fills it, and tells the handles of the buffer and of
- * events to its children, programs of their own (ipc_child.c), through their standard
- * input. Child i has the device wait for event i - 1, add i to each element, and record
- * event i. The parent waits for the last event and looks at all elements: had two
- * children worked at the same time, some would be wrong.
+ * Allocates a buffer of floats, fills it, and sends the handles of the buffer and of
+ * events to its children, separate programs (ipc_child.c), through their standard input.
+ * Child i makes the device wait for event i - 1, add i to each element, and record event
+ * i. The parent waits for the last event and checks all elements: if two children had
+ * worked at the same time, some would be wrong.
  *
  *	usage: ipc_parent [--namespaces] [CHILDREN [ELEMENTS]]
  *
- * With --namespaces each child lives in a container that has nothing but the instance of
- * dmabuffs in common with the parent. DMABUFFS_MOUNT says where that is, if it is not
- * /dev/dma-buf-uuids. There is no other line here that knows of dmabuffs.
+ * With --namespaces each child runs in a container that shares only the instance of
+ * dmabuffs with the parent. DMABUFFS_MOUNT is its mount point, /dev/dma-buf-uuids by
+ * default. No other line here depends on dmabuffs.
  *
  *	          memory, event 0, event 1             memory, event 1, event 2
  *	parent ------------------------------> child 1
@@ -35,9 +35,9 @@
 
 struct children {
 	int n;
-	bool contained; /* each in namespaces of its own */
+	bool contained; /* each in its own namespaces */
 	pid_t pids[MAX_CHILDREN];
-	int pipes[MAX_CHILDREN + 1][2]; /* to each child; the last one back to us */
+	int pipes[MAX_CHILDREN + 1][2]; /* to each child; the last one to the parent */
 };
 
 struct job {
@@ -52,12 +52,12 @@ struct job {
 static void fail(const char *what)
 {
 	fprintf(stderr, "ipc_parent: %s\n", what);
-	exit(EXIT_FAILURE); /* what still runs of the children is killed */
+	exit(EXIT_FAILURE); /* children that still run are killed */
 }
 
 /* ---- children ---------------------------------------------------------------------- */
 
-/* Before the device is used: a child has nothing of it, and need not. */
+/* Before the device is used, since a forked child cannot use it. */
 static void start_children(struct children *children)
 {
 	for (int i = 0; i <= children->n; i++)
@@ -70,13 +70,13 @@ static void start_children(struct children *children)
 		if (children->pids[i] < 0)
 			fail("no new process");
 	}
-	/* An end is seen only when all others have closed it. */
+	/* End of file is seen once all copies of the other end are closed. */
 	for (int i = 0; i < children->n; i++)
 		(void)close(children->pipes[i][0]);
 	(void)close(children->pipes[children->n][1]);
 }
 
-static void tell(struct children *children, const struct job *job)
+static void send_messages(struct children *children, const struct job *job)
 {
 	struct message message = {.memory = job->memory, .n = job->n};
 
@@ -86,18 +86,18 @@ static void tell(struct children *children, const struct job *job)
 		message.after = job->recorded[i + 1];
 		if (write(children->pipes[i][1], &message, sizeof(message)) !=
 		    sizeof(message))
-			fail("a child has ended before it began");
+			fail("a child exited before it got its message");
 	}
 }
 
 static void take_turns(struct children *children)
 {
 	if (!pass_turn(children->pipes[0][1]))
-		fail("the first child has ended before its turn");
+		fail("the first child exited before its turn");
 	for (int i = 0; i < children->n; i++)
 		(void)close(children->pipes[i][1]);
 	if (!wait_for_turn(children->pipes[children->n][0]))
-		fail("a child has ended before its turn");
+		fail("a child exited before its turn");
 }
 
 static void wait_for_children(const struct children *children)
@@ -108,8 +108,8 @@ static void wait_for_children(const struct children *children)
 	for (int i = 0; i < children->n; i++)
 		failed += !stage_wait(children->pids[i]);
 	if (failed)
-		fail("not all children ended well");
-	stage_step(start, "P", "all children have ended, with 0");
+		fail("a child failed");
+	stage_step(start, "P", "all children have exited with status 0");
 }
 
 /* ---- the job ----------------------------------------------------------------------- */
@@ -141,7 +141,7 @@ static void make_events(struct job *job, int n)
 	}
 }
 
-/* Is not waited for: the first child's work is. */
+/* Does not wait: the first child's work waits for the event. */
 static void start_to_fill(struct job *job)
 {
 	CHECK(hipStreamCreate(&job->stream));
@@ -188,9 +188,9 @@ static void play(struct children *children, struct job *job)
 		   getuid(), getpid(), job->n, children->n + 1, HIP_IPC_HANDLE_SIZE);
 	start = stage_now();
 	start_to_fill(job);
-	tell(children, job);
+	send_messages(children, job);
 	take_turns(children);
-	stage_step(start, "P", "told %d children%s 3 handles each; all had their turn",
+	stage_step(start, "P", "sent %d children%s 3 handles each; all had their turn",
 		   children->n, children->contained ? " in containers" : "");
 	start = stage_now();
 	CHECK(hipEventSynchronize(job->events[children->n]));
@@ -226,7 +226,7 @@ int main(int argc, char *argv[])
 		children.n = (int)number(argv[1], MAX_CHILDREN);
 	if (argc > 2)
 		job.n = number(argv[2], 1UL << 28);
-	(void)signal(SIGPIPE, SIG_IGN); /* who has ended is noticed by write(2) */
+	(void)signal(SIGPIPE, SIG_IGN); /* write(2) reports that a child has exited */
 	(void)alarm(LIMIT_SECONDS);
 	start_children(&children);
 	play(&children, &job);
