@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# libhipipc. It links no vendor's runtime: what the process has loaded is found by dlopen.
+# libhipipc. Not linked with a vendor's runtime: it finds the one that the process loaded.
 noinst_LTLIBRARIES += %D%/libhipipc-private.la
 %C%_libhipipc_private_la_SOURCES = \
 	%D%/codes.c %D%/codes.h \
@@ -28,7 +28,7 @@ noinst_LTLIBRARIES += %D%/libhipipc-private.la
 lib_LTLIBRARIES += %D%/libhipipc.la
 %C%_libhipipc_la_SOURCES =
 %C%_libhipipc_la_LIBADD = %D%/libhipipc-private.la
-# Never unloaded: it has handlers for fork, and memory of each thread.
+# Never unloaded: it has fork handlers and thread-local data.
 %C%_libhipipc_la_LDFLAGS = $(LIB_LDFLAGS) -version-info $(LIBRARY_VERSION) -Wl,-z,nodelete \
 	-Wl,--version-script=$(top_srcdir)/%D%/libhipipc.map
 EXTRA_%C%_libhipipc_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipipc.map \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# libhipsoft, the software runtime. libhipipc finds it in the process, and does not link it.
+# libhipsoft, the software runtime. libhipipc finds it in the process.
 noinst_LTLIBRARIES += %D%/libhipsoft-private.la
 %C%_libhipsoft_private_la_SOURCES = \
 	%D%/allocation.c %D%/allocation.h \
@@ -26,13 +26,13 @@ noinst_LTLIBRARIES += %D%/libhipsoft-private.la
 lib_LTLIBRARIES += %D%/libhipsoft.la
 %C%_libhipsoft_la_SOURCES =
 %C%_libhipsoft_la_LIBADD = %D%/libhipsoft-private.la
-# Never unloaded: its threads do not end before the process does.
+# Never unloaded: its threads run until the process exits.
 %C%_libhipsoft_la_LDFLAGS = $(LIB_LDFLAGS) -version-info $(LIBRARY_VERSION) -Wl,-z,nodelete \
 	-Wl,--version-script=$(top_srcdir)/%D%/libhipsoft.map
 EXTRA_%C%_libhipsoft_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipsoft.map \
 	$(top_srcdir)/configure.ac
 
-# Apart from the real ones: whoever wants this runtime says so with -I.
+# In a directory of their own, which programs select with -I.
 hipsoftincludedir = $(includedir)/hipsoft/hip
 hipsoftinclude_HEADERS = \
 	include/hipsoft/hip/hip_runtime.h \

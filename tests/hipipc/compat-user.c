@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compat-user.c - a user's program, compiled with AMD's header or ours, in C and in C++
+ * compat-user.c - a user's program, compiled with AMD's header or ours, as C and C++
  *
- * Its argument says what it has to find: "soft", both of our libraries; "vendor", AMD's
- * runtime on a machine without a GPU; "preload", the same and libhipipc before it.
+ * The argument says what it is run with: "soft": libhipipc and libhipsoft; "vendor":
+ * AMD's runtime on a machine without a GPU; "preload": the same with libhipipc preloaded.
  */
 #include <hip/hip_runtime_api.h>
 
@@ -29,7 +29,7 @@ static int is_in(void *function, const char *library)
 
 #define IS_IN(function, library) is_in(dlsym(RTLD_DEFAULT, #function), library)
 
-/* Handles are passed by value and pointers are checked, whoever compiled the call. */
+/* Handles are passed by value, and arguments are checked, with either header. */
 static void check_ipc_is_ours(void)
 {
 	typedef const char *(*last_reason_fn)(void);
@@ -76,7 +76,7 @@ static void check_soft(void)
 	       0);
 }
 
-/* What the runtime says by itself, and that nothing of it was replaced. */
+/* The runtime's own results: nothing of it was replaced. */
 static void check_vendor(void)
 {
 	void *memory = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* compat-values.c - compares what both headers say, see compat.h */
+/* compat-values.c - compares the values of both headers, see compat.h */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compat-vendor.c - what AMD's own header says
+ * compat-vendor.c - the values of AMD's own header
  *
- * Ours after it declares the same functions again: other types would not compile.
+ * Our header after it declares the same functions again, which does not compile if types
+ * differ.
  */
 #include <hip/hip_runtime_api.h>
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compat.h - what our headers and the vendor's have to agree about
+ * compat.h - the values that our headers and the vendor's must agree on
  *
- * Two files compile the same list, one with each of the headers; the test compares what
- * they made of it.
+ * Two files compile the same list, one with each header; the test compares the results.
  */
 #ifndef DMABUFFS_TEST_COMPAT_H
 #define DMABUFFS_TEST_COMPAT_H
@@ -13,11 +12,11 @@ struct compat_value {
 	unsigned long value;
 };
 
-/* Ended by an entry without a name. */
+/* Terminated by an entry without a name. */
 extern const struct compat_value compat_of_ours[];
 extern const struct compat_value compat_of_vendor[];
 
-/* Of the file that includes this with a header's declarations in sight. */
+/* Defined by the file that includes this after one of the headers. */
 #define COMPAT_VALUE(name) ((struct compat_value){#name, (unsigned long)(name)})
 #define COMPAT_SIZE(type)  ((struct compat_value){"sizeof " #type, sizeof(type)})
 #define COMPAT_ALIGN(type) ((struct compat_value){"alignof " #type, __alignof__(type)})

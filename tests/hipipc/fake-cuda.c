@@ -59,7 +59,7 @@ struct external {
 	size_t bytes;
 };
 
-/* All of them: what nobody destroys is the driver's, and no leak of ours. */
+/* All of them, so that objects which are not destroyed do not count as leaks. */
 static struct external *externals;
 
 static void forget(struct external *object)
@@ -221,7 +221,7 @@ int cuPointerGetAttribute(void *ret_data, int attribute, cuda_pointer pointer)
 	return CUDA_SUCCESS;
 }
 
-/* Allocations end in padding, which drivers know as part of them. */
+/* Allocations end in padding, which drivers count as part of them. */
 static const struct memory *find_padded(cuda_pointer pointer)
 {
 	const struct memory *memory = pool_find(at(pointer));
@@ -229,7 +229,7 @@ static const struct memory *find_padded(cuda_pointer pointer)
 	return memory ? memory : pool_find(at(pointer - 1));
 }
 
-/* Unknown pointers are no error, but zeroes; attributes of mappings are one. */
+/* For unknown pointers: zeroes; but an error for attributes of mappings. */
 int cuPointerGetAttributes(unsigned int n, int *attributes, void **ret_data,
 			   cuda_pointer pointer)
 {
@@ -453,7 +453,7 @@ int cuImportExternalMemory(void **ret_external, const struct cuda_external_handl
 	    !pool_is_memfd(handle->handle.fd, "fake-"))
 		return CUDA_INVALID_VALUE;
 	if (!pool_knobs[FAKE_IMPORTS_DMABUFS])
-		return CUDA_INVALID_VALUE; /* as drivers before 13 answer */
+		return CUDA_INVALID_VALUE; /* as drivers before 13 do */
 	external = malloc(sizeof(*external));
 	if (!external)
 		abort();

@@ -32,21 +32,22 @@ CALL hipExternalMemoryGetMappedBuffer(void **ret_pointer, void *external,
 CALL hipDestroyExternalMemory(void *external);
 CALL hipFree(void *pointer);
 
-/* Keeps the caller's number, as the real one does, and has a reference for each user. */
+/* Keeps the caller's descriptor number, as the real runtime does; one reference per user.
+ */
 struct external {
 	struct external *next;
 	int references;
 	int fd;
 	size_t bytes;
-	char *mapped; /* all of the buffer */
+	char *mapped; /* the whole buffer */
 };
 
-/* All of them: what nobody destroys is the runtime's, and no leak of ours. */
+/* All of them, so that objects which are not destroyed do not count as leaks. */
 static struct external *externals;
 
 static int last_error;
 
-/* Every call of the real one leaves its result behind. */
+/* Every call of the real runtime stores its result for hipGetLastError(). */
 static int done(int result)
 {
 	if (result != HIP_SUCCESS)
@@ -295,7 +296,7 @@ int hipDestroyExternalMemory(void *external)
 	return HIP_SUCCESS;
 }
 
-/* Of what was mapped from an external object: libhipipc frees nothing else. */
+/* Only for mappings of external objects: libhipipc frees nothing else. */
 int hipFree(void *pointer)
 {
 	HIP_CALL;

@@ -233,7 +233,7 @@ static void *alloc_mapped(enum fake_kind kind, size_t bytes, void *at)
 	return range;
 }
 
-/* HIP cuts small allocations out of bigger buffers, so it has an offset in the fake. */
+/* HIP suballocates small allocations from buffers, hence the offset in the fake. */
 static void *alloc_plain(enum fake_kind kind, size_t bytes, void *at)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);

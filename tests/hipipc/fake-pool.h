@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* fake-pool.h - what the fake runtimes have in common: memory, failures, counters */
+/* fake-pool.h - shared by the fake runtimes: memory, injected failures, counters */
 #ifndef HIPIPC_TEST_FAKE_POOL_H
 #define HIPIPC_TEST_FAKE_POOL_H
 
 #include "fake.h"
 
-/* What cuMemCreate() makes. Lives until its last reference and its last mapping go. */
+/* Memory of cuMemCreate(). Freed with its last reference and last mapping. */
 struct physical {
 	struct physical *next;
-	int handles; /* references that calls gave out */
+	int handles; /* references returned by calls */
 	int mappings;
-	int fd; /* a memfd, its name tells what it is */
+	int fd; /* a memfd, identified by its name */
 	size_t bytes;
 	uint64_t block;
 	bool exportable;
 };
 
-/* What a pointer points into. */
+/* A range that a pointer may point into. */
 struct memory {
 	struct memory *next;
 	enum fake_kind kind;
 	char *base;
 	size_t bytes;
 	uint64_t id;
-	char *range; /* of the allocation call, or the reservation */
+	char *range; /* assigned by the allocation call or the reservation */
 	size_t range_bytes;
-	struct physical *physical; /* NULL: not of this kind */
-	int fd;                    /* the memfd of others, -1: none */
-	size_t offset;             /* in it */
+	struct physical *physical; /* NULL: of another kind */
+	int fd;                    /* the memfd of memory of other kinds; -1: none */
+	size_t offset;             /* in the memfd */
 };
 
 #define NAME_VMM    "fake-vmm"
@@ -42,10 +42,10 @@ void pool_unlock(int *unused);
 #define POOL_LOCKED                                                                      \
 	__attribute__((cleanup(pool_unlock), unused)) int locked_ = (pool_lock(), 0)
 
-/* Begins a call: what it has to answer at once, 0: nothing. */
+/* Begins a call: the result it must return at once; 0: none. */
 int pool_enter(const char *name);
 
-/* Begins a call that the library lets through, with the lock. */
+/* Begins a call that succeeds; the pool is locked then. */
 #define POOL_CALL                                                                        \
 	POOL_LOCKED;                                                                     \
 	do {                                                                             \
@@ -69,10 +69,10 @@ bool pool_is_memfd(int fd, const char *name);
 
 struct physical *pool_create(size_t bytes, bool exportable, int fd);
 struct physical *pool_physical(const void *handle);
-/* Ends it, if nothing holds it any more. */
+/* Frees it unless it has references or mappings. */
 void pool_settle(struct physical *physical);
 
-/* Address space without memory behind it, at a multiple of FAKE_GRANULE. */
+/* Address space without memory, at a multiple of FAKE_GRANULE. */
 void *pool_reserve(size_t bytes, void *at);
 bool pool_map(struct physical *physical, void *at, size_t bytes);
 

@@ -46,7 +46,7 @@ void __wrap_dmabuffs_close(struct dmabuffs *instance)
 	free(instance);
 }
 
-/* fstatfs(2) of it tells whether the service lives. */
+/* fstatfs(2) of it fails once the service has exited. */
 int __wrap_dmabuffs_root_fd(const struct dmabuffs *instance)
 {
 	return instance->ended ? -1 : STDIN_FILENO;

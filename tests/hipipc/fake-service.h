@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake-service.h - libdmabuffs and a runtime as libhipipc sees them, in this process
+ * fake-service.h - fakes of libdmabuffs and of a runtime for libhipipc, in this process
  *
- * The calls of libdmabuffs are wrapped by the linker (local.mk). Names are numbers; what
- * was done is counted; any call can be made to fail, or to wait.
+ * The linker wraps the calls of libdmabuffs (local.mk). Names are numbers; calls are
+ * counted; each call can be made to fail, or to wait.
  */
 #ifndef DMABUFFS_TEST_FAKE_SERVICE_H
 #define DMABUFFS_TEST_FAKE_SERVICE_H
@@ -13,7 +13,7 @@
 #include <hipipc-provider.h>
 
 struct fake_service {
-	/* What the next calls answer, if not 0. */
+	/* Results of the next calls, if not 0. */
 	atomic_int open_error;
 	atomic_int export_error;
 	atomic_int withdraw_error;
@@ -23,7 +23,7 @@ struct fake_service {
 	 */
 	atomic_int losses;
 	atomic_bool ends;
-	/* How often. */
+	/* Counters. */
 	atomic_int opens;
 	atomic_int closes;
 	atomic_int exports;
@@ -32,7 +32,7 @@ struct fake_service {
 	atomic_uint last_mode;
 	atomic_uint last_flags;
 	atomic_int last_access;
-	/* Called in the middle of an export, with no lock of ours held; may be NULL. */
+	/* Called during an export, without a lock held; may be NULL. */
 	void (*_Atomic during_export)(void);
 };
 extern struct fake_service fake_service;
@@ -44,13 +44,13 @@ struct fake_runtime {
 	atomic_bool names_cannot_be_mapped;
 	atomic_ulong context; /* the current one */
 	atomic_int device;
-	/* Allocations live at their id * FAKE_BYTES, except those above last_id. */
+	/* Allocations are at their id * FAKE_BYTES; there are none above last_id. */
 	atomic_ulong freed_id;
 	atomic_int imports;
 	atomic_int releases;
 	atomic_int last_failure;
 	hipipc_freed_fn freed;
-	/* Called in the middle of an import; may be NULL. */
+	/* Called during an import; may be NULL. */
 	void (*_Atomic during_import)(void);
 };
 extern struct fake_runtime fake_runtime;
@@ -58,13 +58,11 @@ extern struct fake_runtime fake_runtime;
 #define FAKE_BYTES   0x10000UL
 #define FAKE_LAST_ID 100000UL
 
-/* With a hook that tells of frees, and without. */
+/* With and without a hook that reports frees. */
 extern const struct hipipc_provider fake_provider;
 extern const struct hipipc_provider fake_silent_provider;
 
-/* Of a live one. */
+/* Of a live allocation. */
 struct hipipc_allocation fake_allocation(uint64_t id);
-
-/* How many descriptors this process has open. */
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "fake.h"
 
-/* Under a name of its own here: the header declares it as nothing that changes. */
+/* Under another C name: the header declares the symbol const. */
 extern struct hipipc_provider soft __asm__(HIPIPC_SOFT_SYMBOL);
 
 FAKE_EXPORT struct hipipc_provider soft = {

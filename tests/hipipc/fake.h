@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake.h - vendors' runtimes without their hardware, as far as libhipipc calls them
+ * fake.h - fakes of the vendors' runtimes, as far as libhipipc calls them
  *
  * libcuda.so.1, libamdhip64.so.6 and libhsa-runtime64.so.1, built by the tests. They
- * model what the vendors document: who owns which descriptor, what must be aligned, which
- * ids never repeat, what a forked child may not do. Memory is memfds that are mapped for
- * the CPU, so that a test can look at it through the device pointer.
+ * model what the vendors document: ownership of descriptors, alignment, ids that are not
+ * reused, restrictions of forked children. Memory consists of memfds that are mapped for
+ * the CPU, so that a test can access it through the device pointer.
  *
- * Each has one function that answers its controls. Not everything may be called: what
- * libhipipc does not use is not there.
+ * Each has one function that returns its controls. Calls that libhipipc does not use are
+ * missing.
  */
 #ifndef HIPIPC_TEST_FAKE_H
 #define HIPIPC_TEST_FAKE_H
@@ -19,15 +19,15 @@
 
 #define FAKE_EXPORT __attribute__((visibility("default")))
 
-/* What the fakes' granularity of mappings is. */
+/* The granularity of mappings of the fakes. */
 #define FAKE_GRANULE 65536
 
 enum fake_kind {
 	FAKE_VMM,       /* cuMemCreate(), hipMemCreate(), exportable */
-	FAKE_VMM_LOCAL, /* the same, not exportable as a handle; as a dma-buf it is */
-	FAKE_SEGMENTS,  /* two of FAKE_VMM in one range, each of the bytes asked for */
-	FAKE_PLAIN, /* cudaMalloc(), hipMalloc(): as a dma-buf; HIP: at an offset in it */
-	FAKE_PRIVATE, /* has no descriptor of any kind */
+	FAKE_VMM_LOCAL, /* the same, exportable as a dma-buf but not as a handle */
+	FAKE_SEGMENTS,  /* two of FAKE_VMM in one range, each of the requested size */
+	FAKE_PLAIN, /* cudaMalloc(), hipMalloc(): a dma-buf; for HIP at an offset in it */
+	FAKE_PRIVATE, /* not exportable at all */
 	FAKE_MANAGED,
 	FAKE_HOST,
 };
@@ -43,13 +43,13 @@ enum fake_knob {
 	FAKE_KNOBS,
 };
 
-/* What is there now. */
+/* Objects that exist now. */
 struct fake_counts {
-	int handles;    /* of physical memory, references that calls gave out */
+	int handles;    /* references to physical memory returned by calls */
 	int reserved;   /* ranges */
-	int mapped;     /* in them */
+	int mapped;     /* mappings in them */
 	int externals;  /* imported objects */
-	int buffers;    /* mapped from them */
+	int buffers;    /* mappings of them */
 	int references; /* on primary contexts */
 };
 
@@ -61,13 +61,13 @@ struct fake_control {
 	/* Puts other memory in the place of a mapping (FAKE_VMM, FAKE_SEGMENTS). */
 	void (*replace)(void *pointer);
 	void (*set)(enum fake_knob knob, int value);
-	/* The @nth call from now on answers @result; 0: none does. */
+	/* The @nth call from now on returns @result; 0: none does. */
 	void (*fail)(unsigned int nth, int result);
-	/* Each call of that name answers @result; NULL: none does any more. */
+	/* Each call of that name returns @result; NULL: none does any more. */
 	void (*fail_call)(const char *name, int result);
 	/* Whether a call has failed since fail(); its name, NULL: none has. */
 	const char *(*failed)(void);
-	/* Called in the middle of each call of that name, once; NULL: none any more. */
+	/* Called once, during a call of that name; NULL: not any more. */
 	void (*during)(const char *name, void (*hook)(void));
 	unsigned int (*calls)(void); /* so far */
 	struct fake_counts (*counts)(void);
@@ -76,7 +76,7 @@ struct fake_control {
 const struct fake_control *fake_cuda(void);
 const struct fake_control *fake_hip(void);
 
-/* The real one calls the kernel; this one is told by libamdhip64 how to. */
+/* The real library calls the kernel; this one calls back into the fake libamdhip64. */
 typedef int (*fake_hsa_export_fn)(const void *pointer, size_t bytes, int *ret_fd,
 				  uint64_t *ret_offset);
 void fake_hsa_export_by(fake_hsa_export_fn fn);

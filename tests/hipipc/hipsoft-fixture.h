@@ -19,7 +19,7 @@
 
 extern const struct hipipc_provider hipsoft_provider;
 
-/* Before the first call: how many devices, of how many MiB. */
+/* Before the first call: the number of devices, and MiB per device. */
 void soft_configure(const char *devices, const char *memory);
 
 #define expect(call, error) cr_assert(eq(int, (int)(call), (int)(error)))
@@ -28,10 +28,10 @@ void soft_configure(const char *devices, const char *memory);
 void *soft_malloc(size_t bytes);
 struct hipipc_allocation soft_find(const void *pointer);
 
-/* A memfd of this many bytes. */
+/* A memfd of @bytes bytes. */
 int make_memfd(uint64_t bytes);
 
-/* Of a child: what it exits with; -1: it did not exit by itself. */
+/* The exit status of a child; -1: it did not exit by itself. */
 int wait_for_child(int pid);
 
 #endif

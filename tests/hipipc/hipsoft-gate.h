@@ -13,11 +13,11 @@
 #include "hipsoft-fixture.h"
 #include "stream.h"
 
-#define WAIT_S 60 /* bound of a wait for what must come */
+#define WAIT_S 60 /* bound of a wait for something that must happen */
 
 /*
- * The task outlives the test function where the host does not wait for its stream, so it
- * is allocated; the last of the stream and the test frees it.
+ * The task outlives a test function that does not wait for its stream, so it is allocated
+ * and reference counted: the stream and the test each have a reference.
  */
 struct gate_task {
 	struct task task;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The unit tests of libhipsoft and libhipipc, which tests/unit/run-unit runs with the
-# others, and what compares libhipipc with vendors' headers, a suite of its own.
+# The unit tests of libhipsoft and libhipipc, run by tests/unit/run-unit, and the suite
+# that compares libhipipc with vendors' headers.
 if HAVE_CRITERION
 check_PROGRAMS += %D%/hipsoft-tests %D%/hipipc-tests %D%/test-provider-cuda \
 	%D%/test-provider-hip %D%/test-providers
@@ -29,15 +29,15 @@ endif
 	%D%/test-openings.c
 %C%_hipipc_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/hipipc
 %C%_hipipc_tests_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
-# What goes through fake-service.c.
+# Calls that are wrapped by fake-service.c.
 %C%_hipipc_tests_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=dmabuffs_open,--wrap=dmabuffs_close,--wrap=dmabuffs_export \
 	-Wl,--wrap=dmabuffs_withdraw,--wrap=dmabuffs_import,--wrap=dmabuffs_exchange \
 	-Wl,--wrap=dmabuffs_root_fd
 %C%_hipipc_tests_LDADD = $(test_support) lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
 
-# Imitations of vendors' runtimes. Each provider is tested in a program of its own, with
-# one of them loaded.
+# Fakes of vendors' runtimes. Each provider is tested in its own program, with one of them
+# loaded.
 EXTRA_DIST += %D%/build-fakes
 FAKES = $(abs_builddir)/%D%/fakes
 fake_sources = \

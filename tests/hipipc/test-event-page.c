@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-event-page.c - the page of an interprocess event, also in bad hands */
+/* test-event-page.c - the page of an interprocess event, and tampering with it */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -33,7 +33,7 @@ static double now_s(void)
 	return (double)now_ns() / (double)NS_PER_S;
 }
 
-/* As another process made it: not known in this one. */
+/* A page of another process, unknown in this one. */
 static int make_page(uint64_t bytes, int seals, uint32_t magic, uint32_t version)
 {
 	const struct event_page page = {.magic = magic, .version = version};
@@ -138,7 +138,7 @@ Test(event_page, what_is_no_page_is_refused)
 	expect_refused(fd);
 }
 
-/* All numbers are taken: there is nobody one could be. */
+/* All numbers are locked: no recorder is left. */
 Test(event_page, a_page_that_is_locked_all_over)
 {
 	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -277,7 +277,7 @@ static void expect_exit(pid_t pid)
 	cr_assert(zero(int, status));
 }
 
-/* Records run ahead of what is reached; each number is one's own. */
+/* Records run ahead of reaching; each number is unique. */
 static int run_recorder(int fd, uint8_t *taken)
 {
 	struct event_record mine[IN_FLIGHT];
@@ -302,7 +302,7 @@ static int run_recorder(int fd, uint8_t *taken)
 	return 0;
 }
 
-/* Waits for the last record there is, again and again. */
+/* Waits for the last record repeatedly. */
 static int run_waiter(int fd)
 {
 	struct shared_event *event;
@@ -340,7 +340,7 @@ Test(event_page, many_records_by_many)
 		cr_assert(eq(u8, taken[i], 1));
 }
 
-/* A child that records, tells it, and hangs; a pipe is closed when it has ended. */
+/* A child that records, reports that, and hangs; a pipe is closed when it exits. */
 static pid_t start_recorder(int fd, bool forks, int *ret_told)
 {
 	int told[2];
@@ -356,7 +356,7 @@ static pid_t start_recorder(int fd, bool forks, int *ret_told)
 		if (event_page_open(fd, &event) < 0 ||
 		    event_page_record(event, &records[0]) < 0)
 			_exit(1);
-		/* Nothing but what the library holds shall be left of it. */
+		/* Leaves only the library's resources open. */
 		close(fd);
 		child = forks ? fork() : 1;
 		if (child == 0)
@@ -389,7 +389,7 @@ static void kill_recorder(bool forks)
 	waitpid(pid, NULL, 0);
 	if (forks)
 		kill(child, SIGKILL);
-	/* It can be recorded by who is left. */
+	/* The remaining processes can record it. */
 	cr_assert(eq(u64, record(event), 2));
 	reach(event, 2);
 	cr_assert(zero(int, event_page_wait(event, 2)));
@@ -407,7 +407,7 @@ Test(event_page, a_killed_recorder_with_a_child)
 	kill_recorder(true);
 }
 
-/* Closing other descriptors of the file ends no lock. */
+/* Closing other descriptors of the file does not release the lock. */
 Test(event_page, a_recorder_stays_alive)
 {
 	int fd = make_good_page(), go[2], ready[2];
@@ -441,12 +441,12 @@ Test(event_page, a_recorder_stays_alive)
 	cr_assert(eq(sz, (size_t)write(go[1], &byte, 1), 1));
 	cr_assert(zero(int, event_page_wait(event, 1)));
 	expect_exit(pid);
-	/* Reached, and then he ended. */
+	/* Reached, and then the recorder exited. */
 	cr_assert(zero(int, event_page_query(event, 1)));
 	event_page_unref(event);
 }
 
-/* ---- bad hands --------------------------------------------------------------------- */
+/* ---- tampering --------------------------------------------------------------------- */
 
 static struct event_page *map_page(int fd)
 {
@@ -475,14 +475,14 @@ static void *write_garbage(void *data)
 		__atomic_store_n(&words[state % (EVENT_PAGE_BYTES / 8)], state * state,
 				 __ATOMIC_RELAXED);
 	}
-	/* Everything was reached: whoever still waits is let go. */
+	/* Everything was reached: lets remaining waiters go. */
 	for (size_t i = 0; i < EVENT_PAGE_SLOTS; i++)
 		__atomic_store_n(&vandal->page->slots[i].reached, UINT64_MAX,
 				 __ATOMIC_SEQ_CST);
 	return NULL;
 }
 
-/* Threads give back what went wrong, since Criterion's assertions are for one of them. */
+/* Threads return errors, since Criterion's assertions work in one thread only. */
 static void *use_page(void *data)
 {
 	struct shared_event *event = data;
@@ -548,7 +548,7 @@ Test(event_page, numbers_at_their_end)
 	event_page_unref(event);
 }
 
-/* The count of waiters is wrong, nobody wakes anybody: it is seen in the next slice. */
+/* The count of waiters is wrong, so no wake-up is sent; the next slice notices. */
 Test(event_page, nobody_is_woken)
 {
 	int fd = make_good_page(), told;
@@ -589,7 +589,7 @@ Test(event_page, a_slot_with_a_past)
 	event_page_unref(event);
 }
 
-/* A recorder died between his two steps: the next one does the second for him. */
+/* A recorder died between its two steps: the next one completes the second. */
 Test(event_page, half_a_record)
 {
 	int fd = make_good_page();
@@ -606,14 +606,14 @@ Test(event_page, half_a_record)
 /* ---- a slot that is shared, and a claim that is forged --------------------------------
  */
 
-/* As another process would do it. */
+/* As another process would record it. */
 static void reach_there(struct event_page *page, uint64_t number)
 {
 	__atomic_store_n(&page->slots[number % EVENT_PAGE_SLOTS].reached, number,
 			 __ATOMIC_SEQ_CST);
 }
 
-/* Of its own records a process knows each one, whatever comes after it. */
+/* A process tracks each of its own records, whatever is recorded later. */
 Test(event_page, more_outstanding_than_slots)
 {
 	int fd = make_good_page();
@@ -637,7 +637,7 @@ Test(event_page, more_outstanding_than_slots)
 	event_page_unref(event);
 }
 
-/* Those of others: the newer one of the slot is what there is to know. */
+/* Of other processes' records only the newest in a slot is known. */
 Test(event_page, older_ones_of_others)
 {
 	int fd = make_good_page(), told;
@@ -655,7 +655,7 @@ Test(event_page, older_ones_of_others)
 	event_page_unref(event);
 }
 
-/* In our name, though we have never made such a record. */
+/* In this process's name, though it never made such a record. */
 Test(event_page, a_forged_claim_in_our_name)
 {
 	int fd = make_good_page();
@@ -670,7 +670,7 @@ Test(event_page, a_forged_claim_in_our_name)
 	page->recorded = 3;
 	cr_assert(eq(int, event_page_wait(event, 3), -EOWNERDEAD));
 	cr_assert(eq(int, event_page_query(event, 3), -EOWNERDEAD));
-	/* And one that is true, but newer, in the slot of ours. */
+	/* And a genuine but newer record in the same slot. */
 	page->slots[2].claim = (uint64_t)(2 + EVENT_PAGE_SLOTS) << 32 | ours;
 	cr_assert(eq(int, event_page_query(event, 2), -EAGAIN));
 	cr_assert(eq(int, event_page_query(event, 2 + EVENT_PAGE_SLOTS), -EOWNERDEAD));
@@ -679,7 +679,7 @@ Test(event_page, a_forged_claim_in_our_name)
 	event_page_unref(event);
 }
 
-/* Else a stream could be made to wait for what comes behind. */
+/* Otherwise a stream could be made to wait for a later task. */
 Test(event_page, numbers_that_are_set_back)
 {
 	int fd = make_good_page();

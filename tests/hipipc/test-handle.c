@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-handle.c - the 64 bytes */
+/* test-handle.c - encoding and decoding of handles */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stddef.h>
@@ -59,8 +59,8 @@ Test(handle, comes_back_as_it_was)
 }
 
 /*
- * Version 1 as it went out, written down by hand: later versions have to read it. The
- * check word is CRC-32C of the 60 bytes before it, computed bit by bit below.
+ * Version 1 as it was released, written by hand: later versions must read it. The check
+ * word is the CRC-32C of the 60 bytes before it, computed bit by bit below.
  */
 static uint32_t slow_crc32c(const unsigned char *data, size_t size)
 {
@@ -116,7 +116,7 @@ Test(handle, with_any_bit_changed_is_none)
 	cr_expect_eq(handle_decode(bytes, MEMFD, &decoded), 0);
 }
 
-/* Signed with a right check word: what is in it is looked at all the same. */
+/* With a correct check word: the content is checked all the same. */
 Test(handle, with_senseless_fields_is_none)
 {
 	struct hipipc_handle handle = example;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipsoft-context.c - how the runtime begins, devices and contexts */
+/* test-hipsoft-context.c - start of the runtime, devices and contexts */
 #include "hipsoft-fixture.h"
 
 #include <limits.h>
@@ -71,7 +71,7 @@ Test(hipsoft_begin, refuses_numbers_out_of_range)
 	expect(hipGetDeviceCount(&n), hipErrorNoDevice);
 	cr_assert(eq(int, n, 5));
 	expect(hipGetLastError(), hipErrorNoDevice);
-	/* Not for ever. */
+	/* The failure is not permanent. */
 	soft_configure("2", "16");
 	cr_assert(eq(int, count_devices(), 2));
 }
@@ -190,7 +190,7 @@ Test(hipsoft_device, enables_and_disables_peers_once)
 	expect(hipDeviceDisablePeerAccess(2), hipErrorPeerAccessNotEnabled);
 	expect_ok(hipDeviceEnablePeerAccess(2, 0));
 	expect(hipDeviceEnablePeerAccess(2, 0), hipErrorPeerAccessAlreadyEnabled);
-	/* One way only. */
+	/* In one direction only. */
 	expect_ok(hipSetDevice(2));
 	expect(hipDeviceDisablePeerAccess(1), hipErrorPeerAccessNotEnabled);
 	expect_ok(hipSetDevice(1));
@@ -314,7 +314,7 @@ Test(hipsoft_context, a_destroyed_one_is_unknown)
 
 	expect_ok(hipCtxPushCurrent(one));
 	expect_ok(hipCtxDestroy(one));
-	/* Wherever it was on the stack. */
+	/* At any place on the stack. */
 	cr_assert(eq(ptr, current(), two));
 	expect(hipCtxDestroy(one), hipErrorInvalidContext);
 	expect(hipCtxPushCurrent(one), hipErrorInvalidContext);

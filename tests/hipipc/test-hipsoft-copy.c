@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipsoft-copy.c - bytes arrive, and none beside them */
+/* test-hipsoft-copy.c - copies and fills write exactly the bytes they should */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@ TestSuite(hipsoft_copy, .timeout = 120);
 
 #define MIB     ((size_t)1 << 20)
 #define LARGEST (9 * MIB)
-#define GUARD   64 /* bytes on both sides that stay */
+#define GUARD   64 /* bytes on both sides that must not change */
 #define ROOM    (LARGEST + 2 * GUARD + 16)
 
 static const size_t sizes[] = {0, 1, 3, 4095, 4096, MIB, MIB + 5, LARGEST};
@@ -32,7 +32,7 @@ static unsigned char *host_memory(void)
 	return memory;
 }
 
-/* Each time other bytes. */
+/* Other bytes each time. */
 static void scramble(unsigned char *memory)
 {
 	static uint32_t state = 12345;
@@ -54,7 +54,7 @@ static void expect_bytes(const unsigned char *memory, const unsigned char *befor
 				   ROOM - to - bytes)));
 }
 
-/* What a test works with: our copies of what is on the device. */
+/* State of a test: host copies of the device memory. */
 struct sides {
 	unsigned char *data, *before, *back;
 	unsigned char *src, *dst; /* device memory of ROOM bytes each */
@@ -165,7 +165,7 @@ Test(hipsoft_copy, all_directions)
 	free_sides(&sides);
 }
 
-/* From every device's point of view, with memory that it reaches or does not reach. */
+/* For every current device, with memory that it reaches or does not reach. */
 static void between_devices(bool is_peer)
 {
 	struct sides sides;
@@ -196,7 +196,7 @@ Test(hipsoft_copy, between_peers)
 	between_devices(true);
 }
 
-/* With all of the device's memory in use, there is still a way to it. */
+/* Copies work when all of the device's memory is in use. */
 Test(hipsoft_copy, when_the_device_is_full)
 {
 	unsigned char byte = 9, back = 0;
@@ -289,12 +289,12 @@ Test(hipsoft_copy, ranges_that_are_wrong)
 	expect_ok(hipMemcpy(device + 8, device, 8, hipMemcpyDefault));
 	expect_ok(hipFree(device));
 	expect(hipMemset(device, 0, 1), hipErrorInvalidValue);
-	/* A call that failed did not break the stream. */
+	/* A failed call does not affect the stream. */
 	expect_ok(hipDeviceSynchronize());
 	free(host);
 }
 
-/* Of @bytes at @pointer, which are not all of one allocation. */
+/* With @bytes at @pointer that are not all in one allocation. */
 static void expect_refused(void *pointer, size_t bytes)
 {
 	unsigned char *other = host_memory();
@@ -311,7 +311,7 @@ static void expect_refused(void *pointer, size_t bytes)
 	free(other);
 }
 
-/* What comes after an allocation is not taken for the host's, and touched by the CPU. */
+/* Addresses after an allocation are not mistaken for host memory. */
 Test(hipsoft_copy, past_the_end)
 {
 	unsigned char *part = soft_malloc(100), *whole = soft_malloc(2 * PAGE);
@@ -323,7 +323,7 @@ Test(hipsoft_copy, past_the_end)
 	expect_refused(whole + 2 * PAGE, 8);
 	expect_refused(whole + 2 * PAGE, 8 * PAGE);
 	expect_refused(whole + 2 * PAGE - 4, 8);
-	/* And what has all of it in its middle. */
+	/* And a range that contains all of it. */
 	expect_refused(whole - 8, 8 * PAGE);
 	expect_refused(part - 8, 8 * PAGE);
 	expect_ok(hipMemset(part + 92, 1, 8));
@@ -393,7 +393,7 @@ Test(hipsoft_copy, vector_add_arguments)
 	expect_ok(hipDeviceSynchronize());
 }
 
-/* A sum is the work of one device, which has to reach all of it. */
+/* A sum is executed by one device, which must reach all of its memory. */
 Test(hipsoft_copy, vector_add_on_another_device)
 {
 	float *memory;
@@ -451,7 +451,7 @@ Test(hipsoft_copy, revoked_memory)
 	free(host);
 }
 
-/* While it is copied; and the default stream is as good as another for an error. */
+/* During a copy; the default stream reports the error as others do. */
 Test(hipsoft_copy, revoked_while_in_use)
 {
 	int fd = make_memfd(32 * MIB);

@@ -50,7 +50,7 @@ static const struct name names[] = {
 
 #define UNRECOGNIZED "unrecognized error code"
 
-/* Every number, so that none has a name that it should not have. */
+/* Every number, so that no unknown one has a name. */
 Test(hipsoft_error, has_names_and_texts)
 {
 	size_t n = 0;

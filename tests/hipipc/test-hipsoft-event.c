@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipsoft-event.c - events, local ones and those of several processes */
+/* test-hipsoft-event.c - local and interprocess events */
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -107,7 +107,7 @@ Test(hipsoft_event, never_recorded_is_ready)
 	}
 }
 
-/* As @flags say: local, or of several processes; the same holds for both. */
+/* For local and interprocess events (@flags): both behave the same. */
 static void record_and_wait(unsigned flags)
 {
 	hipStream_t first = make_stream(), second = make_stream();
@@ -133,7 +133,7 @@ Test(hipsoft_event, record_and_wait)
 	record_and_wait(SHARED);
 }
 
-/* What waits keeps waiting for the record there was, not for later ones. */
+/* A wait is for the record at that time, not for later ones. */
 static void record_again(unsigned flags)
 {
 	hipStream_t first = make_stream(), second = make_stream(), waiter = make_stream();
@@ -158,7 +158,7 @@ Test(hipsoft_event, record_again)
 	record_again(SHARED);
 }
 
-/* Destroyed while it is recorded and waited for: both come to their end. */
+/* Destroyed while a record and a wait are pending: both complete. */
 static void destroy_in_use(unsigned flags)
 {
 	hipStream_t first = make_stream(), second = make_stream();
@@ -203,7 +203,7 @@ Test(hipsoft_event, destroyed_while_the_host_waits)
 	expect_ok(hipEventDestroy(event));
 	gate_open(&gate);
 	pthread_join(thread, &result);
-	/* As the thread came first or second. */
+	/* Depends on which thread comes first. */
 	error = (hipError_t)(uintptr_t)result;
 	cr_assert(error == hipSuccess || error == hipErrorInvalidHandle);
 }
@@ -254,13 +254,13 @@ static void fail_before_reaching(unsigned flags, hipError_t error)
 	expect(hipEventSynchronize(event), error);
 	expect(hipEventQuery(event), error);
 	expect(hipStreamSynchronize(waiter), error);
-	/* Of a stream that has failed no record is made, until it has said so. */
+	/* A failed stream takes no record until it has reported its error. */
 	expect(hipEventRecord(event, failing), hipErrorIllegalAddress);
 	expect(hipStreamWaitEvent(failing, event, 0), hipErrorIllegalAddress);
 	expect_ok(hipEventRecord(event, NULL));
 	expect_ok(hipEventSynchronize(event));
 	expect(hipEventRecord(event, failing), hipErrorIllegalAddress);
-	/* That changed nothing: the event is what it was. */
+	/* The event is unchanged. */
 	expect_ok(hipEventQuery(event));
 	expect(hipStreamSynchronize(failing), hipErrorIllegalAddress);
 	expect_ok(hipEventRecord(event, failing));
@@ -318,8 +318,8 @@ static hipError_t wait_often(struct crossing *crossing)
 }
 
 /*
- * A record and a wait for it, each in a stream that comes after the other: none of both
- * waits for what is behind it.
+ * A record and a wait for it from two threads, in streams that are ordered after each
+ * other: neither waits for a later task.
  */
 static void cross(unsigned flags, hipStream_t recorder, hipStream_t waiter)
 {
@@ -362,7 +362,7 @@ static int run_held(struct task *task, struct stream *stream)
 	return 0;
 }
 
-/* The last task that it was given, which is not its turn yet, holds it up. */
+/* Replaces the last task, which does not run yet, with one that blocks. */
 static void hold_up_last(hipStream_t handle)
 {
 	struct stream *stream;
@@ -395,7 +395,7 @@ static void record_in_two_threads(struct crossing *crossing)
 	expect_ok(crossing->error);
 }
 
-/* The event's last record is the one that comes last in the stream. */
+/* The event's last record is the last one in the stream. */
 Test(hipsoft_event, the_last_record_is_the_last_in_its_stream)
 {
 	struct crossing crossing = {make_event(0), make_stream(), .error = 0};
@@ -445,7 +445,7 @@ static int n_ended;
 
 static void note_end(uint64_t id)
 {
-	/* No lock of the runtime's is held. */
+	/* The runtime holds no lock. */
 	hipEvent_t event = make_event(0);
 
 	expect_ok(hipEventDestroy(event));
@@ -490,7 +490,7 @@ Test(hipsoft_event, only_interprocess_ones_are_exported)
 	cr_assert(eq(int, fd, -5));
 }
 
-/* Ids of events and of memory are told apart. */
+/* Ids of events and of memory differ. */
 Test(hipsoft_event, ids)
 {
 	struct hipipc_allocation memory = soft_find(soft_malloc(1));
@@ -563,7 +563,7 @@ static hipEvent_t receive_event(int socket)
 
 	if (runtime_enter() < 0 || hipsoft_provider.import_event(fd, &event) < 0)
 		_exit(101);
-	/* As libhipipc does; with it goes no lock. */
+	/* As libhipipc does; the lock is not passed along. */
 	close(fd);
 	return event;
 }
@@ -623,7 +623,7 @@ static int wait_for_parent(int socket)
 	if (hipStreamCreate(&stream) != hipSuccess)
 		return 1;
 	tell(socket);
-	hear(socket); /* it is recorded */
+	hear(socket); /* sent when the event is recorded */
 	if (hipEventQuery(event) != hipErrorNotReady)
 		return 2;
 	if (hipStreamWaitEvent(stream, event, 0) != hipSuccess ||
@@ -652,7 +652,7 @@ Test(hipsoft_event, recorded_here_waited_for_there)
 	cr_assert(zero(int, wait_for_child(pid)));
 }
 
-/* Both have it, and the importer records. */
+/* Both have the event open, and the importer records it. */
 static int record_for_parent(int socket)
 {
 	hipEvent_t event = receive_event(socket);
@@ -691,7 +691,7 @@ Test(hipsoft_event, recorded_by_the_importer)
 	cr_assert(zero(int, wait_for_child(pid)));
 }
 
-/* The exporter destroys it while the importer waits and goes on using it. */
+/* The exporter destroys it while the importer waits for it and uses it later. */
 static int outlive_parents(int socket)
 {
 	hipEvent_t event = receive_event(socket);
@@ -761,7 +761,7 @@ Test(hipsoft_event, the_recorder_is_killed)
 	expect(hipStreamSynchronize(stream), hipErrorContextIsDestroyed);
 	cr_assert(lt(dbl, now_s() - killed, 20));
 	expect(hipEventQuery(event), hipErrorContextIsDestroyed);
-	/* The event and the stream are as good as before. */
+	/* The event and the stream still work. */
 	expect_ok(hipMemsetAsync(NULL, 0, 0, stream));
 	expect_ok(hipEventRecord(event, stream));
 	expect_ok(hipEventSynchronize(event));
@@ -773,7 +773,7 @@ Test(hipsoft_event, the_recorder_is_killed)
 
 #define TURNS 2000
 
-/* Turn by turn: waits for ping, then records pong. */
+/* In turns: waits for ping, then records pong. */
 static int answer(int socket)
 {
 	hipEvent_t ping = receive_event(socket), pong = receive_event(socket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipsoft-fork.c - children of fork(2), and beginnings that fail */
+/* test-hipsoft-fork.c - children of fork(2), and a start that fails */
 #include "hipsoft-fixture.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static void three_devices(void)
 static void *parents_memory;
 static hipCtx_t parents_context;
 
-/* Calls of no effect in the parent; each line a call. 0, or the line that is wrong. */
+/* Calls without effect in the parent. 0, or the line of the call that failed. */
 static int call_all(void)
 {
 	struct hipipc_allocation allocation = {0};
@@ -83,7 +83,7 @@ static void prepare_for_fork(void)
 	expect_ok(hipCtxCreate(&parents_context, 0, 0));
 }
 
-/* The parent's is as it was. */
+/* The parent's state is unchanged. */
 static void check_parent(void)
 {
 	expect_ok(hipCtxDestroy(parents_context));
@@ -181,7 +181,7 @@ static void *hold_locks(void *arg)
 	return NULL;
 }
 
-/* Some of the children have copies of locks that somebody held. */
+/* Some children have copies of locks that were held. */
 Test(hipsoft_fork, locks_of_other_threads_do_not_matter, .init = three_devices)
 {
 	pthread_t threads[2];
@@ -231,7 +231,7 @@ static int begin_and_fork(void)
 	return r;
 }
 
-/* Whether it was before or after, the child gets an answer. */
+/* The child's call returns, whether it was forked before or after. */
 Test(hipsoft_fork, happens_while_another_thread_begins, .init = three_devices)
 {
 	for (int i = 0; i < 50; i++) {
@@ -248,7 +248,7 @@ Test(hipsoft_fork, happens_while_another_thread_begins, .init = three_devices)
 static unsigned refused;
 static bool no_wipe;
 
-/* Instead of the C library's, for the library as well. */
+/* Replaces the C library's function, for the library, too. */
 __attribute__((visibility("default"))) int madvise(void *address, size_t length,
 						   int advice)
 {
@@ -285,7 +285,7 @@ static void limit(int resource, rlim_t n)
 	cr_assert(zero(int, setrlimit(resource, &now)));
 }
 
-/* 0: it failed and then worked; 1: it worked; else something is wrong. */
+/* 0: failed first, then worked; 1: worked at once; else an error. */
 static int begin_with(int resource, rlim_t n)
 {
 	unsigned before = count_fds();
@@ -305,7 +305,7 @@ static int begin_with(int resource, rlim_t n)
 	return error == hipSuccess;
 }
 
-/* However far it came, nothing stays behind, and it works in the end. */
+/* Whichever step fails, nothing is leaked, and a later start works. */
 static void try_all(int resource, rlim_t first, rlim_t step, int n)
 {
 	int failed = 0;

@@ -12,7 +12,7 @@
 
 #define MIB ((size_t)1 << 20)
 
-/* What a failed call leaves as it is. */
+/* Outputs that a failed call must not change. */
 static void *const untouched = (void *)0x1234;
 
 static void small_devices(void)
@@ -118,7 +118,7 @@ Test(hipsoft_memory, pointers_tell_what_they_are)
 	expect_ok(hipSetDevice(0));
 	check_known(pointer, pointer, PAGE + 5, 1);
 	check_known(pointer + PAGE + 4, pointer, PAGE + 5, 1);
-	/* Not the rest of the page either. */
+	/* The rest of the page is not part of it either. */
 	check_unknown(pointer + PAGE + 5);
 	check_unknown(pointer + 2 * PAGE);
 	check_unknown(pointer - 1);
@@ -279,7 +279,7 @@ Test(hipsoft_memory, ends_with_the_devices_memory)
 		cr_assert(eq(sz, memory_free(), (size_t)(3 - i) * MIB));
 	}
 	expect(hipMalloc(&more, 1), hipErrorOutOfMemory);
-	/* The others' is their own. */
+	/* Other devices have their own memory. */
 	expect_ok(hipSetDevice(1));
 	cr_assert(eq(sz, memory_free(), 4 * MIB));
 	expect_ok(hipFree(soft_malloc(4 * MIB)));
@@ -324,7 +324,7 @@ static void limit_fds(unsigned n)
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
 }
 
-/* As many as there can be; NULL ends them. */
+/* As many as possible; terminated by NULL. */
 static void take_all(void *pointers[64])
 {
 	hipError_t error = hipSuccess;
@@ -348,12 +348,13 @@ static void exhaust(void)
 	void *pointers[64];
 	unsigned before;
 
-	/* What a stream keeps is there from now on. */
+	/* From here on the stream has the resources that it keeps. */
 	expect_ok(hipDeviceSynchronize());
 	before = count_fds();
 	limit_fds(before + 20);
 	take_all(pointers);
-	/* At once: who is short of descriptors waits for those that are being closed. */
+	/* At once: a call that lacks descriptors waits for those that are being closed.
+	 */
 	for (int i = 0; i < 10; i++) {
 		expect_ok(hipFree(pointers[0]));
 		pointers[0] = soft_malloc(PAGE);
@@ -385,8 +386,8 @@ static bool take_descriptor(void *data)
 }
 
 /*
- * No descriptor is left but for two that are free soon: what is closed before them is so
- * large that it takes a while.
+ * No descriptor is left except two that are free soon: a large buffer is closed before
+ * them, which takes a while.
  */
 static void exhaust_but(void *large, void ***pointers)
 {
@@ -395,11 +396,11 @@ static void exhaust_but(void *large, void ***pointers)
 	expect_ok(hipFree(large));
 	for (int i = 0; i < 2; i++)
 		expect_ok(hipFree(*(*pointers)++));
-	/* Its own is free before its memory is. */
+	/* Its own descriptor is free before its memory is. */
 	cr_assert(wait_until(take_descriptor, NULL));
 }
 
-/* What else needs descriptors waits as well for those that are being closed. */
+/* Other calls that need descriptors wait for those that are being closed, too. */
 Test(hipsoft_memory, streams_and_events_have_what_was_freed)
 {
 	void *large[4], *all[64], **pointers = all;
@@ -441,7 +442,7 @@ static float *make_floats(int device, float value)
 	return pointer;
 }
 
-/* What the current device computes of them, in memory of its own. */
+/* The current device's sum of them, in its own memory. */
 static void check_sum(float *out, const float *one, const float *two, float expected)
 {
 	float values[64];
@@ -463,9 +464,9 @@ Test(hipsoft_memory, of_peers_is_reached)
 	after = make_floats(1, 4);
 	expect_ok(hipSetDevice(0));
 	check_sum(here, before, after, 6);
-	/* To them as well. */
+	/* It also writes to them. */
 	check_sum(before, here, after, 10);
-	/* It does not reach back. */
+	/* The access is one-way. */
 	expect_ok(hipSetDevice(1));
 	expect(hipsoftVectorAdd(after, after, here, 64, NULL), hipErrorInvalidValue);
 	expect_ok(hipSetDevice(0));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipsoft-share.c - what the provider of libhipsoft exports and imports */
+/* test-hipsoft-share.c - export and import by libhipsoft's provider */
 #include "hipsoft-fixture.h"
 
 #include <errno.h>
@@ -53,7 +53,7 @@ static void *import_ok(int fd, uint64_t offset, uint64_t bytes)
 	return pointer;
 }
 
-/* Refused as what the descriptor is not, and nothing of it stays. */
+/* Rejected with -EBADMSG, and nothing is leaked. */
 static void refused(int fd, uint64_t offset, uint64_t bytes)
 {
 	unsigned before = count_fds();
@@ -139,7 +139,7 @@ static _Atomic uint64_t ended_id;
 static char *ended_pointer;
 static atomic_bool address_was_free, was_found;
 
-/* Whoever asks in this moment finds nothing, and nobody else has the address. */
+/* At this time a look-up finds nothing, and the address is not reused. */
 static void on_ended(uint64_t id)
 {
 	struct hipipc_allocation found;
@@ -150,7 +150,7 @@ static void on_ended(uint64_t id)
 	was_found = provider->find((uintptr_t)ended_pointer, &found) == 0;
 	ended_id = id;
 	ended++;
-	/* No lock is held: all else works meanwhile. */
+	/* No lock is held: other calls work meanwhile. */
 	expect_ok(hipFree(soft_malloc(PAGE)));
 }
 
@@ -171,7 +171,7 @@ Test(hipsoft_share, tells_the_end_of_what_was_exported)
 	cr_assert(eq(u64, ended_id, id));
 	cr_assert(not(address_was_free));
 	cr_assert(not(was_found));
-	/* Who has it keeps it. */
+	/* Importers keep it. */
 	check_bytes(import_ok(backing.fd, 0, PAGE), "kept", 4);
 }
 
@@ -209,7 +209,7 @@ static void count_end(uint64_t id)
 	ended++;
 }
 
-/* Exported and its end told, or not exported: never exported without an end. */
+/* Either exported and the free reported, or not exported. */
 Test(hipsoft_share, export_and_free_race)
 {
 	struct contest contest;
@@ -252,7 +252,7 @@ Test(hipsoft_share, imports_a_part)
 	set_bytes(pointer + PAGE, "next", 4);
 	cr_assert(eq(int, (int)pread(fd, buffer, 4, 3 * PAGE), 4));
 	cr_assert(zero(int, memcmp(buffer, "next", 4)));
-	/* It is not hipFree()'s, and the descriptor is still ours. */
+	/* hipFree() rejects it, and the descriptor is still the caller's. */
 	expect(hipFree(pointer), hipErrorInvalidValue);
 	cr_assert(zero(int, release(pointer)));
 	cr_assert(eq(int, release(pointer), -EINVAL));
@@ -274,7 +274,7 @@ Test(hipsoft_share, imports_what_was_exported)
 	cr_assert(zero(int, release(other)));
 }
 
-/* As a name of an instance is. */
+/* Like a name of an instance. */
 static int make_file(const void *bytes, size_t n)
 {
 	FILE *file = tmpfile();
@@ -327,7 +327,7 @@ Test(hipsoft_share, gives_back_all_it_imported)
 	cr_assert(wait_until(has_fds, &before));
 }
 
-/* Who is short of descriptors waits for those that are being closed. */
+/* A call that lacks descriptors waits for those that are being closed. */
 Test(hipsoft_share, imports_with_few_descriptors)
 {
 	int fd = make_memfd(PAGE);
@@ -426,7 +426,7 @@ Test(hipsoft_share, survives_that_it_is_taken_back)
 	cr_assert(zero(int, ftruncate(fd, 0)));
 	expect(hipMemcpy(&byte, pointer, 1, hipMemcpyDeviceToHost),
 	       hipErrorIllegalAddress);
-	/* And a peer, that it has nothing of it. */
+	/* And a peer, that does not reach it. */
 	expect_ok(hipSetDevice(1));
 	expect_ok(hipDeviceEnablePeerAccess(0, 0));
 	cr_assert(zero(int, release(pointer)));
@@ -441,7 +441,7 @@ static void hand_on(int number, siginfo_t *info, void *data)
 	runtimes_handler.sa_sigaction(number, info, data);
 }
 
-/* A handler of the program's own, which comes first, hands on what it does not know. */
+/* The program's own handler runs first and passes unknown signals on. */
 Test(hipsoft_share, a_handler_that_hands_on_is_fine)
 {
 	const struct sigaction own = {.sa_sigaction = hand_on, .sa_flags = SA_SIGINFO};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipsoft-stream.c - what a stream does, when, and in which order */
+/* test-hipsoft-stream.c - order, completion and errors of streams */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,7 +25,7 @@ static unsigned char *device_memory(void)
 	return memory;
 }
 
-/* Not through the default stream, which waits for others. */
+/* Not through the default stream, which waits for other streams. */
 static unsigned char first_byte(const void *memory)
 {
 	hipStream_t stream;
@@ -38,7 +38,7 @@ static unsigned char first_byte(const void *memory)
 	return byte;
 }
 
-/* It has failed and done all there was, as calls that do not report it say. */
+/* It has failed and is idle, according to calls that do not report the error. */
 static bool has_failed(void *handle)
 {
 	struct stream *stream;
@@ -64,7 +64,7 @@ static uint64_t tasks_given(hipStream_t handle)
 	return given;
 }
 
-/* The default one. */
+/* The default stream. */
 static bool has_given(void *n)
 {
 	return tasks_given(NULL) >= *(uint64_t *)n;
@@ -130,7 +130,7 @@ Test(hipsoft_stream, streams_end_with_their_context)
 	expect_ok(hipStreamQuery(NULL));
 }
 
-/* Another thread destroys what is current here. */
+/* Another thread destroys the context that is current here. */
 static void *destroy_context(void *context)
 {
 	expect_ok(hipCtxDestroy(context));
@@ -152,7 +152,7 @@ Test(hipsoft_stream, a_destroyed_context_has_no_streams)
 	expect_ok(hipStreamCreate(&stream));
 }
 
-/* Threads, queues, and descriptors are given back in time. */
+/* Threads, queues and descriptors are released in time. */
 Test(hipsoft_stream, many_one_after_the_other)
 {
 	unsigned char *memory = device_memory();
@@ -236,7 +236,7 @@ Test(hipsoft_stream, the_default_one_waits_for_others)
 	expect(hipStreamQuery(NULL), hipErrorNotReady);
 	cr_assert(zero(u8, first_byte(memory)));
 	gate_open(&gate);
-	/* First the default one's, then what @stream was given after it. */
+	/* First the default stream's, then the later tasks of @stream. */
 	expect_ok(hipStreamSynchronize(stream));
 	expect_ok(hipStreamQuery(NULL));
 	cr_assert(eq(u8, first_byte(memory), 2));
@@ -285,7 +285,7 @@ static void *open_and_say(void *arg)
 	return NULL;
 }
 
-/* A blocking stream that works is the default one's business, also for the host. */
+/* The default stream waits for a busy blocking stream, for the host, too. */
 Test(hipsoft_stream, waiting_for_the_default_one)
 {
 	hipStream_t stream;
@@ -319,7 +319,7 @@ Test(hipsoft_stream, waiting_for_the_default_one_is_not_for_others)
 	expect_ok(hipStreamSynchronize(NULL));
 	gate_close(&other, stream, -EFAULT);
 	gate_open(&other);
-	/* That it failed is its own business. */
+	/* Its failure does not concern the default stream. */
 	expect_ok(hipStreamSynchronize(NULL));
 	expect_ok(hipStreamQuery(NULL));
 	expect(hipStreamQuery(stream), hipErrorIllegalAddress);
@@ -327,7 +327,7 @@ Test(hipsoft_stream, waiting_for_the_default_one_is_not_for_others)
 	expect_ok(hipStreamSynchronize(apart));
 }
 
-/* One barrier for many tasks, in both directions, and a new one for what is new. */
+/* One barrier for many tasks, in both directions, and a new one for new tasks. */
 Test(hipsoft_stream, barriers_are_not_repeated)
 {
 	unsigned char *memory = device_memory();
@@ -352,7 +352,7 @@ Test(hipsoft_stream, barriers_are_not_repeated)
 	cr_assert(eq(u8, first_byte(memory), 4));
 }
 
-/* Of another context, and of another device that has the memory. */
+/* Streams of another context, and of another device that owns the memory. */
 Test(hipsoft_stream, default_streams_of_others)
 {
 	unsigned char *memory, byte = 0;
@@ -399,7 +399,7 @@ Test(hipsoft_stream, destroying_waits)
 	expect_ok(hipStreamCreate(&stream));
 	gate_close(&gate, stream, 0);
 	expect_ok(hipMemsetAsync(memory, 11, BYTES, stream));
-	/* What others wait for goes on while it ends. */
+	/* Tasks that others wait for complete while it is destroyed. */
 	expect_ok(hipMemsetAsync(memory + 1, 12, BYTES - 1, NULL));
 	pthread_create(&thread, NULL, open_soon, &gate);
 	expect_ok(hipStreamDestroy(stream));
@@ -423,7 +423,7 @@ Test(hipsoft_stream, a_failed_one_reports_it_once)
 	expect_ok(hipMemsetAsync(memory, 1, BYTES, stream));
 	gate_open(&gate);
 	cr_assert(wait_until(has_failed, stream));
-	/* It takes nothing before that, and these do not count as asking for it. */
+	/* It rejects tasks before that, and these calls do not report the error. */
 	expect(hipMemsetAsync(memory, 1, BYTES, stream), hipErrorIllegalAddress);
 	expect(hipMemsetAsync(memory, 1, 0, stream), hipErrorIllegalAddress);
 	expect_ok(hipFree(device_memory()));
@@ -431,7 +431,7 @@ Test(hipsoft_stream, a_failed_one_reports_it_once)
 	expect(hipStreamSynchronize(stream), hipErrorIllegalAddress);
 	expect_ok(hipStreamSynchronize(stream));
 	expect_ok(hipStreamQuery(stream));
-	/* What came after it did not happen; others go on, and so does it. */
+	/* Later commands were dropped; other streams and this one go on. */
 	cr_assert(zero(u8, first_byte(memory)));
 	expect_ok(hipMemset(memory, 2, BYTES));
 	expect_ok(hipMemsetAsync(memory, 3, BYTES, other));
@@ -475,7 +475,7 @@ static hipError_t synchronize_device(hipStream_t stream, void *memory)
 	return hipDeviceSynchronize();
 }
 
-/* The default stream cannot be destroyed: it has to be good for something again. */
+/* The default stream cannot be destroyed, so it must work again. */
 Test(hipsoft_stream, who_reports)
 {
 	hipError_t (*const reporters[])(hipStream_t stream, void *memory) = {
@@ -500,7 +500,7 @@ Test(hipsoft_stream, who_reports)
 	expect_ok(hipMemset(memory, 1, BYTES));
 }
 
-/* All streams of the device, by the first error. */
+/* The first error reports those of all streams of the device. */
 Test(hipsoft_stream, the_device_reports_all)
 {
 	hipStream_t streams[3];
@@ -530,7 +530,7 @@ static void *fill_it(void *arg)
 	return NULL;
 }
 
-/* Whoever of them reports it first: a hipMemset() that was dropped never succeeds. */
+/* Whichever thread reports it first: a dropped hipMemset() never succeeds. */
 Test(hipsoft_stream, what_was_dropped_fails_in_all_threads)
 {
 	void *memory = device_memory();
@@ -566,7 +566,7 @@ static void drop_nothing(struct task *task, int error)
 {
 }
 
-/* Also when somebody else has been told before it is looked at. */
+/* Also if another thread got the report before. */
 Test(hipsoft_stream, a_task_says_what_became_of_it)
 {
 	int results[2] = {1, 1};
@@ -602,7 +602,7 @@ Test(hipsoft_stream, order_outlives_failure)
 	expect_ok(hipStreamCreate(&stream));
 	cr_assert(zero(int, stream_get(NULL, &first)));
 	gate_close(&failing, NULL, -EFAULT);
-	/* It waits for the default stream, so it does not start yet. */
+	/* It waits for the default stream and does not start yet. */
 	gate_push(&held, stream, 0);
 	expect_ok(hipMemsetAsync(memory, 1, BYTES, NULL));
 	gate_open(&failing);
@@ -629,7 +629,7 @@ static int open_reader(uint64_t bytes)
 	return reader;
 }
 
-/* More faults than a queue of the device may have. */
+/* More faults than a queue may have before it is isolated. */
 Test(hipsoft_stream, faults_do_not_add_up)
 {
 	const struct hipipc_backing backing = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipsoft-wait.c - what takes memory away waits for who works on it */
+/* test-hipsoft-wait.c - calls that remove memory wait for streams that use it */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -8,7 +8,7 @@
 #include "hipsoft-gate.h"
 
 #define BYTES    (3 * PAGE + 5)
-#define PATIENCE (300 * 1000 * 1000) /* ns: what does not wait is done by then */
+#define PATIENCE (300 * 1000 * 1000) /* ns: a call that does not wait is done by then */
 
 static unsigned char host[BYTES], back[BYTES];
 
@@ -64,7 +64,7 @@ static bool is_done_soon(struct call *call)
 	return sem_timedwait(&call->done, &until) == 0;
 }
 
-/* It waits for what @stream does, which stands at the gate, and @stream succeeds. */
+/* The call waits for @stream, which is held at the gate, and @stream succeeds. */
 static void expect_to_wait(hipError_t (*act)(void *data), void *data, struct gate *gate,
 			   hipStream_t stream)
 {
@@ -117,7 +117,7 @@ Test(hipsoft_wait, free_does_for_streams_of_other_devices)
 	expect(hipFree(memory), hipErrorInvalidValue);
 }
 
-/* Between two others, one of which reaches what is freed. */
+/* Between two other devices, one of which reaches the freed memory. */
 Test(hipsoft_wait, free_does_for_streams_of_third_devices)
 {
 	void *memory = memory_of(1), *other = memory_of(0);
@@ -174,7 +174,7 @@ Test(hipsoft_wait, disabling_a_peer_does_for_streams_of_third_devices)
 	expect_to_wait(disable_first_peer, NULL, &gate, stream);
 	expect_ok(hipMemcpy(back, there, BYTES, hipMemcpyDefault));
 	cr_assert(eq(u8, back[BYTES - 1], 7));
-	/* From now on by way of the host. */
+	/* From now on through the host. */
 	expect_ok(hipMemcpyAsync(here, there, BYTES, hipMemcpyDefault, stream));
 	expect_ok(hipStreamSynchronize(stream));
 }
@@ -213,7 +213,7 @@ static hipError_t change(void *data)
 	return error;
 }
 
-/* However many look pointers up without a pause. */
+/* However many threads look pointers up all the time. */
 Test(hipsoft_wait, changes_have_their_turn)
 {
 	struct lookers lookers = {.memory = memory_of(1)};

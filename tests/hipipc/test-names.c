@@ -100,7 +100,7 @@ Test(names, of_what_is_freed_meanwhile_end_at_once)
 	cr_expect_eq(count_fds(), fds);
 }
 
-/* Else the end of one would take the other one's name away. */
+/* Otherwise freeing one would remove the other one's name. */
 Test(names, are_not_shared_by_allocations_in_one_buffer)
 {
 	struct hipipc_handle handle;
@@ -145,13 +145,13 @@ Test(names, are_not_made_when_anything_fails)
 	expect_failure(-EOPNOTSUPP, "does not accept this kind of descriptor");
 	fake_service.export_error = -EPERM;
 	expect_failure(-EACCES, "may not export");
-	fake_service.export_error = -EBUSY; /* of what else it could mean */
+	fake_service.export_error = -EBUSY; /* an errno without a meaning here */
 	expect_failure(-EIO, "busy");
 	fake_service.export_error = 0;
 	cr_expect_eq(get(&fake_provider, 1, &handle), 0);
 }
 
-/* A new service knows nothing of the names of the one before. */
+/* A restarted service does not have the names of the previous one. */
 Test(names, are_made_anew_after_the_service_has_ended)
 {
 	struct hipipc_handle before, after, other;
@@ -167,7 +167,7 @@ Test(names, are_made_anew_after_the_service_has_ended)
 	cr_expect_eq(fake_service.withdrawals, 0, "there was nobody to tell");
 }
 
-/* It has too many connections, and ends some: its names stay. */
+/* A service with too many connections closes some: its names stay. */
 Test(names, stay_when_a_connection_is_lost)
 {
 	struct hipipc_handle before, after, other;

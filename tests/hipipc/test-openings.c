@@ -67,7 +67,7 @@ Test(openings, with_offsets_share_a_mapping)
 	cr_expect_eq(fake_runtime.releases, 1);
 }
 
-/* A forged handle of the same name must not be given what another one opened. */
+/* A forged handle of the same name must not get another handle's mapping. */
 Test(openings, of_other_parts_are_other_mappings)
 {
 	struct hipipc_handle other = handle_of(1, 0);
@@ -154,7 +154,7 @@ Test(openings, say_why_they_fail)
 	cr_expect_eq(fake_service.last_access, O_RDWR);
 }
 
-/* Without passthrough a name cannot be mapped, what is behind it can. */
+/* Without passthrough a name cannot be mapped, but its buffer can. */
 Test(openings, exchange_what_cannot_be_mapped)
 {
 	unsigned fds = count_fds();
@@ -188,7 +188,7 @@ Test(openings, of_other_kinds_are_exchanged_at_once)
 	cr_expect_eq(fake_service.last_access, O_RDWR, "a dma-buf has no read-only side");
 }
 
-/* Waiters of a mapping that is not made after all try for themselves. */
+/* Threads that wait for a mapping which then fails try themselves. */
 static void *open_later(void *data)
 {
 	return open_one(data);
@@ -213,7 +213,7 @@ Test(openings, that_fail_leave_others_their_turn)
 	cr_expect_eq(open_it(1, 0, &pointer), -ENOMEM);
 	fake_runtime.import_error = 0;
 	pthread_join(waiter, &result);
-	/* It came before the error was over, or after it. */
+	/* Before or after the error ceased. */
 	cr_expect(result == NULL || (intptr_t)result == -ENOMEM);
 	cr_expect_eq(open_it(1, 0, &pointer), 0);
 }

@@ -26,7 +26,7 @@ static void init(void)
 
 TestSuite(provider_cuda, .init = init, .timeout = 30);
 
-/* A driver that lacks a call: the table is in memory that nobody else writes. */
+/* A driver that lacks a call: the table is not written by other threads. */
 static struct cuda_api *driver(void)
 {
 	return (struct cuda_api *)(uintptr_t)cuda_driver();
@@ -266,7 +266,7 @@ Test(provider_cuda, each_call_of_an_export_may_fail)
 
 /* ---- import ------------------------------------------------------------------------ */
 
-/* The same, in the process that has it: the driver allows it, libhipipc's calls do not.
+/* In the process that has the memory: the driver allows it, libhipipc does not.
  */
 static void share(enum fake_kind kind)
 {

@@ -13,7 +13,7 @@
 #include "reason.h"
 #include "vendor-fixture.h"
 
-/* Of the runtime, beside libhipipc. */
+/* Calls of the runtime that libhipipc does not make. */
 int hipGetLastError(void);
 int hipGetDevice(int *ret_device);
 int hipMemGetAddressRange(void **ret_base, size_t *ret_bytes, void *pointer);
@@ -82,7 +82,7 @@ Test(provider_hip, the_program_finds_no_error_of_ours)
 
 	check_find(0, -EINVAL, NULL);
 	cr_assert(zero(int, hipGetLastError()));
-	/* One of its own stays an error. */
+	/* The program's own error is kept. */
 	fake->fail_call("hipGetDevice", HIP_NO_DEVICE);
 	cr_assert(eq(int, hipGetDevice(&device), HIP_NO_DEVICE));
 	look_up(make_pointer(FAKE_PLAIN, BYTES));
@@ -97,7 +97,7 @@ Test(provider_hip, a_forked_child_is_told_so)
 	check_forked_child(make_pointer(FAKE_PLAIN, BYTES));
 }
 
-/* HIP 5 numbers the types of memory differently: 1 is a device's, and was the host's. */
+/* HIP 5 numbers memory types differently: 1 is device memory there. */
 TestSuite(provider_hip_5, .timeout = 30);
 
 Test(provider_hip_5, knows_device_memory)

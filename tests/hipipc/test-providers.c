@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-providers.c - which runtime is found, of those that the process has loaded */
+/* test-providers.c - the choice among the runtimes that the process has loaded */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <dlfcn.h>
@@ -14,7 +14,7 @@
 
 TestSuite(providers, .timeout = 30);
 
-/* As Python loads runtimes: into no order of look-up. */
+/* As Python loads runtimes, so that RTLD_NEXT does not find them. */
 static void *load(const char *name, int flags)
 {
 	char path[512];
@@ -132,7 +132,7 @@ Test(providers, a_rocm_that_is_too_old_says_what_it_lacks)
 	load("old/libamdhip64.so.6", RTLD_LOCAL);
 	cr_assert(eq(ptr, (void *)provider_hip(), NULL));
 	expect_none("hsa_amd_portable_export_dmabuf");
-	/* Which does not keep another from being found. */
+	/* Another runtime is still found. */
 	load("libs/libcuda.so.1", RTLD_LOCAL);
 	expect("CUDA");
 }

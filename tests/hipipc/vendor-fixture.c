@@ -154,7 +154,7 @@ static bool tells_child(int r)
 	return told;
 }
 
-/* Assertions are the parent's: there is no test to fail in a child. */
+/* A child reports to the parent: assertions do not work there. */
 void check_forked_child(uint64_t pointer)
 {
 	struct hipipc_allocation allocation;

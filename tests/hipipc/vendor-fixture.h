@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vendor-fixture.h - what the tests of the vendors' providers have in common */
+/* vendor-fixture.h - shared by the tests of the vendors' providers */
 #ifndef HIPIPC_TEST_VENDOR_FIXTURE_H
 #define HIPIPC_TEST_VENDOR_FIXTURE_H
 
@@ -14,16 +14,16 @@
 extern const struct hipipc_provider *provider;
 extern const struct fake_control *fake;
 
-/* A live allocation of that kind. */
+/* A live allocation of @kind. */
 struct hipipc_allocation make(enum fake_kind kind, size_t bytes);
 uint64_t make_pointer(enum fake_kind kind, size_t bytes);
 
-/* Its descriptor, which must work. */
+/* Exports it, which must succeed. */
 struct hipipc_backing export_it(const struct hipipc_allocation *allocation);
 
 /*
- * Exactly this answer, outputs untouched, and with a reason that has this word in it;
- * NULL: none is needed.
+ * Expects this result, untouched outputs, and a reason that contains @word; NULL: any or
+ * none.
  */
 void check_find(uint64_t pointer, int expected, const char *word);
 void check_export(const struct hipipc_allocation *allocation, int expected,
@@ -31,20 +31,21 @@ void check_export(const struct hipipc_allocation *allocation, int expected,
 void check_import(const struct hipipc_backing *backing, uint64_t bytes, int expected,
 		  const char *word);
 
-/* What was noted since the last of these calls. */
+/* The reason set since the last of these calls contains @word. */
 void reason_is(const char *word);
 
-/* The two pointers show the same memory. */
+/* Both pointers lead to the same memory. */
 void check_same(uint64_t one, uint64_t other, size_t bytes);
 
 /*
  * Runs the operation with its first call of the runtime failing with @result, then with
- * its second, and so on. It must answer one of @errors (ended by 0) with a reason, unless
- * it is ENOENT, or do without; and leave neither descriptors nor anything in the runtime.
+ * its second, and so on. Each time it must return one of @errors (terminated by 0), with
+ * a reason unless it is ENOENT, or succeed; and leak neither descriptors nor objects of
+ * the runtime.
  */
 void fail_each_call(int (*act)(void *data), void *data, int result, const int *errors);
 
-/* A child forked from this process is told so by find() and place(), with a reason. */
+/* In a forked child find() and place() return -ECHILD, with a reason. */
 void check_forked_child(uint64_t pointer);
 
 #endif
