@@ -11,6 +11,7 @@
 
 #include "child.h"
 #include "harness.h"
+#include "raw.h"
 
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x0020
@@ -249,6 +250,37 @@ static void map_buffer(struct instance *instance)
 	map_kind(instance, DMABUFFS_FD_BUFFER);
 }
 
+static int use_and_destroy(void *data)
+{
+	struct dmabuffs_mapping *mapping = data;
+
+	++*(uint32_t *)dmabuffs_mapping_address(mapping);
+	dmabuffs_mapping_destroy(mapping);
+	return 0;
+}
+
+/* A child destroys its own copy; revocation reaches the one of the parent. */
+static void map_and_fork(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	int fd = create_memfd(BYTES, 7);
+	struct dmabuffs_mapping *mapping;
+	dmabuffs_uuid name;
+
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_import_map(library, &name, O_RDWR, &mapping));
+	ASSERT_OK(child_call(NULL, use_and_destroy, mapping));
+	ASSERT_EQ(first_word(mapping), 8);
+	ASSERT(fcntl(dmabuffs_mapping_fd(mapping, NULL), F_GETFD) >= 0);
+
+	ASSERT_OK(dmabuffs_revoke(library, &name));
+	ASSERT(raises_sigbus(dmabuffs_mapping_address(mapping)));
+	ASSERT_EQ(dmabuffs_mapping_bytes(mapping), BYTES);
+	dmabuffs_mapping_destroy(mapping);
+	close(fd);
+	dmabuffs_close(library);
+}
+
 static int stop_at_once(const dmabuffs_uuid *name, void *data)
 {
 	return -EXDEV;
@@ -434,6 +466,7 @@ const struct test_case test_cases[] = {
 	{"library_map_reading", map_reading},
 	{"library_map_name", map_name},
 	{"library_map_buffer", map_buffer, "nopassthrough"},
+	{"library_map_and_fork", map_and_fork},
 	{"library_look_and_end", look_and_end},
 	{"library_withdraw", withdraw},
 	{"library_open", not_an_instance},
