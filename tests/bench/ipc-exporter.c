@@ -106,7 +106,7 @@ static int work(void *data, int job)
 
 int ipc_exporter_start(struct ipc_exporter *exporter)
 {
-	int r = worker_start(&exporter->worker, WORKER_OF_SERVER, work, exporter);
+	int r = bench_worker_start(&exporter->worker, WORKER_OF_SERVER, work, exporter);
 
-	return r < 0 ? r : worker_do(&exporter->worker, IPC_EXPORTER_BEGIN);
+	return r < 0 ? r : bench_worker_do(&exporter->worker, IPC_EXPORTER_BEGIN);
 }

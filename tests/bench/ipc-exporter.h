@@ -15,7 +15,7 @@ enum ipc_exporter_job {
 struct ipc_exporter {
 	struct ipc_page *page;
 	const char *mount;
-	struct worker worker;
+	struct bench_worker worker;
 	/* of the process */
 	void *pointers[IPC_BUFFERS];
 	unsigned char mark;

@@ -12,7 +12,7 @@ struct importer {
 	struct ipc_page *page;
 	const char *mount;
 	double *us; /* its part of the page */
-	struct worker worker;
+	struct bench_worker worker;
 	/* of the process */
 	void *pointers[IPC_BUFFERS];
 };
@@ -187,8 +187,8 @@ static int start_all(struct ipc_importers *importers)
 	int r = 0;
 
 	for (unsigned int i = 0; i < importers->n && r >= 0; i++)
-		r = worker_start(&importers->importers[i].worker, WORKER_OF_CLIENT, work,
-				 &importers->importers[i]);
+		r = bench_worker_start(&importers->importers[i].worker, WORKER_OF_CLIENT,
+				       work, &importers->importers[i]);
 	return r < 0 ? r : ipc_importers_do(importers, IPC_BEGIN);
 }
 
@@ -221,7 +221,7 @@ int ipc_importers_start(struct ipc_page *page, const char *mount, unsigned int n
 void ipc_importers_stop(struct ipc_importers *importers)
 {
 	for (unsigned int i = 0; importers && i < importers->n; i++)
-		worker_stop(&importers->importers[i].worker);
+		bench_worker_stop(&importers->importers[i].worker);
 	free(importers);
 }
 
@@ -230,7 +230,7 @@ int ipc_importers_order(struct ipc_importers *importers, enum ipc_job job)
 	int r = 0;
 
 	for (unsigned int i = 0; i < importers->n && r >= 0; i++)
-		r = worker_order(&importers->importers[i].worker, job);
+		r = bench_worker_order(&importers->importers[i].worker, job);
 	return r;
 }
 
@@ -239,7 +239,7 @@ int ipc_importers_wait(struct ipc_importers *importers)
 	int r = 0;
 
 	for (unsigned int i = 0; i < importers->n && r >= 0; i++)
-		r = worker_answer(&importers->importers[i].worker);
+		r = bench_worker_answer(&importers->importers[i].worker);
 	return r;
 }
 

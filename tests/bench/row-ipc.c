@@ -28,7 +28,7 @@ struct ipc_state {
 
 static int open_new(struct ipc_state *state, enum ipc_job job)
 {
-	int r = worker_do(&state->exporter.worker, IPC_EXPORTER_RENEW);
+	int r = bench_worker_do(&state->exporter.worker, IPC_EXPORTER_RENEW);
 
 	return r < 0 ? r : ipc_importers_do(state->importers, job);
 }
@@ -110,20 +110,20 @@ static int add_exporter_times(const struct ipc_state *state, struct series *samp
 static int get_first_block(void *data, struct series *samples)
 {
 	struct ipc_state *state = data;
-	int r = worker_do(&state->exporter.worker, IPC_EXPORTER_RENEW);
+	int r = bench_worker_do(&state->exporter.worker, IPC_EXPORTER_RENEW);
 
 	return r < 0 ? r : add_exporter_times(state, samples);
 }
 
 static int get_beside_opens(struct ipc_state *state)
 {
-	struct worker *exporter = &state->exporter.worker;
-	int r = worker_do(exporter, IPC_EXPORTER_RENEW);
+	struct bench_worker *exporter = &state->exporter.worker;
+	int r = bench_worker_do(exporter, IPC_EXPORTER_RENEW);
 
 	if (r >= 0)
 		r = ipc_importers_order(state->importers, IPC_OPEN_BESIDE);
 	if (r >= 0)
-		r = worker_do(exporter, IPC_EXPORTER_GET);
+		r = bench_worker_do(exporter, IPC_EXPORTER_GET);
 	return r < 0 ? r : ipc_importers_wait(state->importers);
 }
 
@@ -186,7 +186,7 @@ static void ipc_destroy(void *data)
 	struct ipc_state *state = data;
 
 	ipc_importers_stop(state->importers);
-	worker_stop(&state->exporter.worker);
+	bench_worker_stop(&state->exporter.worker);
 	ipc_page_free(state->page);
 	server_stop(&state->daemon);
 	free(state);

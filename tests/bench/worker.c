@@ -14,7 +14,7 @@
 #define ANSWER_SECONDS 60
 
 /* Serves until the other side closes its socket. */
-static int serve(int socket, worker_fn work, void *data)
+static int serve(int socket, bench_worker_fn work, void *data)
 {
 	int job;
 
@@ -27,8 +27,8 @@ static int serve(int socket, worker_fn work, void *data)
 	return 0;
 }
 
-static int fork_worker(struct worker *worker, int socket, const cpu_set_t *cpus,
-		       worker_fn work, void *data)
+static int fork_worker(struct bench_worker *worker, int socket, const cpu_set_t *cpus,
+		       bench_worker_fn work, void *data)
 {
 	worker->pid = child_fork(socket);
 	if (worker->pid == 0) {
@@ -43,7 +43,8 @@ static int fork_worker(struct worker *worker, int socket, const cpu_set_t *cpus,
 	return 0;
 }
 
-int worker_start(struct worker *worker, enum worker_side side, worker_fn work, void *data)
+int bench_worker_start(struct bench_worker *worker, enum bench_worker_side side,
+		       bench_worker_fn work, void *data)
 {
 	const struct timeval limit = {.tv_sec = ANSWER_SECONDS};
 	int sockets[2], r;
@@ -63,7 +64,7 @@ int worker_start(struct worker *worker, enum worker_side side, worker_fn work, v
 	return r;
 }
 
-void worker_stop(struct worker *worker)
+void bench_worker_stop(struct bench_worker *worker)
 {
 	if (worker->pid > 0) {
 		(void)kill(worker->pid, SIGKILL);
@@ -73,14 +74,14 @@ void worker_stop(struct worker *worker)
 	*worker = WORKER_INIT;
 }
 
-int worker_order(struct worker *worker, int job)
+int bench_worker_order(struct bench_worker *worker, int job)
 {
 	if (send(worker->socket, &job, sizeof(job), MSG_NOSIGNAL) < 0)
 		return complain(-errno, "a worker is gone");
 	return 0;
 }
 
-int worker_answer(struct worker *worker)
+int bench_worker_answer(struct bench_worker *worker)
 {
 	int result;
 	ssize_t n = recv(worker->socket, &result, sizeof(result), 0);
