@@ -34,6 +34,7 @@ static struct buffer device_share_identity_of(const struct accel_asid *asid)
 static int device_share_publish(struct command_call *call, struct accel_asid *asid)
 {
 	struct dmabuffs_accel_export *arg = &call->arg.asid_export;
+	struct table *table = &call->service->table;
 	struct buffer identity = device_share_identity_of(asid);
 	struct export_request request = {
 		.uid = call->ctx->uid,
@@ -47,8 +48,9 @@ static int device_share_publish(struct command_call *call, struct accel_asid *as
 	int r = device_file_get_root(call->file, &request.root_id);
 
 	if (r == 0)
-		r = publish_new(&call->service->table, &request, call->ctx->pid, -1,
-				arg->uuid);
+		r = publish_find(table, &request, arg->uuid);
+	if (r == -ENOENT)
+		r = publish_new(table, &request, call->ctx->pid, -1, arg->uuid);
 	/* NULL if the export owns it now. */
 	accel_asid_unref(request.asid);
 	return r;

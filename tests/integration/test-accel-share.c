@@ -108,6 +108,26 @@ static void exported(struct instance *instance)
 	ASSERT_EQ(free_names(instance), names);
 }
 
+/* The name that an ASID already has is not charged a second time. */
+static void exported_at_the_limit(struct instance *instance)
+{
+	struct region region, other;
+	dmabuffs_uuid name, again;
+	struct seat seat;
+
+	seat_open(&seat, instance, SOFT0);
+	region_create(&seat, &region, PAGE);
+	region_create(&seat, &other, PAGE);
+	name_asid(&seat, region.asid, 0600, &name);
+	ASSERT_ERR(dmabuffs_accel_export_asid(seat.context, other.asid, NULL, &again),
+		   ENOSPC);
+	name_asid(&seat, region.asid, 0600, &again);
+	ASSERT_EQ(memcmp(&again, &name, sizeof(again)), 0);
+	region_finish(&other);
+	region_finish(&region);
+	seat_close(&seat);
+}
+
 static void export_for_others(struct instance *instance)
 {
 	const struct identity member = {.uid = 1002, .gid = 1002, {2001}, 1};
@@ -284,6 +304,7 @@ static void by_tickets(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"share_exported", exported, "accel=soft0,accel=other"},
+	{"share_exported_at_the_limit", exported_at_the_limit, "max-exports=1"},
 	{"share_export_for_others", export_for_others},
 	{"share_opened_name", opened_name},
 	{"share_outlives_its_context", outlives_its_context},
