@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-#define ACCEL_BACKEND_VERSION 1
+#define ACCEL_BACKEND_VERSION 2
 
 struct accel_queue;
 
