@@ -41,72 +41,21 @@ file_is_static()
 	[[ -n $1 ]] && ! ldd "$1" >/dev/null 2>&1
 }
 
+# shellcheck source=scripts/apt-archives.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/apt-archives.sh"
+
 host_codename()
 {
 	# shellcheck source=/dev/null
 	(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-stable}")
 }
 
-# derive_list FROM TO < classic sources: the lines for suite FROM, with TO in its place.
-# Options in brackets (signed-by=...) stay as they are.
-derive_list()
-{
-	awk -v from="$1" -v to="$2" '
-		$1 != "deb" { next }
-		{
-			opts = ""
-			if (match($0, /\[[^]]*\]/)) {
-				opts = substr($0, RSTART, RLENGTH) " "
-				sub(/\[[^]]*\]/, " ")
-			}
-		}
-		$3 == from || $3 == "stable" { print "deb " opts $2 " " to " main" }'
-}
-
-# derive_sources FROM TO < deb822 sources: the same for stanzas. Fields that say how to
-# trust and reach the archive (URIs, Signed-By, ...) are copied untouched.
-derive_sources()
-{
-	grep -v '^#' | awk -v from="$1" -v to="$2" '
-		BEGIN { RS = ""; FS = "\n" }
-		{
-			rest = ""; suites = types = " "; on = 1
-			for (i = 1; i <= NF; i++) {
-				if ($i !~ /^[ \t]/) {
-					field = tolower($i)
-					sub(/:.*/, "", field)
-				}
-				value = $i
-				sub(/^[^ \t:]*:/, "", value)
-				gsub(/[ \t]+/, " ", value)
-				if (field == "suites") suites = suites value " "
-				else if (field == "types") types = types value " "
-				else if (field == "enabled") on = value !~ /no|false|0/
-				else if (field != "components") rest = rest $i "\n"
-			}
-			if (!on || types !~ / deb / || suites !~ " (" from "|stable) ")
-				next
-			print "Types: deb\nSuites: " to "\nComponents: main\n" rest
-		}'
-}
-
-# write_sources DIR SUITE: DIR/host.* name SUITE in the archives this machine trusts.
+# write_sources DIR SUITE: DIR/host.sources names SUITE in the archives of this machine.
 write_sources()
 {
-	local dir=$1 suite=$2 from file
-
-	from=$(host_codename)
-	rm -rf "$dir"
-	mkdir -p "$dir"
-	cat /dev/null /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
-		derive_list "$from" "$suite" >"$dir/host.list" || true
-	# The newline keeps two files' stanzas apart.
-	for file in /etc/apt/sources.list.d/*.sources; do
-		cat "$file" && echo
-	done 2>/dev/null |
-		derive_sources "$from" "$suite" >"$dir/host.sources" || true
-	[[ -s $dir/host.list || -s $dir/host.sources ]] ||
-		die "no apt source for Debian $from found under /etc/apt"
+	mkdir -p "$1"
+	apt_archives deb | sed "s/@SUITE@/$2/" >"$1/host.sources"
+	[[ -s $1/host.sources ]] || die 'no apt source for this Debian found under /etc/apt'
 }
 
 # The machine's proxy and credentials still apply; its hooks must not run for us.
