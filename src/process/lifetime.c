@@ -58,11 +58,11 @@ static bool lifetime_must_end(const struct lifetime *lifetime, const struct poll
 /* Unmounts once; called until the loop has returned, which could miss one wake-up. */
 static void lifetime_end(struct lifetime *lifetime)
 {
-	if (!lifetime->ended) {
+	if (!lifetime->unmounted) {
 		mountpoint_unmount(lifetime->mountpoint, lifetime->mount_dev);
 		lifetime->before_end(lifetime->data);
 	}
-	lifetime->ended = true;
+	lifetime->unmounted = true;
 	fuse_session_exit(lifetime->session);
 	/* The loop waits on a semaphore; a signal interrupts that. */
 	pthread_kill(lifetime->loop_thread, SIGUSR1);

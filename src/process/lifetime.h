@@ -2,11 +2,12 @@
 /*
  * lifetime.h - watches for the events that end the instance
  *
- * It ends when its last mount in the daemon's mount namespace is gone (umount(8)), or on
- * SIGTERM, SIGINT or SIGHUP, which unmount it. The kernel's own notice, the end of the
- * connection, would never come: the broker's socket is bound inside and keeps the file
- * system in use. The socket is bound through a private clone of the mount, so that it
- * keeps no visible mount busy, and is closed after this thread saw the last of those go.
+ * The instance ends when its last mount in the daemon's mount namespace is gone
+ * (umount(8)), or on SIGTERM, SIGINT or SIGHUP, which unmount it. The kernel's own
+ * notice, the end of the connection, would never come: the broker's socket is bound
+ * inside and keeps the file system in use. The socket is bound through a private clone of
+ * the mount, so that it keeps no visible mount busy, and is closed after this thread saw
+ * the last of those go.
  */
 #ifndef DMABUFFS_LIFETIME_H
 #define DMABUFFS_LIFETIME_H
@@ -27,7 +28,7 @@ struct lifetime {
 	void *data;
 
 	int mountinfo, signals, stop; /* owned */
-	bool end_now, ended;          /* used by the thread alone */
+	bool end_now, unmounted;      /* used by the thread alone */
 	pthread_t thread;
 };
 

@@ -14,8 +14,8 @@ int mountpoint_resolve(char **path);
 
 /*
  * Returns the device number of the mount at @path and a private clone of the mount, a
- * descriptor. Makes no FUSE request, so nobody needs to serve them yet: neither is the
- * root of a mount looked up, nor are its attributes requested. 0 or -errno.
+ * descriptor. It works before requests are served: the root of a mount is not looked up,
+ * and its attributes are not requested. 0 or -errno.
  */
 int mountpoint_clone(const char *path, uint64_t *ret_dev, int *ret_tree);
 

@@ -35,7 +35,7 @@ static const char *act_with_fault(const struct operation *operation, unsigned nt
 	if (!failed)
 		cr_assert(zero(int, r));
 	else if (!operation->can_do_without)
-		cr_assert(lt(int, r, 0), "%s, call %u: not told", failed, nth);
+		cr_assert(lt(int, r, 0), "%s, call %u: not reported", failed, nth);
 	operation->finish(r);
 	return failed;
 }
@@ -59,7 +59,7 @@ void fail_each(const struct operation *operation)
 {
 	unsigned nth = 1;
 
-	/* What is kept for ever is allocated now. */
+	/* Allocations that stay for the life of the process are made now. */
 	cr_assert(eq(ptr, (void *)act_with_fault(operation, MAX_CALLS), NULL));
 	while (fail_nth(operation, nth))
 		cr_assert(lt(uint, ++nth, MAX_CALLS));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake-dmabuf.h - a memfd that answers as a dma-buf
+ * fake-dmabuf.h - a memfd that passes for a dma-buf
  *
  * The linker routes ioctl(2) and poll(2) of the tested modules through here (--wrap).
  */

@@ -64,7 +64,7 @@ static int connect_to(void)
 	return fd;
 }
 
-/* The error in the answer, or -EPIPE if the broker closed the connection. */
+/* The error in the reply, or -EPIPE if the broker closed the connection. */
 static int deposit(int client)
 {
 	struct dmabuffs_broker_reply reply;
@@ -138,7 +138,7 @@ Test(broker_thread, cannot_be_bound_twice)
 	cr_assert(eq(uint, count_fds(), before));
 }
 
-/* The least recently used one of a user makes room for his next. */
+/* A user's next connection closes its least recently used one. */
 Test(broker_thread, a_users_oldest_makes_room)
 {
 	int clients[4];
@@ -180,8 +180,8 @@ static bool reserve_one(void *data)
 }
 
 /*
- * While this user's jobs are all reserved, the broker reads nothing from him. It has one
- * itself for the moment of a look at a connection.
+ * While this user's charges are all reserved, the broker reads nothing from it. It has
+ * one itself for the moment of a look at a connection.
  */
 static void reserve_all(void)
 {
@@ -228,7 +228,7 @@ Test(broker_thread, is_not_held_up_by_what_does_not_close)
 	cancel_all();
 	for (int i = 0; i < N_CLOSES; i++)
 		expect_error(client, -EBADFD);
-	/* He must wait now, with each of his connections. */
+	/* Each connection of this user is throttled now. */
 	cr_assert(zero(int, client_request(other, 77, peers[0])));
 	cr_assert(not(is_readable(other, 300)));
 	for (int i = 0; i < N_CLOSES; i++)
@@ -238,7 +238,7 @@ Test(broker_thread, is_not_held_up_by_what_does_not_close)
 	close(other);
 }
 
-/* What is in messages that nobody reads any more is closed by the broker's own thread. */
+/* The broker's own thread closes what is left in unread messages. */
 Test(broker_thread, closing_a_connection_does_not_wait_for_what_is_in_it)
 {
 	int client = connect_to(), other = connect_to(), peer;

@@ -22,7 +22,8 @@ static int memfd; /* the exporter's own */
 static void init(void)
 {
 	cr_assert(zero(int, buffer_setup()));
-	/* As the daemon: a lease that is broken while one asks with it must not kill. */
+	/* As the daemon does: a lease that is broken by an open must not kill the
+	 * process. */
 	signal(SIGIO, SIG_IGN);
 	memfd = new_memfd(SIZE);
 	cr_assert(
@@ -167,7 +168,7 @@ Test(share, not_held_without_a_writable_description)
 /* An open of ours must not fail for a question of ours. */
 static _Atomic bool asking;
 
-static void *ask(void *data)
+static void *check_held(void *data)
 {
 	while (asking)
 		buffer_held(&buffer);
@@ -179,7 +180,7 @@ Test(share, asking_does_not_disturb_opening)
 	pthread_t thread;
 
 	asking = true;
-	cr_assert(zero(int, pthread_create(&thread, NULL, ask, NULL)));
+	cr_assert(zero(int, pthread_create(&thread, NULL, check_held, NULL)));
 	for (int i = 0; i < 5000; i++) {
 		int fd = buffer_open(&buffer, O_RDWR);
 		struct buffer again;
@@ -194,7 +195,7 @@ Test(share, asking_does_not_disturb_opening)
 
 /* ---- leases ------------------------------------------------------------------------ */
 
-/* A process that holds a lease until it is told to end. */
+/* A process that holds a lease until it is stopped. */
 static pid_t lease_in_child(int fd, int access, int lease, int *ret_stop)
 {
 	int ready[2], stop[2];
@@ -234,7 +235,7 @@ static void end_lease(pid_t pid, int stop)
 	cr_assert(zero(int, status));
 }
 
-/* Whoever opens it would wait for as long as /proc/sys/fs/lease-break-time says. */
+/* A blocking open would wait for up to /proc/sys/fs/lease-break-time. */
 Test(share, a_lease_does_not_make_us_wait)
 {
 	int fd = new_memfd(SIZE), stop;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-connection.c - the broker's answers, on a pair of sockets */
+/* test-connection.c - replies of the broker, on a pair of sockets */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -49,8 +49,8 @@ static void finish(void)
 
 TestSuite(connection, .init = init, .fini = finish);
 
-/* The answer to what was sent; its descriptor in *ret_fd. */
-static struct dmabuffs_broker_reply answer(int *ret_fd)
+/* The reply to the last request; its descriptor in *ret_fd. */
+static struct dmabuffs_broker_reply reply_of(int *ret_fd)
 {
 	static const uint8_t zeros[DMABUFFS_TICKET_SIZE];
 	struct dmabuffs_broker_reply reply;
@@ -72,7 +72,7 @@ static int error_of(unsigned op, int fd)
 	int got;
 
 	cr_assert(zero(int, client_request(client, op, fd)));
-	reply = answer(&got);
+	reply = reply_of(&got);
 	if (got >= 0)
 		close(got);
 	return reply.error;
@@ -83,7 +83,7 @@ static int error_of_bytes(const void *data, size_t size, int fd, size_t n_fds)
 	int got;
 
 	cr_assert(zero(int, client_send(client, data, size, fd, n_fds)));
-	return answer(&got).error;
+	return reply_of(&got).error;
 }
 
 /* ---- messages ---------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ Test(connection, sizes)
 	cr_assert(eq(int, error_of_bytes(&message, size + 1, memfd, 1), -E2BIG));
 	message.tail[0] = 0;
 	message.request.size = sizeof(message);
-	/* Longer than is read: nobody knows what its tail holds. */
+	/* Longer than the receive buffer: its tail is unknown. */
 	cr_assert(lt(int, error_of_bytes(&message, sizeof(message), memfd, 1), 0));
 	close(memfd);
 }
@@ -176,7 +176,7 @@ static struct dmabuffs_broker_reply fetch(const uint8_t ticket[DMABUFFS_TICKET_S
 
 	memcpy(request.ticket, ticket, sizeof(request.ticket));
 	cr_assert(zero(int, client_send(client, &request, sizeof(request), -1, 0)));
-	return answer(ret_fd);
+	return reply_of(ret_fd);
 }
 
 Test(connection, fetch_serves_once)
@@ -229,7 +229,7 @@ Test(connection, numbers_of_descriptors)
 	close(memfd);
 }
 
-/* So that all connections have their turn. */
+/* No connection starves the others. */
 Test(connection, a_turn_is_bounded)
 {
 	struct dmabuffs_broker_reply reply;
@@ -249,7 +249,7 @@ Test(connection, a_turn_is_bounded)
 	close(memfd);
 }
 
-/* A client that reads no replies is not waited for. */
+/* A client that does not read its replies is disconnected. */
 Test(connection, a_slow_reader)
 {
 	int r = 0;
@@ -273,7 +273,7 @@ static void expect_exchange(int access)
 	uint64_t dev, ino;
 
 	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_EXCHANGE, name)));
-	reply = answer(&fd);
+	reply = reply_of(&fd);
 	cr_assert(zero(int, reply.error));
 	cr_assert(all(eq(u32, reply.kind, DMABUFFS_KIND_MEMFD),
 		      eq(u32, reply.access, access), eq(u64, reply.bytes, 4096)));
@@ -316,7 +316,7 @@ Test(connection, exchange_of_what_was_revoked)
 	client_close_name(&broker, name, export);
 }
 
-Test(connection, exchange_of_what_nobody_opened)
+Test(connection, exchange_without_an_open)
 {
 	struct export *export;
 	int name = client_open_name(&broker, O_RDWR, &export);
@@ -354,7 +354,7 @@ static struct dmabuffs_broker_reply deposit(int fd)
 	int got;
 
 	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, fd)));
-	reply = answer(&got);
+	reply = reply_of(&got);
 	cr_assert(eq(int, got, -1));
 	return reply;
 }
@@ -400,7 +400,7 @@ Test(connection, no_ticket_for_strangers)
 
 /* ---- limits ------------------------------------------------------------------------ */
 
-/* Whose refused descriptors do not close is served nothing that could add one. */
+/* A user whose rejected descriptors are still closing is not served. */
 Test(connection, must_wait_for_refused_descriptors)
 {
 	struct offload *jobs[8];
@@ -413,6 +413,6 @@ Test(connection, must_wait_for_refused_descriptors)
 	cr_assert(eq(int, connection_serve(&broker, &connection), -EBUSY));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
 		offload_cancel(jobs[i]);
-	cr_assert(zero(int, answer(&fd).error), "the message was not lost");
+	cr_assert(zero(int, reply_of(&fd).error), "the message was not lost");
 	close(memfd);
 }

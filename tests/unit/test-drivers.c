@@ -208,7 +208,7 @@ Test(drivers, access_modes)
 	cr_assert(eq(int, init_zero(&buffer, O_RDONLY, false), -EACCES));
 	cr_assert(eq(int, init_zero(&buffer, O_WRONLY, false), -EACCES));
 	cr_assert(eq(int, init_zero(&buffer, O_WRONLY, true), -EACCES));
-	/* Nobody who opens a read-only name could ever fetch it. */
+	/* An importer that opens a read-only name could never fetch it. */
 	cr_assert(eq(int, init_zero(&buffer, O_RDWR, true), -EACCES));
 	cr_assert(eq(int, buffer.fd, 77), "the output is untouched");
 	cr_assert(zero(int, init_zero(&buffer, O_RDONLY, true)));

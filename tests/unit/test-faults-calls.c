@@ -106,7 +106,7 @@ static void finish_revoke(int r)
 	buffer_finish(&buffer);
 }
 
-/* A memfd that cannot be asked for its seals counts as pinned. */
+/* A memfd whose seals cannot be read counts as pinned. */
 Test(fault_calls, buffer_revoke)
 {
 	fail_each(&(struct operation){make_unfrozen, revoke_buffer, finish_revoke});
@@ -164,7 +164,7 @@ static void finish_caller(int r)
 		close(pidfd);
 }
 
-/* What cannot be read is not known; only without memory there is no answer. */
+/* What cannot be read is unknown; only -ENOMEM is an error. */
 Test(fault_calls, caller_read)
 {
 	fail_each(&(struct operation){NULL, read_caller, finish_caller, true});

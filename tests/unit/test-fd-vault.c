@@ -104,7 +104,7 @@ Test(fd_vault, keeps_many)
 		fd_vault_drop(kept[i]);
 }
 
-/* What ended makes room again, wherever it was. */
+/* A closed descriptor makes room again in any table. */
 Test(fd_vault, uses_room_again)
 {
 	start(MANY);

@@ -72,7 +72,7 @@ Test(limits, of_the_mount)
 	cr_assert(eq(u64, used(), 150));
 }
 
-/* A user over his own limit hears that, even when the mount is full too. */
+/* The user's limit is checked first: its error wins when the mount is full, too. */
 Test(limits, the_users_own_is_told_first)
 {
 	cr_assert(zero(int, charge(1, 100)));

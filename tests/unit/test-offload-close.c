@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-offload-close.c - closing what a stranger handed us */
+/* test-offload-close.c - closing unknown descriptors of clients */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -27,7 +27,7 @@ static void init(void)
 	limits_init(&limits, &config);
 }
 
-/* Whether all jobs have ended. */
+/* Have all threads returned? */
 static bool is_idle(void *data)
 {
 	return limits_used(&limits, RES_CLOSES) == 0;
@@ -100,7 +100,7 @@ Test(offload_close, many_jobs)
 	}
 }
 
-/* Whoever has as many stuck as he may gets no more; others are not concerned. */
+/* A user at its limit is refused more; other users are not affected. */
 Test(offload_close, is_limited)
 {
 	struct offload *job, *untouched = (void *)1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-offload.c - calls that last as long as a client likes */
+/* test-offload.c - system calls whose duration a client controls */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -11,7 +11,8 @@
 static struct limits limits;
 static _Atomic bool blocked;
 static _Atomic unsigned n_done;
-/* What the calls write. They may outlive the test's function, which ends before finish().
+/* What the calls write. They may outlive the test function, which returns before
+ * finish().
  */
 static int results[PER_UID];
 
@@ -73,7 +74,7 @@ Test(offload, runs_elsewhere)
 	results[0] = 41;
 	blocked = true;
 	cr_assert(zero(int, offload_start(reserve(1), work, &results[0])));
-	cr_assert(eq(int, results[0], 41), "nobody waits for it");
+	cr_assert(eq(int, results[0], 41), "the caller does not wait for it");
 	cr_assert(eq(u64, limits_used(&limits, RES_OFFLOADS), 1));
 	blocked = false;
 	cr_assert(offload_wait_all(&limits));

@@ -40,7 +40,7 @@ Test(procfs, others)
 	close(ends[1]);
 }
 
-/* A procfs of its own has another device number; who has it mounted is asked. */
+/* A procfs of another PID namespace has another device number; found by mountinfo. */
 Test(procfs, mounted_elsewhere)
 {
 	char dir[] = "/tmp/procfs-XXXXXX";

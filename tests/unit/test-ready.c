@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-ready.c - telling whoever started the daemon */
+/* test-ready.c - reports to the starter of the daemon */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -20,12 +20,12 @@ static void init(void)
 
 TestSuite(ready, .init = init);
 
-static void expect_told(int fd)
+static void expect_message(int fd)
 {
-	char told[32] = "";
+	char message[32] = "";
 
-	cr_assert(eq(long, read(fd, told, sizeof(told) - 1), 8));
-	cr_assert(eq(str, told, (char *)"READY=1\n"));
+	cr_assert(eq(long, read(fd, message, sizeof(message) - 1), 8));
+	cr_assert(eq(str, message, (char *)"READY=1\n"));
 }
 
 Test(ready, tells_a_descriptor)
@@ -35,14 +35,14 @@ Test(ready, tells_a_descriptor)
 
 	cr_assert(zero(int, pipe2(fds, O_CLOEXEC)));
 	ready_report(fds[1]);
-	expect_told(fds[0]);
+	expect_message(fds[0]);
 	cr_assert(not(is_open(fds[1])), "taken over");
 	cr_assert(zero(long, read(fds[0], &byte, 1)), "and closed");
 	close(fds[0]);
 	ready_report(-1);
 }
 
-static void expect_systemd_told(const char *path)
+static void expect_systemd_message(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	socklen_t length =
@@ -55,7 +55,7 @@ static void expect_systemd_told(const char *path)
 	cr_assert(zero(int, bind(fd, (struct sockaddr *)&address, length)));
 	setenv("NOTIFY_SOCKET", path, 1);
 	ready_report(-1);
-	expect_told(fd);
+	expect_message(fd);
 	close(fd);
 }
 
@@ -65,11 +65,11 @@ Test(ready, tells_systemd)
 
 	cr_assert(ne(ptr, mkdtemp(dir), NULL));
 	snprintf(path, sizeof(path), "%s/notify", dir);
-	expect_systemd_told(path);
+	expect_systemd_message(path);
 	unlink(path);
 	rmdir(dir);
 	snprintf(path, sizeof(path), "@dmabuffs-test-%d", getpid());
-	expect_systemd_told(path);
+	expect_systemd_message(path);
 }
 
 Test(ready, survives_a_systemd_that_is_not_there)
@@ -105,12 +105,12 @@ static int end_without_telling(void *data)
 	return ready_fork() < 0 ? 77 : 0;
 }
 
-Test(ready, the_parent_ends_with_0_once_told)
+Test(ready, the_parent_ends_with_0_once_message)
 {
 	cr_assert(zero(int, run_in_child(tell_and_stay, NULL)));
 }
 
-Test(ready, the_parent_ends_with_1_if_never_told)
+Test(ready, the_parent_ends_with_1_if_never_message)
 {
 	cr_assert(eq(int, run_in_child(end_without_telling, NULL), 1));
 }
