@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The unit tests of libaccel; tests/unit/run-unit runs them with the others.
 if HAVE_CRITERION
-check_PROGRAMS += %D%/accel-tests
+accel_programs = %D%/accel-tests
+check_PROGRAMS += $(accel_programs)
 endif
 
 %C%_accel_tests_SOURCES = \
@@ -50,7 +51,8 @@ endif
 
 # The library once more, with ThreadSanitizer where no other sanitizer is asked for: a
 # suite of its own in tests/local.mk.
-check_PROGRAMS += %D%/accel-race
+race_programs = %D%/accel-race
+check_PROGRAMS += $(race_programs)
 EXTRA_DIST += %D%/run-race
 %C%_accel_race_SOURCES = $(lib_accel_libaccel_private_la_SOURCES) \
 	$(lib_common_libcommon_la_SOURCES) %D%/race.c %D%/race.h %D%/race-calls.c \

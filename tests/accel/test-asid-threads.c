@@ -34,7 +34,7 @@ static void finish(void)
 	asid_fixture_finish();
 }
 
-TestSuite(asid_threads, .init = init, .fini = finish, .timeout = 60);
+TestSuite(asid_threads, .init = init, .fini = finish, .timeout = 300);
 
 static void *engine(void *data)
 {
@@ -98,7 +98,7 @@ static void *relay(void *data)
 }
 
 /* Were readers preferred, the lock would never be free, and this not come to an end. */
-Test(asid_threads, changes_are_not_starved, .timeout = 120)
+Test(asid_threads, changes_are_not_starved, .timeout = 300)
 {
 	pthread_t threads[ENGINES];
 

@@ -2,8 +2,9 @@
 # The unit tests of libhipsoft and libhipipc, run by tests/unit/run-unit, and the suite
 # that compares libhipipc with vendors' headers.
 if HAVE_CRITERION
-check_PROGRAMS += %D%/hipsoft-tests %D%/hipipc-tests %D%/test-provider-cuda \
+hipipc_programs = %D%/hipsoft-tests %D%/hipipc-tests %D%/test-provider-cuda \
 	%D%/test-provider-hip %D%/test-providers
+check_PROGRAMS += $(hipipc_programs)
 endif
 
 %C%_hipsoft_tests_SOURCES = \

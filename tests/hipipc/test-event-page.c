@@ -24,7 +24,7 @@
 
 #include "event_page.h"
 
-TestSuite(event_page, .timeout = 60);
+TestSuite(event_page, .timeout = 300);
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 

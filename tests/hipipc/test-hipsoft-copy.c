@@ -7,7 +7,7 @@
 
 #include "hipsoft-fixture.h"
 
-TestSuite(hipsoft_copy, .timeout = 120);
+TestSuite(hipsoft_copy, .timeout = 300);
 
 #define MIB     ((size_t)1 << 20)
 #define LARGEST (9 * MIB)

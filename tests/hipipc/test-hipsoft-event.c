@@ -14,7 +14,7 @@
 #include "hipsoft-gate.h"
 #include "stream_private.h"
 
-TestSuite(hipsoft_event, .timeout = 60);
+TestSuite(hipsoft_event, .timeout = 300);
 
 static double now_s(void)
 {

@@ -11,7 +11,7 @@
 #include "hipsoft-gate.h"
 #include "stream_private.h"
 
-TestSuite(hipsoft_stream, .timeout = 60);
+TestSuite(hipsoft_stream, .timeout = 300);
 
 #define BYTES 4096
 

@@ -17,7 +17,7 @@ static void three_devices(void)
 	soft_configure("3", "16");
 }
 
-TestSuite(hipsoft_wait, .init = three_devices, .timeout = 120);
+TestSuite(hipsoft_wait, .init = three_devices, .timeout = 300);
 
 /* ---- calls that wait --------------------------------------------------------------- */
 

@@ -24,7 +24,7 @@ static void init(void)
 	cr_assert(ne(ptr, (void *)provider, NULL));
 }
 
-TestSuite(provider_cuda, .init = init, .timeout = 30);
+TestSuite(provider_cuda, .init = init, .timeout = 300);
 
 /* A driver that lacks a call: the table is not written by other threads. */
 static struct cuda_api *driver(void)

@@ -25,7 +25,7 @@ static void init(void)
 	cr_assert(ne(ptr, (void *)provider, NULL));
 }
 
-TestSuite(provider_hip, .init = init, .timeout = 30);
+TestSuite(provider_hip, .init = init, .timeout = 300);
 
 static struct hip_runtime *runtime(void)
 {
@@ -98,7 +98,7 @@ Test(provider_hip, a_forked_child_is_told_so)
 }
 
 /* HIP 5 numbers memory types differently: 1 is device memory there. */
-TestSuite(provider_hip_5, .timeout = 30);
+TestSuite(provider_hip_5, .timeout = 300);
 
 Test(provider_hip_5, knows_device_memory)
 {

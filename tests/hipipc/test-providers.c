@@ -12,7 +12,7 @@
 #include "providers.h"
 #include "reason.h"
 
-TestSuite(providers, .timeout = 30);
+TestSuite(providers, .timeout = 300);
 
 /* As Python loads runtimes, so that RTLD_NEXT does not find them. */
 static void *load(const char *name, int flags)

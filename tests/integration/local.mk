@@ -39,7 +39,7 @@ check_LTLIBRARIES += %D%/libhipipc-harness.la
 hipipc_harness = %D%/libhipipc-harness.la lib/hipipc/libhipipc.la \
 	lib/hipsoft/libhipsoft.la lib/dmabuffs/libdmabuffs.la
 
-check_PROGRAMS += \
+integration_programs = \
 	%D%/test-accel-asid \
 	%D%/test-accel-bad-fds \
 	%D%/test-accel-bad-ring \
@@ -112,6 +112,7 @@ check_PROGRAMS += \
 	%D%/test-withdraw-races \
 	%D%/test-withdraw \
 	%D%/test-xattrs
+check_PROGRAMS += $(integration_programs)
 
 %C%_test_accel_asid_LDADD = $(accel_harness)
 %C%_test_accel_bad_fds_LDADD = %D%/libharness.la

@@ -2,10 +2,11 @@
 # The unit tests: everything that needs no mount. run-unit runs them, as one of the suites
 # in tests/local.mk.
 EXTRA_DIST += %D%/run-unit
-CLEANFILES += results/unit.txt
+CLEANFILES += results/unit.txt results/accel.txt results/hipipc.txt
 
 if HAVE_CRITERION
-check_PROGRAMS += %D%/daemon-tests %D%/client-tests
+unit_programs = %D%/daemon-tests %D%/client-tests
+check_PROGRAMS += $(unit_programs)
 endif
 
 # The service.
