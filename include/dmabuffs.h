@@ -171,8 +171,7 @@ int dmabuffs_import_buffer(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 
 /* What a descriptor of a buffer is. */
 enum dmabuffs_fd_kind {
-	DMABUFFS_FD_NAME =
-		1, /* an opened name: for dmabuffs_exchange(), not for drivers */
+	DMABUFFS_FD_NAME = 1,   /* an opened name; drivers do not take it */
 	DMABUFFS_FD_BUFFER = 2, /* the memfd or dma-buf itself */
 };
 
@@ -225,8 +224,7 @@ int dmabuffs_mapping_fd(const struct dmabuffs_mapping *mapping,
  */
 int dmabuffs_query_fd(int opened, struct dmabuffs_info *ret_info, size_t size);
 
-/* The same by name, without counting its own file as an importer; needs read permission.
- */
+/* The same by name; needs read permission. It does not count as an importer. */
 int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 		   struct dmabuffs_info *ret_info, size_t size);
 

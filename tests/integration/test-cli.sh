@@ -95,7 +95,7 @@ case_lives_while_it_runs()
 	uuid=$(cat "$work/uuid")
 	expect 0 "$cli" stat "$uuid" || return 1
 	kill -TERM "$pid"
-	wait "$pid" || reason="SIGTERM ended export with status $?"
+	wait "$pid" || reason="SIGTERM: export exited with status $?"
 	wait_for 5 gone "$uuid" || reason="the name outlived its exporter"
 }
 
@@ -195,9 +195,9 @@ case_watch()
 	export_persistent "$work/file" || return 1
 	wait_for 5 grep -q "^+ $uuid" "$work/events" || reason="no line for a new name"
 	expect 0 "$cli" rm "$uuid" || return 1
-	wait_for 5 grep -q "^- $uuid" "$work/events" || reason="no line for an ended name"
+	wait_for 5 grep -q "^- $uuid" "$work/events" || reason="no line for a removed name"
 	kill -INT "$pid"
-	wait "$pid" || reason="SIGINT ended watch with status $?"
+	wait "$pid" || reason="SIGINT: watch exited with status $?"
 }
 
 case_stats()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fake-broker.h - a broker that answers what the test wants, in a plain directory */
+/* fake-broker.h - a broker in a plain directory, whose replies the test defines */
 #ifndef DMABUFFS_TESTS_FAKE_BROKER_H
 #define DMABUFFS_TESTS_FAKE_BROKER_H
 
@@ -33,7 +33,7 @@ void fake_broker_stop(struct fake_broker *broker);
 void fake_send(int connection, const void *data, size_t bytes, int fd,
 	       unsigned int count);
 
-/* A right answer to EXCHANGE. */
+/* A correct reply to EXCHANGE. */
 bool fake_answer_echo(int connection, unsigned int number, int fd);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake-device.h - accelerators that answer what the test wants
+ * fake-device.h - accelerators whose replies the test defines
  *
- * What libdmabuffs asks of the kernel comes here: the client tests are linked with
+ * System calls of libdmabuffs come here: the client tests are linked with
  * --wrap=ioctl and --wrap=openat64. The devices are empty files in the directory of a
  * fake broker.
  */
@@ -11,10 +11,10 @@
 
 #include "fake-broker.h"
 
-/* 0 or a negative errno; NULL: the kernel answers. */
+/* 0 or a negative errno; NULL: the real ioctl(2). */
 extern int (*fake_device_command)(int fd, unsigned long request, void *arg);
 
-/* So many openings of a device find it being scrubbed; those that came. */
+/* How many opens of a device find it being scrubbed, and how many there were. */
 extern _Atomic unsigned int fake_device_scrubs, fake_device_opens;
 
 /* Makes `.accel` beside a broker that was started, and a device in it; and the reverse.

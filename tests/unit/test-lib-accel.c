@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-lib-accel.c - devices and contexts as libdmabuffs sees them, with a device of ours
- */
+/* test-lib-accel.c - devices and contexts of libdmabuffs, with a fake device */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -23,7 +22,7 @@
 static struct fake_broker broker;
 static int context = -1;
 
-/* What the device was asked, and what it answers. */
+/* The last command to the device, and its results. */
 static struct {
 	unsigned int calls;
 	unsigned long request;
@@ -36,7 +35,7 @@ static struct {
 		struct dmabuffs_accel_open open;
 		uint32_t size;
 	} arg;
-	char links[2][64]; /* what descriptors it was given are */
+	char links[2][64]; /* files behind the descriptors it received */
 } device;
 
 static const char *const names[] = {"soft0", "soft1", ".hidden"};
@@ -58,7 +57,7 @@ static void finish(void)
 	fake_broker_stop(&broker);
 }
 
-/* Keeps the question; then an id, or what is in device.error. */
+/* Records the command; returns an id, or an error of device.error. */
 static int answer(int fd, unsigned long request, void *arg)
 {
 	unsigned int n = device.calls++;
@@ -82,7 +81,7 @@ static int answer(int fd, unsigned long request, void *arg)
 
 /* ---- devices ----------------------------------------------------------------------- */
 
-/* Says all it can wrongly: strings without end, more ranges than there is room for. */
+/* A hostile reply: unterminated strings, more ranges than there is room for. */
 static int answer_info(int fd, unsigned long request, void *arg)
 {
 	struct accel_device_info *info = arg;
@@ -301,7 +300,7 @@ Test(accel_call, passes_errors_on, .init = start, .fini = finish)
 		   -EBUSY));
 }
 
-/* Only what begins with a size may be written to. */
+/* A struct without a size must not be written. */
 Test(accel_call, refuses_what_is_no_command, .init = start, .fini = finish)
 {
 	uint32_t word = UNTOUCHED;
@@ -330,7 +329,7 @@ Test(accel_call, of_a_real_file, .init = start, .fini = finish)
 
 /* ---- descriptors ------------------------------------------------------------------- */
 
-/* Tickets are numbered; the descriptor of each is kept as what it is. */
+/* Tickets are numbered; records the file behind each descriptor. */
 static bool answer_ticket(int connection, unsigned int number, int fd)
 {
 	struct dmabuffs_broker_reply reply = {.size = sizeof(reply)};
@@ -401,7 +400,7 @@ Test(accel_import, failures_leave_the_output, .init = start, .fini = finish)
 	cr_assert(eq(u32, id, UNTOUCHED));
 }
 
-/* What waits behind a ticket: the context's own file, for want of another. */
+/* The descriptor behind a ticket: any will do, so the context's own. */
 static bool answer_fetch(int connection, unsigned int number, int fd)
 {
 	cr_assert(eq(int, fd, -1));
@@ -498,14 +497,14 @@ Test(accel_import, bind_self_by_tickets, .init = start, .fini = finish)
 	cr_assert(eq(str, device.links[1], maps));
 }
 
-/* A new connection would have lost the first ticket: this is no case for asking again. */
+/* A new connection would have lost the first ticket: no retry here. */
 Test(accel_import, bind_self_needs_one_connection, .init = start, .fini = finish)
 {
 	uint32_t id = UNTOUCHED;
 	int fd;
 
 	cr_assert(zero(int, dmabuffs_exchange(&broker.instance, context, &fd)));
-	close(fd); /* now one is kept */
+	close(fd); /* one connection is kept now */
 	fake_device_command = answer;
 	broker.answer = answer_ticket_once;
 	device.error[0] = -EREMOTE;

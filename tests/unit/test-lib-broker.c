@@ -51,7 +51,7 @@ static int exchange(int memfd)
 		cr_assert(eq(int, fd, UNTOUCHED));
 		return r;
 	}
-	cr_assert(eq(u64, inode(fd), inode(memfd)), "the answer is somebody else's");
+	cr_assert(eq(u64, inode(fd), inode(memfd)), "the reply to another request");
 	cr_assert(eq(int, fcntl(fd, F_GETFD), FD_CLOEXEC));
 	close(fd);
 	return 0;
@@ -71,7 +71,7 @@ static bool hang_up(int connection, unsigned int number, int fd)
 	return false;
 }
 
-/* Not for ever, or a client that waits too long would never be found out. */
+/* With a limit, so that a client that waits too long fails the test. */
 static bool say_nothing(int connection, unsigned int number, int fd)
 {
 	struct pollfd hang_up = {.fd = connection};
@@ -80,7 +80,7 @@ static bool say_nothing(int connection, unsigned int number, int fd)
 	return false;
 }
 
-/* One answer, then it is gone: what an idle connection finds. */
+/* One reply, then it closes: as for an idle connection. */
 static bool answer_once(int connection, unsigned int number, int fd)
 {
 	fake_answer_echo(connection, number, fd);
@@ -240,7 +240,7 @@ static void interrupt(int signal_number)
 {
 }
 
-/* A program with a timer must not wait for ever either. */
+/* Signals of a periodic timer must not prolong the wait without end. */
 Test(broker, waiting_ends, .fini = finish)
 {
 	struct itimerval often = {{0, 300000}, {0, 300000}};
@@ -294,7 +294,7 @@ static int run_in_child(int (*act)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* 0, or what was wrong. */
+/* 0, or the number of the failed check. */
 static int use_after_fork(void)
 {
 	int inherited = (int)(broker.instance.idle & UINT32_MAX) - 1;
@@ -305,7 +305,7 @@ static int use_after_fork(void)
 		return 1;
 	if (connection.kept)
 		return 2;
-	/* Closed: unless the new connection got its number, nothing is open there. */
+	/* Closed, unless the new connection has the same number. */
 	if (connection.fd != inherited && fcntl(inherited, F_GETFD) >= 0)
 		return 3;
 	broker_put(&broker.instance, &connection);

@@ -82,7 +82,7 @@ static int answer(int fd, unsigned long request, void *arg)
 	}
 }
 
-/* A ring as the service makes it; what is wrong with it is up to the test. */
+/* A ring as the service makes it; tests break it. */
 static void make_ring(size_t bytes, uint32_t entries, int seals)
 {
 	ring_bytes = bytes;
@@ -148,7 +148,7 @@ static int submit(unsigned int n, uint64_t *ret_index)
 	return dmabuffs_accel_queue_submit(queue, commands, n, ret_index);
 }
 
-/* ---- making one -------------------------------------------------------------------- */
+/* ---- create and open --------------------------------------------------------------- */
 
 Test(queue, create_and_close, .init = start_user, .fini = finish)
 {
@@ -228,11 +228,11 @@ Test(queue, open_goes_on_where_it_stopped, .init = start_user, .fini = finish)
 	cr_assert(eq(u64, index, 3));
 }
 
-/* ---- submitting -------------------------------------------------------------------- */
+/* ---- submit ------------------------------------------------------------------------ */
 
 Test(queue, submit_writes_the_ring, .init = start_user, .fini = finish)
 {
-	/* It was rung once, for a submitter before us who may have died. */
+	/* Opening rings once, in case an earlier submitter died before it could. */
 	uint32_t rung = ring->doorbell;
 	uint64_t index = 99;
 
@@ -383,7 +383,7 @@ static bool is_mapped(const void *address)
 	return mincore((void *)address, 4096, &resident) == 0;
 }
 
-/* All in the child, without an assertion, which needs the parent: 0 or what was wrong. */
+/* Runs in the child, where assertions do not work: 0 or the failed check. */
 static int use_in_child(void)
 {
 	struct accel_fault fault;
@@ -406,7 +406,7 @@ static int use_in_child(void)
 	return 0;
 }
 
-/* Something else may be there by then, which is not the queue's to unmap. */
+/* Another mapping may be there by then, which must stay. */
 static int close_over_other_memory(void)
 {
 	void *place = queue->ring;
@@ -519,7 +519,7 @@ Test(queue_fork, a_mediated_one_neither, .init = start_mediated, .fini = finish)
 	cr_assert(zero(int, submit(1, NULL)));
 }
 
-/* The threads of the fake broker are the parent's: it answers the child as well. */
+/* The threads of the fake broker run in the parent, and serve the child, too. */
 static int open_another(void)
 {
 	struct dmabuffs_accel_queue *own;

@@ -13,15 +13,15 @@
 
 #define GUARD 0xee
 
-/* What the service was asked for an export. */
-static struct dmabuffs_export asked;
+/* The last request for an export. */
+static struct dmabuffs_export request_seen;
 static unsigned int calls;
 
 static int answer(int fd, unsigned long request, void *arg)
 {
 	calls++;
 	if (request == DMABUFFS_IOC_EXPORT) {
-		asked = *(struct dmabuffs_export *)arg;
+		request_seen = *(struct dmabuffs_export *)arg;
 		memset(((struct dmabuffs_export *)arg)->uuid, 7, DMABUFFS_UUID_SIZE);
 	} else {
 		struct dmabuffs_info *info = arg;
@@ -69,9 +69,9 @@ Test(sizes, options_of_this_version, .init = start)
 						 .label = "text"}};
 
 	cr_assert(zero(int, export_with(&options)));
-	cr_assert(all(eq(u32, asked.flags, DMABUFFS_EXPORT_MODE),
-		      eq(u32, asked.mode, 0640)));
-	cr_assert(eq(str, (char *)asked.label, (char *)"text"));
+	cr_assert(all(eq(u32, request_seen.flags, DMABUFFS_EXPORT_MODE),
+		      eq(u32, request_seen.mode, 0640)));
+	cr_assert(eq(str, (char *)request_seen.label, (char *)"text"));
 }
 
 Test(sizes, options_that_are_too_short, .init = start)

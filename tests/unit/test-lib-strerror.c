@@ -40,7 +40,7 @@ Test(strerror, takes_either_sign)
 				eq(ptr, text(error, operation), text(-error, operation)));
 }
 
-/* Callers put them behind "cannot ...: ". */
+/* They follow "cannot X: ". */
 Test(strerror, says_something_short_for_every_error)
 {
 	for (int operation = 0; operation <= LAST; operation++)
