@@ -8,8 +8,8 @@
 #include "util.h"
 
 /*
- * A path may pretend to be "/dmabuf:"; the lines that the dma-buf core alone prints into
- * fdinfo may not.
+ * The path "/dmabuf:" can be forged. The exp_name line in fdinfo cannot: only the dma-buf
+ * core prints it.
  */
 bool dmabuf_is(int fd)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* dmabuf.h - telling a dma-buf from any other descriptor */
+/* dmabuf.h - whether a descriptor is a dma-buf */
 #ifndef DMABUFFS_DMABUF_H
 #define DMABUFFS_DMABUF_H
 
 #include <stdbool.h>
 
-/* Asks the kernel only, never the file's own file system. */
+/* Makes no request to the file system of the file. */
 bool dmabuf_is(int fd);
 
 #endif

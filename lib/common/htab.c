@@ -55,7 +55,7 @@ void htab_finish(struct htab *table)
 
 int htab_insert(struct htab *table, struct htab_node *node, uint64_t hash)
 {
-	/* A table that cannot grow only gets slower; an empty one cannot do without. */
+	/* A table that cannot grow gets slower; an empty one has no bucket to use. */
 	if (table->n_nodes >= table->n_buckets && htab_grow(table) < 0 &&
 	    !table->n_buckets)
 		return -ENOMEM;

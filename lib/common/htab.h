@@ -2,7 +2,7 @@
 /*
  * htab.h - intrusive hash table with chaining
  *
- * The caller embeds a struct htab_node, computes the hash, and compares keys by itself:
+ * The caller embeds a struct htab_node, computes the hash and compares the keys:
  *
  *	for (node = htab_first(table, hash); node; node = htab_next(node))
  *		if (same_key(container_of(node, ...)))
@@ -29,7 +29,7 @@ struct htab {
 	size_t n_nodes;
 };
 
-/* Frees the buckets; the nodes are the caller's. A zeroed table is a valid empty one. */
+/* Frees the buckets; the caller owns the nodes. A zeroed table is a valid empty one. */
 void htab_finish(struct htab *table);
 
 /* 0, or -ENOMEM and then nothing changed. */
@@ -38,7 +38,7 @@ int htab_insert(struct htab *table, struct htab_node *node, uint64_t hash);
 /* The node must be in the table. */
 void htab_remove(struct htab *table, struct htab_node *node);
 
-/* First and next node with this very hash, or NULL. */
+/* The first and the next node with exactly this hash, or NULL. */
 struct htab_node *htab_first(const struct htab *table, uint64_t hash);
 struct htab_node *htab_next(const struct htab_node *node);
 

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-/* Held exclusively while a lease of ours lasts. */
+/* Held exclusively while this process has a lease. */
 static pthread_rwlock_t lease_lock = PTHREAD_RWLOCK_INITIALIZER;
 
 int lease_open(int dir, const char *path, int flags)
@@ -26,14 +26,16 @@ int lease_held(int fd)
 	int r = 0;
 
 	pthread_rwlock_wrlock(&lease_lock);
-	/* Whoever opens it in this moment makes the kernel tell us: with a signal that,
-	 * other than SIGIO, is ignored. */
+	/*
+	 * An open(2) by another process in this moment makes the kernel send a signal.
+	 * SIGURG is ignored by default, SIGIO is not.
+	 */
 	fcntl(fd, F_SETSIG, SIGURG);
 	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
 		r = errno == EAGAIN ? 1 : -EOPNOTSUPP;
 	else
-		fcntl(fd, F_SETLEASE,
-		      F_UNLCK); /* at once: an importer's open waits for it */
+		/* At once: an open(2) by an importer waits for it. */
+		fcntl(fd, F_SETLEASE, F_UNLCK);
 	pthread_rwlock_unlock(&lease_lock);
 	return r;
 }

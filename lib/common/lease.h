@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lease.h - who still has a memfd, asked of the kernel
+ * lease.h - whether a memfd is open or mapped elsewhere
  *
- * A write lease is granted only while no other open file description of the inode exists,
- * mapped ones included. While a lease of ours lasts, opens would fail or wait: ours take
- * the lock below shared. It is a leaf and one for the process.
+ * The kernel grants a write lease only while no other open file description of the inode
+ * exists, mapped ones included. While the process has a lease, an open(2) of the file
+ * fails or waits, so lease_open() and lease_held() exclude each other with a lock. There
+ * is one for the process; it is taken last. Thread safe.
  */
 #ifndef DMABUFFS_LEASE_H
 #define DMABUFFS_LEASE_H
@@ -12,15 +13,16 @@
 #include <stdbool.h>
 
 /*
- * Opens the file @path, relative to the directory @dir, anew: a description of its own.
- * O_NONBLOCK: if somebody else holds a lease on it, -EAGAIN, no waiting. -errno.
+ * Opens the file @path, relative to the directory @dir, with a new description and with
+ * O_NONBLOCK added to @flags. Returns a descriptor or -errno; -EAGAIN: another process
+ * has a lease on the file.
  */
 int lease_open(int dir, const char *path, int flags);
 
 /*
- * Whether anybody else has the memfd behind @fd, an O_RDWR description of our own, open
- * or mapped: 1, 0, or -EOPNOTSUPP without CAP_LEASE over it. Sets the signal of the
- * descriptor (F_SETSIG) to SIGURG.
+ * Returns 1 if the memfd @fd, an O_RDWR description that is not shared, is open through
+ * another description or mapped; else 0; -EOPNOTSUPP without CAP_LEASE over it. Sets the
+ * signal of the descriptor (F_SETSIG) to SIGURG.
  */
 int lease_held(int fd);
 

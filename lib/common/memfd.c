@@ -8,7 +8,7 @@
 #include "util.h"
 
 #ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U /* Linux 6.3; it may be asked for by vm.memfd_noexec */
+#define MFD_NOEXEC_SEAL 8U /* Linux 6.3; vm.memfd_noexec can require it */
 #endif
 
 static int memfd_create_file(const char *name)

@@ -14,8 +14,8 @@
 #include "relax.h"
 #include "util.h"
 
-#define SPIN_NS       UINT64_C(20000)
-#define SPINS_A_CLOCK 64 /* looks between two looks at the clock */
+#define SPIN_NS         UINT64_C(20000)
+#define SPINS_PER_CLOCK 64 /* checks of the ring per reading of the clock */
 
 /* ---- submission -------------------------------------------------------------------- */
 
@@ -57,20 +57,19 @@ int ring_producer_init(struct ring_producer *producer, void *memory, size_t byte
 	*producer = (struct ring_producer){
 		.ring = ring,
 		.entries = entries,
-		/* A former submitter may have got this far. */
+		/* A former submitter may have advanced them. */
 		.tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
 		.head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE),
 	};
 	if (entries) {
 		producer->slots = (void *)((char *)memory + ACCEL_RING_ENTRIES);
-		/* A former one may have died between taking need_wakeup and the wake-up.
-		 */
+		/* The former one may have died after it cleared need_wakeup. */
 		ring_producer_wake_device(ring);
 	}
 	return 0;
 }
 
-/* A head that makes no sense is a full ring: nothing is overwritten because of it. */
+/* An invalid head counts as a full ring, so that nothing is overwritten. */
 static uint32_t ring_producer_count_room(const struct ring_producer *producer)
 {
 	uint64_t used = producer->tail - producer->head;
@@ -78,7 +77,7 @@ static uint32_t ring_producer_count_room(const struct ring_producer *producer)
 	return used <= producer->entries ? producer->entries - (uint32_t)used : 0;
 }
 
-/* The shared head is in a line that the device writes: it is left alone if possible. */
+/* The device writes the cache line of the shared head: it is read only if needed. */
 unsigned ring_producer_room(struct ring_producer *producer, unsigned n)
 {
 	uint32_t room = ring_producer_count_room(producer);
@@ -106,9 +105,9 @@ unsigned ring_producer_push(struct ring_producer *producer,
 	memcpy(producer->slots, commands + straight, (n - straight) * sizeof(*commands));
 	producer->tail += n;
 	__atomic_store_n(&ring->tail, producer->tail, __ATOMIC_RELEASE);
-	/* Either the device sees the new tail, or we see that it is going to sleep. */
+	/* Either the device sees the new tail, or this thread sees need_wakeup. */
 	atomic_thread_fence(memory_order_seq_cst);
-	/* Once for each sleep: it may take the device a while to get a CPU. */
+	/* Once per sleep: the device may need a while to get a CPU. */
 	if (__atomic_load_n(&ring->need_wakeup, __ATOMIC_RELAXED) &&
 	    __atomic_exchange_n(&ring->need_wakeup, 0, __ATOMIC_SEQ_CST))
 		ring_producer_wake_device(ring);
@@ -122,7 +121,7 @@ uint64_t ring_completed(const struct accel_ring *ring)
 	return __atomic_load_n(&ring->completed, __ATOMIC_ACQUIRE);
 }
 
-/* By a reset; it is known before they count as completed. */
+/* By a reset, which publishes the range before it completes the commands. */
 static bool ring_producer_was_dropped(const struct accel_ring *ring, uint64_t index)
 {
 	uint64_t end = __atomic_load_n(&ring->dropped_end, __ATOMIC_ACQUIRE);
@@ -132,8 +131,8 @@ static bool ring_producer_was_dropped(const struct accel_ring *ring, uint64_t in
 }
 
 /*
- * 0, -EAGAIN: not yet, or why never. The state is read first: what completed before the
- * queue stopped is then seen as completed.
+ * 0: completed; -EAGAIN: not yet; else why it never will. The state is read first, so
+ * that a command that completed before the queue stopped counts as completed.
  */
 static int ring_producer_look(const struct accel_ring *ring, uint64_t index)
 {
@@ -156,7 +155,7 @@ static int ring_producer_spin(const struct accel_ring *ring, uint64_t index, uin
 	int r;
 
 	do {
-		for (unsigned i = 0; i < SPINS_A_CLOCK; i++) {
+		for (unsigned i = 0; i < SPINS_PER_CLOCK; i++) {
 			r = ring_producer_look(ring, index);
 			if (r != -EAGAIN)
 				return r;
@@ -166,7 +165,7 @@ static int ring_producer_spin(const struct accel_ring *ring, uint64_t index, uin
 	return -EAGAIN;
 }
 
-/* Until somebody wakes us, something changed, or the deadline. */
+/* Until a wake-up, a change of the ring, or the deadline. */
 static void ring_producer_sleep_once(struct accel_ring *ring, uint32_t seen,
 				     uint64_t deadline)
 {
@@ -184,7 +183,7 @@ static int ring_producer_sleep_until(struct accel_ring *ring, uint64_t index,
 
 	__atomic_fetch_add(&ring->waiters, 1, __ATOMIC_SEQ_CST);
 	for (;;) {
-		/* Before the look: what changes after it makes the futex return. */
+		/* Read before the ring: any later change makes the futex return. */
 		uint32_t seen = __atomic_load_n(&ring->completion, __ATOMIC_SEQ_CST);
 
 		r = ring_producer_look(ring, index);

@@ -2,9 +2,9 @@
 /*
  * ring_producer.h - the submitter's side of a queue's ring
  *
- * For one thread at a time. It makes a system call only when the device sleeps. The other
- * side is the service; nothing in the ring can make this one access anything outside of
- * it.
+ * For one thread at a time. A push makes a system call only if the device sleeps. The
+ * service on the other side is not trusted: no content of the ring causes an access
+ * outside of it.
  */
 #ifndef DMABUFFS_RING_PRODUCER_H
 #define DMABUFFS_RING_PRODUCER_H
@@ -25,23 +25,22 @@ struct ring_producer {
 int ring_producer_init(struct ring_producer *producer, void *ring, size_t bytes);
 
 /*
- * How many commands there is room for, until the next push. What the device has fetched
- * meanwhile counts only if it would be less than @n otherwise.
+ * Returns the number of commands that the next push has room for. The shared head is read
+ * only if the last known one leaves room for fewer than @n.
  */
 unsigned ring_producer_room(struct ring_producer *producer, unsigned n);
 
 /*
- * Copies as many of the @n commands as there is room for, and tells the device. Returns
- * how many.
+ * Copies as many of the @n commands as there is room for and notifies the device. Returns
+ * their number.
  */
 unsigned ring_producer_push(struct ring_producer *producer,
 			    const struct accel_command *commands, unsigned n);
 
 /*
  * Waits until @index + 1 commands have completed: spins a moment, then sleeps.
- * @timeout_ns: negative: for ever. 0; -ETIMEDOUT; -EIO: the queue faulted before that
- * command; -ENODEV: it is dead. After a reset, -EIO as well for what the last one
- * dropped. -EINTR is not returned.
+ * @timeout_ns: negative: no limit. Returns 0; -ETIMEDOUT; -EIO: the queue faulted before
+ * that command, or the last reset dropped it; -ENODEV: the queue is dead. Never -EINTR.
  */
 int ring_wait(struct accel_ring *ring, uint64_t index, int64_t timeout_ns);
 

@@ -2,7 +2,7 @@
 /*
  * same_process.c - a page that the kernel clears at fork
  *
- * The pid does not tell enough: the first process of a PID namespace may fork the first
+ * Comparing pids is not enough: the first process of a PID namespace can fork the first
  * one of another, and both are pid 1.
  */
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "same_process.h"
 
-/* The kernel makes it a page. */
+/* The kernel rounds it up to a page. */
 #define MARK_BYTES sizeof(_Atomic uint32_t)
 
 int same_process_create(_Atomic uint32_t **ret_mark, bool *ret_reliable)

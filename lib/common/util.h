@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* util.h - the few macros and helpers that every part uses */
+/* util.h - macros and helpers for all parts */
 #ifndef DMABUFFS_UTIL_H
 #define DMABUFFS_UTIL_H
 
