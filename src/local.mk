@@ -7,6 +7,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/base/limits.c %D%/base/limits.h \
 	%D%/base/log.c %D%/base/log.h \
+	%D%/base/mountinfo.c %D%/base/mountinfo.h \
 	%D%/base/offload.c %D%/base/offload.h \
 	%D%/base/option_accel.c \
 	%D%/base/option_drivers.c \

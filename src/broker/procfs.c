@@ -4,9 +4,8 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/sysmacros.h>
 
+#include "base/mountinfo.h"
 #include "fd_identity.h"
 #include "util.h"
 
@@ -21,35 +20,13 @@ static bool procfs_is_our_own(uint64_t dev)
 	return proc >= 0 && fd_identity(proc, &own, &ino) == 0 && own == dev;
 }
 
-/* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELDS] - TYPE ...", proc_pid_mountinfo(5).
- */
-static bool procfs_is_procfs_line(char *line, uint64_t dev)
-{
-	unsigned major_number, minor_number;
-	const char *type = strstr(line, " - ");
-
-	return type && !strncmp(type, " - proc ", strlen(" - proc ")) &&
-	       sscanf(line, "%*u %*u %u:%u", &major_number, &minor_number) == 2 &&
-	       makedev(major_number, minor_number) == dev;
-}
-
 /* The list comes from the kernel, so a client cannot forge a line of it. */
 static bool procfs_is_mounted(uint64_t dev, pid_t tid)
 {
-	_cleanup_free_ char *line = NULL;
 	char path[40];
-	size_t size = 0;
-	bool found = false;
-	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/mountinfo", tid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	for (int i = 0; i < MAX_LINES && !found && getline(&line, &size, file) > 0; i++)
-		found = procfs_is_procfs_line(line, dev);
-	fclose(file);
-	return found;
+	return mountinfo_has(path, dev, "proc", MAX_LINES) > 0;
 }
 
 bool procfs_has(int fd, pid_t tid)

@@ -7,9 +7,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 
 #include "base/log.h"
+#include "base/mountinfo.h"
 #include "fd_identity.h"
 #include "util.h"
 
@@ -57,21 +57,7 @@ int mountpoint_clone(const char *path, uint64_t *ret_dev, int *ret_tree)
 
 bool mountpoint_is_mounted(uint64_t dev)
 {
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
-	bool found = false;
-
-	if (!file)
-		return true;
-	while (!found && getline(&line, &size, file) > 0) {
-		unsigned id, parent, major, minor;
-
-		found = sscanf(line, "%u %u %u:%u", &id, &parent, &major, &minor) == 4 &&
-			makedev(major, minor) == dev;
-	}
-	fclose(file);
-	return found;
+	return mountinfo_has("/proc/self/mountinfo", dev, NULL, SIZE_MAX) != 0;
 }
 
 /* Unmounts what is behind the descriptor, whatever the path refers to by now. */

@@ -19,7 +19,7 @@ int mountpoint_resolve(char **path);
  */
 int mountpoint_clone(const char *path, uint64_t *ret_dev, int *ret_tree);
 
-/* Is a mount with this device number left in our mount namespace? */
+/* Is a mount with this device number left in our mount namespace? True if unknown. */
 bool mountpoint_is_mounted(uint64_t dev);
 
 /*
