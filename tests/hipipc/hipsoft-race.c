@@ -95,7 +95,7 @@ static void act(unsigned *seed, unsigned thread)
 {
 	unsigned i = (unsigned)rand_r(seed) % SLOTS, j = (unsigned)rand_r(seed) % SLOTS;
 	hipEvent_t event = atomic_load(&events[i]);
-	hipStream_t stream = atomic_load(&streams[j]);
+	hipStream_t stream = j ? atomic_load(&streams[j]) : NULL; /* NULL: the default */
 	float ms;
 
 	switch (rand_r(seed) % 20) {
