@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <sorted.h>
 #include <util.h>
 
 #include "events.h"
@@ -16,17 +17,11 @@ static int events_compare_names(const void *a, const void *b)
 static int events_add_name(const dmabuffs_uuid *uuid, void *data)
 {
 	struct events *events = data;
+	int r = array_reserve(&events->names, &events->capacity, events->count + 1,
+			      sizeof(*events->names));
 
-	if (events->count == events->capacity) {
-		size_t capacity = MAX(events->capacity * 2, 64);
-		dmabuffs_uuid *names =
-			reallocarray(events->names, capacity, sizeof(*names));
-
-		if (!names)
-			return -ENOMEM;
-		events->names = names;
-		events->capacity = capacity;
-	}
+	if (r < 0)
+		return r;
 	events->names[events->count++] = *uuid;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <string.h>
 
+#include <sorted.h>
 #include <util.h>
 
 #include "row.h"
@@ -39,18 +40,6 @@ int row_load(struct dmabuffs *instance, const dmabuffs_uuid *uuid, struct row *r
 	return 0;
 }
 
-static int row_grow(struct rows *rows)
-{
-	size_t capacity = MAX(rows->capacity * 2, 16);
-	struct row *all = reallocarray(rows->all, capacity, sizeof(*all));
-
-	if (!all)
-		return -ENOMEM;
-	rows->all = all;
-	rows->capacity = capacity;
-	return 0;
-}
-
 struct walk {
 	struct dmabuffs *instance;
 	struct rows rows;
@@ -60,10 +49,9 @@ static int row_add(const dmabuffs_uuid *uuid, void *data)
 {
 	struct walk *walk = data;
 	struct rows *rows = &walk->rows;
-	int r = 0;
+	int r = array_reserve(&rows->all, &rows->capacity, rows->count + 1,
+			      sizeof(*rows->all));
 
-	if (rows->count == rows->capacity)
-		r = row_grow(rows);
 	if (r < 0)
 		return r;
 	r = row_load(walk->instance, uuid, &rows->all[rows->count]);
