@@ -59,6 +59,9 @@ void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	      struct fuse_file_info *fi);
 
+/* Undoes a table_open(); after the last one, closes the backing file. */
+void fs_close_export(fuse_req_t req, struct export *export);
+
 /* fs_attr.c */
 
 /*

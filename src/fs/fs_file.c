@@ -103,7 +103,7 @@ static int fs_file_backing_id(fuse_req_t req, struct export *export)
 	return 0;
 }
 
-static void fs_file_close(fuse_req_t req, struct export *export)
+void fs_close_export(fuse_req_t req, struct export *export)
 {
 	int id = table_close(&service_of(req)->table, export);
 
@@ -117,13 +117,13 @@ static void fs_file_reply_open(fuse_req_t req, struct export *export,
 	struct service *service = service_of(req);
 
 	/*
-	 * No page cache of our own: MAP_SHARED of what is not the buffer itself fails.
-	 * The kernel still allows MAP_PRIVATE, a copy of the moment.
+	 * Without passthrough there is no page cache: MAP_SHARED fails. The kernel still
+	 * permits MAP_PRIVATE, which copies.
 	 */
 	fi->direct_io = !fi->backing_id;
 	fi->parallel_direct_writes = 1;
 	fi->noflush = 1;
-	/* The request is gone with its connection, and the backing id too. */
+	/* It fails only without a connection, and the backing id is closed with that. */
 	if (fuse_reply_open(req, fi) < 0)
 		table_close(&service->table, export);
 }
@@ -134,7 +134,7 @@ static void fs_file_log_refusal(const struct export *export, const struct fuse_c
 	char name[UUID_TEXT_LENGTH + 1];
 
 	export_name(export, name);
-	log_warning("%s: not opened by pid %d uid %u: %s", name, ctx->pid, ctx->uid,
+	log_warning("cannot open %s for pid %d uid %u: %s", name, ctx->pid, ctx->uid,
 		    strerror(-error));
 }
 
@@ -162,7 +162,7 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		r = fi->backing_id = fs_file_backing_id(req, export);
 	if (r < 0) {
 		fs_file_log_refusal(export, ctx, r);
-		fs_file_close(req, export);
+		fs_close_export(req, export);
 		reply_error(req, r);
 	} else {
 		fs_file_reply_open(req, export, fi);
@@ -181,7 +181,7 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	export = table_get(&service->table, ino);
 	if (export)
-		fs_file_close(req, export);
+		fs_close_export(req, export);
 	reply_error(req, 0);
 	table_put(&service->table, export);
 }

@@ -45,9 +45,8 @@ static int fs_revoke_claim_locked(struct table *table, struct export *export, ui
 		return -ENOENT;
 	if (!buffer_is_revocable(&export->buffer))
 		return -EBUSY;
-	if (export->opens++ == 0)
-		export->refs++;
 	*ret_owner = export->charged_uid;
+	table_open_locked(table, export);
 	return 0;
 }
 
@@ -63,14 +62,6 @@ static int fs_revoke_claim(struct command_call *call, struct export *export,
 	return r;
 }
 
-static void fs_revoke_unclaim(struct command_call *call, struct export *export)
-{
-	int backing_id = table_close(&call->service->table, export);
-
-	if (backing_id)
-		fuse_passthrough_close(call->req, backing_id);
-}
-
 static void fs_revoke_work(void *arg)
 {
 	struct revocation *revocation = arg;
@@ -78,7 +69,7 @@ static void fs_revoke_work(void *arg)
 	struct table *table = &call->service->table;
 	int r = fs_revoke_truncate_and_remove(revocation);
 
-	fs_revoke_unclaim(call, revocation->export);
+	fs_close_export(call->req, revocation->export);
 	table_put(table, revocation->export);
 	free(revocation);
 	command_reply(call, r);
@@ -116,7 +107,7 @@ int fs_revoke(struct command_call *call)
 	if (r == 0) {
 		r = fs_revoke_start(call, export, owner);
 		if (r < 0)
-			fs_revoke_unclaim(call, export);
+			fs_close_export(call->req, export);
 	}
 	if (r < 0) {
 		log_warning("cannot revoke for uid %u: %s", call->ctx->uid, strerror(-r));

@@ -9,7 +9,7 @@ void ended_report(struct notifier *notifier, struct export *export, const char *
 
 	export_name(export, name);
 	log_info("%s: removed: %s (exported by pid %d)", name, why, export->caller->pid);
-	notifier_name_ended(notifier, export);
+	notifier_queue(notifier, export);
 }
 
 bool ended_remove_name(struct notifier *notifier, struct export *export, const char *why)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ended.h - the end of a name: logged, and invalidated in the kernel's caches
+ * ended.h - removed names: logged, and invalidated in the kernel's caches
  *
  * Thread safe. The table's lock must not be held.
  */

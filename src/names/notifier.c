@@ -37,11 +37,9 @@ bool notifier_stop(struct notifier *notifier)
 	return worker_stop(&notifier->worker, STOP_MS);
 }
 
-void notifier_name_ended(struct notifier *notifier, struct export *export)
+void notifier_queue(struct notifier *notifier, struct export *export)
 {
-	table_lock(notifier->table);
-	export->refs++;
-	table_unlock(notifier->table);
+	table_ref(notifier->table, export);
 	if (worker_add(&notifier->worker, &export->notify_job) < 0)
 		table_put(notifier->table, export);
 }

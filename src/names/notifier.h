@@ -31,16 +31,17 @@ int notifier_start(struct notifier *notifier, struct fuse_session *session,
 		   struct table *table);
 
 /*
- * Idempotent. Ends the thread after what is queued, while FUSE requests are still served:
- * the kernel may make it wait for them. False: it did not end in time, because a client
- * keeps the directory locked (by reading it into memory whose pages never come).
+ * Idempotent. Stops the thread after it has processed the queue. FUSE requests must still
+ * be served, because the kernel can make it wait for them. False: it did not stop in
+ * time, because a client keeps the directory locked (by a getdents(2) into memory whose
+ * pages never arrive).
  */
 bool notifier_stop(struct notifier *notifier);
 
 /*
- * Queues an export whose name was just removed, once in its life; takes a reference. Does
- * nothing when stopped.
+ * Queues an export whose name was just removed; takes a reference. Once per export. Does
+ * nothing after notifier_stop().
  */
-void notifier_name_ended(struct notifier *notifier, struct export *export);
+void notifier_queue(struct notifier *notifier, struct export *export);
 
 #endif

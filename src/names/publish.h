@@ -4,7 +4,7 @@
  *
  * An object that already has a name on the same root description keeps that name if
  * flags, mode, label and, for a buffer, the exporter's uid match; otherwise the result is
- * -EEXIST. DMABUFFS_EXPORT_ANOTHER always makes a new name. On failure *ret_uuid is
+ * -EEXIST. DMABUFFS_EXPORT_ANOTHER always creates a new name. On failure *ret_uuid is
  * untouched and nothing is charged or listed.
  *
  * Thread safe. The table's lock must not be held.
@@ -19,7 +19,7 @@ int publish_find(struct table *table, const struct export_request *request,
 		 uint8_t ret_uuid[DMABUFFS_UUID_SIZE]);
 
 /*
- * Makes a name; a name that another thread made meanwhile counts as in publish_find().
+ * Creates a name. If another thread has created one meanwhile, as publish_find().
  * request->caller is read here from the thread @tid. With a pidfd of that thread the
  * identity is cached on the root description, see caller_read(); with -1 it is read
  * again. On success the request's buffer and ASID have moved to the export.

@@ -71,7 +71,7 @@ static struct export *root_remove_one(struct table *table, struct root *root)
 }
 
 void table_close_root(struct table *table, uint64_t id,
-		      void (*ended)(struct export *export, void *data), void *data)
+		      void (*removed)(struct export *export, void *data), void *data)
 {
 	struct export *export;
 	struct root *root;
@@ -84,7 +84,7 @@ void table_close_root(struct table *table, uint64_t id,
 	/* After RELEASEDIR no request carries this handle, so the list does not grow. */
 	while ((export = root_remove_one(table, root))) {
 		if (!(export->flags & DMABUFFS_EXPORT_PERSIST))
-			ended(export, data);
+			removed(export, data);
 		table_put(table, export);
 	}
 	table_lock(table);

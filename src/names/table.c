@@ -305,6 +305,13 @@ int table_withdraw(struct table *table, uint64_t root_id,
 	return r;
 }
 
+void table_ref(struct table *table, struct export *export)
+{
+	table_lock(table);
+	table_ref_locked(table, export);
+	table_unlock(table);
+}
+
 void table_put(struct table *table, struct export *export)
 {
 	if (!export)
@@ -336,14 +343,20 @@ void table_forget(struct table *table, uint64_t id, uint64_t n)
 	table_unlock(table);
 }
 
+bool table_open_locked(struct table *table, struct export *export)
+{
+	ASSERT_LOCKED(&table->lock);
+	if (export->named && export->opens++ == 0)
+		export->refs++;
+	return export->named;
+}
+
 bool table_open(struct table *table, struct export *export)
 {
 	bool named;
 
 	table_lock(table);
-	named = export->named;
-	if (named && export->opens++ == 0)
-		export->refs++;
+	named = table_open_locked(table, export);
 	table_unlock(table);
 	return named;
 }

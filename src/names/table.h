@@ -31,7 +31,7 @@ struct table_index {
 		uint64_t id;           /* ascending */
 		struct export *export; /* NULL: the name was removed */
 	} * entries;
-	size_t n, n_ended, room;
+	size_t n, n_removed, room;
 };
 
 struct table {
@@ -66,10 +66,10 @@ int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id);
 
 /*
  * Closes a root description and removes the names made on it, except persistent ones.
- * @ended is called for each of these, without the lock and with a reference held.
+ * @removed is called for each of these, without the lock and with a reference held.
  */
 void table_close_root(struct table *table, uint64_t id,
-		      void (*ended)(struct export *export, void *data), void *data);
+		      void (*removed)(struct export *export, void *data), void *data);
 
 /* The cached identity of the last exporter on this description; referenced, or NULL. */
 struct caller *table_root_caller(struct table *table, uint64_t root_id);
@@ -104,7 +104,9 @@ bool table_unname(struct table *table, struct export *export);
 int table_withdraw(struct table *table, uint64_t root_id,
 		   const uint8_t uuid[DMABUFFS_UUID_SIZE], struct export **ret_export);
 
-void table_put(struct table *table, struct export *export);
+/* One more reference to @export, of which the caller has one; one fewer. */
+void table_ref(struct table *table, struct export *export);
+void table_put(struct table *table, struct export *export); /* NULL is allowed */
 
 /* Look-ups that the kernel counts: one for each entry in a reply; FORGET drops @n. */
 void table_looked_up(struct table *table, struct export *export);
@@ -115,6 +117,7 @@ void table_forget(struct table *table, uint64_t id, uint64_t n);
  * that became unused, or 0.
  */
 bool table_open(struct table *table, struct export *export);
+bool table_open_locked(struct table *table, struct export *export);
 int table_close(struct table *table, struct export *export);
 
 /*

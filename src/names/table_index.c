@@ -40,13 +40,13 @@ static void table_index_pack(struct table_index *index)
 		if (index->entries[i].export)
 			index->entries[n++] = index->entries[i];
 	index->n = n;
-	index->n_ended = 0;
+	index->n_removed = 0;
 }
 
 void table_index_remove(struct table_index *index, uint64_t id)
 {
 	index->entries[table_index_position(index, id)].export = NULL;
-	if (++index->n_ended > index->n / 2)
+	if (++index->n_removed > index->n / 2)
 		table_index_pack(index);
 }
 

@@ -68,7 +68,7 @@ Test(notifier, tells_each_name)
 		cr_assert(table_unname(&fixture_table, exports[i]));
 	}
 	for (size_t i = 0; i < MANY; i++)
-		notifier_name_ended(&notifier, exports[i]);
+		notifier_queue(&notifier, exports[i]);
 	cr_assert(notifier_stop(&notifier));
 	cr_assert(all(eq(uint, n_inodes, MANY), eq(uint, n_names, MANY)));
 	for (size_t i = 0; i < MANY; i++) {
@@ -87,7 +87,7 @@ Test(notifier, keeps_what_it_tells_of)
 	uint64_t id = export->id;
 
 	cr_assert(table_unname(&fixture_table, export));
-	notifier_name_ended(&notifier, export);
+	notifier_queue(&notifier, export);
 	table_put(&fixture_table, export);
 	cr_assert(notifier_stop(&notifier));
 	cr_assert(eq(u64, inodes[0], id));
@@ -100,7 +100,7 @@ Test(notifier, does_nothing_when_stopped)
 
 	cr_assert(notifier_stop(&notifier));
 	cr_assert(table_unname(&fixture_table, export));
-	notifier_name_ended(&notifier, export);
+	notifier_queue(&notifier, export);
 	cr_assert(zero(uint, n_inodes));
 	cr_assert(eq(uint, export->refs, 1));
 	table_put(&fixture_table, export);

@@ -28,7 +28,7 @@ TestSuite(index, .init = init, .fini = finish);
 
 static void append(size_t n, uid_t uid)
 {
-	for (size_t i = names.n + names.n_ended; n--; i++) {
+	for (size_t i = names.n + names.n_removed; n--; i++) {
 		exports[i].id = (i + 1) * 10;
 		exports[i].node.uid = uid;
 		cr_assert(zero(int, table_index_append(&names, &exports[i])));
@@ -81,7 +81,7 @@ Test(index, holes)
 	append(20, UID_A);
 	for (uint64_t id = 20; id <= 100; id += 20)
 		table_index_remove(&names, id);
-	cr_assert(eq(sz, names.n_ended, 5));
+	cr_assert(eq(sz, names.n_removed, 5));
 	cr_assert(all(eq(u64, next(0, 10), 30), eq(u64, next(0, 20), 30),
 		      eq(u64, next(0, 95), 110)));
 	table_index_remove(&names, 10);
@@ -96,7 +96,7 @@ Test(index, packs_when_half_are_holes)
 		cr_assert(eq(sz, names.n, 100));
 		table_index_remove(&names, id);
 	}
-	cr_assert(all(eq(sz, names.n, 49), eq(sz, names.n_ended, 0)));
+	cr_assert(all(eq(sz, names.n, 49), eq(sz, names.n_removed, 0)));
 	cr_assert(all(eq(u64, next(0, 0), 520), eq(u64, next(0, 520), 530)));
 	for (uint64_t id = 520; id <= 1000; id += 10)
 		table_index_remove(&names, id);
