@@ -31,7 +31,7 @@ int device_query(struct command_call *call)
 
 /* ---- contexts ---------------------------------------------------------------------- */
 
-/* Only the first @count elements of the array were sent. */
+/* A request carries only the first @count elements of the array. */
 int device_submit(struct command_call *call)
 {
 	struct accel_queue_submit *arg = &call->arg.queue_submit;

@@ -53,7 +53,7 @@ static int device_take_open_named(const struct opened *opened)
 							  : -EBADFD;
 }
 
-/* Returns a descriptor that the service may use, and consumes @taken. */
+/* Consumes @taken; returns a descriptor of its buffer that the service owns. */
 static int device_take_own_buffer(struct command_call *call, struct taken *taken)
 {
 	_cleanup_(opened_put) struct opened opened = {NULL};

@@ -65,7 +65,7 @@ void fs_close_export(fuse_req_t req, struct export *export);
 /* fs_attr.c */
 
 /*
- * Finds what has this inode number: an export, which is returned, the root or a device.
+ * Finds the node of an inode: of an export, which is returned, of the root or a device.
  * Locks the table; if there is none, *ret_node is NULL and nothing is locked. Undone by
  * fs_put_node().
  */

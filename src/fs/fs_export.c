@@ -12,7 +12,6 @@
 /* One export under way. */
 struct attempt {
 	struct command_call *call;
-	int pidfd; /* owned: the calling thread; negative: it cannot be named */
 	struct buffer buffer; /* owned while its fd is not -1 */
 };
 
@@ -68,8 +67,7 @@ static int fs_export_make_new(struct attempt *attempt)
 {
 	struct command_call *call = attempt->call;
 	struct export_request request = fs_export_request(attempt);
-	/* A thread can change its namespaces; where they decide, a cache is not enough.
-	 */
+	/* A thread can change its namespaces: with ns= they are read each time. */
 	int pidfd = call->service->options.ns_mask ? -1 : command_pidfd(call);
 
 	buffer_learn_seals(&attempt->buffer);

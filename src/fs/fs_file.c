@@ -33,7 +33,7 @@ static int fs_file_check_size(struct service *service, struct export *export)
 	return r;
 }
 
-/* Checks that file permissions cannot express. The export is counted open. */
+/* Checks what file permissions cannot express. The export is counted open. */
 static int fs_file_check_open(struct service *service, struct export *export, pid_t tid,
 			      int flags)
 {
@@ -78,7 +78,7 @@ static int fs_file_get_backing(fuse_req_t req, struct export *export)
 	return id;
 }
 
-/* The error concerns every file; not one for a temporary lack of resources. */
+/* The error is not a temporary lack of resources, so every file would get it. */
 static bool fs_file_is_permanent(int error)
 {
 	return error != -EMFILE && error != -ENFILE && error != -ENOMEM &&
