@@ -44,7 +44,7 @@ Test(uuid, refuses_all_else_and_leaves_the_output)
 		TEXT "0",
 		TEXT " ",
 		TEXT "\n",
-		" " TEXT,
+		(" " TEXT),
 		"{0f8fad5b-d9cb-469f-a165-70867728950e}",
 		"0f8fad5bd9cb469fa16570867728950e",
 		"0f8fad5b-d9cb-469fa-165-70867728950e",
