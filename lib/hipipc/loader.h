@@ -13,9 +13,9 @@ struct loader_symbol {
 	bool optional; /* the pointer is NULL if the library does not have it */
 };
 
-#define LOADER_NEEDS(table, member, symbol)                                              \
+#define LOADER_REQUIRED(table, member, symbol)                                           \
 	((struct loader_symbol){.name = (symbol), .offset = offsetof(table, member)})
-#define LOADER_WANTS(table, member, symbol)                                              \
+#define LOADER_OPTIONAL(table, member, symbol)                                           \
 	((struct loader_symbol){                                                         \
 		.name = (symbol), .offset = offsetof(table, member), .optional = true})
 

@@ -17,39 +17,39 @@
 #include "providers.h"
 #include "reason.h"
 
-#define NEEDS(member, symbol) LOADER_NEEDS(struct cuda_api, member, symbol)
-#define WANTS(member, symbol) LOADER_WANTS(struct cuda_api, member, symbol)
+#define REQUIRED(member, symbol) LOADER_REQUIRED(struct cuda_api, member, symbol)
+#define OPTIONAL(member, symbol) LOADER_OPTIONAL(struct cuda_api, member, symbol)
 
 /* Set in computed ids, so that they never equal one of the driver's own. */
 #define MIXED_ID (1ULL << 63)
 
 static const struct loader_symbol provider_cuda_symbols[] = {
-	NEEDS(init, "cuInit"),
-	WANTS(error_name, "cuGetErrorName"),
-	NEEDS(get_current, "cuCtxGetCurrent"),
-	NEEDS(set_current, "cuCtxSetCurrent"),
-	NEEDS(get_device, "cuCtxGetDevice"),
-	WANTS(context_id, "cuCtxGetId"),
-	NEEDS(primary_retain, "cuDevicePrimaryCtxRetain"),
-	NEEDS(primary_release, "cuDevicePrimaryCtxRelease_v2"),
-	NEEDS(attribute, "cuPointerGetAttribute"),
-	NEEDS(attributes, "cuPointerGetAttributes"),
-	WANTS(retain, "cuMemRetainAllocationHandle"),
-	NEEDS(release, "cuMemRelease"),
-	NEEDS(export_handle, "cuMemExportToShareableHandle"),
-	NEEDS(import_handle, "cuMemImportFromShareableHandle"),
-	NEEDS(properties, "cuMemGetAllocationPropertiesFromHandle"),
-	NEEDS(granularity, "cuMemGetAllocationGranularity"),
-	NEEDS(reserve, "cuMemAddressReserve"),
-	NEEDS(unreserve, "cuMemAddressFree"),
-	NEEDS(map, "cuMemMap"),
-	NEEDS(unmap, "cuMemUnmap"),
-	NEEDS(set_access, "cuMemSetAccess"),
-	WANTS(range_handle, "cuMemGetHandleForAddressRange"),
-	NEEDS(external_import, "cuImportExternalMemory"),
-	NEEDS(external_map, "cuExternalMemoryGetMappedBuffer"),
-	NEEDS(external_destroy, "cuDestroyExternalMemory"),
-	NEEDS(free_memory, "cuMemFree_v2"),
+	REQUIRED(init, "cuInit"),
+	OPTIONAL(error_name, "cuGetErrorName"),
+	REQUIRED(get_current, "cuCtxGetCurrent"),
+	REQUIRED(set_current, "cuCtxSetCurrent"),
+	REQUIRED(get_device, "cuCtxGetDevice"),
+	OPTIONAL(context_id, "cuCtxGetId"),
+	REQUIRED(primary_retain, "cuDevicePrimaryCtxRetain"),
+	REQUIRED(primary_release, "cuDevicePrimaryCtxRelease_v2"),
+	REQUIRED(attribute, "cuPointerGetAttribute"),
+	REQUIRED(attributes, "cuPointerGetAttributes"),
+	OPTIONAL(retain, "cuMemRetainAllocationHandle"),
+	REQUIRED(release, "cuMemRelease"),
+	REQUIRED(export_handle, "cuMemExportToShareableHandle"),
+	REQUIRED(import_handle, "cuMemImportFromShareableHandle"),
+	REQUIRED(properties, "cuMemGetAllocationPropertiesFromHandle"),
+	REQUIRED(granularity, "cuMemGetAllocationGranularity"),
+	REQUIRED(reserve, "cuMemAddressReserve"),
+	REQUIRED(unreserve, "cuMemAddressFree"),
+	REQUIRED(map, "cuMemMap"),
+	REQUIRED(unmap, "cuMemUnmap"),
+	REQUIRED(set_access, "cuMemSetAccess"),
+	OPTIONAL(range_handle, "cuMemGetHandleForAddressRange"),
+	REQUIRED(external_import, "cuImportExternalMemory"),
+	REQUIRED(external_map, "cuExternalMemoryGetMappedBuffer"),
+	REQUIRED(external_destroy, "cuDestroyExternalMemory"),
+	REQUIRED(free_memory, "cuMemFree_v2"),
 };
 
 /* Written once, by the first thread that resolves the symbols; never freed. */

@@ -10,29 +10,29 @@
 #include "providers.h"
 #include "reason.h"
 
-#define NEEDS(member, symbol) LOADER_NEEDS(struct hip_runtime, hip.member, symbol)
-#define WANTS(member, symbol) LOADER_WANTS(struct hip_runtime, hip.member, symbol)
+#define REQUIRED(member, symbol) LOADER_REQUIRED(struct hip_runtime, hip.member, symbol)
+#define OPTIONAL(member, symbol) LOADER_OPTIONAL(struct hip_runtime, hip.member, symbol)
 
 static const struct loader_symbol provider_hip_symbols[] = {
-	NEEDS(version, "hipRuntimeGetVersion"),
-	NEEDS(error_name, "hipGetErrorName"),
-	NEEDS(last_error, "hipGetLastError"),
-	NEEDS(peek_error, "hipPeekAtLastError"),
-	NEEDS(get_device, "hipGetDevice"),
-	WANTS(get_current, "hipCtxGetCurrent"),
-	NEEDS(attribute, "hipPointerGetAttribute"),
-	NEEDS(address_range, "hipMemGetAddressRange"),
-	WANTS(retain, "hipMemRetainAllocationHandle"),
-	WANTS(release, "hipMemRelease"),
-	WANTS(export_handle, "hipMemExportToShareableHandle"),
-	NEEDS(external_import, "hipImportExternalMemory"),
-	NEEDS(external_map, "hipExternalMemoryGetMappedBuffer"),
-	NEEDS(external_destroy, "hipDestroyExternalMemory"),
-	NEEDS(free_memory, "hipFree"),
+	REQUIRED(version, "hipRuntimeGetVersion"),
+	REQUIRED(error_name, "hipGetErrorName"),
+	REQUIRED(last_error, "hipGetLastError"),
+	REQUIRED(peek_error, "hipPeekAtLastError"),
+	REQUIRED(get_device, "hipGetDevice"),
+	OPTIONAL(get_current, "hipCtxGetCurrent"),
+	REQUIRED(attribute, "hipPointerGetAttribute"),
+	REQUIRED(address_range, "hipMemGetAddressRange"),
+	OPTIONAL(retain, "hipMemRetainAllocationHandle"),
+	OPTIONAL(release, "hipMemRelease"),
+	OPTIONAL(export_handle, "hipMemExportToShareableHandle"),
+	REQUIRED(external_import, "hipImportExternalMemory"),
+	REQUIRED(external_map, "hipExternalMemoryGetMappedBuffer"),
+	REQUIRED(external_destroy, "hipDestroyExternalMemory"),
+	REQUIRED(free_memory, "hipFree"),
 };
 
 static const struct loader_symbol provider_hip_hsa_symbols[] = {
-	LOADER_NEEDS(struct hsa_api, export_dmabuf, "hsa_amd_portable_export_dmabuf"),
+	LOADER_REQUIRED(struct hsa_api, export_dmabuf, "hsa_amd_portable_export_dmabuf"),
 };
 
 /* Written once, by the first thread that resolves the symbols; never freed. */

@@ -86,6 +86,8 @@ static void table_insert_locked(struct area *area)
 	const struct allocation *allocation = &area->allocation;
 	size_t place = table_place_of_locked(allocation->base);
 
+	ASSERT_LOCKED(&table_change_lock);
+	ASSERT_RWLOCKED(&table_slots_lock);
 	*sorted_open(table_slots, table_n_slots++, place) = (struct slot){
 		.first = allocation->base,
 		.last = allocation->base + (allocation_span(allocation) - 1),

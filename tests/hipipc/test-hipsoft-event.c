@@ -230,7 +230,7 @@ Test(hipsoft_event, time)
 	expect_ok(hipEventSynchronize(stop));
 	expect_ok(hipEventElapsedTime(&ms, start, stop));
 	cr_assert(ge(flt, ms, 20));
-	/* The part of a millisecond is for what a float cannot tell. */
+	/* A part of a millisecond covers the rounding of a float. */
 	cr_assert(le(dbl, ms, (now_s() - begun) * 1e3 + 0.5));
 	expect_ok(hipEventElapsedTime(&ms, stop, start));
 	cr_assert(lt(flt, ms, -19));

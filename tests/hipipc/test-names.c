@@ -164,7 +164,7 @@ Test(names, are_made_anew_after_the_service_has_ended)
 	cr_expect_not(same(&before, &after));
 	cr_expect_eq(fake_service.opens, 2);
 	cr_expect_eq(fake_service.closes, 1, "the old instance");
-	cr_expect_eq(fake_service.withdrawals, 0, "there was nobody to tell");
+	cr_expect_eq(fake_service.withdrawals, 0, "the old service has exited");
 }
 
 /* A service with too many connections closes some: its names stay. */
@@ -192,7 +192,7 @@ Test(names, that_cannot_be_withdrawn_are_given_up)
 	cr_expect_not(names_has(&handle.uuid));
 	fake_service.withdraw_error = 0;
 	cr_assert_eq(get(&fake_provider, 1, &handle), 0);
-	cr_expect_eq(fake_service.opens, 2, "that service had ended");
+	cr_expect_eq(fake_service.opens, 2, "that service had exited");
 }
 
 Test(names, of_the_silent_runtimes_are_swept)

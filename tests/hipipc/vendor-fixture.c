@@ -146,12 +146,12 @@ void fail_each_call(int (*act)(void *data), void *data, int result, const int *e
 
 static bool tells_child(int r)
 {
-	bool told;
+	bool explained;
 
 	reason_end("test", "", true);
-	told = r == -ECHILD && strstr(reason_last(), "exec");
+	explained = r == -ECHILD && strstr(reason_last(), "exec");
 	reason_begin();
-	return told;
+	return explained;
 }
 
 /* A child reports to the parent: assertions do not work there. */
