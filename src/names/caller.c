@@ -28,8 +28,8 @@ static int caller_pidfd_open(pid_t pid, unsigned flags)
 	return (int)syscall(SYS_pidfd_open, pid, flags);
 }
 
-/* Reads a small file of /proc/TID; the text without a final newline, or -errno. */
-static int caller_read_proc(pid_t tid, const char *name, char *buf, size_t size)
+/* Reads the beginning of /proc/TID/@name as a string; 0 or -errno. */
+static int caller_read_file(pid_t tid, const char *name, char *buf, size_t size)
 {
 	_cleanup_close_ int fd = -1;
 	char path[64];
@@ -37,14 +37,20 @@ static int caller_read_proc(pid_t tid, const char *name, char *buf, size_t size)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, size - 1);
+	n = fd < 0 ? -1 : read(fd, buf, size - 1);
 	if (n < 0)
 		return -errno;
 	buf[n] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
 	return 0;
+}
+
+static int caller_read_line(pid_t tid, const char *name, char *buf, size_t size)
+{
+	int r = caller_read_file(tid, name, buf, size);
+
+	if (r == 0)
+		buf[strcspn(buf, "\n")] = '\0';
+	return r;
 }
 
 void caller_setup(void)
@@ -55,22 +61,16 @@ void caller_setup(void)
 	caller_features.thread_pidfds = fd >= 0;
 	close_keep_errno(fd);
 	caller_features.labels =
-		caller_read_proc(getpid(), "attr/current", label, sizeof(label)) == 0;
+		caller_read_line(getpid(), "attr/current", label, sizeof(label)) == 0;
 }
 
 /* The thread group leader's id, from the "Tgid:" line; -EREMOTE: unreadable. */
 static pid_t caller_read_tgid(pid_t tid)
 {
-	_cleanup_close_ int fd = -1;
-	char path[64], text[512], *line;
-	ssize_t n;
+	char text[512], *line;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n < 0)
+	if (caller_read_file(tid, "status", text, sizeof(text)) < 0)
 		return -EREMOTE;
-	text[n] = '\0';
 	line = strstr(text, "\nTgid:");
 	return line ? (pid_t)strtol(line + strlen("\nTgid:"), NULL, 10) : -EREMOTE;
 }
@@ -165,11 +165,11 @@ static struct caller *caller_read_all(pid_t tid)
 		return caller;
 	pid = caller_read_tgid(tid);
 	caller->pid = pid < 0 ? 0 : pid;
-	if (caller_read_proc(tid, "comm", caller->comm, sizeof(caller->comm)) < 0)
+	if (caller_read_line(tid, "comm", caller->comm, sizeof(caller->comm)) < 0)
 		caller->comm[0] = '\0';
 	caller_read_namespaces(tid, caller->ns);
 	if (caller_features.labels &&
-	    caller_read_proc(tid, "attr/current", label, sizeof(label)) == 0 && label[0])
+	    caller_read_line(tid, "attr/current", label, sizeof(label)) == 0 && label[0])
 		caller->security = strdup(label);
 	return caller;
 }

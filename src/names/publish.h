@@ -22,7 +22,8 @@ int publish_find(struct table *table, const struct export_request *request,
  * Creates a name. If another thread has created one meanwhile, as publish_find().
  * request->caller is read here from the thread @tid. With a pidfd of that thread the
  * identity is cached on the root description, see caller_read(); with -1 it is read
- * again. On success the request's buffer and ASID have moved to the export.
+ * again. Buffer and ASID move to the export; those that the request still has on return
+ * (fd not -1, asid not NULL) remain the caller's.
  *
  * 0; -EEXIST; -EBADF: the root description was closed; as export_create(); -ENOMEM.
  */
