@@ -304,9 +304,14 @@ static bool live_is(void *data)
 	return faults_live_allocations() == *(long *)data;
 }
 
+static bool all_have_returned(void *data)
+{
+	return offload_wait_all(&fixture_limits);
+}
+
 static void finish_offload(int r)
 {
-	cr_assert(offload_wait_all(&fixture_limits));
+	cr_assert(wait_until(all_have_returned, NULL));
 	cr_assert(eq(int, was_run, r == 0));
 	cr_assert(wait_until(live_is, &live_before));
 }
