@@ -10,7 +10,8 @@
 /* Enough that a request of a few milliseconds waits for a CPU, not for a thread. */
 #define MAX_WORKERS 64
 
-static void session_log(enum fuse_log_level level, const char *format, va_list args)
+_printf_(2, 0) static void session_log(enum fuse_log_level level, const char *format,
+				       va_list args)
 {
 	log_message_v((int)level, format, args);
 }
