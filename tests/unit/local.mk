@@ -37,6 +37,7 @@ endif
 	%D%/test-limits.c \
 	%D%/test-list.c \
 	%D%/test-log.c \
+	%D%/test-mountinfo.c \
 	%D%/test-names.c \
 	%D%/test-node.c \
 	%D%/test-notifier.c \
