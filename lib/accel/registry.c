@@ -18,9 +18,10 @@ static bool registry_sweep(void *data)
 	struct accel_device *device;
 	bool more = false;
 
-	for (size_t i = 0; (device = accel_device_at(data, i)); i++)
-		more |= accel_lingering_sweep(&device->lingering) |
-			accel_ownership_sweep(device);
+	for (size_t i = 0; (device = accel_device_at(data, i)); i++) {
+		more |= accel_lingering_sweep(&device->lingering);
+		more |= accel_ownership_sweep(device);
+	}
 	return more;
 }
 
