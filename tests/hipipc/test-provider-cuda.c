@@ -236,16 +236,6 @@ Test(provider_cuda, what_is_replaced_meanwhile_is_not_exported_for_it)
 	check_export(&vmm, -ENOENT, NULL);
 }
 
-static int export_once(void *data)
-{
-	struct hipipc_backing backing;
-	int r = provider->export_memory(data, &backing);
-
-	if (r == 0)
-		close(backing.fd);
-	return r;
-}
-
 Test(provider_cuda, each_call_of_an_export_may_fail)
 {
 	static const int results[] = {CUDA_INVALID_VALUE, CUDA_OUT_OF_MEMORY,
@@ -285,14 +275,6 @@ static void share(enum fake_kind kind)
 	cr_assert(zero(int, provider->release_memory(pointer)));
 	cr_assert(eq(int, provider->release_memory(pointer), -EINVAL));
 	cr_assert(le(uint, count_fds(), fds));
-}
-
-static void expect_nothing_left(void)
-{
-	static const struct fake_counts none;
-	struct fake_counts now = fake->counts();
-
-	cr_assert(zero(int, memcmp(&now, &none, sizeof(now))));
 }
 
 Test(provider_cuda, an_import_shows_the_same_memory)

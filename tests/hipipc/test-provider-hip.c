@@ -170,16 +170,6 @@ Test(provider_hip, what_was_freed_meanwhile_is_not_exported)
 	check_export(&other, -ENOENT, NULL);
 }
 
-static int export_once(void *data)
-{
-	struct hipipc_backing backing;
-	int r = provider->export_memory(data, &backing);
-
-	if (r == 0)
-		close(backing.fd);
-	return r;
-}
-
 Test(provider_hip, each_call_of_an_export_may_fail)
 {
 	static const int results[] = {HIP_INVALID_VALUE, HIP_OUT_OF_MEMORY,
@@ -197,14 +187,6 @@ Test(provider_hip, each_call_of_an_export_may_fail)
 }
 
 /* ---- import ------------------------------------------------------------------------ */
-
-static void expect_nothing_left(void)
-{
-	static const struct fake_counts none;
-	struct fake_counts now = fake->counts();
-
-	cr_assert(zero(int, memcmp(&now, &none, sizeof(now))));
-}
 
 static void share(enum fake_kind kind, size_t bytes)
 {

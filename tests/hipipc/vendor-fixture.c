@@ -172,3 +172,21 @@ void check_forked_child(uint64_t pointer)
 	cr_assert(zero(int, status));
 	cr_assert(zero(int, provider->find(pointer, &allocation)));
 }
+
+int export_once(void *data)
+{
+	struct hipipc_backing backing;
+	int r = provider->export_memory(data, &backing);
+
+	if (r == 0)
+		close(backing.fd);
+	return r;
+}
+
+void expect_nothing_left(void)
+{
+	static const struct fake_counts none;
+	struct fake_counts now = fake->counts();
+
+	cr_assert(zero(int, memcmp(&now, &none, sizeof(now))));
+}

@@ -45,6 +45,12 @@ void check_same(uint64_t one, uint64_t other, size_t bytes);
  */
 void fail_each_call(int (*act)(void *data), void *data, int result, const int *errors);
 
+/* For fail_each_call(): exports @data, a struct hipipc_allocation, and closes it. */
+int export_once(void *data);
+
+/* The runtime has no object of the provider's any more. */
+void expect_nothing_left(void);
+
 /* In a forked child find() and place() return -ECHILD, with a reason. */
 void check_forked_child(uint64_t pointer);
 
