@@ -194,8 +194,11 @@ static int64_t count_charges(void)
 {
 	int64_t sum = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(charged); i++)
-		sum += llabs(charged[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(charged); i++) {
+		int64_t bytes = charged[i];
+
+		sum += bytes < 0 ? -bytes : bytes;
+	}
 	return sum;
 }
 

@@ -119,9 +119,10 @@ static void by_thread_without_leader(struct instance *instance)
 static int export_by_inherited_root(void *data)
 {
 	struct thread *thread = data;
-	int root = *(int *)thread->uuid;
 	uint8_t uuid[16];
+	int root;
 
+	memcpy(&root, thread->uuid, sizeof(root));
 	ASSERT_OK(raw_export_fd(root, raw_memfd(PAGE), 0, 0, uuid));
 	return raw_exists(thread->instance, uuid);
 }
