@@ -82,7 +82,7 @@ CLEANFILES += results/compat.txt
 
 # libhipsoft and libaccel once more, with ThreadSanitizer unless another sanitizer is on;
 # run by tests/accel/run-race.
-check_PROGRAMS += %D%/hipsoft-race
+race_programs += %D%/hipsoft-race
 %C%_hipsoft_race_SOURCES = $(lib_hipsoft_libhipsoft_private_la_SOURCES) \
 	$(lib_accel_libaccel_private_la_SOURCES) \
 	$(lib_common_libcommon_la_SOURCES) %D%/hipsoft-race.c
