@@ -9,11 +9,11 @@
 #include "instance.h"
 
 #define ON(operation) (1U << DMABUFFS_OPERATION_##operation)
-#define ON_NAME       (ON(IMPORT) | ON(MAP) | ON(QUERY) | ON(UNLINK) | ON(REVOKE))
-#define ON_OPENING    (ON(IMPORT) | ON(MAP) | ON(QUERY))
+/* EXCHANGE, too: dmabuffs_import_buffer() opens the name first. */
+#define ON_OPENING (ON(IMPORT) | ON(EXCHANGE) | ON(MAP) | ON(QUERY))
+#define ON_NAME    (ON_OPENING | ON(UNLINK) | ON(REVOKE))
 #define ON_ROOT                                                                          \
 	(ON(OPEN) | ON(LIST) | ON(EXPORT) | ON(UNLINK) | ON(WITHDRAW) | ON(REVOKE))
-#define ON_DEVICE (ON(ACCEL_LIST) | ON(ACCEL_OPEN))
 #define ON_ANY    (~0U)
 
 struct meaning {
@@ -56,14 +56,13 @@ static const struct meaning strerror_meanings[] = {
 	{ON_OPENING, EDQUOT, "the memfd has grown beyond a limit of its owner"},
 	{ON_OPENING, ENOSPC, "the memfd has grown beyond a limit of the mount"},
 	{ON(QUERY), ENOTTY, "not an opened name of a dmabuffs mount"},
-	{ON(MAP), EACCES,
+	{ON(EXCHANGE) | ON(MAP), EACCES,
 	 "permission denied, or the buffer's only descriptor may also write"},
 	{ON(MAP), ENODATA, "the buffer is empty"},
 	{ON(MAP), ENODEV, "the buffer is not memory that can be mapped"},
 	{ON(MAP), EOVERFLOW, "the buffer does not fit into the address space"},
 
 	{ON(EXCHANGE) | ON(MAP), EBADFD, "not an opened name of this mount"},
-	{ON(EXCHANGE), EACCES, "the buffer's only descriptor may also write"},
 
 	{ON(UNLINK) | ON(REVOKE), EPERM, "only the owner and root may"},
 	{ON(WITHDRAW), EPERM, "not exported through this instance, or persistent"},
@@ -80,19 +79,29 @@ static const struct meaning strerror_meanings[] = {
 	{ON(ACCEL_CALL), ENOENT, "no such object in this context"},
 	{ON(ACCEL_CALL), ENOTTY, "not a context, or not a command of one"},
 	{ON(ACCEL_CALL), EXDEV, "the address space belongs to another accelerator"},
-	{ON(ACCEL_CALL), EEXIST, "it exists already in this context"},
+	{ON(ACCEL_CALL), EEXIST,
+	 "it exists already in this context, or its name has another mode or label"},
 	{ON(ACCEL_CALL), EBADFD, "not the kind of descriptor that the command takes"},
 	{ON(ACCEL_CALL), EREMOTE,
 	 "the service cannot take the descriptor from this process"},
-	{ON(ACCEL_CALL), EAGAIN, "no room in the queue"},
+	{ON(ACCEL_CALL), EBUSY,
+	 "the object is in use, or too many calls for this user have not returned"},
+	{ON(ACCEL_CALL), EAGAIN, "no room in the queue, or a lease is held on the memfd"},
 	{ON(ACCEL_CALL), EIO, "the queue has faulted"},
-	{ON(ACCEL_CALL), ENODEV, "the queue was destroyed"},
+	{ON(ACCEL_CALL), ENODEV, "the queue was destroyed, or the buffer was revoked"},
 	{ON(ACCEL_CALL), ECHILD, "the queue belongs to the parent process"},
 	{ON(ACCEL_CALL), ENODATA, "the queue has not faulted"},
-	{ON(ACCEL_CALL), ETIMEDOUT, "the command has not completed in time"},
+	{ON(ACCEL_CALL), ETIMEDOUT,
+	 "the command has not completed in time, or the service does not reply"},
+	{ON(ACCEL_CALL), EDQUOT,
+	 "a limit of the user or the quota of the set is reached"},
+	{ON(ACCEL_CALL), ENOSPC,
+	 "a limit of the device or the mount is reached, or no address range is free"},
+	{ON(ACCEL_CALL), EOPNOTSUPP,
+	 "not supported by the device, the queue or the kernel, or an unknown flag"},
 
 	{ON_ROOT, EACCES, "permission denied by the root directory"},
-	{ON(EXPORT) | ON(REVOKE) | ON(ACCEL_CALL), EBUSY,
+	{ON(EXPORT) | ON(REVOKE), EBUSY,
 	 "too many calls for this user have not returned"},
 	{ON(EXPORT) | ON(EXCHANGE) | ON(MAP), EAGAIN, "a lease is held on the memfd"},
 	{ON_ANY, ESTALE, "the buffer was revoked"},

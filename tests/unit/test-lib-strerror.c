@@ -33,6 +33,58 @@ Test(strerror, depends_on_the_operation)
 			     "mode or label"));
 }
 
+/* What an operation does first can fail in it, too. */
+Test(strerror, covers_the_steps_of_an_operation)
+{
+	static const struct {
+		enum dmabuffs_operation step, whole;
+	} pairs[] = {
+		{DMABUFFS_OPERATION_IMPORT, DMABUFFS_OPERATION_EXCHANGE},
+		{DMABUFFS_OPERATION_IMPORT, DMABUFFS_OPERATION_MAP},
+		{DMABUFFS_OPERATION_EXCHANGE, DMABUFFS_OPERATION_MAP},
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		for (int error = 1; error < 134; error++) {
+			const char *step = text(error, pairs[i].step);
+
+			if (step == text(error, DMABUFFS_OPERATION_NONE))
+				continue;
+			cr_assert(
+				ne(ptr, strstr(text(error, pairs[i].whole), step), NULL),
+				"%s in operation %d: %s", strerrorname_np(error),
+				pairs[i].whole, text(error, pairs[i].whole));
+		}
+}
+
+/* A command on a context has several meanings for one error; each is in the text. */
+Test(strerror, names_each_meaning_of_a_command)
+{
+	static const struct {
+		int error;
+		const char *meanings[2];
+	} errors[] = {
+		{EBUSY, {"in use", "have not returned"}},
+		{EAGAIN, {"room", "lease"}},
+		{ENODEV, {"destroyed", "revoked"}},
+		{EEXIST, {"exists", "label"}},
+		{ETIMEDOUT, {"completed", "reply"}},
+		{EDQUOT, {"user", "quota of the set"}},
+		{ENOSPC, {"limit", "range"}},
+		{EOPNOTSUPP, {"device", "flag"}},
+	};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		for (size_t n = 0; n < 2; n++)
+			cr_assert(ne(ptr,
+				     strstr(text(errors[i].error,
+						 DMABUFFS_OPERATION_ACCEL_CALL),
+					    errors[i].meanings[n]),
+				     NULL),
+				  "%s: %s", strerrorname_np(errors[i].error),
+				  errors[i].meanings[n]);
+}
+
 Test(strerror, takes_either_sign)
 {
 	for (int operation = 0; operation <= LAST; operation++)
