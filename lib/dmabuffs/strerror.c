@@ -14,7 +14,7 @@
 #define ON_NAME    (ON_OPENING | ON(UNLINK) | ON(REVOKE))
 #define ON_ROOT                                                                          \
 	(ON(OPEN) | ON(LIST) | ON(EXPORT) | ON(UNLINK) | ON(WITHDRAW) | ON(REVOKE))
-#define ON_ANY    (~0U)
+#define ON_ANY (~0U)
 
 struct meaning {
 	unsigned int operations; /* any of these */
