@@ -53,7 +53,7 @@ struct accel_backend {
 	 */
 	int (*memory_alloc)(void *device, uint64_t bytes, uint32_t flags);
 	/*
-	 * Makes sure that pinned memory shows its next owner nothing of the last one. May
+	 * Makes sure that pinned memory has no data of the last owner. May
 	 * take long. No process has the memory open. @memory: its mapping, if a client
 	 * has frozen the seals; else NULL, and it is mapped nowhere. 0; -EBUSY: a driver
 	 * has pinned it; or -errno.
@@ -62,9 +62,9 @@ struct accel_backend {
 
 	/*
 	 * Starts the engine of a queue. Kick: there may be new commands, or the queue's
-	 * state has changed; never waits. Stop: asks the engine to stop, and does not
-	 * wait for it; when it has stopped, the engine calls accel_queue_stopped(). Kick
-	 * and stop are called with a lock held that accel_queue_stopped() takes.
+	 * state has changed; never waits. Stop: requests that the engine stops, and
+	 * does not wait; when it has stopped, the engine calls accel_queue_stopped().
+	 * Kick and stop are called with a lock held that accel_queue_stopped() takes.
 	 */
 	int (*queue_start)(void *device, struct accel_queue *queue, void **ret_engine);
 	void (*queue_kick)(void *engine);

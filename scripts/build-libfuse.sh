@@ -20,9 +20,9 @@
 set -euo pipefail
 
 # Which suites to look in, best first. Testing has the newest release that has
-# stood some use. Unstable has the same or a newer one, and steps in while
-# testing happens to hold a release we cannot use. Stable moves least and is
-# always signed by keys that an older machine knows: the safe way out.
+# been in use for a while. Unstable has the same or a newer one, and is used
+# while testing has a release that we cannot use. Stable changes least and is
+# always signed by keys that an older machine has: the last resort.
 readonly SUITES="testing unstable stable"
 
 # shellcheck source=scripts/apt-archives.sh
@@ -73,10 +73,10 @@ logged() {
 
 # --- where the source comes from -------------------------------------------
 
-# What apt is told on top of the machine's configuration (proxies, log-ins and
-# trusted keys stay as they are). #clear drops the machine's hooks: they keep
-# its own lists in order, and these are not its own. The sandbox user could not
-# write into the checkout; who downloads has no bearing on the verification.
+# apt's options beside the machine's configuration (proxies, log-ins and trusted
+# keys stay as they are). #clear drops the machine's hooks, which are for its own
+# lists. The sandbox user could not write into the checkout; verification does
+# not depend on the user that downloads.
 write_apt_conf() {
 	mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
 	cat >"$work/apt/conf" <<-CONF

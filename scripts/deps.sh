@@ -96,8 +96,8 @@ apt_get() {
 	return 1
 }
 
-# deps_install GROUP...: installs what the groups lack; does nothing, and does
-# not ask the archive, when they lack nothing.
+# deps_install GROUP...: installs the missing packages of the groups; does not
+# query the archive if none is missing.
 deps_install() {
 	local -a wanted missing
 	command -v dpkg-query >/dev/null ||

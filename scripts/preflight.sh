@@ -1,9 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# What a machine or a container must have before anything is begun; sourced by bootstrap
-# and the demo. A plain chroot has next to nothing of it. Without /proc there is no <(...)
-# in bash, so these checks come first.
+# What a machine or a container must have; sourced by bootstrap and the demo. A plain
+# chroot lacks most of it. Without /proc, bash has no <(...), so these checks come first.
 
 n_lacking=0
 
@@ -21,7 +20,7 @@ preflight_system() {
 	[[ -L /dev/fd || -d /dev/fd ]] || lack "no /dev/fd" "ln -s /proc/self/fd /dev/fd"
 }
 
-# To mount file systems, without anybody else seeing it.
+# To mount file systems in a private namespace.
 preflight_mounts() {
 	[[ -c /dev/fuse ]] || modprobe fuse 2>/dev/null || true
 	if [[ ! -c /dev/fuse ]]; then

@@ -150,7 +150,7 @@ static int export_buffer(struct cli *cli, struct dmabuffs *instance,
 
 	dmabuffs_uuid_format(&uuid, name);
 	code = export_announce(cli, name);
-	if (code != CODE_OK) { /* the name is of no use to anybody */
+	if (code != CODE_OK) { /* the user does not know the name */
 		(void)dmabuffs_unlink(instance, &uuid);
 		return code;
 	}

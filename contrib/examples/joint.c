@@ -345,7 +345,7 @@ static int act_a(struct job *job, const char *device, int to_b, int to_c)
 	if (prepare(job, device) < 0)
 		return -1;
 	if (send_context(to_b, job->context) < 0 || receive_place(to_b, &place) < 0)
-		return stage_fail("A", 0, "B does not answer");
+		return stage_fail("A", 0, "B does not reply");
 	if (place.bytes > RESULT_BYTES)
 		return stage_fail("A", 0, "the text of B is too long");
 	r = attach(job, job->asid);

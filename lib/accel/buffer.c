@@ -189,7 +189,7 @@ uint64_t accel_buffer_size(const struct accel_buffer *buffer)
 
 	if (buffer->revoked)
 		return 0;
-	/* A file's size would be its server's answer; an access finds out. */
+	/* The server of a file could return any size; an access finds out. */
 	if (buffer->flags & (ACCEL_BUFFER_PINNED | ACCEL_BUFFER_FILE))
 		return buffer->bytes;
 	if (fstat(buffer->fd, &st) < 0)

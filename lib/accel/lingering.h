@@ -3,7 +3,7 @@
  * lingering.h - device memory that was freed while importers still hold it
  *
  * Its pages stay in use for as long as an importer has it open or mapped, so it stays
- * charged until the kernel says that nobody does (lease.h). The kernel sends no
+ * charged until the kernel reports that none does (lease.h). The kernel sends no
  * notification of that: the reaper's thread checks now and then, and before memory is
  * reported as exhausted.
  *

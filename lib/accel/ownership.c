@@ -15,7 +15,7 @@
 #define FINISH_MS 2000
 #define FLUSH_MS  500
 #define REVOKE_MS 200
-/* How long an answer about pins is valid: to query them takes time. */
+/* How long the result of a query for pins is valid: a query takes time. */
 #define PINNED_NS (200 * NS_PER_MS)
 
 /* Not revocable, and held by an importer. If the kernel cannot say: yes. */

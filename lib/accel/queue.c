@@ -58,7 +58,7 @@ static void queue_free(struct accel_base *base)
 	free(queue);
 }
 
-/* Asks the engine to stop, and does not wait for it. Idempotent. */
+/* Requests that the engine stops, and does not wait for it. Idempotent. */
 static void queue_close(struct accel_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);

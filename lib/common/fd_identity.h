@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 /*
- * What the kernel knows of the inode of any descriptor: FUSE, NFS and the like fill this
- * in without asking their server, which may never reply. 0 or -errno.
+ * The kernel's own attributes of the inode of any descriptor: FUSE, NFS and the like
+ * fill this in without a request to their server, which may never reply. 0 or -errno.
  */
 int fd_statx(int fd, struct statx *ret_stx);
 

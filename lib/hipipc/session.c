@@ -159,7 +159,7 @@ static int session_check(struct session *session, int r)
 		return -EAGAIN;
 	case -ETIMEDOUT:
 	case -EPROTO:
-		return reason(-ENOTCONN, "the service does not answer: %s", strerror(-r));
+		return reason(-ENOTCONN, "the service does not reply: %s", strerror(-r));
 	default:
 		return r;
 	}

@@ -38,7 +38,7 @@ typedef void dmabuf_io_done(void *context, ssize_t result, const void *bytes);
 /* Threads are started when there is something to do. */
 void dmabuf_io_init(struct dmabuf_io *io, struct limits *limits);
 
-/* Ends the threads; false if one is kept in the kernel: then nothing of it is freed. */
+/* Stops the threads; false if one is blocked in the kernel: then nothing is freed. */
 bool dmabuf_io_stop(struct dmabuf_io *io);
 
 /*

@@ -169,7 +169,7 @@ Test(openings, exchange_what_cannot_be_mapped)
 	expect_failure(-ESTALE, "revoked");
 	fake_service.exchanges = 0;
 	fake_service.exchange_error = -ETIMEDOUT;
-	expect_failure(-ENOTCONN, "does not answer");
+	expect_failure(-ENOTCONN, "does not reply");
 	cr_expect_eq(count_fds(), fds);
 }
 

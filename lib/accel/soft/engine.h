@@ -40,7 +40,7 @@ struct engine {
 /* Makes the engine look for work, or for a changed state of its queue. Never waits. */
 void engine_kick(struct engine *engine);
 
-/* Asks the engine to stop; does not wait for it. */
+/* Requests that the engine stops; does not wait for it. */
 void engine_stop(struct engine *engine);
 
 /* ---- in the engine's thread ---- */
