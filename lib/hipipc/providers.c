@@ -42,9 +42,10 @@ static const struct hipipc_provider *provider_soft(void)
 	if (!soft ||
 	    (soft->version == HIPIPC_PROVIDER_VERSION && soft->size >= PROVIDER_MIN_SIZE))
 		return soft;
-	reason_info("libhipsoft ignored: its interface has version %u, not %u; install "
-		    "both libraries from one release",
-		    soft->version, HIPIPC_PROVIDER_VERSION);
+	reason_info(
+		"libhipsoft ignored: its interface has version %u and %u bytes, not "
+		"version %u and at least %zu; install both libraries from one release",
+		soft->version, soft->size, HIPIPC_PROVIDER_VERSION, PROVIDER_MIN_SIZE);
 	return NULL;
 }
 

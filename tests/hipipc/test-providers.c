@@ -2,10 +2,13 @@
 /* test-providers.c - the choice among the runtimes that the process has loaded */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <criterion/redirect.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fake.h"
@@ -115,10 +118,24 @@ static void load_soft_of_size(uint32_t size)
 	set_size(size);
 }
 
-Test(providers, a_libhipsoft_whose_table_is_too_short_is_left_out)
+static void log_everything(void)
 {
-	load_soft_of_size(sizeof(struct hipipc_provider) - 1);
+	setenv("HIPIPC_LOG", "info", true);
+	cr_redirect_stderr();
+}
+
+Test(providers, a_libhipsoft_whose_table_is_too_short_is_left_out, .init = log_everything)
+{
+	const size_t size = sizeof(struct hipipc_provider);
+	char log[512], expected[64];
+
+	load_soft_of_size((uint32_t)size - 1);
 	expect_none("no runtime");
+	cr_assert(ne(ptr, fgets(log, sizeof(log), cr_get_redirected_stderr()), NULL));
+	(void)snprintf(expected, sizeof(expected),
+		       "%zu bytes, not version %u and at least %zu", size - 1,
+		       HIPIPC_PROVIDER_VERSION, size);
+	cr_assert(ne(ptr, strstr(log, expected), NULL), "%s", log);
 }
 
 Test(providers, a_libhipsoft_whose_table_is_longer_is_used)
