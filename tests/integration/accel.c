@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* accel.c - contexts, objects in them, and commands, for cases */
+/* accel.c - device contexts, their objects and commands, for the accelerator cases */
 #include <time.h>
 #include <poll.h>
 #include <stdio.h>
@@ -339,7 +339,7 @@ int run_command(struct dmabuffs_accel_queue *queue, struct accel_command command
 	uint64_t index;
 	int r = dmabuffs_accel_queue_submit(queue, &command, 1, &index);
 
-	/* What was submitted before may not have been fetched yet. */
+	/* The device may not have fetched the earlier commands yet. */
 	for (int i = 0; i < 10000 && r == -EAGAIN; i++) {
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 		r = dmabuffs_accel_queue_submit(queue, &command, 1, &index);
@@ -361,7 +361,7 @@ void check_fault(const char *file, int line, struct dmabuffs_accel_queue *queue,
 	test_ok(file, line, "reset", dmabuffs_accel_queue_reset(queue));
 }
 
-/* ---- all of it together ------------------------------------------------------------ */
+/* ---- a queue with attached memory -------------------------------------------------- */
 
 void desk_start(struct desk *desk, const struct instance *instance, uint32_t queue_flags,
 		uint32_t entries)
@@ -379,7 +379,7 @@ void desk_end(struct desk *desk)
 	seat_close(&desk->seat);
 }
 
-/* Fills a page, copies it on twice, and stores a word: the last two see the first. */
+/* Fill a page, copy it twice, store a word: each copy must see the previous result. */
 void desk_check(struct desk *desk, uint8_t byte)
 {
 	const struct region *region = &desk->region;

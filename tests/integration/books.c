@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* books.c - what an instance has charged, and names that have ended */
+/* books.c - charges of an instance, and names that no longer exist */
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -21,7 +21,7 @@ bool name_is_gone(void *data)
 	return result == -ENOENT;
 }
 
-/* What all users together are charged with. */
+/* The charges summed over all users. */
 struct books {
 	const struct instance *instance;
 	uint64_t names, blocks;

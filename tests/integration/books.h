@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* books.h - what an instance has charged, and names that have ended */
+/* books.h - charges of an instance, and names that no longer exist */
 #ifndef DMABUFFS_TEST_BOOKS_H
 #define DMABUFFS_TEST_BOOKS_H
 
@@ -8,16 +8,16 @@
 
 #include "instance.h"
 
-/* Two names are one. */
+/* True if the two UUIDs are equal. */
 bool same(const uint8_t a[16], const uint8_t b[16]);
 
-/* For wait_until(), of a struct shared; asserts that it is there or does not exist. */
+/* A wait_until() predicate on a struct shared; asserts any error other than ENOENT. */
 bool name_is_gone(void *shared);
 
-/* So many names, and pages for them, are charged to anybody; asserts. */
+/* Asserts the total number of names and pages charged, over all users. */
 void expect_books(const struct instance *instance, uint64_t names, uint64_t blocks);
 
-/* Waits until nothing is charged any more; there must be no name then. */
+/* Waits until all charges are released; asserts that no name is left. */
 void expect_nothing_left(const struct instance *instance);
 
 #endif

@@ -10,7 +10,7 @@
 #include "harness.h"
 #include "raw.h"
 
-/* What SCM_RIGHTS carries at most. */
+/* The kernel's SCM_MAX_FD. */
 #define MAX_FDS 253
 
 union control {
@@ -67,7 +67,7 @@ static int take_fd(struct msghdr *message)
 	return fd;
 }
 
-/* What a reply must be like, whatever was asked. */
+/* The invariants of every reply, whatever the request was. */
 static void check_reply(const struct dmabuffs_broker_reply *reply, int fd)
 {
 	struct dmabuffs_broker_reply refusal = {.size = sizeof(refusal),

@@ -2,10 +2,11 @@
 /*
  * cage.c - the namespaces and the watchdog around a case
  *
- * Three processes: the test program; the warden, its child, with a mount namespace of its
- * own, who watches the clock; the case's first process, PID 1 of a PID namespace. When
- * that one ends, the kernel kills all others in there, and nothing mounted remains once
- * the warden has gone too.
+ *
+ * Three processes: the test program; its child, the warden, which runs the watchdog in a
+ * mount namespace of its own; the first process of the case, PID 1 of a PID namespace.
+ * When PID 1 exits, the kernel kills every other process of its namespace; when the
+ * warden exits, its mounts are removed.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,7 +23,7 @@
 
 #include "harness.h"
 
-/* What the warden tells the test program. */
+/* The warden's result for the test program. */
 struct verdict {
 	int result;
 	char what[64];
@@ -51,7 +52,7 @@ static void print_logs(const char *dir)
 	}
 }
 
-/* Where everybody of the case is waiting; /proc here is that of the case. */
+/* Prints where each process of the case sleeps; /proc here is that of the case. */
 static void print_processes(void)
 {
 	DIR *proc = opendir("/proc");
@@ -71,8 +72,8 @@ static void print_processes(void)
 }
 
 /*
- * Nobody who waits for a FUSE answer can be killed while the server is one of those who
- * wait: abort the connections first.
+ * A process that waits for a FUSE reply cannot be killed while the server waits too.
+ * Abort the FUSE connections first.
  */
 static void abort_mounts(const char *dir)
 {
@@ -98,7 +99,7 @@ static int reap(pid_t pid)
 	return WEXITSTATUS(status);
 }
 
-/* Waits for the case's first process; at the bound, kills it. */
+/* Waits for the first process of the case; kills it when the time limit expires. */
 static int watch(const struct cage *cage, pid_t pid)
 {
 	int pidfd = pidfd_open(pid, 0);
@@ -134,7 +135,7 @@ static int enter(const struct cage *cage, const char **ret_what)
 {
 	char root[INSTANCE_PATH_SIZE];
 
-	/* Where children with a view of their own put it (namespaces.c). */
+	/* namespaces.c makes the roots of its children here. */
 	snprintf(root, sizeof(root), "%s/.root", cage->dir);
 	*ret_what = "unshare(CLONE_NEWNS | CLONE_NEWPID)";
 	if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0)

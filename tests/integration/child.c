@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* child.c - processes of other users and in other namespaces */
+/* child.c - child processes of other users and in other namespaces */
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -17,12 +17,15 @@
 
 static void become(const struct identity *who)
 {
-	/* Where user namespaces nest it is forbidden, and there are none to drop. */
+	/*
+	 * setgroups(2) may be denied in a nested user namespace, which then has no groups
+	 * to drop.
+	 */
 	if (who->n_groups || getgroups(0, NULL) > 0)
 		ASSERT_OK(SYS(setgroups(who->n_groups, who->groups)));
 	ASSERT_OK(SYS(setresgid(who->gid, who->gid, who->gid)));
 	ASSERT_OK(SYS(setresuid(who->uid, who->uid, who->uid)));
-	/* As after the execve(2) of a login: its own /proc files are its own. */
+	/* As after a login's execve(2): the process owns its own /proc files. */
 	prctl(PR_SET_DUMPABLE, 1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
@@ -55,7 +58,7 @@ static int reap(struct child *child, int ms)
 	int status;
 
 	if (!wait_ready(pidfd, POLLIN, ms))
-		test_fail(__FILE__, __LINE__, "a child process does not end");
+		test_fail(__FILE__, __LINE__, "a child process does not exit");
 	close(pidfd);
 	ASSERT_EQ(waitpid(child->pid, &status, 0), child->pid);
 	close(child->peer);
@@ -120,10 +123,11 @@ void peer_get(int peer, void *data, size_t size)
 
 	while (used < size) {
 		if (!wait_ready(peer, POLLIN, WAIT_MS))
-			test_fail(__FILE__, __LINE__, "no word from the other process");
+			test_fail(__FILE__, __LINE__,
+				  "no message from the other process");
 		n = recv(peer, (char *)data + used, size - used, 0);
 		if (n <= 0)
-			test_fail(__FILE__, __LINE__, "the other process has ended");
+			test_fail(__FILE__, __LINE__, "the other process has exited");
 		used += (size_t)n;
 	}
 }

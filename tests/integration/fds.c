@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fds.c - the open descriptors of a daemon, in all its descriptor tables */
+/* fds.c - counts a daemon's open descriptors over all its descriptor tables */
 #include <dirent.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static void print_table(const char *path)
 		closedir(dir);
 }
 
-/* The daemon has threads with a descriptor table of their own; each counts once. */
+/* Some threads of the daemon have a private descriptor table; count each table once. */
 static bool table_is_new(pid_t tid, const pid_t *known, int n_known)
 {
 	for (int i = 0; i < n_known; i++)
@@ -81,7 +81,7 @@ int count_process_fds(pid_t pid)
 	return visit_tables(pid, false);
 }
 
-/* What is being closed now is not counted. */
+/* Excludes descriptors that are being closed: waits until the count is stable. */
 int count_stable_fds(pid_t pid)
 {
 	const struct timespec pause = {.tv_nsec = 4000000};

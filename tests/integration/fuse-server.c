@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuse-server.c - the FUSE protocol by hand, as far as one open file needs it */
+/* fuse-server.c - a minimal FUSE server on the raw protocol, for one open file */
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 
 #define FILE_INO 2
 
-/* The kernel wants room for its largest request. */
+/* The kernel requires a read buffer for its largest request. */
 #define REQUEST_SIZE (FUSE_MIN_READ_BUFFER + (1 << 20))
 
 static void answer(int fuse, const struct fuse_in_header *in, int error, const void *body,
@@ -28,7 +28,7 @@ static void answer(int fuse, const struct fuse_in_header *in, int error, const v
 	out.header.len = (uint32_t)(sizeof(out.header) + size);
 	if (size)
 		memcpy(out.body, body, size);
-	/* A request whose process has died meanwhile is nobody's any more. */
+	/* The write fails if the requesting process has died meanwhile. */
 	if (write(fuse, &out, out.header.len) < 0)
 		ASSERT(errno == ENOENT);
 }
@@ -58,7 +58,10 @@ static void answer_request(int fuse, const struct fuse_in_header *in)
 {
 	struct fuse_entry_out entry = {.nodeid = FILE_INO, .attr = attributes(FILE_INO)};
 	struct fuse_attr_out attr = {.attr = attributes(in->nodeid)};
-	/* Without, the next open would wait for the pages of those who wait already. */
+	/*
+	 * Without FOPEN_KEEP_CACHE, open(2) would invalidate the cache and wait for pages
+	 * other processes wait for.
+	 */
 	struct fuse_open_out open = {.fh = 1, .open_flags = FOPEN_KEEP_CACHE};
 
 	switch (in->opcode) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* harness.c - main() of every test program: runs its cases and reports on them */
+/* harness.c - main() of every integration test program: runs and reports its cases */
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,7 +18,7 @@
 
 #include "harness.h"
 
-/* Shared by all processes of a case: the first reason wins. */
+/* Shared by all processes of a case; the first reason reported is kept. */
 struct report {
 	atomic_int failed;
 	char reason[600];
@@ -112,7 +112,7 @@ bool wait_ready(int fd, short events, int timeout_ms)
 	return n == 1;
 }
 
-/* Only the instance under test may go on once the case's own process has ended. */
+/* Once the case's first process has exited, only the instance may still run. */
 static void kill_strays(pid_t keep)
 {
 	DIR *proc = opendir("/proc");
@@ -149,7 +149,7 @@ static void run_body(const struct test_case *test, struct instance *instance)
 	ASSERT_EQ(WEXITSTATUS(status), 0);
 }
 
-/* The first process of the case's PID namespace: with it, all others end. */
+/* PID 1 of the case's PID namespace: its exit kills all other processes there. */
 static int run_inside(void *data)
 {
 	const struct test_case *test = data;
@@ -207,7 +207,7 @@ static void run_case(const struct test_case *test)
 	set_reason(result, what, cage.seconds);
 }
 
-/* What the whole suite cannot do without; NULL: all there. */
+/* Returns the first missing prerequisite of the suite, or NULL. */
 static const char *missing(void)
 {
 	int fuse;

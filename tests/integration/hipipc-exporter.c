@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hipipc-exporter.c - a process that exports, and then does as it is told */
+/* hipipc-exporter.c - a process that exports and then executes orders */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@ struct message {
 	uint32_t value;
 };
 
-/* What the exporting process has. */
+/* State of the exporting process. */
 struct state {
 	const struct exporter *exporter;
 	int peer;
@@ -79,7 +79,7 @@ static void replace(struct state *state)
 	put_memory_handle(state);
 }
 
-/* It does not die with us; the harness ends it. */
+/* Outlives the exporter; the harness kills it. */
 static void fork_bystander(struct state *state)
 {
 	pid_t pid = fork();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hipipc.c - device memory, handles and gates for cases about libhipipc */
+/* hipipc.c - device memory, handles and gates for libhipipc cases */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ void hip_begin(const struct instance *instance)
 	const char *dir = instance ? instance->dir : "/nowhere";
 
 	ASSERT_OK(SYS(setenv("DMABUFFS_MOUNT", dir, 1)));
-	/* What is expected to fail need not be read by anybody. */
+	/* Suppress the log of calls that are expected to fail. */
 	ASSERT_OK(SYS(setenv("HIPIPC_LOG", "none", 0)));
 }
 
@@ -97,16 +97,16 @@ void device_check_value(const void *pointer, size_t bytes, uint8_t value)
 		ASSERT_EQ(host[i], value);
 }
 
-/* What the runtime reserves next, of this many bytes, is to be at this address. */
+/* The address of the runtime's next reservation of this size. */
 static struct {
-	void *place; /* NULL: it may be anywhere */
+	void *place; /* NULL: any address */
 	size_t bytes;
 } wanted;
 
 /*
- * The kernel chooses where a mapping without an address goes, and other threads unmap
- * memory meanwhile, so a test cannot bring about that an address is used again. Here it
- * can: this is what libhipsoft calls. It fails while something else is there.
+ * The kernel chooses the address of a mapping and other threads unmap concurrently, so a
+ * test cannot otherwise force the reuse of an address. This overrides the function that
+ * libhipsoft calls. It fails while the address range is occupied.
  */
 __attribute__((visibility("default"))) void *
 mmap64(void *address, size_t bytes, int protection, int flags, int fd, off64_t offset)
@@ -139,7 +139,7 @@ void *device_replace(void *pointer, size_t bytes)
 
 	ASSERT_HIP(hipSuccess, hipFree(pointer));
 	wanted.place = pointer;
-	/* An allocation takes one page more than it has. */
+	/* An allocation reserves one page more than its size. */
 	wanted.bytes = (bytes + PAGE - 1) / PAGE * PAGE + PAGE;
 	if (!wait_until(is_replaced, &replacement))
 		test_fail(__FILE__, __LINE__, "nothing is allocated at %p again",
@@ -211,7 +211,7 @@ struct wire event_wire(hipIpcEventHandle_t handle)
 	return wire;
 }
 
-/* Bit by bit, so that it has nothing in common with the library's. */
+/* A bitwise CRC, independent of the library's implementation. */
 uint32_t wire_check(const struct wire *wire)
 {
 	const uint8_t *bytes = (const uint8_t *)wire;
@@ -245,8 +245,7 @@ hipIpcEventHandle_t forge_event(struct wire wire)
 
 /* ---- gates ------------------------------------------------------------------------- */
 
-/* Ordinary users may only wait for faults of their own code, which is enough for memcpy.
- */
+/* Unprivileged users may only handle faults from user mode, which suffices for memcpy. */
 static int open_userfaultfd(void)
 {
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
@@ -275,7 +274,7 @@ void gate_close(struct gate *gate, hipStream_t stream)
 					      hipMemcpyHostToDevice, stream));
 }
 
-/* The page stays until the process ends: the stream may still be reading it. */
+/* Keep the page until the process exits: the stream may still read it. */
 void gate_open(struct gate *gate)
 {
 	struct uffdio_zeropage zero = {
@@ -286,7 +285,7 @@ void gate_open(struct gate *gate)
 	close(gate->uffd);
 }
 
-/* ---- what the service knows -------------------------------------------------------- */
+/* ---- names in the service ---------------------------------------------------------- */
 
 struct names {
 	const struct instance *instance;

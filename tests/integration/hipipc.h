@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hipipc.h - programs that share device memory and events through libhipipc, for cases
+ * hipipc.h - processes that share device memory and events through libhipipc
  *
- * All is done with libhipsoft and libhipipc as their users do it, except for forged
- * handles and gates. A process that shall use them must not have been forked from one
- * that has: cases start their children first.
+ *
+ * Uses the public calls of libhipsoft and libhipipc, except for forged handles and gates.
+ * A process that uses them must not be forked from one that already has: cases start
+ * their children first.
  */
 #ifndef DMABUFFS_TEST_HIPIPC_H
 #define DMABUFFS_TEST_HIPIPC_H
@@ -17,13 +18,13 @@
 #include "child.h"
 #include "instance.h"
 
-/* Not a whole number of pages: the last byte is not the end of a page. */
+/* Not a multiple of the page size, to exercise the last, partial page. */
 #define DEVICE_BYTES 70001
 
-/* Exactly this error. */
+/* Asserts that the call returns this error. */
 #define ASSERT_HIP(expected, call) test_hip(__FILE__, __LINE__, #call, (call), (expected))
 
-/* The same of a call of libhipipc: when it failed, it has told why. */
+/* The same for libhipipc; a failed call must also have set hipipcLastReason(). */
 #define ASSERT_IPC(expected, call) test_ipc(__FILE__, __LINE__, #call, (call), (expected))
 
 void test_hip(const char *file, int line, const char *text, hipError_t got,
@@ -31,23 +32,26 @@ void test_hip(const char *file, int line, const char *text, hipError_t got,
 void test_ipc(const char *file, int line, const char *text, hipError_t got,
 	      hipError_t expected);
 
-/* This process is to use that instance; NULL: none that exists. Before its first call. */
+/*
+ * Selects the instance this process uses; NULL selects a nonexistent one. Call it before
+ * any other hip call.
+ */
 void hip_begin(const struct instance *instance);
 
 /* ---- device memory ----------------------------------------------------------------- */
 
-/* Allocates, and fills byte i with what @seed and i give. */
+/* Allocates, and fills byte i with a function of @seed and i. */
 void *device_alloc(size_t bytes, uint8_t seed);
 void device_fill(void *pointer, size_t bytes, uint8_t seed);
 
-/* What is at @pointer are the @bytes that begin with byte @first of that. */
+/* True if the @bytes at @pointer match that pattern from byte @first on. */
 bool device_has(const void *pointer, size_t first, size_t bytes, uint8_t seed);
 void device_check(const void *pointer, size_t first, size_t bytes, uint8_t seed);
 
-/* All of it has one value. */
+/* Asserts that all of it has one value. */
 void device_check_value(const void *pointer, size_t bytes, uint8_t value);
 
-/* Frees @pointer, and allocates something else at its address. */
+/* Frees @pointer and makes another allocation at the same address. */
 void *device_replace(void *pointer, size_t bytes);
 
 /* ---- handles ----------------------------------------------------------------------- */
@@ -58,7 +62,7 @@ hipEvent_t make_event(void);
 hipIpcEventHandle_t get_event(hipEvent_t event);
 hipEvent_t open_event(hipIpcEventHandle_t handle);
 
-/* What version 1 has in its 64 bytes, written down a second time. */
+/* The 64-byte layout of version 1, independent of the library's definition. */
 struct wire {
 	uint32_t magic;
 	uint16_t version;
@@ -78,16 +82,16 @@ enum wire_kind { WIRE_MEMFD = 1, WIRE_DMABUF = 2, WIRE_VMM = 3, WIRE_EVENT = 4 }
 struct wire memory_wire(hipIpcMemHandle_t handle);
 struct wire event_wire(hipIpcEventHandle_t handle);
 
-/* CRC-32C of all before the check word. */
+/* CRC-32C of all bytes before the check word. */
 uint32_t wire_check(const struct wire *wire);
 
-/* With the right check word. */
+/* Computes the check word. */
 hipIpcMemHandle_t forge_memory(struct wire wire);
 hipIpcEventHandle_t forge_event(struct wire wire);
 
 /* ---- gates ------------------------------------------------------------------------- */
 
-/* Holds a stream: it copies from a page that is not there until the gate is opened. */
+/* Blocks a stream: it copies from a page that is missing until the gate is opened. */
 struct gate {
 	int uffd;
 	uint8_t *page;
@@ -97,43 +101,42 @@ struct gate {
 void gate_close(struct gate *gate, hipStream_t stream);
 void gate_open(struct gate *gate);
 
-/* ---- another process, which exports an allocation and an event --------------------- */
+/* ---- a process that exports an allocation and an event ----------------------------- */
 
 enum order {
-	ORDER_CHECK,   /* the memory has the bytes of this seed */
-	ORDER_VALUE,   /* the memory has this value everywhere */
-	ORDER_FILL,    /* with the bytes of this seed */
-	ORDER_FREE,    /* the memory */
-	ORDER_REPLACE, /* frees it, allocates at the same address: exporter_get_memory()
-			*/
-	ORDER_HOLD,    /* closes a gate in its stream */
-	ORDER_RELEASE, /* opens it, and waits for the stream */
-	ORDER_RECORD,  /* sets the memory to this value, and records the event */
-	ORDER_RECORDS, /* records the event so many times */
-	ORDER_WAIT,    /* its stream waits for the event, then sets the memory to this */
-	ORDER_QUERY,   /* the event gives this error */
-	ORDER_SYNC,    /* so does waiting for it */
-	ORDER_DESTROY, /* the event */
-	ORDER_FORK,    /* a child that just stays: exporter_get_pid() */
+	ORDER_CHECK,   /* check for the pattern of this seed */
+	ORDER_VALUE,   /* check for this value everywhere */
+	ORDER_FILL,    /* fill with the pattern of this seed */
+	ORDER_FREE,    /* free the memory */
+	ORDER_REPLACE, /* free, allocate at the same address; see exporter_get_memory() */
+	ORDER_HOLD,    /* close a gate in the stream */
+	ORDER_RELEASE, /* open the gate and synchronize the stream */
+	ORDER_RECORD,  /* set the memory to this value, record the event */
+	ORDER_RECORDS, /* record the event this many times */
+	ORDER_WAIT,  /* make the stream wait for the event, then set the memory to this */
+	ORDER_QUERY, /* hipEventQuery() must return this error */
+	ORDER_SYNC,  /* hipEventSynchronize() must return this error */
+	ORDER_DESTROY, /* destroy the event */
+	ORDER_FORK,    /* fork a child that sleeps; see exporter_get_pid() */
 	ORDER_END,
 };
 
 struct exporter {
-	/* Set before: */
+	/* Set by the caller: */
 	const struct instance *instance;
-	size_t offset;      /* of the pointer it gets a handle of */
+	size_t offset;      /* offset of the exported pointer */
 	const char *mode;   /* HIPIPC_MODE, or NULL */
 	const char *compat; /* HIPIPC_COMPAT, or NULL */
-	/* Filled in: */
+	/* Set by exporter_start(): */
 	hipIpcMemHandle_t memory; /* DEVICE_BYTES, filled with seed 1 */
 	hipIpcEventHandle_t event;
 	struct child child;
 };
 
-/* Starts it, and takes its handles. */
+/* Starts the exporter and receives its handles. */
 void exporter_start(struct exporter *exporter, const struct identity *who);
 
-/* Gives an order and waits until it is done; the same in two steps. */
+/* Gives an order and waits for its completion; the other two are the separate steps. */
 void exporter_order(struct exporter *exporter, enum order order, uint32_t value);
 void exporter_tell(struct exporter *exporter, enum order order, uint32_t value);
 void exporter_done(struct exporter *exporter);
@@ -141,17 +144,17 @@ void exporter_done(struct exporter *exporter);
 hipIpcMemHandle_t exporter_get_memory(struct exporter *exporter);
 pid_t exporter_get_pid(struct exporter *exporter);
 
-/* Ends it, and waits for its names to go. */
+/* Stops the exporter and waits until its names are removed. */
 void exporter_end(struct exporter *exporter);
 void exporter_kill(struct exporter *exporter);
 
-/* ---- what the service knows -------------------------------------------------------- */
+/* ---- names in the service ---------------------------------------------------------- */
 
-/* Waits until the mount shows so many names, dotted ones not counted. For root. */
+/* Waits until the mount lists this many names, dotted names excluded. Needs root. */
 void expect_names(const struct instance *instance, int expected);
 void expect_no_name(const struct instance *instance, const uint8_t uuid[16]);
 
-/* Waits until nobody else has the name of this descriptor open. */
+/* Waits until no other process has the name of this descriptor open. */
 void expect_no_other_importer(int opened);
 
 #endif

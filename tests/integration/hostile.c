@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hostile.c - a hostile FUSE server, and clients who should not notice it */
+/* hostile.c - a hostile FUSE server, and other clients that must not be affected */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,7 +68,7 @@ static int use_service(void *data)
 	return 0;
 }
 
-/* Several times, since a service may have several threads, of which one is stuck. */
+/* Repeated, since only one of several service threads may be blocked. */
 void scene_expect_service(struct scene *scene)
 {
 	for (int i = 0; i < 10; i++) {

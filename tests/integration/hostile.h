@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* hostile.h - what the cases with a hostile FUSE server have in common */
+/* hostile.h - shared by the cases with a hostile FUSE server */
 #ifndef DMABUFFS_TEST_HOSTILE_H
 #define DMABUFFS_TEST_HOSTILE_H
 
 #include "child.h"
 #include "raw.h"
 
-/* A hostile server and, for the well-behaved, a name. */
+/* A hostile server, and a name for the well-behaved clients. */
 struct scene {
 	const struct instance *instance;
 	struct child server;
 	char dir[INSTANCE_PATH_SIZE];
-	char file[INSTANCE_PATH_SIZE + 10]; /* of the server, see fuse-server.h */
+	char file[INSTANCE_PATH_SIZE + 10]; /* the server's file, see fuse-server.h */
 	struct shared good;
 };
 
 void scene_start(struct scene *scene, const struct instance *instance);
 
-/* From now on the server answers nothing at all. */
+/* The server answers no further request. */
 void scene_fall_silent(struct scene *scene);
 
-/* Kills the server: all who wait for it are free again. */
+/* Kills the server, which releases all processes blocked on it. */
 void scene_kill_server(struct scene *scene);
 
-/* Kills it if need be, and ends the name. */
+/* Kills the server if it still runs, and removes the name. */
 void scene_end(struct scene *scene);
 
-/* Strangers export, import, read, write and exchange, each within PROMPT_MS. */
+/* Other users export, import, read, write and exchange, each within PROMPT_MS. */
 void scene_expect_service(struct scene *scene);
 
-/* A page of the server's file: who touches it waits. */
+/* A page of the server's file: any access to it blocks. */
 void *scene_hostile_page(const struct scene *scene);
 
 #endif

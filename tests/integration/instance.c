@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* instance.c - starts a dmabuffsd for a case, watches it, ends it */
+/* instance.c - starts, observes and stops a dmabuffsd for a case */
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -21,7 +21,7 @@ const char *daemon_path(void)
 	return getenv("DMABUFFSD");
 }
 
-/* Numbered within the case; the names are fixed before anything can fail. */
+/* Numbered within the case, so that paths are known before any step can fail. */
 static void instance_init(struct instance *instance)
 {
 	memset(instance, 0, sizeof(*instance));
@@ -78,7 +78,7 @@ static void wait_for_ready(struct instance *instance, int ready)
 			  (unsigned int)instance->status);
 	}
 	ASSERT(strcmp(text, "READY=1\n") == 0);
-	/* It closes the descriptor then. */
+	/* The daemon closes the descriptor after it wrote. */
 	ASSERT(wait_ready(ready, POLLIN, WAIT_MS));
 	ASSERT_EQ(read(ready, text, sizeof(text)), 0);
 }
@@ -110,7 +110,7 @@ void instance_start(struct instance *instance, const char *options)
 
 void instance_start_in_pid_namespace(struct instance *instance, const char *options)
 {
-	/* What the daemon mounts below in its mount namespace appears in ours as well. */
+	/* Makes mounts from the daemon's mount namespace propagate to this one. */
 	ASSERT_OK(SYS(mount(NULL, test_work_dir, NULL, MS_SHARED, NULL)));
 	start(instance, options, CLONE_NEWPID | CLONE_NEWNS);
 }
@@ -152,7 +152,7 @@ void instance_expect_exit(struct instance *instance, int expected)
 	int pidfd = ASSERT_OK(SYS(pidfd_open(instance->pid, 0)));
 
 	if (!wait_ready(pidfd, POLLIN, WAIT_MS))
-		test_fail(__FILE__, __LINE__, "the daemon does not end");
+		test_fail(__FILE__, __LINE__, "the daemon does not exit");
 	close(pidfd);
 	reap_instance(instance);
 	check_log(instance);
@@ -175,7 +175,7 @@ static size_t drain(int fd, char *output, size_t size)
 	size_t used = 0;
 	ssize_t n;
 
-	/* Ends, too, when the daemon runs on and has let go of its standard error. */
+	/* Also returns if the daemon keeps running but has closed its standard error. */
 	while (used < size - 1 && wait_ready(fd, POLLIN, WAIT_MS)) {
 		n = read(fd, output + used, size - 1 - used);
 		if (n <= 0)

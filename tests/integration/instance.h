@@ -9,50 +9,50 @@
 #define INSTANCE_PATH_SIZE 96
 
 struct instance {
-	char dir[INSTANCE_PATH_SIZE]; /* where it is mounted */
-	char log[INSTANCE_PATH_SIZE]; /* its standard error */
-	pid_t pid;                    /* the daemon; -1 once it has been reaped */
-	int status;                   /* of waitpid(2), then */
-	int n_fds;                    /* descriptors the daemon had open when ready */
+	char dir[INSTANCE_PATH_SIZE]; /* mount point */
+	char log[INSTANCE_PATH_SIZE]; /* file with its standard error */
+	pid_t pid;                    /* -1 after it was reaped */
+	int status;                   /* from waitpid(2), once reaped */
+	int n_fds;                    /* open descriptors when it became ready */
 };
 
-/* Starts it in the foreground and returns when it is ready; a failure fails the case. */
+/* Starts it in the foreground and returns when it is ready; fails the case otherwise. */
 void instance_start(struct instance *instance, const char *options);
 
-/* The same, from a PID namespace below ours: it cannot name us. */
+/* The same in a nested PID namespace, from which this process has no PID. */
 void instance_start_in_pid_namespace(struct instance *instance, const char *options);
 
-/* For instances of ordinary users: /dev/fuse for everybody, as distributions have it. */
+/* Makes /dev/fuse accessible to all users, as distributions do. */
 void open_fuse_to_all(void);
 
-/* Waits until the daemon has closed all it opened since it was ready. */
+/* Waits until the daemon has closed every descriptor opened since it was ready. */
 void instance_settle(struct instance *instance);
 
-/* Unmounts, and checks that the daemon ends by itself, with 0 and without a complaint. */
+/* Unmounts; the daemon must exit with status 0 and an empty log. */
 void instance_stop(struct instance *instance);
 
-/* Waits, at most WAIT_MS, for the daemon's end; its exit status must be this. */
+/* Waits at most WAIT_MS for the daemon to exit with this status. */
 void instance_expect_exit(struct instance *instance, int expected);
 
-/* Number of open descriptors of a process, in all tables of its threads; -errno. */
+/* Number of open descriptors in all descriptor tables of a process, or -errno. */
 int count_process_fds(pid_t pid);
 
-/* The same once it has stopped changing. */
+/* The same, once the number is stable. */
 int count_stable_fds(pid_t pid);
 
-/* Notes them all. */
+/* Lists them with test_note(). */
 void print_fds(pid_t pid);
 
-/* The path of the daemon's binary, from the environment variable DMABUFFSD. */
+/* The daemon's binary, from the environment variable DMABUFFSD. */
 const char *daemon_path(void);
 
 /*
- * Runs dmabuffsd with these arguments (argv[0] is filled in) until it returns, its
- * standard error into @output: the exit status.
+ * Runs dmabuffsd with these arguments (argv[0] is set here) and waits for it. Copies its
+ * standard error to @output and returns the exit status.
  */
 int daemon_run(const char **argv, char *output, size_t size);
 
-/* True when something is mounted exactly there. */
+/* True if @dir is a mount point. */
 bool is_mounted(const char *dir);
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Integration tests: each program is a table of cases on real private mounts (harness.h).
+# Integration tests: each program is a table of cases on private mounts (harness.h).
 # The script run-suite runs them all, as root; see SUITES in tests/local.mk.
 EXTRA_DIST += %D%/run-suite %D%/test-cli.sh
 CLEANFILES += results/integration.txt
@@ -21,7 +21,7 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/raw.c %D%/raw.h
 %C%_libharness_la_LIBADD = $(test_support)
 
-# What the cases about accelerators have in common; it needs libdmabuffs.
+# Shared by the accelerator cases; needs libdmabuffs.
 check_LTLIBRARIES += %D%/libaccel-harness.la
 %C%_libaccel_harness_la_SOURCES = \
 	%D%/accel.c %D%/accel.h \
@@ -29,7 +29,7 @@ check_LTLIBRARIES += %D%/libaccel-harness.la
 %C%_libaccel_harness_la_LIBADD = %D%/libharness.la
 accel_harness = %D%/libaccel-harness.la lib/dmabuffs/libdmabuffs.la
 
-# What the cases about IPC handles have in common; they use both libraries as programs do.
+# Shared by the IPC-handle cases, which link both libraries as programs do.
 check_LTLIBRARIES += %D%/libhipipc-harness.la
 %C%_libhipipc_harness_la_SOURCES = \
 	%D%/hipipc.c %D%/hipipc-exporter.c %D%/hipipc.h \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* namespaces.c - user, PID, mount and other namespaces for a child */
+/* namespaces.c - moves a child into user, PID, mount and other namespaces */
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -35,7 +35,7 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* Without any right outside, a process may map itself only. */
+/* An unprivileged process may only map its own ids. */
 static void map_ids(uid_t uid, gid_t gid)
 {
 	char text[64];
@@ -47,7 +47,7 @@ static void map_ids(uid_t uid, gid_t gid)
 	write_file("/proc/self/gid_map", text);
 }
 
-/* The kernel wants the directories of the path to exist below the new root. */
+/* pivot_root(2) needs the directories of the path to exist below the new root. */
 static void make_path(const char *root, const char *path)
 {
 	char whole[PATH_MAX];
@@ -64,7 +64,7 @@ static void make_path(const char *root, const char *path)
 	ASSERT_OK(SYS(mount(path, whole, NULL, MS_BIND, NULL)));
 }
 
-/* Below @root; the kernel allows it only while another procfs is in sight. */
+/* Mounts below @root. The kernel requires another visible procfs for this. */
 static void mount_proc(const char *root)
 {
 	char path[PATH_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* neighbour.c - a client of a device that computes and watches the clock */
+/* neighbour.c - a concurrent client that computes and measures its latency */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -16,7 +16,7 @@ struct neighbour_record {
 	atomic_bool stop;
 };
 
-/* A context for a moment, with all that takes requests and descriptors. */
+/* Opens a short-lived context and uses every call that takes requests and descriptors. */
 static void visit(const struct instance *instance)
 {
 	const struct accel_command nop = {.op = ACCEL_OP_NOP};
@@ -90,7 +90,7 @@ void neighbour_expect(struct neighbour *neighbour, uint64_t n)
 					  neighbour->record->rounds + n};
 
 	if (!wait_until(has_done, &expectation))
-		test_fail(__FILE__, __LINE__, "a neighbour does not get on");
+		test_fail(__FILE__, __LINE__, "the neighbour makes no progress");
 }
 
 void neighbour_end(struct neighbour *neighbour)

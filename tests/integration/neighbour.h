@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neighbour.h - another client of a device, who must not notice those who misbehave
+ * neighbour.h - a well-behaved client of a device, which misbehaving clients must not
+ * affect
  *
- * A process of another user computes all the time and checks each result; now and then it
- * opens another context, asks what the device is, and imports and maps.
+ *
+ * A process of another user computes continuously and checks each result. Periodically it
+ * opens another context, queries the device, imports and maps.
  */
 #ifndef DMABUFFS_TEST_NEIGHBOUR_H
 #define DMABUFFS_TEST_NEIGHBOUR_H
@@ -11,7 +13,7 @@
 #include "child.h"
 #include "raw-accel.h"
 
-struct neighbour_record; /* shared with the process */
+struct neighbour_record; /* shared with the child process */
 
 struct neighbour {
 	const struct instance *instance;
@@ -19,13 +21,13 @@ struct neighbour {
 	struct neighbour_record *record;
 };
 
-/* Returns when it computes. */
+/* Returns once the neighbour computes. */
 void neighbour_start(struct neighbour *neighbour, const struct instance *instance);
 
-/* Waits until it has done @n rounds more; asserts. */
+/* Waits for @n further rounds; asserts. */
 void neighbour_expect(struct neighbour *neighbour, uint64_t n);
 
-/* Ends it, after some rounds more; all of them were right and in time. */
+/* Stops it after some further rounds; asserts that all were correct and in time. */
 void neighbour_end(struct neighbour *neighbour);
 
 #endif

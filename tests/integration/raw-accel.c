@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* raw-accel.c - contexts and what they hold, by ioctl(2) and the broker */
+/* raw-accel.c - contexts and their objects, by ioctl(2) and the broker */
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -164,7 +164,7 @@ int raw_accel_export(const struct instance *instance, int context, uint32_t asid
 long long raw_accel_submit(int context, uint32_t queue,
 			   const struct accel_command *commands, uint32_t n)
 {
-	/* The commands carry the sizes that this fixed one would not fit. */
+	/* The ioctl number must encode the size including the commands. */
 	struct {
 		uint32_t size, flags, queue, count;
 		uint64_t index;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * raw-accel.h - accelerator devices by plain system calls, on purpose without any library
+ * raw-accel.h - accelerator devices by plain system calls, deliberately without a library
  *
- * All functions answer a value (an id, a descriptor) or a negative errno, unless they say
- * that they assert. Ids of sets have their highest bit set: hence the wide results.
+ *
+ * Functions return a value (an id, a descriptor) or a negative errno, unless documented
+ * to assert. Ids of sets have the highest bit set, hence the long long results.
  */
 #ifndef DMABUFFS_TEST_RAW_ACCEL_H
 #define DMABUFFS_TEST_RAW_ACCEL_H
@@ -19,13 +20,13 @@
 /* Opens a context of RAW_DEVICE. */
 int raw_context(const struct instance *instance);
 
-/* Opens the directory of devices. */
+/* Opens the device directory. */
 int raw_devices(const struct instance *instance);
 
-/* The command with the size filled in. */
+/* Issues the ioctl with the size filled in. */
 int raw_accel(int context, unsigned long request, void *arg);
 
-/* One of those that take a struct accel_object. */
+/* An ioctl that takes a struct accel_object. */
 int raw_accel_object(int context, unsigned long request, uint32_t id);
 
 int raw_device_info(const struct instance *instance, struct accel_device_info *ret_info);
@@ -40,36 +41,36 @@ long long raw_accel_set(int context, uint32_t quota);
 long long raw_accel_fence(int context);
 long long raw_accel_queue(int context, uint32_t flags, uint32_t entries);
 
-/* Maps all of it at @iova, readable and writable. */
+/* Maps the whole buffer read-write at @iova. */
 int raw_accel_map(int context, uint32_t asid, uint32_t buffer, uint64_t bytes,
 		  uint64_t iova);
 int raw_accel_attach(int context, uint32_t queue, uint32_t asid);
 
-/* The opened name of an exported ASID; *ret_uuid may be NULL. */
+/* Exports an ASID and opens its name; ret_uuid may be NULL. */
 int raw_accel_export(const struct instance *instance, int context, uint32_t asid,
 		     uint8_t ret_uuid[DMABUFFS_UUID_SIZE]);
 
-/* At most 16 commands for a mediated queue: the index of the first. */
+/* Submits at most 16 commands to a mediated queue; returns the index of the first. */
 long long raw_accel_submit(int context, uint32_t queue,
 			   const struct accel_command *commands, uint32_t n);
 int raw_queue_info(int context, uint32_t queue, struct accel_queue_info *ret_info);
 
-/* Waits, at most WAIT_MS, until so many commands completed; -EIO: it faulted before. */
+/* Waits at most WAIT_MS until this many commands completed; -EIO after a fault. */
 int raw_queue_wait(int context, uint32_t queue, uint64_t completed);
 
-/* Waits likewise until it stands still with a fault, which is answered; asserts. */
+/* The same until the queue stops at a fault, which is returned; asserts. */
 struct accel_fault raw_queue_fault(int context, uint32_t queue);
 
 /* ---- descriptors ------------------------------------------------------------------- */
 
-/* The ticket for a descriptor of a buffer or queue. */
+/* Gets a ticket for a descriptor of a buffer or queue. */
 int raw_accel_open(int context, uint32_t id, uint32_t access,
 		   uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
 
-/* The descriptor behind a ticket. */
+/* Fetches the descriptor of a ticket. */
 int raw_fetch(int connection, const uint8_t ticket[DMABUFFS_TICKET_SIZE]);
 
-/* Both, by a connection of its own. */
+/* Both, over a temporary connection. */
 int raw_accel_fd(const struct instance *instance, int context, uint32_t id,
 		 uint32_t access);
 
@@ -85,18 +86,18 @@ struct raw_ring {
 	uint64_t tail;
 };
 
-/* Makes a queue and maps its memory; asserts. */
+/* Creates a queue and maps its memory; asserts. */
 void raw_ring_start(struct raw_ring *ring, const struct instance *instance, int context,
 		    uint32_t entries);
 
-/* Unmaps and closes; the queue stays. */
+/* Unmaps and closes; the queue remains. */
 void raw_ring_end(struct raw_ring *ring);
 
-/* Writes the commands, which fit, and wakes the device if it sleeps. */
+/* Writes the commands, which must fit, and wakes the device if it sleeps. */
 void raw_ring_submit(struct raw_ring *ring, const struct accel_command *commands,
 		     uint32_t n);
 
-/* Moves the tail, whatever that means, and rings the bell. */
+/* Sets the tail to any value, valid or not, and rings the doorbell. */
 void raw_ring_set_tail(struct raw_ring *ring, uint64_t tail);
 
 /* ---- a job ------------------------------------------------------------------------- */
@@ -105,8 +106,8 @@ void raw_ring_set_tail(struct raw_ring *ring, uint64_t tail);
 #define JOB_ENTRIES 64
 
 /*
- * One who computes all the time: a context with a user ring and an ASID, in which a
- * buffer of three JOB_BYTES lies at JOB_IOVA.
+ * A continuous workload: a context with a user ring and an ASID, with a buffer of 3 *
+ * JOB_BYTES mapped at JOB_IOVA.
  */
 #define JOB_IOVA 0x100000UL
 
@@ -121,7 +122,7 @@ struct job {
 void job_start(struct job *job, const struct instance *instance);
 void job_end(struct job *job);
 
-/* Computes something, and checks it, within WAIT_MS; asserts. */
+/* Computes and checks one result within WAIT_MS; asserts. */
 void job_round(struct job *job);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* raw-ring.c - user-mode queues as accel-abi.h describes them, by hand (raw-accel.h) */
+/*
+ * raw-ring.c - user-mode queues on the accel-abi.h layout, without a library
+ * (raw-accel.h)
+ */
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -82,7 +85,7 @@ void job_end(struct job *job)
 	close(job->ring.context);
 }
 
-/* Sleeps on the completion word until so many are complete. */
+/* Waits on the completion word's futex until this many commands are complete. */
 static void job_wait(struct job *job, uint64_t completed)
 {
 	struct accel_ring *header = job->ring.header;
@@ -104,7 +107,10 @@ static void job_wait(struct job *job, uint64_t completed)
 	__atomic_fetch_sub(&header->waiters, 1, __ATOMIC_SEQ_CST);
 }
 
-/* The first third is the source, the second gets its difference to a pattern. */
+/*
+ * The first third is the source; the second receives its XOR with a pattern, of which a
+ * half is copied to the last.
+ */
 void job_round(struct job *job)
 {
 	uint64_t pattern64 = 0x0101010101010101 * (++job->round & 0xff);

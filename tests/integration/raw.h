@@ -2,8 +2,9 @@
 /*
  * raw.h - the wire interface of a mount by plain system calls
  *
- * On purpose without libdmabuffs: daemon and library are tested apart. All functions
- * answer 0 or a value, or a negative errno, unless they say that they assert.
+ *
+ * Deliberately without libdmabuffs, so that daemon and library are tested separately.
+ * Functions return 0 or a value, or a negative errno, unless documented to assert.
  */
 #ifndef DMABUFFS_TEST_RAW_H
 #define DMABUFFS_TEST_RAW_H
@@ -27,25 +28,25 @@ void raw_uuid_text(const uint8_t uuid[16], char text[UUID_TEXT_SIZE]);
 /* Opens the root directory. */
 int raw_root(const struct instance *instance);
 
-/* Opens a name with these flags (O_CLOEXEC is added). */
+/* Opens a name with these flags and O_CLOEXEC. */
 int raw_open(const struct instance *instance, const uint8_t uuid[16], int flags);
 
 int raw_unlink(const struct instance *instance, const uint8_t uuid[16]);
 
-/* stat(2) of a name: 0 or -errno. */
+/* Calls stat(2) on a name: 0 or -errno. */
 int raw_exists(const struct instance *instance, const uint8_t uuid[16]);
 
-/* Number of names that readdir shows, "." and ".." not counted. */
+/* Number of names that readdir(3) lists, without "." and "..". */
 int raw_count(const struct instance *instance);
 
 /* ---- ioctls ------------------------------------------------------------------------ */
 
-/* A request as a careful client would fill it in. */
+/* Fills in a valid request. */
 void raw_request(struct dmabuffs_export *ret_request, int fd);
 
 int raw_export(int root, struct dmabuffs_export *request);
 
-/* With MODE among @flags, @mode counts. */
+/* @mode is used if @flags has DMABUFFS_EXPORT_MODE. */
 int raw_export_fd(int root, int fd, uint32_t flags, uint32_t mode, uint8_t ret_uuid[16]);
 
 int raw_revoke(int root, const uint8_t uuid[16]);
@@ -60,31 +61,34 @@ int raw_connect(const struct instance *instance);
 int raw_send(int connection, const void *message, size_t size, const int *fds, int n_fds);
 
 /*
- * Waits, at most WAIT_MS, for a reply: its .error is answered; *ret_fd is the descriptor
- * that came with it, or -1. -ECONNRESET: the service has closed the connection.
+ * Waits at most WAIT_MS for a reply and returns its .error. *ret_fd is the received
+ * descriptor, or -1. Returns -ECONNRESET if the service has closed the connection.
  */
 int raw_receive(int connection, struct dmabuffs_broker_reply *ret_reply, int *ret_fd);
 
-/* A descriptor for a descriptor. */
+/* Exchanges an opened name for the buffer's descriptor. */
 int raw_exchange(int connection, int opened);
 
 int raw_ticket(int connection, int buffer, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
 
 /* ---- buffers ----------------------------------------------------------------------- */
 
-/* A memfd of this size that allows sealing, filled with pattern(i); asserts. */
+/* A sealable memfd of this size, filled with pattern(i); asserts. */
 int raw_memfd(size_t bytes);
 
-/* The byte that raw_memfd() puts at this offset. */
+/* The byte of raw_memfd() at this offset. */
 uint8_t pattern(size_t offset);
 
-/* Maps shared; -errno. */
+/* Maps shared; returns -errno on failure. */
 int raw_map(int fd, size_t bytes, int protection, void **ret_address);
 
-/* Reads the first byte: true, and no signal, when that raises SIGBUS. */
+/* Reads the first byte; true if that raises SIGBUS, which is caught. */
 bool raises_sigbus(const volatile uint8_t *address);
 
-/* What most cases start from: an exported buffer of theirs, with its own open root. */
+/*
+ * The usual starting point: an exported buffer and the root descriptor it was exported
+ * on.
+ */
 struct shared {
 	const struct instance *instance;
 	int root;
@@ -94,15 +98,15 @@ struct shared {
 	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
 };
 
-/* Asserts. @mode counts with DMABUFFS_EXPORT_MODE. */
+/* Asserts. @mode is used with DMABUFFS_EXPORT_MODE. */
 void share(struct shared *ret_shared, const struct instance *instance, size_t bytes,
 	   uint32_t flags, uint32_t mode);
 
-/* The same with a descriptor the caller keeps the ownership of. */
+/* The same; the caller keeps ownership of the descriptor. */
 void share_fd(struct shared *ret_shared, const struct instance *instance, int fd,
 	      uint32_t flags, uint32_t mode);
 
-/* Unlinks and closes. */
+/* Unlinks the name and closes the descriptors. */
 void unshare_buffer(struct shared *shared);
 
 #endif

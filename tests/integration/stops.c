@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stops.c - processes that are stopped at their system calls by ptrace(2) */
+/* stops.c - stops a process at its system calls with ptrace(2) */
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -10,7 +10,7 @@
 
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 
-/* A call that nobody else makes here. */
+/* A system call that is used for nothing else here. */
 void stops_mark(void)
 {
 	syscall(SYS_getpgid, 0);
@@ -21,14 +21,15 @@ static void go_on(pid_t pid)
 	ASSERT_OK(SYS(ptrace(PTRACE_SYSCALL, pid, NULL, NULL)));
 }
 
-/* Waits for its next stop; the case's watchdog is the bound. */
+/* Waits for the next stop; bounded by the case's watchdog. */
 static int next_stop(pid_t pid)
 {
 	int status;
 
 	ASSERT_EQ(waitpid(pid, &status, __WALL), pid);
 	if (!WIFSTOPPED(status))
-		test_fail(__FILE__, __LINE__, "it has ended by itself: wait status %#x",
+		test_fail(__FILE__, __LINE__,
+			  "the child exited by itself: wait status %#x",
 			  (unsigned int)status);
 	return status;
 }
@@ -43,7 +44,7 @@ void stops_attach(pid_t pid)
 	go_on(pid);
 }
 
-/* The call that it is about to make; -1: it comes back from one, or stopped otherwise. */
+/* The system call being entered; -1 at a system call exit or another kind of stop. */
 static long entered_call(pid_t pid, int status)
 {
 	struct __ptrace_syscall_info info;
@@ -57,7 +58,7 @@ static long entered_call(pid_t pid, int status)
 bool stops_reach(pid_t pid, unsigned int n)
 {
 	unsigned int marks = 0;
-	long stops = -1; /* the first mark's own entry does not count */
+	long stops = -1; /* excludes the entry of the first mark */
 
 	for (;; go_on(pid)) {
 		int status = next_stop(pid);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stops.h - a child process that is stopped before and after each system call it makes
+ * stops.h - stops a child process before and after each of its system calls
  *
- * What it does between two calls of stops_mark(), in its first thread; its others run on.
- * So that it can be killed at each of its steps: those that others notice are calls.
+ *
+ * Traces what its main thread does between two calls of stops_mark(); other threads keep
+ * running. A case can kill the child at each step: only system calls are visible to other
+ * processes.
  */
 #ifndef DMABUFFS_TEST_STOPS_H
 #define DMABUFFS_TEST_STOPS_H
@@ -11,15 +13,19 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The steps to stop at begin, and end. */
+/* Marks the begin and the end of the traced steps. */
 void stops_mark(void);
 
-/* Before it comes to its first mark: a child of this process, which waits for a word. */
+/*
+ * Call it before the child's first mark. It must be a child of this process, which waits
+ * for a byte.
+ */
 void stops_attach(pid_t pid);
 
 /*
- * Then: true when it is at its n-th stop, counted from 0; false when it has come to its
- * second mark before. It stays stopped; to be killed is all that is left for it.
+ * Returns true when the child is stopped at its n-th stop, counted from 0, and false if
+ * it reached its second mark before. The child stays stopped; afterwards it can only be
+ * killed.
  */
 bool stops_reach(pid_t pid, unsigned int n);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* syscalls.c - system calls counted by ptrace(2): whoever makes none never stops */
+/*
+ * syscalls.c - counts system calls with ptrace(2): a thread that makes none never stops
+ */
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,7 +61,7 @@ unsigned long thread_ticks(pid_t pid, pid_t tid)
 
 /* ---- counting ---------------------------------------------------------------------- */
 
-/* A call that nobody else makes here. */
+/* A system call that is used for nothing else here. */
 void count_mark(void)
 {
 	syscall(SYS_getpgid, 0);
@@ -79,7 +81,7 @@ static void stop(pid_t tid)
 	ASSERT(WIFSTOPPED(status));
 }
 
-/* Whatever else the machine does: nobody here is to be kept waiting by that. */
+/* Raises the priority, so that other load on the machine does not delay the thread. */
 static void prefer(pid_t tid)
 {
 	ASSERT_OK(SYS(setpriority(PRIO_PROCESS, (id_t)tid, NICE)));
@@ -93,7 +95,7 @@ static void seize(pid_t tid)
 	go_on(tid);
 }
 
-/* The call that it is about to make; -1: it comes back from one, or stopped otherwise. */
+/* The system call being entered; -1 at a system call exit or another kind of stop. */
 static long entered_call(pid_t tid, int status)
 {
 	struct __ptrace_syscall_info info;
@@ -114,7 +116,7 @@ static void add(struct count *count, pid_t tid, long call)
 	}
 }
 
-/* The client is left in its second mark. */
+/* The client stays stopped at its second mark. */
 static void count_calls(struct count *count)
 {
 	int status, marks = 0;

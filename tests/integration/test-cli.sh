@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The command-line tool against a running daemon, in a mount namespace of its own: what is
-# mounted ends with it. Called in the build directory.
+# Tests the command-line tool against a running daemon in a private mount namespace, with
+# which its mounts are removed. Called in the build directory.
 
 [ -n "$DMABUFFS_CLI_INSIDE" ] ||
 	exec env DMABUFFS_CLI_INSIDE=1 unshare --mount --propagation private "$0" "$@"
@@ -22,7 +22,7 @@ finish()
 }
 trap finish EXIT
 
-# wait_for SECONDS COMMAND...: until it succeeds, bounded.
+# wait_for SECONDS COMMAND...: repeats it until it succeeds, at most SECONDS.
 wait_for()
 {
 	local deadline=$((SECONDS + $1))
@@ -34,7 +34,7 @@ wait_for()
 	done
 }
 
-# expect STATUS COMMAND...: the exit status and, on failure, one line on stderr at least.
+# expect STATUS COMMAND...: checks the exit status and, if not 0, for a line on stderr.
 expect()
 {
 	local wanted=$1 status=0
@@ -51,7 +51,7 @@ expect()
 	}
 }
 
-# same WHAT WANTED GOT
+# same WHAT WANTED GOT: compares two strings.
 same()
 {
 	[ "$2" = "$3" ] || {
@@ -182,7 +182,7 @@ case_exit_codes()
 case_full_output()
 {
 	export_persistent "$work/file" || return 1
-	"$cli" import "$uuid" >/dev/full 2>"$work/err" && reason="ENOSPC was not noticed"
+	"$cli" import "$uuid" >/dev/full 2>"$work/err" && reason="ENOSPC was not reported"
 	[ -s "$work/err" ] || reason="no message"
 }
 
@@ -191,7 +191,7 @@ case_watch()
 	"$cli" watch --interval 0.1 >"$work/events" 2>&1 &
 	local pid=$!
 
-	# It begins with what is there.
+	# The output starts with the existing names.
 	export_persistent "$work/file" || return 1
 	wait_for 5 grep -q "^+ $uuid" "$work/events" || reason="no line for a new name"
 	expect 0 "$cli" rm "$uuid" || return 1
@@ -226,7 +226,7 @@ case_completion()
 	same "completion of re" revoke "${words// /}"
 }
 
-# ---- running them ----------------------------------------------------------------------
+# ---- running the cases -----------------------------------------------------------------
 
 source_dir=$(cd "$(dirname "$0")" && pwd)
 head -c 200000 /dev/urandom >"$work/file"

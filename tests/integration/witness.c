@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* witness.c - file handles of memfds */
+/* witness.c - tracks memfds by file handle */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ void witness_take(struct witness *ret_witness, int fd)
 	ret_witness->type = handle.header.handle_type;
 	ret_witness->size = handle.header.handle_bytes;
 	memcpy(ret_witness->bytes, handle.header.f_handle, handle.header.handle_bytes);
-	/* Else nothing would ever be seen. */
+	/* Checks that the witness works at all. */
 	ASSERT(witness_sees(ret_witness));
 }
 
@@ -51,7 +51,7 @@ static bool is_known(const struct witness *witness, const struct witness *known,
 	return false;
 }
 
-/* True for a memfd that is still open there. */
+/* True for a memfd that is still open in that process. */
 static bool take_link(struct witness *ret_witness, int dir, const char *name)
 {
 	char link[64] = "";
@@ -94,12 +94,12 @@ bool witness_sees(const struct witness *witness)
 {
 	union handle handle = {.header.handle_bytes = witness->size,
 			       .header.handle_type = witness->type};
-	/* All memfds are files of one mount, which any of them stands for. */
+	/* All memfds are on one kernel mount; any memfd identifies it. */
 	int mount = ASSERT_OK(SYS(memfd_create("witness", MFD_CLOEXEC)));
 	long long fd;
 
 	memcpy(handle.header.f_handle, witness->bytes, witness->size);
-	/* O_PATH: it is not opened, and so breaks nobody's lease. */
+	/* O_PATH does not open the file, so it breaks no lease. */
 	fd = SYS(open_by_handle_at(mount, &handle.header, O_PATH | O_CLOEXEC));
 	close(mount);
 	if (fd < 0) {
