@@ -30,7 +30,7 @@ struct accel_device_params device_params = {
 	.name = "fake",
 };
 
-static _Atomic unsigned owners; /* not released yet */
+static _Atomic unsigned owners; /* contexts whose owner is not released yet */
 
 static int charge(void *data, enum accel_resource resource, uint64_t n)
 {
@@ -237,7 +237,7 @@ void expect_mapped(uint32_t asid, uint64_t mappings, uint64_t bytes)
 	cr_expect(eq(u64, info.mapped, bytes));
 }
 
-/* The id of @wanted, for which the context is searched. */
+/* The id of @wanted, by searching the context. */
 static uint32_t id_of(const struct accel_buffer *wanted)
 {
 	for (uint32_t id = 1; id < MAX_BUFFER_ID; id++) {
@@ -273,7 +273,7 @@ uint32_t look_at(uint32_t asid, uint64_t iova, uint32_t access, int64_t *ret_off
 	pthread_rwlock_rdlock(&object->lock);
 	r = accel_asid_resolve_locked(object, iova, 1, access, &window);
 	if (r < 0) {
-		cr_assert(eq(ptr, window.memory, NULL), "output although it failed");
+		cr_assert(eq(ptr, window.memory, NULL), "output written on failure");
 		*ret_offset = r;
 	} else {
 		cr_assert(eq(u64, window.length, 1));

@@ -58,7 +58,7 @@ struct engine {
 	sem_t stop;
 };
 
-/* In a thread, since the core holds the queue's lock while it asks for the stop. */
+/* Runs in a thread: the core holds the queue's lock while it requests the stop. */
 static void *run(void *data)
 {
 	struct engine *engine = data;
@@ -66,7 +66,7 @@ static void *run(void *data)
 
 	while (sem_wait(&engine->stop) < 0)
 		;
-	/* Whoever asked is still inside sem_post(), with this lock. */
+	/* Wait until the thread in sem_post() has dropped this lock. */
 	pthread_mutex_lock(&queue->lock);
 	pthread_mutex_unlock(&queue->lock);
 	sem_destroy(&engine->stop);

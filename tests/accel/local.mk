@@ -41,7 +41,7 @@ endif
 %C%_accel_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel \
 	-I$(top_srcdir)/tests/unit
 %C%_accel_tests_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
-# What goes through faults.c.
+# Allocations and system calls that faults.c can make fail.
 %C%_accel_tests_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
 	-Wl,--wrap=aligned_alloc,--wrap=free,--wrap=mmap64,--wrap=memfd_create \
@@ -49,7 +49,7 @@ endif
 	-Wl,--wrap=ftruncate64,--wrap=pthread_create
 %C%_accel_tests_LDADD = $(test_support) lib/accel/libaccel-private.la $(CRITERION_LIBS)
 
-# The library once more, with ThreadSanitizer where no other sanitizer is asked for: a
+# The library built again, with ThreadSanitizer unless another sanitizer is enabled: a
 # suite of its own in tests/local.mk.
 race_programs = %D%/accel-race
 check_PROGRAMS += $(race_programs)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* race-calls.c - random calls on whatever is there */
+/* race-calls.c - random calls on existing objects */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -55,7 +55,7 @@ static int alloc(struct accel_context *context, struct race_actor *actor)
 	return r;
 }
 
-/* From any device to this one. */
+/* Imports a buffer of any device. */
 static int import(struct accel_context *context, struct race_actor *actor)
 {
 	struct race_slot *from = &race_slots[race_below(actor, RACE_SLOTS)];
@@ -101,7 +101,7 @@ static int create_asid(struct accel_context *context, struct race_actor *actor)
 	return r;
 }
 
-/* From another context of the device, or the same, or of another device. */
+/* Imports an ASID of any context of any device. */
 static int import_asid(struct accel_context *context, struct race_actor *actor)
 {
 	struct race_slot *from = &race_slots[race_below(actor, RACE_SLOTS)];
@@ -300,7 +300,7 @@ static int push_and_wait(struct race_actor *actor, void *memory, size_t bytes)
 	return 0;
 }
 
-/* A user-mode queue goes on while its context ends: it is only memory. */
+/* The ring stays usable after the context is closed: it is plain memory. */
 static int use_ring(struct accel_context *context, struct race_actor *actor)
 {
 	int fd = -1, r = accel_queue_open_ring(context, some_id(actor, QUEUE), &fd);
@@ -402,7 +402,7 @@ struct race_call race_calls[] = {
 
 const size_t race_n_calls = ARRAY_SIZE(race_calls);
 
-/* What is made and used comes more often than what ends it. */
+/* Calls that create or use objects are more frequent than calls that destroy them. */
 struct race_call *race_some_call(struct race_actor *actor)
 {
 	static const uint8_t often[] = {0, 4, 7, 7, 14, 16, 16, 18, 18, 19, 19, 21, 23};

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * race.c - threads that call everything at once, while contexts are closed under them
+ * race.c - threads that make all calls concurrently, while contexts are closed under them
  *
- *   accel-race [SECONDS]
+ * accel-race [SECONDS]
  *
- * A program of its own, built with ThreadSanitizer where there is no other sanitizer. In
- * the end everything must have been given back. Prints "ok NAME" or "FAIL: NAME: reason"
- * for each thing that is checked.
+ * Built with ThreadSanitizer unless another sanitizer is enabled. At the end, all charges
+ * must be released. Prints "ok NAME" or "FAIL: NAME: reason" for each check.
  */
 #include "race.h"
 
@@ -34,10 +33,8 @@ static _Atomic int64_t contexts, owners;
 static _Atomic uint64_t events;
 static unsigned failures;
 
-/*
- * Two queues that write the same memory at once are their users' affair, as they would be
- * with any device.
- */
+/* The users of two queues that write the same memory must synchronize, as with any
+ * device. */
 const char *__tsan_default_suppressions(void);
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * race.h - who races with whom
+ * race.h - the threads of accel-race and what they share
  *
- * Each device has slots with a context each; a closer opens and closes it again and
- * again, and actors make random calls on whatever is there, each slot remembering some
- * ids.
+ * Each device has slots with one context each. A closer closes and reopens the context
+ * repeatedly; actors make random calls on it. A slot remembers some ids.
  */
 #ifndef ACCEL_TESTS_RACE_H
 #define ACCEL_TESTS_RACE_H
@@ -14,12 +13,12 @@
 #include <stdatomic.h>
 
 #define RACE_PAGE  UINT64_C(4096)
-#define RACE_PAGES 8 /* of each buffer, and of the addresses that are used */
+#define RACE_PAGES 8 /* of each buffer, and of the mapped address range */
 #define RACE_SLOTS 5
 
 enum race_kind { BUFFER, ASID, SET, QUEUE, FENCE, KINDS };
 
-#define RACE_IDS 4 /* that a slot remembers of each kind */
+#define RACE_IDS 4 /* remembered per slot and type */
 
 struct race_slot {
 	struct accel_device *device;
@@ -38,13 +37,13 @@ struct race_actor {
 extern struct accel_registry *race_registry;
 extern struct race_slot race_slots[RACE_SLOTS];
 
-/* With a reference, since nobody waits for the caller when it is closed; or NULL. */
+/* Returns a reference, since a close does not wait for users of the context; or NULL. */
 struct accel_context *race_get_context(struct race_slot *slot);
 
-/* A number below @n, by chance. */
+/* A random number below @n. */
 uint32_t race_below(struct race_actor *actor, uint32_t n);
 
-/* All calls, each with how often it has succeeded. */
+/* All calls, each with the number of its successes. */
 struct race_call {
 	const char *name;
 	int (*call)(struct accel_context *context, struct race_actor *actor);
@@ -54,7 +53,7 @@ struct race_call {
 extern struct race_call race_calls[];
 extern const size_t race_n_calls;
 
-/* One of them, by chance. */
+/* A random one of them. */
 struct race_call *race_some_call(struct race_actor *actor);
 
 #endif

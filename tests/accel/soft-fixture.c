@@ -38,7 +38,9 @@ static unsigned count_entries(const char *path)
 	return n;
 }
 
-/* Memory that others had stays charged until a device is asked for what it has. */
+/*
+ * Memory freed while importers hold it stays charged until the device queries it again.
+ */
 static void sweep(void)
 {
 	struct accel_device *device;
@@ -166,7 +168,7 @@ void soft_settle(void)
 	soft_drain();
 }
 
-/* All that it counts; memory of an exclusive one can stay with who holds it. */
+/* All objects are gone; memory of an exclusive device can stay with its importers. */
 static bool is_unused(void *data)
 {
 	struct accel_device_info info = soft_info(data);
@@ -195,10 +197,11 @@ void soft_finish(void)
 	accel_context_destroy(soft_context);
 	for (size_t i = 0; (device = accel_device_at(soft_registry, i)); i++)
 		expect_unused(device);
-	cr_assert(accel_registry_destroy(soft_registry), "a thread does not come back");
+	cr_assert(accel_registry_destroy(soft_registry), "a thread does not exit");
 	for (int i = 0; i < ACCEL_RES_COUNT; i++)
 		cr_expect(zero(u64, soft_charged[i]), "resource %d stays charged", i);
-	cr_expect(eq(uint, soft_released, owners), "an owner was not released, or twice");
+	cr_expect(eq(uint, soft_released, owners),
+		  "an owner was not released exactly once");
 }
 
 /* ---- objects ----------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * soft-fixture.h - software devices, a context, and an owner who counts what he pays for
+ * soft-fixture.h - software devices, a context, and an owner that counts its charges
  *
- * Criterion runs each test in a process of its own, so these may be variables.
+ * Criterion runs each test in its own process, so the state is in plain variables.
  */
 #ifndef ACCEL_TESTS_SOFT_FIXTURE_H
 #define ACCEL_TESTS_SOFT_FIXTURE_H
@@ -24,29 +24,32 @@ extern struct accel_registry *soft_registry;
 extern struct accel_device *soft_device;
 extern struct accel_context *soft_context;
 
-/* What each context's owner has been charged with, how much he allows, what he heard. */
+/* Per owner of a context: charges, limits, events received. */
 extern _Atomic uint64_t soft_charged[ACCEL_RES_COUNT];
 extern uint64_t soft_limits[ACCEL_RES_COUNT];
 extern _Atomic unsigned soft_notified, soft_released;
 
 void soft_init(void);
 
-/* Ends all; fails the test if anything stays charged, or an owner was not released. */
+/*
+ * Destroys everything; fails the test if anything stays charged or an owner is not
+ * released.
+ */
 void soft_finish(void);
 
 /*
- * Returns when all memory that was queued is freed, and freed memory that importers no
- * longer hold is given back.
+ * Returns when all queued memory is freed, and memory that importers released is
+ * returned.
  */
 void soft_drain(void);
 
 /*
- * Returns when all that was destroyed is gone: threads that stop queues or clean memory
- * have exited, and soft_drain(). No context may have a queue.
+ * Returns when all destroyed objects are gone: threads that stop queues or clean memory
+ * have exited, and soft_drain() has returned. No context may have a queue.
  */
 void soft_settle(void);
 
-/* Another device, of the backend or of @backend, with the fixture's sizes. */
+/* Another device, of @backend or of the fixture's, with the fixture's sizes. */
 struct accel_device *soft_add_device(const char *name,
 				     const struct accel_backend *backend, bool exclusive);
 
@@ -55,7 +58,7 @@ struct accel_context *soft_open(struct accel_device *device);
 
 struct accel_device_info soft_info(struct accel_device *device);
 
-/* ---- objects in a context: their ids ---- */
+/* ---- objects in a context; these return ids ---------------------------------------- */
 
 uint32_t soft_buffer(struct accel_context *context, uint64_t bytes, uint32_t flags);
 uint32_t soft_asid(struct accel_context *context, uint32_t set);
@@ -63,12 +66,12 @@ uint32_t soft_set(struct accel_context *context, uint32_t quota);
 uint32_t soft_fence(struct accel_context *context, uint64_t value);
 uint32_t soft_queue(struct accel_context *context, uint32_t flags, uint32_t set);
 
-/* A call that takes an id, such as accel_queue_destroy. */
+/* Makes a call that takes only an id, such as accel_queue_destroy. */
 int soft_call(struct accel_context *context,
 	      int (*call)(struct accel_context *context, struct accel_object *arg),
 	      uint32_t id);
 
-/* Maps the whole buffer of @bytes anywhere, for RW; where. */
+/* Maps the whole buffer of @bytes at any address, for RW; returns the address. */
 uint64_t soft_map(struct accel_context *context, uint32_t asid, uint32_t buffer,
 		  uint64_t bytes);
 int64_t soft_unmap(struct accel_context *context, uint32_t asid, uint64_t iova,
@@ -77,28 +80,28 @@ int64_t soft_unmap(struct accel_context *context, uint32_t asid, uint64_t iova,
 int soft_attach(struct accel_context *context, uint32_t queue, uint32_t asid);
 int soft_detach(struct accel_context *context, uint32_t queue, uint32_t asid);
 
-/* A descriptor of a buffer. */
+/* Opens a descriptor of a buffer. */
 int soft_fd(struct accel_context *context, uint32_t buffer, int access);
 
-/* The first @bytes of @fd, mapped as it allows. */
+/* Maps the first @bytes of @fd, with the access that it has. */
 void *soft_view(int fd, uint64_t bytes);
 
 /* ---- commands ---- */
 
 struct accel_command soft_fill(uint32_t asid, uint64_t address, uint64_t value);
 
-/* One command; its index, or -errno. */
+/* Submits one command; returns its index, or -errno. */
 int64_t soft_submit(struct accel_context *context, uint32_t queue,
 		    const struct accel_command *command);
 
 struct accel_queue_info soft_queue_info(struct accel_context *context, uint32_t queue);
 
-/* Until so many commands have completed, or the queue is in that state. */
+/* Wait until @n commands have completed, or the queue is in that state. */
 bool soft_completed(struct accel_context *context, uint32_t queue, uint64_t n);
 bool soft_in_state(struct accel_context *context, uint32_t queue,
 		   enum accel_queue_state state);
 
-/* The next event; false: none comes. */
+/* Reads the next event; false: none arrived. */
 bool soft_next_event(struct accel_context *context, struct accel_event *ret_event);
 
 /* A queue with an ASID that has a page mapped, ready for commands. */
@@ -106,17 +109,18 @@ struct soft_job {
 	struct accel_context *context;
 	uint32_t buffer, asid, queue;
 	uint64_t iova;
-	uint64_t *memory; /* of the page, through a description of its own */
+	uint64_t *
+		memory; /* of the page, mapped through a separate open file description */
 	int fd;
 };
 
 void soft_job_init(struct soft_job *job, struct accel_context *context, uint32_t flags);
-/* The view of the page and its descriptor; the objects stay. */
+/* Releases the view of the page and its descriptor; the objects stay. */
 void soft_job_finish(struct soft_job *job);
 
 /* ---- waiting and counting ---- */
 
-/* The sum of all that is charged now, without what lingered and nobody has any more. */
+/* The sum of all charges now, without freed memory that nothing holds. */
 uint64_t fixture_charged(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-asid-copy.c - taking mappings away, and copying them between address spaces */
+/* test-asid-copy.c - unmapping, and copying mappings between address spaces */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -31,7 +31,7 @@ static void expect_at(uint32_t asid, uint64_t iova, uint32_t in, int64_t offset)
 	cr_expect(eq(i64, found, offset));
 }
 
-/* Two pages at 5, two at 7, one at 20. */
+/* Maps two pages at page 5, two at 7, one at 20. */
 static void map_three(uint32_t flags)
 {
 	cr_assert(zero(int, map(src, buffer, 0, 2 * PAGE, flags | AT, 5 * PAGE)));
@@ -141,7 +141,7 @@ Test(asid_copy, one_mapping)
 	expect_mapped(dst, 1, 2 * PAGE);
 	expect_mapped(src, 3, 5 * PAGE);
 	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 4));
-	/* It stands for itself. */
+	/* The copy does not depend on its source. */
 	cr_assert(eq(i64, unmap(src, 0, UINT64_MAX), 5 * PAGE));
 	expect_at(dst, 40 * PAGE, buffer, 10 * PAGE);
 	cr_assert(eq(i64, unmap(dst, 40 * PAGE, 2 * PAGE), 2 * PAGE));
@@ -216,7 +216,7 @@ Test(asid_copy, destination_in_use)
 {
 	map_three(RW);
 	cr_assert(zero(int, map(dst, buffer, 0, PAGE, RW | AT, 4 * PAGE)));
-	/* The first part fits, the second does not: neither is there. */
+	/* The first part fits, the second does not: nothing is copied. */
 	cr_expect(
 		eq(int, copy(dst, 2 * PAGE, src, 5 * PAGE, 4 * PAGE, RW | AT), -EEXIST));
 	expect_mapped(dst, 1, PAGE);
@@ -244,12 +244,12 @@ Test(asid_copy, no_more_access_than_the_source)
 	cr_expect(eq(int, copy(dst, PAGE, src, 5 * PAGE, PAGE, ACCEL_MAP_WRITE | AT),
 		     -EPERM));
 	cr_expect(zero(int, copy(dst, PAGE, src, 5 * PAGE, PAGE, ACCEL_MAP_READ | AT)));
-	/* One page of two allows it. */
+	/* Only one of the two pages is writable. */
 	cr_assert(zero(int, map(src, buffer, 0, PAGE, RW | AT, 9 * PAGE)));
 	cr_expect(
 		eq(int, copy(dst, 10 * PAGE, src, 8 * PAGE, 2 * PAGE, RW | AT), -EPERM));
 	expect_mapped(dst, 1, PAGE);
-	/* Less is fine. */
+	/* Fewer rights succeed. */
 	cr_expect(
 		zero(int, copy(dst, 2 * PAGE, src, 9 * PAGE, PAGE, ACCEL_MAP_READ | AT)));
 	cr_expect(zero(u32, look_at(dst, 2 * PAGE, ACCEL_MAP_WRITE, &error)));
@@ -313,7 +313,7 @@ Test(asid_copy, limit_of_the_owner)
 	cr_expect(zero(int, copy(dst, PAGE, src, 5 * PAGE, 4 * PAGE, RW | AT)));
 }
 
-/* Many small mappings, so that the destination needs nodes in the middle of it. */
+/* Maps so many ranges that the destination needs inner nodes. */
 static void map_many(void)
 {
 	for (uint64_t i = 17; i < 33; i++)
@@ -341,7 +341,7 @@ Test(asid_copy, no_memory)
 		cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], before));
 		expect_at(dst, 17 * PAGE, 0, -EFAULT);
 	}
-	/* Each mapping, and two nodes. */
+	/* One allocation per mapping, and two nodes. */
 	cr_assert(ge(uint, failures, 18));
 	expect_mapped(dst, 40, 40 * PAGE);
 	for (int64_t i = 17; i < 33; i++)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-asid-map.c - mapping buffers into an address space, and what a device sees there
- */
+/* test-asid-map.c - mapping buffers into an address space, and device accesses to it */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -71,7 +70,7 @@ Test(asid_map, anywhere_avoids_reserved_ranges)
 	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 6));
 }
 
-/* More than the device has addresses in one piece, though not in all. */
+/* More than any contiguous free range, less than the sum of all. */
 Test(asid_map, anywhere_too_large)
 {
 	cr_assert(eq(u64, map_any(asid, buffer, 32 * PAGE, RW), (uint64_t)-ENOSPC));
@@ -121,7 +120,7 @@ Test(asid_map, ranges_that_wrap)
 
 	cr_expect(eq(int, map(asid, buffer, 0, 2 * PAGE, RW | AT, end), -EOVERFLOW));
 	cr_expect(eq(int, map(asid, buffer, end, 2 * PAGE, RW | AT, PAGE), -EOVERFLOW));
-	/* Up to the very end it does not wrap, but neither is there anything. */
+	/* A range up to the last address does not wrap, but lies outside the aperture. */
 	cr_expect(eq(int, map(asid, buffer, 0, PAGE, RW | AT, end), -EINVAL));
 	cr_expect(eq(int, map(asid, buffer, end, PAGE, RW | AT, PAGE), -EINVAL));
 }
@@ -146,7 +145,7 @@ Test(asid_map, something_is_there)
 	cr_expect(eq(int, map(asid, buffer, 0, 10 * PAGE, RW | AT, 2 * PAGE), -EEXIST));
 	expect_mapped(asid, 1, 4 * PAGE);
 	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 1));
-	/* Side by side is no overlap. */
+	/* Adjacent mappings do not overlap. */
 	cr_expect(zero(int, map(asid, buffer, 0, PAGE, RW | AT, 4 * PAGE)));
 	cr_expect(zero(int, map(asid, buffer, 0, PAGE, RW | AT, 9 * PAGE)));
 	expect_mapped(asid, 3, 6 * PAGE);
@@ -172,7 +171,7 @@ Test(asid_map, outside_the_aperture)
 	cr_expect(eq(int, map(asid, buffer, 0, PAGE, RW | AT, 1ULL << 50), -EINVAL));
 }
 
-/* ---- what the buffer allows -------------------------------------------------------- */
+/* ---- access of the buffer ---------------------------------------------------------- */
 
 Test(asid_map, read_only_import)
 {
@@ -215,7 +214,7 @@ Test(asid_map, memfd_that_changes_its_size)
 	cr_assert(zero(int, ftruncate(fd, 2 * PAGE)));
 	cr_expect(eq(int, map(asid, id, 0, 3 * PAGE, RW | AT, PAGE), -EINVAL));
 	cr_expect(zero(int, map(asid, id, 0, 2 * PAGE, RW | AT, PAGE)));
-	/* What it grew by was never mapped by the device. */
+	/* The device never mapped the bytes added by the growth. */
 	cr_assert(zero(int, ftruncate(fd, 8 * PAGE)));
 	cr_expect(eq(int, map(asid, id, 4 * PAGE, PAGE, RW | AT, 5 * PAGE), -EINVAL));
 	cr_expect(zero(int, map(asid, id, 0, 4 * PAGE, RW | AT, 5 * PAGE)));
@@ -254,7 +253,7 @@ Test(asid_map, buffer_counts_its_mappings)
 	cr_assert(zero(u32, mappings_of(buffer)));
 }
 
-/* As pages of an unlinked file: until they are unmapped. */
+/* As pages of an unlinked file: they stay until they are unmapped. */
 Test(asid_map, freed_buffer_stays_mapped)
 {
 	struct accel_object arg = {.size = sizeof(arg), .id = buffer};
@@ -268,7 +267,7 @@ Test(asid_map, freed_buffer_stays_mapped)
 	cr_assert(eq(i64, unmap(asid, PAGE, PAGE), PAGE));
 }
 
-/* ---- what a device sees ------------------------------------------------------------ */
+/* ---- device accesses --------------------------------------------------------------- */
 
 Test(asid_map, access)
 {
@@ -286,7 +285,7 @@ Test(asid_map, access)
 	cr_expect(eq(i64, error, -EACCES));
 }
 
-/* A window ends with its mapping, however much was asked for. */
+/* A window ends with its mapping, whatever length was requested. */
 static void expect_window(uint64_t iova, uint64_t length, uint64_t expected)
 {
 	struct accel_window window;
@@ -350,8 +349,7 @@ Test(asid_map, no_memory)
 		r = map(asid, buffer, 0, PAGE, RW | AT, PAGE);
 		if (!faults_disarm())
 			break;
-		/* Of a buffer whose size cannot be asked it is not known that it lives.
-		 */
+		/* A buffer whose size cannot be queried is treated as revoked. */
 		cr_assert(r == -ENOMEM || r == -ENODEV);
 		expect_mapped(asid, 0, 0);
 		cr_assert(zero(u64, charged[ACCEL_RES_MAPPINGS]));

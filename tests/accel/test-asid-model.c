@@ -2,9 +2,9 @@
 /*
  * test-asid-model.c - two page tables against arrays of pages, many random operations
  *
- * A failure names the seed and the shortest sequence of operations found that still
- * fails; ACCEL_SEED=N repeats a run. The operations do not depend on what the earlier
- * ones did, so that any of them can be left out.
+ * A failure reports the seed and the shortest failing sequence of operations found;
+ * ACCEL_SEED=N repeats a run. Operations do not depend on earlier ones, so any of them
+ * can be left out.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -24,9 +24,9 @@
 #include "util.h"
 
 #define STEPS     1000000
-#define CHECK_ALL 64 /* steps between two looks at every page */
+#define CHECK_ALL 64 /* steps between two checks of every page */
 
-/* The aperture: the last pages that there are, so that ranges can wrap. */
+/* The aperture: the highest pages of the address space, so that ranges can wrap. */
 #define PAGES  1024
 #define ORIGIN (UINT64_MAX - PAGES * PAGE + 1)
 
@@ -35,7 +35,7 @@
 
 enum kind { MAP, UNMAP, COPY, CLEAR };
 
-/* Places are counted in pages of the aperture; up to a few lie outside. */
+/* Places are page numbers in the aperture; a few lie outside. */
 struct op {
 	enum kind kind;
 	uint32_t flags;
@@ -46,7 +46,7 @@ struct op {
 };
 
 struct page {
-	uint32_t mapping; /* 0: none; which of all that were ever made */
+	uint32_t mapping; /* 0: none; else the number of its mapping, counted from 1 */
 	uint32_t offset;  /* into the buffer, in pages */
 	uint32_t access;
 	uint8_t buffer;
@@ -73,7 +73,7 @@ static uint32_t asid_ids[N_ASIDS + 1], buffer_ids[N_BUFFERS + 1];
 static char *memories[N_BUFFERS];
 static uint64_t seed, state;
 
-/* xorshift64*: the same everywhere. */
+/* xorshift64*: the same sequence on every machine. */
 static uint32_t below(uint32_t n)
 {
 	state ^= state >> 12;
@@ -82,9 +82,9 @@ static uint32_t below(uint32_t n)
 	return (uint32_t)(state * UINT64_C(0x2545F4914F6CDD1D) >> 40) % n;
 }
 
-/* ---- what the calls are told ------------------------------------------------------- */
+/* ---- arguments of the calls -------------------------------------------------------- */
 
-/* Now and then something is not a multiple of the page size. */
+/* Sometimes an argument is not a multiple of the page size. */
 static uint64_t skewed(const struct op *op, uint8_t which, uint64_t value)
 {
 	return op->skew == which ? value + 512 : value;
@@ -124,7 +124,7 @@ static bool are_pages(uint64_t value)
 	return value % PAGE == 0;
 }
 
-/* More than there is between @first and the end of all addresses. */
+/* Whether the range exceeds the end of the address space. */
 static bool wraps(uint64_t first, uint64_t length)
 {
 	return first != 0 && length > -first;
@@ -163,7 +163,7 @@ static bool model_is_free(const struct model *model, uint32_t first, uint32_t n)
 	return true;
 }
 
-/* Where it goes: 0 and *ret_place, or an error. */
+/* Chooses where it is mapped: 0 and *ret_place, or an error. */
 static int model_place(const struct model *model, const struct op *op,
 		       uint32_t *ret_place)
 {
@@ -207,7 +207,7 @@ static int model_map(const struct op *op, uint32_t *ret_place)
 	return 0;
 }
 
-/* All pages of the source are there, and allow it; in the order of their addresses. */
+/* Checks that all source pages are mapped and allow it; returns them in address order. */
 static int model_check_source(const struct op *op, struct page *ret_pages)
 {
 	const struct model *source = &models[op->source];
@@ -255,7 +255,7 @@ static bool is_cut(const struct model *model, uint32_t before)
 	       model->pages[before].mapping == model->pages[before - 1].mapping;
 }
 
-/* Bytes, or -errno. */
+/* Returns bytes, or -errno. */
 static int64_t model_unmap(struct model *model, uint32_t first, uint32_t n)
 {
 	uint64_t before = model->mapped;
@@ -274,7 +274,7 @@ static int64_t model_unmap(struct model *model, uint32_t first, uint32_t n)
 	return before == model->mapped ? -ENOENT : (int64_t)(before - model->mapped);
 }
 
-/* ---- both ways --------------------------------------------------------------------- */
+/* ---- each operation on the core and on the model ----------------------------------- */
 
 static bool same_place(const struct op *op, int r, int expected, uint64_t iova,
 		       uint32_t place)
@@ -359,7 +359,7 @@ static bool do_unmap(const struct op *op)
 		     : (int64_t)arg.length == expected;
 }
 
-/* ---- what must hold after each ----------------------------------------------------- */
+/* ---- checks after each operation --------------------------------------------------- */
 
 static bool page_is_right(size_t i, uint32_t place)
 {
@@ -409,7 +409,9 @@ static bool apply(const struct op *op, bool every_page)
 	return right && all_is_right(every_page);
 }
 
-/* From empty page tables: after how many operations it went wrong, or 0. */
+/*
+ * Runs from empty page tables; returns the number of operations up to the failure, or 0.
+ */
 static size_t run(const struct op *ops, size_t n, size_t interval)
 {
 	for (size_t i = 0; i < N_ASIDS; i++)
@@ -421,7 +423,7 @@ static size_t run(const struct op *ops, size_t n, size_t interval)
 	return 0;
 }
 
-/* ---- making sequences, and shortening them ----------------------------------------- */
+/* ---- generating and shortening sequences ------------------------------------------- */
 
 static uint32_t random_length(void)
 {
@@ -451,8 +453,8 @@ static struct op random_op(void)
 }
 
 /*
- * Leaves out as much as it can while it still fails: large pieces first, at last single
- * operations. Returns how many are left.
+ * Leaves out as many operations as it can while the sequence still fails: large pieces
+ * first, single operations last. Returns how many remain.
  */
 static size_t shorten(struct op *ops, size_t n)
 {
@@ -504,7 +506,7 @@ static void fail_with(struct op *ops, size_t n)
 	size_t failed = run(ops, n, 1);
 
 	fprintf(stderr, "ACCEL_SEED=%lu fails at step %zu\n", (unsigned long)seed, n);
-	/* Else it depends on more than the operations: all of them are the best there is.
+	/* If no step fails here, more than the operations matters: report all of them.
 	 */
 	if (failed) {
 		n = shorten(ops, failed);
@@ -522,7 +524,7 @@ static void run_seed(uint64_t otherwise)
 	cr_assert(ne(ptr, ops, NULL));
 	seed = given ? strtoull(given, NULL, 10) : otherwise;
 	state = seed ? seed : 1;
-	/* Told at once: the process may not live to tell of a failure. */
+	/* Printed before the run: the process may not survive a failure. */
 	fprintf(stderr, "asid_model: ACCEL_SEED=%lu\n", (unsigned long)seed);
 	for (size_t i = 0; i < STEPS; i++)
 		ops[i] = random_op();
@@ -563,7 +565,7 @@ static void init(void)
 		asid_ids[i] = new_asid(context, 0);
 		cr_assert(zero(int, accel_asid_share(context, asid_ids[i], &asids[i])));
 	}
-	/* Sealed, so that their size is known without a system call each time. */
+	/* Sealed, so that the core need not query their size each time. */
 	for (size_t i = 0; i < N_BUFFERS; i++) {
 		if (buffers[i].access == O_RDWR) {
 			buffer_ids[i] = new_buffer(context, buffers[i].pages * PAGE,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-asid-sva.c - an address space that is a process's own, and is never mapped into */
+/* test-asid-sva.c - address spaces bound to a process (SVA), which reject mappings */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -27,7 +27,7 @@ static bool is_open(int fd)
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
-/* The id, or -errno; the test is skipped where the kernel cannot do it. */
+/* Returns the id, or -errno; skips the test where the kernel lacks PROCMAP_QUERY. */
 static int bind_self(uint32_t flags)
 {
 	struct accel_asid_create arg = {.size = sizeof(arg), .flags = flags};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-asid-threads.c - engines look up while the page table changes */
+/* test-asid-threads.c - lookups by engines while the page table changes */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -77,7 +77,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Lets go of the lock when another has it, or cannot get it for a while. */
+/* Releases the lock when another thread has it, or cannot get it for a while. */
 static void *relay(void *data)
 {
 	static _Atomic unsigned turns;
@@ -97,7 +97,9 @@ static void *relay(void *data)
 	return NULL;
 }
 
-/* Were readers preferred, the lock would never be free, and this not come to an end. */
+/*
+ * If the lock preferred readers, the writer would never get it and the test would hang.
+ */
 Test(asid_threads, changes_are_not_starved, .timeout = 300)
 {
 	pthread_t threads[ENGINES];
@@ -127,7 +129,7 @@ Test(asid_threads, changes_under_use)
 	expect_mapped(asid, 0, 0);
 }
 
-/* What an engine found cannot go before the engine lets go of the lock. */
+/* A mapping that an engine has resolved stays until the engine releases the lock. */
 Test(asid_threads, unmap_waits_for_accesses)
 {
 	pthread_t threads[ENGINES];
@@ -155,7 +157,7 @@ static void *copy_to_and_fro(void *data)
 	return NULL;
 }
 
-/* In both directions at once. */
+/* Copies in both directions at once. */
 Test(asid_threads, copies_do_not_deadlock)
 {
 	uint32_t there[2] = {asid, new_asid(context, 0)};

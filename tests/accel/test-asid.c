@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-asid.c - making address spaces, ending them, and handing them to others */
+/* test-asid.c - creating, destroying and sharing address spaces */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -63,7 +63,7 @@ static struct accel_asid *share(uint32_t id)
 	return asid;
 }
 
-/* ---- life -------------------------------------------------------------------------- */
+/* ---- creation and destruction ------------------------------------------------------ */
 
 Test(asid, is_empty_at_first)
 {
@@ -253,7 +253,7 @@ Test(asid, of_a_set_that_is_not_ones_own)
 	cr_expect(eq(u32, asids_in_use(), 1));
 }
 
-/* A set pays for what others still hold. */
+/* A shared ASID stays charged to its set. */
 Test(asid, of_a_set_and_shared)
 {
 	uint32_t set = new_set(context, 1);
@@ -291,7 +291,7 @@ Test(asid, imported)
 	cr_expect(eq(u32, info.number, info_of(context, id).number));
 	cr_expect(eq(u64, info.mappings, 1));
 	cr_expect(eq(u32, asids_in_use(), 1));
-	/* The ASID to its maker, its id to who imports it. */
+	/* The ASID is charged to its creator, the id to the importer. */
 	cr_expect(eq(u64, charged[ACCEL_RES_ASIDS], 2));
 }
 
@@ -325,7 +325,7 @@ Test(asid, imported_by_another_device)
 	accel_context_destroy(stranger);
 }
 
-/* The number is nobody else's while anyone can hold it. */
+/* The number is not reused while a reference to the ASID exists. */
 Test(asid, outlives_its_id)
 {
 	uint32_t id = new_asid(context, ACCEL_ASID_VISIBLE), there;
@@ -365,7 +365,7 @@ Test(asid, outlives_its_context)
 	cr_expect(zero(u64, charged[ACCEL_RES_ASIDS]));
 }
 
-/* It left its home; what comes back is a guest. */
+/* After destruction of its id, an import gives the creator a guest id outside the set. */
 Test(asid, imported_by_its_maker)
 {
 	uint32_t set = new_set(context, 2), id = (uint32_t)create(0, set), back;
@@ -414,7 +414,7 @@ static unsigned handles_of(struct accel_context *in)
 	return n;
 }
 
-/* Never more than one id, and each refusal has its reason. */
+/* Only one import succeeds; each failure has the documented error. */
 Test(asid, imported_by_two_threads)
 {
 	struct accel_asid *asid = share(new_asid(context, 0));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-buffer-file.c - accel_buffer_import_file(): files that are mapped */
+/* test-buffer-file.c - accel_buffer_import_file(): importing mapped files */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -13,7 +13,7 @@
 
 TestSuite(accel_buffer_file, .init = soft_init, .fini = soft_finish);
 
-/* An unlinked file, of a file system that is no kernel-internal one. */
+/* An unlinked file, on a file system that is not internal to the kernel. */
 static int make_file(uint64_t bytes)
 {
 	char path[] = "/tmp/dmabuffs-test-XXXXXX";

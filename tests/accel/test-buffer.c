@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-buffer.c - memory of the device, and others' that is imported */
+/* test-buffer.c - device memory, and imported memory */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -65,7 +65,7 @@ static int alloc(uint64_t bytes, uint32_t *ret_id)
 
 	*ret_id = arg.id;
 	if (r < 0)
-		cr_assert(zero(u32, arg.id), "output although it failed");
+		cr_assert(zero(u32, arg.id), "output written on failure");
 	return r;
 }
 
@@ -147,7 +147,7 @@ Test(accel_buffer, info)
 	cr_assert(zero(u32, info_of(plain).mappings));
 }
 
-/* As pages of an unlinked file do; they are in use as long as anybody has them. */
+/* As pages of an unlinked file, they stay allocated while a reference exists. */
 Test(accel_buffer, free_keeps_what_is_mapped)
 {
 	struct soft_job job;
@@ -162,14 +162,14 @@ Test(accel_buffer, free_keeps_what_is_mapped)
 	cr_assert(soft_completed(soft_context, job.queue, 1));
 	cr_assert(eq(u64, job.memory[0], 42));
 	cr_assert(eq(i64, soft_unmap(soft_context, job.asid, job.iova, PAGE), PAGE));
-	cr_assert(eq(u64, memory_free(), SOFT_MEMORY - PAGE), "we have it still");
+	cr_assert(eq(u64, memory_free(), SOFT_MEMORY - PAGE), "the test still maps it");
 	cr_assert(eq(u64, soft_charged[ACCEL_RES_MEMORY], PAGE));
 	soft_job_finish(&job);
 	cr_assert(wait_until(all_memory_is_free, NULL));
 	cr_assert(zero(u64, soft_charged[ACCEL_RES_MEMORY]));
 }
 
-/* Whoever needs the memory finds what nobody has any more. */
+/* An allocation first reclaims freed memory that importers have released. */
 Test(accel_buffer, freed_memory_that_others_had_is_found_by_alloc)
 {
 	struct import {
@@ -258,7 +258,7 @@ static uint32_t import(int fd)
 	return id;
 }
 
-/* Closes the descriptor, which stays the caller's. */
+/* Closes the descriptor, which a failed import leaves to the caller. */
 static void expect_refused(int fd, int error)
 {
 	uint64_t charged = fixture_charged();
@@ -297,15 +297,16 @@ Test(accel_buffer, import_takes_the_descriptor_over)
 	cr_assert(eq(u64, info_of(id).bytes, 2 * PAGE));
 	cr_assert(eq(u64, soft_charged[ACCEL_RES_FILES], 1));
 	cr_assert(eq(u64, soft_charged[ACCEL_RES_PINNED], 2 * PAGE));
-	cr_assert(eq(u64, memory_free(), SOFT_MEMORY), "it is not the device's");
+	cr_assert(eq(u64, memory_free(), SOFT_MEMORY),
+		  "imported memory counts as device memory");
 	cr_assert(zero(int, free_buffer(id)));
-	/* Until its addresses are free. */
+	/* It is in use until its addresses are free. */
 	soft_settle();
 	cr_assert(zero(u64, soft_charged[ACCEL_RES_FILES]));
 	cr_assert(zero(u64, soft_charged[ACCEL_RES_PINNED]));
 }
 
-/* Pinned or not: it can be sealed later. */
+/* Charged whether pinned or not: it can be sealed later. */
 Test(accel_buffer, import_is_charged_with_its_bytes)
 {
 	uint32_t id;
@@ -318,7 +319,7 @@ Test(accel_buffer, import_is_charged_with_its_bytes)
 	expect_refused(make_memfd(2 * PAGE, F_SEAL_SHRINK), -EDQUOT);
 	expect_refused(make_memfd(2 * PAGE, 0), -EDQUOT);
 	cr_assert(zero(int, free_buffer(id)));
-	/* Whoever finds no room waits for what is being freed. */
+	/* An import without room waits for memory that is being freed. */
 	import(make_memfd(3 * PAGE, 0));
 	cr_assert(eq(u64, soft_charged[ACCEL_RES_PINNED], 3 * PAGE));
 }
@@ -348,7 +349,7 @@ Test(accel_buffer, row_map_writable_from_a_sealed_import)
 	expect_readonly(import(make_memfd(PAGE, F_SEAL_FUTURE_WRITE)));
 }
 
-/* It can be truncated at any time by who made it. */
+/* The exporter can truncate it at any time. */
 Test(accel_buffer, import_that_shrinks)
 {
 	int memfd = make_memfd(2 * PAGE, 0);

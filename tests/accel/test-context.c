@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-context.c - ids, limits, and the end of a context in every state */
+/* test-context.c - ids, limits, and destruction of a context in every state */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -15,17 +15,17 @@
 
 TestSuite(context, .init = soft_init, .fini = soft_finish);
 
-/* ---- what all calls check ---------------------------------------------------------- */
+/* ---- checks common to all calls ---------------------------------------------------- */
 
 /*
- * A call, and where in its argument the id of what it is about stands, if anything; then
- * flags that it does not know, and a reserved field.
+ * A call, and the offsets in its argument: the id of its object (if any), flags without a
+ * meaning, and a reserved field.
  */
 struct call {
 	const char *name;
 	int (*call)(struct accel_context *context, void *arg);
 	size_t id;
-	size_t reserved; /* 0: it has none */
+	size_t reserved; /* 0: none */
 };
 
 #define CALL(name, type)                                                                 \
@@ -102,7 +102,7 @@ static const struct call calls[] = {
 	{"fence_query", call_fence_query, FENCE},
 };
 
-/* All arguments have the size first and the flags next. */
+/* All arguments start with the size and the flags. */
 static union {
 	uint32_t words[sizeof(struct accel_queue_submit) / sizeof(uint32_t)];
 	struct accel_queue_submit submit;
@@ -124,7 +124,7 @@ static int ask(const struct call *call)
 
 	if (r < 0)
 		cr_expect(zero(int, memcmp(&argument, &before, sizeof(argument))),
-			  "%s: output although it failed", call->name);
+			  "%s: output written on failure", call->name);
 	return r;
 }
 
@@ -193,7 +193,7 @@ Test(context, row_ids_of_another_context)
 	struct accel_context *stranger = soft_open(soft_device);
 	uint32_t id = 0;
 
-	/* An id that the other one has not counted to. */
+	/* An id that the other context has not reached. */
 	for (int i = 0; i < 20; i++)
 		id = soft_asid(stranger, 0);
 	expect_enoent(id);
@@ -235,7 +235,7 @@ Test(context, ids_are_not_used_twice)
 	}
 }
 
-/* ---- what the owner allows --------------------------------------------------------- */
+/* ---- limits of the owner ----------------------------------------------------------- */
 
 static int make(enum accel_resource resource)
 {
@@ -286,10 +286,10 @@ Test(context, owner_says_no)
 	expect_limited(ACCEL_RES_QUEUES);
 	expect_limited(ACCEL_RES_FILES);
 	expect_limited(ACCEL_RES_FENCES);
-	cr_assert(zero(uint, soft_released), "who was refused is not released");
+	cr_assert(zero(uint, soft_released), "released an owner whose create failed");
 }
 
-/* A queue needs two things; the first is given back when the second is refused. */
+/* A queue needs two charges; the first is released when the second fails. */
 Test(context, owner_says_no_to_the_second)
 {
 	soft_limits[ACCEL_RES_FILES] = 0;
@@ -308,7 +308,7 @@ Test(context, without_an_owner)
 	accel_context_destroy(context);
 }
 
-/* ---- the end ----------------------------------------------------------------------- */
+/* ---- destruction ------------------------------------------------------------------- */
 
 static void close_context(void)
 {
@@ -369,7 +369,7 @@ Test(context, end_of_a_faulted_queue)
 	cr_assert(wait_until(nothing_is_charged, NULL));
 }
 
-/* What others have of it stays, and stays charged: descriptors do not, an ASID does. */
+/* Descriptors do not survive the context; a shared ASID does, and stays charged. */
 Test(context, end_with_a_shared_asid)
 {
 	uint32_t id = soft_asid(soft_context, 0);
@@ -383,7 +383,7 @@ Test(context, end_with_a_shared_asid)
 	cr_assert(eq(u64, soft_charged[ACCEL_RES_FILES], 1));
 	cr_assert(zero(u64, soft_charged[ACCEL_RES_CONTEXTS]));
 	cr_assert(eq(u32, soft_info(soft_device).asids, 1));
-	cr_assert(zero(uint, soft_released), "something is still charged to him");
+	cr_assert(zero(uint, soft_released), "the owner has a charge left");
 	accel_asid_unref(asid);
 	cr_assert(wait_until(nothing_is_charged, NULL));
 }
@@ -395,14 +395,14 @@ Test(context, end_while_its_memory_is_mapped_elsewhere)
 
 	memory[0] = 5;
 	close_context();
-	cr_assert(eq(u64, memory[0], 5), "on a device that is not exclusive it lives on");
+	cr_assert(eq(u64, memory[0], 5), "lost on a device that is not exclusive");
 	cr_assert(eq(u64, soft_charged[ACCEL_RES_MEMORY], PAGE));
 	munmap(memory, PAGE);
 	close(fd);
 	cr_assert(wait_until(nothing_is_charged, NULL));
 }
 
-/* Of a program that was compiled with a later version of the header. */
+/* As a program compiled with a later header passes it. */
 struct later_owner {
 	struct accel_owner owner;
 	void *later;
@@ -425,13 +425,13 @@ Test(context, owner_of_another_version)
 	cr_expect(eq(int, accel_context_create(soft_device, owner, &context), -EINVAL));
 	owner->size = 0;
 	cr_expect(eq(int, accel_context_create(soft_device, owner, &context), -EINVAL));
-	cr_assert(eq(ptr, context, NULL), "output although it failed");
+	cr_assert(eq(ptr, context, NULL), "output written on failure");
 	owner->size = sizeof(later);
 	cr_assert(zero(int, accel_context_create(soft_device, owner, &context)));
 	accel_context_destroy(context);
 }
 
-/* A holder of a reference of the core's own finds a dead context, not a freed one. */
+/* An internal reference keeps a destroyed context from being freed. */
 Test(context, dead_one_takes_no_more_objects)
 {
 	struct accel_context *context = accel_context_ref(soft_context);

@@ -19,7 +19,7 @@ static int create(const struct accel_backend *backend,
 	int r = accel_device_create(soft_registry, backend, params, &device);
 
 	if (r < 0)
-		cr_assert(eq(ptr, device, NULL), "output although it failed");
+		cr_assert(eq(ptr, device, NULL), "output written on failure");
 	return r;
 }
 
@@ -87,7 +87,7 @@ Test(device, parameters_out_of_range)
 	cr_assert(eq(ptr, accel_device_find(soft_registry, "a"), NULL));
 }
 
-/* Of a program that was compiled with a later version of the header. */
+/* As a program compiled with a later header passes it. */
 struct later_params {
 	struct accel_device_params params;
 	uint64_t later;
@@ -298,7 +298,7 @@ static void keep_log(void *data, int level, const char *text)
 	snprintf(log_text, sizeof(log_text), "%s", text);
 }
 
-/* Of a registry with a log and one device: tries to map private memory. */
+/* Needs a registry with a log and one device; tries to map private memory. */
 Test(device, row_private_memory_is_refused_with_the_reason_in_the_log)
 {
 	const struct accel_device_params params = {.size = sizeof(params),
@@ -324,7 +324,7 @@ Test(device, row_private_memory_is_refused_with_the_reason_in_the_log)
 	cr_assert(accel_registry_destroy(registry));
 }
 
-/* ---- what is freed ----------------------------------------------------------------- */
+/* ---- freed memory ------------------------------------------------------------------ */
 
 Test(device, registry_settles)
 {
@@ -337,13 +337,13 @@ Test(device, registry_settles)
 		object.id = soft_buffer(soft_context, UINT64_C(1) << 20, 0);
 		cr_assert(eq(uint, count_fds(), before + 1));
 		cr_assert(zero(int, accel_buffer_free(soft_context, &object)));
-		/* At once, and not some time. */
+		/* Settling waits for it. */
 		accel_registry_settle(soft_registry, 10000);
 		cr_assert(eq(uint, count_fds(), before));
 	}
 }
 
-/* ---- an engine that does not come back --------------------------------------------- */
+/* ---- an engine that does not stop -------------------------------------------------- */
 
 static void *stuck;
 
@@ -369,7 +369,8 @@ Test(device, registry_is_not_destroyed_under_a_running_engine)
 	accel_context_destroy(context);
 	cr_assert(ne(ptr, stuck, NULL));
 	cr_assert(not(accel_registry_destroy(registry)));
-	cr_assert(zero(u32, soft_info(device).queues_free), "it is left as it was");
+	cr_assert(zero(u32, soft_info(device).queues_free),
+		  "the stuck queue counts as free");
 	accel_soft_backend.queue_stop(stuck);
 	cr_assert(accel_registry_destroy(registry));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-engine.c - the thread behind a queue: order, sleep, end, and hostile clients */
+/* test-engine.c - the thread behind a queue: order, sleep, exit, and hostile clients */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -29,7 +29,7 @@
 #define SYS_futex_waitv 449
 #endif
 
-static struct soft_job job; /* mediated */
+static struct soft_job job; /* of the mediated queue */
 static struct user_queue queue;
 
 static void init(void)
@@ -57,7 +57,7 @@ static int64_t now_ns(void)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
-/* A device apart whose commands take time, and a context of it. */
+/* A separate device whose commands take time, and a context of it. */
 static struct accel_context *open_slow(uint32_t latency_ns)
 {
 	const struct accel_device_params params = {
@@ -73,7 +73,7 @@ static struct accel_context *open_slow(uint32_t latency_ns)
 	return soft_open(device);
 }
 
-/* Whether this many of the device's queues are free. */
+/* Whether @n of the device's queues are free. */
 struct idle {
 	struct accel_device *device;
 	uint32_t queues_free;
@@ -86,14 +86,14 @@ static bool is_idle(void *data)
 	return soft_info(idle->device).queues_free == idle->queues_free;
 }
 
-/* Its only queue comes back within a time that its commands would not do with. */
+/* Its only queue is free again sooner than its commands could complete. */
 static void expect_end(struct accel_context *context, struct accel_device *device)
 {
 	struct idle idle = {device, soft_info(device).queues_free + 1};
 	int64_t begin = now_ns();
 
 	accel_context_destroy(context);
-	cr_expect(lt(i64, now_ns() - begin, 5 * SECOND), "it did not wait");
+	cr_expect(lt(i64, now_ns() - begin, 5 * SECOND), "it waited for the commands");
 	cr_expect(wait_until(is_idle, &idle));
 	cr_expect(lt(i64, now_ns() - begin, 10 * SECOND));
 }
@@ -159,7 +159,7 @@ static bool has_event(void *data)
 	return accel_events_pending(soft_context);
 }
 
-/* The events of all commands with the flag, and of no other. */
+/* One event for each command with the flag, and no other. */
 Test(engine, notifies_of_what_was_asked_for)
 {
 	struct accel_command command = {.flags = ACCEL_COMMAND_NOTIFY};
@@ -188,7 +188,7 @@ static bool sleeps(void *data)
 	return __atomic_load_n(&one->producer.ring->need_wakeup, __ATOMIC_SEQ_CST);
 }
 
-/* One died after it had taken need_wakeup, and before it woke anybody. */
+/* A submitter exited after it had cleared need_wakeup, before FUTEX_WAKE. */
 Test(engine, is_woken_by_the_next_submitter)
 {
 	const struct accel_command nop = {0};
@@ -224,7 +224,7 @@ Test(engine, sleeps_and_wakes)
 	sleep_and_wake(300);
 }
 
-/* Right when it is about to. */
+/* Submits at the moment when the engine is about to sleep. */
 Test(engine, misses_no_wake_up)
 {
 	const struct accel_command nop = {0};
@@ -238,7 +238,7 @@ Test(engine, misses_no_wake_up)
 	}
 }
 
-/* The kernel answers -ENOSYS from now on, in this process. */
+/* The system call fails with ENOSYS from now on, in this process. */
 static void forbid(long call)
 {
 	struct sock_filter code[] = {
@@ -255,7 +255,7 @@ static void forbid(long call)
 	cr_assert(zero(int, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)));
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
 		    &program) != 0)
-		cr_skip("no seccomp filter here");
+		cr_skip("cannot install a seccomp filter");
 }
 
 Test(engine, does_without_futex_waitv)
@@ -304,7 +304,7 @@ static bool is_fetched(void *data)
 	       queue.next;
 }
 
-/* One queue makes what the other takes, a thousand times. */
+/* One queue produces what the other consumes, a thousand times. */
 Test(engine, fences_order_two_queues)
 {
 	uint32_t there = soft_fence(soft_context, 0), back = soft_fence(soft_context, 0);
@@ -353,7 +353,7 @@ Test(engine, waits_for_a_program)
 	cr_expect(zero(int, user_queue_wait(&queue)));
 }
 
-/* What was before a command that waits is not kept waiting with it. */
+/* Commands before one that waits are reported complete without it. */
 Test(engine, tells_what_is_complete_before_it_waits)
 {
 	uint32_t fence = soft_fence(soft_context, 0);
@@ -410,7 +410,7 @@ Test(engine, takes_its_time_when_told_to)
 	}
 }
 
-/* ---- the end ----------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------- */
 
 Test(engine, ends_in_its_latency)
 {
@@ -456,7 +456,7 @@ Test(engine, ends_asleep_and_faulted)
 	user_queue_finish(&faulted);
 }
 
-/* Of 4096 commands that take some minutes together. */
+/* 4096 commands that take minutes together. */
 Test(engine, ends_in_the_middle_of_long_commands)
 {
 	struct accel_context *context = soft_open(soft_device);
@@ -488,7 +488,7 @@ Test(engine, ends_in_the_middle_of_long_commands)
 	user_queue_finish(&other);
 }
 
-/* An engine that begins and ends, over and over. */
+/* Engines start and stop repeatedly. */
 Test(engine, ends_at_any_moment)
 {
 	for (int i = 0; i < 500; i++) {
@@ -501,13 +501,13 @@ Test(engine, ends_at_any_moment)
 		cr_assert(zero(int,
 			       soft_call(soft_context, accel_queue_destroy, other.id)));
 		user_queue_finish(&other);
-		/* There are a few only; it gives its own back in a moment. */
+		/* The device has few queues; this one is free again shortly. */
 		while (!soft_info(soft_device).queues_free)
 			relax_cpu();
 	}
 }
 
-/* The mediated queue is as good as ever. */
+/* The mediated queue is unaffected. */
 static void expect_neighbour(void)
 {
 	struct accel_command command = soft_fill(job.asid, job.iova + 512, 0);
@@ -523,7 +523,7 @@ static void expect_neighbour(void)
 
 /* ---- hostile clients --------------------------------------------------------------- */
 
-/* Resets the queue, or makes another one when it was isolated. */
+/* Resets the queue, or creates a new one if it was isolated. */
 static void revive(void)
 {
 	int r = soft_call(soft_context, accel_queue_reset, queue.id);
@@ -564,7 +564,7 @@ Test(engine, stops_at_a_tail_that_jumps)
 		cr_expect(eq(u32, ring->fault.reason, ACCEL_FAULT_RING));
 		cr_expect(eq(u64, ring->fault.index, before));
 		cr_expect(eq(u64, ring_completed(ring), before));
-		/* It goes on from wherever the tail is. */
+		/* The producer resumes from the current tail. */
 		cr_assert(
 			zero(int, soft_call(soft_context, accel_queue_reset, queue.id)));
 		cr_assert(zero(int,
@@ -578,7 +578,7 @@ Test(engine, stops_at_a_tail_that_jumps)
 
 static atomic_bool stop;
 
-/* Changes what only the device should, and what it sleeps on. */
+/* Overwrites fields that only the device may write, and the futex words. */
 static void *scribble_words(void *arg)
 {
 	struct accel_ring *ring = arg;
@@ -600,7 +600,9 @@ static void *scribble_words(void *arg)
 
 static bool has_run_all(void *data)
 {
-	/* Whoever changes the bell has to ring it himself. */
+	/*
+	 * The scribbler changes the futex word, so the wake-up may be lost: ring again.
+	 */
 	ring_bell();
 	return soft_queue_info(soft_context, queue.id).completed == queue.next;
 }
@@ -618,14 +620,14 @@ Test(engine, bears_scribbled_words)
 		cr_assert(wait_until(has_run_all, NULL));
 		expect_neighbour();
 	}
-	/* It ends in the middle of that. */
+	/* Destroy it while the scribbler runs. */
 	cr_assert(zero(int, soft_call(soft_context, accel_queue_destroy, queue.id)));
 	cr_expect(wait_until(is_idle, &(struct idle){soft_device, SOFT_QUEUES - 1}));
 	stop = true;
 	pthread_join(thread, NULL);
 }
 
-/* Everything behind the header, as fast as it can, as another process would. */
+/* Overwrites everything behind the header, as another process could. */
 static void *scribble_slots(void *arg)
 {
 	const struct user_queue *one = arg;
@@ -643,7 +645,7 @@ static void *scribble_slots(void *arg)
 	return NULL;
 }
 
-/* Commands that are well formed but for what is done to them. */
+/* Well-formed commands, which the scribbler may then change. */
 static struct accel_command random_command(void)
 {
 	struct accel_command command = {
@@ -708,11 +710,11 @@ Test(engine, bears_commands_that_change_while_it_reads)
 		thread = start_scribbling();
 	}
 	end_scribbling(thread);
-	cr_expect(gt(uint, faults, 0), "it was never hit");
+	cr_expect(gt(uint, faults, 0), "no command was hit");
 	cr_expect(not(zero(uint, reasons & 1U << ACCEL_FAULT_COMMAND)));
 }
 
-/* Pages of the ring are taken out and read as zero from then on. */
+/* Pages of the ring are punched out and read as zero from then on. */
 Test(engine, bears_a_ring_with_holes)
 {
 	const struct accel_command nop = {0};

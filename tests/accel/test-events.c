@@ -63,7 +63,7 @@ Test(events, notifies_with_each)
 	cr_assert(eq(uint, soft_notified, 2));
 }
 
-/* The oldest go; the next one that is read says so, once. */
+/* The oldest are dropped; the next event read carries the flag, once. */
 Test(events, slow_reader_loses_the_oldest)
 {
 	enum { MORE = 10 };
@@ -72,7 +72,7 @@ Test(events, slow_reader_loses_the_oldest)
 	for (uint64_t i = 0; i < ACCEL_EVENTS_MAX; i++)
 		post(i);
 	cr_assert(eq(sz, take(events, 1), 1));
-	cr_assert(zero(u32, events[0].flags), "none is lost yet");
+	cr_assert(zero(u32, events[0].flags), "lost flag before any loss");
 	for (uint64_t i = 0; i < MORE + 1; i++)
 		post(ACCEL_EVENTS_MAX + i);
 	cr_assert(eq(sz, take(events, ACCEL_EVENTS_MAX + 1), ACCEL_EVENTS_MAX));
@@ -88,7 +88,7 @@ Test(events, slow_reader_loses_the_oldest)
 	cr_assert(zero(u32, events[0].flags));
 }
 
-/* One that there was no memory for is lost as well. */
+/* An event for which no memory was available counts as lost. */
 Test(events, no_memory)
 {
 	struct accel_event event;
@@ -104,7 +104,7 @@ Test(events, no_memory)
 	cr_assert(eq(u32, event.flags, ACCEL_EVENT_LOST));
 }
 
-/* Also for a context that is dead but not gone: nobody must be called any more. */
+/* Also while the dead context is still referenced: no callback after destruction. */
 Test(events, muted_with_the_end_of_the_context)
 {
 	struct accel_context *context = accel_context_ref(soft_context);
@@ -137,7 +137,7 @@ Test(events, completion_that_was_asked_for)
 	cr_assert(not(accel_events_pending(soft_context)));
 }
 
-/* Events are of one context. */
+/* A context receives only its own events. */
 Test(events, strangers_hear_nothing)
 {
 	struct accel_context *stranger = soft_open(soft_device);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-failures.c - each allocation and system call of each call of accel.h fails once
+ * test-failures.c - each allocation and system call of the calls in accel.h fails once
  *
- * A call that fails has charged nothing, and succeeds when it is made again.
+ * A call that fails leaves no charge, and succeeds when it is repeated.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -19,9 +19,9 @@
 
 TestSuite(failures, .init = soft_init, .fini = soft_finish);
 
-/* ---- a call ------------------------------------------------------------------------ */
+/* ---- running a call ---------------------------------------------------------------- */
 
-/* What it is tried on, made anew each time; all of it ends with the context. */
+/* The objects of one attempt, created anew each time and destroyed with the context. */
 static struct accel_device *device;
 static struct accel_context *context;
 static uint32_t buffer, asid, set, queue;
@@ -37,7 +37,7 @@ static void settle(void)
 	charged = fixture_charged();
 }
 
-/* An error that says what was missing, or that a descriptor cannot be looked at. */
+/* -ENOMEM and the like, or the error for a descriptor that cannot be examined. */
 static bool is_documented(int r)
 {
 	return r == -ENOMEM || r == -EMFILE || r == -EIO || r == -EBADFD;
@@ -48,12 +48,12 @@ static bool is_charged_as_before(void *data)
 	return fixture_charged() == charged;
 }
 
-/* An engine that had been started gives back what it has when it has ended. */
+/* An engine that was started releases its charges when it has stopped. */
 static void expect_no_effect(int r)
 {
 	cr_expect(is_documented(r), "it answers %d", r);
-	cr_expect(wait_until(is_charged_as_before, NULL), "something stays charged");
-	cr_assert(zero(int, current()), "it does not work afterwards");
+	cr_expect(wait_until(is_charged_as_before, NULL), "a charge is left");
+	cr_assert(zero(int, current()), "the call fails afterwards");
 }
 
 static void close_all(void)
@@ -81,7 +81,7 @@ static void try_each(void (*prepare)(void), int (*act)(void), bool can_do_withou
 	fail_each(&(struct operation){prepare, act, finish, can_do_without});
 }
 
-/* What was left on an exclusive device may have to be cleaned first. */
+/* Memory left on an exclusive device may have to be cleaned first. */
 static bool opens(void *data)
 {
 	int r = soft_try_open(device, &context);
@@ -92,7 +92,7 @@ static bool opens(void *data)
 
 static void open_context(void)
 {
-	cr_assert(wait_until(opens, NULL), "the device does not get free");
+	cr_assert(wait_until(opens, NULL), "the device does not become free");
 }
 
 static void prepare_context(void)
@@ -136,7 +136,7 @@ static int create_device(void)
 	return accel_device_create(registry, &accel_soft_backend, &params, NULL);
 }
 
-/* What it can do without is SVA, when it cannot be tried. */
+/* SVA is optional: without it the call succeeds. */
 Test(failures, device_create)
 {
 	current = create_device;
@@ -184,7 +184,7 @@ static void finish_destroyed(int r)
 	soft_settle();
 }
 
-/* An exclusive device is still cleaned, if not by the thread that could not start. */
+/* If the cleaning thread cannot start, the exclusive device is cleaned another way. */
 Test(failures, context_destroy)
 {
 	device = soft_add_device("exclusive", NULL, true);
@@ -203,7 +203,7 @@ static int alloc_buffer(void)
 	return r;
 }
 
-/* Without O_NONBLOCK being cleared on our own descriptor nothing is worse. */
+/* A failure to clear O_NONBLOCK on the core's own descriptor is ignored. */
 Test(failures, buffer_alloc)
 {
 	try_each(prepare_context, alloc_buffer, true);
@@ -231,7 +231,7 @@ static int import_buffer(void)
 		memfd = -1;
 	else
 		cr_expect(ge(int, lseek(memfd, 0, SEEK_CUR), 0),
-			  "it is not ours any more");
+			  "descriptor closed on failure");
 	return r;
 }
 
@@ -262,7 +262,7 @@ static int free_buffer(void)
 	return soft_call(context, accel_buffer_free, buffer);
 }
 
-/* When the kernel cannot tell who holds it, it is remembered until the owner's end. */
+/* If the kernel cannot report its users, the buffer is kept until the owner is gone. */
 Test(failures, buffer_free_on_an_exclusive_device)
 {
 	device = soft_add_device("exclusive", NULL, true);
@@ -276,11 +276,12 @@ static int revoke_buffer(void)
 
 	cr_expect(zero(int, accel_buffer_get_info(context, &info)));
 	if (r < 0)
-		cr_expect(zero(u32, info.flags & ACCEL_BUFFER_REVOKED), "it is not");
+		cr_expect(zero(u32, info.flags & ACCEL_BUFFER_REVOKED),
+			  "marked revoked on failure");
 	return r;
 }
 
-/* An event that there is no memory for is lost, and the next one says so. */
+/* An event without memory is lost, and the next one carries the flag. */
 Test(failures, buffer_revoke)
 {
 	try_each(prepare_buffer, revoke_buffer, true);
@@ -362,7 +363,7 @@ static int map_buffer(void)
 	return r;
 }
 
-/* When its size cannot be asked for, a buffer looks as if it were revoked. */
+/* A buffer whose size cannot be queried is treated as revoked. */
 static int map_buffer_errors(void)
 {
 	int r = map_buffer();
@@ -395,7 +396,7 @@ static void prepare_pieces(void)
 	settle();
 }
 
-/* Of several mappings: all or nothing. */
+/* Copies several mappings: all or nothing. */
 static int copy_pieces(void)
 {
 	struct accel_asid_copy arg = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-fence.c - fences: what queues and programs wait for */
+/* test-fence.c - fences: waits by queues and by programs */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -54,7 +54,7 @@ static uint64_t completed(uint32_t queue)
 
 static const struct accel_command nop = {.op = ACCEL_OP_NOP};
 
-/* ---- by the program ---------------------------------------------------------------- */
+/* ---- waits by the program ---------------------------------------------------------- */
 
 Test(fence, never_goes_down)
 {
@@ -79,7 +79,7 @@ Test(fence, is_charged_until_destroyed)
 	cr_assert(eq(int, soft_call(soft_context, accel_fence_destroy, fence), -ENOENT));
 }
 
-/* ---- by queues --------------------------------------------------------------------- */
+/* ---- waits by queues --------------------------------------------------------------- */
 
 Test(fence, wait_for_what_is_reached)
 {
@@ -91,7 +91,7 @@ Test(fence, wait_for_what_is_reached)
 	cr_assert(soft_completed(soft_context, queue, 2));
 }
 
-/* What came before the wait is told while it waits; what comes after has not begun. */
+/* Commands before the wait are reported complete; commands after it have not started. */
 Test(fence, program_lets_a_queue_go_on)
 {
 	uint32_t fence = soft_fence(soft_context, 0);
@@ -152,7 +152,7 @@ Test(fence, several_queues_wait_for_one)
 	}
 }
 
-/* Like other memory that a queue names, it must be there. */
+/* A fence's memory must be mapped, like other memory that a command names. */
 static void expect_fence_fault(uint32_t queue, uint64_t index)
 {
 	struct accel_queue_info info;

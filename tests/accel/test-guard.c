@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-guard.c - touching memory that somebody truncates */
+/* test-guard.c - accesses to memory that is truncated concurrently */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -26,7 +26,7 @@ static void setup(void)
 
 TestSuite(guard);
 
-/* PAGES pages, of which only the first @n are there. */
+/* Maps PAGES pages, of which only the first @n exist. */
 static char *map_truncated(size_t n)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC);
@@ -77,7 +77,8 @@ Test(guard, turns_sigbus_into_an_error)
 	cr_expect(eq(int, accel_guard_call(write_byte, memory + 3 * PAGE), -EFAULT));
 	cr_expect(eq(ptr, accel_guard_address(), memory + 3 * PAGE));
 	cr_expect(eq(int, accel_guard_call(fill_all, memory), -EFAULT));
-	cr_expect(zero(int, accel_guard_call(read_byte, memory)), "it goes on");
+	cr_expect(zero(int, accel_guard_call(read_byte, memory)),
+		  "fails after a caught fault");
 }
 
 Test(guard, is_set_up_once)
@@ -92,7 +93,7 @@ Test(guard, is_set_up_once)
 	cr_expect(eq(int, accel_guard_call(read_byte, map_truncated(0)), -EFAULT));
 }
 
-/* The even rounds fail, the odd ones do not. */
+/* Even rounds fail, odd rounds succeed. */
 static void *fail_and_go_on(void *arg)
 {
 	char *memory = map_truncated(1);
@@ -124,7 +125,7 @@ Test(guard, works_in_many_threads_at_once)
 	}
 }
 
-/* ---- what is not ours -------------------------------------------------------------- */
+/* ---- signals that are not the guard's ---------------------------------------------- */
 
 static sigjmp_buf out;
 static void *volatile heard_address;
@@ -162,7 +163,8 @@ Test(guard, hands_on_to_the_handler_before_it)
 		read_byte(memory + PAGE);
 	cr_expect(eq(ptr, heard_address, memory + PAGE));
 	cr_expect(eq(int, accel_guard_call(read_byte, memory), -EFAULT));
-	cr_expect(eq(ptr, heard_address, memory + PAGE), "this one is ours");
+	cr_expect(eq(ptr, heard_address, memory + PAGE),
+		  "handler not called for the test's own fault");
 }
 
 Test(guard, hands_on_to_a_plain_handler)
@@ -194,7 +196,7 @@ Test(guard, leaves_ignored_what_was_sent)
 	cr_expect(eq(int, accel_guard_call(read_byte, map_truncated(0)), -EFAULT));
 }
 
-/* The signal that ended a child which does this after setup, or 0. */
+/* Runs @act in a child after setup; returns the signal that killed it, or 0. */
 static int signal_of(void (*act)(void *), void *arg)
 {
 	pid_t pid = fork();

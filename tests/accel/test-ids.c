@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-ids.c - numbers, each in use once */
+/* test-ids.c - the allocator of unique numbers */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -124,7 +124,7 @@ Test(accel_ids, no_memory)
 	cr_assert(eq(u32, get(), 64));
 }
 
-/* Against an array of flags. */
+/* Compares with an array of flags. */
 Test(accel_ids, random)
 {
 	static bool used[1U << 10];
@@ -136,7 +136,7 @@ Test(accel_ids, random)
 
 		state = state * 1664525 + 1013904223;
 		id = state >> 22;
-		/* More gets for a while, then more puts: it fills and empties. */
+		/* Phases with more gets, then more puts: it fills and empties. */
 		if ((state >> 8) % 8 < (i & 0x4000 ? 3 : 5)) {
 			if (accel_ids_get(&ids, &id) < 0) {
 				cr_assert(eq(u32, n, 1023));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-long.c - calls beside a command that lasts, and calls that would last themselves
- */
+/* test-long.c - calls beside a command that runs long, and calls with much work */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -19,7 +18,7 @@
 
 TestSuite(accel_long, .init = soft_init, .fini = soft_finish);
 
-/* The same memory again and again, so that a command over all of it lasts. */
+/* Maps the same memory repeatedly, so that a command over all of it runs long. */
 static void map_often(uint32_t asid, uint32_t buffer, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
@@ -54,7 +53,7 @@ struct fill {
 	uint64_t *memory;
 };
 
-/* A FILL that lasts, and has begun. */
+/* Starts a FILL that runs long; returns when it has begun. */
 static void fill_start(struct fill *fill)
 {
 	struct accel_command command;
@@ -72,7 +71,7 @@ static void fill_start(struct fill *fill)
 	cr_assert(wait_until(has_begun, fill->memory));
 }
 
-/* Nobody writes there any more. */
+/* The device writes nothing more. */
 static void expect_quiet(struct fill *fill)
 {
 	memset(fill->memory, 0x11, REPEATED);
@@ -116,7 +115,7 @@ Test(accel_long, unmap_ends_the_command_that_runs)
 	fill_end(&fill);
 }
 
-/* Once its memory says that it is dead, the device does nothing any more. */
+/* After the ring reports the state DEAD, the device does nothing more. */
 Test(accel_long, destroy_is_over_when_the_ring_says_so)
 {
 	struct accel_ring *ring;
@@ -175,7 +174,7 @@ Test(accel_long, copy_of_too_many)
 		     2 * ACCEL_MAX_MAPPINGS_PER_CALL + 1));
 }
 
-/* The end of an ASID with many mappings takes time, but what it held is free at once. */
+/* Destroying an ASID with many mappings takes time, but its quota is free at once. */
 Test(accel_long, destroy_with_many_mappings)
 {
 	uint32_t asid = soft_asid(soft_context, 0);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test-ownership.c - an exclusive device, and what its last user left with others */
+/*
+ * test-ownership.c - an exclusive device, and memory of its last user that is still
+ * imported
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -15,8 +18,8 @@
 #include "soft-fixture.h"
 
 #define WORDS  (PAGE / sizeof(uint64_t))
-#define OLD    UINT64_C(0x0123456789abcdef) /* what A leaves */
-#define SECRET UINT64_C(0xfedcba9876543210) /* what B writes */
+#define OLD    UINT64_C(0x0123456789abcdef) /* left by A */
+#define SECRET UINT64_C(0xfedcba9876543210) /* written by B */
 
 static struct accel_device *device;
 
@@ -43,11 +46,11 @@ static bool opens_at_once(void *data)
 	struct accel_context **ret_context = data;
 	int r = soft_try_open(device, ret_context);
 
-	cr_assert(r == 0 || r == -EAGAIN, "it answers %d", r);
+	cr_assert(r == 0 || r == -EAGAIN, "unexpected result %d", r);
 	return r == 0;
 }
 
-/* Nobody holds anything: the next user is at most told to ask again. */
+/* No importer holds memory: open returns at most -EAGAIN before it succeeds. */
 static struct accel_context *open_at_once(void)
 {
 	struct accel_context *context = NULL;
@@ -61,11 +64,11 @@ static bool opens(void *data)
 	struct accel_context **ret_context = data;
 	int r = soft_try_open(device, ret_context);
 
-	cr_assert(r == 0 || r == -EAGAIN || r == -EBUSY, "it answers %d", r);
+	cr_assert(r == 0 || r == -EAGAIN || r == -EBUSY, "unexpected result %d", r);
 	return r == 0;
 }
 
-/* Somebody has just let go, which need not be known yet. */
+/* The last importer has just closed, which the device may not have noticed. */
 static struct accel_context *open_next(void)
 {
 	struct accel_context *context = NULL;
@@ -78,11 +81,11 @@ static bool is_busy(void *data)
 {
 	int r = try_open();
 
-	cr_assert(r == -EBUSY || r == -EAGAIN, "it answers %d", r);
+	cr_assert(r == -EBUSY || r == -EAGAIN, "unexpected result %d", r);
 	return r == -EBUSY;
 }
 
-/* Once the thread has seen that something is held it is always the same. */
+/* After the first -EBUSY, each attempt returns -EBUSY. */
 static void expect_busy(void)
 {
 	cr_assert(wait_until(is_busy, NULL));
@@ -104,7 +107,7 @@ static bool is_all(const uint64_t *memory, uint64_t word)
 	return true;
 }
 
-/* What somebody else has of a buffer. */
+/* An import of a buffer by another process or device. */
 struct import {
 	int fd;
 	uint64_t *memory;
@@ -118,9 +121,9 @@ static struct import import_buffer(struct accel_context *context, uint32_t buffe
 }
 
 /*
- * The core's own open file description, which does not count as somebody who holds the
- * memory: so what is in it can be seen after the core has let go of it. Not mapped, since
- * a mapping would keep it from being sealed.
+ * The core's own open file description, which does not count as a user of the memory: it
+ * shows the content after the core has released it. Not mapped, since a mapping would
+ * prevent sealing.
  */
 static int look_behind(struct accel_context *context, uint32_t buffer)
 {
@@ -132,7 +135,7 @@ static int look_behind(struct accel_context *context, uint32_t buffer)
 	return fd;
 }
 
-/* A client may do that with what he has: then it is overwritten in place. */
+/* A client may seal its memory: it is then overwritten in place. */
 static void freeze_seals(int fd)
 {
 	cr_assert(zero(int, fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL)));
@@ -179,13 +182,13 @@ static bool is_dead(uint64_t *memory)
 	return accel_guard_call(touch, memory) == -EFAULT;
 }
 
-/* Of the next user, whose memory is as new. */
+/* As the next user, whose memory reads as zero. */
 static void write_secret(struct accel_context *context)
 {
 	uint32_t buffer = soft_buffer(context, PAGE, 0);
 	struct import own = import_buffer(context, buffer);
 
-	cr_assert(is_all(own.memory, 0), "something of the last user is there");
+	cr_assert(is_all(own.memory, 0), "data of the last user is visible");
 	fill(own.memory, SECRET);
 	let_go(&own);
 }
@@ -199,7 +202,7 @@ Test(ownership, row_second_open_is_busy)
 	cr_assert(eq(int, try_open(), -EBUSY));
 	cr_assert(eq(u32, soft_info(device).contexts, 1));
 	accel_context_destroy(context);
-	cr_assert(zero(int, try_open()), "nothing was left, so at once");
+	cr_assert(zero(int, try_open()), "busy although nothing was left");
 }
 
 Test(ownership, other_devices_are_not)
@@ -220,7 +223,7 @@ static void keep_running(void *engine)
 	stuck = engine;
 }
 
-/* Commands may still touch memory: they are of the old owner. */
+/* Commands of the old owner may still access memory. */
 Test(ownership, busy_while_an_engine_still_runs)
 {
 	static struct accel_backend backend;
@@ -251,7 +254,7 @@ static struct import leave_pinned(int *ret_behind)
 	fill(import.memory, OLD);
 	accel_context_destroy(context);
 	expect_busy();
-	cr_assert(is_all(import.memory, OLD), "it is his for as long as he holds it");
+	cr_assert(is_all(import.memory, OLD), "imported memory changed");
 	cr_assert(eq(u64, soft_info(device).memory_free, SOFT_MEMORY - PAGE));
 	return import;
 }
@@ -302,12 +305,12 @@ Test(ownership, row_attack_with_revocable_memory)
 	cr_assert(is_dead(import.memory));
 	cr_assert(zero(i64, pread(import.fd, &byte, 1, 0)));
 	cr_assert(ne(int, ftruncate(import.fd, PAGE), 0),
-		  "nor can he make it grow again");
+		  "revoked memory could grow again");
 	accel_context_destroy(context);
 	let_go(&import);
 }
 
-/* ---- who holds it ------------------------------------------------------------------ */
+/* ---- users of the memory ----------------------------------------------------------- */
 
 static struct accel_context *owner;
 static uint32_t pinned;
@@ -371,7 +374,7 @@ Test(ownership, held_in_two_places)
 	accel_context_destroy(open_next());
 }
 
-/* An import of another device is revoked like any other. */
+/* An import by another device is revoked like any other. */
 Test(ownership, revoked_from_another_device)
 {
 	struct accel_context *context = soft_open(device);
@@ -398,7 +401,7 @@ Test(ownership, revoked_from_another_device)
 	soft_job_finish(&job);
 }
 
-/* What it has mapped would outlive its owner. */
+/* Mappings in a shared ASID would outlive the owner. */
 Test(ownership, address_spaces_are_not_shared)
 {
 	struct accel_context *context = soft_open(device);
@@ -410,7 +413,7 @@ Test(ownership, address_spaces_are_not_shared)
 	accel_context_destroy(context);
 }
 
-/* ---- what was freed before --------------------------------------------------------- */
+/* ---- memory freed earlier ---------------------------------------------------------- */
 
 Test(ownership, freed_and_held_is_remembered)
 {
@@ -434,7 +437,7 @@ Test(ownership, freed_and_revocable_is_revoked)
 
 	fill(import.memory, OLD);
 	cr_assert(zero(int, soft_call(context, accel_buffer_free, buffer)));
-	cr_assert(is_all(import.memory, OLD), "its user is still there");
+	cr_assert(is_all(import.memory, OLD), "freed memory changed while imported");
 	accel_context_destroy(context);
 	accel_context_destroy(open_at_once());
 	cr_assert(is_dead(import.memory));
@@ -460,7 +463,7 @@ static struct {
 	int result;
 } gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
 
-/* Waits at the gate, then does what a scrub does, or fails. */
+/* Waits at the gate, then scrubs, or fails. */
 static int scrub_at_gate(void *data, int fd, void *memory, uint64_t bytes)
 {
 	int r;
@@ -503,7 +506,7 @@ static void add_gated_device(void)
 	device = soft_add_device("gated", &gated, true);
 }
 
-/* Memory with OLD in it that nobody else has; its core's description. */
+/* Leaves memory with OLD in it and no importer; returns the core's description. */
 static int leave_old(void)
 {
 	uint64_t page[WORDS];
@@ -538,11 +541,11 @@ static bool was_scrubbed_again(void *data)
 {
 	int r = try_open();
 
-	cr_assert(r == -EAGAIN || r == -EBUSY, "it answers %d", r);
+	cr_assert(r == -EAGAIN || r == -EBUSY, "unexpected result %d", r);
 	return gate.entered > 3;
 }
 
-/* Nobody gets the device before it has succeeded; attempts to open try again. */
+/* The device stays busy until a scrub succeeds; each open tries again. */
 Test(ownership, scrub_that_fails)
 {
 	int behind;
@@ -558,7 +561,7 @@ Test(ownership, scrub_that_fails)
 	close(behind);
 }
 
-/* What is held does not keep the rest from being overwritten. */
+/* Memory that is held does not delay the scrub of the rest. */
 Test(ownership, scrub_beside_what_is_held)
 {
 	struct import import;
@@ -580,7 +583,7 @@ Test(ownership, scrub_beside_what_is_held)
 	close(behind);
 }
 
-/* The end of the process's devices does not wait for importers. */
+/* Destroying the registry does not wait for importers. */
 Test(ownership, registry_ends_while_memory_is_held)
 {
 	const struct accel_device_params params = {

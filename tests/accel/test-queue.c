@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-queue.c - queues: how many, what is attached, batches, faults, the end */
+/* test-queue.c - queues: number, attached ASIDs, batches, faults, destruction */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -26,7 +26,7 @@ static int create(uint32_t flags, uint32_t entries, uint32_t *ret_id)
 
 	*ret_id = arg.id;
 	if (r < 0)
-		cr_assert(zero(u32, arg.id), "output although it failed");
+		cr_assert(zero(u32, arg.id), "output written on failure");
 	return r;
 }
 
@@ -53,7 +53,7 @@ static int64_t submit(uint32_t queue, const struct accel_command *command)
 static const struct accel_command nop = {.op = ACCEL_OP_NOP};
 static const struct accel_command bad = {.op = ACCEL_OP_COUNT};
 
-/* ---- how many ---------------------------------------------------------------------- */
+/* ---- number of queues -------------------------------------------------------------- */
 
 Test(accel_queue, entries_are_a_power_of_two_in_range)
 {
@@ -92,10 +92,10 @@ Test(accel_queue, row_one_more_than_the_device_has)
 	cr_assert(zero(u32, soft_info(soft_device).queues_free));
 	cr_assert(eq(u64, fixture_charged(), charged));
 	cr_assert(zero(int, destroy(ids[1])));
-	cr_assert(wait_until(can_create, &id), "it comes back");
+	cr_assert(wait_until(can_create, &id), "the queue is not free again");
 }
 
-/* They are the device's: a context's end gives all of its queues back. */
+/* Queues belong to the device: destroying a context returns all of its queues. */
 Test(accel_queue, come_back_with_the_end_of_the_context)
 {
 	struct accel_context *other = soft_open(soft_device);
@@ -214,7 +214,7 @@ static int submit_batch(uint32_t queue, uint32_t count, uint64_t *ret_index)
 	};
 	r = accel_queue_submit(soft_context, &arg);
 	if (r < 0)
-		cr_assert(eq(u64, arg.index, UINT64_MAX), "output although it failed");
+		cr_assert(eq(u64, arg.index, UINT64_MAX), "output written on failure");
 	*ret_index = arg.index;
 	return r;
 }
@@ -235,7 +235,7 @@ Test(accel_queue, submit_counts)
 	cr_assert(eq(u64, info_of(queue).submitted, 65));
 }
 
-/* More than the queue can ever hold. */
+/* A batch with more commands than the queue has entries. */
 Test(accel_queue, submit_a_batch_larger_than_the_queue)
 {
 	uint64_t index;
@@ -261,7 +261,7 @@ static bool is_taken(void *data)
 	return r == 0;
 }
 
-/* The engine stands at a fence: what it has fetched it holds, the rest fills the queue.
+/* The engine waits at a fence with the commands it has fetched; the rest fills the queue.
  */
 Test(accel_queue, submit_to_a_full_queue_takes_all_or_nothing)
 {
@@ -276,7 +276,7 @@ Test(accel_queue, submit_to_a_full_queue_takes_all_or_nothing)
 	fence.id = soft_fence(soft_context, 0);
 	wait.src2_asid = fence.id;
 	cr_assert(zero(i64, submit(queue, &wait)));
-	/* Room for 16 means that the wait was fetched, and what comes now is not. */
+	/* Room for 16 means that the wait is fetched, and later commands are not. */
 	cr_assert(wait_until(is_taken, &batch));
 	cr_assert(eq(int, submit_batch(queue, 1, &index), -EAGAIN));
 	cr_assert(eq(int, submit_batch(queue, 16, &index), -EAGAIN));
@@ -335,7 +335,7 @@ Test(accel_queue, ring_of_a_user_mode_queue)
 	munmap(ring, bytes);
 }
 
-/* For waiting on: it has no entries. */
+/* A mediated queue's ring has no entries; it is only for waiting. */
 Test(accel_queue, ring_of_a_mediated_queue)
 {
 	uint32_t queue = soft_queue(soft_context, 0, 0);
@@ -350,7 +350,7 @@ Test(accel_queue, ring_of_a_mediated_queue)
 	munmap(ring, bytes);
 }
 
-/* When it says so, the engine touches nothing any more. */
+/* Once a waiter has seen the state DEAD, the engine touches nothing more. */
 Test(accel_queue, destroy_tells_who_waits_at_the_ring)
 {
 	uint32_t queue = soft_queue(soft_context, ACCEL_QUEUE_USER, 0);
@@ -364,7 +364,7 @@ Test(accel_queue, destroy_tells_who_waits_at_the_ring)
 	munmap(ring, bytes);
 }
 
-/* They count as completed, so that the ring goes on, but who waited hears otherwise. */
+/* Dropped commands count as completed, so the ring advances; waiters get an error. */
 Test(accel_queue, reset_tells_who_waited_for_what_it_dropped)
 {
 	const struct accel_command commands[] = {nop, bad, nop, nop};
@@ -445,14 +445,14 @@ Test(accel_queue, reset_runs_again)
 {
 	uint32_t queue = soft_queue(soft_context, 0, 0);
 
-	cr_assert(eq(int, reset(queue), -EINVAL), "it did not fault");
+	cr_assert(eq(int, reset(queue), -EINVAL), "reset without a fault");
 	cr_assert(zero(i64, submit(queue, &bad)));
 	expect_fault(queue, 0, ACCEL_FAULT_COMMAND);
 	cr_assert(zero(int, reset(queue)));
 	cr_assert(eq(u32, info_of(queue).state, ACCEL_QUEUE_RUNNING));
 	cr_assert(eq(i64, submit(queue, &nop), 1));
 	cr_assert(soft_completed(soft_context, queue, 2));
-	cr_assert(eq(u32, info_of(queue).fault.count, 1), "the last fault is remembered");
+	cr_assert(eq(u32, info_of(queue).fault.count, 1), "the last fault is lost");
 }
 
 Test(accel_queue, isolated_after_too_many_faults)

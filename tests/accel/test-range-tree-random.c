@@ -2,7 +2,7 @@
 /*
  * test-range-tree-random.c - the range tree against an array, many random operations
  *
- * A failure names the seed; ACCEL_SEED=N repeats that run.
+ * A failure reports the seed; ACCEL_SEED=N repeats that run.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -15,7 +15,7 @@
 
 #define STEPS 400000
 
-/* The address space in slots; a range begins in one and ends in the same or a later one.
+/* The address space, in slots; a range begins in a slot and ends in it or a later one.
  */
 #define SLOTS    4096
 #define SLOT     (UINT64_C(1) << 52)
@@ -23,7 +23,7 @@
 
 static struct range_tree tree;
 static struct range ranges[SLOTS]; /* by the slot they begin in */
-static struct range *slots[SLOTS]; /* what lies in each */
+static struct range *slots[SLOTS]; /* the range in each */
 static uint64_t seed, state;
 static unsigned step;
 static size_t n_ranges;
@@ -32,7 +32,7 @@ static size_t n_ranges;
 	cr_assert(eq(int, !!(condition), 1), "ACCEL_SEED=%lu, step %u: %s",              \
 		  (unsigned long)seed, step, #condition)
 
-/* xorshift64*: the same everywhere. */
+/* xorshift64*: the same sequence on every machine. */
 static uint64_t random_below(uint64_t n)
 {
 	state ^= state >> 12;
@@ -51,7 +51,7 @@ static struct range *model_from(uint64_t address)
 	return NULL;
 }
 
-/* The lowest aligned place in [@first, @last], which is free; false: none. */
+/* The lowest aligned free place in [@first, @last]; false: none. */
 static bool model_fits(uint64_t first, uint64_t last, uint64_t length, uint64_t align,
 		       uint64_t *ret_first)
 {
@@ -92,7 +92,7 @@ static bool model_is_free(size_t first, size_t last)
 
 /* ---- operations -------------------------------------------------------------------- */
 
-/* Some leave a bit of their slots free, so that gaps are of all sizes. */
+/* Some leave a part of their slots free, so that gaps have all sizes. */
 static void do_insert(void)
 {
 	size_t first = random_below(SLOTS), span = random_below(MAX_SPAN);
@@ -154,7 +154,7 @@ static void do_find_gap(void)
 
 /* ---- the test ---------------------------------------------------------------------- */
 
-/* Phases of filling and emptying, so that the tree grows and shrinks by whole levels. */
+/* Phases of filling and emptying: the tree grows and shrinks by whole levels. */
 static void run(void)
 {
 	state = seed ? seed : 1;

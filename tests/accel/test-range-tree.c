@@ -55,7 +55,7 @@ static void expect_none(uint64_t first, uint64_t last, uint64_t length, uint64_t
 	cr_expect(eq(u64, found, 0x77));
 }
 
-/* A number of the generator that the state is of: the same everywhere. */
+/* The next number of a portable generator. */
 static uint64_t next_random(uint64_t *state)
 {
 	*state ^= *state << 13;
@@ -73,7 +73,7 @@ static void shuffle(size_t *order, size_t n, uint64_t *state)
 	}
 }
 
-/* ---- one range, or few ------------------------------------------------------------- */
+/* ---- one range, or a few ----------------------------------------------------------- */
 
 Test(range_tree, empty)
 {
@@ -174,7 +174,7 @@ Test(range_tree, gap_at_the_very_end)
 	add(0, 0, END - 4096);
 	expect_gap(0, END, 4096, 4096, END - 4095);
 	expect_none(0, END, 4097, 1);
-	/* Rounding up leads over the end. */
+	/* Rounding up exceeds the end. */
 	expect_none(0, END, 1, 8192 * 2);
 	expect_none(END - 1, END, 1, 4096);
 	add(1, END - 4095, END - 1);
@@ -193,7 +193,7 @@ Test(range_tree, gap_with_the_greatest_alignment)
 	expect_gap(0, END, 1, 1ULL << 62, 1ULL << 62);
 }
 
-/* Gaps that are long enough, but not at the right places, are passed. */
+/* Gaps that are long enough but not aligned are skipped. */
 Test(range_tree, gaps_that_are_not_aligned)
 {
 	for (uint64_t i = 0; i < 5000; i++)
@@ -233,7 +233,7 @@ static void fill_and_empty(const size_t *in, const size_t *out)
 		range_tree_remove(&tree, &ranges[out[i]]);
 		if (i % 1000 == 0)
 			expect_all(MANY - i - 1);
-		/* What is left is not spread thin. */
+		/* The remaining ranges are packed densely. */
 		if (MANY - i - 1 < 8)
 			cr_assert(le(uint, tree.height, 1));
 	}
@@ -265,7 +265,7 @@ Test(range_tree, every_order, .init = init_orders)
 	fill_and_empty(mixed, mixed_too);
 }
 
-/* A tree that is filled in order should not be half empty: 20000 / 24 leaves. */
+/* A tree filled in ascending order is not half empty: 20000 / 24 leaves. */
 Test(range_tree, ascending_ranges_are_dense, .init = init_orders)
 {
 	for (size_t i = 0; i < MANY; i++)
@@ -273,9 +273,9 @@ Test(range_tree, ascending_ranges_are_dense, .init = init_orders)
 	cr_assert(lt(long, faults_live_allocations(), MANY / 22));
 }
 
-/* ---- no memory --------------------------------------------------------------------- */
+/* ---- failed allocations ------------------------------------------------------------ */
 
-/* Inserts with the first allocation failing, the second, until it needs no more. */
+/* Inserts with the first allocation failing, then the second, until none fails. */
 static unsigned insert_with_faults(size_t i)
 {
 	struct range_tree before = tree;
@@ -315,7 +315,7 @@ Test(range_tree, no_memory, .init = init_orders)
 		if (i % 5000 == 0)
 			expect_all(i + 1);
 	}
-	/* Some split several nodes at once. */
+	/* Some inserts split several nodes. */
 	cr_assert(ge(uint, most, 3));
 	expect_all(MANY);
 }

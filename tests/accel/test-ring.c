@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-ring.c - both sides of a ring, without a queue's engine */
+/* test-ring.c - both sides of a ring, without an engine */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -31,7 +31,7 @@ static void init_as(uint32_t flags)
 	cr_assert(zero(int, accel_ring_init(&queue)));
 }
 
-/* Here both sides have the same mapping. */
+/* Both sides share one mapping here. */
 static void init(void)
 {
 	init_as(ACCEL_QUEUE_USER);
@@ -47,7 +47,7 @@ static void finish(void)
 TestSuite(ring, .init = init, .fini = finish);
 TestSuite(mediated_ring, .fini = finish);
 
-/* Commands that can be told apart by their value. */
+/* Commands distinguishable by their value. */
 static unsigned push(uint64_t first, unsigned n)
 {
 	struct accel_command commands[2 * ENTRIES] = {0};
@@ -57,7 +57,7 @@ static unsigned push(uint64_t first, unsigned n)
 	return ring_producer_push(&producer, commands, n);
 }
 
-/* Fails the test unless exactly these come. */
+/* Fails the test unless exactly these are fetched. */
 static void expect_fetch(uint64_t first, unsigned n, unsigned max)
 {
 	struct accel_command commands[2 * ENTRIES];
@@ -110,8 +110,8 @@ Test(mediated_ring, keeps_its_commands_to_itself)
 	cr_expect(zero(u32, queue.ring->entries));
 	cr_expect(zero(int, ring_producer_init(&producer, queue.ring, queue.ring_bytes)));
 	cr_expect(zero(ptr, producer.slots));
-	cr_expect(zero(uint, push(0, 1)), "there is no room in nothing");
-	/* Whatever a client writes there is not its tail. */
+	cr_expect(zero(uint, push(0, 1)), "pushed to a ring without entries");
+	/* The client writes to a field that is not its tail here. */
 	queue.ring->tail = 5;
 	cr_expect(zero(int, fetch_result()));
 	queue.slots[0].value = 7;
@@ -177,7 +177,7 @@ Test(ring, refuses_tails_that_jump)
 		cr_expect(eq(int, fetch_result(), -EPROTO), "tail %zu", i);
 		cr_expect(zero(u64, queue.head));
 	}
-	/* Back to before what was fetched. */
+	/* Moves the tail back before commands already fetched. */
 	queue.ring->tail = 4;
 	cr_expect(eq(int, fetch_result(), 4));
 	queue.ring->tail = 3;
@@ -197,7 +197,7 @@ Test(ring, trusts_no_other_word)
 	cr_expect(eq(u64, queue.ring->head, 2));
 }
 
-/* As if the kernel could not give the page. */
+/* As if the kernel could not provide the page. */
 static void take_memory_away(void)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC);
@@ -227,7 +227,7 @@ Test(ring, survives_the_loss_of_its_memory)
 
 Test(ring, doorbell_is_rung_only_for_a_sleeper)
 {
-	/* The producer has rung it once, for one before it who may have died. */
+	/* An earlier producer, which may have exited, rang once before. */
 	uint32_t doorbell = 7, before = queue.ring->doorbell;
 
 	cr_expect(eq(u32, before, 1));
@@ -283,7 +283,7 @@ Test(ring, producer_takes_a_strange_head_for_a_full_ring)
 	static const uint64_t heads[] = {1, 5, UINT64_MAX, UINT64_MAX - ENTRIES};
 
 	cr_assert(eq(uint, push(0, ENTRIES), ENTRIES));
-	cr_expect(zero(uint, push(0, 1)), "it is full");
+	cr_expect(zero(uint, push(0, 1)), "pushed to a full ring");
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
 		queue.ring->head = ENTRIES + heads[i];
 		if (queue.ring->head <= ENTRIES)
@@ -331,7 +331,8 @@ Test(ring, wait_knows_when_it_is_for_nothing)
 	accel_ring_publish_state(&queue);
 	cr_expect(eq(u32, queue.ring->state, ACCEL_QUEUE_FAULTED));
 	cr_expect(eq(u64, queue.ring->fault.index, 3));
-	cr_expect(zero(int, ring_wait(queue.ring, 2, -1)), "it had completed before");
+	cr_expect(zero(int, ring_wait(queue.ring, 2, -1)),
+		  "a completed command is not reported");
 	cr_expect(eq(int, ring_wait(queue.ring, 3, -1), -EIO));
 	queue.state = ACCEL_QUEUE_ISOLATED;
 	accel_ring_publish_state(&queue);
@@ -373,7 +374,7 @@ static bool is_waited_for(void *data)
 	return __atomic_load_n(&queue.ring->waiters, __ATOMIC_SEQ_CST) > 0;
 }
 
-/* Returns when it is about to sleep, or does. */
+/* Returns when the waiter sleeps or is about to. */
 static void start_waiter(struct waiter *waiter, uint64_t index, int64_t timeout_ns)
 {
 	*waiter = (struct waiter){.index = index, .timeout_ns = timeout_ns, .result = 1};
@@ -422,7 +423,7 @@ static void ignore(int sig)
 {
 }
 
-/* Neither signals nor wake-ups for nothing move the deadline. */
+/* Signals and spurious wake-ups do not move the deadline. */
 Test(ring, keeps_its_deadline_whatever_wakes_it)
 {
 	const struct sigaction action = {.sa_handler = ignore};

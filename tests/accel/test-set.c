@@ -53,7 +53,7 @@ static int unbind_guest(uint32_t set, uint64_t guest)
 	return accel_set_unbind(soft_context, &arg);
 }
 
-/* 0: none. */
+/* Returns 0 if there is none. */
 static uint32_t asid_of(uint32_t set, uint64_t guest)
 {
 	struct accel_set_entry arg = {.size = sizeof(arg), .set = set, .guest = guest};
@@ -63,7 +63,7 @@ static uint32_t asid_of(uint32_t set, uint64_t guest)
 	return arg.asid;
 }
 
-/* ACCEL_NO_GUEST: none. */
+/* Returns ACCEL_NO_GUEST if there is none. */
 static uint64_t guest_of(uint32_t set, uint32_t asid)
 {
 	struct accel_set_entry arg = {
@@ -114,7 +114,7 @@ Test(set, row_over_quota)
 	cr_assert(zero(int, create_asid(soft_context, set)));
 }
 
-/* Somebody still has it, and its number is in use. */
+/* A shared ASID counts in the quota, and its number stays in use. */
 Test(set, shared_asid_counts_until_its_end)
 {
 	uint32_t set = soft_set(soft_context, 1), id = soft_asid(soft_context, set);
@@ -242,7 +242,7 @@ Test(set, destroyed_asid_is_unbound)
 
 /* ---- iteration --------------------------------------------------------------------- */
 
-/* 0: the end. */
+/* Returns 0 at the end. */
 static uint32_t next_of(uint32_t set, uint32_t asid, uint64_t *ret_guest)
 {
 	struct accel_set_entry arg = {.size = sizeof(arg), .set = set, .asid = asid};
@@ -255,7 +255,7 @@ static uint32_t next_of(uint32_t set, uint32_t asid, uint64_t *ret_guest)
 	return arg.asid;
 }
 
-/* More than fit into the first allocation. */
+/* More ASIDs than the first allocation holds. */
 Test(set, next_goes_through_all)
 {
 	enum { N = 40 };
@@ -277,7 +277,7 @@ Test(set, next_goes_through_all)
 	cr_assert(zero(u32, next_of(set, UINT32_MAX, &guest)));
 }
 
-/* What has gone meanwhile is no obstacle. */
+/* ASIDs destroyed meanwhile are skipped. */
 Test(set, next_after_one_that_is_gone)
 {
 	uint32_t set = soft_set(soft_context, 3);
@@ -290,7 +290,7 @@ Test(set, next_after_one_that_is_gone)
 	cr_assert(eq(u32, next_of(set, two, &guest), three));
 }
 
-/* ---- what it guards ---------------------------------------------------------------- */
+/* ---- queues guarded by a set ------------------------------------------------------- */
 
 Test(set, queue_takes_asids_of_its_set_only)
 {
@@ -324,9 +324,10 @@ Test(set, destroy_while_it_is_used)
 
 	cr_assert(eq(int, destroy_set(set), -EBUSY));
 	cr_assert(zero(int, destroy_asid(asid)));
-	cr_assert(eq(int, destroy_set(set), -EBUSY), "it guards a queue");
+	cr_assert(eq(int, destroy_set(set), -EBUSY),
+		  "destroyed a set that guards a queue");
 	cr_assert(zero(int, soft_call(soft_context, accel_queue_destroy, queue)));
-	cr_assert(wait_until(can_be_destroyed, &set), "its engine has ended by now");
+	cr_assert(wait_until(can_be_destroyed, &set), "the engine does not stop");
 	cr_assert(eq(int, destroy_set(set), -ENOENT));
 	cr_assert(zero(u64, soft_charged[ACCEL_RES_SETS]));
 }

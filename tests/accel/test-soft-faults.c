@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test-soft-faults.c - commands that fault: which, where, and what becomes of the others
+/*
+ * test-soft-faults.c - commands that fault: reason, address, and the commands around them
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -26,7 +27,7 @@
 static struct user_queue queue;
 static uint32_t asid, buffer;
 static char *view;
-static int memfd;       /* of the buffer, which is imported */
+static int memfd;       /* of the imported buffer */
 static unsigned faults; /* so far */
 
 /* ---- start ------------------------------------------------------------------------- */
@@ -54,7 +55,7 @@ static void open_queue(void)
 	faults = 0;
 }
 
-/* A fresh one, which has not faulted yet. */
+/* Replaces the queue by a new one without a fault. */
 static void renew_queue(void)
 {
 	user_queue_finish(&queue);
@@ -87,9 +88,11 @@ static void finish(void)
 
 TestSuite(soft_faults, .init = init, .fini = finish);
 
-/* ---- what is expected -------------------------------------------------------------- */
+/* ---- expectations ------------------------------------------------------------------ */
 
-/* Two good commands, @command, which faults just so, and one that is cancelled. */
+/*
+ * Two good commands, @command, which must fault as described, and one that is cancelled.
+ */
 static void expect_fault(const struct accel_command *command,
 			 enum accel_fault_reason reason, uint32_t at_asid,
 			 uint64_t address)
@@ -116,7 +119,8 @@ static void expect_fault(const struct accel_command *command,
 	cr_expect(zero(int, memcmp(&info.fault, fault, sizeof(*fault))));
 	cr_expect(eq(u32, info.state, ACCEL_QUEUE_FAULTED));
 	if (reason != ACCEL_FAULT_REVOKED)
-		cr_expect(ne(chr, view[AREA - 8], 99), "it was cancelled");
+		cr_expect(ne(chr, view[AREA - 8], 99),
+			  "a cancelled command was executed");
 	if (faults == 15)
 		renew_queue();
 	else
@@ -135,7 +139,7 @@ static void expect_good(const struct accel_command *command)
 		  command->op, queue.producer.ring->fault.reason);
 }
 
-/* ---- good ones to begin with ------------------------------------------------------- */
+/* ---- good commands first ----------------------------------------------------------- */
 
 static struct accel_command good_command(enum accel_op op)
 {
@@ -201,7 +205,7 @@ Test(soft_faults, unknown_flag)
 	}
 }
 
-/* The fields that may be set at all; each operation lets some of them be zero. */
+/* The fields that may be non-zero; some operations require some of them to be zero. */
 enum {
 	F_DST,
 	F_DST_ASID,
@@ -420,7 +424,7 @@ Test(soft_faults, ranges_that_run_out_of_a_mapping)
 
 		if (op == ACCEL_OP_FILL)
 			continue;
-		/* What comes before is equal. */
+		/* The bytes before it are equal. */
 		command.src = BEYOND - 4;
 		expect_fault(&command, ACCEL_FAULT_UNMAPPED, asid, BEYOND);
 	}
@@ -432,7 +436,7 @@ Test(soft_faults, ranges_that_run_out_of_a_mapping)
 		if (op == ACCEL_OP_FILL)
 			command.length = 64;
 		command.dst = BEYOND - 16;
-		/* A row of the product is the least that is written. */
+		/* The device writes at least a row of the product. */
 		expect_fault(&command, ACCEL_FAULT_UNMAPPED, asid, BEYOND);
 	}
 }
@@ -441,7 +445,7 @@ Test(soft_faults, a_gap_in_the_middle)
 {
 	struct accel_command command = good_command(ACCEL_OP_COPY);
 
-	/* Another two pages beyond a hole of one. */
+	/* Two more pages, beyond a hole of one page. */
 	map_at(asid, buffer, 0, 2 * PAGE, RW, BEYOND + PAGE);
 	memset(view, 's', AREA);
 	memset(view + 7 * PAGE, 'd', PAGE);
@@ -452,7 +456,7 @@ Test(soft_faults, a_gap_in_the_middle)
 	for (size_t i = 7 * PAGE; i < AREA - 8; i++)
 		cr_assert(eq(chr, view[i], i < 7 * PAGE + 100 ? 'd' : 's'), "byte %zu",
 			  i);
-	cr_expect(eq(chr, view[0], 's'), "it ends at the gap");
+	cr_expect(eq(chr, view[0], 's'), "wrote beyond the gap");
 }
 
 Test(soft_faults, ranges_that_wrap)
@@ -467,7 +471,7 @@ Test(soft_faults, ranges_that_wrap)
 	command = soft_fill(asid, BASE, 1);
 	command.length = UINT64_MAX;
 	expect_fault(&command, ACCEL_FAULT_UNMAPPED, asid, BASE);
-	/* The largest that does not wrap. */
+	/* The largest length that does not wrap. */
 	command.length = UINT64_MAX - BASE + 1;
 	expect_fault(&command, ACCEL_FAULT_UNMAPPED, asid, BEYOND);
 	command = good_command(ACCEL_OP_MATMUL);
@@ -567,7 +571,7 @@ Test(soft_faults, memory_that_was_truncated)
 	cr_assert(eq(int, user_queue_run(&queue, &command), -EIO));
 	cr_expect(eq(u32, queue.producer.ring->fault.reason, ACCEL_FAULT_REVOKED));
 	cr_expect(eq(u64, queue.producer.ring->fault.address, BASE + 7 * PAGE + 5));
-	/* What grew again is there again. */
+	/* Pages come back when the file grows again. */
 	cr_assert(zero(int, ftruncate(memfd, AREA)));
 	cr_assert(zero(int, soft_call(soft_context, accel_queue_reset, queue.id)));
 	expect_good(&command);
@@ -598,7 +602,7 @@ Test(soft_faults, a_hole_reads_as_zero)
 	cr_expect(zero(int, view[0]));
 }
 
-/* Replaces a page of our mapping of the buffer by one that cannot be had. */
+/* Replaces a page of the test's mapping of the buffer by one that cannot be read. */
 static void break_page(size_t page)
 {
 	struct accel_base *base =
@@ -628,7 +632,7 @@ Test(soft_faults, memory_that_the_device_cannot_have)
 
 static atomic_bool stop;
 
-/* Takes the last pages away and gives them back. */
+/* Truncates the last pages and restores them, repeatedly. */
 static void *truncate_often(void *arg)
 {
 	while (!stop) {
@@ -657,7 +661,7 @@ Test(soft_faults, memory_that_is_truncated_while_it_is_copied)
 			continue;
 		cr_assert(eq(int, r, -EIO));
 		fault = &queue.producer.ring->fault;
-		/* When it is looked for, it can be back. */
+		/* The page can be back by the time the reason is determined. */
 		if (fault->reason != ACCEL_FAULT_DEVICE)
 			cr_assert(eq(u32, fault->reason, ACCEL_FAULT_REVOKED));
 		cr_assert(ge(u64, fault->address, BASE + 3 * PAGE));
@@ -668,7 +672,7 @@ Test(soft_faults, memory_that_is_truncated_while_it_is_copied)
 	stop = true;
 	pthread_join(thread, &failed);
 	cr_expect(zero(ptr, failed));
-	cr_expect(gt(uint, revoked, 0), "it was never hit");
+	cr_expect(gt(uint, revoked, 0), "no command was hit");
 }
 
 /* ---- FENCE ------------------------------------------------------------------------- */
@@ -730,7 +734,9 @@ Test(soft_faults, protections_of_a_process)
 	munmap(memory, 3 * PAGE);
 }
 
-/* A child, which ends with its socket. We take its files in its place. */
+/*
+ * Binds a child that exits when its socket is closed, through its files, which it sends.
+ */
 static uint32_t bind_child(pid_t *ret_pid, int *ret_socket)
 {
 	struct accel_asid_create arg = {.size = sizeof(arg)};
@@ -803,7 +809,7 @@ Test(soft_faults, others_go_on)
 		cr_assert(
 			zero(int, soft_call(soft_context, accel_queue_reset, queue.id)));
 	}
-	/* Once more is too often, for this one alone. */
+	/* One fault more exceeds the limit of this queue alone. */
 	user_queue_submit(&queue, &bad);
 	cr_assert(eq(int, user_queue_wait(&queue), -EIO));
 	cr_expect(eq(int, soft_call(soft_context, accel_queue_reset, queue.id), -EIO));

@@ -2,9 +2,9 @@
 /*
  * test-soft-ops.c - every operation against plain C
  *
- * Each operand has a space that its pages are scattered over, in the order that the
- * device sees them, and one that is our own memory (SVA). A trial takes one of both, a
- * random place and a random length; then all of the result's space has to be as expected.
+ * Each operand has a space whose pages are scattered over buffers, and one in the test's
+ * own memory (SVA). A trial takes either, at a random place, with a random length; then
+ * the whole result space must be as expected.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -30,8 +30,8 @@
 
 struct space {
 	uint32_t asid;
-	uint64_t base; /* of the device */
-	char *view;    /* the same bytes in the same order, for us */
+	uint64_t base; /* device address */
+	char *view;    /* the same bytes in the same order, for the test */
 };
 
 enum { DST, SRC, SRC2, ROLES };
@@ -39,8 +39,8 @@ enum { MAPPED, SVA, KINDS };
 
 static struct user_queue queue;
 static struct space spaces[ROLES][KINDS];
-static char *expected[KINDS];  /* what the spaces for results shall have */
-static uint32_t asids[2], sva; /* sva: 0 where there is none */
+static char *expected[KINDS];  /* expected content of the spaces for results */
+static uint32_t asids[2], sva; /* sva: 0 where the kernel lacks it */
 static uint32_t buffers[ROLES];
 
 /* ---- spaces ------------------------------------------------------------------------ */
@@ -60,7 +60,7 @@ static void map_page(uint32_t asid, uint32_t buffer, uint64_t offset, uint64_t i
 	cr_assert(zero(int, accel_asid_map(soft_context, &map)));
 }
 
-/* A buffer of a memfd, its pages shuffled, at @space->base. */
+/* Maps the shuffled pages of a memfd's buffer at @space->base. */
 static uint32_t scatter(struct space *space)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -111,7 +111,7 @@ static void init_role(unsigned role)
 {
 	struct space *own = &spaces[role][SVA];
 
-	/* The operands of one command share ASIDs or not. */
+	/* The operands of a command share ASIDs or not. */
 	spaces[role][MAPPED].asid = asids[role % 2];
 	spaces[role][MAPPED].base = IOVA(role);
 	buffers[role] = scatter(&spaces[role][MAPPED]);
@@ -162,7 +162,7 @@ static unsigned random_kind(void)
 	return sva ? (unsigned)RANDOM % KINDS : MAPPED;
 }
 
-/* Mostly short, now and then across pages or chunks. */
+/* Mostly short, sometimes across pages or chunks. */
 static uint64_t random_length(uint64_t align)
 {
 	static const uint64_t most[] = {70, 70, 4 * PAGE, BYTES};
@@ -234,7 +234,7 @@ static void run(const struct accel_command *command)
 		  (unsigned long long)fault->address, fault->asid);
 }
 
-/* Neither more nor less has changed. */
+/* Exactly the expected bytes have changed. */
 static void expect_result(unsigned kind)
 {
 	cr_assert(zero(int, memcmp(expected[kind], spaces[DST][kind].view, BYTES)));
@@ -357,7 +357,7 @@ Test(soft_ops, crc32c_of_the_standard)
 	command.length = 9;
 	run(&command);
 	cr_expect(eq(u32, *result, 0xe3069283));
-	/* The same in two parts. */
+	/* The same input in two parts. */
 	command.length = 4;
 	run(&command);
 	command.value = *result;
@@ -385,7 +385,7 @@ Test(soft_ops, xor)
 	}
 }
 
-/* Small whole numbers: sums and products are exact in whatever way they are made. */
+/* Small whole numbers: sums and products are exact in any order of evaluation. */
 static void fill_with_numbers(char *memory, uint64_t bytes)
 {
 	float *to = (void *)memory;
@@ -457,7 +457,7 @@ Test(soft_ops, matmul)
 	try_matmul(1, 1, 1);
 }
 
-/* ---- operands that are the same memory --------------------------------------------- */
+/* ---- operands in the same memory --------------------------------------------------- */
 
 Test(soft_ops, result_may_replace_an_operand)
 {
@@ -473,7 +473,7 @@ Test(soft_ops, result_may_replace_an_operand)
 			want[k] = (char)(want[k] ^ src2.view[k]);
 		run(&command);
 		expect_result(dst.kind);
-		/* With itself it is zero. */
+		/* A difference with itself is zero. */
 		command.src2_asid = dst.asid;
 		command.src2 = dst.address;
 		memset(expected_at(&dst), 0, length);
@@ -482,7 +482,7 @@ Test(soft_ops, result_may_replace_an_operand)
 	}
 }
 
-/* The buffer of the results, in a row, in the other ASID. */
+/* Maps the buffer of the results contiguously, into the other ASID. */
 static char *map_window(uint64_t *ret_base)
 {
 	struct accel_asid_map map = {
@@ -501,7 +501,7 @@ static char *map_window(uint64_t *ret_base)
 	return view;
 }
 
-/* One page through its other window: the operation is on the same bytes. */
+/* An operation through two windows of one page works on the same bytes. */
 Test(soft_ops, windows_of_one_page)
 {
 	uint64_t base, page = 0, length = 2048;
@@ -538,7 +538,7 @@ Test(soft_ops, windows_of_one_page)
 
 /* ---- dma-bufs ---------------------------------------------------------------------- */
 
-/* Makes the buffers of all operands look like dma-bufs to whoever accesses them. */
+/* Makes the buffers of all operands look like dma-bufs to the core. */
 static void pretend_dmabufs(void)
 {
 	for (unsigned role = 0; role < ROLES; role++) {
@@ -574,7 +574,7 @@ Test(soft_ops, operands_in_dmabufs)
 
 static atomic_bool stop;
 
-/* A word that is neither of both values, or 0. */
+/* Returns the first value that is neither of the two, or 0. */
 static void *watch(void *arg)
 {
 	const uint64_t *word = arg;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-sva.c - the memory of a process that gave itself */
+/* test-sva.c - the memory of a process that bound itself */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -19,7 +19,7 @@
 
 TestSuite(sva);
 
-/* ---- our own memory ---------------------------------------------------------------- */
+/* ---- the test's own memory --------------------------------------------------------- */
 
 static void open_self(int *ret_mem, int *ret_maps)
 {
@@ -64,7 +64,7 @@ static void protect(char *memory, size_t page, int prot)
 	cr_assert(zero(int, mprotect(memory + page * PAGE, PAGE, prot)));
 }
 
-/* Fails the test unless an access of @n bytes does @want_done of them and says @want. */
+/* Fails the test unless an access of @n bytes transfers @want_done and returns @want. */
 static void expect_read(const struct accel_sva *sva, const char *at, size_t n, int want,
 			size_t want_done)
 {
@@ -111,7 +111,7 @@ Test(sva, respects_page_protections)
 	protect(memory, 1, PROT_READ);
 	protect(memory, 3, PROT_NONE);
 	protect(memory, 5, PROT_EXEC);
-	/* Readable all over, in three mappings. */
+	/* Readable throughout, in three mappings. */
 	expect_read(&sva, memory + 1, 3 * PAGE - 1, 0, 3 * PAGE - 1);
 	expect_read(&sva, memory + 1, 4 * PAGE, -EACCES, 3 * PAGE - 1);
 	expect_read(&sva, memory + 5 * PAGE, 1, -EACCES, 0);
@@ -121,7 +121,7 @@ Test(sva, respects_page_protections)
 	expect_write(&sva, memory + 5 * PAGE, 8, -EACCES, 0);
 	expect_write(&sva, memory + 4 * PAGE, PAGE, 0, PAGE);
 	for (size_t i = PAGE; i < 2 * PAGE; i++)
-		cr_assert(eq(chr, memory[i], 'm'), "it was read-only");
+		cr_assert(eq(chr, memory[i], 'm'), "wrote to read-only memory");
 	accel_sva_finish(&sva);
 }
 
@@ -173,7 +173,7 @@ Test(sva, knows_no_address_at_the_ends)
 	accel_sva_finish(&sva);
 }
 
-/* A mapping is there and allows it, but the page behind it is not. */
+/* The mapping exists with the access, but its page does not. */
 Test(sva, finds_a_truncated_file_unmapped)
 {
 	struct accel_sva sva = bind_self();
@@ -191,7 +191,7 @@ Test(sva, finds_a_truncated_file_unmapped)
 	accel_sva_finish(&sva);
 }
 
-/* ---- what is taken for a process --------------------------------------------------- */
+/* ---- descriptors accepted for a process -------------------------------------------- */
 
 static int open_or_fail(const char *path, int flags)
 {
@@ -228,11 +228,11 @@ Test(sva, refuses_other_descriptors)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		cr_expect(eq(int, accel_sva_init(&sva, bad[i].mem, bad[i].maps), -EBADFD),
 			  "pair %zu", i);
-		cr_expect(eq(int, sva.mem, -1), "output although it failed");
+		cr_expect(eq(int, sva.mem, -1), "output written on failure");
 	}
 	cr_expect(zero(int, try_init(&sva, mem, maps)));
 	accel_sva_finish(&sva);
-	cr_expect(lt(int, fcntl(mem, F_GETFD), 0), "they were taken over");
+	cr_expect(lt(int, fcntl(mem, F_GETFD), 0), "descriptors closed on failure");
 	cr_expect(lt(int, fcntl(maps, F_GETFD), 0));
 }
 
@@ -247,7 +247,7 @@ Test(sva, takes_a_thread_for_its_process)
 	accel_sva_finish(&sva);
 }
 
-/* A file that is called like one is none. */
+/* A file with the same name is refused. */
 Test(sva, refuses_a_file_of_that_name)
 {
 	char dir[] = "/tmp/sva-XXXXXX", path[64];
@@ -273,12 +273,12 @@ Test(sva, refuses_a_file_of_that_name)
 
 /* ---- other processes --------------------------------------------------------------- */
 
-/* A process that has given itself, and does what it is told by a letter. */
+/* A process that has bound itself, and executes one-letter commands. */
 struct process {
 	pid_t pid;
 	int socket;
 	struct accel_sva sva;
-	char *memory; /* two pages in it, and the same address here */
+	char *memory; /* two pages there, at the same address here */
 };
 
 static void send_fds(int socket, int mem, int maps)
@@ -329,7 +329,7 @@ static void receive_fds(int socket, int *ret_mem, int *ret_maps)
 
 /*
  * 'x': becomes another program. 'f': makes a child with memory of its own, which writes
- * there, and waits for it. The end of the socket: ends. All answers are one letter.
+ * there, and waits for it. Exits when the socket is closed. All replies are one letter.
  */
 static _Noreturn void be_process(int socket, char *memory)
 {
@@ -342,7 +342,7 @@ static _Noreturn void be_process(int socket, char *memory)
 		if (letter == 'x') {
 			dup2(socket, 0);
 			dup2(socket, 1);
-			/* Sends back what it gets; also the letter that says so. */
+			/* Echoes its input, this letter's reply included. */
 			execl("/bin/cat", "cat", "-u", NULL);
 			_exit(3);
 		}
@@ -376,13 +376,13 @@ static void process_init(struct process *process)
 	cr_assert(zero(int, try_init(&process->sva, mem, maps)));
 }
 
-/* Has it do something, and returns when it has. */
+/* Sends a command, and returns when it is done. */
 static void tell(struct process *process, char letter)
 {
 	char answer = 0;
 
 	cr_assert(eq(long, write(process->socket, &letter, 1), 1));
-	if (letter == 'x') /* what answers is the other program */
+	if (letter == 'x') /* the new program replies */
 		cr_assert(eq(long, write(process->socket, "y", 1), 1));
 	cr_assert(eq(long, read(process->socket, &answer, 1), 1));
 	cr_assert(eq(chr, answer, letter == 'x' ? 'y' : letter));
@@ -404,7 +404,7 @@ Test(sva, is_the_memory_of_the_other_process)
 	process_init(&process);
 	expect_read(&process.sva, process.memory, 2 * PAGE, 0, 2 * PAGE);
 	expect_write(&process.sva, process.memory, PAGE, 0, PAGE);
-	cr_expect(eq(chr, process.memory[0], 'p'), "this is our own copy");
+	cr_expect(eq(chr, process.memory[0], 'p'), "the child's memory was not separate");
 	expect_read(&process.sva, process.memory + PAGE, PAGE, 0, PAGE);
 	process_end(&process);
 	accel_sva_finish(&process.sva);

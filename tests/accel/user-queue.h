@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* user-queue.h - a user-mode queue as its submitter has it */
+/* user-queue.h - the submitter's side of a user-mode queue */
 #ifndef ACCEL_TESTS_USER_QUEUE_H
 #define ACCEL_TESTS_USER_QUEUE_H
 
@@ -15,7 +15,7 @@
 
 #include "ring_producer.h"
 
-#define USER_WAIT_NS INT64_C(20000000000) /* for what must come */
+#define USER_WAIT_NS INT64_C(20000000000) /* for events that must happen */
 
 struct user_queue {
 	struct accel_context *context;
@@ -37,7 +37,7 @@ static inline void user_queue_init(struct user_queue *queue,
 	int r = -EBUSY;
 	void *memory;
 
-	/* The engines of queues that were destroyed may still be ending. */
+	/* Engines of destroyed queues may still be stopping. */
 	for (int i = 0; i < 10000 && r == -EBUSY; i++) {
 		r = accel_queue_create(context, &arg);
 		if (r == -EBUSY)
@@ -56,7 +56,7 @@ static inline void user_queue_init(struct user_queue *queue,
 	cr_assert(zero(int, ring_producer_init(&queue->producer, memory, queue->bytes)));
 }
 
-/* The submitter's side; the queue stays until it is destroyed. */
+/* Releases the submitter's side; the queue stays until it is destroyed. */
 static inline void user_queue_finish(struct user_queue *queue)
 {
 	munmap(queue->producer.ring, queue->bytes);
@@ -70,7 +70,7 @@ static inline void user_queue_submit(struct user_queue *queue,
 	queue->next++;
 }
 
-/* For the last command that was submitted: as ring_wait(). */
+/* Waits for the last submitted command, as ring_wait(). */
 static inline int user_queue_wait(struct user_queue *queue)
 {
 	return ring_wait(queue->producer.ring, queue->next - 1, USER_WAIT_NS);
