@@ -19,10 +19,7 @@ struct list {
 };
 
 /* Initialises a static head. */
-#define LIST_INIT(head)                                                                  \
-	{                                                                                \
-		&(head), &(head)                                                         \
-	}
+#define LIST_INIT(head) ((struct list){&(head), &(head)})
 
 static inline void list_init(struct list *head)
 {

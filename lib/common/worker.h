@@ -51,10 +51,7 @@ struct worker {
 };
 
 /* For a worker in static memory that refuses jobs until worker_init(). */
-#define WORKER_STOPPED                                                                   \
-	{                                                                                \
-		.lock = PTHREAD_MUTEX_INITIALIZER, .stop = true                          \
-	}
+#define WORKER_STOPPED ((struct worker){.lock = PTHREAD_MUTEX_INITIALIZER, .stop = true})
 
 /* Starts no thread. @type stays for the life of the worker. */
 void worker_init(struct worker *worker, const struct worker_type *type);

@@ -25,12 +25,14 @@
 /* Inode numbers below the first export's are the file system's own. */
 enum { INO_ROOT = 1, INO_BROKER = 2, INO_FIRST_EXPORT = 16 };
 
+struct table_index_entry {
+	uint64_t id;           /* ascending */
+	struct export *export; /* NULL: the name was removed */
+};
+
 /* The names in the order of their ids: the cursor of readdir. */
 struct table_index {
-	struct {
-		uint64_t id;           /* ascending */
-		struct export *export; /* NULL: the name was removed */
-	} * entries;
+	struct table_index_entry *entries;
 	size_t n, n_removed, room;
 };
 
