@@ -207,7 +207,7 @@ static struct accel_device_info info_of(size_t device)
 	return info;
 }
 
-/* An exclusive device is cleaned when somebody wants it. */
+/* An exclusive device is cleaned when it is opened. */
 static void open_each_once(void)
 {
 	for (size_t i = 0; i < DEVICES; i++)

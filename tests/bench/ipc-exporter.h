@@ -9,7 +9,7 @@
 enum ipc_exporter_job {
 	IPC_EXPORTER_BEGIN, /* the first: starts the runtime and the rivals' thread */
 	IPC_EXPORTER_RENEW, /* frees all buffers, and makes and exports others */
-	IPC_EXPORTER_GET,   /* asks for handles of what is exported, with all importers */
+	IPC_EXPORTER_GET,   /* gets handles of what is exported, beside all importers */
 };
 
 struct ipc_exporter {

@@ -10,7 +10,7 @@
 /* Each is done for all buffers, by all importers at the same time, and timed. */
 enum ipc_job {
 	IPC_BEGIN,        /* the first: starts the runtime */
-	IPC_OPEN,         /* the handles; no one has opened them before */
+	IPC_OPEN,         /* the handles; none has been opened before */
 	IPC_OPEN_BESIDE,  /* the same, beginning with the exporter */
 	IPC_OPEN_AGAIN,   /* the handles that are open */
 	IPC_CLOSE,        /* the handles */

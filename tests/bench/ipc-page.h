@@ -3,7 +3,7 @@
  * ipc-page.h - memory that the exporter, its importers and the benchmark share
  *
  * The exporter writes what an importer may know of its buffers, the importers and the
- * exporter how long things took. Nobody reads what another one is writing: the benchmark
+ * exporter how long things took. No process reads what another one writes: the benchmark
  * gives the next order when all have answered.
  */
 #ifndef DMABUFFS_BENCH_IPC_PAGE_H

@@ -24,7 +24,7 @@ struct rival {
 
 /*
  * In the exporter: starts the thread that answers to connections, one after the other,
- * each with the one descriptor that it asks for. It runs until the process ends.
+ * each with the one descriptor that it requests. It runs until the process ends.
  */
 int rival_serve(struct rival *ret_rival) _must_check_;
 

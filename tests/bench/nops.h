@@ -3,8 +3,8 @@
  * nops.h - NOPs through a ring: a user-mode queue, or io_uring with a polling thread
  *
  * Both are kept filled up to NOPS_DEPTH in the same way: a batch is submitted as soon as
- * there is room for one, completions are taken as they come, and who has to wait spins a
- * while before it asks the kernel.
+ * there is room for one, completions are taken as they come, and a waiting thread
+ * spins for a while before it calls the kernel.
  */
 #ifndef DMABUFFS_BENCH_NOPS_H
 #define DMABUFFS_BENCH_NOPS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* roundtrip.h - the baseline of everything that asks a FUSE server */
+/* roundtrip.h - the baseline of all that needs a FUSE request */
 #ifndef DMABUFFS_BENCH_ROUNDTRIP_H
 #define DMABUFFS_BENCH_ROUNDTRIP_H
 

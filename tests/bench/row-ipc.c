@@ -5,8 +5,8 @@
  * The same processes do the same with a connection to the exporter, which is how runtimes
  * do it today, and with pidfd_getfd(2): to get the exporter's descriptor of the very same
  * buffer, and then the same import into the runtime. Before each block that opens there
- * are new buffers, so that nobody has opened them before, and afterwards it is checked
- * that they are the right ones.
+ * are new buffers, so that no process has opened them before, and afterwards it is
+ * checked that they are the right ones.
  *
  * The service and the exporter are on the servers' side, the importers on the client's.
  * With several importers all work at the same time, and times are what each of them sees.

@@ -130,7 +130,7 @@ static int submit_block(void *data, struct series *samples)
 
 /*
  * In a child, which has a queue of its own. Both sides are to be busy: this one looks
- * for completions all the time, and nobody may take the CPU away from it for longer than
+ * for completions all the time, and must not be preempted for longer than
  * the engine spins.
  */
 static int count_work(void *data, volatile bool *counting)

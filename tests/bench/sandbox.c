@@ -46,7 +46,7 @@ static void wait_for_end(const sigset_t *signals, unsigned int seconds)
 
 /*
  * Killing the first process of a PID namespace kills all of it. Something stuck in the
- * kernel is not waited for for ever. Returns the exit status.
+ * kernel is not waited for without a bound. Returns the exit status.
  */
 static int end(pid_t child, const sigset_t *signals)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* worker.c - processes that do one job after the other, each when they are told to */
+/* worker.c - processes that do one job after the other, each on request */
 #include "worker.h"
 
 #include <sched.h>
@@ -87,6 +87,6 @@ int bench_worker_answer(struct bench_worker *worker)
 	ssize_t n = recv(worker->socket, &result, sizeof(result), 0);
 
 	if (n < 0)
-		return complain(-errno, "a worker does not answer");
+		return complain(-errno, "a worker does not reply");
 	return n == sizeof(result) ? result : complain(-EIO, "a worker ended");
 }

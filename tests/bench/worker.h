@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* worker.h - processes that do one job after the other, each when they are told to */
+/* worker.h - processes that do one job after the other, each on request */
 #ifndef DMABUFFS_BENCH_WORKER_H
 #define DMABUFFS_BENCH_WORKER_H
 

@@ -551,7 +551,7 @@ static void settle(struct fuzz *fuzz)
 		check_fault(fuzz, &info);
 }
 
-/* What is unmapped is nobody's any more, also with commands under way. */
+/* What is unmapped is not accessed any more, also with commands under way. */
 static void unmap_and_check(struct fuzz *fuzz)
 {
 	static uint8_t before[BUFFERS][BYTES];
@@ -576,7 +576,7 @@ static void finish(struct fuzz *fuzz)
 	struct accel_device_info info;
 	uint64_t end = now_ms() + SETTLE_MS;
 
-	/* Before the context ends: memory that somebody has is looked after for longer.
+	/* Before the context ends: memory with a holder is kept for longer.
 	 */
 	for (unsigned int i = 0; i < BUFFERS; i++) {
 		check_memory(&fuzz->memory[i]);

@@ -555,7 +555,7 @@ static const char *find_difference(void)
 	static char text[64];
 	struct accel_device_info info = {0};
 
-	/* Whoever asks has what others let go of given back first. */
+	/* A query first releases what other holders have dropped. */
 	accel_device_query(service.devices.list[0], &info);
 	if (memcmp(&info, &device_before, sizeof(info)))
 		return "something of the device is in use";

@@ -116,7 +116,7 @@ Test(handle, with_any_bit_changed_is_none)
 	cr_expect_eq(handle_decode(bytes, MEMFD, &decoded), 0);
 }
 
-/* With a correct check word: the content is checked all the same. */
+/* With a correct checksum: the content is checked anyway. */
 Test(handle, with_senseless_fields_is_none)
 {
 	struct hipipc_handle handle = example;

@@ -589,8 +589,7 @@ Test(hipsoft_stream, a_task_says_what_became_of_it)
 	cr_assert(zero(int, results[1]));
 }
 
-/* A stream that fails waits for others all the same: what it is given later is in order.
- */
+/* A stream that fails still waits for others: later tasks are in order. */
 Test(hipsoft_stream, order_outlives_failure)
 {
 	unsigned char *memory = device_memory();

@@ -597,7 +597,7 @@ static void fetch_of_deposits(struct instance *instance)
 
 #define TICKETS_OF_A_CONTEXT 16
 
-/* Who fetches nothing loses what he asked for first. */
+/* A client that fetches nothing loses its oldest ticket. */
 struct one_more {
 	int context;
 	uint32_t buffer;
@@ -716,7 +716,7 @@ static void files_of_tasks(struct instance *instance)
 	close(context);
 }
 
-/* The text of a path is up to whoever mounts: these two are not of one process. */
+/* A mount can hide any path: these two files are not of one process. */
 static void mix_by_mounts(int peer, void *data)
 {
 	static const char *const names[] = {"mem", "maps"};

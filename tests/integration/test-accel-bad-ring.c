@@ -282,8 +282,7 @@ static void survive(struct attacker *attacker,
 							    : ring->tail + 16);
 			check_queue(attacker);
 		}
-		/* The ring is exchanged for a new one at times: nobody may write it then.
-		 */
+		/* The ring is replaced at times: no thread may write it then. */
 		storm.stop = true;
 		for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
 			pthread_join(threads[i], NULL);
@@ -335,7 +334,7 @@ static void resized_ring(struct instance *instance)
 	ASSERT_ERR(SYS(ftruncate(ring->fd, (off_t)ring->bytes - (off_t)PAGE)), EPERM);
 	ASSERT_ERR(SYS(ftruncate(ring->fd, (off_t)ring->bytes + (off_t)PAGE)), EPERM);
 	ASSERT_ERR(SYS(fallocate(ring->fd, 0, 0, (off_t)ring->bytes * 2)), EPERM);
-	/* Nor can anybody make it read-only for the device. */
+	/* Nor can a client make it read-only for the device. */
 	ASSERT_ERR(SYS(fcntl(ring->fd, F_ADD_SEALS, F_SEAL_WRITE)), EPERM);
 	ASSERT_ERR(SYS(fcntl(ring->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE)), EPERM);
 	raw_ring_submit(ring, &nop, 1);

@@ -129,7 +129,7 @@ static void permissions(struct instance *instance)
 	ASSERT_ERR(child_call(USER(1003), try_context, instance), EACCES);
 }
 
-/* ---- what a device tells ----------------------------------------------------------- */
+/* ---- the device's properties ------------------------------------------------------- */
 
 static void information(struct instance *instance)
 {
@@ -262,7 +262,7 @@ static void none(struct instance *instance)
 
 /* ---- a context is its descriptor --------------------------------------------------- */
 
-/* What whoever holds a context must be able to do with what another made in it. */
+/* What a holder of a context can do with objects that another one made in it. */
 struct work {
 	const struct instance *instance;
 	uint32_t queue, asid, buffer;
@@ -463,7 +463,7 @@ static void separate(struct instance *instance)
 
 /* ---- the end ----------------------------------------------------------------------- */
 
-/* With everything in it, a command that never ends, and an event nobody reads. */
+/* With everything in it, a command that never ends, and an event that is not read. */
 static void hold_busy(int peer, void *data)
 {
 	struct dmabuffs_accel_queue *queue;
@@ -539,7 +539,7 @@ static void end_of_daemon(struct instance *instance)
 	ASSERT(!is_mounted(own.dir));
 }
 
-/* Taken out of sight, it goes on for who has a context, and ends with the last one. */
+/* A lazy unmount: it serves holders of a context, and exits with the last one. */
 static void detached(struct instance *instance)
 {
 	struct instance own;

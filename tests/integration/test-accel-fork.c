@@ -2,10 +2,10 @@
 /*
  * test-accel-fork.c - fork, clone and exec with commands in flight
  *
- * A device that works on pages of a process used to ask for care: before fork, finish all
- * commands, unmap, close; after it, touch all pages before the child does, and begin
- * anew. Here nothing of that is done, and still the device stays with the parent's pages,
- * whoever writes first, and the child has nothing of the parent's but descriptors.
+ * A device that works on pages of a process used to require care: before fork, finish all
+ * commands, unmap, close; after it, touch all pages before the child does, and start
+ * again. Here none of this is done, and the device keeps the parent's pages, whether the
+ * parent or the child writes first. The child inherits only descriptors.
  */
 #include <fcntl.h>
 #include <poll.h>

@@ -2,8 +2,8 @@
 /*
  * test-accel-joint.c - the joint job of two processes with one context, and a third
  *
- * One descriptor is the security domain: whoever has it may have the device work on the
- * memory of all who put theirs into it, and nobody else may.
+ * One descriptor is the security domain: its holders can make the device work on all
+ * memory that was added to it, and other processes cannot.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -23,7 +23,7 @@ static const char source_text[] = "in the heap of B, where only B is at home";
 
 #define RESULT_SIZE 256
 
-/* Where a process's memory is, for those who may do something with it. */
+/* Where a process's memory is, for other holders of the context. */
 struct place {
 	pid_t pid;
 	uint32_t asid;

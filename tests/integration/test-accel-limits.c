@@ -37,7 +37,7 @@ static void limit_of_contexts(struct instance *instance)
 	int second = ASSERT_OK(open_context(instance, SOFT0));
 
 	ASSERT_ERR(open_context(instance, SOFT0), EDQUOT);
-	/* Each user has his own. */
+	/* Each user has its own. */
 	ASSERT_ERR(child_call(USER(1001), try_two_contexts, instance), EDQUOT);
 	close(first);
 	ASSERT(wait_until(may_open, instance));
@@ -164,7 +164,7 @@ static bool may_allocate(void *data)
 	return r == 0;
 }
 
-/* Freed, it is in use all the same while somebody has it, open or mapped. */
+/* Freed memory stays in use while a process has it open or mapped. */
 static void memory_that_lingers(struct instance *instance)
 {
 	struct seat seat;
@@ -188,7 +188,7 @@ static void memory_that_lingers(struct instance *instance)
 	expect_unused(instance, SOFT0);
 }
 
-/* Whoever opened a context pays for it, whoever works in it. */
+/* The user that opened a context is charged, whichever user works in it. */
 static void payer(struct instance *instance)
 {
 	struct inheritor inheritor = {instance, -1};

@@ -307,7 +307,7 @@ static void fetched_descriptor(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* Freed by A before it left: what others have of it counts all the same. */
+/* Freed by A before it exited: importers of it still count. */
 static void freed_before(struct instance *instance)
 {
 	struct owner owner;
@@ -326,7 +326,7 @@ static void freed_before(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* Another device holds it, for a context of somebody else. */
+/* Another device holds it, for a context of another user. */
 static void held_by_device(struct instance *instance)
 {
 	struct owner owner;
@@ -385,7 +385,7 @@ static void page_in_a_pipe(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* A name that needs no holder pins as well, until somebody ends it. */
+/* A persistent name pins as well, until it is removed. */
 static void persistent_name(struct instance *instance)
 {
 	const struct dmabuffs_export_options options = {.size = sizeof(options),
@@ -415,7 +415,7 @@ static int open_at_once(const struct instance *instance)
 	return (int)SYS(open(path, O_RDWR | O_CLOEXEC));
 }
 
-/* It takes its time, and the next owner is told to come back. */
+/* It takes a while, and opens return EAGAIN meanwhile. */
 static void scrubbing(struct instance *instance)
 {
 	uint64_t bytes = device_info(instance, SOFT0).memory, end;
@@ -485,7 +485,7 @@ static void revocable_by(struct instance *instance, enum hold hold)
 	peer_wait(child.peer);
 	owner_end(&owner);
 	expect_left(instance);
-	/* At once: the library waits for the scrubbing, and nobody else. */
+	/* At once: only the library waits for the scrubbing. */
 	context = ASSERT_OK(open_context(instance, SOFT0));
 	seat_take(&seat, instance, context);
 	write_secret(instance, &seat);
@@ -598,8 +598,7 @@ static void charged_to_importer(struct instance *instance)
 	ASSERT_OK(import_new(&second, (512 << 10) - 1, F_SEAL_SHRINK, &rest));
 	ASSERT_ERR(import_new(&seat, 1, F_SEAL_SHRINK, &more), EDQUOT);
 	ASSERT_ERR(import_new(&second, 1, F_SEAL_SHRINK, &more), EDQUOT);
-	/* Sealed or not: whoever has it may seal it. What the device gave is no import.
-	 */
+	/* Sealed or not: a holder can seal it. The device's own memory is no import. */
 	ASSERT_ERR(import_new(&seat, 1, F_SEAL_GROW, &more), EDQUOT);
 	ASSERT_OK(alloc_buffer(seat.context, PAGE, ACCEL_BUFFER_PINNED, &own));
 	ASSERT_OK(child_call(USER(1001), import_as_other, instance));

@@ -356,7 +356,7 @@ static void bind_when_told(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* Whoever sleeps in poll(2) is woken by what another process does. */
+/* A process that sleeps in poll(2) is woken by what another one does. */
 static void woken(struct instance *instance)
 {
 	struct accel_event event;
@@ -405,7 +405,7 @@ static void watched(struct instance *instance)
 	seat_close(&scene.seat);
 }
 
-/* Nobody reads: the newest are kept, and the first one that is read says so. */
+/* Without a reader: the newest are kept, and the first of them is marked as such. */
 static void lost(struct instance *instance)
 {
 	const uint64_t posted = 2 * (ACCEL_EVENTS_MAX + 10);

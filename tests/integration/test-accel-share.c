@@ -149,7 +149,7 @@ static void export_for_others(struct instance *instance)
 	ASSERT_OK(SYS(chmod(path, 0606)));
 	ASSERT_OK(child_call(USER(1001), import_and_use, &import));
 	ASSERT_ERR(child_call(&member, import_and_use, &import), EACCES);
-	/* Being told its number is not enough. */
+	/* Knowing its number is not enough. */
 	ASSERT_OK(SYS(unlink(path)));
 	ASSERT_ERR(child_call(USER(1001), import_and_use, &import), ENOENT);
 	region_finish(&region);
@@ -233,7 +233,7 @@ static void keep_imported(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* Whoever has imported it keeps it: mappings, memory and number. */
+/* Importers keep it: mappings, memory and number. */
 static void outlives_its_context(struct instance *instance)
 {
 	struct survivor survivor = {.instance = instance};
@@ -292,7 +292,7 @@ static void by_tickets(struct instance *instance)
 	import.iova = region.iova;
 	ASSERT_OK(child_call(USER(1001), import_and_use, &import));
 	ASSERT(is_filled(&region, 0, PAGE, 0x5a));
-	/* It sees neither us nor our /proc: no way to tell what this is. */
+	/* The service sees neither us nor our /proc: it cannot identify the file. */
 	ASSERT_ERR(dmabuffs_accel_bind_self(seat.library, seat.context, 0, 0, &asid),
 		   EBADFD);
 	region_finish(&region);

@@ -2,8 +2,8 @@
 /*
  * test-accel-stall.c - one client cannot stall or starve another
  *
- * His own queues may hang for as long as he likes: in memory that never comes, in a fence
- * that nobody raises. Others open, ask and compute as if he were not there.
+ * Its own queues may hang for any time: in memory that never comes, at a fence that is
+ * never signalled. Other clients open, query and compute as if it did not exist.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -194,7 +194,7 @@ static void *pass_gate(void *data)
 
 /*
  * The engine waits with the lock of this memory held, a thread wants to change it, and
- * from then on whoever looks into it waits, too: so does each further bind.
+ * from then on each access to it waits, too: so does each further bind.
  */
 static void lock_own_memory(int peer, void *data)
 {
@@ -368,7 +368,7 @@ static long long take_buffer(int context)
 	return raw_accel_alloc(context, PAGE);
 }
 
-/* Each waits for ever, for a fence that nobody raises. */
+/* Each waits without end, for a fence that is never signalled. */
 static long long take_queue(int context)
 {
 	long long queue = raw_accel_queue(context, 0, ACCEL_RING_MAX);
@@ -522,7 +522,7 @@ static void endless_products(struct instance *instance)
 					      .inner = 512});
 }
 
-/* Events that nobody reads, of commands that do nothing. */
+/* Events that are not read, of commands that do nothing. */
 static void endless_events(struct instance *instance)
 {
 	hog(instance,

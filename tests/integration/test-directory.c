@@ -119,7 +119,7 @@ static void broker_is_open_to_all(struct instance *instance)
 	ASSERT_OK(child_call(USER(1001), connect_as_user, instance));
 }
 
-/* Nobody changes the directory itself; root does so with remount, not with chmod. */
+/* A user cannot change the directory itself. */
 static int change_root(void *data)
 {
 	struct instance *instance = data;

@@ -150,7 +150,7 @@ static void each_export_is_new(struct instance *instance)
 	close(root);
 }
 
-/* ---- who may ---------------------------------------------------------------------- */
+/* ---- permissions ------------------------------------------------------------------ */
 
 static int open_for_all(void *data)
 {
@@ -323,7 +323,7 @@ static void the_exporter_ends(struct instance *instance)
 	instance_settle(instance);
 }
 
-/* A terminal hangs up when nobody has its other end any more: nor has the service. */
+/* A terminal hangs up when its other end is closed: the service has closed it, too. */
 static void the_name_ends(struct instance *instance)
 {
 	int root = ASSERT_OK(raw_root(instance)), unlock = 0;

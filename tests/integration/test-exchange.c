@@ -225,7 +225,7 @@ static void without_its_name(struct instance *instance)
 	close(connection);
 }
 
-/* Possession is the proof: the file may come from somebody else. */
+/* Possession is the proof: the file may come from another process. */
 static int exchange_inherited(void *data)
 {
 	struct shared *shared = data;

@@ -260,7 +260,7 @@ static void exporters_stream_waits(struct instance *instance)
 	side_close(&side);
 }
 
-/* A stream that waits, waits for what was recorded when it was told to. */
+/* A stream waits for the last record at the time of the call. */
 static void wait_is_for_the_last_record(struct instance *instance)
 {
 	struct side side;
@@ -278,7 +278,7 @@ static void wait_is_for_the_last_record(struct instance *instance)
 	side_close(&side);
 }
 
-/* Whoever records last is whom the event tells of. */
+/* The event is that of the last recorder. */
 static void two_recorders(struct instance *instance)
 {
 	struct side side;

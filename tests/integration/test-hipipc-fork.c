@@ -2,8 +2,8 @@
 /*
  * test-hipipc-fork.c - children of processes that use device memory
  *
- * A program that a case executes is this one again: what it finds in its environment
- * tells it to import, and to end before main() (at the end of this file).
+ * A program that a case executes is this one again: a variable in its
+ * environment makes it import, and exit before main() (at the end of this file).
  */
 #include <pthread.h>
 #include <signal.h>
@@ -174,7 +174,7 @@ static void grandchild(struct instance *instance)
 	parent_end(&parent);
 }
 
-/* A parent that has only computed so far has a device all the same. */
+/* A parent that has only computed so far has a device, too. */
 static void get_refused(int peer, void *data)
 {
 	hipIpcMemHandle_t handle;
@@ -238,7 +238,7 @@ static void threads_at_work(struct instance *instance)
 
 /* ---- names and their maker's children ---------------------------------------------- */
 
-/* They end with him, not with his children. */
+/* They are removed with the maker, not with its children. */
 static void names_end_with_the_parent(struct instance *instance)
 {
 	struct exporter exporter = {.instance = instance};

@@ -77,7 +77,7 @@ static void freed_after_setuid(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"freed", freed},
-	/* Nobody but root may unlink(2) there. */
+	/* Only root may unlink(2) there. */
 	{"freed_without_the_right_to_unlink", freed, "mode=1755"},
 	{"freed_after_setuid", freed_after_setuid},
 	{0},

@@ -43,7 +43,7 @@ static void free_while_imported(struct instance *instance)
 	device_check(memory, 0, DEVICE_BYTES, 6);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
 	expect(hipErrorInvalidResourceHandle, exporter.memory);
-	/* Its event is still named, and nobody has the memory but this case. */
+	/* Its event still has a name, and only this case has the memory. */
 	expect_names(instance, 1);
 	expect_no_other_importer(opened);
 	ASSERT_OK(raw_info(opened, &info));
@@ -80,7 +80,7 @@ static void expect_kept(struct exporter *exporter, void *memory)
 	device_check(memory, 0, DEVICE_BYTES, 1);
 	device_fill(memory, DEVICE_BYTES, 7);
 	device_check(memory, 0, DEVICE_BYTES, 7);
-	/* It is open here, so that nobody has to be asked. */
+	/* It is open here, so no request is needed. */
 	ASSERT(open_memory(exporter->memory) == memory);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));

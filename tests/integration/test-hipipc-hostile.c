@@ -3,8 +3,8 @@
  * test-hipipc-hostile.c - handles that were forged, and buffers that are not what their
  * handles say, or change while they are used
  *
- * Whoever opens such a handle gets a documented error, and loses nothing by it: the
- * harness looks at the daemon's descriptors after each case, the cases at the process's.
+ * A process that opens such a handle gets a documented error and leaks nothing: the
+ * harness checks the daemon's descriptors after each case, the cases their own.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -313,7 +313,7 @@ static void wrong_fields(struct instance *instance)
 
 /* ---- buffers of others ------------------------------------------------------------- */
 
-/* A handle for any name, as somebody would make it who did not ask the library. */
+/* A handle for any name, as a program without the library would make it. */
 static struct wire wire_of(const struct shared *shared, enum wire_kind kind,
 			   uint64_t bytes)
 {
@@ -445,7 +445,7 @@ struct copying {
 	hipMemcpyKind kind;
 };
 
-/* Copies until it is told that it cannot, and is as well as ever then. */
+/* Copies until a copy fails; the process works on after that. */
 static void copy_until_it_fails(int peer, void *data)
 {
 	const struct copying *copying = data;
@@ -542,7 +542,7 @@ static void revoked_while_it_is_copied(struct instance *instance)
 	witness_expect_gone(&witness, 1);
 }
 
-/* What hipMalloc() gives is pinned: nobody takes it back from those who have it. */
+/* Memory of hipMalloc() is pinned: it cannot be revoked from its importers. */
 static void memory_that_cannot_be_revoked(struct instance *instance)
 {
 	struct exporter exporter = {.instance = instance, .mode = "666"};

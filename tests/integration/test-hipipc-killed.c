@@ -2,10 +2,10 @@
 /*
  * test-hipipc-killed.c - users of IPC handles that are killed at each of their steps
  *
- * A step is a system call: the victim is killed before and after each one. Then nobody
- * may have anything of it any more: not the service, by its own books and its
- * descriptors, and not the kernel, asked for each memfd that the victim had. Those on the
- * other side go on with what they have, and get a documented error for what is no more.
+ * A step is a system call: the victim is killed before and after each one. Then nothing
+ * of it may be left: not in the service, by its limits and its descriptors, and not in
+ * the kernel, which is queried for each memfd that the victim had. The processes on the
+ * other side keep what they have, and get a documented error for what is gone.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -58,7 +58,7 @@ static void remains_expect_gone(const struct remains *remains, const struct rema
 			witness_expect_gone(&remains->memory[i], 1);
 }
 
-/* By the daemon's books nobody has the memory of this handle open. */
+/* The daemon counts no open file of the memory of this handle. */
 static void expect_no_importer(const struct instance *instance, hipIpcMemHandle_t handle)
 {
 	int opened = ASSERT_OK(raw_open(instance, memory_wire(handle).uuid, O_RDONLY));
@@ -243,7 +243,7 @@ static void wait_in_stream(int peer, void *data)
 	test_fail(__FILE__, __LINE__, "the event was reached");
 }
 
-/* What it had queued is not done by anybody, and its record is reached by nobody. */
+/* What it had queued is not executed, and its record is never reached. */
 static void importer_whose_stream_waits(struct instance *instance)
 {
 	struct import_scene scene;
@@ -313,7 +313,7 @@ static void export_and_free(int peer, void *data)
 	wait_for_end(peer);
 }
 
-/* It was reached, or never will be: what it was can be told at once. */
+/* It was reached, or never will be: both calls return that at once. */
 static void check_event(hipEvent_t event)
 {
 	uint64_t begin = now_ms();
@@ -324,7 +324,7 @@ static void check_event(hipEvent_t event)
 	ASSERT_EQ(asked, waited);
 }
 
-/* Nobody is there to ask any more. */
+/* The exporter is gone. */
 static void check_refused(const struct offer *offer)
 {
 	uint64_t begin = now_ms();

@@ -125,7 +125,7 @@ static void cuda_spellings(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- what the errors do not tell --------------------------------------------------- */
+/* ---- reasons beside the errors ---------------------------------------------------- */
 
 static void *no_reason_yet(void *data)
 {

@@ -107,7 +107,8 @@ static void without_proc(struct instance *instance)
 	run(instance, &one, &other);
 }
 
-/* Same user, same PID, own namespaces: by the default mode he may, and it is not he. */
+/* Same user and PID, other namespaces: the default mode permits it, and the handle is not
+ * taken for the process's own. */
 static void share_both_ways(int peer, void *data)
 {
 	hipIpcMemHandle_t own, others;
@@ -122,7 +123,7 @@ static void share_both_ways(int peer, void *data)
 	memory = open_memory(others);
 	device_check(memory, 0, DEVICE_BYTES, 1);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
-	/* The other one is done with ours, too, when he says so. */
+	/* The other process has closed ours, too, when it signals. */
 	peer_signal(peer);
 	peer_wait(peer);
 }
@@ -153,7 +154,7 @@ static void equal_pids(struct instance *instance)
 	expect_names(instance, 0);
 }
 
-/* The handle of another user is as good as none, and root in a container is nobody. */
+/* The handle of another user opens nothing; root in a container has no rights to it. */
 static void expect_refused(int peer, void *data)
 {
 	const struct exporter *exporter = data;

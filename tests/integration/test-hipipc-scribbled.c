@@ -2,9 +2,9 @@
 /*
  * test-hipipc-scribbled.c - events whose page another process writes to all the time
  *
- * Whoever may open an event can write anything into it. What can come of that for those
- * who use it is that it is reached too early, or an error: no crash, and no wait that
- * does not end although the one who recorded it lives.
+ * A process that may open an event can write anything into it. For other users of the
+ * event the consequence is an early wake-up or an error, but no crash, and no endless
+ * wait while the recorder is alive.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -18,7 +18,7 @@
 #include "raw.h"
 #include "witness.h"
 
-/* ---- an event that somebody scribbles on ------------------------------------------- */
+/* ---- an event that another process overwrites -------------------------------------- */
 
 #define SCRIBBLE_MS 1500
 

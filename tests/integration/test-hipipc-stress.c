@@ -273,7 +273,7 @@ static void start_processes(struct child *processes, struct board *board)
 	}
 }
 
-/* All closed, nobody dead yet: nothing is left but the name. Then that ends, too. */
+/* All is closed before a process dies: only the name is left. Then it is removed, too. */
 static void check_remains(const struct shared *name, struct child *exporter,
 			  const struct child *processes)
 {

@@ -28,7 +28,7 @@ struct pair {
 	hipIpcMemHandle_t handle; /* of byte OFFSET */
 };
 
-/* What the exporter is told to do, by one byte. */
+/* Orders to the exporter, one byte each. */
 enum order { ORDER_CHECK = 'c', ORDER_FREE = 'f', ORDER_REPLACE = 'r', ORDER_END = 'e' };
 
 static const struct fake_control *load(enum runtime runtime)

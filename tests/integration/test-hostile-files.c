@@ -2,9 +2,9 @@
 /*
  * test-hostile-files.c - descriptors whose last close(2) may never return
  *
- * Whoever takes a descriptor from a stranger closes it some time: a file of a FUSE server
- * that does not answer FLUSH, a TCP socket that lingers. And what fstat(2) or fcntl(2) of
- * it does is up to that server as well. Other clients must not notice any of it.
+ * The service closes each descriptor that it receives: it can be a file of a FUSE server
+ * that does not answer FLUSH, or a TCP socket that lingers. That server also controls how
+ * long fstat(2) or fcntl(2) of it takes. Other clients must not be affected.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -74,7 +74,7 @@ static void silent_export(struct instance *instance)
 	by_export(instance, true);
 }
 
-/* As many users as somebody with a range of subordinate uids can be. */
+/* As many users as a range of subordinate uids permits. */
 static void many_hostile_users(struct instance *instance)
 {
 	struct child children[40];

@@ -3,8 +3,9 @@
  * test-hostile-memory.c - locks of the kernel that a client keeps for as long as it likes
  *
  * write(2) holds the inode of a memfd while it faults in the pages it copies from, and
- * getdents(2) that of the directory: with a page of a FUSE server that never answers, for
- * ever. Whatever the service does to such an inode then waits; other clients must not.
+ * getdents(2) that of the directory: with a page of a FUSE server that never answers,
+ * without end. Each operation of the service on such an inode waits; other clients must
+ * not.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -80,7 +81,7 @@ static void *export_it(void *data)
 	return (void *)(long)raw_export_fd(root, attack->shared.fd, 0, 0, uuid);
 }
 
-/* Exports its memfd, which nobody has frozen yet, from many threads. */
+/* Exports its memfd, which is not frozen yet, from many threads. */
 static void export_held(int peer, void *data)
 {
 	struct attack attack = {.scene = data};
@@ -182,7 +183,7 @@ static int reopened_memfd(void)
 	return fd;
 }
 
-/* Whoever opens the memfd of a lease's holder waits for him, up to 45 s. */
+/* An open of a memfd with a lease waits for the holder of the lease, up to 45 s. */
 static void lease(int peer, void *data)
 {
 	const struct scene *scene = data;
@@ -203,7 +204,7 @@ static void lease(int peer, void *data)
 	peer_wait(peer);
 	ASSERT_OK(SYS(fcntl(fd, F_SETLEASE, F_UNLCK)));
 	ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
-	/* Once it is exported nobody gets one. */
+	/* Once it is exported no lease is granted. */
 	ASSERT_ERR(SYS(fcntl(fd, F_SETLEASE, F_WRLCK)), EAGAIN);
 	ASSERT_ERR(SYS(fcntl(fd, F_SETLEASE, F_RDLCK)), EAGAIN);
 	ASSERT_OK(raw_unlink(scene->instance, uuid));
@@ -235,8 +236,8 @@ static void hold_directory(int peer, void *data)
 }
 
 /*
- * The kernel lets nobody change the directory then, nor tell it that a name has ended.
- * What works without that still does, and the instance can be ended.
+ * Meanwhile the directory cannot be changed, nor a name in it be invalidated. All else
+ * still works, and the instance can be unmounted.
  */
 static void held_directory(struct instance *instance)
 {
@@ -253,7 +254,7 @@ static void held_directory(struct instance *instance)
 	child_start(&child, USER(1001), hold_directory, &scene);
 	reader.tid = child.pid;
 	ASSERT(wait_until(sleeps_in, &reader));
-	/* Its name ends, which the daemon has to tell the kernel. */
+	/* Its name is removed, so the daemon has to invalidate it in the kernel. */
 	close(scene.good.root);
 	for (int i = 0; i < 20; i++)
 		close(ASSERT_OK(raw_exchange(connection, opened)));

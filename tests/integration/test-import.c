@@ -127,7 +127,7 @@ static void write_only(struct instance *instance)
 }
 
 /*
- * The access mode 3 asks for the permission to read and write, and gives neither: for
+ * The access mode 3 needs permission to read and to write, and gives neither: it is for
  * ioctl(2) of devices. It must not become more by an exchange.
  */
 static void access_mode_3(struct instance *instance)

@@ -12,7 +12,8 @@
 #include "harness.h"
 #include "raw.h"
 
-/* A name that a process of uid 1001 keeps, until it is told to end or killed. */
+/* A name that a process of uid 1001 keeps, until it gets a signal from the case, or is
+ * killed. */
 struct kept {
 	struct child keeper;
 	const struct instance *instance;
@@ -80,7 +81,7 @@ static void exporter_is_killed(struct instance *instance)
 	ASSERT_EQ(address[102], pattern(102));
 }
 
-/* The kernel may keep what it has looked up for ever: it must be told. */
+/* The kernel caches a look-up without a limit: the service must invalidate it. */
 static void cached_names_end(struct instance *instance)
 {
 	for (int i = 0; i < 20; i++) {

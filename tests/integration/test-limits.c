@@ -102,7 +102,7 @@ static void exports_of_user(struct instance *instance)
 	child_wait(&child);
 	child_start(&child, USER(1001), hold_three, instance);
 	peer_wait(child.peer);
-	/* Each has his own. */
+	/* Each user has its own. */
 	ASSERT_ERR(child_call(USER(1001), export_one, instance), EDQUOT);
 	ASSERT_OK(child_call(USER(1002), export_one, instance));
 	child_kill(&child, SIGKILL);
@@ -250,7 +250,7 @@ static void grown_buffer(struct instance *instance)
 	ASSERT(wait_until(all_is_free, instance));
 }
 
-/* As with disk quota: what is given away is charged to the new owner, if he has room. */
+/* As with disk quota: chown(2) charges the new owner, if its limits allow. */
 static void new_owner(struct instance *instance)
 {
 	struct child child;

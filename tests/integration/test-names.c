@@ -157,7 +157,7 @@ static void directory_entries(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* More than one getdents(2), and names that end while somebody reads. */
+/* More than one getdents(2), and names that are removed during a walk. */
 static void large_directory(struct instance *instance)
 {
 	enum { N = 3000 };

@@ -200,7 +200,7 @@ static void policy_of_many(struct instance *instance)
 	ASSERT_ERR(child_call(&net, open_and_close, &import), EXDEV);
 	ASSERT_ERR(child_call(&ipc, open_and_close, &import), EXDEV);
 	ASSERT_OK(child_call(&uts, open_and_close, &import));
-	/* Names and attributes are no secret to who has been told. */
+	/* A process that knows the name can read its attributes. */
 	ASSERT_OK(raw_exists(instance, shared.uuid));
 	unshare_buffer(&shared);
 }

@@ -24,7 +24,7 @@ static const struct identity supplementary = {
 static const struct identity stranger = {.uid = OTHER, .gid = 3001};
 static const struct identity root = {0};
 
-/* A name of the owner's, kept by a process of his. */
+/* A name of the owner, kept by one of its processes. */
 struct kept {
 	struct child keeper;
 	const struct instance *instance;
@@ -144,7 +144,7 @@ static void others_write(struct instance *instance)
 	drop_name(&kept);
 }
 
-/* The owner is judged by his own bits, even where all others fare better. */
+/* The owner's own bits count, even where those of others permit more. */
 static void owner_excluded(struct instance *instance)
 {
 	struct kept kept;

@@ -18,7 +18,7 @@
 	(1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_PTRACE | 1ULL << CAP_FOWNER |           \
 	 1ULL << CAP_DAC_OVERRIDE)
 
-/* The kernel asks for this one in the initial user namespace. */
+/* The kernel requires this one in the initial user namespace. */
 #define EXPECTED_CAPABILITIES (EXPECTED_ROOTLESS | 1ULL << CAP_LEASE)
 
 static void status_field(pid_t pid, const char *field, char value[64])
@@ -146,7 +146,7 @@ static void rootless_instance(struct instance *instance)
 	rootless(0);
 }
 
-/* It says what it lacks, so that nobody wonders about ENODEV. */
+/* It logs what it lacks, which explains ENODEV. */
 static void rootless_says_so(struct instance *instance)
 {
 	char path[INSTANCE_PATH_SIZE], log[4000] = "";

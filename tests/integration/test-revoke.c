@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-revoke.c - a name ends, and its memory with it, whoever has it */
+/* test-revoke.c - revocation removes a name and its memory, for all importers */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -58,8 +58,7 @@ static bool name_is_gone(void *data)
 static void expect_gone(struct attempt *attempt, struct child *child)
 {
 	ASSERT_ERR(raw_open(attempt->instance, attempt->uuid, O_RDONLY), ENOENT);
-	/* stat(2) may be answered from the kernel's cache until the kernel has been told.
-	 */
+	/* stat(2) may use the kernel's cache until the service has invalidated it. */
 	ASSERT(wait_until(name_is_gone, attempt));
 	ASSERT_EQ(raw_count(attempt->instance), 0);
 	peer_signal(child->peer);
@@ -237,7 +236,7 @@ static void promises(struct instance *instance)
 	promise_is_kept(instance, fd, DMABUFFS_EXPORT_READONLY);
 }
 
-/* A read-only export stays sealable by who has the memfd. */
+/* A read-only export can still be sealed by holders of the memfd. */
 static void sealed_after_export(struct instance *instance)
 {
 	struct dmabuffs_info info;

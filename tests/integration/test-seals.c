@@ -128,7 +128,7 @@ static void never_sealable(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* Nobody may be left who pays for what it grows to. */
+/* Growth after the exporter's exit would be charged to no process. */
 static void persistent_cannot_grow(struct instance *instance)
 {
 	int unsealable = ASSERT_OK(SYS(memfd_create("plain", MFD_CLOEXEC)));

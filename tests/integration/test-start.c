@@ -157,7 +157,7 @@ static void background(struct instance *instance)
 
 	mount_point(&place);
 	ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 0);
-	/* daemon_run() has seen the end of the pipe: it keeps nobody's standard error. */
+	/* daemon_run() has read to the end of the pipe: the service has closed it. */
 	ASSERT(now_ms() - start < WAIT_MS);
 	ASSERT(is_mounted(place.dir));
 	ASSERT_OK(SYS(stat(place.dir, &st)));
@@ -210,7 +210,7 @@ static void service_manager(struct instance *instance)
 	instance_stop(&other);
 }
 
-/* Whoever is told READY may use it at once. */
+/* After READY the instance can be used at once. */
 static void ready_means_serving(struct instance *instance)
 {
 	for (int i = 0; i < 10; i++) {

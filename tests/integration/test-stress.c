@@ -3,8 +3,8 @@
  * test-stress.c - sixteen processes that export, import and unlink at the same time
  *
  * A board of slots in shared memory says which names exist and what checksum their
- * buffers have. Contents never change once published, so whoever gets a buffer can check
- * it; that a name has ended meanwhile is the one thing that may go wrong.
+ * buffers have. Contents never change once published, so an importer can check a
+ * buffer; the only permitted failure is that the name was removed meanwhile.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -214,7 +214,7 @@ static void run_importer(int peer, void *data)
 		import_once(worker, &connection);
 }
 
-/* Root, who may. Also reads the directory that changes all the time. */
+/* As root. Also reads the directory that changes all the time. */
 static void run_unlinker(int peer, void *data)
 {
 	struct worker *worker = data;

@@ -91,7 +91,7 @@ static void *export_and_withdraw_one(void *data)
 	for (int round = 0; round < ROUNDS; round++) {
 		int result;
 
-		/* Whose name it is that ends, nobody knows. */
+		/* The name may be that of another thread. */
 		ASSERT_OK(raw_export_fd(race->shared.root, race->shared.fd, 0, 0, uuid));
 		result = raw_withdraw(race->shared.root, uuid);
 		ASSERT(result == 0 || result == -ENOENT);

@@ -60,7 +60,8 @@ static void open_twice(int peer, void *data)
 	ASSERT_ERR(raw_open(shared->instance, shared->uuid, O_RDWR), ENOENT);
 }
 
-/* The kernel of another process has the name cached: it must ask all the same. */
+/* Another process has the name in the kernel's cache: a look-up must reach the service.
+ */
 static void cached_names_end(struct instance *instance)
 {
 	for (int i = 0; i < 20; i++) {
@@ -71,7 +72,7 @@ static void cached_names_end(struct instance *instance)
 		child_start(&child, USER(1001), open_twice, &shared);
 		peer_wait(child.peer);
 		ASSERT_OK(raw_withdraw(shared.root, shared.uuid));
-		/* It is told as well, without anybody's asking. */
+		/* The service also invalidates the cache, without a look-up. */
 		if (i % 2)
 			ASSERT(wait_until(name_is_gone, &shared));
 		peer_signal(child.peer);
@@ -82,7 +83,7 @@ static void cached_names_end(struct instance *instance)
 	}
 }
 
-/* ---- who may ----------------------------------------------------------------------- */
+/* ---- permissions ------------------------------------------------------------------- */
 
 static int withdraw_on_own_root(void *data)
 {
@@ -154,7 +155,7 @@ static void export_and_change_user(int peer, void *data)
 	ASSERT_OK(raw_withdraw(shared.root, shared.uuid));
 	ASSERT_EQ(raw_count(shared.instance), 0);
 	ASSERT_ERR(raw_withdraw(shared.root, shared.uuid), ENOENT);
-	/* EACCES until the kernel has been told. */
+	/* EACCES until the kernel's cache is invalidated. */
 	ASSERT(wait_until(name_is_gone, &shared));
 }
 
@@ -295,7 +296,7 @@ static void limits_count_each(struct instance *instance)
 	expect_nothing_left(instance);
 }
 
-/* ---- nobody waits ------------------------------------------------------------------ */
+/* ---- no client waits --------------------------------------------------------------- */
 
 /* A write(2) into the memfd that does not come back, and what its threads share. */
 struct attack {

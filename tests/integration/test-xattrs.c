@@ -99,7 +99,7 @@ static void xattrs_of_use(struct instance *instance)
 	ASSERT_OK(raw_map(first, PAGE, PROT_READ, &address));
 	close(first);
 	close(second);
-	/* Mapped still: no open file of it, yet the kernel says that somebody has it. */
+	/* Mapped still: no open file of it, yet the kernel reports a holder. */
 	expect_number(&shared, "held", 1);
 	munmap(address, PAGE);
 	unshare_buffer(&shared);
@@ -161,7 +161,7 @@ static void xattr_label(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* What `getfattr -d` asks. */
+/* The calls of `getfattr -d`. */
 static void xattr_list(struct instance *instance)
 {
 	static const char *const names[] = {
@@ -240,7 +240,7 @@ static void ask_for_holders(int peer, void *data)
 		get(shared, "held", value);
 }
 
-/* The kernel is asked by a lease; nobody else may be sent away meanwhile. */
+/* The service queries the kernel by a lease, which must not fail other opens. */
 static void asking_for_holders_disturbs_nobody(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));

@@ -57,7 +57,7 @@ bool is_open(int fd);
 /* Runs it in a child process; its result, 0 to 255, or -1 if a signal ended it. */
 int run_in_child(int (*act)(void *data), void *data);
 
-/* For close_root() where nobody needs to know. */
+/* For close_root() where the callback does not matter. */
 void ignore_ended(struct export *export, void *data);
 
 #endif

@@ -44,7 +44,7 @@ static struct caller *read_self(void)
 	return caller;
 }
 
-/* Linux 6.9 names threads; before, only processes can be told apart, or taken from. */
+/* Linux 6.9 names threads; before, only processes can be identified. */
 static bool names_threads(void)
 {
 	int fd = (int)syscall(SYS_pidfd_open, gettid(), O_EXCL);
@@ -146,7 +146,7 @@ static void expect_unknown(const uint64_t ns[DMABUFFS_NS_COUNT])
 		cr_assert(zero(u64, ns[i]));
 }
 
-/* The kernel tells 0 for a process outside our PID namespace. */
+/* The kernel reports 0 for a process outside our PID namespace. */
 Test(caller, not_nameable)
 {
 	struct caller *caller;
@@ -238,7 +238,7 @@ Test(caller, is_cached_for_the_same_thread)
 	caller_unref(second);
 	cr_assert(eq(uint, first->refs, 1));
 	cr_assert(zero(int, caller_read(0, -EREMOTE, first, &second)));
-	cr_assert(ne(ptr, second, first), "nobody is not the same thread as somebody");
+	cr_assert(ne(ptr, second, first), "an unknown thread equals no other");
 	caller_unref(second);
 	caller_unref(first);
 	close(again);

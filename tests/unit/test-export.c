@@ -168,7 +168,7 @@ Test(export, recharge_follows_the_size)
 	close(memfd);
 }
 
-/* Memory beyond the end of the file is memory all the same. */
+/* Memory beyond the end of the file is charged, too. */
 Test(export, charges_what_it_takes)
 {
 	int memfd;
@@ -210,7 +210,7 @@ Test(export, transfer)
 	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
 	cr_assert(eq(uint, export->charged_uid, UID_B));
-	/* B pays now, so A has room for all of his again. */
+	/* B is charged now, so A can use its whole limit again. */
 	set_limit(fixture_limits.config.per_uid, RES_BYTES, 150);
 	cr_assert(eq(int, limits_charge(&fixture_limits, UID_B, RES_BYTES, 51), -EDQUOT));
 	cr_assert(zero(int, limits_charge(&fixture_limits, UID_A, RES_BYTES, 150)));

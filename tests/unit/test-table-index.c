@@ -75,7 +75,7 @@ Test(index, lists_ones_own)
 	cr_assert(eq(u64, next(UID_B, 40), 50));
 }
 
-/* What is removed while somebody reads is not listed, and nothing is listed twice. */
+/* A name removed during a walk is not listed, and no name is listed twice. */
 Test(index, holes)
 {
 	append(20, UID_A);

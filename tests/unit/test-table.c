@@ -91,7 +91,7 @@ Test(table, a_name_ends_once)
 	cr_assert(table_unname(table, export));
 	cr_assert(not(table_unname(table, export)));
 	cr_assert(all(not(has_name(uuid)), has_id(id)), "it is referenced still");
-	cr_assert(zero(u64, used(RES_EXPORTS)), "but pinned by nobody");
+	cr_assert(zero(u64, used(RES_EXPORTS)), "but not charged");
 	cr_assert(
 		eq(ptr, table_get_exported(table, fixture_root, &export->buffer), NULL));
 	table_put(table, export);
@@ -394,7 +394,7 @@ Test(table, look_ups_keep_the_number)
 	cr_assert(not(has_id(id)));
 }
 
-/* A service that was started again may be told to forget what it never knew. */
+/* FORGET may name an inode that is unknown. */
 Test(table, forgets_what_it_does_not_know)
 {
 	struct export *export = fixture_add(UID_A, 0);

@@ -150,7 +150,7 @@ int client_exchange(int broker, int file, struct dmabuffs_broker_reply *ret_repl
 		*ret_reply = reply;
 		return fd;
 	}
-	/* A refusal must not carry a descriptor all the same. */
+	/* A refusal must not carry a descriptor. */
 	if (fd >= 0) {
 		close(fd);
 		return -EPROTO;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file system's interface in plain system calls, so that these tests judge the
+ * The file system's interface in plain system calls, so that these tests check the
  * interface itself and not the library's idea of it.
  *
  * Every function returns a value >= 0 or -errno; descriptors are O_CLOEXEC.

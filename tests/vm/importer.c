@@ -64,10 +64,11 @@ static void check_stat(const struct importer *im)
 		  im->kind, "INFO gives %d: kind %u, %llu bytes, %u importers", r,
 		  info.kind, (unsigned long long)info.bytes, info.importers);
 	tap_check(!!(info.flags & DMABUFFS_INFO_PASSTHROUGH) == !is_dmabuf(im), im->kind,
-		  "INFO tells of passthrough: flags %#x", info.flags);
+		  "INFO reports passthrough: flags %#x", info.flags);
 }
 
-/* Only a passthrough file may be mapped: a private page cache would lie to its user. */
+/* Only a passthrough file may be mapped: a private page cache would have other content.
+ */
 static void check_file_map(const struct importer *im)
 {
 	void *p =
@@ -122,7 +123,7 @@ static void check_write(const struct importer *im)
 	tap_check(file_has(im->file, PAGE_FROM_WRITE), im->kind, "and is read back");
 }
 
-/* A dma-buf has one size for ever; a write must not pretend to have grown it. */
+/* The size of a dma-buf never changes; a write must not report that it grew. */
 static void check_bounds(const struct importer *im)
 {
 	struct stat st = {0};
@@ -152,7 +153,7 @@ static bool check_exchange(struct importer *im)
 		  "gives the real descriptor, access mode %d", access);
 	tap_check(reply.kind == im->expected && reply.bytes == PATTERN_SIZE &&
 			  reply.access == O_RDWR,
-		  im->kind, "the reply tells kind %u, %llu bytes, access %u", reply.kind,
+		  im->kind, "the reply has kind %u, %llu bytes, access %u", reply.kind,
 		  (unsigned long long)reply.bytes, reply.access);
 	r = buffer_init(&im->real, fd, PROT_READ | PROT_WRITE);
 	return tap_check(r == 0, im->kind, "the real descriptor maps: %d", r);

@@ -64,7 +64,7 @@ int job_crc32c(struct job *job, const struct place *from, uint64_t offset,
 
 /*
  * For what follows the end of a context, as FUSE's RELEASE comes after close(2) returned:
- * asks until it holds, with a bound.
+ * polls until it holds, with a bound.
  */
 bool wait_until(bool (*holds)(const void *data), const void *data);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes that tell the pages, the writers and the steps of a test apart. */
+/* Bytes that differ by page, writer and step of a test. */
 #ifndef DMABUFFS_TESTS_VM_PATTERN_H
 #define DMABUFFS_TESTS_VM_PATTERN_H
 

@@ -97,7 +97,7 @@ main()
 		printf 'run-guest: still running after %s s, killed\n' "$2" >&2
 		kill_qemu
 	fi
-	wait "$qemu_pid" 2>/dev/null || true # bash would tell of the kill once more
+	wait "$qemu_pid" 2>/dev/null || true # bash would report the kill once more
 	qemu_pid=
 	cat "$1/qemu.log" >&2
 	tr -d '\r' <"$1/serial.log" >"$1/guest.log"

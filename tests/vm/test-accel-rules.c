@@ -131,7 +131,7 @@ static void check_pinned(struct job *job, const int fds[PINNED_COUNT], int last,
 	tap_check(r == -EDQUOT, what, "for just one: %d", r);
 }
 
-/* As a user who has nothing else, with descriptors that root has made. */
+/* As a user without other objects, with descriptors that root has made. */
 static int pinned_child(const char *mount_point)
 {
 	int fds[PINNED_COUNT], last = vm_udmabuf(PATTERN_SIZE), r = 0;

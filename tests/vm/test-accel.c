@@ -61,7 +61,7 @@ static unsigned long dmabuf_number(int fd)
 	return fd_is_dmabuf(fd) && fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
-/* Does it exist in this kernel, whoever holds it? Lines are "SIZE FLAGS MODE COUNT
+/* Whether it exists in this kernel, with any holder. Lines are "SIZE FLAGS MODE COUNT
  * EXPORTER INO NAME". */
 static bool exists(unsigned long number)
 {
