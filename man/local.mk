@@ -2,6 +2,56 @@
 dist_man_MANS += \
 	%D%/dmabuffs.1 \
 	%D%/accel.3 \
+	%D%/accel_asid_copy.3 \
+	%D%/accel_asid_create.3 \
+	%D%/accel_asid_create_sva.3 \
+	%D%/accel_asid_destroy.3 \
+	%D%/accel_asid_get_info.3 \
+	%D%/accel_asid_import.3 \
+	%D%/accel_asid_map.3 \
+	%D%/accel_asid_ref.3 \
+	%D%/accel_asid_share.3 \
+	%D%/accel_asid_unmap.3 \
+	%D%/accel_asid_unref.3 \
+	%D%/accel_buffer_alloc.3 \
+	%D%/accel_buffer_free.3 \
+	%D%/accel_buffer_get_info.3 \
+	%D%/accel_buffer_import.3 \
+	%D%/accel_buffer_import_file.3 \
+	%D%/accel_buffer_open.3 \
+	%D%/accel_buffer_revoke.3 \
+	%D%/accel_context_create.3 \
+	%D%/accel_context_destroy.3 \
+	%D%/accel_device_at.3 \
+	%D%/accel_device_create.3 \
+	%D%/accel_device_find.3 \
+	%D%/accel_device_get_info.3 \
+	%D%/accel_device_query.3 \
+	%D%/accel_events_pending.3 \
+	%D%/accel_events_read.3 \
+	%D%/accel_fence_create.3 \
+	%D%/accel_fence_destroy.3 \
+	%D%/accel_fence_query.3 \
+	%D%/accel_fence_signal.3 \
+	%D%/accel_queue_attach.3 \
+	%D%/accel_queue_create.3 \
+	%D%/accel_queue_destroy.3 \
+	%D%/accel_queue_detach.3 \
+	%D%/accel_queue_get_info.3 \
+	%D%/accel_queue_open_ring.3 \
+	%D%/accel_queue_reset.3 \
+	%D%/accel_queue_submit.3 \
+	%D%/accel_registry_create.3 \
+	%D%/accel_registry_destroy.3 \
+	%D%/accel_registry_settle.3 \
+	%D%/accel_set_bind.3 \
+	%D%/accel_set_create.3 \
+	%D%/accel_set_destroy.3 \
+	%D%/accel_set_get_info.3 \
+	%D%/accel_set_lookup.3 \
+	%D%/accel_set_next.3 \
+	%D%/accel_set_unbind.3 \
+	%D%/accel_soft_backend.3 \
 	%D%/cudaIpcCloseMemHandle.3 \
 	%D%/cudaIpcGetEventHandle.3 \
 	%D%/cudaIpcGetMemHandle.3 \
