@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-accel-asid.c - address spaces of devices: mapping, copying, attaching */
+/* test-accel-asid.c - device address spaces: map, copy, attach */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static int map(const struct plan *plan, struct accel_asid_map arg)
 	return dmabuffs_accel_call(plan->seat.context, DMABUFFS_ACCEL_IOC_ASID_MAP, &arg);
 }
 
-/* The bytes that were removed, or -errno. */
+/* Returns the number of bytes unmapped, or -errno. */
 static long long unmap(const struct plan *plan, uint64_t iova, uint64_t length)
 {
 	struct accel_asid_unmap arg = {
@@ -40,7 +40,7 @@ static long long unmap(const struct plan *plan, uint64_t iova, uint64_t length)
 	return r < 0 ? r : (long long)arg.length;
 }
 
-/* ---- the rows of mapping ----------------------------------------------------------- */
+/* ---- mapping arguments ------------------------------------------------------------- */
 
 static void unknown_ids(struct instance *instance)
 {
@@ -75,14 +75,14 @@ static void unknown_ids(struct instance *instance)
 				       DMABUFFS_ACCEL_IOC_BUFFER_REVOKE, ids[i]),
 			   ENOENT);
 	}
-	/* Of another kind. */
+	/* Ids of another kind of object. */
 	ASSERT_ERR(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY,
 			       plan.buffer),
 		   ENOENT);
 	ASSERT_ERR(
 		object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, plan.asid),
 		ENOENT);
-	/* Not again: who remembers the old one finds nothing. */
+	/* An ASID's id is not reused: a stale id is not found. */
 	ASSERT_OK(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY,
 			      plan.asid));
 	ASSERT_ERR(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY,
@@ -114,7 +114,8 @@ static void refused_maps(struct instance *instance)
 	EXPECT_MAP(&plan, arg.offset = -PAGE; arg.length = 2 * PAGE, EOVERFLOW);
 	EXPECT_MAP(&plan, arg.flags = ACCEL_MAP_FIXED, EINVAL);
 	EXPECT_MAP(&plan, arg.flags |= 1U << 20, EOPNOTSUPP);
-	EXPECT_MAP(&plan, arg.flags = READ_WRITE, EINVAL); /* anywhere, at an address */
+	EXPECT_MAP(&plan, arg.flags = READ_WRITE,
+		   EINVAL); /* any address, a given address */
 	EXPECT_MAP(&plan, arg.length = 5 * PAGE, EINVAL);
 	EXPECT_MAP(&plan, arg.offset = 4 * PAGE, EINVAL);
 	EXPECT_MAP(&plan, arg.offset = 2 * PAGE; arg.length = 3 * PAGE, EINVAL);
@@ -123,7 +124,7 @@ static void refused_maps(struct instance *instance)
 		   arg.length = 2 * PAGE, EINVAL);
 	EXPECT_MAP(&plan, arg.iova = reserved.last + 1 - PAGE, EINVAL);
 	EXPECT_MAP(&plan, arg.iova = info.aperture.last + 1, EINVAL);
-	/* None of it left anything behind. */
+	/* No refused call left a mapping behind. */
 	ASSERT_EQ(asid_info(plan.seat.context, plan.asid).mappings, 0);
 	ASSERT_OK(map(&plan, map_of(&plan)));
 	EXPECT_MAP(&plan, (void)arg, EEXIST);
@@ -150,7 +151,8 @@ static void unmapping(struct instance *instance)
 	}
 	ASSERT_ERR(unmap(&plan, IOVA, PAGE), ENOENT);
 	ASSERT_ERR(unmap(&plan, IOVA + PAGE, 4 * PAGE), ENOENT);
-	ASSERT_ERR(unmap(&plan, IOVA, 9 * PAGE), ENOENT); /* one whole, a part of one */
+	ASSERT_ERR(unmap(&plan, IOVA, 9 * PAGE),
+		   ENOENT); /* a whole mapping, part of a mapping */
 	ASSERT_ERR(unmap(&plan, IOVA + 4 * PAGE, 4 * PAGE), ENOENT);
 	ASSERT_ERR(unmap(&plan, IOVA, 0), EINVAL);
 	ASSERT_ERR(unmap(&plan, IOVA, PAGE - 1), EINVAL);
@@ -162,7 +164,7 @@ static void unmapping(struct instance *instance)
 	seat_close(&plan.seat);
 }
 
-/* Once it returns, the device does not get there any more. */
+/* After unmap returns, the device no longer accesses the memory. */
 static void unmapped_for_the_device(struct instance *instance)
 {
 	struct dmabuffs_accel_queue *queue;
@@ -193,7 +195,7 @@ static void no_place_left(struct instance *instance)
 	struct plan plan;
 
 	plan_start(&plan, instance);
-	/* Sparse: what is mapped costs address space alone. */
+	/* A sparse file: mapping it uses address space only. */
 	ASSERT_OK(SYS(ftruncate(fd, 1LL << 40)));
 	ASSERT_OK(import_buffer(&plan.seat, fd, &huge));
 	for (bytes = 0;; bytes += 1ULL << 40) {
@@ -242,7 +244,7 @@ static void private_memory(struct instance *instance)
 	arg.offset = (uintptr_t)heap & -PAGE;
 	ASSERT_ERR(map(&plan, arg), EINVAL);
 	ASSERT(log_has(instance, "private memory"));
-	/* Nor what is neither a memfd nor a dma-buf. */
+	/* A file that is neither a memfd nor a dma-buf. */
 	ASSERT_OK(SYS(pipe2(ends, O_CLOEXEC)));
 	ASSERT_ERR(import_buffer(&plan.seat, null, &buffer), EBADFD);
 	ASSERT_ERR(import_buffer(&plan.seat, ends[0], &buffer), EBADFD);
@@ -281,7 +283,7 @@ static void copying(struct instance *instance)
 	plan_start(&plan, instance);
 	region_create(&plan.seat, &region, 4 * PAGE);
 	other = make_asid(plan.seat.context);
-	/* Two mappings side by side, the second one to be read only. */
+	/* Two adjacent mappings; the second is read-only. */
 	ASSERT_OK(map_at(plan.seat.context, plan.asid, region.buffer, 4 * PAGE,
 			 READ_WRITE, IOVA));
 	ASSERT_OK(map_at(plan.seat.context, plan.asid, region.buffer, 4 * PAGE,
@@ -295,7 +297,7 @@ static void copying(struct instance *instance)
 	ASSERT_ERR(copy_range(&plan, arg), EINVAL);
 	arg = good;
 	arg.dst_asid = other;
-	arg.length = 8 * PAGE; /* past the second one */
+	arg.length = 8 * PAGE; /* beyond the second mapping */
 	ASSERT_ERR(copy_range(&plan, arg), ENOENT);
 	arg.length = 0;
 	ASSERT_ERR(copy_range(&plan, arg), EINVAL);
@@ -312,7 +314,10 @@ static void copying(struct instance *instance)
 	ASSERT_OK(copy_range(&plan, arg));
 	ASSERT_ERR(copy_range(&plan, arg), EEXIST);
 	ASSERT_EQ(asid_info(plan.seat.context, other).mapped, 4 * PAGE);
-	/* It goes on without its source; what was page 1 is the first. */
+	/*
+	 * The copy stays mapped without its source; its first page is the source's page
+	 * 1.
+	 */
 	ASSERT_EQ(unmap(&plan, 0, UINT64_MAX), 8 * PAGE);
 	queue = make_queue(&plan.seat);
 	ASSERT_OK(attach(plan.seat.context, dmabuffs_accel_queue_id(queue), other));
@@ -330,7 +335,7 @@ static void copying(struct instance *instance)
 	seat_close(&plan.seat);
 }
 
-/* ---- attached ---------------------------------------------------------------------- */
+/* ---- attached address spaces ------------------------------------------------------- */
 
 static void attached(struct instance *instance)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-accel-bad-fds.c - commands of devices that take descriptors, and get the wrong
- * ones
+ * test-accel-bad-fds.c - device ioctls with descriptors of the wrong kind
  *
- * A refusal costs nothing: the harness looks at the daemon's descriptors after each case,
- * and the last part of each at what the device and its owner have left.
+ *
+ * A refused call must not leak: after each case the harness checks the daemon's
+ * descriptors, and the end of each case checks the resources of the device and the user.
  */
 #include <fcntl.h>
 #include <linux/memfd.h>
@@ -26,7 +26,7 @@
 #include "hostile.h"
 #include "raw-accel.h"
 
-/* ---- what is left ------------------------------------------------------------------ */
+/* ---- resources after a case -------------------------------------------------------- */
 
 struct remains {
 	const struct instance *instance;
@@ -42,7 +42,7 @@ static bool is_as_before(void *data)
 	return memcmp(&now, &remains->before, sizeof(now)) == 0;
 }
 
-/* Fills a user's descriptors in the daemon: as many as before must fit. */
+/* Allocates up to the descriptor limit of the user, to compare with the count before. */
 static int count_buffers(void *data)
 {
 	int context = ASSERT_OK(raw_context(data));
@@ -70,7 +70,7 @@ static int open_proc(pid_t pid, const char *name, int flags)
 struct wrong {
 	const char *what;
 	int fd;
-	int error; /* of an import as a buffer */
+	int error; /* of BUFFER_IMPORT */
 };
 
 #define MAX_WRONG 40
@@ -130,7 +130,7 @@ static void add_files(struct collection *collection)
 	close(memfd);
 }
 
-/* Kinds that not every kernel has, or that take pages set aside. */
+/* Kinds that need kernel support or reserved huge pages. */
 static void add_rare_files(struct collection *collection)
 {
 	long long fd = SYS(memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB));
@@ -164,7 +164,7 @@ static void add_own_files(struct collection *collection, const struct instance *
 	add(collection, "O_PATH of a device", SYS(open(path, O_PATH | O_CLOEXEC)), EBADF);
 }
 
-/* Keeps the context itself open. */
+/* Does not close the context itself. */
 static void close_all(const struct collection *collection, int context)
 {
 	for (size_t i = 0; i < collection->n; i++)
@@ -198,7 +198,7 @@ static void try_all(int context, const struct wrong *wrong)
 	bool is_asid = strcmp(wrong->what, "opened ASID") == 0;
 
 	judge(wrong, "BUFFER_IMPORT", raw_accel_import(context, wrong->fd), wrong->error);
-	/* The ASID is there already, by the id it was made with. */
+	/* The context already has this ASID, under its original id. */
 	judge(wrong, "ASID_IMPORT", import_asid(context, wrong->fd),
 	      is_asid ? EEXIST : EBADFD);
 	if (!is_mem)
@@ -270,7 +270,7 @@ static void names_of_other_kinds(struct instance *instance)
 	ASSERT_ERR(raw_accel_import(other, opened), EBADFD);
 	ASSERT_ERR(raw_exchange(ASSERT_OK(raw_connect(instance)), opened), EBADFD);
 	ASSERT_ERR(raw_export_fd(root, opened, 0, 0, (uint8_t[16]){0}), EBADFD);
-	/* It is no memory at all. */
+	/* An ASID is not memory. */
 	ASSERT_ERR(SYS(pread(opened, &byte, 1, 0)), EBADF);
 	ASSERT_ERR(SYS(pwrite(opened, &byte, 1, 0)), EBADF);
 	ASSERT(SYS(ftruncate(opened, PAGE)) < 0);
@@ -288,7 +288,10 @@ static void names_of_other_kinds(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* Fewer rights than an ASID is imported with; and none where the name is gone. */
+/*
+ * Importing an ASID needs a descriptor open for reading and writing, but no longer the
+ * name.
+ */
 static void opened_for_less(struct instance *instance)
 {
 	int context = ASSERT_OK(raw_context(instance));
@@ -308,7 +311,10 @@ static void opened_for_less(struct instance *instance)
 	close(opened);
 	opened = ASSERT_OK(raw_open(instance, uuid, O_RDWR));
 	close(context);
-	/* The name ends with its context, what is open already does not. */
+	/*
+	 * Closing the context removes the name; descriptors that are already open stay
+	 * valid.
+	 */
 	ASSERT_OK(import_asid(other, opened));
 	ASSERT_ERR(raw_open(instance, uuid, O_RDWR), ENOENT);
 	close(opened);
@@ -334,8 +340,8 @@ static void write_sealed_memory(struct instance *instance)
 }
 
 /*
- * A memfd takes no memory until it is touched, but a place in the daemon's address space,
- * of which others need some as well.
+ * A sparse memfd uses no memory, only address space of the daemon, which is shared by all
+ * users.
  */
 static long long import_sparse(int context, off_t bytes)
 {
@@ -352,7 +358,7 @@ static void imports_without_end(int peer, void *data)
 {
 	int context = ASSERT_OK(raw_context(data)), n = 0;
 
-	/* As large as they come, then what is left between them. */
+	/* First the largest size that fits, then the gaps. */
 	for (off_t bytes = 64L << 40; bytes >= (off_t)PAGE; bytes /= 2)
 		while (n < 500 && import_sparse(context, bytes) >= 0)
 			n++;
@@ -413,7 +419,7 @@ static void tickets(struct instance *instance)
 	ASSERT_ERR(raw_accel_import_ticket(context, ticket), ENOENT);
 	ASSERT_OK(raw_ticket(connection, fd, ticket));
 	close(connection);
-	/* It ends with its connection, as soon as the service has noticed. */
+	/* The ticket is removed once the service sees that the connection closed. */
 	connection = ASSERT_OK(raw_connect(instance));
 	while (raw_accel_import_ticket(context, ticket) >= 0)
 		ASSERT_OK(raw_ticket(connection, fd, ticket));
@@ -422,7 +428,7 @@ static void tickets(struct instance *instance)
 	close(context);
 }
 
-/* A ticket and a descriptor exclude each other. */
+/* A request cannot have both a ticket and a descriptor. */
 static void tickets_and_descriptors(struct instance *instance)
 {
 	struct dmabuffs_accel_import import = {.fd = raw_memfd(PAGE)};
@@ -446,7 +452,7 @@ static void tickets_and_descriptors(struct instance *instance)
 	close(context);
 }
 
-/* Tickets for things that the command at hand has no use for. */
+/* Tickets of a kind that the ioctl does not accept. */
 static void tickets_of_other_kinds(struct instance *instance)
 {
 	int context = ASSERT_OK(raw_context(instance));
@@ -467,7 +473,7 @@ static void tickets_of_other_kinds(struct instance *instance)
 			ASSERT_OK(sva_by_tickets(context, ticket, other));
 		else
 			ASSERT_ERR(sva_by_tickets(context, ticket, other), EBADFD);
-		/* One ticket is not two. */
+		/* A ticket cannot be used for two arguments. */
 		ASSERT_OK(raw_ticket(connection, files[i], ticket));
 		ASSERT_ERR(sva_by_tickets(context, ticket, ticket), ENOENT);
 		close(files[i]);
@@ -478,7 +484,7 @@ static void tickets_of_other_kinds(struct instance *instance)
 	close(context);
 }
 
-/* The last references to contexts lie in messages of the service itself. */
+/* The last reference to a context is in a message that the service has received. */
 static void contexts_in_messages(struct instance *instance)
 {
 	struct dmabuffs_broker_request request = {.size = sizeof(request)};
@@ -504,7 +510,7 @@ static void contexts_in_messages(struct instance *instance)
 	}
 }
 
-/* ---- fetching ---------------------------------------------------------------------- */
+/* ---- fetch ------------------------------------------------------------------------- */
 
 static void fetch(struct instance *instance)
 {
@@ -521,7 +527,7 @@ static void fetch(struct instance *instance)
 	fd = ASSERT_OK(raw_fetch(connection, ticket));
 	ASSERT_ERR(raw_fetch(connection, ticket), ENOENT);
 	close(fd);
-	/* It ends with the context, as soon as the service has noticed. */
+	/* The ticket is removed once the service notices that the context was closed. */
 	ASSERT_OK(raw_accel_open(context, buffer, O_RDWR, ticket));
 	close(context);
 	context = ASSERT_OK(raw_context(instance));
@@ -559,7 +565,10 @@ static void fetch_messages(struct instance *instance)
 	ASSERT_OK(raw_send(connection, &request, sizeof(request), NULL, 0));
 	ASSERT_ERR(raw_receive(connection, &reply, &fd), EOPNOTSUPP);
 	request.flags = 0;
-	/* The first version had no ticket: none is zero. */
+	/*
+	 * The first protocol version has no ticket field, which reads as an invalid zero
+	 * ticket.
+	 */
 	request.size = 16;
 	ASSERT_OK(raw_send(connection, &request, 16, NULL, 0));
 	ASSERT_ERR(raw_receive(connection, &reply, &fd), ENOENT);
@@ -575,7 +584,7 @@ static void fetch_messages(struct instance *instance)
 	close(connection);
 }
 
-/* What was put on the broker is not there to be fetched: only what a device gave. */
+/* FETCH returns descriptors from device calls only, not deposited ones. */
 static void fetch_of_deposits(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
@@ -597,7 +606,7 @@ static void fetch_of_deposits(struct instance *instance)
 
 #define TICKETS_OF_A_CONTEXT 16
 
-/* A client that fetches nothing loses its oldest ticket. */
+/* Beyond the limit of unfetched tickets, a new one replaces the oldest after a delay. */
 struct one_more {
 	int context;
 	uint32_t buffer;
@@ -623,7 +632,7 @@ static void open_too_many(struct instance *instance)
 	for (size_t i = 0; i < n - 1; i++)
 		ASSERT_OK(raw_accel_open(context, buffer, O_RDWR, tickets_got[i]));
 	ASSERT_ERR(raw_accel_open(context, buffer, O_RDWR, tickets_got[n - 1]), EDQUOT);
-	/* Who does not fetch stands in the way of others for a moment only. */
+	/* Unfetched tickets delay further requests only for a moment. */
 	ASSERT(wait_until(is_granted, &more));
 	ASSERT_ERR(raw_fetch(connection, tickets_got[0]), ENOENT);
 	for (size_t i = 1; i < n; i++)
@@ -659,7 +668,7 @@ static void open_for_more(struct instance *instance)
 	close(context);
 }
 
-/* ---- files of processes ------------------------------------------------------------ */
+/* ---- /proc files of processes ------------------------------------------------------ */
 
 static void live(int peer, void *data)
 {
@@ -692,14 +701,14 @@ static void files_of_processes(struct instance *instance)
 	ASSERT_ERR(raw_accel_sva(context, mem, open_proc(getpid(), "status", O_RDONLY)),
 		   EBADFD);
 	ASSERT_OK(raw_accel_sva(context, mem, maps));
-	/* Of one that has ended. */
+	/* Of a process that has exited. */
 	peer_signal(child.peer);
 	child_wait(&child);
 	ASSERT_ERR(raw_accel_sva(context, other_mem, other_maps), ESRCH);
 	close(context);
 }
 
-/* The same process by another way is the same process. */
+/* Files of the same process, opened through /proc/PID/task. */
 static void files_of_tasks(struct instance *instance)
 {
 	int context = ASSERT_OK(raw_context(instance));
@@ -709,14 +718,14 @@ static void files_of_tasks(struct instance *instance)
 
 	snprintf(path, sizeof(path), "task/%d/maps", getpid());
 	maps = open_proc(getpid(), path, O_RDONLY);
-	/* Not recognised as such, and that is all right. */
+	/* Refused: the service does not identify the process by this path. */
 	ASSERT_ERR(raw_accel_sva(context, mem, maps), EBADFD);
 	close(mem);
 	close(maps);
 	close(context);
 }
 
-/* A mount can hide any path: these two files are not of one process. */
+/* Bind mounts let a client choose the path; these files are of two processes. */
 static void mix_by_mounts(int peer, void *data)
 {
 	static const char *const names[] = {"mem", "maps"};
@@ -751,7 +760,7 @@ static void files_mixed_by_mounts(struct instance *instance)
 	child_wait(&child);
 }
 
-/* Names as in a procfs, on a file system of the client's own. */
+/* Files with the names of procfs, on a file system of the client. */
 static void files_of_own_make(struct instance *instance)
 {
 	int context = ASSERT_OK(raw_context(instance)), fds[2];
@@ -774,9 +783,9 @@ static void files_of_own_make(struct instance *instance)
 	close(context);
 }
 
-/* ---- files that never answer ------------------------------------------------------- */
+/* ---- files of a server that never replies ------------------------------------------ */
 
-/* Tries all commands with the hostile file; each answers in time, at last with EBUSY. */
+/* Passes the hostile file to all ioctls; each returns in time, finally with EBUSY. */
 static void offer_hostile(int peer, void *data)
 {
 	const struct scene *scene = data;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-accel-bad-ring.c - rings and memory that change under the device
+ * test-accel-bad-ring.c - rings and memory that change while the device uses them
  *
- * Whatever is in there, it ends in a fault of that queue and nothing else: a neighbour in
- * another process goes on computing, and gets right results.
+ *
+ * Any invalid content must at most fault its own queue: a neighbour in another process
+ * keeps computing correct results.
  */
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -21,13 +22,13 @@
 
 #define ENTRIES    64
 #define ATTACK_MS  3000
-#define FAULTS_MAX 16 /* what a queue may have before it is isolated */
+#define FAULTS_MAX 16 /* a queue's faults before it is isolated */
 
 static const struct accel_command nop = {.op = ACCEL_OP_NOP};
 
-/* ---- one attacker ------------------------------------------------------------------ */
+/* ---- an attacker ------------------------------------------------------------------- */
 
-/* A ring, and memory of which a part may be written and a part must stay as it is. */
+/* A ring, and memory of which the device may write only a part. */
 struct attacker {
 	const struct instance *instance;
 	struct raw_ring ring;
@@ -41,7 +42,7 @@ struct attacker {
 #define WHOLE  (GUARD + TARGET + GUARD)
 #define IOVA   0x400000UL
 
-/* Only the middle of the buffer is mapped for the device. */
+/* The device mapping covers only the middle of the buffer. */
 static void attacker_start(struct attacker *attacker, const struct instance *instance)
 {
 	struct accel_asid_map map = {
@@ -78,7 +79,7 @@ static void attacker_end(struct attacker *attacker)
 	close(attacker->context);
 }
 
-/* Makes it run again, or a new one of it when it was isolated. */
+/* Resets the queue, or replaces it if it was isolated. */
 static void attacker_revive(struct attacker *attacker)
 {
 	int result = raw_accel_object(attacker->context, DMABUFFS_ACCEL_IOC_QUEUE_RESET,
@@ -104,8 +105,7 @@ static void check_fault(const struct accel_fault *fault)
 	ASSERT_EQ(fault->reserved, 0);
 }
 
-/* Whatever it is that the client wrote, what the service says of the queue makes sense.
- */
+/* The service's view of the queue is consistent, whatever the client wrote. */
 static void check_queue(const struct attacker *attacker)
 {
 	struct accel_queue_info info;
@@ -154,7 +154,10 @@ static void jumping_tails(struct instance *instance)
 	neighbour_end(&neighbour);
 }
 
-/* Wherever a reset has found the tail, it goes on from there, also over the end. */
+/*
+ * After a reset the queue continues at the tail it found, including across the wrap of
+ * the 64-bit count.
+ */
 static void wrapping_counts(struct instance *instance)
 {
 	struct attacker attacker;
@@ -185,7 +188,7 @@ static void wrapping_counts(struct instance *instance)
 	attacker_end(&attacker);
 }
 
-/* ---- a ring that everybody writes -------------------------------------------------- */
+/* ---- concurrent writes to a ring --------------------------------------------------- */
 
 struct storm {
 	struct attacker *attacker;
@@ -213,7 +216,7 @@ static void *write_all_the_time(void *data)
 	return NULL;
 }
 
-/* Each command is a copy or fill of the target's, or the like of one, or anything. */
+/* Writes a valid copy or fill, a mutated command, or random bytes. */
 static void write_commands(struct storm *storm, uint64_t random)
 {
 	struct raw_ring *ring = &storm->attacker->ring;
@@ -257,7 +260,7 @@ static void write_anything(struct storm *storm, uint64_t random)
 		write_commands(storm, random >> 1);
 }
 
-/* Submits and revives for a while, as three threads write. */
+/* Submits and resets repeatedly while three threads write to the ring. */
 static void survive(struct attacker *attacker,
 		    void (*write)(struct storm *storm, uint64_t random), bool honest_tail)
 {
@@ -282,7 +285,7 @@ static void survive(struct attacker *attacker,
 							    : ring->tail + 16);
 			check_queue(attacker);
 		}
-		/* The ring is replaced at times: no thread may write it then. */
+		/* Stop the writers first: the revival may replace the ring. */
 		storm.stop = true;
 		for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
 			pthread_join(threads[i], NULL);
@@ -322,7 +325,7 @@ static void scribbled_ring(struct instance *instance)
 	storm(instance, write_anything, false);
 }
 
-/* ---- the ring's memory ------------------------------------------------------------- */
+/* ---- memory of the ring ------------------------------------------------------------ */
 
 static void resized_ring(struct instance *instance)
 {
@@ -334,7 +337,7 @@ static void resized_ring(struct instance *instance)
 	ASSERT_ERR(SYS(ftruncate(ring->fd, (off_t)ring->bytes - (off_t)PAGE)), EPERM);
 	ASSERT_ERR(SYS(ftruncate(ring->fd, (off_t)ring->bytes + (off_t)PAGE)), EPERM);
 	ASSERT_ERR(SYS(fallocate(ring->fd, 0, 0, (off_t)ring->bytes * 2)), EPERM);
-	/* Nor can a client make it read-only for the device. */
+	/* The device cannot lose write access by a seal either. */
 	ASSERT_ERR(SYS(fcntl(ring->fd, F_ADD_SEALS, F_SEAL_WRITE)), EPERM);
 	ASSERT_ERR(SYS(fcntl(ring->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE)), EPERM);
 	raw_ring_submit(ring, &nop, 1);
@@ -354,7 +357,7 @@ static void *punch_all_the_time(void *data)
 	return NULL;
 }
 
-/* Its pages go away, again and again: what comes instead is zero. */
+/* Repeatedly punches holes; the device then reads zeroes. */
 static void punched_ring(struct instance *instance)
 {
 	struct attacker attacker;
@@ -381,7 +384,7 @@ static void punched_ring(struct instance *instance)
 	neighbour_end(&neighbour);
 }
 
-/* The client lets go of the ring, as the device works on it. */
+/* The client unmaps the ring while the device processes it. */
 static void unmapped_ring(struct instance *instance)
 {
 	struct attacker attacker;
@@ -399,7 +402,7 @@ static void unmapped_ring(struct instance *instance)
 	close(attacker.context);
 }
 
-/* ---- the memory that commands use -------------------------------------------------- */
+/* ---- memory of commands ------------------------------------------------------------ */
 
 #define LARGE (32UL << 20)
 
@@ -455,7 +458,7 @@ static bool has_begun(void *data)
 	return __atomic_load_n(&large->ring.header->head, __ATOMIC_ACQUIRE) > 0;
 }
 
-/* @which: source or destination. */
+/* @which: 0 truncates the source, 1 the destination. */
 static void truncate_under_copy(const struct instance *instance, int which)
 {
 	struct accel_fault fault;
@@ -503,7 +506,7 @@ static void *shake(void *data)
 	return NULL;
 }
 
-/* Truncated and grown again all the time: a command faults or it does not. */
+/* Truncated and extended repeatedly: each command either faults or completes. */
 static void shaken_buffers(struct instance *instance)
 {
 	struct neighbour neighbour;
@@ -543,9 +546,9 @@ static void shaken_buffers(struct instance *instance)
 	neighbour_end(&neighbour);
 }
 
-/* ---- ends under load --------------------------------------------------------------- */
+/* ---- removal under load ------------------------------------------------------------ */
 
-/* The engine has ended. */
+/* The queue's engine has stopped. */
 static bool is_dead(void *data)
 {
 	const struct large *large = data;
@@ -579,7 +582,7 @@ static void destroyed_under_load(struct instance *instance)
 	neighbour_end(&neighbour);
 }
 
-/* What the device is at work with goes away, piece by piece. */
+/* Frees, unmaps and detaches what running commands use. */
 static void taken_away_under_load(struct instance *instance)
 {
 	struct neighbour neighbour;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-accel-buffers.c - device memory, and memory from elsewhere */
+/* test-accel-buffers.c - device memory and imported memory */
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -35,7 +35,7 @@ static void map_and_write(int peer, void *data)
 	dmabuffs_close(library);
 }
 
-/* Two processes and the device on the same pages. */
+/* Two processes and the device access the same pages. */
 static void device_memory(struct instance *instance)
 {
 	struct mapper mapper = {.instance = instance};
@@ -53,7 +53,7 @@ static void device_memory(struct instance *instance)
 	ASSERT_OK(raw_map(fd, 4 * PAGE, PROT_READ | PROT_WRITE, (void **)&bytes));
 	for (size_t i = 0; i < 4 * PAGE; i++)
 		ASSERT_EQ(bytes[i], 0);
-	/* It does not change its size. */
+	/* The size is fixed. */
 	ASSERT(SYS(ftruncate(fd, 8 * PAGE)) < 0);
 	bytes[0] = 1;
 	child_start(&child, NULL, map_and_write, &mapper);
@@ -67,7 +67,7 @@ static void device_memory(struct instance *instance)
 	ASSERT_EQ(bytes[2], 3);
 	peer_signal(child.peer);
 	child_wait(&child);
-	/* Freed, it stays where it is mapped, here and in the device. */
+	/* After it is freed, existing mappings in processes and the device stay valid. */
 	ASSERT_OK(object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE,
 			      plan.buffer));
 	expect_done(queue, fill(plan.asid, IOVA + 3, 1, 4));
@@ -89,7 +89,7 @@ static void read_only_import(struct instance *instance)
 
 	share(&shared, instance, PAGE, DMABUFFS_EXPORT_MODE, 0666);
 	plan_start(&plan, instance);
-	/* By an opened name, and by a descriptor of its own. */
+	/* Import through an opened name, and through the exchanged descriptor. */
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
 	ASSERT_OK(import_buffer(&plan.seat, fd, &buffers[0]));
 	close(fd);
@@ -124,7 +124,7 @@ static void read_only_import(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* A name, imported by its open file, with the device at work on the same pages. */
+/* Imports an open name; the device then accesses the same pages. */
 static void import_by_name(struct instance *instance)
 {
 	struct dmabuffs_accel_queue *queue;
@@ -149,7 +149,7 @@ static void import_by_name(struct instance *instance)
 	ASSERT_EQ(bytes[99], pattern(99));
 	ASSERT_EQ(bytes[100], 9);
 	ASSERT_EQ(bytes[199], 9);
-	/* Taken back by its owner, with no regard to the device. */
+	/* The exporter can revoke the memory while the device uses it. */
 	ASSERT_OK(raw_revoke(shared.root, shared.uuid));
 	expect_fault(queue, fill(plan.asid, iova, 8, 1), ACCEL_FAULT_REVOKED, iova);
 	ASSERT_ERR(map_anywhere(plan.seat.context, plan.asid, buffer, PAGE, READ_WRITE,
@@ -199,7 +199,10 @@ static void revoked_buffer(struct instance *instance)
 	ASSERT_EQ(read(plan.seat.context, &event, sizeof(event)), sizeof(event));
 	ASSERT_EQ(event.type, ACCEL_EVENT_REVOKED);
 	ASSERT_EQ(event.object, plan.buffer);
-	/* What is pinned cannot be, and what is another's is not ours to revoke. */
+	/*
+	 * Pinned buffers cannot be revoked; imported buffers can be revoked by their
+	 * exporter only.
+	 */
 	ASSERT_OK(alloc_buffer(plan.seat.context, PAGE, ACCEL_BUFFER_PINNED, &pinned));
 	ASSERT_ERR(
 		object_call(plan.seat.context, DMABUFFS_ACCEL_IOC_BUFFER_REVOKE, pinned),

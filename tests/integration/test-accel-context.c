@@ -18,9 +18,9 @@
 
 #define PATH (INSTANCE_PATH_SIZE + 48)
 
-/* ---- the directory ----------------------------------------------------------------- */
+/* ---- the device directory ---------------------------------------------------------- */
 
-/* What readdir shows, "." and ".." not counted: one name, else "". */
+/* Lists the directory without "." and ".."; a single entry is returned in ret_name. */
 static int list_names(const char *path, char ret_name[256])
 {
 	DIR *directory = opendir(path);
@@ -53,7 +53,7 @@ static void directory(struct instance *instance)
 	ASSERT_OK(SYS(stat(path, &st)));
 	ASSERT_EQ(st.st_mode, S_IFREG | 0666);
 	ASSERT_EQ(st.st_uid, 0);
-	/* It is not among the names of buffers. */
+	/* The directory is not listed among the buffer names. */
 	ASSERT_EQ(raw_count(instance), 0);
 	ASSERT_ERR(SYS(unlink(path)), EPERM);
 	device_path(instance, "other", path);
@@ -77,7 +77,7 @@ static void access_modes(struct instance *instance)
 	ASSERT_ERR(SYS(open(path, O_WRONLY)), EACCES);
 	ASSERT_ERR(SYS(open(path, O_ACCMODE)), EACCES);
 	fd = ASSERT_OK(SYS(open(path, O_RDWR | O_CLOEXEC)));
-	/* No events: it does not wait. */
+	/* Without events, the read does not block. */
 	ASSERT_ERR(SYS(read(fd, events, sizeof(events))), EAGAIN);
 	ASSERT_ERR(SYS(read(fd, events, sizeof(events[0]) - 1)), EINVAL);
 	ASSERT(!wait_ready(fd, POLLIN, 0));
@@ -105,7 +105,7 @@ static int try_chmod(void *data)
 	return (int)SYS(chmod(path, 0666));
 }
 
-/* The kernel decides by owner, group and mode, as for any other file. */
+/* Access is decided by owner, group and mode, as for any file. */
 static void permissions(struct instance *instance)
 {
 	const struct identity member = {.uid = 1002, .gid = 1002, {2001}, 1};
@@ -129,7 +129,7 @@ static void permissions(struct instance *instance)
 	ASSERT_ERR(child_call(USER(1003), try_context, instance), EACCES);
 }
 
-/* ---- the device's properties ------------------------------------------------------- */
+/* ---- device information ------------------------------------------------------------ */
 
 static void information(struct instance *instance)
 {
@@ -162,7 +162,7 @@ static void information(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* A context with one of everything; 1 MiB of memory. */
+/* Creates one object of each kind and 1 MiB of memory. */
 static void furnish(struct seat *seat, struct region *region,
 		    struct dmabuffs_accel_queue **ret_queue)
 {
@@ -229,7 +229,7 @@ static void several(struct instance *instance)
 	ASSERT(strcmp(list.infos[1].name, "beta") == 0);
 	ASSERT(list.infos[1].flags & ACCEL_DEVICE_EXCLUSIVE);
 
-	/* What one has in use is nothing to the other. */
+	/* Each device accounts its resources separately. */
 	seat_open(&alpha, instance, "alpha");
 	seat_open(&beta, instance, "beta");
 	for (int i = 0; i < 15; i++)
@@ -262,14 +262,14 @@ static void none(struct instance *instance)
 
 /* ---- a context is its descriptor --------------------------------------------------- */
 
-/* What a holder of a context can do with objects that another one made in it. */
+/* Objects of a context that another process with its descriptor must be able to use. */
 struct work {
 	const struct instance *instance;
 	uint32_t queue, asid, buffer;
 	uint64_t iova;
 };
 
-/* As the one who opened it: looks, maps the memory, makes objects, runs commands. */
+/* Works like the opener: queries, maps memory, creates objects, runs commands. */
 static void do_work(const struct work *work, int context, uint8_t byte)
 {
 	struct dmabuffs_accel_queue *queue;
@@ -292,7 +292,7 @@ static void do_work(const struct work *work, int context, uint8_t byte)
 	dmabuffs_close(seat.library);
 }
 
-/* The first part of it: an opener with a buffer, an ASID and a queue. */
+/* The opener creates a buffer, an ASID and a queue. */
 static int prepare_work(struct instance *instance, struct work *work)
 {
 	struct dmabuffs_accel_queue *queue;
@@ -321,7 +321,7 @@ static void receive_and_work(int peer, void *data)
 	work.instance = data;
 	do_work(&work, context, 0x11);
 	peer_signal(peer);
-	/* The opener is dead now, and does not matter. */
+	/* The opener has been killed; the context must still work. */
 	peer_wait(peer);
 	do_work(&work, context, 0x22);
 }
@@ -337,7 +337,7 @@ static void open_and_pass(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* From @opener, through us, who keep nothing, to @receiver. */
+/* Passes a context from @opener to @receiver without keeping a copy. */
 static void pass(struct instance *instance, const struct identity *opener,
 		 const struct identity *receiver)
 {
@@ -383,7 +383,7 @@ static void passed_into_container(struct instance *instance)
 	pass(instance, &inside, &other);
 }
 
-/* Not even the receiver may open the device itself: the descriptor is all it takes. */
+/* The receiver has no permission to open the device; the descriptor suffices. */
 static void passed_without_permission(struct instance *instance)
 {
 	char path[PATH];
@@ -437,7 +437,7 @@ static void duplicated(struct instance *instance)
 	expect_unused(instance, SOFT0);
 }
 
-/* Two opens are two contexts: no id of one means anything in the other. */
+/* Each open(2) creates a separate context; ids are valid in their own context only. */
 static void separate(struct instance *instance)
 {
 	struct work work;
@@ -461,9 +461,9 @@ static void separate(struct instance *instance)
 	close(context);
 }
 
-/* ---- the end ----------------------------------------------------------------------- */
+/* ---- closing ----------------------------------------------------------------------- */
 
-/* With everything in it, a command that never ends, and an event that is not read. */
+/* Keeps objects, a command that never completes and an unread event. */
 static void hold_busy(int peer, void *data)
 {
 	struct dmabuffs_accel_queue *queue;
@@ -499,7 +499,7 @@ static void killed(struct instance *instance)
 	expect_unused(instance, SOFT0);
 }
 
-/* Waits for a command that only the end of the service will end. */
+/* Waits for a command that fails only when the service stops. */
 static void wait_for_the_end(int peer, void *data)
 {
 	struct dmabuffs_accel_queue *queue;
@@ -514,7 +514,7 @@ static void wait_for_the_end(int peer, void *data)
 	ASSERT_OK(dmabuffs_accel_queue_submit(queue, &command, 1, &index));
 	peer_signal(peer);
 	ASSERT_ERR(dmabuffs_accel_queue_wait(queue, index, WAIT_NS), ENODEV);
-	/* What is mapped stays so. */
+	/* Existing mappings stay valid. */
 	region.bytes[0] = 1;
 	ASSERT_ERR(dmabuffs_accel_queue_submit(queue, &command, 1, &index), ENODEV);
 	ASSERT_ERR(
@@ -539,7 +539,7 @@ static void end_of_daemon(struct instance *instance)
 	ASSERT(!is_mounted(own.dir));
 }
 
-/* A lazy unmount: it serves holders of a context, and exits with the last one. */
+/* After a lazy unmount open contexts keep working; the last one ends the service. */
 static void detached(struct instance *instance)
 {
 	struct instance own;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-accel-faults.c - commands that fault, and what becomes of their queue */
+/* test-accel-faults.c - faulting commands, and the state of their queue afterwards */
 #include <poll.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ static void fault_record(struct instance *instance, uint32_t flags)
 	bad = desk.region.iova + 4 * PAGE;
 	for (unsigned int i = 0; i < 5; i++)
 		batch[i] = fill(desk.region.asid, desk.region.iova + i * 8, 8, 0x99);
-	/* The first byte that it cannot have is after two good ones. */
+	/* The first inaccessible byte follows two accessible ones. */
 	batch[2].dst = bad - 2;
 	expect_done(desk.queue, nop());
 	ASSERT_ERR(dmabuffs_accel_queue_fault(desk.queue, &fault), ENODATA);
@@ -49,11 +49,11 @@ static void fault_record(struct instance *instance, uint32_t flags)
 	ASSERT_EQ(event.reason, ACCEL_FAULT_UNMAPPED);
 	ASSERT_EQ(event.asid, desk.region.asid);
 
-	/* The two before were done, those after were not, and nothing is taken now. */
+	/* Earlier commands completed, later ones did not, and submission is refused. */
 	ASSERT(is_filled(&desk.region, 0, 16, 0x99));
 	ASSERT(is_filled(&desk.region, 16, 40, 0));
 	ASSERT_ERR(dmabuffs_accel_queue_submit(desk.queue, batch, 1, &index), EIO);
-	/* A neighbour has not noticed. */
+	/* Other queues are not affected. */
 	desk_check(&other, 0x11);
 	ASSERT_OK(dmabuffs_accel_queue_reset(desk.queue));
 	ASSERT_ERR(dmabuffs_accel_queue_reset(desk.queue), EINVAL);
@@ -112,7 +112,7 @@ static void fault_reasons(struct instance *instance)
 	desk_end(&desk);
 }
 
-/* Once its engine has ended. */
+/* The queue's engine has stopped. */
 static bool is_dead(void *data)
 {
 	int r = run_command(data, nop());
@@ -121,7 +121,7 @@ static bool is_dead(void *data)
 	return r == -ENODEV;
 }
 
-/* A queue that faults again and again is put aside; its owner goes on with another. */
+/* A queue that faults too often is isolated; its owner can still create another. */
 static void isolated(struct instance *instance)
 {
 	struct accel_queue_info info;

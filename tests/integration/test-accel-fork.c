@@ -2,10 +2,11 @@
 /*
  * test-accel-fork.c - fork, clone and exec with commands in flight
  *
- * A device that works on pages of a process used to require care: before fork, finish all
- * commands, unmap, close; after it, touch all pages before the child does, and start
- * again. Here none of this is done, and the device keeps the parent's pages, whether the
- * parent or the child writes first. The child inherits only descriptors.
+ *
+ * Devices that access a process's pages usually demand precautions: before fork, complete
+ * all commands, unmap and close; afterwards, touch all pages before the child does, and
+ * set up again. These cases take no precaution. The device must keep using the parent's
+ * pages, whoever writes first, and the child must inherit nothing but descriptors.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -26,12 +27,12 @@
 #define PAGES 8
 #define BYTES (PAGES * PAGE)
 
-/* A process at work with a device: its own memory, which is private, and a queue. */
+/* A process that uses a device with its private memory and a queue. */
 struct worker {
 	const struct instance *instance;
 	struct seat seat;
 	struct dmabuffs_accel_queue *queue;
-	struct region region; /* what the device has read */
+	struct region region; /* read by the device */
 	uint32_t asid, fence;
 	uint8_t *source, *result; /* private pages */
 	void *ring;
@@ -47,7 +48,7 @@ static uint8_t *map_private(void)
 	return address;
 }
 
-/* Where a queue's memory is mapped in this process; false: nowhere. */
+/* Finds the mapping of a queue's memory in this process; false if there is none. */
 static bool find_ring(void **ret_address, size_t *ret_bytes)
 {
 	unsigned long first, end;
@@ -92,7 +93,7 @@ static void worker_end(struct worker *worker)
 	seat_close(&worker->seat);
 }
 
-/* Reads all of the source and writes all of the result, once the fence is raised. */
+/* Reads the whole source and writes the whole result after the fence is raised. */
 static uint64_t submit_held(struct worker *worker)
 {
 	const struct accel_command commands[] = {
@@ -145,7 +146,10 @@ static void expect_no_ring(const struct worker *worker)
 	ASSERT(!find_ring(&ring, &bytes));
 }
 
-/* A page of the child's own lies where the parent's ring was: close() must not care. */
+/*
+ * The child maps a page of its own where the parent's ring was; close() must not unmap
+ * it.
+ */
 static void close_in_child(struct worker *worker)
 {
 	uint8_t *page = mmap(worker->ring, PAGE, PROT_READ | PROT_WRITE,
@@ -157,8 +161,7 @@ static void close_in_child(struct worker *worker)
 	ASSERT_EQ(*page, 1);
 }
 
-/* With the descriptor that it inherited, it has what any holder has: a queue of its own.
- */
+/* An inherited context descriptor is fully usable: create a queue. */
 static void use_descriptor(const struct worker *worker)
 {
 	struct dmabuffs_accel_queue *queue;
@@ -181,7 +184,7 @@ struct race {
 	enum order order;
 };
 
-/* The child's copies are the child's: written or not, they stay what they are. */
+/* The child's copies keep their content, whether the child wrote to them or not. */
 static void write_and_watch(int peer, void *data)
 {
 	const struct race *race = data;
@@ -198,7 +201,7 @@ static void write_and_watch(int peer, void *data)
 		memset(worker->result, result, BYTES);
 	}
 	peer_signal(peer);
-	peer_wait(peer); /* the device is done */
+	peer_wait(peer); /* the device has finished */
 	ASSERT(all_are(worker->source, source));
 	ASSERT(all_are(worker->result, result));
 	expect_no_ring(worker);
@@ -229,12 +232,12 @@ static void race_for_pages(struct instance *instance, enum order order)
 	ASSERT_ERR(dmabuffs_accel_queue_wait(worker.queue, last, 0), ETIMEDOUT);
 	raise_fence(worker.seat.context, worker.fence, 1);
 	ASSERT_OK(dmabuffs_accel_queue_wait(worker.queue, last, WAIT_NS));
-	/* The device has read our page, and written our page. */
+	/* The device accessed the parent's pages. */
 	ASSERT(all_are(worker.region.bytes, 0xaa));
 	ASSERT(all_are(worker.result, 0xdd));
 	peer_signal(child.peer);
 	child_wait(&child);
-	/* Nothing of what the child did is to be seen here. */
+	/* The child's writes are not visible to the parent. */
 	ASSERT(all_are(worker.result, 0xdd));
 	expect_done(worker.queue, nop());
 	worker_end(&worker);
@@ -255,7 +258,7 @@ static void child_only_reads(struct instance *instance)
 	race_for_pages(instance, NOBODY);
 }
 
-/* The pages are never written between fork and the device, which then does it first. */
+/* No process writes the pages after fork, so the device's write is the first. */
 static void device_writes_first(struct instance *instance)
 {
 	struct worker worker;
@@ -276,7 +279,7 @@ static void device_writes_first(struct instance *instance)
 	worker_end(&worker);
 }
 
-/* ---- a storm: forks while the device never stops ----------------------------------- */
+/* ---- concurrent forks and device writes -------------------------------------------- */
 
 #define CHILDREN 20
 
@@ -287,7 +290,7 @@ static void watch_copy(int peer, void *data)
 
 	memset(worker->result, own, BYTES);
 	peer_signal(peer);
-	/* As long as the parent says, at least once. */
+	/* Repeat until the parent signals, at least once. */
 	do
 		ASSERT(all_are(worker->result, own));
 	while (!wait_ready(peer, POLLIN, 0));
@@ -295,7 +298,7 @@ static void watch_copy(int peer, void *data)
 	expect_no_ring(worker);
 }
 
-/* The device fills the page again and again, with values that no child writes. */
+/* The device fills the page repeatedly with values that no child writes. */
 static uint64_t keep_filling(struct worker *worker, unsigned int rounds)
 {
 	uint64_t index = 0;
@@ -321,7 +324,7 @@ static void storm(struct instance *instance)
 	for (size_t i = 0; i < CHILDREN; i++) {
 		keep_filling(&worker, 64);
 		child_start(&children[i], NULL, watch_copy, &worker);
-		/* The parent writes there as well. */
+		/* The parent writes to the page as well. */
 		memset(worker.result, 0x7f, BYTES);
 		last = keep_filling(&worker, 64);
 	}
@@ -349,7 +352,7 @@ static void look_at_region(int peer, void *data)
 	worker->region.bytes[0] = 0x99;
 }
 
-/* Only what is private is the parent's alone: that is what MAP ASIDs do not take. */
+/* ASIDs of the MAP style contain shared memory only, which the child still shares. */
 static void shared_memory(struct instance *instance)
 {
 	struct worker worker;
@@ -369,7 +372,7 @@ static void shared_memory(struct instance *instance)
 
 /* ---- clone and exec ---------------------------------------------------------------- */
 
-/* Past all of the C library's handlers. */
+/* Bypasses the atfork handlers of the C library. */
 static void raw_clone(struct instance *instance)
 {
 	struct worker worker;
@@ -396,7 +399,7 @@ static void raw_clone(struct instance *instance)
 	worker_end(&worker);
 }
 
-/* A thread is no child: it has all of it. */
+/* A thread shares the whole address space. */
 static void clone_of_the_memory(struct instance *instance)
 {
 	struct worker worker;
@@ -407,7 +410,7 @@ static void clone_of_the_memory(struct instance *instance)
 	pid = vfork();
 	ASSERT(pid >= 0);
 	if (pid == 0) {
-		/* The same memory: the ring is here, and works. */
+		/* With CLONE_VM the ring is mapped here too and works. */
 		expect_done(worker.queue, nop());
 		_exit(0);
 	}
@@ -418,7 +421,7 @@ static void clone_of_the_memory(struct instance *instance)
 	worker_end(&worker);
 }
 
-/* Whether a line of /proc/PID/maps, or a link in /proc/PID/fd, says this. */
+/* True if a line of /proc/PID/maps or a link in /proc/PID/fd contains this text. */
 static bool has_map(pid_t pid, const char *text)
 {
 	char path[40], line[600];
@@ -474,7 +477,7 @@ static bool has_ended(int peer)
 	return wait_ready(peer, POLLIN, WAIT_MS) && recv(peer, &byte, 1, 0) == 0;
 }
 
-/* Another program has nothing of it at all, and the parent goes on. */
+/* The executed program inherits nothing; the parent continues. */
 static void exec_in_child(struct instance *instance)
 {
 	struct worker worker;
@@ -497,7 +500,7 @@ static void exec_in_child(struct instance *instance)
 	worker_end(&worker);
 }
 
-/* What a process that is about to execute another has submitted through our context. */
+/* Work submitted through an inherited context by a process that then executes cat(1). */
 struct leaver {
 	const struct instance *instance;
 	int context, lifetime[2];
@@ -531,7 +534,7 @@ static void submit_and_exec(int peer, void *data)
 	_exit(127);
 }
 
-/* Commands of a process that executes another do not get at the new program's memory. */
+/* Commands submitted before execve(2) must not access the new program's memory. */
 static void exec_with_commands(struct instance *instance)
 {
 	struct leaver leaver = {.instance = instance};

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-accel-joint.c - the joint job of two processes with one context, and a third
+ * test-accel-joint.c - a joint job of two processes with one context
  *
- * One descriptor is the security domain: its holders can make the device work on all
- * memory that was added to it, and other processes cannot.
+ *
+ * The descriptor is the security domain: a process that has it may let the device access
+ * the memory of every process bound to the context. A third process without it may not.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -23,7 +24,7 @@ static const char source_text[] = "in the heap of B, where only B is at home";
 
 #define RESULT_SIZE 256
 
-/* Where a process's memory is, for other holders of the context. */
+/* The location of a process's memory, as announced to others. */
 struct place {
 	pid_t pid;
 	uint32_t asid;
@@ -41,7 +42,7 @@ static void tell_place(int peer, struct seat *seat, const void *address)
 	peer_put(peer, &place, sizeof(place));
 }
 
-/* ---- B: gives, and knows nothing of A ---------------------------------------------- */
+/* ---- B: lends its memory, without knowledge of A ----------------------------------- */
 
 static void act_b(int peer, void *data)
 {
@@ -51,13 +52,13 @@ static void act_b(int peer, void *data)
 	seat_take(&seat, data, peer_get_fd(peer));
 	tell_place(peer, &seat, text);
 	peer_wait(peer);
-	/* The job has only read here. */
+	/* The job only reads this memory. */
 	ASSERT(strcmp(text, source_text) == 0);
 	seat_close(&seat);
 	free(text);
 }
 
-/* ---- A: has the job done ----------------------------------------------------------- */
+/* ---- A: runs the job --------------------------------------------------------------- */
 
 static void run_job(struct seat *seat, uint32_t own, char *result, const struct place *b)
 {
@@ -71,7 +72,7 @@ static void run_job(struct seat *seat, uint32_t own, char *result, const struct 
 	dmabuffs_accel_queue_close(queue);
 }
 
-/* The same with a buffer: one ASID of each style in one command. */
+/* The same with a buffer: one command uses an ASID of each style. */
 static void run_job_to_buffer(struct seat *seat, const struct place *b)
 {
 	struct dmabuffs_accel_queue *queue = make_queue(seat);
@@ -87,7 +88,7 @@ static void run_job_to_buffer(struct seat *seat, const struct place *b)
 	region_finish(&region);
 }
 
-/* No way but the device: what is B's is not mapped here, and may not be read. */
+/* B's memory is accessible only through the device. */
 static void expect_no_access(const struct place *place)
 {
 	struct iovec here = {.iov_base = (char[RESULT_SIZE]){0},
@@ -120,7 +121,7 @@ static void act_a(int peer, void *data)
 	free(result);
 }
 
-/* ---- C: knows all the numbers, and has no descriptor ------------------------------- */
+/* ---- C: knows all the numbers, has no descriptor ----------------------------------- */
 
 struct knowledge {
 	const struct instance *instance;
@@ -144,7 +145,7 @@ static int act_c(void *data)
 	for (uint32_t id = 1; id < 64; id++) {
 		if (id == region.asid)
 			continue;
-		/* Also those that are something in the other context. */
+		/* This includes ids that are valid in the other context. */
 		ASSERT_ERR(attach(seat.context, dmabuffs_accel_queue_id(queue), id),
 			   ENOENT);
 	}
@@ -154,7 +155,7 @@ static int act_c(void *data)
 	expect_fault(queue, copy(region.asid, region.iova, region.asid, b->address, 1),
 		     ACCEL_FAULT_UNMAPPED, b->address);
 	ASSERT(is_filled(&region, 0, PAGE, 0));
-	/* Nor can it get hold of the descriptor. */
+	/* The descriptor cannot be taken either. */
 	pidfd = (int)SYS(pidfd_open(b->pid, 0));
 	ASSERT_OK(pidfd);
 	for (int fd = 0; fd < 16; fd++)
@@ -168,7 +169,7 @@ static int act_c(void *data)
 
 /* ------------------------------------------------------------------------------------ */
 
-/* All three are of different users; the case itself only carries messages. */
+/* Three different users; the test process only forwards messages. */
 static void joint_job(struct instance *instance)
 {
 	struct knowledge knowledge = {.instance = instance};
@@ -191,7 +192,7 @@ static void joint_job(struct instance *instance)
 	expect_unused(instance, SOFT0);
 }
 
-/* The example as people run it. */
+/* Runs the example program. */
 static void example(struct instance *instance)
 {
 	char output[4000] = "";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-accel-limits.c - what a user may have of devices, and bad options */
+/* test-accel-limits.c - per-user limits of devices, and invalid options */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -37,7 +37,7 @@ static void limit_of_contexts(struct instance *instance)
 	int second = ASSERT_OK(open_context(instance, SOFT0));
 
 	ASSERT_ERR(open_context(instance, SOFT0), EDQUOT);
-	/* Each user has its own. */
+	/* The limit is per user. */
 	ASSERT_ERR(child_call(USER(1001), try_two_contexts, instance), EDQUOT);
 	close(first);
 	ASSERT(wait_until(may_open, instance));
@@ -45,7 +45,7 @@ static void limit_of_contexts(struct instance *instance)
 	expect_unused(instance, SOFT0);
 }
 
-/* One more of each kind than the user may have, and again after one was freed. */
+/* Exceeds each limit by one, then retries after freeing an object. */
 static void limit_of_objects(struct instance *instance)
 {
 	struct accel_queue_create queue = {.entries = 16};
@@ -65,7 +65,7 @@ static void limit_of_objects(struct instance *instance)
 	ASSERT_ERR(map_anywhere(seat.context, asids[1], buffers[0], PAGE, READ_WRITE,
 				&iova[2]),
 		   EDQUOT);
-	/* A queue has a descriptor, as a buffer has. */
+	/* A queue counts as a descriptor, like a buffer. */
 	ASSERT_ERR(dmabuffs_accel_call(seat.context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE,
 				       &queue),
 		   EDQUOT);
@@ -164,7 +164,7 @@ static bool may_allocate(void *data)
 	return r == 0;
 }
 
-/* Freed memory stays in use while a process has it open or mapped. */
+/* Freed memory stays charged while a process has it open or mapped. */
 static void memory_that_lingers(struct instance *instance)
 {
 	struct seat seat;
@@ -188,7 +188,7 @@ static void memory_that_lingers(struct instance *instance)
 	expect_unused(instance, SOFT0);
 }
 
-/* The user that opened a context is charged, whichever user works in it. */
+/* The opener of a context is charged, whichever process uses it. */
 static void payer(struct instance *instance)
 {
 	struct inheritor inheritor = {instance, -1};
@@ -225,7 +225,7 @@ static void bad_options(struct instance *instance)
 		const char *argv[] = {NULL, "-f", "-o", bad[i], dir, NULL};
 
 		if (daemon_run(argv, output, sizeof(output)) == 0)
-			test_fail(__FILE__, __LINE__, "%s: it started", bad[i]);
+			test_fail(__FILE__, __LINE__, "%s: accepted", bad[i]);
 		if (!strstr(output, "accel") && !strstr(output, "max-contexts"))
 			test_fail(__FILE__, __LINE__, "%s: says \"%s\"", bad[i], output);
 		ASSERT(!is_mounted(dir));

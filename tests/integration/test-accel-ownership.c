@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-accel-ownership.c - an exclusive device, and memory of its last owner
+ * test-accel-ownership.c - exclusive devices, and memory of the previous owner
+ *
  *
  * The attack: A opens the device and exports some of its memory, an importer pins it, A
- * closes; B opens the device and loads secrets, which the importer finds in what it has.
- * Every way to hold on to memory is tried, and B is kept out until the last one is gone,
- * or, where memory can be taken back, it is.
+ * exits; B opens the device and writes secrets, which the importer reads through its old
+ * reference. For each way to keep a reference, B must be refused until the last one is
+ * gone, or the memory must be revoked.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -19,12 +20,12 @@
 #include "raw.h"
 
 #define BYTES  (4 * PAGE)
-#define OLD    0x0a /* what A leaves behind */
-#define SECRET 0x5e /* what B writes */
+#define OLD    0x0a /* written by A */
+#define SECRET 0x5e /* written by B */
 
-/* ---- A ----------------------------------------------------------------------------- */
+/* ---- A, the previous owner --------------------------------------------------------- */
 
-/* The last owner: its device memory, full of OLD, and how to get at it. */
+/* A's device memory, filled with OLD, and the ways to access it. */
 struct owner {
 	struct seat seat;
 	uint32_t buffer;
@@ -50,7 +51,7 @@ static void owner_start(struct owner *owner, const struct instance *instance,
 		dmabuffs_export(owner->seat.library, owner->fd, &options, &owner->name));
 }
 
-/* A goes, with everything that is its own. */
+/* Closes everything that belongs to A. */
 static void owner_end(struct owner *owner)
 {
 	munmap(owner->bytes, BYTES);
@@ -58,7 +59,7 @@ static void owner_end(struct owner *owner)
 	seat_close(&owner->seat);
 }
 
-/* ---- B ----------------------------------------------------------------------------- */
+/* ---- B, the next owner ------------------------------------------------------------- */
 
 static int try_open(void *data)
 {
@@ -87,7 +88,7 @@ static bool is_let_in(void *data)
 	return true;
 }
 
-/* B finds clean memory, all of the device's, and fills it with the secret. */
+/* B finds zeroed memory, all of the device's, and writes the secret. */
 static void write_secret(struct instance *instance, struct seat *seat)
 {
 	struct accel_device_info info = device_info(instance, SOFT0);
@@ -130,7 +131,7 @@ static void one_at_a_time(struct instance *instance)
 	ASSERT(device_info(instance, SOFT0).flags & ACCEL_DEVICE_EXCLUSIVE);
 	ASSERT_ERR(try_open(instance), EBUSY);
 	ASSERT_OK(child_call(USER(1001), expect_busy, instance));
-	/* What a holder passes on is still the one. */
+	/* A duplicate of the descriptor is the same context. */
 	copy = ASSERT_OK(SYS(dup(seat.context)));
 	close(seat.context);
 	ASSERT_ERR(try_open(instance), EBUSY);
@@ -150,7 +151,7 @@ static void hold_device(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* Killed with all that it has: the next one is let in. */
+/* After the owner is killed, the next open succeeds. */
 static void killed_owner(struct instance *instance)
 {
 	struct child child;
@@ -169,10 +170,10 @@ static void killed_owner(struct instance *instance)
 
 /* ---- the attack on pinned memory --------------------------------------------------- */
 
-/* How an importer can hold on to the memory of a name. */
+/* How an importer refers to the memory of a name. */
 enum hold { OPENED, MAPPED, EXCHANGED, MAPPED_EXCHANGED, HOLDS };
 
-/* Begins before A has a context, so inherits nothing of it. */
+/* Started before A opens a context, so it inherits no descriptor of it. */
 struct importer {
 	const struct instance *instance;
 	enum hold hold;
@@ -210,7 +211,7 @@ static void hold_on(int peer, void *data)
 	}
 	peer_signal(peer);
 	peer_wait(peer);
-	/* A is gone, B is kept out: what was there is there, and nothing else. */
+	/* A has exited and B is refused; the old content is unchanged. */
 	if (memory.bytes) {
 		ASSERT(is_filled(&memory, 0, BYTES, OLD));
 		munmap(memory.bytes, BYTES);
@@ -227,13 +228,13 @@ static bool has_no_context(void *data)
 	return device_info(data, SOFT0).contexts == 0;
 }
 
-/* A is not there any more: from now on it is the importers' doing. */
+/* Waits until A's context is gone: from here on only the importers keep B out. */
 static void expect_left(struct instance *instance)
 {
 	ASSERT(wait_until(has_no_context, instance));
 }
 
-/* The state does not change by itself, so a few looks at it are as good as many. */
+/* The state is static, so a few attempts suffice. */
 static void expect_kept_out(struct instance *instance)
 {
 	for (int i = 0; i < 20; i++)
@@ -258,7 +259,7 @@ static void pinned_by(struct instance *instance, enum hold hold)
 	peer_signal(child.peer);
 	peer_wait(child.peer);
 	load_secret(instance, &seat);
-	/* What the importer knew is gone. */
+	/* The name is removed. */
 	ASSERT_ERR(raw_exists(instance, owner.name.bytes), ENOENT);
 	peer_signal(child.peer);
 	child_wait(&child);
@@ -290,7 +291,7 @@ static void pinned_and_killed(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* A's own descriptor, fetched from the context and passed on. */
+/* A descriptor that A fetched from the context and passed on. */
 static void fetched_descriptor(struct instance *instance)
 {
 	struct owner owner;
@@ -307,7 +308,7 @@ static void fetched_descriptor(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* Freed by A before it exited: importers of it still count. */
+/* A frees the buffer before it exits; other references still count. */
 static void freed_before(struct instance *instance)
 {
 	struct owner owner;
@@ -326,7 +327,7 @@ static void freed_before(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* Another device holds it, for a context of another user. */
+/* A context of another user maps the memory for another device. */
 static void held_by_device(struct instance *instance)
 {
 	struct owner owner;
@@ -346,7 +347,7 @@ static void held_by_device(struct instance *instance)
 	owner_end(&owner);
 	expect_left(instance);
 	expect_kept_out(instance);
-	/* What is mapped stays mapped, so this is not enough. */
+	/* The mapping is still a reference. */
 	ASSERT_OK(object_call(other.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, buffer));
 	expect_kept_out(instance);
 	ASSERT_OK(object_call(other.context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asid));
@@ -356,8 +357,8 @@ static void held_by_device(struct instance *instance)
 }
 
 /*
- * A page of it in a pipe is no open file and no mapping: the kernel does not count it. It
- * is overwritten where it lies before B comes.
+ * A page spliced into a pipe is neither an open file nor a mapping, so the kernel's count
+ * misses it. The page must be overwritten in place before B opens the device.
  */
 static void page_in_a_pipe(struct instance *instance)
 {
@@ -371,7 +372,7 @@ static void page_in_a_pipe(struct instance *instance)
 	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
 	ASSERT_OK(SYS(pipe2(ends, O_CLOEXEC | O_NONBLOCK)));
 	ASSERT_EQ(SYS(splice(owner.fd, &offset, ends[1], NULL, PAGE, 0)), PAGE);
-	/* It is the page itself, not a copy. */
+	/* The pipe has the page itself, not a copy. */
 	owner.bytes[0] = 0xff;
 	ASSERT_EQ(read(ends[0], bytes, 1), 1);
 	ASSERT_EQ(bytes[0], 0xff);
@@ -385,7 +386,7 @@ static void page_in_a_pipe(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* A persistent name pins as well, until it is removed. */
+/* A persistent name pins the memory until it is removed. */
 static void persistent_name(struct instance *instance)
 {
 	const struct dmabuffs_export_options options = {.size = sizeof(options),
@@ -415,7 +416,7 @@ static int open_at_once(const struct instance *instance)
 	return (int)SYS(open(path, O_RDWR | O_CLOEXEC));
 }
 
-/* It takes a while, and opens return EAGAIN meanwhile. */
+/* Scrubbing takes time; meanwhile open(2) fails with EAGAIN. */
 static void scrubbing(struct instance *instance)
 {
 	uint64_t bytes = device_info(instance, SOFT0).memory, end;
@@ -458,7 +459,7 @@ static void keep_and_look(int peer, void *data)
 	ASSERT(is_filled(&memory, 0, BYTES, OLD));
 	peer_signal(peer);
 	peer_wait(peer);
-	/* B has the device, and its secret is in there. */
+	/* B has written its secret to the device. */
 	for (size_t i = 0; i < BYTES; i += PAGE)
 		ASSERT(raises_sigbus(memory.bytes + i));
 	ASSERT_EQ(SYS(pread(fd, bytes, BYTES, 0)), 0);
@@ -485,7 +486,7 @@ static void revocable_by(struct instance *instance, enum hold hold)
 	peer_wait(child.peer);
 	owner_end(&owner);
 	expect_left(instance);
-	/* At once: only the library waits for the scrubbing. */
+	/* Succeeds at once: only the library waits for the scrubbing. */
 	context = ASSERT_OK(open_context(instance, SOFT0));
 	seat_take(&seat, instance, context);
 	write_secret(instance, &seat);
@@ -502,7 +503,7 @@ static void revocable(struct instance *instance)
 	revocable_by(instance, EXCHANGED);
 }
 
-/* Mapped in another device: commands there fault. */
+/* Memory mapped by another device: its commands fault. */
 static void revocable_in_device(struct instance *instance)
 {
 	struct dmabuffs_accel_queue *queue;
@@ -531,7 +532,7 @@ static void revocable_in_device(struct instance *instance)
 	seat_close(&other);
 }
 
-/* What is given away by name would be the next owner's problem: it cannot be. */
+/* Exports of an exclusive device's ASIDs would outlast the owner, so they are refused. */
 static void no_names(struct instance *instance)
 {
 	dmabuffs_uuid name;
@@ -548,7 +549,7 @@ static void no_names(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* ---- who pays for what is pinned --------------------------------------------------- */
+/* ---- the charge for pinned memory -------------------------------------------------- */
 
 static int make_memfd(size_t bytes, int seals)
 {
@@ -594,15 +595,18 @@ static void charged_to_importer(struct instance *instance)
 	seat_open(&second, instance, SOFT0);
 	ASSERT_ERR(import_new(&seat, (1 << 20) + 1, F_SEAL_SHRINK, &more), EDQUOT);
 	ASSERT_OK(import_new(&seat, 512 << 10, F_SEAL_SHRINK, &half));
-	/* A part of a page is a page. */
+	/* Partial pages are charged as whole pages. */
 	ASSERT_OK(import_new(&second, (512 << 10) - 1, F_SEAL_SHRINK, &rest));
 	ASSERT_ERR(import_new(&seat, 1, F_SEAL_SHRINK, &more), EDQUOT);
 	ASSERT_ERR(import_new(&second, 1, F_SEAL_SHRINK, &more), EDQUOT);
-	/* Sealed or not: a holder can seal it. The device's own memory is no import. */
+	/*
+	 * Unsealed memory is charged too, since it can be sealed later; device memory is
+	 * not.
+	 */
 	ASSERT_ERR(import_new(&seat, 1, F_SEAL_GROW, &more), EDQUOT);
 	ASSERT_OK(alloc_buffer(seat.context, PAGE, ACCEL_BUFFER_PINNED, &own));
 	ASSERT_OK(child_call(USER(1001), import_as_other, instance));
-	/* Given back when it is freed, and with the context. */
+	/* The charge is released when the buffer is freed or the context closed. */
 	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_BUFFER_FREE, half));
 	ASSERT_OK(import_new(&seat, 512 << 10, F_SEAL_SHRINK, &half));
 	ASSERT_ERR(import_new(&seat, 1, F_SEAL_SHRINK, &more), EDQUOT);

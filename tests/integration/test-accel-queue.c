@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-accel-queue.c - queues: commands, completion, fences, and their number */
+/* test-accel-queue.c - queues: commands, completion, fences and limits */
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static void refused_queues(struct instance *instance)
 	ASSERT_ERR(dmabuffs_accel_call(desk.seat.context, DMABUFFS_ACCEL_IOC_QUEUE_CREATE,
 				       &bad[0]),
 		   EOPNOTSUPP);
-	/* A user-mode queue takes no batches. */
+	/* User-mode queues refuse batches by ioctl. */
 	submit.queue = dmabuffs_accel_queue_id(desk.queue);
 	ASSERT_ERR(dmabuffs_accel_call(desk.seat.context, DMABUFFS_ACCEL_IOC_QUEUE_SUBMIT,
 				       &submit),
@@ -95,7 +95,7 @@ static bool is_taken(void *data)
 	return r == 0;
 }
 
-/* No room: all of a batch is taken or none of it. */
+/* A full queue refuses a batch as a whole. */
 static void full(struct instance *instance, uint32_t flags)
 {
 	struct desk desk;
@@ -108,7 +108,7 @@ static void full(struct instance *instance, uint32_t flags)
 	for (size_t i = 0; i < 16; i++)
 		batch.commands[i] = wait_fence(fence, i + 1);
 	ASSERT(is_taken(&batch));
-	/* What the device has fetched makes room, once. */
+	/* The commands that the device has fetched make room for one more batch. */
 	ASSERT(wait_until(is_taken, &batch));
 	ASSERT_EQ(batch.index, 16);
 	ASSERT(!is_taken(&batch));
@@ -141,7 +141,7 @@ static bool word_is_there(void *data)
 	return __atomic_load_n((uint64_t *)data, __ATOMIC_ACQUIRE) == 42;
 }
 
-/* By looking at memory alone: what came before the word is there when the word is. */
+/* Polls memory only: results of earlier commands are visible once the word is. */
 static void completion_word(struct instance *instance)
 {
 	struct accel_command commands[2];
@@ -189,7 +189,7 @@ static void notified(struct instance *instance)
 	desk_end(&desk);
 }
 
-/* The submitter and the device sleep in turn: each wakes the other. */
+/* Submitter and device sleep alternately, and each wakes the other. */
 static void both_asleep(struct instance *instance)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
@@ -199,7 +199,7 @@ static void both_asleep(struct instance *instance)
 	for (int i = 0; i < 100; i++) {
 		expect_done(desk.queue,
 			    store(desk.region.asid, desk.region.iova, (uint64_t)i));
-		/* So that the engine is asleep every other time. */
+		/* Lets the engine sleep in every second round. */
 		if (i % 2)
 			nanosleep(&pause, NULL);
 	}
@@ -215,7 +215,7 @@ struct relay {
 	uint64_t iova;
 };
 
-/* Waits for the first fence, doubles what is there, raises the second. */
+/* Waits for the first fence, doubles the value, raises the second. */
 static void second_runner(int peer, void *data)
 {
 	const struct relay *relay = data;
@@ -242,7 +242,7 @@ static void second_runner(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* Two queues of two processes, in step by fences alone. */
+/* Two queues in two processes, synchronized by fences only. */
 static void fences_across_processes(struct instance *instance)
 {
 	struct desk desk;
@@ -299,7 +299,7 @@ static void fence_rules(struct instance *instance)
 	ASSERT_EQ(query.value, 9);
 	expect_fault(desk.queue, wait_fence(9999, 1), ACCEL_FAULT_FENCE, 0);
 	expect_fault(desk.queue, signal_fence(desk.region.asid, 1), ACCEL_FAULT_FENCE, 0);
-	/* Destroyed while it is waited for. */
+	/* Destroy the fence while a command waits for it. */
 	command = wait_fence(fence.id, 10);
 	ASSERT_OK(dmabuffs_accel_queue_submit(desk.queue, &command, 1, &index));
 	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, index, 2000000), ETIMEDOUT);
@@ -312,7 +312,7 @@ static void fence_rules(struct instance *instance)
 	desk_end(&desk);
 }
 
-/* ---- the device's number of queues ------------------------------------------------- */
+/* ---- the number of queues of a device ---------------------------------------------- */
 
 static void hold_queues(int peer, void *data)
 {
@@ -356,7 +356,7 @@ static void all_in_use(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* A queue goes from process to process, and goes on where it was. */
+/* Another process continues a queue where the first left it. */
 static void go_on_with(int peer, void *data)
 {
 	const struct relay *relay = data;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-accel-rootless.c - devices where the service has fewer rights than root, or cannot
- * name its clients, and from containers that see nothing but the mount
+ * test-accel-rootless.c - devices with a service without root privileges, a service that
+ * cannot name its clients, and clients in containers that see only the mount
  */
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -17,9 +17,9 @@
 #include "namespaces.h"
 #include "raw.h"
 
-/* ---- what all clients do ----------------------------------------------------------- */
+/* ---- the work of each client ------------------------------------------------------- */
 
-/* Memory of the device, as this process and commands see it. */
+/* Device memory, accessed by this process and by commands. */
 static void use_device_memory(struct seat *seat, struct dmabuffs_accel_queue *queue,
 			      const struct region *region)
 {
@@ -42,7 +42,7 @@ static void use_device_memory(struct seat *seat, struct dmabuffs_accel_queue *qu
 	munmap(bytes, PAGE);
 }
 
-/* A ring, an imported buffer, and one of the device. */
+/* A ring, an imported buffer and a device buffer. */
 static void use_memory(struct seat *seat)
 {
 	struct dmabuffs_accel_queue *queue = make_queue(seat);
@@ -57,7 +57,7 @@ static void use_memory(struct seat *seat)
 	dmabuffs_accel_queue_close(queue);
 }
 
-/* The heap of this process, as it is. */
+/* Binds the heap of this process. */
 static void use_own_memory(struct seat *seat)
 {
 	struct dmabuffs_accel_queue *queue = make_queue(seat);
@@ -75,7 +75,7 @@ static void use_own_memory(struct seat *seat)
 	dmabuffs_accel_queue_close(queue);
 }
 
-/* ---- an address space with a name -------------------------------------------------- */
+/* ---- an exported address space ----------------------------------------------------- */
 
 struct named {
 	const struct instance *instance;
@@ -83,7 +83,7 @@ struct named {
 	uint64_t iova;
 };
 
-/* In a context of its own. */
+/* In a separate context. */
 static int fill_named(void *data)
 {
 	const struct named *named = data;
@@ -104,7 +104,7 @@ static int fill_named(void *data)
 	return 0;
 }
 
-/* Another process, as @who, writes through the name that this one gives. */
+/* Another process, as @who, writes through the exported name. */
 static void use_named(const struct instance *instance, struct seat *seat,
 		      const struct identity *who)
 {
@@ -122,7 +122,7 @@ static void use_named(const struct instance *instance, struct seat *seat,
 	region_finish(&region);
 }
 
-/* ---- what the service can take by itself ------------------------------------------- */
+/* ---- descriptors the service can take itself --------------------------------------- */
 
 static int import_plainly(struct seat *seat)
 {
@@ -161,7 +161,7 @@ static int use_by_itself(void *data)
 	return 0;
 }
 
-/* The library puts on the broker what the service cannot take. */
+/* The library deposits descriptors that the service cannot take itself. */
 static int use_by_tickets(void *data)
 {
 	const struct instance *instance = data;
@@ -183,9 +183,9 @@ static void finish(struct instance *instance)
 	instance_stop(instance);
 }
 
-/* ---- rootless ---------------------------------------------------------------------- */
+/* ---- rootless service -------------------------------------------------------------- */
 
-/* Service and clients in a user namespace of one ordinary user. */
+/* Service and clients in the user namespace of one unprivileged user. */
 static void in_user_namespace(void (*fn)(int peer, void *data))
 {
 	const struct identity who = {
@@ -193,7 +193,7 @@ static void in_user_namespace(void (*fn)(int peer, void *data))
 	struct child child;
 
 	open_fuse_to_all();
-	/* Its log and its mount points go here. */
+	/* Must be writable for the daemon's log and mount points. */
 	ASSERT_OK(SYS(chmod(test_work_dir, 0777)));
 	child_start(&child, &who, fn, NULL);
 	child_wait_ms(&child, 2 * WAIT_MS);
@@ -217,7 +217,7 @@ static void rootless(struct instance *instance)
 	in_user_namespace(run_rootless);
 }
 
-/* A client below it in every respect, as a container of the same user would be. */
+/* A client in nested namespaces, like a container of the same user. */
 static void run_container_below(int peer, void *data)
 {
 	const struct identity inside = {.namespaces = ALL_NAMESPACES, .own_proc = true};
@@ -233,7 +233,7 @@ static void rootless_container(struct instance *instance)
 	in_user_namespace(run_container_below);
 }
 
-/* Only the initial namespace's root may look into such a process. */
+/* Only root of the initial user namespace may access an undumpable process. */
 static int use_undumpable(void *data)
 {
 	struct seat seat;
@@ -261,7 +261,10 @@ static void rootless_undumpable(struct instance *instance)
 	in_user_namespace(run_with_undumpable);
 }
 
-/* It sees no process of ours: its procfs is not that of anything that we could offer. */
+/*
+ * The service has another PID namespace, so it cannot use any procfs file of this
+ * process.
+ */
 static void run_above(int peer, void *data)
 {
 	struct instance below;
@@ -282,7 +285,7 @@ static void rootless_below(struct instance *instance)
 	in_user_namespace(run_above);
 }
 
-/* ---- a service of root without the right to take descriptors ----------------------- */
+/* ---- root service without CAP_SYS_PTRACE ------------------------------------------- */
 
 static int use_own_memory_by_tickets(void *data)
 {
@@ -295,7 +298,7 @@ static int use_own_memory_by_tickets(void *data)
 	return 0;
 }
 
-/* All that it sees of the outside is the mount. */
+/* Only the mount is shared with the outside. */
 static struct identity container(const struct instance *instance, uid_t uid)
 {
 	return (struct identity){.uid = uid,
@@ -310,7 +313,7 @@ static void without_ptrace(struct instance *instance)
 	struct identity inside;
 	struct instance weak;
 
-	/* Gone for what is executed from here on; this process keeps it. */
+	/* Dropped for the programs executed from here on; this process keeps it. */
 	ASSERT_OK(SYS(prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0)));
 	instance_start(&weak, NULL);
 	use_by_tickets(&weak);
@@ -345,7 +348,7 @@ static void from_container(struct instance *instance)
 	instance_settle(instance);
 }
 
-/* Files of what its namespace does not show as a procfs could be anything. */
+/* Without a visible procfs in its namespace, the service cannot verify the files. */
 static int bind_hidden(void *data)
 {
 	struct dmabuffs_accel_sva arg = {0};
@@ -375,7 +378,7 @@ struct place {
 	uint32_t asid;
 };
 
-/* B: binds itself in the context that came, and says where the secret lies. */
+/* B: binds itself in the received context and announces the secret's address. */
 static void lend_memory(int peer, void *data)
 {
 	struct place place = {0};
@@ -393,7 +396,7 @@ static void lend_memory(int peer, void *data)
 	seat_close(&seat);
 }
 
-/* A: one command reads B's heap, another writes it. */
+/* A: one command reads B's heap, another writes to it. */
 static void work_on(struct seat *seat, const struct place *place)
 {
 	struct dmabuffs_accel_queue *queue = make_queue(seat);
@@ -449,7 +452,7 @@ static void joint_other_user(struct instance *instance)
 	joint_job(instance, USER(1001), USER(1002));
 }
 
-/* Neither can see, name or signal the other. */
+/* The two containers cannot see, name or signal each other. */
 static void joint_containers(struct instance *instance)
 {
 	const struct identity a = container(instance, 1001);

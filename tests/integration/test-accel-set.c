@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-accel-set.c - sets of address spaces, and the events of a context */
+/* test-accel-set.c - sets of address spaces, and context events */
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -90,7 +90,7 @@ static void quota(struct instance *instance)
 	ASSERT_ERR(try_member(context, scene.set), EDQUOT);
 	ASSERT_EQ(set_info(context, scene.set).quota, QUOTA);
 	ASSERT_EQ(set_info(context, scene.set).asids, QUOTA);
-	/* A process's own counts as well; outside the set there is room. */
+	/* SVA ASIDs count too; outside the set the quota does not apply. */
 	ASSERT_ERR(dmabuffs_accel_bind_self(scene.seat.library, context, 0, scene.set,
 					    &asid),
 		   EDQUOT);
@@ -117,7 +117,7 @@ struct stranger {
 	uint32_t set, asid;
 };
 
-/* All that can be asked of a set, by a context that it does not belong to. */
+/* All set ioctls from a context that does not own the set. */
 static int try_all(void *data)
 {
 	const struct stranger *stranger = data;
@@ -156,7 +156,7 @@ static void of_another_owner(struct instance *instance)
 	ASSERT_OK(bind_guest(scene.seat.context, scene.set, stranger.asid, 7));
 	ASSERT_OK(try_all(&stranger));
 	ASSERT_OK(child_call(USER(1001), try_all, &stranger));
-	/* None of it has changed a thing. */
+	/* None of the refused calls changed the set. */
 	ASSERT_EQ(set_info(scene.seat.context, scene.set).asids, 1);
 	ASSERT_EQ(set_info(scene.seat.context, scene.set).bound, 1);
 	seat_close(&scene.seat);
@@ -210,7 +210,7 @@ static void look_up(struct instance *instance)
 	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, &entry),
 		   ENOENT);
 	ASSERT_OK(bind_guest(context, scene.set, asids[0], 5));
-	/* With its ASID a guest id is free. */
+	/* Destroying an ASID frees its guest id. */
 	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asids[0]));
 	ASSERT_ERR(entry_call(context, DMABUFFS_ACCEL_IOC_SET_LOOKUP, scene.set, 0, 5),
 		   ENOENT);
@@ -232,7 +232,7 @@ static void iterate(struct instance *instance)
 		   ENOENT);
 	for (int i = 0; i < 3; i++) {
 		asids[i] = make_member(context, scene.set);
-		make_asid(context); /* not of the set, so not shown */
+		make_asid(context); /* not in the set, so not listed */
 	}
 	ASSERT_OK(bind_guest(context, scene.set, asids[1], 42));
 	for (int i = 0; i < 3; i++) {
@@ -243,7 +243,7 @@ static void iterate(struct instance *instance)
 	}
 	ASSERT_ERR(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_NEXT, &entry),
 		   ENOENT);
-	/* From one that is gone, it goes on behind it. */
+	/* SET_NEXT continues after the id of an ASID that was destroyed. */
 	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asids[1]));
 	entry.asid = asids[1];
 	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_SET_NEXT, &entry));
@@ -251,7 +251,7 @@ static void iterate(struct instance *instance)
 	seat_close(&scene.seat);
 }
 
-/* ---- what it guards ---------------------------------------------------------------- */
+/* ---- queues restricted to a set ---------------------------------------------------- */
 
 static void guarded_queue(struct instance *instance)
 {
@@ -274,7 +274,7 @@ static void guarded_queue(struct instance *instance)
 	ASSERT_OK(attach(context, dmabuffs_accel_queue_id(queue), member));
 	expect_done(queue, fill(member, iova, 8, 2));
 	ASSERT_EQ(region.bytes[0], 2);
-	/* A set that guards is needed, even without a member. */
+	/* A set in use by a queue cannot be destroyed, even without members. */
 	ASSERT_OK(detach(context, dmabuffs_accel_queue_id(queue), member));
 	ASSERT_OK(object_call(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, member));
 	ASSERT_ERR(object_call(context, DMABUFFS_ACCEL_IOC_SET_DESTROY, scene.set),
@@ -326,7 +326,7 @@ static void events(struct instance *instance)
 	expect_event(context, ACCEL_EVENT_UNBIND, 1, &event);
 	ASSERT_EQ(event.value, 42);
 	ASSERT(event.time_ns >= time);
-	/* The others at once, whole ones, also where half of one more would fit. */
+	/* Reads the rest at once: whole events only, despite room for a half. */
 	ASSERT_EQ(SYS(read(context, rest, 7 * sizeof(event) + 10)), 3 * sizeof(event));
 	ASSERT_EQ(rest[0].type, ACCEL_EVENT_BIND);
 	ASSERT_EQ(rest[1].type, ACCEL_EVENT_UNBIND);
@@ -334,7 +334,7 @@ static void events(struct instance *instance)
 	ASSERT_EQ(rest[2].type, ACCEL_EVENT_FREE);
 	ASSERT_EQ(rest[2].asid, asid);
 	ASSERT_EQ(rest[2].sequence, 4);
-	/* A failure is no event. */
+	/* A failed call generates no event. */
 	ASSERT_ERR(unbind_guest(context, scene.set, 42), ENOENT);
 	ASSERT_ERR(SYS(read(context, &event, sizeof(event))), EAGAIN);
 	seat_close(&scene.seat);
@@ -356,7 +356,7 @@ static void bind_when_told(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* A process that sleeps in poll(2) is woken by what another one does. */
+/* poll(2) is woken by an operation in another process. */
 static void woken(struct instance *instance)
 {
 	struct accel_event event;
@@ -376,7 +376,7 @@ static void woken(struct instance *instance)
 	seat_close(&scene.seat);
 }
 
-/* The same by epoll(7): the descriptor is watched all the time, not asked anew. */
+/* The same with epoll(7), which reports changes instead of checking anew. */
 static void watched(struct instance *instance)
 {
 	struct epoll_event event = {.events = EPOLLIN}, got;
@@ -405,7 +405,7 @@ static void watched(struct instance *instance)
 	seat_close(&scene.seat);
 }
 
-/* Without a reader: the newest are kept, and the first of them is marked as such. */
+/* Unread events: the newest are kept, and the first one read reports the loss. */
 static void lost(struct instance *instance)
 {
 	const uint64_t posted = 2 * (ACCEL_EVENTS_MAX + 10);
@@ -429,14 +429,14 @@ static void lost(struct instance *instance)
 		ASSERT_EQ(event.value, i / 2);
 	}
 	ASSERT_ERR(SYS(read(context, &event, sizeof(event))), EAGAIN);
-	/* Said once. */
+	/* The loss is reported once. */
 	ASSERT_OK(bind_guest(context, scene.set, asid, 1));
 	expect_event(context, ACCEL_EVENT_BIND, posted, &event);
 	ASSERT_EQ(event.flags, 0);
 	seat_close(&scene.seat);
 }
 
-/* Each context has its own. */
+/* Each context has its own events. */
 static void of_others(struct instance *instance)
 {
 	struct scene first, second;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-accel-share.c - address spaces by name, in other contexts */
+/* test-accel-share.c - address spaces exported by name to other contexts */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "harness.h"
 #include "raw.h"
 
-/* Who may import the ASID @uuid into a context of @device, and use it. */
+/* An import of the ASID @uuid into a context of @device, by a child process. */
 struct import {
 	const struct instance *instance;
 	dmabuffs_uuid uuid;
@@ -86,7 +86,7 @@ static void exported(struct instance *instance)
 	ASSERT_EQ(info.pid, getpid());
 	ASSERT(strcmp((const char *)info.label, "an address space") == 0);
 	ASSERT_EQ(free_names(instance), names - 1);
-	/* Once more: the same; otherwise: no. */
+	/* The same terms return the same name; different terms are refused. */
 	name_asid(&seat, region.asid, 0600, &again);
 	ASSERT_EQ(memcmp(&again, &import.uuid, sizeof(again)), 0);
 	ASSERT_ERR(dmabuffs_accel_export_asid(seat.context, region.asid, NULL, &again),
@@ -102,13 +102,13 @@ static void exported(struct instance *instance)
 	ASSERT_ERR(import_and_use(&import), EXDEV);
 	region_finish(&region);
 	seat_close(&seat);
-	/* The name ends with the context. */
+	/* Closing the context removes the name. */
 	expect_unused(instance, SOFT0);
 	ASSERT_ERR(raw_exists(instance, import.uuid.bytes), ENOENT);
 	ASSERT_EQ(free_names(instance), names);
 }
 
-/* The name that an ASID already has is not charged a second time. */
+/* Exporting an ASID again is not charged a second time. */
 static void exported_at_the_limit(struct instance *instance)
 {
 	struct region region, other;
@@ -149,7 +149,7 @@ static void export_for_others(struct instance *instance)
 	ASSERT_OK(SYS(chmod(path, 0606)));
 	ASSERT_OK(child_call(USER(1001), import_and_use, &import));
 	ASSERT_ERR(child_call(&member, import_and_use, &import), EACCES);
-	/* Knowing its number is not enough. */
+	/* The UUID without the name is not enough. */
 	ASSERT_OK(SYS(unlink(path)));
 	ASSERT_ERR(child_call(USER(1001), import_and_use, &import), ENOENT);
 	region_finish(&region);
@@ -166,7 +166,7 @@ static int import_opened(int context, int fd, uint32_t *ret_asid)
 	return r;
 }
 
-/* What an opened name of an ASID is good for, and what it is not. */
+/* The operations that an opened ASID name permits and refuses. */
 static void opened_name(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
@@ -188,14 +188,14 @@ static void opened_name(struct instance *instance)
 	ASSERT_ERR(import_opened(second.context, first.context, &id), EBADFD);
 	ASSERT_ERR(import_opened(second.context, -1, &id), EBADF);
 	ASSERT_ERR(import_opened(first.context, both, &id), EEXIST);
-	/* It is no memory. */
+	/* An ASID is not memory. */
 	ASSERT(SYS(pread(both, &byte, 1, 0)) < 0);
 	ASSERT(SYS(pwrite(both, &byte, 1, 0)) < 0);
 	ASSERT(raw_map(both, PAGE, PROT_READ, (void **)&(void *){NULL}) < 0);
 	ASSERT(raw_exchange(connection, both) < 0);
 	ASSERT_ERR(import_buffer(&second, both, &id), EBADFD);
 	ASSERT(dmabuffs_revoke(first.library, &uuid) < 0);
-	/* Opened before it ended, imported after: an open name is an open name. */
+	/* A descriptor opened before unlink(2) can still be imported. */
 	ASSERT_OK(dmabuffs_unlink(first.library, &uuid));
 	ASSERT_OK(import_opened(second.context, both, &id));
 	ASSERT_EQ(asid_info(second.context, id).mapped, PAGE);
@@ -233,7 +233,10 @@ static void keep_imported(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* Importers keep it: mappings, memory and number. */
+/*
+ * An importer keeps the mappings, the memory and its id after the exporter's context is
+ * closed.
+ */
 static void outlives_its_context(struct instance *instance)
 {
 	struct survivor survivor = {.instance = instance};
@@ -258,7 +261,7 @@ static void outlives_its_context(struct instance *instance)
 	region_finish(&region);
 }
 
-/* Handed on by name, as any other. */
+/* An SVA ASID can be exported by name as well. */
 static void own_memory_by_name(struct instance *instance)
 {
 	uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
@@ -275,7 +278,7 @@ static void own_memory_by_name(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* A service that may not reach into its callers: by tickets. */
+/* With a service that may not access its callers: by tickets. */
 static void by_tickets(struct instance *instance)
 {
 	struct import import = {.device = SOFT0};
@@ -292,7 +295,10 @@ static void by_tickets(struct instance *instance)
 	import.iova = region.iova;
 	ASSERT_OK(child_call(USER(1001), import_and_use, &import));
 	ASSERT(is_filled(&region, 0, PAGE, 0x5a));
-	/* The service sees neither us nor our /proc: it cannot identify the file. */
+	/*
+	 * The service sees neither this process nor its /proc, so it cannot verify the
+	 * files.
+	 */
 	ASSERT_ERR(dmabuffs_accel_bind_self(seat.library, seat.context, 0, 0, &asid),
 		   EBADFD);
 	region_finish(&region);

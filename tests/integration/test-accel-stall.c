@@ -2,8 +2,10 @@
 /*
  * test-accel-stall.c - one client cannot stall or starve another
  *
- * Its own queues may hang for any time: in memory that never comes, at a fence that is
- * never signalled. Other clients open, query and compute as if it did not exist.
+ *
+ * A client's own queues may hang indefinitely: in a page fault that is never resolved, or
+ * at a fence that is never raised. Other clients must still open, query and compute
+ * within the usual time.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -21,19 +23,19 @@
 #include "neighbour.h"
 #include "raw-accel.h"
 
-#define QUEUES 8 /* of one attacker */
+#define QUEUES 8 /* per attacker */
 
-/* ---- memory that never comes ------------------------------------------------------- */
+/* ---- page faults that never return ------------------------------------------------- */
 
 struct attack {
 	struct scene scene;
 	const struct instance *instance;
-	bool write;           /* into that memory, else from it */
-	bool close;           /* the context, once it hangs */
-	atomic_uint *refused; /* shared: binds that were too many */
+	bool write;           /* write to the hostile page, or read it */
+	bool close;           /* close the context once it hangs */
+	atomic_uint *refused; /* shared: number of refused binds */
 };
 
-/* A queue whose command is in the middle of it. */
+/* Starts a queue whose command hangs in the page fault. */
 static void hang_queue(int context, uint32_t asid, void *page, bool write)
 {
 	uint32_t queue = (uint32_t)ASSERT_OK(raw_accel_queue(context, 0, ACCEL_RING_MIN));
@@ -131,7 +133,7 @@ static void hang_beside(struct instance *instance, struct attack *attack)
 	peer_wait(child.peer);
 	neighbour_expect(&neighbour, 20);
 	scene_expect_service(&attack->scene);
-	/* Its process ends, too, and its memory only with the last who waits for it. */
+	/* Kill the process; its memory is released with the last waiter. */
 	ASSERT_OK(SYS(kill(child.pid, SIGKILL)));
 	neighbour_expect(&neighbour, 20);
 	neighbour_end(&neighbour);
@@ -158,11 +160,11 @@ static void context_of_the_dead(struct instance *instance)
 
 /* ---- locks of a client's memory ---------------------------------------------------- */
 
-#define BINDERS 40 /* more than a user may have calls under way */
+#define BINDERS 40 /* above the limit of concurrent calls per user */
 
 struct binder {
 	pthread_t thread;
-	int gate, mem, maps, context; /* 0: it maps instead */
+	int gate, mem, maps, context; /* context 0: call mmap(2) instead */
 	atomic_uint *refused;
 };
 
@@ -177,7 +179,7 @@ static void bind_until_it_hangs(struct binder *binder)
 		++*binder->refused;
 }
 
-/* All it needs it has before: this process may stop anywhere, for good. */
+/* Everything is opened beforehand: the process may block at any later point. */
 static void *pass_gate(void *data)
 {
 	struct binder *binder = data;
@@ -193,8 +195,8 @@ static void *pass_gate(void *data)
 }
 
 /*
- * The engine waits with the lock of this memory held, a thread wants to change it, and
- * from then on each access to it waits, too: so does each further bind.
+ * The engine holds mmap_lock while it waits, a thread waits to take it for writing, and
+ * from then on every other access, including each further bind, waits as well.
  */
 static void lock_own_memory(int peer, void *data)
 {
@@ -243,7 +245,7 @@ static void locked_memory(struct instance *instance)
 			    &attack);
 		peer_wait(children[i].peer);
 	}
-	/* All that a user may have under way do hang. */
+	/* All calls that the user may have in progress hang. */
 	ASSERT(wait_until(is_refused, attack.refused));
 	neighbour_expect(&neighbour, 100);
 	scene_expect_service(&attack.scene);
@@ -254,7 +256,7 @@ static void locked_memory(struct instance *instance)
 	scene_end(&attack.scene);
 }
 
-/* ---- the end of a service whose engines hang --------------------------------------- */
+/* ---- termination with hanging engines ---------------------------------------------- */
 
 static bool connection_is_gone(void *data)
 {
@@ -290,7 +292,7 @@ static void end_service(struct instance *instance, bool by_signal)
 		ASSERT_OK(SYS(umount2(other.dir, MNT_FORCE | MNT_DETACH)));
 		ASSERT(wait_until(connection_is_gone, &opened));
 	}
-	/* A process with a thread in there cannot end before that comes back. */
+	/* The service cannot exit while a thread is in the page fault. */
 	scene_kill_server(&attack.scene);
 	instance_expect_exit(&other, 0);
 	child_kill(&child, SIGKILL);
@@ -306,7 +308,7 @@ static void unmounted_while_hanging(struct instance *instance)
 	end_service(instance, false);
 }
 
-/* Commands that run, and wait for fences, do not keep a service from its end. */
+/* Running commands and fence waits do not delay termination. */
 static void terminated_while_busy(struct instance *instance)
 {
 	struct instance other;
@@ -336,14 +338,14 @@ static void terminated_while_busy(struct instance *instance)
 	check_time(start, "the end of a busy service");
 }
 
-/* ---- as much as can be had --------------------------------------------------------- */
+/* ---- exhausting every limit -------------------------------------------------------- */
 
 #define LIMITED                                                                          \
 	"accel=soft0:queues=64:asid-bits=12:memory=256M,max-contexts-per-uid=40,"        \
 	"max-queues-per-uid=32,max-asids-per-uid=200,max-buffers-per-uid=60,"            \
 	"max-mappings-per-uid=500,max-pinned-per-uid=1M"
 
-/* Takes until it is refused: the refusal. */
+/* Creates objects until refused; returns the error. */
 static int take_all(int context, long long (*take)(int context))
 {
 	long long result = 0;
@@ -368,7 +370,7 @@ static long long take_buffer(int context)
 	return raw_accel_alloc(context, PAGE);
 }
 
-/* Each waits without end, for a fence that is never signalled. */
+/* The queue waits indefinitely for a fence. */
 static long long take_queue(int context)
 {
 	long long queue = raw_accel_queue(context, 0, ACCEL_RING_MAX);
@@ -440,12 +442,12 @@ static void everything_taken(struct instance *instance)
 		neighbour_start(&neighbour, instance);
 		neighbour_end(&neighbour);
 		child_kill(&child, SIGKILL);
-		/* And again: all of it has come back. */
+		/* Repeat: all resources were released. */
 		ASSERT(wait_until(is_as_before, &remains));
 	}
 }
 
-/* ---- work without end -------------------------------------------------------------- */
+/* ---- endless work ------------------------------------------------------------------ */
 
 #define HOG_BYTES (16UL << 20)
 
@@ -454,7 +456,7 @@ struct hog {
 	struct accel_command command;
 };
 
-/* All queues that can be had, each busy with one long command after the other. */
+/* As many queues as possible, each with one long command after the other. */
 static void work_for_ever(int peer, void *data)
 {
 	struct hog *hog = data;
@@ -522,14 +524,14 @@ static void endless_products(struct instance *instance)
 					      .inner = 512});
 }
 
-/* Events that are not read, of commands that do nothing. */
+/* Unread events of commands that do nothing. */
 static void endless_events(struct instance *instance)
 {
 	hog(instance,
 	    &(struct accel_command){.op = ACCEL_OP_NOP, .flags = ACCEL_COMMAND_NOTIFY});
 }
 
-/* ---- calls without end ------------------------------------------------------------- */
+/* ---- endless calls ----------------------------------------------------------------- */
 
 struct callers {
 	const struct instance *instance;
@@ -564,7 +566,7 @@ static void *call_for_ever(void *data)
 	return NULL;
 }
 
-/* Two threads a core ask without end; the hog's own engine runs beside them. */
+/* Two threads per core call continuously, beside the attacker's own engine. */
 static void call_all_the_time(int peer, void *data)
 {
 	struct callers callers = {.instance = data};

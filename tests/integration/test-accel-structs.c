@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-accel-structs.c - the rules of the structs, for every command of a device
+ * test-accel-structs.c - struct validation of every device ioctl
  *
- * The table below says how a request that succeeds looks like; each case breaks one rule
- * in each of them.
+ *
+ * The table below describes a valid request for each ioctl; each case violates one rule
+ * for all of them.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,21 +15,21 @@
 #include "raw-accel.h"
 
 #define BIGGEST 16383
-#define LENT_AT 0x200000UL /* where the ASID of KIND_ASID has something mapped */
+#define LENT_AT 0x200000UL /* address of the mapping in the ASID of KIND_ASID */
 #define DEVICES "accel=soft0:queues=256"
 
 enum kind {
 	KIND_NONE,
 	KIND_BUFFER,
 	KIND_ASID,
-	KIND_MEMBER, /* an ASID of the set */
+	KIND_MEMBER, /* an ASID in the set */
 	KIND_SET,
 	KIND_QUEUE,
 	KIND_FENCE,
 	KIND_COUNT
 };
 
-/* A context and one object of each kind, made when it is asked for. */
+/* A context with one object of each kind, created on first use. */
 struct stage {
 	const struct instance *instance;
 	int context, devices, other, exported;
@@ -112,7 +113,7 @@ static void stage_end(struct stage *stage)
 		close(stage->exported);
 }
 
-/* ---- what some requests need besides ----------------------------------------------- */
+/* ---- further preparation of some requests ------------------------------------------ */
 
 static void with_name(struct stage *stage, union request *request)
 {
@@ -128,7 +129,7 @@ static void with_memfd(struct stage *stage, union request *request)
 	request->import.fd = fd;
 }
 
-/* Another one each time, of a context that lives on. */
+/* A new ASID each time, of a context that stays open. */
 static void with_exported_asid(struct stage *stage, union request *request)
 {
 	uint32_t asid;
@@ -157,7 +158,7 @@ static void with_own_memory(struct stage *stage, union request *request)
 
 static void with_new_guest(struct stage *stage, union request *request)
 {
-	/* One can be bound once only. */
+	/* A member can be bound only once, so create another. */
 	stage->ids[KIND_MEMBER] = 0;
 	request->entry.asid = object(stage, KIND_MEMBER);
 	request->entry.guest = ++stage->guest;
@@ -201,7 +202,7 @@ static void with_faulted_queue(struct stage *stage, union request *request)
 	const struct accel_command bad = {.op = 0xffff};
 	struct accel_queue_info info;
 
-	/* One that faults too often cannot be reset. */
+	/* A queue that faults too often cannot be reset, so replace it each time. */
 	ASSERT_OK(raw_queue_info(stage->context, object(stage, KIND_QUEUE), &info));
 	if (info.state == ACCEL_QUEUE_FAULTED)
 		return;
@@ -216,7 +217,7 @@ static void with_faulted_queue(struct stage *stage, union request *request)
 
 /* ---- the table --------------------------------------------------------------------- */
 
-#define OPTIONAL (1U << 0) /* 0 means none */
+#define OPTIONAL (1U << 0) /* 0 is valid: none */
 
 struct field {
 	uint32_t offset;
@@ -233,10 +234,10 @@ struct row {
 	const char *name;
 	unsigned long command;
 	bool on_directory;
-	enum kind consumes; /* success ends it */
-	uint32_t min_size;  /* 0: that of the struct */
-	uint32_t flags;     /* known ones, and sent by @constants */
-	uint32_t reserved;  /* offset, or 0: none */
+	enum kind consumes; /* destroyed by success */
+	uint32_t min_size;  /* 0: the size of the struct */
+	uint32_t flags;     /* valid ones; sent only if in @constants */
+	uint32_t reserved;  /* offset; 0: no such field */
 	struct field ids[2];
 	struct constant constants[4];
 	void (*prepare)(struct stage *stage, union request *request);
@@ -303,9 +304,9 @@ static size_t size_of(const struct row *row)
 	return _IOC_SIZE(row->command);
 }
 
-/* ---- asking ------------------------------------------------------------------------ */
+/* ---- sending requests -------------------------------------------------------------- */
 
-/* What is asked at the moment, for messages. */
+/* The row of the current request, for messages. */
 static const struct row *current;
 
 static void fill(struct stage *stage, const struct row *row, union request *request)
@@ -338,7 +339,7 @@ static int ask(int fd, const struct row *row, size_t carried, union request *req
 			      request));
 }
 
-/* A refusal changes not one byte of the struct. */
+/* A refused request leaves the struct unchanged. */
 static void expect(int fd, size_t carried, const union request *request, int error,
 		   int line)
 {
@@ -374,7 +375,7 @@ static void expect_success(struct stage *stage, const struct row *row, size_t ca
 		stage->ids[row->consumes] = 0;
 }
 
-/* Each row in a context of its own. */
+/* Calls the check for each row, with a new context. */
 static void for_each(struct instance *instance,
 		     void (*check)(struct stage *stage, const struct row *row,
 				   union request *request))
@@ -387,7 +388,7 @@ static void for_each(struct instance *instance,
 		stage_start(&stage, instance);
 		fill(&stage, &rows[i], &request);
 		check(&stage, &rows[i], &request);
-		/* The refusals have left it usable. */
+		/* The refused requests must not have made it unusable. */
 		fill(&stage, &rows[i], &request);
 		expect_success(&stage, &rows[i], size_of(&rows[i]), &request);
 		stage_end(&stage);
@@ -396,7 +397,7 @@ static void for_each(struct instance *instance,
 
 /* ---- cases ------------------------------------------------------------------------- */
 
-/* None of the commands may be forgotten here. */
+/* The table has every device ioctl. */
 static void table_is_whole(struct instance *instance)
 {
 	static union request request;
@@ -471,7 +472,7 @@ static void check_longer(struct stage *stage, const struct row *row,
 		request->bytes[size] = 0x80;
 		EXPECT(place_of(stage, row), sizes[i], request, E2BIG);
 		request->bytes[size] = 0;
-		/* More came than the struct says it has: that is not looked at. */
+		/* Bytes beyond the struct's own size field are ignored. */
 		if (sizes[i] < BIGGEST)
 			request->bytes[sizes[i]] = 1;
 		expect_success(stage, row, sizes[i] < BIGGEST ? sizes[i] + 1 : sizes[i],
@@ -527,7 +528,7 @@ static bool is_alike(enum kind a, enum kind b)
 	return a == b || asids;
 }
 
-/* OPEN takes two kinds. */
+/* OPEN accepts two kinds. */
 static bool is_taken(const struct row *row, enum kind kind)
 {
 	return row->command == DMABUFFS_ACCEL_IOC_OPEN && kind == KIND_QUEUE;
@@ -562,7 +563,7 @@ static void check_ids(struct stage *stage, const struct row *row, union request 
 	for (size_t i = 0; i < ARRAY_SIZE(row->ids); i++)
 		if (row->ids[i].kind)
 			check_id(stage, row, &row->ids[i], request);
-	/* What was made for it may keep others from being destroyed. */
+	/* Objects made for this row may prevent others from being destroyed. */
 	memset(stage->ids, 0, sizeof(stage->ids));
 }
 
@@ -571,7 +572,7 @@ static void unknown_ids(struct instance *instance)
 	for_each(instance, check_ids);
 }
 
-/* An id of a context is worth nothing in another one. */
+/* Ids of one context are invalid in another. */
 static void check_foreign(struct stage *stage, const struct row *row,
 			  union request *request)
 {
@@ -580,7 +581,7 @@ static void check_foreign(struct stage *stage, const struct row *row,
 	if (!row->ids[0].kind)
 		return;
 	other = ASSERT_OK(raw_context(stage->instance));
-	/* Where it is known that a set is another's it is said. */
+	/* Sets are global, so another context's set is refused with EPERM. */
 	EXPECT(other, size_of(row), request,
 	       row->ids[0].kind == KIND_SET ? EPERM : ENOENT);
 	close(other);
@@ -603,7 +604,7 @@ static void check_gone(struct stage *stage, const struct row *row, union request
 		object(stage, row->consumes), stage->ids[row->consumes] = 0;
 	fill(stage, row, request);
 	request->words[2] = id;
-	/* A revoked buffer is still one. */
+	/* A revoked buffer can be revoked again. */
 	if (row->command != DMABUFFS_ACCEL_IOC_BUFFER_REVOKE)
 		EXPECT(stage->context, size_of(row), request, ENOENT);
 }
@@ -639,7 +640,7 @@ static void wrong_places(struct instance *instance)
 	for_each(instance, check_places);
 }
 
-/* Those of names and of the root directory know nothing of devices. */
+/* The ioctls of names and of the root directory are refused on devices. */
 static void commands_of_others(struct instance *instance)
 {
 	static const struct row others[] = {
@@ -684,7 +685,7 @@ static void other_directions(struct instance *instance)
 	for_each(instance, check_direction);
 }
 
-/* ---- what one command alone has ---------------------------------------------------- */
+/* ---- rules of single ioctls -------------------------------------------------------- */
 
 static void submit_counts(struct instance *instance)
 {
@@ -700,12 +701,12 @@ static void submit_counts(struct instance *instance)
 	stage_start(&stage, instance);
 	fill(&stage, row, &request);
 	request.submit.size = one;
-	/* A count of more than came, also where its bytes wrap. */
+	/* More commands than were sent, including counts whose byte size overflows. */
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
 		request.submit.count = counts[i];
 		EXPECT(stage.context, one, &request, EINVAL);
 	}
-	/* More than the queue ever has room for. */
+	/* More commands than the queue has entries. */
 	request.submit.size = sizeof(request.submit);
 	request.submit.count = ACCEL_RING_MIN + 1;
 	EXPECT(stage.context, sizeof(request.submit), &request, EINVAL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-accel-sva.c - a process's own memory as an address space */
+/* test-accel-sva.c - process memory as an address space */
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,9 +14,9 @@
 #include "harness.h"
 #include "raw.h"
 
-/* ---- a process's own memory -------------------------------------------------------- */
+/* ---- process memory ---------------------------------------------------------------- */
 
-/* A seat with a queue, a region, and this process bound; all attached. */
+/* A seat with a queue, a region and the bound process; all attached. */
 struct own {
 	struct seat seat;
 	struct dmabuffs_accel_queue *queue;
@@ -82,24 +82,24 @@ static void page_protections(struct instance *instance)
 	memset(pages, 7, 4 * PAGE);
 	ASSERT_OK(SYS(mprotect(pages + PAGE, PAGE, PROT_READ)));
 	ASSERT_OK(SYS(mprotect(pages + 2 * PAGE, PAGE, PROT_NONE)));
-	/* What can only be read. */
+	/* A read-only page. */
 	expect_done(own.queue, from_own(&own, pages + PAGE, PAGE));
 	expect_fault(own.queue, fill(own.asid, address + PAGE, 8, 1),
 		     ACCEL_FAULT_PERMISSION, address + PAGE);
-	/* Up to there it is done. */
+	/* The part before the fault is written. */
 	expect_fault(own.queue, fill(own.asid, address + PAGE - 8, 16, 2),
 		     ACCEL_FAULT_PERMISSION, address + PAGE);
 	ASSERT_EQ(pages[PAGE], 7);
 	ASSERT_EQ(pages[PAGE - 1], 2);
-	/* What cannot even be read. */
+	/* An inaccessible page. */
 	expect_fault(own.queue, from_own(&own, pages + 2 * PAGE, 8),
 		     ACCEL_FAULT_PERMISSION, address + 2 * PAGE);
-	/* Our code is not to be written, nor constants; the kernel's page even less. */
+	/* Code, constants and kernel addresses cannot be written. */
 	expect_fault(own.queue, fill(own.asid, (uintptr_t)page_protections & -8UL, 8, 3),
 		     ACCEL_FAULT_PERMISSION, (uintptr_t)page_protections & -8UL);
 	expect_fault(own.queue, from_own(&own, (void *)-PAGE, 8), ACCEL_FAULT_UNMAPPED,
 		     -PAGE);
-	/* As the memory is now, not as it was. */
+	/* Protection changes take effect immediately. */
 	ASSERT_OK(SYS(mprotect(pages + PAGE, PAGE, PROT_READ | PROT_WRITE)));
 	expect_done(own.queue, fill(own.asid, address + PAGE, 8, 4));
 	ASSERT_EQ(pages[PAGE], 4);
@@ -151,7 +151,7 @@ static void numbers(struct instance *instance)
 	own_end(&own);
 }
 
-/* Its files, and nothing like them. */
+/* Only /proc/self/mem and maps of the same process are accepted. */
 static void strange_files(struct instance *instance)
 {
 	int mem = ASSERT_OK(SYS(open("/proc/self/mem", O_RDWR | O_CLOEXEC)));
@@ -179,12 +179,12 @@ static void strange_files(struct instance *instance)
 	seat_close(&seat);
 }
 
-/* A process that lends its memory to a context that it has inherited. */
+/* A process that binds its memory to an inherited context. */
 struct lender {
 	const struct instance *instance;
 	const struct own *own;
-	uint8_t *page;   /* private: at the same address in us and in the lender */
-	int lifetime[2]; /* of what the lender executes: until our end is closed */
+	uint8_t *page;   /* private, at the same address in both processes */
+	int lifetime[2]; /* keeps the executed program running until closed */
 };
 
 static void lend(int peer, const struct lender *lender)
@@ -204,7 +204,7 @@ static void lend_only(int peer, void *data)
 	const struct lender *lender = data;
 
 	lend(peer, lender);
-	/* What the others did with it. */
+	/* Writes by the other processes. */
 	ASSERT_EQ(lender->page[0], 0x33);
 	ASSERT_EQ(lender->page[1], 0xb0);
 }
@@ -244,11 +244,11 @@ static void lend_to(struct instance *instance, const struct identity *who)
 		    copy(own.region.asid, own.region.iova, asid, address, PAGE));
 	ASSERT(is_filled(&own.region, 0, PAGE, 0xb0));
 	expect_done(own.queue, fill(asid, address, 1, 0x33));
-	/* Ours, at the same address, is another page. */
+	/* This process has a different page at the same address. */
 	ASSERT_EQ(lender.page[0], 0);
 	peer_signal(child.peer);
 	child_wait(&child);
-	/* With the process, its memory is gone. */
+	/* The memory is released when the process exits. */
 	expect_fault(own.queue, fill(asid, address, 1, 0x44), ACCEL_FAULT_SVA, address);
 	expect_done(own.queue, fill(own.asid, address, 1, 0x44));
 	own_end(&own);
@@ -282,11 +282,11 @@ static void dead_after_exec(struct instance *instance)
 	asid = borrow(&own, &child);
 	expect_done(own.queue, fill(asid, address, 8, 1));
 	peer_signal(child.peer);
-	ASSERT(has_ended(child.peer)); /* by exec: it was close-on-exec */
+	ASSERT(has_ended(child.peer)); /* by exec: the descriptor was close-on-exec */
 	expect_fault(own.queue, fill(asid, address, 8, 2), ACCEL_FAULT_SVA, address);
 	expect_fault(own.queue, copy(own.region.asid, own.region.iova, asid, address, 8),
 		     ACCEL_FAULT_SVA, address);
-	/* The process lives, and so does the context. */
+	/* Both the process and the context still exist. */
 	ASSERT_OK(SYS(kill(child.pid, 0)));
 	expect_done(own.queue, from_own(&own, lender.page, 8));
 	close(lender.lifetime[1]);
@@ -324,7 +324,7 @@ static void absent_in_a_child(struct instance *instance)
 	own_end(&own);
 }
 
-/* With a /proc of the container's own, which names other processes by other numbers. */
+/* The container's /proc has different PIDs. */
 static void bind_inside(int peer, void *data)
 {
 	uint8_t *page = map_private(PAGE, PROT_READ | PROT_WRITE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-accel-syscalls.c - a busy queue takes no system call */
+/* test-accel-syscalls.c - a busy queue makes no system call */
 #include <signal.h>
 
 #include "accel.h"
@@ -11,7 +11,7 @@
 #define ENTRIES ACCEL_RING_MAX
 #define BATCH   16
 
-/* So that neither side waits for the other, however it is scheduled. */
+/* Starts with a full ring, so that neither side waits for the other at first. */
 static uint64_t fill_up(struct dmabuffs_accel_queue *queue,
 			const struct accel_command *batch)
 {
@@ -22,7 +22,7 @@ static uint64_t fill_up(struct dmabuffs_accel_queue *queue,
 	return last;
 }
 
-/* Between the marks, both sides are at work from the beginning. */
+/* Both sides are busy from the first mark on. */
 static void submit_many(struct dmabuffs_accel_queue *queue)
 {
 	const struct accel_command batch[BATCH] = {nop()};
@@ -59,7 +59,7 @@ static void submit_for_count(int peer, void *data)
 	}
 }
 
-/* The threads that the daemon has more than before: the engine is one of them. */
+/* Finds the daemon's new threads, among them the engine. */
 static void find_engine(struct count *count, pid_t daemon, const pid_t *before,
 			size_t n_before)
 {
@@ -96,7 +96,7 @@ static void count_once(struct count *count, struct child *child, pid_t daemon)
 	peer_signal(child->peer);
 	count_run(count);
 	peer_wait(child->peer);
-	/* It was at work all the time, so it is the one that was watched. */
+	/* The CPU time shows that the observed thread was the busy engine. */
 	ASSERT(engine_ticks(count, daemon) > ticks);
 	test_note("%d commands: %lu system calls of the client, %lu of the device", MANY,
 		  count->by_client, count->by_threads);
@@ -118,11 +118,11 @@ static void start_counting(struct count *count, struct child *child,
 }
 
 /*
- * A full ring lasts the device for 160 ms, in which neither side makes a system call
- * unless the scheduler keeps the client from running for all of that time: then the
- * device sleeps, and the client has to wake it. So it is tried until it was not: a client
- * or a device that makes system calls while there is work makes them every time, and the
- * watchdog ends the case.
+ * A full ring keeps the device busy for 160 ms. Neither side makes a system call in that
+ * time, unless the scheduler keeps the client off the CPU for all of it: then the device
+ * sleeps and the client must wake it. So the run is repeated until it was undisturbed. A
+ * client or device that makes system calls while there is work makes them in every run,
+ * and the watchdog then fails the case.
  */
 static void no_system_calls(struct instance *instance)
 {
