@@ -18,7 +18,7 @@
  *       dma-buf, or a driver's descriptor, has one description only, and comes if its
  *       mode does not exceed that of the file.
  *   DMABUFFS_BROKER_TICKET  The descriptor is a buffer to export. The reply carries a
- *       ticket, good for one DMABUFFS_IOC_EXPORT while this connection lasts. It is for
+ *       ticket, valid for one DMABUFFS_IOC_EXPORT while this connection lasts. It is for
  *       services that may not use pidfd_getfd(2) on their callers. The commands of
  *       dmabuffs-accel-ioctl.h also take tickets for opened names of this mount and for
  *       files of a procfs that the depositor has mounted.

@@ -141,7 +141,7 @@ enum dmabuffs_kind {
  *              with MFD_ALLOW_SEALING
  *   EREMOTE    the service cannot see the caller in its PID namespace, or lacks the right
  *              to take @fd: use a ticket
- *   ENOENT     no such ticket; it is good for one export, while its connection lasts
+ *   ENOENT     no such ticket; it is valid for one export, while its connection lasts
  *   EEXIST     exported on this description before, by another user or with other flags,
  *              mode or label; never with ANOTHER
  *   EDQUOT     a limit of the owner (exports, bytes)
@@ -171,8 +171,8 @@ struct dmabuffs_export {
  * @uuid: in: the name, raw bytes
  *
  * Removes the name and frees the memory under all mappings of it, the exporter's own
- * included: an access then raises SIGBUS, and descriptors of it read as empty. Only the
- * owner of the name and uid 0 may.
+ * included: an access then raises SIGBUS, and descriptors of it read as empty. Permitted
+ * to the owner of the name and to uid 0.
  *
  * Errors
  *   ENOENT  no such name

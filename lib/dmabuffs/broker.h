@@ -46,7 +46,7 @@ int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 int broker_ask(struct dmabuffs *instance, const struct broker_question *question,
 	       int *ret_fd);
 
-/* Deposits @fd: the ticket is good for one call while @connection stays open. */
+/* Deposits @fd: the ticket is valid for one call while @connection stays open. */
 int broker_deposit(struct dmabuffs *instance, struct broker_connection *connection,
 		   int fd, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
 
