@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hipipc-alone.c - libhipipc in a program that has no runtime
+ * test-hipipc-alone.c - libhipipc in a program without a runtime
  *
- * This program is not linked with libhipsoft, on purpose.
+ *
+ * This program is deliberately not linked with libhipsoft.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ static void expect(int line, hipError_t got, hipError_t expected)
 		test_fail(__FILE__, line, "no reason");
 }
 
-/* A well-formed handle of nothing: version 1, kind 1, one byte. */
+/* A well-formed handle of a nonexistent object: version 1, kind 1, one byte. */
 static hipIpcMemHandle_t plausible(char kind)
 {
 	hipIpcMemHandle_t handle = {{0x68, 0x69, 0x70, 0x69, 1, 0, kind, 0}};
@@ -58,7 +59,7 @@ static void no_runtime(struct instance *instance)
 	ASSERT(!memory && !opened);
 }
 
-/* What is wrong with any runtime. */
+/* Errors that do not depend on a runtime. */
 static void arguments_first(struct instance *instance)
 {
 	const hipIpcMemHandle_t zero = {{0}};
@@ -74,7 +75,7 @@ static void arguments_first(struct instance *instance)
 	expect(__LINE__, hipIpcOpenMemHandle(&memory, zero, 0), hipErrorInvalidValue);
 }
 
-/* The runtime's other calls are the runtime's: nothing here stands in their way. */
+/* The library exports no other runtime call, so it cannot shadow one. */
 static void only_ipc_calls(struct instance *instance)
 {
 	static const char *const others[] = {
@@ -89,7 +90,7 @@ static void only_ipc_calls(struct instance *instance)
 	ASSERT(dlsym(RTLD_DEFAULT, "cudaIpcOpenEventHandle"));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (dlsym(RTLD_DEFAULT, others[i]))
-			test_fail(__FILE__, __LINE__, "%s is there", others[i]);
+			test_fail(__FILE__, __LINE__, "%s is exported", others[i]);
 }
 
 const struct test_case test_cases[] = {

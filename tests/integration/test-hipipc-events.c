@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hipipc-events.c - events of several processes: record, wait, query, synchronize
+ * test-hipipc-events.c - events across processes: record, wait, query, synchronize
  *
- * What has to be pending is held by a gate (hipipc.h), so that nothing here depends on
- * how fast a process or a stream is.
+ *
+ * A gate (hipipc.h) keeps work pending, so that no case depends on the speed of a process
+ * or a stream.
  */
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "hipipc.h"
 #include "raw.h"
 
-/* What an importer has of an exporter. */
+/* What an importer opened from an exporter. */
 struct side {
 	struct exporter exporter;
 	uint8_t *memory;
@@ -117,7 +118,7 @@ static void open_own(struct instance *instance)
 	open_refused(hipErrorInvalidContext, get_event(make_event()));
 }
 
-/* Each open gives another one. */
+/* Each open returns a new event. */
 static void open_twice(struct instance *instance)
 {
 	struct side side;
@@ -155,7 +156,7 @@ static void destroyed_by_exporter(struct instance *instance)
 	exporter_order(&side.exporter, ORDER_DESTROY, 0);
 	expect_no_name(instance, event_wire(side.exporter.event).uuid);
 	open_refused(hipErrorInvalidResourceHandle, side.exporter.event);
-	/* Who has it, keeps it. */
+	/* An open event stays valid. */
 	ASSERT_HIP(hipSuccess, hipEventSynchronize(side.event));
 	ASSERT_HIP(hipSuccess, hipEventRecord(side.event, side.stream));
 	ASSERT_HIP(hipSuccess, hipEventSynchronize(side.event));
@@ -171,7 +172,7 @@ static void exporter_gone(struct instance *instance)
 	ASSERT_HIP(hipSuccess, hipEventSynchronize(side.event));
 	exporter_kill(&side.exporter);
 	open_refused(hipErrorInvalidResourceHandle, side.exporter.event);
-	/* That record was reached before. */
+	/* The record completed before the exporter died. */
 	ASSERT_HIP(hipSuccess, hipEventQuery(side.event));
 	ASSERT_HIP(hipSuccess, hipEventRecord(side.event, side.stream));
 	ASSERT_HIP(hipSuccess, hipEventSynchronize(side.event));
@@ -179,7 +180,7 @@ static void exporter_gone(struct instance *instance)
 	expect_names(instance, 0);
 }
 
-/* ---- record here, wait there ------------------------------------------------------- */
+/* ---- record in one process, wait in another ---------------------------------------- */
 
 static void never_recorded(struct instance *instance)
 {
@@ -193,7 +194,7 @@ static void never_recorded(struct instance *instance)
 	side_close(&side);
 }
 
-/* A copy in our stream is to see what the exporter's stream does before the record. */
+/* A copy in this stream must see the work of the exporter's stream before the record. */
 static void recorded_by_exporter(struct instance *instance)
 {
 	static uint8_t host[DEVICE_BYTES];
@@ -241,7 +242,7 @@ static void recorded_by_importer(struct instance *instance)
 	side_close(&side);
 }
 
-/* The exporter's stream waits for ours, and then overwrites what we have written. */
+/* The exporter's stream waits for this one and then overwrites its result. */
 static void exporters_stream_waits(struct instance *instance)
 {
 	struct side side;
@@ -260,7 +261,10 @@ static void exporters_stream_waits(struct instance *instance)
 	side_close(&side);
 }
 
-/* A stream waits for the last record at the time of the call. */
+/*
+ * hipStreamWaitEvent() waits for the record that was the last one at the time of the
+ * call.
+ */
 static void wait_is_for_the_last_record(struct instance *instance)
 {
 	struct side side;
@@ -278,7 +282,7 @@ static void wait_is_for_the_last_record(struct instance *instance)
 	side_close(&side);
 }
 
-/* The event is that of the last recorder. */
+/* An event has the state of its last record, whichever process made it. */
 static void two_recorders(struct instance *instance)
 {
 	struct side side;
@@ -299,7 +303,7 @@ static void two_recorders(struct instance *instance)
 	side_close(&side);
 }
 
-/* ---- any number of records --------------------------------------------------------- */
+/* ---- many records ------------------------------------------------------------------ */
 
 static void thousand_records(struct instance *instance)
 {
@@ -316,7 +320,10 @@ static void thousand_records(struct instance *instance)
 					  hipMemcpyDeviceToHost, side.stream));
 		ASSERT_HIP(hipSuccess, hipStreamSynchronize(side.stream));
 		ASSERT_EQ(byte, i & 0xff);
-		/* And back: it may set the memory anew only after we have looked. */
+		/*
+		 * In turn: the exporter may overwrite the memory only after this process
+		 * has read it.
+		 */
 		ASSERT_HIP(hipSuccess, hipEventRecord(side.event, side.stream));
 		exporter_order(&side.exporter, ORDER_SYNC, hipSuccess);
 	}

@@ -2,8 +2,9 @@
 /*
  * test-hipipc-fork.c - children of processes that use device memory
  *
- * A program that a case executes is this one again: a variable in its
- * environment makes it import, and exit before main() (at the end of this file).
+ *
+ * The program that a case executes is this one: variables in the environment make it
+ * import and exit before main() (see the end of this file).
  */
 #include <pthread.h>
 #include <signal.h>
@@ -21,7 +22,7 @@
 #define EXEC_HANDLE "TEST_HIPIPC_HANDLE"
 #define THREADS     4
 
-/* A process with one of each. */
+/* A process with an object of each kind. */
 struct parent {
 	struct exporter other;
 	void *own, *imported;
@@ -44,7 +45,7 @@ static void parent_start(struct parent *parent, struct instance *instance)
 	parent->imported_event = open_event(parent->other.event);
 }
 
-/* All that it had, it still has. */
+/* The parent's objects must still work. */
 static void parent_end(struct parent *parent)
 {
 	hipIpcMemHandle_t again = get_memory(parent->own);
@@ -63,7 +64,7 @@ static void parent_end(struct parent *parent)
 	exporter_end(&parent->other);
 }
 
-/* ---- children that did not exec ---------------------------------------------------- */
+/* ---- children without exec --------------------------------------------------------- */
 
 static void expect_hip_refused(struct parent *parent)
 {
@@ -101,7 +102,7 @@ static void expect_cuda_refused(struct parent *parent)
 		  cudaErrorInitializationError);
 }
 
-/* Nor can it do anything else with the parent's memory and events. */
+/* The runtime refuses the parent's memory and events as well. */
 static void expect_runtime_refused(struct parent *parent)
 {
 	char byte;
@@ -135,7 +136,7 @@ static void child_of_fork(struct instance *instance)
 	parent_end(&parent);
 }
 
-/* Without what the C library does at a fork. */
+/* Bypasses the atfork handlers of the C library. */
 static void child_of_clone(struct instance *instance)
 {
 	struct parent parent;
@@ -174,7 +175,7 @@ static void grandchild(struct instance *instance)
 	parent_end(&parent);
 }
 
-/* A parent that has only computed so far has a device, too. */
+/* A parent that made no IPC call has an initialized runtime as well. */
 static void get_refused(int peer, void *data)
 {
 	hipIpcMemHandle_t handle;
@@ -195,7 +196,7 @@ static void parent_without_handles(struct instance *instance)
 	device_check(memory, 0, DEVICE_BYTES, 1);
 }
 
-/* ---- a fork while other threads are in the middle of it ---------------------------- */
+/* ---- fork during calls of other threads -------------------------------------------- */
 
 struct work {
 	struct parent parent;
@@ -236,9 +237,9 @@ static void threads_at_work(struct instance *instance)
 	parent_end(&work.parent);
 }
 
-/* ---- names and their maker's children ---------------------------------------------- */
+/* ---- names and children of their exporter ------------------------------------------ */
 
-/* They are removed with the maker, not with its children. */
+/* The names are removed with the exporter, not with its children. */
 static void names_end_with_the_parent(struct instance *instance)
 {
 	struct exporter exporter = {.instance = instance};
@@ -312,7 +313,7 @@ static void child_that_execs(struct instance *instance)
 	parent_end(&parent);
 }
 
-/* The program that a user of these calls becomes is another one, of the same PID. */
+/* After execve(2) the new program has the same PID and must be able to import. */
 static void use_and_exec(int peer, void *data)
 {
 	const struct exporter *exporter = data;
@@ -335,7 +336,7 @@ static void user_that_execs(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* In the program that was executed; the harness is not there. */
+/* Runs in the executed program, without the harness. */
 __attribute__((constructor)) static void import_if_executed(void)
 {
 	const char *text = getenv(EXEC_HANDLE);

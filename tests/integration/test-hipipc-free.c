@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-free.c - names end with what they name, whatever the process may do */
+/* test-hipipc-free.c - names are removed with their object, without any privilege */
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 
 #define STRANGER 1000
 
-/* What the exporting child does before it frees. */
+/* Actions of the exporting child before it frees the objects. */
 struct plan {
 	const struct instance *instance;
 	void (*before_free)(void);
@@ -39,7 +39,7 @@ static void free_between_counts(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* The child lives on: what ends the names is not its end. */
+/* The child keeps running: the names are removed by the free, not by its exit. */
 static void run(struct plan *plan, const struct identity *who)
 {
 	struct child child;
@@ -61,7 +61,7 @@ static void freed(struct instance *instance)
 	run(&plan, USER(STRANGER));
 }
 
-/* All threads, as setresuid(3) does; those of the runtime do not matter here. */
+/* All threads of the C library, as setresuid(3) does; runtime threads do not matter. */
 static void become_stranger(void)
 {
 	ASSERT_OK(SYS(setresgid(STRANGER, STRANGER, STRANGER)));
@@ -77,7 +77,7 @@ static void freed_after_setuid(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"freed", freed},
-	/* Only root may unlink(2) there. */
+	/* The directory mode permits unlink(2) to root only. */
 	{"freed_without_the_right_to_unlink", freed, "mode=1755"},
 	{"freed_after_setuid", freed_after_setuid},
 	{0},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-gone.c - memory that its exporter frees, and exporters that end */
+/* test-hipipc-gone.c - memory freed by its exporter, and exporters that exit */
 #include <fcntl.h>
 #include <signal.h>
 
@@ -23,7 +23,7 @@ static void expect(hipError_t expected, hipIpcMemHandle_t handle)
 	ASSERT(now_ms() - start < PROMPT_MS);
 }
 
-/* ---- the exporter frees, and ends -------------------------------------------------- */
+/* ---- the exporter frees, and exits ------------------------------------------------- */
 
 static void free_while_imported(struct instance *instance)
 {
@@ -43,7 +43,7 @@ static void free_while_imported(struct instance *instance)
 	device_check(memory, 0, DEVICE_BYTES, 6);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
 	expect(hipErrorInvalidResourceHandle, exporter.memory);
-	/* Its event still has a name, and only this case has the memory. */
+	/* The event's name remains; only this process has the memory. */
 	expect_names(instance, 1);
 	expect_no_other_importer(opened);
 	ASSERT_OK(raw_info(opened, &info));
@@ -53,7 +53,7 @@ static void free_while_imported(struct instance *instance)
 	expect_names(instance, 0);
 }
 
-/* Another allocation at the same address is not what the handle was of. */
+/* A handle does not refer to a later allocation at the same address. */
 static void stale_handle(struct instance *instance)
 {
 	struct exporter exporter;
@@ -80,7 +80,7 @@ static void expect_kept(struct exporter *exporter, void *memory)
 	device_check(memory, 0, DEVICE_BYTES, 1);
 	device_fill(memory, DEVICE_BYTES, 7);
 	device_check(memory, 0, DEVICE_BYTES, 7);
-	/* It is open here, so no request is needed. */
+	/* The memory is open in this process, so the service is not involved. */
 	ASSERT(open_memory(exporter->memory) == memory);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
@@ -125,7 +125,7 @@ static void exporter_gone(struct instance *instance)
 	expect_names(instance, 0);
 }
 
-/* The owner of a name may take it away with any tool. */
+/* The owner of a name may remove it with any tool. */
 static void name_taken_away(struct instance *instance)
 {
 	struct exporter exporter;
@@ -143,7 +143,7 @@ static void name_taken_away(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* An importer that is killed leaves nothing either. */
+/* A killed importer leaves nothing behind either. */
 static void import_and_wait(int peer, void *data)
 {
 	const struct exporter *exporter = data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-handle.c - 64 bytes, and the ways they go */
+/* test-hipipc-handle.c - the 64 bytes of a handle, and ways to pass them */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "hipipc.h"
 #include "raw.h"
 
-/* ---- what the 64 bytes are --------------------------------------------------------- */
+/* ---- the layout -------------------------------------------------------------------- */
 
 static void bytes_of_handle(struct instance *instance)
 {
@@ -40,8 +40,8 @@ static void bytes_of_handle(struct instance *instance)
 }
 
 /*
- * A handle that version 1 has made: 0x12345 bytes, offset 0x321. Every version must read
- * it, so that its name is looked for.
+ * A handle made by version 1: 0x12345 bytes, offset 0x321. Every version must accept it
+ * and look up its name.
  */
 static const uint8_t of_version_1[64] = {
 	0x68, 0x69, 0x70, 0x69, 0x01, 0x00, 0x01, 0x00, 0x10, 0x11, 0x12, 0x13, 0x14,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hipipc-hostile.c - handles that were forged, and buffers that are not what their
- * handles say, or change while they are used
+ * test-hipipc-hostile.c - forged handles, and buffers that contradict their handle or
+ * change during use
  *
- * A process that opens such a handle gets a documented error and leaks nothing: the
- * harness checks the daemon's descriptors after each case, the cases their own.
+ *
+ * Opening such a handle must return a documented error and leak nothing: the harness
+ * checks the daemon's descriptors after each case, and the cases check those of the
+ * process.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@
 
 #define N_SEEDS 6000
 
-/* What the first calls leave behind is not a leak. */
+/* Descriptors that the first calls keep open are not leaks. */
 static int warm_up(const struct instance *instance, hipIpcMemHandle_t memory,
 		   const hipIpcEventHandle_t *event)
 {
@@ -116,7 +118,7 @@ static void change_all(struct forger *forger, struct wire *wire)
 		bytes[i] = (uint8_t)rand_r(&forger->seed);
 }
 
-/* Something like a handle; mostly with the check word that belongs to it. */
+/* A mutated handle, mostly with a valid check word. */
 static struct wire forge(struct forger *forger)
 {
 	struct wire wire = draw(forger, 3) ? forger->memory : forger->event;
@@ -141,7 +143,7 @@ static bool is_documented(hipError_t error)
 	       error == hipErrorOutOfMemory;
 }
 
-/* What can never be a handle, whatever else there is in it. */
+/* Handles that must always be refused. */
 static bool is_no_handle(const struct wire *wire, bool event)
 {
 	static const uint8_t zero[sizeof(wire->reserved)];
@@ -153,7 +155,7 @@ static bool is_no_handle(const struct wire *wire, bool event)
 	       memcmp(wire->reserved, zero, sizeof(zero)) != 0;
 }
 
-/* The last part of it can be read if it was opened: the mapping is not shorter. */
+/* Reads the end of the memory: the mapping must not be shorter than the handle says. */
 static void read_end(struct forger *forger, const uint8_t *pointer,
 		     const struct wire *wire)
 {
@@ -229,7 +231,7 @@ static void try_forged(int peer, void *data)
 	}
 	witness_expect_fds(getpid(), n_fds);
 	test_note("%u opened, %u refused", forger.opened, forger.refused);
-	/* Else the forger is no good: some only ask for less than there is. */
+	/* Checks the generator: some mutations only reduce the size, which is valid. */
 	ASSERT(forger.opened > 10 && forger.refused > N_SEEDS);
 	device_check(open_memory(exporter->memory), 0, DEVICE_BYTES, 1);
 }
@@ -265,7 +267,7 @@ static void expect_event(hipError_t expected, struct wire wire)
 	ASSERT_IPC(expected, hipIpcOpenEventHandle(&event, forge_event(wire)));
 }
 
-/* A handle with one field changed. */
+/* A copy of a handle with one field changed. */
 #define WITH(original, field, value)                                                     \
 	({                                                                               \
 		struct wire changed_ = (original);                                       \
@@ -293,7 +295,7 @@ static void try_fields(int peer, void *data)
 	expect_memory(hipErrorInvalidValue, WITH(memory, offset, memory.bytes));
 	expect_memory(hipErrorInvalidValue, WITH(memory, kind, WIRE_EVENT));
 	expect_event(hipErrorInvalidValue, WITH(event, kind, WIRE_MEMFD));
-	/* Memory that is offered as an event. */
+	/* A memory handle opened as an event. */
 	event = WITH(memory, kind, WIRE_EVENT);
 	event.bytes = event_wire(exporter->event).bytes;
 	expect_event(hipErrorMapFailed, event);
@@ -311,9 +313,9 @@ static void wrong_fields(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- buffers of others ------------------------------------------------------------- */
+/* ---- buffers of other exporters ---------------------------------------------------- */
 
-/* A handle for any name, as a program without the library would make it. */
+/* Builds a handle for any name without the library. */
 static struct wire wire_of(const struct shared *shared, enum wire_kind kind,
 			   uint64_t bytes)
 {
@@ -326,7 +328,7 @@ static struct wire wire_of(const struct shared *shared, enum wire_kind kind,
 	return wire;
 }
 
-/* A memfd of that many bytes that begins with these. */
+/* A memfd of that many bytes that starts with these. */
 static int make_memfd(size_t bytes, const void *data, size_t size, int seals)
 {
 	int fd = ASSERT_OK(SYS(memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
@@ -361,7 +363,7 @@ static void try_wire(int peer, void *data)
 
 	hip_begin(attempt->instance);
 	pointer = device_alloc(DEVICE_BYTES, 3);
-	/* Refused once before: the library is as it will be. */
+	/* The first refusal may open descriptors that the library keeps. */
 	expect_attempt(attempt);
 	n_fds = count_stable_fds(getpid());
 	expect_attempt(attempt);
@@ -371,7 +373,7 @@ static void try_wire(int peer, void *data)
 	ASSERT_HIP(hipSuccess, hipFree(pointer));
 }
 
-/* Ends the name, too. */
+/* Closes @fd and removes the name, too. */
 static void expect_refused(struct instance *instance, int fd, uint32_t flags,
 			   enum wire_kind kind, uint64_t bytes, hipError_t expected)
 {
@@ -395,13 +397,13 @@ static void smaller_than_the_handle_says(struct instance *instance)
 		       hipErrorMapFailed);
 	expect_refused(instance, make_memfd(0, "", 0, 0), 0, WIRE_MEMFD, PAGE,
 		       hipErrorMapFailed);
-	/* Of another kind than the handle says. */
+	/* The kind of the buffer differs from the handle's. */
 	expect_refused(instance, raw_memfd(PAGE), 0, WIRE_DMABUF, PAGE,
 		       hipErrorMapFailed);
 	expect_refused(instance, raw_memfd(PAGE), 0, WIRE_VMM, PAGE, hipErrorMapFailed);
 }
 
-/* What is documented of a page of an event, see lib/hipsoft/event_page.h. */
+/* The documented layout of an event page, see lib/hipsoft/event_page.h. */
 #define EVENT_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
 static const uint32_t event_header[2] = {0x65706968U, 1};
@@ -425,7 +427,7 @@ static void pages_that_are_no_events(struct instance *instance)
 		       WIRE_EVENT, PAGE, refused);
 	expect_refused(instance, make_memfd(0, "", 0, EVENT_SEALS), 0, WIRE_EVENT, PAGE,
 		       refused);
-	/* open(2) does not permit to write it. */
+	/* The page cannot be opened for writing. */
 	expect_refused(instance, make_memfd(PAGE, event_header, size, EVENT_SEALS),
 		       DMABUFFS_EXPORT_READONLY, WIRE_EVENT, PAGE,
 		       hipErrorInvalidDevicePointer);
@@ -435,7 +437,7 @@ static void pages_that_are_no_events(struct instance *instance)
 		0, WIRE_EVENT, PAGE, hipErrorInvalidDevicePointer);
 }
 
-/* ---- taken back while it is used --------------------------------------------------- */
+/* ---- revoked during use ------------------------------------------------------------ */
 
 #define BIG_BYTES (8UL << 20)
 
@@ -445,7 +447,7 @@ struct copying {
 	hipMemcpyKind kind;
 };
 
-/* Copies until a copy fails; the process works on after that. */
+/* Copies until the copy fails; afterwards the process must work as before. */
 static void copy_until_it_fails(int peer, void *data)
 {
 	const struct copying *copying = data;
@@ -469,13 +471,13 @@ static void copy_until_it_fails(int peer, void *data)
 	ASSERT_HIP(hipErrorIllegalAddress, error);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
 	witness_expect_fds(getpid(), n_fds);
-	/* The memory goes first, then the name. */
+	/* Revoke the memory, then remove the name. */
 	peer_wait(peer);
 	ASSERT_IPC(hipErrorInvalidResourceHandle,
 		   hipIpcOpenMemHandle(&pointer, copying->handle, 0));
 }
 
-/* Two importers, one that reads and one that writes; then the memory goes. */
+/* Starts a reading and a writing importer, then revokes the memory. */
 static void start_copying(struct child *importers, const struct instance *instance,
 			  hipIpcMemHandle_t handle)
 {
@@ -542,7 +544,7 @@ static void revoked_while_it_is_copied(struct instance *instance)
 	witness_expect_gone(&witness, 1);
 }
 
-/* Memory of hipMalloc() is pinned: it cannot be revoked from its importers. */
+/* Memory from hipMalloc() is pinned and cannot be revoked. */
 static void memory_that_cannot_be_revoked(struct instance *instance)
 {
 	struct exporter exporter = {.instance = instance, .mode = "666"};

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hipipc-killed.c - users of IPC handles that are killed at each of their steps
+ * test-hipipc-killed.c - users of IPC handles, killed at each of their steps
  *
- * A step is a system call: the victim is killed before and after each one. Then nothing
- * of it may be left: not in the service, by its limits and its descriptors, and not in
- * the kernel, which is queried for each memfd that the victim had. The processes on the
- * other side keep what they have, and get a documented error for what is gone.
+ *
+ * A step is a system call: the victim is killed before and after each one. Afterwards no
+ * resource of it may remain in the service (its charges and its descriptors) or in the
+ * kernel (each memfd of the victim). Peers keep what they have open and get a documented
+ * error for what is gone.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -23,15 +24,15 @@
 
 #define MAX_MEMORY 64
 
-/* What is behind it changes; what is before never does. */
+/* Bytes from here on are modified, earlier ones never are. */
 #define HALF (DEVICE_BYTES / 2)
 
-/* More stops than any sequence of steps here can have: then something goes in circles. */
+/* More stops than any case has; reaching it means an endless loop. */
 #define MAX_STOPS 2000
 
-/* ---- what is left ------------------------------------------------------------------ */
+/* ---- remaining resources ----------------------------------------------------------- */
 
-/* The memory of a process that is about to die. */
+/* The memfds of a process that is about to be killed. */
 struct remains {
 	struct witness memory[MAX_MEMORY];
 	size_t n;
@@ -50,7 +51,7 @@ static void remains_take(struct remains *remains, pid_t pid)
 	remains->n = witness_take_process(remains->memory, MAX_MEMORY, pid);
 }
 
-/* All of it has gone, except what another process has too. */
+/* All are freed, except those that another process has open as well. */
 static void remains_expect_gone(const struct remains *remains, const struct remains *kept)
 {
 	for (size_t i = 0; i < remains->n; i++)
@@ -58,7 +59,7 @@ static void remains_expect_gone(const struct remains *remains, const struct rema
 			witness_expect_gone(&remains->memory[i], 1);
 }
 
-/* The daemon counts no open file of the memory of this handle. */
+/* The service counts no importer of this handle's memory. */
 static void expect_no_importer(const struct instance *instance, hipIpcMemHandle_t handle)
 {
 	int opened = ASSERT_OK(raw_open(instance, memory_wire(handle).uuid, O_RDONLY));
@@ -74,12 +75,12 @@ static void importer_begin(const struct exporter *exporter)
 	void *pointer;
 
 	hip_begin(exporter->instance);
-	/* So that what is traced is not how the runtime starts. */
+	/* Initialize the runtime before tracing starts. */
 	ASSERT_HIP(hipSuccess, hipMalloc(&pointer, PAGE));
 	ASSERT_HIP(hipSuccess, hipFree(pointer));
 }
 
-/* From here on it is traced. */
+/* Tracing starts here. */
 static void wait_for_tracer(int peer)
 {
 	peer_signal(peer);
@@ -87,7 +88,7 @@ static void wait_for_tracer(int peer)
 	stops_mark();
 }
 
-/* It is not to end by itself. */
+/* Waits to be killed. */
 static void wait_for_end(int peer)
 {
 	stops_mark();
@@ -131,12 +132,12 @@ static void wait_for_event(int peer, void *data)
 	test_fail(__FILE__, __LINE__, "the event was reached");
 }
 
-/* What the importers of a case have in common. */
+/* Shared by the importers of a case. */
 struct import_scene {
 	struct exporter exporter;
 	int n_fds;           /* of the daemon */
 	struct remains kept; /* the exporter's memory */
-	bool held;           /* the exporter's stream: it cannot be asked to copy */
+	bool held;           /* the exporter's stream is blocked, so it cannot copy */
 };
 
 static void import_scene_start(struct import_scene *scene,
@@ -148,7 +149,7 @@ static void import_scene_start(struct import_scene *scene,
 	scene->n_fds = count_stable_fds(instance->pid);
 }
 
-/* Starts one, and kills it at a stop. False: it had none so late. */
+/* Starts an importer and kills it at a stop; false if it had fewer stops. */
 static bool kill_importer(struct import_scene *scene, void (*fn)(int peer, void *data),
 			  unsigned int n)
 {
@@ -169,7 +170,7 @@ static bool kill_importer(struct import_scene *scene, void (*fn)(int peer, void 
 	return stopped;
 }
 
-/* All that remains is the exporter's, and ends with that. */
+/* Only the exporter's resources remain, and are freed when it exits. */
 static void import_scene_end(struct import_scene *scene)
 {
 	const struct instance *instance = scene->exporter.instance;
@@ -196,7 +197,7 @@ static void importer_at_each_step(struct instance *instance)
 		n++;
 		ASSERT(n < MAX_STOPS);
 	}
-	/* Open, read, event, close: each of them talks to the service or the kernel. */
+	/* Open, read, record and close each make at least a system call. */
 	ASSERT(n > 20);
 	exporter_order(&scene.exporter, ORDER_FILL, 3);
 	exporter_order(&scene.exporter, ORDER_CHECK, 3);
@@ -204,7 +205,7 @@ static void importer_at_each_step(struct instance *instance)
 	test_note("killed at %u stops", n);
 }
 
-/* The last of them are where it sleeps, again and again. */
+/* Its last stops are in the wait, which is entered repeatedly. */
 static void importer_that_waits(struct instance *instance)
 {
 	struct import_scene scene;
@@ -236,14 +237,14 @@ static void wait_in_stream(int peer, void *data)
 	ASSERT_HIP(hipSuccess, hipStreamCreate(&stream));
 	ASSERT_HIP(hipSuccess, hipStreamWaitEvent(stream, event, 0));
 	ASSERT_HIP(hipSuccess, hipMemsetAsync(pointer, 8, DEVICE_BYTES, stream));
-	/* The last record is ours from now on, and comes after the exporter's. */
+	/* The last record is this process's, and follows the exporter's. */
 	ASSERT_HIP(hipSuccess, hipEventRecord(event, stream));
 	peer_signal(peer);
 	hipStreamSynchronize(stream);
 	test_fail(__FILE__, __LINE__, "the event was reached");
 }
 
-/* What it had queued is not executed, and its record is never reached. */
+/* Its queued work is never executed, and its record is never reached. */
 static void importer_whose_stream_waits(struct instance *instance)
 {
 	struct import_scene scene;
@@ -270,7 +271,7 @@ static void importer_whose_stream_waits(struct instance *instance)
 
 /* ---- exporters --------------------------------------------------------------------- */
 
-/* Of what it exports first, which has an importer before anything happens to it. */
+/* The exporter's first objects, which are imported before the exporter is killed. */
 struct offer {
 	hipIpcMemHandle_t memory;
 	hipIpcEventHandle_t event;
@@ -313,7 +314,7 @@ static void export_and_free(int peer, void *data)
 	wait_for_end(peer);
 }
 
-/* It was reached, or never will be: both calls return that at once. */
+/* The event was reached or failed; both calls return at once. */
 static void check_event(hipEvent_t event)
 {
 	uint64_t begin = now_ms();
@@ -338,7 +339,7 @@ static void check_refused(const struct offer *offer)
 	ASSERT(now_ms() - begin < PROMPT_MS);
 }
 
-/* Opens what one exporter after the other offers, and checks it after their deaths. */
+/* Opens the objects of one exporter after the other, and checks them after its death. */
 static void survive(int peer, void *data)
 {
 	uint8_t *pointer;
@@ -354,7 +355,7 @@ static void survive(int peer, void *data)
 		peer_wait(peer);
 		device_check(pointer, 0, HALF, 7);
 		check_event(event);
-		/* It is the survivor's now. */
+		/* Only this process has the memory now. */
 		device_fill(pointer, DEVICE_BYTES, 4);
 		device_check(pointer, 0, DEVICE_BYTES, 4);
 		ASSERT_HIP(hipSuccess, hipEventRecord(event, NULL));
@@ -407,12 +408,12 @@ static void exporter_at_each_step(struct instance *instance)
 
 	ASSERT_OK(SYS(setenv("HIPIPC_MODE", "666", 1)));
 	child_start(&survivor, USER(1002), survive, instance);
-	/* The first round is where the survivor's own beginnings belong to. */
+	/* The first round lets the survivor reach its steady state. */
 	ASSERT(!kill_exporter(instance, &survivor, INT32_MAX, MAX_STOPS));
 	n_fds = count_stable_fds(instance->pid);
 	while (kill_exporter(instance, &survivor, n_fds, n))
 		n++;
-	/* Two names are made and two ended by it, with a call of the service each. */
+	/* It exports and frees two names, with a service call each. */
 	ASSERT(n > 20);
 	close(survivor.peer);
 	survivor.peer = -1;
@@ -453,8 +454,7 @@ static void be_told_in_stream(int peer, void *data)
 	peer_signal(peer);
 	ASSERT_HIP(hipErrorContextIsDestroyed, hipStreamSynchronize(stream));
 	peer_signal(peer);
-	/* What was to come after the event has not been done; another stream still works.
-	 */
+	/* The work after the event was not executed; another stream still works. */
 	device_check(pointer, 0, DEVICE_BYTES, 1);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
 }
@@ -487,7 +487,7 @@ static void exporter_with_a_record_to_come(struct instance *instance)
 	instance_settle(instance);
 }
 
-/* ---- at any moment ----------------------------------------------------------------- */
+/* ---- at random times --------------------------------------------------------------- */
 
 static void open_while_it_lives(int peer, void *data)
 {
@@ -507,7 +507,7 @@ static void open_while_it_lives(int peer, void *data)
 	ASSERT_HIP(hipErrorInvalidResourceHandle, result);
 }
 
-/* The moment is random, on purpose. */
+/* The time is random on purpose. */
 static void random_pause(void)
 {
 	nanosleep(&(struct timespec){.tv_nsec = random() % 3000000}, NULL);

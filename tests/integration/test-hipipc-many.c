@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-many.c - thousands of handles at once, and addresses that are used again */
+/* test-hipipc-many.c - thousands of handles at once, and reused addresses */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #define N_MANY 2000
 #define SIDES  2
 
-/* What a step of thousands of calls may take. */
+/* Time limit for a step of thousands of calls. */
 #define STEP_MS 60000
 
 static void use(const struct instance *instance)
@@ -24,29 +24,29 @@ static void use(const struct instance *instance)
 
 	hip_begin(instance);
 	ASSERT_OK(SYS(getrlimit(RLIMIT_NOFILE, &limit)));
-	/* Each allocation and each import has descriptors. */
+	/* Each allocation and each import uses descriptors. */
 	ASSERT(limit.rlim_max >= 5 * N_MANY);
 	limit.rlim_cur = limit.rlim_max;
 	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &limit)));
 }
 
-/* peer_wait() for what takes longer than a word. */
+/* peer_wait() with the longer time limit. */
 static void peer_wait_long(int peer)
 {
 	ASSERT(wait_ready(peer, POLLIN, STEP_MS));
 	peer_wait(peer);
 }
 
-/* The other side does the same at the same time; the case lets both begin. */
+/* Both sides do each step concurrently; the case starts both. */
 static void step_done(int peer)
 {
 	peer_signal(peer);
 	peer_wait_long(peer);
 }
 
-/* ---- both ways --------------------------------------------------------------------- */
+/* ---- both directions --------------------------------------------------------------- */
 
-/* Shared by the two sides; each writes its own part. */
+/* Shared by the two sides; each writes its own half. */
 struct board {
 	hipIpcMemHandle_t handles[SIDES][N_MANY];
 };
@@ -62,7 +62,7 @@ static uint64_t number_of(unsigned int side, unsigned int i)
 	return (uint64_t)(side + 1) << 32 | i;
 }
 
-/* What the other side leaves there. */
+/* The reply that the other side writes to the memory. */
 static uint64_t answer_to(uint64_t number)
 {
 	return ~number;
@@ -83,7 +83,7 @@ static uint64_t get_number(const void *pointer)
 	return number;
 }
 
-/* What the first call of each kind leaves behind is not a leak. */
+/* Descriptors that the first call of each kind keeps open are not leaks. */
 static void warm_up(struct side *side, int peer)
 {
 	hipIpcMemHandle_t *handles = side->board->handles[side->self];
@@ -120,7 +120,7 @@ static int compare_pointers(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Own memory and that of the other side, all of it apart. */
+/* Own and imported memory must not overlap. */
 static void check_addresses(void *const *own, void *const *opened)
 {
 	static uintptr_t all[SIDES * N_MANY];
@@ -153,7 +153,7 @@ static void end_all(struct side *side, void **pointers)
 	}
 }
 
-/* The device's memory is all free; what an importer had, a moment after its end. */
+/* All device memory is free; an importer's is released shortly after it exits. */
 static bool has_all_memory(void *data)
 {
 	size_t free_now, total;
@@ -231,7 +231,7 @@ static void both_step(const struct child *children)
 	both_go(children);
 }
 
-/* The daemon has no more than before, while both sides still live. */
+/* While both sides still run, the daemon has no more descriptors than before. */
 static void check_daemon(struct instance *instance, int n_fds)
 {
 	expect_names(instance, 0);
@@ -263,7 +263,7 @@ static void two_thousand_both_ways(struct instance *instance)
 
 		child_start(&children[i], NULL, run_side, &side);
 	}
-	both_step(children); /* of the warm-up: shared, opened, and freed */
+	both_step(children); /* warm-up: exported, opened and freed */
 	both_step(children);
 	both_done(children);
 	expect_names(instance, 0);
@@ -286,7 +286,7 @@ static void two_thousand_both_ways(struct instance *instance)
 	instance_settle(instance);
 }
 
-/* ---- the same address again -------------------------------------------------------- */
+/* ---- reused addresses -------------------------------------------------------------- */
 
 struct pair {
 	hipIpcMemHandle_t old, new;
@@ -333,7 +333,7 @@ static void open_old_and_new(int peer, void *data)
 	peer_signal(peer);
 }
 
-/* Hands bytes on from one to the other. */
+/* Forwards bytes between the two processes. */
 static void relay(const struct child *from, const struct child *to, size_t size)
 {
 	struct pair pair;
@@ -359,7 +359,7 @@ static void old_handle_of_same_address(struct instance *instance)
 	expect_names(instance, 0);
 }
 
-/* Who still has the old one keeps it, beside the new one. */
+/* An importer keeps the old memory open beside the new one. */
 static void keep_old_and_open_new(int peer, void *data)
 {
 	void *old, *new;
@@ -397,7 +397,7 @@ static void old_memory_beside_new(struct instance *instance)
 	relay(&importer, &exporter, 1);
 	relay(&exporter, &importer, sizeof(struct pair));
 	peer_wait(importer.peer);
-	/* The importer lives, and has closed it; the exporter lives, and has freed it. */
+	/* The importer has closed it and the exporter has freed it; both still run. */
 	witness_expect_gone(&witness, 1);
 	peer_signal(exporter.peer);
 	child_wait(&importer);

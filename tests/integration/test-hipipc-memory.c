@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-memory.c - handles of device memory: what they are made of, and when not */
+/* test-hipipc-memory.c - handles of device memory: contents, lifetime and refusals */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void get_refused(void *pointer)
 	ASSERT(same_bytes(handle, untouched));
 }
 
-/* ---- get: null arguments, unknown and freed pointers, bounds ----------------------- */
+/* ---- get: null, unknown and freed pointers, bounds --------------------------------- */
 
 static void get_null(struct instance *instance)
 {
@@ -57,7 +57,7 @@ static void get_unknown(struct instance *instance)
 	char stack;
 
 	hip_begin(instance);
-	get_refused(&stack); /* as the very first call, too */
+	get_refused(&stack); /* also before any other runtime call */
 	device_alloc(DEVICE_BYTES, 1);
 	get_refused(&stack);
 	get_refused(&data);
@@ -109,14 +109,14 @@ static void get_of_import(struct instance *instance)
 	exporter_start(&exporter, NULL);
 	hip_begin(instance);
 	memory = open_memory(exporter.memory);
-	/* It is live device memory, but another one's to pass on. */
+	/* Imported memory is live device memory, but cannot be exported again. */
 	ASSERT_IPC(hipErrorNotSupported, hipIpcGetMemHandle(&again, memory));
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
 	get_refused(memory);
 	exporter_end(&exporter);
 }
 
-/* ---- get: the same bytes, and others ----------------------------------------------- */
+/* ---- get: identical and different handles ------------------------------------------ */
 
 static void get_same_bytes(struct instance *instance)
 {
@@ -153,7 +153,7 @@ static void *get_in_thread(void *data)
 	return NULL;
 }
 
-/* All of them are the first. */
+/* Concurrent first calls all return the same handle. */
 static void get_same_bytes_threads(struct instance *instance)
 {
 	struct getter getters[THREADS];
@@ -221,7 +221,7 @@ static void get_unique(struct instance *instance)
 	expect_names(instance, 0);
 }
 
-/* ---- get: where a pointer leads ---------------------------------------------------- */
+/* ---- get: interior pointers -------------------------------------------------------- */
 
 static void get_interior(struct instance *instance)
 {
@@ -233,7 +233,7 @@ static void get_interior(struct instance *instance)
 	hip_begin(instance);
 	memory = open_memory(exporter.memory);
 	device_check(memory, 5003, DEVICE_BYTES - 5003, 1);
-	/* What is written there, the exporter finds at its own place. */
+	/* The exporter sees the write at the corresponding offset. */
 	device_fill(memory - 5003, DEVICE_BYTES, 9);
 	exporter_order(&exporter, ORDER_CHECK, 9);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
@@ -268,7 +268,7 @@ static void get_last_byte(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- get: what the instance has to say --------------------------------------------- */
+/* ---- get: limits and missing instances --------------------------------------------- */
 
 static void get_limit(struct instance *instance)
 {
@@ -287,7 +287,7 @@ static void get_limit(struct instance *instance)
 	get_memory(memory[2]);
 }
 
-/* Neither now nor later, and at once. */
+/* Fails without delay, the first time and repeatedly. */
 static void expect_no_instance(void)
 {
 	void *memory = device_alloc(100, 1);
@@ -317,7 +317,7 @@ static void no_instance_there(struct instance *unused)
 	expect_no_instance();
 }
 
-/* It is found as soon as it is there. */
+/* An instance that starts later is found by the next call. */
 static void instance_comes_later(struct instance *unused)
 {
 	hipIpcMemHandle_t handle;

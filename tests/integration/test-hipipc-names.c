@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-names.c - values and spellings that programs have, and reasons */
+/* test-hipipc-names.c - values and spellings for programs, and error reasons */
 #include <pthread.h>
 #include <string.h>
 
@@ -8,7 +8,10 @@
 
 /* ---- values ------------------------------------------------------------------------ */
 
-/* As the vendors' public headers have them: objects compiled with those are linked. */
+/*
+ * The values of the vendors' public headers, so that objects compiled with those can be
+ * linked.
+ */
 _Static_assert(hipSuccess == 0, "");
 _Static_assert(hipErrorInvalidValue == 1, "");
 _Static_assert(hipErrorOutOfMemory == 2, "");
@@ -125,7 +128,7 @@ static void cuda_spellings(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- reasons beside the errors ---------------------------------------------------- */
+/* ---- reasons of errors ------------------------------------------------------------ */
 
 static void *no_reason_yet(void *data)
 {
@@ -148,7 +151,7 @@ static void reasons(struct instance *instance)
 	ASSERT(strlen(hipipcLastReason()) < sizeof(first));
 	strcpy(first, hipipcLastReason());
 	ASSERT(!strchr(first, '\n'));
-	/* Each thread has its own, and what succeeds leaves it as it was. */
+	/* The reason is per thread, and success does not clear it. */
 	ASSERT_EQ(pthread_create(&thread, NULL, no_reason_yet, NULL), 0);
 	ASSERT_EQ(pthread_join(thread, NULL), 0);
 	get_memory(device_alloc(100, 1));
@@ -157,7 +160,7 @@ static void reasons(struct instance *instance)
 	ASSERT(strcmp(hipipcLastReason(), first) != 0);
 }
 
-/* The runtime's own call for that knows, too. */
+/* hipGetLastError() reports the error as well. */
 static void last_error(struct instance *instance)
 {
 	hipIpcMemHandle_t handle;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hipipc-namespaces.c - exporters and importers in containers of their own
+ * test-hipipc-namespaces.c - exporters and importers in separate containers
  *
- * All they see is the mount and, as in every container, a /proc of their own.
+ *
+ * They share only the mount, and have a /proc of their own.
  */
 
 #include "harness.h"
@@ -18,7 +19,7 @@ static struct identity container(const struct instance *instance, uid_t uid)
 				 .own_proc = true};
 }
 
-/* An importer is started after its exporter, and so has the connection to it as well. */
+/* The importer is started after the exporter and inherits its connection. */
 static void use_everything(int peer, void *data)
 {
 	struct exporter *exporter = data;
@@ -32,7 +33,7 @@ static void use_everything(int peer, void *data)
 	event = open_event(exporter->event);
 	ASSERT_HIP(hipSuccess, hipStreamCreate(&stream));
 	device_check(memory, 0, DEVICE_BYTES, 1);
-	/* There: recorded and held. Here: waited for. */
+	/* The exporter records and holds, this process waits. */
 	exporter_order(exporter, ORDER_HOLD, 0);
 	exporter_order(exporter, ORDER_RECORD, 2);
 	ASSERT_HIP(hipErrorNotReady, hipEventQuery(event));
@@ -41,7 +42,7 @@ static void use_everything(int peer, void *data)
 	ASSERT_HIP(hipSuccess, hipStreamSynchronize(stream));
 	device_check_value(memory, DEVICE_BYTES, 2);
 	exporter_done(exporter);
-	/* And the other way round. */
+	/* The reverse direction. */
 	gate_close(&gate, stream);
 	ASSERT_HIP(hipSuccess, hipMemsetAsync(memory, 3, DEVICE_BYTES, stream));
 	ASSERT_HIP(hipSuccess, hipEventRecord(event, stream));
@@ -97,7 +98,7 @@ static void from_container(struct instance *instance)
 	run(instance, &inside, NULL);
 }
 
-/* Not even that. */
+/* Without /proc. */
 static void without_proc(struct instance *instance)
 {
 	struct identity one = container(instance, 1001);
@@ -107,8 +108,10 @@ static void without_proc(struct instance *instance)
 	run(instance, &one, &other);
 }
 
-/* Same user and PID, other namespaces: the default mode permits it, and the handle is not
- * taken for the process's own. */
+/*
+ * The same user and PID in other namespaces: the default mode permits the import, and the
+ * library must not take the exporter for the process itself.
+ */
 static void share_both_ways(int peer, void *data)
 {
 	hipIpcMemHandle_t own, others;
@@ -123,7 +126,7 @@ static void share_both_ways(int peer, void *data)
 	memory = open_memory(others);
 	device_check(memory, 0, DEVICE_BYTES, 1);
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
-	/* The other process has closed ours, too, when it signals. */
+	/* Signals when it no longer needs this process's memory. */
 	peer_signal(peer);
 	peer_wait(peer);
 }
@@ -154,7 +157,7 @@ static void equal_pids(struct instance *instance)
 	expect_names(instance, 0);
 }
 
-/* The handle of another user opens nothing; root in a container has no rights to it. */
+/* The handle of another user is refused, also for root of a user namespace. */
 static void expect_refused(int peer, void *data)
 {
 	const struct exporter *exporter = data;
@@ -179,7 +182,7 @@ static void root_in_a_container(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* A service that cannot name its clients takes what they send. */
+/* A service that cannot name its clients takes deposited descriptors. */
 static void service_below(struct instance *unused)
 {
 	struct instance below;

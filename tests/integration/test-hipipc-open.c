@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-open.c - what is no handle, and whom a handle is not for */
+/* test-hipipc-open.c - invalid handles, and importers that a handle does not permit */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "hipipc.h"
 #include "raw.h"
 
-/* The case's process imports; what it opens comes from another one. */
+/* This process imports what another process exports. */
 static void begin(struct exporter *ret_exporter, struct instance *instance)
 {
 	*ret_exporter = (struct exporter){.instance = instance};
@@ -32,7 +32,7 @@ static void expect_event(hipError_t expected, hipIpcEventHandle_t handle)
 	ASSERT(event == (hipEvent_t)&event);
 }
 
-/* After all that was refused, the real ones still work. */
+/* After all refusals, valid handles still work. */
 static void finish(struct exporter *exporter)
 {
 	void *memory = open_memory(exporter->memory);
@@ -133,7 +133,7 @@ static void random_bytes(struct instance *instance)
 	begin(&exporter, instance);
 	srandom(7);
 	for (int i = 0; i < 20000; i++) {
-		/* Cut off, too: the tail is another one's. */
+		/* Truncated as well: the tail is random. */
 		size_t kept = (size_t)random() % sizeof(handle);
 
 		handle = exporter.memory;
@@ -190,7 +190,7 @@ static void other_kinds(struct instance *instance)
 		expect(hipErrorInvalidValue, forge_memory(wire));
 		expect_event(hipErrorInvalidValue, forge_event(wire));
 	}
-	/* Known ones, but not what the name stands for. */
+	/* Valid kinds that do not match the object. */
 	wire.kind = WIRE_DMABUF;
 	expect(hipErrorMapFailed, forge_memory(wire));
 	wire.kind = WIRE_VMM;
@@ -216,7 +216,7 @@ static void no_size(struct instance *instance)
 		expect(hipErrorInvalidValue, forge_memory(wire));
 	}
 	wire = good;
-	wire.base = UINT64_MAX - good.bytes + 1; /* the end is 0 */
+	wire.base = UINT64_MAX - good.bytes + 1; /* the end wraps to 0 */
 	expect(hipErrorInvalidValue, forge_memory(wire));
 	wire.base = UINT64_MAX;
 	expect(hipErrorInvalidValue, forge_memory(wire));
@@ -227,7 +227,7 @@ static void no_size(struct instance *instance)
 	finish(&exporter);
 }
 
-/* The kernel knows how big a buffer is; what a handle says does not count. */
+/* The size is checked against the kernel's, not taken from the handle. */
 static void too_big(struct instance *instance)
 {
 	const uint64_t far[] = {32 * PAGE,          1ULL << 32, 1ULL << 40,
@@ -274,7 +274,7 @@ static void random_name(struct instance *instance)
 	finish(&exporter);
 }
 
-/* ---- one's own --------------------------------------------------------------------- */
+/* ---- own handles ------------------------------------------------------------------- */
 
 static void *open_own_in_thread(void *data)
 {
@@ -299,7 +299,7 @@ static void open_own(struct instance *instance)
 	expect_event(hipErrorInvalidContext, event);
 	ASSERT_EQ(pthread_create(&thread, NULL, open_own_in_thread, &handle), 0);
 	ASSERT_EQ(pthread_join(thread, NULL), 0);
-	/* It is the name that counts. */
+	/* A handle is identified by its name only. */
 	wire = memory_wire(handle);
 	wire.bytes = 1;
 	expect(hipErrorInvalidContext, forge_memory(wire));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hipipc-pair.c - the example programs of libhipipc, as people run them
+ * test-hipipc-pair.c - the example programs of libhipipc
  *
- * The parent itself checks what the children did, element by element, and that all of
- * them ended well: what counts here is how it ends, and that it does.
+ *
+ * The parent program checks the children's results element by element and their exit
+ * statuses, so the cases check its output and that it exits.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -22,7 +23,7 @@
 
 struct pair {
 	pid_t pid;
-	int input, output; /* our end of what it writes, and the other one */
+	int input, output; /* this process's ends of its output and its input */
 	char text[OUTPUT_SIZE];
 };
 
@@ -36,7 +37,7 @@ static void pair_init(struct pair *pair)
 	pair->output = ends[1];
 }
 
-/* @prepare, if any, is the last thing before it becomes the program. */
+/* @prepare, if set, runs right before execve(2). */
 static void pair_start(struct pair *pair, const struct instance *instance,
 		       const char *const *args, void (*prepare)(void))
 {
@@ -59,7 +60,7 @@ static void pair_start(struct pair *pair, const struct instance *instance,
 	close(pair->output);
 }
 
-/* Its exit status. All it has started have ended as well: they had the pipe. */
+/* Returns the exit status. The end of the pipe shows that its children exited. */
 static int pair_wait(struct pair *pair)
 {
 	size_t used = strlen(pair->text);
@@ -68,7 +69,7 @@ static int pair_wait(struct pair *pair)
 
 	while (n > 0) {
 		if (!wait_ready(pair->input, POLLIN, WAIT_MS))
-			test_fail(__FILE__, __LINE__, "it does not go on: %s",
+			test_fail(__FILE__, __LINE__, "the program makes no progress: %s",
 				  pair->text);
 		ASSERT(used < sizeof(pair->text) - 1);
 		n = read(pair->input, pair->text + used, sizeof(pair->text) - 1 - used);
@@ -86,7 +87,7 @@ static void expect_text(const struct pair *pair, const char *text)
 		test_fail(__FILE__, __LINE__, "no \"%s\" in: %s", text, pair->text);
 }
 
-/* ---- it works ---------------------------------------------------------------------- */
+/* ---- success ----------------------------------------------------------------------- */
 
 static void play(const struct instance *instance, const char *const *args,
 		 const char *result)
@@ -100,7 +101,7 @@ static void play(const struct instance *instance, const char *const *args,
 	if (status != 0)
 		test_fail(__FILE__, __LINE__, "status %d: %s", status, pair.text);
 	expect_text(&pair, result);
-	/* Its names have ended with what they named. */
+	/* The names were removed with their objects. */
 	ASSERT_EQ(raw_count(instance), before);
 }
 
@@ -122,14 +123,14 @@ static void thirty_two(struct instance *instance)
 	     "finds 528 added to each of 1048576 elements");
 }
 
-/* Each child in a container, where all it has in common with the parent is the mount. */
+/* Each child runs in a container that shares only the mount with the parent. */
 static void contained(struct instance *instance)
 {
 	play(instance, (const char *[]){"--namespaces", "8", "65536", NULL},
 	     "C8     uid 0, pid 1: opens it");
 }
 
-/* ---- it fails, and ends ------------------------------------------------------------ */
+/* ---- failures ---------------------------------------------------------------------- */
 
 static void drop_root_rights(void)
 {
@@ -138,7 +139,7 @@ static void drop_root_rights(void)
 	setenv("HIPIPC_MODE", "000", 1);
 }
 
-/* The children know the handle, and open(2) does not permit them to use it. */
+/* The children know the handle, but may not open the name. */
 static void forbidden(struct instance *instance)
 {
 	static struct pair pair;
@@ -151,7 +152,7 @@ static void forbidden(struct instance *instance)
 	expect_text(&pair, "invalid device pointer");
 }
 
-/* Fills the pipe, so that the program has to wait before the first thing it says. */
+/* Fills the pipe, so that the program blocks at its first output. */
 static void pair_hold(struct pair *pair)
 {
 	char dots[4096];
@@ -167,7 +168,7 @@ static bool has_six_names(void *data)
 	return raw_count(data) == 6;
 }
 
-/* When the parent has its handles, and no child has opened one yet. */
+/* Kills the service after the parent has its handles and before a child opens one. */
 static void killed(struct instance *unused)
 {
 	struct instance instance;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-permissions.c - to know a handle is no permission: open(2) decides */
+/* test-hipipc-permissions.c - a handle grants no access: open(2) decides */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static void start(struct exporter *ret_exporter, struct instance *instance,
 	exporter_start(ret_exporter, &owner);
 }
 
-/* ---- what importers do, each in a process of its own ------------------------------- */
+/* ---- importers, each in a process of its own --------------------------------------- */
 
 static void open_works(int peer, void *data)
 {
@@ -123,7 +123,7 @@ static void everybody(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* Who may only read it has a device that only reads it; an event wants to be written. */
+/* With read permission only, memory is mapped read-only; events need write permission. */
 static void open_to_read(int peer, void *data)
 {
 	const struct exporter *exporter = data;
@@ -151,7 +151,7 @@ static void read_only(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* No device reads nothing. */
+/* Devices cannot map write-only memory. */
 static void write_only(struct instance *instance)
 {
 	struct exporter exporter;
@@ -170,7 +170,7 @@ static void nobody(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* What makes no sense is not taken for more than it says. */
+/* An invalid mode grants no access to others. */
 static void senseless_mode(struct instance *instance)
 {
 	const char *const modes[] = {"rw-rw-rw-", "0666x", "-1",  "7777",
@@ -197,7 +197,7 @@ static void change_mode(const struct exporter *exporter, mode_t mode)
 	ASSERT_OK(SYS(chmod(path, mode)));
 }
 
-/* Who has it open keeps it, as with any file. */
+/* As with any file, an open descriptor stays valid. */
 static void open_and_keep(int peer, void *data)
 {
 	struct exporter *exporter = data;
@@ -229,9 +229,9 @@ static void changed_later(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- the reason -------------------------------------------------------------------- */
+/* ---- reasons ----------------------------------------------------------------------- */
 
-/* One line in the log, and the same from hipipcLastReason(). */
+/* One log line, with the text of hipipcLastReason(). */
 static void open_refused_and_logged(int peer, void *data)
 {
 	const struct exporter *exporter = data;
@@ -261,9 +261,9 @@ static void logged(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- the instance's own rules ------------------------------------------------------ */
+/* ---- policies of the instance ------------------------------------------------------ */
 
-/* The policy of namespaces is a refusal of open(2) like any other. */
+/* A namespace-policy refusal is reported like any other failed open(2). */
 static void open_refused_by_policy(int peer, void *data)
 {
 	const struct exporter *exporter = data;
@@ -286,7 +286,7 @@ static void policy(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* Where a user may import only, there is no exporting. */
+/* A user that may only import cannot export. */
 static void get_refused(int peer, void *data)
 {
 	hipIpcMemHandle_t handle;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-recorders.c - events whose recorder dies, and events without /dev/shm */
+/* test-hipipc-recorders.c - events whose recorder dies, and systems without /dev/shm */
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 #include "hipipc.h"
 #include "namespaces.h"
 
-/* ---- recorders that end before their record is reached ----------------------------- */
+/* ---- recorders that exit before their record is reached ---------------------------- */
 
 struct waiter {
 	pthread_t thread;
@@ -41,7 +41,7 @@ static void waiter_end(struct waiter *waiter, hipError_t expected)
 	ASSERT_HIP(hipSuccess, hipEventDestroy(waiter->event));
 }
 
-/* A stream and a thread wait for a record that will never be reached. */
+/* A stream and a thread wait for a record that is never reached. */
 static void recorder_ends(struct instance *instance, const struct identity *who,
 			  void (*end)(struct exporter *exporter))
 {
@@ -68,7 +68,7 @@ static void recorder_ends(struct instance *instance, const struct identity *who,
 	ASSERT_HIP(hipErrorContextIsDestroyed, hipEventQuery(event));
 	ASSERT_HIP(hipErrorContextIsDestroyed, hipEventSynchronize(event));
 	ASSERT(now_ms() - start < PROMPT_MS);
-	/* The event can be used on, by those who are left. */
+	/* The remaining processes can still use the event. */
 	ASSERT_HIP(hipSuccess, hipEventRecord(event, NULL));
 	ASSERT_HIP(hipSuccess, hipEventSynchronize(event));
 	ASSERT_HIP(hipSuccess, hipEventDestroy(event));
@@ -85,7 +85,7 @@ static void recorder_exits(struct instance *instance)
 	recorder_ends(instance, NULL, exporter_end);
 }
 
-/* It has a PID namespace of its own, where it is killed with all that is in there. */
+/* The recorder is killed with its PID namespace. */
 static void recorder_elsewhere(struct instance *instance)
 {
 	const struct identity inside = {.uid = 1001,
@@ -97,7 +97,7 @@ static void recorder_elsewhere(struct instance *instance)
 	recorder_ends(instance, &inside, exporter_kill);
 }
 
-/* The importer records and is killed; the exporter waits. */
+/* The importer records and is killed while the exporter waits. */
 static void record_held(int peer, void *data)
 {
 	const struct exporter *exporter = data;
@@ -133,7 +133,7 @@ static void importer_killed(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* Others who have the event, and end, are no reason to give up on the recorder. */
+/* The exit of another process with the event must not fail the recorder's record. */
 static void open_and_destroy(int peer, void *data)
 {
 	const struct exporter *exporter = data;
@@ -165,7 +165,7 @@ static void bystander_ends(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* A process that destroys one of its two events goes on recording with the other. */
+/* After it destroys one of its two events, a process still records with the other. */
 static void one_of_two_destroyed(struct instance *instance)
 {
 	struct exporter exporter = {.instance = instance};
@@ -182,8 +182,7 @@ static void one_of_two_destroyed(struct instance *instance)
 	ASSERT_HIP(hipSuccess, hipEventRecord(first, stream));
 	ASSERT_HIP(hipSuccess, hipEventDestroy(second));
 	exporter_order(&exporter, ORDER_QUERY, hipErrorNotReady);
-	/* Not even the last one that is destroyed ends what the stream still has to do.
-	 */
+	/* Destroying the last event does not cancel the stream's work. */
 	ASSERT_HIP(hipSuccess, hipEventDestroy(first));
 	exporter_order(&exporter, ORDER_QUERY, hipErrorNotReady);
 	exporter_tell(&exporter, ORDER_SYNC, hipSuccess);
@@ -208,7 +207,7 @@ static void destroyed_while_waited_for(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* ---- without shared memory that all processes of a machine can name ---------------- */
+/* ---- without System V or POSIX shared memory --------------------------------------- */
 
 static void append_listing(const char *path, char *text, size_t size)
 {
@@ -235,7 +234,7 @@ static void append_file(const char *path, char *text, size_t size)
 	fclose(file);
 }
 
-/* Other programs of the machine, which come and go, have theirs elsewhere. */
+/* A private IPC namespace, so that other programs do not change the listing. */
 static void get_own_ipc(void)
 {
 	ASSERT_OK(SYS(unshare(CLONE_NEWIPC)));
@@ -245,7 +244,7 @@ static void get_own_ipc(void)
 		ASSERT_OK(SYS(mount("none", "/dev/mqueue", "mqueue", 0, NULL)));
 }
 
-/* All that has a name in an IPC namespace or in /dev. */
+/* Lists everything with a name in the IPC namespace and in /dev. */
 static void list_ipc(char *text, size_t size)
 {
 	*text = '\0';

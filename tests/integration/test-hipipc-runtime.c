@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-runtime.c - the calls that programs need beside those for IPC */
+/* test-hipipc-runtime.c - the runtime calls that programs need beside the IPC calls */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hipipc-scribbled.c - events whose page another process writes to all the time
+ * test-hipipc-scribbled.c - events whose page another process overwrites
  *
- * A process that may open an event can write anything into it. For other users of the
- * event the consequence is an early wake-up or an error, but no crash, and no endless
- * wait while the recorder is alive.
+ *
+ * A process that may open an event can write anything to its page. For other users of the
+ * event this may only cause an early completion or an error: no crash, and no endless
+ * wait while the recorder lives.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -18,14 +19,14 @@
 #include "raw.h"
 #include "witness.h"
 
-/* ---- an event that another process overwrites -------------------------------------- */
+/* ---- concurrent writes to an event ------------------------------------------------- */
 
 #define SCRIBBLE_MS 1500
 
-/* How long the victim may stay in one round, whatever is written meanwhile. */
+/* Time limit for a round of the victim. */
 #define ROUND_MS 5000
 
-/* Shared by all. */
+/* Shared by all processes. */
 struct scribbling {
 	const struct instance *instance;
 	hipIpcEventHandle_t event;
@@ -44,7 +45,7 @@ static void write_random(uint8_t *page, unsigned int *seed)
 		page[i] = (uint8_t)rand_r(seed);
 }
 
-/* A word here or there, the rest stays plausible. */
+/* Overwrites single words; the rest stays plausible. */
 static void write_words(uint8_t *page, unsigned int *seed)
 {
 	uint64_t values[] = {0, 1, UINT64_MAX, (uint64_t)rand_r(seed) << 32, 127, 128};
@@ -66,8 +67,8 @@ static void write_ones(uint8_t *page, unsigned int *seed)
 }
 
 /*
- * Nothing was ever reached or failed; who recorded it lives. A slot is three words: whose
- * it is, what was reached, what failed.
+ * No record is reached or failed, and the recorder lives. A slot has three words: its
+ * recorder, the last record reached, the last record failed.
  */
 static void write_unreached(uint8_t *page, unsigned int *seed)
 {
@@ -91,7 +92,7 @@ static void run_scribbler(int peer, void *data)
 	}
 }
 
-/* An error or not, as the page says; at its end in any case. */
+/* Success or error, depending on the page, but it returns. */
 static void expect_end(hipError_t error)
 {
 	if (error != hipSuccess)
@@ -106,7 +107,7 @@ static void use_event(hipEvent_t event, void *pointer)
 	ASSERT_HIP(hipSuccess, hipStreamCreate(&stream));
 	ASSERT_HIP(hipSuccess, hipMemsetAsync(pointer, 1, PAGE, stream));
 	recorded = hipEventRecord(event, stream);
-	/* The page made no sense. */
+	/* The page was invalid. */
 	if (recorded != hipSuccess)
 		ASSERT_HIP(hipErrorLaunchFailure, recorded);
 	asked = hipEventQuery(event);
@@ -116,7 +117,7 @@ static void use_event(hipEvent_t event, void *pointer)
 	ASSERT_HIP(hipSuccess, hipStreamSynchronize(stream));
 	ASSERT_HIP(hipSuccess, hipStreamWaitEvent(stream, event, 0));
 	expect_end(hipStreamSynchronize(stream));
-	/* The error stays with the stream, if there was one. */
+	/* An error, if any, stays with the stream. */
 	hipStreamDestroy(stream);
 }
 
@@ -145,7 +146,7 @@ static void record_and_wait(int peer, void *data)
 	ASSERT_HIP(hipSuccess, hipFree(pointer));
 }
 
-/* It goes on all the time. */
+/* Checks that the victim makes progress. */
 static void watch(struct scribbling *scribbling, uint64_t ms)
 {
 	uint64_t end = now_ms() + ms, last = now_ms();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipipc-shared.c - memory that is open: counts, contexts, devices */
+/* test-hipipc-shared.c - open memory: reference counts, contexts, devices */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -95,7 +95,7 @@ static void open_threads(struct instance *instance)
 	exporter_end(&exporter);
 }
 
-/* Two handles of one allocation: each open is closed with what it gave. */
+/* Two handles of one allocation: each open is closed with the pointer it returned. */
 static void open_interior(struct instance *instance)
 {
 	struct exporter exporter;
@@ -159,7 +159,7 @@ static bool no_more_fds(void *data)
 	return count_process_fds(getpid()) <= *(int *)data;
 }
 
-/* What it has opened, a process closes again, if not at once: nothing grows. */
+/* Descriptors do not accumulate, though some are closed with a delay. */
 static void nothing_grows(struct instance *instance)
 {
 	struct exporter exporter;
@@ -197,7 +197,7 @@ static void second_context(struct instance *instance)
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
 	ASSERT_HIP(hipSuccess, hipCtxSetCurrent(second));
 	expect(hipErrorInvalidResourceHandle, exporter.memory);
-	/* Who closes it does not matter; that it is closed, does. */
+	/* Any context may close it, and then the other can open it. */
 	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
 	memory = open_memory(exporter.memory);
 	device_check(memory, 0, DEVICE_BYTES, 1);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hipipc-stress.c - one handle, opened and closed by 32 threads of 8 processes
+ * test-hipipc-stress.c - one handle, opened and closed by 32 threads in 8 processes
  *
- * The memory begins with words that never change, which every reader checks; behind them
- * each thread has a word of its own, which it writes through whatever mapping it has just
- * got, and which the exporter compares at the end with what the thread says it wrote.
+ *
+ * The memory starts with constant words, which every reader checks. Then each thread has
+ * a word that it writes through its current mapping; the exporter finally compares it
+ * with the value the thread reports.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -36,11 +37,11 @@ struct board {
 	hipIpcMemHandle_t handle;
 	atomic_bool stop;
 	atomic_ulong opened, read, written;
-	/* Of each thread, written by it alone: what its word in the memory must be. */
+	/* The expected word of each thread in the memory, written by that thread only. */
 	uint64_t words[N_WORKERS];
 };
 
-/* What the threads of a process have open: while there is anything, at one address. */
+/* The open memory of a process: all opens return one address. */
 struct common {
 	struct board *board;
 	pthread_mutex_t lock;
@@ -51,7 +52,7 @@ struct common {
 struct worker {
 	struct common *common;
 	unsigned int index, seed;
-	void *pointer; /* what it has open, @n_open times */
+	void *pointer; /* opened @n_open times */
 	unsigned int n_open;
 };
 
@@ -65,7 +66,7 @@ static unsigned int draw(struct worker *worker, unsigned int below)
 	return (unsigned int)rand_r(&worker->seed) % below;
 }
 
-/* ---- a thread ---------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------- */
 
 static void open_once(struct worker *worker)
 {
@@ -87,7 +88,7 @@ static void open_once(struct worker *worker)
 	common->board->opened++;
 }
 
-/* Not counted here any more before it is closed: another thread may still have it. */
+/* Decrement before closing: another thread may still have it open. */
 static void close_once(struct worker *worker)
 {
 	struct common *common = worker->common;
@@ -136,7 +137,7 @@ static void work_once(struct worker *worker)
 		check_constants(worker);
 	if (draw(worker, 4) == 0)
 		change_word(worker);
-	/* Mostly down to nothing, so that mapping and unmapping is what happens. */
+	/* Mostly close all, so that the memory is unmapped and mapped again. */
 	n = draw(worker, 4) ? 0 : draw(worker, worker->n_open);
 	while (worker->n_open > n)
 		close_once(worker);
@@ -154,9 +155,9 @@ static void *run_thread(void *data)
 	return NULL;
 }
 
-/* ---- a process --------------------------------------------------------------------- */
+/* ---- processes --------------------------------------------------------------------- */
 
-/* What the first call leaves behind is not a leak. */
+/* Descriptors that the first call keeps open are not leaks. */
 static void warm_up(struct board *board)
 {
 	uint64_t word;
@@ -190,11 +191,11 @@ static void run_process(int peer, void *data)
 	for (int i = 0; i < N_THREADS; i++)
 		ASSERT_EQ(pthread_join(threads[i], NULL), 0);
 	ASSERT_EQ(common.n_open, 0);
-	/* As often closed as opened, and not once more. */
+	/* Each open was closed exactly once. */
 	ASSERT_IPC(hipErrorInvalidValue, hipIpcCloseMemHandle(common.pointer));
 	witness_expect_fds(getpid(), n_fds);
 	peer_signal(peer);
-	/* The case looks at the books while this process still lives. */
+	/* The case checks the service while this process still runs. */
 	peer_wait(peer);
 }
 
@@ -235,14 +236,14 @@ static void run_exporter(int peer, void *data)
 
 /* ---- the case ---------------------------------------------------------------------- */
 
-/* Any word of a process before the time is that of its failure. */
+/* A process sends a byte before the end only when it fails. */
 static void wait_for_time(const struct child *processes)
 {
 	uint64_t end = now_ms() + (uint64_t)seconds() * 1000;
 
 	for (size_t i = 0; now_ms() < end; i = (i + 1) % N_PROCESSES)
 		if (wait_ready(processes[i].peer, POLLIN, 20))
-			test_fail(__FILE__, __LINE__, "process %zu has ended", i);
+			test_fail(__FILE__, __LINE__, "process %zu has exited", i);
 }
 
 static void expect_no_importer(const struct shared *name)
@@ -262,7 +263,7 @@ static struct board *new_board(void)
 	return board;
 }
 
-/* Each process is another user: the name's mode lets them. */
+/* Each process has another user; the name's mode permits access. */
 static void start_processes(struct child *processes, struct board *board)
 {
 	for (unsigned int i = 0; i < N_PROCESSES; i++) {
@@ -273,7 +274,7 @@ static void start_processes(struct child *processes, struct board *board)
 	}
 }
 
-/* All is closed before a process dies: only the name is left. Then it is removed, too. */
+/* All is closed and all processes run: only the name is left, then nothing. */
 static void check_remains(const struct shared *name, struct child *exporter,
 			  const struct child *processes)
 {

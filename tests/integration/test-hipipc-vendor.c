@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hipipc-vendor.c - libhipipc between processes that have a vendor's runtime loaded
+ * test-hipipc-vendor.c - libhipipc with a vendor's runtime loaded
  *
- * The runtimes are those of tests/hipipc/fake.h; all else is as it is: the library, the
- * service, the mount. Each process loads its runtime itself, as programs in Python do.
+ *
+ * The runtimes are the fakes of tests/hipipc/fake.h; library, service and mount are real.
+ * Each process loads its runtime with dlopen(3), as Python programs do.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -20,12 +21,12 @@
 
 enum runtime { CUDA, HIP };
 
-/* One exporter and the importers of what it made. */
+/* One exporter and its importers. */
 struct pair {
 	const struct instance *instance;
 	enum runtime runtime;
 	enum fake_kind kind;
-	hipIpcMemHandle_t handle; /* of byte OFFSET */
+	hipIpcMemHandle_t handle; /* of the byte at OFFSET */
 };
 
 /* Orders to the exporter, one byte each. */
@@ -87,7 +88,7 @@ static void expect_nothing_left(const struct fake_control *fake)
 
 /* ---- the exporter ------------------------------------------------------------------ */
 
-/* Any call lets the library notice what was freed. */
+/* Any call makes the library detect freed memory. */
 static void free_it(const struct fake_control *fake, uint8_t *memory)
 {
 	hipIpcMemHandle_t handle;
@@ -232,7 +233,7 @@ static void import_refused(int peer, void *data)
 	expect_nothing_left(fake);
 }
 
-/* The runtime refuses what it is asked to map, at each of its calls. */
+/* The runtime's calls fail one by one. */
 static void import_fails(int peer, void *data)
 {
 	struct pair *pair = data;
@@ -349,7 +350,7 @@ static void dmabuf_refused(struct instance *instance)
 	child_wait(&exporter);
 }
 
-/* What one runtime exports is not for the other, except that both could have dma-bufs. */
+/* Handles of one runtime are refused by another, except for dma-bufs. */
 static void wrong_runtime(int peer, void *data)
 {
 	struct pair *pair = data, other = *pair;
@@ -384,7 +385,7 @@ static void get_refused(int peer, void *data)
 	expect_reason(pair->runtime == CUDA ? "cuMemCreate" : "hipMalloc");
 	ASSERT_EQ(hipIpcGetMemHandle(&handle, memory), hipErrorNotSupported);
 	ASSERT_EQ(hipIpcGetMemHandle(&handle, &handle), hipErrorInvalidValue);
-	/* The runtimes of the tests have no events to pass on to. */
+	/* The fake runtimes have no event calls to forward to. */
 	ASSERT_EQ(
 		hipIpcGetEventHandle((hipIpcEventHandle_t *)&handle, (hipEvent_t)&event),
 		hipErrorNotSupported);
