@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* acl-build.h - ACLs to test with */
+/* acl-build.h - builds ACLs for tests */
 #ifndef DMABUFFS_TESTS_ACL_BUILD_H
 #define DMABUFFS_TESTS_ACL_BUILD_H
 
@@ -35,7 +35,7 @@ static inline size_t acl_append(struct acl_value *acl, size_t size, unsigned tag
 	return size + sizeof(acl->entries[0]);
 }
 
-/* What a mode alone says. */
+/* The ACL that is equivalent to @mode. */
 static inline size_t acl_minimal(struct acl_value *acl, unsigned mode)
 {
 	size_t size = acl_append(acl, 0, ACL_USER_OBJ, mode >> 6 & 7, ACL_UNDEFINED_ID);

@@ -24,7 +24,10 @@ void client_init(struct broker *broker, struct tickets *tickets)
 		.tickets = tickets,
 	};
 	tickets_init(tickets, &fixture_limits);
-	/* Another file system than that of the buffers. */
+	/*
+	 * The file system of memfds is that of the buffers; the mount must be another
+	 * one.
+	 */
 	close(memfd);
 	memfd = open("/tmp", O_PATH | O_CLOEXEC);
 	cr_assert(zero(int, fd_identity(memfd, &broker->mount_dev, &ino)));

@@ -6,10 +6,10 @@
 #include "fail-each.h"
 #include "faults.h"
 
-/* More than any operation makes. */
+/* more than any operation makes */
 #define MAX_CALLS 200
 
-/* What must be the same before and after. */
+/* Must be equal before and after. */
 struct balance {
 	uint64_t charged;
 	unsigned fds;
@@ -35,19 +35,22 @@ static const char *act_with_fault(const struct operation *operation, unsigned nt
 	if (!failed)
 		cr_assert(zero(int, r));
 	else if (!operation->can_do_without)
-		cr_assert(lt(int, r, 0), "%s, call %u: not reported", failed, nth);
+		cr_assert(lt(int, r, 0), "%s, call %u: failure not reported", failed,
+			  nth);
 	operation->finish(r);
 	return failed;
 }
 
-/* The function that failed, NULL when the operation makes fewer than @nth calls. */
+/*
+ * Returns the function that failed, or NULL if the operation makes fewer than @nth calls.
+ */
 static const char *fail_nth(const struct operation *operation, unsigned nth)
 {
 	struct balance before = take_balance(), after;
 	const char *failed = act_with_fault(operation, nth);
 
 	after = take_balance();
-	cr_expect(eq(u64, after.charged, before.charged), "%s, call %u: stays charged",
+	cr_expect(eq(u64, after.charged, before.charged), "%s, call %u: charges differ",
 		  failed, nth);
 	cr_expect(eq(uint, after.fds, before.fds), "%s, call %u: descriptors", failed,
 		  nth);
@@ -59,9 +62,9 @@ void fail_each(const struct operation *operation)
 {
 	unsigned nth = 1;
 
-	/* Allocations that stay for the life of the process are made now. */
+	/* The first run makes the allocations that last as long as the process. */
 	cr_assert(eq(ptr, (void *)act_with_fault(operation, MAX_CALLS), NULL));
 	while (fail_nth(operation, nth))
 		cr_assert(lt(uint, ++nth, MAX_CALLS));
-	cr_assert(gt(uint, nth, 1), "nothing could fail");
+	cr_assert(gt(uint, nth, 1), "no call could fail");
 }

@@ -2,9 +2,9 @@
 /*
  * fail-each.h - each allocation and system call of an operation fails once
  *
- * The operation is run with its first call failing, then with its second, until there are
- * no more. Whether it returns an error or does without: no memory, no descriptor and no
- * charge may be left over when finish() has returned.
+ * The operation runs with its first call failing, then with its second, until no call is
+ * left. Whether it fails or recovers, no memory, descriptor or charge may be left after
+ * finish().
  */
 #ifndef DMABUFFS_TESTS_FAIL_EACH_H
 #define DMABUFFS_TESTS_FAIL_EACH_H
@@ -13,20 +13,20 @@
 #include <stdint.h>
 
 /*
- * prepare() and finish() frame the act; only calls of the act fail. finish() waits until
- * everything that the other two left to other threads is done, so that what is left over
- * can be counted exactly.
+ * Only calls of act() fail. finish() also waits until work handed to other threads is
+ * done, so that leaks can be counted exactly.
  */
 struct operation {
 	void (*prepare)(void); /* NULL: nothing to prepare */
 	int (*act)(void);      /* 0 or -errno */
-	void (*finish)(int r); /* checks what the result means, and undoes all */
-	bool can_do_without;   /* some failures are not an error */
+	void (*finish)(
+		int r);      /* checks the effect of the result, and undoes everything */
+	bool can_do_without; /* some failures are not an error */
 };
 
 void fail_each(const struct operation *operation);
 
-/* The fixture of each program has it: the sum of all that is charged now. */
+/* The sum of all charges now; each program's fixture defines it. */
 uint64_t fixture_charged(void);
 
 #endif

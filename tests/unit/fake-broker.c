@@ -59,7 +59,7 @@ struct served {
 	unsigned int number;
 };
 
-/* A request; FETCH brings no descriptor, everything else one. False: the end. */
+/* Receives a request; all but FETCH carry a descriptor. False: end of file. */
 static bool receive(struct fake_broker *broker, int connection, int *ret_fd)
 {
 	struct dmabuffs_broker_request request;

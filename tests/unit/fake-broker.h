@@ -9,8 +9,8 @@
 #include "instance.h"
 
 /*
- * Answers one request that came with @fd (FETCH: -1) on @connection, the @number-th of
- * the broker, from 1; both are closed by the caller. False: hang up.
+ * Replies to a request that came with @fd (FETCH: -1) on @connection, the @number-th of
+ * the broker, from 1. The fake broker closes both. False: close the connection.
  */
 typedef bool (*fake_answer)(int connection, unsigned int number, int fd);
 
@@ -22,14 +22,14 @@ struct fake_broker {
 	_Atomic unsigned int requests;
 	_Atomic uint32_t op;      /* of the last request */
 	_Atomic uint8_t ticket;   /* its first byte */
-	struct dmabuffs instance; /* a client of it */
+	struct dmabuffs instance; /* a client of this broker */
 };
 
-/* @deep: in a directory whose path is longer than a socket address. */
+/* @deep: below a directory whose path is longer than a socket address. */
 void fake_broker_start(struct fake_broker *broker, fake_answer answer, bool deep);
 void fake_broker_stop(struct fake_broker *broker);
 
-/* Sends @bytes of @data with @count times the same @fd. */
+/* Sends @bytes of @data with @count copies of @fd. */
 void fake_send(int connection, const void *data, size_t bytes, int fd,
 	       unsigned int count);
 

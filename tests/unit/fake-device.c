@@ -17,7 +17,7 @@ int (*fake_device_command)(int fd, unsigned long request, void *arg);
 _Atomic unsigned int fake_device_scrubs, fake_device_opens;
 
 int __real_ioctl(int fd, unsigned long request, ...);
-/* Visible, since the libraries of the sanitizers look up wrapped functions. */
+/* Visible, since the sanitizers' libraries look up wrapped functions. */
 __attribute__((visibility("default"))) int __wrap_ioctl(int fd, unsigned long request,
 							...);
 int __real_openat64(int directory, const char *path, int flags, ...);

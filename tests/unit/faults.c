@@ -48,8 +48,8 @@ static bool fails(const char *name, int error)
 }
 
 /*
- * Declares what the linker calls instead of @name, and what @name was: weak, since not
- * every program routes every function through here.
+ * Declares the function that the linker calls instead of @name, and the real @name. Weak,
+ * since not every program wraps every function.
  */
 #define WRAP(type, name, ...)                                                            \
 	type __real_##name(__VA_ARGS__) __attribute__((weak));                           \
@@ -152,7 +152,7 @@ WRAP(int, memfd_create, const char *name, unsigned flags)
 
 /* ---- system calls ------------------------------------------------------------------ */
 
-/* All callers pass at most one more argument, which fits a pointer. */
+/* All callers pass at most one more argument, which fits in a pointer. */
 int __real_open64(const char *path, int flags, ...) __attribute__((weak));
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...)

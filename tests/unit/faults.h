@@ -2,8 +2,8 @@
 /*
  * faults.h - calls that fail on demand
  *
- * The linker routes the allocations and system calls of the tested modules through here
- * (--wrap in local.mk), so that each can be made to fail once and what follows be seen.
+ * The linker routes the allocations and system calls of the tested modules here (--wrap
+ * in local.mk), so that each can be made to fail once.
  */
 #ifndef DMABUFFS_TESTS_FAULTS_H
 #define DMABUFFS_TESTS_FAULTS_H
@@ -13,10 +13,10 @@
 /* Makes the @nth of this thread's next calls fail, counted from 1. */
 void faults_arm(unsigned nth);
 
-/* No more failures; the function that failed, or NULL when there were fewer calls. */
+/* Disarms; returns the function that failed, or NULL if there were fewer calls. */
 const char *faults_disarm(void);
 
-/* Allocations made by the tested modules, and the tests, that were not freed yet. */
+/* Allocations of the tested modules and the tests that are not freed yet. */
 long faults_live_allocations(void);
 
 #endif

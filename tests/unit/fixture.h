@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fixture.h - what several tests of the daemon's modules start from
+ * fixture.h - common start of the tests of the daemon's modules
  *
- * Criterion runs each test in a process of its own, so these may be variables.
+ * Criterion runs each test in its own process, so the state is in plain variables.
  */
 #ifndef DMABUFFS_TESTS_FIXTURE_H
 #define DMABUFFS_TESTS_FIXTURE_H
@@ -15,30 +15,32 @@
 #define UID_A 1000
 #define UID_B 1001
 
-/* As the daemon sets them up; for tests with .init and .fini below. */
+/* Set up as in the daemon; for tests with .init and .fini below. */
 extern struct limits fixture_limits;
 extern struct table fixture_table;
 extern uint64_t fixture_root; /* an open root description of UID_A */
 
 void fixture_init(void);
 
-/* Fails the test if anything is still charged after the root description was closed. */
+/* Closes the root description; fails the test if anything stays charged. */
 void fixture_finish(void);
 
-/* The sum of what is charged on fixture_limits. */
+/* The sum of all charges in fixture_limits. */
 uint64_t fixture_charged(void);
 
-/* What an export is made with, apart from root description and buffer. */
+/* The parameters of an export, apart from root description and buffer. */
 struct export_spec {
 	uid_t uid;
 	uint32_t flags;
 	const char *label;
 };
 
-/* An export of @memfd, which stays the caller's, without a name yet. */
+/* An export of @memfd, which the caller keeps; not named yet. */
 struct export *fixture_create(uint64_t root, int memfd, const struct export_spec *spec);
 
-/* One of a new memfd of 4096 bytes, named, on fixture_root; with the caller's reference.
+/*
+ * A named export of a new memfd of 4096 bytes, on fixture_root; with a reference for the
+ * caller.
  */
 struct export *fixture_add(uid_t uid, uint32_t flags);
 
@@ -54,10 +56,13 @@ void new_buffer(struct buffer *buffer, size_t size);
 /* Whether this process has this descriptor open. */
 bool is_open(int fd);
 
-/* Runs it in a child process; its result, 0 to 255, or -1 if a signal ended it. */
+/*
+ * Runs @act in a child process; returns its result, 0 to 255, or -1 if a signal killed
+ * it.
+ */
 int run_in_child(int (*act)(void *data), void *data);
 
-/* For close_root() where the callback does not matter. */
+/* For close_root() in tests that need no notification. */
 void ignore_ended(struct export *export, void *data);
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The unit tests: everything that needs no mount. run-unit runs them, as one of the suites
+# The unit tests: all tests that need no mount. run-unit runs them, as one of the suites
 # in tests/local.mk.
 EXTRA_DIST += %D%/run-unit
 CLEANFILES += results/unit.txt results/accel.txt results/hipipc.txt
@@ -60,7 +60,7 @@ endif
 	%D%/test-worker.c
 %C%_daemon_tests_CPPFLAGS = $(src_libdaemon_la_CPPFLAGS)
 %C%_daemon_tests_CFLAGS = $(src_libdaemon_la_CFLAGS) $(CRITERION_CFLAGS)
-# What goes through faults.c, fake-dmabuf.c and test-notifier.c.
+# Functions that faults.c, fake-dmabuf.c and test-notifier.c replace.
 %C%_daemon_tests_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
 	-Wl,--wrap=aligned_alloc,--wrap=strdup,--wrap=asprintf,--wrap=vasprintf \
@@ -72,7 +72,7 @@ endif
 	-Wl,--wrap=fuse_lowlevel_notify_inval_entry
 %C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS)
 
-# Library and tool.
+# The library and the tool.
 %C%_client_tests_SOURCES = \
 	%D%/fake-broker.c %D%/fake-broker.h \
 	%D%/fake-device.c %D%/fake-device.h \
@@ -86,8 +86,8 @@ endif
 %C%_client_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/dmabuffs \
 	-I$(top_srcdir)/tools
 %C%_client_tests_CFLAGS = $(AM_CFLAGS) $(UUID_CFLAGS) $(CRITERION_CFLAGS)
-# What goes through fake-device.c.
+# Functions that fake-device.c replaces.
 %C%_client_tests_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl,--wrap=openat64
-# The private one first: what comes from the shared one is not wrapped.
+# The private library comes first: functions of the shared one are not wrapped.
 %C%_client_tests_LDADD = $(test_support) lib/dmabuffs/libdmabuffs-private.la tools/libcli.la \
 	$(CRITERION_LIBS)

@@ -3,7 +3,7 @@
 #ifndef DMABUFFS_TESTS_STUCK_SOCKET_H
 #define DMABUFFS_TESTS_STUCK_SOCKET_H
 
-/* How long a close waits if nothing ends it. */
+/* seconds that a close waits if the peer stays open */
 #define STUCK_SECONDS 40
 
 /*

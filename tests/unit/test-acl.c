@@ -34,10 +34,10 @@ Test(acl, extended)
 	cr_assert(zero(int, acl_check(&acl, size)));
 	cr_assert(acl_is_extended(&acl, size));
 	cr_assert(eq(uint, acl_to_mode(&acl, size), 0660),
-		  "the mask is the group's bits");
+		  "the mask is not in the group bits");
 }
 
-/* A mask without named entries is allowed, and is more than bits can say. */
+/* A mask without named entries is valid, and cannot be expressed as mode bits. */
 Test(acl, mask_alone)
 {
 	size_t size = acl_minimal(&acl, 0777);

@@ -16,7 +16,7 @@
 #include "fixture.h"
 #include "stuck-socket.h"
 
-#define N_CLOSES 8 /* descriptors of a user that may be stuck */
+#define N_CLOSES 8 /* descriptors per user whose close may hang */
 
 static struct broker broker;
 static struct tickets tickets;
@@ -64,7 +64,7 @@ static int connect_to(void)
 	return fd;
 }
 
-/* The error in the reply, or -EPIPE if the broker closed the connection. */
+/* Returns the error of the reply, or -EPIPE if the broker closed the connection. */
 static int deposit(int client)
 {
 	struct dmabuffs_broker_reply reply;
@@ -113,7 +113,8 @@ Test(broker_thread, serves)
 		close(clients[i]);
 	n = 0;
 	cr_assert(wait_until(connections_are, &n));
-	cr_assert(zero(sz, tickets.by_number.n_nodes), "they end with their connections");
+	cr_assert(zero(sz, tickets.by_number.n_nodes),
+		  "tickets outlive their connection");
 }
 
 Test(broker_thread, stops_with_connections_open)
@@ -138,7 +139,7 @@ Test(broker_thread, cannot_be_bound_twice)
 	cr_assert(eq(uint, count_fds(), before));
 }
 
-/* A user's next connection closes its least recently used one. */
+/* A new connection beyond a user's limit closes its least recently used one. */
 Test(broker_thread, a_users_oldest_makes_room)
 {
 	int clients[4];
@@ -148,7 +149,7 @@ Test(broker_thread, a_users_oldest_makes_room)
 		clients[i] = connect_to();
 		cr_assert(zero(int, deposit(clients[i])));
 	}
-	cr_assert(zero(int, deposit(clients[0])), "now the second is the oldest");
+	cr_assert(zero(int, deposit(clients[0])), "the first connection was closed");
 	clients[3] = connect_to();
 	cr_assert(zero(int, deposit(clients[3])));
 	cr_assert(is_closed(clients[1]));
@@ -164,12 +165,12 @@ Test(broker_thread, one_that_breaks_off_is_closed)
 	cr_assert(zero(int, deposit(client)));
 	cr_assert(zero(int, client_send(client, "", 0, -1, 0)));
 	cr_assert(is_closed(client));
-	cr_assert(zero(int, deposit(other)), "others are not concerned");
+	cr_assert(zero(int, deposit(other)), "another user's connection was closed");
 	close(client);
 	close(other);
 }
 
-/* ---- descriptors that do not close ------------------------------------------------- */
+/* ---- descriptors whose close hangs ------------------------------------------------- */
 
 static struct offload *jobs[N_CLOSES];
 static int peers[N_CLOSES];
@@ -180,8 +181,8 @@ static bool reserve_one(void *data)
 }
 
 /*
- * While this user's charges are all reserved, the broker reads nothing from it. It has
- * one itself for the moment of a look at a connection.
+ * While all charges of this user are reserved, the broker reads nothing from it. The
+ * broker itself reserves one for a moment when it checks a connection.
  */
 static void reserve_all(void)
 {
@@ -195,7 +196,7 @@ static void cancel_all(void)
 		offload_cancel(jobs[i]);
 }
 
-/* The last reference is then the one in the message, so that closing it here is quick. */
+/* The message then holds the last reference, so that closing it here does not hang. */
 static void send_stuck(int client, int *ret_peer)
 {
 	int stuck = stuck_socket(ret_peer);
@@ -238,7 +239,7 @@ Test(broker_thread, is_not_held_up_by_what_does_not_close)
 	close(other);
 }
 
-/* The broker's own thread closes what is left in unread messages. */
+/* A thread closes descriptors in unread messages, off the broker's thread. */
 Test(broker_thread, closing_a_connection_does_not_wait_for_what_is_in_it)
 {
 	int client = connect_to(), other = connect_to(), peer;

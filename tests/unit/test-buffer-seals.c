@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-buffer-seals.c - what an export freezes, and what seals mean */
+/* test-buffer-seals.c - freezing at export, and the effect of seals */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -13,7 +13,7 @@
 #define SIZE 8192
 
 static struct buffer buffer;
-static int memfd; /* the exporter's own */
+static int memfd; /* the exporter's descriptor */
 
 static void init(void)
 {
@@ -61,7 +61,7 @@ Test(seals, freeze_a_readonly_export)
 	cr_assert(zero(int, fchmod(memfd, 0666)));
 	cr_assert(zero(int, buffer_freeze(&buffer, true)));
 	cr_assert(all(eq(uint, mode(), 0600), zero(u32, seals())));
-	/* Its exporter may still seal it. */
+	/* Its exporter may still add seals. */
 	cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)));
 }
 
@@ -77,7 +77,8 @@ Test(seals, freeze_keeps_other_bits_and_seals)
 
 Test(seals, freeze_what_is_frozen)
 {
-	int plain = memfd_create("plain", MFD_CLOEXEC); /* F_SEAL_SEAL from the start */
+	int plain =
+		memfd_create("plain", MFD_CLOEXEC); /* has F_SEAL_SEAL from the start */
 	struct buffer other;
 
 	cr_assert(zero(int, fchmod(plain, 0700)));
@@ -87,7 +88,7 @@ Test(seals, freeze_what_is_frozen)
 	buffer_finish(&other);
 }
 
-/* MFD_NOEXEC_SEAL fixes the exec bits, which stay as they are. */
+/* MFD_NOEXEC_SEAL fixes the exec bits, which stay unchanged. */
 Test(seals, freeze_with_the_exec_seal)
 {
 #ifdef MFD_NOEXEC_SEAL
@@ -107,7 +108,7 @@ Test(seals, freeze_with_the_exec_seal)
 	buffer_finish(&other);
 }
 
-/* 1: it could be opened for writing; 0: it could not; 2: no right to try. */
+/* Returns 1: opened for writing; 0: refused; 2: cannot change the user. */
 static int open_as_another(void *data)
 {
 	if (setgid(65534) < 0 || setuid(65534) < 0)
@@ -115,7 +116,7 @@ static int open_as_another(void *data)
 	return reopen(*(int *)data, O_RDWR) >= 0;
 }
 
-/* What freezing the mode is for. */
+/* A frozen mode prevents this. */
 Test(seals, a_frozen_one_cannot_be_opened_again_for_writing)
 {
 	int fd = reopen(memfd, O_RDONLY), r;
@@ -123,7 +124,7 @@ Test(seals, a_frozen_one_cannot_be_opened_again_for_writing)
 	cr_assert(zero(int, fchmod(memfd, 0777)));
 	r = run_in_child(open_as_another, &fd);
 	if (r == 2)
-		cr_skip_test("no right to become another user");
+		cr_skip_test("cannot change the user");
 	cr_assert(eq(int, r, 1));
 	cr_assert(zero(int, buffer_freeze(&buffer, true)));
 	cr_assert(eq(int, run_in_child(open_as_another, &fd), 0));
@@ -176,7 +177,7 @@ Test(seals, seals_are_told)
 	}
 }
 
-/* Each set of seals: is the size fixed, can it be revoked? */
+/* For each set of seals: is the size fixed, can the buffer be revoked? */
 Test(seals, what_seals_mean)
 {
 	const uint32_t size = F_SEAL_SHRINK | F_SEAL_GROW;

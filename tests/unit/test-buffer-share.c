@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-buffer-share.c - other descriptions, revocation, leases */
+/* test-buffer-share.c - separate open file descriptions, revocation, leases */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -17,13 +17,12 @@
 #define SIZE 8192
 
 static struct buffer buffer;
-static int memfd; /* the exporter's own */
+static int memfd; /* the exporter's descriptor */
 
 static void init(void)
 {
 	cr_assert(zero(int, buffer_setup()));
-	/* As the daemon does: a lease that is broken by an open must not kill the
-	 * process. */
+	/* As in the daemon: SIGIO of a lease that an open breaks must not kill it. */
 	signal(SIGIO, SIG_IGN);
 	memfd = new_memfd(SIZE);
 	cr_assert(
@@ -43,7 +42,7 @@ static uint32_t seals(void)
 	return (uint32_t)fcntl(memfd, F_GET_SEALS);
 }
 
-/* Whether the kernel finds memory behind an address: no signal, only EFAULT. */
+/* Whether an address is mapped: EFAULT instead of a signal. */
 static bool is_mapped(const void *address)
 {
 	int fds[2];
@@ -127,12 +126,12 @@ Test(share, held_while_open)
 {
 	static const int accesses[] = {O_RDONLY, O_WRONLY, O_RDWR};
 
-	cr_assert(zero(int, buffer_held(&buffer)), "the exporter's own does not count");
+	cr_assert(zero(int, buffer_held(&buffer)), "the exporter's description counts");
 	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++) {
 		int fd = buffer_open(&buffer, accesses[i]);
 
 		cr_assert(eq(int, buffer_held(&buffer), 1));
-		cr_assert(eq(int, buffer_held(&buffer), 1), "asking changes nothing");
+		cr_assert(eq(int, buffer_held(&buffer), 1), "a second query differs");
 		close(fd);
 		cr_assert(zero(int, buffer_held(&buffer)));
 	}
@@ -165,7 +164,10 @@ Test(share, not_held_without_a_writable_description)
 	buffer_finish(&readonly);
 }
 
-/* An open of ours must not fail for a question of ours. */
+/*
+ * buffer_held() takes a lease for a moment; a concurrent open must not fail because of
+ * it.
+ */
 static _Atomic bool asking;
 
 static void *check_held(void *data)
@@ -195,7 +197,7 @@ Test(share, asking_does_not_disturb_opening)
 
 /* ---- leases ------------------------------------------------------------------------ */
 
-/* A process that holds a lease until it is stopped. */
+/* Starts a process that holds a lease until it is stopped. */
 static pid_t lease_in_child(int fd, int access, int lease, int *ret_stop)
 {
 	int ready[2], stop[2];
@@ -220,7 +222,7 @@ static pid_t lease_in_child(int fd, int access, int lease, int *ret_stop)
 	}
 	close(ready[1]);
 	close(stop[0]);
-	cr_assert(eq(long, read(ready[0], &byte, 1), 1), "the lease is refused");
+	cr_assert(eq(long, read(ready[0], &byte, 1), 1), "the kernel refuses the lease");
 	close(ready[0]);
 	*ret_stop = stop[1];
 	return pid;
@@ -254,7 +256,7 @@ Test(share, a_lease_does_not_make_us_wait)
 	buffer_finish(&other);
 }
 
-/* On a read-only export a lease against writers can be had. */
+/* An importer can take a lease against writers on a read-only export. */
 Test(share, a_lease_does_not_make_importers_wait)
 {
 	struct buffer readonly;
@@ -272,7 +274,7 @@ Test(share, a_lease_does_not_make_importers_wait)
 	buffer_finish(&readonly);
 }
 
-/* ---- dma-bufs, as far as they need no device --------------------------------------- */
+/* ---- dma-bufs, without a device ---------------------------------------------------- */
 
 Test(share, the_only_description_of_a_dmabuf_is_not_widened)
 {
@@ -280,7 +282,9 @@ Test(share, the_only_description_of_a_dmabuf_is_not_widened)
 
 	for (size_t own = 0; own < 3; own++)
 		for (size_t wanted = 0; wanted < 3; wanted++) {
-			/* The kind alone decides; a memfd stands in for the device's. */
+			/*
+			 * Only the kind matters here; a memfd stands in for the dma-buf.
+			 */
 			struct buffer dmabuf = {.fd = reopen(memfd, accesses[own]),
 						.access = accesses[own],
 						.kind = DMABUFFS_KIND_DMABUF};

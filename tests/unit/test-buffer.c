@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-buffer.c - what is taken for a buffer, and what not */
+/* test-buffer.c - which descriptors are accepted as buffers */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -53,7 +53,7 @@ static int new_signalfd(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* What a client may hand over; -1 where this system does not have it. */
+/* A descriptor that a client may send; -1 if this system lacks it. */
 static int stranger(int which)
 {
 	switch (which) {
@@ -112,7 +112,7 @@ Test(buffer, strangers_are_refused)
 		for (int readonly = 0; readonly < 2; readonly++)
 			cr_assert(eq(int, buffer_init(&buffer, fd, readonly), -EBADFD),
 				  "stranger %d", which);
-		cr_assert(eq(int, buffer.fd, 77), "the output is untouched");
+		cr_assert(eq(int, buffer.fd, 77), "output written on failure");
 		cr_assert(is_open(fd), "it stays the caller's");
 		close(fd);
 	}
@@ -144,7 +144,7 @@ Test(buffer, no_descriptor)
 	cr_assert(eq(int, buffer_init(&buffer, 999, true), -EBADF));
 }
 
-/* It is had without any permission on the file. */
+/* O_PATH needs no permission on the file. */
 Test(buffer, a_path_is_no_buffer)
 {
 	int memfd = new_memfd(1), path = reopen(memfd, O_PATH);
@@ -161,8 +161,8 @@ Test(buffer, a_path_is_no_buffer)
 }
 
 /*
- * A file whose path begins as that of a dma-buf: below a root directory of our own.
- * 0, or the number of the step that failed.
+ * A file whose path begins like that of a dma-buf, below a root directory of the test.
+ * Returns 0, or the number of the failed step.
  */
 static int pretend(void *data)
 {
@@ -193,7 +193,7 @@ Test(buffer, a_path_may_lie)
 	r = run_in_child(pretend, dir);
 	rmdir(dir);
 	if (r == 1)
-		cr_skip_test("no right to make a mount namespace");
+		cr_skip_test("cannot create a mount namespace");
 	cr_assert(zero(int, r));
 }
 
@@ -210,7 +210,7 @@ static void expect_init(int access, bool readonly, int result, int own_access)
 		cr_assert(all(is_open(fd), eq(int, buffer.fd, 77)));
 		close(fd);
 	} else {
-		cr_assert(eq(int, fcntl(fd, F_GETFD), -1), "it was taken over");
+		cr_assert(eq(int, fcntl(fd, F_GETFD), -1), "the descriptor stays open");
 		cr_assert(eq(int, buffer.access, own_access));
 		cr_assert(eq(int, fcntl(buffer.fd, F_GETFL) & O_ACCMODE, own_access));
 		cr_assert(eq(int, fcntl(buffer.fd, F_GETFD), FD_CLOEXEC));
@@ -232,7 +232,7 @@ Test(buffer, access_modes)
 	expect_init(O_WRONLY, false, -EACCES, 0);
 }
 
-/* A description that is good for ioctl(2) only: its holder can neither read nor write. */
+/* A description that allows ioctl(2) only: neither read nor write. */
 Test(buffer, a_description_that_cannot_read)
 {
 	expect_init(O_ACCMODE, false, -EACCES, 0);
@@ -252,7 +252,7 @@ Test(buffer, its_own_description)
 	close(kept);
 }
 
-/* Without CAP_DAC_OVERRIDE the memfd's own mode counts. */
+/* Without CAP_DAC_OVERRIDE the memfd's own mode applies. */
 Test(buffer, a_memfd_of_mode_0)
 {
 	int memfd = new_memfd(10);
@@ -301,7 +301,7 @@ Test(buffer, size)
 	}
 }
 
-/* Pages beyond the end count, holes within it too. */
+/* Pages beyond the end count, and so do holes before it. */
 Test(buffer, memory)
 {
 	struct buffer buffer;

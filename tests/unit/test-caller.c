@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-caller.c - the process behind a request */
+/* test-caller.c - the process that sent a request */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -44,7 +44,7 @@ static struct caller *read_self(void)
 	return caller;
 }
 
-/* Linux 6.9 names threads; before, only processes can be identified. */
+/* Pidfds of threads need Linux 6.9; older kernels have pidfds of processes only. */
 static bool names_threads(void)
 {
 	int fd = (int)syscall(SYS_pidfd_open, gettid(), O_EXCL);
@@ -54,17 +54,20 @@ static bool names_threads(void)
 	return fd >= 0;
 }
 
-/* Some containers forbid it, and then an export by descriptor fails as documented. */
+/*
+ * Some containers forbid pidfd_getfd(2); an export by descriptor then fails as
+ * documented.
+ */
 static void need_getfd(int pidfd)
 {
 	int fd = (int)syscall(SYS_pidfd_getfd, pidfd, 0, 0);
 
 	if (fd < 0 && (errno == EPERM || errno == ENOSYS))
-		cr_skip_test("pidfd_getfd(2) is forbidden here");
+		cr_skip_test("pidfd_getfd(2) is not permitted");
 	close(fd);
 }
 
-/* Another thread or process that waits until it is released. */
+/* Another thread or process, which waits until it is released. */
 struct other {
 	int ready[2], release[2];
 	pid_t id;
@@ -99,7 +102,7 @@ static void release(struct other *other)
 	(void)!write(other->release[1], "", 1);
 }
 
-/* ---- what is recorded -------------------------------------------------------------- */
+/* ---- recorded identity ------------------------------------------------------------- */
 
 Test(caller, own_thread)
 {
@@ -146,7 +149,7 @@ static void expect_unknown(const uint64_t ns[DMABUFFS_NS_COUNT])
 		cr_assert(zero(u64, ns[i]));
 }
 
-/* The kernel reports 0 for a process outside our PID namespace. */
+/* The kernel reports pid 0 for a process outside the service's PID namespace. */
 Test(caller, not_nameable)
 {
 	struct caller *caller;
@@ -238,13 +241,14 @@ Test(caller, is_cached_for_the_same_thread)
 	caller_unref(second);
 	cr_assert(eq(uint, first->refs, 1));
 	cr_assert(zero(int, caller_read(0, -EREMOTE, first, &second)));
-	cr_assert(ne(ptr, second, first), "an unknown thread equals no other");
+	cr_assert(ne(ptr, second, first),
+		  "a caller without a pid shares another's record");
 	caller_unref(second);
 	caller_unref(first);
 	close(again);
 }
 
-/* Two that cannot be named may be two different ones. */
+/* Two callers without a pid may be different processes. */
 Test(caller, nobody_is_not_cached)
 {
 	struct caller *first, *second;
@@ -308,7 +312,8 @@ Test(caller, take_fd_of_a_child)
 	cr_assert(eq(int, caller_take_fd(pidfd, 999), -EBADF));
 	release(&other);
 	waitpid(pid, &status, 0);
-	cr_assert(eq(int, caller_take_fd(pidfd, other.memfd), -EREMOTE), "it is gone");
+	cr_assert(eq(int, caller_take_fd(pidfd, other.memfd), -EREMOTE),
+		  "took a descriptor of an exited process");
 	close(pidfd);
 }
 
@@ -318,7 +323,7 @@ static void *leave_the_table(void *data)
 	return be_another(data);
 }
 
-/* A thread may have a descriptor table that its process does not share. */
+/* A thread may have its own descriptor table. */
 Test(caller, take_fd_of_a_threads_own_table)
 {
 	struct other other;
@@ -326,7 +331,7 @@ Test(caller, take_fd_of_a_threads_own_table)
 	int pidfd;
 
 	if (!names_threads())
-		cr_skip_test("this kernel cannot name a thread");
+		cr_skip_test("the kernel has no pidfds of threads");
 	need_getfd(own);
 	other_init(&other);
 	cr_assert(zero(int, pthread_create(&thread, NULL, leave_the_table, &other)));

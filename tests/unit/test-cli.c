@@ -204,7 +204,7 @@ Test(events, compare)
 
 /* ---- arguments --------------------------------------------------------------------- */
 
-/* The exit code of a line; its words are separated by single spaces. */
+/* Runs the tool on a line, split at single spaces; returns the exit code. */
 static int run(const char *line)
 {
 	char copy[300], *words[20] = {NULL}, *next = copy;

@@ -49,7 +49,7 @@ static void finish(void)
 
 TestSuite(connection, .init = init, .fini = finish);
 
-/* The reply to the last request; its descriptor in *ret_fd. */
+/* Receives the reply to the last request, with its descriptor in *ret_fd. */
 static struct dmabuffs_broker_reply reply_of(int *ret_fd)
 {
 	static const uint8_t zeros[DMABUFFS_TICKET_SIZE];
@@ -92,7 +92,7 @@ Test(connection, nothing_sent)
 {
 	int flags = fcntl(connection.fd, F_GETFL);
 
-	cr_assert(zero(int, flags &O_NONBLOCK), "yet it does not wait");
+	cr_assert(zero(int, flags &O_NONBLOCK), "the client's socket is blocking");
 	cr_assert(zero(int, connection_serve(&broker, &connection)));
 	cr_assert(zero(u64, limits_used(&fixture_limits, RES_CLOSES)));
 }
@@ -140,7 +140,7 @@ Test(connection, sizes)
 	cr_assert(eq(int, error_of_bytes(&message, size + 1, memfd, 1), -E2BIG));
 	message.tail[0] = 0;
 	message.request.size = sizeof(message);
-	/* Longer than the receive buffer: its tail is unknown. */
+	/* The message exceeds the receive buffer, so its tail cannot be checked. */
 	cr_assert(lt(int, error_of_bytes(&message, sizeof(message), memfd, 1), 0));
 	close(memfd);
 }
@@ -229,7 +229,7 @@ Test(connection, numbers_of_descriptors)
 	close(memfd);
 }
 
-/* No connection starves the others. */
+/* One connection does not starve the others. */
 Test(connection, a_turn_is_bounded)
 {
 	struct dmabuffs_broker_reply reply;
@@ -302,7 +302,7 @@ Test(connection, exchange_after_the_name_ended)
 
 	cr_assert(table_unname(&fixture_table, export));
 	cr_assert(zero(int, error_of(DMABUFFS_BROKER_EXCHANGE, name)),
-		  "the open file is the proof");
+		  "rejected an opened file");
 	client_close_name(&broker, name, export);
 }
 
@@ -413,6 +413,6 @@ Test(connection, must_wait_for_refused_descriptors)
 	cr_assert(eq(int, connection_serve(&broker, &connection), -EBUSY));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
 		offload_cancel(jobs[i]);
-	cr_assert(zero(int, reply_of(&fd).error), "the message was not lost");
+	cr_assert(zero(int, reply_of(&fd).error), "the message was lost");
 	close(memfd);
 }

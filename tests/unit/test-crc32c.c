@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-crc32c.c - the check word of handles */
+/* test-crc32c.c - the checksum of handles */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -36,7 +36,7 @@ Test(crc32c, any_length)
 	cr_assert(eq(u32, crc32c("123456789", 9), 0xe3069283));
 }
 
-/* Bit by bit, so slow that it can be seen to be right. */
+/* Bit by bit: slow, but simple enough to be verified by reading. */
 static uint32_t slow_crc32c(const uint8_t *bytes, size_t size)
 {
 	uint32_t crc = ~0U;
@@ -59,7 +59,7 @@ Test(crc32c, each_byte_value)
 	}
 }
 
-/* Whichever way this machine takes, at each length and alignment. */
+/* Each implementation that this machine has, at each length and alignment. */
 Test(crc32c, each_way)
 {
 	uint8_t bytes[80];

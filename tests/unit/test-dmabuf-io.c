@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-dmabuf-io.c - reads and writes of a dma-buf, on a memfd that stands in for one */
+/* test-dmabuf-io.c - reads and writes of a dma-buf, simulated by a memfd */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -20,7 +20,7 @@ static struct dmabuf_io io;
 static struct buffer buffer;
 static char pattern[SIZE];
 
-/* One access and how it ended. */
+/* One access and its result. */
 struct access {
 	_Atomic bool done;
 	ssize_t result;
@@ -61,7 +61,7 @@ static void init(void)
 static void finish(void)
 {
 	cr_assert(dmabuf_io_stop(&io));
-	cr_assert(is_idle(NULL), "accesses stay charged");
+	cr_assert(is_idle(NULL), "charges of accesses are left");
 	limits_finish(&limits);
 	buffer_finish(&buffer);
 }
@@ -149,7 +149,7 @@ Test(dmabuf_io, devices_that_do_not_finish)
 	cr_assert(eq(long, perform(0, 10, NULL), 10));
 }
 
-/* The driver takes the memory away; touching it would be SIGBUS. */
+/* The driver revokes the memory; an access would raise SIGBUS. */
 static int take_away(int fd, uint64_t flags)
 {
 	record_sync(fd, flags);
@@ -160,7 +160,7 @@ Test(dmabuf_io, memory_that_goes)
 {
 	fake_dmabuf_sync = take_away;
 	cr_assert(eq(long, perform(0, SIZE, NULL), -EFAULT));
-	cr_assert(eq(uint, n_synced, 2), "the access was ended");
+	cr_assert(eq(uint, n_synced, 2), "no DMA_BUF_SYNC_END");
 	cr_assert(zero(int, ftruncate(buffer.fd, SIZE)));
 	cr_assert(eq(long, perform(0, 5, "hello"), -EFAULT));
 }
@@ -180,7 +180,7 @@ Test(dmabuf_io, sync_is_tried_again)
 	cr_assert(eq(uint, n_synced, 4));
 }
 
-/* A memfd has reads and writes of its own; its holders can make a write wait. */
+/* A memfd has file operations of its own, and its users can make a write wait. */
 Test(dmabuf_io, memfds)
 {
 	char back[SIZE];
@@ -197,7 +197,7 @@ Test(dmabuf_io, memfds)
 	cr_assert(zero(uint, n_synced));
 }
 
-/* A buffer that our descriptor table has no room for. */
+/* A buffer in a vault, for lack of room in the service's descriptor table. */
 Test(dmabuf_io, a_buffer_elsewhere)
 {
 	struct rlimit limit = {200, 200};
@@ -214,14 +214,14 @@ Test(dmabuf_io, a_buffer_elsewhere)
 	for (int i = 0; i < 10; i++)
 		cr_assert(eq(long, perform(0, 10, NULL), 10));
 	cr_assert(wait_until(is_idle, NULL));
-	cr_assert(eq(uint, count_fds(), before), "what was borrowed was given back");
+	cr_assert(eq(uint, count_fds(), before), "a borrowed descriptor leaks");
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		fd_vault_drop(others[i]);
 	buffer_finish(&buffer);
 	fd_vault_stop();
 }
 
-/* ---- many at once ------------------------------------------------------------------ */
+/* ---- concurrent accesses ----------------------------------------------------------- */
 
 static _Atomic bool blocked;
 static _Atomic unsigned n_inside;
@@ -256,7 +256,7 @@ static int submit(uid_t uid, struct access *access)
 	return dmabuf_io_submit(&io, uid, &buffer, 0, 10, NULL, done, access);
 }
 
-/* Somebody whose devices never finish must not hold up others. */
+/* A user whose devices never finish must not delay others. */
 Test(dmabuf_io, an_exporter_occupies_some_threads_only)
 {
 	size_t n = 10;
@@ -294,7 +294,7 @@ Test(dmabuf_io, an_exporters_queue_is_limited)
 	cr_assert(zero(int, submit(UID_A, &many[n])));
 }
 
-/* What is queued is answered before the threads end: a request gets its reply. */
+/* Queued requests get their replies before the threads exit. */
 Test(dmabuf_io, stop_answers_what_is_queued)
 {
 	size_t n = ARRAY_SIZE(many);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-drivers.c - devices of drivers that are listed: the option, and what is taken */
+/* test-drivers.c - devices of listed drivers: the option, and accepted descriptors */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -56,7 +56,7 @@ Test(drivers, refused_names)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
 		cr_assert(eq(int, options_parse_drivers(wrong[i], &kept), -EINVAL),
 			  "\"%s\"", wrong[i]);
-	cr_assert(eq(sz, kept.n, 77), "the output is untouched");
+	cr_assert(eq(sz, kept.n, 77), "output written on failure");
 }
 
 Test(drivers, bounds)
@@ -121,14 +121,14 @@ Test(drivers, majors)
 	cr_assert(not(has_major("nvidia", 1950)));
 }
 
-/* Block devices have numbers of their own. */
+/* Block devices have separate major numbers. */
 Test(drivers, block_devices_are_none)
 {
 	cr_assert(not(has_major("loop", 7)));
 	cr_assert(not(has_major("virtblk", 253)));
 }
 
-/* Whatever else the option let through. */
+/* The major of /dev/fuse is excluded, whatever the option lists. */
 Test(drivers, the_major_of_fuse_is_never_taken)
 {
 	drivers = (struct driver_list){.names = {"misc"}, .n = 1};
@@ -173,7 +173,7 @@ Test(drivers, only_devices_of_listed_drivers)
 	expect_kind("/dev/zero", O_RDWR, -EBADFD);
 }
 
-/* It is had without any permission on the device. */
+/* O_PATH needs no permission on the device. */
 Test(drivers, a_path_is_no_device)
 {
 	struct buffer buffer = {.fd = 77};
@@ -195,7 +195,7 @@ static int init_zero(struct buffer *ret_buffer, int flags, bool readonly)
 		cr_assert(is_open(fd), "it stays the caller's");
 		close(fd);
 	} else {
-		cr_assert(eq(int, ret_buffer->fd, fd), "there is no other description");
+		cr_assert(eq(int, ret_buffer->fd, fd), "the description was reopened");
 	}
 	return r;
 }
@@ -210,7 +210,7 @@ Test(drivers, access_modes)
 	cr_assert(eq(int, init_zero(&buffer, O_WRONLY, true), -EACCES));
 	/* An importer that opens a read-only name could never fetch it. */
 	cr_assert(eq(int, init_zero(&buffer, O_RDWR, true), -EACCES));
-	cr_assert(eq(int, buffer.fd, 77), "the output is untouched");
+	cr_assert(eq(int, buffer.fd, 77), "output written on failure");
 	cr_assert(zero(int, init_zero(&buffer, O_RDONLY, true)));
 	buffer_finish(&buffer);
 	cr_assert(zero(int, init_zero(&buffer, O_RDWR, false)));
@@ -227,12 +227,12 @@ Test(drivers, each_has_an_identity_of_its_own)
 	cr_assert(zero(int, init_zero(&b, O_RDWR, false)));
 	cr_assert(ne(u64, a.ino, b.ino));
 	cr_assert(zero(int, fd_identity(a.fd, &dev, &ino)));
-	cr_assert(ne(u64, a.dev, dev), "and none of a file");
+	cr_assert(ne(u64, a.dev, dev), "equals a device number of files");
 	buffer_finish(&a);
 	buffer_finish(&b);
 }
 
-/* The same description, not merely the same device. */
+/* Whether both share one open file description, not just one device. */
 static bool is_same_file(int a, int b)
 {
 	int flags = fcntl(a, F_GETFL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-export.c - one export: what it is charged for and how it ends */
+/* test-export.c - one export: its charges and its end */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -15,7 +15,7 @@ static uint64_t used(enum resource resource)
 	return limits_used(&fixture_limits, resource);
 }
 
-/* One of @size bytes of UID_A; @ret_memfd is the exporter's. */
+/* An export of @size bytes by UID_A; @ret_memfd is the exporter's descriptor. */
 static struct export *create(size_t size, int *ret_memfd)
 {
 	const struct export_spec spec = {.uid = UID_A, .label = "a label"};
@@ -68,7 +68,7 @@ Test(export, takes_the_mode_asked_for)
 	cr_assert(eq(uint, export->node.mode, S_IFREG));
 	cr_assert(eq(str, export->label, (char *)"x"));
 	cr_assert(eq(uint, caller.refs, 2));
-	cr_assert(eq(int, buffer.fd, -1), "it is the export's now");
+	cr_assert(eq(int, buffer.fd, -1), "the export did not take it");
 	export_free(&fixture_limits, export);
 	cr_assert(eq(uint, caller.refs, 1));
 }
@@ -116,7 +116,7 @@ Test(export, refused_over_a_limit)
 
 	set_limit(fixture_limits.config.per_uid, RES_BYTES, 99);
 	cr_assert(eq(int, try_create(100, &buffer), -EDQUOT));
-	cr_assert(is_open(buffer.fd), "the buffer stays the caller's");
+	cr_assert(is_open(buffer.fd), "the buffer was closed on failure");
 	buffer_finish(&buffer);
 	set_limit(fixture_limits.config.per_uid, RES_BYTES, 100);
 	set_limit(fixture_limits.config.per_mount, RES_BYTES, 99);
@@ -143,7 +143,7 @@ Test(export, releases_its_buffer_once)
 	export_release_buffer(&fixture_limits, export);
 	cr_assert(zero(u64, used(RES_EXPORTS)));
 	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
-	cr_assert(zero(u64, used(RES_EXPORTS)), "nothing to transfer any more");
+	cr_assert(zero(u64, used(RES_EXPORTS)), "charged to A after the transfer");
 	export_free(&fixture_limits, export);
 	export_free(&fixture_limits, NULL);
 	close(memfd);
@@ -168,7 +168,7 @@ Test(export, recharge_follows_the_size)
 	close(memfd);
 }
 
-/* Memory beyond the end of the file is charged, too. */
+/* Memory beyond the end of the file is charged too. */
 Test(export, charges_what_it_takes)
 {
 	int memfd;
@@ -210,7 +210,7 @@ Test(export, transfer)
 	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
 	cr_assert(eq(uint, export->charged_uid, UID_B));
-	/* B is charged now, so A can use its whole limit again. */
+	/* B is charged now, so A's whole limit is free again. */
 	set_limit(fixture_limits.config.per_uid, RES_BYTES, 150);
 	cr_assert(eq(int, limits_charge(&fixture_limits, UID_B, RES_BYTES, 51), -EDQUOT));
 	cr_assert(zero(int, limits_charge(&fixture_limits, UID_A, RES_BYTES, 150)));
@@ -221,7 +221,7 @@ Test(export, transfer)
 	close(memfd);
 }
 
-/* What the mount holds does not change with its owner. */
+/* A change of owner does not change the mount's total. */
 Test(export, transfer_in_a_full_mount)
 {
 	int memfd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-faults-calls.c - what calls the system, when that fails */
+/* test-faults-calls.c - modules that make system calls, when one fails */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -58,7 +58,7 @@ static void finish_init(int r)
 {
 	if (r < 0) {
 		cr_assert(is_open(given), "it stays the caller's");
-		cr_assert(eq(int, buffer.fd, -1), "the output is untouched");
+		cr_assert(eq(int, buffer.fd, -1), "output written on failure");
 		close(given);
 	}
 	buffer_finish(&buffer);
@@ -139,7 +139,7 @@ static void finish_open(int r)
 	buffer_finish(&buffer);
 }
 
-/* Without the call that takes O_NONBLOCK away, it is still the right file. */
+/* If O_NONBLOCK cannot be cleared, the open still succeeds. */
 Test(fault_calls, buffer_open)
 {
 	fail_each(&(struct operation){make_unfrozen, open_buffer, finish_open, true});
@@ -164,7 +164,7 @@ static void finish_caller(int r)
 		close(pidfd);
 }
 
-/* What cannot be read is unknown; only -ENOMEM is an error. */
+/* Fields that cannot be read are unknown; only -ENOMEM is an error. */
 Test(fault_calls, caller_read)
 {
 	fail_each(&(struct operation){NULL, read_caller, finish_caller, true});
@@ -201,7 +201,7 @@ static bool are_closed(void *data)
 
 static long live_before;
 
-/* Without a thread they are closed here: rather a stall than a leak. */
+/* Without a thread they are closed here: a stall is better than a leak. */
 static void finish_close(int r)
 {
 	if (r < 0)
@@ -255,7 +255,7 @@ Test(fault_calls, dmabuf_io_submit)
 	fail_each(&(struct operation){start_io, submit_io, finish_io});
 }
 
-/* Some of them find a busy thread, and no other can be started. */
+/* Some jobs find a busy thread, and another one cannot be started. */
 static int submit_some(void)
 {
 	int r = 0;
@@ -330,7 +330,7 @@ static int reap(void)
 	return 0;
 }
 
-/* Without memory it is closed here. */
+/* Without memory the buffer is closed here. */
 static void finish_reap(int r)
 {
 	cr_assert(all(eq(int, buffer.fd, -1), not(buffer.kept)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-faults.c - what is kept, when there is no memory for it */
+/* test-faults.c - modules that allocate, when an allocation fails */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -38,7 +38,7 @@ static void make_buffer(void)
 
 /* ---- limits, htab ------------------------------------------------------------------ */
 
-static struct limits fresh; /* without a hash table yet */
+static struct limits fresh; /* not allocated yet */
 
 static void init_fresh(void)
 {
@@ -142,7 +142,7 @@ Test(faults, node_set_acl)
 
 /* ---- table ------------------------------------------------------------------------- */
 
-static struct table table; /* without any index yet */
+static struct table table; /* no index allocated yet */
 static uint64_t root;
 
 static void init_table(void)
@@ -200,7 +200,7 @@ static void finish_add(int r)
 		cr_assert(
 			eq(ptr, table_get_exported(&table, root, &export->buffer), NULL));
 		cr_assert(eq(ptr, table_next(&table, 0, &cursor, &more), NULL));
-		/* Later, with memory, it succeeds. */
+		/* It succeeds once memory is available. */
 		cr_assert(zero(int, add()));
 	}
 	table_put(&table, export);

@@ -41,7 +41,7 @@ static void finish(void)
 
 TestSuite(fd_vault, .init = init, .fini = finish);
 
-/* The @i-th memfd is of @i bytes. */
+/* The size of the @i-th memfd is @i bytes. */
 static void keep(size_t i)
 {
 	kept[i] = fd_vault_keep(new_memfd(i));
@@ -74,7 +74,7 @@ Test(fd_vault, without_a_start_all_stay_here)
 	kept[0] = fd_vault_keep(fd);
 	cr_assert(all(eq(uint, kept[0].table, 0), eq(int, kept[0].fd, fd)));
 	expect_kept(0);
-	cr_assert(is_open(fd), "borrowed and returned, it is open still");
+	cr_assert(is_open(fd), "a borrowed descriptor was closed");
 	fd_vault_drop(kept[0]);
 	cr_assert(not(is_open(fd)));
 	fd_vault_drop((struct kept_fd){0, -1});
@@ -104,7 +104,7 @@ Test(fd_vault, keeps_many)
 		fd_vault_drop(kept[i]);
 }
 
-/* A closed descriptor makes room again in any table. */
+/* A closed descriptor leaves a free slot in its table. */
 Test(fd_vault, uses_room_again)
 {
 	start(MANY);
@@ -122,14 +122,14 @@ Test(fd_vault, uses_room_again)
 	}
 }
 
-/* What is reserved for connections takes the rest, as long as it lasts. */
+/* Vaults use what is left by the reservation for connections. */
 Test(fd_vault, more_than_there_is_room_for)
 {
 	uint64_t room = start(0);
 	size_t n = 0;
 
 	cr_assert(lt(u64, room, LIMIT));
-	/* What the service itself has open is not for clients either. */
+	/* Descriptors of the service itself are not available to clients either. */
 	cr_assert(lt(u64, fd_vault_reserved(), LIMIT - room));
 	for (; n < room + 10; n++) {
 		keep(n);
@@ -143,11 +143,11 @@ static bool all_gone(void *data)
 {
 	struct stat st;
 
-	/* The last reference of a pipe's writing end has gone: end of file. */
+	/* End of file: the last reference to the pipe's write end is gone. */
 	return fstat(*(int *)data, &st) == 0 && read(*(int *)data, &st, 1) == 0;
 }
 
-/* Dropped there means closed: no table keeps a copy. */
+/* fd_vault_drop() closes the descriptor: no table keeps a copy. */
 Test(fd_vault, drop_closes)
 {
 	int fds[2];
@@ -166,7 +166,9 @@ Test(fd_vault, drop_closes)
 	close(fds[0]);
 }
 
-/* A table is copied when its thread leaves ours: nothing of ours may stay in it. */
+/*
+ * A table is copied when its thread unshares: none of the service's descriptors may stay.
+ */
 Test(fd_vault, copies_nothing_of_ours)
 {
 	int fds[2];
@@ -198,7 +200,7 @@ Test(fd_vault, threads)
 	pthread_t threads[4];
 
 	start(MANY);
-	/* So that most of what follows goes to the other tables. */
+	/* Fill the first table, so that most of the following go to the others. */
 	for (size_t i = 0; i < LIMIT; i++)
 		keep(i);
 	for (int i = 0; i < 4; i++)
@@ -209,7 +211,7 @@ Test(fd_vault, threads)
 		fd_vault_drop(kept[i]);
 }
 
-/* ---- as a buffer uses it ----------------------------------------------------------- */
+/* ---- use by a buffer --------------------------------------------------------------- */
 
 Test(fd_vault, a_buffer_elsewhere)
 {

@@ -63,7 +63,7 @@ Test(htab, finds_what_was_inserted)
 	cr_assert(eq(sz, table.n_nodes, 3));
 }
 
-/* Low bits alike means the same bucket: it must not be taken for the same hash. */
+/* Two hashes with equal low bits share a bucket, and must be distinguished. */
 Test(htab, tells_hashes_of_one_bucket_apart)
 {
 	for (unsigned key = 0; key < 20; key++)
@@ -116,7 +116,7 @@ static void visit(struct htab_node *node, void *data)
 	cr_assert(not(item->visited));
 	item->visited = true;
 	(*(unsigned *)data)++;
-	/* It may be freed here, so it may be overwritten. */
+	/* A node may be freed here, so it may be overwritten. */
 	memset(node, 0xff, sizeof(*node));
 }
 

@@ -26,7 +26,7 @@ static int context = -1;
 static struct {
 	unsigned int calls;
 	unsigned long request;
-	int error[4]; /* of the first calls */
+	int error[4]; /* for the first calls */
 	union {
 		struct accel_queue_submit submit;
 		struct dmabuffs_accel_import import;
@@ -35,7 +35,7 @@ static struct {
 		struct dmabuffs_accel_open open;
 		uint32_t size;
 	} arg;
-	char links[2][64]; /* files behind the descriptors it received */
+	char links[2][64]; /* targets of the descriptors that it received */
 } device;
 
 static const char *const names[] = {"soft0", "soft1", ".hidden"};
@@ -81,7 +81,7 @@ static int answer(int fd, unsigned long request, void *arg)
 
 /* ---- devices ----------------------------------------------------------------------- */
 
-/* A hostile reply: unterminated strings, more ranges than there is room for. */
+/* A hostile reply: unterminated strings, more ranges than the array holds. */
 static int answer_info(int fd, unsigned long request, void *arg)
 {
 	struct accel_device_info *info = arg;
@@ -118,7 +118,7 @@ Test(accel_device, list_and_query_each, .init = start, .fini = finish)
 	fake_device_command = answer_info;
 	cr_assert(zero(int, dmabuffs_accel_list(&broker.instance, count_devices, &seen)));
 	cr_assert(eq(u32, seen, 3));
-	cr_assert(eq(u32, device.calls, 2), "dotted names are no devices");
+	cr_assert(eq(u32, device.calls, 2), "a name with a leading dot was opened");
 }
 
 static int stop_walk(const char *name, void *data)
@@ -300,7 +300,7 @@ Test(accel_call, passes_errors_on, .init = start, .fini = finish)
 		   -EBUSY));
 }
 
-/* A struct without a size must not be written. */
+/* A struct without a size field must not be written. */
 Test(accel_call, refuses_what_is_no_command, .init = start, .fini = finish)
 {
 	uint32_t word = UNTOUCHED;
@@ -329,7 +329,7 @@ Test(accel_call, of_a_real_file, .init = start, .fini = finish)
 
 /* ---- descriptors ------------------------------------------------------------------- */
 
-/* Tickets are numbered; records the file behind each descriptor. */
+/* Returns numbered tickets; records the target of each descriptor. */
 static bool answer_ticket(int connection, unsigned int number, int fd)
 {
 	struct dmabuffs_broker_reply reply = {.size = sizeof(reply)};
@@ -400,7 +400,7 @@ Test(accel_import, failures_leave_the_output, .init = start, .fini = finish)
 	cr_assert(eq(u32, id, UNTOUCHED));
 }
 
-/* The descriptor behind a ticket: any will do, so the context's own. */
+/* Any descriptor will do for a ticket: the context's own. */
 static bool answer_fetch(int connection, unsigned int number, int fd)
 {
 	cr_assert(eq(int, fd, -1));
@@ -470,7 +470,7 @@ Test(accel_import, bind_self_gives_its_own_files, .init = start, .fini = finish)
 	cr_assert(eq(u32, device.arg.sva.flags, ACCEL_ASID_VISIBLE));
 	cr_assert(ge(int, device.arg.sva.mem, 0));
 	cr_assert(ge(int, device.arg.sva.maps, 0));
-	cr_assert(eq(u32, count_fds(), before), "they are not kept");
+	cr_assert(eq(u32, count_fds(), before), "descriptors leak");
 }
 
 Test(accel_import, bind_self_by_tickets, .init = start, .fini = finish)
@@ -489,7 +489,7 @@ Test(accel_import, bind_self_by_tickets, .init = start, .fini = finish)
 	cr_assert(eq(int, device.arg.sva.maps, -1));
 	cr_assert(eq(u8, device.arg.sva.mem_ticket[0], 1));
 	cr_assert(eq(u8, device.arg.sva.maps_ticket[0], 2));
-	cr_assert(eq(u32, broker.connections, 1), "a ticket dies with its connection");
+	cr_assert(eq(u32, broker.connections, 1), "more than one connection");
 
 	snprintf(mem, sizeof(mem), "/proc/%d/mem", getpid());
 	snprintf(maps, sizeof(maps), "/proc/%d/maps", getpid());
@@ -497,7 +497,7 @@ Test(accel_import, bind_self_by_tickets, .init = start, .fini = finish)
 	cr_assert(eq(str, device.links[1], maps));
 }
 
-/* A new connection would have lost the first ticket: no retry here. */
+/* A second connection would invalidate the first ticket, so there is no retry. */
 Test(accel_import, bind_self_needs_one_connection, .init = start, .fini = finish)
 {
 	uint32_t id = UNTOUCHED;

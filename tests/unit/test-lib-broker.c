@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-lib-broker.c - the client side of the broker against one that misbehaves */
+/* test-lib-broker.c - the client side of the broker, against a misbehaving broker */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -51,7 +51,7 @@ static int exchange(int memfd)
 		cr_assert(eq(int, fd, UNTOUCHED));
 		return r;
 	}
-	cr_assert(eq(u64, inode(fd), inode(memfd)), "the reply to another request");
+	cr_assert(eq(u64, inode(fd), inode(memfd)), "got the reply to another request");
 	cr_assert(eq(int, fcntl(fd, F_GETFD), FD_CLOEXEC));
 	close(fd);
 	return 0;
@@ -71,7 +71,7 @@ static bool hang_up(int connection, unsigned int number, int fd)
 	return false;
 }
 
-/* With a limit, so that a client that waits too long fails the test. */
+/* Bounded, so that a client that waits too long fails the test. */
 static bool say_nothing(int connection, unsigned int number, int fd)
 {
 	struct pollfd hang_up = {.fd = connection};
@@ -80,7 +80,7 @@ static bool say_nothing(int connection, unsigned int number, int fd)
 	return false;
 }
 
-/* One reply, then it closes: as for an idle connection. */
+/* Sends one reply, then closes the connection, as for an idle one. */
 static bool answer_once(int connection, unsigned int number, int fd)
 {
 	fake_answer_echo(connection, number, fd);
@@ -160,7 +160,7 @@ static void expect_refused(const struct breach *breach)
 	next_bytes = breach->bytes;
 	next_fds = breach->fds;
 	cr_assert(eq(int, exchange_new(), -EPROTO), "%s", breach->what);
-	/* The server's side is closed by another thread. */
+	/* Another thread closes the server's end. */
 	cr_assert(wait_until(has_at_most_fds, &before), "%s leaks a descriptor",
 		  breach->what);
 }
@@ -240,7 +240,7 @@ static void interrupt(int signal_number)
 {
 }
 
-/* Signals of a periodic timer must not prolong the wait without end. */
+/* Signals of a periodic timer must not extend the wait. */
 Test(broker, waiting_ends, .fini = finish)
 {
 	struct itimerval often = {{0, 300000}, {0, 300000}};
@@ -255,7 +255,7 @@ Test(broker, waiting_ends, .fini = finish)
 	cr_assert(le(long, time(NULL) - start, 2 * BROKER_TIMEOUT_S + 2));
 	cr_assert(ge(long, time(NULL) - start, BROKER_TIMEOUT_S - 1));
 	broker.answer = fake_answer_echo;
-	cr_assert(zero(int, exchange_new()), "it is not used again");
+	cr_assert(zero(int, exchange_new()), "the connection was reused");
 	cr_assert(eq(u32, broker.connections, 2));
 }
 
@@ -294,7 +294,7 @@ static int run_in_child(int (*act)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* 0, or the number of the failed check. */
+/* Returns 0, or the number of the failed check. */
 static int use_after_fork(void)
 {
 	int inherited = (int)(broker.instance.idle & UINT32_MAX) - 1;
@@ -305,7 +305,7 @@ static int use_after_fork(void)
 		return 1;
 	if (connection.kept)
 		return 2;
-	/* Closed, unless the new connection has the same number. */
+	/* The inherited socket is closed, unless the new connection got its number. */
 	if (connection.fd != inherited && fcntl(inherited, F_GETFD) >= 0)
 		return 3;
 	broker_put(&broker.instance, &connection);
@@ -320,7 +320,7 @@ Test(fork, the_child_makes_its_own_connection, .fini = finish)
 	cr_assert(zero(int, exchange_new()));
 	cr_assert(zero(int, run_in_child(use_after_fork)));
 	cr_assert(zero(int, exchange_new()));
-	cr_assert(eq(u32, broker.connections, 2), "the parent goes on with the old one");
+	cr_assert(eq(u32, broker.connections, 2), "the parent opened another connection");
 }
 
 /* As when pid 1 forks pid 1 of another PID namespace. */
@@ -359,7 +359,7 @@ Test(broker, works_without_proc, .fini = finish)
 	char directory[200];
 
 	if (unshare(CLONE_NEWNS | (geteuid() ? CLONE_NEWUSER : 0)) < 0)
-		cr_skip("no right to make a mount namespace");
+		cr_skip("cannot create a mount namespace");
 	cr_assert(zero(int, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)));
 	fake_broker_start(&broker, fake_answer_echo, true);
 	cr_assert(zero(int, mount("none", "/proc", "tmpfs", 0, NULL)));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-lib-queue.c - queues of libdmabuffs, on a ring that the test has as well
+ * test-lib-queue.c - queues of libdmabuffs, on a ring that the test shares
  *
- * The test is the device: it lays out a memfd, which the fake broker hands out, and moves
- * the ring's words as an engine would.
+ * The test acts as the device: it lays out a memfd, which the fake broker hands out, and
+ * advances the ring as an engine would.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -82,7 +82,7 @@ static int answer(int fd, unsigned long request, void *arg)
 	}
 }
 
-/* A ring as the service makes it; tests break it. */
+/* Lays out a ring as the service does; tests then corrupt it. */
 static void make_ring(size_t bytes, uint32_t entries, int seals)
 {
 	ring_bytes = bytes;
@@ -160,7 +160,7 @@ Test(queue, create_and_close, .init = start_user, .fini = finish)
 	cr_assert(zero(u64, dmabuffs_accel_queue_completed(queue)));
 	dmabuffs_accel_queue_close(queue);
 	queue = NULL;
-	cr_assert(zero(u32, device.destroys), "the context keeps it");
+	cr_assert(zero(u32, device.destroys), "the queue was destroyed");
 	dmabuffs_accel_queue_close(NULL);
 }
 
@@ -186,7 +186,7 @@ static void expect_refused(const char *what, uint32_t flags, int error)
 Test(queue, create_refuses_what_is_no_ring, .init = start)
 {
 	make_ring(RING_BYTES, ENTRIES, F_SEAL_GROW);
-	expect_refused("it could be truncated", ACCEL_QUEUE_USER, -EPROTO);
+	expect_refused("not sealed against truncation", ACCEL_QUEUE_USER, -EPROTO);
 	make_ring(ACCEL_RING_ENTRIES - 1, ENTRIES, SEALS);
 	expect_refused("less than a page", ACCEL_QUEUE_USER, -EPROTO);
 	make_ring(RING_BYTES - 1, ENTRIES, SEALS);
@@ -203,13 +203,13 @@ Test(queue, create_refuses_what_is_no_ring, .init = start)
 	ring->entry_size = 128;
 	expect_refused("size of an entry", ACCEL_QUEUE_USER, -EPROTO);
 	make_ring(RING_BYTES, ENTRIES - 1, SEALS);
-	expect_refused("no power of two", ACCEL_QUEUE_USER, -EPROTO);
+	expect_refused("not a power of two", ACCEL_QUEUE_USER, -EPROTO);
 	make_ring(2 * RING_BYTES, 2 * ENTRIES, SEALS);
 	expect_refused("another number of entries", ACCEL_QUEUE_USER, -EPROTO);
 	make_ring(ACCEL_RING_ENTRIES, 0, SEALS);
 	expect_refused("a mediated one", ACCEL_QUEUE_USER, -EPROTO);
 	make_ring(RING_BYTES, ENTRIES, SEALS);
-	expect_refused("not a mediated one", 0, -EPROTO);
+	expect_refused("a user-mode ring for a mediated queue", 0, -EPROTO);
 	fake_broker_stop(&broker);
 }
 
@@ -232,7 +232,7 @@ Test(queue, open_goes_on_where_it_stopped, .init = start_user, .fini = finish)
 
 Test(queue, submit_writes_the_ring, .init = start_user, .fini = finish)
 {
-	/* Opening rings once, in case an earlier submitter died before it could. */
+	/* Opening rings once, in case an earlier submitter exited before it could. */
 	uint32_t rung = ring->doorbell;
 	uint64_t index = 99;
 
@@ -240,7 +240,7 @@ Test(queue, submit_writes_the_ring, .init = start_user, .fini = finish)
 	cr_assert(zero(u64, index));
 	cr_assert(eq(u64, ring->tail, 2));
 	cr_assert(eq(u64, slots()[1].value, 101));
-	cr_assert(eq(u32, ring->doorbell, rung), "the device does not sleep");
+	cr_assert(eq(u32, ring->doorbell, rung), "rang although the device is awake");
 	ring->need_wakeup = 1;
 	cr_assert(zero(int, submit(1, &index)));
 	cr_assert(eq(u64, index, 2));
@@ -261,7 +261,7 @@ Test(queue, submit_takes_all_or_none, .init = start_user, .fini = finish)
 	cr_assert(zero(int, submit(3, &index)));
 	cr_assert(eq(u64, index, 14));
 	cr_assert(eq(u64, ring->tail, 17));
-	cr_assert(eq(u64, slots()[0].value, 102), "around the end");
+	cr_assert(eq(u64, slots()[0].value, 102), "no wrap at the end");
 	cr_assert(eq(int, submit(1, &index), -EAGAIN));
 }
 
@@ -274,7 +274,7 @@ Test(queue, submit_refuses_what_never_fits, .init = start_user, .fini = finish)
 	cr_assert(zero(int, submit(ENTRIES, NULL)));
 }
 
-/* Another holder of the queue may write anything there. */
+/* Other clients of the queue may write anything there. */
 Test(queue, submit_survives_a_hostile_ring, .init = start_user, .fini = finish)
 {
 	ring->entries = ACCEL_RING_MAX;
@@ -364,7 +364,7 @@ Test(queue, reset_goes_on_from_the_ring, .init = start_user, .fini = finish)
 	cr_assert(eq(int, dmabuffs_accel_queue_reset(queue), -EIO));
 	cr_assert(eq(int, submit(1, NULL), -EIO));
 	device.error = 0;
-	/* Another holder had moved it. */
+	/* Another client had advanced it. */
 	ring->tail = ring->head = ring->completed = 40;
 	ring->state = ACCEL_QUEUE_RUNNING;
 	cr_assert(zero(int, dmabuffs_accel_queue_reset(queue)));
@@ -383,7 +383,7 @@ static bool is_mapped(const void *address)
 	return mincore((void *)address, 4096, &resident) == 0;
 }
 
-/* Runs in the child, where assertions do not work: 0 or the failed check. */
+/* Runs in the child, where assertions do not work; returns 0 or the failed check. */
 static int use_in_child(void)
 {
 	struct accel_fault fault;
@@ -406,7 +406,7 @@ static int use_in_child(void)
 	return 0;
 }
 
-/* Another mapping may be there by then, which must stay. */
+/* Close in the child must not unmap memory that has replaced the ring. */
 static int close_over_other_memory(void)
 {
 	void *place = queue->ring;
@@ -459,7 +459,7 @@ static void expect_undisturbed(void)
 
 	cr_assert(zero(u32, device.resets));
 	cr_assert(eq(u64, ring->tail, 1));
-	cr_assert(zero(int, submit(1, &index)), "the parent goes on");
+	cr_assert(zero(int, submit(1, &index)), "the parent cannot submit");
 	cr_assert(eq(u64, index, 1));
 	ring->completed = 2;
 	cr_assert(zero(int, dmabuffs_accel_queue_wait(queue, index, 0)));
@@ -493,7 +493,7 @@ Test(queue_fork, closing_leaves_what_is_there_now, .init = start_user, .fini = f
 	expect_undisturbed();
 }
 
-/* Where the kernel cannot clear the mark. */
+/* MADV_WIPEONFORK may be missing: simulate a mark that survives the fork. */
 static int use_with_a_mark_that_stays(void)
 {
 	*queue->same_process = 1;
@@ -519,7 +519,7 @@ Test(queue_fork, a_mediated_one_neither, .init = start_mediated, .fini = finish)
 	cr_assert(zero(int, submit(1, NULL)));
 }
 
-/* The threads of the fake broker run in the parent, and serve the child, too. */
+/* The fake broker's threads run in the parent, and serve the child as well. */
 static int open_another(void)
 {
 	struct dmabuffs_accel_queue *own;

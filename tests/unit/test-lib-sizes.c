@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-lib-sizes.c - structs of callers that were built for another version */
+/* test-lib-sizes.c - structs of callers built against another version */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -78,7 +78,7 @@ Test(sizes, options_that_are_too_short, .init = start)
 {
 	union options options = {.known = {.label = "text"}};
 
-	cr_assert(eq(int, export_with(&options), -EINVAL), "no size at all");
+	cr_assert(eq(int, export_with(&options), -EINVAL), "accepted size 0");
 	options.known.size = sizeof(options.known) - 1;
 	cr_assert(eq(int, export_with(&options), -EINVAL));
 	options.known.size = 4;
@@ -101,8 +101,7 @@ Test(sizes, newer_options_that_are_used, .init = start)
 
 	cr_assert(eq(int, export_with(&options), -E2BIG));
 	options.newer.known.size = sizeof(options.known) + sizeof(uint64_t);
-	cr_assert(zero(int, export_with(&options)),
-		  "what is behind the size is not read");
+	cr_assert(zero(int, export_with(&options)), "read beyond the size");
 }
 
 Test(sizes, options_of_a_size_that_cannot_be, .init = start)
@@ -131,7 +130,7 @@ Test(sizes, options_of_an_asid, .init = start)
 	cr_assert(all(zero(u32, calls), eq(u8, uuid.bytes[0], 3)));
 }
 
-/* ---- what a query fills ------------------------------------------------------------ */
+/* ---- structs that a query fills ---------------------------------------------------- */
 
 static union {
 	struct dmabuffs_info known;

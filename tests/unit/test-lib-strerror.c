@@ -33,7 +33,7 @@ Test(strerror, depends_on_the_operation)
 			     "mode or label"));
 }
 
-/* What an operation does first can fail in it, too. */
+/* An operation also returns the errors of its first steps. */
 Test(strerror, covers_the_steps_of_an_operation)
 {
 	static const struct {
@@ -57,7 +57,7 @@ Test(strerror, covers_the_steps_of_an_operation)
 		}
 }
 
-/* A command on a context has several meanings for one error; each is in the text. */
+/* An error of a command on a context has several causes; the text names each. */
 Test(strerror, names_each_meaning_of_a_command)
 {
 	static const struct {
@@ -93,7 +93,7 @@ Test(strerror, takes_either_sign)
 				eq(ptr, text(error, operation), text(-error, operation)));
 }
 
-/* They follow "cannot X: ". */
+/* Texts follow "cannot X: ". */
 static bool is_phrase(const char *is)
 {
 	size_t length = is ? strlen(is) : 0;

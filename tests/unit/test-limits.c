@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-limits.c - charging what a user and the mount hold */
+/* test-limits.c - charges per user and per mount */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -72,7 +72,7 @@ Test(limits, of_the_mount)
 	cr_assert(eq(u64, used(), 150));
 }
 
-/* The user's limit is checked first: its error wins when the mount is full, too. */
+/* The user's limit is checked first: its error is returned even if the mount is full. */
 Test(limits, the_users_own_is_told_first)
 {
 	cr_assert(zero(int, charge(1, 100)));
@@ -112,7 +112,7 @@ Test(limits, zero_is_free)
 	cr_assert(eq(u64, used(), 100));
 }
 
-/* Otherwise a client with many uids could fill the memory. */
+/* Otherwise a client with many uids could exhaust memory. */
 Test(limits, who_holds_nothing_is_forgotten)
 {
 	for (uid_t uid = 0; uid < 1000; uid++) {
@@ -125,7 +125,7 @@ Test(limits, who_holds_nothing_is_forgotten)
 		limits_uncharge(&limits, uid, RES_ROOTS, 1);
 		cr_assert(zero(sz, limits.users.n_nodes));
 	}
-	cr_assert(zero(int, charge(5, 1)), "what is left is freed by limits_finish()");
+	cr_assert(zero(int, charge(5, 1)), "cannot charge one unit");
 }
 
 Test(limits, fit_descriptors)

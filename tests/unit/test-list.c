@@ -6,14 +6,14 @@
 #include "list.h"
 
 struct item {
-	int before; /* so that the links are not at the beginning */
+	int before; /* so that the link is not the first member */
 	struct list link;
 };
 
 static struct list head = LIST_INIT(head);
 static struct item items[5];
 
-/* The indices of the items of @list, as the digits of a number; 1 first of all. */
+/* The indices of the items of @list as decimal digits, the first item's first. */
 static unsigned long digits(const struct list *list)
 {
 	const struct item *item;
@@ -108,7 +108,7 @@ Test(list, splices)
 		      eq(ulong, digits_backwards(&head), 1432), list_is_empty(&other)));
 }
 
-/* A loop that ends by itself leaves NULL; one that breaks, the item. */
+/* A complete loop leaves NULL; a break leaves the item. */
 Test(list, ends_with_null)
 {
 	struct item *item;

@@ -10,7 +10,7 @@
 #include "../support/wait.h"
 #include "base/log.h"
 
-#define LINES_PER_SECOND 200 /* as log.c has it */
+#define LINES_PER_SECOND 200 /* as in log.c */
 
 static int captured;
 
@@ -29,7 +29,7 @@ static void finish(void)
 
 TestSuite(log, .init = init, .fini = finish);
 
-/* What was logged up to now. */
+/* Everything logged so far. */
 static const char *text(void)
 {
 	static char bytes[65536];
@@ -135,7 +135,7 @@ Test(log, keeps_errno)
 	expect("dmabuffsd: No such file or directory\n");
 }
 
-/* A client in a loop must not fill the disk; how much was dropped is said. */
+/* A client in a loop must not fill the disk; the number of dropped lines is logged. */
 Test(log, is_limited_to_a_rate)
 {
 	time_t start = time(NULL);
@@ -145,7 +145,7 @@ Test(log, is_limited_to_a_rate)
 		log_info("again");
 	lines = count_lines();
 	cr_assert(ge(uint, lines, LINES_PER_SECOND));
-	/* Each new second allows as many again. */
+	/* Each new second allows the same number. */
 	cr_assert(le(uint, lines,
 		     LINES_PER_SECOND * (unsigned)(time(NULL) - start + 2) + 10));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-names.c - what can be the name of an export */
+/* test-names.c - valid names of exports */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -20,7 +20,7 @@ Test(names, a_uuid)
 	cr_assert(zero(int, fs_parse_name("ffffffff-ffff-ffff-ffff-ffffffffffff", uuid)));
 }
 
-/* One buffer must not have two names. */
+/* Each buffer must have exactly one spelling of its name. */
 Test(names, nothing_else)
 {
 	static const char *const wrong[] = {

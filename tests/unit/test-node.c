@@ -18,7 +18,7 @@ static struct timespec before;
 
 static void init(void)
 {
-	/* The clock that file systems use may lag by a tick. */
+	/* The clock of file systems may lag by a tick. */
 	clock_gettime(CLOCK_REALTIME, &before);
 	before.tv_sec--;
 	node_init(&node, S_IFREG | 0644, 1000, 2000);
@@ -153,7 +153,7 @@ Test(node, chmod_keeps_the_acl_in_step)
 	cr_assert(eq(uint, acl_to_mode(node.acl, node.acl_size), 0751));
 	cr_assert(eq(uint, node.mode, S_IFREG | 0751));
 	cr_assert(zero(int, acl_check(node.acl, node.acl_size)));
-	/* Named users keep what they have; the mask bounds it. */
+	/* Entries of named users stay unchanged; the mask bounds them. */
 	cr_assert(
 		eq(uint, le16toh(((struct acl_value *)node.acl)->entries[1].e_perm), 7));
 }

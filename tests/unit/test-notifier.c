@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-notifier.c - telling the kernel that names have ended, to a recorder */
+/* test-notifier.c - invalidations of removed names, with a recorder for the kernel */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -27,7 +27,7 @@ int __wrap_fuse_lowlevel_notify_inval_inode(struct fuse_session *to, fuse_ino_t 
 					    off_t offset, off_t length)
 {
 	cr_assert(all(eq(ptr, to, session), eq(long, offset, -1)));
-	/* The kernel may answer with a request that needs the lock. */
+	/* The kernel may send a request that needs the lock. */
 	cr_assert(zero(int, pthread_mutex_trylock(&fixture_table.lock)));
 	pthread_mutex_unlock(&fixture_table.lock);
 	inodes[n_inodes++] = ino;
@@ -57,7 +57,7 @@ Test(notifier, nothing_to_tell)
 	cr_assert(zero(uint, n_inodes));
 }
 
-/* In their order, and before the end. */
+/* In order, and before notifier_stop() returns. */
 Test(notifier, tells_each_name)
 {
 	struct export *exports[MANY];
@@ -75,12 +75,13 @@ Test(notifier, tells_each_name)
 		export_name(exports[i], name);
 		cr_assert(
 			all(eq(u64, inodes[i], exports[i]->id), eq(str, names[i], name)));
-		cr_assert(eq(uint, exports[i]->refs, 1), "only ours is left");
+		cr_assert(eq(uint, exports[i]->refs, 1),
+			  "the notifier keeps a reference");
 		table_put(&fixture_table, exports[i]);
 	}
 }
 
-/* The last reference may be the notifier's. */
+/* The notifier may hold the last reference. */
 Test(notifier, keeps_what_it_tells_of)
 {
 	struct export *export = fixture_add(UID_A, 0);

@@ -10,7 +10,7 @@
 #include "fixture.h"
 #include "stuck-socket.h"
 
-#define MANY 253 /* as many as one message can carry */
+#define MANY 253 /* the maximum per message */
 
 #define PER_UID   8
 #define PER_MOUNT 20
@@ -27,7 +27,7 @@ static void init(void)
 	limits_init(&limits, &config);
 }
 
-/* Have all threads returned? */
+/* Whether all threads have returned. */
 static bool is_idle(void *data)
 {
 	return limits_used(&limits, RES_CLOSES) == 0;
@@ -35,7 +35,7 @@ static bool is_idle(void *data)
 
 static void finish(void)
 {
-	cr_assert(wait_until(is_idle, NULL), "jobs stay charged");
+	cr_assert(wait_until(is_idle, NULL), "charges of jobs are left");
 	limits_finish(&limits);
 }
 
@@ -79,7 +79,7 @@ Test(offload_close, closes_many)
 	for (int i = 0; i < MANY; i++)
 		fds[i] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 	offload_close(job, fds, MANY);
-	/* They are the job's; the caller's array may go. */
+	/* The job has its own copy; the caller may reuse the array. */
 	memset(fds, 0xff, sizeof(fds));
 	cr_assert(wait_until(is_idle, NULL));
 	cr_assert(eq(uint, count_fds(), before));
@@ -100,7 +100,7 @@ Test(offload_close, many_jobs)
 	}
 }
 
-/* A user at its limit is refused more; other users are not affected. */
+/* A user at its limit is refused; other users are not affected. */
 Test(offload_close, is_limited)
 {
 	struct offload *job, *untouched = (void *)1;
@@ -117,7 +117,7 @@ Test(offload_close, is_limited)
 	cr_assert(lt(long, end.tv_sec - start.tv_sec, STUCK_SECONDS / 2));
 	job = untouched;
 	cr_assert(eq(int, offload_reserve_close(&limits, 1, &job), -EBUSY));
-	cr_assert(eq(ptr, job, untouched), "the output is untouched");
+	cr_assert(eq(ptr, job, untouched), "output written on failure");
 	cr_assert(eq(u64, limits_used(&limits, RES_CLOSES), PER_UID));
 	offload_cancel(reserve(2));
 	for (int i = 0; i < PER_UID; i++)

@@ -11,8 +11,9 @@
 static struct limits limits;
 static _Atomic bool blocked;
 static _Atomic unsigned n_done;
-/* What the calls write. They may outlive the test function, which returns before
- * finish().
+/*
+ * Results of the calls. Static, since the calls may outlive the test function, which
+ * returns before finish().
  */
 static int results[PER_UID];
 
@@ -33,7 +34,7 @@ static bool is_idle(void *data)
 static void finish(void)
 {
 	blocked = false;
-	cr_assert(wait_until(is_idle, NULL), "calls stay charged");
+	cr_assert(wait_until(is_idle, NULL), "charges of calls are left");
 	limits_finish(&limits);
 }
 
@@ -59,7 +60,7 @@ static void work(void *arg)
 	n_done++;
 }
 
-/* The service waits for a second only, which a loaded machine may need for a thread. */
+/* The service waits for only one second, which can be too short on a loaded machine. */
 static bool all_have_returned(void *data)
 {
 	return offload_wait_all(&limits);
@@ -80,7 +81,7 @@ Test(offload, runs_elsewhere)
 	results[0] = 41;
 	blocked = true;
 	cr_assert(zero(int, offload_start(reserve(1), work, &results[0])));
-	cr_assert(eq(int, results[0], 41), "the caller does not wait for it");
+	cr_assert(eq(int, results[0], 41), "the call did not complete");
 	cr_assert(eq(u64, limits_used(&limits, RES_OFFLOADS), 1));
 	blocked = false;
 	cr_assert(wait_until(all_have_returned, NULL));
@@ -95,7 +96,7 @@ Test(offload, is_limited)
 	for (int i = 0; i < PER_UID; i++)
 		cr_assert(zero(int, offload_start(reserve(1), work, &results[i])));
 	cr_assert(eq(int, offload_reserve(&limits, 1, &offload), -EBUSY));
-	cr_assert(eq(ptr, offload, untouched), "the output is untouched");
+	cr_assert(eq(ptr, offload, untouched), "output written on failure");
 	offload_cancel(reserve(2));
 	blocked = false;
 	cr_assert(wait_until(is_idle, NULL));

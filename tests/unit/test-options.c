@@ -17,7 +17,7 @@
 #define GIB (UINT64_C(1) << 30)
 
 static struct options options;
-static char line_copy[512]; /* what argv[] of the last run points into */
+static char line_copy[512]; /* argv[] of the last run points into it */
 
 static void init(void)
 {
@@ -32,7 +32,7 @@ static void finish(void)
 
 TestSuite(options, .init = init, .fini = finish);
 
-/* Runs the parser on the words of a line. */
+/* Parses a line, split into words. */
 static int parse(const char *line)
 {
 	char *argv[20] = {(char *)"dmabuffsd"}, *rest = line_copy, *word;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-policy.c - the truth tables of what files cannot say */
+/* test-policy.c - truth tables of access decisions beyond file modes */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -10,8 +10,7 @@
 
 #define ALL_NS ((1U << DMABUFFS_NS_COUNT) - 1)
 
-/* What O_ACCMODE can hold besides O_RDONLY, O_WRONLY and O_RDWR: neither read nor write.
- */
+/* O_ACCMODE's fourth value: neither read nor write. */
 #define O_NEITHER 3
 
 /* ---- namespaces -------------------------------------------------------------------- */
@@ -39,7 +38,7 @@ Test(policy, unknown_namespaces)
 		  "the length counts, not a NUL");
 }
 
-/* Each mask against each set of namespaces that differ, or are unknown on either side. */
+/* Each mask with each set of namespaces that differ or are unknown on one side. */
 Test(policy, namespaces)
 {
 	const uint64_t exporter[] = {10, 11, 12, 13, 14, 15};

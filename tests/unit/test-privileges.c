@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-privileges.c - the rights that remain */
+/* test-privileges.c - the remaining capabilities */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -26,7 +26,7 @@ static bool is_kept(cap_value_t capability)
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		if (kept[i] == capability)
 			return true;
-	/* Of no use in a user namespace of its own. */
+	/* CAP_LEASE is useless in a user namespace of its own. */
 	return capability == CAP_LEASE && privileges_are_initial();
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-procfs.c - which files are those of a procfs */
+/* test-procfs.c - files of a procfs */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -40,7 +40,7 @@ Test(procfs, others)
 	close(ends[1]);
 }
 
-/* A procfs of another PID namespace has another device number; found by mountinfo. */
+/* The procfs of another PID namespace has another device number, found in mountinfo. */
 Test(procfs, mounted_elsewhere)
 {
 	char dir[] = "/tmp/procfs-XXXXXX";
@@ -53,7 +53,7 @@ Test(procfs, mounted_elsewhere)
 		      zero(int, pipe2(done, O_CLOEXEC))));
 	pid = fork();
 	if (pid == 0) {
-		/* Of a child of a new PID namespace, so that it is another procfs. */
+		/* The child is in a new PID namespace, so that its procfs differs. */
 		close(done[1]);
 		if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0 ||
 		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -72,7 +72,7 @@ Test(procfs, mounted_elsewhere)
 	close(done[0]);
 	close(ready[1]);
 	cr_assert(eq(int, (int)read(ready[0], path, 1), 1));
-	/* Its mount namespace is that of the process which we know. */
+	/* Reachable through the mount namespace of a known process. */
 	snprintf(path, sizeof(path), "/proc/%d/root%s/1/maps", pid, dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	cr_assert(ge(int, fd, 0));

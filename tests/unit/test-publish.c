@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-publish.c - how a buffer or an ASID gets its name, or nothing remains */
+/* test-publish.c - naming a buffer or an ASID; no trace after a failure */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -54,7 +54,7 @@ static int publish(uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
 	return publish_new(&fixture_table, &request, getpid(), -1, ret_uuid);
 }
 
-/* The name of @name, referenced. */
+/* Looks up @name; returns it with a reference. */
 static struct export *named(const uint8_t name[DMABUFFS_UUID_SIZE])
 {
 	struct export *export = table_get_named(&fixture_table, name);
@@ -63,7 +63,7 @@ static struct export *named(const uint8_t name[DMABUFFS_UUID_SIZE])
 	return export;
 }
 
-/* ---- what is made ------------------------------------------------------------------ */
+/* ---- success ----------------------------------------------------------------------- */
 
 Test(publish, makes_a_name)
 {
@@ -74,7 +74,7 @@ Test(publish, makes_a_name)
 	export = named(uuid);
 	cr_assert(all(eq(uint, export->exporter, UID_A),
 		      eq(int, export->caller->pid, getpid())));
-	cr_assert(eq(uint, export->refs, 2), "the name's and ours");
+	cr_assert(eq(uint, export->refs, 2), "not the name's reference and the test's");
 	table_put(&fixture_table, export);
 }
 
@@ -89,7 +89,7 @@ Test(publish, returns_the_same_name_again)
 	prepare();
 	cr_assert(zero(int, publish_find(&fixture_table, &request, other_uuid)));
 	cr_assert(zero(int, memcmp(uuid, other_uuid, sizeof(uuid))));
-	/* As if another thread had published it after publish_find(). */
+	/* Simulates another thread that publishes after publish_find(). */
 	memset(other_uuid, 0, sizeof(other_uuid));
 	cr_assert(zero(int, publish(other_uuid)));
 	cr_assert(zero(int, memcmp(uuid, other_uuid, sizeof(uuid))));
@@ -119,7 +119,7 @@ Test(publish, caches_the_caller_of_a_thread)
 	close(pidfd);
 }
 
-/* ---- what differs ------------------------------------------------------------------ */
+/* ---- mismatches -------------------------------------------------------------------- */
 
 static void check_differs(void)
 {
@@ -127,7 +127,7 @@ static void check_differs(void)
 	cr_assert(eq(int, publish_find(&fixture_table, &request, other_uuid), -EEXIST));
 	cr_assert(eq(int, publish(other_uuid), -EEXIST));
 	for (size_t i = 0; i < sizeof(other_uuid); i++)
-		cr_assert(eq(u8, other_uuid[i], 0xaa), "it must be untouched");
+		cr_assert(eq(u8, other_uuid[i], 0xaa), "output written on failure");
 	cr_assert(eq(u64, limits_used(&fixture_limits, RES_EXPORTS), 1));
 	prepare();
 }
@@ -163,7 +163,7 @@ Test(publish, another_name_of_the_same_buffer)
 	cr_assert(eq(u64, limits_used(&fixture_limits, RES_EXPORTS), 2));
 }
 
-/* ---- what fails leaves nothing ----------------------------------------------------- */
+/* ---- failures leave nothing behind ------------------------------------------------- */
 
 Test(publish, root_description_is_closed)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-ready.c - reports to the starter of the daemon */
+/* test-ready.c - readiness reports to the parent of the daemon */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

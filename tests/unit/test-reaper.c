@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-reaper.c - buffers given back in a thread of their own */
+/* test-reaper.c - buffers released in a dedicated thread */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

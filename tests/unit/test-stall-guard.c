@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-stall-guard.c - waits in the kernel that end */
+/* test-stall-guard.c - interrupting system calls that wait too long */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -35,7 +35,7 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Waits for what never comes; -errno of the end. */
+/* Reads from an empty pipe; returns -errno when interrupted. */
 static int read_nothing(void)
 {
 	int fds[2], r;
@@ -58,7 +58,7 @@ Test(stall_guard, ends_a_wait)
 	cr_assert(lt(dbl, now() - start, 10));
 }
 
-/* The signal may come just before a wait begins. */
+/* The signal may arrive just before the wait begins. */
 Test(stall_guard, ends_every_wait)
 {
 	stall_guard_begin(&guard);
@@ -112,7 +112,7 @@ Test(stall_guard, concerns_its_own_thread_only)
 	cr_assert(zero(int, other), "another thread was interrupted");
 }
 
-/* Threads are started with the signal blocked if their creator had it so. */
+/* New threads inherit the signal mask, in which the signal may be blocked. */
 Test(stall_guard, unblocks_its_signal)
 {
 	sigset_t all;

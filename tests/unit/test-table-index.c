@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test-table-index.c - the names in their order, for readdir */
+/* test-table-index.c - the index of names for readdir */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include "names/table_index.h"
 #include "fixture.h"
 
-/* How many names one call looks through, as table_index.c has it. */
+/* names examined per call, as in table_index.c */
 #define LOOK_THROUGH 4096
 #define MANY         10000
 
@@ -35,7 +35,7 @@ static void append(size_t n, uid_t uid)
 	}
 }
 
-/* The number of the next one that @uid may list, 0 at the end. */
+/* Returns the id of the next export that @uid may list, 0 at the end. */
 static uint64_t next(uid_t uid, uint64_t cursor)
 {
 	bool more = true;
@@ -75,7 +75,7 @@ Test(index, lists_ones_own)
 	cr_assert(eq(u64, next(UID_B, 40), 50));
 }
 
-/* A name removed during a walk is not listed, and no name is listed twice. */
+/* A name removed during a listing is not listed, and no name is listed twice. */
 Test(index, holes)
 {
 	append(20, UID_A);
@@ -117,10 +117,10 @@ Test(index, a_cursor_survives_packing)
 		if (!export)
 			break;
 		n++;
-		/* As rm(1) does while it reads; each second one stays. */
+		/* As rm(1) does while it reads; every second name stays. */
 		if (n % 2)
 			table_index_remove(&names, export->id);
-		/* And some that come are gone before they are reached. */
+		/* Some new names are removed before they are reached. */
 		if (n == 10)
 			for (uint64_t id = 5010; id <= 9000; id += 10)
 				table_index_remove(&names, id);

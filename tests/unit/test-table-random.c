@@ -2,7 +2,7 @@
 /*
  * test-table-random.c - the table against a naive model, many random operations
  *
- * A failure names the seed; DMABUFFS_TEST_SEED=N repeats that run.
+ * A failure reports the seed; DMABUFFS_TEST_SEED=N repeats that run.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -19,12 +19,12 @@
 
 static struct table *const table = &fixture_table;
 
-/* What the model knows of one export; the slot is free when nothing holds it. */
+/* The model of one export; the slot is free when no reference is left. */
 struct model {
 	struct export *export;
 	uint64_t id, root;
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
-	int buffer; /* which of the memfds */
+	int buffer; /* index of the memfd */
 	uid_t uid;
 	bool persistent, another, named;
 	unsigned refs, opens, nlookup; /* refs are the test's own */
@@ -45,7 +45,7 @@ static unsigned choose(unsigned n)
 
 	if (!step && !state)
 		state = seed;
-	/* Knuth's MMIX generator: the same everywhere. */
+	/* Knuth's MMIX generator: the same sequence on every machine. */
 	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return (unsigned)(state >> 33) % n;
 }
@@ -77,7 +77,7 @@ static struct model *named_on(uint64_t root, int buffer)
 	return NULL;
 }
 
-/* A random one that is alive, and of which @holds is true; NULL if none was met. */
+/* A random live one for which @holds is true; NULL if none was found. */
 static struct model *pick(bool (*holds)(const struct model *model))
 {
 	for (int i = 0; i < 20; i++) {
@@ -89,7 +89,7 @@ static struct model *pick(bool (*holds)(const struct model *model))
 	return NULL;
 }
 
-/* To use an export one must hold it; the model takes a reference for the time. */
+/* Using an export needs a reference; the model takes one for that time. */
 static bool anything(const struct model *model)
 {
 	return true;
@@ -308,7 +308,7 @@ static void do_close(void)
 	model->opens--;
 }
 
-/* ---- what must hold after each ----------------------------------------------------- */
+/* ---- checks after each operation --------------------------------------------------- */
 
 static void check_listing(uid_t uid)
 {

@@ -21,7 +21,7 @@ static void end(struct export *export)
 	table_put(table, export);
 }
 
-/* Whether the table knows it under its name; and by its number. */
+/* Whether the table finds it by its name; and by its id. */
 static bool has_name(const uint8_t uuid[DMABUFFS_UUID_SIZE])
 {
 	struct export *export = table_get_named(table, uuid);
@@ -54,7 +54,7 @@ Test(table, finds_a_name)
 	found = table_get_exported(table, fixture_root, &export->buffer);
 	cr_assert(eq(ptr, found, export));
 	table_put(table, found);
-	cr_assert(eq(uint, export->refs, 2), "the name's and ours");
+	cr_assert(eq(uint, export->refs, 2), "not the name's reference and the test's");
 	end(export);
 }
 
@@ -71,7 +71,8 @@ Test(table, finds_nothing_else)
 	}
 	for (uint64_t id = 0; id < 100; id++)
 		cr_assert(eq(int, has_id(id), id == export->id));
-	cr_assert(not(has_id(fixture_root)), "the numbers of descriptions are others");
+	cr_assert(not(has_id(fixture_root)),
+		  "an export has the id of a root description");
 	other.ino++;
 	cr_assert(eq(ptr, table_get_exported(table, fixture_root, &other), NULL));
 	other = export->buffer;
@@ -90,8 +91,8 @@ Test(table, a_name_ends_once)
 	memcpy(uuid, export->uuid, sizeof(uuid));
 	cr_assert(table_unname(table, export));
 	cr_assert(not(table_unname(table, export)));
-	cr_assert(all(not(has_name(uuid)), has_id(id)), "it is referenced still");
-	cr_assert(zero(u64, used(RES_EXPORTS)), "but not charged");
+	cr_assert(all(not(has_name(uuid)), has_id(id)), "lost while referenced");
+	cr_assert(zero(u64, used(RES_EXPORTS)), "still charged");
 	cr_assert(
 		eq(ptr, table_get_exported(table, fixture_root, &export->buffer), NULL));
 	table_put(table, export);
@@ -124,10 +125,10 @@ Test(table, one_name_for_a_buffer_on_a_description)
 	cr_assert(eq(ptr, other, NULL));
 	cr_assert(eq(int, table_add(table, second, &other), -EEXIST));
 	cr_assert(eq(ptr, other, first));
-	cr_assert(eq(uint, first->refs, 3), "the caller got a reference");
+	cr_assert(eq(uint, first->refs, 3), "no reference for the caller");
 	table_put(table, other);
 	cr_assert(not(second->named));
-	/* Once the first has ended, the buffer can have another. */
+	/* Once the first export is removed, its buffer can be exported again. */
 	end(first);
 	cr_assert(zero(int, table_add(table, second, &other)));
 	end(second);
@@ -154,7 +155,7 @@ Test(table, another_name_for_a_buffer)
 	for (size_t i = 0; i < ARRAY_SIZE(exports); i++)
 		cr_assert(has_name(exports[i]->uuid));
 	cr_assert(eq(u64, used(RES_EXPORTS), 3));
-	/* Each ends by itself, and only the plain one is found by its buffer. */
+	/* Each is removed separately, and only the plain one is found by its buffer. */
 	end(exports[0]);
 	other = table_get_exported(table, fixture_root, &exports[2]->buffer);
 	cr_assert(eq(ptr, other, exports[1]));
@@ -180,12 +181,12 @@ Test(table, withdraws_what_was_made_on_the_description)
 	cr_assert(eq(int, table_withdraw(table, root, uuid, &withdrawn), -EPERM));
 	cr_assert(eq(int, table_withdraw(table, 7777, uuid, &withdrawn), -EPERM));
 	cr_assert(all(has_name(uuid), eq(ptr, withdrawn, NULL)),
-		  "the output is untouched");
+		  "output written on failure");
 	cr_assert(eq(uint, export->refs, 2));
 	cr_assert(zero(int, table_withdraw(table, fixture_root, uuid, &withdrawn)));
 	cr_assert(eq(ptr, withdrawn, export));
 	cr_assert(all(not(export->named), not(has_name(uuid)), has_name(stays->uuid)));
-	cr_assert(eq(uint, export->refs, 2), "the caller got a reference");
+	cr_assert(eq(uint, export->refs, 2), "no reference for the caller");
 	cr_assert(eq(u64, used(RES_EXPORTS), 1));
 	cr_assert(
 		eq(int, table_withdraw(table, fixture_root, uuid, &withdrawn), -ENOENT));
@@ -276,7 +277,7 @@ Test(table, names_end_with_their_description)
 		ended[i] = fixture_add(UID_A, 0);
 	persistent = fixture_add(UID_A, DMABUFFS_EXPORT_PERSIST);
 	end(ended[2]); /* from the middle of the list, */
-	end(ended[4]); /* and its newest but one */
+	end(ended[4]); /* and the second newest */
 	table_close_root(table, fixture_root, count_ended, &n_ended);
 	cr_assert(eq(uint, n_ended, 3));
 	cr_assert(all(not(has_name(ended[0]->uuid)), has_name(persistent->uuid)));
@@ -315,7 +316,7 @@ Test(table, descriptions_are_limited)
 
 	fixture_limits.config.per_uid[RES_ROOTS] = 1;
 	cr_assert(eq(int, table_open_root(table, UID_A, &root), -EDQUOT));
-	cr_assert(eq(u64, root, 5), "the output is untouched");
+	cr_assert(eq(u64, root, 5), "output written on failure");
 	cr_assert(zero(int, table_open_root(table, UID_B, &id)));
 	table_close_root(table, id, ignore_ended, NULL);
 	fixture_limits.config.per_mount[RES_ROOTS] = 1;
@@ -350,13 +351,13 @@ Test(table, opens_are_counted)
 	cr_assert(table_open(table, export));
 	cr_assert(all(eq(uint, export->opens, 2), eq(uint, export->refs, 3)));
 	cr_assert(table_unname(table, export));
-	cr_assert(not(table_open(table, export)), "the name has ended");
+	cr_assert(not(table_open(table, export)), "opened a removed name");
 	cr_assert(eq(uint, export->opens, 2));
 	cr_assert(zero(int, table_close(table, export)));
 	cr_assert(export->has_buffer);
 	cr_assert(eq(u64, used(RES_EXPORTS), 1));
 	cr_assert(zero(int, table_close(table, export)));
-	cr_assert(not(export->has_buffer), "the last one gives the buffer back");
+	cr_assert(not(export->has_buffer), "the last close keeps the buffer");
 	cr_assert(zero(u64, used(RES_EXPORTS)));
 	table_put(table, export);
 }
@@ -371,7 +372,7 @@ Test(table, the_last_close_ends_the_backing_id)
 	cr_assert(zero(int, table_close(table, export)));
 	cr_assert(eq(int, table_close(table, export), 42));
 	cr_assert(zero(int, export->backing_id));
-	cr_assert(table_open(table, export), "the name is there still");
+	cr_assert(table_open(table, export), "the name was removed");
 	cr_assert(zero(int, table_close(table, export)));
 	cr_assert(export->has_buffer);
 	end(export);
@@ -386,7 +387,7 @@ Test(table, look_ups_keep_the_number)
 		table_looked_up(table, export);
 	end(export);
 	cr_assert(has_id(id));
-	cr_assert(zero(u64, used(RES_BYTES)), "what the kernel caches pins no memory");
+	cr_assert(zero(u64, used(RES_BYTES)), "the kernel's cache keeps memory charged");
 	table_forget(table, id, 2);
 	table_forget(table, id, 0);
 	cr_assert(has_id(id));
@@ -394,7 +395,7 @@ Test(table, look_ups_keep_the_number)
 	cr_assert(not(has_id(id)));
 }
 
-/* FORGET may name an inode that is unknown. */
+/* After a restart, the kernel may send FORGET for nodes of the previous service. */
 Test(table, forgets_what_it_does_not_know)
 {
 	struct export *export = fixture_add(UID_A, 0);
@@ -425,7 +426,7 @@ Test(table, finish_gives_everything_back)
 	table_finish(table);
 	cr_assert(all(not(is_open(fds[0])), not(is_open(fds[1]))));
 	cr_assert(zero(u64, used(RES_EXPORTS)));
-	/* For the end of the test. */
+	/* So that the fixture can finish the table. */
 	cr_assert(zero(int, table_init(table, &fixture_limits, &table->root_node)));
 }
 

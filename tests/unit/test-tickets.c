@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-tickets.c - buffers that wait for their export */
+/* test-tickets.c - descriptors deposited for a later export */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -8,7 +8,7 @@
 
 static struct limits limits;
 static struct tickets tickets;
-/* Two connections of two users. */
+/* Two connections of different users. */
 static struct ticket_list first, second;
 
 static void init(void)
@@ -89,7 +89,7 @@ Test(tickets, of_a_connection_are_limited)
 		add(&first, &numbers[i]);
 	cr_assert(eq(int, tickets_add(&tickets, &first, fd, refused.bytes), -EDQUOT));
 	cr_assert(is_open(fd), "it stays the caller's");
-	cr_assert(eq(u8, refused.bytes[0], 7), "the output is untouched");
+	cr_assert(eq(u8, refused.bytes[0], 7), "output written on failure");
 	cr_assert(zero(int, tickets_add(&tickets, &second, fd, refused.bytes)));
 	taken = tickets_take(&tickets, numbers[5].bytes);
 	cr_assert(is_open(taken));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-wire.c - structs from clients */
+/* test-wire.c - validation of structs from clients */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -59,9 +59,8 @@ Test(wire, the_tail_of_a_longer_one_must_be_zero)
 	cr_assert(zero(int, take(20, 20, tail)));
 	cr_assert(eq(int, take(21, 24, tail), -E2BIG));
 	cr_assert(eq(int, take(24, 24, tail), -E2BIG));
-	cr_assert(eq(u32, known.a, 0xeeeeeeee), "the output is untouched");
-	cr_assert(zero(int, take(16, 24, tail)),
-		  "what is beyond its size is not its tail");
+	cr_assert(eq(u32, known.a, 0xeeeeeeee), "output written on failure");
+	cr_assert(zero(int, take(16, 24, tail)), "rejected for bytes beyond its size");
 }
 
 Test(wire, refuses_wrong_sizes)
@@ -76,11 +75,11 @@ Test(wire, refuses_wrong_sizes)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		cr_assert(eq(int, take(wrong[i].size, wrong[i].carried, words), -EINVAL),
 			  "size %u of %zu", wrong[i].size, wrong[i].carried);
-		cr_assert(eq(u32, known.a, 0xeeeeeeee), "the output is untouched");
+		cr_assert(eq(u32, known.a, 0xeeeeeeee), "output written on failure");
 	}
 }
 
-/* Clients' bytes need not be aligned, and nothing beyond them may be read. */
+/* Clients' structs need not be aligned, and bytes beyond them must not be read. */
 Test(wire, reads_no_further)
 {
 	for (size_t carried = 0; carried <= 20; carried++) {
@@ -195,7 +194,8 @@ Test(wire_export, label)
 	memset(label, 'x', sizeof(label));
 	cr_assert(eq(int, check_label(label, sizeof(label)), -EINVAL), "not terminated");
 	cr_assert(zero(int, check_label(label, sizeof(label) - 1)));
-	cr_assert(eq(int, check_label("a\0b", 4), -EINVAL), "something after the end");
+	cr_assert(eq(int, check_label("a\0b", 4), -EINVAL),
+		  "accepted bytes after the NUL");
 	cr_assert(eq(int, check_label("\0b", 3), -EINVAL));
 	label[10] = '\0';
 	cr_assert(eq(int, check_label(label, sizeof(label)), -EINVAL));
@@ -235,7 +235,7 @@ Test(wire_withdraw, flags)
 	}
 }
 
-/* What programs were compiled with stays what it was. */
+/* Values compiled into programs never change. */
 Test(wire, commands_are_an_abi)
 {
 	cr_assert(eq(ulong, DMABUFFS_IOC_EXPORT, 0xc078de00));
@@ -256,7 +256,7 @@ Test(wire_info, flags)
 	}
 }
 
-/* ---- the other direction ----------------------------------------------------------- */
+/* ---- replies ----------------------------------------------------------------------- */
 
 static uint32_t given[8];
 

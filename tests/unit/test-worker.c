@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-worker.c - a queue of jobs with threads */
+/* test-worker.c - a queue of jobs with worker threads */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -15,8 +15,8 @@
 
 struct job {
 	struct list link;
-	bool waits;      /* for the gate */
-	unsigned colour; /* pick_other_colour() runs one of each at a time */
+	bool waits;      /* at the gate */
+	unsigned colour; /* pick_other_colour() runs one job of each colour at a time */
 };
 
 static struct worker worker;
@@ -160,13 +160,13 @@ Test(worker, queues_a_job_once)
 	wait_begun(1);
 	for (int i = 0; i < 3; i++)
 		cr_assert(zero(int, add(1)));
-	cr_assert(zero(int, add(0)), "again: it runs already");
+	cr_assert(zero(int, add(0)), "cannot queue a running job again");
 	gate_is_open = true;
 	cr_assert(worker_stop(&worker, LONG_MS));
 	cr_assert(all(eq(uint, n_done, 3), eq(sz, order[1], 1), zero(sz, order[2])));
 }
 
-/* ---- the end ----------------------------------------------------------------------- */
+/* ---- stop -------------------------------------------------------------------------- */
 
 Test(worker, runs_what_is_queued_before_its_end)
 {
@@ -343,7 +343,7 @@ Test(worker, needs_a_thread)
 	cr_assert(zero(int, add_waiting(0)));
 	wait_begun(1);
 	faults_arm(1);
-	cr_assert(zero(int, add(1)), "the one thread will run it");
+	cr_assert(zero(int, add(1)), "cannot add a job");
 	cr_assert(ne(ptr, (void *)faults_disarm(), NULL));
 	gate_is_open = true;
 	wait_done(2);
