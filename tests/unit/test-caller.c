@@ -249,7 +249,7 @@ Test(caller, is_cached_for_the_same_thread)
 }
 
 /* Two callers without a pid may be different processes. */
-Test(caller, nobody_is_not_cached)
+Test(caller, unnamed_caller_is_not_cached)
 {
 	struct caller *first, *second;
 

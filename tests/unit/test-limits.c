@@ -113,7 +113,7 @@ Test(limits, zero_is_free)
 }
 
 /* Otherwise a client with many uids could exhaust memory. */
-Test(limits, who_holds_nothing_is_forgotten)
+Test(limits, a_user_without_charges_is_freed)
 {
 	for (uid_t uid = 0; uid < 1000; uid++) {
 		cr_assert(eq(int, charge(uid, 101), -EDQUOT));

@@ -396,7 +396,7 @@ Test(table, look_ups_keep_the_number)
 }
 
 /* After a restart, the kernel may send FORGET for nodes of the previous service. */
-Test(table, forgets_what_it_does_not_know)
+Test(table, ignores_forget_of_unknown_nodes)
 {
 	struct export *export = fixture_add(UID_A, 0);
 
