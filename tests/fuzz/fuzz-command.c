@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz-command.c - bytes become calls on a context and commands of its queue
+ * fuzz-command.c - decodes bytes into calls on a context and commands of its queue
  *
- * What must hold: the device changes nothing but pages of buffers that were mapped for it
- * to be written, and nothing any more once they are unmapped; another context's memory,
- * and an ASID that is not attached, stay as they are; a queue runs or says why not.
+ * Invariants: the device changes only pages of buffers mapped writable for it, and none
+ * after they are unmapped; another context's memory and an ASID that is not attached stay
+ * unchanged; a queue makes progress or reports a fault.
  */
 #include <accel.h>
 #include <errno.h>
@@ -34,12 +34,12 @@
 #define MAX_FAULTS   16
 #define SETTLE_MS    20000
 
-/* A buffer, as this process sees it. */
+/* A buffer as mapped in this process. */
 struct memory {
 	uint32_t id;
-	int fd; /* of an imported one, or -1 */
+	int fd; /* of an imported buffer, or -1 */
 	uint8_t *bytes;
-	bool writable[PAGES]; /* the device has ever been allowed to */
+	bool writable[PAGES]; /* the device may write it, or could before */
 	bool truncated;
 };
 
@@ -52,7 +52,7 @@ struct fuzz {
 	uint64_t values[FENCES];
 	struct accel_ring *ring; /* of a user-mode queue, or NULL */
 	size_t ring_bytes;
-	bool scribbled; /* the ring's header */
+	bool scribbled; /* the fuzzer has overwritten the ring's header */
 };
 
 static struct accel_registry *registry;
@@ -96,7 +96,7 @@ static void alloc_memory(struct accel_context *context, struct memory *memory)
 	fill(memory);
 }
 
-/* One that this process can truncate, or one that can only be read. */
+/* Imports memory that this process can truncate, or memory that is read-only. */
 static void import_memory(struct accel_context *context, struct memory *memory,
 			  bool readonly)
 {
@@ -119,7 +119,7 @@ static void free_memory(struct memory *memory)
 		close(memory->fd);
 }
 
-/* A page that was never the device's to write. */
+/* Checks a page that was never writable by the device. */
 static void check_page(const struct memory *memory, size_t page)
 {
 	for (size_t i = page * FUZZ_PAGE; i < (page + 1) * FUZZ_PAGE; i++)
@@ -162,7 +162,7 @@ static void map_pages(struct accel_context *context, uint32_t asid, struct memor
 		memset(&memory->writable[first], true, n);
 }
 
-/* Nothing that is attached anywhere: it is as good as not writable. */
+/* For an ASID that is not attached: its pages count as not writable. */
 static void map_all(struct accel_context *context, uint32_t asid, struct memory *memory)
 {
 	map_pages(context, asid, memory, 0, PAGES, ACCEL_MAP_READ | ACCEL_MAP_WRITE);
@@ -215,7 +215,7 @@ static void start(struct fuzz *fuzz, bool user)
 	for (unsigned int i = 0; i < 2; i++) {
 		fuzz->asids[i] = make_asid(fuzz->context);
 		attach(fuzz, fuzz->asids[i]);
-		/* With pages on both sides that are not for the device. */
+		/* The pages before and after are not mapped for the device. */
 		map_pages(fuzz->context, fuzz->asids[i], &fuzz->memory[i], MAPPED_FROM,
 			  MAPPED_PAGES, ACCEL_MAP_READ | ACCEL_MAP_WRITE);
 	}
@@ -231,7 +231,7 @@ static void start(struct fuzz *fuzz, bool user)
 
 /* ---- steps: address spaces --------------------------------------------------------- */
 
-/* Mostly one that may be used. */
+/* Returns an ASID, mostly a usable one. */
 static uint32_t read_asid(struct fuzz *fuzz, struct reader *reader)
 {
 	uint8_t byte = read_byte(reader);
@@ -247,7 +247,7 @@ static uint64_t read_address(struct reader *reader)
 
 	if (byte >= 0xe0)
 		return read_number(reader);
-	/* Around the ends of pages, too. */
+	/* Some addresses lie around the ends of pages. */
 	if (byte >= 0xc0)
 		return BASE + (byte >> 2 & 7) * FUZZ_PAGE - 1 - (byte & 3) * 4;
 	return BASE + byte * 64;
@@ -298,7 +298,7 @@ static void step_unmap(struct fuzz *fuzz, struct reader *reader)
 		MUST(arg.length % FUZZ_PAGE == 0);
 }
 
-/* Never more than the source had, so no page becomes writable by this. */
+/* A copy has at most the source's access, so no page becomes writable by it. */
 static void step_copy(struct fuzz *fuzz, struct reader *reader)
 {
 	uint8_t byte = read_byte(reader);
@@ -337,7 +337,7 @@ static void step_buffer(struct fuzz *fuzz, struct reader *reader)
 	if (byte & 0x80) {
 		accel_buffer_free(fuzz->context, &object);
 	} else if (byte & 0x40) {
-		/* Its pages are gone, so that there is nothing to look at. */
+		/* The pages are gone, so there is nothing to check. */
 		if (accel_buffer_revoke(fuzz->context, &object) == 0)
 			memory->truncated = true;
 	} else if (memory->fd >= 0 && byte & 0x20) {
@@ -369,7 +369,7 @@ static void step_fence(struct fuzz *fuzz, struct reader *reader)
 
 /* ---- steps: commands --------------------------------------------------------------- */
 
-/* As the operation wants it, so that most of the commands get somewhere. */
+/* Fills the fields that the operation needs, so that most commands are executed. */
 static void fill_command(struct fuzz *fuzz, struct reader *reader,
 			 struct accel_command *command)
 {
@@ -411,7 +411,7 @@ static void read_command(struct fuzz *fuzz, struct reader *reader,
 	*ret_command = (struct accel_command){.op = byte % (ACCEL_OP_COUNT + 1)};
 	ret_command->flags = byte & 0x10 ? ACCEL_COMMAND_NOTIFY : 0;
 	fill_command(fuzz, reader, ret_command);
-	/* One byte of it is anything. */
+	/* Replaces one byte by an arbitrary one. */
 	if (byte >= 0xe0) {
 		byte = read_byte(reader);
 		((uint8_t *)ret_command)[byte % sizeof(*ret_command)] = read_byte(reader);
@@ -431,7 +431,7 @@ static void put_in_ring(struct fuzz *fuzz, const struct accel_command *commands,
 	struct accel_command *slots = (void *)((char *)fuzz->ring + ACCEL_RING_ENTRIES);
 	uint64_t tail = __atomic_load_n(&fuzz->ring->tail, __ATOMIC_RELAXED);
 
-	/* Over those that were not fetched as well: they change while they are read. */
+	/* Also over entries not fetched yet: they change while they are read. */
 	for (uint32_t i = 0; i < n; i++)
 		slots[(tail + i) % ENTRIES] = commands[i];
 	__atomic_store_n(&fuzz->ring->tail, tail + n, __ATOMIC_RELEASE);
@@ -487,7 +487,7 @@ static void (*const steps[])(struct fuzz *fuzz, struct reader *reader) = {
 	step_copy, step_attach, step_buffer, step_fence,  step_scribble, step_reset,
 };
 
-/* ---- judging ----------------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------------------ */
 
 static void check_fault(const struct fuzz *fuzz, const struct accel_queue_info *info)
 {
@@ -532,7 +532,7 @@ static bool is_done(struct fuzz *fuzz, struct accel_queue_info *info)
 	       info->submitted == __atomic_load_n(&fuzz->ring->tail, __ATOMIC_ACQUIRE);
 }
 
-/* All that waits for a fence goes on: the queue does what it can, and stands still. */
+/* Signals all fences, and waits until the queue stops making progress. */
 static void settle(struct fuzz *fuzz)
 {
 	struct accel_queue_info info;
@@ -551,7 +551,7 @@ static void settle(struct fuzz *fuzz)
 		check_fault(fuzz, &info);
 }
 
-/* What is unmapped is not accessed any more, also with commands under way. */
+/* After an unmap the device writes nothing, not even by commands under way. */
 static void unmap_and_check(struct fuzz *fuzz)
 {
 	static uint8_t before[BUFFERS][BYTES];
@@ -576,8 +576,7 @@ static void finish(struct fuzz *fuzz)
 	struct accel_device_info info;
 	uint64_t end = now_ms() + SETTLE_MS;
 
-	/* Before the context ends: memory with a holder is kept for longer.
-	 */
+	/* Before the context is destroyed: the device keeps memory still in use. */
 	for (unsigned int i = 0; i < BUFFERS; i++) {
 		check_memory(&fuzz->memory[i]);
 		free_memory(&fuzz->memory[i]);
@@ -587,7 +586,7 @@ static void finish(struct fuzz *fuzz)
 	accel_context_destroy(fuzz->context);
 	if (fuzz->ring)
 		munmap(fuzz->ring, fuzz->ring_bytes);
-	/* Engines end by themselves, and then nothing is left of the context. */
+	/* Engines exit asynchronously; then nothing is left of the context. */
 	for (;;) {
 		accel_device_query(device, &info);
 		if (info.queues_free == QUEUES && info.memory_free == MEMORY - BYTES &&
@@ -598,9 +597,9 @@ static void finish(struct fuzz *fuzz)
 	}
 }
 
-/* ---- the fuzzer's side ------------------------------------------------------------- */
+/* ---- libFuzzer interface ----------------------------------------------------------- */
 
-/* Another context, of which nothing may ever change. */
+/* A second context, which must never change. */
 static struct accel_context *bystander_context;
 static struct memory bystander;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz-handle.c - bytes become a handle, and the page of an event
+ * fuzz-handle.c - decodes bytes into a handle, and into the page of an event
  *
- * What must hold: a handle is read only as the 64 bytes it is; what is accepted means
- * something, and is the same when it is written out again; a question about an event is
- * answered, whatever stands in its page, and changes nothing there.
+ * Invariants: decoding reads exactly the 64 bytes; an accepted handle is valid, and
+ * encodes to the same bytes; a query of an event returns for any content of its page, and
+ * does not change it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@ static void check_accepted(const struct hipipc_handle *handle, uint32_t kinds)
 	MUST(memcmp(handle->reserved, zero, sizeof(zero)) == 0);
 }
 
-/* In memory of its own, so that a byte too many is noticed. */
+/* A separate allocation, so that an overread is detected. */
 static void decode(const char bytes[HIPIPC_HANDLE_BYTES], uint32_t kinds)
 {
 	char *exact = malloc(HIPIPC_HANDLE_BYTES), again[HIPIPC_HANDLE_BYTES];
@@ -73,7 +73,7 @@ static uint32_t read_kinds(struct reader *reader)
 	return byte & 1 ? ALL_KINDS : byte;
 }
 
-/* CRC-32C, so slow that it can be seen to be right. */
+/* CRC-32C bit by bit: slow, but simple enough to be verified by reading. */
 static uint32_t check_word(const char *bytes, size_t size)
 {
 	uint32_t crc = ~0U;
@@ -86,7 +86,10 @@ static uint32_t check_word(const char *bytes, size_t size)
 	return ~crc;
 }
 
-/* Any bytes; without the right check word nearly all would end there. */
+/*
+ * Decodes arbitrary bytes, mostly with a valid checksum: nearly all would be rejected
+ * without.
+ */
 static void decode_raw(struct reader *reader)
 {
 	uint32_t kinds = read_kinds(reader);
@@ -117,7 +120,7 @@ static bool same(const struct hipipc_handle *a, const struct hipipc_handle *b)
 	       a->bytes == b->bytes && a->base == b->base && a->offset == b->offset;
 }
 
-/* Fields that are likely to mean something: what is accepted must be what was meant. */
+/* Encodes likely valid fields; an accepted handle must decode to the same fields. */
 static void encode_and_decode(struct reader *reader)
 {
 	uint32_t kinds = read_kinds(reader);
@@ -135,7 +138,7 @@ static void encode_and_decode(struct reader *reader)
 	decode(bytes, kinds);
 	if (handle_decode(bytes, kinds, &got) == 0)
 		MUST(same(&handle, &got));
-	/* One bit more or less is always found. */
+	/* Each flipped bit is detected. */
 	change = read_byte(reader);
 	bytes[change % sizeof(bytes)] ^= (char)(1 << (change >> 6));
 	MUST(handle_decode(bytes, kinds, &got) == -EINVAL);
@@ -175,7 +178,7 @@ static void check_query(struct shared_event *event, uint64_t number)
 	MUST(r == 0 || r == -EAGAIN || r == -EOWNERDEAD);
 }
 
-/* As the waiters there: they never go by anything else than the page. */
+/* Queries as waiters do, which depend only on the page. */
 static void query_page(struct reader *reader)
 {
 	static uint8_t before[FUZZ_PAGE];
@@ -200,7 +203,7 @@ static void query_page(struct reader *reader)
 	event_page_unref(event);
 }
 
-/* ---- the fuzzer's side ------------------------------------------------------------- */
+/* ---- libFuzzer interface ----------------------------------------------------------- */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

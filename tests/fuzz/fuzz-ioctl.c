@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz-ioctl.c - bytes become ioctls on contexts, through all of the daemon but FUSE
+ * fuzz-ioctl.c - decodes bytes into ioctls on contexts, through the daemon without FUSE
  *
- * The functions of libfuse that a request goes through are here (--wrap of the linker): a
- * reply is looked at instead of being sent. What must hold: each request is answered
- * once, by an errno or by its own struct; afterwards nothing is open, charged or in use
- * that was not before.
+ * The libfuse functions on the way of a request are implemented here (--wrap of the
+ * linker): a reply is checked instead of sent. Invariants: each request gets one reply,
+ * an errno or its own struct; afterwards everything opened, charged or in use has been
+ * released.
  */
 #include <dirent.h>
 #include <dmabuffs-accel-ioctl.h>
@@ -31,11 +31,11 @@
 
 #define CONTEXTS  2
 #define MAX_STEPS 48
-#define CARRIED   16383 /* what an ioctl can carry at most */
+#define CARRIED   16383 /* maximum size of an ioctl argument */
 #define SETTLE_MS 20000
 #define FIRST_FD  40 /* of the descriptors that requests name */
 
-/* ---- the side of libfuse ----------------------------------------------------------- */
+/* ---- libfuse ----------------------------------------------------------------------- */
 
 struct fuse_req {
 	atomic_int answers;
@@ -107,7 +107,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* At most SETTLE_MS, which a run has no use for. */
+/* Waits at most SETTLE_MS, which no correct run needs. */
 static bool wait_for(bool (*holds)(void *data), void *data)
 {
 	const struct timespec moment = {.tv_nsec = 20000};
@@ -130,14 +130,14 @@ static bool is_answered(void *data)
 
 enum kind { BUFFER, ASID, SET, QUEUE, FENCE, KINDS };
 
-#define IDS 4 /* that are remembered of each kind */
+#define IDS 4 /* remembered of each kind */
 
 struct fuzz {
 	struct fuse_file_info contexts[CONTEXTS];
 	struct ticket_list deposits;
-	uint32_t ids[KINDS][IDS]; /* the last ones that were made */
+	uint32_t ids[KINDS][IDS]; /* the most recent ones */
 	uint8_t n_ids[KINDS];
-	uint8_t ticket[DMABUFFS_TICKET_SIZE]; /* the last one seen */
+	uint8_t ticket[DMABUFFS_TICKET_SIZE]; /* the most recent one */
 };
 
 static struct fuse_req request;
@@ -148,16 +148,16 @@ static struct fuse_req *new_request(void)
 	return &request;
 }
 
-/* ---- good requests ----------------------------------------------------------------- */
+/* ---- valid requests ---------------------------------------------------------------- */
 
-/* What stands in a field. */
+/* The type of a field. */
 enum what {
 	END,
 	ID, /* of a kind: ID + kind */
 	NUMBER = ID + KINDS,
 	PAGES, /* 8 bytes */
 	FD,    /* one of place_fds() */
-	MEM,   /* mostly the right one */
+	MEM,   /* mostly the valid one */
 	MAPS,
 	ACCESS,  /* O_RDONLY, O_RDWR */
 	MAPPING, /* flags of a mapping */
@@ -177,7 +177,7 @@ struct shape {
 	struct {
 		uint8_t offset, what;
 	} fields[7];
-	/* Of a command that makes something: where its id is, and of what kind it is. */
+	/* For a command that creates something: offset and kind of its id. */
 	uint8_t made_at, made;
 };
 
@@ -230,7 +230,7 @@ static const struct shape shapes[256] = {
 	SHAPE(DMABUFFS_ACCEL_IOC_FENCE_QUERY, {8, FENCES}),
 };
 
-/* One that was made, or with 0 none. */
+/* An id created earlier, or 0 if there is none. */
 static uint32_t read_id(struct fuzz *fuzz, struct reader *reader, enum kind kind)
 {
 	uint8_t byte = read_byte(reader);
@@ -316,7 +316,7 @@ static void read_field(struct fuzz *fuzz, struct reader *reader, uint8_t *body,
 	}
 }
 
-/* The n-th command there is, most of the time. */
+/* Mostly the number of an existing command. */
 static unsigned int read_command(struct reader *reader)
 {
 	unsigned int byte = read_byte(reader), nr = 0;
@@ -345,7 +345,7 @@ static void put_tickets(const struct fuzz *fuzz, uint8_t *body, unsigned int nr)
 		memcpy(body + of_sva[i], fuzz->ticket, sizeof(fuzz->ticket));
 }
 
-/* A request as it should be, and then as it should not be. */
+/* Reads a valid request, then corrupts it. */
 static void read_struct(struct fuzz *fuzz, struct reader *reader, uint8_t *body,
 			unsigned int nr)
 {
@@ -371,7 +371,7 @@ static void keep_id(struct fuzz *fuzz, const struct shape *shape, const uint8_t 
 
 	memcpy(&id, body + shape->made_at, sizeof(id));
 	MUST(id);
-	/* The first one is all of them. */
+	/* The first id fills all slots. */
 	for (int i = 0; i < IDS && !fuzz->n_ids[shape->made]; i++)
 		fuzz->ids[shape->made][i] = id;
 	fuzz->ids[shape->made][fuzz->n_ids[shape->made]++ % IDS] = id;
@@ -386,7 +386,7 @@ static void take_answer(struct fuzz *fuzz, struct fuse_req *req, unsigned int nr
 	if (req->error)
 		return;
 	MUST(req->size <= carried && req->size >= sizeof(size));
-	/* Its size is the caller's, as it was. */
+	/* The size field is returned unchanged. */
 	MUST(!memcmp(req->body, body, sizeof(size)));
 	if (shapes[nr].made_at)
 		keep_id(fuzz, &shapes[nr], req->body);
@@ -396,7 +396,7 @@ static void take_answer(struct fuzz *fuzz, struct fuse_req *req, unsigned int nr
 		       sizeof(fuzz->ticket));
 }
 
-/* In memory of just that size, so that one byte read too many is noticed. */
+/* Passes a copy of exactly that size, so that an overread is detected. */
 static void ask(struct fuzz *fuzz, unsigned int nr, uint64_t ino,
 		struct fuse_file_info *fi, const uint8_t *body, size_t carried)
 {
@@ -422,7 +422,7 @@ static void ask_good(struct fuzz *fuzz, unsigned long command, void *arg)
 	MUST(!request.error);
 }
 
-/* One of each kind to begin with, as they belong together. */
+/* Creates one object of each kind, attached to each other. */
 static void make_objects(struct fuzz *fuzz)
 {
 	struct accel_buffer_alloc buffer = {.bytes = 16 * FUZZ_PAGE};
@@ -464,7 +464,7 @@ static void step_ioctl(struct fuzz *fuzz, struct reader *reader)
 		carried = read_number(reader) % (CARRIED + 1);
 	size = (uint32_t)(how >= 0xe8 ? read_number(reader) : carried);
 	put_word(body, 0, size);
-	/* Mostly on the same context, so that ids mean something. */
+	/* Mostly the same context, so that ids are valid. */
 	if ((how & 0x1f) == 0x1f)
 		ask(fuzz, nr, how & 0x20 ? INO_ACCEL : INO_ROOT, &directory, body,
 		    carried);
@@ -473,7 +473,7 @@ static void step_ioctl(struct fuzz *fuzz, struct reader *reader)
 		    body, carried);
 }
 
-/* Each ticket is good once. */
+/* Each ticket can be taken once. */
 static void step_fetch(struct fuzz *fuzz, struct reader *reader)
 {
 	int fd = tickets_take(&service.tickets, fuzz->ticket);
@@ -485,7 +485,7 @@ static void step_fetch(struct fuzz *fuzz, struct reader *reader)
 	MUST(tickets_take(&service.tickets, fuzz->ticket) == -ENOENT);
 }
 
-/* As the broker does it. */
+/* Deposits a descriptor as the broker does. */
 static void step_deposit(struct fuzz *fuzz, struct reader *reader)
 {
 	int fd = fcntl(FIRST_FD + read_byte(reader) % 6, F_DUPFD_CLOEXEC, 0);
@@ -532,7 +532,7 @@ static void step_reopen(struct fuzz *fuzz, struct reader *reader)
 	open_context(fi);
 }
 
-/* ---- what is left ------------------------------------------------------------------ */
+/* ---- leaks ------------------------------------------------------------------------- */
 
 static struct accel_device_info device_before;
 static int fds_before;
@@ -549,25 +549,25 @@ static int count_fds(void)
 	return n;
 }
 
-/* What is not as it was, or NULL. */
+/* Returns the first difference from the start, or NULL. */
 static const char *find_difference(void)
 {
 	static char text[64];
 	struct accel_device_info info = {0};
 
-	/* A query first releases what other holders have dropped. */
+	/* A query first reclaims memory that importers have released. */
 	accel_device_query(service.devices.list[0], &info);
 	if (memcmp(&info, &device_before, sizeof(info)))
-		return "something of the device is in use";
+		return "the device is in use";
 	for (int resource = 0; resource < RES_COUNT; resource++) {
 		uint64_t used = limits_used(&service.limits, (enum resource)resource);
 
-		snprintf(text, sizeof(text), "resource %d: %llu are charged", resource,
+		snprintf(text, sizeof(text), "resource %d: %llu still charged", resource,
 			 (unsigned long long)used);
 		if (used)
 			return text;
 	}
-	return count_fds() == fds_before ? NULL : "descriptors are open";
+	return count_fds() == fds_before ? NULL : "descriptors leak";
 }
 
 static bool is_as_before(void *data)
@@ -583,12 +583,12 @@ static void check_remains(void)
 	abort();
 }
 
-/* ---- the fuzzer's side ------------------------------------------------------------- */
+/* ---- libFuzzer interface ----------------------------------------------------------- */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Whose memory commands may write as they like: never our own. */
+/* Commands may write to this process's memory, instead of the fuzzer's own. */
 static pid_t start_victim(void)
 {
 	pid_t pid = fork();
@@ -625,7 +625,7 @@ static void place_fd(int place, int fd)
 	close(fd);
 }
 
-/* Small numbers stand for them in requests. */
+/* Small numbers in requests name these descriptors. */
 static void place_fds(void)
 {
 	pid_t victim = start_victim();
@@ -687,7 +687,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz fuzz = {0};
 
 	ticket_list_init(&fuzz.deposits, 0);
-	/* libFuzzer opens files of its own between runs, not within. */
+	/* libFuzzer opens files between runs only. */
 	fds_before = count_fds();
 	for (int i = 0; i < CONTEXTS; i++)
 		open_context(&fuzz.contexts[i]);

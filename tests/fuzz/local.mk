@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The fuzzers: clang has libFuzzer, gcc has not, so they and what they test are compiled by
-# a rule of their own. run-fuzz makes and runs them, as one of the suites in tests/local.mk.
+# The fuzzers need libFuzzer, which only clang has, so a separate rule compiles them and the
+# code under test. run-fuzz builds and runs them, as one of the suites in tests/local.mk.
 EXTRA_DIST += %D%/build-fuzzer %D%/run-fuzz %D%/fuzz-command.c %D%/fuzz-handle.c \
 	%D%/fuzz-ioctl.c %D%/reader.h
 CLEANFILES += results/fuzz.txt %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl

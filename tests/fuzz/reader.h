@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reader.h - the bytes of a fuzzer, as numbers that are likely to mean something */
+/* reader.h - turns a fuzzer's bytes into numbers that are often valid */
 #ifndef DMABUFFS_FUZZ_READER_H
 #define DMABUFFS_FUZZ_READER_H
 
@@ -15,7 +15,7 @@ struct reader {
 	size_t size;
 };
 
-/* What must always hold: else a crash, which the fuzzer keeps the input of. */
+/* An invariant; a violation crashes, and the fuzzer keeps the input. */
 #define MUST(condition)                                                                  \
 	do {                                                                             \
 		if (!(condition)) {                                                      \
@@ -25,7 +25,7 @@ struct reader {
 		}                                                                        \
 	} while (0)
 
-/* 0 once there are none left. */
+/* Returns 0 when none are left. */
 static inline uint8_t read_byte(struct reader *reader)
 {
 	if (!reader->size)
@@ -43,7 +43,7 @@ static inline uint64_t read_bytes(struct reader *reader, unsigned int n)
 	return value;
 }
 
-/* One byte stands for small numbers, powers of two, pages, and the ends of ranges. */
+/* One byte selects small numbers, powers of two, pages, and the ends of ranges. */
 static inline uint64_t read_number(struct reader *reader)
 {
 	uint8_t byte = read_byte(reader);
