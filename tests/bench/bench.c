@@ -2,9 +2,9 @@
 /*
  * bench.c - the benchmark's main program
  *
- * Prints one tab separated table on standard output, all else goes to standard error.
- * Columns: name, value (median over the runs), unit, ratio (median of the runs' ratios of
- * subject to baseline), baseline (median), runs.
+ * Prints one tab separated table on standard output; all other text goes to standard
+ * error. Columns: name, value (median over the runs), unit, ratio (median of the runs'
+ * ratios of subject to baseline), baseline (median), runs.
  */
 #include "bench.h"
 
@@ -22,12 +22,12 @@
 #define MAX_SECONDS 600
 #define EXIT_USAGE  2
 
-/* A group in one place; the bounds of its rows are meant for the first of its passes. */
+/* A group on one placement; the bounds of its rows apply to the first of its passes. */
 struct pass {
 	const struct group *group;
 	enum place place;
 	const char *suffix; /* of the rows' names */
-	bool informative; /* the rows have no bounds here, placeless ones are left out */
+	bool informative;   /* no bounds here; placeless rows are left out */
 };
 
 static const struct pass passes[] = {
@@ -50,12 +50,12 @@ static const struct pass passes[] = {
 };
 
 struct options {
-	bool check;        /* compare with what is to be reached */
-	unsigned int runs; /* 0: as many as each group wants */
+	bool check;        /* compare with the bounds */
+	unsigned int runs; /* 0: each group's own number */
 	char **names;      /* rows to print, NULL terminated; none: all */
 };
 
-/* All samples of a row, one of each a run. */
+/* All samples of a row, one per run. */
 struct results {
 	struct series subject;
 	struct series baseline;
@@ -185,7 +185,7 @@ static bool reached(const struct row *row, struct results *results)
 	return row->high <= 0 || (figure >= row->low && figure <= row->high);
 }
 
-/* Returns how many of the rows missed their bounds. */
+/* Returns how many rows missed their bounds. */
 static int report(const struct pass *pass, const struct options *options,
 		  struct results results[])
 {
@@ -224,7 +224,7 @@ static int run_pass(const struct pass *pass, const char *dir,
 	return r;
 }
 
-/* An exit status. */
+/* Returns an exit status. */
 static int run_all(const char *dir, void *data)
 {
 	const struct options *options = data;
@@ -251,8 +251,8 @@ static const char usage[] =
 	"Usage: bench [--check] [--runs=N] [ROW...]\n"
 	"Measures the daemon $DMABUFFSD, and prints a table of all rows, or those "
 	"named.\n"
-	"  --check   exit with 1 if a figure is not what is to be reached\n"
-	"  --runs=N  so many runs, instead of each row's own number\n"
+	"  --check   exit with 1 if a figure misses its bounds\n"
+	"  --runs=N  number of runs, instead of each row's own\n"
 	"  --list    print the names of the rows\n";
 
 static int list_rows(void)
@@ -280,11 +280,11 @@ static bool known(char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(passes); i++)
 		if (pass_wanted(&options, &passes[i]))
 			return true;
-	progress("there is no row %s", name);
+	progress("no row is named %s", name);
 	return false;
 }
 
-/* -1: go on; else the exit status. */
+/* Returns -1 to continue, or the exit status. */
 static int parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.h - what the parts of the benchmark share
+ * bench.h - common types of the benchmark
  *
- * A figure compares a subject with a baseline. Machines are noisy, so the two are always
+ * A figure compares a subject with a baseline. To cancel a machine's noise, the two are
  * measured in turns, in short blocks, within one run; a run's ratio is that of the two
  * medians, and the figure is the median over all runs.
  */
@@ -15,16 +15,16 @@
 
 #include <util.h>
 
-/* What one run found for one row; a baseline of 0 means that there is none. */
+/* The result of one run for one row; baseline 0: none. */
 struct pair {
 	double subject;
 	double baseline;
 };
 
 /*
- * One line of the result. The bounds are those of the ratio, or, without a baseline, of
- * the value: @high may be ROW_NO_LIMIT, a count that has to be nothing at all is below
- * ROW_NONE. A row whose @high is 0 is for information only.
+ * One line of the result. The bounds apply to the ratio, or to the value if there is no
+ * baseline. @high may be ROW_NO_LIMIT; ROW_NONE is the bound of a count that must be 0. A
+ * row whose @high is 0 is for information only.
  */
 #define ROW_NO_LIMIT HUGE_VAL
 #define ROW_NONE     0.5
@@ -34,7 +34,7 @@ struct row {
 	const char *unit;
 	double low;
 	double high;
-	bool placeless; /* the same on one CPU and on more: measured once */
+	bool placeless; /* the same on one CPU and on several: measured once */
 };
 
 /* Rows that are measured together, on the same servers. */
@@ -42,9 +42,9 @@ struct group {
 	const struct row *rows;
 	size_t n_rows;
 	unsigned int runs;
-	/* Servers and buffers for all runs, below the empty directory @dir. */
+	/* Creates servers and buffers for all runs, below the empty directory @dir. */
 	int (*create)(const char *dir, void **ret_state);
-	/* One run: fills one pair a row. */
+	/* Makes one run; fills one pair per row. */
 	int (*run)(void *state, struct pair *ret_pairs);
 	void (*destroy)(void *state);
 };
@@ -61,10 +61,10 @@ extern const struct group contexts_group;
 extern const struct group ipc_group;
 extern const struct group ipc_32_group;
 
-/* Says on standard error what failed, and returns @error, a negative errno. */
+/* Prints to standard error what failed, and returns @error, a negative errno. */
 int complain(int error, const char *format, ...) _printf_(2, 3);
 
-/* Says on standard error what goes on. */
+/* Prints progress to standard error. */
 void progress(const char *format, ...) _printf_(1, 2);
 
 #endif

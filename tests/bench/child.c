@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* child.c - processes that the benchmark starts, and on which CPUs they run */
+/* child.c - processes that the benchmark starts, and their CPUs */
 #include "child.h"
 
 #include <limits.h>
@@ -9,7 +9,7 @@
 
 #include "bench.h"
 
-/* Of this process before it was placed; none: not asked for yet. */
+/* of this process before it was placed; empty: not queried yet */
 static cpu_set_t allowed;
 static cpu_set_t children;
 

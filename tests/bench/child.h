@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* child.h - processes that the benchmark starts, and on which CPUs they run */
+/* child.h - processes that the benchmark starts, and their CPUs */
 #ifndef DMABUFFS_BENCH_CHILD_H
 #define DMABUFFS_BENCH_CHILD_H
 
@@ -8,31 +8,32 @@
 #include <util.h>
 
 /*
- * To wake another, idle CPU costs several times more than to switch to another process on
- * the same one, and the scheduler's choice between the two is sticky: left alone, it may
- * keep the baseline on one CPU and the subject on two for as long as a run takes, or the
- * other way round, and a ratio then says nothing. So the choice is made here, the same
- * for both.
+ * Waking another, idle CPU costs several times more than switching to another process on
+ * the same CPU, and the scheduler's choice between the two is sticky: it may keep the
+ * baseline on one CPU and the subject on two for a whole run, which makes the ratio
+ * meaningless. So both get the same fixed placement.
  */
 enum place {
-	/* The client on one CPU, its children on the others: as on a machine with CPUs to
-	 * spare. What a server does after its answer costs the client nothing, but each
-	 * wait includes the wake-up of a CPU. Like PLACE_ONE if there is only one. */
+	/*
+	 * The client on one CPU, its children on the others: a machine with idle CPUs. A
+	 * server's work after its reply costs the client nothing, but each wait includes
+	 * the wake-up of a CPU. Like PLACE_ONE if there is only one.
+	 */
 	PLACE_SPLIT,
-	/* All on one CPU: as on a busy machine. The CPU time of all, and nothing else. */
+	/* All on one CPU: a busy machine. Measures the CPU time of all. */
 	PLACE_ONE,
 };
 
-/* Moves this process, the client; children started from now on follow the choice. */
+/* Moves this process, the client; children started later follow the choice. */
 int child_place(enum place place) _must_check_;
 
-/* A CPU that children run on, the first one. */
+/* The first of the children's CPUs. */
 int child_cpu(void);
 
 /*
- * fork(2). The child runs on the children's CPUs, dies with this process, and of its
- * descriptors keeps @fd and the standard ones only: no other child's end of a socket, no
- * directory of a mount that is to go away.
+ * fork(2). The child runs on the children's CPUs, is killed when this process exits, and
+ * keeps only @fd and the standard descriptors: it must not hold other children's sockets,
+ * nor directories of mounts.
  */
 pid_t child_fork(int fd) _must_check_;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* client.c - the bare system calls of a client, with no library between */
+/* client.c - system calls of a client, without a library */
 #include "client.h"
 
 #include <dmabuffs-broker.h>
@@ -41,7 +41,7 @@ struct dmabuffs_export client_prepare_export(int fd, unsigned int mode)
 	};
 }
 
-/* As libdmabuffs does: a memfd that is frozen already saves the service a thread. */
+/* As libdmabuffs does: a frozen memfd saves the service a thread. */
 static void freeze(int fd)
 {
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL);
@@ -131,7 +131,7 @@ int client_exchange(int socket, int opened, int *ret_fd)
 	return 0;
 }
 
-/* Room for one descriptor, aligned as the kernel wants it. */
+/* Room for one descriptor, aligned as the kernel requires. */
 union control {
 	struct cmsghdr header;
 	char bytes[CMSG_SPACE(sizeof(int))];

@@ -7,7 +7,7 @@ static int run_block(struct contestant who, struct series *samples)
 	return who.block ? who.block(who.data, samples) : 0;
 }
 
-/* Who begins changes from round to round: neither always inherits the other's caches. */
+/* The first of the two alternates, so that neither always has the other's caches. */
 static int run_round(struct contestant subject, struct contestant baseline,
 		     struct series samples[2], bool subject_first)
 {
@@ -27,7 +27,7 @@ int contest_run(struct contestant subject, struct contestant baseline,
 	struct series samples[2] = {0};
 	int r = 0;
 
-	/* The first round finds cold caches and sleeping servers: it does not count. */
+	/* The first round has cold caches and sleeping servers, and does not count. */
 	for (unsigned int i = 0; i <= rounds && r >= 0; i++) {
 		r = run_round(subject, baseline, samples, i % 2);
 		if (i == 0)

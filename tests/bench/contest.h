@@ -9,8 +9,8 @@
 #include "stats.h"
 
 /*
- * Makes a few operations and adds one sample for each: its time, or its speed. What an
- * operation needs but is not part of it is done outside of the time taken.
+ * Performs a few operations and adds one sample for each: a time or a speed. Preparations
+ * of an operation are not timed.
  */
 typedef int (*block_fn)(void *data, struct series *samples);
 
@@ -20,13 +20,13 @@ struct contestant {
 };
 
 /*
- * @rounds blocks of each, in turns; the pair holds the medians of all samples. There is
- * no baseline if its block is NULL.
+ * Runs @rounds blocks of each, in turns; the pair holds the medians of all samples. A
+ * baseline with a NULL block: none.
  */
 int contest_run(struct contestant subject, struct contestant baseline,
 		unsigned int rounds, struct pair *ret_pair);
 
-/* In microseconds; only differences mean something. */
+/* In microseconds, from an arbitrary origin. */
 static inline double now_us(void)
 {
 	struct timespec now;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* device.c - a context of the software device of a daemon of the benchmark's own */
+/* device.c - a context of a software device, in a separate daemon */
 #include "device.h"
 
 #include "bench.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* device.h - a context of the software device of a daemon of the benchmark's own */
+/* device.h - a context of a software device, in a separate daemon */
 #ifndef DMABUFFS_BENCH_DEVICE_H
 #define DMABUFFS_BENCH_DEVICE_H
 
@@ -19,7 +19,7 @@ struct device {
 /* Starts a daemon on the new directory @dir/@name. */
 int device_start(struct device *device, const char *dir, const char *name) _must_check_;
 
-/* Allowed for one that was not, or only half, started. */
+/* Allowed after a failed or missing start. */
 void device_stop(struct device *device);
 
 int device_create_queue(struct device *device, uint32_t flags, uint32_t entries,

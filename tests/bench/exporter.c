@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* exporter.c - another process that exports buffers when it is asked to */
+/* exporter.c - another process that exports buffers on request */
 #include "exporter.h"
 
 #include <fcntl.h>
@@ -13,13 +13,13 @@
 #include "client.h"
 
 struct command {
-	bool unlink; /* or export */
+	bool unlink; /* else export */
 	size_t first;
 	size_t count;
 	struct exporter_kind kind;
 };
 
-/* The export holds the buffer by itself: the descriptor is closed at once. */
+/* The export keeps the buffer alive: the descriptor is closed at once. */
 static int export_one(int root, struct exporter_kind kind, dmabuffs_uuid *ret_uuid)
 {
 	struct dmabuffs_export argument;
@@ -48,7 +48,7 @@ static int obey(int root, dmabuffs_uuid *uuids, const struct command *command)
 	return r;
 }
 
-/* Serves until the other side closes its socket. */
+/* Serves until the peer closes its socket. */
 static int serve(const struct exporter *exporter, const char *mount, int socket)
 {
 	int root = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -113,9 +113,9 @@ static int order(const struct exporter *exporter, const struct command *command)
 	int result;
 
 	if (send(exporter->socket, command, sizeof(*command), MSG_NOSIGNAL) < 0)
-		return complain(-errno, "the exporter is gone");
+		return complain(-errno, "the exporter has exited");
 	if (recv(exporter->socket, &result, sizeof(result), 0) != sizeof(result))
-		return complain(-EIO, "the exporter ended");
+		return complain(-EIO, "the exporter has exited");
 	if (result < 0)
 		return complain(result, command->unlink ? "unlink" : "export");
 	return 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* ipc-exporter.c - the process whose device memory the others import */
+/* ipc-exporter.c - the process that exports device memory */
 #include "ipc-exporter.h"
 
 #include "bench.h"
 #include "contest.h"
 
-/* Of a sample: the clock must not weigh. */
+/* per sample: hides the cost of the clock */
 #define GETS_A_SAMPLE 64
 
 static int begin(struct ipc_exporter *exporter)
@@ -27,7 +27,7 @@ static int release(struct ipc_exporter *exporter, size_t i)
 	return ipc_result(hipFree(TAKE_PTR(exporter->pointers[i])), "hipFree");
 }
 
-/* The rivals need no name, but a descriptor; nor do they make one each time. */
+/* The rivals need a descriptor but no name; they do not create one each time. */
 static int prepare_rivals(struct ipc_buffer *buffer, void *pointer)
 {
 	struct hipipc_allocation allocation;
@@ -57,7 +57,9 @@ static int make(struct ipc_exporter *exporter, size_t i)
 	return r < 0 ? r : prepare_rivals(buffer, *pointer);
 }
 
-/* All go before new ones come: nothing of the old ones can be taken for a new one. */
+/*
+ * Frees all buffers before it creates new ones, so that none can be mistaken for another.
+ */
 static int renew(struct ipc_exporter *exporter)
 {
 	int r = 0;

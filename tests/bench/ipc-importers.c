@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* ipc-importers.c - processes that open the exporter's device memory, all at once */
+/* ipc-importers.c - processes that open the exporter's device memory concurrently */
 #include "ipc-importers.h"
 
 #include "bench.h"
 #include "contest.h"
 
-/* Of a sample: the clock must not weigh. */
+/* per sample: hides the cost of the clock */
 #define AGAINS_A_SAMPLE 64
 
 struct importer {
@@ -13,7 +13,7 @@ struct importer {
 	const char *mount;
 	double *us; /* its part of the page */
 	struct bench_worker worker;
-	/* of the process */
+	/* in the process */
 	void *pointers[IPC_BUFFERS];
 };
 
@@ -22,7 +22,7 @@ struct ipc_importers {
 	struct importer importers[];
 };
 
-/* ---- in an importer: operations ---------------------------------------------------- */
+/* ---- operations in an importer ----------------------------------------------------- */
 
 typedef int (*operation_fn)(struct importer *importer, size_t i);
 
@@ -40,7 +40,7 @@ static int close_handle(struct importer *importer, size_t i)
 			  "hipIpcCloseMemHandle");
 }
 
-/* What a runtime does with a descriptor that it has got. */
+/* A runtime's import of a received descriptor. */
 static int import(struct importer *importer, size_t i, int fd)
 {
 	struct hipipc_backing backing = importer->page->buffers[i].backing;
@@ -81,7 +81,7 @@ static int release(struct importer *importer, size_t i)
 	return r < 0 ? complain(r, "release of a buffer") : 0;
 }
 
-/* ---- in an importer: jobs ---------------------------------------------------------- */
+/* ---- jobs in an importer ----------------------------------------------------------- */
 
 static int time_each(struct importer *importer, operation_fn operation)
 {
@@ -96,7 +96,7 @@ static int time_each(struct importer *importer, operation_fn operation)
 	return r;
 }
 
-/* What was opened is the exporter's memory, and the device can read it. */
+/* The opened memory is the exporter's, and the device can read it. */
 static int check(struct importer *importer)
 {
 	for (size_t i = 0; i < IPC_BUFFERS; i++) {
@@ -109,7 +109,7 @@ static int check(struct importer *importer)
 		if (r < 0)
 			return r;
 		if (last != importer->page->buffers[i].mark)
-			return complain(-EBADMSG, "buffer %zu is another one", i);
+			return complain(-EBADMSG, "buffer %zu has other content", i);
 	}
 	return 0;
 }
@@ -180,7 +180,7 @@ static int work(void *data, int job)
 	return complain(-EINVAL, "job %d", job);
 }
 
-/* ---- all of them ------------------------------------------------------------------- */
+/* ---- all importers ----------------------------------------------------------------- */
 
 static int start_all(struct ipc_importers *importers)
 {

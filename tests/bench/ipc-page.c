@@ -41,10 +41,7 @@ struct ipc_page *ipc_page_new(unsigned int n_importers)
 	return page;
 }
 
-/*
- * The barriers are not destroyed: that would wait for processes that were killed while
- * they stood at one.
- */
+/* The barriers are not destroyed: that would wait for killed processes. */
 void ipc_page_free(struct ipc_page *page)
 {
 	if (page)

@@ -2,9 +2,9 @@
 /*
  * ipc-page.h - memory that the exporter, its importers and the benchmark share
  *
- * The exporter writes what an importer may know of its buffers, the importers and the
- * exporter how long things took. No process reads what another one writes: the benchmark
- * gives the next order when all have answered.
+ * The exporter writes what importers need to know of its buffers; importers and exporter
+ * write their times. There are no concurrent reads and writes of a field: the benchmark
+ * sends the next request after all replies.
  */
 #ifndef DMABUFFS_BENCH_IPC_PAGE_H
 #define DMABUFFS_BENCH_IPC_PAGE_H
@@ -16,36 +16,36 @@
 
 #include "ipc-rivals.h"
 
-/* So many are open at the same time in each importer. */
+/* Buffers open at the same time in each importer. */
 #define IPC_BUFFERS       64
 #define IPC_BUFFER_BYTES  65536
 #define IPC_MAX_IMPORTERS 32
 
-/* What libhipsoft gives to libhipipc, and here to the rivals too. */
+/* The provider that libhipsoft passes to libhipipc; the rivals use it too. */
 extern const struct hipipc_provider hipsoft_provider;
 
 struct ipc_buffer {
 	hipIpcMemHandle_t handle;
-	struct hipipc_backing backing; /* its descriptor is one of the exporter's */
-	unsigned char mark;            /* what all its bytes are */
+	struct hipipc_backing backing; /* the descriptor is one of the exporter's */
+	unsigned char mark;            /* the value of all its bytes */
 };
 
 struct ipc_page {
-	/* Who works at the same time begins at the same time. */
+	/* Processes of a concurrent job start together. */
 	pthread_barrier_t importers;
-	pthread_barrier_t everyone; /* the exporter as well */
+	pthread_barrier_t everyone; /* includes the exporter */
 	struct rival rival;
 	struct ipc_buffer buffers[IPC_BUFFERS];
-	/* In microseconds, of the last job that was timed. */
+	/* In microseconds, of the last timed job. */
 	double importer_us[IPC_MAX_IMPORTERS][IPC_BUFFERS];
 	double exporter_us[IPC_BUFFERS];
 };
 
-/* For @n_importers; NULL: not possible, complained of. */
+/* For @n_importers; returns NULL after printing the reason. */
 struct ipc_page *ipc_page_new(unsigned int n_importers);
 void ipc_page_free(struct ipc_page *page);
 
-/* Complains of what failed with what is known about it, unless @error is none. */
+/* Prints details of a failed call unless @error is none. */
 int ipc_result(hipError_t error, const char *call) _must_check_;
 
 #endif

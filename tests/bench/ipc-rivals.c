@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ipc-rivals.c - how processes get each other's descriptors without a service */
+/* ipc-rivals.c - ways to transfer descriptors between processes without a service */
 #include "ipc-rivals.h"
 
 #include <pthread.h>
@@ -8,9 +8,9 @@
 #include "bench.h"
 #include "client.h"
 
-/* ---- a thread that gives them away ------------------------------------------------- */
+/* ---- a thread that sends descriptors ----------------------------------------------- */
 
-/* The descriptor is there already: runtimes that export it only now take longer. */
+/* The descriptor exists already; runtimes that export it only now take longer. */
 static int answer(int connection)
 {
 	const char byte = 0;
@@ -31,13 +31,13 @@ static void *answer_all(void *data)
 
 		close_keep_errno(connection);
 		if (r < 0)
-			(void)complain(r, "a descriptor that was asked for");
+			(void)complain(r, "sending a requested descriptor");
 	}
 	(void)complain(-errno, "accept");
 	return NULL;
 }
 
-/* On an address that the kernel chooses. */
+/* Binds to an address that the kernel chooses. */
 static int listen_anywhere(struct rival *rival, int *ret_socket)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -49,7 +49,7 @@ static int listen_anywhere(struct rival *rival, int *ret_socket)
 	    getsockname(fd, (struct sockaddr *)&rival->address, &rival->address_bytes) <
 		    0 ||
 	    listen(fd, SOMAXCONN) < 0)
-		return complain(-errno, "a socket to connect to");
+		return complain(-errno, "creating the listening socket");
 	*ret_socket = TAKE_FD(fd);
 	return 0;
 }
@@ -73,7 +73,7 @@ int rival_serve(struct rival *ret_rival)
 	return 0;
 }
 
-/* ---- to get them ------------------------------------------------------------------- */
+/* ---- receiving descriptors --------------------------------------------------------- */
 
 int rival_connect(const struct rival *rival, int theirs, int *ret_fd)
 {

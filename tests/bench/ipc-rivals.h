@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ipc-rivals.h - how processes get each other's descriptors without a service
+ * ipc-rivals.h - ways to transfer descriptors between processes without a service
  *
- * Both take for granted what a handle of libhipipc does not: that the two processes are
- * in the same PID or network namespace, that one may trace the other or lets everybody
- * connect to it, and that a descriptor's number is still the one it was.
+ * Unlike a handle of libhipipc, both require that the processes share a PID or network
+ * namespace, that one may trace the other or accepts connections from everybody, and that
+ * a descriptor number is not reused.
  */
 #ifndef DMABUFFS_BENCH_IPC_RIVALS_H
 #define DMABUFFS_BENCH_IPC_RIVALS_H
@@ -15,7 +15,7 @@
 
 #include <util.h>
 
-/* Where the exporter is to be found: what AMD's runtime writes into its handles. */
+/* The exporter's address: the data that AMD's runtime writes into its handles. */
 struct rival {
 	pid_t pid;
 	struct sockaddr_un address; /* an abstract one */
@@ -23,13 +23,12 @@ struct rival {
 };
 
 /*
- * In the exporter: starts the thread that answers to connections, one after the other,
- * each with the one descriptor that it requests. It runs until the process ends.
+ * In the exporter: starts the thread that serves connections one after the other, each
+ * with one requested descriptor. It runs until the process exits.
  */
 int rival_serve(struct rival *ret_rival) _must_check_;
 
-/* In an importer: a copy of the exporter's descriptor @theirs; one connection for each.
- */
+/* In an importer: a copy of the exporter's descriptor @theirs, over a new connection. */
 int rival_connect(const struct rival *rival, int theirs, int *ret_fd) _must_check_;
 
 /* The same with pidfd_open(2) and pidfd_getfd(2). */

@@ -37,7 +37,7 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	lib/dmabuffs/libdmabuffs-private.la lib/accel/libaccel-private.la \
 	$(FUSE_LIBS) $(UUID_LIBS) $(URING_LIBS)
 
-# Standard output belongs to the table; BENCHFLAGS may hold --check or names of rows.
+# Standard output has only the table; BENCHFLAGS may hold --check or names of rows.
 .PHONY: bench
 bench:
 	@$(MAKE) $(AM_MAKEFLAGS) src/dmabuffsd$(EXEEXT) %D%/bench$(EXEEXT) >&2

@@ -7,11 +7,11 @@
 #include "bench.h"
 #include "child.h"
 
-#define SPINS 1000 /* as long as dmabuffs_accel_queue_wait() does, roughly */
+#define SPINS 1000 /* roughly as many as dmabuffs_accel_queue_wait() */
 
 /* ---- a user-mode queue ------------------------------------------------------------- */
 
-/* One batch; it is filled in each time, as a program would that has something to do. */
+/* Fills in and submits one batch; filling is part of the cost, as in a real program. */
 static int submit_batch(struct dmabuffs_accel_queue *queue)
 {
 	struct accel_command commands[NOPS_BATCH];
@@ -21,7 +21,7 @@ static int submit_batch(struct dmabuffs_accel_queue *queue)
 	return dmabuffs_accel_queue_submit(queue, commands, NOPS_BATCH, NULL);
 }
 
-/* 0 also if it was waited for in vain. */
+/* Returns 0 also on a timeout. */
 static int wait_batch(struct dmabuffs_accel_queue *queue, uint64_t index, int64_t wait_ns)
 {
 	int r = dmabuffs_accel_queue_wait(queue, index + NOPS_BATCH - 1, wait_ns);
@@ -58,14 +58,15 @@ int nops_create_uring(struct io_uring *ring)
 		.sq_thread_cpu = (unsigned int)child_cpu(),
 		.sq_thread_idle = NOPS_POLL_MS,
 	};
-	/* More than are in flight: it completes some before it says that they were taken.
+	/*
+	 * Larger than the depth: io_uring completes some entries before it consumes them.
 	 */
 	int r = io_uring_queue_init_params(2 * NOPS_DEPTH, ring, &params);
 
 	return r < 0 ? complain(r, "io_uring_setup") : 0;
 }
 
-/* -EBUSY: the ring has no room, which cannot be. */
+/* -EBUSY, which cannot happen: the ring has no room. */
 static int submit_entries(struct io_uring *ring)
 {
 	for (size_t i = 0; i < NOPS_BATCH; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* null-fuse.c - a FUSE server that does nothing but answer */
+/* null-fuse.c - a FUSE server whose requests do nothing */
 #include "null-fuse.h"
 
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
@@ -24,7 +24,7 @@ static const struct fuse_lowlevel_ops null_ops = {
 	.getattr = null_getattr,
 };
 
-/* The loop of the daemon: several threads, libfuse's own defaults. */
+/* The daemon's loop: several threads, libfuse's defaults. */
 static int null_loop(struct fuse_session *session)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();

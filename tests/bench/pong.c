@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pong.c - the least that two threads on two CPUs can say to each other */
+/* pong.c - the fastest round trip between two threads on two CPUs */
 #include "pong.h"
 
 #include <limits.h>
@@ -16,7 +16,7 @@
 #include "child.h"
 #include "contest.h"
 
-#define SPINS_A_CLOCK 32 /* looks between two looks at the clock */
+#define SPINS_A_CLOCK 32 /* loads between two readings of the clock */
 
 struct word {
 	_Alignas(64) _Atomic uint32_t value;
@@ -43,7 +43,7 @@ static bool spin(struct word *word, uint32_t seen, uint32_t ns)
 	return false;
 }
 
-/* Until the word is not @seen any more. */
+/* Waits while the word is @seen. */
 static void await(struct word *word, uint32_t seen, uint32_t ns)
 {
 	if (spin(word, seen, ns))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pong.h - the least that two threads on two CPUs can say to each other
+ * pong.h - the fastest round trip between two threads on two CPUs
  *
- * Another process answers a changed word in shared memory by changing a second one. Who
- * waits spins for a while or not at all, and then sleeps on a futex.
+ * A process changes a word in shared memory, another process changes a second word in
+ * reply. A wait spins for a while or not at all, and then sleeps on a futex.
  */
 #ifndef DMABUFFS_BENCH_PONG_H
 #define DMABUFFS_BENCH_PONG_H
@@ -23,10 +23,10 @@ struct pong {
 int pong_start(struct pong *pong) _must_check_;
 void pong_stop(struct pong *pong); /* allowed for one that was not started */
 
-/* From now on both sides spin for @ns before they sleep. */
+/* Both sides now spin for @ns before they sleep. */
 void pong_set_spin(struct pong *pong, uint32_t ns);
 
-/* There and back. */
+/* Makes one round trip. */
 void pong_play(struct pong *pong);
 
 #endif

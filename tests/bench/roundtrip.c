@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* roundtrip.c - the baseline of all that needs a FUSE request */
+/* roundtrip.c - the baseline of operations that send a FUSE request */
 #include "roundtrip.h"
 
 #include <sys/stat.h>

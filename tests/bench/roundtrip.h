@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* roundtrip.h - the baseline of all that needs a FUSE request */
+/* roundtrip.h - the baseline of operations that send a FUSE request */
 #ifndef DMABUFFS_BENCH_ROUNDTRIP_H
 #define DMABUFFS_BENCH_ROUNDTRIP_H
 
 #include "contest.h"
 #include "server.h"
 
-/* Operations in a block: enough to get into step, few enough to share the weather. */
+/* operations per block: amortizes the start, and keeps both under equal conditions */
 #define BLOCK 32
 
-/* A contestant: fstat(2) of the open root of a null server, never cached. */
+/* A contestant: uncached fstat(2) of the open root of a null server. */
 struct contestant roundtrip_contestant(struct server *null_server);
 
 #endif

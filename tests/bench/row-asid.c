@@ -2,8 +2,8 @@
 /*
  * row-asid.c - map_4k_*, map_1t: the core's page tables, in process
  *
- * Two address spaces, one with few and one with many live mappings, all at random places;
- * what is measured is a map and the unmap of the same, at random places too.
+ * One address space has few and one has many live mappings, all at random addresses. A
+ * sample is a map and the unmap of the same range, at a random address.
  */
 #include <accel.h>
 #include <fcntl.h>
@@ -20,9 +20,9 @@
 
 #define PAGE        UINT64_C(4096)
 #define TIB         (UINT64_C(1) << 40)
-#define SPACE_FIRST (UINT64_C(1) << 32) /* above what the device reserves */
+#define SPACE_FIRST (UINT64_C(1) << 32) /* above the device's reserved ranges */
 #define SPACE_LAST  ((UINT64_C(1) << 47) - 1)
-#define WIDE_FIRST  (UINT64_C(1) << 47) /* where no mapping is alive */
+#define WIDE_FIRST  (UINT64_C(1) << 47) /* without live mappings */
 #define WIDE_LAST   ((UINT64_C(1) << 48) - TIB - 1)
 
 struct asid_state {
@@ -33,11 +33,11 @@ struct asid_state {
 	uint64_t random;
 };
 
-/* What one block does. */
+/* The parameters of a block. */
 struct pairs {
 	struct asid_state *state;
 	uint32_t asid;
-	uint64_t first, last; /* of the places */
+	uint64_t first, last; /* of the addresses */
 	uint64_t length;
 };
 
@@ -57,7 +57,7 @@ static uint64_t draw_place(const struct pairs *pairs)
 	return pairs->first + (draw(&pairs->state->random) >> 16) % pages * PAGE;
 }
 
-/* At a random place; another one if something is there. */
+/* Maps at a random address; tries another one if it is occupied. */
 static int map_one(const struct pairs *pairs, uint64_t *ret_place)
 {
 	struct accel_asid_map map;
@@ -90,7 +90,7 @@ static int map_and_unmap(const struct pairs *pairs)
 	return accel_asid_unmap(pairs->state->context, &unmap);
 }
 
-/* In nanoseconds a pair. */
+/* In nanoseconds per pair. */
 static int sample(const struct pairs *pairs, double *ret_ns)
 {
 	double begin = now_us();
@@ -102,7 +102,7 @@ static int sample(const struct pairs *pairs, double *ret_ns)
 	return r < 0 ? complain(r, "map and unmap") : 0;
 }
 
-/* Each finds the caches as the other one has left them; so the first does not count. */
+/* The first sample is dropped: it finds the caches of the other contestant. */
 static int pairs_block(void *data, struct series *samples)
 {
 	const struct pairs *pairs = data;
@@ -151,7 +151,7 @@ static int create_space(struct asid_state *state, size_t n, uint32_t *ret_id)
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = map_one(&pairs, &place);
 	if (r < 0)
-		return complain(r, "filling of an ASID");
+		return complain(r, "filling an ASID");
 	*ret_id = create.id;
 	return 0;
 }
@@ -192,7 +192,7 @@ static void asid_destroy(void *data)
 	if (state->context)
 		accel_context_destroy(state->context);
 	if (state->registry && !accel_registry_destroy(state->registry))
-		progress("the registry does not end");
+		progress("a thread of the registry does not exit");
 	free(state);
 }
 

@@ -2,8 +2,8 @@
 /*
  * row-broker.c - broker_exchange: an opened name for the buffer's real descriptor
  *
- * The baseline is the least that two processes can do: one sends a descriptor and gets
- * one back, over a connected pair of sockets, in messages of the same length.
+ * The baseline is the minimum for two processes: one sends a descriptor and receives one,
+ * over a connected pair of sockets, in messages of the same length.
  */
 #include <dmabuffs-broker.h>
 #include <sys/socket.h>
@@ -69,7 +69,10 @@ static int swap_block(void *data, struct series *samples)
 	return r;
 }
 
-/* The other process of the baseline: takes one, gives its own, closes what it took. */
+/*
+ * The baseline's peer: receives a descriptor, replies with its own, closes the received
+ * one.
+ */
 static int serve_peer(int socket)
 {
 	const struct dmabuffs_broker_reply reply = {.size = sizeof(reply)};

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * row-contexts.c - contexts_mem: what contexts cost the daemon
+ * row-contexts.c - contexts_mem: the daemon's memory per context
  *
- * Each run has a daemon of its own: an allocator that has been used before would blur the
- * heap.
+ * Each run starts its own daemon: a used allocator would distort the heap.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include "device.h"
 
 #define CONTEXTS 1000
-#define ASIDS    10 /* of each */
+#define ASIDS    10 /* per context */
 
 static int open_context(struct device *device, int *ret_context)
 {
@@ -39,7 +38,7 @@ static int open_all(struct device *device, int contexts[CONTEXTS], size_t *ret_n
 	return r;
 }
 
-/* In MiB. */
+/* Returns the growth in MiB. */
 static int measure(struct device *device, double *ret_growth)
 {
 	int contexts[CONTEXTS];
@@ -72,7 +71,7 @@ static int contexts_run(void *state, struct pair *ret_pairs)
 	return r;
 }
 
-/* A descriptor for each context, and room for others. */
+/* Each context needs a descriptor, and other files some more. */
 static int raise_limit(void)
 {
 	struct rlimit limit;

@@ -2,8 +2,8 @@
 /*
  * row-copy.c - copy_64m: speed of a COPY between two buffers
  *
- * Against memcpy(3) between two mappings of the same buffers, on the client's CPU. All
- * pages are there, and mapped on both sides, before the first block that counts.
+ * The baseline is memcpy(3) between two mappings of the same buffers, on the client's
+ * CPU. All pages are present and mapped on both sides before the first block that counts.
  */
 #include <fcntl.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* row-export.c - export_ioctl: giving a buffer a name */
+/* row-export.c - export_ioctl: naming a buffer */
 #include "client.h"
 #include "roundtrip.h"
 
@@ -10,7 +10,7 @@ struct export_state {
 	struct server null;
 };
 
-/* Fresh memfds, and what the ioctl needs for each. */
+/* Creates memfds and the ioctl's argument for each. */
 static int prepare(struct dmabuffs_export arguments[BLOCK])
 {
 	for (int i = 0; i < BLOCK; i++) {

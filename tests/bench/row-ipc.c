@@ -2,15 +2,14 @@
 /*
  * row-ipc.c - ipc_*: device memory of another process, by its handle
  *
- * The same processes do the same with a connection to the exporter, which is how runtimes
- * do it today, and with pidfd_getfd(2): to get the exporter's descriptor of the very same
- * buffer, and then the same import into the runtime. Before each block that opens there
- * are new buffers, so that no process has opened them before, and afterwards it is
- * checked that they are the right ones.
+ * The baselines get the exporter's descriptor of the same buffer over a connection to the
+ * exporter, as runtimes do today, or by pidfd_getfd(2), and import it into the runtime in
+ * the same way. New buffers before each block that opens ensure that none was opened
+ * before; afterwards the content is checked.
  *
- * The service and the exporter are on the servers' side, the importers on the client's.
- * With several importers all work at the same time, and times are what each of them sees.
- * Handles of what is exported already are asked for while the importers open them.
+ * The service and the exporter run on the servers' CPUs, the importers on the client's.
+ * Several importers work concurrently, and each measures its own times. Handles of
+ * exported memory are requested while the importers open them.
  */
 #include "contest.h"
 #include "ipc-exporter.h"
@@ -139,7 +138,7 @@ static int get_block(void *data, struct series *samples)
 
 /* ---- the groups -------------------------------------------------------------------- */
 
-/* The last one has to do with no importer. */
+/* GET_FIRST is independent of importers. */
 enum { GET, OPEN_FIRST, OPEN_FIRST_PIDFD, OPEN_AGAIN, CLOSE, GET_FIRST, N_ROWS };
 
 static const struct row rows[N_ROWS] = {

@@ -2,8 +2,8 @@
 /*
  * row-map.c - map_*_bw: speed of memory behind an opened name
  *
- * Both mappings are of the same buffer, one through the name and one through the memfd
- * itself: the same pages of memory, so that nothing but the way to them can differ.
+ * One mapping is of the name and one of the memfd itself. Both map the same pages, so
+ * only the way to them can differ.
  */
 #include <sys/mman.h>
 
@@ -15,7 +15,7 @@
 #define BYTES  ((size_t)64 << 20)
 #define ALIGN  ((size_t)2 << 20)
 
-/* One of the two mappings, at the same place within a huge page. */
+/* One of the two mappings, at the same offset in a huge page. */
 struct view {
 	char *reserved;
 	uint64_t *words;
@@ -27,7 +27,7 @@ struct map_state {
 	struct view plain;
 };
 
-/* The compiler may vectorise both loops, but must not know what comes of them. */
+/* The compiler may vectorise both loops, but must not drop them. */
 static void write_words(uint64_t *words, uint64_t value)
 {
 	for (size_t i = 0; i < BYTES / sizeof(*words); i++)
@@ -96,7 +96,7 @@ static int create_view(int fd, struct view *view)
 		 MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0) == MAP_FAILED)
 		return complain(-errno, "mmap of the buffer");
 	view->words = (uint64_t *)(void *)place;
-	/* All pages present and writable before the first measurement. */
+	/* All pages are present and writable before the first measurement. */
 	write_words(view->words, 1);
 	return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * row-open.c - open_*: open, mmap of 4 KiB, munmap and close of a name
  *
- * The names are made by another process. Cold names are opened once, so that the kernel
- * has to look them up; the warm one has been opened before.
+ * Another process creates the names. Cold names are opened once, so that the kernel has
+ * to look them up; the warm one was opened before.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -17,13 +17,13 @@
 
 #define ROUNDS 24
 
-/* Any uid that is not the owner's. */
+/* any uid but the owner's */
 #define FOREIGN_UID 60001
 
 struct variant {
 	struct exporter_kind kind;
 	bool warm;
-	bool foreign; /* opened by another uid, that the group bits let in */
+	bool foreign; /* opened by another uid, with access by the group bits */
 };
 
 enum { COLD, COLD_SEALED, COLD_GROUP, WARM, N_VARIANTS };
@@ -71,8 +71,8 @@ static int touch_names(const struct open_state *state, struct series *samples)
 }
 
 /*
- * The file system uid is a thread's own; leaving 0 drops the rights over files too. It
- * also makes the kernel forget that this process is to end with its parent.
+ * The file system uid belongs to the thread; leaving 0 also drops capabilities for files,
+ * and clears PR_SET_PDEATHSIG.
  */
 static int touch_as_variant(const struct open_state *state, struct series *samples)
 {

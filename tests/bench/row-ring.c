@@ -2,10 +2,9 @@
 /*
  * row-ring.c - ring_*, mediated_batch: commands to the daemon's device
  *
- * The engines, io_uring's polling thread and the partner of the ping-pong all run on the
- * same CPU, and each polls for a while after the last it was given. So every block begins
- * with a pause in which the others fall asleep, and with some operations that wake its
- * own side up and do not count.
+ * The engines, io_uring's polling thread and the peer of the ping-pong run on one CPU,
+ * and each polls for a while after its last work. So every block starts with a pause in
+ * which the others fall asleep, and with uncounted operations that wake its own side.
  */
 #include <sched.h>
 #include <string.h>
@@ -22,7 +21,7 @@
 #define MEDIATED_BATCH   64
 #define MEDIATED_ENTRIES 256
 
-/* Operations of a sample. */
+/* operations per sample */
 #define NOPS_A_SAMPLE    16384
 #define BATCHES_A_SAMPLE 64
 #define SUBMITS_A_BLOCK  512
@@ -31,7 +30,7 @@
 #define NOPS_COUNTED     UINT64_C(1000000)
 
 #define SPIN_NS 50000           /* as the engine does */
-#define NAP_US  (SPIN_NS / 100) /* until it sleeps for sure */
+#define NAP_US  (SPIN_NS / 100) /* until it is certainly asleep */
 
 struct ring_state {
 	struct device device;
@@ -51,7 +50,7 @@ static void pause_us(unsigned int us)
 	(void)nanosleep(&pause, NULL);
 }
 
-/* In millions a second. */
+/* In millions per second. */
 static int add_speed(struct series *samples, double begin, uint64_t n)
 {
 	return series_add(samples, (double)n / (now_us() - begin));
@@ -95,7 +94,7 @@ static int uring_block(void *data, struct series *samples)
 
 /* ---- ring_submit ------------------------------------------------------------------- */
 
-/* The engine is awake, and done with all before. */
+/* The engine is awake, and has completed all commands. */
 static int submit_once(struct dmabuffs_accel_queue *queue, struct series *samples)
 {
 	struct accel_command commands[NOPS_BATCH];
@@ -129,9 +128,8 @@ static int submit_block(void *data, struct series *samples)
 /* ---- ring_syscalls ----------------------------------------------------------------- */
 
 /*
- * In a child, which has a queue of its own. Both sides are to be busy: this one looks
- * for completions all the time, and must not be preempted for longer than
- * the engine spins.
+ * Runs in a child with its own queue. Both sides must stay busy: the child polls for
+ * completions, and must not be preempted for longer than the engine spins.
  */
 static int count_work(void *data, volatile bool *counting)
 {
@@ -154,7 +152,7 @@ static int count_work(void *data, volatile bool *counting)
 	dmabuffs_accel_queue_close(queue);
 	if (dmabuffs_accel_call(state->device.context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY,
 				&gone) < 0)
-		return complain(-EIO, "destroy of a queue");
+		return complain(-EIO, "destroying a queue");
 	return r;
 }
 

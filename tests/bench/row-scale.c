@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * row-scale.c - open_at_100k, heap_per_export: what many live exports cost
+ * row-scale.c - open_at_100k, heap_per_export: the cost of many live exports
  *
- * Each run starts two daemons of its own: an allocator that has been used before would
- * blur the heap. One gets 100,000 exports, the other 10; names are then opened cold on
- * both, in turns. Both do the same around the time taken: ten names are made before and
- * unlinked after it. Where few are alive it is these ten that are opened; where many
- * are, it is ten of the many, from all over the table.
+ * Each run starts its own two daemons: a used allocator would distort the heap. One gets
+ * 100,000 exports, the other 10; then names are opened cold on both, in turns. Both sides
+ * create ten names before the timed part and unlink them after it. With few exports these
+ * ten are opened; with many, ten from all over the table.
  */
 #include <string.h>
 #include <uuid.h>
@@ -19,7 +18,7 @@
 #define MANY   100000
 #define FEW    10
 #define ROUNDS 40
-/* Prime to MANY: steps through all of them, never twice to the same. */
+/* coprime to MANY: visits each once */
 #define STRIDE 7919
 
 static const char many_options[] =
@@ -29,8 +28,8 @@ static const char many_options[] =
 struct side {
 	struct server daemon;
 	struct exporter exporter;
-	size_t alive; /* names made beforehand */
-	size_t next;  /* of those, the next one to open */
+	size_t alive; /* names created beforehand */
+	size_t next;  /* index of the next one to open */
 };
 
 static const struct exporter_kind kind = {.mode = 0600};
@@ -70,7 +69,7 @@ static int cold_block(void *data, struct series *samples)
 	return r;
 }
 
-/* The heap that @alive exports take, each. */
+/* Returns the heap per export, for @alive exports. */
 static int fill(struct side *side, double *ret_heap)
 {
 	double before, after;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox.c - a place for mounts and daemons that leaves nothing behind */
+/* sandbox.c - namespaces for mounts and daemons, removed as a whole */
 #include "sandbox.h"
 
 #include <sched.h>
@@ -15,8 +15,8 @@
 #define END_SECONDS 30
 
 /*
- * The daemon names its callers by /proc, so that has to be of the same PID namespace. A
- * slave, not private: what is unmounted outside must not live on in here.
+ * The daemon identifies callers in /proc, which must belong to the same PID namespace.
+ * The mounts are slaves, not private: an unmount outside must propagate.
  */
 static int make_mounts(const char *dir)
 {
@@ -29,7 +29,7 @@ static int make_mounts(const char *dir)
 	return 0;
 }
 
-/* Returns when the child has ended, at a signal, or when @seconds are over. */
+/* Returns when the child has exited, on a signal, or after @seconds. */
 static void wait_for_end(const sigset_t *signals, unsigned int seconds)
 {
 	const struct timespec limit = {.tv_sec = seconds};
@@ -41,12 +41,12 @@ static void wait_for_end(const sigset_t *signals, unsigned int seconds)
 	if (number < 0)
 		progress("giving up after %u s", seconds);
 	else if (number != SIGCHLD)
-		progress("ended by signal %d", number);
+		progress("stopped by signal %d", number);
 }
 
 /*
- * Killing the first process of a PID namespace kills all of it. Something stuck in the
- * kernel is not waited for without a bound. Returns the exit status.
+ * Killing the first process of a PID namespace kills all of it. The wait is bounded,
+ * since a process may be stuck in the kernel. Returns the exit status.
  */
 static int end(pid_t child, const sigset_t *signals)
 {
@@ -59,7 +59,7 @@ static int end(pid_t child, const sigset_t *signals)
 		ended = waitpid(child, &status, WNOHANG);
 	while (ended == 0 && sigtimedwait(signals, NULL, &limit) > 0);
 	if (ended != child) {
-		progress("process %d does not end", (int)child);
+		progress("process %d does not exit", (int)child);
 		return 1;
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;

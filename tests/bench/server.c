@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* server.c - daemons of the benchmark's own, each on its own mount point */
+/* server.c - the benchmark's daemons, each on its own mount point */
 #include "server.h"
 
 #include <fcntl.h>
@@ -16,10 +16,10 @@
 #include "null-fuse.h"
 
 #define START_MS 10000
-/* A daemon that ends with 100,000 exports has something to put away. */
+/* A daemon needs time to release 100,000 exports. */
 #define STOP_MS 30000
 
-/* What the forked child becomes; returns its exit status, if at all. */
+/* The forked child's function; returns its exit status, unless it execs. */
 typedef int (*child_fn)(const char *mount, const char *options, int ready_fd);
 
 static int run_daemon(const char *mount, const char *options, int ready_fd)
@@ -39,7 +39,7 @@ static int run_null(const char *mount, const char *options, int ready_fd)
 	return null_fuse_serve(mount, ready_fd) < 0;
 }
 
-/* Anything that can be read, or the end of the child, ends the wait. */
+/* Waits for data, or for the child's exit, which closes the pipe. */
 static int wait_ready(int fd)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -50,7 +50,7 @@ static int wait_ready(int fd)
 		return complain(-ETIMEDOUT, "the server is not ready after %d ms",
 				START_MS);
 	if (n < 0 || read(fd, &byte, 1) != 1)
-		return complain(-EIO, "the server ended before it was ready");
+		return complain(-EIO, "the server exited before it was ready");
 	return 0;
 }
 
@@ -111,7 +111,7 @@ int server_start_null(struct server *server, const char *dir, const char *name)
 	return start(server, dir, name, run_null, NULL);
 }
 
-/* Its exit status as of waitpid(2); kills it when it takes too long. */
+/* Returns the exit status as of waitpid(2); kills it on a timeout. */
 static int wait_end(pid_t pid)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -119,7 +119,7 @@ static int wait_end(pid_t pid)
 	int status = 0;
 
 	if (pidfd < 0 || poll(&poll_fd, 1, STOP_MS) <= 0) {
-		progress("server %d does not end, killing it", (int)pid);
+		progress("server %d does not exit, killing it", (int)pid);
 		(void)kill(pid, SIGKILL);
 	}
 	(void)waitpid(pid, &status, 0);
@@ -137,7 +137,7 @@ void server_stop(struct server *server)
 		(void)kill(server->pid, SIGTERM);
 		status = wait_end(server->pid);
 		if (status != 0)
-			progress("the server of %s ended with status %#x", server->mount,
+			progress("the server of %s exited with status %#x", server->mount,
 				 (unsigned int)status);
 		server->pid = 0;
 	}
@@ -146,10 +146,9 @@ void server_stop(struct server *server)
 }
 
 /*
- * The heap is taken as all anonymous memory that is resident: malloc's arenas, whether
- * they come from brk or mmap, large single allocations, and the threads' stacks, which
- * do not grow with the exports. No allocator statistics are asked for, so it counts what
- * the allocator itself wastes, too.
+ * The heap is all resident anonymous memory: malloc's arenas (brk or mmap), large
+ * allocations, and thread stacks, which do not grow with the exports. Unlike allocator
+ * statistics, this includes the allocator's overhead.
  */
 int server_heap(const struct server *server, double *ret_bytes)
 {

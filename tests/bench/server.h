@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* server.h - daemons of the benchmark's own, each on its own mount point */
+/* server.h - the benchmark's daemons, each on its own mount point */
 #ifndef DMABUFFS_BENCH_SERVER_H
 #define DMABUFFS_BENCH_SERVER_H
 
@@ -22,14 +22,14 @@ struct server {
 int server_start_daemon(struct server *server, const char *dir, const char *name,
 			const char *options) _must_check_;
 
-/* The same with the FUSE server that does nothing, see null-fuse.h. */
+/* The same with the FUSE server of null-fuse.h. */
 int server_start_null(struct server *server, const char *dir,
 		      const char *name) _must_check_;
 
-/* Stops it and waits for its end; allowed for one that was not started. */
+/* Stops it and waits for its exit; allowed for one that was not started. */
 void server_stop(struct server *server);
 
-/* Bytes of anonymous memory that the server holds now. */
+/* Returns the server's anonymous memory in bytes. */
 int server_heap(const struct server *server, double *ret_bytes) _must_check_;
 
 #endif

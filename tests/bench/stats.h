@@ -7,7 +7,7 @@
 
 #include <util.h>
 
-/* Samples in order of arrival; zero-initialised it is empty. */
+/* Samples in order of arrival; zero-initialised: empty. */
 struct series {
 	double *values;
 	size_t count;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * syscalls.c - how many system calls something makes, counted by the kernel
+ * syscalls.c - counts the system calls of a function
  *
- * The child stops at each (ptrace(2)). Work that makes none is not slowed down.
+ * The child stops at each call (ptrace(2)). Code that makes none is not slowed down.
  */
 #include "syscalls.h"
 
@@ -14,18 +14,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* After the one of the C library, which declares the same as enums. */
+/* After the C library's header, which declares the same names as enums. */
 #include <linux/ptrace.h>
 
 #include "bench.h"
 
 struct count {
 	volatile bool
-		*counting; /* shared with the child, who stands still when it is read */
+		*counting; /* shared with the child, which is stopped when it is read */
 	uint64_t calls;
 };
 
-/* @signal: for the child. 1: it has stopped again, 0: it has ended well, or -errno. */
+/*
+ * @signal: for the child. Returns 1: stopped again, 0: exited with status 0, or -errno.
+ */
 static int go_on(pid_t pid, int signal, int *ret_stop)
 {
 	int status;
@@ -39,7 +41,7 @@ static int go_on(pid_t pid, int signal, int *ret_stop)
 	return 1;
 }
 
-/* The child stands still at its own SIGSTOP. */
+/* The child is stopped at its own SIGSTOP. */
 static int trace(pid_t pid, struct count *count)
 {
 	int signal = 0, r;
@@ -71,7 +73,7 @@ static int run_child(int (*work)(void *data, volatile bool *counting), void *dat
 	return work(data, counting);
 }
 
-/* Should a child that failed still be there, it ends with this process. */
+/* A failed child that still exists is killed when this process exits. */
 static int count_child(int (*work)(void *data, volatile bool *counting), void *data,
 		       struct count *count)
 {

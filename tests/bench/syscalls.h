@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* syscalls.h - how many system calls something makes, counted by the kernel */
+/* syscalls.h - counts the system calls of a function */
 #ifndef DMABUFFS_BENCH_SYSCALLS_H
 #define DMABUFFS_BENCH_SYSCALLS_H
 
@@ -9,9 +9,9 @@
 #include <util.h>
 
 /*
- * Runs @work in a child process that is traced, on the CPU of this one. What is counted
- * is what the thread that runs it calls while *counting, which it sets as it likes: a
- * store, so that it need not stop for it.
+ * Runs @work in a traced child process, on the CPU of this one. Counts the calls of the
+ * thread that runs it while *counting is set; @work sets it by a store, which does not
+ * stop the child.
  */
 int syscalls_count(int (*work)(void *data, volatile bool *counting), void *data,
 		   uint64_t *ret_count) _must_check_;

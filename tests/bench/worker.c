@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* worker.c - processes that do one job after the other, each on request */
+/* worker.c - processes that do one job at a time, each on request */
 #include "worker.h"
 
 #include <sched.h>
@@ -13,7 +13,7 @@
 
 #define ANSWER_SECONDS 60
 
-/* Serves until the other side closes its socket. */
+/* Serves until the peer closes its socket. */
 static int serve(int socket, bench_worker_fn work, void *data)
 {
 	int job;
@@ -77,7 +77,7 @@ void bench_worker_stop(struct bench_worker *worker)
 int bench_worker_order(struct bench_worker *worker, int job)
 {
 	if (send(worker->socket, &job, sizeof(job), MSG_NOSIGNAL) < 0)
-		return complain(-errno, "a worker is gone");
+		return complain(-errno, "a worker has exited");
 	return 0;
 }
 
