@@ -4,8 +4,8 @@
  *
  * The IPC calls of the HIP runtime, with their HIP and CUDA names. A handle is 64 plain
  * bytes that may be passed through a pipe, MPI or a key-value store. It is a name, not a
- * permission: open(2) decides who may open it, in the instance of dmabuffs that both
- * sides see ($DMABUFFS_MOUNT, else /dev/dma-buf-uuids). The processes need not share PID,
+ * permission: open(2) checks permission, in the instance of dmabuffs that both sides
+ * see ($DMABUFFS_MOUNT, else /dev/dma-buf-uuids). The processes need not share PID,
  * IPC, network or user namespaces.
  *
  * Include this header after the vendor's header, or without it. Link with -lhipipc before

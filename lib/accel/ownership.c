@@ -172,7 +172,7 @@ static void ownership_start_cleaning_locked(struct accel_device *device)
 	ownership->scrubbing = ownership->thread_started;
 }
 
-/* ---- who has the device ------------------------------------------------------------ */
+/* ---- the device's one context ------------------------------------------------------ */
 
 static int ownership_acquire_locked(struct accel_device *device)
 {

@@ -2,8 +2,8 @@
 /*
  * policy.h - the checks that file permissions cannot express
  *
- * The kernel decides who may open a name (default_permissions); this is what modes and
- * ACLs have no bit for. Pure functions of their arguments.
+ * The kernel checks owner, group, mode and ACL of a name (default_permissions); these are
+ * the checks that modes and ACLs have no bit for. Pure functions of their arguments.
  */
 #ifndef DMABUFFS_POLICY_H
 #define DMABUFFS_POLICY_H

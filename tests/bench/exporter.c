@@ -35,7 +35,7 @@ static int export_one(int root, struct exporter_kind kind, dmabuffs_uuid *ret_uu
 	return r;
 }
 
-static int obey(int root, dmabuffs_uuid *uuids, const struct command *command)
+static int execute_order(int root, dmabuffs_uuid *uuids, const struct command *command)
 {
 	int r = 0;
 
@@ -57,7 +57,7 @@ static int serve(const struct exporter *exporter, const char *mount, int socket)
 	if (root < 0)
 		return complain(-errno, "open %s", mount);
 	while (recv(socket, &command, sizeof(command), 0) == sizeof(command)) {
-		int r = obey(root, exporter->uuids, &command);
+		int r = execute_order(root, exporter->uuids, &command);
 
 		if (send(socket, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
 			break;

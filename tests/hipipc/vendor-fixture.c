@@ -105,7 +105,7 @@ void check_same(uint64_t one, uint64_t other, size_t bytes)
 	cr_assert(eq(u8, a[bytes - 1], b[bytes - 1]));
 }
 
-static void judge(int r, const int *errors)
+static void expect_result(int r, const int *errors)
 {
 	bool known = r == 0;
 
@@ -133,7 +133,7 @@ void fail_each_call(int (*act)(void *data), void *data, int result, const int *e
 		if (!fake->failed())
 			break;
 		fake->fail(0, 0);
-		judge(r, errors);
+		expect_result(r, errors);
 		n_errors += r < 0;
 		after = fake->counts();
 		cr_assert(zero(int, memcmp(&before, &after, sizeof(before))), "%u", nth);

@@ -90,7 +90,7 @@ static void fork_bystander(struct state *state)
 	peer_put(state->peer, &pid, sizeof(pid));
 }
 
-static void obey(struct state *state, const struct message *message)
+static void execute_order(struct state *state, const struct message *message)
 {
 	uint32_t value = message->value;
 
@@ -150,7 +150,7 @@ static void run(int peer, void *data)
 	begin(&state);
 	do {
 		peer_get(peer, &message, sizeof(message));
-		obey(&state, &message);
+		execute_order(&state, &message);
 		peer_signal(peer);
 	} while (message.order != ORDER_END);
 }

@@ -172,8 +172,8 @@ static void close_all(const struct collection *collection, int context)
 			close(collection->list[i].fd);
 }
 
-static void judge(const struct wrong *wrong, const char *command, long long result,
-		  int error)
+static void expect_result(const struct wrong *wrong, const char *command,
+			  long long result, int error)
 {
 	char got[32], wanted[32];
 
@@ -197,16 +197,18 @@ static void try_all(int context, const struct wrong *wrong)
 	bool is_mem = strcmp(wrong->what, "/proc/self/mem") == 0;
 	bool is_asid = strcmp(wrong->what, "opened ASID") == 0;
 
-	judge(wrong, "BUFFER_IMPORT", raw_accel_import(context, wrong->fd), wrong->error);
+	expect_result(wrong, "BUFFER_IMPORT", raw_accel_import(context, wrong->fd),
+		      wrong->error);
 	/* The context already has this ASID, under its original id. */
-	judge(wrong, "ASID_IMPORT", import_asid(context, wrong->fd),
-	      is_asid ? EEXIST : EBADFD);
+	expect_result(wrong, "ASID_IMPORT", import_asid(context, wrong->fd),
+		      is_asid ? EEXIST : EBADFD);
 	if (!is_mem)
-		judge(wrong, "ASID_SVA, mem", raw_accel_sva(context, wrong->fd, maps),
+		expect_result(wrong, "ASID_SVA, mem",
+			      raw_accel_sva(context, wrong->fd, maps), EBADFD);
+	expect_result(wrong, "ASID_SVA, maps", raw_accel_sva(context, mem, wrong->fd),
 		      EBADFD);
-	judge(wrong, "ASID_SVA, maps", raw_accel_sva(context, mem, wrong->fd), EBADFD);
-	judge(wrong, "ASID_SVA, both", raw_accel_sva(context, wrong->fd, wrong->fd),
-	      EBADFD);
+	expect_result(wrong, "ASID_SVA, both",
+		      raw_accel_sva(context, wrong->fd, wrong->fd), EBADFD);
 	close(mem);
 	close(maps);
 }

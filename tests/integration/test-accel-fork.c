@@ -6,7 +6,8 @@
  * Devices that access a process's pages usually demand precautions: before fork, complete
  * all commands, unmap and close; afterwards, touch all pages before the child does, and
  * set up again. These cases take no precaution. The device must keep using the parent's
- * pages, whoever writes first, and the child must inherit nothing but descriptors.
+ * pages, whichever process writes first, and the child must inherit nothing but
+ * descriptors.
  */
 #include <fcntl.h>
 #include <poll.h>

@@ -57,7 +57,7 @@ static struct accel_command from_own(const struct own *own, const void *from, si
 
 static void own_memory(struct instance *instance)
 {
-	char *heap = strdup("on the heap, where nobody shares anything");
+	char *heap = strdup("on the heap, which is not shared");
 	char stack[100] = "on the stack";
 	size_t n = strlen(heap) + 1;
 	struct own own;

@@ -163,7 +163,7 @@ static void no_opened_name(struct instance *instance)
 	int opened, path;
 
 	share(&shared, instance, PAGE, 0, 0);
-	/* Somebody has it open, only not by this descriptor. */
+	/* It is open, but not by this descriptor. */
 	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
 	path = ASSERT_OK(SYS(open(shared.path, O_PATH)));
 	ASSERT_ERR(raw_exchange(connection, path), EBADFD);

@@ -99,8 +99,8 @@ static void free_it(const struct fake_control *fake, uint8_t *memory)
 	ASSERT_EQ(hipIpcGetMemHandle(&handle, memory), hipSuccess);
 }
 
-static void obey(int peer, const struct fake_control *fake, struct pair *pair,
-		 uint8_t *memory)
+static void execute_order(int peer, const struct fake_control *fake, struct pair *pair,
+			  uint8_t *memory)
 {
 	hipIpcMemHandle_t handle;
 	char order = 0;
@@ -146,7 +146,7 @@ static void run_exporter(int peer, void *data)
 	ASSERT_EQ(count_process_fds(getpid()), fds);
 	expect_nothing_left(fake);
 	peer_put(peer, &pair->handle, sizeof(pair->handle));
-	obey(peer, fake, pair, memory);
+	execute_order(peer, fake, pair, memory);
 }
 
 static void start_exporter(struct child *child, struct pair *pair)
