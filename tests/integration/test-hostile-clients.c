@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hostile-clients.c - clients of the broker that do not keep to its rules */
+/* test-hostile-clients.c - broker clients that violate the protocol */
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -50,7 +50,7 @@ static bool wait_for_close(int connection)
 	return poll(&pollfd, 1, WAIT_MS) == 1;
 }
 
-/* Asks until nothing more goes in, and reads nothing. */
+/* Sends requests until the socket is full, without reading replies. */
 static void never_read(int peer, void *data)
 {
 	const struct scene *scene = data;
@@ -65,7 +65,7 @@ static void never_read(int peer, void *data)
 		result = raw_send(connection, &request, sizeof(request), &opened, 1);
 		n++;
 	}
-	/* The service has enough of it; what it had queued can be lost. */
+	/* The service closes the connection; queued replies may be lost. */
 	ASSERT(result == -EPIPE || result == -ECONNRESET);
 	ASSERT(wait_for_close(connection));
 	test_note("closed after %d requests", n);
@@ -86,7 +86,7 @@ static void replies_not_read(struct instance *instance)
 	scene_end(&scene);
 }
 
-/* As many unread replies on each connection as there is room for. */
+/* Fills each connection with unread replies. */
 static void pile_up(int peer, void *data)
 {
 	const struct scene *scene = data;
@@ -121,7 +121,7 @@ static void stopped_clients(struct instance *instance)
 	scene_end(&scene);
 }
 
-/* Each half of a connection shut, before and after a message. */
+/* Shuts down each direction of a connection, before and after a message. */
 static void half_dead(struct instance *instance)
 {
 	static const int ways[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
@@ -146,7 +146,7 @@ static void half_dead(struct instance *instance)
 	scene_end(&scene);
 }
 
-/* A client that has said all it wanted still gets its answers. */
+/* After SHUT_WR a client still receives its replies. */
 static void half_closed(struct instance *instance)
 {
 	struct dmabuffs_broker_request request = {.size = sizeof(request),
@@ -169,7 +169,7 @@ static void half_closed(struct instance *instance)
 	scene_end(&scene);
 }
 
-/* Zero bytes look like an end, with or without a descriptor on board. */
+/* Empty messages read like an end of file, with or without a descriptor. */
 static void empty_messages(struct instance *instance)
 {
 	struct scene scene;
@@ -186,7 +186,7 @@ static void empty_messages(struct instance *instance)
 	scene_end(&scene);
 }
 
-/* Many requests in flight from a client that is gone when they are served. */
+/* Sends many requests and exits before they are served. */
 static void ask_and_die(int peer, void *data)
 {
 	const struct scene *scene = data;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hostile-files.c - descriptors whose last close(2) may never return
+ * test-hostile-files.c - descriptors whose last close(2) may block
  *
- * The service closes each descriptor that it receives: it can be a file of a FUSE server
- * that does not answer FLUSH, or a TCP socket that lingers. That server also controls how
- * long fstat(2) or fcntl(2) of it takes. Other clients must not be affected.
+ *
+ * The service must close each descriptor it receives, which may be a file of a FUSE
+ * server that does not reply to FLUSH, or a TCP socket that lingers. That server also
+ * decides how long fstat(2) and fcntl(2) take. Other clients must not be affected.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@
 
 #define MAX_FDS 253
 
-/* Exports the hostile file, many times; it never closes anything itself. */
+/* Exports the hostile file many times and closes nothing itself. */
 static void export_hostile(int peer, void *data)
 {
 	const struct scene *scene = data;
@@ -30,7 +31,7 @@ static void export_hostile(int peer, void *data)
 	uint8_t uuid[16];
 	int result, n;
 
-	/* Until now the server has answered; the parent may change that. */
+	/* The server still replies; the parent may stop it now. */
 	peer_signal(peer);
 	peer_wait(peer);
 	for (n = 0; n < 300; n++) {
@@ -94,7 +95,7 @@ static void many_hostile_users(struct instance *instance)
 	scene_end(&scene);
 }
 
-/* Puts it on the broker in all ways, alone and in crowds. */
+/* Sends the file to the broker in all requests, alone and repeatedly. */
 static void send_hostile(int peer, void *data)
 {
 	const struct scene *scene = data;
@@ -147,7 +148,7 @@ static void silent_to_broker(struct instance *instance)
 	by_broker(instance, true);
 }
 
-/* The answer is due in time to the hostile client, too. */
+/* The hostile client also gets its reply in time. */
 static void answer_to_hostile(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
@@ -162,7 +163,7 @@ static void answer_to_hostile(struct instance *instance)
 	ASSERT_ERR(raw_exchange(connection, fd), EBADFD);
 	ASSERT_ERR(raw_ticket(connection, fd, ticket), EBADFD);
 	ASSERT(now_ms() - start < PROMPT_MS);
-	/* The death of the server lets the daemon's close(2), and ours, return. */
+	/* Killing the server unblocks close(2) in the daemon and here. */
 	scene_end(&scene);
 	close(fd);
 	close(connection);
@@ -173,7 +174,7 @@ struct tcp {
 	int server;
 };
 
-/* Connected, with more unsent data than the other side will ever read, and lingering. */
+/* A connected socket that lingers, with more unsent data than the peer will read. */
 static struct tcp lingering_socket(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
@@ -199,9 +200,9 @@ static struct tcp lingering_socket(void)
 }
 
 /*
- * Sends them behind requests that keep the service busy, and closes at once: the copies
- * on their way are the last ones, and it is the service's close(2) that lingers. Where
- * this process loses that race it lingers itself, which is as good a reason to be killed.
+ * Sends the sockets behind requests that keep the service busy, and closes them at once,
+ * so that the service has the last reference and its close(2) lingers. If the service is
+ * faster, this process's own close(2) lingers instead, until it is killed.
  */
 static void send_lingering(int peer, void *data)
 {
@@ -234,13 +235,13 @@ static void lingering_sockets(struct instance *instance)
 		peer_wait(children[i].peer);
 	}
 	scene_expect_service(&scene);
-	/* Their ends of the connections go with them, and a reset ends the lingering. */
+	/* Killing the children closes the peers; the reset ends the lingering. */
 	for (size_t i = 0; i < ARRAY_SIZE(children); i++)
 		child_kill(&children[i], SIGKILL);
 	scene_end(&scene);
 }
 
-/* Our own mount, whose FLUSH and RELEASE the service would have to answer itself. */
+/* Files of the service's own mount: it would have to reply to their FLUSH and RELEASE. */
 static void own_files_in_flight(struct instance *instance)
 {
 	struct dmabuffs_broker_request request = {.size = sizeof(request)};
@@ -253,7 +254,7 @@ static void own_files_in_flight(struct instance *instance)
 			      ASSERT_OK(raw_open(instance, scene.good.uuid, O_RDWR)),
 			      ASSERT_OK(raw_connect(instance))};
 
-		/* Closed before they are read: the service holds the last reference. */
+		/* Closed before the service reads them, so it has the last reference. */
 		for (size_t j = 0; j < ARRAY_SIZE(fds); j++) {
 			request.op = 1 + (uint32_t)i % 2;
 			ASSERT_OK(raw_send(connection, &request, sizeof(request), &fds[j],

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-hostile-memory.c - locks of the kernel that a client keeps for as long as it likes
+ * test-hostile-memory.c - kernel locks that a client holds indefinitely
  *
- * write(2) holds the inode of a memfd while it faults in the pages it copies from, and
- * getdents(2) that of the directory: with a page of a FUSE server that never answers,
- * without end. Each operation of the service on such an inode waits; other clients must
- * not.
+ *
+ * write(2) holds the inode lock of a memfd, and getdents(2) that of the directory, while
+ * it faults in the caller's pages: indefinitely, if these belong to a FUSE server that
+ * never replies. Every operation of the service on such an inode blocks; other clients
+ * must not be affected.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 #include "harness.h"
 #include "hostile.h"
 
-/* What a hostile process works on; the threads of the process share it. */
+/* State of a hostile process, shared by its threads. */
 struct attack {
 	const struct scene *scene;
 	struct shared shared;
@@ -41,7 +42,7 @@ struct sleeper {
 	long call;
 };
 
-/* Asleep in this system call: as far as it will come. */
+/* True if the thread sleeps in this system call, that is, cannot proceed. */
 static bool sleeps_in(void *data)
 {
 	const struct sleeper *sleeper = data;
@@ -49,7 +50,7 @@ static bool sleeps_in(void *data)
 	long call = -1;
 	FILE *file;
 
-	/* It reads "running" otherwise. */
+	/* For a running thread the file reads "running". */
 	snprintf(path, sizeof(path), "/proc/%d/syscall", sleeper->tid);
 	file = fopen(path, "re");
 	if (!file)
@@ -81,7 +82,7 @@ static void *export_it(void *data)
 	return (void *)(long)raw_export_fd(root, attack->shared.fd, 0, 0, uuid);
 }
 
-/* Exports its memfd, which is not frozen yet, from many threads. */
+/* Exports its memfd, which is not sealed yet, from many threads. */
 static void export_held(int peer, void *data)
 {
 	struct attack attack = {.scene = data};
@@ -138,7 +139,7 @@ static void write_held(int peer, void *data)
 	pause();
 }
 
-/* Several users attack; the rest is served; with the server all are free. */
+/* Several users attack while others are served; killing the server unblocks all. */
 static void attack_by(struct instance *instance, void (*attacker)(int peer, void *data))
 {
 	struct child children[3];
@@ -171,7 +172,7 @@ static void write_to_held_inode(struct instance *instance)
 	attack_by(instance, write_held);
 }
 
-/* The kernel counts only descriptions that came by open(2), for leases. */
+/* For leases the kernel counts only descriptions made by open(2). */
 static int reopened_memfd(void)
 {
 	int first = raw_memfd(PAGE), fd;
@@ -183,7 +184,7 @@ static int reopened_memfd(void)
 	return fd;
 }
 
-/* An open of a memfd with a lease waits for the holder of the lease, up to 45 s. */
+/* open(2) of a leased memfd waits for the lease holder, up to 45 s. */
 static void lease(int peer, void *data)
 {
 	const struct scene *scene = data;
@@ -204,7 +205,7 @@ static void lease(int peer, void *data)
 	peer_wait(peer);
 	ASSERT_OK(SYS(fcntl(fd, F_SETLEASE, F_UNLCK)));
 	ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
-	/* Once it is exported no lease is granted. */
+	/* After the export no lease is granted. */
 	ASSERT_ERR(SYS(fcntl(fd, F_SETLEASE, F_WRLCK)), EAGAIN);
 	ASSERT_ERR(SYS(fcntl(fd, F_SETLEASE, F_RDLCK)), EAGAIN);
 	ASSERT_OK(raw_unlink(scene->instance, uuid));
@@ -224,7 +225,7 @@ static void leased_memfd(struct instance *instance)
 	scene_end(&scene);
 }
 
-/* Reads the directory into a page that never comes. */
+/* Reads the directory into a page whose fault never returns. */
 static void hold_directory(int peer, void *data)
 {
 	const struct scene *scene = data;
@@ -236,8 +237,8 @@ static void hold_directory(int peer, void *data)
 }
 
 /*
- * Meanwhile the directory cannot be changed, nor a name in it be invalidated. All else
- * still works, and the instance can be unmounted.
+ * Meanwhile the directory cannot be changed, and its entries cannot be invalidated.
+ * Everything else works, and the instance can be unmounted.
  */
 static void held_directory(struct instance *instance)
 {
@@ -254,7 +255,7 @@ static void held_directory(struct instance *instance)
 	child_start(&child, USER(1001), hold_directory, &scene);
 	reader.tid = child.pid;
 	ASSERT(wait_until(sleeps_in, &reader));
-	/* Its name is removed, so the daemon has to invalidate it in the kernel. */
+	/* Removes a name, which the daemon has to invalidate in the kernel. */
 	close(scene.good.root);
 	for (int i = 0; i < 20; i++)
 		close(ASSERT_OK(raw_exchange(connection, opened)));
@@ -284,7 +285,7 @@ static void close_for_ever(int peer, void *data)
 	pause();
 }
 
-/* A daemon that waits in close(2) cannot die; its mount must not wait for that. */
+/* A daemon blocked in close(2) cannot exit; its unmount must not wait for that. */
 static void end_with_stuck_close(struct instance *instance)
 {
 	struct instance other;
