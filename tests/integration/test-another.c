@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-another.c - several names of one buffer: DMABUFFS_EXPORT_ANOTHER */
+/* test-another.c - several names for one buffer: DMABUFFS_EXPORT_ANOTHER */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 
 #define ANOTHER DMABUFFS_EXPORT_ANOTHER
 
-/* Reads and writes the same memory through a name. */
+/* Reads and writes the memory through a name. */
 static void expect_byte(const struct instance *instance, const uint8_t uuid[16],
 			uint8_t expected, uint8_t next)
 {
@@ -24,7 +24,7 @@ static void expect_byte(const struct instance *instance, const uint8_t uuid[16],
 	close(fd);
 }
 
-/* Who does not ask for another gets the one that was made so, or makes it. */
+/* An export without ANOTHER returns the name of an earlier such export, or a new one. */
 static void expect_plain_exports(const struct shared *shared, const uint8_t another[16])
 {
 	const struct instance *instance = shared->instance;
@@ -55,7 +55,7 @@ static void another_name(struct instance *instance)
 	expect_byte(instance, shared.uuid, pattern(0), 1);
 	for (uint8_t i = 0; i < 3; i++)
 		expect_byte(instance, uuids[i], i + 1, i + 2);
-	/* Each ends by itself. */
+	/* Each name is removed separately. */
 	ASSERT_OK(raw_withdraw(shared.root, uuids[1]));
 	ASSERT_ERR(raw_open(instance, uuids[1], O_RDONLY), ENOENT);
 	ASSERT_OK(raw_unlink(instance, uuids[2]));
@@ -67,7 +67,7 @@ static void another_name(struct instance *instance)
 	expect_nothing_left(instance);
 }
 
-/* The first name of a buffer may be one of these, too. */
+/* The first name of a buffer may be made with ANOTHER, too. */
 static void another_before_any(struct instance *instance)
 {
 	int root = ASSERT_OK(raw_root(instance)), fd = raw_memfd(PAGE);
@@ -122,7 +122,7 @@ static void expect_other_terms(const struct instance *instance, const uint8_t uu
 	close(fd);
 }
 
-/* Flags, mode and label are of the name, not of the buffer. */
+/* Flags, mode and label belong to the name, not to the buffer. */
 static void another_on_other_terms(struct instance *instance)
 {
 	struct dmabuffs_export request;
@@ -144,7 +144,7 @@ static void another_on_other_terms(struct instance *instance)
 	expect_nothing_left(instance);
 }
 
-/* The first export has frozen the seals, so that growth cannot be stopped any more. */
+/* The first export sealed the seals, so growth cannot be prevented any more. */
 static void another_that_persists(struct instance *instance)
 {
 	struct shared shared;
@@ -177,7 +177,7 @@ static void another_by_ticket(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* The memory is that of all names. */
+/* All names share the memory, so revocation affects them all. */
 static void revoked_under_another(struct instance *instance)
 {
 	struct shared shared;

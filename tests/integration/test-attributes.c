@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-attributes.c - stat(2) and INFO of a name */
+/* test-attributes.c - stat(2) and DMABUFFS_IOC_INFO of a name */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -76,7 +76,7 @@ static bool size_is(void *data)
 	return st.st_size == expected->size;
 }
 
-/* What is not sealed may change its size, and stat may lag by a second. */
+/* The size of an unsealed buffer may change, and stat(2) may lag by a second. */
 static void expect_size(const struct shared *shared, off_t size)
 {
 	struct expected_size expected = {shared->path, size};

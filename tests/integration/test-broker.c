@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-broker.c - the messages of the broker, the malformed ones above all */
+/* test-broker.c - broker messages, mostly malformed ones */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #define MAX_FDS 253
 
-/* A connection, and an opened name to prove that it still serves. */
+/* A connection, and an opened name to check that it still works. */
 struct talk {
 	struct shared shared;
 	int connection;
@@ -33,7 +33,7 @@ static void talk_end(struct talk *talk)
 	unshare_buffer(&talk->shared);
 }
 
-/* What the message is answered with; then the connection must serve a good one. */
+/* Returns the reply's error; afterwards the connection must serve a valid request. */
 static int answer(struct talk *talk, const void *message, size_t size, const int *fds,
 		  int n_fds)
 {
@@ -69,7 +69,7 @@ static void wrong_number_of_descriptors(struct instance *instance)
 	talk_end(&talk);
 }
 
-/* Of a request's first version, which had no ticket. */
+/* The size of a request in the first version, without a ticket. */
 #define FIRST_SIZE 16
 
 static void short_messages(struct instance *instance)
@@ -219,7 +219,7 @@ static void answers_in_order(struct instance *instance)
 	talk_end(&talk);
 }
 
-/* Not of this protocol at all. */
+/* Control messages of other protocols. */
 static void other_control_messages(struct instance *instance)
 {
 	struct dmabuffs_broker_request request = {.size = sizeof(request),

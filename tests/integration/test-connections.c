@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-connections.c - many connections to the broker, and silent ones */
+/* test-connections.c - many broker connections, and idle ones */
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -104,7 +104,7 @@ static uint64_t new_connection_ms(const struct instance *instance, int opened)
 	return now_ms() - start;
 }
 
-/* Exchanges, on old and new connections, until the crowd has arrived. */
+/* Exchanges over old and new connections until all others are connected. */
 static void serve_meanwhile(const struct instance *instance, int peer, int opened)
 {
 	int connection = ASSERT_OK(raw_connect(instance)), n = 0;
@@ -147,7 +147,7 @@ static void connect_many(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* Together they have more connections than the service takes at all. */
+/* Together the users exceed the connection limit of the service. */
 static void many_users(struct instance *instance)
 {
 	struct child children[40];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-directory.c - the root directory makes files by export, and in no other way */
+/* test-directory.c - files in the root directory are created by export only */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static int bind_socket(const char *dir, const char *name)
 	return (int)SYS(bind(fd, (struct sockaddr *)&address, sizeof(address)));
 }
 
-/* A name that could be one of an export, one that is reserved, any other. */
+/* A valid UUID, a reserved name, and another name. */
 static int create_all(void *data)
 {
 	static const char *const names[] = {FREE_NAME, ".other", "file"};
@@ -113,13 +113,13 @@ static int connect_as_user(void *data)
 	return raw_connect(data);
 }
 
-/* Connecting grants nothing, so everybody may. */
+/* Connecting grants nothing, so the socket is open to all users. */
 static void broker_is_open_to_all(struct instance *instance)
 {
 	ASSERT_OK(child_call(USER(1001), connect_as_user, instance));
 }
 
-/* A user cannot change the directory itself. */
+/* The directory cannot be changed; root can change its attributes by a remount only. */
 static int change_root(void *data)
 {
 	struct instance *instance = data;

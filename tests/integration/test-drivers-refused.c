@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-drivers-refused.c - devices of drivers that are not listed, and other refusals */
+/* test-drivers-refused.c - devices of unlisted drivers, and other refusals */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static int open_device(const char *path, int flags)
 	return ASSERT_OK(SYS(open(path, flags | O_NOCTTY | O_CLOEXEC)));
 }
 
-/* Opens with these flags and exchanges: the descriptor or -errno. */
+/* Opens with these flags and exchanges; returns the descriptor or -errno. */
 static int fetch(const struct instance *instance, const uint8_t uuid[16], int flags)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
@@ -111,7 +111,7 @@ static void access_modes(struct instance *instance)
 	ASSERT_ERR(raw_export_fd(root, writer, 0, 0, uuid), EACCES);
 	ASSERT_ERR(raw_export_fd(root, writer, DMABUFFS_EXPORT_READONLY, 0, uuid),
 		   EACCES);
-	/* Who could fetch it? */
+	/* No importer could ever exchange it. */
 	ASSERT_ERR(raw_export_fd(root, both, DMABUFFS_EXPORT_READONLY, 0, uuid), EACCES);
 	ASSERT_EQ(raw_count(instance), 0);
 	ASSERT_OK(raw_export_fd(root, reader, DMABUFFS_EXPORT_READONLY, 0, uuid));

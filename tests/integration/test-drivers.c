@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test-drivers.c - character devices of the drivers that the mount option drivers= lists
+/*
+ * test-drivers.c - character devices of the drivers in the mount option drivers=
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -23,14 +24,14 @@ static int open_device(const char *path, int flags)
 	return ASSERT_OK(SYS(open(path, flags | O_NOCTTY | O_CLOEXEC)));
 }
 
-/* A name of a descriptor of /dev/zero, which is kept in .fd. */
+/* Exports a descriptor of /dev/zero, which stays in .fd. */
 static void share_zero(struct shared *ret_shared, const struct instance *instance,
 		       uint32_t flags, uint32_t mode)
 {
 	share_fd(ret_shared, instance, open_device("/dev/zero", O_RDWR), flags, mode);
 }
 
-/* Opens with these flags and exchanges: the descriptor or -errno. */
+/* Opens with these flags and exchanges; returns the descriptor or -errno. */
 static int fetch(const struct instance *instance, const uint8_t uuid[16], int flags)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
@@ -79,7 +80,7 @@ static void another_process(struct instance *instance)
 	share_zero(&shared, instance, DMABUFFS_EXPORT_MODE, 0666);
 	ASSERT_OK(child_call(NULL, import_zero, &shared));
 	ASSERT_OK(child_call(USER(OTHER), import_zero, &shared));
-	/* The export holds it by itself. */
+	/* The export has a reference of its own. */
 	close(shared.fd);
 	ASSERT_OK(child_call(USER(OTHER), import_zero, &shared));
 	shared.fd = -1;
@@ -98,7 +99,7 @@ static void full(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* What hangs on the open file description comes along: here, a terminal each. */
+/* The terminal number identifies the open file description of the master. */
 static int terminal_of(int master)
 {
 	int number;
@@ -121,7 +122,7 @@ static void the_object_itself(struct instance *instance)
 		int fd = ASSERT_OK(fetch(instance, uuids[i], O_RDWR));
 
 		ASSERT_EQ(terminal_of(fd), terminal_of(masters[i]));
-		/* One description: its flags are everybody's. */
+		/* Importers share the open file description, and so its flags. */
 		ASSERT_OK(SYS(fcntl(fd, F_SETFL, O_NONBLOCK)));
 		ASSERT(fcntl(masters[i], F_GETFL) & O_NONBLOCK);
 		ASSERT_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
@@ -131,7 +132,7 @@ static void the_object_itself(struct instance *instance)
 	close(root);
 }
 
-/* Their inodes are one: the same again is not to be recognized. */
+/* All descriptors of a device share its inode, so each export gets a new name. */
 static void each_export_is_new(struct instance *instance)
 {
 	int a = open_device("/dev/zero", O_RDWR), b = open_device("/dev/zero", O_RDWR);
@@ -175,7 +176,7 @@ static void the_mode_decides(struct instance *instance)
 	unshare_buffer(&shared);
 	share_zero(&shared, instance, DMABUFFS_EXPORT_MODE, 0644);
 	ASSERT_ERR(child_call(USER(OTHER), open_for_all, &shared), EACCES);
-	/* The only description has more rights than the file. */
+	/* The open file description has more access than the mode grants. */
 	ASSERT_ERR(child_call(USER(OTHER), fetch_for_reading, &shared), EACCES);
 	unshare_buffer(&shared);
 }
@@ -323,7 +324,7 @@ static void the_exporter_ends(struct instance *instance)
 	instance_settle(instance);
 }
 
-/* A terminal hangs up when its other end is closed: the service has closed it, too. */
+/* The terminal hangs up once its master is closed, so the service closed it, too. */
 static void the_name_ends(struct instance *instance)
 {
 	int root = ASSERT_OK(raw_root(instance)), unlock = 0;

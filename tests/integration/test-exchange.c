@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-exchange.c - an opened name for the buffer's real descriptor */
+/* test-exchange.c - exchanges an opened name for the buffer's descriptor */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void is_the_buffer(struct instance *instance)
 	ASSERT_OK(SYS(fstat(fd, &copy)));
 	ASSERT_EQ(copy.st_dev, original.st_dev);
 	ASSERT_EQ(copy.st_ino, original.st_ino);
-	/* A memfd still, with all that goes with it. */
+	/* The descriptor is still a memfd with its properties. */
 	ASSERT_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
 	ASSERT_OK(raw_map(fd, PAGE, PROT_READ | PROT_WRITE, (void **)&address));
 	address[7] = 0x70;
@@ -112,7 +112,7 @@ static int narrow_copy(void *data)
 	ASSERT_ERR(SYS(pwrite(fd, "x", 1, 0)), EBADF);
 	ASSERT_ERR(SYS(ftruncate(fd, 0)), EINVAL);
 	ASSERT_ERR(SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK)), EPERM);
-	/* The way back to write access that bpffs forgot. */
+	/* Reopening through /proc must not grant write access (a past bug of bpffs). */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	ASSERT_ERR(SYS(open(path, O_RDWR)), EACCES);
 	ASSERT_ERR(SYS(open(path, O_WRONLY)), EACCES);
@@ -130,7 +130,7 @@ static void read_only_for_another_user(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* Another user's memfd with mode 0777, exported read-only: that must not be a way in. */
+/* Another user's memfd has mode 0777 but is exported read-only, which must hold. */
 static void read_only_of_read_only_export(struct instance *instance)
 {
 	struct shared shared;
@@ -163,7 +163,7 @@ static void no_opened_name(struct instance *instance)
 	int opened, path;
 
 	share(&shared, instance, PAGE, 0, 0);
-	/* It is open, but not by this descriptor. */
+	/* The name is open, but not through the descriptors that are tried. */
 	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
 	path = ASSERT_OK(SYS(open(shared.path, O_PATH)));
 	ASSERT_ERR(raw_exchange(connection, path), EBADFD);
@@ -180,7 +180,7 @@ static void no_opened_name(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* Two young instances give the same inode numbers; here, too, the name is open. */
+/* Both instances use the same inode numbers, and the name is open there, too. */
 static void another_instance(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
@@ -225,7 +225,7 @@ static void without_its_name(struct instance *instance)
 	close(connection);
 }
 
-/* Possession is the proof: the file may come from another process. */
+/* Any process with the opened name may exchange it, also an inherited one. */
 static int exchange_inherited(void *data)
 {
 	struct shared *shared = data;

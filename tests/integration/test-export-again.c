@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-export-again.c - the same buffer exported more than once, and tickets */
+/* test-export-again.c - repeated exports of one buffer, and tickets */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static void same_root(struct instance *instance)
 	share(&shared, instance, PAGE, 0, 0);
 	ASSERT_OK(raw_export_fd(shared.root, shared.fd, 0, 0, uuid));
 	ASSERT(same(uuid, shared.uuid));
-	/* Any descriptor and description of the buffer is the buffer. */
+	/* Duplicates and other descriptions of the buffer are the same buffer. */
 	fd = ASSERT_OK(SYS(dup(shared.fd)));
 	ASSERT_OK(raw_export_fd(shared.root, fd, 0, 0, uuid));
 	ASSERT(same(uuid, shared.uuid));
@@ -33,7 +33,7 @@ static void same_root(struct instance *instance)
 	ASSERT_OK(raw_export_fd(shared.root, fd, 0, 0, uuid));
 	ASSERT(same(uuid, shared.uuid));
 	close(fd);
-	/* And any descriptor of the root description is the root. */
+	/* Duplicates of the root descriptor are the same root. */
 	fd = ASSERT_OK(SYS(dup(shared.root)));
 	ASSERT_OK(raw_export_fd(fd, shared.fd, 0, 0, uuid));
 	ASSERT(same(uuid, shared.uuid));
@@ -95,7 +95,7 @@ static void after_unlink(struct instance *instance)
 
 	share(&shared, instance, PAGE, 0, 0);
 	ASSERT_OK(raw_unlink(instance, shared.uuid));
-	/* The terms may be new, too. */
+	/* The new export may also differ in flags and mode. */
 	ASSERT_OK(
 		raw_export_fd(shared.root, shared.fd, DMABUFFS_EXPORT_MODE, 0644, uuid));
 	ASSERT(!same(uuid, shared.uuid));
@@ -109,7 +109,7 @@ static void freed_buffer(struct instance *instance)
 	int root = ASSERT_OK(raw_root(instance));
 	uint8_t uuids[20][16];
 
-	/* A recycled inode is another buffer. */
+	/* A new buffer with a reused inode number is not the old buffer. */
 	for (int i = 0; i < 20; i++) {
 		int fd = raw_memfd(PAGE);
 
@@ -148,7 +148,7 @@ static void by_ticket(struct instance *instance)
 	ASSERT_EQ(pread(fd, &byte, 1, 5000), 1);
 	ASSERT_EQ(byte, pattern(5000));
 	close(fd);
-	/* It has served. The name does not depend on the connection. */
+	/* The ticket is used up. The name remains without the connection. */
 	ASSERT_ERR(ticket_export(root, ticket, &request), ENOENT);
 	close(connection);
 	ASSERT_EQ(raw_count(instance), 1);
@@ -190,14 +190,14 @@ static void ticket_fields(struct instance *instance)
 	uint8_t ticket[16];
 	int fd = raw_memfd(PAGE);
 
-	/* A ticket without its flag, and a descriptor beside a ticket. */
+	/* A ticket without its flag, and a ticket with a descriptor. */
 	ASSERT_OK(raw_ticket(connection, fd, ticket));
 	raw_request(&request, fd);
 	memcpy(request.ticket, ticket, sizeof(ticket));
 	ASSERT_ERR(raw_export(root, &request), EINVAL);
 	request.flags = DMABUFFS_EXPORT_TICKET;
 	ASSERT_ERR(raw_export(root, &request), EINVAL);
-	/* Neither of which has used it up. */
+	/* Neither request used up the ticket. */
 	ASSERT_OK(ticket_export(root, ticket, &request));
 	close(connection);
 	close(root);
@@ -208,7 +208,7 @@ struct ticket_loss {
 	int root;
 };
 
-/* When the service has noticed the end of the connection, its tickets are gone. */
+/* A ticket is removed once the service notices that its connection closed. */
 static bool ticket_is_lost(void *data)
 {
 	struct ticket_loss *loss = data;
@@ -219,7 +219,7 @@ static bool ticket_is_lost(void *data)
 
 	ASSERT_OK(raw_ticket(connection, fd, ticket));
 	close(connection);
-	/* Another connection's round trip gives it the time. */
+	/* A round trip on another connection gives the service time to notice. */
 	connection = ASSERT_OK(raw_connect(loss->instance));
 	ASSERT_ERR(raw_exchange(connection, fd), EBADFD);
 	result = ticket_export(loss->root, ticket, &request);
@@ -250,7 +250,7 @@ static void unused_tickets(struct instance *instance)
 	while ((result = raw_ticket(connection, fd, ticket)) == 0 && n < 10000)
 		n++;
 	ASSERT_ERR(result, EDQUOT);
-	/* Of this connection only, and a used one makes room. */
+	/* The limit is per connection, and a used ticket makes room. */
 	ASSERT_OK(raw_ticket(other, fd, ticket));
 	ASSERT_OK(ticket_export(root, first, &request));
 	ASSERT_OK(raw_ticket(connection, fd, ticket));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-export-kinds.c - only memfds and dma-bufs; everything else is refused */
+/* test-export-kinds.c - only memfds and dma-bufs can be exported */
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <sched.h>
@@ -58,7 +58,7 @@ static int make_tmpfile(void)
 	return (int)SYS(open(test_work_dir, O_RDWR | O_TMPFILE, 0600));
 }
 
-/* On a tmpfs that is mounted nowhere its path reads "/memfd:x (deleted)". */
+/* On an unmounted tmpfs the file's path reads "/memfd:x (deleted)". */
 static int make_fake_memfd(void)
 {
 	int fs = (int)SYS(fsopen("tmpfs", 0));
@@ -154,9 +154,9 @@ static int make_io_uring(void)
 static const struct kind {
 	const char *name;
 	int (*make)(void);
-	bool optional;   /* not every kernel has it */
-	bool unsendable; /* the kernel itself lets no socket carry it */
-	bool deposit;    /* a ticket is to be had, for a command on a context */
+	bool optional;   /* missing from some kernels */
+	bool unsendable; /* refused by the kernel in SCM_RIGHTS */
+	bool deposit;    /* accepted by the broker, for ioctls of contexts */
 } kinds[] = {
 	{"pipe", make_pipe},
 	{"socket", make_socket},
@@ -181,14 +181,13 @@ static const struct kind {
 	{"io_uring", make_io_uring, true, true},
 };
 
-/* Makes one; -1, with a note, where the kernel has none. */
+/* Returns -1, with a note, if the kernel does not support the kind. */
 static int make_kind(const struct kind *kind)
 {
 	int fd = kind->make();
 
 	if (fd < 0 && kind->optional) {
-		test_note("this kernel gives no %s: %s", kind->name,
-			  strerrorname_np(-fd));
+		test_note("no %s on this kernel: %s", kind->name, strerrorname_np(-fd));
 		return -1;
 	}
 	if (fd < 0)
@@ -331,7 +330,7 @@ static void narrow_descriptors(struct instance *instance)
 	ASSERT_OK(raw_export_fd(root, reader, DMABUFFS_EXPORT_READONLY, 0, uuid));
 	ASSERT_ERR(raw_open(instance, uuid, O_RDWR), EPERM);
 	close(ASSERT_OK(raw_open(instance, uuid, O_RDONLY)));
-	/* The broker takes it; the export then knows what it is for. */
+	/* The broker accepts it; access is checked by the export. */
 	ASSERT_OK(raw_ticket(connection, reader, ticket));
 	close(connection);
 	close(root);

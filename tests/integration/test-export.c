@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-export.c - who exports a buffer, and how the service gets at it */
+/* test-export.c - exporting processes, and how the service gets their buffer */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -26,13 +26,13 @@ static void by_descriptor(struct instance *instance)
 	raw_request(&request, fd);
 	ASSERT_OK(raw_export(root, &request));
 	ASSERT_EQ(request.bytes, 3 * PAGE + 5);
-	/* A random one: version 4, variant 10x. */
+	/* A random UUID: version 4, variant 10x. */
 	ASSERT_EQ(request.uuid[6] >> 4, 4);
 	ASSERT_EQ(request.uuid[8] >> 6, 2);
 	ASSERT_EQ(request.fd, fd);
 	raw_uuid_text(request.uuid, text);
 	ASSERT_OK(SYS(faccessat(root, text, F_OK, 0)));
-	/* The caller's descriptor is its own again. */
+	/* The name does not depend on the caller's descriptor. */
 	close(fd);
 	fd = ASSERT_OK(raw_open(instance, request.uuid, O_RDWR));
 	close(fd);
@@ -44,7 +44,7 @@ struct thread {
 	uint8_t uuid[16];
 };
 
-/* With a descriptor table of its own: only the thread itself has the buffer. */
+/* With a private descriptor table: only this thread has the buffer. */
 static void *export_in_thread(void *data)
 {
 	struct thread *thread = data;
@@ -53,7 +53,7 @@ static void *export_in_thread(void *data)
 	ASSERT_OK(SYS(unshare(CLONE_FILES)));
 	root = ASSERT_OK(raw_root(thread->instance));
 	fd = raw_memfd(PAGE);
-	/* A number that is something else, or nothing, in the other threads. */
+	/* In other threads this number is closed or a different file. */
 	fd = ASSERT_OK(SYS(dup2(fd, 150)));
 	ASSERT_OK(raw_export_fd(root, fd, DMABUFFS_EXPORT_PERSIST, 0, thread->uuid));
 	return NULL;
@@ -82,7 +82,7 @@ static void *export_without_leader(void *data)
 	char path[64], state[64] = "";
 	FILE *file;
 
-	/* The leader is a zombie once it has gone. */
+	/* After its exit the thread-group leader is a zombie. */
 	snprintf(path, sizeof(path), "/proc/%d/stat", getpid());
 	while (!strchr(state, 'Z')) {
 		file = fopen(path, "re");
@@ -101,7 +101,7 @@ static void lose_leader(int peer, void *data)
 	static struct thread thread = {.instance = &instance};
 	pthread_t id;
 
-	/* pthread_exit() gives up the leader's stack, where @data is. */
+	/* pthread_exit() releases the leader's stack, where @data is. */
 	instance = *(struct instance *)data;
 	ASSERT_EQ(pthread_create(&id, NULL, export_without_leader, &thread), 0);
 	pthread_exit(NULL);
@@ -115,7 +115,7 @@ static void by_thread_without_leader(struct instance *instance)
 	child_wait(&child);
 }
 
-/* The root was opened by the parent, the buffer made by the child. */
+/* The parent opened the root, the child makes the buffer. */
 static int export_by_inherited_root(void *data)
 {
 	struct thread *thread = data;
@@ -134,7 +134,7 @@ static void by_forked_child(struct instance *instance)
 
 	memcpy(thread.uuid, &root, sizeof(root));
 	ASSERT_OK(child_call(USER(1001), export_by_inherited_root, &thread));
-	/* The description is still open here, so the name has outlived the child. */
+	/* The root is still open here, so the name remains after the child exits. */
 	ASSERT_EQ(raw_count(instance), 1);
 	close(root);
 }

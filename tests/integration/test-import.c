@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-import.c - what an opened name is good for, with passthrough */
+/* test-import.c - operations on an opened name, with passthrough */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static void mapping_is_the_buffer(struct instance *instance)
 	there[54321] = 0xa5;
 	ASSERT_EQ(here[54321], 0xa5);
 	close(fd);
-	/* The mapping does without the descriptor. */
+	/* The mapping stays valid after close(2). */
 	here[1] = 0x77;
 	ASSERT_EQ(there[1], 0x77);
 	munmap(there, shared.bytes);
@@ -77,7 +77,7 @@ static void read_and_write(struct instance *instance)
 	memset(bytes, 0, sizeof(bytes));
 	ASSERT_EQ(pread(shared.fd, bytes, 100, 4090), 100);
 	ASSERT_EQ(bytes[99], 0xee);
-	/* Its end. */
+	/* At the end of the file. */
 	ASSERT_EQ(pread(fd, bytes, 100, (off_t)shared.bytes - 10), 10);
 	ASSERT_EQ(pread(fd, bytes, 100, (off_t)shared.bytes), 0);
 	ASSERT_EQ(lseek(fd, 0, SEEK_END), (off_t)shared.bytes);
@@ -127,8 +127,8 @@ static void write_only(struct instance *instance)
 }
 
 /*
- * The access mode 3 needs permission to read and to write, and gives neither: it is for
- * ioctl(2) of devices. It must not become more by an exchange.
+ * Access mode 3 requires read and write permission but permits neither read(2) nor
+ * write(2), only ioctl(2). An exchange must not extend it.
  */
 static void access_mode_3(struct instance *instance)
 {
@@ -175,7 +175,7 @@ static void private_mapping(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* Not executable, whatever the exporter's memfd allows. */
+/* Executable mappings are refused, whatever the exporter's memfd allows. */
 static void no_exec_mapping(struct instance *instance)
 {
 	struct shared shared;
@@ -228,7 +228,7 @@ static void read_only_export(struct instance *instance)
 	ASSERT_OK(raw_info(fd, &info));
 	ASSERT(info.flags & DMABUFFS_INFO_READONLY);
 	ASSERT_OK(raw_map(fd, PAGE, PROT_READ, (void **)&address));
-	/* The exporter writes on. */
+	/* The exporter can still write. */
 	ASSERT_EQ(pwrite(shared.fd, "w", 1, 0), 1);
 	ASSERT_EQ(address[0], 'w');
 	close(fd);
@@ -254,7 +254,7 @@ static void survives_fork(struct instance *instance)
 
 	share(&shared, instance, PAGE, 0, 0);
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
-	/* Another user, who could not have opened it. */
+	/* A user that could not open the name itself. */
 	ASSERT_OK(child_call(USER(1001), inherit, &fd));
 	ASSERT_EQ(pread(fd, &byte, 1, 2), 1);
 	ASSERT_EQ(byte, 0xcc);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-killed.c - clients that are killed at any moment, in the middle of anything */
+/* test-killed.c - clients killed at random times during any operation */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #define ROUNDS 60
 
-/* What the victims work on. */
+/* What the victims use. */
 struct scene {
 	const struct instance *instance;
 	struct shared good;
@@ -138,7 +138,7 @@ static bool only_ours_is_left(void *data)
 	return raw_count(data) == 1;
 }
 
-/* The moment is random, on purpose; the bound is what the loops need for some rounds. */
+/* The time is random on purpose; the range lets the loops do some rounds. */
 static void random_pause(void)
 {
 	nanosleep(&(struct timespec){.tv_nsec = random() % 3000000}, NULL);
@@ -204,7 +204,7 @@ static void in_ticket(struct instance *instance)
 	kill_in(instance, ticket_loop);
 }
 
-/* An exporter ends while others open its name again and again. */
+/* The exporter exits while others repeatedly open its name. */
 static void open_while_it_lives(int peer, void *data)
 {
 	const struct scene *scene = data;

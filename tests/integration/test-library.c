@@ -154,7 +154,7 @@ static void allocate(struct instance *instance)
 	dmabuffs_close(library);
 }
 
-/* Nothing is left of a failure, wherever it is. */
+/* Each failure leaves the outputs untouched and leaks nothing. */
 static void allocate_in_vain(struct instance *instance)
 {
 	const struct dmabuffs_export_options wrong = {
@@ -201,7 +201,7 @@ static void map_reading(struct instance *instance)
 	close(fd);
 }
 
-/* What the descriptor is agrees with what it can be used for. */
+/* The reported kind of the descriptor matches the calls it accepts. */
 static void check_kind(const struct dmabuffs_mapping *mapping, enum dmabuffs_fd_kind kind)
 {
 	enum dmabuffs_fd_kind found;
@@ -259,7 +259,7 @@ static int use_and_destroy(void *data)
 	return 0;
 }
 
-/* A child destroys its own copy; revocation reaches the one of the parent. */
+/* The child destroys its copy of the handle; revocation affects the parent's. */
 static void map_and_fork(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
@@ -335,7 +335,7 @@ static int withdraw_own(void *data)
 	return dmabuffs_withdraw(library, &withdrawal->name);
 }
 
-/* Of two names of one buffer, and by whom. */
+/* Withdraws one of two names of a buffer; only the exporting instance may. */
 static void withdraw(struct instance *instance)
 {
 	const struct dmabuffs_export_options another = {.size = sizeof(another),
@@ -377,7 +377,7 @@ static void not_an_instance(struct instance *instance)
 
 /* ---- threads and fork -------------------------------------------------------------- */
 
-/* Each buffer holds a number of its own: a mixed-up reply would show another. */
+/* The content identifies the buffer: a swapped reply would show another one. */
 static void share_one(struct dmabuffs *library, uint32_t value)
 {
 	int fd = create_memfd(BYTES, value), real;
@@ -418,14 +418,14 @@ static void use_inherited(int peer, void *data)
 	dmabuffs_close(data);
 }
 
-/* One instance, in many threads of a process and of its children, at once. */
+/* Threads of a process and of its children use one library handle concurrently. */
 static void threads_and_children(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
 	struct child children[CHILDREN];
 	int before;
 
-	share_one(library, 1); /* leaves a kept connection for the children to inherit */
+	share_one(library, 1); /* leaves an open connection for the children to inherit */
 	before = count_process_fds(getpid());
 	for (int i = 0; i < CHILDREN; i++)
 		child_start(&children[i], NULL, use_inherited, library);
@@ -436,7 +436,7 @@ static void threads_and_children(struct instance *instance)
 	dmabuffs_close(library);
 }
 
-/* The service cannot name this process: the library takes the way over the broker. */
+/* The service has no PID of this process, so the library exports through the broker. */
 static void export_by_ticket(struct instance *unused)
 {
 	struct dmabuffs *library;

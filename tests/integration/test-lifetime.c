@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-lifetime.c - a name lives as long as the root description it was made on */
+/* test-lifetime.c - a name exists as long as the root description it was exported on */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,8 +12,7 @@
 #include "harness.h"
 #include "raw.h"
 
-/* A name that a process of uid 1001 keeps, until it gets a signal from the case, or is
- * killed. */
+/* A name exported by a process of uid 1001 that waits for a signal of the case. */
 struct kept {
 	struct child keeper;
 	const struct instance *instance;
@@ -72,7 +71,7 @@ static void exporter_is_killed(struct instance *instance)
 	child_kill(&kept.keeper, SIGKILL);
 	ASSERT(wait_until(name_is_gone, &kept));
 	ASSERT_ERR(raw_open(instance, kept.uuid, O_RDWR), ENOENT);
-	/* Who has it keeps it. */
+	/* Existing mappings stay valid. */
 	ASSERT_EQ(address[100], pattern(100));
 	address[100] = 1;
 	ASSERT_EQ(pread(fd, address, 1, 101), 1);
@@ -81,7 +80,7 @@ static void exporter_is_killed(struct instance *instance)
 	ASSERT_EQ(address[102], pattern(102));
 }
 
-/* The kernel caches a look-up without a limit: the service must invalidate it. */
+/* The kernel caches look-ups without a time limit: the service must invalidate them. */
 static void cached_names_end(struct instance *instance)
 {
 	for (int i = 0; i < 20; i++) {
@@ -129,7 +128,7 @@ static void last_duplicate_counts(struct instance *instance)
 	copy = ASSERT_OK(SYS(dup(shared.root)));
 	close(shared.root);
 	ASSERT_OK(raw_exists(instance, shared.uuid));
-	/* An unrelated open and close of the root is of no interest. */
+	/* Closing another description of the root has no effect. */
 	close(ASSERT_OK(raw_root(instance)));
 	ASSERT_OK(raw_exists(instance, shared.uuid));
 	close(copy);
@@ -138,7 +137,7 @@ static void last_duplicate_counts(struct instance *instance)
 
 static void hold_root(int peer, void *data)
 {
-	/* The root came by fork(2): that is all it takes. */
+	/* An inherited root descriptor keeps the name, without any further call. */
 	peer_wait(peer);
 }
 
@@ -234,7 +233,7 @@ static bool shmem_is_below(void *data)
 	return shmem_kib() < *(long *)data;
 }
 
-/* Neither the daemon nor the kernel's passthrough registration may hold the pages. */
+/* Neither the daemon nor the kernel's passthrough registration keeps the pages. */
 static void memory_is_freed(struct instance *instance)
 {
 	size_t bytes = 256 << 20;
@@ -265,7 +264,7 @@ static void keep_large(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* How long the kernel needs for that many pages on this machine. */
+/* The time the kernel needs to free that many pages on this machine. */
 static uint64_t free_large_ms(void)
 {
 	int fd = raw_memfd(LARGE);
@@ -308,14 +307,14 @@ static bool imports_are_slowed(struct instance *instance, struct shared *shared)
 	return worst >= alone / 2;
 }
 
-/* Pages by the hundred thousand take their time, which is not that of other clients. */
+/* Freeing hundreds of thousands of pages must not delay other clients. */
 static void large_buffer_ends(struct instance *instance)
 {
 	struct shared shared;
 	bool slowed = true;
 
 	share(&shared, instance, PAGE, 0, 0);
-	/* A busy machine may be slow once; a lock that is held is held each time. */
+	/* Repeated: a busy machine may be slow once, a held lock always is. */
 	for (int i = 0; slowed && i < 3; i++)
 		slowed = imports_are_slowed(instance, &shared);
 	ASSERT(!slowed);

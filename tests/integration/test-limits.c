@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-limits.c - each limit is reached, refuses, and is free again */
+/* test-limits.c - each limit is reached, refuses more, and is released */
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
@@ -24,7 +24,7 @@ static int export_sized(int root, size_t bytes, uint8_t ret_uuid[16])
 	return result;
 }
 
-/* A limit that was reached: a request, made again until the room is there. */
+/* A request that is repeated until it succeeds. */
 struct room {
 	const struct instance *instance;
 	int root;
@@ -41,7 +41,7 @@ static bool there_is_room(void *data)
 	return result == 0;
 }
 
-/* Three exports fit, by any user; then an unlink makes room, or a root's end does. */
+/* Three exports fit, of any user; unlink(2) and the closing of a root make room. */
 static void count_until(const struct instance *instance, int refusal)
 {
 	int root = ASSERT_OK(raw_root(instance)), second = ASSERT_OK(raw_root(instance));
@@ -102,13 +102,13 @@ static void exports_of_user(struct instance *instance)
 	child_wait(&child);
 	child_start(&child, USER(1001), hold_three, instance);
 	peer_wait(child.peer);
-	/* Each user has its own. */
+	/* The limit is per user. */
 	ASSERT_ERR(child_call(USER(1001), export_one, instance), EDQUOT);
 	ASSERT_OK(child_call(USER(1002), export_one, instance));
 	child_kill(&child, SIGKILL);
 }
 
-/* 64 KiB in all. */
+/* The total limit is 64 KiB. */
 static void bytes_until(const struct instance *instance, int refusal)
 {
 	int root = ASSERT_OK(raw_root(instance));
@@ -144,7 +144,7 @@ static void bytes_of_user(struct instance *instance)
 	child_wait(&child);
 }
 
-/* One root more, as soon as the service has heard of a close. */
+/* Opens another root once the service has processed a close. */
 struct another_root {
 	struct instance *instance;
 	int fd;
@@ -173,7 +173,7 @@ static void open_roots(int peer, void *data)
 	close(first);
 	ASSERT(wait_until(root_opens, &another));
 	ASSERT_ERR(raw_root(data), EDQUOT);
-	/* A copy of a descriptor is no other description. */
+	/* A duplicate shares the description, so it is not counted. */
 	ASSERT_OK(SYS(dup(second)));
 	peer_signal(peer);
 	peer_wait(peer);
@@ -190,7 +190,7 @@ static void roots_of_user(struct instance *instance)
 	child_kill(&child, SIGKILL);
 }
 
-/* A refusal costs nothing: what was refused is not counted, nor kept. */
+/* Refused requests are neither charged nor kept. */
 static void refusals_are_free(struct instance *instance)
 {
 	int root = ASSERT_OK(raw_root(instance));
@@ -218,7 +218,7 @@ static bool all_is_free(void *data)
 	return st.f_bfree == st.f_blocks && st.f_ffree == st.f_files;
 }
 
-/* What an importer has open still takes room, name or no name; then it is free. */
+/* A buffer that an importer has open stays charged after its name is removed. */
 static void unlinked_and_open(struct instance *instance)
 {
 	struct shared shared;
@@ -234,7 +234,7 @@ static void unlinked_and_open(struct instance *instance)
 	ASSERT(wait_until(all_is_free, instance));
 }
 
-/* What is not sealed can grow; the larger size counts before anyone else opens it. */
+/* An unsealed buffer can grow; the larger size is charged before the next open. */
 static void grown_buffer(struct instance *instance)
 {
 	struct shared shared;
@@ -250,7 +250,7 @@ static void grown_buffer(struct instance *instance)
 	ASSERT(wait_until(all_is_free, instance));
 }
 
-/* As with disk quota: chown(2) charges the new owner, if its limits allow. */
+/* As with disk quotas, chown(2) charges the new owner, if its limits allow. */
 static void new_owner(struct instance *instance)
 {
 	struct child child;
@@ -266,7 +266,7 @@ static void new_owner(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* Without CAP_SYS_RESOURCE after execve(2) the daemon cannot raise it again. */
+/* Without CAP_SYS_RESOURCE after execve(2) the daemon cannot raise the limit. */
 static void start_with_few_descriptors(struct instance *instance, const char *options)
 {
 	struct rlimit few = {256, 256};
@@ -289,7 +289,7 @@ static void use_name(const struct instance *instance, const uint8_t uuid[16])
 	close(connection);
 }
 
-/* As many names as df promises, with far fewer descriptors a table; each is of use. */
+/* All names that df shows can be made and used, with far fewer descriptors per table. */
 static void descriptor_ceiling(struct instance *instance)
 {
 	uint8_t first[16], last[16];
@@ -329,7 +329,7 @@ static void hoard_tickets(int peer, void *data)
 	peer_wait(peer);
 }
 
-/* Unused tickets are descriptors of the service, too: they must leave room for others. */
+/* Unused tickets keep descriptors in the service; they must leave room for others. */
 static void hoarded_tickets(struct instance *instance)
 {
 	struct child children[3];

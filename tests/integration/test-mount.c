@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-mount.c - how an instance comes, looks and goes */
+/* test-mount.c - starting, inspecting and unmounting an instance */
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -65,7 +65,7 @@ static void umount_ends_it(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
 
-	/* The socket is open for connections, one of which is up: no reason for EBUSY. */
+	/* An open connection to the broker does not make the mount busy. */
 	ASSERT_OK(SYS(umount2(instance->dir, 0)));
 	close(connection);
 	ASSERT(!is_mounted(instance->dir));

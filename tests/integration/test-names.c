@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-names.c - names: who sees them, who finds them, who removes them */
+/* test-names.c - names: listing, lookup and removal */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -59,7 +59,7 @@ static void lower_case_only(struct instance *instance)
 	}
 	if (has_letter)
 		ASSERT_ERR(SYS(fstatat(shared.root, text, &st, 0)), ENOENT);
-	/* One digit away from it is nothing, too. */
+	/* A name that differs in one digit does not exist. */
 	raw_uuid_text(shared.uuid, text);
 	text[35] = text[35] == '0' ? '1' : '0';
 	ASSERT_ERR(SYS(fstatat(shared.root, text, &st, 0)), ENOENT);
@@ -96,14 +96,14 @@ static void own_names_only(struct instance *instance)
 	ASSERT_EQ(child_call(USER(1001), count_names, instance), 3);
 	ASSERT_EQ(child_call(USER(1002), count_names, instance), 0);
 	ASSERT_EQ(raw_count(instance), 4);
-	/* Not shown, not hidden either from who knows it. */
+	/* An unlisted name can still be opened by a process that knows it. */
 	close(ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY)));
 	peer_signal(child.peer);
 	child_wait(&child);
 	unshare_buffer(&shared);
 }
 
-/* Whose directory it is counts, not who opened the descriptor that is read. */
+/* The listing depends on the opener of the directory, not on the reader. */
 static int count_inherited(void *data)
 {
 	DIR *dir = fdopendir(dup(*(int *)data));
@@ -157,7 +157,7 @@ static void directory_entries(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* More than one getdents(2), and names that are removed during a walk. */
+/* A listing with several getdents(2), while names are removed. */
 static void large_directory(struct instance *instance)
 {
 	enum { N = 3000 };
@@ -181,8 +181,8 @@ static void large_directory(struct instance *instance)
 		ASSERT_OK(raw_unlink(instance, uuids[i]));
 	while (readdir(dir))
 		n++;
-	/* Those that stayed are shown once each, but for the 100 we had; some more may
-	 * be. */
+	/* The remaining names but for the 100 read before, and perhaps some removed ones.
+	 */
 	ASSERT(n >= N / 2 - 100 && n <= N);
 	closedir(dir);
 	ASSERT_EQ(raw_count(instance), N / 2);

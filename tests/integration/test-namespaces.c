@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-namespaces.c - containers that share nothing with each other but the directory */
+/* test-namespaces.c - containers that share only the directory */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static const int ns_flags[DMABUFFS_NS_COUNT] = {CLONE_NEWUSER, CLONE_NEWPID,
 						CLONE_NEWNS,   CLONE_NEWIPC,
 						CLONE_NEWNET,  CLONE_NEWCGROUP};
 
-/* An unprivileged user in a container of which only the directory is shared. */
+/* An unprivileged user in a container that shares only the directory. */
 static struct identity container(const struct instance *instance, uid_t uid, gid_t gid)
 {
 	return (struct identity){.uid = uid,
@@ -45,7 +45,7 @@ struct import {
 	uint8_t uuid[16];
 };
 
-/* All ways to the bytes; leaves an answer in them. */
+/* Imports by open, mmap and exchange, and writes a byte for the exporter to check. */
 static int import_all(void *data)
 {
 	const struct import *import = data;
@@ -66,7 +66,7 @@ static int import_all(void *data)
 	return 0;
 }
 
-/* The exporter's namespaces as recorded are those that /proc shows of it. */
+/* The recorded namespaces of the exporter match its /proc. */
 static void check_record(const struct import *import)
 {
 	int fd = ASSERT_OK(raw_open(import->instance, import->uuid, O_RDONLY));
@@ -97,7 +97,7 @@ static void from_container(struct instance *instance)
 	child_start(&child, &inside, export_inside, instance);
 	peer_get(child.peer, import.uuid, sizeof(import.uuid));
 	check_record(&import);
-	/* Owner and group as the mount's user namespace knows them. */
+	/* Owner and group, translated to the mount's user namespace. */
 	raw_uuid_text(import.uuid, text);
 	snprintf(path, sizeof(path), "%s/%s", instance->dir, text);
 	ASSERT_OK(SYS(stat(path, &st)));
@@ -137,7 +137,7 @@ static void between_containers(struct instance *instance)
 
 	child_start(&child, &exporter, export_inside, instance);
 	peer_get(child.peer, import.uuid, sizeof(import.uuid));
-	/* To be root in a user namespace of one's own is no reason. */
+	/* Root of a new user namespace gets no extra access. */
 	ASSERT_ERR(child_call(&stranger, open_refused, &import), EACCES);
 	ASSERT_OK(child_call(&member, import_all, &import));
 	peer_signal(child.peer);
@@ -171,7 +171,7 @@ static void policy_of_one(int which)
 	for (int i = 0; i < DMABUFFS_NS_COUNT; i++) {
 		const struct identity who = {.namespaces = ns_flags[i]};
 
-		/* A new user namespace alone: the others are still shared. */
+		/* Unshares one namespace only; all others are still shared. */
 		if (i == which)
 			ASSERT_ERR(child_call(&who, open_and_close, &import), EXDEV);
 		else
@@ -214,12 +214,12 @@ static void policy_among_equals(struct instance *instance)
 	child_start(&child, &inside, export_inside, instance);
 	peer_get(child.peer, import.uuid, sizeof(import.uuid));
 	ASSERT_ERR(child_call(USER(1001), open_and_close, &import), EXDEV);
-	/* Root is no exception: the option is a promise to the exporter. */
+	/* Root is refused too: the option is a guarantee to the exporter. */
 	ASSERT_ERR(open_and_close(&import), EXDEV);
 	child_kill(&child, SIGKILL);
 }
 
-/* A daemon in a PID namespace below ours, as in a container of its own. */
+/* A daemon in a nested PID namespace, like one in a container. */
 static void start_below(struct instance *ret_instance, const char *options)
 {
 	instance_start_in_pid_namespace(ret_instance, options);

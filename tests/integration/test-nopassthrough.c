@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-nopassthrough.c - an instance that cannot, or may not, pass files through */
+/* test-nopassthrough.c - an instance that cannot, or may not, use passthrough */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,7 +24,7 @@ static void no_shared_mapping(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* Through the daemon, yet the buffer itself: nothing in between keeps a copy. */
+/* Through the daemon, without a cached copy of the buffer. */
 static void read_and_write(struct instance *instance)
 {
 	struct shared shared;
@@ -132,7 +132,7 @@ static void revoked(struct instance *instance)
 	close(shared.root);
 }
 
-/* Requests larger than one FUSE message are split; the pieces must meet. */
+/* Requests above the FUSE message limit are split; the parts must join seamlessly. */
 static void large_requests(struct instance *instance)
 {
 	size_t bytes = 5 << 20;

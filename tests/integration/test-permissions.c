@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-permissions.c - open(2) is the import, and the kernel decides about it */
+/* test-permissions.c - importing is open(2), so the kernel checks permissions */
 #include <endian.h>
 #include <fcntl.h>
 #include <linux/posix_acl.h>
@@ -88,7 +88,7 @@ static int try_chown(void *data)
 		chown(attempt->path, (uid_t)attempt->argument, (gid_t)attempt->other));
 }
 
-/* What this identity gets for O_RDONLY, O_WRONLY and O_RDWR: 0 or the errno. */
+/* Checks the results of O_RDONLY, O_WRONLY and O_RDWR for an identity: 0 or the errno. */
 static void expect_opens(const char *who_text, int line, const struct kept *kept,
 			 const struct identity *who, int read, int write)
 {
@@ -144,7 +144,7 @@ static void others_write(struct instance *instance)
 	drop_name(&kept);
 }
 
-/* The owner's own bits count, even where those of others permit more. */
+/* The owner's own bits apply, even if group or others have more. */
 static void owner_excluded(struct instance *instance)
 {
 	struct kept kept;
@@ -286,7 +286,7 @@ static void acl_mask(struct instance *instance)
 	wider = (struct attempt){kept.path, 0660};
 	ASSERT_OK(child_call(&owner, try_set_acl, &attempt));
 	EXPECT_OPENS(&kept, stranger, 0, EACCES);
-	/* The mask shows, and changes, as the group's bits of the mode. */
+	/* The mask is shown, and can be changed, as the group bits of the mode. */
 	ASSERT_OK(SYS(stat(kept.path, &st)));
 	ASSERT_EQ(st.st_mode, S_IFREG | 0640);
 	ASSERT_OK(child_call(&owner, try_chmod, &wider));
@@ -313,7 +313,7 @@ static void bad_acls(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* The check is at open(2): who is in, stays in. */
+/* Permissions are checked by open(2) only; open files stay valid. */
 static void open_files_stay(struct instance *instance)
 {
 	struct shared shared;
@@ -330,7 +330,7 @@ static void open_files_stay(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* mode=1773 with a group: members export and list, all others import only. */
+/* mode=1773 with a group: its members export and list, all others only import. */
 static int use_restricted_root(void *data)
 {
 	const struct kept *kept = data;

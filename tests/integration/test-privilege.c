@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-privilege.c - what the daemon may do, once it serves */
+/* test-privilege.c - capabilities of the running daemon */
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -13,7 +13,7 @@
 #include "namespaces.h"
 #include "raw.h"
 
-/* Each with its reason in src/privileges.c. */
+/* src/process/privileges.c gives the reason for each. */
 #define EXPECTED_ROOTLESS                                                                \
 	(1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_PTRACE | 1ULL << CAP_FOWNER |           \
 	 1ULL << CAP_DAC_OVERRIDE)
@@ -63,7 +63,7 @@ static void drops_capabilities(struct instance *instance)
 	expect_capabilities(instance->pid, "CapAmb", 0);
 }
 
-/* The same after it has worked, in all its threads. */
+/* Checks again after all operations, in all threads. */
 static void gains_none_later(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
@@ -135,7 +135,7 @@ static void rootless(int namespaces)
 	struct child child;
 
 	open_fuse_to_all();
-	/* Its log and its mount points go here. */
+	/* Must be writable for the daemon's log and mount points. */
 	ASSERT_OK(SYS(chmod(test_work_dir, 0777)));
 	child_start(&child, &who, run_rootless, NULL);
 	child_wait_ms(&child, 3 * WAIT_MS);
@@ -146,7 +146,7 @@ static void rootless_instance(struct instance *instance)
 	rootless(0);
 }
 
-/* It logs what it lacks, which explains ENODEV. */
+/* The log names the missing privilege, to explain ENODEV. */
 static void rootless_says_so(struct instance *instance)
 {
 	char path[INSTANCE_PATH_SIZE], log[4000] = "";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-revoke.c - revocation removes a name and its memory, for all importers */
+/* test-revoke.c - revocation removes a name and its memory for all importers */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static void keep(int peer, void *data)
 	ASSERT_OK(raw_map(shared.fd, PAGE, PROT_READ, (void **)&address));
 	peer_put(peer, shared.uuid, sizeof(shared.uuid));
 	peer_wait(peer);
-	/* The exporter has no other memory than the rest. */
+	/* The exporter's own mapping is revoked, too. */
 	ASSERT(raises_sigbus(address));
 }
 
@@ -139,7 +139,7 @@ static void sealed(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* All kinds of holding it, in one process that outlives the revocation. */
+/* A process that holds the memory in every way and survives the revocation. */
 static void hold_all(int peer, void *data)
 {
 	struct attempt *attempt = data;
@@ -196,7 +196,7 @@ static void persistent_name(struct instance *instance)
 	close(root);
 }
 
-/* INFO's promise is what REVOKE keeps, for any kind of export. */
+/* INFO's REVOCABLE flag must match the result of REVOKE for any kind of export. */
 static void promise_is_kept(const struct instance *instance, int fd, uint32_t flags)
 {
 	struct dmabuffs_info info;
@@ -236,7 +236,7 @@ static void promises(struct instance *instance)
 	promise_is_kept(instance, fd, DMABUFFS_EXPORT_READONLY);
 }
 
-/* A read-only export can still be sealed by holders of the memfd. */
+/* A process with the memfd can still seal it after a read-only export. */
 static void sealed_after_export(struct instance *instance)
 {
 	struct dmabuffs_info info;
@@ -256,7 +256,7 @@ static void sealed_after_export(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* The same buffer under two names: it ends under both. */
+/* Revocation removes both names of a buffer. */
 static void under_another_name(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
@@ -275,7 +275,7 @@ static void under_another_name(struct instance *instance)
 	close(second.root);
 }
 
-/* Every way to touch a buffer, until its name is gone. */
+/* Accesses the buffer in every way until its name is removed. */
 static void use_until_gone(int peer, void *data)
 {
 	const struct attempt *attempt = data;
@@ -323,7 +323,7 @@ static void under_load(struct instance *instance)
 	}
 }
 
-/* Not asked for, yet the same to the importers; the service must not stumble over it. */
+/* ftruncate(2) by the exporter is no revocation, but the service must handle it. */
 static void exporter_truncates(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-seals.c - what a memfd's seals forbid stays forbidden, and is frozen */
+/* test-seals.c - operations forbidden by a memfd's seals, and sealing by the export */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +55,10 @@ static void future_write_sealed(struct instance *instance)
 	struct shared shared;
 	uint8_t *here, *there;
 
-	/* The exporter's own mapping from before may write: a producer's usual set-up. */
+	/*
+	 * A writable mapping made before sealing stays valid: the usual setup of a
+	 * producer.
+	 */
 	ASSERT_OK(raw_map(fd, PAGE, PROT_READ | PROT_WRITE, (void **)&here));
 	ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE)));
 	share_fd(&shared, instance, fd, DMABUFFS_EXPORT_MODE, 0666);
@@ -77,7 +80,7 @@ static void size_sealed(struct instance *instance)
 	share_fd(&shared, instance, sealed(PAGE, F_SEAL_SHRINK | F_SEAL_GROW), 0, 0);
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
 	ASSERT_EQ(pwrite(fd, "x", 1, 0), 1);
-	/* Writing beyond the end is what such a seal forbids. */
+	/* F_SEAL_GROW forbids writes beyond the end. */
 	ASSERT(pwrite(fd, "x", 1, PAGE) < 1);
 	ASSERT_OK(raw_info(fd, &info));
 	ASSERT_EQ(info.seals, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
@@ -100,7 +103,7 @@ static void frozen_by_export(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* A read-only export has nothing to lose by a later seal. */
+/* A read-only export stays read-only with later seals, so F_SEAL_SEAL is not needed. */
 static void read_only_stays_sealable(struct instance *instance)
 {
 	struct dmabuffs_info info;
@@ -161,7 +164,7 @@ static void mode_frozen_by_export(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* A refused export leaves the caller's memfd as it was. */
+/* A refused export does not change the caller's memfd. */
 static void refusal_changes_nothing(struct instance *instance)
 {
 	int root = ASSERT_OK(raw_root(instance));
@@ -183,7 +186,7 @@ static void refusal_changes_nothing(struct instance *instance)
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-/* Its executable bits are sealed, so that not every change of its mode is allowed. */
+/* MFD_NOEXEC_SEAL forbids some changes of the mode; the export must work regardless. */
 static void no_exec_sealed(struct instance *instance)
 {
 	int fd = ASSERT_OK(SYS(memfd_create("noexec", MFD_CLOEXEC | MFD_NOEXEC_SEAL)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-start.c - command line, refusals, readiness and the background */
+/* test-start.c - command line, refusals, readiness and daemonization */
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -26,7 +26,7 @@ static void mount_point(struct instance *ret_instance)
 	ASSERT_OK(SYS(mkdir(ret_instance->dir, 0755)));
 }
 
-/* A refused option names itself, with exit status 2, and nothing is mounted. */
+/* The message names the invalid option, the exit status is 2, and nothing is mounted. */
 static void refuse_options(const struct instance *place, const char *options)
 {
 	const char *argv[] = {NULL, "-f", "-o", options, place->dir, NULL};
@@ -75,7 +75,7 @@ static void bad_options(struct instance *instance)
 
 static void all_options(struct instance *instance)
 {
-	/* Started with each documented one: being here is the result. */
+	/* Each documented option is accepted, since the instance started. */
 	ASSERT_OK(raw_count(instance));
 }
 
@@ -157,7 +157,10 @@ static void background(struct instance *instance)
 
 	mount_point(&place);
 	ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 0);
-	/* daemon_run() has read to the end of the pipe: the service has closed it. */
+	/*
+	 * daemon_run() read to the end of the pipe, so the service closed its standard
+	 * error.
+	 */
 	ASSERT(now_ms() - start < WAIT_MS);
 	ASSERT(is_mounted(place.dir));
 	ASSERT_OK(SYS(stat(place.dir, &st)));
@@ -185,7 +188,7 @@ static void background_detached(struct instance *instance)
 	ASSERT_OK(SYS(umount2(place.dir, 0)));
 }
 
-/* A service manager's end of sd_notify(3). */
+/* The service manager's socket for sd_notify(3). */
 static int notify_socket(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -210,7 +213,7 @@ static void service_manager(struct instance *instance)
 	instance_stop(&other);
 }
 
-/* After READY the instance can be used at once. */
+/* After READY=1 the instance can be used at once. */
 static void ready_means_serving(struct instance *instance)
 {
 	for (int i = 0; i < 10; i++) {

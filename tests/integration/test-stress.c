@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-stress.c - sixteen processes that export, import and unlink at the same time
+ * test-stress.c - sixteen processes that export, import and unlink concurrently
  *
- * A board of slots in shared memory says which names exist and what checksum their
- * buffers have. Contents never change once published, so an importer can check a
- * buffer; the only permitted failure is that the name was removed meanwhile.
+ *
+ * Slots in shared memory list the existing names and the checksums of their buffers. A
+ * published buffer never changes, so each importer can verify it; the only permitted
+ * failure is that the name was removed meanwhile.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -28,7 +29,7 @@
 #define N_HELD          8
 #define MAX_PAGES       64
 
-/* What is published of a buffer; all protected by the board's lock. */
+/* A published buffer; protected by the board's lock. */
 struct slot {
 	bool used;
 	uint8_t uuid[16];
@@ -54,7 +55,7 @@ static unsigned int draw(struct worker *worker, unsigned int below)
 	return (unsigned int)rand_r(&worker->seed) % below;
 }
 
-/* FNV-1a over words: not fast, not secure, and any wrong byte shows. */
+/* FNV-1a over words: neither fast nor secure, but detects any wrong byte. */
 static uint64_t checksum(const void *address, size_t bytes)
 {
 	const uint64_t *words = address;
@@ -75,7 +76,7 @@ static void fill(struct worker *worker, uint64_t *words, size_t bytes)
 	}
 }
 
-/* Makes a buffer and describes it. */
+/* Creates a buffer and fills in its description. */
 static int make_buffer(struct worker *worker, struct slot *ret_slot)
 {
 	int fd = ASSERT_OK(SYS(memfd_create("stress", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
@@ -110,7 +111,7 @@ static struct slot look(struct worker *worker)
 	return slot;
 }
 
-/* Holds up to N_HELD roots with some names on each; they end with their root. */
+/* Keeps up to N_HELD roots with some names each; closing a root removes its names. */
 static void run_exporter(int peer, void *data)
 {
 	struct worker *worker = data;
@@ -214,7 +215,7 @@ static void run_importer(int peer, void *data)
 		import_once(worker, &connection);
 }
 
-/* As root. Also reads the directory that changes all the time. */
+/* Runs as root, which may remove any name, and lists the changing directory. */
 static void run_unlinker(int peer, void *data)
 {
 	struct worker *worker = data;
@@ -230,7 +231,7 @@ static void run_unlinker(int peer, void *data)
 		result = raw_unlink(worker->instance, slot.uuid);
 		ASSERT(result == 0 || result == -ENOENT);
 		worker->board->unlinked += result == 0;
-		/* Leave the others something to find. */
+		/* Leave some names for the other workers. */
 		usleep(1000 + draw(worker, 2000));
 	}
 }
@@ -255,7 +256,7 @@ static int seconds(void)
 	return text && atoi(text) > 0 ? atoi(text) : DEFAULT_SECONDS;
 }
 
-/* The end of any worker before the time is a failure. */
+/* No worker may exit early. */
 static void wait_for_workers(struct child *workers, size_t n)
 {
 	uint64_t end = now_ms() + (uint64_t)seconds() * 1000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-structs.c - the rules of the ioctl structs, by commands built by hand */
+/* test-structs.c - validation of the ioctl structs, with hand-made requests */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,13 +14,13 @@
 
 #define BIGGEST 16383
 
-/* A command of our type that carries this many bytes. */
+/* An ioctl of this type with an argument of this size. */
 static unsigned long command(unsigned int nr, size_t size)
 {
 	return _IOC(_IOC_READ | _IOC_WRITE, DMABUFFS_IOC_TYPE, nr, size);
 }
 
-/* A buffer for any length of struct, with a good export request in front. */
+/* A buffer for a struct of any length, starting with a valid export request. */
 struct any {
 	union {
 		struct dmabuffs_export export;
@@ -95,7 +95,7 @@ static void size_beyond_command(struct instance *instance)
 		fill(&any, fd, sizes[i]);
 		ASSERT_ERR(ask(root, 0, sizeof(any.export), &any), EINVAL);
 	}
-	/* Fewer than the four bytes of the size itself. */
+	/* Smaller than the size field itself. */
 	for (size_t size = 1; size < 4; size++)
 		ASSERT_ERR(ask(root, 0, size, &any), EINVAL);
 	close(root);
@@ -209,7 +209,7 @@ static void foreign_commands(int fd)
 		ASSERT_ERR(SYS(ioctl(fd, commands[i], &any)), ENOTTY);
 	for (unsigned int nr = 4; nr < 256; nr += 21)
 		ASSERT_ERR(ask(fd, nr, sizeof(any.export), &any), ENOTTY);
-	/* Right but for the type. */
+	/* Valid except for the type. */
 	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x00, struct dmabuffs_export), &any)),
 		   ENOTTY);
 	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x02, struct dmabuffs_info), &any)), ENOTTY);
@@ -228,7 +228,7 @@ static void unknown_commands(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* The same numbers, in a direction the commands do not have. */
+/* Valid numbers with an invalid direction. */
 static void other_directions(struct instance *instance)
 {
 	static const unsigned int directions[] = {_IOC_NONE, _IOC_READ, _IOC_WRITE};
@@ -243,7 +243,7 @@ static void other_directions(struct instance *instance)
 
 		fill(&any, shared.fd, sizeof(any.export));
 		result = (int)SYS(ioctl(shared.root, cmd, &any));
-		/* Not a command, or one that carries nothing: both are true. */
+		/* Both fit: the command is unknown, and it may carry no argument. */
 		ASSERT(result == -ENOTTY || result == -EINVAL);
 	}
 	ASSERT_EQ(raw_count(instance), 1);
@@ -276,7 +276,7 @@ static void bad_pointers(struct instance *instance)
 
 	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_EXPORT, NULL)), EFAULT);
 	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_EXPORT, (void *)1)), EFAULT);
-	/* Readable only: the export happens, then its answer cannot be delivered. */
+	/* Read-only memory: the export succeeds, but its result cannot be copied out. */
 	request = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       -1, 0);
 	raw_request(request, fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-withdraw-races.c - names that many make, open and end at the same time */
+/* test-withdraw-races.c - names made, opened and removed concurrently */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -17,7 +17,7 @@
 #define THREADS 8
 #define ROUNDS  200
 
-/* What the threads of a race work on; they meet at the barrier before each round. */
+/* Shared by the threads of a race, which meet at the barrier before each round. */
 struct race {
 	const struct instance *instance;
 	struct shared shared;
@@ -68,7 +68,7 @@ static void *export_and_withdraw(void *data)
 	return NULL;
 }
 
-/* All on one description, of one buffer. */
+/* All threads use one description and one buffer. */
 static void threads_with_another(struct instance *instance)
 {
 	struct race race;
@@ -110,7 +110,7 @@ static void threads_with_one_name(struct instance *instance)
 	close(race.shared.fd);
 }
 
-/* One of the ways that a name ends, in the midst of opens. */
+/* Removes the name in one of several ways, while others open it. */
 static int end_it(struct race *race, unsigned int how)
 {
 	const uint8_t *uuid = race->shared.uuid;
@@ -127,14 +127,14 @@ static int end_it(struct race *race, unsigned int how)
 	}
 }
 
-/* Opens it until it has ended. */
+/* Opens the name until it is removed. */
 static int look_at_it(struct race *race)
 {
 	uint8_t byte;
 	int fd;
 
 	while ((fd = raw_open(race->instance, race->shared.uuid, O_RDWR)) >= 0) {
-		/* Revoked, or there: what has been opened is never something else. */
+		/* The memory may be revoked, but never has other content. */
 		if (pread(fd, &byte, 1, 0) == 1)
 			ASSERT_EQ(byte, pattern(0));
 		close(fd);
@@ -165,7 +165,7 @@ static void *end_and_open(void *data)
 		pthread_barrier_wait(&race->barrier);
 		result = me % 2 ? end_it(race, me / 2) : look_at_it(race);
 		ASSERT(result == 0 || result == -ENOENT);
-		/* A revocation may have begun before the name was ended by another. */
+		/* A revocation may succeed although another thread removes the name. */
 		race->n_ended += me % 2 && me / 2 != 1 && result == 0;
 		if (pthread_barrier_wait(&race->barrier)) {
 			ASSERT(race->n_ended <= 1);
@@ -175,7 +175,7 @@ static void *end_and_open(void *data)
 	return NULL;
 }
 
-/* Against unlink, revocation and opens of the same name. */
+/* Withdraw, unlink, revoke and open the same name concurrently. */
 static void threads_end_one_name(struct instance *instance)
 {
 	struct race race = {0};
@@ -220,7 +220,7 @@ static void withdraw_until_killed(int peer, void *data)
 	pause();
 }
 
-/* The description ends in the midst of it. */
+/* The description is closed by the kill during a withdrawal. */
 static void killed_while_it_withdraws(struct instance *instance)
 {
 	for (int i = 0; i < 20; i++) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test-withdraw.c - one name ends by the description that made it: ..._IOC_WITHDRAW */
+/*
+ * test-withdraw.c - DMABUFFS_IOC_WITHDRAW removes one name through the root that exported
+ * it
+ */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,7 +19,7 @@
 
 #define ANOTHER DMABUFFS_EXPORT_ANOTHER
 
-/* ---- what it does ------------------------------------------------------------------ */
+/* ---- effects ----------------------------------------------------------------------- */
 
 static void ends_the_name(struct instance *instance)
 {
@@ -33,7 +36,7 @@ static void ends_the_name(struct instance *instance)
 	ASSERT_EQ(raw_count(instance), 0);
 	ASSERT_ERR(raw_withdraw(shared.root, shared.uuid), ENOENT);
 	ASSERT_ERR(raw_unlink(instance, shared.uuid), ENOENT);
-	/* Who has it keeps it, and shares it with the exporter. */
+	/* Open descriptors stay valid and share the memory with the exporter. */
 	ASSERT_OK(raw_info(fd, &info));
 	ASSERT(!(info.flags & (DMABUFFS_INFO_NAMED | DMABUFFS_INFO_REVOKED)));
 	ASSERT_EQ(address[100], pattern(100));
@@ -41,7 +44,7 @@ static void ends_the_name(struct instance *instance)
 	close(fd);
 	ASSERT_EQ(pread(shared.fd, &address[101], 1, 100), 1);
 	ASSERT_EQ(address[101], 1);
-	/* The buffer can have a name again, which is another. */
+	/* The buffer can be exported again, under another name. */
 	memcpy(old, shared.uuid, sizeof(old));
 	ASSERT_OK(raw_export_fd(shared.root, shared.fd, 0, 0, shared.uuid));
 	ASSERT(!same(old, shared.uuid));
@@ -60,8 +63,7 @@ static void open_twice(int peer, void *data)
 	ASSERT_ERR(raw_open(shared->instance, shared->uuid, O_RDWR), ENOENT);
 }
 
-/* Another process has the name in the kernel's cache: a look-up must reach the service.
- */
+/* The kernel has the name cached for another process, which must not find it. */
 static void cached_names_end(struct instance *instance)
 {
 	for (int i = 0; i < 20; i++) {
@@ -104,7 +106,7 @@ static void other_descriptions(struct instance *instance)
 	ASSERT_ERR(child_call(NULL, withdraw_on_own_root, &shared), EPERM);
 	ASSERT_ERR(child_call(USER(1001), withdraw_on_own_root, &shared), EPERM);
 	close(ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR)));
-	/* Another descriptor is the same description. */
+	/* A duplicate is the same description. */
 	copy = ASSERT_OK(SYS(dup(shared.root)));
 	ASSERT_OK(raw_withdraw(copy, shared.uuid));
 	close(copy);
@@ -127,7 +129,7 @@ static void withdraw_received(int peer, void *data)
 	ASSERT_OK(raw_withdraw(root, shared->uuid));
 }
 
-/* Possession is what counts: it came by fork(2), or in a message. */
+/* Any process with the description may withdraw, inherited or received. */
 static void inherited_description(struct instance *instance)
 {
 	struct shared shared;
@@ -185,7 +187,7 @@ static void root_without_write(struct instance *instance)
 	child_wait(&child);
 }
 
-/* The name is another user's now; the description is not. */
+/* The name has another owner now; the description has not. */
 static void given_away(struct instance *instance)
 {
 	struct shared shared;
@@ -238,7 +240,7 @@ static void no_such_name(struct instance *instance)
 	ASSERT_ERR(raw_withdraw(shared.root, shared.uuid), ENOENT);
 	ASSERT_OK(raw_revoke(revoked.root, revoked.uuid));
 	ASSERT_ERR(raw_withdraw(revoked.root, revoked.uuid), ENOENT);
-	/* One that ended with another description. */
+	/* A name withdrawn through another description. */
 	ASSERT_OK(raw_export_fd(shared.root, shared.fd, 0, 0, shared.uuid));
 	close(shared.root);
 	ASSERT(wait_until(name_is_gone, &shared));
@@ -246,7 +248,7 @@ static void no_such_name(struct instance *instance)
 	close(revoked.root);
 }
 
-/* ---- the books --------------------------------------------------------------------- */
+/* ---- charges ----------------------------------------------------------------------- */
 
 static void charges_go_back(struct instance *instance)
 {
@@ -260,7 +262,7 @@ static void charges_go_back(struct instance *instance)
 	expect_books(instance, 2, 8);
 	ASSERT_OK(raw_withdraw(shared.root, shared.uuid));
 	expect_books(instance, 1, 4);
-	/* An importer keeps it charged, as with unlink(2). */
+	/* As after unlink(2), an importer keeps it charged. */
 	fd = ASSERT_OK(raw_open(instance, uuid, O_RDONLY));
 	ASSERT_OK(raw_withdraw(shared.root, uuid));
 	expect_books(instance, 1, 4);
@@ -296,9 +298,9 @@ static void limits_count_each(struct instance *instance)
 	expect_nothing_left(instance);
 }
 
-/* ---- no client waits --------------------------------------------------------------- */
+/* ---- hostile clients --------------------------------------------------------------- */
 
-/* A write(2) into the memfd that does not come back, and what its threads share. */
+/* A write(2) to the memfd that never returns; shared by the process's threads. */
 struct attack {
 	const struct scene *scene;
 	struct shared shared;
@@ -336,7 +338,7 @@ static void withdraw_held(int peer, void *data)
 	pause();
 }
 
-/* The inode of the memfd is locked for as long as a client likes. */
+/* A client holds the inode lock of the memfd indefinitely. */
 static void inode_is_kept_locked(struct instance *instance)
 {
 	struct child children[4];

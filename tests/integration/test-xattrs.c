@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-xattrs.c - what getfattr(1) shows of a name */
+/* test-xattrs.c - extended attributes of a name */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -99,7 +99,7 @@ static void xattrs_of_use(struct instance *instance)
 	ASSERT_OK(raw_map(first, PAGE, PROT_READ, &address));
 	close(first);
 	close(second);
-	/* Mapped still: no open file of it, yet the kernel reports a holder. */
+	/* Still mapped, so the kernel reports a holder without an open file. */
 	expect_number(&shared, "held", 1);
 	munmap(address, PAGE);
 	unshare_buffer(&shared);
@@ -185,7 +185,7 @@ static void xattr_list(struct instance *instance)
 		if (!found)
 			test_fail(__FILE__, __LINE__, "no %s in the list", names[i]);
 	}
-	/* All it lists can be read. */
+	/* Each listed attribute can be read. */
 	for (char *at = list; at < list + n; at += strlen(at) + 1)
 		ASSERT_OK(SYS(getxattr(shared.path, at, value, sizeof(value))));
 	ASSERT_ERR(SYS(getxattr(shared.path, XATTR "size", value, 1)), ERANGE);
@@ -218,7 +218,7 @@ static int read_xattr(void *data)
 	return (int)SYS(getxattr(shared->path, XATTR "comm", value, sizeof(value)));
 }
 
-/* Who may not read the buffer learns nothing of its exporter. */
+/* The attributes require read permission on the buffer. */
 static void xattrs_need_read_permission(struct instance *instance)
 {
 	struct shared shared;
@@ -240,7 +240,7 @@ static void ask_for_holders(int peer, void *data)
 		get(shared, "held", value);
 }
 
-/* The service queries the kernel by a lease, which must not fail other opens. */
+/* The service detects holders with a lease, which must not fail other opens. */
 static void asking_for_holders_disturbs_nobody(struct instance *instance)
 {
 	int connection = ASSERT_OK(raw_connect(instance));
