@@ -5,7 +5,7 @@
 #
 # Each FILE goes to the guest's /bin with the shared libraries it needs. Those named
 # test-* or selftest are the tests, which init runs in the order given here. The slow part
-# (kernel, modules, busybox) is made once by fetch-kernel.sh; later calls only repack the
+# (kernel, modules, busybox) is built once by fetch-kernel.sh; later calls only repack the
 # programs, as a second cpio archive behind the first.
 set -euo pipefail
 
@@ -18,7 +18,7 @@ die()
 	exit 1
 }
 
-# The stamp is the script's own checksum: editing it builds the base anew.
+# The stamp is the script's own checksum: editing it rebuilds the base.
 ensure_base()
 {
 	local out=$1 sum
@@ -46,9 +46,9 @@ real_program()
 	printf '%s\n' "$file"
 }
 
-# copy_libraries FILE TREE: all into /lib, which every loader searches, so that a library
-# found through RUNPATH or LD_LIBRARY_PATH here is found there too. The loader itself has
-# to stay at its own path.
+# copy_libraries FILE TREE: copies all to /lib, which every loader searches, so that a
+# library found through RUNPATH or LD_LIBRARY_PATH here is found there too. The loader
+# itself has to stay at its own path.
 copy_libraries()
 {
 	local file=$1 tree=$2 libs lib
@@ -66,7 +66,7 @@ copy_libraries()
 	copy_libgcc "$tree" "$libs"
 }
 
-# glibc loads it by name when a thread is cancelled, and aborts the program without it.
+# glibc loads it by name on thread cancellation, and aborts the program without it.
 copy_libgcc()
 {
 	local tree=$1 libc

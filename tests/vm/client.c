@@ -34,7 +34,7 @@ int client_export(int root, int fd, uint32_t flags, struct client_uuid *ret_uuid
 	return 0;
 }
 
-/* 8-4-4-4-12 lower-case digits: a dash stands before the bytes 4, 6, 8 and 10. */
+/* 8-4-4-4-12 lower-case digits: a dash precedes the bytes 4, 6, 8 and 10. */
 static void format_uuid(const struct client_uuid *uuid, char text[37])
 {
 	unsigned int i;
@@ -84,7 +84,7 @@ int client_connect(const char *mount_point)
 	return fd;
 }
 
-/* Room for one descriptor, aligned as the kernel wants it. */
+/* Room for one descriptor, aligned as the kernel requires. */
 union control {
 	struct cmsghdr header;
 	char room[CMSG_SPACE(sizeof(int))];
@@ -113,7 +113,7 @@ static int send_request(int broker, int file)
 	return sendmsg(broker, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Answers the descriptor, or -ENOMSG for a reply that carries none. */
+/* Returns the descriptor, or -ENOMSG for a reply without one. */
 static int receive_reply(int broker, struct dmabuffs_broker_reply *reply)
 {
 	union control control = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The file system's interface in plain system calls, so that these tests check the
- * interface itself and not the library's idea of it.
+ * interface itself, without the library.
  *
  * Every function returns a value >= 0 or -errno; descriptors are O_CLOEXEC.
  */
@@ -17,7 +17,7 @@ struct client_uuid {
 	uint8_t bytes[DMABUFFS_UUID_SIZE];
 };
 
-/* The root directory of the mount: what exports are made on. */
+/* The root directory of the mount, on which exports are made. */
 int client_open_root(const char *mount_point);
 
 /* Exports fd with mode 0666; flags: DMABUFFS_EXPORT_* other than MODE and TICKET. */
@@ -29,7 +29,7 @@ int client_open(int root, const struct client_uuid *uuid, int access);
 
 int client_info(int file, struct dmabuffs_info *ret_info);
 
-/* A connection to the broker, and the exchange of an opened name for the real buffer. */
+/* Connects to the broker; and exchanges an opened name for the real buffer. */
 int client_connect(const char *mount_point);
 int client_exchange(int broker, int file, struct dmabuffs_broker_reply *ret_reply);
 

@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# fetch-kernel.sh OUTDIR: the part of the test guest that seldom changes.
+# fetch-kernel.sh OUTDIR: builds the part of the test guest that seldom changes.
 #
 # Leaves OUTDIR/vmlinuz and OUTDIR/base.cpio (busybox and the modules the tests need),
-# made from Debian's newest 6.12 kernel package. That package is only unpacked, never
+# from Debian's newest 6.12 kernel package. That package is only unpacked, never
 # installed, and apt works on private directories under OUTDIR: the machine's own lists,
 # sources and package database are read, never written.
 set -euo pipefail
 
-# Modules the guest loads; vgem is the DRM driver with no hardware behind it. The other
-# makers of dma-bufs, udmabuf and the system heap, are built in (init checks all devices).
+# Modules the guest loads; vgem is the DRM driver without hardware. The other
+# exporters of dma-bufs, udmabuf and the system heap, are built in (init checks their
+# devices).
 readonly MODULES=(fuse drm drm_kms_helper drm_shmem_helper vgem)
 # The Debian suite that carries 6.12. Its packages are only unpacked, so any host will do.
 readonly KERNEL_SUITE=trixie
@@ -35,7 +36,7 @@ check_tools()
 	fi
 }
 
-# ldd fails on a static program, and on nothing else that can be run.
+# ldd fails on a static program, and on no other executable.
 file_is_static()
 {
 	[[ -n $1 ]] && ! ldd "$1" >/dev/null 2>&1
@@ -58,7 +59,7 @@ write_sources()
 	[[ -s $1/host.sources ]] || die 'no apt source for this Debian found under /etc/apt'
 }
 
-# The machine's proxy and credentials still apply; its hooks must not run for us.
+# The machine's proxy and credentials still apply; its hooks must not run here.
 write_apt_conf()
 {
 	local apt=$1
@@ -87,7 +88,7 @@ newest_kernel()
 		{ grep -E "$KERNEL_RE" || true; } | sort -V | tail -n 1
 }
 
-# find_kernel APT: prints the package's name, with the lists of its suite in place. The
+# find_kernel APT: prints the package's name, and leaves its suite's lists in place. The
 # backports of an older release are the second try, for a mirror without KERNEL_SUITE.
 find_kernel()
 {

@@ -84,7 +84,7 @@ static void check_file_map(const struct importer *im)
 	munmap(p, PATTERN_SIZE);
 }
 
-/* Does pread of this page of the file give its pattern? */
+/* Whether pread of this page of the file returns its pattern. */
 static bool file_has(int file, enum pattern_page page)
 {
 	unsigned char data[PATTERN_PAGE];
@@ -104,9 +104,9 @@ static void check_read(const struct importer *im)
 	tap_check(n == (ssize_t)sizeof(tail) &&
 			  tail[0] == pattern_byte(PAGE_FROM_EXPORTER, 1234) &&
 			  tail[99] == pattern_byte(PAGE_FROM_EXPORTER, 1234 + 99),
-		  im->kind, "so does one of part of a page");
+		  im->kind, "pread of a part of a page gives it as well");
 	n = pread(im->file, tail, sizeof(tail), PATTERN_SIZE - 10);
-	tap_check(n == 10, im->kind, "a read over the end is cut: %zd", n);
+	tap_check(n == 10, im->kind, "a read across the end is short: %zd", n);
 	n = pread(im->file, tail, sizeof(tail), PATTERN_SIZE);
 	tap_check(n == 0, im->kind, "a read at the end gives %zd", n);
 }
@@ -173,7 +173,9 @@ static void check_real_data(struct importer *im)
 		  "and is read from the file");
 }
 
-/* The name opened so, its file exchanged: the descriptor that came, or -errno. */
+/*
+ * Opens the name with @access and exchanges the file; returns the descriptor or -errno.
+ */
 static int open_and_exchange(const struct importer *im, int access, int *ret_file)
 {
 	struct dmabuffs_broker_reply reply;
@@ -184,8 +186,8 @@ static int open_and_exchange(const struct importer *im, int access, int *ret_fil
 }
 
 /*
- * A dma-buf's mode cannot be lowered, as there is no second description of it: so it must
- * not come at all. A memfd comes as a read-only description, which must stay that.
+ * A dma-buf has no second description whose mode could be lowered, so the exchange must
+ * fail. A memfd is returned as a read-only description, which must stay read-only.
  */
 static void check_read_only(const struct importer *im)
 {
@@ -221,7 +223,7 @@ static void check_write_only(const struct importer *im)
 	close(file);
 }
 
-/* The imported object, exported again by the driver that imported it, shows the data. */
+/* The importing driver exports the object again; the second handle shows the data. */
 static void check_reexport(const struct importer *im, int drm_fd, uint32_t handle)
 {
 	struct buffer again;
@@ -236,7 +238,7 @@ static void check_reexport(const struct importer *im, int drm_fd, uint32_t handl
 	buffer_finish(&again);
 }
 
-/* vgem maps its own objects only: one that came from another driver gives EINVAL. */
+/* vgem maps only its own objects: EINVAL for one from another driver. */
 static void check_gem_map(const struct importer *im, int drm_fd, uint32_t handle)
 {
 	bool own = strcmp(im->kind, "vgem") == 0;
@@ -281,7 +283,7 @@ static void check_primes(const struct importer *im)
 	close(card);
 }
 
-/* What the exporter writes while others have the buffer open is seen at once. */
+/* Data that the exporter writes is visible to open importers at once. */
 static void check_later(struct importer *im, struct talk *exporter)
 {
 	int r = talk_go(exporter);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The importing side of a conversation: a process of another user that has the mount
- * point, a pipe, and no descriptor of the exporter's.
+ * The importer of a test: a process of another user that has only the mount point and a
+ * pipe, and no descriptor of the exporter.
  */
 #ifndef DMABUFFS_TESTS_VM_IMPORTER_H
 #define DMABUFFS_TESTS_VM_IMPORTER_H
@@ -11,8 +11,8 @@
 
 /*
  * Receives a struct client_uuid, then checks everything about that name; kind goes into
- * the printed lines. Halfway it gives the exporter a turn, to write PAGE_LATER. When it
- * ends, PAGE_FROM_MAPPING and PAGE_FROM_WRITE are written. Answers an exit status.
+ * the printed lines. Halfway it lets the exporter write PAGE_LATER. On return,
+ * PAGE_FROM_MAPPING and PAGE_FROM_WRITE are written. Returns an exit status.
  */
 int importer_run(const char *mount_point, const char *kind, enum dmabuffs_kind expected,
 		 struct talk *exporter);

@@ -6,7 +6,7 @@
 
 #include "client.h"
 
-/* What is done in microseconds elsewhere. */
+/* other machines need microseconds */
 #define COMMAND_LIMIT_NS INT64_C(60000000000)
 #define ENDS_WITHIN_MS   20000
 

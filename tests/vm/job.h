@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A context of a device with a queue, and what its commands work on.
+ * A context of a device with a queue, and the operands of its commands.
  *
- * Functions that answer an int answer 0 or -errno.
+ * Functions that return an int return 0 or -errno.
  */
 #ifndef DMABUFFS_TESTS_VM_JOB_H
 #define DMABUFFS_TESTS_VM_JOB_H
@@ -17,7 +17,7 @@ struct job {
 	struct dmabuffs_accel_queue *queue;
 };
 
-/* A buffer of the context, mapped in an ASID of its own that is attached. */
+/* A buffer of the context, mapped in its own attached ASID. */
 struct place {
 	uint32_t buffer;
 	uint32_t asid;
@@ -32,8 +32,8 @@ void job_close(struct job *job);
 int job_import(struct job *job, int fd, uint32_t *ret_buffer);
 
 /*
- * The same by a name, which @fd is given, opened like this, and which ends with the call.
- * flags: DMABUFFS_EXPORT_*.
+ * The same by a name: exports @fd, opens it with @access, and removes it before
+ * returning. flags: DMABUFFS_EXPORT_*.
  */
 int job_import_name(struct job *job, const char *mount_point, int fd, int access,
 		    uint32_t flags, uint32_t *ret_buffer);
@@ -44,18 +44,18 @@ int job_map(struct job *job, uint32_t buffer, uint64_t offset, uint64_t length,
 
 int job_info(struct job *job, uint32_t buffer, struct accel_buffer_info *ret_info);
 
-/* DMABUFFS_ACCEL_IOC_BUFFER_FREE and other calls on one object. */
+/* Makes DMABUFFS_ACCEL_IOC_BUFFER_FREE or another call on one object. */
 int job_object(struct job *job, unsigned long request, uint32_t id);
 
-/* Submits the command and waits for its end. -EIO: it faulted. */
+/* Submits the command and waits for its completion. -EIO: it faulted. */
 int job_run(struct job *job, const struct accel_command *command);
 
-/* The commands, from and to offsets in places. */
+/* The commands; offsets are relative to the places. */
 int job_copy(struct job *job, const struct place *to, uint64_t to_offset,
 	     const struct place *from, uint64_t from_offset, uint64_t length);
 int job_fill(struct job *job, const struct place *to, uint64_t offset, uint64_t length,
 	     uint64_t value);
-/* Their results go to @result, at this offset. */
+/* These write their result to @result, at this offset. */
 int job_compare(struct job *job, const struct place *one, const struct place *other,
 		uint64_t offset, uint64_t length, const struct place *result,
 		uint64_t result_offset);
@@ -63,8 +63,8 @@ int job_crc32c(struct job *job, const struct place *from, uint64_t offset,
 	       uint64_t length, const struct place *result, uint64_t result_offset);
 
 /*
- * For what follows the end of a context, as FUSE's RELEASE comes after close(2) returned:
- * polls until it holds, with a bound.
+ * For events after close(2) returns, such as FUSE's RELEASE: polls until it holds, with a
+ * bound.
  */
 bool wait_until(bool (*holds)(const void *data), const void *data);
 

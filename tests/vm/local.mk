@@ -19,7 +19,7 @@ EXTRA_DIST += %D%/build-guest.sh %D%/fetch-kernel.sh %D%/init %D%/run-guest.sh
 CLEANFILES += %D%/selftest$(EXEEXT) %D%/test-accel$(EXEEXT) \
 	%D%/test-accel-rules$(EXEEXT) %D%/test-dmabuf$(EXEEXT)
 
-# The kernel is fetched once into VM_DIR; give several builds the same one to share it.
+# The kernel is fetched once into VM_DIR; several builds can share it.
 VM_DIR = $(abs_top_builddir)/vm
 VM_TIMEOUT = 300
 VM_EXECUTABLES = src/dmabuffsd$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-dmabuf$(EXEEXT) \

@@ -7,15 +7,15 @@
 #include <stddef.h>
 
 #define PATTERN_PAGE 4096
-/* Four pages: enough that a mistake of one page is seen. */
+/* four pages, so that an error of one page is detected */
 #define PATTERN_SIZE ((size_t)4 * PATTERN_PAGE)
 
-/* The pages as used in every conversation of exporter and importer. */
+/* The pages in each exchange between exporter and importer. */
 enum pattern_page {
 	PAGE_FROM_EXPORTER, /* written by the exporter before the export */
 	PAGE_FROM_MAPPING,  /* written by the importer through the real descriptor */
 	PAGE_FROM_WRITE,    /* written by the importer with pwrite(2) on the file */
-	PAGE_LATER,         /* written by the exporter when the importer has it open */
+	PAGE_LATER,         /* written by the exporter while the importer has it open */
 };
 
 static inline unsigned char pattern_byte(enum pattern_page page, size_t i)
@@ -23,7 +23,7 @@ static inline unsigned char pattern_byte(enum pattern_page page, size_t i)
 	return (unsigned char)(0x31 * (page + 1) + i * 7 + (i >> 8));
 }
 
-/* data: the first byte of the page. */
+/* data: the first byte of the page */
 static inline void pattern_fill(unsigned char *data, enum pattern_page page)
 {
 	size_t i;

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libdrm/drm.h> /* Debian's linux-libc-dev leaves the DRM headers to libdrm-dev */
+#include <libdrm/drm.h> /* libdrm-dev on Debian has them */
 #include <libdrm/drm_mode.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
@@ -18,7 +18,7 @@
 #define MAX_CARDS    8
 #define FIRST_RENDER 128
 
-/* DRM and dma-buf calls may wait for fences; both say "again" instead of restarting. */
+/* DRM and dma-buf calls may wait for fences, and return EAGAIN or EINTR on a signal. */
 static int ioctl_retry(int fd, unsigned long request, void *arg)
 {
 	int r;
@@ -58,7 +58,7 @@ int vm_memfd(size_t size)
 	return fd;
 }
 
-/* udmabuf takes nothing but a memfd that cannot shrink under it. */
+/* udmabuf requires a memfd sealed against shrinking. */
 int vm_sealed_memfd(size_t size)
 {
 	int fd = vm_memfd(size), r;
@@ -193,7 +193,7 @@ int vm_prime_import(int drm_fd, int dmabuf_fd, uint32_t *ret_handle)
 	return 0;
 }
 
-/* The card node, as the kernel has no dumb buffers on render nodes. */
+/* Uses the card node: the kernel has no dumb buffers on render nodes. */
 int vm_vgem_gem(size_t size, int *ret_drm_fd, uint32_t *ret_handle)
 {
 	int drm_fd = vm_vgem_open_card();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makers of real dma-bufs, for tests that run in the guest.
+ * Creators of real dma-bufs, for tests that run in the guest.
  *
  * Every function returns a value >= 0 or -errno; ret_* are untouched on failure. All
- * descriptors are O_CLOEXEC, read-write unless said, and the caller's to close. Sizes are
+ * descriptors are O_CLOEXEC, read-write unless stated, and owned by the caller. Sizes are
  * in bytes and are rounded up to whole pages.
  */
 #ifndef DMABUFFS_TESTS_VM_PRODUCERS_H
@@ -15,23 +15,26 @@
 /* A memfd that can be sealed. */
 int vm_memfd(size_t size);
 
-/* A dma-buf over the pages of a fresh memfd sealed against shrinking. */
+/* A dma-buf over the pages of a new memfd sealed against shrinking. */
 int vm_udmabuf(size_t size);
 
-/* The memfd part of it, and the dma-buf over a given memfd, which stays the caller's. */
+/* The memfd for it; and a dma-buf over a given memfd, which the caller keeps. */
 int vm_sealed_memfd(size_t size);
 int vm_udmabuf_of(int memfd, size_t size);
 
 /* A dma-buf from /dev/dma_heap/system. access: O_RDONLY or O_RDWR. */
 int vm_dma_heap(size_t size, int access);
 
-/* A new DRM file on vgem: the card node, which may create and map, or the render node. */
+/*
+ * Opens a new DRM file on vgem: the card node, which may create and map, or the render
+ * node.
+ */
 int vm_vgem_open_card(void);
 int vm_vgem_open_render(void);
 
 /*
- * A vgem GEM object as dma-buf. Also gives the DRM file that made it, which the caller
- * closes, and the object's handle there.
+ * A vgem GEM object as dma-buf. Also returns the DRM file that created it, which the
+ * caller closes, and the object's handle there.
  */
 int vm_vgem_gem(size_t size, int *ret_drm_fd, uint32_t *ret_handle);
 

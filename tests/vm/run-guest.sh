@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# run-guest.sh OUTDIR TIMEOUT RESULTS: boots what build-guest.sh made and reports its
-# tests, in the file RESULTS too, whose last line is "N passed, N failed".
+# run-guest.sh OUTDIR TIMEOUT RESULTS: boots the guest of build-guest.sh and reports its
+# tests, also in the file RESULTS, whose last line is "N passed, N failed".
 #
-# The guest's serial log is printed as it comes and kept in OUTDIR/serial.log. Ends with
-# the status of the guest's line "GUEST-EXIT: N"; with 1 if that line never came within
+# The guest's serial log is printed live and kept in OUTDIR/serial.log. Exits with
+# the status of the guest's line "GUEST-EXIT: N"; with 1 if that line is missing after
 # TIMEOUT seconds, or if any test printed "not ok". VM_SMP sets the number of CPUs.
 set -euo pipefail
 
@@ -30,7 +30,7 @@ check_files()
 		die "no guest in $1: run build-guest.sh first"
 }
 
-# TCG, as a machine for tests seldom has KVM. Without no_timer_check the kernel's timer
+# TCG, since test machines seldom have KVM. Without no_timer_check the kernel's timer
 # test fails on such a slow machine and it panics; panic=-1 with -no-reboot ends QEMU.
 start_qemu()
 {
@@ -45,14 +45,14 @@ start_qemu()
 	qemu_pid=$!
 }
 
-# Prints the log until QEMU ends or the time is over.
+# Prints the log until QEMU exits or the timeout expires.
 follow_log()
 {
 	timeout "$2" tail --pid="$qemu_pid" -s 0.2 -n +1 -f "$1/serial.log" |
 		tr -d '\r' || true
 }
 
-# write_results LOG RESULTS: a guest that did not finish is a failure too.
+# write_results LOG RESULTS: a guest that does not finish is a failure too.
 write_results()
 {
 	local log=$1 results=$2
@@ -66,7 +66,7 @@ write_results()
 		"$(grep -c '^FAIL: ' "$results" || true)" >>"$results"
 }
 
-# verdict LOG RESULTS: the exit status, and one line that sums the tests up.
+# verdict LOG RESULTS: returns the exit status, and prints one summary line.
 verdict()
 {
 	local log=$1 failed status

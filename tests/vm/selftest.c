@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does the guest make the dma-bufs the tests are about? Checks each kind and prints, as
- * "# " lines, what the kernel says about such descriptors: the daemon builds on that.
+ * Checks that the guest can create each kind of dma-buf, and prints, as "# " lines, the
+ * kernel's data on such descriptors, which the daemon relies on.
  */
 #include "producers.h"
 #include "tap.h"
@@ -128,7 +128,7 @@ static void print_poll(const struct buffer *b)
 	close(ep);
 }
 
-/* Calls that work on a memfd: which of them does a dma-buf know? */
+/* Prints which calls for memfds work on a dma-buf. */
 static void print_file_calls(const struct buffer *b)
 {
 	char byte = 0;
@@ -164,7 +164,10 @@ static void *map_shared(int fd)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Which page does a mapping at an offset begin with? Not all drivers heed the offset. */
+/*
+ * Prints the page at which a mapping with an offset begins; some drivers ignore the
+ * offset.
+ */
 static void print_offset_map(const struct buffer *b)
 {
 	unsigned char *whole = map_shared(b->fd);
@@ -240,7 +243,7 @@ static void print_facts(const struct buffer *b)
 	print_pidfd_getfd(b);
 }
 
-/* Bytes written through one mapping are seen through another one. */
+/* Bytes written through one mapping are visible through another. */
 static void check_mappings(const struct buffer *b)
 {
 	unsigned char *writer = map_shared(b->fd), *reader = map_shared(b->fd);
@@ -322,7 +325,7 @@ static void test_kind(const struct buffer *b)
 	check_imports(b);
 }
 
-/* The daemon may take the inode number for a buffer's identity only if this holds. */
+/* The daemon may use the inode number as a buffer's identity only if this holds. */
 static void check_inodes(const struct buffer *b, size_t n)
 {
 	struct stat st[8] = {0};

@@ -29,7 +29,7 @@ void talk_finish(struct talk *t)
 	close(t->out);
 }
 
-/* Messages are far below PIPE_BUF: they are written whole, and so read whole. */
+/* Messages are shorter than PIPE_BUF, so that writes and reads are atomic. */
 int talk_send(struct talk *t, const void *data, size_t size)
 {
 	ssize_t n = write(t->out, data, size);

@@ -15,7 +15,7 @@ bool tap_check(bool good, const char *what, const char *format, ...)
 	vprintf(format, args);
 	va_end(args);
 	putchar('\n');
-	/* Two processes print here: keep their lines whole and in order. */
+	/* Two processes print here: keep lines whole and in order. */
 	fflush(stdout);
 	failures += !good;
 	return good;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-accel-rules MOUNT_POINT: what may not be done with dma-bufs of a device's
- * contexts.
+ * test-accel-rules MOUNT_POINT: operations on dma-bufs that contexts must reject
  *
  * The instance must have the device soft0, an exclusive one named own0, and the limit
  * max-pinned-per-uid=64K; see init.
@@ -41,9 +40,9 @@ static void check_read_only(struct trial *t, uint32_t buffer)
 	int r = job_info(&t->job, buffer, &info);
 
 	tap_check(r == 0 && info.flags & ACCEL_BUFFER_READONLY, t->what,
-		  "info says so: flags %#x", info.flags);
+		  "info reports read-only: flags %#x", info.flags);
 	r = job_map(&t->job, buffer, 0, PATTERN_SIZE, PLACE_READ_WRITE, &place);
-	tap_check(r == -EPERM, t->what, "it is not mapped writable: %d", r);
+	tap_check(r == -EPERM, t->what, "a writable mapping is refused: %d", r);
 	r = job_map(&t->job, buffer, 0, PATTERN_SIZE, ACCEL_MAP_READ, &place);
 	if (r == 0)
 		r = job_import(&t->job, t->memfd.fd, &id);
@@ -53,7 +52,7 @@ static void check_read_only(struct trial *t, uint32_t buffer)
 	if (r == 0)
 		r = job_copy(&t->job, &memfd, 0, &place, 0, PATTERN_SIZE);
 	tap_check(r == 0 && t->memfd.data[0] == 0 && t->memfd.data[PATTERN_SIZE - 1] == 0,
-		  t->what, "but readable, and copied: %d", r);
+		  t->what, "a copy reads it: %d", r);
 	r = job_fill(&t->job, &place, 0, 8, 1);
 	dmabuffs_accel_queue_fault(t->job.queue, &fault);
 	tap_check(r == -EIO && fault.reason == ACCEL_FAULT_PERMISSION, t->what,
@@ -86,7 +85,7 @@ static void test_read_only(const char *mount_point, bool by_name)
 	buffer_finish(&t.dmabuf);
 }
 
-/* A dma-buf has one description: less than that cannot be given. */
+/* A dma-buf has only one description, so its access cannot be reduced. */
 static void test_lesser_name(const char *mount_point)
 {
 	struct trial t = {.what = "opened for reading"};
@@ -126,9 +125,9 @@ static void check_pinned(struct job *job, const int fds[PINNED_COUNT], int last,
 	r = job_object(job, DMABUFFS_ACCEL_IOC_BUFFER_FREE, ids[0]);
 	if (r == 0)
 		r = job_import(job, last, &ids[0]);
-	tap_check(r == 0, what, "freeing one makes room: %d", r);
+	tap_check(r == 0, what, "after freeing one, another fits: %d", r);
 	r = job_import(job, fds[0], &id);
-	tap_check(r == -EDQUOT, what, "for just one: %d", r);
+	tap_check(r == -EDQUOT, what, "after that, none fits: %d", r);
 }
 
 /* As a user without other objects, with descriptors that root has made. */
@@ -162,7 +161,7 @@ static void test_pinned(const char *mount_point)
 		_exit(pinned_child(mount_point));
 	}
 	pid = pid > 0 ? waitpid(pid, &status, 0) : -1;
-	tap_check(pid > 0 && status == 0, "pinned", "all of it: status %#x",
+	tap_check(pid > 0 && status == 0, "pinned", "the child succeeds: status %#x",
 		  (unsigned int)status);
 }
 
@@ -195,7 +194,10 @@ static bool is_free(const void *data)
 	return open_exclusive(data) == 0;
 }
 
-/* Pinned memory of the device as a udmabuf, or -errno; the context is closed. */
+/*
+ * Leaves pinned memory of the device as a udmabuf; returns it or -errno. The context is
+ * closed.
+ */
 static int leave_pinned(const char *mount_point)
 {
 	struct accel_buffer_alloc alloc = {.flags = ACCEL_BUFFER_PINNED,
@@ -229,15 +231,16 @@ static void test_exclusive(const char *mount_point)
 	if (!tap_check(r == 0, EXCLUSIVE, "its pinned memory becomes a udmabuf: %d", r))
 		return;
 	buffer_fill(&held, PAGE_FROM_EXPORTER);
-	tap_check(wait_until(is_unused, mount_point), EXCLUSIVE, "the context ends");
+	tap_check(wait_until(is_unused, mount_point), EXCLUSIVE,
+		  "the context is destroyed");
 	r = open_exclusive(mount_point);
 	tap_check(r == -EBUSY, EXCLUSIVE, "no new owner while the udmabuf is there: %d",
 		  r);
 	tap_check(buffer_has(&held, PAGE_FROM_EXPORTER) == 1, EXCLUSIVE,
-		  "nothing is taken from its holder");
+		  "the udmabuf keeps its contents");
 	buffer_finish(&held);
 	tap_check(wait_until(is_free, mount_point), EXCLUSIVE,
-		  "with the udmabuf gone, the next owner gets it");
+		  "without the udmabuf, the next owner gets it");
 }
 
 int main(int argc, char **argv)

@@ -53,7 +53,7 @@ static const struct kind kinds[] = {
 	{"vgem", make_vgem},
 };
 
-/* The kernel's number of the dma-buf; 0: it is none. */
+/* The inode number of the dma-buf; 0: it is none. */
 static unsigned long dmabuf_number(int fd)
 {
 	struct stat st;
@@ -61,8 +61,10 @@ static unsigned long dmabuf_number(int fd)
 	return fd_is_dmabuf(fd) && fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
-/* Whether it exists in this kernel, with any holder. Lines are "SIZE FLAGS MODE COUNT
- * EXPORTER INO NAME". */
+/*
+ * Whether the dma-buf exists in the kernel. Lines are "SIZE FLAGS MODE COUNT EXPORTER INO
+ * NAME".
+ */
 static bool exists(unsigned long number)
 {
 	FILE *file = fopen(BUFINFO, "re");
@@ -138,7 +140,7 @@ static void check_info(struct trial *t)
 		  t->what, "info gives %d: flags %#x, %llu bytes, %u mappings", r,
 		  info.flags, (unsigned long long)info.bytes, info.mappings);
 	r = job_object(&t->job, DMABUFFS_ACCEL_IOC_BUFFER_REVOKE, t->at_dmabuf.buffer);
-	tap_check(r == -EPERM, t->what, "it is not ours to revoke: %d", r);
+	tap_check(r == -EPERM, t->what, "the context cannot revoke it: %d", r);
 	r = job_info(&t->job, t->at_memfd.buffer, &info);
 	tap_check(r == 0 && info.flags == ACCEL_BUFFER_IMPORTED, t->what,
 		  "the memfd is neither a dma-buf nor pinned: flags %#x", info.flags);
@@ -157,7 +159,7 @@ static void check_copy(struct trial *t)
 		  "copy writes it: %d", r);
 }
 
-/* Drivers are known that show page 0 wherever a mapping begins. */
+/* Some drivers map page 0 at any offset. */
 static void check_part(struct trial *t)
 {
 	const uint64_t offset = PAGE_LATER * PATTERN_PAGE;
@@ -170,10 +172,10 @@ static void check_part(struct trial *t)
 		r = job_copy(&t->job, &part, 0, &t->at_memfd, offset, PATTERN_PAGE);
 	tap_check(r == 0 && buffer_has(&t->dmabuf, PAGE_LATER) == 1 &&
 			  buffer_has(&t->dmabuf, PAGE_FROM_EXPORTER) == 1,
-		  t->what, "a part that is mapped alone is that part: %d", r);
+		  t->what, "a mapped part has the right offset: %d", r);
 	r = job_copy(&t->job, &part, PATTERN_PAGE, &t->at_memfd, 0, 1);
 	tap_check(r == -EIO && dmabuffs_accel_queue_reset(t->job.queue) == 0, t->what,
-		  "and ends where it ends: %d", r);
+		  "and the right length: %d", r);
 }
 
 static bool page_is(struct buffer *b, enum pattern_page page, unsigned char byte)
@@ -199,7 +201,7 @@ static void check_fill(struct trial *t)
 		  t->what, "fill writes this page: %d", r);
 }
 
-/* Of 8 bytes at the memfd's third page, where results go. */
+/* Of 8 bytes at the memfd's third page, which holds results. */
 static uint64_t result(const struct trial *t)
 {
 	const volatile unsigned char *place =
@@ -248,7 +250,7 @@ static void check_crc(struct trial *t, const char *when)
 		  "crc32c of it%s: %d, %#x", when, r, (uint32_t)result(t));
 }
 
-/* Out of the context again it is the same dma-buf. */
+/* The context returns a descriptor of the same dma-buf. */
 static void check_again(struct trial *t, unsigned long number)
 {
 	struct buffer again;
@@ -266,20 +268,21 @@ static void check_again(struct trial *t, unsigned long number)
 		buffer_finish(&again);
 }
 
-/* Everybody else lets go of it: it lives as long as the context has it. */
+/* The context's reference keeps it alive when all others are gone. */
 static void check_lifetime(struct trial *t)
 {
 	unsigned long number = dmabuf_number(t->dmabuf.fd);
 
 	buffer_finish(&t->dmabuf);
 	tap_check(number && exists(number), t->what,
-		  "dma-buf %lu is there after its maker closed it", number);
+		  "dma-buf %lu exists after its creator closed it", number);
 	check_crc(t, " then");
 	check_again(t, number);
-	tap_check(exists(number), t->what, "dma-buf %lu is there before the end", number);
+	tap_check(exists(number), t->what,
+		  "dma-buf %lu exists before the context is closed", number);
 	job_close(&t->job);
 	tap_check(wait_until(is_gone, &number), t->what,
-		  "dma-buf %lu is gone with the context", number);
+		  "dma-buf %lu is freed with the context", number);
 	buffer_finish(&t->memfd);
 }
 

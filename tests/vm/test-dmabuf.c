@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-dmabuf MOUNT_POINT: real dma-bufs, each exported by one process and imported by
- * another one of another user. This file is the exporting side; importer.c the other.
+ * test-dmabuf MOUNT_POINT: real dma-bufs, exported by one process and imported by another
+ * process of another user. This file has the exporter; importer.c has the importer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,7 @@
 #include "talk.h"
 #include "tap.h"
 
-/* The end of a name follows RELEASEDIR, which the kernel sends after close(2) returned.
- */
+/* A name is removed on RELEASEDIR, which the kernel sends after close(2) has returned. */
 #define NAME_ENDS_WITHIN_MS 20000
 
 struct kind {
@@ -40,7 +39,7 @@ static int make_dma_heap(void)
 	return vm_dma_heap(PATTERN_SIZE, O_RDWR);
 }
 
-/* The dma-buf alone keeps the GEM object: its DRM file may go. */
+/* The dma-buf keeps the GEM object alive: its DRM file can be closed. */
 static int make_vgem(void)
 {
 	uint32_t handle;
@@ -93,11 +92,11 @@ static bool check_export(const struct kind *kind, int root, int fd,
 		return false;
 	r = client_export(root, fd, 0, &again, &bytes);
 	tap_check(r == 0 && memcmp(&again, uuid, sizeof(again)) == 0, kind->name,
-		  "exported again it has the same name: %d", r);
+		  "a second export returns the same name: %d", r);
 	return true;
 }
 
-/* Starts the importer; it has nothing of ours but its end of the pipes. */
+/* Starts the importer, which keeps only its end of the pipes. */
 static pid_t start_importer(const struct kind *kind, const char *mount_point,
 			    struct talk *ours, struct talk *theirs, int root,
 			    struct buffer *b)
@@ -113,7 +112,7 @@ static pid_t start_importer(const struct kind *kind, const char *mount_point,
 	_exit(importer_run(mount_point, kind->name, kind->expected, theirs));
 }
 
-/* The exporter's half of the conversation with the importer. */
+/* The exporter's half of the exchange with the importer. */
 static void talk_with(const struct kind *kind, struct talk *importer, struct buffer *b,
 		      const struct client_uuid *uuid)
 {
@@ -154,7 +153,7 @@ static void check_answers(const struct kind *kind, struct buffer *b)
 		  "and what it wrote to the file");
 }
 
-/* The export holds the buffer by itself: no descriptor of the exporter's is left. */
+/* The export keeps the buffer alive: the exporter has closed its descriptors. */
 static void check_held(const struct kind *kind, int root, const struct client_uuid *uuid)
 {
 	unsigned char data[PATTERN_PAGE];
@@ -162,7 +161,7 @@ static void check_held(const struct kind *kind, int root, const struct client_uu
 	ssize_t n = pread(file, data, sizeof(data), PAGE_LATER * PATTERN_PAGE);
 
 	tap_check(n == (ssize_t)sizeof(data) && pattern_is(data, PAGE_LATER), kind->name,
-		  "the name serves on when the exporter has closed its buffer: %zd", n);
+		  "the name works after the exporter has closed its buffer: %zd", n);
 	if (file >= 0)
 		close(file);
 }
@@ -187,7 +186,8 @@ static void check_name_ends(const struct kind *kind, const char *mount_point,
 		if (now_ms() > end)
 			break;
 	}
-	tap_check(file == -ENOENT, kind->name, "the name ends with its root: %d", file);
+	tap_check(file == -ENOENT, kind->name, "the name is removed with its root: %d",
+		  file);
 	close(root);
 }
 
@@ -208,7 +208,10 @@ static void test_kind(const struct kind *kind, const char *mount_point)
 	check_name_ends(kind, mount_point, &uuid);
 }
 
-/* A read-only dma-buf is the one kind whose read-only import can have the real thing. */
+/*
+ * A read-only dma-buf is the only kind whose real descriptor a read-only import can
+ * return.
+ */
 static void check_read_only_import(int root, int broker, const struct client_uuid *uuid)
 {
 	struct dmabuffs_broker_reply reply = {0};
@@ -247,8 +250,8 @@ static void test_read_only(const char *mount_point)
 }
 
 /*
- * An imported memfd must be the real one: udmabuf looks at its seals, which a file of
- * another file system does not have.
+ * An import must return the real memfd: udmabuf checks its seals, which a FUSE file
+ * lacks.
  */
 static void test_memfd_as_dmabuf(const char *mount_point)
 {
@@ -265,9 +268,10 @@ static void test_memfd_as_dmabuf(const char *mount_point)
 	tap_check(r == 0 && file >= 0 && fd >= 0, "memfd-to-udmabuf",
 		  "export %d, open %d, exchange %d", r, file, fd);
 	r = vm_udmabuf_of(file, PATTERN_SIZE);
-	tap_check(r < 0, "memfd-to-udmabuf", "udmabuf refuses the name's file: %d", r);
+	tap_check(r < 0, "memfd-to-udmabuf", "udmabuf refuses the FUSE file: %d", r);
 	dmabuf = vm_udmabuf_of(fd, PATTERN_SIZE);
-	tap_check(dmabuf >= 0, "memfd-to-udmabuf", "and takes the real one: %d", dmabuf);
+	tap_check(dmabuf >= 0, "memfd-to-udmabuf", "and accepts the real memfd: %d",
+		  dmabuf);
 	close(dmabuf);
 	close(fd);
 	close(file);
