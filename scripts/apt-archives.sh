@@ -1,9 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# Which archives this machine gets its Debian packages from, for those who need another
-# suite of the same archives. To be sourced; it reads the configuration of apt and changes
-# nothing.
+# The archives of this machine's Debian packages, for scripts that need another suite of
+# the same archives. To be sourced; it reads the configuration of apt and changes nothing.
 
 # The names under which this machine's own release may stand in its sources.
 apt_own_suites() {

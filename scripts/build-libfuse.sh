@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Makes a libfuse available that knows passthrough (3.17 and newer).
+# Provides a libfuse that supports passthrough (3.17 and newer).
 #
 #   scripts/build-libfuse.sh PREFIX
 #
-# Where the system's own libfuse is good enough, there is nothing to do.
-# Otherwise the source package "fuse3" of a newer suite of the very archive
-# this machine already uses is fetched, checked by apt's own signatures, and
-# built as a static library into PREFIX. Use it with
+# If the system's libfuse is new enough, it does nothing. Otherwise it fetches
+# the source package "fuse3" of a newer suite from the archive that this machine
+# uses, which apt verifies by its signature, and builds it as a static library
+# into PREFIX. Use it with
 #
 #   PKG_CONFIG_PATH=PREFIX/lib/pkgconfig
 #
@@ -28,7 +28,7 @@ readonly SUITES="testing unstable stable"
 # shellcheck source=scripts/apt-archives.sh
 . "$(dirname "${BASH_SOURCE[0]}")/apt-archives.sh"
 
-# Change this when the way of building changes: an old stamp then no longer fits.
+# Change this when the way of building changes, so that old stamps do not match.
 readonly RECIPE=1
 
 say() { printf 'libfuse: %s\n' "$*" >&2; }
@@ -60,7 +60,7 @@ already_built() {
 
 stamp_text() { printf 'fuse3 %s recipe %s' "$(our_version)" "$RECIPE"; }
 
-# logged WHAT CMD...: one line for people, everything else into the log.
+# logged WHAT CMD...: prints one line; all other output goes into the log.
 logged() {
 	local what=$1
 	shift
@@ -130,14 +130,14 @@ with_archive_keyring() {
 		END { print "Signed-By: " ring }' <<<"$1"
 }
 
-# The second try for $stanza in $suite, if it makes a difference.
+# A second try for $stanza in $suite, with the keys of the keyring package.
 try_keyring() {
 	local other
 	other=$(with_archive_keyring "$stanza")
 	[[ $other == "$stanza" ]] || version=$(version_in "$other" "$suite")
 }
 
-# Sets $version to a usable version and leaves apt pointing at its suite.
+# Sets $version to a usable version; the configuration of apt then names its suite.
 find_source() {
 	local suite stanza
 	local -a stanzas
@@ -203,8 +203,8 @@ build_libfuse() {
 	mv "$work/root/usr" "$prefix"
 }
 
-# A program that names the calls we depend on must link, run, and be of the
-# version we think it is.
+# A program with the calls that we depend on must link and run, and report the
+# expected version.
 verify_libfuse() {
 	cat >"$work/try.c" <<-'PROGRAM'
 		#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 17)
@@ -242,7 +242,7 @@ main() {
 	}
 	local system
 	if system=$(system_version) && version_ok "$system"; then
-		say "version $system is there and good"
+		say "version $system is new enough"
 		return
 	fi
 	mkdir -p "$(dirname "$1")"

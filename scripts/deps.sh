@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# The Debian packages dmabuffs needs, and how they get here. Sourced by
+# The Debian packages dmabuffs needs, and their installation. Sourced by
 # bootstrap, whose say(), die() and step() it uses.
 
 # One package a line: the group that needs it, its name, and why.
@@ -85,7 +85,7 @@ missing_of() {
 	grep -vxF -f <(printf '%s\n' "$installed") < <(printf '%s\n' "$@") || true
 }
 
-# apt_get ARG...: archives have bad moments, and another apt may hold the lock.
+# apt_get ARG...: an archive can fail for a while, and another apt may hold the lock.
 apt_get() {
 	local try
 	for try in 1 2 3; do

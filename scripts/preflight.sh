@@ -32,7 +32,7 @@ preflight_mounts() {
 		lack "cannot make a mount namespace" "a plain chroot, whose root is no mount point, is not enough (systemd-nspawn -D ROOT is); a container needs CAP_SYS_ADMIN (docker run --privileged)"
 }
 
-# What Criterion, the framework of the unit tests, shares memory by.
+# Criterion, the framework of the unit tests, shares memory by /dev/shm.
 preflight_tests() {
 	[[ -d /dev/shm && -w /dev/shm ]] ||
 		lack "no /dev/shm" "mkdir /dev/shm; mount -t tmpfs -o mode=1777 shm /dev/shm"
