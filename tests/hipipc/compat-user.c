@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compat-user.c - a user's program, compiled with AMD's header or ours, as C and C++
+ * compat-user.c - a user's program, compiled with AMD's header or libhipipc's, as C and
+ * C++
  *
- * The argument says what it is run with: "soft": libhipipc and libhipsoft; "vendor":
- * AMD's runtime on a machine without a GPU; "preload": the same with libhipipc preloaded.
+ * The argument selects the libraries it runs with: "soft": libhipipc and libhipsoft;
+ * "vendor": AMD's runtime on a machine without a GPU; "preload": the same with libhipipc
+ * preloaded.
  */
 #include <hip/hip_runtime_api.h>
 
@@ -76,7 +78,7 @@ static void check_soft(void)
 	       0);
 }
 
-/* The runtime's own results: nothing of it was replaced. */
+/* The runtime's own results: none of its functions was replaced. */
 static void check_vendor(void)
 {
 	void *memory = NULL;

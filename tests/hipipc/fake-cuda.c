@@ -59,7 +59,7 @@ struct external {
 	size_t bytes;
 };
 
-/* All of them, so that objects which are not destroyed do not count as leaks. */
+/* All of them: objects that are not destroyed must not count as leaks. */
 static struct external *externals;
 
 static void forget(struct external *object)
@@ -148,7 +148,7 @@ int cuDevicePrimaryCtxRelease_v2(int device)
 	return CUDA_SUCCESS;
 }
 
-/* ---- what a pointer is ------------------------------------------------------------- */
+/* ---- pointer queries --------------------------------------------------------------- */
 
 static bool attribute_of(const struct memory *memory, int attribute, uint64_t *ret_value)
 {

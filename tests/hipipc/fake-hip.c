@@ -42,7 +42,7 @@ struct external {
 	char *mapped; /* the whole buffer */
 };
 
-/* All of them, so that objects which are not destroyed do not count as leaks. */
+/* All of them: objects that are not destroyed must not count as leaks. */
 static struct external *externals;
 
 static int last_error;
@@ -174,7 +174,7 @@ int hipMemGetAddressRange(void **ret_base, size_t *ret_bytes, void *pointer)
 	return HIP_SUCCESS;
 }
 
-/* ---- of hipMemCreate() ------------------------------------------------------------- */
+/* ---- memory of hipMemCreate() ------------------------------------------------------ */
 
 int hipMemRetainAllocationHandle(void **ret_handle, void *address)
 {

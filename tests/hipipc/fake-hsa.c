@@ -2,7 +2,7 @@
 /*
  * fake-hsa.c - libhsa-runtime64.so.1 of the tests; see fake.h
  *
- * With FAKE_OLD defined: of a ROCm before 5.6, which cannot export.
+ * With FAKE_OLD defined: the library of a ROCm before 5.6, which cannot export.
  */
 #include "fake.h"
 #include "hsa_abi.h"

@@ -54,8 +54,9 @@ struct fake_counts {
 };
 
 struct fake_control {
-	/* At that address, NULL: anywhere; NULL if there is no room. Fails never
-	 * otherwise. */
+	/*
+	 * Allocates at @at, or anywhere if NULL; returns NULL only if there is no room.
+	 */
 	void *(*alloc)(enum fake_kind kind, size_t bytes, void *at);
 	void (*free)(void *pointer);
 	/* Puts other memory in the place of a mapping (FAKE_VMM, FAKE_SEGMENTS). */

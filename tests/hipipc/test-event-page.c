@@ -138,7 +138,7 @@ Test(event_page, what_is_no_page_is_refused)
 	expect_refused(fd);
 }
 
-/* All numbers are locked: no recorder is left. */
+/* All numbers are locked: none is left for this process. */
 Test(event_page, a_page_that_is_locked_all_over)
 {
 	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -250,7 +250,7 @@ Test(event_page, fail)
 	event_page_unref(event);
 }
 
-/* A number beyond all records has no recorder. */
+/* A number above all records has no recorder. */
 Test(event_page, numbers_that_nobody_took)
 {
 	struct shared_event *event;
@@ -441,7 +441,7 @@ Test(event_page, a_recorder_stays_alive)
 	cr_assert(eq(sz, (size_t)write(go[1], &byte, 1), 1));
 	cr_assert(zero(int, event_page_wait(event, 1)));
 	expect_exit(pid);
-	/* Reached, and then the recorder exited. */
+	/* The record was reached before the recorder exited. */
 	cr_assert(zero(int, event_page_query(event, 1)));
 	event_page_unref(event);
 }
@@ -475,7 +475,7 @@ static void *write_garbage(void *data)
 		__atomic_store_n(&words[state % (EVENT_PAGE_BYTES / 8)], state * state,
 				 __ATOMIC_RELAXED);
 	}
-	/* Everything was reached: lets remaining waiters go. */
+	/* All records were reached: releases the remaining waiters. */
 	for (size_t i = 0; i < EVENT_PAGE_SLOTS; i++)
 		__atomic_store_n(&vandal->page->slots[i].reached, UINT64_MAX,
 				 __ATOMIC_SEQ_CST);
@@ -570,7 +570,8 @@ Test(event_page, nobody_is_woken)
 	event_page_unref(event);
 }
 
-/* The recorder of an older record of the slot has died; that does not touch the new one.
+/*
+ * The recorder of an older record of the slot has exited; the new record is unaffected.
  */
 Test(event_page, a_slot_with_a_past)
 {
@@ -589,7 +590,7 @@ Test(event_page, a_slot_with_a_past)
 	event_page_unref(event);
 }
 
-/* A recorder died between its two steps: the next one completes the second. */
+/* A recorder exited between its two steps: the next one completes the second. */
 Test(event_page, half_a_record)
 {
 	int fd = make_good_page();
@@ -606,7 +607,7 @@ Test(event_page, half_a_record)
 /* ---- a slot that is shared, and a claim that is forged --------------------------------
  */
 
-/* As another process would record it. */
+/* Marks the record as reached, as another process would. */
 static void reach_there(struct event_page *page, uint64_t number)
 {
 	__atomic_store_n(&page->slots[number % EVENT_PAGE_SLOTS].reached, number,
@@ -637,7 +638,7 @@ Test(event_page, more_outstanding_than_slots)
 	event_page_unref(event);
 }
 
-/* Of other processes' records only the newest in a slot is known. */
+/* For other processes, only the newest record of a slot is known. */
 Test(event_page, older_ones_of_others)
 {
 	int fd = make_good_page(), told;
@@ -655,7 +656,7 @@ Test(event_page, older_ones_of_others)
 	event_page_unref(event);
 }
 
-/* In this process's name, though it never made such a record. */
+/* The claim names this process, which never made such a record. */
 Test(event_page, a_forged_claim_in_our_name)
 {
 	int fd = make_good_page();
@@ -700,7 +701,7 @@ Test(event_page, numbers_that_are_set_back)
 /* ---- descriptors ---------------------------------------------------------------------
  */
 
-/* The same number stands for other files in this thread and in the first one. */
+/* The same number refers to different files in this thread and in the first one. */
 static void *open_apart(void *data)
 {
 	struct shared_event *event;

@@ -59,8 +59,8 @@ Test(handle, comes_back_as_it_was)
 }
 
 /*
- * Version 1 as it was released, written by hand: later versions must read it. The check
- * word is the CRC-32C of the 60 bytes before it, computed bit by bit below.
+ * Version 1 as released, written by hand: later versions must read it. The checksum is
+ * the CRC-32C of the 60 bytes before it, computed bit by bit below.
  */
 static uint32_t slow_crc32c(const unsigned char *data, size_t size)
 {

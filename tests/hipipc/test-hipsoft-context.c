@@ -13,7 +13,7 @@ static void three_devices(void)
 	soft_configure("3", "64");
 }
 
-/* ---- beginning --------------------------------------------------------------------- */
+/* ---- start ------------------------------------------------------------------------- */
 
 static int count_devices(void)
 {
@@ -190,7 +190,7 @@ Test(hipsoft_device, enables_and_disables_peers_once)
 	expect(hipDeviceDisablePeerAccess(2), hipErrorPeerAccessNotEnabled);
 	expect_ok(hipDeviceEnablePeerAccess(2, 0));
 	expect(hipDeviceEnablePeerAccess(2, 0), hipErrorPeerAccessAlreadyEnabled);
-	/* In one direction only. */
+	/* Access is enabled in one direction only. */
 	expect_ok(hipSetDevice(2));
 	expect(hipDeviceDisablePeerAccess(1), hipErrorPeerAccessNotEnabled);
 	expect_ok(hipSetDevice(1));
@@ -314,7 +314,7 @@ Test(hipsoft_context, a_destroyed_one_is_unknown)
 
 	expect_ok(hipCtxPushCurrent(one));
 	expect_ok(hipCtxDestroy(one));
-	/* At any place on the stack. */
+	/* The context can be anywhere in the stack. */
 	cr_assert(eq(ptr, current(), two));
 	expect(hipCtxDestroy(one), hipErrorInvalidContext);
 	expect(hipCtxPushCurrent(one), hipErrorInvalidContext);

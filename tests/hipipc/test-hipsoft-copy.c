@@ -32,7 +32,7 @@ static unsigned char *host_memory(void)
 	return memory;
 }
 
-/* Other bytes each time. */
+/* Fills with different bytes each time. */
 static void scramble(unsigned char *memory)
 {
 	static uint32_t state = 12345;
@@ -44,7 +44,7 @@ static void scramble(unsigned char *memory)
 	memset(memory + ROOM / 4 * 4, 0, ROOM % 4);
 }
 
-/* @memory is as @before, but for @bytes at @to which are those at @from of @data. */
+/* @memory equals @before, except @bytes at @to, which equal those at @from of @data. */
 static void expect_bytes(const unsigned char *memory, const unsigned char *before,
 			 size_t to, const unsigned char *data, size_t from, size_t bytes)
 {
@@ -294,7 +294,7 @@ Test(hipsoft_copy, ranges_that_are_wrong)
 	free(host);
 }
 
-/* With @bytes at @pointer that are not all in one allocation. */
+/* @bytes at @pointer are not all in one allocation. */
 static void expect_refused(void *pointer, size_t bytes)
 {
 	unsigned char *other = host_memory();
@@ -323,7 +323,7 @@ Test(hipsoft_copy, past_the_end)
 	expect_refused(whole + 2 * PAGE, 8);
 	expect_refused(whole + 2 * PAGE, 8 * PAGE);
 	expect_refused(whole + 2 * PAGE - 4, 8);
-	/* And a range that contains all of it. */
+	/* A range that contains the whole allocation. */
 	expect_refused(whole - 8, 8 * PAGE);
 	expect_refused(part - 8, 8 * PAGE);
 	expect_ok(hipMemset(part + 92, 1, 8));
@@ -407,7 +407,7 @@ Test(hipsoft_copy, vector_add_on_another_device)
 	expect_ok(hipStreamSynchronize(NULL));
 }
 
-/* ---- memory that is taken away ----------------------------------------------------- */
+/* ---- revoked memory ---------------------------------------------------------------- */
 
 static unsigned char *import(int fd, size_t bytes)
 {
@@ -451,7 +451,7 @@ Test(hipsoft_copy, revoked_memory)
 	free(host);
 }
 
-/* During a copy; the default stream reports the error as others do. */
+/* Revoked during a copy; the default stream reports the error like other streams. */
 Test(hipsoft_copy, revoked_while_in_use)
 {
 	int fd = make_memfd(32 * MIB);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipsoft-error.c - names of errors, and the last one of a thread */
+/* test-hipsoft-error.c - names of errors, and the last error of a thread */
 #include "hipsoft-fixture.h"
 
 #include <pthread.h>
@@ -50,7 +50,7 @@ static const struct name names[] = {
 
 #define UNRECOGNIZED "unrecognized error code"
 
-/* Every number, so that no unknown one has a name. */
+/* All numbers: only known errors have a name. */
 Test(hipsoft_error, has_names_and_texts)
 {
 	size_t n = 0;

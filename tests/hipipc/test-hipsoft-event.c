@@ -107,7 +107,7 @@ Test(hipsoft_event, never_recorded_is_ready)
 	}
 }
 
-/* For local and interprocess events (@flags): both behave the same. */
+/* For local and interprocess events (@flags), which behave alike. */
 static void record_and_wait(unsigned flags)
 {
 	hipStream_t first = make_stream(), second = make_stream();
@@ -203,7 +203,7 @@ Test(hipsoft_event, destroyed_while_the_host_waits)
 	expect_ok(hipEventDestroy(event));
 	gate_open(&gate);
 	pthread_join(thread, &result);
-	/* Depends on which thread comes first. */
+	/* Depends on which thread is first. */
 	error = (hipError_t)(uintptr_t)result;
 	cr_assert(error == hipSuccess || error == hipErrorInvalidHandle);
 }
@@ -418,7 +418,8 @@ Test(hipsoft_event, the_last_record_is_the_last_in_its_stream)
 	}
 }
 
-/* More records than the page has slots, and one that is not reached: here all is known.
+/*
+ * More records than slots, one of which is not reached: the recording process knows all.
  */
 Test(hipsoft_event, many_records_after_one)
 {
@@ -563,7 +564,7 @@ static hipEvent_t receive_event(int socket)
 
 	if (runtime_enter() < 0 || hipsoft_provider.import_event(fd, &event) < 0)
 		_exit(101);
-	/* As libhipipc does; the lock is not passed along. */
+	/* As libhipipc does; the lock is not inherited. */
 	close(fd);
 	return event;
 }
@@ -584,7 +585,7 @@ static void hear(int socket)
 		_exit(103);
 }
 
-/* Before the first call of the parent. */
+/* Called before the parent's first call. */
 static pid_t start_child(int (*body)(int socket), int *ret_socket)
 {
 	int pair[2];
@@ -729,7 +730,7 @@ Test(hipsoft_event, destroyed_by_the_exporter)
 	cr_assert(zero(int, wait_for_child(pid)));
 }
 
-/* ---- the recorder dies ------------------------------------------------------------- */
+/* ---- exit of the recorder ---------------------------------------------------------- */
 
 static int record_and_hang(int socket)
 {
@@ -769,11 +770,11 @@ Test(hipsoft_event, the_recorder_is_killed)
 	waitpid(pid, NULL, 0);
 }
 
-/* ---- one after the other ----------------------------------------------------------- */
+/* ---- ping-pong --------------------------------------------------------------------- */
 
 #define TURNS 2000
 
-/* In turns: waits for ping, then records pong. */
+/* Waits for ping, then records pong, repeatedly. */
 static int answer(int socket)
 {
 	hipEvent_t ping = receive_event(socket), pong = receive_event(socket);

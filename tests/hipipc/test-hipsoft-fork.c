@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-hipsoft-fork.c - children of fork(2), and a start that fails */
+/* test-hipsoft-fork.c - children of fork(2), and failures to start the runtime */
 #include "hipsoft-fixture.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static void three_devices(void)
 static void *parents_memory;
 static hipCtx_t parents_context;
 
-/* Calls without effect in the parent. 0, or the line of the call that failed. */
+/* Makes calls without effect in the parent. Returns 0, or the line of the failed call. */
 static int call_all(void)
 {
 	struct hipipc_allocation allocation = {0};
@@ -157,7 +157,7 @@ Test(hipsoft_fork, a_child_forked_before_can_use_it, .init = three_devices)
 	pid = fork();
 	if (!pid) {
 		close(ends[1]);
-		/* Until the parent has used it. */
+		/* Waits until the parent has used the runtime. */
 		_exit(read(ends[0], &byte, 1) == 0 ? use_runtime() : 9);
 	}
 	cr_assert(zero(int, use_runtime()));
@@ -248,7 +248,7 @@ Test(hipsoft_fork, happens_while_another_thread_begins, .init = three_devices)
 static unsigned refused;
 static bool no_wipe;
 
-/* Replaces the C library's function, for the library, too. */
+/* Replaces the C library's function, also in the library under test. */
 __attribute__((visibility("default"))) int madvise(void *address, size_t length,
 						   int advice)
 {
@@ -274,7 +274,7 @@ Test(hipsoft_fork, the_pid_tells_where_the_kernel_does_not, .init = three_device
 	check_parent();
 }
 
-/* ---- what is missing --------------------------------------------------------------- */
+/* ---- missing resources ------------------------------------------------------------- */
 
 static void limit(int resource, rlim_t n)
 {
@@ -285,7 +285,7 @@ static void limit(int resource, rlim_t n)
 	cr_assert(zero(int, setrlimit(resource, &now)));
 }
 
-/* 0: failed first, then worked; 1: worked at once; else an error. */
+/* Returns 0: failed first, then succeeded; 1: succeeded at once; else an error. */
 static int begin_with(int resource, rlim_t n)
 {
 	unsigned before = count_fds();
@@ -337,7 +337,7 @@ static rlim_t address_space(void)
 Test(hipsoft_fork, begins_whole_or_not_at_all, .init = three_devices)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	cr_skip_test("a sanitizer does not survive a lack of addresses");
+	cr_skip_test("sanitizers abort when address space is exhausted");
 #endif
 	try_all(RLIMIT_AS, address_space(), 512 << 10, 120);
 }

@@ -118,7 +118,7 @@ Test(hipsoft_memory, pointers_tell_what_they_are)
 	expect_ok(hipSetDevice(0));
 	check_known(pointer, pointer, PAGE + 5, 1);
 	check_known(pointer + PAGE + 4, pointer, PAGE + 5, 1);
-	/* The rest of the page is not part of it either. */
+	/* The rest of the page is not part of the allocation. */
 	check_unknown(pointer + PAGE + 5);
 	check_unknown(pointer + 2 * PAGE);
 	check_unknown(pointer - 1);
@@ -180,7 +180,7 @@ Test(hipsoft_memory, is_zeroed_and_keeps_what_is_written)
 	check_filled(again, 0, MIB);
 }
 
-/* ---- many -------------------------------------------------------------------------- */
+/* ---- many allocations -------------------------------------------------------------- */
 
 #define SLOTS 200
 
@@ -324,7 +324,7 @@ static void limit_fds(unsigned n)
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
 }
 
-/* As many as possible; terminated by NULL. */
+/* Allocates as many as possible; the list is terminated by NULL. */
 static void take_all(void *pointers[64])
 {
 	hipError_t error = hipSuccess;
@@ -348,12 +348,13 @@ static void exhaust(void)
 	void *pointers[64];
 	unsigned before;
 
-	/* From here on the stream has the resources that it keeps. */
+	/* From here on the stream owns the resources that it keeps. */
 	expect_ok(hipDeviceSynchronize());
 	before = count_fds();
 	limit_fds(before + 20);
 	take_all(pointers);
-	/* At once: a call that lacks descriptors waits for those that are being closed.
+	/*
+	 * Succeeds at once: a call that lacks descriptors waits for those being closed.
 	 */
 	for (int i = 0; i < 10; i++) {
 		expect_ok(hipFree(pointers[0]));
@@ -386,7 +387,7 @@ static bool take_descriptor(void *data)
 }
 
 /*
- * No descriptor is left except two that are free soon: a large buffer is closed before
+ * Uses all descriptors except two that are freed soon: a large buffer is closed before
  * them, which takes a while.
  */
 static void exhaust_but(void *large, void ***pointers)
@@ -396,11 +397,11 @@ static void exhaust_but(void *large, void ***pointers)
 	expect_ok(hipFree(large));
 	for (int i = 0; i < 2; i++)
 		expect_ok(hipFree(*(*pointers)++));
-	/* Its own descriptor is free before its memory is. */
+	/* Its descriptor is free before its memory is. */
 	cr_assert(wait_until(take_descriptor, NULL));
 }
 
-/* Other calls that need descriptors wait for those that are being closed, too. */
+/* Other calls that need descriptors also wait for those being closed. */
 Test(hipsoft_memory, streams_and_events_have_what_was_freed)
 {
 	void *large[4], *all[64], **pointers = all;
@@ -442,7 +443,7 @@ static float *make_floats(int device, float value)
 	return pointer;
 }
 
-/* The current device's sum of them, in its own memory. */
+/* Adds them on the current device, into its own memory. */
 static void check_sum(float *out, const float *one, const float *two, float expected)
 {
 	float values[64];

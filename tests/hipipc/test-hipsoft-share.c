@@ -53,7 +53,7 @@ static void *import_ok(int fd, uint64_t offset, uint64_t bytes)
 	return pointer;
 }
 
-/* Rejected with -EBADMSG, and nothing is leaked. */
+/* The import is rejected with -EBADMSG, and nothing is leaked. */
 static void refused(int fd, uint64_t offset, uint64_t bytes)
 {
 	unsigned before = count_fds();
@@ -132,14 +132,14 @@ Test(hipsoft_share, does_not_export_what_it_imported)
 	cr_assert(eq(int, backing.fd, 77));
 }
 
-/* ---- the end of what was exported -------------------------------------------------- */
+/* ---- freeing exported memory ------------------------------------------------------- */
 
 static atomic_int ended;
 static _Atomic uint64_t ended_id;
 static char *ended_pointer;
 static atomic_bool address_was_free, was_found;
 
-/* At this time a look-up finds nothing, and the address is not reused. */
+/* Inside the hook a look-up fails, and the address is not reused. */
 static void on_ended(uint64_t id)
 {
 	struct hipipc_allocation found;
@@ -150,7 +150,7 @@ static void on_ended(uint64_t id)
 	was_found = provider->find((uintptr_t)ended_pointer, &found) == 0;
 	ended_id = id;
 	ended++;
-	/* No lock is held: other calls work meanwhile. */
+	/* No lock is held: other calls succeed. */
 	expect_ok(hipFree(soft_malloc(PAGE)));
 }
 
@@ -171,7 +171,7 @@ Test(hipsoft_share, tells_the_end_of_what_was_exported)
 	cr_assert(eq(u64, ended_id, id));
 	cr_assert(not(address_was_free));
 	cr_assert(not(was_found));
-	/* Importers keep it. */
+	/* Importers keep the memory. */
 	check_bytes(import_ok(backing.fd, 0, PAGE), "kept", 4);
 }
 
@@ -209,7 +209,7 @@ static void count_end(uint64_t id)
 	ended++;
 }
 
-/* Either exported and the free reported, or not exported. */
+/* The allocation is exported and its free reported, or it is not exported. */
 Test(hipsoft_share, export_and_free_race)
 {
 	struct contest contest;
@@ -274,7 +274,7 @@ Test(hipsoft_share, imports_what_was_exported)
 	cr_assert(zero(int, release(other)));
 }
 
-/* Like a name of an instance. */
+/* A file like a name of an instance. */
 static int make_file(const void *bytes, size_t n)
 {
 	FILE *file = tmpfile();
@@ -327,7 +327,7 @@ Test(hipsoft_share, gives_back_all_it_imported)
 	cr_assert(wait_until(has_fds, &before));
 }
 
-/* A call that lacks descriptors waits for those that are being closed. */
+/* A call that lacks descriptors waits for those being closed. */
 Test(hipsoft_share, imports_with_few_descriptors)
 {
 	int fd = make_memfd(PAGE);
@@ -426,7 +426,7 @@ Test(hipsoft_share, survives_that_it_is_taken_back)
 	cr_assert(zero(int, ftruncate(fd, 0)));
 	expect(hipMemcpy(&byte, pointer, 1, hipMemcpyDeviceToHost),
 	       hipErrorIllegalAddress);
-	/* And a peer, that does not reach it. */
+	/* Enabling a peer succeeds although it cannot reach the truncated memory. */
 	expect_ok(hipSetDevice(1));
 	expect_ok(hipDeviceEnablePeerAccess(0, 0));
 	cr_assert(zero(int, release(pointer)));
@@ -441,7 +441,7 @@ static void hand_on(int number, siginfo_t *info, void *data)
 	runtimes_handler.sa_sigaction(number, info, data);
 }
 
-/* The program's own handler runs first and passes unknown signals on. */
+/* The program's own handler runs first and forwards unknown signals. */
 Test(hipsoft_share, a_handler_that_hands_on_is_fine)
 {
 	const struct sigaction own = {.sa_sigaction = hand_on, .sa_flags = SA_SIGINFO};

@@ -25,7 +25,7 @@ static unsigned char *device_memory(void)
 	return memory;
 }
 
-/* Not through the default stream, which waits for other streams. */
+/* Copies through a stream of its own: the default stream would wait for others. */
 static unsigned char first_byte(const void *memory)
 {
 	hipStream_t stream;
@@ -38,7 +38,7 @@ static unsigned char first_byte(const void *memory)
 	return byte;
 }
 
-/* It has failed and is idle, according to calls that do not report the error. */
+/* The stream has failed and is idle, according to calls that do not report the error. */
 static bool has_failed(void *handle)
 {
 	struct stream *stream;
@@ -64,7 +64,7 @@ static uint64_t tasks_given(hipStream_t handle)
 	return given;
 }
 
-/* The default stream. */
+/* Counts tasks of the default stream. */
 static bool has_given(void *n)
 {
 	return tasks_given(NULL) >= *(uint64_t *)n;
@@ -236,7 +236,7 @@ Test(hipsoft_stream, the_default_one_waits_for_others)
 	expect(hipStreamQuery(NULL), hipErrorNotReady);
 	cr_assert(zero(u8, first_byte(memory)));
 	gate_open(&gate);
-	/* First the default stream's, then the later tasks of @stream. */
+	/* First the default stream's tasks, then the later ones of @stream. */
 	expect_ok(hipStreamSynchronize(stream));
 	expect_ok(hipStreamQuery(NULL));
 	cr_assert(eq(u8, first_byte(memory), 2));
@@ -319,7 +319,7 @@ Test(hipsoft_stream, waiting_for_the_default_one_is_not_for_others)
 	expect_ok(hipStreamSynchronize(NULL));
 	gate_close(&other, stream, -EFAULT);
 	gate_open(&other);
-	/* Its failure does not concern the default stream. */
+	/* Its failure does not affect the default stream. */
 	expect_ok(hipStreamSynchronize(NULL));
 	expect_ok(hipStreamQuery(NULL));
 	expect(hipStreamQuery(stream), hipErrorIllegalAddress);
@@ -381,7 +381,7 @@ Test(hipsoft_stream, default_streams_of_others)
 	cr_assert(eq(u8, byte, 10));
 }
 
-/* ---- ends -------------------------------------------------------------------------- */
+/* ---- destruction ------------------------------------------------------------------- */
 
 static void *open_soon(void *gate)
 {
@@ -431,7 +431,7 @@ Test(hipsoft_stream, a_failed_one_reports_it_once)
 	expect(hipStreamSynchronize(stream), hipErrorIllegalAddress);
 	expect_ok(hipStreamSynchronize(stream));
 	expect_ok(hipStreamQuery(stream));
-	/* Later commands were dropped; other streams and this one go on. */
+	/* Later commands were dropped; this stream and others continue. */
 	cr_assert(zero(u8, first_byte(memory)));
 	expect_ok(hipMemset(memory, 2, BYTES));
 	expect_ok(hipMemsetAsync(memory, 3, BYTES, other));
@@ -530,7 +530,7 @@ static void *fill_it(void *arg)
 	return NULL;
 }
 
-/* Whichever thread reports it first: a dropped hipMemset() never succeeds. */
+/* In whichever thread reports it first, a dropped hipMemset() never succeeds. */
 Test(hipsoft_stream, what_was_dropped_fails_in_all_threads)
 {
 	void *memory = device_memory();
@@ -566,7 +566,7 @@ static void drop_nothing(struct task *task, int error)
 {
 }
 
-/* Also if another thread got the report before. */
+/* Even if another thread received the report before. */
 Test(hipsoft_stream, a_task_says_what_became_of_it)
 {
 	int results[2] = {1, 1};
@@ -628,7 +628,7 @@ static int open_reader(uint64_t bytes)
 	return reader;
 }
 
-/* More faults than a queue may have before it is isolated. */
+/* More faults than a queue allows before it is isolated. */
 Test(hipsoft_stream, faults_do_not_add_up)
 {
 	const struct hipipc_backing backing = {
@@ -668,7 +668,7 @@ Test(hipsoft_stream, what_waits_for_a_failed_one_goes_on)
 #define THREADS 4
 #define ROUNDS  300
 
-/* The first error: Criterion's assertions are for one thread. */
+/* Returns the first error: Criterion's assertions work in one thread only. */
 static hipError_t use_stream(void *memory, hipStream_t stream)
 {
 	hipError_t error = hipSuccess;

@@ -8,7 +8,7 @@
 #include "hipsoft-gate.h"
 
 #define BYTES    (3 * PAGE + 5)
-#define PATIENCE (300 * 1000 * 1000) /* ns: a call that does not wait is done by then */
+#define PATIENCE (300 * 1000 * 1000) /* ns; a call that does not wait returns sooner */
 
 static unsigned char host[BYTES], back[BYTES];
 
@@ -21,7 +21,7 @@ TestSuite(hipsoft_wait, .init = three_devices, .timeout = 300);
 
 /* ---- calls that wait --------------------------------------------------------------- */
 
-/* A call in a thread of its own, for which device 0 is current. */
+/* A call in a separate thread, in which device 0 is current. */
 struct call {
 	hipError_t (*act)(void *data);
 	void *data;
@@ -64,7 +64,7 @@ static bool is_done_soon(struct call *call)
 	return sem_timedwait(&call->done, &until) == 0;
 }
 
-/* The call waits for @stream, which is held at the gate, and @stream succeeds. */
+/* The call waits for @stream, which is held at the gate; @stream succeeds. */
 static void expect_to_wait(hipError_t (*act)(void *data), void *data, struct gate *gate,
 			   hipStream_t stream)
 {
@@ -77,7 +77,7 @@ static void expect_to_wait(hipError_t (*act)(void *data), void *data, struct gat
 	expect_ok(hipStreamSynchronize(stream));
 }
 
-/* ---- memory of a device that the stream's does not reach --------------------------- */
+/* ---- memory that the stream's device cannot reach ---------------------------------- */
 
 static void *memory_of(int device)
 {
@@ -117,7 +117,7 @@ Test(hipsoft_wait, free_does_for_streams_of_other_devices)
 	expect(hipFree(memory), hipErrorInvalidValue);
 }
 
-/* Between two other devices, one of which reaches the freed memory. */
+/* A copy between two other devices, one of which reaches the freed memory. */
 Test(hipsoft_wait, free_does_for_streams_of_third_devices)
 {
 	void *memory = memory_of(1), *other = memory_of(0);
@@ -179,7 +179,7 @@ Test(hipsoft_wait, disabling_a_peer_does_for_streams_of_third_devices)
 	expect_ok(hipStreamSynchronize(stream));
 }
 
-/* ---- and those that do not --------------------------------------------------------- */
+/* ---- calls that do not wait -------------------------------------------------------- */
 
 #define LOOKERS 8
 #define CHANGES 200
@@ -213,7 +213,7 @@ static hipError_t change(void *data)
 	return error;
 }
 
-/* However many threads look pointers up all the time. */
+/* Even while many threads look up pointers all the time. */
 Test(hipsoft_wait, changes_have_their_turn)
 {
 	struct lookers lookers = {.memory = memory_of(1)};

@@ -55,7 +55,7 @@ Test(names, end_with_what_they_name)
 	cr_expect_not(names_has(&before.uuid));
 	fake_runtime.freed(1);
 	fake_runtime.freed(77);
-	cr_expect_eq(fake_service.withdrawals, 1, "what has no name has none to end");
+	cr_expect_eq(fake_service.withdrawals, 1, "withdrew a name that does not exist");
 	cr_assert_eq(get(&fake_provider, 1, &after), 0);
 	cr_expect_not(same(&before, &after));
 }
@@ -100,7 +100,7 @@ Test(names, of_what_is_freed_meanwhile_end_at_once)
 	cr_expect_eq(count_fds(), fds);
 }
 
-/* Otherwise freeing one would remove the other one's name. */
+/* Otherwise freeing one would remove the other's name. */
 Test(names, are_not_shared_by_allocations_in_one_buffer)
 {
 	struct hipipc_handle handle;
@@ -119,7 +119,7 @@ static void expect_failure_of(uint64_t id, int error, const char *text)
 	reason_end("test", strerror(-error), true);
 	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
 	cr_expect_eq(handle.bytes, 99);
-	cr_expect_eq(count_fds(), fds, "a descriptor is left");
+	cr_expect_eq(count_fds(), fds, "descriptors leak");
 }
 
 static void expect_failure(int error, const char *text)
@@ -159,7 +159,7 @@ Test(names, are_made_anew_after_the_service_has_ended)
 	cr_assert_eq(get(&fake_provider, 1, &before), 0);
 	fake_service.losses = 1;
 	fake_service.ends = true;
-	cr_expect_eq(get(&fake_provider, 2, &other), 0, "the new one is tried at once");
+	cr_expect_eq(get(&fake_provider, 2, &other), 0, "the new service is not used");
 	cr_assert_eq(get(&fake_provider, 1, &after), 0);
 	cr_expect_not(same(&before, &after));
 	cr_expect_eq(fake_service.opens, 2);

@@ -93,7 +93,7 @@ Test(openings, belong_to_one_context_of_a_device)
 	cr_expect_neq(first, second);
 	fake_runtime.device = 0;
 	cr_expect_eq(openings_close(first), 0);
-	cr_expect_eq(open_it(1, 0, &second), 0, "it was given up");
+	cr_expect_eq(open_it(1, 0, &second), 0, "the mapping was not released");
 }
 
 static void *open_one(void *data)
@@ -130,7 +130,7 @@ static void expect_failure(int error, const char *text)
 	reason_end("test", strerror(-error), true);
 	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
 	cr_expect_eq(pointer, 99);
-	cr_expect_eq(count_fds(), fds, "a descriptor is left");
+	cr_expect_eq(count_fds(), fds, "descriptors leak");
 }
 
 Test(openings, say_why_they_fail)
@@ -188,7 +188,7 @@ Test(openings, of_other_kinds_are_exchanged_at_once)
 	cr_expect_eq(fake_service.last_access, O_RDWR, "a dma-buf has no read-only side");
 }
 
-/* Threads that wait for a mapping which then fails try themselves. */
+/* Threads that wait for a mapping which then fails try it themselves. */
 static void *open_later(void *data)
 {
 	return open_one(data);
@@ -213,7 +213,7 @@ Test(openings, that_fail_leave_others_their_turn)
 	cr_expect_eq(open_it(1, 0, &pointer), -ENOMEM);
 	fake_runtime.import_error = 0;
 	pthread_join(waiter, &result);
-	/* Before or after the error ceased. */
+	/* Depends on whether the error was still set. */
 	cr_expect(result == NULL || (intptr_t)result == -ENOMEM);
 	cr_expect_eq(open_it(1, 0, &pointer), 0);
 }

@@ -256,8 +256,7 @@ Test(provider_cuda, each_call_of_an_export_may_fail)
 
 /* ---- import ------------------------------------------------------------------------ */
 
-/* In the process that has the memory: the driver allows it, libhipipc does not.
- */
+/* The exporting process imports it: the driver allows it, libhipipc does not. */
 static void share(enum fake_kind kind)
 {
 	struct hipipc_allocation allocation = make(kind, BYTES);

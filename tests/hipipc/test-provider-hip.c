@@ -82,7 +82,7 @@ Test(provider_hip, the_program_finds_no_error_of_ours)
 
 	check_find(0, -EINVAL, NULL);
 	cr_assert(zero(int, hipGetLastError()));
-	/* The program's own error is kept. */
+	/* The program's last error is kept. */
 	fake->fail_call("hipGetDevice", HIP_NO_DEVICE);
 	cr_assert(eq(int, hipGetDevice(&device), HIP_NO_DEVICE));
 	look_up(make_pointer(FAKE_PLAIN, BYTES));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-providers.c - the choice among the runtimes that the process has loaded */
+/* test-providers.c - the choice among the runtimes loaded in the process */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <criterion/redirect.h>
@@ -17,7 +17,7 @@
 
 TestSuite(providers, .timeout = 300);
 
-/* As Python loads runtimes, so that RTLD_NEXT does not find them. */
+/* Loads as Python loads runtimes: RTLD_NEXT does not find them. */
 static void *load(const char *name, int flags)
 {
 	char path[512];

@@ -34,24 +34,26 @@ void check_import(const struct hipipc_backing *backing, uint64_t bytes, int expe
 /* The reason set since the last of these calls contains @word. */
 void reason_is(const char *word);
 
-/* Both pointers lead to the same memory. */
+/* Fails the test unless both pointers refer to the same memory. */
 void check_same(uint64_t one, uint64_t other, size_t bytes);
 
 /*
- * Runs the operation with its first call of the runtime failing with @result, then with
- * its second, and so on. Each time it must return one of @errors (terminated by 0), with
- * a reason unless it is ENOENT, or succeed; and leak neither descriptors nor objects of
- * the runtime.
+ * Runs the operation with its first runtime call failing with @result, then with its
+ * second, and so on. Each run must succeed, or return one of @errors (terminated by 0)
+ * with a reason unless it is ENOENT. No descriptor or runtime object may leak.
  */
 void fail_each_call(int (*act)(void *data), void *data, int result, const int *errors);
 
-/* For fail_each_call(): exports @data, a struct hipipc_allocation, and closes it. */
+/*
+ * For fail_each_call(): exports @data, a struct hipipc_allocation, and closes the
+ * descriptor.
+ */
 int export_once(void *data);
 
-/* The runtime has no object of the provider's any more. */
+/* Fails the test unless the provider has released all objects of the runtime. */
 void expect_nothing_left(void);
 
-/* In a forked child find() and place() return -ECHILD, with a reason. */
+/* In a forked child find() and place() must return -ECHILD, with a reason. */
 void check_forked_child(uint64_t pointer);
 
 #endif
