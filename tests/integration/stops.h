@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Marks the begin and the end of the traced steps. */
+/* Marks the first and the last of the traced steps. */
 void stops_mark(void);
 
 /*

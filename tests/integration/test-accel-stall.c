@@ -335,7 +335,7 @@ static void terminated_while_busy(struct instance *instance)
 	start = now_ms();
 	ASSERT_OK(SYS(kill(other.pid, SIGTERM)));
 	instance_expect_exit(&other, 0);
-	check_time(start, "the end of a busy service");
+	check_time(start, "stopping a busy service");
 }
 
 /* ---- exhausting every limit -------------------------------------------------------- */

@@ -256,7 +256,7 @@ static void accelerators_refuse_it(struct instance *instance)
 	instance_settle(instance);
 }
 
-/* ---- the broker's way, and the end ------------------------------------------------- */
+/* ---- export by ticket, and removal ------------------------------------------------- */
 
 static int export_ticket(int root, const uint8_t ticket[DMABUFFS_TICKET_SIZE],
 			 uint8_t ret_uuid[16])

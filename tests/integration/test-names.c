@@ -181,8 +181,7 @@ static void large_directory(struct instance *instance)
 		ASSERT_OK(raw_unlink(instance, uuids[i]));
 	while (readdir(dir))
 		n++;
-	/* The remaining names but for the 100 read before, and perhaps some removed ones.
-	 */
+	/* Besides the 100 read before: the other remaining names, maybe removed ones. */
 	ASSERT(n >= N / 2 - 100 && n <= N);
 	closedir(dir);
 	ASSERT_EQ(raw_count(instance), N / 2);
