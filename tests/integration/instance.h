@@ -28,7 +28,7 @@ void open_fuse_to_all(void);
 /* Waits until the daemon has closed every descriptor opened since it was ready. */
 void instance_settle(struct instance *instance);
 
-/* Unmounts; the daemon must exit with status 0 and an empty log. */
+/* Unmounts; the daemon must exit with status 0 and no sanitizer report. */
 void instance_stop(struct instance *instance);
 
 /* Waits at most WAIT_MS for the daemon to exit with this status. */

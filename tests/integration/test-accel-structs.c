@@ -581,7 +581,7 @@ static void check_foreign(struct stage *stage, const struct row *row,
 	if (!row->ids[0].kind)
 		return;
 	other = ASSERT_OK(raw_context(stage->instance));
-	/* Sets are global, so another context's set is refused with EPERM. */
+	/* Set ids are unique in the device, so another context gets EPERM. */
 	EXPECT(other, size_of(row), request,
 	       row->ids[0].kind == KIND_SET ? EPERM : ENOENT);
 	close(other);

@@ -335,7 +335,7 @@ static int withdraw_own(void *data)
 	return dmabuffs_withdraw(library, &withdrawal->name);
 }
 
-/* Withdraws one of two names of a buffer; only the exporting instance may. */
+/* Withdraws two names of a buffer, which needs the library handle that made them. */
 static void withdraw(struct instance *instance)
 {
 	const struct dmabuffs_export_options another = {.size = sizeof(another),
