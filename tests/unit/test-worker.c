@@ -309,10 +309,24 @@ Test(worker, adds_at_once_what_was_to_be_added_later)
 	cr_assert(eq(ptr, worker.later, NULL));
 }
 
+static void run_and_defer_briefly(struct worker *of, struct list *job)
+{
+	if (job == &jobs[0].link)
+		worker_add_later(of, &jobs[1].link, 1);
+	run(of, job);
+}
+
+static const struct worker_type deferring_briefly = {run_and_defer_briefly,
+						     .max_threads = 1};
+
+/* Even if its time comes while another job delays the end. */
 Test(worker, drops_at_its_end_what_was_to_be_added_later)
 {
-	worker_init(&worker, &deferring);
-	cr_assert(zero(int, add(0)));
+	worker_init(&worker, &deferring_briefly);
+	cr_assert(zero(int, add_waiting(0)));
+	wait_begun(1);
+	cr_assert(not(worker_stop(&worker, 20)));
+	gate_is_open = true;
 	cr_assert(worker_stop(&worker, LONG_MS));
 	cr_assert(eq(uint, n_done, 1));
 }
