@@ -61,13 +61,26 @@ void accel_reaper_flush(struct accel_reaper *reaper, unsigned ms)
 	(void)worker_flush(&reaper->worker, ms);
 }
 
+/* Room for @bytes in the queue; a caller that frees its own memory takes none. */
+static bool reaper_take_room(struct accel_reaper *reaper, uint64_t bytes)
+{
+	uint64_t queued = reaper->bytes;
+
+	do {
+		if (bytes > MAX_BYTES || queued > MAX_BYTES - bytes)
+			return false;
+	} while (!atomic_compare_exchange_weak(&reaper->bytes, &queued, queued + bytes));
+	return true;
+}
+
 void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap)
 {
 	uint64_t bytes = reap->bytes;
 
-	if (atomic_fetch_add(&reaper->bytes, bytes) + bytes <= MAX_BYTES &&
-	    worker_add(&reaper->worker, &reap->job) == 0)
-		return;
+	if (reaper_take_room(reaper, bytes)) {
+		if (worker_add(&reaper->worker, &reap->job) == 0)
+			return;
+		reaper->bytes -= bytes;
+	}
 	reap->free(reap);
-	reaper->bytes -= bytes;
 }

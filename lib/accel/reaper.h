@@ -27,7 +27,7 @@ struct accel_reaper {
 	void *data;
 	struct worker worker;
 	struct list look_job;
-	_Atomic uint64_t bytes; /* of what is queued or being freed */
+	_Atomic uint64_t bytes; /* of what is queued, or being freed in the thread */
 };
 
 /*

@@ -32,6 +32,7 @@ endif
 	%D%/test-queue.c \
 	%D%/test-range-tree-random.c \
 	%D%/test-range-tree.c \
+	%D%/test-reaper.c \
 	%D%/test-ring.c \
 	%D%/test-set.c \
 	%D%/test-soft-faults.c \
