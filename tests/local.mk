@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# make check runs all suites on this build and leaves results/check.txt. Each suite is a line
+# make check runs all suites on this build and writes results/check.txt. Each suite is a line
 # here, NAME:SECONDS:COMMAND, and the programs that it needs are in the local.mk of its
-# directory. COMMAND leaves results/NAME.txt; SECONDS is only reached when something hangs.
+# directory. COMMAND writes results/NAME.txt; only a hang reaches SECONDS.
 SUITES = \
 	"symbols:60:$(srcdir)/scripts/check-symbols" \
 	"unit:1800:$(srcdir)/tests/unit/run-unit unit" \
@@ -11,7 +11,7 @@ SUITES = \
 	"integration:7200:$(srcdir)/tests/integration/run-suite" \
 	$(SOURCE_SUITES) $(COMPAT_SUITE) $(FUZZ_SUITE)
 
-# They look at sources, bring their own sanitizers, or use programs that have none.
+# These check sources, use their own sanitizers, or run programs without sanitizers.
 if !SANITIZED
 SOURCE_SUITES = \
 	"format:300:$(srcdir)/scripts/check-format" \
@@ -20,14 +20,14 @@ COMPAT_SUITE = "compat:600:$(srcdir)/tests/hipipc/run-compat"
 FUZZ_SUITE = "fuzz:600:$(srcdir)/tests/fuzz/run-fuzz"
 endif
 
-# make check-NAME builds what one suite needs, runs it, and leaves results/check-NAME.txt.
+# make check-NAME builds the programs of one suite, runs it, and writes results/check-NAME.txt.
 # TESTS selects some of its tests:
 #   check-unit, check-accel, check-hipipc   TESTS='--filter table/*', as Criterion takes it
 #   check-integration                       TESTS='test-mount test-export:modes', all cases
 #                                           of a program or one
-#   check-race                              TESTS=5, seconds
+#   check-race                              TESTS=5, in seconds
 #   check-fuzz                              TESTS=fuzz-handle
-# A new suite is a line in SUITES, its name in CHECKS, and here what it needs to be built.
+# A new suite needs a line in SUITES, its name in CHECKS, and its programs below.
 CHECKS = symbols unit accel hipipc race integration format layers compat fuzz
 .PHONY: $(CHECKS:%=check-%)
 $(CHECKS:%=check-%):
