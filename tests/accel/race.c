@@ -175,7 +175,7 @@ static void run(unsigned seconds)
 		pthread_join(actors[i].thread, NULL);
 }
 
-/* ---- what must be in the end ------------------------------------------------------- */
+/* ---- checks at the end ------------------------------------------------------------- */
 
 static void check(const char *name, bool ok, const char *reason, long long value)
 {

@@ -51,7 +51,7 @@ static bool is_charged_as_before(void *data)
 /* An engine that was started releases its charges when it has stopped. */
 static void expect_no_effect(int r)
 {
-	cr_expect(is_documented(r), "it answers %d", r);
+	cr_expect(is_documented(r), "unexpected result %d", r);
 	cr_expect(wait_until(is_charged_as_before, NULL), "a charge is left");
 	cr_assert(zero(int, current()), "the call fails afterwards");
 }
@@ -86,7 +86,7 @@ static bool opens(void *data)
 {
 	int r = soft_try_open(device, &context);
 
-	cr_assert(r == 0 || r == -EAGAIN || r == -EBUSY, "it answers %d", r);
+	cr_assert(r == 0 || r == -EAGAIN || r == -EBUSY, "unexpected result %d", r);
 	return r == 0;
 }
 

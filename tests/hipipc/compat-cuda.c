@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* compat-cuda.c - the calls with their CUDA names, with NVIDIA's header or ours */
+/* compat-cuda.c - the calls with their CUDA names, with NVIDIA's header or libhipipc's */
 #ifndef NO_CUDA_HEADER
 #include <cuda_runtime_api.h>
 #endif

@@ -13,7 +13,7 @@ int main(void)
 	for (; ours->name && vendor->name; ours++, vendor++, n++) {
 		if (strcmp(ours->name, vendor->name) == 0 && ours->value == vendor->value)
 			continue;
-		printf("%s: ours %lu, the vendor's %lu\n", ours->name, ours->value,
+		printf("%s: libhipipc %lu, vendor %lu\n", ours->name, ours->value,
 		       vendor->value);
 		differences++;
 	}

@@ -37,9 +37,9 @@ enum fake_knob {
 	FAKE_DEVICE,          /* of it; 0 */
 	FAKE_KNOWS_MAPPINGS,  /* the driver knows attributes 18 to 20; 1 */
 	FAKE_IMPORTS_DMABUFS, /* CUDA; 1 */
-	FAKE_TAKES_FD,        /* HIP closes what it imported; 2: and uses the number; 0 */
-	FAKE_LOCATION,        /* type of place of what is imported; 1: a device */
-	FAKE_HIP_MAJOR,       /* before the first call; 6 */
+	FAKE_TAKES_FD,  /* HIP closes imported descriptors; 2: and reuses the number; 0 */
+	FAKE_LOCATION,  /* type of the location of imported memory; 1: a device */
+	FAKE_HIP_MAJOR, /* before the first call; 6 */
 	FAKE_KNOBS,
 };
 
@@ -64,11 +64,11 @@ struct fake_control {
 	void (*set)(enum fake_knob knob, int value);
 	/* The @nth call from now on returns @result; 0: none does. */
 	void (*fail)(unsigned int nth, int result);
-	/* Each call of that name returns @result; NULL: none does any more. */
+	/* Each call of that name returns @result; NULL: cancels this. */
 	void (*fail_call)(const char *name, int result);
 	/* Whether a call has failed since fail(); its name, NULL: none has. */
 	const char *(*failed)(void);
-	/* Called once, during a call of that name; NULL: not any more. */
+	/* Called once, during a call of that name; NULL: cancels this. */
 	void (*during)(const char *name, void (*hook)(void));
 	unsigned int (*calls)(void); /* so far */
 	struct fake_counts (*counts)(void);

@@ -86,7 +86,7 @@ static void reach(struct shared_event *event, uint64_t number)
 	event_page_reach(event, record_of(number));
 }
 
-/* ---- what is opened ---------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------- */
 
 static void expect_refused(int fd)
 {
@@ -401,7 +401,7 @@ Test(event_page, a_killed_recorder)
 	kill_recorder(false);
 }
 
-/* What the child inherited does not make the parent look alive. */
+/* A child that inherits the descriptor of the lock does not keep the record alive. */
 Test(event_page, a_killed_recorder_with_a_child)
 {
 	kill_recorder(true);

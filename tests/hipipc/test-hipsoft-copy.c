@@ -277,7 +277,7 @@ Test(hipsoft_copy, ranges_that_are_wrong)
 	expect(hipMemcpy(NULL, device, 1, hipMemcpyDefault), hipErrorInvalidValue);
 	expect(hipMemcpy(device, NULL, 1, hipMemcpyDefault), hipErrorInvalidValue);
 	expect(hipMemcpy(host, host, SIZE_MAX, hipMemcpyDefault), hipErrorInvalidValue);
-	/* Ends in device memory. */
+	/* The range ends in device memory. */
 	expect(hipMemcpy(host, device - 8, 16, hipMemcpyDefault), hipErrorInvalidValue);
 	expect(hipMemcpy(device, device + 1, 8, hipMemcpyDefault), hipErrorInvalidValue);
 	expect(hipMemcpy(device + 1, device, 8, hipMemcpyDefault), hipErrorInvalidValue);

@@ -239,7 +239,10 @@ Test(broker_thread, is_not_held_up_by_what_does_not_close)
 	close(other);
 }
 
-/* A thread closes descriptors in unread messages, off the broker's thread. */
+/*
+ * The broker's thread closes the descriptors in unread messages; the stall guard bounds
+ * it.
+ */
 Test(broker_thread, closing_a_connection_does_not_wait_for_what_is_in_it)
 {
 	int client = connect_to(), other = connect_to(), peer;

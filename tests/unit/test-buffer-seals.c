@@ -52,7 +52,7 @@ Test(seals, freeze)
 	cr_assert(zero(int, buffer_freeze(&buffer, false)));
 	cr_assert(all(eq(uint, mode(), 0711), eq(u32, seals(), F_SEAL_SEAL)));
 	cr_assert(eq(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE), -1));
-	cr_assert(zero(int, buffer_freeze(&buffer, false)), "once more changes nothing");
+	cr_assert(zero(int, buffer_freeze(&buffer, false)), "a second call fails");
 	cr_assert(all(eq(uint, mode(), 0711), eq(u32, seals(), F_SEAL_SEAL)));
 }
 

@@ -114,7 +114,7 @@ Test(share, revocation_zaps_mappings)
 	cr_assert(zero(long, read(fd, &byte, 1)));
 	cr_assert(zero(int, buffer_size(&buffer, &size)));
 	cr_assert(zero(u64, size));
-	cr_assert(zero(int, buffer_revoke(&buffer)), "once more changes nothing");
+	cr_assert(zero(int, buffer_revoke(&buffer)), "a second call fails");
 	munmap(mapped, SIZE);
 	munmap(exporters, SIZE);
 	close(fd);

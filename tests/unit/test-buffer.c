@@ -113,7 +113,7 @@ Test(buffer, strangers_are_refused)
 			cr_assert(eq(int, buffer_init(&buffer, fd, readonly), -EBADFD),
 				  "stranger %d", which);
 		cr_assert(eq(int, buffer.fd, 77), "output written on failure");
-		cr_assert(is_open(fd), "it stays the caller's");
+		cr_assert(is_open(fd), "the caller's descriptor was closed");
 		close(fd);
 	}
 	cr_assert(ge(int, n, 12));

@@ -192,7 +192,7 @@ static int init_zero(struct buffer *ret_buffer, int flags, bool readonly)
 	int r = buffer_init(ret_buffer, fd, readonly);
 
 	if (r < 0) {
-		cr_assert(is_open(fd), "it stays the caller's");
+		cr_assert(is_open(fd), "the caller's descriptor was closed");
 		close(fd);
 	} else {
 		cr_assert(eq(int, ret_buffer->fd, fd), "the description was reopened");

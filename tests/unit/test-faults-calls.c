@@ -57,7 +57,7 @@ static int init_buffer(void)
 static void finish_init(int r)
 {
 	if (r < 0) {
-		cr_assert(is_open(given), "it stays the caller's");
+		cr_assert(is_open(given), "the caller's descriptor was closed");
 		cr_assert(eq(int, buffer.fd, -1), "output written on failure");
 		close(given);
 	}

@@ -104,7 +104,7 @@ static void finish_create(int r)
 {
 	cr_assert(eq(uint, exporter.refs, r < 0 ? 1 : 2));
 	if (r < 0) {
-		cr_assert(is_open(buffer.fd), "it stays the caller's");
+		cr_assert(is_open(buffer.fd), "the caller's descriptor was closed");
 		buffer_finish(&buffer);
 	} else {
 		export_free(&fixture_limits, export);
@@ -236,7 +236,7 @@ static void finish_tickets(int r)
 {
 	cr_assert(eq(uint, list.n, r < 0 ? 0 : 1));
 	if (r < 0) {
-		cr_assert(is_open(deposited), "it stays the caller's");
+		cr_assert(is_open(deposited), "the caller's descriptor was closed");
 		close(deposited);
 	}
 	tickets_drop(&tickets, &list);

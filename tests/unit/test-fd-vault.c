@@ -122,7 +122,7 @@ Test(fd_vault, uses_room_again)
 	}
 }
 
-/* Vaults use what is left by the reservation for connections. */
+/* Without further tables, slots reserved for connections are used as well. */
 Test(fd_vault, more_than_there_is_room_for)
 {
 	uint64_t room = start(0);

@@ -47,7 +47,7 @@ Test(privileges, only_the_table_remains)
 		cr_assert(not(has(after, c, CAP_INHERITABLE)), "number %d", c);
 	}
 	cr_assert(eq(int, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1));
-	cr_assert(zero(int, privileges_drop()), "once more changes nothing");
+	cr_assert(zero(int, privileges_drop()), "a second call fails");
 	cap_free(before);
 	cap_free(after);
 }

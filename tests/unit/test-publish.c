@@ -176,7 +176,7 @@ Test(publish, over_a_limit)
 {
 	fixture_limits.config.per_uid[RES_BYTES] = 4095;
 	cr_assert(eq(int, publish(uuid), -EDQUOT));
-	cr_assert(is_open(buffer.fd), "it stays the caller's");
+	cr_assert(is_open(buffer.fd), "the caller's descriptor was closed");
 	cr_assert(eq(ptr, request.caller, NULL));
 	cr_assert(eq(u64, limits_used(&fixture_limits, RES_EXPORTS), 0));
 }

@@ -88,7 +88,7 @@ Test(tickets, of_a_connection_are_limited)
 	for (int i = 0; i < TICKETS_PER_CONNECTION; i++)
 		add(&first, &numbers[i]);
 	cr_assert(eq(int, tickets_add(&tickets, &first, fd, refused.bytes), -EDQUOT));
-	cr_assert(is_open(fd), "it stays the caller's");
+	cr_assert(is_open(fd), "the caller's descriptor was closed");
 	cr_assert(eq(u8, refused.bytes[0], 7), "output written on failure");
 	cr_assert(zero(int, tickets_add(&tickets, &second, fd, refused.bytes)));
 	taken = tickets_take(&tickets, numbers[5].bytes);

@@ -290,7 +290,7 @@ static void check_later(struct importer *im, struct talk *exporter)
 
 	if (r == 0)
 		r = talk_wait(exporter);
-	tap_check(r == 0, im->kind, "exporter writes once more: %d", r);
+	tap_check(r == 0, im->kind, "exporter writes again: %d", r);
 	tap_check(file_has(im->file, PAGE_LATER), im->kind, "pread of the file sees it");
 	tap_check(buffer_has(&im->real, PAGE_LATER) == 1, im->kind,
 		  "so does the mapping");

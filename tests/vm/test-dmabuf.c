@@ -141,7 +141,7 @@ static void check_importer(const struct kind *kind, const char *mount_point, int
 	talk_with(kind, &ours, b, uuid);
 	talk_finish(&ours);
 	pid = pid > 0 ? waitpid(pid, &status, 0) : -1;
-	tap_check(pid > 0 && status == 0, kind->name, "importer ends with status %#x",
+	tap_check(pid > 0 && status == 0, kind->name, "importer exits with status %#x",
 		  (unsigned int)status);
 }
 
