@@ -6,7 +6,7 @@
 #include "contest.h"
 
 /* per sample: hides the cost of the clock */
-#define GETS_A_SAMPLE 64
+#define GETS_PER_SAMPLE 64
 
 static int begin(struct ipc_exporter *exporter)
 {
@@ -81,10 +81,10 @@ static int get(struct ipc_exporter *exporter)
 		hipError_t error = hipSuccess;
 		double start = now_us();
 
-		for (size_t j = 0; j < GETS_A_SAMPLE && error == hipSuccess; j++)
+		for (size_t j = 0; j < GETS_PER_SAMPLE && error == hipSuccess; j++)
 			error = hipIpcGetMemHandle(
 				&handle, exporter->pointers[(i + j) % IPC_BUFFERS]);
-		page->exporter_us[i] = (now_us() - start) / GETS_A_SAMPLE;
+		page->exporter_us[i] = (now_us() - start) / GETS_PER_SAMPLE;
 		if (error != hipSuccess)
 			return ipc_result(error, "hipIpcGetMemHandle");
 	}

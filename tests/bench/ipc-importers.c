@@ -6,7 +6,7 @@
 #include "contest.h"
 
 /* per sample: hides the cost of the clock */
-#define AGAINS_A_SAMPLE 64
+#define REOPENS_PER_SAMPLE 64
 
 struct importer {
 	struct ipc_page *page;
@@ -132,10 +132,10 @@ static int open_again(struct importer *importer)
 	for (size_t i = 0; i < IPC_BUFFERS && r >= 0; i++) {
 		double start = now_us();
 
-		for (size_t j = 0; j < AGAINS_A_SAMPLE && r >= 0; j++)
+		for (size_t j = 0; j < REOPENS_PER_SAMPLE && r >= 0; j++)
 			r = open_handle(importer, (i + j) % IPC_BUFFERS);
-		importer->us[i] = (now_us() - start) / AGAINS_A_SAMPLE;
-		for (size_t j = 0; j < AGAINS_A_SAMPLE && r >= 0; j++)
+		importer->us[i] = (now_us() - start) / REOPENS_PER_SAMPLE;
+		for (size_t j = 0; j < REOPENS_PER_SAMPLE && r >= 0; j++)
 			r = close_handle(importer, (i + j) % IPC_BUFFERS);
 	}
 	return r;

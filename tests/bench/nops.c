@@ -59,7 +59,7 @@ int nops_create_uring(struct io_uring *ring)
 		.sq_thread_idle = NOPS_POLL_MS,
 	};
 	/*
-	 * Larger than the depth: io_uring completes some entries before it consumes them.
+	 * Twice the depth: an entry may complete before io_uring advances the head.
 	 */
 	int r = io_uring_queue_init_params(2 * NOPS_DEPTH, ring, &params);
 

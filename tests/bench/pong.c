@@ -16,7 +16,7 @@
 #include "child.h"
 #include "contest.h"
 
-#define SPINS_A_CLOCK 32 /* loads between two readings of the clock */
+#define SPINS_PER_CLOCK 32 /* loads between two readings of the clock */
 
 struct word {
 	_Alignas(64) _Atomic uint32_t value;
@@ -33,7 +33,7 @@ static bool spin(struct word *word, uint32_t seen, uint32_t ns)
 	double end = ns ? now_us() + ns / 1e3 : 0;
 
 	do {
-		for (unsigned int i = 0; i < SPINS_A_CLOCK; i++) {
+		for (unsigned int i = 0; i < SPINS_PER_CLOCK; i++) {
 			if (word->value != seen)
 				return true;
 			if (ns)

@@ -12,11 +12,11 @@
 #include "client.h"
 #include "contest.h"
 
-#define ROUNDS         12
-#define SAMPLES        4
-#define PAIRS_A_SAMPLE 512
-#define FEW            10000
-#define MANY           1000000
+#define ROUNDS           12
+#define SAMPLES          4
+#define PAIRS_PER_SAMPLE 512
+#define FEW              10000
+#define MANY             1000000
 
 #define PAGE        UINT64_C(4096)
 #define TIB         (UINT64_C(1) << 40)
@@ -96,9 +96,9 @@ static int sample(const struct pairs *pairs, double *ret_ns)
 	double begin = now_us();
 	int r = 0;
 
-	for (int i = 0; i < PAIRS_A_SAMPLE && r >= 0; i++)
+	for (int i = 0; i < PAIRS_PER_SAMPLE && r >= 0; i++)
 		r = map_and_unmap(pairs);
-	*ret_ns = (now_us() - begin) * 1e3 / PAIRS_A_SAMPLE;
+	*ret_ns = (now_us() - begin) * 1e3 / PAIRS_PER_SAMPLE;
 	return r < 0 ? complain(r, "map and unmap") : 0;
 }
 

@@ -22,12 +22,12 @@
 #define MEDIATED_ENTRIES 256
 
 /* operations per sample */
-#define NOPS_A_SAMPLE    16384
-#define BATCHES_A_SAMPLE 64
-#define SUBMITS_A_BLOCK  512
-#define BUSY_A_BLOCK     256
-#define IDLE_A_BLOCK     32
-#define NOPS_COUNTED     UINT64_C(1000000)
+#define NOPS_PER_SAMPLE    16384
+#define BATCHES_PER_SAMPLE 64
+#define SUBMITS_PER_BLOCK  512
+#define BUSY_PER_BLOCK     256
+#define IDLE_PER_BLOCK     32
+#define NOPS_COUNTED       UINT64_C(1000000)
 
 #define SPIN_NS 50000           /* as the engine does */
 #define NAP_US  (SPIN_NS / 100) /* until it is certainly asleep */
@@ -64,13 +64,13 @@ static int queue_block(void *data, struct series *samples)
 	int r;
 
 	pause_us(PAUSE_US);
-	r = nops_through_queue(state->queue, NOPS_A_SAMPLE, -1);
+	r = nops_through_queue(state->queue, NOPS_PER_SAMPLE, -1);
 	for (int i = 0; i < SAMPLES && r >= 0; i++) {
 		double begin = now_us();
 
-		r = nops_through_queue(state->queue, NOPS_A_SAMPLE, -1);
+		r = nops_through_queue(state->queue, NOPS_PER_SAMPLE, -1);
 		if (r >= 0)
-			r = add_speed(samples, begin, NOPS_A_SAMPLE);
+			r = add_speed(samples, begin, NOPS_PER_SAMPLE);
 	}
 	return r;
 }
@@ -81,13 +81,13 @@ static int uring_block(void *data, struct series *samples)
 	int r;
 
 	pause_us(PAUSE_US);
-	r = nops_through_uring(&state->uring, NOPS_A_SAMPLE);
+	r = nops_through_uring(&state->uring, NOPS_PER_SAMPLE);
 	for (int i = 0; i < SAMPLES && r >= 0; i++) {
 		double begin = now_us();
 
-		r = nops_through_uring(&state->uring, NOPS_A_SAMPLE);
+		r = nops_through_uring(&state->uring, NOPS_PER_SAMPLE);
 		if (r >= 0)
-			r = add_speed(samples, begin, NOPS_A_SAMPLE);
+			r = add_speed(samples, begin, NOPS_PER_SAMPLE);
 	}
 	return r;
 }
@@ -119,8 +119,8 @@ static int submit_block(void *data, struct series *samples)
 	int r;
 
 	pause_us(PAUSE_US);
-	r = nops_through_queue(state->queue, NOPS_A_SAMPLE, -1);
-	for (int i = 0; i < SUBMITS_A_BLOCK && r >= 0; i++)
+	r = nops_through_queue(state->queue, NOPS_PER_SAMPLE, -1);
+	for (int i = 0; i < SUBMITS_PER_BLOCK && r >= 0; i++)
 		r = submit_once(state->queue, samples);
 	return r < 0 ? complain(r, "submit") : 0;
 }
@@ -143,7 +143,7 @@ static int count_work(void *data, volatile bool *counting)
 		return r;
 	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
 		progress("no real-time priority: %s", strerror(errno));
-	r = nops_through_queue(queue, NOPS_A_SAMPLE, 0);
+	r = nops_through_queue(queue, NOPS_PER_SAMPLE, 0);
 	*counting = true;
 	if (r >= 0)
 		r = nops_through_queue(queue, NOPS_COUNTED, 0);
@@ -195,8 +195,8 @@ static int queue_busy_block(void *data, struct series *samples)
 	int r;
 
 	pause_us(PAUSE_US);
-	r = nops_through_queue(state->queue, NOPS_A_SAMPLE, -1);
-	for (int i = 0; i < BUSY_A_BLOCK && r >= 0; i++)
+	r = nops_through_queue(state->queue, NOPS_PER_SAMPLE, -1);
+	for (int i = 0; i < BUSY_PER_BLOCK && r >= 0; i++)
 		r = add_roundtrip(state->queue, samples);
 	return r;
 }
@@ -208,9 +208,9 @@ static int pong_busy_block(void *data, struct series *samples)
 
 	pause_us(PAUSE_US);
 	pong_set_spin(&state->pong, SPIN_NS);
-	for (int i = 0; i < BUSY_A_BLOCK; i++)
+	for (int i = 0; i < BUSY_PER_BLOCK; i++)
 		pong_play(&state->pong);
-	for (int i = 0; i < BUSY_A_BLOCK && r >= 0; i++)
+	for (int i = 0; i < BUSY_PER_BLOCK && r >= 0; i++)
 		r = add_play(&state->pong, samples);
 	return r;
 }
@@ -221,7 +221,7 @@ static int queue_idle_block(void *data, struct series *samples)
 	int r = 0;
 
 	pause_us(PAUSE_US);
-	for (int i = 0; i < IDLE_A_BLOCK && r >= 0; i++) {
+	for (int i = 0; i < IDLE_PER_BLOCK && r >= 0; i++) {
 		pause_us(NAP_US);
 		r = add_roundtrip(state->queue, samples);
 	}
@@ -236,7 +236,7 @@ static int pong_idle_block(void *data, struct series *samples)
 	pause_us(PAUSE_US);
 	pong_set_spin(&state->pong, 0);
 	pong_play(&state->pong);
-	for (int i = 0; i < IDLE_A_BLOCK && r >= 0; i++) {
+	for (int i = 0; i < IDLE_PER_BLOCK && r >= 0; i++) {
 		pause_us(NAP_US);
 		r = add_play(&state->pong, samples);
 	}
@@ -252,7 +252,7 @@ static int submit_mediated(struct dmabuffs_accel_queue *queue)
 	uint64_t index = 0;
 	int r = 0;
 
-	for (int i = 0; i < BATCHES_A_SAMPLE && r >= 0; i++) {
+	for (int i = 0; i < BATCHES_PER_SAMPLE && r >= 0; i++) {
 		for (size_t j = 0; j < MEDIATED_BATCH; j++)
 			commands[j] = nop;
 		r = dmabuffs_accel_queue_submit(queue, commands, MEDIATED_BATCH, &index);
@@ -276,7 +276,8 @@ static int mediated_block(void *data, struct series *samples)
 
 		r = submit_mediated(state->mediated);
 		if (r >= 0)
-			r = add_speed(samples, begin, BATCHES_A_SAMPLE * MEDIATED_BATCH);
+			r = add_speed(samples, begin,
+				      BATCHES_PER_SAMPLE * MEDIATED_BATCH);
 	}
 	return r;
 }

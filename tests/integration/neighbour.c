@@ -7,8 +7,8 @@
 #include "harness.h"
 #include "neighbour.h"
 
-#define NEIGHBOUR_UID  1042
-#define ROUNDS_A_VISIT 8 /* rounds between two visits */
+#define NEIGHBOUR_UID    1042
+#define ROUNDS_PER_VISIT 8 /* rounds between two visits */
 
 struct neighbour_record {
 	atomic_uint_fast64_t rounds;
@@ -49,7 +49,7 @@ static void compute(int peer, void *data)
 		uint64_t start = now_ms(), took;
 
 		job_round(&job);
-		if (record->rounds % ROUNDS_A_VISIT == 0)
+		if (record->rounds % ROUNDS_PER_VISIT == 0)
 			visit(neighbour->instance);
 		took = now_ms() - start;
 		if (took > record->slowest_ms)
@@ -95,7 +95,7 @@ void neighbour_expect(struct neighbour *neighbour, uint64_t n)
 
 void neighbour_end(struct neighbour *neighbour)
 {
-	neighbour_expect(neighbour, 2 * ROUNDS_A_VISIT);
+	neighbour_expect(neighbour, 2 * ROUNDS_PER_VISIT);
 	neighbour->record->stop = true;
 	child_wait(&neighbour->child);
 	test_note("the neighbour did %llu rounds, the slowest took %llu ms",
