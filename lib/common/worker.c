@@ -52,6 +52,9 @@ static void worker_wait_locked(struct worker *worker)
 static void worker_run_locked(struct worker *worker, struct list *job)
 {
 	ASSERT_LOCKED(&worker->lock);
+	/* This thread may have waited until its time: an idle one does instead. */
+	if (worker->later)
+		pthread_cond_signal(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
 	worker->type->run(worker, job);
 	pthread_mutex_lock(&worker->lock);
@@ -162,6 +165,7 @@ void worker_add_later(struct worker *worker, struct list *job, unsigned ms)
 	if (!worker->stop && !list_is_linked(job)) {
 		worker->later = job;
 		worker->due_ns = now_ns() + ms * NS_PER_MS;
+		pthread_cond_signal(&worker->wake);
 	}
 	pthread_mutex_unlock(&worker->lock);
 }

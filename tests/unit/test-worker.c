@@ -319,6 +319,39 @@ static void run_and_defer_briefly(struct worker *of, struct list *job)
 static const struct worker_type deferring_briefly = {run_and_defer_briefly,
 						     .max_threads = 1};
 
+static const struct worker_type two_deferring = {run_and_defer_briefly, .max_threads = 2};
+
+static void make_two_threads_idle(void)
+{
+	worker_init(&worker, &two_deferring);
+	cr_assert(zero(int, add_waiting(2)));
+	cr_assert(zero(int, add_waiting(3)));
+	wait_begun(2);
+	gate_is_open = true;
+	cr_assert(worker_flush(&worker, LONG_MS));
+	gate_is_open = false;
+}
+
+/* The other thread is idle since before the time was set. */
+Test(worker, adds_later_while_the_same_job_runs)
+{
+	make_two_threads_idle();
+	cr_assert(zero(int, add_waiting(0)));
+	wait_done(3);
+	cr_assert(eq(sz, order[3], 1));
+}
+
+/* The next job takes the thread that waits until the time, or the other one. */
+Test(worker, adds_later_while_another_job_runs)
+{
+	make_two_threads_idle();
+	cr_assert(zero(int, add(0)));
+	cr_assert(zero(int, add_waiting(4)));
+	wait_done(4);
+	gate_is_open = true;
+	wait_done(5);
+}
+
 /* Even if its time comes while another job delays the end. */
 Test(worker, drops_at_its_end_what_was_to_be_added_later)
 {
