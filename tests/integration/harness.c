@@ -233,14 +233,37 @@ static bool wanted(const char *name, int n_names, char **names)
 	return n_names == 0;
 }
 
+static bool is_case(const char *name)
+{
+	for (const struct test_case *test = test_cases; test->name; test++)
+		if (!strcmp(test->name, name))
+			return true;
+	return false;
+}
+
+/* How many of the names belong to no case: a misspelt one must not count as passed. */
+static int count_unknown(int n, char **names)
+{
+	int n_unknown = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (is_case(names[i]))
+			continue;
+		printf("FAIL: %s: no such case\n", names[i]);
+		n_unknown++;
+	}
+	return n_unknown;
+}
+
 int main(int argc, char **argv)
 {
 	const char *lack = missing();
-	int n_failed = 0;
+	int n_failed;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
+	n_failed = count_unknown(argc - 1, argv + 1);
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (report == MAP_FAILED)
