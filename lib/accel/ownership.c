@@ -178,6 +178,7 @@ static int ownership_acquire_locked(struct accel_device *device)
 {
 	struct accel_ownership *ownership = &device->ownership;
 
+	ASSERT_LOCKED(&device->lock);
 	if (ownership->owned)
 		return -EBUSY;
 	if (ownership->scrubbing)
@@ -285,6 +286,7 @@ static bool ownership_wait_clean_locked(struct accel_device *device)
 	struct accel_ownership *ownership = &device->ownership;
 	int r = 0;
 
+	ASSERT_LOCKED(&device->lock);
 	while ((ownership->scrubbing || ownership->revoking) && r != ETIMEDOUT)
 		r = pthread_cond_clockwait(&device->idle, &device->lock, CLOCK_MONOTONIC,
 					   &deadline);

@@ -253,6 +253,7 @@ static int names_make_locked(struct name *name, const struct subject *subject)
 /* Names end with the service that they were made with, and have to be made again. */
 static bool names_is_stale_locked(const struct name *name)
 {
+	ASSERT_LOCKED(&names_lock);
 	return name->state == NAME_READY && !session_is_current(name->session);
 }
 
