@@ -5,6 +5,7 @@
 
 #include "harness.h"
 #include "hipipc.h"
+#include "raw.h"
 
 struct message {
 	uint32_t order; /* enum order */

@@ -308,25 +308,6 @@ void expect_names(const struct instance *instance, int expected)
 			  expected, raw_count(instance));
 }
 
-struct name {
-	const struct instance *instance;
-	const uint8_t *uuid;
-};
-
-static bool name_is_gone(void *data)
-{
-	const struct name *name = data;
-
-	return raw_exists(name->instance, name->uuid) == -ENOENT;
-}
-
-void expect_no_name(const struct instance *instance, const uint8_t uuid[16])
-{
-	struct name name = {instance, uuid};
-
-	ASSERT(wait_until(name_is_gone, &name));
-}
-
 static bool is_only_importer(void *data)
 {
 	struct dmabuffs_info info;

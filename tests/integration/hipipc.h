@@ -152,8 +152,6 @@ void exporter_kill(struct exporter *exporter);
 
 /* Waits until the mount lists this many names, dotted names excluded. Needs root. */
 void expect_names(const struct instance *instance, int expected);
-void expect_no_name(const struct instance *instance, const uint8_t uuid[16]);
-
 /* Waits until no other process has the name of this descriptor open. */
 void expect_no_other_importer(int opened);
 

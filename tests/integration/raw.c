@@ -66,6 +66,25 @@ int raw_exists(const struct instance *instance, const uint8_t uuid[16])
 	return (int)SYS(stat(path, &st));
 }
 
+struct name {
+	const struct instance *instance;
+	const uint8_t *uuid;
+};
+
+static bool name_is_gone(void *data)
+{
+	const struct name *name = data;
+
+	return raw_exists(name->instance, name->uuid) == -ENOENT;
+}
+
+void expect_no_name(const struct instance *instance, const uint8_t uuid[16])
+{
+	struct name name = {instance, uuid};
+
+	ASSERT(wait_until(name_is_gone, &name));
+}
+
 int raw_count(const struct instance *instance)
 {
 	DIR *dir = opendir(instance->dir);

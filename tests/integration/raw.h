@@ -36,6 +36,12 @@ int raw_unlink(const struct instance *instance, const uint8_t uuid[16]);
 /* Calls stat(2) on a name: 0 or -errno. */
 int raw_exists(const struct instance *instance, const uint8_t uuid[16]);
 
+/*
+ * Waits until stat(2) does not find the name. The service invalidates the kernel's cache
+ * from a thread of its own, so a name that the service removed can be found for a moment.
+ */
+void expect_no_name(const struct instance *instance, const uint8_t uuid[16]);
+
 /* Number of names that readdir(3) lists, without "." and "..". */
 int raw_count(const struct instance *instance);
 

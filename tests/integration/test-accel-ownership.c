@@ -260,7 +260,7 @@ static void pinned_by(struct instance *instance, enum hold hold)
 	peer_wait(child.peer);
 	load_secret(instance, &seat);
 	/* The name is removed. */
-	ASSERT_ERR(raw_exists(instance, owner.name.bytes), ENOENT);
+	expect_no_name(instance, owner.name.bytes);
 	peer_signal(child.peer);
 	child_wait(&child);
 	seat_close(&seat);

@@ -104,7 +104,7 @@ static void exported(struct instance *instance)
 	seat_close(&seat);
 	/* Closing the context removes the name. */
 	expect_unused(instance, SOFT0);
-	ASSERT_ERR(raw_exists(instance, import.uuid.bytes), ENOENT);
+	expect_no_name(instance, import.uuid.bytes);
 	ASSERT_EQ(free_names(instance), names);
 }
 

@@ -16,6 +16,7 @@
 #include "child.h"
 #include "harness.h"
 #include "raw-accel.h"
+#include "raw.h"
 
 #define OTHER 1002
 
@@ -292,13 +293,6 @@ static void by_ticket(struct instance *instance)
 	instance_settle(instance);
 }
 
-static bool is_gone(void *data)
-{
-	const struct shared *shared = data;
-
-	return raw_exists(shared->instance, shared->uuid) == -ENOENT;
-}
-
 static void export_and_end(int peer, void *data)
 {
 	struct shared *shared = data;
@@ -318,7 +312,7 @@ static void the_exporter_ends(struct instance *instance)
 	peer_get(exporter.peer, shared.uuid, sizeof(shared.uuid));
 	fd = ASSERT_OK(fetch(instance, shared.uuid, O_RDWR));
 	child_kill(&exporter, SIGKILL);
-	ASSERT(wait_until(is_gone, &shared));
+	expect_no_name(instance, shared.uuid);
 	expect_zero(fd);
 	close(fd);
 	instance_settle(instance);

@@ -48,18 +48,10 @@ static void keep_name(struct child *child, struct attempt *attempt,
 	peer_get(child->peer, attempt->uuid, sizeof(attempt->uuid));
 }
 
-static bool name_is_gone(void *data)
-{
-	const struct attempt *attempt = data;
-
-	return raw_exists(attempt->instance, attempt->uuid) == -ENOENT;
-}
-
 static void expect_gone(struct attempt *attempt, struct child *child)
 {
 	ASSERT_ERR(raw_open(attempt->instance, attempt->uuid, O_RDONLY), ENOENT);
-	/* stat(2) may use the kernel's cache until the service has invalidated it. */
-	ASSERT(wait_until(name_is_gone, attempt));
+	expect_no_name(attempt->instance, attempt->uuid);
 	ASSERT_EQ(raw_count(attempt->instance), 0);
 	peer_signal(child->peer);
 	child_wait(child);
@@ -192,7 +184,7 @@ static void persistent_name(struct instance *instance)
 	close(shared.fd);
 	root = ASSERT_OK(raw_root(instance));
 	ASSERT_OK(raw_revoke(root, shared.uuid));
-	ASSERT_ERR(raw_exists(instance, shared.uuid), ENOENT);
+	expect_no_name(instance, shared.uuid);
 	close(root);
 }
 
