@@ -39,6 +39,7 @@ package_table() {
 		check    libclang-rt-dev         libFuzzer itself, and clang's sanitizers
 		clang    clang                   the compiler
 		clang    libclang-rt-dev         its sanitizers
+		clang    llvm                    llvm-symbolizer: lsan.supp matches function names
 		check    libamdhip64-dev         a vendor's headers and runtime to be compatible with
 		check    jq                      reads the JSON of the command-line tool
 		check    qemu-system-x86         the guest that has real dma-bufs
