@@ -311,6 +311,7 @@ static void share_hip_vmm(struct instance *instance)
 static void end_of(struct instance *instance, enum runtime runtime, enum fake_kind kind)
 {
 	struct pair pair = {.instance = instance, .runtime = runtime, .kind = kind};
+	hipIpcMemHandle_t replacement;
 	struct child exporter;
 
 	start_exporter(&exporter, &pair);
@@ -321,9 +322,9 @@ static void end_of(struct instance *instance, enum runtime runtime, enum fake_ki
 
 	start_exporter(&exporter, &pair);
 	tell(&exporter, ORDER_REPLACE);
-	run_importer(&pair, import_gone);
-	peer_get(exporter.peer, &pair.handle, sizeof(pair.handle));
+	peer_get(exporter.peer, &replacement, sizeof(replacement));
 	peer_wait(exporter.peer);
+	run_importer(&pair, import_gone);
 	tell(&exporter, ORDER_END);
 	child_wait(&exporter);
 }
