@@ -65,6 +65,18 @@ static void reap_instance(struct instance *instance)
 	instance->pid = -1;
 }
 
+/* Why the daemon ended otherwise than expected is in its log only. */
+static void print_log(const struct instance *instance)
+{
+	char line[400];
+	FILE *file = fopen(instance->log, "re");
+
+	while (file && fgets(line, sizeof(line), file))
+		fprintf(stderr, "daemon: %s", line);
+	if (file)
+		fclose(file);
+}
+
 static void wait_for_ready(struct instance *instance, int ready)
 {
 	char text[16] = "";
@@ -74,6 +86,7 @@ static void wait_for_ready(struct instance *instance, int ready)
 	n = read(ready, text, sizeof(text) - 1);
 	if (n <= 0) {
 		reap_instance(instance);
+		print_log(instance);
 		test_fail(__FILE__, __LINE__, "dmabuffsd did not start: wait status %#x",
 			  (unsigned int)instance->status);
 	}
@@ -151,11 +164,15 @@ void instance_expect_exit(struct instance *instance, int expected)
 {
 	int pidfd = ASSERT_OK(SYS(pidfd_open(instance->pid, 0)));
 
-	if (!wait_ready(pidfd, POLLIN, WAIT_MS))
+	if (!wait_ready(pidfd, POLLIN, WAIT_MS)) {
+		print_log(instance);
 		test_fail(__FILE__, __LINE__, "the daemon does not exit");
+	}
 	close(pidfd);
 	reap_instance(instance);
 	check_log(instance);
+	if (!WIFEXITED(instance->status) || WEXITSTATUS(instance->status) != expected)
+		print_log(instance);
 	if (WIFSIGNALED(instance->status))
 		test_fail(__FILE__, __LINE__, "the daemon died: SIG%s",
 			  sigabbrev_np(WTERMSIG(instance->status)));
