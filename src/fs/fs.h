@@ -17,8 +17,14 @@
 
 extern const struct fuse_lowlevel_ops fs_ops;
 
-/* Seconds. The service invalidates a cached name or attribute when it changes. */
+/* Seconds. The service invalidates cached attributes when a name ends. */
 #define CACHE_FOREVER 1e9
+/*
+ * Seconds that the kernel may find a name without a look-up. A name that ended while
+ * somebody has it open is found by stat(2) that long, see notifier.h: its attributes are
+ * those of the open file. open(2) fails at once.
+ */
+#define CACHE_NAME 1.0
 /* Seconds. Clients can change the size of an unsealed memfd without a request. */
 #define CACHE_RESIZABLE 1.0
 
@@ -66,11 +72,17 @@ void fs_close_export(fuse_req_t req, struct export *export);
 
 /*
  * Finds the node of an inode: of an export, which is returned, of the root or a device.
- * Locks the table; if there is none, *ret_node is NULL and nothing is locked. Undone by
- * fs_put_node().
+ * Locks the table; if there is none, *ret_node is NULL and nothing is locked. An export
+ * without a name and an open file has none. Undone by fs_put_node().
  */
 struct export *fs_get_node(struct service *service, uint64_t ino, struct node **ret_node);
 void fs_put_node(struct service *service, struct export *export, const struct node *node);
+
+/*
+ * The error for an inode without a node. Of an export -ESTALE: the kernel then looks its
+ * name up again and gets -ENOENT. Of any other inode @error.
+ */
+int fs_no_node(uint64_t ino, int error);
 
 void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,

@@ -41,20 +41,33 @@ static int fs_attr_add_export_locked(struct table *table, const struct export *e
 	return 0;
 }
 
+static struct node *fs_attr_fixed_node(struct service *service, uint64_t ino)
+{
+	if (ino == INO_ROOT)
+		return &service->table.root_node;
+	return devices_node(&service->devices, ino);
+}
+
 struct export *fs_get_node(struct service *service, uint64_t ino, struct node **ret_node)
 {
 	struct table *table = &service->table;
 	struct export *export = table_get(table, ino);
 
-	if (export)
-		*ret_node = &export->node;
-	else if (ino == INO_ROOT)
-		*ret_node = &table->root_node;
+	table_lock(table);
+	if (!export)
+		*ret_node = fs_attr_fixed_node(service, ino);
 	else
-		*ret_node = devices_node(&service->devices, ino);
+		*ret_node = export->named || export->opens ? &export->node : NULL;
 	if (*ret_node)
-		table_lock(table);
-	return export;
+		return export;
+	table_unlock(table);
+	table_put(table, export);
+	return NULL;
+}
+
+int fs_no_node(uint64_t ino, int error)
+{
+	return ino >= INO_FIRST_EXPORT ? -ESTALE : error;
 }
 
 void fs_put_node(struct service *service, struct export *export, const struct node *node)
@@ -79,7 +92,7 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 	}
 	export = fs_get_node(service, ino, &node);
 	if (!node)
-		return -ENOENT;
+		return fs_no_node(ino, -ENOENT);
 	node_stat(node, ret_stat);
 	if (export)
 		r = fs_attr_add_export_locked(&service->table, export, ret_stat,
@@ -117,7 +130,7 @@ static int fs_attr_set(struct service *service, uint64_t ino, const struct stat 
 		return -EPERM;
 	export = fs_get_node(service, ino, &node);
 	if (!node)
-		return -ENOENT;
+		return fs_no_node(ino, -ENOENT);
 	/* As with disk quotas, the export must fit in the limits of its new owner. */
 	if (export && to_set & FUSE_SET_ATTR_UID)
 		r = export_transfer(&service->limits, export, attr->st_uid);

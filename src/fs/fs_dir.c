@@ -44,8 +44,10 @@ static bool fs_dir_is_broker(fuse_ino_t parent, const char *name)
 static void fs_dir_reply_entry(fuse_req_t req, uint64_t ino)
 {
 	struct service *service = service_of(req);
-	struct fuse_entry_param entry = {.ino = ino, .entry_timeout = CACHE_FOREVER};
-
+	struct fuse_entry_param entry = {
+		.ino = ino,
+		.entry_timeout = ino < INO_FIRST_EXPORT ? CACHE_FOREVER : CACHE_NAME,
+	};
 	int r = fs_stat(service, ino, &entry.attr, &entry.attr_timeout);
 
 	if (r < 0)

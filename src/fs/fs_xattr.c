@@ -226,7 +226,7 @@ void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	struct export *export = fs_get_node(service, ino, &node);
 	int length =
 		node ? fs_xattr_get_locked(&service->table, export, node, name, value)
-		     : -ENODATA;
+		     : fs_no_node(ino, -ENODATA);
 
 	fs_put_node(service, export, node);
 	fs_xattr_reply_value(req, value, length, size);
@@ -238,7 +238,8 @@ void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	char list[MAX_LISTED];
 	struct node *node;
 	struct export *export = fs_get_node(service, ino, &node);
-	int length = node ? fs_xattr_list_locked(&service->table, export, node, list) : 0;
+	int length = node ? fs_xattr_list_locked(&service->table, export, node, list)
+			  : fs_no_node(ino, 0);
 
 	fs_put_node(service, export, node);
 	fs_xattr_reply_value(req, list, length, size);
@@ -249,7 +250,7 @@ static int fs_xattr_set_acl(struct service *service, uint64_t ino, const void *a
 {
 	struct node *node;
 	struct export *export = fs_get_node(service, ino, &node);
-	int r = node ? node_set_acl(node, acl, size) : -EOPNOTSUPP;
+	int r = node ? node_set_acl(node, acl, size) : fs_no_node(ino, -EOPNOTSUPP);
 
 	fs_put_node(service, export, node);
 	return r;

@@ -2,13 +2,17 @@
 /*
  * notifier.h - invalidates removed names in the kernel
  *
- * The kernel caches names and attributes without limit. A name that is removed other than
- * by its own unlink(2) is invalidated from a dedicated thread. FUSE threads must not do
- * it: the notification takes the directory's lock, and the thread that holds this lock
- * may wait for a FUSE thread.
+ * The kernel caches attributes without limit, and the inode of a name that was looked up.
+ * A thread of its own invalidates both when a name is removed.
  *
- * Correctness does not depend on it: an open of a cached name that is removed reaches the
- * service and is refused.
+ * It sends no notification that takes the directory's lock (FUSE_NOTIFY_INVAL_ENTRY,
+ * FUSE_NOTIFY_DELETE), because look-ups need that lock, too: the thread would queue for
+ * it behind a client that holds it for any time, and all look-ups would queue behind the
+ * thread. Nor could it be killed while it waits, so that the mount of a killed service
+ * would stay.
+ *
+ * So a cached name stays until it is used: the service answers with ESTALE, the kernel
+ * looks the name up again, and its caller gets ENOENT.
  */
 #ifndef DMABUFFS_NOTIFIER_H
 #define DMABUFFS_NOTIFIER_H
@@ -24,6 +28,7 @@ struct notifier {
 	struct fuse_session *session; /* borrowed */
 	struct table *table;          /* borrowed */
 	struct worker worker;         /* its jobs are exports, referenced */
+	bool prunes; /* the kernel knows FUSE_NOTIFY_PRUNE; the thread's own */
 };
 
 /* Starts the thread. 0 or -errno. */
@@ -31,10 +36,8 @@ int notifier_start(struct notifier *notifier, struct fuse_session *session,
 		   struct table *table);
 
 /*
- * Idempotent. Stops the thread after it has processed the queue. FUSE requests must still
- * be served, because the kernel can make it wait for them. False: it did not stop in
- * time, because a client keeps the directory locked (by a getdents(2) into memory whose
- * pages never arrive).
+ * Idempotent. Stops the thread after it has processed the queue. False: it did not stop
+ * in time.
  */
 bool notifier_stop(struct notifier *notifier);
 

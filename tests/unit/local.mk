@@ -69,7 +69,7 @@ endif
 	-Wl,--wrap=ftruncate64,--wrap=read,--wrap=readlinkat,--wrap=pthread_create \
 	-Wl,--wrap=ioctl,--wrap=poll \
 	-Wl,--wrap=fuse_lowlevel_notify_inval_inode \
-	-Wl,--wrap=fuse_lowlevel_notify_inval_entry
+	-Wl,--wrap=fuse_session_fd
 %C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS)
 
 # The library and the tool.

@@ -3,7 +3,9 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <sys/timerfd.h>
 
 #include "names/notifier.h"
 #include "fixture.h"
@@ -12,16 +14,25 @@
 
 int __wrap_fuse_lowlevel_notify_inval_inode(struct fuse_session *session, fuse_ino_t ino,
 					    off_t offset, off_t length);
-int __wrap_fuse_lowlevel_notify_inval_entry(struct fuse_session *session,
-					    fuse_ino_t parent, const char *name,
-					    size_t length);
+int __wrap_fuse_session_fd(struct fuse_session *of);
 
 static struct notifier notifier;
 static struct fuse_session *const session = (void *)&notifier;
 
 static uint64_t inodes[MANY + 1];
-static char names[MANY + 1][UUID_TEXT_LENGTH + 1];
-static unsigned n_inodes, n_names;
+static unsigned n_inodes;
+
+/* The session's descriptor: records what the notifier writes, the other end reads it. */
+static int records[2];
+
+/* FUSE_NOTIFY_PRUNE of one inode. */
+struct record {
+	uint32_t length;
+	int32_t code;
+	uint64_t unique;
+	uint32_t count, padding;
+	uint64_t spare, ino;
+};
 
 int __wrap_fuse_lowlevel_notify_inval_inode(struct fuse_session *to, fuse_ino_t ino,
 					    off_t offset, off_t length)
@@ -34,18 +45,36 @@ int __wrap_fuse_lowlevel_notify_inval_inode(struct fuse_session *to, fuse_ino_t 
 	return -ENOENT;
 }
 
-int __wrap_fuse_lowlevel_notify_inval_entry(struct fuse_session *to, fuse_ino_t parent,
-					    const char *name, size_t length)
+int __wrap_fuse_session_fd(struct fuse_session *of)
 {
-	cr_assert(all(eq(ptr, to, session), eq(u64, parent, INO_ROOT),
-		      eq(sz, length, UUID_TEXT_LENGTH)));
-	memcpy(names[n_names++], name, length);
-	return -ENOENT;
+	cr_assert(eq(ptr, of, session));
+	return records[1];
+}
+
+/* Asserts that the next record prunes this inode. */
+static void expect_prune(uint64_t ino)
+{
+	struct record record;
+
+	cr_assert(eq(long, read(records[0], &record, sizeof(record)), sizeof(record)));
+	cr_assert(all(eq(uint, record.length, sizeof(record)), eq(int, record.code, 9),
+		      eq(u64, record.unique, 0), eq(uint, record.count, 1),
+		      eq(uint, record.padding, 0), eq(u64, record.spare, 0),
+		      eq(u64, record.ino, ino)));
+}
+
+static void expect_no_prune(void)
+{
+	char byte;
+
+	cr_assert(eq(long, read(records[0], &byte, 1), -1));
+	cr_assert(eq(int, errno, EAGAIN));
 }
 
 static void init(void)
 {
 	fixture_init();
+	cr_assert(zero(int, pipe2(records, O_CLOEXEC | O_NONBLOCK)));
 	cr_assert(zero(int, notifier_start(&notifier, session, &fixture_table)));
 }
 
@@ -61,7 +90,6 @@ Test(notifier, nothing_to_tell)
 Test(notifier, tells_each_name)
 {
 	struct export *exports[MANY];
-	char name[UUID_TEXT_LENGTH + 1];
 
 	for (size_t i = 0; i < MANY; i++) {
 		exports[i] = fixture_add(UID_A, 0);
@@ -70,11 +98,10 @@ Test(notifier, tells_each_name)
 	for (size_t i = 0; i < MANY; i++)
 		notifier_queue(&notifier, exports[i]);
 	cr_assert(notifier_stop(&notifier));
-	cr_assert(all(eq(uint, n_inodes, MANY), eq(uint, n_names, MANY)));
+	cr_assert(eq(uint, n_inodes, MANY));
 	for (size_t i = 0; i < MANY; i++) {
-		export_name(exports[i], name);
-		cr_assert(
-			all(eq(u64, inodes[i], exports[i]->id), eq(str, names[i], name)));
+		cr_assert(eq(u64, inodes[i], exports[i]->id));
+		expect_prune(exports[i]->id);
 		cr_assert(eq(uint, exports[i]->refs, 1),
 			  "the notifier keeps a reference");
 		table_put(&fixture_table, exports[i]);
@@ -105,4 +132,30 @@ Test(notifier, does_nothing_when_stopped)
 	cr_assert(zero(uint, n_inodes));
 	cr_assert(eq(uint, export->refs, 1));
 	table_put(&fixture_table, export);
+}
+
+/* A kernel that does not know the notification rejects it; it is not sent again. */
+Test(notifier, old_kernel)
+{
+	int pipe_end = records[1];
+	struct export *first = fixture_add(UID_A, 0), *second = fixture_add(UID_A, 0);
+
+	/* It cannot be written: EINVAL. */
+	records[1] = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	cr_assert(table_unname(&fixture_table, first));
+	notifier_queue(&notifier, first);
+	cr_assert(notifier_stop(&notifier));
+	cr_assert(not(notifier.prunes));
+	close(records[1]);
+	records[1] = pipe_end;
+
+	cr_assert(zero(int, notifier_start(&notifier, session, &fixture_table)));
+	notifier.prunes = false;
+	cr_assert(table_unname(&fixture_table, second));
+	notifier_queue(&notifier, second);
+	cr_assert(notifier_stop(&notifier));
+	cr_assert(eq(uint, n_inodes, 2));
+	expect_no_prune();
+	table_put(&fixture_table, first);
+	table_put(&fixture_table, second);
 }
