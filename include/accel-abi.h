@@ -445,6 +445,12 @@ struct accel_asid_info {
 #define ACCEL_MAP_FIXED (1U << 2) /* at @iova; else anywhere, and @iova must be 0 */
 
 /*
+ * Without ACCEL_MAP_FIXED the address is aligned to the lowest bit that is set in the
+ * length, at most to this: 1 GiB, the largest page of an IOMMU.
+ */
+#define ACCEL_IOVA_MAX_ALIGN (1ULL << 30)
+
+/*
  * @offset would be an address in the caller's memory. Always -EINVAL, with the reason in
  * the log: such memory is private, and copy-on-write could hand its pages to a child
  * after a fork. Share a memfd instead, or bind the address space (SVA).
@@ -465,7 +471,8 @@ struct accel_asid_info {
  * writable; past the end of the buffer; over a reserved range or outside the aperture; or
  * the ASID is bound to a process. -EOVERFLOW: a range wraps. -EEXIST: something is mapped
  * there. -EPERM: writable, of a read-only buffer. -ENODEV: the buffer was revoked.
- * -ENOSPC: no free range is large enough.
+ * -ENOSPC: no free range is large enough; without ACCEL_MAP_FIXED, once it is aligned
+ * (ACCEL_IOVA_MAX_ALIGN).
  */
 struct accel_asid_map {
 	__u32 size;

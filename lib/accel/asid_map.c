@@ -42,11 +42,24 @@ static bool asid_map_is_allowed(const struct accel_device *device, uint64_t firs
 	return true;
 }
 
-/* The lowest place between the reserved ranges. */
+/*
+ * The lowest bit of the length, so that an IOMMU can use pages as large as the mapping
+ * allows. A length is a multiple of the page size.
+ */
+static uint64_t asid_map_alignment(const struct accel_properties *properties,
+				   uint64_t length)
+{
+	uint64_t align = MIN(length & -length, (uint64_t)ACCEL_IOVA_MAX_ALIGN);
+
+	return MAX(align, (uint64_t)properties->page_size);
+}
+
+/* The lowest aligned place between the reserved ranges. */
 static int asid_map_find_place_locked(struct accel_asid *asid, uint64_t length,
 				      uint64_t *ret_iova)
 {
 	const struct accel_properties *properties = &asid->device->properties;
+	uint64_t align = asid_map_alignment(properties, length);
 	uint64_t first = properties->aperture.first;
 
 	ASSERT_RWLOCKED(&asid->lock);
@@ -55,14 +68,14 @@ static int asid_map_find_place_locked(struct accel_asid *asid, uint64_t length,
 
 		if (reserved->first > first &&
 		    range_tree_find_gap(&asid->mappings, first, reserved->first - 1,
-					length, properties->page_size, ret_iova) == 0)
+					length, align, ret_iova) == 0)
 			return 0;
 		if (reserved->last == UINT64_MAX)
 			return -ENOSPC;
 		first = reserved->last + 1;
 	}
 	return range_tree_find_gap(&asid->mappings, first, properties->aperture.last,
-				   length, properties->page_size, ret_iova);
+				   length, align, ret_iova);
 }
 
 /* All of them or none. */

@@ -48,23 +48,59 @@ Test(asid_map, fixed)
 
 Test(asid_map, anywhere_is_the_lowest_place)
 {
-	cr_assert(eq(u64, map_any(asid, buffer, 2 * PAGE, RW), PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, 3 * PAGE, RW), 2 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), 5 * PAGE));
+	cr_assert(eq(i64, unmap(asid, 2 * PAGE, 3 * PAGE), 3 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, 5 * PAGE, RW), 6 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), 2 * PAGE));
 	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), 3 * PAGE));
-	cr_assert(eq(i64, unmap(asid, PAGE, 2 * PAGE), 2 * PAGE));
-	cr_assert(eq(u64, map_any(asid, buffer, 3 * PAGE, RW), 4 * PAGE));
-	cr_assert(eq(u64, map_any(asid, buffer, 2 * PAGE, RW), PAGE));
-	expect_mapped(asid, 3, 6 * PAGE);
+	expect_mapped(asid, 5, 9 * PAGE);
+}
+
+/* To the lowest bit that is set in the length. */
+Test(asid_map, anywhere_is_aligned)
+{
+	cr_assert(eq(u64, map_any(asid, buffer, 2 * PAGE, RW), 2 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, 6 * PAGE, RW), 4 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, 4 * PAGE, RW), 12 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, 16 * PAGE, RW), 48 * PAGE));
+	/* The 8 pages that are free at 17 are not aligned. */
+	cr_assert(zero(int, map(asid, buffer, 0, PAGE, RW | AT, 25 * PAGE)));
+	cr_assert(zero(int, map(asid, buffer, 0, PAGE, RW | AT, 40 * PAGE)));
+	cr_assert(eq(u64, map_any(asid, buffer, 8 * PAGE, RW), (uint64_t)-ENOSPC));
+	cr_assert(eq(u64, map_any(asid, buffer, 7 * PAGE, RW), 17 * PAGE));
+}
+
+/* At most to ACCEL_IOVA_MAX_ALIGN: a small aperture has room for a large mapping. */
+Test(asid_map_large, alignment_is_bounded)
+{
+	const uint64_t giga = ACCEL_IOVA_MAX_ALIGN;
+	uint32_t large;
+	int fd;
+
+	fake_properties.aperture = (struct accel_range){giga, 6 * giga - 1};
+	fake_properties.n_reserved = 1;
+	fake_properties.reserved[0] = (struct accel_range){giga, giga + PAGE - 1};
+	asid_fixture_init();
+	asid = new_asid(context, 0);
+	large = import_memfd(4 * giga, O_RDWR, &fd);
+	cr_expect(eq(u64, map_any(asid, large, 4 * giga, RW), 2 * giga));
+	cr_expect(eq(u64, map_any(asid, large, giga / 2, RW), giga + giga / 2));
+	cr_expect(eq(u64, map_any(asid, large, PAGE, RW), giga + PAGE));
+	close(fd);
+	asid_fixture_finish();
 }
 
 Test(asid_map, anywhere_avoids_reserved_ranges)
 {
-	cr_assert(eq(u64, map_any(asid, buffer, 16 * PAGE, RW), 17 * PAGE));
-	cr_assert(eq(u64, map_any(asid, buffer, 16 * PAGE, RW), 34 * PAGE));
-	cr_assert(eq(u64, map_any(asid, buffer, 14 * PAGE, RW), PAGE));
-	cr_assert(eq(u64, map_any(asid, buffer, 2 * PAGE, RW), 50 * PAGE));
-	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), 15 * PAGE));
-	cr_assert(eq(u64, map_any(asid, buffer, 14 * PAGE, RW), (uint64_t)-ENOSPC));
-	cr_assert(eq(u64, map_any(asid, buffer, 13 * PAGE, RW), 52 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, 15 * PAGE, RW), PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, 15 * PAGE, RW), 17 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, 17 * PAGE, RW), 34 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), 32 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, 15 * PAGE, RW), (uint64_t)-ENOSPC));
+	cr_assert(eq(u64, map_any(asid, buffer, 13 * PAGE, RW), 51 * PAGE));
+	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), 64 * PAGE));
 	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), (uint64_t)-ENOSPC));
 	expect_mapped(asid, 6, 62 * PAGE);
 	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 6));

@@ -172,6 +172,10 @@ static int model_place(const struct model *model, const struct op *op,
 		return model_is_free(model, op->place, op->length) ? 0 : -EEXIST;
 	}
 	for (uint32_t i = 0; i < PAGES; i++) {
+		uint64_t iova = ORIGIN + i * PAGE, length = length_of(op);
+
+		if (iova % (length & -length))
+			continue;
 		if (model_is_free(model, i, op->length)) {
 			*ret_place = i;
 			return 0;
