@@ -246,7 +246,8 @@ enum accel_event_type {
 #define ACCEL_EVENTS_MAX 256
 
 /**
- * struct accel_event - one event; read(2) of a context returns whole ones
+ * struct accel_event - one event; read(2) of a context returns whole ones, as many as
+ * there are and as fit
  * @sequence: number of the event in its context, from 0; dropped events count
  * @type: enum accel_event_type
  * @flags: ACCEL_EVENT_LOST

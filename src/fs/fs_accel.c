@@ -10,8 +10,6 @@
 #include "fs/fs.h"
 #include "util.h"
 
-#define EVENTS_AT_ONCE 64 /* per read(2) */
-
 bool fs_is_accel(uint64_t ino)
 {
 	return ino >= INO_ACCEL && ino < INO_FIRST_EXPORT;
@@ -67,8 +65,8 @@ void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi)
 void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi)
 {
 	struct device_file *file = (struct device_file *)(uintptr_t)fi->fh;
-	struct accel_event events[EVENTS_AT_ONCE];
-	size_t n = MIN(size / sizeof(events[0]), (size_t)EVENTS_AT_ONCE);
+	struct accel_event events[ACCEL_EVENTS_MAX]; /* all that a context keeps */
+	size_t n = MIN(size / sizeof(events[0]), ARRAY_SIZE(events));
 
 	if (!n) {
 		reply_error(req, -EINVAL);

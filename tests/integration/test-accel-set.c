@@ -436,6 +436,36 @@ static void lost(struct instance *instance)
 	seat_close(&scene.seat);
 }
 
+static void expect_batch(int context, size_t room, uint64_t first, size_t n)
+{
+	struct accel_event events[ACCEL_EVENTS_MAX + 44];
+
+	ASSERT(room <= ARRAY_SIZE(events));
+	ASSERT_EQ(SYS(read(context, events, room * sizeof(events[0]))),
+		  (long long)(n * sizeof(events[0])));
+	for (size_t i = 0; i < n; i++)
+		ASSERT_EQ(events[i].sequence, first + i);
+}
+
+/* As many events as there are, or as fit. */
+static void fills_the_buffer(struct instance *instance)
+{
+	struct scene scene;
+	uint32_t asid;
+	int context;
+
+	scene_start(&scene, instance);
+	context = scene.seat.context;
+	asid = make_member(context, scene.set);
+	for (uint64_t i = 0; i < ACCEL_EVENTS_MAX / 2; i++) {
+		ASSERT_OK(bind_guest(context, scene.set, asid, i));
+		ASSERT_OK(unbind_guest(context, scene.set, i));
+	}
+	expect_batch(context, 100, 0, 100);
+	expect_batch(context, ACCEL_EVENTS_MAX + 44, 100, ACCEL_EVENTS_MAX - 100);
+	seat_close(&scene.seat);
+}
+
 /* Each context has its own events. */
 static void of_others(struct instance *instance)
 {
@@ -462,6 +492,7 @@ const struct test_case test_cases[] = {
 	{"set_woken", woken},
 	{"set_watched", watched},
 	{"set_lost", lost},
+	{"set_fills_the_buffer", fills_the_buffer},
 	{"set_of_others", of_others},
 	{0},
 };
