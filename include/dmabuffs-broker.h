@@ -39,10 +39,16 @@
  *   EAGAIN      EXCHANGE: a lease is held on the memfd (fcntl(2) F_SETLEASE)
  *   EDQUOT      TICKET: too many unused tickets on this connection or of this user
  *   ENOSPC      TICKET: too many unused tickets on this mount
+ *   EUSERS      too many connections of this user, or of the mount, have a request
+ *               under way; the service closes this one
  *   EMFILE, ENFILE, ENOMEM  the service is out of descriptors or memory
  *
- * The service closes a connection whose client does not read its replies. When a user
- * opens too many, it closes that user's least recently used one.
+ * The service closes a connection whose client does not read its replies. When a user has
+ * too many, it closes the one that was idle for the longest time for a new one; one that
+ * sends nothing for a second is idle, too. A connection with a request under way is not
+ * closed: one with a message that was not read or a ticket of the last second. If all of
+ * a user's have one, a new connection waits, up to 3 s, until it is refused with EUSERS.
+ * A request that is sent just as its connection is closed has had no effect.
  */
 #ifndef DMABUFFS_BROKER_H
 #define DMABUFFS_BROKER_H

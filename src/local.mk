@@ -33,6 +33,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/table.c %D%/names/table.h \
 	%D%/names/table_index.c %D%/names/table_index.h \
 	%D%/broker/broker.c %D%/broker/broker.h \
+	%D%/broker/admission.c %D%/broker/admission.h \
 	%D%/broker/connection.c %D%/broker/connection.h \
 	%D%/broker/opened.c %D%/broker/opened.h \
 	%D%/broker/procfs.c %D%/broker/procfs.h \

@@ -13,104 +13,23 @@
 #include <dmabuffs-broker.h>
 
 #include "base/log.h"
+#include "broker/admission.h"
 #include "broker/connection.h"
 #include "clock.h"
 #include "util.h"
 
-#define EVENTS_PER_TURN    64
-#define ACCEPTS_PER_TURN   64
-#define THROTTLED_RETRY_MS 100
+#define EVENTS_PER_TURN  64
+#define ACCEPTS_PER_TURN 64
+#define RETRY_MS         100
 
 /* ---- connections ------------------------------------------------------------------- */
 
-static struct connection *broker_oldest(const struct broker *broker)
+/* Of descriptors of its own; the address says which. */
+static int broker_watch(const struct broker *broker, int *fd)
 {
-	return list_first(&broker->connections, struct connection, by_use);
-}
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = fd};
 
-static int broker_watch(const struct broker *broker, int op, int fd, void *data)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = data};
-
-	return epoll_ctl(broker->epoll, op, fd, &event) < 0 ? -errno : 0;
-}
-
-static void broker_drop(struct broker *broker, struct connection *connection)
-{
-	list_remove(&connection->by_use);
-	tickets_drop(broker->tickets, &connection->tickets);
-	close(connection->fd);
-	limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
-	free(connection);
-}
-
-/* The least recently used connection of @uid, or of any user; false: there is none. */
-static bool broker_drop_oldest(struct broker *broker, uid_t uid, bool of_any_user)
-{
-	struct connection *connection;
-
-	list_for_each(connection, &broker->connections, by_use) {
-		if (!of_any_user && connection->uid != uid)
-			continue;
-		log_info("broker: too many connections, closed the oldest of uid %u",
-			 connection->uid);
-		broker_drop(broker, connection);
-		return true;
-	}
-	return false;
-}
-
-/* A user over its limit loses its own oldest connection, a full mount the oldest of all.
- */
-static int broker_charge_connection(struct broker *broker, uid_t uid)
-{
-	int r = limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
-
-	if (r != -EDQUOT && r != -ENOSPC)
-		return r;
-	if (!broker_drop_oldest(broker, uid, r == -ENOSPC))
-		return r;
-	return limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
-}
-
-static int broker_get_peer(int fd, struct ucred *ret_peer)
-{
-	socklen_t length = sizeof(*ret_peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &length) < 0 ? -errno
-									      : 0;
-}
-
-static int broker_new_connection(struct broker *broker, int fd, const struct ucred *peer)
-{
-	struct connection *connection = calloc(1, sizeof(*connection));
-
-	if (!connection || broker_watch(broker, EPOLL_CTL_ADD, fd, connection) < 0) {
-		free(connection);
-		return -ENOMEM;
-	}
-	connection->fd = fd;
-	connection->uid = peer->uid;
-	connection->pid = peer->pid;
-	ticket_list_init(&connection->tickets, peer->uid);
-	list_add_tail(&broker->connections, &connection->by_use);
-	return 0;
-}
-
-/* On success @fd is taken over. */
-static int broker_add_connection(struct broker *broker, int fd)
-{
-	struct ucred peer = {0};
-	int r = broker_get_peer(fd, &peer);
-
-	if (r == 0)
-		r = broker_charge_connection(broker, peer.uid);
-	if (r < 0)
-		return r;
-	r = broker_new_connection(broker, fd, &peer);
-	if (r < 0)
-		limits_uncharge(broker->limits, peer.uid, RES_CONNECTIONS, 1);
-	return r;
+	return epoll_ctl(broker->epoll, EPOLL_CTL_ADD, *fd, &event) < 0 ? -errno : 0;
 }
 
 static void broker_accept_some(struct broker *broker)
@@ -118,19 +37,14 @@ static void broker_accept_some(struct broker *broker)
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd = accept4(broker->listener, NULL, NULL,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-		int r;
 
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				broker_drop_oldest(broker, 0, true);
-			return;
+		if (fd >= 0) {
+			admission_take(broker, fd);
+			continue;
 		}
-		r = broker_add_connection(broker, fd);
-		if (r < 0) {
-			log_warning("broker: cannot accept a connection: %s",
-				    strerror(-r));
-			close(fd);
-		}
+		if (errno == EMFILE || errno == ENFILE)
+			(void)admission_make_room(broker);
+		return;
 	}
 }
 
@@ -139,7 +53,7 @@ static void broker_accept_some(struct broker *broker)
 static void broker_retry_later(struct broker *broker)
 {
 	if (!broker->any_throttled)
-		broker->retry_at_ms = now_ms() + THROTTLED_RETRY_MS;
+		broker->retry_at_ms = now_ms() + RETRY_MS;
 	broker->any_throttled = true;
 }
 
@@ -150,7 +64,7 @@ static void broker_throttle(struct broker *broker, struct connection *connection
 	connection->throttled = true;
 	broker_retry_later(broker);
 	/* Clearing the events would not do: epoll(7) reports EPOLLHUP in any case. */
-	broker_watch(broker, EPOLL_CTL_DEL, connection->fd, connection);
+	connection_unwatch(broker, connection);
 }
 
 static void broker_resume_all(struct broker *broker)
@@ -161,8 +75,7 @@ static void broker_resume_all(struct broker *broker)
 	list_for_each(connection, &broker->connections, by_use) {
 		if (!connection->throttled)
 			continue;
-		connection->throttled = broker_watch(broker, EPOLL_CTL_ADD,
-						     connection->fd, connection) < 0;
+		connection->throttled = connection_watch(broker, connection) < 0;
 		if (connection->throttled)
 			broker_retry_later(broker);
 	}
@@ -177,7 +90,7 @@ static void broker_serve(struct broker *broker, struct connection *connection)
 	if (r == -EBUSY) {
 		broker_throttle(broker, connection);
 	} else if (r < 0) {
-		broker_drop(broker, connection);
+		admission_drop(broker, connection);
 	} else {
 		list_remove(&connection->by_use);
 		list_add_tail(&broker->connections, &connection->by_use);
@@ -201,6 +114,8 @@ static bool broker_serve_events(struct broker *broker, const struct epoll_event 
 		else
 			broker_serve(broker, events[i].data.ptr);
 	}
+	if (!list_is_empty(&broker->waiting))
+		admission_continue(broker);
 	if (listener_ready)
 		broker_accept_some(broker);
 	return true;
@@ -209,7 +124,8 @@ static bool broker_serve_events(struct broker *broker, const struct epoll_event 
 static bool broker_serve_turn(struct broker *broker)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	int timeout = broker->any_throttled ? THROTTLED_RETRY_MS : -1;
+	bool retry = broker->any_throttled || !list_is_empty(&broker->waiting);
+	int timeout = retry ? RETRY_MS : -1;
 	int n = epoll_wait(broker->epoll, events, EVENTS_PER_TURN, timeout);
 	bool more;
 
@@ -224,15 +140,13 @@ static bool broker_serve_turn(struct broker *broker)
 static void *broker_main(void *arg)
 {
 	struct broker *broker = arg;
-	struct connection *connection;
 	int r = stall_guard_init(&broker->guard);
 
 	if (r < 0)
 		log_error("broker: cannot create a timer: %s", strerror(-r));
 	while (r == 0 && broker_serve_turn(broker))
 		;
-	while ((connection = broker_oldest(broker)))
-		broker_drop(broker, connection);
+	admission_finish(broker);
 	if (r == 0)
 		stall_guard_finish(&broker->guard);
 	return NULL;
@@ -256,6 +170,7 @@ static int broker_open_all(struct broker *broker, int dir)
 	int r;
 
 	list_init(&broker->connections);
+	list_init(&broker->waiting);
 	broker->listener =
 		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	broker->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -264,10 +179,9 @@ static int broker_open_all(struct broker *broker, int dir)
 		return -errno;
 	r = broker_bind_in(broker->listener, dir);
 	if (r == 0)
-		r = broker_watch(broker, EPOLL_CTL_ADD, broker->listener,
-				 &broker->listener);
+		r = broker_watch(broker, &broker->listener);
 	if (r == 0)
-		r = broker_watch(broker, EPOLL_CTL_ADD, broker->stop, &broker->stop);
+		r = broker_watch(broker, &broker->stop);
 	return r;
 }
 

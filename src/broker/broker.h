@@ -35,6 +35,7 @@ struct broker {
 	/* Used by the thread alone. */
 	struct stall_guard guard;
 	struct list connections; /* struct connection, the least recently used first */
+	struct list waiting;     /* the same, accepted but not admitted: admission.h */
 	bool any_throttled;
 	uint64_t retry_at_ms; /* on the monotonic clock, while any_throttled */
 };

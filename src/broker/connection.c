@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <dmabuffs-broker.h>
@@ -304,11 +305,52 @@ int connection_serve(struct broker *broker, struct connection *connection)
 		if (r < 0)
 			return -EBUSY;
 		r = connection_receive(connection->fd, &message);
-		if (r > 0)
+		if (r > 0) {
+			connection->served = true;
 			r = connection_serve_message(broker, connection, &message) ?: 1;
+		}
 		connection_dispose(broker, &message, closing);
 		if (r <= 0)
 			return r;
 	}
 	return 0;
+}
+
+int connection_watch(const struct broker *broker, struct connection *connection)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+
+	return epoll_ctl(broker->epoll, EPOLL_CTL_ADD, connection->fd, &event) < 0
+		       ? -errno
+		       : 0;
+}
+
+void connection_unwatch(const struct broker *broker, const struct connection *connection)
+{
+	epoll_ctl(broker->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+}
+
+/*
+ * After the shutdown no request can arrive, and those that have are taken: closing a
+ * socket with unread messages would make the peer lose the reply.
+ */
+void connection_refuse(struct broker *broker, struct connection *connection, int error)
+{
+	const struct dmabuffs_broker_reply reply = {.size = sizeof(reply),
+						    .error = error};
+	struct message message;
+	struct offload *closing;
+
+	shutdown(connection->fd, SHUT_RD);
+	for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+		int r = offload_reserve_close(broker->limits, connection->uid, &closing);
+
+		if (r < 0)
+			break;
+		r = connection_receive(connection->fd, &message);
+		connection_dispose(broker, &message, closing);
+		if (r <= 0)
+			break;
+	}
+	(void)connection_reply_to(connection->fd, &reply, -1);
 }

@@ -11,14 +11,26 @@ struct connection {
 	uid_t uid; /* of the peer, as SO_PEERCRED has it; charged for what is received */
 	pid_t pid; /* of the peer when it connected; 0: no number here; see procfs.h */
 	struct ticket_list tickets;
-	struct list by_use; /* in broker.connections */
+	struct list by_use; /* in broker.connections or broker.waiting */
+	uint64_t since_ms;  /* when it was accepted, on the monotonic clock */
+	bool served;        /* it has sent a request */
 	bool throttled;     /* not polled: too many descriptors of its user are closing */
 };
+
+/* Polls it, and stops that. watch: 0 or -errno. */
+int connection_watch(const struct broker *broker, struct connection *connection);
+void connection_unwatch(const struct broker *broker, const struct connection *connection);
 
 /*
  * Serves messages that have arrived, up to a number, so that no connection starves the
  * others. 0; -EBUSY: throttle it, see offload_reserve_close(); -EPIPE: close it.
  */
 int connection_serve(struct broker *broker, struct connection *connection);
+
+/*
+ * Replies @error, whether its first request was sent or not, and ends it: the peer reads
+ * that reply and then the end. The caller closes it.
+ */
+void connection_refuse(struct broker *broker, struct connection *connection, int error);
 
 #endif

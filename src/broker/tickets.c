@@ -17,7 +17,7 @@ struct ticket {
 	uint64_t made_ns;
 };
 
-/* A client fetches right after the command that made the ticket. */
+/* A client names a ticket, or fetches what is under it, right after it was made. */
 #define STALE_NS UINT64_C(1000000000)
 
 /* Keyed as in table.c: the time of a look-up reveals no number. */
@@ -139,6 +139,22 @@ void tickets_drop_stale(struct tickets *tickets, struct ticket_list *list)
 	if (oldest && now_ns() - oldest->made_ns > STALE_NS)
 		tickets_drop_locked(tickets, oldest);
 	pthread_mutex_unlock(&tickets->lock);
+}
+
+enum tickets_state tickets_state(struct tickets *tickets, const struct ticket_list *list)
+{
+	enum tickets_state state = TICKETS_NONE;
+
+	pthread_mutex_lock(&tickets->lock);
+	if (!list_is_empty(&list->tickets)) {
+		const struct ticket *newest =
+			container_of(list->tickets.prev, struct ticket, in_owner);
+
+		state = now_ns() - newest->made_ns > STALE_NS ? TICKETS_STALE
+							      : TICKETS_FRESH;
+	}
+	pthread_mutex_unlock(&tickets->lock);
+	return state;
 }
 
 void tickets_drop(struct tickets *tickets, struct ticket_list *list)

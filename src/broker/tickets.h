@@ -58,6 +58,10 @@ int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_S
 /* Drops the oldest ticket of a list if it was not fetched within a second. */
 void tickets_drop_stale(struct tickets *tickets, struct ticket_list *list);
 
+/* TICKETS_FRESH: a command may be about to name one, which takes less than a second. */
+enum tickets_state { TICKETS_NONE, TICKETS_STALE, TICKETS_FRESH };
+enum tickets_state tickets_state(struct tickets *tickets, const struct ticket_list *list);
+
 /* Drops all tickets of a list. */
 void tickets_drop(struct tickets *tickets, struct ticket_list *list);
 

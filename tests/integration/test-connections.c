@@ -46,6 +46,67 @@ static void least_recently_used_goes(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+/* A ticket that a command is about to name keeps its connection; an idle one goes. */
+static void one_under_way_stays(struct instance *instance)
+{
+	int connections[5], opened, root = ASSERT_OK(raw_root(instance));
+	struct dmabuffs_export request = {
+		.size = sizeof(request), .flags = DMABUFFS_EXPORT_TICKET, .fd = -1};
+	int memfd = ASSERT_OK(raw_memfd(PAGE));
+	struct shared shared;
+
+	share(&shared, instance, PAGE, 0, 0);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	for (size_t i = 0; i < ARRAY_SIZE(connections); i++) {
+		connections[i] = ASSERT_OK(raw_connect(instance));
+		if (i == 0)
+			ASSERT_OK(raw_ticket(connections[0], memfd, request.ticket));
+		else
+			close(ASSERT_OK(raw_exchange(connections[i], opened)));
+	}
+	ASSERT(closed_by_service(connections[1]));
+	ASSERT_OK(raw_export(root, &request));
+	close(ASSERT_OK(raw_exchange(connections[0], opened)));
+	for (size_t i = 0; i < ARRAY_SIZE(connections); i++)
+		close(connections[i]);
+	close(root);
+	close(memfd);
+	close(opened);
+	unshare_buffer(&shared);
+}
+
+static void connect_thousands(int peer, void *data)
+{
+	struct dmabuffs_broker_reply reply;
+	int connection = -1, fd;
+
+	for (int i = 0; i < 2000; i++)
+		connection = ASSERT_OK(raw_connect(data));
+	ASSERT_ERR(raw_receive(connection, &reply, &fd), EUSERS);
+	ASSERT(closed_by_service(connection));
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+/* More than can wait are refused in words. */
+static void one_too_many(struct instance *instance)
+{
+	struct rlimit limit = {3000, 3000};
+	struct shared shared;
+	struct child child;
+	int opened;
+
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &limit)));
+	share(&shared, instance, PAGE, 0, 0);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDONLY));
+	child_start(&child, USER(1001), connect_thousands, instance);
+	peer_wait(child.peer);
+	close(ASSERT_OK(raw_exchange(ASSERT_OK(raw_connect(instance)), opened)));
+	child_kill(&child, SIGKILL);
+	close(opened);
+	unshare_buffer(&shared);
+}
+
 static void connect_five(int peer, void *data)
 {
 	int connections[5];
@@ -184,6 +245,8 @@ static void come_and_go(struct instance *instance)
 const struct test_case test_cases[] = {
 	{"least_recently_used_goes", least_recently_used_goes,
 	 "max-connections-per-uid=4"},
+	{"one_under_way_stays", one_under_way_stays, "max-connections-per-uid=4"},
+	{"one_too_many", one_too_many, "max-connections-per-uid=4"},
 	{"each_user_has_his_own", each_user_has_his_own, "max-connections-per-uid=4"},
 	{"ten_thousand_silent_ones", ten_thousand_silent_ones},
 	{"many_users", many_users},

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/admission.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "broker/connection.h"
+#include "clock.h"
+#include "util.h"
+
+/* A client connects to send a request: until then it may be on its way to that. */
+#define SILENT_MS      1000
+#define SILENT_FULL_MS 100
+
+/* Less than the 5 s that libdmabuffs waits for a reply. */
+#define WAIT_MAX_MS 3000
+
+/* Attempts to admit that may fail in a turn, so that many waiting ones cost little. */
+#define FAILURES_PER_TURN 8
+
+void admission_drop(struct broker *broker, struct connection *connection)
+{
+	list_remove(&connection->by_use);
+	tickets_drop(broker->tickets, &connection->tickets);
+	close(connection->fd);
+	limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
+	free(connection);
+}
+
+/* ---- which connection may be closed ------------------------------------------------ */
+
+static bool admission_has_unread(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+/* Those above one in this list are closed first. */
+enum idleness {
+	IDLE,       /* has sent requests, or no request for long, and waits for nothing */
+	IDLE_STALE, /* has a ticket that nobody names */
+	IDLE_FULL,  /* of a full mount: no user keeps the others out, whatever it does */
+	IDLE_COUNT,
+};
+
+/*
+ * A request under way is a message that was not read, or a ticket that a command is about
+ * to name. A request that is sent just as the connection is closed has had no effect.
+ */
+static bool admission_is_idle(struct broker *broker, const struct connection *connection,
+			      enum idleness idleness)
+{
+	uint64_t silent_ms = idleness == IDLE_FULL ? SILENT_FULL_MS : SILENT_MS;
+	enum tickets_state tickets;
+
+	if (connection->throttled)
+		return idleness == IDLE_FULL;
+	if (!connection->served && now_ms() - connection->since_ms < silent_ms)
+		return false;
+	tickets = tickets_state(broker->tickets, &connection->tickets);
+	return (tickets == TICKETS_NONE ||
+		(tickets == TICKETS_STALE && idleness >= IDLE_STALE)) &&
+	       !admission_has_unread(connection->fd);
+}
+
+/* The least recently used one of @uid, or of any user; NULL: none. */
+static struct connection *admission_find_idle(struct broker *broker, uid_t uid,
+					      bool of_any_user, enum idleness idleness)
+{
+	struct connection *connection;
+
+	list_for_each(connection, &broker->connections, by_use)
+		if ((of_any_user || connection->uid == uid) &&
+		    admission_is_idle(broker, connection, idleness))
+			return connection;
+	return NULL;
+}
+
+static bool admission_close_one(struct broker *broker, uid_t uid, bool of_any_user)
+{
+	enum idleness end = of_any_user ? IDLE_COUNT : IDLE_FULL;
+	struct connection *connection = NULL;
+
+	for (enum idleness i = IDLE; i < end && !connection; i++)
+		connection = admission_find_idle(broker, uid, of_any_user, i);
+	if (!connection)
+		return false;
+	log_info("broker: too many connections, closed the oldest idle one of uid %u",
+		 connection->uid);
+	admission_drop(broker, connection);
+	return true;
+}
+
+bool admission_make_room(struct broker *broker)
+{
+	return admission_close_one(broker, 0, true);
+}
+
+/* ---- admitted, waiting or refused -------------------------------------------------- */
+
+/* -EDQUOT, -ENOSPC: no room, nor a connection to close for it. */
+static int admission_charge(struct broker *broker, uid_t uid)
+{
+	int r = limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
+
+	if (r != -EDQUOT && r != -ENOSPC)
+		return r;
+	if (!admission_close_one(broker, uid, r == -ENOSPC))
+		return r;
+	return limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
+}
+
+static int admission_admit(struct broker *broker, struct connection *connection)
+{
+	int r = admission_charge(broker, connection->uid);
+
+	if (r < 0)
+		return r;
+	r = connection_watch(broker, connection);
+	if (r < 0)
+		limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
+	else
+		list_add_tail(&broker->connections, &connection->by_use);
+	return r;
+}
+
+/* Those that wait hold a descriptor, too: a share of what connections may use. */
+static bool admission_may_wait(const struct broker *broker, uid_t uid)
+{
+	uint64_t room = broker->limits->config.per_mount[RES_CONNECTIONS] / 4;
+	struct connection *connection;
+	uint64_t n = 0, n_of_user = 0;
+
+	list_for_each(connection, &broker->waiting, by_use) {
+		n++;
+		n_of_user += connection->uid == uid;
+	}
+	return n < room && n_of_user < MAX(room / 4, UINT64_C(1));
+}
+
+static void admission_refuse(struct broker *broker, struct connection *connection, int r)
+{
+	log_info("broker: refused a connection of uid %u: %s", connection->uid,
+		 r == -EDQUOT ? "all of its user have a request under way"
+			      : strerror(-r));
+	connection_refuse(broker, connection, r == -EDQUOT || r == -ENOSPC ? -EUSERS : r);
+	close(connection->fd);
+	free(connection);
+}
+
+static struct connection *admission_new(int fd)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+	struct ucred peer = {0};
+	socklen_t length = sizeof(peer);
+
+	if (!connection || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+		free(connection);
+		return NULL;
+	}
+	connection->fd = fd;
+	connection->uid = peer.uid;
+	connection->pid = peer.pid;
+	connection->since_ms = now_ms();
+	ticket_list_init(&connection->tickets, peer.uid);
+	return connection;
+}
+
+void admission_take(struct broker *broker, int fd)
+{
+	struct connection *connection = admission_new(fd);
+	int r;
+
+	if (!connection) {
+		log_warning("broker: cannot accept a connection: %m");
+		close(fd);
+		return;
+	}
+	r = admission_admit(broker, connection);
+	if ((r == -EDQUOT || r == -ENOSPC) && admission_may_wait(broker, connection->uid))
+		list_add_tail(&broker->waiting, &connection->by_use);
+	else if (r < 0)
+		admission_refuse(broker, connection, r);
+}
+
+static void admission_try_again(struct broker *broker, struct connection *connection,
+				unsigned *failures)
+{
+	int r = admission_admit(broker, connection);
+
+	if (r == 0)
+		return;
+	++*failures;
+	if (now_ms() - connection->since_ms > WAIT_MAX_MS)
+		admission_refuse(broker, connection, r);
+	else
+		list_add_tail(&broker->waiting, &connection->by_use);
+}
+
+void admission_continue(struct broker *broker)
+{
+	const struct list *last = broker->waiting.prev, *link = NULL;
+	unsigned failures = 0;
+
+	/* Each once: what fails goes to the end, so that no user is in the way of others.
+	 */
+	while (!list_is_empty(&broker->waiting) && link != last &&
+	       failures < FAILURES_PER_TURN) {
+		link = list_pop(&broker->waiting);
+		admission_try_again(broker, container_of(link, struct connection, by_use),
+				    &failures);
+	}
+}
+
+void admission_finish(struct broker *broker)
+{
+	struct connection *connection, *after;
+
+	list_for_each_safe(connection, after, &broker->connections, by_use)
+		admission_drop(broker, connection);
+	list_for_each_safe(connection, after, &broker->waiting, by_use) {
+		list_remove(&connection->by_use);
+		close(connection->fd);
+		free(connection);
+	}
+}
