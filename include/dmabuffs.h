@@ -28,7 +28,8 @@ extern "C" {
  * Calls that use the broker (dmabuffs_exchange(), dmabuffs_import_buffer(),
  * dmabuffs_import_map() and dmabuffs_export() as a fallback) may also return -ETIMEDOUT:
  * the service does not reply (a wait is bounded by 10 s); -ENOTCONN or -ECONNRESET: it
- * has exited; -EPROTO: its reply breaks the protocol.
+ * has exited; -EPROTO: its reply breaks the protocol; -EUSERS: for 5 s the user had too
+ * many connections to the broker, each with a request under way.
  *
  * Without read permission on the root directory only import works: export, list and
  * revoke return -EACCES.

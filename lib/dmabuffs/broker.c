@@ -13,6 +13,7 @@
  */
 #include <string.h>
 
+#include <clock.h>
 #include <util.h>
 
 #include "broker.h"
@@ -77,28 +78,54 @@ void broker_put(struct dmabuffs *instance, struct broker_connection *connection)
 	connection->fd = -1;
 }
 
+/* Longer each time, and not equally long in processes that were refused together. */
+static void broker_pause(unsigned int n)
+{
+	uint64_t bound_us = MIN(UINT64_C(1000) << MIN(n, 6U), UINT64_C(50000));
+	uint64_t us = bound_us / 2 + now_ns() / 1000 % bound_us;
+	struct timespec time = timespec_of_ns(us * 1000);
+
+	(void)nanosleep(&time, NULL);
+}
+
+/*
+ * A new connection for a request that the service has not executed. Of @r: -ECONNRESET:
+ * it had closed this one while it was idle; -EUSERS: it refuses one more now, so try for
+ * as long as a reply may take. -errno: the request fails.
+ */
+static int broker_replace(struct dmabuffs *instance, struct broker_connection *connection,
+			  int r, uint64_t start, unsigned int n)
+{
+	close_keep_errno(TAKE_FD(connection->fd));
+	if (connection->bound)
+		return r;
+	if (r == -EUSERS && now_ms() - start <= BROKER_TIMEOUT_S * 1000)
+		broker_pause(n);
+	else if (r != -ECONNRESET || !connection->kept)
+		return r;
+	connection->kept = false;
+	return broker_connect(instance->root_fd, &connection->fd);
+}
+
 int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 		const struct broker_question *question,
 		struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
 	struct dmabuffs_broker_reply reply;
+	uint64_t start = now_ms();
 
-	for (;;) {
+	for (unsigned int n = 0;; n++) {
 		int r = broker_message(connection->fd, question, &reply, ret_fd);
 
-		if (r >= 0)
+		if (r >= 0 && reply.error != -EUSERS)
 			break;
-		close_keep_errno(TAKE_FD(connection->fd));
-		if (!connection->kept || r != -ECONNRESET)
-			return r;
-		/* The service closed it while it was idle; requests may be repeated. */
-		connection->kept = false;
-		r = broker_connect(instance->root_fd, &connection->fd);
+		r = broker_replace(instance, connection, r < 0 ? r : reply.error, start,
+				   n);
 		if (r < 0)
 			return r;
 	}
-	/* From now on tickets may depend on this connection: never replace it. */
 	connection->kept = false;
+	connection->bound = true;
 	if (reply.error < 0)
 		return reply.error;
 	*ret_reply = reply;

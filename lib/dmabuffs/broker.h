@@ -15,7 +15,8 @@
 /* A connection in use by one thread; fd is -1 once it failed. */
 struct broker_connection {
 	int fd;
-	bool kept; /* it was idle before: the service may have closed it meanwhile */
+	bool kept;  /* it was idle before: the service may have closed it meanwhile */
+	bool bound; /* a ticket may depend on it: it cannot be replaced */
 };
 
 /* A request: with a ticket or, if that is NULL, with a descriptor. */
@@ -34,9 +35,11 @@ int broker_get(struct dmabuffs *instance, struct broker_connection *ret_connecti
 void broker_put(struct dmabuffs *instance, struct broker_connection *connection);
 
 /*
- * Sends one request. 0, the error that the service returns, or one of the connection:
- * -ETIMEDOUT, -ECONNRESET, -EPROTO (the reply breaks the protocol). @ret_fd receives the
- * descriptor of the reply; with NULL there must be none.
+ * Sends one request, and again over a new connection if the service closed this one while
+ * it was idle, or refuses it as one too many. 0, the error that the service
+ * returns, or one of the connection: -ETIMEDOUT, -ECONNRESET, -EPROTO (the reply breaks
+ * the protocol), -EUSERS (too many connections, for BROKER_TIMEOUT_S). @ret_fd receives
+ * the descriptor of the reply; with NULL there must be none.
  */
 int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 		const struct broker_question *question,

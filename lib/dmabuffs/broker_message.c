@@ -153,7 +153,8 @@ int broker_message(int connection, const struct broker_question *question,
 	unsigned int count = 0;
 	int r = broker_message_send_request(connection, question);
 
-	if (r < 0)
+	/* The service says why before it refuses requests. */
+	if (r < 0 && r != -ECONNRESET)
 		return r;
 	r = broker_message_receive_reply(connection, &reply, &count, &received);
 	if (r < 0)

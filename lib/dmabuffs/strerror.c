@@ -109,6 +109,9 @@ static const struct meaning strerror_meanings[] = {
 	{ON_ANY, ECONNABORTED, "the service has exited"},
 	{ON_ANY, ECONNRESET, "the service has exited"},
 	{ON_ANY, ETIMEDOUT, "the service does not reply"},
+	{ON_ANY, EUSERS,
+	 "the limit of connections to the broker is reached "
+	 "(max-connections-per-uid)"},
 	{ON_ANY, EPROTO, "the service breaks the protocol"},
 	{ON_ANY, EOPNOTSUPP, "a flag that the service does not know"},
 	{ON_ANY, EACCES, "permission denied"},

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <clock.h>
+
 #include "../support/fds.h"
 #include "../support/wait.h"
 #include "broker.h"
@@ -225,6 +227,62 @@ Test(broker, it_is_replaced_once_only, .fini = finish)
 	broker.answer = hang_up;
 	cr_assert(eq(int, exchange_new(), -ECONNRESET));
 	cr_assert(eq(u32, broker.connections, 2));
+}
+
+static bool refuse(int connection, unsigned int number, int fd)
+{
+	const struct dmabuffs_broker_reply refusal = {.size = sizeof(refusal),
+						      .error = -EUSERS};
+
+	fake_send(connection, &refusal, sizeof(refusal), -1, 0);
+	return false;
+}
+
+static bool refuse_three(int connection, unsigned int number, int fd)
+{
+	return number > 3 ? fake_answer_echo(connection, number, fd)
+			  : refuse(connection, number, fd);
+}
+
+Test(broker, one_connection_too_many_is_tried_again, .fini = finish)
+{
+	fake_broker_start(&broker, refuse_three, false);
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(u32, broker.connections, 4));
+}
+
+Test(broker, one_connection_too_many_is_named_in_the_end, .fini = finish)
+{
+	uint64_t start = now_ms();
+	unsigned before;
+
+	fake_broker_start(&broker, refuse, false);
+	before = count_fds();
+	cr_assert(eq(int, exchange_new(), -EUSERS));
+	cr_assert(ge(u64, now_ms() - start, BROKER_TIMEOUT_S * 1000));
+	cr_assert(gt(u32, broker.connections, 10));
+	cr_assert(wait_until(has_at_most_fds, &before), "a connection leaks");
+}
+
+/* The ticket of the first reply ends with its connection. */
+Test(broker, a_connection_with_a_ticket_is_not_replaced, .fini = finish)
+{
+	struct broker_connection connection;
+	uint8_t ticket[DMABUFFS_TICKET_SIZE];
+	int memfd = memfd_create("test", MFD_CLOEXEC);
+
+	fake_broker_start(&broker, answer_next, false);
+	next = (struct dmabuffs_broker_reply){.size = RIGHT, .kind = 1};
+	next_bytes = sizeof(next);
+	cr_assert(zero(int, broker_get(&broker.instance, &connection)));
+	cr_assert(
+		zero(int, broker_deposit(&broker.instance, &connection, memfd, ticket)));
+	broker.answer = refuse;
+	cr_assert(eq(int, broker_deposit(&broker.instance, &connection, memfd, ticket),
+		     -EUSERS));
+	cr_assert(eq(u32, broker.connections, 1));
+	broker_put(&broker.instance, &connection);
+	close(memfd);
 }
 
 Test(broker, a_service_that_is_gone, .fini = finish)
