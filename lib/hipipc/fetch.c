@@ -42,6 +42,8 @@ static int fetch_explain(int r, const dmabuffs_uuid *uuid)
 	case -ENOMEM:
 	case -EMFILE:
 	case -ENFILE:
+	case -EDQUOT:
+	case -ENOSPC:
 	case -ENOTCONN:
 		return reason(r, "%s: %s", name, strerror(-r));
 	case -EBADFD:

@@ -137,7 +137,7 @@ void session_drop(struct session *session)
 		session_put(session);
 }
 
-/* A service that runs may close connections, if it has too many. */
+/* A service that runs may close connections that are idle, if it has too many. */
 static bool session_is_alive(const struct session *session)
 {
 	struct statfs unused;
@@ -157,6 +157,9 @@ static int session_check(struct session *session, int r)
 		if (!session_is_alive(session))
 			session_drop(session);
 		return -EAGAIN;
+	case -EUSERS:
+		return reason(-EDQUOT, "the limit of connections to the broker is "
+				       "reached (max-connections-per-uid)");
 	case -ETIMEDOUT:
 	case -EPROTO:
 		return reason(-ENOTCONN, "the service does not reply: %s", strerror(-r));
