@@ -4,6 +4,7 @@
 
 #include "area.h"
 #include "context.h"
+#include "freed.h"
 #include "share.h"
 
 /* ---- hipMalloc --------------------------------------------------------------------- */
@@ -17,10 +18,16 @@ static int allocation_make_buffer(struct area *area)
 		.flags = ACCEL_BUFFER_PINNED,
 		.bytes = allocation->reserved,
 	};
-	int r = RETRY_SETTLED(accel_buffer_alloc(allocation->device->context, &arg));
+	struct device *device = allocation->device;
+	int r;
 
+	/* First, so that new memory never seems to linger. */
+	atomic_fetch_add(&device->live, allocation->reserved);
+	r = RETRY_SETTLED(accel_buffer_alloc(device->context, &arg));
 	if (r == 0)
 		allocation->buffer = arg.id;
+	else
+		atomic_fetch_sub(&device->live, allocation->reserved);
 	return r;
 }
 
@@ -65,7 +72,9 @@ _public_ hipError_t hipMalloc(void **ret_pointer, size_t bytes)
 
 _public_ hipError_t hipFree(void *pointer)
 {
+	struct device *device;
 	struct area *area;
+	bool exported, lingered;
 	int r = runtime_enter();
 
 	if (r < 0 || !pointer)
@@ -73,10 +82,14 @@ _public_ hipError_t hipFree(void *pointer)
 	r = area_take((uintptr_t)pointer, false, &area);
 	if (r < 0)
 		return runtime_result(r);
+	device = area->allocation.device;
+	exported = area->allocation.exported;
+	lingered = freed_lingers(device);
 	/* It cannot be found any more, but its address range is still reserved. */
 	runtime_synchronize();
 	share_notify_freed(&area->allocation);
 	area_destroy(area);
+	freed_finish(device, exported, lingered);
 	return runtime_result(0);
 }
 

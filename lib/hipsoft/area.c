@@ -114,6 +114,9 @@ void area_destroy(struct area *area)
 	allocation = &area->allocation;
 	peer_unmap_all(area);
 	area_unmap(area, allocation->device, allocation->buffer);
+	/* Last, so that memory that is being freed never seems to linger. */
+	if (allocation->buffer && !allocation->imported)
+		atomic_fetch_sub(&allocation->device->live, allocation->reserved);
 	if (allocation->base)
 		munmap((void *)(uintptr_t)allocation->base, allocation_span(allocation));
 	free(area);

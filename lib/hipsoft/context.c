@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "stream.h"
+#include "freed.h"
 
 /* The current context of a thread is the last one pushed, else the base. */
 struct thread_contexts {

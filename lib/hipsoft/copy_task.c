@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "peer.h"
+#include "freed.h"
 
 static struct copy *copy_of(struct task *task)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* event.c - lifetime and registry of events */
 #include "event_private.h"
+#include "freed.h"
 
 /*
  * An event's id is its handle. It must not equal the id of an allocation, since libhipipc

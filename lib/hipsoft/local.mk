@@ -12,6 +12,7 @@ noinst_LTLIBRARIES += %D%/libhipsoft-private.la
 	%D%/event_api.c \
 	%D%/event_page.c %D%/event_page.h %D%/event_page_private.h \
 	%D%/event_record.c \
+	%D%/freed.c %D%/freed.h \
 	%D%/mark.c %D%/mark.h \
 	%D%/peer.c %D%/peer.h \
 	%D%/provider.c \

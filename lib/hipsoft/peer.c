@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "area.h"
+#include "freed.h"
 
 /* ---- one area ---------------------------------------------------------------------- */
 

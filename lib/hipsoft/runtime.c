@@ -10,12 +10,12 @@
 #include <same_process.h>
 
 #include "context.h"
+#include "freed.h"
 #include "stream.h"
 
 #define MIB        (UINT64_C(1) << 20)
 #define MEMORY_MAX (UINT64_C(1) << 26) /* MiB; the limit of a libaccel device */
 #define QUEUES     1024                /* per device, and so the limit of streams */
-#define SETTLE_MS  1000
 
 /* The process that uses the runtime. */
 struct runtime_process {
@@ -212,12 +212,9 @@ void runtime_synchronize(void)
 		stream_wait_for_device(&runtime_devices[i]);
 }
 
-bool runtime_settled(int r)
+void runtime_settle(unsigned ms)
 {
-	if (r != -EMFILE && r != -ENFILE)
-		return false;
-	accel_registry_settle(runtime_registry, SETTLE_MS);
-	return true;
+	accel_registry_settle(runtime_registry, ms);
 }
 
 /* ---- calls ------------------------------------------------------------------------- */
@@ -260,6 +257,7 @@ _public_ hipError_t hipMemGetInfo(size_t *ret_free, size_t *ret_total)
 		r = -EINVAL;
 	if (r < 0)
 		return runtime_result(r);
+	freed_wait(context_current()->device, FREED_INFO_MS);
 	accel_device_query(context_current()->device->accel, &info);
 	*ret_free = info.memory_free;
 	*ret_total = info.memory;

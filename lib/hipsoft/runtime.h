@@ -10,6 +10,7 @@
 #define HIPSOFT_RUNTIME_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,6 +34,7 @@ struct stream;
  * @context: its only accel context in this process
  * @asid: address space in which a buffer is mapped at the address that is its pointer
  * @primary: the context that exists from the start
+ * @live: bytes of allocations that were not freed; freed.h
  * @lock: protects what follows
  * @streams: all streams of all its contexts (stream.c)
  * @peers: bit i: it reaches memory of device i. Written under the table's lock, too
@@ -43,6 +45,7 @@ struct device {
 	struct accel_context *context;
 	uint32_t asid;
 	struct ihipCtx_t *primary;
+	_Atomic uint64_t live;
 	pthread_mutex_t lock;
 	struct list streams;
 	uint32_t peers;
@@ -65,18 +68,8 @@ struct device *runtime_device(int ordinal);
  */
 void runtime_synchronize(void);
 
-/*
- * After -EMFILE or -ENFILE: waits up to a second until the descriptors of freed objects
- * are closed. True: the caller should try again.
- */
-bool runtime_settled(int r);
-
-/* The result of @call, repeated once where runtime_settled() allows it. */
-#define RETRY_SETTLED(call)                                                              \
-	({                                                                               \
-		int r_ = (call);                                                         \
-		runtime_settled(r_) ? (call) : r_;                                       \
-	})
+/* Waits, @ms at most, until the memory and descriptors of freed objects are released. */
+void runtime_settle(unsigned ms);
 
 /*
  * Last step of every public call: stores the error for hipGetLastError() and returns it.

@@ -7,6 +7,7 @@
 
 #include "area.h"
 #include "context.h"
+#include "freed.h"
 
 static _Atomic(hipipc_freed_fn) share_freed_hook;
 
@@ -159,12 +160,15 @@ int allocation_import(const struct hipipc_backing *backing, uint64_t bytes,
 
 int allocation_release(uint64_t pointer)
 {
+	struct device *device;
 	struct area *area;
 	int r = area_take(pointer, true, &area);
 
 	if (r < 0)
 		return r;
+	device = area->allocation.device;
 	runtime_synchronize();
 	area_destroy(area);
+	freed_finish(device, false, freed_lingers(device));
 	return 0;
 }

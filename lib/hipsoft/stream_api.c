@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* stream_api.c - hipStream*() */
 #include "stream.h"
+#include "freed.h"
 
 static int stream_api_create_stream(unsigned flags, hipStream_t *ret_stream)
 {

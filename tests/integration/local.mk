@@ -71,6 +71,7 @@ integration_programs = \
 	%D%/test-export-kinds \
 	%D%/test-export \
 	%D%/test-hipipc-alone \
+	%D%/test-hipipc-available \
 	%D%/test-hipipc-crowd \
 	%D%/test-hipipc-events \
 	%D%/test-hipipc-fork \
@@ -149,6 +150,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_export_kinds_LDADD = %D%/libharness.la
 %C%_test_export_LDADD = %D%/libharness.la
 %C%_test_hipipc_alone_LDADD = %D%/libharness.la lib/hipipc/libhipipc.la
+%C%_test_hipipc_available_LDADD = $(hipipc_harness)
 %C%_test_hipipc_crowd_LDADD = $(hipipc_harness)
 %C%_test_hipipc_events_LDADD = $(hipipc_harness)
 %C%_test_hipipc_fork_LDADD = $(hipipc_harness)

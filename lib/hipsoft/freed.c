@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* freed.c - waits for what was freed to be available again */
+#include "freed.h"
+
+#include <clock.h>
+#include <time.h>
+
+#define SETTLE_MS 1000 /* for the thread of libaccel to do what is queued */
+#define FINISH_MS 500  /* for the service, at the end of a free */
+
+/* When exported memory was freed last, on the monotonic clock; 0: never. */
+static _Atomic uint64_t freed_last_ms;
+
+/* The service closes its descriptor without a notification. */
+static void freed_look_again(void)
+{
+	const struct timespec pause = timespec_of_ns(NS_PER_MS / 2);
+
+	(void)nanosleep(&pause, NULL);
+	runtime_settle(SETTLE_MS);
+}
+
+static bool freed_is_recent(unsigned ms)
+{
+	uint64_t last = atomic_load(&freed_last_ms);
+
+	return last && now_ms() - last < ms;
+}
+
+bool freed_lingers(struct device *device)
+{
+	struct accel_device_info info = {.size = sizeof(info)};
+	uint64_t live = atomic_load(&device->live);
+
+	accel_device_query(device->accel, &info);
+	return info.memory - info.memory_free > live;
+}
+
+void freed_wait(struct device *device, unsigned ms)
+{
+	while (freed_is_recent(ms) && freed_lingers(device))
+		freed_look_again();
+}
+
+void freed_finish(struct device *device, bool exported, bool lingered)
+{
+	if (exported)
+		atomic_store(&freed_last_ms, now_ms());
+	if (lingered)
+		return;
+	runtime_settle(SETTLE_MS);
+	if (exported)
+		freed_wait(device, FINISH_MS);
+}
+
+bool freed_may_retry(struct freed_retry *retry, int r)
+{
+	switch (r) {
+	case -EMFILE:
+	case -ENFILE:
+		break;
+	case -ENOSPC:
+	case -EDQUOT:
+		if (!freed_is_recent(FREED_FAIL_MS))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	if (retry->settled && !freed_is_recent(FREED_FAIL_MS))
+		return false;
+	if (retry->settled)
+		freed_look_again();
+	else
+		runtime_settle(SETTLE_MS);
+	retry->settled = true;
+	return true;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-hipipc-available.c - exported memory is available again when it was freed
+ *
+ * The device has room for one of the allocations only.
+ */
+#include <stdlib.h>
+
+#include "../support/fds.h"
+#include "harness.h"
+#include "hipipc.h"
+#include "raw.h"
+
+#define ROUNDS 200
+#define BIG    (40UL << 20) /* of a device of 64 MiB */
+
+static void use_small_device(const struct instance *instance)
+{
+	ASSERT_OK(SYS(setenv("HIPSOFT_MEMORY", "64", 1)));
+	hip_begin(instance);
+}
+
+static void *export_big(void)
+{
+	void *pointer;
+
+	ASSERT_HIP(hipSuccess, hipMalloc(&pointer, BIG));
+	(void)get_memory(pointer);
+	return pointer;
+}
+
+static void allocate_after_free(struct instance *instance)
+{
+	use_small_device(instance);
+	for (int i = 0; i < ROUNDS; i++)
+		ASSERT_HIP(hipSuccess, hipFree(export_big()));
+	expect_names(instance, 0);
+}
+
+static void reported_after_free(struct instance *instance)
+{
+	size_t free_now, total;
+	unsigned int n_short = 0;
+	void *pointer;
+
+	use_small_device(instance);
+	for (int i = 0; i < ROUNDS; i++) {
+		pointer = export_big();
+		ASSERT_HIP(hipSuccess, hipMemGetInfo(&free_now, &total));
+		ASSERT_EQ(free_now, total - BIG);
+		ASSERT_HIP(hipSuccess, hipFree(pointer));
+		ASSERT_HIP(hipSuccess, hipMemGetInfo(&free_now, &total));
+		n_short += free_now != total;
+	}
+	ASSERT_EQ(n_short, 0);
+}
+
+/* The runtime and the library have no descriptor of the memory left. */
+static void descriptors_after_free(struct instance *instance)
+{
+	unsigned int n_fds, n_more = 0;
+
+	use_small_device(instance);
+	ASSERT_HIP(hipSuccess, hipFree(export_big()));
+	n_fds = (unsigned int)count_stable_fds(getpid());
+	for (int i = 0; i < ROUNDS; i++) {
+		ASSERT_HIP(hipSuccess, hipFree(export_big()));
+		n_more += count_fds() > n_fds;
+	}
+	ASSERT_EQ(n_more, 0);
+}
+
+static void hold(int peer, void *data)
+{
+	hipIpcMemHandle_t handle;
+	void *pointer;
+
+	hip_begin(data);
+	peer_get(peer, &handle, sizeof(handle));
+	pointer = open_memory(handle);
+	peer_signal(peer);
+	peer_wait(peer);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+static hipError_t allocate_big(void)
+{
+	void *pointer;
+	hipError_t result = hipMalloc(&pointer, BIG);
+
+	if (result == hipSuccess)
+		ASSERT_HIP(hipSuccess, hipFree(pointer));
+	return result;
+}
+
+/* What an importer holds is in use; when it closes that, it is available. */
+static void held_by_importer(struct instance *instance)
+{
+	size_t free_now, total;
+	hipIpcMemHandle_t handle;
+	struct child child;
+	void *pointer;
+
+	child_start(&child, NULL, hold, instance);
+	use_small_device(instance);
+	pointer = export_big();
+	handle = get_memory(pointer);
+	peer_put(child.peer, &handle, sizeof(handle));
+	peer_wait(child.peer);
+	ASSERT_HIP(hipSuccess, hipFree(pointer));
+	ASSERT_HIP(hipSuccess, hipMemGetInfo(&free_now, &total));
+	ASSERT_EQ(free_now, total - BIG);
+	ASSERT_HIP(hipErrorOutOfMemory, allocate_big());
+	peer_signal(child.peer);
+	peer_wait(child.peer);
+	ASSERT_HIP(hipSuccess, allocate_big());
+	peer_signal(child.peer);
+	child_wait(&child);
+}
+
+const struct test_case test_cases[] = {
+	{"allocate_after_free", allocate_after_free},
+	{"allocate_after_free_without_passthrough", allocate_after_free, "nopassthrough"},
+	{"reported_after_free", reported_after_free},
+	{"descriptors_after_free", descriptors_after_free},
+	{"held_by_importer", held_by_importer},
+	{0},
+};
