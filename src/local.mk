@@ -13,6 +13,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/option_drivers.c \
 	%D%/base/option_table.c %D%/base/option_table.h \
 	%D%/base/options.c %D%/base/options.h \
+	%D%/base/owners.c %D%/base/owners.h \
 	%D%/base/policy.c %D%/base/policy.h \
 	%D%/base/wire.c %D%/base/wire.h \
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \

@@ -6,14 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/owners.h"
 #include "locked.h"
 #include "util.h"
 
-/* Exists while its uid holds anything; protected by limits.lock. */
+/*
+ * Exists while its uid holds anything, or owns the user namespace of one that does.
+ * Protected by limits.lock.
+ */
 struct user {
 	struct htab_node node;
 	uid_t uid;
-	uint64_t used[RES_COUNT];
+	bool owner_known;
+	struct user *owner; /* of its user namespace, see owners.h; fixed once known */
+	size_t n_owned;     /* users whose owner this is */
+	uint64_t used[RES_COUNT]; /* by itself and by all users below */
 };
 
 static const struct {
@@ -111,10 +118,52 @@ static void limits_drop_if_idle_locked(struct limits *limits, struct user *user)
 	static const uint64_t nothing[RES_COUNT];
 
 	ASSERT_LOCKED(&limits->lock);
-	if (memcmp(user->used, nothing, sizeof(nothing)))
-		return;
-	htab_remove(&limits->users, &user->node);
-	free(user);
+	while (user && !user->n_owned && !memcmp(user->used, nothing, sizeof(nothing))) {
+		struct user *owner = user->owner;
+
+		if (owner)
+			owner->n_owned--;
+		htab_remove(&limits->users, &user->node);
+		free(user);
+		user = owner;
+	}
+}
+
+/* What the user holds by now counts for its owners from here on, over limits or not. */
+static void limits_set_owner_locked(struct user *user, struct user *owner)
+{
+	user->owner_known = true;
+	user->owner = owner;
+	if (owner)
+		owner->n_owned++;
+	for (; owner; owner = owner->owner)
+		for (int i = 0; i < RES_COUNT; i++)
+			owner->used[i] += user->used[i];
+}
+
+/*
+ * Adds @uid and its @n owners, innermost first. An owner is in the parent namespace of
+ * what it owns, so the rest of the list are its own owners. A user that is known already
+ * stays as it is: therefore no circle can arise.
+ */
+static struct user *limits_add_chain_locked(struct limits *limits, uid_t uid,
+					    const uid_t *owners, int n)
+{
+	struct user *user = NULL;
+
+	ASSERT_LOCKED(&limits->lock);
+	for (int i = n - 1; i >= -1; i--) {
+		struct user *owner = user;
+
+		user = limits_get_user_locked(limits, i >= 0 ? owners[i] : uid);
+		if (!user) {
+			limits_drop_if_idle_locked(limits, owner);
+			return NULL;
+		}
+		if (!user->owner_known)
+			limits_set_owner_locked(user, owner);
+	}
+	return user;
 }
 
 /* No sum can wrap: @used never exceeds a limit, and @n is compared with the rest. */
@@ -123,48 +172,76 @@ static bool limits_has_room(uint64_t used, uint64_t limit, uint64_t n)
 	return n <= limit && used <= limit - n;
 }
 
-/* The user's part only. */
-static int limits_charge_user_locked(struct limits *limits, uid_t uid,
+static bool limits_chain_has_room(const struct user *user, enum resource resource,
+				  uint64_t limit, uint64_t n)
+{
+	for (; user; user = user->owner)
+		if (!limits_has_room(user->used[resource], limit, n))
+			return false;
+	return true;
+}
+
+/* What users who hold much leave over. Where one user may have all, there is none. */
+static uint64_t limits_reserve(const struct limits_config *config, enum resource resource)
+{
+	uint64_t per_mount = config->per_mount[resource];
+	uint64_t per_uid = config->per_uid[resource];
+
+	return per_uid < per_mount ? MIN(per_mount / 8, per_mount - per_uid) : 0;
+}
+
+/* How much a user may hold, and still take from the reserve. */
+static uint64_t limits_little(const struct limits_config *config, enum resource resource)
+{
+	return MAX(MIN(config->per_mount[resource] / 1024, config->per_uid[resource] / 8),
+		   UINT64_C(1));
+}
+
+static bool limits_mount_has_room(const struct limits *limits, const struct user *user,
+				  enum resource resource, uint64_t n)
+{
+	const struct limits_config *config = &limits->config;
+	uint64_t used = limits->used[resource], all = config->per_mount[resource];
+
+	if (limits_has_room(used, all - limits_reserve(config, resource), n))
+		return true;
+	return limits_has_room(used, all, n) &&
+	       limits_chain_has_room(user, resource, limits_little(config, resource), n);
+}
+
+static void limits_add(struct user *user, enum resource resource, uint64_t n)
+{
+	for (; user; user = user->owner)
+		user->used[resource] += n;
+}
+
+static void limits_subtract_locked(struct limits *limits, uid_t uid,
+				   enum resource resource, uint64_t n)
+{
+	struct user *first = limits_find_user_locked(limits, uid);
+
+	for (struct user *user = first; user; user = user->owner)
+		user->used[resource] -= n;
+	limits_drop_if_idle_locked(limits, first);
+}
+
+static int limits_charge_user_locked(struct limits *limits, struct user *user,
 				     enum resource resource, uint64_t n)
 {
-	struct user *user = limits_get_user_locked(limits, uid);
 	int r = 0;
 
 	if (!user)
 		return -ENOMEM;
-	if (limits_has_room(user->used[resource], limits->config.per_uid[resource], n))
-		user->used[resource] += n;
-	else
+	if (!limits_chain_has_room(user, resource, limits->config.per_uid[resource], n))
 		r = -EDQUOT;
+	else if (!limits_mount_has_room(limits, user, resource, n))
+		r = -ENOSPC;
+	if (r == 0) {
+		limits_add(user, resource, n);
+		limits->used[resource] += n;
+	}
 	limits_drop_if_idle_locked(limits, user);
 	return r;
-}
-
-static void limits_uncharge_user_locked(struct limits *limits, uid_t uid,
-					enum resource resource, uint64_t n)
-{
-	struct user *user = limits_find_user_locked(limits, uid);
-
-	if (!user)
-		return;
-	user->used[resource] -= n;
-	limits_drop_if_idle_locked(limits, user);
-}
-
-static int limits_charge_locked(struct limits *limits, uid_t uid, enum resource resource,
-				uint64_t n)
-{
-	int r = limits_charge_user_locked(limits, uid, resource, n);
-
-	if (r < 0)
-		return r;
-	if (!limits_has_room(limits->used[resource], limits->config.per_mount[resource],
-			     n)) {
-		limits_uncharge_user_locked(limits, uid, resource, n);
-		return -ENOSPC;
-	}
-	limits->used[resource] += n;
-	return 0;
 }
 
 int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
@@ -172,7 +249,41 @@ int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint
 	int r;
 
 	pthread_mutex_lock(&limits->lock);
-	r = limits_charge_locked(limits, uid, resource, n);
+	r = limits_charge_user_locked(limits, limits_get_user_locked(limits, uid),
+				      resource, n);
+	pthread_mutex_unlock(&limits->lock);
+	return r;
+}
+
+static bool limits_knows_owners(struct limits *limits, uid_t uid)
+{
+	const struct user *user;
+	bool known;
+
+	pthread_mutex_lock(&limits->lock);
+	user = limits_find_user_locked(limits, uid);
+	known = user && user->owner_known;
+	pthread_mutex_unlock(&limits->lock);
+	return known;
+}
+
+int limits_charge_process(struct limits *limits, const struct payer *payer,
+			  enum resource resource, uint64_t n)
+{
+	uid_t owners[OWNERS_MAX];
+	struct user *user;
+	int n_owners, r;
+
+	if (limits_knows_owners(limits, payer->uid))
+		return limits_charge(limits, payer->uid, resource, n);
+	n_owners = owners_read(payer->pid, owners);
+	if (n_owners == -ESRCH)
+		return limits_charge(limits, payer->uid, resource, n);
+	if (n_owners < 0)
+		return n_owners;
+	pthread_mutex_lock(&limits->lock);
+	user = limits_add_chain_locked(limits, payer->uid, owners, n_owners);
+	r = limits_charge_user_locked(limits, user, resource, n);
 	pthread_mutex_unlock(&limits->lock);
 	return r;
 }
@@ -180,12 +291,22 @@ int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint
 int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
 		    uint64_t n)
 {
-	int r;
+	struct user *user;
+	int r = -ENOMEM;
 
 	pthread_mutex_lock(&limits->lock);
-	r = limits_charge_user_locked(limits, to, resource, n);
+	user = limits_get_user_locked(limits, to);
+	if (user) {
+		r = limits_chain_has_room(user, resource,
+					  limits->config.per_uid[resource], n)
+			    ? 0
+			    : -EDQUOT;
+		if (r == 0)
+			limits_add(user, resource, n);
+		limits_drop_if_idle_locked(limits, user);
+	}
 	if (r == 0)
-		limits_uncharge_user_locked(limits, from, resource, n);
+		limits_subtract_locked(limits, from, resource, n);
 	pthread_mutex_unlock(&limits->lock);
 	return r;
 }
@@ -193,7 +314,7 @@ int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource r
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
 	pthread_mutex_lock(&limits->lock);
-	limits_uncharge_user_locked(limits, uid, resource, n);
+	limits_subtract_locked(limits, uid, resource, n);
 	limits->used[resource] -= n;
 	pthread_mutex_unlock(&limits->lock);
 }

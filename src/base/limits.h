@@ -61,7 +61,28 @@ void limits_finish(struct limits *limits);
  */
 void limits_fit_descriptors(struct limits *limits, uint64_t n);
 
-/* 0; -EDQUOT: over the user's limit; -ENOSPC: over the mount's; -ENOMEM. */
+/* Who pays: the uid that a process acts with, and the process. */
+struct payer {
+	uid_t uid;
+	pid_t pid; /* in our PID namespace, and alive; 0: it has no number here */
+};
+
+/*
+ * Charges the uid and the owners of the user namespaces around the process (owners.h).
+ * The owners of a uid are read once, and kept while it holds anything.
+ *
+ * The last eighth of a mount's limit is a reserve: only users who hold little (at most
+ * 1/1024 of that limit and 1/8 of their own) get some of it, so that they are not refused
+ * because others hold much.
+ *
+ * 0; -EDQUOT: over the limit of the user or of an owner; -ENOSPC: over the mount's;
+ * -ENOMEM; -errno: the owners cannot be read. Those of a process without a number here,
+ * or that is not below our user namespace, are not known: then the uid alone is charged.
+ */
+int limits_charge_process(struct limits *limits, const struct payer *payer,
+			  enum resource resource, uint64_t n);
+
+/* The same for one that holds something already, so that its owners are known. */
 int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n);
 
 /* Moves a charge, whatever the mount's limit. 0, -EDQUOT: of @to; -ENOMEM. */

@@ -26,34 +26,37 @@ struct offload {
 	int one_fd; /* the common case needs no allocation */
 };
 
-static int offload_reserve_any(struct limits *limits, uid_t uid, enum resource resource,
-			       struct offload **ret_offload)
+static int offload_reserve_any(struct limits *limits, const struct payer *payer,
+			       enum resource resource, struct offload **ret_offload)
 {
 	struct offload *offload;
-	int r = limits_charge(limits, uid, resource, 1);
+	int r = limits_charge_process(limits, payer, resource, 1);
 
 	if (r < 0)
 		return r == -ENOMEM ? r : -EBUSY;
 	offload = calloc(1, sizeof(*offload));
 	if (!offload) {
-		limits_uncharge(limits, uid, resource, 1);
+		limits_uncharge(limits, payer->uid, resource, 1);
 		return -ENOMEM;
 	}
 	offload->limits = limits;
 	offload->resource = resource;
-	offload->uid = uid;
+	offload->uid = payer->uid;
 	*ret_offload = offload;
 	return 0;
 }
 
-int offload_reserve(struct limits *limits, uid_t uid, struct offload **ret_offload)
+int offload_reserve(struct limits *limits, const struct payer *payer,
+		    struct offload **ret_offload)
 {
-	return offload_reserve_any(limits, uid, RES_OFFLOADS, ret_offload);
+	return offload_reserve_any(limits, payer, RES_OFFLOADS, ret_offload);
 }
 
 int offload_reserve_close(struct limits *limits, uid_t uid, struct offload **ret_offload)
 {
-	return offload_reserve_any(limits, uid, RES_CLOSES, ret_offload);
+	const struct payer payer = {.uid = uid};
+
+	return offload_reserve_any(limits, &payer, RES_CLOSES, ret_offload);
 }
 
 void offload_cancel(struct offload *offload)

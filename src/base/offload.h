@@ -22,11 +22,12 @@
 struct offload; /* a charge for one such thread */
 
 /*
- * Charges @uid for a call (RES_OFFLOADS), or for closing a batch of descriptors
- * (RES_CLOSES): before anything is received from the client that would need it. -EBUSY:
- * too many of this user, or of all, have not returned; -ENOMEM.
+ * Charges for a call (RES_OFFLOADS), or @uid, which holds a connection, for closing a
+ * batch of descriptors (RES_CLOSES): before anything is received from the client that
+ * would need it. -EBUSY: too many of this user, or of all, have not returned; -ENOMEM.
  */
-int offload_reserve(struct limits *limits, uid_t uid, struct offload **ret_offload);
+int offload_reserve(struct limits *limits, const struct payer *payer,
+		    struct offload **ret_offload);
 int offload_reserve_close(struct limits *limits, uid_t uid, struct offload **ret_offload);
 
 /* Gives an unused charge back; NULL is allowed. */

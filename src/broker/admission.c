@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/admission.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -9,6 +10,10 @@
 #include "broker/connection.h"
 #include "clock.h"
 #include "util.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
 
 /* A client connects to send a request: until then it may be on its way to that. */
 #define SILENT_MS      1000
@@ -101,21 +106,47 @@ bool admission_make_room(struct broker *broker)
 
 /* ---- admitted, waiting or refused -------------------------------------------------- */
 
-/* -EDQUOT, -ENOSPC: no room, nor a connection to close for it. */
-static int admission_charge(struct broker *broker, uid_t uid)
+/*
+ * The number of a peer that has exited may be another process by now. A new one cannot
+ * take it between here and the charge: all numbers would have to be used up first.
+ */
+static bool admission_peer_is_alive(int fd)
 {
-	int r = limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
+	socklen_t length = sizeof(int);
+	int pidfd = -1;
+	bool alive;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) < 0)
+		return errno == ENOPROTOOPT; /* before Linux 6.5 */
+	alive = poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) == 0;
+	close(pidfd);
+	return alive;
+}
+
+static int admission_charge_once(struct broker *broker,
+				 const struct connection *connection)
+{
+	bool alive = admission_peer_is_alive(connection->fd);
+	const struct payer payer = {connection->uid, alive ? connection->pid : 0};
+
+	return limits_charge_process(broker->limits, &payer, RES_CONNECTIONS, 1);
+}
+
+/* -EDQUOT, -ENOSPC: no room, nor a connection to close for it. */
+static int admission_charge(struct broker *broker, const struct connection *connection)
+{
+	int r = admission_charge_once(broker, connection);
 
 	if (r != -EDQUOT && r != -ENOSPC)
 		return r;
-	if (!admission_close_one(broker, uid, r == -ENOSPC))
+	if (!admission_close_one(broker, connection->uid, r == -ENOSPC))
 		return r;
-	return limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
+	return admission_charge_once(broker, connection);
 }
 
 static int admission_admit(struct broker *broker, struct connection *connection)
 {
-	int r = admission_charge(broker, connection->uid);
+	int r = admission_charge(broker, connection);
 
 	if (r < 0)
 		return r;

@@ -21,15 +21,15 @@ static int device_file_charge(void *data, enum accel_resource resource, uint64_t
 {
 	struct device_file *file = data;
 
-	return limits_charge(file->devices->limits, file->uid,
-			     device_file_resource_of(resource), n);
+	return limits_charge_process(file->devices->limits, &file->payer,
+				     device_file_resource_of(resource), n);
 }
 
 static void device_file_uncharge(void *data, enum accel_resource resource, uint64_t n)
 {
 	struct device_file *file = data;
 
-	limits_uncharge(file->devices->limits, file->uid,
+	limits_uncharge(file->devices->limits, file->payer.uid,
 			device_file_resource_of(resource), n);
 }
 
@@ -66,8 +66,8 @@ static void device_file_notify(void *data)
 	fuse_pollhandle_destroy(poll);
 }
 
-int device_file_open(struct devices *devices, struct accel_device *device, uid_t uid,
-		     struct device_file **ret_file)
+int device_file_open(struct devices *devices, struct accel_device *device,
+		     const struct payer *payer, struct device_file **ret_file)
 {
 	struct device_file *file = calloc(1, sizeof(*file));
 	const struct accel_owner owner = {
@@ -83,8 +83,8 @@ int device_file_open(struct devices *devices, struct accel_device *device, uid_t
 	if (!file)
 		return -ENOMEM;
 	file->devices = devices;
-	file->uid = uid;
-	ticket_list_init(&file->tickets, uid);
+	file->payer = *payer;
+	ticket_list_init(&file->tickets, payer->uid);
 	file->refs = 2;
 	pthread_mutex_init(&file->lock, NULL);
 	r = accel_context_create(device, &owner, &file->context);
@@ -93,6 +93,8 @@ int device_file_open(struct devices *devices, struct accel_device *device, uid_t
 		free(file);
 		return r;
 	}
+	/* Its owners are known while it holds the context; the process may end. */
+	file->payer.pid = 0;
 	pthread_mutex_lock(&devices->lock);
 	list_add_head(&devices->files, &file->of_devices);
 	pthread_mutex_unlock(&devices->lock);
@@ -129,7 +131,7 @@ int device_file_get_root(struct device_file *file, uint64_t *ret_root_id)
 
 	pthread_mutex_lock(&file->lock);
 	if (!file->root_id)
-		r = table_open_root(file->devices->notifier->table, file->uid,
+		r = table_open_root(file->devices->notifier->table, &file->payer,
 				    &file->root_id);
 	*ret_root_id = file->root_id;
 	pthread_mutex_unlock(&file->lock);

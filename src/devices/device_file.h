@@ -17,7 +17,7 @@
 
 struct device_file {
 	struct devices *devices;
-	uid_t uid; /* opened it, and is charged */
+	struct payer payer; /* opened it; without pid once the context is open */
 	struct accel_context *context;
 	struct list of_devices;     /* protected by devices.lock */
 	struct ticket_list tickets; /* descriptors to be fetched */
@@ -30,8 +30,8 @@ struct device_file {
 };
 
 /* 0; as accel_context_create(); -ENOMEM. */
-int device_file_open(struct devices *devices, struct accel_device *device, uid_t uid,
-		     struct device_file **ret_file);
+int device_file_open(struct devices *devices, struct accel_device *device,
+		     const struct payer *payer, struct device_file **ret_file);
 
 /* The last close: destroys the context, and removes its names and its tickets. */
 void device_file_close(struct device_file *file);

@@ -39,6 +39,7 @@ static int device_share_publish(struct command_call *call, struct accel_asid *as
 	struct export_request request = {
 		.uid = call->ctx->uid,
 		.gid = call->ctx->gid,
+		.pid = call->ctx->pid,
 		.flags = arg->flags,
 		.mode = arg->mode,
 		.label = (const char *)arg->label,

@@ -33,17 +33,17 @@ void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
 	struct accel_device *device = devices_by_ino(&service->devices, ino);
-	uid_t uid = fuse_req_ctx(req)->uid;
+	const struct payer payer = {fuse_req_ctx(req)->uid, fuse_req_ctx(req)->pid};
 	struct device_file *file;
 	int r = -EACCES;
 
 	if (!device)
 		r = -ENXIO;
 	else if ((fi->flags & O_ACCMODE) == O_RDWR)
-		r = device_file_open(&service->devices, device, uid, &file);
+		r = device_file_open(&service->devices, device, &payer, &file);
 	if (r < 0) {
-		log_info("cannot open device for pid %d uid %u: %s",
-			 fuse_req_ctx(req)->pid, uid, strerror(-r));
+		log_info("cannot open device for pid %d uid %u: %s", payer.pid, payer.uid,
+			 strerror(-r));
 		reply_error(req, r);
 		return;
 	}

@@ -139,6 +139,7 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
+	const struct payer payer = {fuse_req_ctx(req)->uid, fuse_req_ctx(req)->pid};
 	uint64_t id;
 	int r;
 
@@ -147,10 +148,9 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_open(req, fi);
 		return;
 	}
-	r = table_open_root(&service->table, fuse_req_ctx(req)->uid, &id);
+	r = table_open_root(&service->table, &payer, &id);
 	if (r < 0) {
-		log_warning("cannot open root for uid %u: %s", fuse_req_ctx(req)->uid,
-			    strerror(-r));
+		log_warning("cannot open root for uid %u: %s", payer.uid, strerror(-r));
 		reply_error(req, r);
 		return;
 	}

@@ -55,6 +55,7 @@ static struct export_request fs_export_request(struct attempt *attempt)
 		.root_id = call->root_id,
 		.uid = call->ctx->uid,
 		.gid = call->ctx->gid,
+		.pid = call->ctx->pid,
 		.flags = arg->flags,
 		.mode = arg->mode,
 		.label = (const char *)arg->label,

@@ -116,8 +116,10 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 int command_offload(struct command_call *call, uid_t uid, void (*work)(void *arg),
 		    void *arg)
 {
+	bool is_caller = uid == call->ctx->uid;
+	const struct payer payer = {uid, is_caller ? call->ctx->pid : 0};
 	struct offload *offload;
-	int r = offload_reserve(&call->service->limits, uid, &offload);
+	int r = offload_reserve(&call->service->limits, &payer, &offload);
 
 	if (r == 0)
 		r = offload_start(offload, work, arg);

@@ -10,15 +10,15 @@
 
 #define DEFAULT_MODE 0600
 
-static int export_charge(struct limits *limits, uid_t uid, uint64_t bytes)
+static int export_charge(struct limits *limits, const struct payer *payer, uint64_t bytes)
 {
-	int r = limits_charge(limits, uid, RES_EXPORTS, 1);
+	int r = limits_charge_process(limits, payer, RES_EXPORTS, 1);
 
 	if (r < 0)
 		return r;
-	r = limits_charge(limits, uid, RES_BYTES, bytes);
+	r = limits_charge(limits, payer->uid, RES_BYTES, bytes);
 	if (r < 0)
-		limits_uncharge(limits, uid, RES_EXPORTS, 1);
+		limits_uncharge(limits, payer->uid, RES_EXPORTS, 1);
 	return r;
 }
 
@@ -57,13 +57,14 @@ static struct export *export_alloc(const struct export_request *request)
 int export_create(struct limits *limits, struct export_request *request,
 		  struct export **ret_export)
 {
+	const struct payer payer = {request->uid, request->pid};
 	struct export *export;
 	uint64_t bytes;
 	int r = buffer_memory(request->buffer, &bytes);
 
 	if (r < 0)
 		return r;
-	r = export_charge(limits, request->uid, bytes);
+	r = export_charge(limits, &payer, bytes);
 	if (r < 0)
 		return r;
 	export = export_alloc(request);

@@ -61,6 +61,7 @@ struct export_request {
 	uint64_t root_id;
 	uid_t uid;
 	gid_t gid;
+	pid_t pid; /* of the calling thread; 0: it has no number here */
 	uint32_t flags, mode;
 	const char *label;
 	struct caller *caller;

@@ -26,17 +26,17 @@ struct root *table_find_root_locked(struct table *table, uint64_t id)
 	return NULL;
 }
 
-int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id)
+int table_open_root(struct table *table, const struct payer *payer, uint64_t *ret_id)
 {
 	struct root *root;
-	int r = limits_charge(table->limits, uid, RES_ROOTS, 1);
+	int r = limits_charge_process(table->limits, payer, RES_ROOTS, 1);
 
 	if (r < 0)
 		return r;
 	root = calloc(1, sizeof(*root));
 	table_lock(table);
 	if (root) {
-		root->uid = uid;
+		root->uid = payer->uid;
 		list_init(&root->exports);
 		root->id = table->next_id++;
 		r = htab_insert(&table->roots, &root->by_id,
@@ -45,7 +45,7 @@ int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id)
 	table_unlock(table);
 	if (!root || r < 0) {
 		free(root);
-		limits_uncharge(table->limits, uid, RES_ROOTS, 1);
+		limits_uncharge(table->limits, payer->uid, RES_ROOTS, 1);
 		return -ENOMEM;
 	}
 	*ret_id = root->id;

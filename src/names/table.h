@@ -64,7 +64,7 @@ void table_unlock(struct table *table);
 /* ---- root descriptions, in root.c ---- */
 
 /* 0, -EDQUOT, -ENOSPC, -ENOMEM. */
-int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id);
+int table_open_root(struct table *table, const struct payer *payer, uint64_t *ret_id);
 
 /*
  * Closes a root description and removes the names made on it, except persistent ones.

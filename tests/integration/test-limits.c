@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test-limits.c - each limit is reached, refuses more, and is released */
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -106,6 +108,92 @@ static void exports_of_user(struct instance *instance)
 	ASSERT_ERR(child_call(USER(1001), export_one, instance), EDQUOT);
 	ASSERT_OK(child_call(USER(1002), export_one, instance));
 	child_kill(&child, SIGKILL);
+}
+
+#define N_SUBUIDS 64
+
+/* As container runtimes do it: the person's own uid is 0, its subuids are the rest. */
+static void map_subids(pid_t pid, const char *name, uid_t person)
+{
+	char path[40], map[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	snprintf(map, sizeof(map), "0 %u 1\n1 100000 %u", person, N_SUBUIDS);
+	fd = ASSERT_OK(SYS(open(path, O_WRONLY | O_CLOEXEC)));
+	ASSERT_OK(SYS(write(fd, map, strlen(map))));
+	close(fd);
+}
+
+/* Takes all it gets, for good; the result is the number of names. */
+static int export_many(void *data)
+{
+	int root = ASSERT_OK(raw_root(data)), n = 0;
+	uint8_t uuid[16];
+
+	for (int r = 0; r == 0 && n < 100; n += r == 0) {
+		int fd = raw_memfd(PAGE);
+
+		r = raw_export_fd(root, fd, DMABUFFS_EXPORT_PERSIST, 0, uuid);
+		ASSERT(r == 0 || r == -EDQUOT || r == -ENOSPC);
+		close(fd);
+	}
+	close(root);
+	return n;
+}
+
+static void unlink_all(const struct instance *instance)
+{
+	DIR *dir = opendir(instance->dir);
+	const struct dirent *entry;
+
+	ASSERT(dir);
+	while ((entry = readdir(dir)))
+		if (strlen(entry->d_name) == 36)
+			ASSERT_OK(SYS(unlinkat(dirfd(dir), entry->d_name, 0)));
+	closedir(dir);
+}
+
+static void export_as_all_subuids(int peer, void *data)
+{
+	int n = 0;
+
+	ASSERT_OK(SYS(unshare(CLONE_NEWUSER)));
+	peer_signal(peer);
+	peer_wait(peer);
+	for (uid_t uid = 1; uid <= N_SUBUIDS; uid++)
+		n += child_call(USER(uid), export_many, data);
+	peer_put(peer, &n, sizeof(n));
+}
+
+/* 64 uids of one person's user namespace hold no more than the person itself may. */
+static void uids_of_one_person(struct instance *instance)
+{
+	struct child child;
+	int n;
+
+	child_start(&child, USER(1001), export_as_all_subuids, instance);
+	peer_wait(child.peer);
+	map_subids(child.pid, "uid_map", 1001);
+	map_subids(child.pid, "gid_map", 1001);
+	peer_signal(child.peer);
+	peer_get(child.peer, &n, sizeof(n));
+	child_wait(&child);
+	ASSERT_EQ(n, 10);
+	ASSERT_EQ(child_call(USER(1001), export_many, instance), 0);
+	ASSERT_EQ(child_call(USER(1002), export_many, instance), 10);
+	unlink_all(instance);
+}
+
+/* What many users left over is for those who hold nothing. */
+static void reserve_of_mount(struct instance *instance)
+{
+	ASSERT_EQ(child_call(USER(1001), export_many, instance), 20);
+	ASSERT_EQ(child_call(USER(1002), export_many, instance), 8);
+	for (uid_t uid = 1003; uid < 1007; uid++)
+		ASSERT_EQ(child_call(USER(uid), export_many, instance), 1);
+	ASSERT_EQ(child_call(USER(1007), export_many, instance), 0);
+	unlink_all(instance);
 }
 
 /* The total limit is 64 KiB. */
@@ -351,6 +439,9 @@ static void hoarded_tickets(struct instance *instance)
 const struct test_case test_cases[] = {
 	{"exports_of_mount", exports_of_mount, "max-exports=3"},
 	{"exports_of_user", exports_of_user, "max-exports-per-uid=3"},
+	{"uids_of_one_person", uids_of_one_person,
+	 "max-exports=40,max-exports-per-uid=10"},
+	{"reserve_of_mount", reserve_of_mount, "max-exports=32,max-exports-per-uid=20"},
 	{"bytes_of_mount", bytes_of_mount, "max-bytes=64K,max-bytes-per-uid=2048T"},
 	{"bytes_of_user", bytes_of_user, "max-bytes-per-uid=64K"},
 	{"roots_of_user", roots_of_user, "max-roots-per-uid=2"},

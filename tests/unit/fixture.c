@@ -23,7 +23,8 @@ void fixture_init(void)
 	limits_init(&fixture_limits, &config);
 	node_init(&root_node, S_IFDIR | 01777, 0, 0);
 	cr_assert(zero(int, table_init(&fixture_table, &fixture_limits, &root_node)));
-	cr_assert(zero(int, table_open_root(&fixture_table, UID_A, &fixture_root)));
+	cr_assert(zero(int, table_open_root(&fixture_table, &(struct payer){UID_A},
+					    &fixture_root)));
 }
 
 void fixture_finish(void)

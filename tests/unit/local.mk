@@ -44,6 +44,7 @@ endif
 	%D%/test-offload-close.c \
 	%D%/test-offload.c \
 	%D%/test-options.c \
+	%D%/test-owners.c \
 	%D%/test-policy.c \
 	%D%/test-privileges.c \
 	%D%/test-procfs.c \

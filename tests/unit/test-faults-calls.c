@@ -293,7 +293,7 @@ static void run_offloaded(void *arg)
 static int offload(void)
 {
 	struct offload *call;
-	int r = offload_reserve(&fixture_limits, UID_A, &call);
+	int r = offload_reserve(&fixture_limits, &(struct payer){UID_A}, &call);
 
 	was_run = false;
 	return r < 0 ? r : offload_start(call, run_offloaded, NULL);

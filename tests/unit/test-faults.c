@@ -154,7 +154,7 @@ static void init_table(void)
 
 static int open_root(void)
 {
-	return table_open_root(&table, UID_A, &root);
+	return table_open_root(&table, &(struct payer){UID_A}, &root);
 }
 
 static void finish_root(int r)

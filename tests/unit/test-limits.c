@@ -64,19 +64,40 @@ Test(limits, of_a_user)
 Test(limits, of_the_mount)
 {
 	cr_assert(zero(int, charge(1, 100)));
-	cr_assert(eq(int, charge(2, 51), -ENOSPC));
-	cr_assert(zero(int, charge(2, 50)));
-	cr_assert(eq(int, charge(3, 1), -ENOSPC));
+	cr_assert(eq(int, charge(2, 33), -ENOSPC));
+	cr_assert(zero(int, charge(2, 32)));
+	cr_assert(eq(int, charge(3, 2), -ENOSPC));
 	limits_uncharge(&limits, 1, RES_BYTES, 100);
 	cr_assert(zero(int, charge(3, 100)));
+	cr_assert(eq(u64, used(), 132));
+}
+
+/* Of 150 the last 18, here one each; who holds more gets none of them. */
+Test(limits, reserve)
+{
+	cr_assert(zero(int, charge(1, 100)));
+	cr_assert(zero(int, charge(2, 32)));
+	cr_assert(eq(int, charge(2, 1), -ENOSPC));
+	for (uid_t uid = 10; uid < 28; uid++)
+		cr_assert(zero(int, charge(uid, 1)));
+	cr_assert(eq(int, charge(10, 1), -ENOSPC));
+	cr_assert(eq(int, charge(28, 1), -ENOSPC));
 	cr_assert(eq(u64, used(), 150));
+}
+
+/* Where one user may have all, nothing is kept for others. */
+Test(limits, no_reserve)
+{
+	limits.config.per_uid[RES_BYTES] = 150;
+	cr_assert(zero(int, charge(1, 150)));
+	cr_assert(eq(int, charge(2, 1), -ENOSPC));
 }
 
 /* The user's limit is checked first: its error is returned even if the mount is full. */
 Test(limits, the_users_own_is_told_first)
 {
 	cr_assert(zero(int, charge(1, 100)));
-	cr_assert(zero(int, charge(2, 50)));
+	cr_assert(zero(int, charge(2, 32)));
 	cr_assert(eq(int, charge(1, 1), -EDQUOT));
 }
 

@@ -44,7 +44,7 @@ static struct offload *reserve(uid_t uid)
 {
 	struct offload *offload = NULL;
 
-	cr_assert(zero(int, offload_reserve(&limits, uid, &offload)));
+	cr_assert(zero(int, offload_reserve(&limits, &(struct payer){uid}, &offload)));
 	return offload;
 }
 
@@ -95,7 +95,8 @@ Test(offload, is_limited)
 	blocked = true;
 	for (int i = 0; i < PER_UID; i++)
 		cr_assert(zero(int, offload_start(reserve(1), work, &results[i])));
-	cr_assert(eq(int, offload_reserve(&limits, 1, &offload), -EBUSY));
+	cr_assert(
+		eq(int, offload_reserve(&limits, &(struct payer){1}, &offload), -EBUSY));
 	cr_assert(eq(ptr, offload, untouched), "output written on failure");
 	offload_cancel(reserve(2));
 	blocked = false;

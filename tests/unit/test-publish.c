@@ -186,7 +186,8 @@ static uint64_t root;
 static void prepare_act(void)
 {
 	prepare();
-	cr_assert(zero(int, table_open_root(&fixture_table, UID_A, &root)));
+	cr_assert(zero(int,
+		       table_open_root(&fixture_table, &(struct payer){UID_A}, &root)));
 	request.root_id = root;
 }
 

@@ -112,7 +112,7 @@ static void do_open_root(void)
 	unsigned i = choose(N_ROOTS);
 
 	if (!roots[i])
-		CHECK(table_open_root(table, UID_A, &roots[i]) == 0);
+		CHECK(table_open_root(table, &(struct payer){UID_A}, &roots[i]) == 0);
 }
 
 static void on_ended(struct export *export, void *data)

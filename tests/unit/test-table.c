@@ -177,7 +177,7 @@ Test(table, withdraws_what_was_made_on_the_description)
 	uint64_t root;
 
 	memcpy(uuid, export->uuid, sizeof(uuid));
-	cr_assert(zero(int, table_open_root(table, UID_A, &root)));
+	cr_assert(zero(int, table_open_root(table, &(struct payer){UID_A}, &root)));
 	cr_assert(eq(int, table_withdraw(table, root, uuid, &withdrawn), -EPERM));
 	cr_assert(eq(int, table_withdraw(table, 7777, uuid, &withdrawn), -EPERM));
 	cr_assert(all(has_name(uuid), eq(ptr, withdrawn, NULL)),
@@ -223,7 +223,7 @@ Test(table, a_name_for_each_description)
 	int memfd = new_memfd(10);
 	uint64_t root;
 
-	cr_assert(zero(int, table_open_root(table, UID_A, &root)));
+	cr_assert(zero(int, table_open_root(table, &(struct payer){UID_A}, &root)));
 	first = fixture_create(fixture_root, memfd, &spec);
 	second = fixture_create(root, memfd, &spec);
 	cr_assert(zero(int, table_add(table, first, &other)));
@@ -246,7 +246,7 @@ Test(table, not_on_a_description_that_ended)
 	int memfd = new_memfd(10);
 	uint64_t root;
 
-	cr_assert(zero(int, table_open_root(table, UID_A, &root)));
+	cr_assert(zero(int, table_open_root(table, &(struct payer){UID_A}, &root)));
 	export = fixture_create(root, memfd, &spec);
 	table_close_root(table, root, ignore_ended, NULL);
 	cr_assert(eq(int, table_add(table, export, &other), -EBADF));
@@ -315,12 +315,14 @@ Test(table, descriptions_are_limited)
 	uint64_t root = 5, id;
 
 	fixture_limits.config.per_uid[RES_ROOTS] = 1;
-	cr_assert(eq(int, table_open_root(table, UID_A, &root), -EDQUOT));
+	cr_assert(
+		eq(int, table_open_root(table, &(struct payer){UID_A}, &root), -EDQUOT));
 	cr_assert(eq(u64, root, 5), "output written on failure");
-	cr_assert(zero(int, table_open_root(table, UID_B, &id)));
+	cr_assert(zero(int, table_open_root(table, &(struct payer){UID_B}, &id)));
 	table_close_root(table, id, ignore_ended, NULL);
 	fixture_limits.config.per_mount[RES_ROOTS] = 1;
-	cr_assert(eq(int, table_open_root(table, UID_B, &root), -ENOSPC));
+	cr_assert(
+		eq(int, table_open_root(table, &(struct payer){UID_B}, &root), -ENOSPC));
 }
 
 Test(table, a_description_remembers_its_exporter)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/owners.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "fd_identity.h"
+#include "util.h"
+
+/* A process that is gone or hidden is -ESRCH; what a full table refuses is not. */
+static int owners_error(void)
+{
+	return errno == ENOENT || errno == EACCES || errno == EPERM ? -ESRCH : -errno;
+}
+
+static int owners_open(pid_t pid)
+{
+	char path[40];
+	int fd;
+
+	if (pid <= 0)
+		return -ESRCH;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? owners_error() : fd;
+}
+
+static bool owners_is_same(int a, int b)
+{
+	uint64_t dev_a, ino_a, dev_b, ino_b;
+
+	return fd_identity(a, &dev_a, &ino_a) == 0 &&
+	       fd_identity(b, &dev_b, &ino_b) == 0 && dev_a == dev_b && ino_a == ino_b;
+}
+
+/* Replaces the namespace by its parent. */
+static int owners_step(int *ns)
+{
+	int parent = ioctl(*ns, NS_GET_PARENT);
+	int r = parent < 0 ? owners_error() : 0;
+
+	close(*ns);
+	*ns = parent;
+	return r;
+}
+
+int owners_read(pid_t pid, uid_t ret_owners[OWNERS_MAX])
+{
+	_cleanup_close_ int ns = owners_open(pid);
+	_cleanup_close_ int own = ns < 0 ? ns : owners_open(getpid());
+	int r = own, n = 0;
+	uid_t uid;
+
+	if (own < 0)
+		return r;
+	for (int depth = 0; !owners_is_same(ns, own); depth++) {
+		if (depth == OWNERS_MAX || ioctl(ns, NS_GET_OWNER_UID, &uid) < 0)
+			return -ESRCH;
+		if (uid != 0)
+			ret_owners[n++] = uid;
+		r = owners_step(&ns);
+		if (r < 0)
+			return r;
+	}
+	return n;
+}
