@@ -284,12 +284,28 @@ static int names_get_locked(const struct subject *subject, struct name **ret_nam
 	return r;
 }
 
+/* Nothing reports that a service has exited, and its names with it. */
+static void names_verify(uint64_t id)
+{
+	_cleanup_session_ struct session *session = NULL;
+	const struct name *name;
+
+	pthread_mutex_lock(&names_lock);
+	name = names_find_id_locked(id);
+	if (name && name->state == NAME_READY)
+		session = session_ref(name->session);
+	pthread_mutex_unlock(&names_lock);
+	if (session)
+		session_verify(session);
+}
+
 static int names_get_handle(const struct subject *subject,
 			    struct hipipc_handle *ret_handle)
 {
 	struct name *name;
 	int r;
 
+	names_verify(subject->id);
 	pthread_mutex_lock(&names_lock);
 	r = names_get_locked(subject, &name);
 	if (r == 0)

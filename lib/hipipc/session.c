@@ -111,6 +111,12 @@ int session_get(struct session **ret_session)
 	return r;
 }
 
+struct session *session_ref(struct session *session)
+{
+	atomic_fetch_add(&session->refs, 1);
+	return session;
+}
+
 bool session_is_current(const struct session *session)
 {
 	return session_current == session;
@@ -143,6 +149,12 @@ static bool session_is_alive(const struct session *session)
 	struct statfs unused;
 
 	return fstatfs(dmabuffs_root_fd(session->instance), &unused) == 0;
+}
+
+void session_verify(struct session *session)
+{
+	if (session_is_current(session) && !session_is_alive(session))
+		session_drop(session);
 }
 
 /* -EAGAIN: another try may succeed. */

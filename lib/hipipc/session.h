@@ -32,8 +32,13 @@ int session_enter(void);
 int session_get(struct session **ret_session);
 void session_put(struct session *session);
 
-/* False: its service has exited, and the names made with it no longer exist. */
+struct session *session_ref(struct session *session);
+
+/* False: its service was found to have exited, and its names no longer exist. */
 bool session_is_current(const struct session *session);
+
+/* Asks its service whether it runs, and drops the session if not. Takes a round trip. */
+void session_verify(struct session *session);
 
 static inline void session_put_indirect(struct session **session)
 {

@@ -17,6 +17,7 @@ struct fake_runtime fake_runtime = {.context = 1};
 /* ---- libdmabuffs ------------------------------------------------------------------- */
 
 struct dmabuffs {
+	int number; /* of the opens */
 	bool ended;
 };
 
@@ -36,8 +37,10 @@ int __wrap_dmabuffs_open(const char *path, struct dmabuffs **ret_instance)
 	if (fake_service.open_error)
 		return fake_service.open_error;
 	*ret_instance = calloc(1, sizeof(**ret_instance));
-	fake_service.opens++;
-	return *ret_instance ? 0 : -ENOMEM;
+	if (!*ret_instance)
+		return -ENOMEM;
+	(*ret_instance)->number = ++fake_service.opens;
+	return 0;
 }
 
 void __wrap_dmabuffs_close(struct dmabuffs *instance)
@@ -49,7 +52,9 @@ void __wrap_dmabuffs_close(struct dmabuffs *instance)
 /* fstatfs(2) of it fails once the service has exited. */
 int __wrap_dmabuffs_root_fd(const struct dmabuffs *instance)
 {
-	return instance->ended ? -1 : STDIN_FILENO;
+	bool ended = instance->ended || instance->number <= fake_service.exited_opens;
+
+	return ended ? -1 : STDIN_FILENO;
 }
 
 static bool is_lost(struct dmabuffs *instance)

@@ -23,6 +23,8 @@ struct fake_service {
 	 */
 	atomic_int losses;
 	atomic_bool ends;
+	/* The service of the instances that were opened so far has exited. */
+	atomic_int exited_opens;
 	/* Counters. */
 	atomic_int opens;
 	atomic_int closes;

@@ -167,6 +167,20 @@ Test(names, are_made_anew_after_the_service_has_ended)
 	cr_expect_eq(fake_service.withdrawals, 0, "the old service has exited");
 }
 
+/* No call in between finds out. */
+Test(names, are_made_anew_by_the_next_get)
+{
+	struct hipipc_handle before, after;
+
+	cr_assert_eq(get(&fake_provider, 1, &before), 0);
+	cr_assert_eq(get(&fake_provider, 1, &after), 0);
+	cr_expect(same(&before, &after));
+	fake_service.exited_opens = fake_service.opens;
+	cr_assert_eq(get(&fake_provider, 1, &after), 0);
+	cr_expect_not(same(&before, &after));
+	cr_expect_eq(fake_service.opens, 2);
+}
+
 /* A service with too many connections closes some: its names stay. */
 Test(names, stay_when_a_connection_is_lost)
 {

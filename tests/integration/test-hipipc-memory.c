@@ -333,6 +333,42 @@ static void instance_comes_later(struct instance *unused)
 	instance_stop(&late);
 }
 
+static void open_and_check(int peer, void *data)
+{
+	hipIpcMemHandle_t handle;
+
+	hip_begin(data);
+	peer_get(peer, &handle, sizeof(handle));
+	device_check(open_memory(handle), 0, DEVICE_BYTES, 1);
+	peer_signal(peer);
+}
+
+/* The get of an allocation that had a handle makes one of the new service. */
+static void service_replaced(struct instance *unused)
+{
+	struct instance first, second;
+	hipIpcMemHandle_t before, after;
+	struct child importer;
+	void *memory;
+
+	instance_start(&first, NULL);
+	instance_start(&second, NULL);
+	child_start(&importer, NULL, open_and_check, &second);
+	hip_begin(&first);
+	memory = device_alloc(DEVICE_BYTES, 1);
+	before = get_memory(memory);
+	ASSERT_OK(SYS(kill(first.pid, SIGKILL)));
+	ASSERT_EQ(waitpid(first.pid, NULL, 0), first.pid);
+	hip_begin(&second);
+	after = get_memory(memory);
+	ASSERT(memcmp(&before, &after, sizeof(before)) != 0);
+	peer_put(importer.peer, &after, sizeof(after));
+	peer_wait(importer.peer);
+	child_wait(&importer);
+	ASSERT_HIP(hipSuccess, hipFree(memory));
+	expect_names(&second, 0);
+}
+
 static void service_killed(struct instance *unused)
 {
 	struct exporter exporter;
@@ -375,5 +411,6 @@ const struct test_case test_cases[] = {
 	{"row_get_no_instance_there", no_instance_there, .flags = CASE_NO_INSTANCE},
 	{"row_get_instance_later", instance_comes_later, .flags = CASE_NO_INSTANCE},
 	{"row_get_service_killed", service_killed, .flags = CASE_NO_INSTANCE},
+	{"row_get_service_replaced", service_replaced, .flags = CASE_NO_INSTANCE},
 	{NULL},
 };
