@@ -127,9 +127,10 @@ enum accel_fault_reason {
 	ACCEL_FAULT_REVOKED = 5,    /* the memory was revoked */
 	ACCEL_FAULT_ALIGNMENT = 6,  /* the address is not aligned for the operation */
 	ACCEL_FAULT_RING = 7,       /* the indexes of the ring are invalid */
-	ACCEL_FAULT_FENCE = 8,      /* no such fence, or destroyed during the wait */
-	ACCEL_FAULT_SVA = 9,        /* the process of the bound ASID is gone */
-	ACCEL_FAULT_DEVICE = 10,    /* the device failed (out of memory) */
+	ACCEL_FAULT_FENCE =
+		8,           /* no such fence, destroyed during the wait, or it failed */
+	ACCEL_FAULT_SVA = 9, /* the process of the bound ASID is gone */
+	ACCEL_FAULT_DEVICE = 10, /* the device failed (out of memory) */
 };
 
 /**
@@ -692,15 +693,23 @@ struct accel_queue_info {
 
 /* ---- fences ------------------------------------------------------------------------ */
 
+/* A command that was to raise it further is never executed. */
+#define ACCEL_FENCE_FAILED (1U << 0)
+
 /**
  * struct accel_fence - a counter that queues and programs raise, and queues wait for
  * @size: in
- * @flags: in: 0
+ * @flags: in: 0, query: out: 0 or ACCEL_FENCE_FAILED
  * @id: create: out; signal, query: in
  * @reserved: 0
  * @value: create: in: initial value; signal: in; query: out
  *
  * The value only goes up: a signal with a smaller value changes nothing.
+ *
+ * A queue that faults or is destroyed does not execute the SIGNAL commands that it still
+ * has. Their fences fail up to the values of these commands: each WAIT for such a value,
+ * also a later one, faults with ACCEL_FAULT_FENCE, unless the value is reached by another
+ * signal. Larger values are not affected.
  */
 struct accel_fence {
 	__u32 size;

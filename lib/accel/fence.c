@@ -116,6 +116,16 @@ void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
 	pthread_mutex_unlock(&fence->lock);
 }
 
+void accel_fence_fail(struct accel_fence_object *fence, uint64_t value)
+{
+	pthread_mutex_lock(&fence->lock);
+	if (value > fence->value && value > fence->failed) {
+		fence->failed = value;
+		fence_wake_all_locked(fence);
+	}
+	pthread_mutex_unlock(&fence->lock);
+}
+
 int accel_fence_signal(struct accel_context *context, struct accel_fence *arg)
 {
 	struct accel_base *base;
@@ -131,6 +141,15 @@ int accel_fence_signal(struct accel_context *context, struct accel_fence *arg)
 	return 0;
 }
 
+static void fence_fill_info(struct accel_fence_object *fence, struct accel_fence *arg)
+{
+	pthread_mutex_lock(&fence->lock);
+	arg->value = fence->value;
+	if (fence->failed > fence->value)
+		arg->flags = ACCEL_FENCE_FAILED;
+	pthread_mutex_unlock(&fence->lock);
+}
+
 int accel_fence_query(struct accel_context *context, struct accel_fence *arg)
 {
 	struct accel_base *base;
@@ -141,9 +160,7 @@ int accel_fence_query(struct accel_context *context, struct accel_fence *arg)
 	base = accel_context_get(context, ACCEL_TYPE_FENCE, arg->id);
 	if (!base)
 		return -ENOENT;
-	pthread_mutex_lock(&fence_of(base)->lock);
-	arg->value = fence_of(base)->value;
-	pthread_mutex_unlock(&fence_of(base)->lock);
+	fence_fill_info(fence_of(base), arg);
 	accel_base_unref(base);
 	return 0;
 }
@@ -156,7 +173,7 @@ int accel_fence_wait_begin(struct accel_fence_object *fence,
 	pthread_mutex_lock(&fence->lock);
 	if (fence->value >= value) {
 		r = 1;
-	} else if (fence->dead) {
+	} else if (fence->dead || value <= fence->failed) {
 		r = -ECANCELED;
 	} else if (!list_is_linked(&wait->item)) {
 		list_add_tail(&fence->waits, &wait->item);

@@ -31,6 +31,7 @@ struct accel_fence_object {
 	struct accel_payer *payer; /* a reference */
 	pthread_mutex_t lock;
 	uint64_t value;    /* protected by lock */
+	uint64_t failed;   /* no queue will raise it up to this; protected by lock */
 	bool dead;         /* destroyed; protected by lock */
 	struct list waits; /* struct accel_fence_wait; protected by lock */
 };
@@ -41,9 +42,13 @@ struct accel_fence_object *accel_fence_get(struct accel_context *context, uint32
 /* Raises the value and wakes all waits. */
 void accel_fence_raise(struct accel_fence_object *fence, uint64_t value);
 
+/* A command that was to raise it to @value is never executed: ends waits up to there. */
+void accel_fence_fail(struct accel_fence_object *fence, uint64_t value);
+
 /*
  * 1: the value is reached; 0: not yet, and @wait is registered and will be woken;
- * -ECANCELED: the fence was destroyed. May be called again with the same @wait.
+ * -ECANCELED: the fence was destroyed, or failed at this value or a larger one. May be
+ * called again with the same @wait.
  */
 int accel_fence_wait_begin(struct accel_fence_object *fence,
 			   struct accel_fence_wait *wait, uint64_t value);

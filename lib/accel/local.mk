@@ -15,7 +15,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/object.c %D%/object.h \
 	%D%/ownership.c %D%/ownership.h \
 	%D%/payer.c %D%/payer.h \
-	%D%/queue.c %D%/queue_attach.c %D%/queue.h \
+	%D%/queue.c %D%/queue_attach.c %D%/queue_cancel.c %D%/queue.h \
 	%D%/range_tree.c %D%/range_tree.h \
 	%D%/reaper.c %D%/reaper.h \
 	%D%/registry.c %D%/registry.h \

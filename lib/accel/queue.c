@@ -183,6 +183,7 @@ void accel_queue_stopped(struct accel_queue *queue)
 {
 	struct accel_device *device = queue->context->device;
 
+	accel_queue_cancel_waiting(queue);
 	/* Only now: a client that sees the state DEAD may reuse its memory. */
 	pthread_mutex_lock(&queue->lock);
 	queue->engine = NULL;
@@ -250,8 +251,10 @@ void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *faul
 		stopped = true;
 	}
 	pthread_mutex_unlock(&queue->lock);
-	if (stopped)
-		accel_events_post(&queue->context->events, &event);
+	if (!stopped)
+		return;
+	accel_events_post(&queue->context->events, &event);
+	accel_queue_cancel_waiting(queue);
 }
 
 void accel_queue_notify(struct accel_queue *queue, uint64_t index)
@@ -367,6 +370,8 @@ int accel_queue_reset(struct accel_context *context, struct accel_object *arg)
 	queue = queue_get(context, arg->id);
 	if (!queue)
 		return -ENOENT;
+	/* What was submitted since the fault. */
+	accel_queue_cancel_waiting(queue);
 	pthread_mutex_lock(&queue->lock);
 	r = queue_reset_locked(queue);
 	pthread_mutex_unlock(&queue->lock);

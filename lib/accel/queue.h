@@ -3,10 +3,12 @@
  * queue.h - a queue, which its users and its engine share
  *
  * queue.c creates and destroys queues and takes batches, queue_attach.c attaches ASIDs,
- * and ring.h is the device's side of the ring. An engine calls, in this order and from
- * one thread at a time: accel_ring_fetch(), then for each command accel_queue_asid() and
- * either accel_ring_complete() or accel_queue_fault(). It executes nothing while
- * accel_queue_state() is not RUNNING.
+ * queue_cancel.c handles commands that are never executed, and ring.h is the device's
+ * side of the ring. An engine calls, in this order and from one thread at a time:
+ * accel_ring_fetch(), then for each command accel_queue_asid() and either
+ * accel_ring_complete() or accel_queue_fault(), then accel_queue_cancel() for what it
+ * fetched and does not execute. It executes nothing while accel_queue_state() is not
+ * RUNNING.
  */
 #ifndef ACCEL_QUEUE_H
 #define ACCEL_QUEUE_H
@@ -73,6 +75,16 @@ bool accel_queue_has(struct accel_queue *queue, uint32_t id,
  * and posts an event.
  */
 void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *fault);
+
+/*
+ * The engine does not execute these commands, which it has fetched: the queue faulted
+ * before them, or stops. Fences that they were to raise fail.
+ */
+void accel_queue_cancel(struct accel_queue *queue, const struct accel_command *commands,
+			unsigned n);
+
+/* The same for commands that no engine has fetched. The queue is not RUNNING. */
+void accel_queue_cancel_waiting(struct accel_queue *queue);
 
 /* A command with ACCEL_COMMAND_NOTIFY completed: posts an event. */
 void accel_queue_notify(struct accel_queue *queue, uint64_t index);

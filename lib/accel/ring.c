@@ -83,7 +83,7 @@ void accel_ring_finish(struct accel_queue *queue)
 struct fetch {
 	struct accel_queue *queue;
 	struct accel_command *commands;
-	uint64_t head;
+	uint64_t head, offset; /* the first command is at their sum */
 	unsigned max;
 	int n;
 };
@@ -99,7 +99,7 @@ static void ring_copy_commands(struct fetch *fetch, uint32_t n)
 {
 	const struct accel_command *slots = fetch->queue->slots;
 	uint32_t entries = fetch->queue->entries;
-	uint32_t first = (uint32_t)fetch->head & (entries - 1);
+	uint32_t first = (uint32_t)(fetch->head + fetch->offset) & (entries - 1);
 	uint32_t straight = MIN(n, entries - first);
 
 	memcpy(fetch->commands, slots + first, straight * sizeof(*slots));
@@ -108,20 +108,28 @@ static void ring_copy_commands(struct fetch *fetch, uint32_t n)
 	__asm__ volatile("" ::: "memory");
 }
 
-static void ring_fetch_guarded(void *arg)
+static void ring_peek_guarded(void *arg)
 {
 	struct fetch *fetch = arg;
 	struct accel_queue *queue = fetch->queue;
 	uint64_t waiting = ring_load_tail(queue) - fetch->head;
 
-	if (!waiting)
-		return;
 	if (waiting > queue->entries) {
 		fetch->n = -EPROTO;
-		return;
+	} else if (waiting > fetch->offset) {
+		fetch->n = (int)MIN(waiting - fetch->offset, fetch->max);
+		ring_copy_commands(fetch, (uint32_t)fetch->n);
 	}
-	fetch->n = (int)MIN(waiting, fetch->max);
-	ring_copy_commands(fetch, (uint32_t)fetch->n);
+}
+
+static void ring_fetch_guarded(void *arg)
+{
+	struct fetch *fetch = arg;
+	struct accel_queue *queue = fetch->queue;
+
+	ring_peek_guarded(fetch);
+	if (fetch->n <= 0)
+		return;
 	__atomic_store_n(&queue->ring->head, fetch->head + (uint32_t)fetch->n,
 			 __ATOMIC_RELEASE);
 }
@@ -142,6 +150,22 @@ int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_comman
 	if (fetch.n > 0)
 		atomic_store_explicit(&queue->head, fetch.head + (uint32_t)fetch.n,
 				      memory_order_release);
+	return fetch.n;
+}
+
+int accel_ring_peek(struct accel_queue *queue, uint64_t offset,
+		    struct accel_command *ret_commands, unsigned max)
+{
+	struct fetch fetch = {
+		.queue = queue,
+		.commands = ret_commands,
+		.head = atomic_load_explicit(&queue->head, memory_order_relaxed),
+		.offset = offset,
+		.max = max,
+	};
+
+	if (accel_guard_call(ring_peek_guarded, &fetch) < 0)
+		return -EFAULT;
 	return fetch.n;
 }
 

@@ -21,6 +21,14 @@ void accel_ring_finish(struct accel_queue *queue);
 int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_commands,
 		     unsigned max);
 
+/*
+ * Copies commands that were not fetched, from the @offset-th on, at most @max, and leaves
+ * them there. Returns how many, or an error of accel_ring_fetch(). For a queue that does
+ * not run.
+ */
+int accel_ring_peek(struct accel_queue *queue, uint64_t offset,
+		    struct accel_command *ret_commands, unsigned max);
+
 /* All commands before @completed are complete. Publishes that, and wakes waiters. */
 void accel_ring_complete(struct accel_queue *queue, uint64_t completed);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "soft-fixture.h"
+#include "user-queue.h"
 
 TestSuite(fence, .init = soft_init, .fini = soft_finish);
 
@@ -213,4 +214,131 @@ Test(fence, queue_destroyed_while_it_waits)
 	cr_assert(wait_until(nothing_is_charged, NULL));
 	raise_fence(fence, 1);
 	cr_assert(eq(u64, value_of(fence), 1));
+}
+
+/* ---- signallers that fail ---------------------------------------------------------- */
+
+static const struct accel_command bad = {.op = ACCEL_OP_COUNT};
+
+static bool has_failed(uint32_t fence)
+{
+	struct accel_fence arg = {.size = sizeof(arg), .id = fence};
+
+	cr_assert(zero(int, accel_fence_query(soft_context, &arg)));
+	return arg.flags & ACCEL_FENCE_FAILED;
+}
+
+static bool is_failed(void *data)
+{
+	return has_failed(*(uint32_t *)data);
+}
+
+/* A queue whose first command waits for @gate, so that more can be submitted behind it.
+ */
+static uint32_t gated_queue(uint32_t gate)
+{
+	uint32_t queue = soft_queue(soft_context, 0, 0);
+
+	submit(queue, wait_for(gate, 1));
+	return queue;
+}
+
+Test(fence, signaller_faults)
+{
+	uint32_t gate = soft_fence(soft_context, 0), fence = soft_fence(soft_context, 0);
+	uint32_t signaller = gated_queue(gate), waiter = soft_queue(soft_context, 0, 0);
+
+	submit(signaller, bad);
+	submit(signaller, signal_of(fence, 2));
+	submit(waiter, nop);
+	submit(waiter, wait_for(fence, 2));
+	cr_assert(soft_completed(soft_context, waiter, 1));
+	cr_assert(not(has_failed(fence)));
+	raise_fence(gate, 1);
+	expect_fence_fault(waiter, 1);
+	cr_assert(has_failed(fence));
+}
+
+/* More than the engine fetches at once. */
+Test(fence, signaller_faults_long_before)
+{
+	uint32_t gate = soft_fence(soft_context, 0), fence = soft_fence(soft_context, 0);
+	uint32_t signaller = gated_queue(gate), waiter = soft_queue(soft_context, 0, 0);
+	uint32_t entries = soft_queue_info(soft_context, signaller).entries;
+
+	submit(waiter, wait_for(fence, 1));
+	submit(signaller, bad);
+	for (uint32_t i = 2; i + 1 < entries; i++)
+		submit(signaller, nop);
+	submit(signaller, signal_of(fence, 1));
+	raise_fence(gate, 1);
+	expect_fence_fault(waiter, 0);
+}
+
+Test(fence, signaller_is_destroyed)
+{
+	uint32_t gate = soft_fence(soft_context, 0), fence = soft_fence(soft_context, 0);
+	uint32_t signaller = gated_queue(gate), waiter = soft_queue(soft_context, 0, 0);
+
+	submit(signaller, signal_of(fence, 1));
+	submit(waiter, wait_for(fence, 1));
+	cr_assert(zero(int, soft_call(soft_context, accel_queue_destroy, signaller)));
+	expect_fence_fault(waiter, 0);
+}
+
+/* The failure of one queue reaches those that wait for one another. */
+Test(fence, failure_of_a_chain)
+{
+	uint32_t gate = soft_fence(soft_context, 0), fences[2], queues[3];
+
+	queues[0] = gated_queue(gate);
+	submit(queues[0], bad);
+	for (int i = 0; i < 2; i++) {
+		fences[i] = soft_fence(soft_context, 0);
+		submit(queues[i], signal_of(fences[i], 1));
+		queues[i + 1] = soft_queue(soft_context, 0, 0);
+		submit(queues[i + 1], wait_for(fences[i], 1));
+	}
+	raise_fence(gate, 1);
+	expect_fence_fault(queues[1], 0);
+	expect_fence_fault(queues[2], 0);
+}
+
+/* Signals that are submitted after the fault are dropped by the reset. */
+Test(fence, signal_that_a_reset_drops)
+{
+	uint32_t fence = soft_fence(soft_context, 0);
+	uint32_t waiter = soft_queue(soft_context, 0, 0);
+	struct accel_command signal = signal_of(fence, 1);
+	struct user_queue ring;
+
+	user_queue_init(&ring, soft_context, ACCEL_RING_MIN);
+	user_queue_submit(&ring, &bad);
+	cr_assert(soft_in_state(soft_context, ring.id, ACCEL_QUEUE_FAULTED));
+	user_queue_submit(&ring, &signal);
+	submit(waiter, nop);
+	submit(waiter, wait_for(fence, 1));
+	cr_assert(soft_completed(soft_context, waiter, 1));
+	cr_assert(zero(int, soft_call(soft_context, accel_queue_reset, ring.id)));
+	expect_fence_fault(waiter, 1);
+	user_queue_finish(&ring);
+}
+
+/* Larger values, and values that another signal reaches, are not affected. */
+Test(fence, failure_ends_at_its_value)
+{
+	uint32_t gate = soft_fence(soft_context, 0), fence = soft_fence(soft_context, 0);
+	uint32_t signaller = gated_queue(gate), waiter = soft_queue(soft_context, 0, 0);
+
+	submit(signaller, bad);
+	submit(signaller, signal_of(fence, 3));
+	submit(waiter, wait_for(fence, 4));
+	raise_fence(gate, 1);
+	cr_assert(soft_in_state(soft_context, signaller, ACCEL_QUEUE_FAULTED));
+	cr_assert(wait_until(is_failed, &fence));
+	raise_fence(fence, 3);
+	cr_assert(not(has_failed(fence)));
+	submit(waiter, wait_for(fence, 3));
+	raise_fence(fence, 4);
+	cr_assert(soft_completed(soft_context, waiter, 2));
 }

@@ -133,13 +133,16 @@ static bool loop_execute_one(struct engine *engine, const struct accel_command *
 static void loop_execute(struct engine *engine, unsigned n)
 {
 	uint64_t head = atomic_load_explicit(&engine->queue->head, memory_order_relaxed);
+	unsigned i = 0;
 
 	engine->next = head - n;
 	engine->published = engine->next;
-	for (unsigned i = 0; i < n && !engine_stopping(engine); i++)
-		if (!loop_execute_one(engine, &engine->batch[i]))
-			return;
+	while (i < n && !engine_stopping(engine) &&
+	       loop_execute_one(engine, &engine->batch[i]))
+		i++;
+	/* Does nothing after a fault: the ring may have been reset since. */
 	engine_settle(engine);
+	accel_queue_cancel(engine->queue, &engine->batch[i], n - i);
 }
 
 /* ---- the loop ---------------------------------------------------------------------- */
