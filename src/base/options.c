@@ -207,11 +207,9 @@ static int options_parse_ready_fd(struct options *options, const char *value)
 }
 
 static const struct option options_long_options[] = {
-	{"foreground", no_argument, NULL, 'f'},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
-	{"ready-fd", required_argument, NULL, 'r'},
-	{NULL, 0, NULL, 0},
+	{"foreground", no_argument, NULL, 'f'},     {"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},        {"mkdir", no_argument, NULL, 'm'},
+	{"ready-fd", required_argument, NULL, 'r'}, {NULL, 0, NULL, 0},
 };
 
 static int options_parse_switch(struct options *options, int c)
@@ -222,6 +220,9 @@ static int options_parse_switch(struct options *options, int c)
 		return 0;
 	case 'h':
 		options->help = true;
+		return 0;
+	case 'm':
+		options->mkdir = true;
 		return 0;
 	case 'V':
 		options->version = true;
@@ -264,11 +265,12 @@ void options_finish(struct options *options)
 
 void options_print_usage(void)
 {
-	fputs("usage: dmabuffsd [-f] [-o OPTIONS] [--ready-fd=FD] MOUNTPOINT\n"
+	fputs("usage: dmabuffsd [-f] [-o OPTIONS] [--mkdir] [--ready-fd=FD] MOUNTPOINT\n"
 	      "Serves a dmabuffs file system: device buffers by UUID name.\n"
 	      "\n"
 	      "  -f, --foreground   stay in the foreground, log to standard error\n"
 	      "  -o OPTIONS         mount options, comma separated, see below\n"
+	      "      --mkdir        make the directory MOUNTPOINT if it does not exist\n"
 	      "      --ready-fd=FD  write \"READY=1\" and a newline to FD once serving\n"
 	      "  -h, --help         this text\n"
 	      "  -V, --version      the version\n"

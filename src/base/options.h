@@ -30,6 +30,7 @@ struct options {
 	int log_level;
 	int ready_fd; /* -1: none */
 	bool foreground;
+	bool mkdir; /* make the mount point if there is none */
 	bool passthrough;
 	bool help, version;
 };

@@ -189,17 +189,13 @@ static int helper_enter_namespace(const char *path)
 
 static int helper_check_target(const char *target)
 {
-	struct stat status;
-	int error = 0;
+	/* The service mounts over an instance that is dead, which stat(2) cannot tell. */
+	_cleanup_close_ int fd = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (stat(target, &status) < 0)
-		error = errno;
-	else if (!S_ISDIR(status.st_mode))
-		error = ENOTDIR;
-	if (error)
-		fprintf(stderr, "mount.dmabuffs: cannot mount at %s: %s\n", target,
-			strerror(error));
-	return -error;
+	if (fd >= 0)
+		return 0;
+	fprintf(stderr, "mount.dmabuffs: cannot mount at %s: %m\n", target);
+	return -errno;
 }
 
 /* The first choice is the daemon installed or built with this program. */

@@ -64,8 +64,11 @@ static int main_detach(const struct options *options, int *ret_ready_fd)
 static int main_run(struct service *service)
 {
 	int ready_fd = -1;
-	int r = mountpoint_resolve(&service->options.mountpoint);
+	const struct options *options = &service->options;
+	int r = mountpoint_resolve(&service->options.mountpoint, options->mkdir);
 
+	if (r == 0)
+		r = mountpoint_clear(options->mountpoint);
 	if (r == 0)
 		r = main_detach(&service->options, &ready_fd);
 	if (r < 0)

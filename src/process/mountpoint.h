@@ -8,9 +8,16 @@
 
 /*
  * Replaces *@path, allocated, by the absolute path of the same directory: the daemon will
- * leave its working directory. -errno: logged; -ENOTDIR.
+ * leave its working directory. With @create it makes the directory if there is none.
+ * -errno: logged; -ENOTDIR.
  */
-int mountpoint_resolve(char **path);
+int mountpoint_resolve(char **path, bool create);
+
+/*
+ * Detaches instances at @path whose service has ended: nothing else would remove them.
+ * While no thread runs. -EBUSY: logged, the service of one is alive, or stopped; -errno.
+ */
+int mountpoint_clear(const char *path);
 
 /*
  * Returns the device number of the mount at @path and a private clone of the mount, a

@@ -101,7 +101,6 @@ static void start(struct instance *instance, const char *options,
 {
 	int ready[2];
 
-	instance_init(instance);
 	ASSERT_OK(SYS(pipe2(ready, O_CLOEXEC)));
 	instance->pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
 	ASSERT(instance->pid >= 0);
@@ -118,6 +117,12 @@ static void start(struct instance *instance, const char *options,
 
 void instance_start(struct instance *instance, const char *options)
 {
+	instance_init(instance);
+	start(instance, options, 0);
+}
+
+void instance_start_again(struct instance *instance, const char *options)
+{
 	start(instance, options, 0);
 }
 
@@ -125,6 +130,7 @@ void instance_start_in_pid_namespace(struct instance *instance, const char *opti
 {
 	/* Makes mounts from the daemon's mount namespace propagate to this one. */
 	ASSERT_OK(SYS(mount(NULL, test_work_dir, NULL, MS_SHARED, NULL)));
+	instance_init(instance);
 	start(instance, options, CLONE_NEWPID | CLONE_NEWNS);
 }
 

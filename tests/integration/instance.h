@@ -19,7 +19,10 @@ struct instance {
 /* Starts it in the foreground and returns when it is ready; fails the case otherwise. */
 void instance_start(struct instance *instance, const char *options);
 
-/* The same in a nested PID namespace, from which this process has no PID. */
+/* Starts another daemon at the directory of one that has ended. */
+void instance_start_again(struct instance *instance, const char *options);
+
+/* As instance_start(), in a nested PID namespace, from which this process has no PID. */
 void instance_start_in_pid_namespace(struct instance *instance, const char *options);
 
 /* Makes /dev/fuse accessible to all users, as distributions do. */

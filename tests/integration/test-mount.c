@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 
 #include "child.h"
 #include "harness.h"
@@ -185,6 +186,79 @@ static void df_numbers(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+static int mount_at(const char *dir, char *output, size_t size)
+{
+	const char *argv[] = {NULL, "-f", dir, NULL};
+
+	return daemon_run(argv, output, size);
+}
+
+static void over_a_live_instance(struct instance *instance)
+{
+	char output[400];
+	struct shared shared;
+
+	share(&shared, instance, PAGE, 0, 0);
+	ASSERT_EQ(mount_at(instance->dir, output, sizeof(output)), 1);
+	ASSERT(strstr(output, "an instance is mounted there"));
+	ASSERT_OK(raw_exists(instance, shared.uuid));
+	unshare_buffer(&shared);
+}
+
+/* It cannot say that it lives. */
+static void over_a_stopped_instance(struct instance *instance)
+{
+	char output[400];
+	int status;
+
+	ASSERT_OK(SYS(kill(instance->pid, SIGSTOP)));
+	ASSERT_EQ(waitpid(instance->pid, &status, WUNTRACED), instance->pid);
+	ASSERT_EQ(mount_at(instance->dir, output, sizeof(output)), 1);
+	ASSERT(strstr(output, "an instance is mounted there"));
+	ASSERT_OK(SYS(kill(instance->pid, SIGCONT)));
+}
+
+static void over_a_dead_instance(struct instance *instance)
+{
+	struct instance other;
+	struct shared shared;
+
+	instance_start(&other, NULL);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_OK(SYS(kill(other.pid, SIGKILL)));
+		ASSERT_EQ(waitpid(other.pid, NULL, 0), other.pid);
+		ASSERT_ERR(SYS(open(other.dir, O_RDONLY)), ENOTCONN);
+		instance_start_again(&other, NULL);
+		share(&shared, &other, PAGE, 0, 0);
+		ASSERT_OK(raw_exists(&other, shared.uuid));
+		unshare_buffer(&shared);
+	}
+	ASSERT_OK(SYS(umount2(other.dir, 0)));
+	ASSERT(!is_mounted(other.dir));
+	instance_stop(&other);
+}
+
+static void makes_its_directory(struct instance *instance)
+{
+	const char *refused[] = {NULL, "-f", NULL, NULL};
+	char dir[INSTANCE_PATH_SIZE + 16], below[INSTANCE_PATH_SIZE + 16], output[400];
+	const char *argv[] = {NULL, "--mkdir", dir, NULL};
+
+	snprintf(dir, sizeof(dir), "%s-made", instance->dir);
+	snprintf(below, sizeof(below), "%s/none/below", test_work_dir);
+	refused[2] = dir;
+	ASSERT_EQ(daemon_run(refused, output, sizeof(output)), 1);
+	ASSERT(strstr(output, "No such file or directory"));
+	for (int i = 0; i < 2; i++) { /* the second time it is there */
+		ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 0);
+		ASSERT_OK(SYS(umount2(dir, 0)));
+	}
+	argv[2] = below;
+	ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 1);
+	ASSERT(strstr(output, "No such file or directory"));
+	ASSERT_OK(SYS(rmdir(dir)));
+}
+
 const struct test_case test_cases[] = {
 	{"root_defaults", root_defaults},
 	{"root_options", root_options, "mode=1750,uid=1001,gid=2001"},
@@ -196,6 +270,10 @@ const struct test_case test_cases[] = {
 	{"sigterm_while_open", sigterm_while_open},
 	{"instances_share_nothing", instances_share_nothing},
 	{"bind_mount", bind_mount},
+	{"over_a_live_instance", over_a_live_instance},
+	{"over_a_stopped_instance", over_a_stopped_instance},
+	{"over_a_dead_instance", over_a_dead_instance},
+	{"makes_its_directory", makes_its_directory},
 	{"df_numbers", df_numbers, "max-bytes=1M,max-exports=10"},
 	{0},
 };
