@@ -20,9 +20,10 @@
  *
  * Environment, ignored in a set-user-ID program except HIPIPC_LOG:
  *   HIPIPC_MODE	permission bits of new names, octal; default 600
- *   HIPIPC_COMPAT	hip or cuda: the behaviour where they differ; default hip
+ *   HIPIPC_COMPAT	hip or cuda: the behaviour where they differ; by default the
+ *			offset follows the spelling of the call, and the rest is hip
  *   HIPIPC_LOG		none, error or info: what is written to standard error; default
- *			error, which does not include hipErrorInvalidValue
+ *			error, the reason of each call that fails
  *
  * Sources: the documentation of these calls in the runtimes' headers, AMD's public tests
  * of them, and Daniel Vetter in the thread "[PATCH 1/1] drm/amdkfd: Add IPC API",
@@ -43,10 +44,11 @@ extern "C" {
 
 /*
  * Writes the handle of the allocation that @pointer points into. The handle includes the
- * offset of @pointer (HIPIPC_COMPAT=cuda: offset 0). The bytes stay the same for as long
- * as the allocation lives; a later allocation gets another handle, at the same address
- * too. If the service exits, its names no longer exist; the next call that needs the
- * service notices, and then get makes new names.
+ * offset of @pointer; one that cudaIpcGetMemHandle() makes does not. (HIPIPC_COMPAT=hip:
+ * both do; cuda: neither.) The bytes stay the same for as long as the allocation lives; a
+ * later allocation gets another handle, at the same address too. If the service exits,
+ * its names no longer exist; the next get of the allocation makes a new one. Memory that
+ * was opened from a handle has no handle of its own: pass the original one on.
  *
  * hipErrorInvalidValue: NULL, or not live device memory (freed, one past the end, host
  * memory); hipErrorNotSupported: the runtime cannot export this allocation, and the
@@ -59,19 +61,23 @@ extern "C" {
 hipError_t hipIpcGetMemHandle(hipIpcMemHandle_t *handle, void *pointer);
 
 /*
- * Maps the memory for the current device. @flags: 0 or hipIpcMemLazyEnablePeerAccess. If
- * the handle is open in this process already, returns the same pointer and counts the
- * open. If the user may only read the name, the device can only read the memory; that
- * works with libhipsoft only. The mapping stays until it is closed here, even if the
- * exporter frees the memory or exits.
+ * Maps the memory for the current device, and returns the address of the pointer that the
+ * handle was made of; cudaIpcOpenMemHandle() that of the allocation's first byte.
+ * (HIPIPC_COMPAT=hip: both the former; cuda: both the latter.) @flags: 0 or
+ * hipIpcMemLazyEnablePeerAccess. If the handle is open in this process already, returns
+ * the same pointer and counts the open. If the user may only read the name, or the
+ * instance is mounted read-only here, the device can only read the memory; that works
+ * with libhipsoft only. The mapping stays until it is closed here, even if the exporter
+ * frees the memory or exits.
  *
  * Checked in this order: hipErrorInvalidValue: @ret_pointer is NULL, unknown flags, or
  * the bytes are not a handle; hipErrorInvalidContext: this process made the handle;
  * hipErrorInvalidResourceHandle: another context of the same device has it open, or its
  * name no longer exists: it was freed or revoked, or its exporter has exited;
  * hipErrorInvalidDevicePointer (HIPIPC_COMPAT=cuda: cudaErrorMapBufferObjectFailed):
- * open(2) does not permit it; hipErrorMapFailed: the buffer does not match the handle, or
- * the runtime cannot map it. Other errors as for get.
+ * open(2) does not permit it: mode, owner, or a read-only mount; hipErrorMapFailed: the
+ * buffer does not match the handle, or the runtime cannot map it. Other errors as for
+ * get.
  */
 hipError_t hipIpcOpenMemHandle(void **ret_pointer, hipIpcMemHandle_t handle,
 			       unsigned int flags);

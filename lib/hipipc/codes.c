@@ -39,8 +39,9 @@ static hipError_t codes_look_up(int error)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
 		if (codes[i].error == error)
-			return options_get()->cuda && codes[i].cuda ? codes[i].cuda
-								    : codes[i].hip;
+			return options_get()->compat == COMPAT_CUDA && codes[i].cuda
+				       ? codes[i].cuda
+				       : codes[i].hip;
 	return hipErrorUnknown;
 }
 
@@ -51,6 +52,6 @@ int codes_result(const char *call, int r)
 	if (r >= 0)
 		return hipSuccess;
 	code = codes_look_up(-r);
-	reason_end(call, strerror(-r), code == hipErrorInvalidValue);
+	reason_end(call, strerror(-r));
 	return (int)code;
 }

@@ -3,8 +3,11 @@
 #include "export.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include <util.h>
 
@@ -70,6 +73,33 @@ static int export_backing(struct session *session, void *data)
 	return r;
 }
 
+static int export_explain_quota(void)
+{
+	return reason(-EDQUOT,
+		      "cannot export: the quota of names or bytes of uid %u is reached "
+		      "(max-exports-per-uid, max-bytes-per-uid)",
+		      geteuid());
+}
+
+/* statfs(2) shows the mount's limits; see dmabuffsd(8). */
+static int export_explain_full(void)
+{
+	_cleanup_session_ struct session *session = NULL;
+	struct statfs mount;
+
+	if (session_get(&session) < 0 ||
+	    fstatfs(dmabuffs_root_fd(session->instance), &mount) < 0)
+		return reason(-ENOSPC, "cannot export: the mount is full");
+	return reason(-ENOSPC,
+		      "cannot export: the mount is full: %" PRIu64 " of %" PRIu64
+		      " names, %" PRIu64 " of %" PRIu64 " bytes "
+		      "(max-exports, max-bytes)",
+		      (uint64_t)(mount.f_files - mount.f_ffree), (uint64_t)mount.f_files,
+		      (uint64_t)(mount.f_blocks - mount.f_bfree) *
+			      (uint64_t)mount.f_bsize,
+		      (uint64_t)mount.f_blocks * (uint64_t)mount.f_bsize);
+}
+
 static int export_explain(int r, const struct hipipc_backing *backing)
 {
 	switch (r) {
@@ -84,9 +114,16 @@ static int export_explain(int r, const struct hipipc_backing *backing)
 	case -EPERM:
 		return reason(-EACCES, "this user may not export in the instance: %s",
 			      strerror(-r));
-	case -ENOMEM:
-	case -ENOSPC:
+	case -EROFS:
+		return reason(
+			-EACCES,
+			"%s is mounted read-only here: this process can only import",
+			session_path());
 	case -EDQUOT:
+		return export_explain_quota();
+	case -ENOSPC:
+		return export_explain_full();
+	case -ENOMEM:
 	case -EMFILE:
 	case -ENFILE:
 	case -ENOTCONN:

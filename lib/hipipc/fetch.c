@@ -4,11 +4,45 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <hipipc-provider.h>
 
 #include "reason.h"
 #include "session.h"
+
+/* ---- reasons ----------------------------------------------------------------------- */
+
+/* stat(2) of a name needs no permission on it. */
+static int fetch_stat(const char *name, struct stat *ret_status)
+{
+	_cleanup_session_ struct session *session = NULL;
+	int r = session_get(&session);
+
+	if (r < 0)
+		return r;
+	return fstatat(dmabuffs_root_fd(session->instance), name, ret_status,
+		       AT_SYMLINK_NOFOLLOW) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int fetch_explain_denied(const char *name)
+{
+	struct stat status;
+
+	if (fetch_stat(name, &status) < 0)
+		return reason(-EACCES,
+			      "%s: Permission denied, by the root directory of %s", name,
+			      session_path());
+	return reason(
+		-EACCES,
+		"%s: Permission denied: it has mode %04o of uid %u, gid %u, and this "
+		"process is uid %u (HIPIPC_MODE of the exporter, chmod(1), "
+		"setfacl(1))",
+		name, status.st_mode & 07777, status.st_uid, status.st_gid, geteuid());
+}
 
 static int fetch_explain(int r, const dmabuffs_uuid *uuid)
 {
@@ -17,33 +51,39 @@ static int fetch_explain(int r, const dmabuffs_uuid *uuid)
 	dmabuffs_uuid_format(uuid, name);
 	switch (r) {
 	case -ENOENT:
+		return reason(-ESTALE,
+			      "%s: no such name in %s: it was freed, its exporter has "
+			      "exited, or it is of another instance",
+			      name, session_path());
 	case -ESTALE:
-		return reason(
-			-ESTALE,
-			"%s: no such name: it was freed or revoked, or its exporter "
-			"has exited",
-			name);
+		return reason(-ESTALE, "%s: the memory was revoked", name);
 	case -EPERM:
 		return reason(
 			-EACCES,
 			"%s: the name is read-only, and the runtime needs write access",
 			name);
-	case -EACCES:
+	case -EROFS:
 		return reason(-EACCES,
-			      "%s: Permission denied: check its owner and mode "
-			      "(HIPIPC_MODE of the exporter, chmod(1), setfacl(1))",
-			      name);
+			      "%s: %s is mounted read-only here, and this needs write "
+			      "access",
+			      name, session_path());
+	case -EACCES:
+		return fetch_explain_denied(name);
 	case -EXDEV:
 	case -EREMOTE:
 		return reason(-EACCES,
 			      "%s: the instance requires a namespace shared with the "
 			      "exporter (mount option ns=)",
 			      name);
-	case -ENOMEM:
-	case -EMFILE:
-	case -ENFILE:
 	case -EDQUOT:
 	case -ENOSPC:
+		return reason(r, "%s: %s", name,
+			      dmabuffs_strerror(r, DMABUFFS_OPERATION_IMPORT));
+	case -EMFILE:
+		return reason(r, "%s: this process has too many open files (ulimit -n)",
+			      name);
+	case -ENOMEM:
+	case -ENFILE:
 	case -ENOTCONN:
 		return reason(r, "%s: %s", name, strerror(-r));
 	case -EBADFD:
@@ -64,14 +104,15 @@ struct fetch {
 	int real;
 };
 
-/* Read-only if the user may only read a memfd. open(2) decides in both cases. */
+/* Read-only if the user, or the mount, only permits to read a memfd; open(2) decides. */
 static int fetch_open_name(struct session *session, void *data)
 {
 	struct fetch *fetch = data;
 	const struct hipipc_handle *handle = fetch->handle;
 	int r = dmabuffs_import(session->instance, &handle->uuid, O_RDWR, &fetch->opened);
 
-	if ((r == -EACCES || r == -EPERM) && handle->kind == HIPIPC_KIND_MEMFD)
+	if ((r == -EACCES || r == -EPERM || r == -EROFS) &&
+	    handle->kind == HIPIPC_KIND_MEMFD)
 		r = dmabuffs_import(session->instance, &handle->uuid, O_RDONLY,
 				    &fetch->opened);
 	return r;

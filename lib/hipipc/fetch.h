@@ -6,9 +6,9 @@
 #include "handle.h"
 
 /*
- * Opens the name of a handle. A memfd that the user may only read is opened O_RDONLY.
- * With a reason: -ESTALE: the name does not exist any more; -EACCES; -ENOTCONN; -EBADMSG:
- * not the name of a buffer; or another error of the service.
+ * Opens the name of a handle. A memfd that the user, or the mount, only permits to read
+ * is opened O_RDONLY. With a reason: -ESTALE: the name does not exist any more; -EACCES;
+ * -ENOTCONN; -EBADMSG: not the name of a buffer; or another error of the service.
  */
 int fetch_name(const struct hipipc_handle *handle, int *ret_opened);
 

@@ -71,7 +71,8 @@ static int ipc_pass_on(const char *call, void *ret_function)
 
 /* ---- memory ------------------------------------------------------------------------ */
 
-static int ipc_get_memory_handle(char bytes[HIPIPC_HANDLE_BYTES], uint64_t pointer)
+static int ipc_get_memory_handle(const char *call, char bytes[HIPIPC_HANDLE_BYTES],
+				 uint64_t pointer)
 {
 	const struct hipipc_provider *provider;
 	struct hipipc_allocation allocation;
@@ -91,7 +92,7 @@ static int ipc_get_memory_handle(char bytes[HIPIPC_HANDLE_BYTES], uint64_t point
 		r = names_of_memory(provider, &allocation, &handle);
 	if (r < 0)
 		return r;
-	if (!options_get()->cuda)
+	if (!options_drops_offset(call))
 		handle.offset = pointer - allocation.base;
 	handle_encode(&handle, bytes);
 	return 0;
@@ -103,7 +104,7 @@ int ipc_get_memory(const char *call, char handle[HIPIPC_HANDLE_BYTES], void *poi
 	int r = ipc_begin(&this, call);
 
 	if (r == 0)
-		r = ipc_get_memory_handle(handle, (uintptr_t)pointer);
+		r = ipc_get_memory_handle(call, handle, (uintptr_t)pointer);
 	return ipc_end(&this, r);
 }
 
@@ -120,7 +121,7 @@ static int ipc_decode_foreign(const char bytes[HIPIPC_HANDLE_BYTES], uint32_t ki
 	return 0;
 }
 
-static int ipc_open_memory_handle(void **ret_pointer,
+static int ipc_open_memory_handle(const char *call, void **ret_pointer,
 				  const char bytes[HIPIPC_HANDLE_BYTES],
 				  unsigned int flags)
 {
@@ -138,6 +139,8 @@ static int ipc_open_memory_handle(void **ret_pointer,
 		r = providers_get(&provider);
 	if (r < 0)
 		return r;
+	if (options_drops_offset(call))
+		handle.offset = 0;
 	names_sweep(provider);
 	reason_begin();
 	r = openings_open(provider, &handle, &pointer);
@@ -153,7 +156,7 @@ int ipc_open_memory(const char *call, void **ret_pointer,
 	int r = ipc_begin(&this, call);
 
 	if (r == 0)
-		r = ipc_open_memory_handle(ret_pointer, handle, flags);
+		r = ipc_open_memory_handle(call, ret_pointer, handle, flags);
 	return ipc_end(&this, r);
 }
 

@@ -53,8 +53,11 @@ static void options_read_mode(const char *text)
 
 static void options_read_compat(const char *text)
 {
-	options.cuda = text && strcmp(text, "cuda") == 0;
-	if (text && !options.cuda && strcmp(text, "hip") != 0)
+	if (text && strcmp(text, "cuda") == 0)
+		options.compat = COMPAT_CUDA;
+	else if (text && strcmp(text, "hip") == 0)
+		options.compat = COMPAT_HIP;
+	else if (text)
 		options_warn("HIPIPC_COMPAT", text);
 }
 
@@ -69,4 +72,12 @@ const struct options *options_get(void)
 {
 	(void)pthread_once(&options_once, options_read_environment);
 	return &options;
+}
+
+bool options_drops_offset(const char *call)
+{
+	enum compat compat = options_get()->compat;
+
+	return compat == COMPAT_SPELLING ? strncmp(call, "cu", 2) == 0
+					 : compat == COMPAT_CUDA;
 }

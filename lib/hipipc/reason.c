@@ -47,11 +47,11 @@ void reason_begin(void)
 	*reason_pending = '\0';
 }
 
-void reason_end(const char *call, const char *otherwise, bool quiet)
+void reason_end(const char *call, const char *otherwise)
 {
 	(void)reason(0, "%s", otherwise);
 	memcpy(reason_of_thread, reason_pending, sizeof(reason_of_thread));
-	if (options_get()->log >= (quiet ? REASON_INFO : REASON_ERROR))
+	if (options_get()->log >= REASON_ERROR)
 		reason_write_line(call, reason_of_thread);
 }
 

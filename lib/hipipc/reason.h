@@ -20,10 +20,9 @@ void reason_begin(void);
 
 /*
  * At the end of a failed call: makes the reason, or @otherwise if none is set, the last
- * one, and logs it. @quiet: only with HIPIPC_LOG=info, for errors that programs provoke
- * on purpose.
+ * one, and logs it.
  */
-void reason_end(const char *call, const char *otherwise, bool quiet);
+void reason_end(const char *call, const char *otherwise);
 
 /* Logs something that is not a failure (HIPIPC_LOG=info). */
 void reason_info(const char *format, ...) _printf_(1, 2);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <locked.h>
 #include <same_process.h>
@@ -70,6 +71,28 @@ static int session_mark_process(void)
 	return 0;
 }
 
+/* As dmabuffs_open() chooses it. */
+const char *session_path(void)
+{
+	const char *path = secure_getenv("DMABUFFS_MOUNT");
+
+	return path && *path ? path : DMABUFFS_DEFAULT_MOUNT;
+}
+
+static int session_explain_open(int r)
+{
+	const char *what = strerror(-r);
+
+	if (r == -ENOTTY)
+		what = "another file system is there";
+	else if (r == -ENOTCONN)
+		what = "its service has exited";
+	return reason(-ENOTCONN,
+		      "no instance of dmabuffs: %s: %s (DMABUFFS_MOUNT selects it; see "
+		      "dmabuffsd(8))",
+		      what, session_path());
+}
+
 static int session_open(struct session **ret_session)
 {
 	_cleanup_free_ struct session *session = calloc(1, sizeof(*session));
@@ -84,10 +107,7 @@ static int session_open(struct session **ret_session)
 	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		return r;
 	if (r < 0)
-		return reason(-ENOTCONN,
-			      "no instance of dmabuffs: %s (DMABUFFS_MOUNT "
-			      "or " DMABUFFS_DEFAULT_MOUNT "; see dmabuffsd(8))",
-			      strerror(-r));
+		return session_explain_open(r);
 	atomic_init(&session->refs, 1);
 	*ret_session = TAKE_PTR(session);
 	return 0;
@@ -170,8 +190,10 @@ static int session_check(struct session *session, int r)
 			session_drop(session);
 		return -EAGAIN;
 	case -EUSERS:
-		return reason(-EDQUOT, "the limit of connections to the broker is "
-				       "reached (max-connections-per-uid)");
+		return reason(-EDQUOT,
+			      "uid %u has too many connections to the broker with a "
+			      "request under way (max-connections-per-uid)",
+			      geteuid());
 	case -ETIMEDOUT:
 	case -EPROTO:
 		return reason(-ENOTCONN, "the service does not reply: %s", strerror(-r));

@@ -32,6 +32,9 @@ int session_enter(void);
 int session_get(struct session **ret_session);
 void session_put(struct session *session);
 
+/* Where the instance is looked for, for texts. */
+const char *session_path(void);
+
 struct session *session_ref(struct session *session);
 
 /* False: its service was found to have exited, and its names no longer exist. */

@@ -98,9 +98,9 @@ int __wrap_dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 {
 	if (is_lost(instance))
 		return fake_service.ends ? -ENOTCONN : -ECONNRESET;
+	fake_service.last_access = access;
 	if (fake_service.import_error)
 		return fake_service.import_error;
-	fake_service.last_access = access;
 	*ret_fd = memfd_new("opened", 4096, 0);
 	return *ret_fd < 0 ? *ret_fd : 0;
 }

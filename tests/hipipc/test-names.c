@@ -116,7 +116,7 @@ static void expect_failure_of(uint64_t id, int error, const char *text)
 	struct hipipc_handle handle = {.bytes = 99};
 
 	cr_expect_eq(get(&fake_provider, id, &handle), error);
-	reason_end("test", strerror(-error), true);
+	reason_end("test", strerror(-error));
 	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
 	cr_expect_eq(handle.bytes, 99);
 	cr_expect_eq(count_fds(), fds, "descriptors leak");
@@ -133,6 +133,8 @@ Test(names, are_not_made_when_anything_fails)
 
 	fake_service.open_error = -ENOENT;
 	expect_failure(-ENOTCONN, "no instance of dmabuffs: No such file");
+	fake_service.open_error = -ENOTTY;
+	expect_failure(-ENOTCONN, "no instance of dmabuffs: another file system");
 	fake_service.open_error = 0;
 	fake_runtime.export_error = -EOPNOTSUPP;
 	expect_failure(-EOPNOTSUPP, "opened from a handle");
@@ -141,6 +143,11 @@ Test(names, are_not_made_when_anything_fails)
 	fake_runtime.export_error = 0;
 	fake_service.export_error = -EDQUOT;
 	expect_failure(-EDQUOT, "quota");
+	expect_failure(-EDQUOT, "max-exports-per-uid");
+	fake_service.export_error = -ENOSPC;
+	expect_failure(-ENOSPC, "the mount is full: ");
+	fake_service.export_error = -EROFS;
+	expect_failure(-EACCES, "mounted read-only");
 	fake_service.export_error = -EBADFD;
 	expect_failure(-EOPNOTSUPP, "does not accept this kind of descriptor");
 	fake_service.export_error = -EPERM;

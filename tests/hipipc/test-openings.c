@@ -127,7 +127,7 @@ static void expect_failure(int error, const char *text)
 	uint64_t pointer = 99;
 
 	cr_expect_eq(open_it(1, 0, &pointer), error, "not %d", error);
-	reason_end("test", strerror(-error), true);
+	reason_end("test", strerror(-error));
 	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
 	cr_expect_eq(pointer, 99);
 	cr_expect_eq(count_fds(), fds, "descriptors leak");
@@ -142,6 +142,14 @@ Test(openings, say_why_they_fail)
 	fake_runtime.place_error = 0;
 	fake_service.import_error = -ENOENT;
 	expect_failure(-ESTALE, "no such name");
+	expect_failure(-ESTALE, "another instance");
+	fake_service.import_error = -ESTALE;
+	expect_failure(-ESTALE, "revoked");
+	fake_service.import_error = -EROFS;
+	expect_failure(-EACCES, "mounted read-only");
+	cr_expect_eq(fake_service.last_access, O_RDONLY, "not tried for reading");
+	fake_service.import_error = -EUSERS;
+	expect_failure(-EDQUOT, "max-connections-per-uid");
 	fake_service.import_error = -EACCES;
 	expect_failure(-EACCES, "Permission denied");
 	fake_service.import_error = -EXDEV;

@@ -45,7 +45,7 @@ static void expect_none(const char *word)
 	reason_begin();
 	cr_assert(eq(int, providers_get(&found), -ENODEV));
 	cr_assert(eq(ptr, (void *)found, (void *)1));
-	reason_end("test", "", true);
+	reason_end("test", "");
 	cr_assert(ne(ptr, strstr(reason_last(), word), NULL), "%s", reason_last());
 }
 

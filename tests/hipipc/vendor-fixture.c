@@ -41,7 +41,7 @@ struct hipipc_backing export_it(const struct hipipc_allocation *allocation)
 
 void reason_is(const char *word)
 {
-	reason_end("test", "", true);
+	reason_end("test", "");
 	if (word)
 		cr_assert(ne(ptr, strstr(reason_last(), word), NULL), "%s",
 			  reason_last());
@@ -112,7 +112,7 @@ static void expect_result(int r, const int *errors)
 	for (; *errors; errors++)
 		known |= r == -*errors;
 	cr_assert(known, "%s: %d", fake->failed(), r);
-	reason_end("test", "", true);
+	reason_end("test", "");
 	if (r < 0 && r != -ENOENT)
 		cr_assert(ne(int, *reason_last(), '\0'), "%s: %d without a reason",
 			  fake->failed(), r);
@@ -148,7 +148,7 @@ static bool tells_child(int r)
 {
 	bool explained;
 
-	reason_end("test", "", true);
+	reason_end("test", "");
 	explained = r == -ECHILD && strstr(reason_last(), "exec");
 	reason_begin();
 	return explained;

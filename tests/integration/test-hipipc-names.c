@@ -87,6 +87,68 @@ static void same_imports(const struct exporter *exporter)
 	ASSERT_HIP(hipSuccess, hipEventDestroy((hipEvent_t)event));
 }
 
+/* Of a handle with an offset: where a call of each spelling, or of both, leads to. */
+struct offsets {
+	const struct exporter *exporter;
+	const char *compat; /* of the importer, or NULL */
+	size_t hip, cuda;
+};
+
+static void open_at(int peer, void *data)
+{
+	const struct offsets *offsets = data;
+	hipIpcMemHandle_t handle = offsets->exporter->memory;
+	uint8_t *hip, *cuda;
+
+	if (offsets->compat)
+		ASSERT_OK(SYS(setenv("HIPIPC_COMPAT", offsets->compat, 1)));
+	hip_begin(offsets->exporter->instance);
+	hip = open_memory(handle);
+	device_check(hip, offsets->hip, 100, 1);
+	ASSERT_EQ(cudaIpcOpenMemHandle((void **)&cuda, as_cuda(handle), 0), cudaSuccess);
+	device_check(cuda, offsets->cuda, 100, 1);
+	ASSERT_EQ(hip - offsets->hip == cuda - offsets->cuda, true);
+	ASSERT_EQ(cudaIpcCloseMemHandle(cuda), cudaSuccess);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(hip));
+}
+
+static void expect_offsets(const struct exporter *exporter, const char *compat,
+			   size_t hip, size_t cuda)
+{
+	struct offsets offsets = {exporter, compat, hip, cuda};
+	struct child child;
+
+	child_start(&child, NULL, open_at, &offsets);
+	child_wait(&child);
+}
+
+static void get_offset(int peer, void *data)
+{
+	cudaIpcMemHandle_t handle;
+	hipIpcMemHandle_t copy;
+
+	hip_begin(data);
+	ASSERT_EQ(cudaIpcGetMemHandle(&handle,
+				      (uint8_t *)device_alloc(DEVICE_BYTES, 1) + 5003),
+		  cudaSuccess);
+	memcpy(&copy, &handle, sizeof(copy));
+	ASSERT_EQ(memory_wire(copy).offset, 0);
+}
+
+static void offset_follows_spelling(struct instance *instance)
+{
+	struct exporter exporter = {.instance = instance, .offset = 5003};
+	struct child child;
+
+	exporter_start(&exporter, NULL);
+	expect_offsets(&exporter, NULL, 5003, 0);
+	expect_offsets(&exporter, "hip", 5003, 5003);
+	expect_offsets(&exporter, "cuda", 0, 0);
+	child_start(&child, NULL, get_offset, instance);
+	child_wait(&child);
+	exporter_end(&exporter);
+}
+
 static void same_errors(const struct exporter *exporter)
 {
 	const cudaIpcMemHandle_t zero = {{0}};
@@ -176,6 +238,7 @@ static void last_error(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"row_cuda_spellings", cuda_spellings},
+	{"row_cuda_spellings_offset", offset_follows_spelling},
 	{"row_reason", reasons},
 	{"row_reason_last_error", last_error},
 	{NULL},

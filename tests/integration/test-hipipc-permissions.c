@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "harness.h"
@@ -252,6 +253,91 @@ static void open_refused_and_logged(int peer, void *data)
 	ASSERT(strchr(text, '\n') == text + strlen(text) - 1);
 }
 
+/* A wrong argument is logged, too. */
+static void invalid_value_logged(struct instance *instance)
+{
+	char text[1000] = "";
+	int log;
+
+	ASSERT_OK(SYS(unsetenv("HIPIPC_LOG")));
+	hip_begin(instance);
+	ASSERT_OK(SYS(unsetenv("HIPIPC_LOG")));
+	log = ASSERT_OK(SYS(open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600)));
+	ASSERT_OK(SYS(dup2(log, STDERR_FILENO)));
+	ASSERT_IPC(hipErrorInvalidValue, hipIpcGetMemHandle(NULL, &log));
+	ASSERT(pread(log, text, sizeof(text) - 1, 0) > 0);
+	ASSERT(strcmp(text, "hipipc: hipIpcGetMemHandle: the handle is NULL\n") == 0);
+}
+
+static void expect_reason(const char *words)
+{
+	if (!strstr(hipipcLastReason(), words))
+		test_fail(__FILE__, __LINE__, "the reason is \"%s\", not \"%s\"",
+			  hipipcLastReason(), words);
+}
+
+/* Who may open it, and who tried. */
+static void open_refused_by_mode(int peer, void *data)
+{
+	const struct exporter *exporter = data;
+	char words[100];
+	void *memory;
+
+	hip_begin(exporter->instance);
+	ASSERT_IPC(hipErrorInvalidDevicePointer,
+		   hipIpcOpenMemHandle(&memory, exporter->memory, 0));
+	(void)snprintf(words, sizeof(words), "mode 0640 of uid %u, gid %u", OWNER, GROUP);
+	expect_reason(words);
+	(void)snprintf(words, sizeof(words), "process is uid %u", STRANGER);
+	expect_reason(words);
+}
+
+static void mode_named(struct instance *instance)
+{
+	struct exporter exporter;
+
+	start(&exporter, instance, "640");
+	import_as(USER(STRANGER), open_refused_by_mode, &exporter);
+	exporter_end(&exporter);
+}
+
+/* ---- a read-only bind mount -------------------------------------------------------- */
+
+static void mount_read_only(const struct instance *instance, struct instance *ret_bind)
+{
+	*ret_bind = *instance;
+	(void)snprintf(ret_bind->dir, sizeof(ret_bind->dir), "%s/read-only",
+		       test_work_dir);
+	ASSERT_OK(SYS(mkdir(ret_bind->dir, 0755)));
+	ASSERT_OK(SYS(mount(instance->dir, ret_bind->dir, NULL, MS_BIND, NULL)));
+	ASSERT_OK(SYS(mount(NULL, ret_bind->dir, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY,
+			    NULL)));
+}
+
+/* The memory can be read, and only that; an event needs write access. */
+static void read_through_read_only_mount(struct instance *instance)
+{
+	struct exporter exporter = {.instance = instance};
+	struct instance bind;
+	hipEvent_t event;
+	void *memory;
+
+	mount_read_only(instance, &bind);
+	exporter_start(&exporter, NULL);
+	hip_begin(&bind);
+	memory = open_memory(exporter.memory);
+	device_check(memory, 0, DEVICE_BYTES, 1);
+	ASSERT_HIP(hipErrorIllegalAddress, hipMemset(memory, 0, 1));
+	exporter_order(&exporter, ORDER_CHECK, 1);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(memory));
+	ASSERT_IPC(hipErrorInvalidDevicePointer,
+		   hipIpcOpenEventHandle(&event, exporter.event));
+	expect_reason("is mounted read-only here");
+	expect_reason(bind.dir);
+	exporter_end(&exporter);
+	ASSERT_OK(SYS(umount2(bind.dir, MNT_DETACH)));
+}
+
 static void logged(struct instance *instance)
 {
 	struct exporter exporter;
@@ -320,6 +406,11 @@ const struct test_case test_cases[] = {
 	{"row_open_not_permitted_senseless_mode", senseless_mode},
 	{"row_open_not_permitted_changed_later", changed_later},
 	{"row_open_not_permitted_logged", logged},
+	{"row_open_not_permitted_mode_named", mode_named},
+	{"row_open_read_only_mount", read_through_read_only_mount},
+	{"row_open_read_only_mount_nopassthrough", read_through_read_only_mount,
+	 "nopassthrough"},
+	{"row_get_null_logged", invalid_value_logged},
 	{"row_open_not_permitted_policy", policy, "ns=net"},
 	{"row_get_not_permitted", import_only, "mode=1771"},
 	{NULL},
