@@ -205,14 +205,27 @@ static void over_a_live_instance(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+static bool is_stopped(void *data)
+{
+	const struct instance *instance = data;
+	char path[40], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", instance->pid);
+	file = fopen(path, "re");
+	ASSERT(file);
+	ASSERT_EQ(fscanf(file, "%*d %*s %c", &state), 1);
+	fclose(file);
+	return state == 'T';
+}
+
 /* It cannot say that it lives. */
 static void over_a_stopped_instance(struct instance *instance)
 {
 	char output[400];
-	int status;
 
 	ASSERT_OK(SYS(kill(instance->pid, SIGSTOP)));
-	ASSERT_EQ(waitpid(instance->pid, &status, WUNTRACED), instance->pid);
+	ASSERT(wait_until(is_stopped, instance));
 	ASSERT_EQ(mount_at(instance->dir, output, sizeof(output)), 1);
 	ASSERT(strstr(output, "an instance is mounted there"));
 	ASSERT_OK(SYS(kill(instance->pid, SIGCONT)));
