@@ -10,8 +10,6 @@
 #include "locked.h"
 #include "ownership.h"
 
-#define FLUSH_MS 2000 /* at the end */
-
 /* Frees device memory that importers have released. True: they hold more of it. */
 static bool registry_sweep(void *data)
 {
@@ -69,14 +67,13 @@ bool accel_registry_destroy(struct accel_registry *registry)
 		return true;
 	if (!registry_all_idle(registry))
 		return false;
-	/* Queued memory may come to linger, and lingering memory is queued again. */
-	accel_reaper_flush(&registry->services.reaper, FLUSH_MS);
-	list_for_each(device, &registry->devices, item)
-		accel_lingering_release_all(&device->lingering);
 	if (!accel_reaper_stop(&registry->services.reaper))
 		return false;
-	list_for_each_safe(device, next, &registry->devices, item)
+	/* After the thread: a sweep in it takes entries out, and puts held ones back. */
+	list_for_each_safe(device, next, &registry->devices, item) {
+		accel_lingering_release_all(&device->lingering);
 		accel_device_free(device);
+	}
 	pthread_mutex_destroy(&registry->lock);
 	free(registry);
 	return true;
