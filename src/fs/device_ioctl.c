@@ -94,5 +94,5 @@ static void device_ioctl_revoke_work(void *arg)
 /* A process that has the memory open can keep its inode locked. */
 int device_revoke_buffer(struct command_call *call)
 {
-	return command_offload(call, call->ctx->uid, device_ioctl_revoke_work, call);
+	return command_offload(call, call->ctx->uid, device_ioctl_revoke_work);
 }

@@ -96,41 +96,32 @@ int device_import_buffer(struct command_call *call)
 
 /* ---- the caller's own memory ------------------------------------------------------- */
 
-struct binding {
-	struct command_call *call;
-	struct taken mem, maps;
-};
-
-static void device_take_end_binding(struct binding *binding, int result)
+static void device_take_end_binding(struct command_call *call, int result)
 {
-	struct command_call *call = binding->call;
-
 	if (result < 0) {
-		taken_refuse(&binding->mem);
-		taken_refuse(&binding->maps);
+		taken_refuse(&call->kept.sva.mem);
+		taken_refuse(&call->kept.sva.maps);
 		log_info("cannot bind the address space of pid %d: %s", call->ctx->pid,
 			 strerror(-result));
 	} else {
-		taken_keep(&binding->mem);
-		taken_keep(&binding->maps);
+		taken_keep(&call->kept.sva.mem);
+		taken_keep(&call->kept.sva.maps);
 	}
-	free(binding);
 }
 
-static int device_take_bind_files(struct binding *binding)
+static int device_take_bind_files(struct command_call *call)
 {
-	struct dmabuffs_accel_sva *sva = &binding->call->arg.sva;
+	int mem = call->kept.sva.mem.fd, maps = call->kept.sva.maps.fd;
+	struct dmabuffs_accel_sva *sva = &call->arg.sva;
 	struct accel_asid_create arg = {
 		.flags = sva->flags & ~DMABUFFS_ACCEL_TICKET,
 		.set = sva->set,
 	};
 	int r;
 
-	if (!procfs_has(binding->mem.fd, binding->call->ctx->pid) ||
-	    !procfs_has(binding->maps.fd, binding->call->ctx->pid))
+	if (!procfs_has(mem, call->ctx->pid) || !procfs_has(maps, call->ctx->pid))
 		return -EBADFD;
-	r = accel_asid_create_sva(binding->call->file->context, &arg, binding->mem.fd,
-				  binding->maps.fd);
+	r = accel_asid_create_sva(call->file->context, &arg, mem, maps);
 	if (r == 0)
 		sva->id = arg.id;
 	return r;
@@ -139,24 +130,22 @@ static int device_take_bind_files(struct binding *binding)
 /* The caller can keep the locks of its address space, so this can take any time. */
 static void device_take_bind_work(void *arg)
 {
-	struct binding *binding = arg;
-	struct command_call *call = binding->call;
-	int r = device_take_bind_files(binding);
+	struct command_call *call = arg;
+	int r = device_take_bind_files(call);
 
-	device_take_end_binding(binding, r);
+	device_take_end_binding(call, r);
 	command_reply(call, r);
 }
 
-static int device_take_both(struct binding *binding)
+static int device_take_both(struct command_call *call)
 {
-	struct command_call *call = binding->call;
 	const struct dmabuffs_accel_sva *sva = &call->arg.sva;
 	int r = device_take_source(call, sva->flags, sva->mem, sva->mem_ticket,
-				   &binding->mem);
+				   &call->kept.sva.mem);
 
 	return r < 0 ? r
 		     : device_take_source(call, sva->flags, sva->maps, sva->maps_ticket,
-					  &binding->maps);
+					  &call->kept.sva.maps);
 }
 
 static int device_take_check_sva(const struct dmabuffs_accel_sva *sva)
@@ -172,20 +161,15 @@ static int device_take_check_sva(const struct dmabuffs_accel_sva *sva)
 
 int device_bind_sva(struct command_call *call)
 {
-	struct binding *binding;
 	int r = device_take_check_sva(&call->arg.sva);
 
 	if (r < 0)
 		return r;
-	binding = calloc(1, sizeof(*binding));
-	if (!binding)
-		return -ENOMEM;
-	binding->call = call;
-	binding->mem.fd = binding->maps.fd = -1;
-	r = device_take_both(binding);
+	call->kept.sva.mem.fd = call->kept.sva.maps.fd = -1;
+	r = device_take_both(call);
 	if (r == 0)
-		r = command_offload(call, call->ctx->uid, device_take_bind_work, binding);
+		r = command_offload(call, call->ctx->uid, device_take_bind_work);
 	if (r < 0)
-		device_take_end_binding(binding, r);
+		device_take_end_binding(call, r);
 	return r;
 }

@@ -113,14 +113,13 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 				 ret_taken);
 }
 
-int command_offload(struct command_call *call, uid_t uid, void (*work)(void *arg),
-		    void *arg)
+int command_offload(struct command_call *call, uid_t uid, void (*work)(void *call))
 {
 	struct offload *offload;
 	int r = offload_reserve(&call->service->limits, uid, &offload);
 
 	if (r == 0)
-		r = offload_start(offload, work, arg);
+		r = offload_start(offload, work, call);
 	return r < 0 ? r : COMMAND_PENDING;
 }
 
