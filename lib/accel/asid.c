@@ -5,6 +5,7 @@
 
 #include "context.h"
 #include "device.h"
+#include "locked.h"
 #include "set.h"
 #include "util.h"
 
@@ -299,18 +300,13 @@ void accel_asid_unref(struct accel_asid *asid)
 
 static bool asid_has(struct accel_context *context, const struct accel_asid *asid)
 {
-	const struct accel_base *found = NULL;
+	SCOPED_LOCK(&context->lock);
 	struct htab_node *node;
 
-	pthread_mutex_lock(&context->lock);
-	htab_for_each(node, &context->handles) {
-		if (container_of(node, struct accel_handle, node)->base == &asid->base) {
-			found = &asid->base;
-			break;
-		}
-	}
-	pthread_mutex_unlock(&context->lock);
-	return found;
+	htab_for_each(node, &context->handles)
+		if (container_of(node, struct accel_handle, node)->base == &asid->base)
+			return true;
+	return false;
 }
 
 /* The id is charged to the importer, the ASID and its mappings to the creator. */
@@ -333,13 +329,10 @@ static int asid_add_shared(struct accel_context *context, struct accel_asid *asi
 int accel_asid_import(struct accel_context *context, struct accel_asid *asid,
 		      uint32_t *ret_id)
 {
-	int r;
+	/* No other thread may add it between the check and the addition. */
+	SCOPED_LOCK(&asid->importing);
 
 	if (asid->device != context->device)
 		return -EXDEV;
-	/* No other thread may add it between the check and the addition. */
-	pthread_mutex_lock(&asid->importing);
-	r = asid_has(context, asid) ? -EEXIST : asid_add_shared(context, asid, ret_id);
-	pthread_mutex_unlock(&asid->importing);
-	return r;
+	return asid_has(context, asid) ? -EEXIST : asid_add_shared(context, asid, ret_id);
 }

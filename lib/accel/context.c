@@ -123,17 +123,10 @@ struct accel_handle *accel_context_find_locked(struct accel_context *context,
 struct accel_base *accel_context_get(struct accel_context *context, enum accel_type type,
 				     uint32_t id)
 {
-	struct accel_base *base = NULL;
-	struct accel_handle *handle;
+	SCOPED_LOCK(&context->lock);
+	struct accel_handle *handle = accel_context_find_locked(context, type, id);
 
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find_locked(context, type, id);
-	if (handle) {
-		base = handle->base;
-		accel_base_ref(base);
-	}
-	pthread_mutex_unlock(&context->lock);
-	return base;
+	return handle ? accel_base_ref(handle->base) : NULL;
 }
 
 /* Ids are not reused: an old one that a client still uses finds nothing. */
@@ -145,12 +138,9 @@ static uint32_t context_new_id_locked(struct accel_context *context)
 
 uint32_t accel_context_new_id(struct accel_context *context)
 {
-	uint32_t id;
+	SCOPED_LOCK(&context->lock);
 
-	pthread_mutex_lock(&context->lock);
-	id = context_new_id_locked(context);
-	pthread_mutex_unlock(&context->lock);
-	return id;
+	return context_new_id_locked(context);
 }
 
 static int context_insert_locked(struct accel_context *context,
@@ -201,15 +191,10 @@ struct accel_base *accel_context_remove_locked(struct accel_context *context,
 struct accel_base *accel_context_take(struct accel_context *context, enum accel_type type,
 				      uint32_t id)
 {
-	struct accel_base *base = NULL;
-	struct accel_handle *handle;
+	SCOPED_LOCK(&context->lock);
+	struct accel_handle *handle = accel_context_find_locked(context, type, id);
 
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find_locked(context, type, id);
-	if (handle)
-		base = accel_context_remove_locked(context, handle);
-	pthread_mutex_unlock(&context->lock);
-	return base;
+	return handle ? accel_context_remove_locked(context, handle) : NULL;
 }
 
 /* ---- device and events ------------------------------------------------------------- */

@@ -108,12 +108,12 @@ struct accel_fence_object *accel_fence_get(struct accel_context *context, uint32
 
 void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
 {
-	pthread_mutex_lock(&fence->lock);
-	if (value > fence->value) {
-		fence->value = value;
-		fence_wake_all_locked(fence);
-	}
-	pthread_mutex_unlock(&fence->lock);
+	SCOPED_LOCK(&fence->lock);
+
+	if (value <= fence->value)
+		return;
+	fence->value = value;
+	fence_wake_all_locked(fence);
 }
 
 int accel_fence_signal(struct accel_context *context, struct accel_fence *arg)
@@ -151,24 +151,21 @@ int accel_fence_query(struct accel_context *context, struct accel_fence *arg)
 int accel_fence_wait_begin(struct accel_fence_object *fence,
 			   struct accel_fence_wait *wait, uint64_t value)
 {
-	int r = 0;
+	SCOPED_LOCK(&fence->lock);
 
-	pthread_mutex_lock(&fence->lock);
-	if (fence->value >= value) {
-		r = 1;
-	} else if (fence->dead) {
-		r = -ECANCELED;
-	} else if (!list_is_linked(&wait->item)) {
+	if (fence->value >= value)
+		return 1;
+	if (fence->dead)
+		return -ECANCELED;
+	if (!list_is_linked(&wait->item))
 		list_add_tail(&fence->waits, &wait->item);
-	}
-	pthread_mutex_unlock(&fence->lock);
-	return r;
+	return 0;
 }
 
 void accel_fence_wait_end(struct accel_fence_object *fence, struct accel_fence_wait *wait)
 {
-	pthread_mutex_lock(&fence->lock);
+	SCOPED_LOCK(&fence->lock);
+
 	if (list_is_linked(&wait->item))
 		list_remove(&wait->item);
-	pthread_mutex_unlock(&fence->lock);
 }

@@ -48,7 +48,7 @@ struct accel_base {
 
 /* The caller owns the first reference. */
 void accel_base_init(struct accel_base *base, const struct accel_base_ops *ops);
-void accel_base_ref(struct accel_base *base);
+struct accel_base *accel_base_ref(struct accel_base *base);
 void accel_base_unref(struct accel_base *base); /* NULL is allowed */
 
 #endif

@@ -61,13 +61,13 @@ static void queue_free(struct accel_base *base)
 /* Requests that the engine stops, and does not wait for it. Idempotent. */
 static void queue_close(struct accel_queue *queue)
 {
-	pthread_mutex_lock(&queue->lock);
-	if (accel_queue_state(queue) != ACCEL_QUEUE_DEAD) {
-		queue->state = ACCEL_QUEUE_DEAD;
-		if (queue->engine)
-			queue_backend_of(queue)->queue_stop(queue->engine);
-	}
-	pthread_mutex_unlock(&queue->lock);
+	SCOPED_LOCK(&queue->lock);
+
+	if (accel_queue_state(queue) == ACCEL_QUEUE_DEAD)
+		return;
+	queue->state = ACCEL_QUEUE_DEAD;
+	if (queue->engine)
+		queue_backend_of(queue)->queue_stop(queue->engine);
 }
 
 static void queue_leave(struct accel_base *base, struct accel_context *context,
@@ -376,7 +376,8 @@ int accel_queue_reset(struct accel_context *context, struct accel_object *arg)
 
 static void queue_fill_info(struct accel_queue *queue, struct accel_queue_info *arg)
 {
-	pthread_mutex_lock(&queue->lock);
+	SCOPED_LOCK(&queue->lock);
+
 	arg->flags = queue->flags;
 	arg->state = accel_queue_state(queue);
 	arg->entries = queue->entries;
@@ -384,7 +385,6 @@ static void queue_fill_info(struct accel_queue *queue, struct accel_queue_info *
 	arg->submitted = queue->flags & ACCEL_QUEUE_USER ? queue->head : queue->tail;
 	arg->completed = queue->completed;
 	arg->fault = queue->fault;
-	pthread_mutex_unlock(&queue->lock);
 }
 
 int accel_queue_get_info(struct accel_context *context, struct accel_queue_info *arg)

@@ -93,15 +93,12 @@ static struct accel_device *registry_find_locked(struct accel_registry *registry
 
 static int registry_add(struct accel_registry *registry, struct accel_device *device)
 {
-	int r = 0;
+	SCOPED_LOCK(&registry->lock);
 
-	pthread_mutex_lock(&registry->lock);
 	if (registry_find_locked(registry, device->params.name))
-		r = -EEXIST;
-	else
-		list_add_tail(&registry->devices, &device->item);
-	pthread_mutex_unlock(&registry->lock);
-	return r;
+		return -EEXIST;
+	list_add_tail(&registry->devices, &device->item);
+	return 0;
 }
 
 int accel_device_create(struct accel_registry *registry,
@@ -129,22 +126,18 @@ void accel_registry_settle(struct accel_registry *registry, unsigned ms)
 
 struct accel_device *accel_device_find(struct accel_registry *registry, const char *name)
 {
-	struct accel_device *device;
+	SCOPED_LOCK(&registry->lock);
 
-	pthread_mutex_lock(&registry->lock);
-	device = registry_find_locked(registry, name);
-	pthread_mutex_unlock(&registry->lock);
-	return device;
+	return registry_find_locked(registry, name);
 }
 
 struct accel_device *accel_device_at(struct accel_registry *registry, size_t index)
 {
+	SCOPED_LOCK(&registry->lock);
 	struct accel_device *device;
 
-	pthread_mutex_lock(&registry->lock);
 	list_for_each(device, &registry->devices, item)
 		if (!index--)
 			break;
-	pthread_mutex_unlock(&registry->lock);
 	return device;
 }

@@ -47,20 +47,17 @@ static void set_free(struct accel_base *base)
 static int set_publish(struct accel_set *set)
 {
 	struct accel_device *device = set->device;
-	uint32_t number = 0;
-	int r;
+	SCOPED_LOCK(&device->lock);
+	uint32_t number;
+	int r = accel_ids_get(&device->set_ids, &number);
 
-	pthread_mutex_lock(&device->lock);
-	r = accel_ids_get(&device->set_ids, &number);
-	if (r == 0) {
+	if (r < 0)
+		return r;
+	r = htab_insert(&device->sets, &set->by_id, number | ACCEL_SET_ID);
+	if (r < 0)
+		accel_ids_put(&device->set_ids, number);
+	else
 		set->id = number | ACCEL_SET_ID;
-		r = htab_insert(&device->sets, &set->by_id, set->id);
-		if (r < 0) {
-			accel_ids_put(&device->set_ids, number);
-			set->id = 0;
-		}
-	}
-	pthread_mutex_unlock(&device->lock);
 	return r;
 }
 
@@ -68,11 +65,10 @@ static int set_publish(struct accel_set *set)
 static void set_close(struct accel_set *set)
 {
 	struct accel_device *device = set->device;
+	SCOPED_LOCK(&device->lock);
 
-	pthread_mutex_lock(&device->lock);
 	htab_remove(&device->sets, &set->by_id);
 	accel_ids_put(&device->set_ids, set->id & ~ACCEL_SET_ID);
-	pthread_mutex_unlock(&device->lock);
 }
 
 static void set_leave(struct accel_base *base, struct accel_context *context, uint32_t id)
@@ -134,12 +130,9 @@ int accel_set_create(struct accel_context *context, struct accel_set_create *arg
 
 static bool set_is_known(struct accel_device *device, uint32_t id)
 {
-	bool known;
+	SCOPED_LOCK(&device->lock);
 
-	pthread_mutex_lock(&device->lock);
-	known = htab_first(&device->sets, id) != NULL;
-	pthread_mutex_unlock(&device->lock);
-	return known;
+	return htab_first(&device->sets, id);
 }
 
 int accel_set_get(struct accel_context *context, uint32_t id, struct accel_set **ret_set)
@@ -154,12 +147,9 @@ int accel_set_get(struct accel_context *context, uint32_t id, struct accel_set *
 
 static bool set_is_used(struct accel_set *set)
 {
-	bool used;
+	SCOPED_LOCK(&set->lock);
 
-	pthread_mutex_lock(&set->lock);
-	used = set->live || set->guards;
-	pthread_mutex_unlock(&set->lock);
-	return used;
+	return set->live || set->guards;
 }
 
 int accel_set_destroy(struct accel_context *context, struct accel_object *arg)
@@ -189,36 +179,33 @@ int accel_set_destroy(struct accel_context *context, struct accel_object *arg)
 
 int accel_set_reserve(struct accel_set *set)
 {
-	int r = 0;
+	SCOPED_LOCK(&set->lock);
 
-	pthread_mutex_lock(&set->lock);
 	if (set->live == set->quota)
-		r = -EDQUOT;
-	else
-		set->live++;
-	pthread_mutex_unlock(&set->lock);
-	return r;
+		return -EDQUOT;
+	set->live++;
+	return 0;
 }
 
 void accel_set_unreserve(struct accel_set *set)
 {
-	pthread_mutex_lock(&set->lock);
+	SCOPED_LOCK(&set->lock);
+
 	set->live--;
-	pthread_mutex_unlock(&set->lock);
 }
 
 void accel_set_guard(struct accel_set *set)
 {
-	pthread_mutex_lock(&set->lock);
+	SCOPED_LOCK(&set->lock);
+
 	set->guards++;
-	pthread_mutex_unlock(&set->lock);
 }
 
 void accel_set_unguard(struct accel_set *set)
 {
-	pthread_mutex_lock(&set->lock);
+	SCOPED_LOCK(&set->lock);
+
 	set->guards--;
-	pthread_mutex_unlock(&set->lock);
 }
 
 /* The place of the first member whose id is not below @asid. */
@@ -289,22 +276,18 @@ static void set_post(struct accel_set *set, enum accel_event_type type, uint32_t
 
 void accel_set_leave(struct accel_set *set, uint32_t asid)
 {
-	size_t place;
+	SCOPED_LOCK(&set->lock);
+	struct set_member *member = set_member_locked(set, asid);
 
-	pthread_mutex_lock(&set->lock);
-	place = set_place_locked(set, asid);
-	if (place < set->n_members && set->members[place]->asid == asid) {
-		struct set_member *member = set->members[place];
-
-		sorted_close(set->members, --set->n_members, place);
-		if (member->bound) {
-			set->bound--;
-			set_post(set, ACCEL_EVENT_UNBIND, asid, member->guest);
-		}
-		set_post(set, ACCEL_EVENT_FREE, asid, 0);
-		set_free_member(set, member);
+	if (!member)
+		return;
+	sorted_close(set->members, --set->n_members, set_place_locked(set, asid));
+	if (member->bound) {
+		set->bound--;
+		set_post(set, ACCEL_EVENT_UNBIND, asid, member->guest);
 	}
-	pthread_mutex_unlock(&set->lock);
+	set_post(set, ACCEL_EVENT_FREE, asid, 0);
+	set_free_member(set, member);
 }
 
 /* ---- guest ids --------------------------------------------------------------------- */
@@ -437,11 +420,11 @@ int accel_set_next(struct accel_context *context, struct accel_set_entry *arg)
 
 static void set_fill_info(struct accel_set *set, struct accel_set_info *arg)
 {
-	pthread_mutex_lock(&set->lock);
+	SCOPED_LOCK(&set->lock);
+
 	arg->quota = set->quota;
 	arg->asids = set->live;
 	arg->bound = set->bound;
-	pthread_mutex_unlock(&set->lock);
 }
 
 int accel_set_get_info(struct accel_context *context, struct accel_set_info *arg)
