@@ -110,14 +110,11 @@ void accel_context_destroy(struct accel_context *context)
 struct accel_handle *accel_context_find_locked(struct accel_context *context,
 					       enum accel_type type, uint32_t id)
 {
-	struct htab_node *node = htab_first(&context->handles, id);
-	struct accel_handle *handle;
+	struct accel_handle *handle =
+		htab_item(htab_first(&context->handles, id), struct accel_handle, node);
 
 	ASSERT_LOCKED(&context->lock);
-	if (!node)
-		return NULL;
-	handle = container_of(node, struct accel_handle, node);
-	return handle->base->ops->type == type ? handle : NULL;
+	return handle && handle->base->ops->type == type ? handle : NULL;
 }
 
 struct accel_base *accel_context_get(struct accel_context *context, enum accel_type type,

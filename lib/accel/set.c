@@ -227,10 +227,8 @@ static struct set_member *set_member_locked(struct accel_set *set, uint32_t asid
 static struct set_member *set_member_by_guest_locked(struct accel_set *set,
 						     uint64_t guest)
 {
-	struct htab_node *node = htab_first(&set->by_guest, guest);
-
 	ASSERT_LOCKED(&set->lock);
-	return node ? container_of(node, struct set_member, by_guest) : NULL;
+	return htab_item(htab_first(&set->by_guest, guest), struct set_member, by_guest);
 }
 
 static int set_insert_locked(struct accel_set *set, struct set_member *member)

@@ -81,12 +81,8 @@ void limits_finish(struct limits *limits)
 
 static struct user *limits_find_user_locked(struct limits *limits, uid_t uid)
 {
-	struct htab_node *node;
-
 	ASSERT_LOCKED(&limits->lock);
-	node = htab_first(&limits->users, uid);
-
-	return node ? container_of(node, struct user, node) : NULL;
+	return htab_item(htab_first(&limits->users, uid), struct user, node);
 }
 
 static struct user *limits_get_user_locked(struct limits *limits, uid_t uid)

@@ -111,20 +111,18 @@ static void tickets_drop_locked(struct tickets *tickets, struct ticket *ticket)
 
 int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_SIZE])
 {
-	struct htab_node *node;
+	struct ticket *ticket;
 	int fd = -ENOENT;
 
 	pthread_mutex_lock(&tickets->lock);
-	node = htab_first(&tickets->by_number, tickets_hash_of(tickets, number));
-	for (; node; node = htab_next(node)) {
-		struct ticket *ticket = container_of(node, struct ticket, node);
-
-		if (sodium_memcmp(ticket->number, number, DMABUFFS_TICKET_SIZE))
-			continue;
+	htab_for_each_hash(ticket, &tickets->by_number, tickets_hash_of(tickets, number),
+			   node)
+		if (!sodium_memcmp(ticket->number, number, DMABUFFS_TICKET_SIZE))
+			break;
+	if (ticket) {
 		tickets_remove_locked(tickets, ticket);
 		fd = ticket->fd;
 		free(ticket);
-		break;
 	}
 	pthread_mutex_unlock(&tickets->lock);
 	return fd;

@@ -14,16 +14,13 @@ void root_free(struct htab_node *node, void *data)
 
 struct root *table_find_root_locked(struct table *table, uint64_t id)
 {
-	struct htab_node *node = htab_first(&table->roots, table_hash_id(table, id));
+	struct root *root;
 
 	ASSERT_LOCKED(&table->lock);
-	for (; node; node = htab_next(node)) {
-		struct root *root = container_of(node, struct root, by_id);
-
+	htab_for_each_hash(root, &table->roots, table_hash_id(table, id), by_id)
 		if (root->id == id)
-			return root;
-	}
-	return NULL;
+			break;
+	return root;
 }
 
 int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id)

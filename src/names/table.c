@@ -124,18 +124,15 @@ bool table_unname_locked(struct table *table, struct export *export)
 static struct export *table_find_exported_locked(struct table *table, uint64_t root_id,
 						 const struct buffer *buffer)
 {
-	struct htab_node *node =
-		htab_first(&table->by_buffer, table_hash_buffer(table, root_id, buffer));
+	struct export *export;
 
 	ASSERT_LOCKED(&table->lock);
-	for (; node; node = htab_next(node)) {
-		struct export *export = container_of(node, struct export, by_buffer);
-
+	htab_for_each_hash(export, &table->by_buffer,
+			   table_hash_buffer(table, root_id, buffer), by_buffer)
 		if (export->root_id == root_id && export->buffer.dev == buffer->dev &&
 		    export->buffer.ino == buffer->ino)
-			return export;
-	}
-	return NULL;
+			break;
+	return export;
 }
 
 /* Into all indexes, or into none. */
@@ -206,16 +203,13 @@ static struct export *table_ref_locked(struct table *table, struct export *expor
 
 static struct export *table_find_locked(struct table *table, uint64_t id)
 {
-	struct htab_node *node = htab_first(&table->by_id, table_hash_id(table, id));
+	struct export *export;
 
 	ASSERT_LOCKED(&table->lock);
-	for (; node; node = htab_next(node)) {
-		struct export *export = container_of(node, struct export, by_id);
-
+	htab_for_each_hash(export, &table->by_id, table_hash_id(table, id), by_id)
 		if (export->id == id)
-			return export;
-	}
-	return NULL;
+			break;
+	return export;
 }
 
 struct export *table_get(struct table *table, uint64_t id)
@@ -231,17 +225,14 @@ struct export *table_get(struct table *table, uint64_t id)
 static struct export *table_find_named_locked(struct table *table,
 					      const uint8_t uuid[DMABUFFS_UUID_SIZE])
 {
-	struct htab_node *node = htab_first(
-		&table->by_uuid, table_keyed_hash(table, uuid, DMABUFFS_UUID_SIZE));
+	struct export *export;
 
 	ASSERT_LOCKED(&table->lock);
-	for (; node; node = htab_next(node)) {
-		struct export *export = container_of(node, struct export, by_uuid);
-
+	htab_for_each_hash(export, &table->by_uuid,
+			   table_keyed_hash(table, uuid, DMABUFFS_UUID_SIZE), by_uuid)
 		if (!sodium_memcmp(export->uuid, uuid, DMABUFFS_UUID_SIZE))
-			return export;
-	}
-	return NULL;
+			break;
+	return export;
 }
 
 struct export *table_get_named(struct table *table,
