@@ -147,9 +147,9 @@ static void limits_uncharge_user_locked(struct limits *limits, uid_t uid,
 	limits_drop_if_idle_locked(limits, user);
 }
 
-static int limits_charge_locked(struct limits *limits, uid_t uid, enum resource resource,
-				uint64_t n)
+int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
+	SCOPED_LOCK(&limits->lock);
 	int r = limits_charge_user_locked(limits, uid, resource, n);
 
 	if (r < 0)
@@ -163,43 +163,28 @@ static int limits_charge_locked(struct limits *limits, uid_t uid, enum resource 
 	return 0;
 }
 
-int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
-{
-	int r;
-
-	pthread_mutex_lock(&limits->lock);
-	r = limits_charge_locked(limits, uid, resource, n);
-	pthread_mutex_unlock(&limits->lock);
-	return r;
-}
-
 int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
 		    uint64_t n)
 {
-	int r;
+	SCOPED_LOCK(&limits->lock);
+	int r = limits_charge_user_locked(limits, to, resource, n);
 
-	pthread_mutex_lock(&limits->lock);
-	r = limits_charge_user_locked(limits, to, resource, n);
 	if (r == 0)
 		limits_uncharge_user_locked(limits, from, resource, n);
-	pthread_mutex_unlock(&limits->lock);
 	return r;
 }
 
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
-	pthread_mutex_lock(&limits->lock);
+	SCOPED_LOCK(&limits->lock);
+
 	limits_uncharge_user_locked(limits, uid, resource, n);
 	limits->used[resource] -= n;
-	pthread_mutex_unlock(&limits->lock);
 }
 
 uint64_t limits_used(struct limits *limits, enum resource resource)
 {
-	uint64_t used;
+	SCOPED_LOCK(&limits->lock);
 
-	pthread_mutex_lock(&limits->lock);
-	used = limits->used[resource];
-	pthread_mutex_unlock(&limits->lock);
-	return used;
+	return limits->used[resource];
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/policy.h"
+#include "locked.h"
 #include "util.h"
 
 /* ---- open -------------------------------------------------------------------------- */
@@ -65,16 +66,13 @@ static int fs_file_register_backing(fuse_req_t req, const struct buffer *buffer)
  */
 static int fs_file_get_backing(fuse_req_t req, struct export *export)
 {
-	struct table *table = &service_of(req)->table;
-	int id;
+	SCOPED_LOCK(&service_of(req)->table.lock);
+	int id = export->backing_id;
 
-	table_lock(table);
-	id = export->backing_id;
 	if (!id)
 		id = fs_file_register_backing(req, &export->buffer);
 	if (id > 0)
 		export->backing_id = id;
-	table_unlock(table);
 	return id;
 }
 

@@ -27,12 +27,13 @@ static int fs_revoke_truncate_and_remove(struct command_call *call)
 }
 
 /* Checks, and counts the export open, so that its buffer stays during the revocation. */
-static int fs_revoke_claim_locked(struct table *table, struct export *export, uid_t uid,
-				  uid_t *ret_owner)
+static int fs_revoke_claim(struct command_call *call, struct export *export,
+			   uid_t *ret_owner)
 {
-	int r = policy_check_revoke(uid, export->node.uid);
+	struct table *table = &call->service->table;
+	SCOPED_LOCK(&table->lock);
+	int r = policy_check_revoke(call->ctx->uid, export->node.uid);
 
-	ASSERT_LOCKED(&table->lock);
 	if (r < 0)
 		return r;
 	if (!export->named)
@@ -42,18 +43,6 @@ static int fs_revoke_claim_locked(struct table *table, struct export *export, ui
 	*ret_owner = export->charged_uid;
 	table_open_locked(table, export);
 	return 0;
-}
-
-static int fs_revoke_claim(struct command_call *call, struct export *export,
-			   uid_t *ret_owner)
-{
-	struct table *table = &call->service->table;
-	int r;
-
-	table_lock(table);
-	r = fs_revoke_claim_locked(table, export, call->ctx->uid, ret_owner);
-	table_unlock(table);
-	return r;
 }
 
 static void fs_revoke_work(void *arg)

@@ -52,18 +52,16 @@ int table_open_root(struct table *table, uid_t uid, uint64_t *ret_id)
 /* Takes one export off the list, with a reference; NULL: the list is empty. */
 static struct export *root_remove_one(struct table *table, struct root *root)
 {
-	struct export *export;
+	SCOPED_LOCK(&table->lock);
+	struct export *export = list_first(&root->exports, struct export, of_root);
 
-	table_lock(table);
-	export = list_first(&root->exports, struct export, of_root);
-	if (export) {
-		export->refs++;
-		if (export->flags & DMABUFFS_EXPORT_PERSIST)
-			list_remove(&export->of_root);
-		else
-			table_unname_locked(table, export);
-	}
-	table_unlock(table);
+	if (!export)
+		return NULL;
+	export->refs++;
+	if (export->flags & DMABUFFS_EXPORT_PERSIST)
+		list_remove(&export->of_root);
+	else
+		table_unname_locked(table, export);
 	return export;
 }
 
@@ -93,28 +91,19 @@ void table_close_root(struct table *table, uint64_t id,
 
 struct caller *table_root_caller(struct table *table, uint64_t root_id)
 {
-	struct caller *caller = NULL;
-	struct root *root;
+	SCOPED_LOCK(&table->lock);
+	struct root *root = table_find_root_locked(table, root_id);
 
-	table_lock(table);
-	root = table_find_root_locked(table, root_id);
-	if (root && root->caller)
-		caller = caller_ref(root->caller);
-	table_unlock(table);
-	return caller;
+	return root && root->caller ? caller_ref(root->caller) : NULL;
 }
 
 void table_set_root_caller(struct table *table, uint64_t root_id, struct caller *caller)
 {
-	struct caller *old = NULL;
-	struct root *root;
+	SCOPED_LOCK(&table->lock);
+	struct root *root = table_find_root_locked(table, root_id);
 
-	table_lock(table);
-	root = table_find_root_locked(table, root_id);
-	if (root) {
-		old = root->caller;
-		root->caller = caller_ref(caller);
-	}
-	table_unlock(table);
-	caller_unref(old);
+	if (!root)
+		return;
+	caller_unref(root->caller);
+	root->caller = caller_ref(caller);
 }
