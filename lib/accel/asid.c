@@ -5,6 +5,7 @@
 
 #include "context.h"
 #include "device.h"
+#include "info.h"
 #include "locked.h"
 #include "set.h"
 #include "util.h"
@@ -232,6 +233,9 @@ int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
 
 /* ---- what it is -------------------------------------------------------------------- */
 
+/* Of the first version of struct accel_asid_info. */
+#define INFO_MIN_SIZE 40
+
 static void asid_fill_info(struct accel_asid *asid, const struct accel_context *context,
 			   struct accel_asid_info *info)
 {
@@ -250,21 +254,22 @@ int accel_asid_get_info(struct accel_context *context, struct accel_asid_info *a
 {
 	struct accel_asid *asid = NULL;
 	struct accel_handle *handle;
-	int r = accel_check_flags(arg->flags, 0);
+	struct accel_asid_info info;
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find_locked(context, ACCEL_TYPE_ASID, arg->id);
+	handle = accel_context_find_locked(context, ACCEL_TYPE_ASID, info.id);
 	if (handle) {
-		arg->attached = handle->attached;
-		asid = accel_asid_of(handle->base);
-		accel_base_ref(&asid->base);
+		info.attached = handle->attached;
+		asid = accel_asid_ref(accel_asid_of(handle->base));
 	}
 	pthread_mutex_unlock(&context->lock);
 	if (!asid)
 		return -ENOENT;
-	asid_fill_info(asid, context, arg);
+	asid_fill_info(asid, context, &info);
+	accel_info_give(&info, sizeof(info), arg);
 	accel_base_unref(&asid->base);
 	return 0;
 }

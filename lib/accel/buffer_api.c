@@ -8,6 +8,7 @@
 #include "buffer.h"
 #include "context.h"
 #include "device.h"
+#include "info.h"
 #include "lease.h"
 #include "ownership.h"
 #include "util.h"
@@ -188,6 +189,9 @@ int accel_buffer_revoke(struct accel_context *context, struct accel_object *arg)
 	return r;
 }
 
+/* Of the first version of struct accel_buffer_info. */
+#define INFO_MIN_SIZE 24
+
 static void buffer_api_fill_info(const struct accel_buffer *buffer,
 				 struct accel_buffer_info *info)
 {
@@ -204,15 +208,17 @@ static void buffer_api_fill_info(const struct accel_buffer *buffer,
 
 int accel_buffer_get_info(struct accel_context *context, struct accel_buffer_info *arg)
 {
+	struct accel_buffer_info info;
 	struct accel_base *base;
-	int r = accel_check_flags(arg->flags, 0);
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r < 0)
 		return r;
-	base = accel_context_get(context, ACCEL_TYPE_BUFFER, arg->id);
+	base = accel_context_get(context, ACCEL_TYPE_BUFFER, info.id);
 	if (!base)
 		return -ENOENT;
-	buffer_api_fill_info(accel_buffer_of(base), arg);
+	buffer_api_fill_info(accel_buffer_of(base), &info);
+	accel_info_give(&info, sizeof(info), arg);
 	accel_base_unref(base);
 	return 0;
 }

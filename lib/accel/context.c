@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "device.h"
+#include "info.h"
 #include "locked.h"
 #include "ownership.h"
 #include "util.h"
@@ -196,9 +197,13 @@ struct accel_base *accel_context_take(struct accel_context *context, enum accel_
 
 /* ---- device and events ------------------------------------------------------------- */
 
+/* Of the first version of struct accel_device_info. */
+#define INFO_MIN_SIZE 272
+
 int accel_device_get_info(struct accel_context *context, struct accel_device_info *arg)
 {
-	int r = accel_check_flags(arg->flags, 0);
+	struct accel_device_info info;
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r == 0)
 		accel_device_query(context->device, arg);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "info.h"
 #include "locked.h"
 #include "services.h"
 #include "sized.h"
@@ -227,13 +228,21 @@ void accel_device_count_context(struct accel_device *device, int n)
 
 /* ---- reports ----------------------------------------------------------------------- */
 
-void accel_device_query(struct accel_device *device, struct accel_device_info *info)
+static void device_count(struct accel_device *device, struct accel_device_info *info)
+{
+	SCOPED_LOCK(&device->lock);
+
+	info->memory_free = device->params.memory - device->memory_used;
+	info->asids = device->asid_numbers.n_used;
+	info->queues_free = device->params.queues - device->queues_used;
+	info->contexts = device->contexts;
+}
+
+void accel_device_query(struct accel_device *device, struct accel_device_info *ret_info)
 {
 	const struct accel_device_params *params = &device->params;
 	const struct accel_properties *properties = &device->properties;
-
-	*info = (struct accel_device_info){
-		.size = info->size,
+	struct accel_device_info info = {
 		.flags = properties->flags |
 			 (params->exclusive ? ACCEL_DEVICE_EXCLUSIVE : 0),
 		.operations = properties->operations,
@@ -245,16 +254,12 @@ void accel_device_query(struct accel_device *device, struct accel_device_info *i
 		.n_reserved = properties->n_reserved,
 		.aperture = properties->aperture,
 	};
-	memcpy(info->name, params->name, sizeof(info->name));
-	strncpy(info->backend, device->backend->name, sizeof(info->backend) - 1);
-	memcpy(info->reserved_ranges, properties->reserved,
-	       sizeof(info->reserved_ranges));
-	pthread_mutex_lock(&device->lock);
-	info->memory_free = params->memory - device->memory_used;
-	info->asids = device->asid_numbers.n_used;
-	info->queues_free = params->queues - device->queues_used;
-	info->contexts = device->contexts;
-	pthread_mutex_unlock(&device->lock);
+
+	memcpy(info.name, params->name, sizeof(info.name));
+	strncpy(info.backend, device->backend->name, sizeof(info.backend) - 1);
+	memcpy(info.reserved_ranges, properties->reserved, sizeof(info.reserved_ranges));
+	device_count(device, &info);
+	accel_info_give(&info, sizeof(info), ret_info);
 }
 
 void accel_device_log(struct accel_device *device, int level, const char *format, ...)

@@ -10,6 +10,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/fence.c %D%/fence.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/ids.c %D%/ids.h \
+	%D%/info.c %D%/info.h \
 	%D%/lingering.c %D%/lingering.h \
 	%D%/mapping.c %D%/mapping.h \
 	%D%/object.c %D%/object.h \

@@ -9,6 +9,7 @@
 #include "context.h"
 #include "device.h"
 #include "guard.h"
+#include "info.h"
 #include "locked.h"
 #include "ring.h"
 #include "set.h"
@@ -374,30 +375,35 @@ int accel_queue_reset(struct accel_context *context, struct accel_object *arg)
 	return r;
 }
 
-static void queue_fill_info(struct accel_queue *queue, struct accel_queue_info *arg)
+/* Of the first version of struct accel_queue_info. */
+#define INFO_MIN_SIZE 72
+
+static void queue_fill_info(struct accel_queue *queue, struct accel_queue_info *info)
 {
 	SCOPED_LOCK(&queue->lock);
 
-	arg->flags = queue->flags;
-	arg->state = accel_queue_state(queue);
-	arg->entries = queue->entries;
-	arg->attached = queue->n_asids;
-	arg->submitted = queue->flags & ACCEL_QUEUE_USER ? queue->head : queue->tail;
-	arg->completed = queue->completed;
-	arg->fault = queue->fault;
+	info->flags = queue->flags;
+	info->state = accel_queue_state(queue);
+	info->entries = queue->entries;
+	info->attached = queue->n_asids;
+	info->submitted = queue->flags & ACCEL_QUEUE_USER ? queue->head : queue->tail;
+	info->completed = queue->completed;
+	info->fault = queue->fault;
 }
 
 int accel_queue_get_info(struct accel_context *context, struct accel_queue_info *arg)
 {
+	struct accel_queue_info info;
 	struct accel_queue *queue;
-	int r = accel_check_flags(arg->flags, 0);
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r < 0)
 		return r;
-	queue = queue_get(context, arg->id);
+	queue = queue_get(context, info.id);
 	if (!queue)
 		return -ENOENT;
-	queue_fill_info(queue, arg);
+	queue_fill_info(queue, &info);
+	accel_info_give(&info, sizeof(info), arg);
 	accel_base_unref(&queue->base);
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "context.h"
 #include "device.h"
+#include "info.h"
 #include "locked.h"
 #include "sorted.h"
 
@@ -416,25 +417,31 @@ int accel_set_next(struct accel_context *context, struct accel_set_entry *arg)
 	return r < 0 ? r : set_with(context, arg, set_next_locked);
 }
 
-static void set_fill_info(struct accel_set *set, struct accel_set_info *arg)
+/* Of the first version of struct accel_set_info. */
+#define INFO_MIN_SIZE 24
+
+static void set_fill_info(struct accel_set *set, struct accel_set_info *info)
 {
 	SCOPED_LOCK(&set->lock);
 
-	arg->quota = set->quota;
-	arg->asids = set->live;
-	arg->bound = set->bound;
+	info->quota = set->quota;
+	info->asids = set->live;
+	info->bound = set->bound;
 }
 
 int accel_set_get_info(struct accel_context *context, struct accel_set_info *arg)
 {
+	struct accel_set_info info;
 	struct accel_set *set;
-	int r = accel_check_flags(arg->flags, 0);
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
-	if (r == 0)
-		r = accel_set_get(context, arg->id, &set);
 	if (r < 0)
 		return r;
-	set_fill_info(set, arg);
+	r = accel_set_get(context, info.id, &set);
+	if (r < 0)
+		return r;
+	set_fill_info(set, &info);
+	accel_info_give(&info, sizeof(info), arg);
 	accel_base_unref(&set->base);
 	return 0;
 }

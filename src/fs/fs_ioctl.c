@@ -49,10 +49,17 @@ struct command {
 	X(fence_signal, FENCE_SIGNAL, fence, 24)                                         \
 	X(fence_query, FENCE_QUERY, fence, 24)
 
+/* libaccel goes by the size, but call->arg has the member and no more, whatever came. */
 #define HANDLER(function, command, member, min)                                          \
 	static int do_##function(struct command_call *call)                              \
 	{                                                                                \
-		return accel_##function(call->file->context, &call->arg.member);         \
+		uint32_t size = call->arg.member.size;                                   \
+		int r;                                                                   \
+                                                                                         \
+		call->arg.member.size = sizeof(call->arg.member);                        \
+		r = accel_##function(call->file->context, &call->arg.member);            \
+		call->arg.member.size = size;                                            \
+		return r;                                                                \
 	}
 CORE_CALLS(HANDLER)
 

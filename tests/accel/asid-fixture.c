@@ -95,7 +95,7 @@ void asid_fixture_init(void)
 
 void asid_fixture_finish(void)
 {
-	struct accel_device_info info;
+	struct accel_device_info info = {.size = sizeof(info)};
 
 	accel_context_destroy(context);
 	accel_device_query(device, &info);

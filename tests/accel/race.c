@@ -201,7 +201,7 @@ static int64_t count_charges(void)
 
 static struct accel_device_info info_of(size_t device)
 {
-	struct accel_device_info info = {0};
+	struct accel_device_info info = {.size = sizeof(info)};
 
 	accel_device_query(accel_device_at(race_registry, device), &info);
 	return info;

@@ -41,7 +41,7 @@ static int create(uint32_t flags, uint32_t set)
 
 static uint32_t asids_in_use(void)
 {
-	struct accel_device_info info;
+	struct accel_device_info info = {.size = sizeof(info)};
 
 	accel_device_query(device, &info);
 	return info.asids;

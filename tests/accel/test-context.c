@@ -111,8 +111,8 @@ static union {
 static void prepare(const struct call *call, uint32_t id)
 {
 	memset(&argument, 0, sizeof(argument));
-	argument.words[0] = sizeof(argument);
 	argument.words[call->id / sizeof(uint32_t)] = id;
+	argument.words[0] = sizeof(argument);
 	if (call->call == call_queue_submit)
 		argument.submit.count = 1;
 	before = argument;
@@ -172,6 +172,52 @@ Test(context, row_id_of_another_kind)
 				  calls[i].name, kinds[j].prefix);
 		}
 	}
+}
+
+/* ---- versions of the structs that calls fill in ------------------------------------ */
+
+/* A struct of @size bytes with one word more, which a later version could have. */
+static int ask_of_size(const struct call *call, uint32_t id, uint32_t size, size_t known,
+		       uint32_t later)
+{
+	prepare(call, id);
+	argument.words[0] = size;
+	argument.words[known / sizeof(uint32_t)] = later;
+	before = argument;
+	return ask(call);
+}
+
+static void expect_versions(const char *name, uint32_t id, uint32_t known)
+{
+	const struct call *call = calls;
+	const uint32_t *later = &argument.words[known / sizeof(uint32_t)];
+
+	while (strcmp(call->name, name) != 0)
+		call++;
+	cr_expect(eq(int, ask_of_size(call, id, 0, known, 0), -EINVAL), "%s", name);
+	cr_expect(eq(int, ask_of_size(call, id, known - 1, known, 0), -EINVAL), "%s",
+		  name);
+	cr_expect(eq(int, ask_of_size(call, id, known + 4, known, 1), -E2BIG), "%s",
+		  name);
+	cr_expect(zero(int, ask_of_size(call, id, known + 4, known, 0)), "%s", name);
+	cr_expect(all(eq(u32, argument.words[0], known + 4), zero(u32, *later)), "%s",
+		  name);
+	/* What is behind the struct is not read, and not written. */
+	cr_expect(zero(int, ask_of_size(call, id, known, known, 1)), "%s", name);
+	cr_expect(all(eq(u32, argument.words[0], known), eq(u32, *later, 1)), "%s", name);
+}
+
+Test(context, structs_of_another_version)
+{
+	expect_versions("device_get_info", 0, sizeof(struct accel_device_info));
+	expect_versions("buffer_get_info", soft_buffer(soft_context, PAGE, 0),
+			sizeof(struct accel_buffer_info));
+	expect_versions("asid_get_info", soft_asid(soft_context, 0),
+			sizeof(struct accel_asid_info));
+	expect_versions("set_get_info", soft_set(soft_context, 1),
+			sizeof(struct accel_set_info));
+	expect_versions("queue_get_info", soft_queue(soft_context, 0, 0),
+			sizeof(struct accel_queue_info));
 }
 
 Test(context, row_id_that_is_gone)

@@ -284,6 +284,35 @@ Test(device, info_counts_what_is_in_use)
 	accel_context_destroy(second);
 }
 
+/* The caller's struct ends where its size says. */
+Test(device, query_of_another_version)
+{
+	const uint32_t sizes[] = {0, 3, 4, offsetof(struct accel_device_info, backend),
+				  sizeof(struct accel_device_info)};
+	const struct accel_device_info whole = soft_info(soft_device);
+	struct {
+		struct accel_device_info info;
+		uint64_t later;
+	} arg;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		const char *bytes = (const char *)&arg;
+
+		memset(&arg, 0xff, sizeof(arg));
+		arg.info.size = sizes[i];
+		accel_device_query(soft_device, &arg.info);
+		cr_expect(eq(u32, arg.info.size, sizes[i]));
+		for (size_t at = sizeof(arg.info.size); at < sizeof(arg); at++)
+			cr_assert(eq(chr, bytes[at],
+				     at < sizes[i] ? ((const char *)&whole)[at]
+						   : (char)0xff),
+				  "size %u, byte %zu", sizes[i], at);
+	}
+	arg.info.size = sizeof(arg);
+	accel_device_query(soft_device, &arg.info);
+	cr_expect(zero(u64, arg.later));
+}
+
 Test(device, no_registry_is_destroyed)
 {
 	cr_assert(accel_registry_destroy(NULL));
