@@ -5,43 +5,25 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/wire.h"
 #include "broker/opened.h"
 #include "broker/procfs.h"
 #include "buffers/reaper.h"
 #include "fs/fs_ioctl.h"
-#include "sized.h"
 #include "util.h"
-
-/* Either a descriptor or a ticket, selected by the flag; the other must be unset. */
-static int device_take_check_source(uint32_t flags, int fd,
-				    const uint8_t ticket[DMABUFFS_TICKET_SIZE])
-{
-	if (flags & DMABUFFS_ACCEL_TICKET)
-		return fd == -1 ? 0 : -EINVAL;
-	if (!sized_is_zero(ticket, DMABUFFS_TICKET_SIZE))
-		return -EINVAL;
-	return fd < 0 ? -EBADF : 0;
-}
-
-static int device_take_source(struct command_call *call, uint32_t flags, int fd,
-			      const uint8_t ticket[DMABUFFS_TICKET_SIZE],
-			      struct taken *ret_taken)
-{
-	return command_take(call, fd, flags & DMABUFFS_ACCEL_TICKET ? ticket : NULL,
-			    ret_taken);
-}
 
 int device_take_import(struct command_call *call, struct taken *ret_taken)
 {
 	const struct dmabuffs_accel_import *arg = &call->arg.import;
+	bool by_ticket = arg->flags & DMABUFFS_ACCEL_TICKET;
 	int r;
 
 	if (arg->flags & ~DMABUFFS_ACCEL_TICKET)
 		return -EOPNOTSUPP;
-	r = device_take_check_source(arg->flags, arg->fd, arg->ticket);
+	r = wire_check_source(by_ticket, arg->fd, arg->ticket);
 	return r < 0 ? r
-		     : device_take_source(call, arg->flags, arg->fd, arg->ticket,
-					  ret_taken);
+		     : command_take(call, arg->fd, by_ticket ? arg->ticket : NULL,
+				    ret_taken);
 }
 
 /* ---- buffers ----------------------------------------------------------------------- */
@@ -140,23 +122,24 @@ static void device_take_bind_work(void *arg)
 static int device_take_both(struct command_call *call)
 {
 	const struct dmabuffs_accel_sva *sva = &call->arg.sva;
-	int r = device_take_source(call, sva->flags, sva->mem, sva->mem_ticket,
-				   &call->kept.sva.mem);
+	bool by_ticket = sva->flags & DMABUFFS_ACCEL_TICKET;
+	int r = command_take(call, sva->mem, by_ticket ? sva->mem_ticket : NULL,
+			     &call->kept.sva.mem);
 
 	return r < 0 ? r
-		     : device_take_source(call, sva->flags, sva->maps, sva->maps_ticket,
-					  &call->kept.sva.maps);
+		     : command_take(call, sva->maps, by_ticket ? sva->maps_ticket : NULL,
+				    &call->kept.sva.maps);
 }
 
 static int device_take_check_sva(const struct dmabuffs_accel_sva *sva)
 {
+	bool by_ticket = sva->flags & DMABUFFS_ACCEL_TICKET;
 	int r;
 
 	if (sva->flags & ~(DMABUFFS_ACCEL_TICKET | ACCEL_ASID_VISIBLE))
 		return -EOPNOTSUPP;
-	r = device_take_check_source(sva->flags, sva->mem, sva->mem_ticket);
-	return r < 0 ? r
-		     : device_take_check_source(sva->flags, sva->maps, sva->maps_ticket);
+	r = wire_check_source(by_ticket, sva->mem, sva->mem_ticket);
+	return r < 0 ? r : wire_check_source(by_ticket, sva->maps, sva->maps_ticket);
 }
 
 int device_bind_sva(struct command_call *call)

@@ -38,7 +38,7 @@ int fs_info(struct command_call *call)
 {
 	struct table *table = &call->service->table;
 	struct export *export;
-	int r = wire_check_info(&call->arg.info);
+	int r = wire_check_no_flags(call->arg.info.flags);
 
 	if (r < 0)
 		return r;

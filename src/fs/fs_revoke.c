@@ -61,7 +61,7 @@ int fs_revoke(struct command_call *call)
 	struct table *table = &call->service->table;
 	struct export *export;
 	uid_t owner;
-	int r = wire_check_revoke(arg);
+	int r = wire_check_no_flags(arg->flags);
 
 	if (r < 0)
 		return r;
@@ -89,7 +89,7 @@ int fs_withdraw(struct command_call *call)
 	struct service *service = call->service;
 	const struct dmabuffs_withdraw *arg = &call->arg.withdraw;
 	struct export *export;
-	int r = wire_check_withdraw(arg);
+	int r = wire_check_no_flags(arg->flags);
 
 	if (r < 0)
 		return r;
