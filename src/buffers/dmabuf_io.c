@@ -138,7 +138,7 @@ static void dmabuf_io_run(struct worker *worker, struct list *job)
 		container_of(job, struct dmabuf_io_request, job);
 	ssize_t result = request->cancelled ? -ENOTCONN : dmabuf_io_perform(request);
 
-	request->done(request->context, result, request->bytes);
+	request->done(request->context, result, request->write ? NULL : request->bytes);
 }
 
 static void dmabuf_io_done_locked(struct worker *worker, struct list *job)
