@@ -23,11 +23,6 @@
 
 /* ---- connections ------------------------------------------------------------------- */
 
-static struct connection *broker_oldest(const struct broker *broker)
-{
-	return list_first(&broker->connections, struct connection, by_use);
-}
-
 static int broker_watch(const struct broker *broker, int op, int fd, void *data)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = data};
@@ -224,14 +219,14 @@ static bool broker_serve_turn(struct broker *broker)
 static void *broker_main(void *arg)
 {
 	struct broker *broker = arg;
-	struct connection *connection;
+	struct connection *connection, *after;
 	int r = stall_guard_init(&broker->guard);
 
 	if (r < 0)
 		log_error("broker: cannot create a timer: %s", strerror(-r));
 	while (r == 0 && broker_serve_turn(broker))
 		;
-	while ((connection = broker_oldest(broker)))
+	list_for_each_safe(connection, after, &broker->connections, by_use)
 		broker_drop(broker, connection);
 	if (r == 0)
 		stall_guard_finish(&broker->guard);

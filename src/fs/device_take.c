@@ -28,13 +28,6 @@ int device_take_import(struct command_call *call, struct taken *ret_taken)
 
 /* ---- buffers ----------------------------------------------------------------------- */
 
-/* Opens the buffer behind an opened name, with no more access than the file has. */
-static int device_take_open_named(const struct opened *opened)
-{
-	return buffer_has_memory(&opened->export->buffer) ? opened_open_buffer(opened)
-							  : -EBADFD;
-}
-
 /* Consumes @taken; returns a descriptor of its buffer that the service owns. */
 static int device_take_own_buffer(struct command_call *call, struct taken *taken)
 {
@@ -43,7 +36,9 @@ static int device_take_own_buffer(struct command_call *call, struct taken *taken
 	int r;
 
 	if (opened_get(&call->service->broker, taken->fd, &opened) == 0) {
-		r = device_take_open_named(&opened);
+		r = buffer_has_memory(&opened.export->buffer)
+			    ? opened_open_buffer(&opened)
+			    : -EBADFD;
 		taken_refuse(taken);
 		return r;
 	}
