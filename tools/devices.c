@@ -21,18 +21,25 @@ static void devices_free(struct devices *devices)
 }
 #define _cleanup_devices_ _cleanup_(devices_free)
 
-static const struct {
-	uint32_t flag;
-	const char *text;
-} devices_flags[] = {
+static const struct text_bit devices_flags[] = {
 	{ACCEL_DEVICE_SVA, "sva"},
 	{ACCEL_DEVICE_EXCLUSIVE, "exclusive"},
 	{ACCEL_DEVICE_REVOCABLE, "revocable"},
+	{0},
 };
 
-static const char *const devices_operations[ACCEL_OP_COUNT] = {
-	"nop", "copy", "fill",   "compare", "crc32c",
-	"xor", "vadd", "matmul", "signal",  "wait",
+static const struct text_bit devices_operations[] = {
+	{UINT64_C(1) << ACCEL_OP_NOP, "nop"},
+	{UINT64_C(1) << ACCEL_OP_COPY, "copy"},
+	{UINT64_C(1) << ACCEL_OP_FILL, "fill"},
+	{UINT64_C(1) << ACCEL_OP_COMPARE, "compare"},
+	{UINT64_C(1) << ACCEL_OP_CRC32C, "crc32c"},
+	{UINT64_C(1) << ACCEL_OP_XOR, "xor"},
+	{UINT64_C(1) << ACCEL_OP_VADD, "vadd"},
+	{UINT64_C(1) << ACCEL_OP_MATMUL, "matmul"},
+	{UINT64_C(1) << ACCEL_OP_SIGNAL, "signal"},
+	{UINT64_C(1) << ACCEL_OP_WAIT, "wait"},
+	{0},
 };
 
 static uint32_t devices_max_asids(const struct accel_device_info *info)
@@ -69,12 +76,12 @@ static void devices_fill_flags(char *cell, const struct accel_device_info *info)
 	const char *separator = "";
 
 	memcpy(cell, "-", 2);
-	for (size_t i = 0; i < ARRAY_SIZE(devices_flags); i++)
-		if (info->flags & devices_flags[i].flag) {
+	for (const struct text_bit *flag = devices_flags; flag->name; flag++)
+		if (info->flags & flag->bit) {
 			if (!*separator)
 				cell[0] = '\0';
 			strcat(cell, separator);
-			strcat(cell, devices_flags[i].text);
+			strcat(cell, flag->name);
 			separator = ",";
 		}
 }
@@ -132,26 +139,6 @@ static void devices_print_table(const struct devices *devices)
 
 /* ---- JSON -------------------------------------------------------------------------- */
 
-static void devices_put_flags(const struct accel_device_info *info)
-{
-	const char *separator = "";
-
-	fputs(",\"flags\":[", stdout);
-	for (size_t i = 0; i < ARRAY_SIZE(devices_flags); i++)
-		if (info->flags & devices_flags[i].flag) {
-			printf("%s\"%s\"", separator, devices_flags[i].text);
-			separator = ",";
-		}
-	fputs("],\"operations\":[", stdout);
-	separator = "";
-	for (size_t i = 0; i < ARRAY_SIZE(devices_operations); i++)
-		if (info->operations & UINT64_C(1) << i) {
-			printf("%s\"%s\"", separator, devices_operations[i]);
-			separator = ",";
-		}
-	putchar(']');
-}
-
 /* As text: a number of JSON need not hold the 64 bits of an address. */
 static void devices_put_range(const struct accel_range *range)
 {
@@ -177,7 +164,10 @@ static void devices_print_object(const struct accel_device_info *info)
 	text_json(stdout, info->name);
 	fputs(",\"backend\":", stdout);
 	text_json(stdout, info->backend);
-	devices_put_flags(info);
+	fputs(",\"flags\":", stdout);
+	text_json_bits(stdout, devices_flags, info->flags);
+	fputs(",\"operations\":", stdout);
+	text_json_bits(stdout, devices_operations, info->operations);
 	printf(",\"queues\":%u,\"max_queues\":%u", devices_queues_used(info),
 	       info->queues);
 	printf(",\"contexts\":%u,\"asids\":%u,\"max_asids\":%u", info->contexts,

@@ -8,6 +8,8 @@
 
 #include <dmabuffs.h>
 
+#include "text.h"
+
 /**
  * struct row - a name
  * @status: owner, mode, size and times: needs search permission only
@@ -45,11 +47,8 @@ void row_group(const struct row *row, char *out, size_t size);
 /* One JSON object, without a newline. */
 void row_json(FILE *stream, const struct row *row);
 
-/* Calls @word for each flag, or seal, that is set. */
-void row_each_flag(const struct row *row, void (*word)(const char *text, void *data),
-		   void *data);
-void row_each_seal(const struct row *row, void (*word)(const char *text, void *data),
-		   void *data);
+/* Names of what is in @info. */
+extern const struct text_bit row_flags[], row_seals[];
 extern const char *const row_namespaces[DMABUFFS_NS_COUNT];
 
 #endif

@@ -6,20 +6,6 @@
 #include "row.h"
 #include "text.h"
 
-struct array {
-	FILE *stream;
-	const char *separator;
-};
-
-static void row_json_put_word(const char *text, void *data)
-{
-	struct array *array = data;
-
-	fputs(array->separator, array->stream);
-	text_json(array->stream, text);
-	array->separator = ",";
-}
-
 static void row_json_put_text(FILE *stream, const char *key, const char *value)
 {
 	fprintf(stream, ",\"%s\":", key);
@@ -45,18 +31,17 @@ static void row_json_put_status(FILE *stream, const struct row *row)
 
 static void row_json_put_info(FILE *stream, const struct row *row)
 {
-	struct array flags = {stream, ""}, seals = {stream, ""};
 	const struct dmabuffs_info *info = &row->info;
 
 	row_json_put_text(stream, "kind", row_kind(row));
 	fprintf(stream, ",\"importers\":%u,\"pid\":%d", info->importers, info->pid);
 	row_json_put_text(stream, "comm", (const char *)info->comm);
 	row_json_put_text(stream, "label", (const char *)info->label);
-	fputs(",\"flags\":[", stream);
-	row_each_flag(row, row_json_put_word, &flags);
-	fputs("],\"seals\":[", stream);
-	row_each_seal(row, row_json_put_word, &seals);
-	fputs("],\"namespaces\":{", stream);
+	fputs(",\"flags\":", stream);
+	text_json_bits(stream, row_flags, info->flags);
+	fputs(",\"seals\":", stream);
+	text_json_bits(stream, row_seals, info->seals);
+	fputs(",\"namespaces\":{", stream);
 	for (int i = 0; i < DMABUFFS_NS_COUNT; i++)
 		fprintf(stream, "%s\"%s\":%" PRIu64, i ? "," : "", row_namespaces[i],
 			(uint64_t)info->ns[i]);
