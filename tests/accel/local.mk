@@ -10,6 +10,7 @@ endif
 	tests/unit/faults.c tests/unit/faults.h \
 	%D%/asid-fixture.c %D%/asid-fixture.h \
 	%D%/fake-backend.c %D%/fake-backend.h \
+	%D%/owner.c %D%/owner.h \
 	%D%/soft-fixture.c %D%/soft-fixture.h \
 	%D%/test-asid-copy.c \
 	%D%/test-asid-map.c \
@@ -57,7 +58,9 @@ check_PROGRAMS += $(race_programs)
 EXTRA_DIST += %D%/run-race
 %C%_accel_race_SOURCES = $(lib_accel_libaccel_private_la_SOURCES) \
 	$(lib_common_libcommon_la_SOURCES) %D%/race.c %D%/race.h %D%/race-calls.c \
-	tests/support/fds.c tests/support/fds.h
+	%D%/owner.c %D%/owner.h \
+	tests/support/fds.c tests/support/fds.h \
+	tests/support/wait.c tests/support/wait.h
 %C%_accel_race_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel
 %C%_accel_race_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS) $(TSAN)
 %C%_accel_race_LDFLAGS = $(AM_LDFLAGS) $(TSAN)

@@ -315,9 +315,9 @@ static void expect_limited(enum accel_resource resource)
 	uint64_t charged = fixture_charged();
 	struct accel_device_info info = soft_info(soft_device), after;
 
-	soft_limits[resource] = soft_charged[resource];
+	owner_limits[resource] = owner_charged[resource];
 	cr_expect(eq(int, make(resource), -EDQUOT), "resource %d", resource);
-	soft_limits[resource] = UINT64_MAX;
+	owner_limits[resource] = UINT64_MAX;
 	cr_expect(eq(u64, fixture_charged(), charged), "resource %d", resource);
 	after = soft_info(soft_device);
 	cr_expect(zero(int, memcmp(&after, &info, sizeof(info))), "resource %d",
@@ -332,15 +332,15 @@ Test(context, owner_says_no)
 	expect_limited(ACCEL_RES_QUEUES);
 	expect_limited(ACCEL_RES_FILES);
 	expect_limited(ACCEL_RES_FENCES);
-	cr_assert(zero(uint, soft_released), "released an owner whose create failed");
+	cr_assert(zero(uint, owner_released), "released an owner whose create failed");
 }
 
 /* A queue needs two charges; the first is released when the second fails. */
 Test(context, owner_says_no_to_the_second)
 {
-	soft_limits[ACCEL_RES_FILES] = 0;
+	owner_limits[ACCEL_RES_FILES] = 0;
 	cr_assert(eq(int, make(ACCEL_RES_QUEUES), -EDQUOT));
-	cr_assert(zero(u64, soft_charged[ACCEL_RES_QUEUES]));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_QUEUES]));
 }
 
 Test(context, without_an_owner)
@@ -424,12 +424,12 @@ Test(context, end_with_a_shared_asid)
 	soft_map(soft_context, id, soft_buffer(soft_context, PAGE, 0), PAGE);
 	cr_assert(zero(int, accel_asid_share(soft_context, id, &asid)));
 	close_context();
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_ASIDS], 1));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS], 1));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_FILES], 1));
-	cr_assert(zero(u64, soft_charged[ACCEL_RES_CONTEXTS]));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_ASIDS], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_FILES], 1));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_CONTEXTS]));
 	cr_assert(eq(u32, soft_info(soft_device).asids, 1));
-	cr_assert(zero(uint, soft_released), "the owner has a charge left");
+	cr_assert(zero(uint, owner_released), "the owner has a charge left");
 	accel_asid_unref(asid);
 	cr_assert(wait_until(nothing_is_charged, NULL));
 }
@@ -442,7 +442,7 @@ Test(context, end_while_its_memory_is_mapped_elsewhere)
 	memory[0] = 5;
 	close_context();
 	cr_assert(eq(u64, memory[0], 5), "lost on a device that is not exclusive");
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MEMORY], PAGE));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MEMORY], PAGE));
 	munmap(memory, PAGE);
 	close(fd);
 	cr_assert(wait_until(nothing_is_charged, NULL));

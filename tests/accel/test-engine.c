@@ -460,13 +460,12 @@ Test(engine, ends_asleep_and_faulted)
 Test(engine, ends_in_the_middle_of_long_commands)
 {
 	struct accel_context *context = soft_open(soft_device);
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	const uint64_t bytes = 2 << 20;
+	int fd = new_memfd(bytes);
 	struct accel_command product;
 	struct user_queue other;
 	uint32_t asid, buffer;
 
-	cr_assert(zero(int, ftruncate(fd, (off_t)bytes)));
 	cr_assert(zero(int, accel_buffer_import(context, fd, &buffer)));
 	asid = soft_asid(context, 0);
 	user_queue_init(&other, context, ENTRIES);
@@ -488,6 +487,11 @@ Test(engine, ends_in_the_middle_of_long_commands)
 	user_queue_finish(&other);
 }
 
+static bool has_a_free_queue(void *data)
+{
+	return soft_info(soft_device).queues_free > 0;
+}
+
 /* Engines start and stop repeatedly. */
 Test(engine, ends_at_any_moment)
 {
@@ -502,8 +506,7 @@ Test(engine, ends_at_any_moment)
 			       soft_call(soft_context, accel_queue_destroy, other.id)));
 		user_queue_finish(&other);
 		/* The device has few queues; this one is free again shortly. */
-		while (!soft_info(soft_device).queues_free)
-			relax_cpu();
+		cr_assert(wait_until(has_a_free_queue, NULL));
 	}
 }
 
@@ -532,8 +535,7 @@ static void revive(void)
 		return;
 	user_queue_finish(&queue);
 	cr_assert(zero(int, soft_call(soft_context, accel_queue_destroy, queue.id)));
-	while (!soft_info(soft_device).queues_free)
-		relax_cpu();
+	cr_assert(wait_until(has_a_free_queue, NULL));
 	user_queue_init(&queue, soft_context, ENTRIES);
 	cr_assert(zero(int, soft_attach(soft_context, queue.id, job.asid)));
 }

@@ -69,8 +69,7 @@ static void init(void)
 
 	soft_init();
 	asid = soft_asid(soft_context, 0);
-	memfd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	cr_assert(zero(int, ftruncate(memfd, AREA)));
+	memfd = new_memfd(AREA);
 	own = fcntl(memfd, F_DUPFD_CLOEXEC, 0);
 	cr_assert(zero(int, accel_buffer_import(soft_context, own, &buffer)));
 	map_at(asid, buffer, 0, AREA, RW, BASE);
@@ -608,7 +607,7 @@ static void break_page(size_t page)
 	struct accel_base *base =
 		accel_context_get(soft_context, ACCEL_TYPE_BUFFER, buffer);
 	char *memory = ((struct accel_buffer *)base)->memory;
-	int empty = memfd_create("test", MFD_CLOEXEC);
+	int empty = new_memfd(0);
 
 	cr_assert(ne(ptr,
 		     mmap(memory + page * PAGE, PAGE, PROT_READ | PROT_WRITE,

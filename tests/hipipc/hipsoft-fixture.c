@@ -31,15 +31,6 @@ struct hipipc_allocation soft_find(const void *pointer)
 	return found;
 }
 
-int make_memfd(uint64_t bytes)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	cr_assert(ge(int, fd, 0));
-	cr_assert(zero(int, ftruncate(fd, (off_t)bytes)));
-	return fd;
-}
-
 struct child {
 	int pid, status;
 };

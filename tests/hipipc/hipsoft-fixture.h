@@ -13,6 +13,7 @@
 #include <hipsoft.h>
 
 #include "../support/fds.h"
+#include "../support/make-memfd.h"
 #include "../support/wait.h"
 
 #define PAGE 4096
@@ -27,9 +28,6 @@ void soft_configure(const char *devices, const char *memory);
 
 void *soft_malloc(size_t bytes);
 struct hipipc_allocation soft_find(const void *pointer);
-
-/* A memfd of @bytes bytes. */
-int make_memfd(uint64_t bytes);
 
 /* The exit status of a child; -1: it did not exit by itself. */
 int wait_for_child(int pid);

@@ -22,6 +22,7 @@
 #include <clock.h>
 #include <memfd.h>
 
+#include "../support/make-memfd.h"
 #include "event_page.h"
 
 TestSuite(event_page, .timeout = 300);
@@ -100,11 +101,8 @@ static void expect_refused(int fd)
 
 static int open_again(int fd, int flags)
 {
-	char path[32];
-	int other;
+	int other = reopen(fd, flags);
 
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	other = open(path, flags);
 	cr_assert(ge(int, other, 0));
 	close(fd);
 	return other;

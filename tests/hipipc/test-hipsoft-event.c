@@ -10,6 +10,7 @@
 #include <clock.h>
 #include <util.h>
 
+#include "../support/fd-message.h"
 #include "event_page.h"
 #include "hipsoft-gate.h"
 #include "stream_private.h"
@@ -507,7 +508,7 @@ Test(hipsoft_event, ids)
 Test(hipsoft_event, what_is_no_event_is_not_imported)
 {
 	void *event = NULL;
-	int fd = make_memfd(EVENT_PAGE_BYTES);
+	int fd = new_memfd(EVENT_PAGE_BYTES);
 
 	expect_ok(hipInit(0));
 	cr_assert(eq(int, hipsoft_provider.import_event(fd, &event), -EBADMSG));
@@ -518,50 +519,13 @@ Test(hipsoft_event, what_is_no_event_is_not_imported)
 
 /* ---- two processes ----------------------------------------------------------------- */
 
-static void send_fd(int socket, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
-				.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS}};
-	char byte = 0;
-	struct iovec iov = {&byte, 1};
-	struct msghdr message = {.msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	cr_assert(eq(sz, (size_t)sendmsg(socket, &message, 0), 1));
-}
-
-static int receive_fd(int socket)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	char byte;
-	struct iovec iov = {&byte, 1};
-	struct msghdr message = {.msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-	int fd;
-
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1)
-		_exit(100);
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	return fd;
-}
-
 static hipEvent_t receive_event(int socket)
 {
 	int fd = receive_fd(socket);
 	void *event;
 
+	if (fd < 0)
+		_exit(100);
 	if (runtime_enter() < 0 || hipsoft_provider.import_event(fd, &event) < 0)
 		_exit(101);
 	/* As libhipipc does; the lock is not inherited. */
@@ -611,7 +575,7 @@ static hipEvent_t share_event(int socket)
 
 	cr_assert(zero(int, hipsoft_provider.find_event(event, &id)));
 	cr_assert(zero(int, hipsoft_provider.export_event(id, &fd)));
-	send_fd(socket, fd);
+	cr_assert(zero(int, send_fd(socket, fd)));
 	close(fd);
 	return event;
 }

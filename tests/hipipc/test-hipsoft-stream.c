@@ -617,7 +617,7 @@ Test(hipsoft_stream, order_outlives_failure)
 
 static int open_reader(uint64_t bytes)
 {
-	int fd = make_memfd(bytes);
+	int fd = new_memfd(bytes);
 	char path[32];
 	int reader;
 

@@ -347,10 +347,9 @@ static void write_sealed_memory(struct instance *instance)
  */
 static long long import_sparse(int context, off_t bytes)
 {
-	int fd = ASSERT_OK(SYS(memfd_create("vast", MFD_CLOEXEC)));
+	int fd = new_memfd((uint64_t)bytes);
 	long long result;
 
-	ASSERT_OK(SYS(ftruncate(fd, bytes)));
 	result = raw_accel_import(context, fd);
 	close(fd);
 	return result;
@@ -372,10 +371,9 @@ static void imports_without_end(int peer, void *data)
 static int import_a_little(void *data)
 {
 	struct job job;
-	int fd = ASSERT_OK(SYS(memfd_create("fair", MFD_CLOEXEC)));
+	int fd = new_memfd(64 << 20);
 	long long result;
 
-	ASSERT_OK(SYS(ftruncate(fd, 64 << 20)));
 	job_start(&job, data);
 	job_round(&job);
 	result = raw_accel_import(job.ring.context, fd);

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "../support/fds.h"
+#include "../support/make-memfd.h"
 #include "../support/wait.h"
 #include "broker.h"
 #include "fake-broker.h"
@@ -59,7 +60,7 @@ static int exchange(int memfd)
 
 static int exchange_new(void)
 {
-	int memfd = memfd_create("test", MFD_CLOEXEC);
+	int memfd = new_memfd(0);
 	int r = exchange(memfd);
 
 	close(memfd);
@@ -176,7 +177,7 @@ Test(broker, a_ticket_brings_no_descriptor, .fini = finish)
 {
 	struct broker_connection connection;
 	struct dmabuffs_broker_reply reply;
-	int memfd = memfd_create("test", MFD_CLOEXEC);
+	int memfd = new_memfd(0);
 	struct broker_question question = {.op = DMABUFFS_BROKER_TICKET, .fd = memfd};
 
 	fake_broker_start(&broker, answer_next, false);
