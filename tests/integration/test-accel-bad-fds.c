@@ -318,6 +318,7 @@ static void opened_for_less(struct instance *instance)
 	 * valid.
 	 */
 	ASSERT_OK(import_asid(other, opened));
+	expect_no_name(instance, uuid);
 	ASSERT_ERR(raw_open(instance, uuid, O_RDWR), ENOENT);
 	close(opened);
 	close(other);
