@@ -210,7 +210,7 @@ int accel_asid_create_sva(struct accel_context *context, struct accel_asid_creat
 
 int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_base *base = NULL;
+	_cleanup_unref_ struct accel_base *base = NULL;
 	struct accel_handle *handle;
 	int r = accel_check_object(arg);
 
@@ -227,7 +227,6 @@ int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
 		asid_leave(base, context, arg->id);
 	}
 	pthread_mutex_unlock(&context->lock);
-	accel_base_unref(base);
 	return r;
 }
 
@@ -250,27 +249,33 @@ static void asid_fill_info(struct accel_asid *asid, const struct accel_context *
 	pthread_rwlock_unlock(&asid->lock);
 }
 
+/* With a reference, or NULL. *ret_attached: to how many queues of the context. */
+static struct accel_asid *asid_get_attached(struct accel_context *context, uint32_t id,
+					    uint32_t *ret_attached)
+{
+	SCOPED_LOCK(&context->lock);
+	struct accel_handle *handle =
+		accel_context_find_locked(context, ACCEL_TYPE_ASID, id);
+
+	if (!handle)
+		return NULL;
+	*ret_attached = handle->attached;
+	return accel_asid_ref(accel_asid_of(handle->base));
+}
+
 int accel_asid_get_info(struct accel_context *context, struct accel_asid_info *arg)
 {
-	struct accel_asid *asid = NULL;
-	struct accel_handle *handle;
+	_cleanup_unref_ struct accel_asid *asid = NULL;
 	struct accel_asid_info info;
 	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find_locked(context, ACCEL_TYPE_ASID, info.id);
-	if (handle) {
-		info.attached = handle->attached;
-		asid = accel_asid_ref(accel_asid_of(handle->base));
-	}
-	pthread_mutex_unlock(&context->lock);
+	asid = asid_get_attached(context, info.id, &info.attached);
 	if (!asid)
 		return -ENOENT;
 	asid_fill_info(asid, context, &info);
 	accel_info_give(&info, sizeof(info), arg);
-	accel_base_unref(&asid->base);
 	return 0;
 }
 

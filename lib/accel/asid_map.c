@@ -18,13 +18,6 @@ static struct accel_buffer *asid_map_get_buffer(struct accel_context *context,
 	return accel_buffer_of(accel_context_get(context, ACCEL_TYPE_BUFFER, id));
 }
 
-static void asid_map_buffer_put(struct accel_buffer **buffer)
-{
-	accel_base_unref(*buffer ? &(*buffer)->base : NULL);
-}
-
-#define _cleanup_buffer_ _cleanup_(asid_map_buffer_put)
-
 /* ---- where a mapping may lie ------------------------------------------------------- */
 
 /* Whether the page table may have something at [@first, @last]. */
@@ -181,8 +174,8 @@ static int asid_map_buffer(struct accel_asid *asid, struct accel_buffer *buffer,
 
 int accel_asid_map(struct accel_context *context, struct accel_asid_map *arg)
 {
-	_cleanup_asid_ struct accel_asid *asid = NULL;
-	_cleanup_buffer_ struct accel_buffer *buffer = NULL;
+	_cleanup_unref_ struct accel_asid *asid = NULL;
+	_cleanup_unref_ struct accel_buffer *buffer = NULL;
 	int r = accel_check_flags(arg->flags,
 				  ACCESS_FLAGS | ACCEL_MAP_FIXED | ACCEL_MAP_USER);
 
@@ -282,8 +275,8 @@ static int asid_map_copy(struct accel_asid *dst, struct accel_asid *src,
 
 int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg)
 {
-	_cleanup_asid_ struct accel_asid *dst = NULL;
-	_cleanup_asid_ struct accel_asid *src = NULL;
+	_cleanup_unref_ struct accel_asid *dst = NULL;
+	_cleanup_unref_ struct accel_asid *src = NULL;
 	int r = accel_check_flags(arg->flags, ACCESS_FLAGS | ACCEL_MAP_FIXED);
 
 	if (r < 0)

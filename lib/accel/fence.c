@@ -81,9 +81,17 @@ static void fence_wake_all_locked(struct accel_fence_object *fence)
 		wait->wake(wait);
 }
 
+static void fence_end(struct accel_fence_object *fence)
+{
+	SCOPED_LOCK(&fence->lock);
+
+	fence->dead = true;
+	fence_wake_all_locked(fence);
+}
+
 int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_base *base;
+	_cleanup_unref_ struct accel_base *base = NULL;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
@@ -91,11 +99,7 @@ int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
 	base = accel_context_take(context, ACCEL_TYPE_FENCE, arg->id);
 	if (!base)
 		return -ENOENT;
-	pthread_mutex_lock(&fence_of(base)->lock);
-	fence_of(base)->dead = true;
-	fence_wake_all_locked(fence_of(base));
-	pthread_mutex_unlock(&fence_of(base)->lock);
-	accel_base_unref(base);
+	fence_end(fence_of(base));
 	return 0;
 }
 
@@ -118,33 +122,36 @@ void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
 
 int accel_fence_signal(struct accel_context *context, struct accel_fence *arg)
 {
-	struct accel_base *base;
+	_cleanup_unref_ struct accel_fence_object *fence = NULL;
 	int r = fence_check(arg);
 
 	if (r < 0)
 		return r;
-	base = accel_context_get(context, ACCEL_TYPE_FENCE, arg->id);
-	if (!base)
+	fence = accel_fence_get(context, arg->id);
+	if (!fence)
 		return -ENOENT;
-	accel_fence_raise(fence_of(base), arg->value);
-	accel_base_unref(base);
+	accel_fence_raise(fence, arg->value);
 	return 0;
+}
+
+static uint64_t fence_read(struct accel_fence_object *fence)
+{
+	SCOPED_LOCK(&fence->lock);
+
+	return fence->value;
 }
 
 int accel_fence_query(struct accel_context *context, struct accel_fence *arg)
 {
-	struct accel_base *base;
+	_cleanup_unref_ struct accel_fence_object *fence = NULL;
 	int r = fence_check(arg);
 
 	if (r < 0)
 		return r;
-	base = accel_context_get(context, ACCEL_TYPE_FENCE, arg->id);
-	if (!base)
+	fence = accel_fence_get(context, arg->id);
+	if (!fence)
 		return -ENOENT;
-	pthread_mutex_lock(&fence_of(base)->lock);
-	arg->value = fence_of(base)->value;
-	pthread_mutex_unlock(&fence_of(base)->lock);
-	accel_base_unref(base);
+	arg->value = fence_read(fence);
 	return 0;
 }
 

@@ -95,7 +95,7 @@ static int queue_check_create(const struct accel_queue_create *arg)
 	return 0;
 }
 
-/* A queue without its engine; takes the reference of @set over on success. */
+/* A queue without its engine. */
 static int queue_make(struct accel_context *context, const struct accel_queue_create *arg,
 		      struct accel_set *set, struct accel_queue **ret_queue)
 {
@@ -122,9 +122,11 @@ static int queue_make(struct accel_context *context, const struct accel_queue_cr
 		accel_base_unref(&queue->base);
 		return r;
 	}
-	queue->set = set;
-	if (set)
+	if (set) {
+		accel_base_ref(&set->base);
 		accel_set_guard(set);
+		queue->set = set;
+	}
 	*ret_queue = queue;
 	return 0;
 }
@@ -155,11 +157,8 @@ static int queue_make_and_start(struct accel_context *context,
 	struct accel_queue *queue;
 	int r = queue_make(context, arg, set, &queue);
 
-	if (r < 0) {
-		if (set)
-			accel_base_unref(&set->base);
+	if (r < 0)
 		return r;
-	}
 	r = queue_start_backend(queue);
 	if (r == 0)
 		r = accel_context_add(context, &queue->base, queue->id, &arg->id);
@@ -172,7 +171,7 @@ static int queue_make_and_start(struct accel_context *context,
 
 int accel_queue_create(struct accel_context *context, struct accel_queue_create *arg)
 {
-	struct accel_set *set = NULL;
+	_cleanup_unref_ struct accel_set *set = NULL;
 	int r = queue_check_create(arg);
 
 	if (r == 0 && arg->set)
@@ -196,8 +195,8 @@ void accel_queue_stopped(struct accel_queue *queue)
 
 int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
 {
+	_cleanup_unref_ struct accel_base *base = NULL;
 	struct accel_handle *handle;
-	struct accel_base *base = NULL;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
@@ -212,7 +211,6 @@ int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
 	if (!base)
 		return -ENOENT;
 	queue_close(accel_queue_of(base));
-	accel_base_unref(base);
 	return 0;
 }
 
@@ -282,12 +280,11 @@ static int queue_check_submit(const struct accel_queue_submit *arg)
 	return r;
 }
 
-static int queue_put_batch_locked(struct accel_queue *queue,
-				  struct accel_queue_submit *arg)
+static int queue_put_batch(struct accel_queue *queue, struct accel_queue_submit *arg)
 {
+	SCOPED_LOCK(&queue->lock);
 	uint64_t tail = queue->tail;
 
-	ASSERT_LOCKED(&queue->lock);
 	if (queue->flags & ACCEL_QUEUE_USER)
 		return -EOPNOTSUPP;
 	if (accel_queue_state(queue) == ACCEL_QUEUE_DEAD)
@@ -309,19 +306,13 @@ static int queue_put_batch_locked(struct accel_queue *queue,
 
 int accel_queue_submit(struct accel_context *context, struct accel_queue_submit *arg)
 {
-	struct accel_queue *queue;
+	_cleanup_unref_ struct accel_queue *queue = NULL;
 	int r = queue_check_submit(arg);
 
 	if (r < 0)
 		return r;
 	queue = queue_get(context, arg->queue);
-	if (!queue)
-		return -ENOENT;
-	pthread_mutex_lock(&queue->lock);
-	r = queue_put_batch_locked(queue, arg);
-	pthread_mutex_unlock(&queue->lock);
-	accel_base_unref(&queue->base);
-	return r;
+	return queue ? queue_put_batch(queue, arg) : -ENOENT;
 }
 
 /* The tail is untrusted: whatever it is, the queue goes on from there. */
@@ -333,9 +324,10 @@ static void queue_read_tail(void *arg)
 }
 
 /* The engine has stopped, and reads nothing before the state is RUNNING. */
-static int queue_reset_locked(struct accel_queue *queue)
+static int queue_reset(struct accel_queue *queue)
 {
-	ASSERT_LOCKED(&queue->lock);
+	SCOPED_LOCK(&queue->lock);
+
 	switch (accel_queue_state(queue)) {
 	case ACCEL_QUEUE_RUNNING:
 		return -EINVAL;
@@ -360,19 +352,13 @@ static int queue_reset_locked(struct accel_queue *queue)
 
 int accel_queue_reset(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_queue *queue;
+	_cleanup_unref_ struct accel_queue *queue = NULL;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
 		return r;
 	queue = queue_get(context, arg->id);
-	if (!queue)
-		return -ENOENT;
-	pthread_mutex_lock(&queue->lock);
-	r = queue_reset_locked(queue);
-	pthread_mutex_unlock(&queue->lock);
-	accel_base_unref(&queue->base);
-	return r;
+	return queue ? queue_reset(queue) : -ENOENT;
 }
 
 /* Of the first version of struct accel_queue_info. */
@@ -393,8 +379,8 @@ static void queue_fill_info(struct accel_queue *queue, struct accel_queue_info *
 
 int accel_queue_get_info(struct accel_context *context, struct accel_queue_info *arg)
 {
+	_cleanup_unref_ struct accel_queue *queue = NULL;
 	struct accel_queue_info info;
-	struct accel_queue *queue;
 	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r < 0)
@@ -404,22 +390,19 @@ int accel_queue_get_info(struct accel_context *context, struct accel_queue_info 
 		return -ENOENT;
 	queue_fill_info(queue, &info);
 	accel_info_give(&info, sizeof(info), arg);
-	accel_base_unref(&queue->base);
 	return 0;
 }
 
 int accel_queue_open_ring(struct accel_context *context, uint32_t id, int *ret_fd)
 {
-	struct accel_queue *queue = queue_get(context, id);
+	_cleanup_unref_ struct accel_queue *queue = queue_get(context, id);
 	int fd;
 
 	if (!queue)
 		return -ENOENT;
 	fd = fcntl(queue->ring_fd, F_DUPFD_CLOEXEC, 0);
-	if (fd >= 0)
-		*ret_fd = fd;
-	else
-		fd = -errno;
-	accel_base_unref(&queue->base);
-	return fd < 0 ? fd : 0;
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
 }

@@ -153,27 +153,27 @@ static bool set_is_used(struct accel_set *set)
 	return set->live || set->guards;
 }
 
+static int set_remove(struct accel_context *context, uint32_t id)
+{
+	_cleanup_unref_ struct accel_base *base = NULL;
+	SCOPED_LOCK(&context->lock);
+	struct accel_handle *handle =
+		accel_context_find_locked(context, ACCEL_TYPE_SET, id);
+
+	if (!handle)
+		return set_is_known(context->device, id) ? -EPERM : -ENOENT;
+	if (set_is_used(set_of(handle->base)))
+		return -EBUSY;
+	base = accel_context_remove_locked(context, handle);
+	set_close(set_of(base));
+	return 0;
+}
+
 int accel_set_destroy(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_handle *handle;
 	int r = accel_check_object(arg);
 
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find_locked(context, ACCEL_TYPE_SET, arg->id);
-	if (!handle)
-		r = set_is_known(context->device, arg->id) ? -EPERM : -ENOENT;
-	else if (set_is_used(set_of(handle->base)))
-		r = -EBUSY;
-	if (r == 0) {
-		struct accel_base *base = accel_context_remove_locked(context, handle);
-
-		set_close(set_of(base));
-		accel_base_unref(base);
-	}
-	pthread_mutex_unlock(&context->lock);
-	return r;
+	return r < 0 ? r : set_remove(context, arg->id);
 }
 
 /* ---- members ------------------------------------------------------------------ */
@@ -354,27 +354,28 @@ static int set_next_locked(struct accel_set *set, struct accel_set_entry *arg)
 
 /* ---- calls ------------------------------------------------------------------------- */
 
+/* While the context is locked the ASID cannot leave the set. */
+static int set_bind(struct accel_context *context, struct accel_set *set,
+		    const struct accel_set_entry *arg)
+{
+	SCOPED_LOCK(&context->lock);
+	SCOPED_LOCK(&set->lock);
+
+	if (!accel_context_find_locked(context, ACCEL_TYPE_ASID, arg->asid))
+		return -ENOENT;
+	return set_bind_locked(set, arg);
+}
+
 int accel_set_bind(struct accel_context *context, struct accel_set_entry *arg)
 {
-	struct accel_handle *asid;
-	struct accel_set *set;
+	_cleanup_unref_ struct accel_set *set = NULL;
 	int r = accel_check_flags(arg->flags, 0);
 
 	if (r == 0 && arg->guest == ACCEL_NO_GUEST)
 		r = -EINVAL;
 	if (r == 0)
 		r = accel_set_get(context, arg->set, &set);
-	if (r < 0)
-		return r;
-	/* While the context is locked the ASID cannot leave the set. */
-	pthread_mutex_lock(&context->lock);
-	asid = accel_context_find_locked(context, ACCEL_TYPE_ASID, arg->asid);
-	pthread_mutex_lock(&set->lock);
-	r = asid ? set_bind_locked(set, arg) : -ENOENT;
-	pthread_mutex_unlock(&set->lock);
-	pthread_mutex_unlock(&context->lock);
-	accel_base_unref(&set->base);
-	return r;
+	return r < 0 ? r : set_bind(context, set, arg);
 }
 
 /* Calls a function with the set locked. */
@@ -382,16 +383,13 @@ static int set_with(struct accel_context *context, struct accel_set_entry *arg,
 		    int (*call_locked)(struct accel_set *set,
 				       struct accel_set_entry *arg))
 {
-	struct accel_set *set;
+	_cleanup_unref_ struct accel_set *set = NULL;
 	int r = accel_set_get(context, arg->set, &set);
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&set->lock);
-	r = call_locked(set, arg);
-	pthread_mutex_unlock(&set->lock);
-	accel_base_unref(&set->base);
-	return r;
+	SCOPED_LOCK(&set->lock);
+	return call_locked(set, arg);
 }
 
 int accel_set_unbind(struct accel_context *context, struct accel_set_entry *arg)
@@ -431,17 +429,15 @@ static void set_fill_info(struct accel_set *set, struct accel_set_info *info)
 
 int accel_set_get_info(struct accel_context *context, struct accel_set_info *arg)
 {
+	_cleanup_unref_ struct accel_set *set = NULL;
 	struct accel_set_info info;
-	struct accel_set *set;
 	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
-	if (r < 0)
-		return r;
-	r = accel_set_get(context, info.id, &set);
+	if (r == 0)
+		r = accel_set_get(context, info.id, &set);
 	if (r < 0)
 		return r;
 	set_fill_info(set, &info);
 	accel_info_give(&info, sizeof(info), arg);
-	accel_base_unref(&set->base);
 	return 0;
 }

@@ -160,15 +160,10 @@ static int exec_run_matmul(struct job *job)
 static int exec_with_fence(struct job *job,
 			   int (*act)(struct job *job, struct accel_fence_object *fence))
 {
-	struct accel_fence_object *fence =
+	_cleanup_unref_ struct accel_fence_object *fence =
 		accel_fence_get(job->engine->queue->context, job->command->src2_asid);
-	int r;
 
-	if (!fence)
-		return exec_refuse(job->fault, ACCEL_FAULT_FENCE);
-	r = act(job, fence);
-	accel_base_unref(&fence->base);
-	return r;
+	return fence ? act(job, fence) : exec_refuse(job->fault, ACCEL_FAULT_FENCE);
 }
 
 static int exec_signal_fence(struct job *job, struct accel_fence_object *fence)
