@@ -4,9 +4,8 @@
  *
  *	SCOPED_LOCK(&queue->lock);
  *
- * stands with the declarations of a block, and the mutex is unlocked at the block's end,
- * after the value of a return was computed. What was declared before it is cleaned up
- * after the unlock.
+ * unlocks at the end of the block, after the value of a return was computed. What was
+ * declared before it is cleaned up after the unlock.
  *
  * A function whose name ends in _locked needs a lock that its caller holds, and begins
  * with ASSERT_LOCKED(). The check is active with configure --enable-debug and in
