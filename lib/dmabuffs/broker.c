@@ -60,11 +60,11 @@ int broker_get(struct dmabuffs *instance, struct broker_connection *ret_connecti
 		if (r < 0)
 			return r;
 	}
-	*ret_connection = (struct broker_connection){.fd = fd, .kept = kept};
+	*ret_connection = (struct broker_connection){instance, fd, kept};
 	return 0;
 }
 
-void broker_put(struct dmabuffs *instance, struct broker_connection *connection)
+void broker_put(struct broker_connection *connection)
 {
 	uint64_t none = 0;
 	uint64_t word;
@@ -72,12 +72,12 @@ void broker_put(struct dmabuffs *instance, struct broker_connection *connection)
 	if (connection->fd < 0)
 		return;
 	word = (uint64_t)(uint32_t)getpid() << 32 | (uint32_t)(connection->fd + 1);
-	if (!atomic_compare_exchange_strong(&instance->idle, &none, word))
+	if (!atomic_compare_exchange_strong(&connection->instance->idle, &none, word))
 		close_keep_errno(connection->fd);
 	connection->fd = -1;
 }
 
-int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
+int broker_call(struct broker_connection *connection,
 		const struct broker_question *question,
 		struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
@@ -93,7 +93,7 @@ int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 			return r;
 		/* The service closed it while it was idle; requests may be repeated. */
 		connection->kept = false;
-		r = broker_connect(instance->root_fd, &connection->fd);
+		r = broker_connect(connection->instance->root_fd, &connection->fd);
 		if (r < 0)
 			return r;
 	}
@@ -108,23 +108,19 @@ int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 int broker_ask(struct dmabuffs *instance, const struct broker_question *question,
 	       int *ret_fd)
 {
+	_cleanup_connection_ struct broker_connection connection = {.fd = -1};
 	struct dmabuffs_broker_reply reply;
-	struct broker_connection connection;
 	int r = broker_get(instance, &connection);
 
-	if (r < 0)
-		return r;
-	r = broker_call(instance, &connection, question, &reply, ret_fd);
-	broker_put(instance, &connection);
-	return r;
+	return r < 0 ? r : broker_call(&connection, question, &reply, ret_fd);
 }
 
-int broker_deposit(struct dmabuffs *instance, struct broker_connection *connection,
-		   int fd, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE])
+int broker_deposit(struct broker_connection *connection, int fd,
+		   uint8_t ret_ticket[DMABUFFS_TICKET_SIZE])
 {
 	const struct broker_question question = {.op = DMABUFFS_BROKER_TICKET, .fd = fd};
 	struct dmabuffs_broker_reply reply;
-	int r = broker_call(instance, connection, &question, &reply, NULL);
+	int r = broker_call(connection, &question, &reply, NULL);
 
 	if (r < 0)
 		return r;

@@ -185,15 +185,12 @@ Test(broker, a_ticket_brings_no_descriptor, .fini = finish)
 		.size = RIGHT, .kind = 2, .ticket = {1, 2, 3}};
 	next_bytes = sizeof(next);
 	cr_assert(zero(int, broker_get(&broker.instance, &connection)));
-	cr_assert(zero(int, broker_call(&broker.instance, &connection, &question, &reply,
-					NULL)));
+	cr_assert(zero(int, broker_call(&connection, &question, &reply, NULL)));
 	cr_assert(eq(u8, reply.ticket[2], 3));
 	next_fds = 1;
-	cr_assert(eq(int,
-		     broker_call(&broker.instance, &connection, &question, &reply, NULL),
-		     -EPROTO));
+	cr_assert(eq(int, broker_call(&connection, &question, &reply, NULL), -EPROTO));
 	cr_assert(eq(int, connection.fd, -1));
-	broker_put(&broker.instance, &connection);
+	broker_put(&connection);
 	close(memfd);
 }
 
@@ -309,7 +306,7 @@ static int use_after_fork(void)
 	/* The inherited socket is closed, unless the new connection got its number. */
 	if (connection.fd != inherited && fcntl(inherited, F_GETFD) >= 0)
 		return 3;
-	broker_put(&broker.instance, &connection);
+	broker_put(&connection);
 	if (dmabuffs_exchange(&broker.instance, STDIN_FILENO, &fd) < 0)
 		return 4;
 	return 0;
