@@ -11,6 +11,7 @@
 #include "text.h"
 
 struct devices {
+	struct dmabuffs *instance; /* borrowed */
 	struct accel_device_info *all;
 	size_t count;
 };
@@ -191,9 +192,9 @@ static void devices_print_array(const struct devices *devices)
 
 /* ------------------------------------------------------------------------------------ */
 
-static int devices_add(struct dmabuffs *instance, const char *name,
-		       struct devices *devices)
+static int devices_add(const char *name, void *data)
 {
+	struct devices *devices = data;
 	struct accel_device_info *all =
 		reallocarray(devices->all, devices->count + 1, sizeof(*all));
 	int r;
@@ -201,36 +202,23 @@ static int devices_add(struct dmabuffs *instance, const char *name,
 	if (!all)
 		return -ENOMEM;
 	devices->all = all;
-	r = dmabuffs_accel_query(instance, name, &all[devices->count], sizeof(*all));
+	r = dmabuffs_accel_query(devices->instance, name, &all[devices->count],
+				 sizeof(*all));
 	if (r >= 0)
 		devices->count++;
 	return r;
 }
 
-struct walk {
-	struct dmabuffs *instance;
-	struct devices *devices;
-};
-
-static int devices_visit(const char *name, void *data)
+static int devices_load(struct cli *cli, const char *name, struct devices *devices)
 {
-	struct walk *walk = data;
-
-	return devices_add(walk->instance, name, walk->devices);
-}
-
-static int devices_load(struct cli *cli, struct dmabuffs *instance, const char *name,
-			struct devices *devices)
-{
-	struct walk walk = {instance, devices};
 	int r;
 
 	if (name) {
-		r = devices_add(instance, name, devices);
+		r = devices_add(name, devices);
 		return r < 0 ? report(cli, DMABUFFS_OPERATION_ACCEL_OPEN, name, r)
 			     : CODE_OK;
 	}
-	r = dmabuffs_accel_list(instance, devices_visit, &walk);
+	r = dmabuffs_accel_list(devices->instance, devices_add, devices);
 	return r < 0 ? report(cli, DMABUFFS_OPERATION_ACCEL_LIST, cli_mount_point(cli), r)
 		     : CODE_OK;
 }
@@ -241,8 +229,10 @@ static int devices_show(struct cli *cli, const char *name, bool json)
 	_cleanup_devices_ struct devices devices = {0};
 	int code = cli_open(cli, &instance);
 
-	if (code == CODE_OK)
-		code = devices_load(cli, instance, name, &devices);
+	if (code != CODE_OK)
+		return code;
+	devices.instance = instance;
+	code = devices_load(cli, name, &devices);
 	if (code != CODE_OK)
 		return code;
 	if (!json) {

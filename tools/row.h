@@ -3,7 +3,6 @@
 #ifndef DMABUFFS_ROW_H
 #define DMABUFFS_ROW_H
 
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include <dmabuffs.h>
@@ -44,8 +43,8 @@ const char *row_kind(const struct row *row);
 void row_user(const struct row *row, char *out, size_t size);
 void row_group(const struct row *row, char *out, size_t size);
 
-/* One JSON object, without a newline. */
-void row_json(FILE *stream, const struct row *row);
+/* Prints one JSON object, without a newline. */
+void row_json(const struct row *row);
 
 /* Names of what is in @info. */
 extern const struct text_bit row_flags[], row_seals[];

@@ -87,7 +87,7 @@ static int stat_print_row(struct cli *cli, const char *text, const struct row *r
 	int code;
 
 	if (json) {
-		row_json(stdout, row);
+		row_json(row);
 		putchar('\n');
 	} else {
 		stat_print_status(row);
