@@ -17,6 +17,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/ownership.c %D%/ownership.h \
 	%D%/payer.c %D%/payer.h \
 	%D%/queue.c %D%/queue_attach.c %D%/queue.h \
+	%D%/range_node.c %D%/range_node.h \
 	%D%/range_tree.c %D%/range_tree.h \
 	%D%/reaper.c %D%/reaper.h \
 	%D%/registry.c %D%/registry.h \
