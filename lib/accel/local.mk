@@ -23,7 +23,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/registry.c %D%/registry.h \
 	%D%/ring.c %D%/ring.h \
 	%D%/services.h \
-	%D%/set.c %D%/set.h \
+	%D%/set.c %D%/set_member.c %D%/set.h \
 	%D%/sva.c %D%/sva.h \
 	%D%/soft/access.c %D%/soft/access.h \
 	%D%/soft/compute.c %D%/soft/compute.h \
