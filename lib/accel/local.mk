@@ -30,6 +30,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/soft/engine.c %D%/soft/engine.h \
 	%D%/soft/exec.c %D%/soft/exec.h \
 	%D%/soft/loop.c %D%/soft/loop.h \
+	%D%/soft/operand.c %D%/soft/operand.h \
 	%D%/soft/soft.c
 %C%_libaccel_private_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_libaccel_private_la_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS)
