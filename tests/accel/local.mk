@@ -9,7 +9,9 @@ endif
 	tests/unit/fail-each.c tests/unit/fail-each.h \
 	tests/unit/faults.c tests/unit/faults.h \
 	%D%/asid-fixture.c %D%/asid-fixture.h \
+	%D%/engine-fixture.c %D%/engine-fixture.h \
 	%D%/fake-backend.c %D%/fake-backend.h \
+	%D%/faults-fixture.c %D%/faults-fixture.h \
 	%D%/owner.c %D%/owner.h \
 	%D%/soft-fixture.c %D%/soft-fixture.h \
 	%D%/test-asid-copy.c \
@@ -22,6 +24,7 @@ endif
 	%D%/test-buffer.c \
 	%D%/test-context.c \
 	%D%/test-device.c \
+	%D%/test-engine-hostile.c \
 	%D%/test-engine.c \
 	%D%/test-events.c \
 	%D%/test-failures.c \
@@ -36,6 +39,7 @@ endif
 	%D%/test-reaper.c \
 	%D%/test-ring.c \
 	%D%/test-set.c \
+	%D%/test-soft-faults-memory.c \
 	%D%/test-soft-faults.c \
 	%D%/test-soft-ops.c \
 	%D%/test-sva.c \

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <clock.h>
+
 void soft_configure(const char *devices, const char *memory)
 {
 	setenv("HIPSOFT_DEVICES", devices, 1);
@@ -29,6 +31,28 @@ struct hipipc_allocation soft_find(const void *pointer)
 
 	cr_assert(zero(int, hipsoft_provider.find((uintptr_t)pointer, &found)));
 	return found;
+}
+
+double soft_now_s(void)
+{
+	return (double)now_ns() / (double)NS_PER_S;
+}
+
+hipEvent_t soft_event(unsigned flags)
+{
+	hipEvent_t event = NULL;
+
+	expect_ok(hipEventCreateWithFlags(&event, flags));
+	cr_assert(ne(ptr, event, NULL));
+	return event;
+}
+
+hipStream_t soft_stream(void)
+{
+	hipStream_t stream = NULL;
+
+	expect_ok(hipStreamCreateWithFlags(&stream, hipStreamNonBlocking));
+	return stream;
 }
 
 struct child {

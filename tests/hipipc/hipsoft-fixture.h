@@ -29,6 +29,15 @@ void soft_configure(const char *devices, const char *memory);
 void *soft_malloc(size_t bytes);
 struct hipipc_allocation soft_find(const void *pointer);
 
+/* Of an event that other processes can use. */
+#define SOFT_SHARED (hipEventInterprocess | hipEventDisableTiming)
+
+/* Monotonic seconds. */
+double soft_now_s(void);
+
+hipEvent_t soft_event(unsigned flags);
+hipStream_t soft_stream(void);
+
 /* The exit status of a child; -1: it did not exit by itself. */
 int wait_for_child(int pid);
 
