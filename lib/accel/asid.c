@@ -17,19 +17,13 @@
 static int asid_enter_set(struct accel_asid *asid, struct accel_context *context,
 			  uint32_t id)
 {
-	struct accel_set *set;
-	int r;
+	_cleanup_unref_ struct accel_set *set = NULL;
+	int r = id ? accel_set_get(context, id, &set) : 0;
 
-	if (!id)
-		return 0;
-	r = accel_set_get(context, id, &set);
-	if (r < 0)
-		return r;
-	r = accel_set_reserve(set);
-	if (r < 0)
-		accel_base_unref(&set->base);
-	else
-		asid->set = set;
+	if (r == 0 && set)
+		r = accel_set_reserve(set);
+	if (r == 0)
+		asid->set = TAKE_PTR(set);
 	return r;
 }
 

@@ -10,14 +10,6 @@
 #include "mapping.h"
 #include "util.h"
 
-#define ACCESS_FLAGS (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
-
-static struct accel_buffer *asid_map_get_buffer(struct accel_context *context,
-						uint32_t id)
-{
-	return accel_buffer_of(accel_context_get(context, ACCEL_TYPE_BUFFER, id));
-}
-
 /* ---- where a mapping may lie ------------------------------------------------------- */
 
 /* Whether the page table may have something at [@first, @last]. */
@@ -186,7 +178,8 @@ int accel_asid_map(struct accel_context *context, struct accel_asid_map *arg)
 		return -ENOENT;
 	if (arg->flags & ACCEL_MAP_USER)
 		return asid_map_reject_user(asid);
-	buffer = asid_map_get_buffer(context, arg->buffer);
+	buffer = accel_buffer_of(
+		accel_context_get(context, ACCEL_TYPE_BUFFER, arg->buffer));
 	if (!buffer)
 		return -ENOENT;
 	r = asid_map_check_request(asid, arg->flags, arg->offset, arg->length, arg->iova);

@@ -9,6 +9,8 @@
 #include "device.h"
 #include "util.h"
 
+#define ACCESS_FLAGS (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
+
 /* Mappings in no tree, in order. */
 struct chain {
 	struct accel_mapping *first, **last;

@@ -258,28 +258,22 @@ static int access_fault_sva(const struct attempt *attempt, unsigned i, size_t do
 	return access_fault_at(attempt, i, access_address_at(attempt, i) + done, reason);
 }
 
-static int access_read_sva(struct attempt *attempt, unsigned i)
+static int access_transfer_sva(struct attempt *attempt, unsigned i)
 {
-	size_t done;
-	int r = accel_sva_read(&access_operand_at(attempt, i)->asid->sva,
-			       access_address_at(attempt, i), attempt->piece.memory[i],
-			       attempt->piece.length, &done);
+	const struct operand *operand = access_operand_at(attempt, i);
+	uint64_t address = access_address_at(attempt, i);
+	char *memory = attempt->piece.memory[i];
+	size_t n = attempt->piece.length, done;
+	int r;
 
+	if (operand_is_written(operand))
+		r = accel_sva_write(&operand->asid->sva, address, memory, n, &done);
+	else
+		r = accel_sva_read(&operand->asid->sva, address, memory, n, &done);
 	return r < 0 ? access_fault_sva(attempt, i, done, r) : 0;
 }
 
-static int access_write_sva(struct attempt *attempt, unsigned i)
-{
-	size_t done;
-	int r = accel_sva_write(&access_operand_at(attempt, i)->asid->sva,
-				access_address_at(attempt, i), attempt->piece.memory[i],
-				attempt->piece.length, &done);
-
-	return r < 0 ? access_fault_sva(attempt, i, done, r) : 0;
-}
-
-static int access_each_sva(struct attempt *attempt, bool written,
-			   int (*act)(struct attempt *attempt, unsigned i))
+static int access_each_sva(struct attempt *attempt, bool written)
 {
 	int r = 0;
 
@@ -287,7 +281,7 @@ static int access_each_sva(struct attempt *attempt, bool written,
 		const struct operand *operand = access_operand_at(attempt, i);
 
 		if (operand_is_sva(operand) && operand_is_written(operand) == written)
-			r = act(attempt, i);
+			r = access_transfer_sva(attempt, i);
 	}
 	return r;
 }
@@ -330,12 +324,12 @@ static int access_compute_bounced(struct attempt *attempt, compute_fn compute)
 	if (r < 0)
 		return r;
 	engine_settle(attempt->access->engine);
-	r = access_each_sva(attempt, false, access_read_sva);
+	r = access_each_sva(attempt, false);
 	if (r == 0)
 		r = access_compute_piece(attempt, compute);
 	if (r == 0)
 		r = access_check_attached(attempt);
-	return r < 0 ? r : access_each_sva(attempt, true, access_write_sva);
+	return r < 0 ? r : access_each_sva(attempt, true);
 }
 
 /* ---- all of a command -------------------------------------------------------------- */
