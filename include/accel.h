@@ -5,12 +5,14 @@
  * The core beneath a mount's `.accel` directory, also for use by itself in simulators and
  * tests: it knows no file system and no socket. All functions that return int return 0 or
  * a negative errno, and write outputs only on success. The argument structs and their
- * errors are documented in accel-abi.h; the size in them is not checked here.
+ * errors are documented in accel-abi.h.
  *
- * Structs of this header that begin with a size grow at their end. The caller sets @size
- * to sizeof() the struct and zeroes what it does not use; a field that an older caller's
- * struct lacks counts as zero. -EINVAL: @size is less than that of the first version.
- * -E2BIG: a field that this library does not know is not zero.
+ * Structs of this header that begin with a size, and those that the calls for information
+ * (accel_*_get_info(), accel_device_query()) fill in, grow at their end. The caller sets
+ * @size to sizeof() the struct and zeroes what it does not use; a field that an older
+ * caller's struct lacks counts as zero and is not written. -EINVAL: @size is less than
+ * that of the first version. -E2BIG: a field that this library does not know is not zero.
+ * In the arguments of all other calls @size is not checked.
  *
  * Threads: every function may be called from any thread, but a registry must be destroyed
  * after its last use, and a context once. No call waits for a device longer than one
@@ -94,6 +96,7 @@ int accel_device_create(struct accel_registry *registry,
 struct accel_device *accel_device_find(struct accel_registry *registry, const char *name);
 struct accel_device *accel_device_at(struct accel_registry *registry, size_t index);
 
+/* Fills in as much of @info as its size has room for; the size alone is an input. */
 void accel_device_query(struct accel_device *device, struct accel_device_info *info);
 
 /* ---- contexts ---------------------------------------------------------------------- */

@@ -17,7 +17,7 @@ SOURCE_SUITES = \
 	"format:300:$(srcdir)/scripts/check-format" \
 	"layers:300:$(srcdir)/scripts/check-layers"
 COMPAT_SUITE = "compat:600:$(srcdir)/tests/hipipc/run-compat"
-FUZZ_SUITE = "fuzz:600:$(srcdir)/tests/fuzz/run-fuzz"
+FUZZ_SUITE = "fuzz:1200:$(srcdir)/tests/fuzz/run-fuzz"
 endif
 
 # make check-NAME builds the programs of one suite, runs it, and writes results/check-NAME.txt.

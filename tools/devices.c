@@ -11,6 +11,7 @@
 #include "text.h"
 
 struct devices {
+	struct dmabuffs *instance; /* borrowed */
 	struct accel_device_info *all;
 	size_t count;
 };
@@ -21,18 +22,25 @@ static void devices_free(struct devices *devices)
 }
 #define _cleanup_devices_ _cleanup_(devices_free)
 
-static const struct {
-	uint32_t flag;
-	const char *text;
-} devices_flags[] = {
+static const struct text_bit devices_flags[] = {
 	{ACCEL_DEVICE_SVA, "sva"},
 	{ACCEL_DEVICE_EXCLUSIVE, "exclusive"},
 	{ACCEL_DEVICE_REVOCABLE, "revocable"},
+	{0},
 };
 
-static const char *const devices_operations[ACCEL_OP_COUNT] = {
-	"nop", "copy", "fill",   "compare", "crc32c",
-	"xor", "vadd", "matmul", "signal",  "wait",
+static const struct text_bit devices_operations[] = {
+	{UINT64_C(1) << ACCEL_OP_NOP, "nop"},
+	{UINT64_C(1) << ACCEL_OP_COPY, "copy"},
+	{UINT64_C(1) << ACCEL_OP_FILL, "fill"},
+	{UINT64_C(1) << ACCEL_OP_COMPARE, "compare"},
+	{UINT64_C(1) << ACCEL_OP_CRC32C, "crc32c"},
+	{UINT64_C(1) << ACCEL_OP_XOR, "xor"},
+	{UINT64_C(1) << ACCEL_OP_VADD, "vadd"},
+	{UINT64_C(1) << ACCEL_OP_MATMUL, "matmul"},
+	{UINT64_C(1) << ACCEL_OP_SIGNAL, "signal"},
+	{UINT64_C(1) << ACCEL_OP_WAIT, "wait"},
+	{0},
 };
 
 static uint32_t devices_max_asids(const struct accel_device_info *info)
@@ -69,12 +77,12 @@ static void devices_fill_flags(char *cell, const struct accel_device_info *info)
 	const char *separator = "";
 
 	memcpy(cell, "-", 2);
-	for (size_t i = 0; i < ARRAY_SIZE(devices_flags); i++)
-		if (info->flags & devices_flags[i].flag) {
+	for (const struct text_bit *flag = devices_flags; flag->name; flag++)
+		if (info->flags & flag->bit) {
 			if (!*separator)
 				cell[0] = '\0';
 			strcat(cell, separator);
-			strcat(cell, devices_flags[i].text);
+			strcat(cell, flag->name);
 			separator = ",";
 		}
 }
@@ -132,26 +140,6 @@ static void devices_print_table(const struct devices *devices)
 
 /* ---- JSON -------------------------------------------------------------------------- */
 
-static void devices_put_flags(const struct accel_device_info *info)
-{
-	const char *separator = "";
-
-	fputs(",\"flags\":[", stdout);
-	for (size_t i = 0; i < ARRAY_SIZE(devices_flags); i++)
-		if (info->flags & devices_flags[i].flag) {
-			printf("%s\"%s\"", separator, devices_flags[i].text);
-			separator = ",";
-		}
-	fputs("],\"operations\":[", stdout);
-	separator = "";
-	for (size_t i = 0; i < ARRAY_SIZE(devices_operations); i++)
-		if (info->operations & UINT64_C(1) << i) {
-			printf("%s\"%s\"", separator, devices_operations[i]);
-			separator = ",";
-		}
-	putchar(']');
-}
-
 /* As text: a number of JSON need not hold the 64 bits of an address. */
 static void devices_put_range(const struct accel_range *range)
 {
@@ -177,7 +165,10 @@ static void devices_print_object(const struct accel_device_info *info)
 	text_json(stdout, info->name);
 	fputs(",\"backend\":", stdout);
 	text_json(stdout, info->backend);
-	devices_put_flags(info);
+	fputs(",\"flags\":", stdout);
+	text_json_bits(stdout, devices_flags, info->flags);
+	fputs(",\"operations\":", stdout);
+	text_json_bits(stdout, devices_operations, info->operations);
 	printf(",\"queues\":%u,\"max_queues\":%u", devices_queues_used(info),
 	       info->queues);
 	printf(",\"contexts\":%u,\"asids\":%u,\"max_asids\":%u", info->contexts,
@@ -201,9 +192,9 @@ static void devices_print_array(const struct devices *devices)
 
 /* ------------------------------------------------------------------------------------ */
 
-static int devices_add(struct dmabuffs *instance, const char *name,
-		       struct devices *devices)
+static int devices_add(const char *name, void *data)
 {
+	struct devices *devices = data;
 	struct accel_device_info *all =
 		reallocarray(devices->all, devices->count + 1, sizeof(*all));
 	int r;
@@ -211,36 +202,23 @@ static int devices_add(struct dmabuffs *instance, const char *name,
 	if (!all)
 		return -ENOMEM;
 	devices->all = all;
-	r = dmabuffs_accel_query(instance, name, &all[devices->count], sizeof(*all));
+	r = dmabuffs_accel_query(devices->instance, name, &all[devices->count],
+				 sizeof(*all));
 	if (r >= 0)
 		devices->count++;
 	return r;
 }
 
-struct walk {
-	struct dmabuffs *instance;
-	struct devices *devices;
-};
-
-static int devices_visit(const char *name, void *data)
+static int devices_load(struct cli *cli, const char *name, struct devices *devices)
 {
-	struct walk *walk = data;
-
-	return devices_add(walk->instance, name, walk->devices);
-}
-
-static int devices_load(struct cli *cli, struct dmabuffs *instance, const char *name,
-			struct devices *devices)
-{
-	struct walk walk = {instance, devices};
 	int r;
 
 	if (name) {
-		r = devices_add(instance, name, devices);
+		r = devices_add(name, devices);
 		return r < 0 ? report(cli, DMABUFFS_OPERATION_ACCEL_OPEN, name, r)
 			     : CODE_OK;
 	}
-	r = dmabuffs_accel_list(instance, devices_visit, &walk);
+	r = dmabuffs_accel_list(devices->instance, devices_add, devices);
 	return r < 0 ? report(cli, DMABUFFS_OPERATION_ACCEL_LIST, cli_mount_point(cli), r)
 		     : CODE_OK;
 }
@@ -251,8 +229,10 @@ static int devices_show(struct cli *cli, const char *name, bool json)
 	_cleanup_devices_ struct devices devices = {0};
 	int code = cli_open(cli, &instance);
 
-	if (code == CODE_OK)
-		code = devices_load(cli, instance, name, &devices);
+	if (code != CODE_OK)
+		return code;
+	devices.instance = instance;
+	code = devices_load(cli, name, &devices);
 	if (code != CODE_OK)
 		return code;
 	if (!json) {

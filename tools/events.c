@@ -53,50 +53,41 @@ void events_compare(const struct events *before, const struct events *after,
 	}
 }
 
-struct printer {
-	struct dmabuffs *instance;
-	FILE *stream;
-};
-
 static void events_print_gone(const dmabuffs_uuid *uuid, void *data)
 {
-	const struct printer *printer = data;
 	char name[DMABUFFS_UUID_TEXT_SIZE];
 
 	dmabuffs_uuid_format(uuid, name);
-	fprintf(printer->stream, "- %s\n", name);
+	printf("- %s\n", name);
 }
 
-static void events_put_word(FILE *stream, const void *text)
+static void events_put_word(const void *text)
 {
 	char safe[4 * DMABUFFS_LABEL_SIZE];
 
 	text_escape(text, safe, sizeof(safe));
-	fprintf(stream, " %s", *safe ? safe : "-");
+	printf(" %s", *safe ? safe : "-");
 }
 
 /* A name that was removed meanwhile has no properties, but its "-" line needs a "+". */
 static void events_print_came(const dmabuffs_uuid *uuid, void *data)
 {
-	const struct printer *printer = data;
 	char name[DMABUFFS_UUID_TEXT_SIZE], user[64];
 	struct row row;
 
 	dmabuffs_uuid_format(uuid, name);
-	fprintf(printer->stream, "+ %s", name);
-	if (row_load(printer->instance, uuid, &row) >= 0) {
+	printf("+ %s", name);
+	if (row_load(data, uuid, &row) >= 0) {
 		row_user(&row, user, sizeof(user));
-		fprintf(printer->stream, " %" PRIu64 " %s %s", row_bytes(&row),
-			row_kind(&row), user);
-		events_put_word(printer->stream, row.info.comm);
-		events_put_word(printer->stream, row.info.label);
+		printf(" %" PRIu64 " %s %s", row_bytes(&row), row_kind(&row), user);
+		events_put_word(row.info.comm);
+		events_put_word(row.info.label);
 	}
-	fputc('\n', printer->stream);
+	putchar('\n');
 }
 
-int events_print(struct events *events, struct dmabuffs *instance, FILE *stream)
+int events_print(struct events *events, struct dmabuffs *instance)
 {
-	struct printer printer = {instance, stream};
 	struct events now = {0};
 	int r = dmabuffs_list(instance, events_add_name, &now);
 
@@ -106,7 +97,7 @@ int events_print(struct events *events, struct dmabuffs *instance, FILE *stream)
 	}
 	if (now.count > 0)
 		qsort(now.names, now.count, sizeof(*now.names), events_compare_names);
-	events_compare(events, &now, events_print_gone, events_print_came, &printer);
+	events_compare(events, &now, events_print_gone, events_print_came, instance);
 	events_finish(events);
 	*events = now;
 	return 0;

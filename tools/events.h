@@ -3,7 +3,7 @@
 #ifndef DMABUFFS_EVENTS_H
 #define DMABUFFS_EVENTS_H
 
-#include <stdio.h>
+#include <stddef.h>
 
 #include <dmabuffs.h>
 
@@ -18,7 +18,7 @@ struct events {
  * Prints "+ UUID BYTES KIND OWNER COMM LABEL" for each name that was added since the last
  * call and "- UUID" for each that was removed. -errno: the names cannot be listed.
  */
-int events_print(struct events *events, struct dmabuffs *instance, FILE *stream);
+int events_print(struct events *events, struct dmabuffs *instance);
 
 /* The part without a mount: calls @gone or @came for each difference of two sets. */
 void events_compare(const struct events *before, const struct events *after,

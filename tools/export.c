@@ -128,12 +128,6 @@ static int export_keep(struct cli *cli, struct dmabuffs *instance, const char *n
 	return CODE_OK;
 }
 
-static int export_announce(struct cli *cli, const char *name)
-{
-	puts(name);
-	return cli_flush(cli);
-}
-
 static int export_buffer(struct cli *cli, struct dmabuffs *instance,
 			 const struct request *request, int memfd)
 {
@@ -149,7 +143,8 @@ static int export_buffer(struct cli *cli, struct dmabuffs *instance,
 	close_keep_errno(memfd); /* or rm would not free the memory */
 
 	dmabuffs_uuid_format(&uuid, name);
-	code = export_announce(cli, name);
+	puts(name);
+	code = cli_flush(cli);
 	if (code != CODE_OK) { /* the user does not know the name */
 		(void)dmabuffs_unlink(instance, &uuid);
 		return code;

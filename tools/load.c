@@ -2,12 +2,12 @@
 /* load.c - copy with progress, and report every short count */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <linux/dma-buf.h>
 
+#include <dmabuf.h>
 #include <memfd.h>
 
 #include "load.h"
@@ -130,17 +130,6 @@ int load_file(struct cli *cli, const char *path, int *ret_memfd)
 	return code;
 }
 
-static int load_sync_dmabuf(int fd, uint64_t flags)
-{
-	struct dma_buf_sync sync = {.flags = flags};
-	int r;
-
-	do {
-		r = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
-	} while (r < 0 && (errno == EINTR || errno == EAGAIN));
-	return r < 0 ? -errno : 0;
-}
-
 /* A dma-buf has no read(2). It cannot shrink, so its mapping raises no SIGBUS. */
 static int load_unload_dmabuf(struct cli *cli, const char *what, int fd, int out)
 {
@@ -152,13 +141,13 @@ static int load_unload_dmabuf(struct cli *cli, const char *what, int fd, int out
 		data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED)
 		return report(cli, DMABUFFS_OPERATION_IMPORT, what, -errno);
-	r = load_sync_dmabuf(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	r = dmabuf_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
 	if (r < 0) {
 		(void)munmap(data, (size_t)bytes);
 		return report(cli, DMABUFFS_OPERATION_IMPORT, what, r);
 	}
 	r = load_write_all(out, data, (size_t)bytes);
-	(void)load_sync_dmabuf(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	(void)dmabuf_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
 	(void)munmap(data, (size_t)bytes);
 	return r < 0 ? report_file(cli, STANDARD_OUTPUT, r) : CODE_OK;
 }

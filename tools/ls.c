@@ -48,7 +48,7 @@ static void ls_print_json(const struct rows *rows)
 	putchar('[');
 	for (size_t i = 0; i < rows->count; i++) {
 		fputs(i ? ",\n " : "", stdout);
-		row_json(stdout, &rows->all[i]);
+		row_json(&rows->all[i]);
 	}
 	puts("]");
 }
@@ -79,7 +79,7 @@ static int ls_print_rows(struct cli *cli, struct dmabuffs *instance,
 	if (listing->format == JSON)
 		ls_print_json(&rows);
 	else if (listing->format == TABLE)
-		table_print(stdout, &rows, &options);
+		table_print(&rows, &options);
 	return cli_flush(cli);
 }
 

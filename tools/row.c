@@ -8,7 +8,6 @@
 #include <util.h>
 
 #include "row.h"
-#include "text.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
@@ -134,44 +133,18 @@ void row_group(const struct row *row, char *out, size_t size)
 		(void)snprintf(out, size, "%u", row->status.st_gid);
 }
 
-struct word {
-	uint32_t bit;
-	const char *text;
+const struct text_bit row_flags[] = {
+	{DMABUFFS_INFO_PERSIST, "persist"},         {DMABUFFS_INFO_READONLY, "readonly"},
+	{DMABUFFS_INFO_REVOCABLE, "revocable"},     {DMABUFFS_INFO_REVOKED, "revoked"},
+	{DMABUFFS_INFO_PASSTHROUGH, "passthrough"}, {0},
 };
 
-static void row_each_word(const struct word *words, size_t count, uint32_t bits,
-			  void (*word)(const char *text, void *data), void *data)
-{
-	for (size_t i = 0; i < count; i++)
-		if (bits & words[i].bit)
-			word(words[i].text, data);
-}
-
-void row_each_flag(const struct row *row, void (*word)(const char *text, void *data),
-		   void *data)
-{
-	static const struct word words[] = {
-		{DMABUFFS_INFO_PERSIST, "persist"},
-		{DMABUFFS_INFO_READONLY, "readonly"},
-		{DMABUFFS_INFO_REVOCABLE, "revocable"},
-		{DMABUFFS_INFO_REVOKED, "revoked"},
-		{DMABUFFS_INFO_PASSTHROUGH, "passthrough"},
-	};
-
-	row_each_word(words, ARRAY_SIZE(words), row->info.flags, word, data);
-}
-
-void row_each_seal(const struct row *row, void (*word)(const char *text, void *data),
-		   void *data)
-{
-	static const struct word words[] = {
-		{F_SEAL_SEAL, "seal"},
-		{F_SEAL_SHRINK, "shrink"},
-		{F_SEAL_GROW, "grow"},
-		{F_SEAL_WRITE, "write"},
-		{F_SEAL_FUTURE_WRITE, "future-write"},
-		{F_SEAL_EXEC, "exec"},
-	};
-
-	row_each_word(words, ARRAY_SIZE(words), row->info.seals, word, data);
-}
+const struct text_bit row_seals[] = {
+	{F_SEAL_SEAL, "seal"},
+	{F_SEAL_SHRINK, "shrink"},
+	{F_SEAL_GROW, "grow"},
+	{F_SEAL_WRITE, "write"},
+	{F_SEAL_FUTURE_WRITE, "future-write"},
+	{F_SEAL_EXEC, "exec"},
+	{0},
+};

@@ -3,10 +3,11 @@
 #ifndef DMABUFFS_ROW_H
 #define DMABUFFS_ROW_H
 
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include <dmabuffs.h>
+
+#include "text.h"
 
 /**
  * struct row - a name
@@ -42,14 +43,11 @@ const char *row_kind(const struct row *row);
 void row_user(const struct row *row, char *out, size_t size);
 void row_group(const struct row *row, char *out, size_t size);
 
-/* One JSON object, without a newline. */
-void row_json(FILE *stream, const struct row *row);
+/* Prints one JSON object, without a newline. */
+void row_json(const struct row *row);
 
-/* Calls @word for each flag, or seal, that is set. */
-void row_each_flag(const struct row *row, void (*word)(const char *text, void *data),
-		   void *data);
-void row_each_seal(const struct row *row, void (*word)(const char *text, void *data),
-		   void *data);
+/* Names of what is in @info. */
+extern const struct text_bit row_flags[], row_seals[];
 extern const char *const row_namespaces[DMABUFFS_NS_COUNT];
 
 #endif

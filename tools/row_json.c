@@ -6,73 +6,57 @@
 #include "row.h"
 #include "text.h"
 
-struct array {
-	FILE *stream;
-	const char *separator;
-};
-
-static void row_json_put_word(const char *text, void *data)
+static void row_json_put_text(const char *key, const char *value)
 {
-	struct array *array = data;
-
-	fputs(array->separator, array->stream);
-	text_json(array->stream, text);
-	array->separator = ",";
+	printf(",\"%s\":", key);
+	text_json(stdout, value);
 }
 
-static void row_json_put_text(FILE *stream, const char *key, const char *value)
-{
-	fprintf(stream, ",\"%s\":", key);
-	text_json(stream, value);
-}
-
-static void row_json_put_status(FILE *stream, const struct row *row)
+static void row_json_put_status(const struct row *row)
 {
 	char name[64];
 
-	fprintf(stream, ",\"bytes\":%" PRIu64 ",\"uid\":%u", row_bytes(row),
-		row->status.st_uid);
+	printf(",\"bytes\":%" PRIu64 ",\"uid\":%u", row_bytes(row), row->status.st_uid);
 	row_user(row, name, sizeof(name));
-	row_json_put_text(stream, "user", name);
-	fprintf(stream, ",\"gid\":%u", row->status.st_gid);
+	row_json_put_text("user", name);
+	printf(",\"gid\":%u", row->status.st_gid);
 	row_group(row, name, sizeof(name));
-	row_json_put_text(stream, "group", name);
-	fprintf(stream, ",\"mode\":\"%04o\"", row->status.st_mode & 07777);
-	fprintf(stream, ",\"atime\":%lld,\"mtime\":%lld,\"ctime\":%lld",
-		(long long)row->status.st_atime, (long long)row->status.st_mtime,
-		(long long)row->status.st_ctime);
+	row_json_put_text("group", name);
+	printf(",\"mode\":\"%04o\"", row->status.st_mode & 07777);
+	printf(",\"atime\":%lld,\"mtime\":%lld,\"ctime\":%lld",
+	       (long long)row->status.st_atime, (long long)row->status.st_mtime,
+	       (long long)row->status.st_ctime);
 }
 
-static void row_json_put_info(FILE *stream, const struct row *row)
+static void row_json_put_info(const struct row *row)
 {
-	struct array flags = {stream, ""}, seals = {stream, ""};
 	const struct dmabuffs_info *info = &row->info;
 
-	row_json_put_text(stream, "kind", row_kind(row));
-	fprintf(stream, ",\"importers\":%u,\"pid\":%d", info->importers, info->pid);
-	row_json_put_text(stream, "comm", (const char *)info->comm);
-	row_json_put_text(stream, "label", (const char *)info->label);
-	fputs(",\"flags\":[", stream);
-	row_each_flag(row, row_json_put_word, &flags);
-	fputs("],\"seals\":[", stream);
-	row_each_seal(row, row_json_put_word, &seals);
-	fputs("],\"namespaces\":{", stream);
+	row_json_put_text("kind", row_kind(row));
+	printf(",\"importers\":%u,\"pid\":%d", info->importers, info->pid);
+	row_json_put_text("comm", (const char *)info->comm);
+	row_json_put_text("label", (const char *)info->label);
+	fputs(",\"flags\":", stdout);
+	text_json_bits(stdout, row_flags, info->flags);
+	fputs(",\"seals\":", stdout);
+	text_json_bits(stdout, row_seals, info->seals);
+	fputs(",\"namespaces\":{", stdout);
 	for (int i = 0; i < DMABUFFS_NS_COUNT; i++)
-		fprintf(stream, "%s\"%s\":%" PRIu64, i ? "," : "", row_namespaces[i],
-			(uint64_t)info->ns[i]);
-	fputc('}', stream);
+		printf("%s\"%s\":%" PRIu64, i ? "," : "", row_namespaces[i],
+		       (uint64_t)info->ns[i]);
+	putchar('}');
 }
 
-void row_json(FILE *stream, const struct row *row)
+void row_json(const struct row *row)
 {
 	char uuid[DMABUFFS_UUID_TEXT_SIZE];
 
 	dmabuffs_uuid_format(&row->uuid, uuid);
-	fprintf(stream, "{\"uuid\":\"%s\"", uuid);
-	row_json_put_status(stream, row);
+	printf("{\"uuid\":\"%s\"", uuid);
+	row_json_put_status(row);
 	if (row->error < 0)
-		row_json_put_text(stream, "error", strerrorname_np(-row->error));
+		row_json_put_text("error", strerrorname_np(-row->error));
 	else
-		row_json_put_info(stream, row);
-	fputc('}', stream);
+		row_json_put_info(row);
+	putchar('}');
 }

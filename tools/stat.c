@@ -11,9 +11,14 @@
 
 #define LABEL_FORMAT "%-11s "
 
-static void stat_print_word(const char *text, void *data)
+static void stat_print_bits(const char *label, const struct text_bit *names,
+			    uint32_t bits)
 {
-	printf(" %s", text);
+	printf("%-11s", label);
+	for (; names->name; names++)
+		if (bits & names->bit)
+			printf(" %s", names->name);
+	putchar('\n');
 }
 
 static void stat_print_text(const char *label, const void *text)
@@ -69,11 +74,9 @@ static void stat_print_exporter(const struct dmabuffs_info *info)
 static void stat_print_info(const struct row *row)
 {
 	printf(LABEL_FORMAT "%s\n", "Kind:", row_kind(row));
-	printf("%-11s", "Flags:");
-	row_each_flag(row, stat_print_word, NULL);
-	printf("\n%-11s", "Seals:");
-	row_each_seal(row, stat_print_word, NULL);
-	printf("\n" LABEL_FORMAT "%u\n", "Importers:", row->info.importers);
+	stat_print_bits("Flags:", row_flags, row->info.flags);
+	stat_print_bits("Seals:", row_seals, row->info.seals);
+	printf(LABEL_FORMAT "%u\n", "Importers:", row->info.importers);
 	stat_print_exporter(&row->info);
 	stat_print_text("Label:", row->info.label);
 }
@@ -84,7 +87,7 @@ static int stat_print_row(struct cli *cli, const char *text, const struct row *r
 	int code;
 
 	if (json) {
-		row_json(stdout, row);
+		row_json(row);
 		putchar('\n');
 	} else {
 		stat_print_status(row);

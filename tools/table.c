@@ -61,8 +61,7 @@ static void table_widen(size_t widths[COLUMNS], const struct cells *cells)
 		widths[i] = MAX(widths[i], strlen(cells->text[i]));
 }
 
-static void table_print_line(FILE *stream, const struct cells *cells,
-			     const size_t widths[COLUMNS],
+static void table_print_line(const struct cells *cells, const size_t widths[COLUMNS],
 			     const struct table_options *options)
 {
 	char line[LINE_SIZE] = "";
@@ -79,11 +78,10 @@ static void table_print_line(FILE *stream, const struct cells *cells,
 		length--;
 	if (options->columns)
 		length = MIN(length, options->columns);
-	fprintf(stream, "%.*s%s", (int)length, line, options->line_end);
+	printf("%.*s%s", (int)length, line, options->line_end);
 }
 
-void table_print(FILE *stream, const struct rows *rows,
-		 const struct table_options *options)
+void table_print(const struct rows *rows, const struct table_options *options)
 {
 	size_t count = options->lines ? MIN(rows->count, options->lines) : rows->count;
 	size_t widths[COLUMNS] = {0};
@@ -94,9 +92,9 @@ void table_print(FILE *stream, const struct rows *rows,
 		table_fill_cells(&cells, &rows->all[i], options->exact_bytes);
 		table_widen(widths, &cells);
 	}
-	table_print_line(stream, &table_heading, widths, options);
+	table_print_line(&table_heading, widths, options);
 	for (size_t i = 0; i < count; i++) {
 		table_fill_cells(&cells, &rows->all[i], options->exact_bytes);
-		table_print_line(stream, &cells, widths, options);
+		table_print_line(&cells, widths, options);
 	}
 }

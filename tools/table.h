@@ -15,7 +15,6 @@ struct table_options {
 };
 
 /* Prints a heading and a line for each row; an unknown value is "-". */
-void table_print(FILE *stream, const struct rows *rows,
-		 const struct table_options *options);
+void table_print(const struct rows *rows, const struct table_options *options);
 
 #endif

@@ -82,6 +82,19 @@ void text_json(FILE *stream, const char *in)
 	fputc('"', stream);
 }
 
+void text_json_bits(FILE *stream, const struct text_bit *names, uint64_t bits)
+{
+	const char *separator = "";
+
+	fputc('[', stream);
+	for (; names->name; names++)
+		if (bits & names->bit) {
+			fprintf(stream, "%s\"%s\"", separator, names->name);
+			separator = ",";
+		}
+	fputc(']', stream);
+}
+
 void text_bytes(uint64_t bytes, char out[TEXT_BYTES_SIZE])
 {
 	static const char units[] = "KMGTPE";

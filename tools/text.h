@@ -16,6 +16,15 @@ void text_escape(const char *in, char *out, size_t size);
 /* Writes @in, normally UTF-8, as a JSON string in pure ASCII. */
 void text_json(FILE *stream, const char *in);
 
+/* The name of a bit; the last of an array has none. */
+struct text_bit {
+	uint64_t bit;
+	const char *name;
+};
+
+/* Writes the names of the bits that are set, as a JSON array of strings. */
+void text_json_bits(FILE *stream, const struct text_bit *names, uint64_t bits);
+
 /* "17 B", "64.0 MiB" */
 #define TEXT_BYTES_SIZE 16
 void text_bytes(uint64_t bytes, char out[TEXT_BYTES_SIZE]);

@@ -81,7 +81,7 @@ static bool watch_wait_interval(const struct watch *watch)
 	return signal_number < 0 || signal_number == SIGWINCH;
 }
 
-static void watch_draw(FILE *stream, const char *path, const struct rows *rows)
+static void watch_draw(const char *path, const struct rows *rows)
 {
 	struct winsize window = {0};
 	struct table_options options = {.line_end = LINE_REST "\r\n"};
@@ -104,11 +104,11 @@ static void watch_draw(FILE *stream, const char *path, const struct rows *rows)
 	options.lines = room;
 	/* Some terminals erase the last character of a full line. */
 	options.columns = MAX(window.ws_col, 2) - 1U;
-	fprintf(stream, SCREEN_HOME "%.*s" LINE_REST "\r\n", (int)options.columns, title);
-	table_print(stream, rows, &options);
+	printf(SCREEN_HOME "%.*s" LINE_REST "\r\n", (int)options.columns, title);
+	table_print(rows, &options);
 	if (rows->count > room)
-		fprintf(stream, "and %zu more", rows->count - room);
-	fputs(LINE_REST SCREEN_REST, stream);
+		printf("and %zu more", rows->count - room);
+	fputs(LINE_REST SCREEN_REST, stdout);
 }
 
 static int watch_look_screen(struct watch *watch, struct dmabuffs *instance)
@@ -117,13 +117,13 @@ static int watch_look_screen(struct watch *watch, struct dmabuffs *instance)
 	int r = rows_load(instance, &rows);
 
 	if (r >= 0)
-		watch_draw(stdout, cli_mount_point(watch->cli), &rows);
+		watch_draw(cli_mount_point(watch->cli), &rows);
 	return r;
 }
 
 static int watch_look_lines(struct watch *watch, struct dmabuffs *instance)
 {
-	return events_print(&watch->events, instance, stdout);
+	return events_print(&watch->events, instance);
 }
 
 /*

@@ -5,6 +5,8 @@
 
 #include "context.h"
 #include "device.h"
+#include "info.h"
+#include "locked.h"
 #include "set.h"
 #include "util.h"
 
@@ -15,19 +17,13 @@
 static int asid_enter_set(struct accel_asid *asid, struct accel_context *context,
 			  uint32_t id)
 {
-	struct accel_set *set;
-	int r;
+	_cleanup_unref_ struct accel_set *set = NULL;
+	int r = id ? accel_set_get(context, id, &set) : 0;
 
-	if (!id)
-		return 0;
-	r = accel_set_get(context, id, &set);
-	if (r < 0)
-		return r;
-	r = accel_set_reserve(set);
-	if (r < 0)
-		accel_base_unref(&set->base);
-	else
-		asid->set = set;
+	if (r == 0 && set)
+		r = accel_set_reserve(set);
+	if (r == 0)
+		asid->set = TAKE_PTR(set);
 	return r;
 }
 
@@ -208,7 +204,7 @@ int accel_asid_create_sva(struct accel_context *context, struct accel_asid_creat
 
 int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_base *base = NULL;
+	_cleanup_unref_ struct accel_base *base = NULL;
 	struct accel_handle *handle;
 	int r = accel_check_object(arg);
 
@@ -225,11 +221,13 @@ int accel_asid_destroy(struct accel_context *context, struct accel_object *arg)
 		asid_leave(base, context, arg->id);
 	}
 	pthread_mutex_unlock(&context->lock);
-	accel_base_unref(base);
 	return r;
 }
 
 /* ---- what it is -------------------------------------------------------------------- */
+
+/* Of the first version of struct accel_asid_info. */
+#define INFO_MIN_SIZE 40
 
 static void asid_fill_info(struct accel_asid *asid, const struct accel_context *context,
 			   struct accel_asid_info *info)
@@ -245,26 +243,33 @@ static void asid_fill_info(struct accel_asid *asid, const struct accel_context *
 	pthread_rwlock_unlock(&asid->lock);
 }
 
+/* With a reference, or NULL. *ret_attached: to how many queues of the context. */
+static struct accel_asid *asid_get_attached(struct accel_context *context, uint32_t id,
+					    uint32_t *ret_attached)
+{
+	SCOPED_LOCK(&context->lock);
+	struct accel_handle *handle =
+		accel_context_find_locked(context, ACCEL_TYPE_ASID, id);
+
+	if (!handle)
+		return NULL;
+	*ret_attached = handle->attached;
+	return accel_asid_ref(accel_asid_of(handle->base));
+}
+
 int accel_asid_get_info(struct accel_context *context, struct accel_asid_info *arg)
 {
-	struct accel_asid *asid = NULL;
-	struct accel_handle *handle;
-	int r = accel_check_flags(arg->flags, 0);
+	_cleanup_unref_ struct accel_asid *asid = NULL;
+	struct accel_asid_info info;
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find_locked(context, ACCEL_TYPE_ASID, arg->id);
-	if (handle) {
-		arg->attached = handle->attached;
-		asid = accel_asid_of(handle->base);
-		accel_base_ref(&asid->base);
-	}
-	pthread_mutex_unlock(&context->lock);
+	asid = asid_get_attached(context, info.id, &info.attached);
 	if (!asid)
 		return -ENOENT;
-	asid_fill_info(asid, context, arg);
-	accel_base_unref(&asid->base);
+	asid_fill_info(asid, context, &info);
+	accel_info_give(&info, sizeof(info), arg);
 	return 0;
 }
 
@@ -299,18 +304,13 @@ void accel_asid_unref(struct accel_asid *asid)
 
 static bool asid_has(struct accel_context *context, const struct accel_asid *asid)
 {
-	const struct accel_base *found = NULL;
+	SCOPED_LOCK(&context->lock);
 	struct htab_node *node;
 
-	pthread_mutex_lock(&context->lock);
-	htab_for_each(node, &context->handles) {
-		if (container_of(node, struct accel_handle, node)->base == &asid->base) {
-			found = &asid->base;
-			break;
-		}
-	}
-	pthread_mutex_unlock(&context->lock);
-	return found;
+	htab_for_each(node, &context->handles)
+		if (container_of(node, struct accel_handle, node)->base == &asid->base)
+			return true;
+	return false;
 }
 
 /* The id is charged to the importer, the ASID and its mappings to the creator. */
@@ -333,13 +333,10 @@ static int asid_add_shared(struct accel_context *context, struct accel_asid *asi
 int accel_asid_import(struct accel_context *context, struct accel_asid *asid,
 		      uint32_t *ret_id)
 {
-	int r;
+	/* No other thread may add it between the check and the addition. */
+	SCOPED_LOCK(&asid->importing);
 
 	if (asid->device != context->device)
 		return -EXDEV;
-	/* No other thread may add it between the check and the addition. */
-	pthread_mutex_lock(&asid->importing);
-	r = asid_has(context, asid) ? -EEXIST : asid_add_shared(context, asid, ret_id);
-	pthread_mutex_unlock(&asid->importing);
-	return r;
+	return asid_has(context, asid) ? -EEXIST : asid_add_shared(context, asid, ret_id);
 }

@@ -10,21 +10,6 @@
 #include "mapping.h"
 #include "util.h"
 
-#define ACCESS_FLAGS (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
-
-static struct accel_buffer *asid_map_get_buffer(struct accel_context *context,
-						uint32_t id)
-{
-	return accel_buffer_of(accel_context_get(context, ACCEL_TYPE_BUFFER, id));
-}
-
-static void asid_map_buffer_put(struct accel_buffer **buffer)
-{
-	accel_base_unref(*buffer ? &(*buffer)->base : NULL);
-}
-
-#define _cleanup_buffer_ _cleanup_(asid_map_buffer_put)
-
 /* ---- where a mapping may lie ------------------------------------------------------- */
 
 /* Whether the page table may have something at [@first, @last]. */
@@ -194,8 +179,8 @@ static int asid_map_buffer(struct accel_asid *asid, struct accel_buffer *buffer,
 
 int accel_asid_map(struct accel_context *context, struct accel_asid_map *arg)
 {
-	_cleanup_asid_ struct accel_asid *asid = NULL;
-	_cleanup_buffer_ struct accel_buffer *buffer = NULL;
+	_cleanup_unref_ struct accel_asid *asid = NULL;
+	_cleanup_unref_ struct accel_buffer *buffer = NULL;
 	int r = accel_check_flags(arg->flags,
 				  ACCESS_FLAGS | ACCEL_MAP_FIXED | ACCEL_MAP_USER);
 
@@ -206,7 +191,8 @@ int accel_asid_map(struct accel_context *context, struct accel_asid_map *arg)
 		return -ENOENT;
 	if (arg->flags & ACCEL_MAP_USER)
 		return asid_map_reject_user(asid);
-	buffer = asid_map_get_buffer(context, arg->buffer);
+	buffer = accel_buffer_of(
+		accel_context_get(context, ACCEL_TYPE_BUFFER, arg->buffer));
 	if (!buffer)
 		return -ENOENT;
 	r = asid_map_check_request(asid, arg->flags, arg->offset, arg->length, arg->iova);
@@ -295,8 +281,8 @@ static int asid_map_copy(struct accel_asid *dst, struct accel_asid *src,
 
 int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg)
 {
-	_cleanup_asid_ struct accel_asid *dst = NULL;
-	_cleanup_asid_ struct accel_asid *src = NULL;
+	_cleanup_unref_ struct accel_asid *dst = NULL;
+	_cleanup_unref_ struct accel_asid *src = NULL;
 	int r = accel_check_flags(arg->flags, ACCESS_FLAGS | ACCEL_MAP_FIXED);
 
 	if (r < 0)

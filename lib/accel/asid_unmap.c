@@ -107,7 +107,7 @@ void accel_asid_clear(struct accel_asid *asid)
 
 int accel_asid_unmap(struct accel_context *context, struct accel_asid_unmap *arg)
 {
-	_cleanup_asid_ struct accel_asid *asid = NULL;
+	_cleanup_unref_ struct accel_asid *asid = NULL;
 	int r = accel_check_flags(arg->flags, 0);
 
 	if (r < 0)

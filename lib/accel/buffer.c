@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "device.h"
+#include "dmabuf.h"
 #include "lease.h"
 #include "services.h"
 #include "util.h"
@@ -213,15 +213,9 @@ int accel_buffer_truncate(struct accel_buffer *buffer)
 static void buffer_sync_dmabuf(const struct accel_buffer *buffer, uint64_t flags,
 			       bool write)
 {
-	struct dma_buf_sync sync = {
-		.flags = flags | (write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ),
-	};
-
-	if (!(buffer->flags & ACCEL_BUFFER_DMABUF))
-		return;
-	while (ioctl(buffer->fd, DMA_BUF_IOCTL_SYNC, &sync) < 0 &&
-	       (errno == EINTR || errno == EAGAIN))
-		;
+	if (buffer->flags & ACCEL_BUFFER_DMABUF)
+		(void)dmabuf_sync(buffer->fd,
+				  flags | (write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ));
 }
 
 void accel_buffer_begin(struct accel_buffer *buffer, bool write)

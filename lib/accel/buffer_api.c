@@ -8,6 +8,7 @@
 #include "buffer.h"
 #include "context.h"
 #include "device.h"
+#include "info.h"
 #include "lease.h"
 #include "ownership.h"
 #include "util.h"
@@ -116,37 +117,35 @@ static int buffer_api_open(const struct accel_buffer *buffer, int access)
 
 static bool buffer_api_exists(struct accel_context *context, uint32_t id)
 {
-	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_BUFFER, id);
+	_cleanup_unref_ struct accel_base *base =
+		accel_context_get(context, ACCEL_TYPE_BUFFER, id);
 
-	accel_base_unref(base);
 	return base;
 }
 
 int accel_buffer_open(struct accel_context *context, uint32_t id, int access, int *ret_fd)
 {
-	struct accel_base *base = accel_context_get(context, ACCEL_TYPE_BUFFER, id);
-	int fd;
+	_cleanup_unref_ struct accel_base *base =
+		accel_context_get(context, ACCEL_TYPE_BUFFER, id);
+	_cleanup_close_ int fd = -1;
 
 	if (!base)
 		return -ENOENT;
-	fd = access == O_RDWR || access == O_RDONLY
-		     ? buffer_api_open(accel_buffer_of(base), access)
-		     : -EINVAL;
-	/* Freed meanwhile: accel_ownership_drop() did not see this descriptor. */
-	if (fd >= 0 && !buffer_api_exists(context, id)) {
-		close(fd);
-		fd = -ENOENT;
-	}
-	accel_base_unref(base);
+	if (access != O_RDWR && access != O_RDONLY)
+		return -EINVAL;
+	fd = buffer_api_open(accel_buffer_of(base), access);
 	if (fd < 0)
 		return fd;
-	*ret_fd = fd;
+	/* Freed meanwhile: accel_ownership_drop() did not see this descriptor. */
+	if (!buffer_api_exists(context, id))
+		return -ENOENT;
+	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 
 int accel_buffer_free(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_base *base;
+	_cleanup_unref_ struct accel_base *base = NULL;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
@@ -155,7 +154,6 @@ int accel_buffer_free(struct accel_context *context, struct accel_object *arg)
 	if (!base)
 		return -ENOENT;
 	accel_ownership_drop(context->device, accel_buffer_of(base));
-	accel_base_unref(base);
 	return 0;
 }
 
@@ -175,18 +173,18 @@ static int buffer_api_revoke(struct accel_context *context, struct accel_buffer 
 
 int accel_buffer_revoke(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_base *base;
+	_cleanup_unref_ struct accel_base *base = NULL;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
 		return r;
 	base = accel_context_get(context, ACCEL_TYPE_BUFFER, arg->id);
-	if (!base)
-		return -ENOENT;
-	r = buffer_api_revoke(context, accel_buffer_of(base), arg->id);
-	accel_base_unref(base);
-	return r;
+	return base ? buffer_api_revoke(context, accel_buffer_of(base), arg->id)
+		    : -ENOENT;
 }
+
+/* Of the first version of struct accel_buffer_info. */
+#define INFO_MIN_SIZE 24
 
 static void buffer_api_fill_info(const struct accel_buffer *buffer,
 				 struct accel_buffer_info *info)
@@ -204,15 +202,16 @@ static void buffer_api_fill_info(const struct accel_buffer *buffer,
 
 int accel_buffer_get_info(struct accel_context *context, struct accel_buffer_info *arg)
 {
-	struct accel_base *base;
-	int r = accel_check_flags(arg->flags, 0);
+	_cleanup_unref_ struct accel_base *base = NULL;
+	struct accel_buffer_info info;
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r < 0)
 		return r;
-	base = accel_context_get(context, ACCEL_TYPE_BUFFER, arg->id);
+	base = accel_context_get(context, ACCEL_TYPE_BUFFER, info.id);
 	if (!base)
 		return -ENOENT;
-	buffer_api_fill_info(accel_buffer_of(base), arg);
-	accel_base_unref(base);
+	buffer_api_fill_info(accel_buffer_of(base), &info);
+	accel_info_give(&info, sizeof(info), arg);
 	return 0;
 }

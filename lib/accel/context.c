@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "device.h"
+#include "info.h"
 #include "locked.h"
 #include "ownership.h"
 #include "util.h"
@@ -110,30 +111,20 @@ void accel_context_destroy(struct accel_context *context)
 struct accel_handle *accel_context_find_locked(struct accel_context *context,
 					       enum accel_type type, uint32_t id)
 {
-	struct htab_node *node = htab_first(&context->handles, id);
-	struct accel_handle *handle;
+	struct accel_handle *handle =
+		htab_item(htab_first(&context->handles, id), struct accel_handle, node);
 
 	ASSERT_LOCKED(&context->lock);
-	if (!node)
-		return NULL;
-	handle = container_of(node, struct accel_handle, node);
-	return handle->base->ops->type == type ? handle : NULL;
+	return handle && handle->base->ops->type == type ? handle : NULL;
 }
 
 struct accel_base *accel_context_get(struct accel_context *context, enum accel_type type,
 				     uint32_t id)
 {
-	struct accel_base *base = NULL;
-	struct accel_handle *handle;
+	SCOPED_LOCK(&context->lock);
+	struct accel_handle *handle = accel_context_find_locked(context, type, id);
 
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find_locked(context, type, id);
-	if (handle) {
-		base = handle->base;
-		accel_base_ref(base);
-	}
-	pthread_mutex_unlock(&context->lock);
-	return base;
+	return handle ? accel_base_ref(handle->base) : NULL;
 }
 
 /* Ids are not reused: an old one that a client still uses finds nothing. */
@@ -145,12 +136,9 @@ static uint32_t context_new_id_locked(struct accel_context *context)
 
 uint32_t accel_context_new_id(struct accel_context *context)
 {
-	uint32_t id;
+	SCOPED_LOCK(&context->lock);
 
-	pthread_mutex_lock(&context->lock);
-	id = context_new_id_locked(context);
-	pthread_mutex_unlock(&context->lock);
-	return id;
+	return context_new_id_locked(context);
 }
 
 static int context_insert_locked(struct accel_context *context,
@@ -201,22 +189,21 @@ struct accel_base *accel_context_remove_locked(struct accel_context *context,
 struct accel_base *accel_context_take(struct accel_context *context, enum accel_type type,
 				      uint32_t id)
 {
-	struct accel_base *base = NULL;
-	struct accel_handle *handle;
+	SCOPED_LOCK(&context->lock);
+	struct accel_handle *handle = accel_context_find_locked(context, type, id);
 
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find_locked(context, type, id);
-	if (handle)
-		base = accel_context_remove_locked(context, handle);
-	pthread_mutex_unlock(&context->lock);
-	return base;
+	return handle ? accel_context_remove_locked(context, handle) : NULL;
 }
 
 /* ---- device and events ------------------------------------------------------------- */
 
+/* Of the first version of struct accel_device_info. */
+#define INFO_MIN_SIZE 272
+
 int accel_device_get_info(struct accel_context *context, struct accel_device_info *arg)
 {
-	int r = accel_check_flags(arg->flags, 0);
+	struct accel_device_info info;
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r == 0)
 		accel_device_query(context->device, arg);

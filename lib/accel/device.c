@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "clock.h"
+#include "info.h"
+#include "locked.h"
 #include "services.h"
 #include "sized.h"
 #include "util.h"
@@ -152,100 +154,95 @@ void accel_device_free(struct accel_device *device)
 	device_finish(device);
 }
 
-/* ---- end of a device
- * ----------------------------------------------------------------------- */
+/* ---- end of a device --------------------------------------------------------------- */
 
 bool accel_device_wait_idle(struct accel_device *device)
 {
 	const struct timespec deadline = deadline_ms(IDLE_MS);
-	bool idle;
+	SCOPED_LOCK(&device->lock);
 	int r = 0;
 
-	pthread_mutex_lock(&device->lock);
 	while (device->queues_used && r != ETIMEDOUT)
 		r = pthread_cond_clockwait(&device->idle, &device->lock, CLOCK_MONOTONIC,
 					   &deadline);
-	idle = !device->queues_used;
-	pthread_mutex_unlock(&device->lock);
-	return idle;
+	return !device->queues_used;
 }
 
 /* ---- what is counted --------------------------------------------------------------- */
 
 int accel_device_take_queue(struct accel_device *device)
 {
-	int r = 0;
+	SCOPED_LOCK(&device->lock);
 
-	pthread_mutex_lock(&device->lock);
 	if (device->queues_used == device->params.queues)
-		r = -EBUSY;
-	else
-		device->queues_used++;
-	pthread_mutex_unlock(&device->lock);
-	return r;
+		return -EBUSY;
+	device->queues_used++;
+	return 0;
 }
 
 void accel_device_give_queue(struct accel_device *device)
 {
-	pthread_mutex_lock(&device->lock);
+	SCOPED_LOCK(&device->lock);
+
 	device->queues_used--;
 	pthread_cond_broadcast(&device->idle);
-	pthread_mutex_unlock(&device->lock);
 }
 
 int accel_device_take_memory(struct accel_device *device, uint64_t bytes)
 {
-	int r = 0;
+	SCOPED_LOCK(&device->lock);
 
-	pthread_mutex_lock(&device->lock);
 	if (bytes > device->params.memory - device->memory_used)
-		r = -ENOSPC;
-	else
-		device->memory_used += bytes;
-	pthread_mutex_unlock(&device->lock);
-	return r;
+		return -ENOSPC;
+	device->memory_used += bytes;
+	return 0;
 }
 
 void accel_device_give_memory(struct accel_device *device, uint64_t bytes)
 {
-	pthread_mutex_lock(&device->lock);
+	SCOPED_LOCK(&device->lock);
+
 	device->memory_used -= bytes;
-	pthread_mutex_unlock(&device->lock);
 }
 
 int accel_device_take_asid(struct accel_device *device, uint32_t *ret_number)
 {
-	int r;
+	SCOPED_LOCK(&device->lock);
 
-	pthread_mutex_lock(&device->lock);
-	r = accel_ids_get(&device->asid_numbers, ret_number);
-	pthread_mutex_unlock(&device->lock);
-	return r;
+	return accel_ids_get(&device->asid_numbers, ret_number);
 }
 
 void accel_device_give_asid(struct accel_device *device, uint32_t number)
 {
-	pthread_mutex_lock(&device->lock);
+	SCOPED_LOCK(&device->lock);
+
 	accel_ids_put(&device->asid_numbers, number);
-	pthread_mutex_unlock(&device->lock);
 }
 
 void accel_device_count_context(struct accel_device *device, int n)
 {
-	pthread_mutex_lock(&device->lock);
+	SCOPED_LOCK(&device->lock);
+
 	device->contexts += (unsigned)n;
-	pthread_mutex_unlock(&device->lock);
 }
 
 /* ---- reports ----------------------------------------------------------------------- */
 
-void accel_device_query(struct accel_device *device, struct accel_device_info *info)
+static void device_count(struct accel_device *device, struct accel_device_info *info)
+{
+	SCOPED_LOCK(&device->lock);
+
+	info->memory_free = device->params.memory - device->memory_used;
+	info->asids = device->asid_numbers.n_used;
+	info->queues_free = device->params.queues - device->queues_used;
+	info->contexts = device->contexts;
+}
+
+void accel_device_query(struct accel_device *device, struct accel_device_info *ret_info)
 {
 	const struct accel_device_params *params = &device->params;
 	const struct accel_properties *properties = &device->properties;
-
-	*info = (struct accel_device_info){
-		.size = info->size,
+	struct accel_device_info info = {
 		.flags = properties->flags |
 			 (params->exclusive ? ACCEL_DEVICE_EXCLUSIVE : 0),
 		.operations = properties->operations,
@@ -257,16 +254,12 @@ void accel_device_query(struct accel_device *device, struct accel_device_info *i
 		.n_reserved = properties->n_reserved,
 		.aperture = properties->aperture,
 	};
-	memcpy(info->name, params->name, sizeof(info->name));
-	strncpy(info->backend, device->backend->name, sizeof(info->backend) - 1);
-	memcpy(info->reserved_ranges, properties->reserved,
-	       sizeof(info->reserved_ranges));
-	pthread_mutex_lock(&device->lock);
-	info->memory_free = params->memory - device->memory_used;
-	info->asids = device->asid_numbers.n_used;
-	info->queues_free = params->queues - device->queues_used;
-	info->contexts = device->contexts;
-	pthread_mutex_unlock(&device->lock);
+
+	memcpy(info.name, params->name, sizeof(info.name));
+	strncpy(info.backend, device->backend->name, sizeof(info.backend) - 1);
+	memcpy(info.reserved_ranges, properties->reserved, sizeof(info.reserved_ranges));
+	device_count(device, &info);
+	accel_info_give(&info, sizeof(info), ret_info);
 }
 
 void accel_device_log(struct accel_device *device, int level, const char *format, ...)

@@ -22,9 +22,9 @@ void accel_events_finish(struct accel_events *events)
 
 void accel_events_mute(struct accel_events *events)
 {
-	pthread_mutex_lock(&events->lock);
+	SCOPED_LOCK(&events->lock);
+
 	events->notify = NULL;
-	pthread_mutex_unlock(&events->lock);
 }
 
 /* The slot of the next event, or NULL: no memory. */
@@ -47,10 +47,9 @@ static struct accel_event *events_next_slot_locked(struct accel_events *events)
 
 void accel_events_post(struct accel_events *events, const struct accel_event *event)
 {
-	struct accel_event *slot;
+	SCOPED_LOCK(&events->lock);
+	struct accel_event *slot = events_next_slot_locked(events);
 
-	pthread_mutex_lock(&events->lock);
-	slot = events_next_slot_locked(events);
 	if (slot) {
 		*slot = *event;
 		slot->sequence = events->sequence;
@@ -60,13 +59,13 @@ void accel_events_post(struct accel_events *events, const struct accel_event *ev
 	events->sequence++;
 	if (events->notify)
 		events->notify(events->data);
-	pthread_mutex_unlock(&events->lock);
 }
 
 size_t accel_events_take(struct accel_events *events, struct accel_event *ret_events,
 			 size_t n)
 {
-	pthread_mutex_lock(&events->lock);
+	SCOPED_LOCK(&events->lock);
+
 	n = MIN(n, (size_t)events->n);
 	for (size_t i = 0; i < n; i++)
 		ret_events[i] = events->slots[(events->first + i) % ACCEL_EVENTS_MAX];
@@ -77,16 +76,12 @@ size_t accel_events_take(struct accel_events *events, struct accel_event *ret_ev
 		events->first = (events->first + (unsigned)n) % ACCEL_EVENTS_MAX;
 		events->n -= (unsigned)n;
 	}
-	pthread_mutex_unlock(&events->lock);
 	return n;
 }
 
 bool accel_events_any(struct accel_events *events)
 {
-	bool any;
+	SCOPED_LOCK(&events->lock);
 
-	pthread_mutex_lock(&events->lock);
-	any = events->n > 0;
-	pthread_mutex_unlock(&events->lock);
-	return any;
+	return events->n > 0;
 }

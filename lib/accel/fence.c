@@ -81,9 +81,17 @@ static void fence_wake_all_locked(struct accel_fence_object *fence)
 		wait->wake(wait);
 }
 
+static void fence_end(struct accel_fence_object *fence)
+{
+	SCOPED_LOCK(&fence->lock);
+
+	fence->dead = true;
+	fence_wake_all_locked(fence);
+}
+
 int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_base *base;
+	_cleanup_unref_ struct accel_base *base = NULL;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
@@ -91,11 +99,7 @@ int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
 	base = accel_context_take(context, ACCEL_TYPE_FENCE, arg->id);
 	if (!base)
 		return -ENOENT;
-	pthread_mutex_lock(&fence_of(base)->lock);
-	fence_of(base)->dead = true;
-	fence_wake_all_locked(fence_of(base));
-	pthread_mutex_unlock(&fence_of(base)->lock);
-	accel_base_unref(base);
+	fence_end(fence_of(base));
 	return 0;
 }
 
@@ -108,12 +112,12 @@ struct accel_fence_object *accel_fence_get(struct accel_context *context, uint32
 
 void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
 {
-	pthread_mutex_lock(&fence->lock);
-	if (value > fence->value) {
-		fence->value = value;
-		fence_wake_all_locked(fence);
-	}
-	pthread_mutex_unlock(&fence->lock);
+	SCOPED_LOCK(&fence->lock);
+
+	if (value <= fence->value)
+		return;
+	fence->value = value;
+	fence_wake_all_locked(fence);
 }
 
 void accel_fence_fail(struct accel_fence_object *fence, uint64_t value)
@@ -128,64 +132,59 @@ void accel_fence_fail(struct accel_fence_object *fence, uint64_t value)
 
 int accel_fence_signal(struct accel_context *context, struct accel_fence *arg)
 {
-	struct accel_base *base;
+	_cleanup_unref_ struct accel_fence_object *fence = NULL;
 	int r = fence_check(arg);
 
 	if (r < 0)
 		return r;
-	base = accel_context_get(context, ACCEL_TYPE_FENCE, arg->id);
-	if (!base)
+	fence = accel_fence_get(context, arg->id);
+	if (!fence)
 		return -ENOENT;
-	accel_fence_raise(fence_of(base), arg->value);
-	accel_base_unref(base);
+	accel_fence_raise(fence, arg->value);
 	return 0;
 }
 
 static void fence_fill_info(struct accel_fence_object *fence, struct accel_fence *arg)
 {
-	pthread_mutex_lock(&fence->lock);
+	SCOPED_LOCK(&fence->lock);
+
 	arg->value = fence->value;
 	if (fence->failed > fence->value)
 		arg->flags = ACCEL_FENCE_FAILED;
-	pthread_mutex_unlock(&fence->lock);
 }
 
 int accel_fence_query(struct accel_context *context, struct accel_fence *arg)
 {
-	struct accel_base *base;
+	_cleanup_unref_ struct accel_fence_object *fence = NULL;
 	int r = fence_check(arg);
 
 	if (r < 0)
 		return r;
-	base = accel_context_get(context, ACCEL_TYPE_FENCE, arg->id);
-	if (!base)
+	fence = accel_fence_get(context, arg->id);
+	if (!fence)
 		return -ENOENT;
-	fence_fill_info(fence_of(base), arg);
-	accel_base_unref(base);
+	fence_fill_info(fence, arg);
 	return 0;
 }
 
 int accel_fence_wait_begin(struct accel_fence_object *fence,
 			   struct accel_fence_wait *wait, uint64_t value)
 {
-	int r = 0;
+	SCOPED_LOCK(&fence->lock);
 
-	pthread_mutex_lock(&fence->lock);
-	if (fence->value >= value) {
-		r = 1;
-	} else if (fence->dead || value <= fence->failed) {
-		r = -ECANCELED;
-	} else if (!list_is_linked(&wait->item)) {
+	if (fence->value >= value)
+		return 1;
+	if (fence->dead || value <= fence->failed)
+		return -ECANCELED;
+	if (!list_is_linked(&wait->item))
 		list_add_tail(&fence->waits, &wait->item);
-	}
-	pthread_mutex_unlock(&fence->lock);
-	return r;
+	return 0;
 }
 
 void accel_fence_wait_end(struct accel_fence_object *fence, struct accel_fence_wait *wait)
 {
-	pthread_mutex_lock(&fence->lock);
+	SCOPED_LOCK(&fence->lock);
+
 	if (list_is_linked(&wait->item))
 		list_remove(&wait->item);
-	pthread_mutex_unlock(&fence->lock);
 }

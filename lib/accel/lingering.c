@@ -2,6 +2,7 @@
 #include "lingering.h"
 
 #include "lease.h"
+#include "locked.h"
 
 void accel_lingering_init(struct accel_lingering *lingering)
 {
@@ -17,9 +18,9 @@ void accel_lingering_finish(struct accel_lingering *lingering)
 void accel_lingering_add(struct accel_lingering *lingering,
 			 struct accel_lingering_entry *entry)
 {
-	pthread_mutex_lock(&lingering->lock);
+	SCOPED_LOCK(&lingering->lock);
+
 	list_add_tail(&lingering->entries, &entry->item);
-	pthread_mutex_unlock(&lingering->lock);
 }
 
 /* Releases the entries that no importer holds, or all; true: some are held. */

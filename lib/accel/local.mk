@@ -10,24 +10,27 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/fence.c %D%/fence.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/ids.c %D%/ids.h \
+	%D%/info.c %D%/info.h \
 	%D%/lingering.c %D%/lingering.h \
 	%D%/mapping.c %D%/mapping.h \
 	%D%/object.c %D%/object.h \
 	%D%/ownership.c %D%/ownership.h \
 	%D%/payer.c %D%/payer.h \
 	%D%/queue.c %D%/queue_attach.c %D%/queue_cancel.c %D%/queue.h \
+	%D%/range_node.c %D%/range_node.h \
 	%D%/range_tree.c %D%/range_tree.h \
 	%D%/reaper.c %D%/reaper.h \
 	%D%/registry.c %D%/registry.h \
 	%D%/ring.c %D%/ring.h \
 	%D%/services.h \
-	%D%/set.c %D%/set.h \
+	%D%/set.c %D%/set_member.c %D%/set.h \
 	%D%/sva.c %D%/sva.h \
 	%D%/soft/access.c %D%/soft/access.h \
 	%D%/soft/compute.c %D%/soft/compute.h \
 	%D%/soft/engine.c %D%/soft/engine.h \
 	%D%/soft/exec.c %D%/soft/exec.h \
 	%D%/soft/loop.c %D%/soft/loop.h \
+	%D%/soft/operand.c %D%/soft/operand.h \
 	%D%/soft/soft.c
 %C%_libaccel_private_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_libaccel_private_la_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS)

@@ -7,8 +7,6 @@
 #include "services.h"
 #include "util.h"
 
-#define ACCESS_FLAGS (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
-
 struct accel_mapping *mapping_create(struct accel_buffer *buffer, uint64_t offset,
 				     uint64_t length, uint32_t access)
 {

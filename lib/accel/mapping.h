@@ -9,6 +9,8 @@
 #include "device.h"
 #include "util.h"
 
+#define ACCESS_FLAGS (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
+
 /* Mappings in no tree, in order. */
 struct chain {
 	struct accel_mapping *first, **last;
@@ -41,13 +43,6 @@ static inline struct accel_asid *asid_get(struct accel_context *context, uint32_
 {
 	return accel_asid_of(accel_context_get(context, ACCEL_TYPE_ASID, id));
 }
-
-static inline void asid_put(struct accel_asid **asid)
-{
-	accel_asid_unref(*asid);
-}
-
-#define _cleanup_asid_ _cleanup_(asid_put)
 
 /* NULL: no memory. */
 struct accel_mapping *mapping_create(struct accel_buffer *buffer, uint64_t offset,

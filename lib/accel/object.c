@@ -9,10 +9,11 @@ void accel_base_init(struct accel_base *base, const struct accel_base_ops *ops)
 	base->ops = ops;
 }
 
-void accel_base_ref(struct accel_base *base)
+struct accel_base *accel_base_ref(struct accel_base *base)
 {
 	/* The caller has a reference already, so this one needs no ordering. */
 	atomic_fetch_add_explicit(&base->refs, 1, memory_order_relaxed);
+	return base;
 }
 
 void accel_base_unref(struct accel_base *base)

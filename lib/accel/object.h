@@ -16,6 +16,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "util.h"
+
 struct accel_base;
 struct accel_context;
 
@@ -48,7 +50,14 @@ struct accel_base {
 
 /* The caller owns the first reference. */
 void accel_base_init(struct accel_base *base, const struct accel_base_ops *ops);
-void accel_base_ref(struct accel_base *base);
+struct accel_base *accel_base_ref(struct accel_base *base);
 void accel_base_unref(struct accel_base *base); /* NULL is allowed */
+
+/* Drops the reference in a variable that points to an object, of any type, or is NULL. */
+static inline void accel_base_unref_indirect(void *pointer)
+{
+	accel_base_unref(*(void **)pointer);
+}
+#define _cleanup_unref_ _cleanup_(accel_base_unref_indirect)
 
 #endif

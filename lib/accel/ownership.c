@@ -87,17 +87,14 @@ static bool ownership_drop_revoke_ref_locked(struct accel_buffer *buffer)
 static bool ownership_take_back(struct accel_device *device, struct accel_buffer *buffer)
 {
 	const struct timespec deadline = deadline_ms(REVOKE_MS);
-	bool done;
+	SCOPED_LOCK(&device->lock);
 	int r = 0;
 
-	pthread_mutex_lock(&device->lock);
 	ownership_start_revoking_locked(device, buffer);
 	while (buffer->revoking && r != ETIMEDOUT)
 		r = pthread_cond_clockwait(&device->idle, &device->lock, CLOCK_MONOTONIC,
 					   &deadline);
-	done = ownership_drop_revoke_ref_locked(buffer) && buffer->revoked;
-	pthread_mutex_unlock(&device->lock);
-	return done;
+	return ownership_drop_revoke_ref_locked(buffer) && buffer->revoked;
 }
 
 /* Seals can neither be added nor undone any more. */
@@ -197,35 +194,28 @@ static int ownership_acquire_locked(struct accel_device *device)
 
 int accel_ownership_acquire(struct accel_device *device)
 {
-	int r;
+	SCOPED_LOCK(&device->lock);
 
-	if (!device->params.exclusive)
-		return 0;
-	pthread_mutex_lock(&device->lock);
-	r = ownership_acquire_locked(device);
-	pthread_mutex_unlock(&device->lock);
-	return r;
+	return device->params.exclusive ? ownership_acquire_locked(device) : 0;
 }
 
 void accel_ownership_release(struct accel_device *device)
 {
-	if (!device->params.exclusive)
-		return;
-	pthread_mutex_lock(&device->lock);
+	SCOPED_LOCK(&device->lock);
+
 	device->ownership.owned = false;
 	if (!list_is_empty(&device->ownership.memory))
 		ownership_start_cleaning_locked(device);
-	pthread_mutex_unlock(&device->lock);
 }
 
 void accel_ownership_add(struct accel_device *device, struct accel_buffer *buffer)
 {
+	SCOPED_LOCK(&device->lock);
+
 	if (!device->params.exclusive)
 		return;
 	accel_base_ref(&buffer->base);
-	pthread_mutex_lock(&device->lock);
 	list_add_tail(&device->ownership.memory, &buffer->owned_item);
-	pthread_mutex_unlock(&device->lock);
 }
 
 /*

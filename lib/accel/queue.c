@@ -9,6 +9,7 @@
 #include "context.h"
 #include "device.h"
 #include "guard.h"
+#include "info.h"
 #include "locked.h"
 #include "ring.h"
 #include "set.h"
@@ -61,13 +62,13 @@ static void queue_free(struct accel_base *base)
 /* Requests that the engine stops, and does not wait for it. Idempotent. */
 static void queue_close(struct accel_queue *queue)
 {
-	pthread_mutex_lock(&queue->lock);
-	if (accel_queue_state(queue) != ACCEL_QUEUE_DEAD) {
-		queue->state = ACCEL_QUEUE_DEAD;
-		if (queue->engine)
-			queue_backend_of(queue)->queue_stop(queue->engine);
-	}
-	pthread_mutex_unlock(&queue->lock);
+	SCOPED_LOCK(&queue->lock);
+
+	if (accel_queue_state(queue) == ACCEL_QUEUE_DEAD)
+		return;
+	queue->state = ACCEL_QUEUE_DEAD;
+	if (queue->engine)
+		queue_backend_of(queue)->queue_stop(queue->engine);
 }
 
 static void queue_leave(struct accel_base *base, struct accel_context *context,
@@ -94,7 +95,7 @@ static int queue_check_create(const struct accel_queue_create *arg)
 	return 0;
 }
 
-/* A queue without its engine; takes the reference of @set over on success. */
+/* A queue without its engine. */
 static int queue_make(struct accel_context *context, const struct accel_queue_create *arg,
 		      struct accel_set *set, struct accel_queue **ret_queue)
 {
@@ -121,9 +122,11 @@ static int queue_make(struct accel_context *context, const struct accel_queue_cr
 		accel_base_unref(&queue->base);
 		return r;
 	}
-	queue->set = set;
-	if (set)
+	if (set) {
+		accel_base_ref(&set->base);
 		accel_set_guard(set);
+		queue->set = set;
+	}
 	*ret_queue = queue;
 	return 0;
 }
@@ -154,11 +157,8 @@ static int queue_make_and_start(struct accel_context *context,
 	struct accel_queue *queue;
 	int r = queue_make(context, arg, set, &queue);
 
-	if (r < 0) {
-		if (set)
-			accel_base_unref(&set->base);
+	if (r < 0)
 		return r;
-	}
 	r = queue_start_backend(queue);
 	if (r == 0)
 		r = accel_context_add(context, &queue->base, queue->id, &arg->id);
@@ -171,7 +171,7 @@ static int queue_make_and_start(struct accel_context *context,
 
 int accel_queue_create(struct accel_context *context, struct accel_queue_create *arg)
 {
-	struct accel_set *set = NULL;
+	_cleanup_unref_ struct accel_set *set = NULL;
 	int r = queue_check_create(arg);
 
 	if (r == 0 && arg->set)
@@ -196,8 +196,8 @@ void accel_queue_stopped(struct accel_queue *queue)
 
 int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
 {
+	_cleanup_unref_ struct accel_base *base = NULL;
 	struct accel_handle *handle;
-	struct accel_base *base = NULL;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
@@ -212,7 +212,6 @@ int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
 	if (!base)
 		return -ENOENT;
 	queue_close(accel_queue_of(base));
-	accel_base_unref(base);
 	return 0;
 }
 
@@ -284,12 +283,11 @@ static int queue_check_submit(const struct accel_queue_submit *arg)
 	return r;
 }
 
-static int queue_put_batch_locked(struct accel_queue *queue,
-				  struct accel_queue_submit *arg)
+static int queue_put_batch(struct accel_queue *queue, struct accel_queue_submit *arg)
 {
+	SCOPED_LOCK(&queue->lock);
 	uint64_t tail = queue->tail;
 
-	ASSERT_LOCKED(&queue->lock);
 	if (queue->flags & ACCEL_QUEUE_USER)
 		return -EOPNOTSUPP;
 	if (accel_queue_state(queue) == ACCEL_QUEUE_DEAD)
@@ -311,19 +309,13 @@ static int queue_put_batch_locked(struct accel_queue *queue,
 
 int accel_queue_submit(struct accel_context *context, struct accel_queue_submit *arg)
 {
-	struct accel_queue *queue;
+	_cleanup_unref_ struct accel_queue *queue = NULL;
 	int r = queue_check_submit(arg);
 
 	if (r < 0)
 		return r;
 	queue = queue_get(context, arg->queue);
-	if (!queue)
-		return -ENOENT;
-	pthread_mutex_lock(&queue->lock);
-	r = queue_put_batch_locked(queue, arg);
-	pthread_mutex_unlock(&queue->lock);
-	accel_base_unref(&queue->base);
-	return r;
+	return queue ? queue_put_batch(queue, arg) : -ENOENT;
 }
 
 /* The tail is untrusted: whatever it is, the queue goes on from there. */
@@ -335,9 +327,10 @@ static void queue_read_tail(void *arg)
 }
 
 /* The engine has stopped, and reads nothing before the state is RUNNING. */
-static int queue_reset_locked(struct accel_queue *queue)
+static int queue_reset(struct accel_queue *queue)
 {
-	ASSERT_LOCKED(&queue->lock);
+	SCOPED_LOCK(&queue->lock);
+
 	switch (accel_queue_state(queue)) {
 	case ACCEL_QUEUE_RUNNING:
 		return -EINVAL;
@@ -362,7 +355,7 @@ static int queue_reset_locked(struct accel_queue *queue)
 
 int accel_queue_reset(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_queue *queue;
+	_cleanup_unref_ struct accel_queue *queue = NULL;
 	int r = accel_check_object(arg);
 
 	if (r < 0)
@@ -372,53 +365,51 @@ int accel_queue_reset(struct accel_context *context, struct accel_object *arg)
 		return -ENOENT;
 	/* What was submitted since the fault. */
 	accel_queue_cancel_waiting(queue);
-	pthread_mutex_lock(&queue->lock);
-	r = queue_reset_locked(queue);
-	pthread_mutex_unlock(&queue->lock);
-	accel_base_unref(&queue->base);
-	return r;
+	return queue_reset(queue);
 }
 
-static void queue_fill_info(struct accel_queue *queue, struct accel_queue_info *arg)
+/* Of the first version of struct accel_queue_info. */
+#define INFO_MIN_SIZE 72
+
+static void queue_fill_info(struct accel_queue *queue, struct accel_queue_info *info)
 {
-	pthread_mutex_lock(&queue->lock);
-	arg->flags = queue->flags;
-	arg->state = accel_queue_state(queue);
-	arg->entries = queue->entries;
-	arg->attached = queue->n_asids;
-	arg->submitted = queue->flags & ACCEL_QUEUE_USER ? queue->head : queue->tail;
-	arg->completed = queue->completed;
-	arg->fault = queue->fault;
-	pthread_mutex_unlock(&queue->lock);
+	SCOPED_LOCK(&queue->lock);
+
+	info->flags = queue->flags;
+	info->state = accel_queue_state(queue);
+	info->entries = queue->entries;
+	info->attached = queue->n_asids;
+	info->submitted = queue->flags & ACCEL_QUEUE_USER ? queue->head : queue->tail;
+	info->completed = queue->completed;
+	info->fault = queue->fault;
 }
 
 int accel_queue_get_info(struct accel_context *context, struct accel_queue_info *arg)
 {
-	struct accel_queue *queue;
-	int r = accel_check_flags(arg->flags, 0);
+	_cleanup_unref_ struct accel_queue *queue = NULL;
+	struct accel_queue_info info;
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r < 0)
 		return r;
-	queue = queue_get(context, arg->id);
+	queue = queue_get(context, info.id);
 	if (!queue)
 		return -ENOENT;
-	queue_fill_info(queue, arg);
-	accel_base_unref(&queue->base);
+	queue_fill_info(queue, &info);
+	accel_info_give(&info, sizeof(info), arg);
 	return 0;
 }
 
 int accel_queue_open_ring(struct accel_context *context, uint32_t id, int *ret_fd)
 {
-	struct accel_queue *queue = queue_get(context, id);
+	_cleanup_unref_ struct accel_queue *queue = queue_get(context, id);
 	int fd;
 
 	if (!queue)
 		return -ENOENT;
 	fd = fcntl(queue->ring_fd, F_DUPFD_CLOEXEC, 0);
-	if (fd >= 0)
-		*ret_fd = fd;
-	else
-		fd = -errno;
-	accel_base_unref(&queue->base);
-	return fd < 0 ? fd : 0;
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
 }

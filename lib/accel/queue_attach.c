@@ -71,25 +71,21 @@ static int queue_attach_change_locked(struct accel_context *context,
 	if (r < 0)
 		return r;
 	asid->attached += add ? 1U : -1U;
-	if (!add)
+	if (!add) {
 		queue_attach_wait_for_access(accel_asid_of(asid->base));
-	/* The id keeps the ASID alive, so this is never the last reference. */
-	if (!add)
+		/* The id keeps the ASID alive, so this is never the last reference. */
 		accel_base_unref(asid->base);
+	}
 	return 0;
 }
 
 static int queue_attach_or_detach(struct accel_context *context,
 				  const struct accel_queue_attach *arg, bool add)
 {
+	SCOPED_LOCK(&context->lock);
 	int r = accel_check_flags(arg->flags, 0);
 
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&context->lock);
-	r = queue_attach_change_locked(context, arg, add);
-	pthread_mutex_unlock(&context->lock);
-	return r;
+	return r < 0 ? r : queue_attach_change_locked(context, arg, add);
 }
 
 int accel_queue_attach(struct accel_context *context, struct accel_queue_attach *arg)
@@ -104,37 +100,27 @@ int accel_queue_detach(struct accel_context *context, struct accel_queue_attach 
 
 struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id)
 {
-	struct accel_asid *asid = NULL;
-	unsigned i;
+	SCOPED_LOCK(&queue->lock);
+	unsigned i = queue_attach_find_locked(queue, id);
 
-	pthread_mutex_lock(&queue->lock);
-	i = queue_attach_find_locked(queue, id);
-	if (i < queue->n_asids) {
-		asid = queue->asids[i].asid;
-		accel_base_ref(&asid->base);
-	}
-	pthread_mutex_unlock(&queue->lock);
-	return asid;
+	return i < queue->n_asids ? accel_asid_ref(queue->asids[i].asid) : NULL;
 }
 
 bool accel_queue_has(struct accel_queue *queue, uint32_t id,
 		     const struct accel_asid *asid)
 {
-	unsigned i;
-	bool has;
+	SCOPED_LOCK(&queue->lock);
+	unsigned i = queue_attach_find_locked(queue, id);
 
-	pthread_mutex_lock(&queue->lock);
-	i = queue_attach_find_locked(queue, id);
-	has = i < queue->n_asids && queue->asids[i].asid == asid;
-	pthread_mutex_unlock(&queue->lock);
-	return has;
+	return i < queue->n_asids && queue->asids[i].asid == asid;
 }
 
 void accel_queue_release_asids_locked(struct accel_context *context,
 				      struct accel_queue *queue)
 {
+	SCOPED_LOCK(&queue->lock);
+
 	ASSERT_LOCKED(&context->lock);
-	pthread_mutex_lock(&queue->lock);
 	for (unsigned i = 0; i < queue->n_asids; i++) {
 		struct accel_handle *handle = accel_context_find_locked(
 			context, ACCEL_TYPE_ASID, queue->asids[i].id);
@@ -142,5 +128,4 @@ void accel_queue_release_asids_locked(struct accel_context *context,
 		if (handle)
 			handle->attached--;
 	}
-	pthread_mutex_unlock(&queue->lock);
 }

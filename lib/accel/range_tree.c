@@ -5,30 +5,11 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "range_node.h"
 #include "util.h"
 
-#define FANOUT     32
-#define MIN_FILL   8 /* of every node but the root; so 2^64 ranges are 22 levels */
 #define MAX_HEIGHT 24
-
-/*
- * The keys stand in arrays of their own, so that a search reads a few whole cache lines
- * and never a range. Entries ascend. Leaves are level 0.
- */
-struct range_node {
-	unsigned n;
-	uint64_t last[FANOUT];  /* of all beneath the entry */
-	uint64_t first[FANOUT]; /* likewise */
-	void *at[FANOUT]; /* struct range in a leaf, else struct range_node, owned */
-	uint64_t gap[];   /* not in a leaf: the largest between ranges beneath */
-};
-
-struct entry {
-	uint64_t last, first, gap;
-	void *at;
-};
 
 /* The way from the root to a leaf, by level. */
 struct path {
@@ -36,96 +17,19 @@ struct path {
 	unsigned pos[MAX_HEIGHT];
 };
 
-static struct range_node *range_tree_node_create(unsigned level)
-{
-	size_t gaps = level ? FANOUT * sizeof(uint64_t) : 0;
-	struct range_node *node = malloc(sizeof(*node) + gaps);
-
-	if (node)
-		node->n = 0;
-	return node;
-}
-
-static void range_tree_move(struct range_node *to, unsigned to_pos,
-			    const struct range_node *from, unsigned from_pos, unsigned n,
-			    unsigned level)
-{
-	memmove(&to->last[to_pos], &from->last[from_pos], n * sizeof(to->last[0]));
-	memmove(&to->first[to_pos], &from->first[from_pos], n * sizeof(to->first[0]));
-	memmove(&to->at[to_pos], &from->at[from_pos], n * sizeof(to->at[0]));
-	if (level)
-		memmove(&to->gap[to_pos], &from->gap[from_pos], n * sizeof(to->gap[0]));
-}
-
-static void range_tree_set_entry(struct range_node *node, unsigned level, unsigned pos,
-				 const struct entry *entry)
-{
-	node->last[pos] = entry->last;
-	node->first[pos] = entry->first;
-	node->at[pos] = entry->at;
-	if (level)
-		node->gap[pos] = entry->gap;
-}
-
-static void range_tree_insert_entry(struct range_node *node, unsigned level, unsigned pos,
-				    const struct entry *entry)
-{
-	range_tree_move(node, pos + 1, node, pos, node->n - pos, level);
-	range_tree_set_entry(node, level, pos, entry);
-	node->n++;
-}
-
-static void range_tree_remove_entry(struct range_node *node, unsigned level, unsigned pos)
-{
-	node->n--;
-	range_tree_move(node, pos, node, pos + 1, node->n - pos, level);
-}
-
-/* The first entry that reaches @address, or n. Without branches: it reads all keys. */
-static unsigned range_tree_search(const struct range_node *node, uint64_t address)
-{
-	unsigned pos = 0;
-
-	for (unsigned i = 0; i < node->n; i++)
-		pos += node->last[i] < address;
-	return pos;
-}
-
-static uint64_t range_tree_largest_gap(const struct range_node *node, unsigned level)
-{
-	uint64_t gap = 0;
-
-	for (unsigned i = 1; i < node->n; i++)
-		gap = MAX(gap, node->first[i] - node->last[i - 1] - 1);
-	for (unsigned i = 0; level && i < node->n; i++)
-		gap = MAX(gap, node->gap[i]);
-	return gap;
-}
-
-/* The entry of @node in its parent. */
-static struct entry range_tree_entry_of(struct range_node *node, unsigned level)
-{
-	return (struct entry){
-		.last = node->last[node->n - 1],
-		.first = node->first[0],
-		.gap = range_tree_largest_gap(node, level),
-		.at = node,
-	};
-}
-
 /* Updates the entries of the parents after a change at @level, as far as needed. */
 static void range_tree_update_parents(const struct range_tree *tree,
 				      const struct path *path, unsigned level)
 {
 	for (; level + 1 < tree->height; level++) {
-		struct entry entry = range_tree_entry_of(path->node[level], level);
+		struct range_entry entry = range_node_entry(path->node[level], level);
 		struct range_node *parent = path->node[level + 1];
 		unsigned pos = path->pos[level + 1];
 
 		if (parent->last[pos] == entry.last &&
 		    parent->first[pos] == entry.first && parent->gap[pos] == entry.gap)
 			return;
-		range_tree_set_entry(parent, level + 1, pos, &entry);
+		range_node_set(parent, level + 1, pos, &entry);
 	}
 }
 
@@ -145,23 +49,13 @@ static bool range_tree_is_local(const struct range_tree *tree, const struct path
 	       path->node[1]->gap[path->pos[1]];
 }
 
-/*
- * Leaves are mostly not in the cache. All lines are prefetched at once, so that the loads
- * overlap.
- */
-static void range_tree_prefetch(const struct range_node *node)
-{
-	for (size_t i = 0; i < sizeof(*node); i += 64)
-		__builtin_prefetch((const char *)node + i);
-}
-
 static void range_tree_descend(const struct range_tree *tree, uint64_t address,
 			       struct path *ret_path)
 {
 	struct range_node *node = tree->root;
 
 	for (unsigned level = tree->height; level-- > 0;) {
-		unsigned pos = range_tree_search(node, address);
+		unsigned pos = range_node_search(node, address);
 
 		/* An address behind all ranges belongs to the end of the last leaf. */
 		if (level && pos == node->n)
@@ -171,7 +65,7 @@ static void range_tree_descend(const struct range_tree *tree, uint64_t address,
 		if (level) {
 			node = node->at[pos];
 			if (level == 1)
-				range_tree_prefetch(node);
+				range_node_prefetch(node);
 		}
 	}
 }
@@ -187,9 +81,9 @@ static int range_tree_reserve(const struct range_tree *tree, const struct path *
 	for (;; level++) {
 		bool new_root = level == tree->height;
 
-		if (!new_root && path->node[level]->n < FANOUT)
+		if (!new_root && path->node[level]->n < RANGE_FANOUT)
 			return 0;
-		ret_spare[level] = range_tree_node_create(level);
+		ret_spare[level] = range_node_create(level);
 		if (!ret_spare[level])
 			break;
 		if (new_root)
@@ -201,48 +95,49 @@ static int range_tree_reserve(const struct range_tree *tree, const struct path *
 }
 
 /* Splits a full node and adds @entry; returns the entry of the right half. */
-static struct entry range_tree_split(struct range_node *node, struct range_node *right,
-				     unsigned level, unsigned pos,
-				     const struct entry *entry)
+static struct range_entry range_tree_split(struct range_node *node,
+					   struct range_node *right, unsigned level,
+					   unsigned pos, const struct range_entry *entry)
 {
 	/* Ascending insertions, the common case, leave full nodes behind. */
-	unsigned keep = pos == FANOUT ? FANOUT - MIN_FILL : FANOUT / 2;
+	unsigned keep =
+		pos == RANGE_FANOUT ? RANGE_FANOUT - RANGE_MIN_FILL : RANGE_FANOUT / 2;
 
-	range_tree_move(right, 0, node, keep, FANOUT - keep, level);
-	right->n = FANOUT - keep;
+	range_node_move(right, 0, node, keep, RANGE_FANOUT - keep, level);
+	right->n = RANGE_FANOUT - keep;
 	node->n = keep;
 	if (pos > keep)
-		range_tree_insert_entry(right, level, pos - keep, entry);
+		range_node_insert(right, level, pos - keep, entry);
 	else
-		range_tree_insert_entry(node, level, pos, entry);
-	return range_tree_entry_of(right, level);
+		range_node_insert(node, level, pos, entry);
+	return range_node_entry(right, level);
 }
 
 static void range_tree_grow(struct range_tree *tree, struct range_node *root,
-			    const struct entry *right)
+			    const struct range_entry *right)
 {
 	unsigned level = tree->height;
 
 	if (tree->root) {
-		struct entry left = range_tree_entry_of(tree->root, level - 1);
+		struct range_entry left = range_node_entry(tree->root, level - 1);
 
-		range_tree_insert_entry(root, level, 0, &left);
+		range_node_insert(root, level, 0, &left);
 	}
-	range_tree_insert_entry(root, level, root->n, right);
+	range_node_insert(root, level, root->n, right);
 	tree->root = root;
 	tree->height++;
 }
 
 static void range_tree_add_entry(struct range_tree *tree, struct path *path,
-				 struct range_node **spare, struct entry entry)
+				 struct range_node **spare, struct range_entry entry)
 {
 	for (unsigned level = 0; level < tree->height; level++) {
 		struct range_node *node = path->node[level];
 
-		if (node->n < FANOUT) {
+		if (node->n < RANGE_FANOUT) {
 			bool local = level == 0 && range_tree_is_local(tree, path);
 
-			range_tree_insert_entry(node, level, path->pos[level], &entry);
+			range_node_insert(node, level, path->pos[level], &entry);
 			if (!local)
 				range_tree_update_parents(tree, path, level);
 			return;
@@ -250,10 +145,10 @@ static void range_tree_add_entry(struct range_tree *tree, struct path *path,
 		entry = range_tree_split(node, spare[level], level, path->pos[level],
 					 &entry);
 		if (level + 1 < tree->height) {
-			struct entry left = range_tree_entry_of(node, level);
+			struct range_entry left = range_node_entry(node, level);
 
-			range_tree_set_entry(path->node[level + 1], level + 1,
-					     path->pos[level + 1]++, &left);
+			range_node_set(path->node[level + 1], level + 1,
+				       path->pos[level + 1]++, &left);
 		}
 	}
 	range_tree_grow(tree, spare[tree->height], &entry);
@@ -262,7 +157,8 @@ static void range_tree_add_entry(struct range_tree *tree, struct path *path,
 int range_tree_insert(struct range_tree *tree, struct range *range)
 {
 	struct range_node *spare[MAX_HEIGHT + 1];
-	struct entry entry = {.last = range->last, .first = range->first, .at = range};
+	struct range_entry entry = {
+		.last = range->last, .first = range->first, .at = range};
 	struct path path;
 	int r;
 
@@ -288,29 +184,29 @@ int range_tree_insert(struct range_tree *tree, struct range *range)
 static void range_tree_merge(struct range_node *parent, unsigned pos, unsigned level)
 {
 	struct range_node *left = parent->at[pos], *right = parent->at[pos + 1];
-	unsigned n = left->n + right->n, keep = n <= FANOUT ? n : n / 2;
-	struct entry entry;
+	unsigned n = left->n + right->n, keep = n <= RANGE_FANOUT ? n : n / 2;
+	struct range_entry entry;
 
 	if (keep > left->n) {
 		unsigned taken = keep - left->n;
 
-		range_tree_move(left, left->n, right, 0, taken, level);
-		range_tree_move(right, 0, right, taken, right->n - taken, level);
+		range_node_move(left, left->n, right, 0, taken, level);
+		range_node_move(right, 0, right, taken, right->n - taken, level);
 	} else {
 		unsigned given = left->n - keep;
 
-		range_tree_move(right, given, right, 0, right->n, level);
-		range_tree_move(right, 0, left, keep, given, level);
+		range_node_move(right, given, right, 0, right->n, level);
+		range_node_move(right, 0, left, keep, given, level);
 	}
 	left->n = keep;
 	right->n = n - keep;
-	entry = range_tree_entry_of(left, level);
-	range_tree_set_entry(parent, level + 1, pos, &entry);
+	entry = range_node_entry(left, level);
+	range_node_set(parent, level + 1, pos, &entry);
 	if (right->n) {
-		entry = range_tree_entry_of(right, level);
-		range_tree_set_entry(parent, level + 1, pos + 1, &entry);
+		entry = range_node_entry(right, level);
+		range_node_set(parent, level + 1, pos + 1, &entry);
 	} else {
-		range_tree_remove_entry(parent, level + 1, pos + 1);
+		range_node_remove(parent, level + 1, pos + 1);
 		free(right);
 	}
 }
@@ -337,11 +233,12 @@ void range_tree_remove(struct range_tree *tree, struct range *range)
 	assert(tree->root);
 	range_tree_descend(tree, range->first, &path);
 	assert(path.pos[0] < path.node[0]->n && path.node[0]->at[path.pos[0]] == range);
-	range_tree_remove_entry(path.node[0], 0, path.pos[0]);
+	range_node_remove(path.node[0], 0, path.pos[0]);
 	tree->n--;
-	if (path.node[0]->n >= MIN_FILL && range_tree_is_local(tree, &path))
+	if (path.node[0]->n >= RANGE_MIN_FILL && range_tree_is_local(tree, &path))
 		return;
-	for (; level + 1 < tree->height && path.node[level]->n < MIN_FILL; level++) {
+	for (; level + 1 < tree->height && path.node[level]->n < RANGE_MIN_FILL;
+	     level++) {
 		unsigned pos = path.pos[level + 1];
 
 		range_tree_merge(path.node[level + 1], pos ? pos - 1 : 0, level);
@@ -371,7 +268,7 @@ struct range *range_tree_from(const struct range_tree *tree, uint64_t address)
 	const struct range_node *node = tree->root;
 
 	for (unsigned level = tree->height; level-- > 0;) {
-		unsigned pos = range_tree_search(node, address);
+		unsigned pos = range_node_search(node, address);
 
 		if (pos == node->n)
 			return NULL;
@@ -379,7 +276,7 @@ struct range *range_tree_from(const struct range_tree *tree, uint64_t address)
 			return node->at[pos];
 		node = node->at[pos];
 		if (level == 1)
-			range_tree_prefetch(node);
+			range_node_prefetch(node);
 	}
 	return NULL;
 }
@@ -407,7 +304,7 @@ static bool range_tree_fits(struct gap_search *state, uint64_t end)
 static int range_tree_find_beneath(struct gap_search *state,
 				   const struct range_node *node, unsigned level)
 {
-	for (unsigned i = range_tree_search(node, state->cursor); i < node->n; i++) {
+	for (unsigned i = range_node_search(node, state->cursor); i < node->n; i++) {
 		int r = 0;
 
 		if (node->first[i] > state->cursor &&

@@ -6,7 +6,7 @@
 #include "util.h"
 
 #define LOOK_MS    100
-#define STOP_MS    2000
+#define STOP_MS    4000
 #define MAX_QUEUED 4096
 #define MAX_BYTES  (UINT64_C(1) << 30)
 

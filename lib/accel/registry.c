@@ -10,8 +10,6 @@
 #include "locked.h"
 #include "ownership.h"
 
-#define FLUSH_MS 2000 /* at the end */
-
 /* Frees device memory that importers have released. True: they hold more of it. */
 static bool registry_sweep(void *data)
 {
@@ -69,14 +67,13 @@ bool accel_registry_destroy(struct accel_registry *registry)
 		return true;
 	if (!registry_all_idle(registry))
 		return false;
-	/* Queued memory may come to linger, and lingering memory is queued again. */
-	accel_reaper_flush(&registry->services.reaper, FLUSH_MS);
-	list_for_each(device, &registry->devices, item)
-		accel_lingering_release_all(&device->lingering);
 	if (!accel_reaper_stop(&registry->services.reaper))
 		return false;
-	list_for_each_safe(device, next, &registry->devices, item)
+	/* After the thread: a sweep in it takes entries out, and puts held ones back. */
+	list_for_each_safe(device, next, &registry->devices, item) {
+		accel_lingering_release_all(&device->lingering);
 		accel_device_free(device);
+	}
 	pthread_mutex_destroy(&registry->lock);
 	free(registry);
 	return true;
@@ -96,15 +93,12 @@ static struct accel_device *registry_find_locked(struct accel_registry *registry
 
 static int registry_add(struct accel_registry *registry, struct accel_device *device)
 {
-	int r = 0;
+	SCOPED_LOCK(&registry->lock);
 
-	pthread_mutex_lock(&registry->lock);
 	if (registry_find_locked(registry, device->params.name))
-		r = -EEXIST;
-	else
-		list_add_tail(&registry->devices, &device->item);
-	pthread_mutex_unlock(&registry->lock);
-	return r;
+		return -EEXIST;
+	list_add_tail(&registry->devices, &device->item);
+	return 0;
 }
 
 int accel_device_create(struct accel_registry *registry,
@@ -132,22 +126,18 @@ void accel_registry_settle(struct accel_registry *registry, unsigned ms)
 
 struct accel_device *accel_device_find(struct accel_registry *registry, const char *name)
 {
-	struct accel_device *device;
+	SCOPED_LOCK(&registry->lock);
 
-	pthread_mutex_lock(&registry->lock);
-	device = registry_find_locked(registry, name);
-	pthread_mutex_unlock(&registry->lock);
-	return device;
+	return registry_find_locked(registry, name);
 }
 
 struct accel_device *accel_device_at(struct accel_registry *registry, size_t index)
 {
+	SCOPED_LOCK(&registry->lock);
 	struct accel_device *device;
 
-	pthread_mutex_lock(&registry->lock);
 	list_for_each(device, &registry->devices, item)
 		if (!index--)
 			break;
-	pthread_mutex_unlock(&registry->lock);
 	return device;
 }

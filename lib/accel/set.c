@@ -5,15 +5,8 @@
 
 #include "context.h"
 #include "device.h"
+#include "info.h"
 #include "locked.h"
-#include "sorted.h"
-
-struct set_member {
-	uint32_t asid; /* its id in the set's context */
-	bool bound;
-	uint64_t guest;            /* valid when bound */
-	struct htab_node by_guest; /* in the set, when bound */
-};
 
 static struct accel_set *set_of(struct accel_base *base)
 {
@@ -22,21 +15,11 @@ static struct accel_set *set_of(struct accel_base *base)
 
 /* ---- life -------------------------------------------------------------------------- */
 
-static void set_free_member(struct accel_set *set, struct set_member *member)
-{
-	if (member->bound)
-		htab_remove(&set->by_guest, &member->by_guest);
-	free(member);
-}
-
 static void set_free(struct accel_base *base)
 {
 	struct accel_set *set = set_of(base);
 
-	for (size_t i = 0; i < set->n_members; i++)
-		set_free_member(set, set->members[i]);
-	free(set->members);
-	htab_finish(&set->by_guest);
+	accel_set_free_members(set);
 	pthread_mutex_destroy(&set->lock);
 	accel_payer_uncharge(set->payer, ACCEL_RES_SETS, 1);
 	accel_payer_unref(set->payer);
@@ -47,20 +30,17 @@ static void set_free(struct accel_base *base)
 static int set_publish(struct accel_set *set)
 {
 	struct accel_device *device = set->device;
-	uint32_t number = 0;
-	int r;
+	SCOPED_LOCK(&device->lock);
+	uint32_t number;
+	int r = accel_ids_get(&device->set_ids, &number);
 
-	pthread_mutex_lock(&device->lock);
-	r = accel_ids_get(&device->set_ids, &number);
-	if (r == 0) {
+	if (r < 0)
+		return r;
+	r = htab_insert(&device->sets, &set->by_id, number | ACCEL_SET_ID);
+	if (r < 0)
+		accel_ids_put(&device->set_ids, number);
+	else
 		set->id = number | ACCEL_SET_ID;
-		r = htab_insert(&device->sets, &set->by_id, set->id);
-		if (r < 0) {
-			accel_ids_put(&device->set_ids, number);
-			set->id = 0;
-		}
-	}
-	pthread_mutex_unlock(&device->lock);
 	return r;
 }
 
@@ -68,11 +48,10 @@ static int set_publish(struct accel_set *set)
 static void set_close(struct accel_set *set)
 {
 	struct accel_device *device = set->device;
+	SCOPED_LOCK(&device->lock);
 
-	pthread_mutex_lock(&device->lock);
 	htab_remove(&device->sets, &set->by_id);
 	accel_ids_put(&device->set_ids, set->id & ~ACCEL_SET_ID);
-	pthread_mutex_unlock(&device->lock);
 }
 
 static void set_leave(struct accel_base *base, struct accel_context *context, uint32_t id)
@@ -134,12 +113,9 @@ int accel_set_create(struct accel_context *context, struct accel_set_create *arg
 
 static bool set_is_known(struct accel_device *device, uint32_t id)
 {
-	bool known;
+	SCOPED_LOCK(&device->lock);
 
-	pthread_mutex_lock(&device->lock);
-	known = htab_first(&device->sets, id) != NULL;
-	pthread_mutex_unlock(&device->lock);
-	return known;
+	return htab_first(&device->sets, id);
 }
 
 int accel_set_get(struct accel_context *context, uint32_t id, struct accel_set **ret_set)
@@ -154,306 +130,90 @@ int accel_set_get(struct accel_context *context, uint32_t id, struct accel_set *
 
 static bool set_is_used(struct accel_set *set)
 {
-	bool used;
+	SCOPED_LOCK(&set->lock);
 
-	pthread_mutex_lock(&set->lock);
-	used = set->live || set->guards;
-	pthread_mutex_unlock(&set->lock);
-	return used;
+	return set->live || set->guards;
+}
+
+static int set_remove(struct accel_context *context, uint32_t id)
+{
+	_cleanup_unref_ struct accel_base *base = NULL;
+	SCOPED_LOCK(&context->lock);
+	struct accel_handle *handle =
+		accel_context_find_locked(context, ACCEL_TYPE_SET, id);
+
+	if (!handle)
+		return set_is_known(context->device, id) ? -EPERM : -ENOENT;
+	if (set_is_used(set_of(handle->base)))
+		return -EBUSY;
+	base = accel_context_remove_locked(context, handle);
+	set_close(set_of(base));
+	return 0;
 }
 
 int accel_set_destroy(struct accel_context *context, struct accel_object *arg)
 {
-	struct accel_handle *handle;
 	int r = accel_check_object(arg);
 
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&context->lock);
-	handle = accel_context_find_locked(context, ACCEL_TYPE_SET, arg->id);
-	if (!handle)
-		r = set_is_known(context->device, arg->id) ? -EPERM : -ENOENT;
-	else if (set_is_used(set_of(handle->base)))
-		r = -EBUSY;
-	if (r == 0) {
-		struct accel_base *base = accel_context_remove_locked(context, handle);
-
-		set_close(set_of(base));
-		accel_base_unref(base);
-	}
-	pthread_mutex_unlock(&context->lock);
-	return r;
+	return r < 0 ? r : set_remove(context, arg->id);
 }
 
 /* ---- members ------------------------------------------------------------------ */
 
 int accel_set_reserve(struct accel_set *set)
 {
-	int r = 0;
+	SCOPED_LOCK(&set->lock);
 
-	pthread_mutex_lock(&set->lock);
 	if (set->live == set->quota)
-		r = -EDQUOT;
-	else
-		set->live++;
-	pthread_mutex_unlock(&set->lock);
-	return r;
+		return -EDQUOT;
+	set->live++;
+	return 0;
 }
 
 void accel_set_unreserve(struct accel_set *set)
 {
-	pthread_mutex_lock(&set->lock);
+	SCOPED_LOCK(&set->lock);
+
 	set->live--;
-	pthread_mutex_unlock(&set->lock);
 }
 
 void accel_set_guard(struct accel_set *set)
 {
-	pthread_mutex_lock(&set->lock);
+	SCOPED_LOCK(&set->lock);
+
 	set->guards++;
-	pthread_mutex_unlock(&set->lock);
 }
 
 void accel_set_unguard(struct accel_set *set)
 {
-	pthread_mutex_lock(&set->lock);
+	SCOPED_LOCK(&set->lock);
+
 	set->guards--;
-	pthread_mutex_unlock(&set->lock);
 }
 
-/* The place of the first member whose id is not below @asid. */
-static size_t set_place_locked(struct accel_set *set, uint32_t asid)
+/* Of the first version of struct accel_set_info. */
+#define INFO_MIN_SIZE 24
+
+static void set_fill_info(struct accel_set *set, struct accel_set_info *info)
 {
-	ASSERT_LOCKED(&set->lock);
-	return sorted_place(set->n_members, i, set->members[i]->asid < asid);
-}
+	SCOPED_LOCK(&set->lock);
 
-static struct set_member *set_member_locked(struct accel_set *set, uint32_t asid)
-{
-	size_t place = set_place_locked(set, asid);
-
-	if (place == set->n_members || set->members[place]->asid != asid)
-		return NULL;
-	return set->members[place];
-}
-
-static struct set_member *set_member_by_guest_locked(struct accel_set *set,
-						     uint64_t guest)
-{
-	struct htab_node *node = htab_first(&set->by_guest, guest);
-
-	ASSERT_LOCKED(&set->lock);
-	return node ? container_of(node, struct set_member, by_guest) : NULL;
-}
-
-static int set_insert_locked(struct accel_set *set, struct set_member *member)
-{
-	size_t place = set_place_locked(set, member->asid);
-	int r = array_reserve(&set->members, &set->n_allocated, set->n_members + 1,
-			      sizeof(struct set_member *));
-
-	if (r == 0)
-		*sorted_open(set->members, set->n_members++, place) = member;
-	return r;
-}
-
-int accel_set_join(struct accel_set *set, uint32_t asid)
-{
-	struct set_member *member = calloc(1, sizeof(*member));
-	int r;
-
-	if (!member)
-		return -ENOMEM;
-	member->asid = asid;
-	pthread_mutex_lock(&set->lock);
-	r = set_insert_locked(set, member);
-	pthread_mutex_unlock(&set->lock);
-	if (r < 0)
-		free(member);
-	return r;
-}
-
-static void set_post(struct accel_set *set, enum accel_event_type type, uint32_t asid,
-		     uint64_t guest)
-{
-	const struct accel_event event = {
-		.type = type,
-		.object = asid,
-		.set = set->id,
-		.asid = asid,
-		.value = guest,
-	};
-
-	accel_events_post(&set->context->events, &event);
-}
-
-void accel_set_leave(struct accel_set *set, uint32_t asid)
-{
-	size_t place;
-
-	pthread_mutex_lock(&set->lock);
-	place = set_place_locked(set, asid);
-	if (place < set->n_members && set->members[place]->asid == asid) {
-		struct set_member *member = set->members[place];
-
-		sorted_close(set->members, --set->n_members, place);
-		if (member->bound) {
-			set->bound--;
-			set_post(set, ACCEL_EVENT_UNBIND, asid, member->guest);
-		}
-		set_post(set, ACCEL_EVENT_FREE, asid, 0);
-		set_free_member(set, member);
-	}
-	pthread_mutex_unlock(&set->lock);
-}
-
-/* ---- guest ids --------------------------------------------------------------------- */
-
-static int set_bind_locked(struct accel_set *set, const struct accel_set_entry *arg)
-{
-	struct set_member *member = set_member_locked(set, arg->asid);
-	int r;
-
-	if (!member)
-		return -EPERM;
-	if (member->bound || set_member_by_guest_locked(set, arg->guest))
-		return -EEXIST;
-	r = htab_insert(&set->by_guest, &member->by_guest, arg->guest);
-	if (r < 0)
-		return r;
-	member->bound = true;
-	member->guest = arg->guest;
-	set->bound++;
-	set_post(set, ACCEL_EVENT_BIND, arg->asid, arg->guest);
-	return 0;
-}
-
-static int set_unbind_locked(struct accel_set *set, struct accel_set_entry *arg)
-{
-	struct set_member *member = set_member_by_guest_locked(set, arg->guest);
-
-	if (!member)
-		return -ENOENT;
-	htab_remove(&set->by_guest, &member->by_guest);
-	member->bound = false;
-	set->bound--;
-	set_post(set, ACCEL_EVENT_UNBIND, member->asid, arg->guest);
-	return 0;
-}
-
-static int set_lookup_locked(struct accel_set *set, struct accel_set_entry *arg)
-{
-	struct set_member *member;
-
-	if (arg->flags & ACCEL_SET_BY_ASID)
-		member = set_member_locked(set, arg->asid);
-	else
-		member = set_member_by_guest_locked(set, arg->guest);
-	if (!member || !member->bound)
-		return -ENOENT;
-	arg->asid = member->asid;
-	arg->guest = member->guest;
-	return 0;
-}
-
-static int set_next_locked(struct accel_set *set, struct accel_set_entry *arg)
-{
-	size_t place = set_place_locked(set, arg->asid);
-
-	if (place < set->n_members && set->members[place]->asid == arg->asid)
-		place++;
-	if (place == set->n_members)
-		return -ENOENT;
-	arg->asid = set->members[place]->asid;
-	arg->guest =
-		set->members[place]->bound ? set->members[place]->guest : ACCEL_NO_GUEST;
-	return 0;
-}
-
-/* ---- calls ------------------------------------------------------------------------- */
-
-int accel_set_bind(struct accel_context *context, struct accel_set_entry *arg)
-{
-	struct accel_handle *asid;
-	struct accel_set *set;
-	int r = accel_check_flags(arg->flags, 0);
-
-	if (r == 0 && arg->guest == ACCEL_NO_GUEST)
-		r = -EINVAL;
-	if (r == 0)
-		r = accel_set_get(context, arg->set, &set);
-	if (r < 0)
-		return r;
-	/* While the context is locked the ASID cannot leave the set. */
-	pthread_mutex_lock(&context->lock);
-	asid = accel_context_find_locked(context, ACCEL_TYPE_ASID, arg->asid);
-	pthread_mutex_lock(&set->lock);
-	r = asid ? set_bind_locked(set, arg) : -ENOENT;
-	pthread_mutex_unlock(&set->lock);
-	pthread_mutex_unlock(&context->lock);
-	accel_base_unref(&set->base);
-	return r;
-}
-
-/* Calls a function with the set locked. */
-static int set_with(struct accel_context *context, struct accel_set_entry *arg,
-		    int (*call_locked)(struct accel_set *set,
-				       struct accel_set_entry *arg))
-{
-	struct accel_set *set;
-	int r = accel_set_get(context, arg->set, &set);
-
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&set->lock);
-	r = call_locked(set, arg);
-	pthread_mutex_unlock(&set->lock);
-	accel_base_unref(&set->base);
-	return r;
-}
-
-int accel_set_unbind(struct accel_context *context, struct accel_set_entry *arg)
-{
-	int r = accel_check_flags(arg->flags, 0);
-
-	if (r == 0 && arg->asid)
-		r = -EINVAL;
-	return r < 0 ? r : set_with(context, arg, set_unbind_locked);
-}
-
-int accel_set_lookup(struct accel_context *context, struct accel_set_entry *arg)
-{
-	int r = accel_check_flags(arg->flags, ACCEL_SET_BY_ASID);
-
-	return r < 0 ? r : set_with(context, arg, set_lookup_locked);
-}
-
-int accel_set_next(struct accel_context *context, struct accel_set_entry *arg)
-{
-	int r = accel_check_flags(arg->flags, 0);
-
-	return r < 0 ? r : set_with(context, arg, set_next_locked);
-}
-
-static void set_fill_info(struct accel_set *set, struct accel_set_info *arg)
-{
-	pthread_mutex_lock(&set->lock);
-	arg->quota = set->quota;
-	arg->asids = set->live;
-	arg->bound = set->bound;
-	pthread_mutex_unlock(&set->lock);
+	info->quota = set->quota;
+	info->asids = set->live;
+	info->bound = set->bound;
 }
 
 int accel_set_get_info(struct accel_context *context, struct accel_set_info *arg)
 {
-	struct accel_set *set;
-	int r = accel_check_flags(arg->flags, 0);
+	_cleanup_unref_ struct accel_set *set = NULL;
+	struct accel_set_info info;
+	int r = accel_info_take(arg, INFO_MIN_SIZE, &info, sizeof(info));
 
 	if (r == 0)
-		r = accel_set_get(context, arg->id, &set);
+		r = accel_set_get(context, info.id, &set);
 	if (r < 0)
 		return r;
-	set_fill_info(set, arg);
-	accel_base_unref(&set->base);
+	set_fill_info(set, &info);
+	accel_info_give(&info, sizeof(info), arg);
 	return 0;
 }

@@ -3,7 +3,7 @@
  * set.h - a set of ASIDs: quota, guest ids, events
  *
  * It belongs to the context that created it: its events go there, and its id is valid
- * only there.
+ * only there. set.c creates and destroys sets, set_member.c has the ASIDs in them.
  */
 #ifndef ACCEL_SET_H
 #define ACCEL_SET_H
@@ -43,6 +43,9 @@ int accel_set_get(struct accel_context *context, uint32_t id, struct accel_set *
 /* Room for one more ASID, and giving it back. 0 or -EDQUOT. */
 int accel_set_reserve(struct accel_set *set);
 void accel_set_unreserve(struct accel_set *set);
+
+/* For the end of the set. */
+void accel_set_free_members(struct accel_set *set);
 
 /* Adds the ASID with this id to the set, and removes it. -ENOMEM. */
 int accel_set_join(struct accel_set *set, uint32_t asid);

@@ -2,8 +2,10 @@
 #include "dmabuf.h"
 
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "util.h"
 
@@ -31,4 +33,15 @@ bool dmabuf_is(int fd)
 		return false;
 	text[n] = '\0';
 	return strstr(text, "\nexp_name:\t") != NULL;
+}
+
+int dmabuf_sync(int fd, uint64_t flags)
+{
+	struct dma_buf_sync sync = {.flags = flags};
+	int r;
+
+	do {
+		r = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+	} while (r < 0 && (errno == EINTR || errno == EAGAIN));
+	return r < 0 ? -errno : 0;
 }

@@ -4,9 +4,10 @@
  *
  * The caller embeds a struct htab_node, computes the hash and compares the keys:
  *
- *	for (node = htab_first(table, hash); node; node = htab_next(node))
- *		if (same_key(container_of(node, ...)))
- *			...
+ *	htab_for_each_hash(item, table, hash, node)
+ *		if (item->key == key)
+ *			break;
+ *	return item;
  *
  * Not thread safe; the owner's lock protects it.
  */
@@ -41,6 +42,19 @@ void htab_remove(struct htab *table, struct htab_node *node);
 /* The first and the next node with exactly this hash, or NULL. */
 struct htab_node *htab_first(const struct htab *table, uint64_t hash);
 struct htab_node *htab_next(const struct htab_node *node);
+
+/* The struct @type around @node; NULL if that is NULL. */
+#define htab_item(node, type, member)                                                    \
+	({                                                                               \
+		struct htab_node *node_ = (node);                                        \
+		node_ ? container_of(node_, type, member) : NULL;                        \
+	})
+
+/* Loops over the items with exactly this hash; @item is NULL after the last one. */
+#define htab_for_each_hash(item, table, hash, member)                                    \
+	for ((item) = htab_item(htab_first(table, hash), __typeof__(*(item)), member);   \
+	     (item); (item) = htab_item(htab_next(&(item)->member), __typeof__(*(item)), \
+					member))
 
 /* The node after @node in no particular order, the first one if NULL; NULL: no more. */
 struct htab_node *htab_step(const struct htab *table, const struct htab_node *node);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * locked.h - asserts that a mutex, or a read-write lock, is held
+ * locked.h - holds a mutex for a scope; asserts that a mutex or read-write lock is held
+ *
+ *	SCOPED_LOCK(&queue->lock);
+ *
+ * unlocks at the end of the block, after the value of a return was computed. What was
+ * declared before it is cleaned up after the unlock.
  *
  * A function whose name ends in _locked needs a lock that its caller holds, and begins
  * with ASSERT_LOCKED(). The check is active with configure --enable-debug and in
@@ -11,6 +16,26 @@
 #define DMABUFFS_LOCKED_H
 
 #include <pthread.h>
+
+#include "util.h"
+
+static inline pthread_mutex_t *scoped_lock(pthread_mutex_t *mutex)
+{
+	pthread_mutex_lock(mutex);
+	return mutex;
+}
+
+static inline void scoped_unlock(pthread_mutex_t **mutex)
+{
+	pthread_mutex_unlock(*mutex);
+}
+
+/* The variable needs a name of its own where two locks are held in one block. */
+#define SCOPED_NAME_(line) scoped_##line##_
+#define SCOPED_NAME(line)  SCOPED_NAME_(line)
+#define SCOPED_LOCK(mutex)                                                               \
+	__attribute__((unused)) _cleanup_(scoped_unlock) pthread_mutex_t *SCOPED_NAME(   \
+		__LINE__) = scoped_lock(mutex)
 
 #ifdef DMABUFFS_DEBUG
 #include <stdio.h>

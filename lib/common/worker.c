@@ -109,13 +109,9 @@ void worker_init(struct worker *worker, const struct worker_type *type)
 
 int worker_start(struct worker *worker)
 {
-	int r = 0;
+	SCOPED_LOCK(&worker->lock);
 
-	pthread_mutex_lock(&worker->lock);
-	if (!worker->n_threads)
-		r = worker_start_locked(worker);
-	pthread_mutex_unlock(&worker->lock);
-	return r;
+	return worker->n_threads ? 0 : worker_start_locked(worker);
 }
 
 /* A thread for one more job. With at least one thread, the job can wait. */
@@ -130,11 +126,11 @@ static int worker_provide_locked(struct worker *worker)
 	return worker->n_threads ? 0 : r;
 }
 
-static int worker_add_locked(struct worker *worker, struct list *job)
+int worker_add(struct worker *worker, struct list *job)
 {
+	SCOPED_LOCK(&worker->lock);
 	int r;
 
-	ASSERT_LOCKED(&worker->lock);
 	if (worker->stop)
 		return -ESHUTDOWN;
 	if (list_is_linked(job))
@@ -149,39 +145,28 @@ static int worker_add_locked(struct worker *worker, struct list *job)
 	return 0;
 }
 
-int worker_add(struct worker *worker, struct list *job)
-{
-	int r;
-
-	pthread_mutex_lock(&worker->lock);
-	r = worker_add_locked(worker, job);
-	pthread_mutex_unlock(&worker->lock);
-	return r;
-}
-
 void worker_add_later(struct worker *worker, struct list *job, unsigned ms)
 {
-	pthread_mutex_lock(&worker->lock);
-	if (!worker->stop && !list_is_linked(job)) {
-		worker->later = job;
-		worker->due_ns = now_ns() + ms * NS_PER_MS;
-		pthread_cond_signal(&worker->wake);
-	}
-	pthread_mutex_unlock(&worker->lock);
+	SCOPED_LOCK(&worker->lock);
+
+	if (worker->stop || list_is_linked(job))
+		return;
+	worker->later = job;
+	worker->due_ns = now_ns() + ms * NS_PER_MS;
+	pthread_cond_signal(&worker->wake);
 }
 
 bool worker_flush(struct worker *worker, unsigned ms)
 {
 	const struct timespec deadline = deadline_ms(ms);
+	SCOPED_LOCK(&worker->lock);
 	bool idle;
 	int r = 0;
 
-	pthread_mutex_lock(&worker->lock);
 	while (!(idle = !worker->n_queued && worker->n_idle == worker->n_alive) &&
 	       r != ETIMEDOUT)
 		r = pthread_cond_clockwait(&worker->settled, &worker->lock,
 					   CLOCK_MONOTONIC, &deadline);
-	pthread_mutex_unlock(&worker->lock);
 	return idle;
 }
 

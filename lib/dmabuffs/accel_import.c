@@ -17,19 +17,16 @@ static int accel_import_by_ticket(struct dmabuffs *instance, int context,
 				  unsigned long request,
 				  struct dmabuffs_accel_import *arg)
 {
-	struct broker_connection connection;
+	_cleanup_connection_ struct broker_connection connection = {.fd = -1};
 	int r = broker_get(instance, &connection);
 
+	if (r >= 0)
+		r = broker_deposit(&connection, arg->fd, arg->ticket);
 	if (r < 0)
 		return r;
-	r = broker_deposit(instance, &connection, arg->fd, arg->ticket);
-	if (r >= 0) {
-		arg->flags = DMABUFFS_ACCEL_TICKET;
-		arg->fd = -1;
-		r = dmabuffs_accel_call(context, request, arg);
-	}
-	broker_put(instance, &connection);
-	return r;
+	arg->flags = DMABUFFS_ACCEL_TICKET;
+	arg->fd = -1;
+	return dmabuffs_accel_call(context, request, arg);
 }
 
 static int accel_import_import(struct dmabuffs *instance, int context,
@@ -115,33 +112,21 @@ _public_ int dmabuffs_accel_export_asid(int context, uint32_t asid,
 
 /* ---- the address space of this process --------------------------------------------- */
 
-static int accel_import_deposit_both(struct dmabuffs *instance,
-				     struct broker_connection *connection,
-				     struct dmabuffs_accel_sva *arg)
-{
-	int r = broker_deposit(instance, connection, arg->mem, arg->mem_ticket);
-
-	if (r < 0)
-		return r;
-	return broker_deposit(instance, connection, arg->maps, arg->maps_ticket);
-}
-
 static int accel_import_bind_by_tickets(struct dmabuffs *instance, int context,
 					struct dmabuffs_accel_sva *arg)
 {
-	struct broker_connection connection;
+	_cleanup_connection_ struct broker_connection connection = {.fd = -1};
 	int r = broker_get(instance, &connection);
 
+	if (r >= 0)
+		r = broker_deposit(&connection, arg->mem, arg->mem_ticket);
+	if (r >= 0)
+		r = broker_deposit(&connection, arg->maps, arg->maps_ticket);
 	if (r < 0)
 		return r;
-	r = accel_import_deposit_both(instance, &connection, arg);
-	if (r >= 0) {
-		arg->flags |= DMABUFFS_ACCEL_TICKET;
-		arg->mem = arg->maps = -1;
-		r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_SVA, arg);
-	}
-	broker_put(instance, &connection);
-	return r;
+	arg->flags |= DMABUFFS_ACCEL_TICKET;
+	arg->mem = arg->maps = -1;
+	return dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_SVA, arg);
 }
 
 _public_ int dmabuffs_accel_bind_self(struct dmabuffs *instance, int context,

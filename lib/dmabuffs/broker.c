@@ -61,11 +61,11 @@ int broker_get(struct dmabuffs *instance, struct broker_connection *ret_connecti
 		if (r < 0)
 			return r;
 	}
-	*ret_connection = (struct broker_connection){.fd = fd, .kept = kept};
+	*ret_connection = (struct broker_connection){instance, fd, kept};
 	return 0;
 }
 
-void broker_put(struct dmabuffs *instance, struct broker_connection *connection)
+void broker_put(struct broker_connection *connection)
 {
 	uint64_t none = 0;
 	uint64_t word;
@@ -73,7 +73,7 @@ void broker_put(struct dmabuffs *instance, struct broker_connection *connection)
 	if (connection->fd < 0)
 		return;
 	word = (uint64_t)(uint32_t)getpid() << 32 | (uint32_t)(connection->fd + 1);
-	if (!atomic_compare_exchange_strong(&instance->idle, &none, word))
+	if (!atomic_compare_exchange_strong(&connection->instance->idle, &none, word))
 		close_keep_errno(connection->fd);
 	connection->fd = -1;
 }
@@ -93,8 +93,8 @@ static void broker_pause(unsigned int n)
  * it had closed this one while it was idle; -EUSERS: it refuses one more now, so try for
  * as long as a reply may take. -errno: the request fails.
  */
-static int broker_replace(struct dmabuffs *instance, struct broker_connection *connection,
-			  int r, uint64_t start, unsigned int n)
+static int broker_replace(struct broker_connection *connection, int r, uint64_t start,
+			  unsigned int n)
 {
 	close_keep_errno(TAKE_FD(connection->fd));
 	if (connection->bound)
@@ -104,10 +104,10 @@ static int broker_replace(struct dmabuffs *instance, struct broker_connection *c
 	else if (r != -ECONNRESET || !connection->kept)
 		return r;
 	connection->kept = false;
-	return broker_connect(instance->root_fd, &connection->fd);
+	return broker_connect(connection->instance->root_fd, &connection->fd);
 }
 
-int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
+int broker_call(struct broker_connection *connection,
 		const struct broker_question *question,
 		struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
@@ -119,8 +119,7 @@ int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 
 		if (r >= 0 && reply.error != -EUSERS)
 			break;
-		r = broker_replace(instance, connection, r < 0 ? r : reply.error, start,
-				   n);
+		r = broker_replace(connection, r < 0 ? r : reply.error, start, n);
 		if (r < 0)
 			return r;
 	}
@@ -135,23 +134,19 @@ int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
 int broker_ask(struct dmabuffs *instance, const struct broker_question *question,
 	       int *ret_fd)
 {
+	_cleanup_connection_ struct broker_connection connection = {.fd = -1};
 	struct dmabuffs_broker_reply reply;
-	struct broker_connection connection;
 	int r = broker_get(instance, &connection);
 
-	if (r < 0)
-		return r;
-	r = broker_call(instance, &connection, question, &reply, ret_fd);
-	broker_put(instance, &connection);
-	return r;
+	return r < 0 ? r : broker_call(&connection, question, &reply, ret_fd);
 }
 
-int broker_deposit(struct dmabuffs *instance, struct broker_connection *connection,
-		   int fd, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE])
+int broker_deposit(struct broker_connection *connection, int fd,
+		   uint8_t ret_ticket[DMABUFFS_TICKET_SIZE])
 {
 	const struct broker_question question = {.op = DMABUFFS_BROKER_TICKET, .fd = fd};
 	struct dmabuffs_broker_reply reply;
-	int r = broker_call(instance, connection, &question, &reply, NULL);
+	int r = broker_call(connection, &question, &reply, NULL);
 
 	if (r < 0)
 		return r;

@@ -14,6 +14,7 @@
 
 /* A connection in use by one thread; fd is -1 once it failed. */
 struct broker_connection {
+	struct dmabuffs *instance;
 	int fd;
 	bool kept;  /* it was idle before: the service may have closed it meanwhile */
 	bool bound; /* a ticket may depend on it: it cannot be replaced */
@@ -30,9 +31,10 @@ struct broker_question {
 int broker_slot_init(struct dmabuffs *instance);
 void broker_slot_finish(struct dmabuffs *instance);
 
-/* Takes the idle connection or makes one; put keeps it or closes it. */
+/* Takes the idle connection or makes one; put keeps it or closes it. fd -1 is allowed. */
 int broker_get(struct dmabuffs *instance, struct broker_connection *ret_connection);
-void broker_put(struct dmabuffs *instance, struct broker_connection *connection);
+void broker_put(struct broker_connection *connection);
+#define _cleanup_connection_ __attribute__((cleanup(broker_put)))
 
 /*
  * Sends one request, and again over a new connection if the service closed this one while
@@ -41,7 +43,7 @@ void broker_put(struct dmabuffs *instance, struct broker_connection *connection)
  * the protocol), -EUSERS (too many connections, for BROKER_TIMEOUT_S). @ret_fd receives
  * the descriptor of the reply; with NULL there must be none.
  */
-int broker_call(struct dmabuffs *instance, struct broker_connection *connection,
+int broker_call(struct broker_connection *connection,
 		const struct broker_question *question,
 		struct dmabuffs_broker_reply *ret_reply, int *ret_fd);
 
@@ -50,8 +52,8 @@ int broker_ask(struct dmabuffs *instance, const struct broker_question *question
 	       int *ret_fd);
 
 /* Deposits @fd: the ticket is valid for one call while @connection stays open. */
-int broker_deposit(struct dmabuffs *instance, struct broker_connection *connection,
-		   int fd, uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
+int broker_deposit(struct broker_connection *connection, int fd,
+		   uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
 
 /* broker_connect.c: a new connection, with its timeouts set. */
 int broker_connect(int root_fd, int *ret_fd);

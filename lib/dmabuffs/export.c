@@ -72,19 +72,16 @@ int export_read_options(const struct dmabuffs_export_options *options,
 /* A ticket is valid while its connection lasts, so keep that until the export returns. */
 static int export_by_ticket(struct dmabuffs *instance, struct dmabuffs_export *request)
 {
-	struct broker_connection connection;
+	_cleanup_connection_ struct broker_connection connection = {.fd = -1};
 	int r = broker_get(instance, &connection);
 
+	if (r >= 0)
+		r = broker_deposit(&connection, request->fd, request->ticket);
 	if (r < 0)
 		return r;
-	r = broker_deposit(instance, &connection, request->fd, request->ticket);
-	if (r >= 0) {
-		request->flags |= DMABUFFS_EXPORT_TICKET;
-		request->fd = -1;
-		r = instance_ioctl(instance, DMABUFFS_IOC_EXPORT, request);
-	}
-	broker_put(instance, &connection);
-	return r;
+	request->flags |= DMABUFFS_EXPORT_TICKET;
+	request->fd = -1;
+	return instance_ioctl(instance, DMABUFFS_IOC_EXPORT, request);
 }
 
 _public_ int dmabuffs_export(struct dmabuffs *instance, int fd,

@@ -67,23 +67,24 @@ static uint64_t names_hash_id(uint64_t id)
 
 static struct name *names_find_id_locked(uint64_t id)
 {
-	struct htab_node *node = htab_first(&names_ids, names_hash_id(id));
+	struct name *name;
 
 	ASSERT_LOCKED(&names_lock);
-	while (node && container_of(node, struct name, by_id)->id != id)
-		node = htab_next(node);
-	return node ? container_of(node, struct name, by_id) : NULL;
+	htab_for_each_hash(name, &names_ids, names_hash_id(id), by_id)
+		if (name->id == id)
+			break;
+	return name;
 }
 
 static struct name *names_find_uuid_locked(const dmabuffs_uuid *uuid)
 {
-	struct htab_node *node = htab_first(&names_uuids, handle_hash(uuid));
+	struct name *name;
 
 	ASSERT_LOCKED(&names_lock);
-	while (node && memcmp(&container_of(node, struct name, by_uuid)->handle.uuid,
-			      uuid, sizeof(*uuid)) != 0)
-		node = htab_next(node);
-	return node ? container_of(node, struct name, by_uuid) : NULL;
+	htab_for_each_hash(name, &names_uuids, handle_hash(uuid), by_uuid)
+		if (memcmp(&name->handle.uuid, uuid, sizeof(*uuid)) == 0)
+			break;
+	return name;
 }
 
 static int names_add_locked(const struct subject *subject, struct name **ret_name)

@@ -76,14 +76,11 @@ static int openings_find_mapping_locked(const struct hipipc_handle *handle,
 					const struct hipipc_place *place,
 					struct mapping **ret_mapping)
 {
-	struct htab_node *node =
-		htab_first(&openings_mappings, handle_hash(&handle->uuid));
-	struct mapping *found = NULL;
+	struct mapping *mapping, *found = NULL;
 
 	ASSERT_LOCKED(&openings_lock);
-	for (; node; node = htab_next(node)) {
-		struct mapping *mapping = container_of(node, struct mapping, by_uuid);
-
+	htab_for_each_hash(mapping, &openings_mappings, handle_hash(&handle->uuid),
+			   by_uuid) {
 		if (memcmp(&mapping->key.uuid, &handle->uuid, sizeof(handle->uuid)) !=
 			    0 ||
 		    mapping->place.device != place->device)
@@ -100,12 +97,13 @@ static int openings_find_mapping_locked(const struct hipipc_handle *handle,
 
 static struct opening *openings_find_opening_locked(uint64_t pointer)
 {
-	struct htab_node *node = htab_first(&openings, openings_hash_pointer(pointer));
+	struct opening *opening;
 
 	ASSERT_LOCKED(&openings_lock);
-	while (node && container_of(node, struct opening, by_pointer)->pointer != pointer)
-		node = htab_next(node);
-	return node ? container_of(node, struct opening, by_pointer) : NULL;
+	htab_for_each_hash(opening, &openings, openings_hash_pointer(pointer), by_pointer)
+		if (opening->pointer == pointer)
+			break;
+	return opening;
 }
 
 static int openings_add_mapping_locked(const struct hipipc_provider *provider,

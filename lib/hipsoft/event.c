@@ -32,16 +32,13 @@ static uint64_t event_hash_id(uint64_t id)
 
 static struct event *event_find_locked(uint64_t id)
 {
-	struct htab_node *node = htab_first(&event_events, event_hash_id(id));
+	struct event *event;
 
 	ASSERT_LOCKED(&event_lock);
-	for (; node; node = htab_next(node)) {
-		struct event *event = container_of(node, struct event, node);
-
+	htab_for_each_hash(event, &event_events, event_hash_id(id), node)
 		if (event->id == id)
-			return event;
-	}
-	return NULL;
+			break;
+	return event;
 }
 
 struct event *event_get(uint64_t id)

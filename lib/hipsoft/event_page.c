@@ -115,18 +115,14 @@ static uint64_t event_page_hash_inode(dev_t dev, ino_t ino)
 
 static struct shared_event *event_page_find_inode_locked(dev_t dev, ino_t ino)
 {
-	struct htab_node *node =
-		htab_first(&event_page_registry.pages, event_page_hash_inode(dev, ino));
+	struct shared_event *event;
 
 	ASSERT_LOCKED(&event_page_registry.lock);
-	for (; node; node = htab_next(node)) {
-		struct shared_event *event =
-			container_of(node, struct shared_event, node);
-
+	htab_for_each_hash(event, &event_page_registry.pages,
+			   event_page_hash_inode(dev, ino), node)
 		if (event->dev == dev && event->ino == ino)
-			return event;
-	}
-	return NULL;
+			break;
+	return event;
 }
 
 /*

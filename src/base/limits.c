@@ -88,12 +88,8 @@ void limits_finish(struct limits *limits)
 
 static struct user *limits_find_user_locked(struct limits *limits, uid_t uid)
 {
-	struct htab_node *node;
-
 	ASSERT_LOCKED(&limits->lock);
-	node = htab_first(&limits->users, uid);
-
-	return node ? container_of(node, struct user, node) : NULL;
+	return htab_item(htab_first(&limits->users, uid), struct user, node);
 }
 
 static struct user *limits_get_user_locked(struct limits *limits, uid_t uid)
@@ -246,25 +242,18 @@ static int limits_charge_user_locked(struct limits *limits, struct user *user,
 
 int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
-	int r;
+	SCOPED_LOCK(&limits->lock);
 
-	pthread_mutex_lock(&limits->lock);
-	r = limits_charge_user_locked(limits, limits_get_user_locked(limits, uid),
-				      resource, n);
-	pthread_mutex_unlock(&limits->lock);
-	return r;
+	return limits_charge_user_locked(limits, limits_get_user_locked(limits, uid),
+					 resource, n);
 }
 
 static bool limits_knows_owners(struct limits *limits, uid_t uid)
 {
-	const struct user *user;
-	bool known;
+	SCOPED_LOCK(&limits->lock);
+	const struct user *user = limits_find_user_locked(limits, uid);
 
-	pthread_mutex_lock(&limits->lock);
-	user = limits_find_user_locked(limits, uid);
-	known = user && user->owner_known;
-	pthread_mutex_unlock(&limits->lock);
-	return known;
+	return user && user->owner_known;
 }
 
 int limits_charge_process(struct limits *limits, const struct payer *payer,
@@ -272,7 +261,7 @@ int limits_charge_process(struct limits *limits, const struct payer *payer,
 {
 	uid_t owners[OWNERS_MAX];
 	struct user *user;
-	int n_owners, r;
+	int n_owners;
 
 	if (limits_knows_owners(limits, payer->uid))
 		return limits_charge(limits, payer->uid, resource, n);
@@ -281,50 +270,42 @@ int limits_charge_process(struct limits *limits, const struct payer *payer,
 		return limits_charge(limits, payer->uid, resource, n);
 	if (n_owners < 0)
 		return n_owners;
-	pthread_mutex_lock(&limits->lock);
+	SCOPED_LOCK(&limits->lock);
 	user = limits_add_chain_locked(limits, payer->uid, owners, n_owners);
-	r = limits_charge_user_locked(limits, user, resource, n);
-	pthread_mutex_unlock(&limits->lock);
-	return r;
+	return limits_charge_user_locked(limits, user, resource, n);
 }
 
 int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
 		    uint64_t n)
 {
-	struct user *user;
-	int r = -ENOMEM;
+	SCOPED_LOCK(&limits->lock);
+	struct user *user = limits_get_user_locked(limits, to);
+	bool has_room;
 
-	pthread_mutex_lock(&limits->lock);
-	user = limits_get_user_locked(limits, to);
-	if (user) {
-		r = limits_chain_has_room(user, resource,
-					  limits->config.per_uid[resource], n)
-			    ? 0
-			    : -EDQUOT;
-		if (r == 0)
-			limits_add(user, resource, n);
-		limits_drop_if_idle_locked(limits, user);
-	}
-	if (r == 0)
-		limits_subtract_locked(limits, from, resource, n);
-	pthread_mutex_unlock(&limits->lock);
-	return r;
+	if (!user)
+		return -ENOMEM;
+	has_room = limits_chain_has_room(user, resource, limits->config.per_uid[resource],
+					 n);
+	if (has_room)
+		limits_add(user, resource, n);
+	limits_drop_if_idle_locked(limits, user);
+	if (!has_room)
+		return -EDQUOT;
+	limits_subtract_locked(limits, from, resource, n);
+	return 0;
 }
 
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
-	pthread_mutex_lock(&limits->lock);
+	SCOPED_LOCK(&limits->lock);
+
 	limits_subtract_locked(limits, uid, resource, n);
 	limits->used[resource] -= n;
-	pthread_mutex_unlock(&limits->lock);
 }
 
 uint64_t limits_used(struct limits *limits, enum resource resource)
 {
-	uint64_t used;
+	SCOPED_LOCK(&limits->lock);
 
-	pthread_mutex_lock(&limits->lock);
-	used = limits->used[resource];
-	pthread_mutex_unlock(&limits->lock);
-	return used;
+	return limits->used[resource];
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/wire.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "sized.h"
@@ -23,13 +22,13 @@ static bool wire_label_is_valid(const uint8_t label[DMABUFFS_LABEL_SIZE])
 	       sized_is_zero(label + length, DMABUFFS_LABEL_SIZE - length);
 }
 
-static int wire_check_source(const struct dmabuffs_export *arg)
+int wire_check_source(bool by_ticket, int fd, const uint8_t ticket[DMABUFFS_TICKET_SIZE])
 {
-	if (arg->flags & DMABUFFS_EXPORT_TICKET)
-		return arg->fd == -1 ? 0 : -EINVAL;
-	if (!sized_is_zero(arg->ticket, sizeof(arg->ticket)))
+	if (by_ticket)
+		return fd == -1 ? 0 : -EINVAL;
+	if (!sized_is_zero(ticket, DMABUFFS_TICKET_SIZE))
 		return -EINVAL;
-	return arg->fd < 0 ? -EBADF : 0;
+	return fd < 0 ? -EBADF : 0;
 }
 
 int wire_check_export(const struct dmabuffs_export *arg)
@@ -40,20 +39,11 @@ int wire_check_export(const struct dmabuffs_export *arg)
 		return -EINVAL;
 	if (!wire_label_is_valid(arg->label))
 		return -EINVAL;
-	return wire_check_source(arg);
+	return wire_check_source(arg->flags & DMABUFFS_EXPORT_TICKET, arg->fd,
+				 arg->ticket);
 }
 
-int wire_check_revoke(const struct dmabuffs_revoke *arg)
+int wire_check_no_flags(uint32_t flags)
 {
-	return arg->flags ? -EOPNOTSUPP : 0;
-}
-
-int wire_check_withdraw(const struct dmabuffs_withdraw *arg)
-{
-	return arg->flags ? -EOPNOTSUPP : 0;
-}
-
-int wire_check_info(const struct dmabuffs_info *arg)
-{
-	return arg->flags ? -EOPNOTSUPP : 0;
+	return flags ? -EOPNOTSUPP : 0;
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "fd_identity.h"
+#include "locked.h"
 #include "util.h"
 
 /* Inode number of @fd in our mount, or 0, which no file has. */
@@ -47,16 +48,12 @@ void opened_put(struct opened *opened)
 
 int opened_open_buffer(const struct opened *opened)
 {
+	SCOPED_LOCK(&opened->table->lock);
 	const struct export *export = opened->export;
-	int r;
 
-	table_lock(opened->table);
 	if (export->revoked)
-		r = -ESTALE;
-	else if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
-		r = -EBADFD;
-	else
-		r = buffer_open(&export->buffer, opened->access);
-	table_unlock(opened->table);
-	return r;
+		return -ESTALE;
+	if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
+		return -EBADFD;
+	return buffer_open(&export->buffer, opened->access);
 }

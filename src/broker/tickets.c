@@ -111,34 +111,29 @@ static void tickets_drop_locked(struct tickets *tickets, struct ticket *ticket)
 
 int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_SIZE])
 {
-	struct htab_node *node;
-	int fd = -ENOENT;
+	SCOPED_LOCK(&tickets->lock);
+	struct ticket *ticket;
+	int fd;
 
-	pthread_mutex_lock(&tickets->lock);
-	node = htab_first(&tickets->by_number, tickets_hash_of(tickets, number));
-	for (; node; node = htab_next(node)) {
-		struct ticket *ticket = container_of(node, struct ticket, node);
-
-		if (sodium_memcmp(ticket->number, number, DMABUFFS_TICKET_SIZE))
-			continue;
-		tickets_remove_locked(tickets, ticket);
-		fd = ticket->fd;
-		free(ticket);
-		break;
-	}
-	pthread_mutex_unlock(&tickets->lock);
+	htab_for_each_hash(ticket, &tickets->by_number, tickets_hash_of(tickets, number),
+			   node)
+		if (!sodium_memcmp(ticket->number, number, DMABUFFS_TICKET_SIZE))
+			break;
+	if (!ticket)
+		return -ENOENT;
+	tickets_remove_locked(tickets, ticket);
+	fd = ticket->fd;
+	free(ticket);
 	return fd;
 }
 
 void tickets_drop_stale(struct tickets *tickets, struct ticket_list *list)
 {
-	struct ticket *oldest;
+	SCOPED_LOCK(&tickets->lock);
+	struct ticket *oldest = list_first(&list->tickets, struct ticket, in_owner);
 
-	pthread_mutex_lock(&tickets->lock);
-	oldest = list_first(&list->tickets, struct ticket, in_owner);
 	if (oldest && now_ns() - oldest->made_ns > STALE_NS)
 		tickets_drop_locked(tickets, oldest);
-	pthread_mutex_unlock(&tickets->lock);
 }
 
 enum tickets_state tickets_state(struct tickets *tickets, const struct ticket_list *list)
@@ -159,10 +154,9 @@ enum tickets_state tickets_state(struct tickets *tickets, const struct ticket_li
 
 void tickets_drop(struct tickets *tickets, struct ticket_list *list)
 {
+	SCOPED_LOCK(&tickets->lock);
 	struct ticket *ticket, *after;
 
-	pthread_mutex_lock(&tickets->lock);
 	list_for_each_safe(ticket, after, &list->tickets, in_owner)
 		tickets_drop_locked(tickets, ticket);
-	pthread_mutex_unlock(&tickets->lock);
 }

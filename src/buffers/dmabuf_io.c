@@ -6,10 +6,10 @@
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "dmabuf.h"
 #include "locked.h"
 #include "util.h"
 
@@ -44,17 +44,6 @@ static int dmabuf_io_wait_ready(const struct dmabuf_io_request *request)
 	return n ? 0 : -ETIMEDOUT;
 }
 
-static int dmabuf_io_sync_access(int fd, uint64_t flags)
-{
-	struct dma_buf_sync sync = {.flags = flags};
-	int r;
-
-	do {
-		r = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
-	} while (r < 0 && (errno == EINTR || errno == EAGAIN));
-	return r < 0 ? -errno : 0;
-}
-
 /* Lets the kernel copy, which survives a mapping without memory behind it. */
 static int dmabuf_io_copy_by_kernel(void *to, const void *from, size_t size)
 {
@@ -71,13 +60,13 @@ static int dmabuf_io_copy_synced(const struct dmabuf_io_request *request, char *
 {
 	uint64_t direction = request->write ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ;
 	char *bytes = (char *)request->bytes;
-	int r = dmabuf_io_sync_access(request->fd, DMA_BUF_SYNC_START | direction);
+	int r = dmabuf_sync(request->fd, DMA_BUF_SYNC_START | direction);
 
 	if (r < 0)
 		return r;
 	r = dmabuf_io_copy_by_kernel(request->write ? mapped : bytes,
 				     request->write ? bytes : mapped, request->size);
-	dmabuf_io_sync_access(request->fd, DMA_BUF_SYNC_END | direction);
+	dmabuf_sync(request->fd, DMA_BUF_SYNC_END | direction);
 	return r;
 }
 
@@ -149,7 +138,7 @@ static void dmabuf_io_run(struct worker *worker, struct list *job)
 		container_of(job, struct dmabuf_io_request, job);
 	ssize_t result = request->cancelled ? -ENOTCONN : dmabuf_io_perform(request);
 
-	request->done(request->context, result, request->bytes);
+	request->done(request->context, result, request->write ? NULL : request->bytes);
 }
 
 static void dmabuf_io_done_locked(struct worker *worker, struct list *job)

@@ -31,7 +31,7 @@ struct dmabuf_io {
 /*
  * Called from one of the threads when the request is done: @result is the number of
  * bytes, or -errno: -ETIMEDOUT the devices did not finish, -EFAULT the memory is gone.
- * @bytes are what was read.
+ * @bytes are what was read; NULL: it was a write.
  */
 typedef void dmabuf_io_done(void *context, ssize_t result, const void *bytes);
 

@@ -4,6 +4,7 @@
 #include <fuse_lowlevel.h>
 
 #include "names/ended.h"
+#include "locked.h"
 #include "util.h"
 
 /* RES_* and ACCEL_RES_* are in the same order. */
@@ -46,12 +47,10 @@ static void device_file_unref(void *data)
 static struct fuse_pollhandle *device_file_swap_poll(struct device_file *file,
 						     struct fuse_pollhandle *poll)
 {
-	struct fuse_pollhandle *old;
+	SCOPED_LOCK(&file->lock);
+	struct fuse_pollhandle *old = file->poll;
 
-	pthread_mutex_lock(&file->lock);
-	old = file->poll;
 	file->poll = poll;
-	pthread_mutex_unlock(&file->lock);
 	return old;
 }
 
@@ -127,13 +126,12 @@ void device_file_set_poll(struct device_file *file, struct fuse_pollhandle *poll
 
 int device_file_get_root(struct device_file *file, uint64_t *ret_root_id)
 {
+	SCOPED_LOCK(&file->lock);
 	int r = 0;
 
-	pthread_mutex_lock(&file->lock);
 	if (!file->root_id)
 		r = table_open_root(file->devices->notifier->table, &file->payer,
 				    &file->root_id);
 	*ret_root_id = file->root_id;
-	pthread_mutex_unlock(&file->lock);
 	return r;
 }

@@ -16,6 +16,7 @@ int device_query(struct command_call *call)
 {
 	struct accel_device_info *info = &call->arg.device_info;
 	struct devices *devices = &call->service->devices;
+	uint32_t size = info->size;
 	uint64_t ino;
 
 	if (info->flags)
@@ -25,7 +26,9 @@ int device_query(struct command_call *call)
 	ino = devices_find(devices, info->name);
 	if (!ino)
 		return -ENOENT;
+	info->size = sizeof(*info); /* of call->arg, not of the client's struct */
 	accel_device_query(devices_by_ino(devices, ino), info);
+	info->size = size;
 	return 0;
 }
 
@@ -94,5 +97,5 @@ static void device_ioctl_revoke_work(void *arg)
 /* A process that has the memory open can keep its inode locked. */
 int device_revoke_buffer(struct command_call *call)
 {
-	return command_offload(call, call->ctx->uid, device_ioctl_revoke_work, call);
+	return command_offload(call, call->ctx->uid, device_ioctl_revoke_work);
 }

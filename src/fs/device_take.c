@@ -5,53 +5,28 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/wire.h"
 #include "broker/opened.h"
 #include "broker/procfs.h"
 #include "buffers/reaper.h"
 #include "fs/fs_ioctl.h"
-#include "sized.h"
 #include "util.h"
-
-/* Either a descriptor or a ticket, selected by the flag; the other must be unset. */
-static int device_take_check_source(uint32_t flags, int fd,
-				    const uint8_t ticket[DMABUFFS_TICKET_SIZE])
-{
-	if (flags & DMABUFFS_ACCEL_TICKET)
-		return fd == -1 ? 0 : -EINVAL;
-	if (!sized_is_zero(ticket, DMABUFFS_TICKET_SIZE))
-		return -EINVAL;
-	return fd < 0 ? -EBADF : 0;
-}
-
-static int device_take_source(struct command_call *call, uint32_t flags, int fd,
-			      const uint8_t ticket[DMABUFFS_TICKET_SIZE],
-			      struct taken *ret_taken)
-{
-	return command_take(call, fd, flags & DMABUFFS_ACCEL_TICKET ? ticket : NULL,
-			    ret_taken);
-}
 
 int device_take_import(struct command_call *call, struct taken *ret_taken)
 {
 	const struct dmabuffs_accel_import *arg = &call->arg.import;
+	bool by_ticket = arg->flags & DMABUFFS_ACCEL_TICKET;
 	int r;
 
 	if (arg->flags & ~DMABUFFS_ACCEL_TICKET)
 		return -EOPNOTSUPP;
-	r = device_take_check_source(arg->flags, arg->fd, arg->ticket);
+	r = wire_check_source(by_ticket, arg->fd, arg->ticket);
 	return r < 0 ? r
-		     : device_take_source(call, arg->flags, arg->fd, arg->ticket,
-					  ret_taken);
+		     : command_take(call, arg->fd, by_ticket ? arg->ticket : NULL,
+				    ret_taken);
 }
 
 /* ---- buffers ----------------------------------------------------------------------- */
-
-/* Opens the buffer behind an opened name, with no more access than the file has. */
-static int device_take_open_named(const struct opened *opened)
-{
-	return buffer_has_memory(&opened->export->buffer) ? opened_open_buffer(opened)
-							  : -EBADFD;
-}
 
 /* Consumes @taken; returns a descriptor of its buffer that the service owns. */
 static int device_take_own_buffer(struct command_call *call, struct taken *taken)
@@ -61,7 +36,9 @@ static int device_take_own_buffer(struct command_call *call, struct taken *taken
 	int r;
 
 	if (opened_get(&call->service->broker, taken->fd, &opened) == 0) {
-		r = device_take_open_named(&opened);
+		r = buffer_has_memory(&opened.export->buffer)
+			    ? opened_open_buffer(&opened)
+			    : -EBADFD;
 		taken_refuse(taken);
 		return r;
 	}
@@ -96,41 +73,32 @@ int device_import_buffer(struct command_call *call)
 
 /* ---- the caller's own memory ------------------------------------------------------- */
 
-struct binding {
-	struct command_call *call;
-	struct taken mem, maps;
-};
-
-static void device_take_end_binding(struct binding *binding, int result)
+static void device_take_end_binding(struct command_call *call, int result)
 {
-	struct command_call *call = binding->call;
-
 	if (result < 0) {
-		taken_refuse(&binding->mem);
-		taken_refuse(&binding->maps);
+		taken_refuse(&call->kept.sva.mem);
+		taken_refuse(&call->kept.sva.maps);
 		log_info("cannot bind the address space of pid %d: %s", call->ctx->pid,
 			 strerror(-result));
 	} else {
-		taken_keep(&binding->mem);
-		taken_keep(&binding->maps);
+		taken_keep(&call->kept.sva.mem);
+		taken_keep(&call->kept.sva.maps);
 	}
-	free(binding);
 }
 
-static int device_take_bind_files(struct binding *binding)
+static int device_take_bind_files(struct command_call *call)
 {
-	struct dmabuffs_accel_sva *sva = &binding->call->arg.sva;
+	int mem = call->kept.sva.mem.fd, maps = call->kept.sva.maps.fd;
+	struct dmabuffs_accel_sva *sva = &call->arg.sva;
 	struct accel_asid_create arg = {
 		.flags = sva->flags & ~DMABUFFS_ACCEL_TICKET,
 		.set = sva->set,
 	};
 	int r;
 
-	if (!procfs_has(binding->mem.fd, binding->call->ctx->pid) ||
-	    !procfs_has(binding->maps.fd, binding->call->ctx->pid))
+	if (!procfs_has(mem, call->ctx->pid) || !procfs_has(maps, call->ctx->pid))
 		return -EBADFD;
-	r = accel_asid_create_sva(binding->call->file->context, &arg, binding->mem.fd,
-				  binding->maps.fd);
+	r = accel_asid_create_sva(call->file->context, &arg, mem, maps);
 	if (r == 0)
 		sva->id = arg.id;
 	return r;
@@ -139,53 +107,47 @@ static int device_take_bind_files(struct binding *binding)
 /* The caller can keep the locks of its address space, so this can take any time. */
 static void device_take_bind_work(void *arg)
 {
-	struct binding *binding = arg;
-	struct command_call *call = binding->call;
-	int r = device_take_bind_files(binding);
+	struct command_call *call = arg;
+	int r = device_take_bind_files(call);
 
-	device_take_end_binding(binding, r);
+	device_take_end_binding(call, r);
 	command_reply(call, r);
 }
 
-static int device_take_both(struct binding *binding)
+static int device_take_both(struct command_call *call)
 {
-	struct command_call *call = binding->call;
 	const struct dmabuffs_accel_sva *sva = &call->arg.sva;
-	int r = device_take_source(call, sva->flags, sva->mem, sva->mem_ticket,
-				   &binding->mem);
+	bool by_ticket = sva->flags & DMABUFFS_ACCEL_TICKET;
+	int r = command_take(call, sva->mem, by_ticket ? sva->mem_ticket : NULL,
+			     &call->kept.sva.mem);
 
 	return r < 0 ? r
-		     : device_take_source(call, sva->flags, sva->maps, sva->maps_ticket,
-					  &binding->maps);
+		     : command_take(call, sva->maps, by_ticket ? sva->maps_ticket : NULL,
+				    &call->kept.sva.maps);
 }
 
 static int device_take_check_sva(const struct dmabuffs_accel_sva *sva)
 {
+	bool by_ticket = sva->flags & DMABUFFS_ACCEL_TICKET;
 	int r;
 
 	if (sva->flags & ~(DMABUFFS_ACCEL_TICKET | ACCEL_ASID_VISIBLE))
 		return -EOPNOTSUPP;
-	r = device_take_check_source(sva->flags, sva->mem, sva->mem_ticket);
-	return r < 0 ? r
-		     : device_take_check_source(sva->flags, sva->maps, sva->maps_ticket);
+	r = wire_check_source(by_ticket, sva->mem, sva->mem_ticket);
+	return r < 0 ? r : wire_check_source(by_ticket, sva->maps, sva->maps_ticket);
 }
 
 int device_bind_sva(struct command_call *call)
 {
-	struct binding *binding;
 	int r = device_take_check_sva(&call->arg.sva);
 
 	if (r < 0)
 		return r;
-	binding = calloc(1, sizeof(*binding));
-	if (!binding)
-		return -ENOMEM;
-	binding->call = call;
-	binding->mem.fd = binding->maps.fd = -1;
-	r = device_take_both(binding);
+	call->kept.sva.mem.fd = call->kept.sva.maps.fd = -1;
+	r = device_take_both(call);
 	if (r == 0)
-		r = command_offload(call, call->ctx->uid, device_take_bind_work, binding);
+		r = command_offload(call, call->ctx->uid, device_take_bind_work);
 	if (r < 0)
-		device_take_end_binding(binding, r);
+		device_take_end_binding(call, r);
 	return r;
 }

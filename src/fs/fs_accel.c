@@ -17,7 +17,7 @@ bool fs_is_accel(uint64_t ino)
 
 void fs_accel_list(const struct devices *devices, struct listing *listing, off_t offset)
 {
-	struct accel_device_info info;
+	struct accel_device_info info = {.size = sizeof(info)};
 	bool fits = true;
 
 	for (size_t i = (size_t)offset - 2; fits && i < devices->n; i++) {

@@ -59,20 +59,29 @@ static void fs_dir_reply_entry(fuse_req_t req, uint64_t ino)
 		table_forget(&service->table, ino, 1);
 }
 
+/* The export with a UUID name, referenced; NULL: there is none. */
+static struct export *fs_dir_get_named(struct service *service, fuse_ino_t parent,
+				       const char *name)
+{
+	uint8_t uuid[DMABUFFS_UUID_SIZE];
+
+	return parent == INO_ROOT && fs_parse_name(name, uuid) == 0
+		       ? table_get_named(&service->table, uuid)
+		       : NULL;
+}
+
 /* The reply depends on the name alone, not on the caller. */
 void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct service *service = service_of(req);
-	uint8_t uuid[DMABUFFS_UUID_SIZE];
 	uint64_t fixed = fs_dir_find_fixed(service, parent, name);
-	struct export *export = NULL;
+	struct export *export;
 
 	if (fixed) {
 		fs_dir_reply_entry(req, fixed);
 		return;
 	}
-	if (parent == INO_ROOT && fs_parse_name(name, uuid) == 0)
-		export = table_get_named(&service->table, uuid);
+	export = fs_dir_get_named(service, parent, name);
 	if (!export) {
 		reply_error(req, -ENOENT);
 		return;
@@ -117,18 +126,13 @@ void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct service *service = service_of(req);
-	uint8_t uuid[DMABUFFS_UUID_SIZE];
 	struct export *export;
 
 	if (fs_dir_find_fixed(service, parent, name)) {
 		reply_error(req, -EPERM);
 		return;
 	}
-	if (parent != INO_ROOT || fs_parse_name(name, uuid) < 0) {
-		reply_error(req, -ENOENT);
-		return;
-	}
-	export = table_get_named(&service->table, uuid);
+	export = fs_dir_get_named(service, parent, name);
 	if (export && ended_remove_name(&service->notifier, export, "unlinked"))
 		reply_error(req, 0);
 	else

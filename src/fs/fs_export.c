@@ -9,36 +9,29 @@
 #include "names/publish.h"
 #include "util.h"
 
-/* One export under way. */
-struct attempt {
-	struct command_call *call;
-	struct buffer buffer; /* owned while its fd is not -1 */
-};
-
-static bool fs_export_is_readonly(const struct attempt *attempt)
+static bool fs_export_is_readonly(const struct command_call *call)
 {
-	return attempt->call->arg.export.flags & DMABUFFS_EXPORT_READONLY;
+	return call->arg.export.flags & DMABUFFS_EXPORT_READONLY;
 }
 
 /* A persistent buffer stays charged after its exporter exits, so it must not grow. */
-static bool fs_export_must_stop_growth(const struct attempt *attempt)
+static bool fs_export_must_stop_growth(const struct command_call *call)
 {
-	return attempt->call->arg.export.flags & DMABUFFS_EXPORT_PERSIST &&
-	       buffer_can_grow(&attempt->buffer);
+	return call->arg.export.flags & DMABUFFS_EXPORT_PERSIST &&
+	       buffer_can_grow(&call->kept.buffer);
 }
 
 /* A ticket is spent even if this fails. */
-static int fs_export_take_buffer(struct attempt *attempt)
+static int fs_export_take_buffer(struct command_call *call)
 {
-	const struct dmabuffs_export *arg = &attempt->call->arg.export;
+	const struct dmabuffs_export *arg = &call->arg.export;
 	bool by_ticket = arg->flags & DMABUFFS_EXPORT_TICKET;
 	struct taken taken;
-	int r = command_take(attempt->call, arg->fd, by_ticket ? arg->ticket : NULL,
-			     &taken);
+	int r = command_take(call, arg->fd, by_ticket ? arg->ticket : NULL, &taken);
 
 	if (r < 0)
 		return r;
-	r = buffer_init(&attempt->buffer, taken.fd, fs_export_is_readonly(attempt));
+	r = buffer_init(&call->kept.buffer, taken.fd, fs_export_is_readonly(call));
 	if (r < 0)
 		taken_refuse(&taken);
 	else
@@ -46,9 +39,8 @@ static int fs_export_take_buffer(struct attempt *attempt)
 	return r;
 }
 
-static struct export_request fs_export_request(struct attempt *attempt)
+static struct export_request fs_export_request(struct command_call *call)
 {
-	const struct command_call *call = attempt->call;
 	const struct dmabuffs_export *arg = &call->arg.export;
 
 	return (struct export_request){
@@ -59,84 +51,76 @@ static struct export_request fs_export_request(struct attempt *attempt)
 		.flags = arg->flags,
 		.mode = arg->mode,
 		.label = (const char *)arg->label,
-		.buffer = &attempt->buffer,
+		.buffer = &call->kept.buffer,
 	};
 }
 
 /* Publishes a buffer that has no name yet on this root description. */
-static int fs_export_make_new(struct attempt *attempt)
+static int fs_export_make_new(struct command_call *call)
 {
-	struct command_call *call = attempt->call;
-	struct export_request request = fs_export_request(attempt);
+	struct export_request request = fs_export_request(call);
 	/* A thread can change its namespaces: with ns= they are read each time. */
 	int pidfd = call->service->options.ns_mask ? -1 : command_pidfd(call);
 
-	buffer_learn_seals(&attempt->buffer);
+	buffer_learn_seals(&call->kept.buffer);
 	return publish_new(&call->service->table, &request, call->ctx->pid, pidfd,
 			   call->arg.export.uuid);
 }
 
-static int fs_export_end(struct attempt *attempt, int result)
+static int fs_export_end(struct command_call *call, int result)
 {
-	const struct fuse_ctx *ctx = attempt->call->ctx;
+	const struct fuse_ctx *ctx = call->ctx;
 
 	if (result < 0)
 		log_warning("cannot export for pid %d uid %u: %s", ctx->pid, ctx->uid,
 			    strerror(-result));
-	reaper_take(&attempt->buffer);
-	free(attempt);
+	reaper_take(&call->kept.buffer);
 	return result;
 }
 
 static void fs_export_freeze_and_finish(void *arg)
 {
-	struct attempt *attempt = arg;
-	struct command_call *call = attempt->call;
+	struct command_call *call = arg;
 	int r = 0;
 
-	if (fs_export_must_stop_growth(attempt))
-		r = buffer_stop_growth(&attempt->buffer);
+	if (fs_export_must_stop_growth(call))
+		r = buffer_stop_growth(&call->kept.buffer);
 	if (r == 0)
-		r = buffer_freeze(&attempt->buffer, fs_export_is_readonly(attempt));
+		r = buffer_freeze(&call->kept.buffer, fs_export_is_readonly(call));
 	if (r == 0)
-		r = fs_export_make_new(attempt);
-	command_reply(call, fs_export_end(attempt, r));
+		r = fs_export_make_new(call);
+	command_reply(call, fs_export_end(call, r));
 }
 
-static int fs_export_find_or_make(struct attempt *attempt)
+static int fs_export_find_or_make(struct command_call *call)
 {
-	struct dmabuffs_export *arg = &attempt->call->arg.export;
-	struct export_request request = fs_export_request(attempt);
+	struct dmabuffs_export *arg = &call->arg.export;
+	struct export_request request = fs_export_request(call);
 	uint64_t bytes;
-	int r = buffer_size(&attempt->buffer, &bytes);
+	int r = buffer_size(&call->kept.buffer, &bytes);
 
 	if (r < 0)
 		return r;
 	arg->bytes = bytes;
-	r = publish_find(&attempt->call->service->table, &request, arg->uuid);
+	r = publish_find(&call->service->table, &request, arg->uuid);
 	if (r != -ENOENT)
 		return r;
 	/* Changing a memfd waits for its inode, which a client can keep locked. */
-	if (fs_export_must_stop_growth(attempt) ||
-	    buffer_needs_freeze(&attempt->buffer, fs_export_is_readonly(attempt)))
-		return command_offload(attempt->call, attempt->call->ctx->uid,
-				       fs_export_freeze_and_finish, attempt);
-	return fs_export_make_new(attempt);
+	if (fs_export_must_stop_growth(call) ||
+	    buffer_needs_freeze(&call->kept.buffer, fs_export_is_readonly(call)))
+		return command_offload(call, call->ctx->uid, fs_export_freeze_and_finish);
+	return fs_export_make_new(call);
 }
 
 int fs_export(struct command_call *call)
 {
-	struct attempt *attempt;
 	int r = wire_check_export(&call->arg.export);
 
 	if (r < 0)
 		return r;
-	attempt = calloc(1, sizeof(*attempt));
-	if (!attempt)
-		return -ENOMEM;
-	*attempt = (struct attempt){.call = call, .buffer.fd = -1};
-	r = fs_export_take_buffer(attempt);
+	call->kept.buffer.fd = -1;
+	r = fs_export_take_buffer(call);
 	if (r == 0)
-		r = fs_export_find_or_make(attempt);
-	return r == COMMAND_PENDING ? r : fs_export_end(attempt, r);
+		r = fs_export_find_or_make(call);
+	return r == COMMAND_PENDING ? r : fs_export_end(call, r);
 }

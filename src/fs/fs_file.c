@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/policy.h"
+#include "locked.h"
 #include "util.h"
 
 /* ---- open -------------------------------------------------------------------------- */
@@ -65,16 +66,13 @@ static int fs_file_register_backing(fuse_req_t req, const struct buffer *buffer)
  */
 static int fs_file_get_backing(fuse_req_t req, struct export *export)
 {
-	struct table *table = &service_of(req)->table;
-	int id;
+	SCOPED_LOCK(&service_of(req)->table.lock);
+	int id = export->backing_id;
 
-	table_lock(table);
-	id = export->backing_id;
 	if (!id)
 		id = fs_file_register_backing(req, &export->buffer);
 	if (id > 0)
 		export->backing_id = id;
-	table_unlock(table);
 	return id;
 }
 
@@ -204,22 +202,14 @@ static struct export *fs_file_opened(struct table *table, fuse_ino_t ino, uid_t 
 	return is_open ? export : NULL;
 }
 
-static void fs_file_read_done(void *context, ssize_t result, const void *bytes)
+static void fs_file_io_done(void *context, ssize_t result, const void *bytes)
 {
 	fuse_req_t req = context;
 
 	if (result < 0)
 		reply_error(req, (int)result);
-	else
+	else if (bytes)
 		fuse_reply_buf(req, bytes, (size_t)result);
-}
-
-static void fs_file_write_done(void *context, ssize_t result, const void *bytes)
-{
-	fuse_req_t req = context;
-
-	if (result < 0)
-		reply_error(req, (int)result);
 	else
 		fuse_reply_write(req, (size_t)result);
 }
@@ -237,8 +227,7 @@ static void fs_file_submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t 
 		r = -EOPNOTSUPP;
 	else if (export)
 		r = dmabuf_io_submit(&service->dmabuf_io, uid, &export->buffer, offset,
-				     size, data,
-				     data ? fs_file_write_done : fs_file_read_done, req);
+				     size, data, fs_file_io_done, req);
 	if (r < 0)
 		reply_error(req, r);
 }

@@ -18,7 +18,7 @@ static void fs_info_fill_locked(struct service *service, const struct export *ex
 	buffer_size(&export->buffer, &bytes);
 	*info = (struct dmabuffs_info){
 		.size = info->size,
-		.flags = export_info_flags(export) |
+		.flags = export_info_flags_locked(&service->table, export) |
 			 (passthrough ? DMABUFFS_INFO_PASSTHROUGH : 0),
 		.kind = export->buffer.kind,
 		.seals = buffer_seals(&export->buffer),
@@ -30,15 +30,14 @@ static void fs_info_fill_locked(struct service *service, const struct export *ex
 		info->ns[ns] = export->caller->ns[ns];
 	memcpy(info->uuid, export->uuid, sizeof(info->uuid));
 	memcpy(info->comm, export->caller->comm, sizeof(info->comm));
-	if (export->label)
-		strncpy((char *)info->label, export->label, sizeof(info->label) - 1);
+	memcpy(info->label, export->label, sizeof(info->label));
 }
 
 int fs_info(struct command_call *call)
 {
 	struct table *table = &call->service->table;
 	struct export *export;
-	int r = wire_check_info(&call->arg.info);
+	int r = wire_check_no_flags(call->arg.info.flags);
 
 	if (r < 0)
 		return r;

@@ -49,10 +49,17 @@ struct command {
 	X(fence_signal, FENCE_SIGNAL, fence, 24)                                         \
 	X(fence_query, FENCE_QUERY, fence, 24)
 
+/* libaccel goes by the size, but call->arg has the member and no more, whatever came. */
 #define HANDLER(function, command, member, min)                                          \
 	static int do_##function(struct command_call *call)                              \
 	{                                                                                \
-		return accel_##function(call->file->context, &call->arg.member);         \
+		uint32_t size = call->arg.member.size;                                   \
+		int r;                                                                   \
+                                                                                         \
+		call->arg.member.size = sizeof(call->arg.member);                        \
+		r = accel_##function(call->file->context, &call->arg.member);            \
+		call->arg.member.size = size;                                            \
+		return r;                                                                \
 	}
 CORE_CALLS(HANDLER)
 
@@ -113,8 +120,7 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 				 ret_taken);
 }
 
-int command_offload(struct command_call *call, uid_t uid, void (*work)(void *arg),
-		    void *arg)
+int command_offload(struct command_call *call, uid_t uid, void (*work)(void *call))
 {
 	bool is_caller = uid == call->ctx->uid;
 	const struct payer payer = {uid, is_caller ? call->ctx->pid : 0};
@@ -122,7 +128,7 @@ int command_offload(struct command_call *call, uid_t uid, void (*work)(void *arg
 	int r = offload_reserve(&call->service->limits, &payer, &offload);
 
 	if (r == 0)
-		r = offload_start(offload, work, arg);
+		r = offload_start(offload, work, call);
 	return r < 0 ? r : COMMAND_PENDING;
 }
 

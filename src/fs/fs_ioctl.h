@@ -18,6 +18,15 @@ struct command_call {
 	struct device_file *file; /* of a command on a context */
 	int pidfd;                /* owned: of the calling thread, see command_pidfd() */
 	size_t reply_size;        /* bytes of arg that are returned on success */
+	/* What one handler owns until the reply. */
+	union {
+		struct buffer buffer; /* fs_export(): while its fd is not -1 */
+		struct export
+			*export; /* fs_revoke(): counted open, so its buffer stays */
+		struct {
+			struct taken mem, maps;
+		} sva; /* device_bind_sva() */
+	} kept;
 	/* Allocated up to the size of the command's own struct; use no other member. */
 	union {
 		struct dmabuffs_export export;
@@ -63,11 +72,10 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 		 struct taken *ret_taken);
 
 /*
- * Runs @work in a thread charged to @uid, see offload.h. COMMAND_PENDING, and then @work
- * replies; or -errno.
+ * Runs @work(@call) in a thread charged to @uid, see offload.h. COMMAND_PENDING, and then
+ * @work replies; or -errno.
  */
-int command_offload(struct command_call *call, uid_t uid, void (*work)(void *arg),
-		    void *arg);
+int command_offload(struct command_call *call, uid_t uid, void (*work)(void *call));
 
 /*
  * Takes the descriptor that a struct dmabuffs_accel_import names; the caller refuses or

@@ -10,17 +10,11 @@
 #include "locked.h"
 #include "util.h"
 
-/* One revocation under way. */
-struct revocation {
-	struct command_call *call;
-	struct export *export; /* owned reference, and counted open: its buffer stays */
-};
-
 /* On failure the name stays. */
-static int fs_revoke_truncate_and_remove(struct revocation *revocation)
+static int fs_revoke_truncate_and_remove(struct command_call *call)
 {
-	struct service *service = revocation->call->service;
-	struct export *export = revocation->export;
+	struct service *service = call->service;
+	struct export *export = call->kept.export;
 	int r = buffer_revoke(&export->buffer);
 
 	if (r < 0)
@@ -33,12 +27,13 @@ static int fs_revoke_truncate_and_remove(struct revocation *revocation)
 }
 
 /* Checks, and counts the export open, so that its buffer stays during the revocation. */
-static int fs_revoke_claim_locked(struct table *table, struct export *export, uid_t uid,
-				  uid_t *ret_owner)
+static int fs_revoke_claim(struct command_call *call, struct export *export,
+			   uid_t *ret_owner)
 {
-	int r = policy_check_revoke(uid, export->node.uid);
+	struct table *table = &call->service->table;
+	SCOPED_LOCK(&table->lock);
+	int r = policy_check_revoke(call->ctx->uid, export->node.uid);
 
-	ASSERT_LOCKED(&table->lock);
 	if (r < 0)
 		return r;
 	if (!export->named)
@@ -50,44 +45,14 @@ static int fs_revoke_claim_locked(struct table *table, struct export *export, ui
 	return 0;
 }
 
-static int fs_revoke_claim(struct command_call *call, struct export *export,
-			   uid_t *ret_owner)
-{
-	struct table *table = &call->service->table;
-	int r;
-
-	table_lock(table);
-	r = fs_revoke_claim_locked(table, export, call->ctx->uid, ret_owner);
-	table_unlock(table);
-	return r;
-}
-
 static void fs_revoke_work(void *arg)
 {
-	struct revocation *revocation = arg;
-	struct command_call *call = revocation->call;
-	struct table *table = &call->service->table;
-	int r = fs_revoke_truncate_and_remove(revocation);
+	struct command_call *call = arg;
+	int r = fs_revoke_truncate_and_remove(call);
 
-	fs_close_export(call->req, revocation->export);
-	table_put(table, revocation->export);
-	free(revocation);
+	fs_close_export(call->req, call->kept.export);
+	table_put(&call->service->table, call->kept.export);
 	command_reply(call, r);
-}
-
-/* The thread is charged to the owner: the owner's buffer can block it. */
-static int fs_revoke_start(struct command_call *call, struct export *export, uid_t owner)
-{
-	struct revocation *revocation = calloc(1, sizeof(*revocation));
-	int r;
-
-	if (!revocation)
-		return -ENOMEM;
-	*revocation = (struct revocation){.call = call, .export = export};
-	r = command_offload(call, owner, fs_revoke_work, revocation);
-	if (r < 0)
-		free(revocation);
-	return r;
 }
 
 int fs_revoke(struct command_call *call)
@@ -96,7 +61,7 @@ int fs_revoke(struct command_call *call)
 	struct table *table = &call->service->table;
 	struct export *export;
 	uid_t owner;
-	int r = wire_check_revoke(arg);
+	int r = wire_check_no_flags(arg->flags);
 
 	if (r < 0)
 		return r;
@@ -105,7 +70,9 @@ int fs_revoke(struct command_call *call)
 		return -ENOENT;
 	r = fs_revoke_claim(call, export, &owner);
 	if (r == 0) {
-		r = fs_revoke_start(call, export, owner);
+		call->kept.export = export;
+		/* The thread is charged to the owner: the owner's buffer can block it. */
+		r = command_offload(call, owner, fs_revoke_work);
 		if (r < 0)
 			fs_close_export(call->req, export);
 	}
@@ -122,7 +89,7 @@ int fs_withdraw(struct command_call *call)
 	struct service *service = call->service;
 	const struct dmabuffs_withdraw *arg = &call->arg.withdraw;
 	struct export *export;
-	int r = wire_check_withdraw(arg);
+	int r = wire_check_no_flags(arg->flags);
 
 	if (r < 0)
 		return r;

@@ -17,8 +17,40 @@
 
 /* ---- user.dmabuffs.*: properties of an export, as text ----------------------------- */
 
-/* Writes the value and returns its length; -ENODATA: none. The table's lock is held. */
-typedef int show_fn(const struct export *export, int arg, char *text);
+/* In the order of a listing. */
+enum attribute {
+	ATTRIBUTE_SIZE,
+	ATTRIBUTE_KIND,
+	ATTRIBUTE_FLAGS,
+	ATTRIBUTE_SEALS,
+	ATTRIBUTE_IMPORTERS,
+	ATTRIBUTE_HELD,
+	ATTRIBUTE_PID,
+	ATTRIBUTE_COMM,
+	ATTRIBUTE_NS, /* + enum dmabuffs_ns */
+	ATTRIBUTE_SECURITY = ATTRIBUTE_NS + DMABUFFS_NS_COUNT,
+	ATTRIBUTE_LABEL,
+	ATTRIBUTES
+};
+
+static const char *const fs_xattr_names[ATTRIBUTES] = {
+	[ATTRIBUTE_SIZE] = PREFIX "size",
+	[ATTRIBUTE_KIND] = PREFIX "kind",
+	[ATTRIBUTE_FLAGS] = PREFIX "flags",
+	[ATTRIBUTE_SEALS] = PREFIX "seals",
+	[ATTRIBUTE_IMPORTERS] = PREFIX "importers",
+	[ATTRIBUTE_HELD] = PREFIX "held",
+	[ATTRIBUTE_PID] = PREFIX "pid",
+	[ATTRIBUTE_COMM] = PREFIX "comm",
+	[ATTRIBUTE_NS + DMABUFFS_NS_USER] = PREFIX "ns.user",
+	[ATTRIBUTE_NS + DMABUFFS_NS_PID] = PREFIX "ns.pid",
+	[ATTRIBUTE_NS + DMABUFFS_NS_MNT] = PREFIX "ns.mnt",
+	[ATTRIBUTE_NS + DMABUFFS_NS_IPC] = PREFIX "ns.ipc",
+	[ATTRIBUTE_NS + DMABUFFS_NS_NET] = PREFIX "ns.net",
+	[ATTRIBUTE_NS + DMABUFFS_NS_CGROUP] = PREFIX "ns.cgroup",
+	[ATTRIBUTE_SECURITY] = PREFIX "security",
+	[ATTRIBUTE_LABEL] = PREFIX "label",
+};
 
 static int fs_xattr_show(char *text, const char *format, ...) _printf_(2, 3);
 
@@ -31,20 +63,6 @@ static int fs_xattr_show(char *text, const char *format, ...)
 	n = vsnprintf(text, MAX_VALUE, format, args);
 	va_end(args);
 	return MIN(n, MAX_VALUE - 1);
-}
-
-static int fs_xattr_show_size(const struct export *export, int arg, char *text)
-{
-	uint64_t size = 0;
-
-	if (export->has_buffer)
-		buffer_size(&export->buffer, &size);
-	return fs_xattr_show(text, "%" PRIu64, size);
-}
-
-static int fs_xattr_show_kind(const struct export *export, int arg, char *text)
-{
-	return fs_xattr_show(text, "%s", buffer_kind_name(&export->buffer));
 }
 
 /* The names of the bits that are set, joined by commas. */
@@ -66,7 +84,7 @@ static int fs_xattr_show_bits(char *text, const struct bit_name *names, size_t n
 	return length;
 }
 
-static int fs_xattr_show_flags(const struct export *export, int arg, char *text)
+static int fs_xattr_show_flags(char *text, uint32_t flags)
 {
 	static const struct bit_name names[] = {
 		{DMABUFFS_INFO_PERSIST, "persist"},
@@ -75,11 +93,10 @@ static int fs_xattr_show_flags(const struct export *export, int arg, char *text)
 		{DMABUFFS_INFO_REVOKED, "revoked"},
 	};
 
-	return fs_xattr_show_bits(text, names, ARRAY_SIZE(names),
-				  export_info_flags(export));
+	return fs_xattr_show_bits(text, names, ARRAY_SIZE(names), flags);
 }
 
-static int fs_xattr_show_seals(const struct export *export, int arg, char *text)
+static int fs_xattr_show_seals(char *text, uint32_t seals)
 {
 	static const struct bit_name names[] = {
 		{F_SEAL_SEAL, "seal"},
@@ -90,79 +107,58 @@ static int fs_xattr_show_seals(const struct export *export, int arg, char *text)
 		{0x20 /* F_SEAL_EXEC, Linux 6.3 */, "exec"},
 	};
 
-	return fs_xattr_show_bits(text, names, ARRAY_SIZE(names),
-				  export->has_buffer ? buffer_seals(&export->buffer) : 0);
+	return fs_xattr_show_bits(text, names, ARRAY_SIZE(names), seals);
 }
 
-static int fs_xattr_show_importers(const struct export *export, int arg, char *text)
+/* Writes the value and returns its length; -ENODATA: none. */
+static int fs_xattr_show_locked(struct table *table, const struct export *export,
+				enum attribute attribute, char *text)
 {
-	return fs_xattr_show(text, "%u", export->opens);
+	const struct buffer *buffer = export->has_buffer ? &export->buffer : NULL;
+	const struct caller *caller = export->caller;
+	uint64_t size = 0;
+	int held;
+
+	ASSERT_LOCKED(&table->lock);
+	switch (attribute) {
+	case ATTRIBUTE_SIZE:
+		if (buffer)
+			buffer_size(buffer, &size);
+		return fs_xattr_show(text, "%" PRIu64, size);
+	case ATTRIBUTE_KIND:
+		return fs_xattr_show(text, "%s", buffer_kind_name(&export->buffer));
+	case ATTRIBUTE_FLAGS:
+		return fs_xattr_show_flags(text, export_info_flags_locked(table, export));
+	case ATTRIBUTE_SEALS:
+		return fs_xattr_show_seals(text, buffer ? buffer_seals(buffer) : 0);
+	case ATTRIBUTE_IMPORTERS:
+		return fs_xattr_show(text, "%u", export->opens);
+	case ATTRIBUTE_HELD:
+		held = buffer ? buffer_held(buffer) : 0;
+		return held < 0 ? -ENODATA : fs_xattr_show(text, "%d", held);
+	case ATTRIBUTE_PID:
+		return fs_xattr_show(text, "%d", caller->pid);
+	case ATTRIBUTE_COMM:
+		return fs_xattr_show(text, "%s", caller->comm);
+	case ATTRIBUTE_SECURITY:
+		return caller->security ? fs_xattr_show(text, "%s", caller->security)
+					: -ENODATA;
+	case ATTRIBUTE_LABEL:
+		return export->label[0] ? fs_xattr_show(text, "%s", export->label)
+					: -ENODATA;
+	default:
+		return fs_xattr_show(text, "%" PRIu64,
+				     caller->ns[attribute - ATTRIBUTE_NS]);
+	}
 }
 
-static int fs_xattr_show_held(const struct export *export, int arg, char *text)
+static int fs_xattr_show_named_locked(struct table *table, const struct export *export,
+				      const char *name, char *text)
 {
-	int held = export->has_buffer ? buffer_held(&export->buffer) : 0;
-
-	return held < 0 ? -ENODATA : fs_xattr_show(text, "%d", held);
-}
-
-static int fs_xattr_show_pid(const struct export *export, int arg, char *text)
-{
-	return fs_xattr_show(text, "%d", export->caller->pid);
-}
-
-static int fs_xattr_show_comm(const struct export *export, int arg, char *text)
-{
-	return fs_xattr_show(text, "%s", export->caller->comm);
-}
-
-static int fs_xattr_show_ns(const struct export *export, int ns, char *text)
-{
-	return fs_xattr_show(text, "%" PRIu64, export->caller->ns[ns]);
-}
-
-static int fs_xattr_show_security(const struct export *export, int arg, char *text)
-{
-	const char *security = export->caller->security;
-
-	return security ? fs_xattr_show(text, "%s", security) : -ENODATA;
-}
-
-static int fs_xattr_show_label(const struct export *export, int arg, char *text)
-{
-	return export->label ? fs_xattr_show(text, "%s", export->label) : -ENODATA;
-}
-
-static const struct {
-	const char *name;
-	show_fn *show;
-	int arg;
-} fs_xattr_attributes[] = {
-	{PREFIX "size", fs_xattr_show_size},
-	{PREFIX "kind", fs_xattr_show_kind},
-	{PREFIX "flags", fs_xattr_show_flags},
-	{PREFIX "seals", fs_xattr_show_seals},
-	{PREFIX "importers", fs_xattr_show_importers},
-	{PREFIX "held", fs_xattr_show_held},
-	{PREFIX "pid", fs_xattr_show_pid},
-	{PREFIX "comm", fs_xattr_show_comm},
-	{PREFIX "ns.user", fs_xattr_show_ns, DMABUFFS_NS_USER},
-	{PREFIX "ns.pid", fs_xattr_show_ns, DMABUFFS_NS_PID},
-	{PREFIX "ns.mnt", fs_xattr_show_ns, DMABUFFS_NS_MNT},
-	{PREFIX "ns.ipc", fs_xattr_show_ns, DMABUFFS_NS_IPC},
-	{PREFIX "ns.net", fs_xattr_show_ns, DMABUFFS_NS_NET},
-	{PREFIX "ns.cgroup", fs_xattr_show_ns, DMABUFFS_NS_CGROUP},
-	{PREFIX "security", fs_xattr_show_security},
-	{PREFIX "label", fs_xattr_show_label},
-};
-
-static int fs_xattr_show_attribute(const struct export *export, const char *name,
-				   char *text)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(fs_xattr_attributes); i++)
-		if (!strcmp(fs_xattr_attributes[i].name, name))
-			return fs_xattr_attributes[i].show(
-				export, fs_xattr_attributes[i].arg, text);
+	ASSERT_LOCKED(&table->lock);
+	for (int i = 0; export && i < ATTRIBUTES; i++)
+		if (!strcmp(fs_xattr_names[i], name))
+			return fs_xattr_show_locked(table, export, i, text);
 	return -ENODATA;
 }
 
@@ -174,7 +170,7 @@ static int fs_xattr_get_locked(struct table *table, const struct export *export,
 {
 	ASSERT_LOCKED(&table->lock);
 	if (strcmp(name, ACL_ACCESS_XATTR))
-		return export ? fs_xattr_show_attribute(export, name, value) : -ENODATA;
+		return fs_xattr_show_named_locked(table, export, name, value);
 	if (!node->acl)
 		return -ENODATA;
 	memcpy(value, node->acl, node->acl_size);
@@ -188,13 +184,12 @@ static int fs_xattr_list_locked(struct table *table, const struct export *export
 	size_t length = 0;
 
 	ASSERT_LOCKED(&table->lock);
-	for (size_t i = 0; export && i < ARRAY_SIZE(fs_xattr_attributes); i++) {
-		size_t size = strlen(fs_xattr_attributes[i].name) + 1;
+	for (int i = 0; export && i < ATTRIBUTES; i++) {
+		size_t size = strlen(fs_xattr_names[i]) + 1;
 
-		if (fs_xattr_attributes[i].show(export, fs_xattr_attributes[i].arg,
-						text) < 0)
+		if (fs_xattr_show_locked(table, export, i, text) < 0)
 			continue;
-		memcpy(list + length, fs_xattr_attributes[i].name, size);
+		memcpy(list + length, fs_xattr_names[i], size);
 		length += size;
 	}
 	if (node->acl) {

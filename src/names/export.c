@@ -6,6 +6,8 @@
 
 #include "base/policy.h"
 #include "buffers/reaper.h"
+#include "names/table.h"
+#include "locked.h"
 #include "util.h"
 
 #define DEFAULT_MODE 0600
@@ -36,13 +38,7 @@ static struct export *export_alloc(const struct export_request *request)
 
 	if (!export)
 		return NULL;
-	if (request->label[0]) {
-		export->label = strdup(request->label);
-		if (!export->label) {
-			free(export);
-			return NULL;
-		}
-	}
+	strncpy(export->label, request->label, sizeof(export->label) - 1);
 	uuid_generate_random(export->uuid);
 	export->refs = 1;
 	export->root_id = request->root_id;
@@ -103,7 +99,6 @@ void export_free(struct limits *limits, struct export *export)
 	export_release_buffer(limits, export);
 	caller_unref(export->caller);
 	node_finish(&export->node);
-	free(export->label);
 	free(export);
 }
 
@@ -142,11 +137,12 @@ int export_transfer(struct limits *limits, struct export *export, uid_t uid)
 	return r;
 }
 
-uint32_t export_info_flags(const struct export *export)
+uint32_t export_info_flags_locked(struct table *table, const struct export *export)
 {
 	bool readonly = export->flags & DMABUFFS_EXPORT_READONLY;
 	uint32_t flags = 0;
 
+	ASSERT_LOCKED(&table->lock);
 	if (export->flags & DMABUFFS_EXPORT_PERSIST)
 		flags |= DMABUFFS_INFO_PERSIST;
 	if (policy_is_readonly(readonly,

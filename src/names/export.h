@@ -28,18 +28,20 @@
 
 #define UUID_TEXT_LENGTH 36
 
+struct table;
+
 struct export
 {
 	/* Fixed after creation. */
 	uint64_t id; /* inode number; never reused */
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
-	uint64_t root_id;        /* the root description it was made on */
-	uint32_t flags;          /* DMABUFFS_EXPORT_* */
-	uint32_t mode;           /* as requested; node.mode may change */
-	uid_t exporter;          /* node.uid may change */
-	struct caller *caller;   /* owned reference: the exporter */
-	char *label;             /* owned; NULL: none */
-	struct buffer buffer;    /* its fd is valid while has_buffer */
+	uint64_t root_id;                /* the root description it was made on */
+	uint32_t flags;                  /* DMABUFFS_EXPORT_* */
+	uint32_t mode;                   /* as requested; node.mode may change */
+	uid_t exporter;                  /* node.uid may change */
+	struct caller *caller;           /* owned reference: the exporter */
+	char label[DMABUFFS_LABEL_SIZE]; /* "": none */
+	struct buffer buffer;            /* its fd is valid while has_buffer */
 	struct accel_asid *asid; /* owned reference, of kind ASID while has_buffer */
 
 	/* Protected by the table's lock. */
@@ -92,8 +94,8 @@ int export_recharge(struct limits *limits, struct export *export);
 /* Moves the charge to a new owner. 0, -EDQUOT. */
 int export_transfer(struct limits *limits, struct export *export, uid_t uid);
 
-/* DMABUFFS_INFO_*, except those that depend on the mount. The table's lock is held. */
-uint32_t export_info_flags(const struct export *export);
+/* DMABUFFS_INFO_*, except those that depend on the mount. */
+uint32_t export_info_flags_locked(struct table *table, const struct export *export);
 
 /* The name in the directory. */
 void export_name(const struct export *export, char ret_name[UUID_TEXT_LENGTH + 1]);

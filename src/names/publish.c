@@ -17,11 +17,9 @@ static bool publish_is_same_exporter(const struct export *export, uid_t uid)
 static bool publish_is_same(const struct export *export,
 			    const struct export_request *request)
 {
-	const char *label = export->label ? export->label : "";
-
 	return publish_is_same_exporter(export, request->uid) &&
 	       !((export->flags ^ request->flags) & COMPARED_FLAGS) &&
-	       export->mode == request->mode && !strcmp(label, request->label);
+	       export->mode == request->mode && !strcmp(export->label, request->label);
 }
 
 /* Takes over the reference to @export. */

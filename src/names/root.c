@@ -14,16 +14,13 @@ void root_free(struct htab_node *node, void *data)
 
 struct root *table_find_root_locked(struct table *table, uint64_t id)
 {
-	struct htab_node *node = htab_first(&table->roots, table_hash_id(table, id));
+	struct root *root;
 
 	ASSERT_LOCKED(&table->lock);
-	for (; node; node = htab_next(node)) {
-		struct root *root = container_of(node, struct root, by_id);
-
+	htab_for_each_hash(root, &table->roots, table_hash_id(table, id), by_id)
 		if (root->id == id)
-			return root;
-	}
-	return NULL;
+			break;
+	return root;
 }
 
 int table_open_root(struct table *table, const struct payer *payer, uint64_t *ret_id)
@@ -55,18 +52,16 @@ int table_open_root(struct table *table, const struct payer *payer, uint64_t *re
 /* Takes one export off the list, with a reference; NULL: the list is empty. */
 static struct export *root_remove_one(struct table *table, struct root *root)
 {
-	struct export *export;
+	SCOPED_LOCK(&table->lock);
+	struct export *export = list_first(&root->exports, struct export, of_root);
 
-	table_lock(table);
-	export = list_first(&root->exports, struct export, of_root);
-	if (export) {
-		export->refs++;
-		if (export->flags & DMABUFFS_EXPORT_PERSIST)
-			list_remove(&export->of_root);
-		else
-			table_unname_locked(table, export);
-	}
-	table_unlock(table);
+	if (!export)
+		return NULL;
+	export->refs++;
+	if (export->flags & DMABUFFS_EXPORT_PERSIST)
+		list_remove(&export->of_root);
+	else
+		table_unname_locked(table, export);
 	return export;
 }
 
@@ -96,28 +91,19 @@ void table_close_root(struct table *table, uint64_t id,
 
 struct caller *table_root_caller(struct table *table, uint64_t root_id)
 {
-	struct caller *caller = NULL;
-	struct root *root;
+	SCOPED_LOCK(&table->lock);
+	struct root *root = table_find_root_locked(table, root_id);
 
-	table_lock(table);
-	root = table_find_root_locked(table, root_id);
-	if (root && root->caller)
-		caller = caller_ref(root->caller);
-	table_unlock(table);
-	return caller;
+	return root && root->caller ? caller_ref(root->caller) : NULL;
 }
 
 void table_set_root_caller(struct table *table, uint64_t root_id, struct caller *caller)
 {
-	struct caller *old = NULL;
-	struct root *root;
+	SCOPED_LOCK(&table->lock);
+	struct root *root = table_find_root_locked(table, root_id);
 
-	table_lock(table);
-	root = table_find_root_locked(table, root_id);
-	if (root) {
-		old = root->caller;
-		root->caller = caller_ref(caller);
-	}
-	table_unlock(table);
-	caller_unref(old);
+	if (!root)
+		return;
+	caller_unref(root->caller);
+	root->caller = caller_ref(caller);
 }

@@ -124,18 +124,15 @@ bool table_unname_locked(struct table *table, struct export *export)
 static struct export *table_find_exported_locked(struct table *table, uint64_t root_id,
 						 const struct buffer *buffer)
 {
-	struct htab_node *node =
-		htab_first(&table->by_buffer, table_hash_buffer(table, root_id, buffer));
+	struct export *export;
 
 	ASSERT_LOCKED(&table->lock);
-	for (; node; node = htab_next(node)) {
-		struct export *export = container_of(node, struct export, by_buffer);
-
+	htab_for_each_hash(export, &table->by_buffer,
+			   table_hash_buffer(table, root_id, buffer), by_buffer)
 		if (export->root_id == root_id && export->buffer.dev == buffer->dev &&
 		    export->buffer.ino == buffer->ino)
-			return export;
-	}
-	return NULL;
+			break;
+	return export;
 }
 
 /* Into all indexes, or into none. */
@@ -168,31 +165,28 @@ remove_id:
 
 int table_add(struct table *table, struct export *export, struct export **ret_other)
 {
+	SCOPED_LOCK(&table->lock);
+	struct root *root = table_find_root_locked(table, export->root_id);
 	struct export *other = NULL;
-	struct root *root;
 	int r;
 
-	table_lock(table);
-	root = table_find_root_locked(table, export->root_id);
+	if (!root)
+		return -EBADF;
 	if (table_is_found_by_buffer(export))
 		other = table_find_exported_locked(table, export->root_id,
 						   &export->buffer);
-	if (!root) {
-		r = -EBADF;
-	} else if (other) {
+	if (other) {
 		other->refs++;
 		*ret_other = other;
-		r = -EEXIST;
-	} else {
-		r = table_insert_locked(table, export);
+		return -EEXIST;
 	}
-	if (r == 0) {
-		export->named = true;
-		export->refs++;
-		list_add_head(&root->exports, &export->of_root);
-	}
-	table_unlock(table);
-	return r;
+	r = table_insert_locked(table, export);
+	if (r < 0)
+		return r;
+	export->named = true;
+	export->refs++;
+	list_add_head(&root->exports, &export->of_root);
+	return 0;
 }
 
 /* @export, which may be NULL, with one more reference. */
@@ -206,110 +200,79 @@ static struct export *table_ref_locked(struct table *table, struct export *expor
 
 static struct export *table_find_locked(struct table *table, uint64_t id)
 {
-	struct htab_node *node = htab_first(&table->by_id, table_hash_id(table, id));
+	struct export *export;
 
 	ASSERT_LOCKED(&table->lock);
-	for (; node; node = htab_next(node)) {
-		struct export *export = container_of(node, struct export, by_id);
-
+	htab_for_each_hash(export, &table->by_id, table_hash_id(table, id), by_id)
 		if (export->id == id)
-			return export;
-	}
-	return NULL;
+			break;
+	return export;
 }
 
 struct export *table_get(struct table *table, uint64_t id)
 {
-	struct export *export;
+	SCOPED_LOCK(&table->lock);
 
-	table_lock(table);
-	export = table_ref_locked(table, table_find_locked(table, id));
-	table_unlock(table);
-	return export;
+	return table_ref_locked(table, table_find_locked(table, id));
 }
 
 static struct export *table_find_named_locked(struct table *table,
 					      const uint8_t uuid[DMABUFFS_UUID_SIZE])
 {
-	struct htab_node *node = htab_first(
-		&table->by_uuid, table_keyed_hash(table, uuid, DMABUFFS_UUID_SIZE));
+	struct export *export;
 
 	ASSERT_LOCKED(&table->lock);
-	for (; node; node = htab_next(node)) {
-		struct export *export = container_of(node, struct export, by_uuid);
-
+	htab_for_each_hash(export, &table->by_uuid,
+			   table_keyed_hash(table, uuid, DMABUFFS_UUID_SIZE), by_uuid)
 		if (!sodium_memcmp(export->uuid, uuid, DMABUFFS_UUID_SIZE))
-			return export;
-	}
-	return NULL;
+			break;
+	return export;
 }
 
 struct export *table_get_named(struct table *table,
 			       const uint8_t uuid[DMABUFFS_UUID_SIZE])
 {
-	struct export *export;
+	SCOPED_LOCK(&table->lock);
 
-	table_lock(table);
-	export = table_ref_locked(table, table_find_named_locked(table, uuid));
-	table_unlock(table);
-	return export;
+	return table_ref_locked(table, table_find_named_locked(table, uuid));
 }
 
 struct export *table_get_exported(struct table *table, uint64_t root_id,
 				  const struct buffer *buffer)
 {
-	struct export *export;
+	SCOPED_LOCK(&table->lock);
 
-	table_lock(table);
-	export = table_ref_locked(table,
-				  table_find_exported_locked(table, root_id, buffer));
-	table_unlock(table);
-	return export;
+	return table_ref_locked(table,
+				table_find_exported_locked(table, root_id, buffer));
 }
 
 bool table_unname(struct table *table, struct export *export)
 {
-	bool was_named;
+	SCOPED_LOCK(&table->lock);
 
-	table_lock(table);
-	was_named = table_unname_locked(table, export);
-	table_unlock(table);
-	return was_named;
-}
-
-static int table_withdraw_locked(struct table *table, struct export *export,
-				 uint64_t root_id)
-{
-	ASSERT_LOCKED(&table->lock);
-	if (!export)
-		return -ENOENT;
-	if (export->root_id != root_id || export->flags & DMABUFFS_EXPORT_PERSIST)
-		return -EPERM;
-	export->refs++;
-	table_unname_locked(table, export);
-	return 0;
+	return table_unname_locked(table, export);
 }
 
 int table_withdraw(struct table *table, uint64_t root_id,
 		   const uint8_t uuid[DMABUFFS_UUID_SIZE], struct export **ret_export)
 {
-	struct export *export;
-	int r;
+	SCOPED_LOCK(&table->lock);
+	struct export *export = table_find_named_locked(table, uuid);
 
-	table_lock(table);
-	export = table_find_named_locked(table, uuid);
-	r = table_withdraw_locked(table, export, root_id);
-	table_unlock(table);
-	if (r == 0)
-		*ret_export = export;
-	return r;
+	if (!export)
+		return -ENOENT;
+	if (export->root_id != root_id || export->flags & DMABUFFS_EXPORT_PERSIST)
+		return -EPERM;
+	*ret_export = table_ref_locked(table, export);
+	table_unname_locked(table, export);
+	return 0;
 }
 
 void table_ref(struct table *table, struct export *export)
 {
-	table_lock(table);
+	SCOPED_LOCK(&table->lock);
+
 	table_ref_locked(table, export);
-	table_unlock(table);
 }
 
 void table_put(struct table *table, struct export *export)
@@ -323,24 +286,22 @@ void table_put(struct table *table, struct export *export)
 
 void table_looked_up(struct table *table, struct export *export)
 {
-	table_lock(table);
+	SCOPED_LOCK(&table->lock);
+
 	if (export->nlookup++ == 0)
 		export->refs++;
-	table_unlock(table);
 }
 
 void table_forget(struct table *table, uint64_t id, uint64_t n)
 {
-	struct export *export;
+	SCOPED_LOCK(&table->lock);
+	struct export *export = table_find_locked(table, id);
 
-	table_lock(table);
-	export = table_find_locked(table, id);
-	if (export && export->nlookup) {
-		export->nlookup -= MIN(n, export->nlookup);
-		if (!export->nlookup)
-			table_put_locked(table, export);
-	}
-	table_unlock(table);
+	if (!export || !export->nlookup)
+		return;
+	export->nlookup -= MIN(n, export->nlookup);
+	if (!export->nlookup)
+		table_put_locked(table, export);
 }
 
 bool table_open_locked(struct table *table, struct export *export)
@@ -353,36 +314,28 @@ bool table_open_locked(struct table *table, struct export *export)
 
 bool table_open(struct table *table, struct export *export)
 {
-	bool named;
+	SCOPED_LOCK(&table->lock);
 
-	table_lock(table);
-	named = table_open_locked(table, export);
-	table_unlock(table);
-	return named;
+	return table_open_locked(table, export);
 }
 
 int table_close(struct table *table, struct export *export)
 {
-	int backing_id = 0;
+	SCOPED_LOCK(&table->lock);
+	int backing_id = export->backing_id;
 
-	table_lock(table);
-	if (--export->opens == 0) {
-		backing_id = export->backing_id;
-		export->backing_id = 0;
-		table_release_if_unused_locked(table, export);
-		table_put_locked(table, export);
-	}
-	table_unlock(table);
+	if (--export->opens > 0)
+		return 0;
+	export->backing_id = 0;
+	table_release_if_unused_locked(table, export);
+	table_put_locked(table, export);
 	return backing_id;
 }
 
 struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more)
 {
-	struct export *export;
+	SCOPED_LOCK(&table->lock);
 
-	table_lock(table);
-	export = table_ref_locked(table,
-				  table_index_next(&table->index, uid, id, ret_more));
-	table_unlock(table);
-	return export;
+	return table_ref_locked(table,
+				table_index_next(&table->index, uid, id, ret_more));
 }

@@ -151,20 +151,17 @@ int mountpoint_clear(const char *path)
 
 int mountpoint_clone(const char *path, uint64_t *ret_dev, int *ret_tree)
 {
-	uint64_t ino;
-	int tree =
+	_cleanup_close_ int tree =
 		(int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC);
+	uint64_t ino;
 	int r;
 
 	if (tree < 0)
 		return -errno;
 	r = fd_identity(tree, ret_dev, &ino);
-	if (r < 0) {
-		close(tree);
-		return r;
-	}
-	*ret_tree = tree;
-	return 0;
+	if (r == 0)
+		*ret_tree = TAKE_FD(tree);
+	return r;
 }
 
 bool mountpoint_is_mounted(uint64_t dev)

@@ -23,33 +23,10 @@ struct accel_device *device;
 struct accel_context *context;
 char last_log[256];
 int last_level;
-_Atomic uint64_t charged[ACCEL_RES_COUNT];
-uint64_t limits[ACCEL_RES_COUNT];
 struct accel_device_params device_params = {
 	.size = sizeof(device_params),
 	.name = "fake",
 };
-
-static _Atomic unsigned owners; /* contexts whose owner is not released yet */
-
-static int charge(void *data, enum accel_resource resource, uint64_t n)
-{
-	if (charged[resource] + n > limits[resource])
-		return -EDQUOT;
-	charged[resource] += n;
-	return 0;
-}
-
-static void uncharge(void *data, enum accel_resource resource, uint64_t n)
-{
-	cr_assert(le(u64, n, charged[resource]));
-	charged[resource] -= n;
-}
-
-static void release(void *data)
-{
-	owners--;
-}
 
 static void keep_log(void *data, int level, const char *text)
 {
@@ -59,16 +36,11 @@ static void keep_log(void *data, int level, const char *text)
 
 struct accel_context *new_context(void)
 {
-	const struct accel_owner owner = {
-		.size = sizeof(owner),
-		.charge = charge,
-		.uncharge = uncharge,
-		.release = release,
-	};
+	struct accel_owner owner = owner_counting;
 	struct accel_context *made;
 
-	cr_assert(zero(int, accel_context_create(device, &owner, &made)));
-	owners++;
+	owner.notify = NULL; /* optional */
+	cr_assert(zero(int, owner_open(&owner, device, &made)));
 	return made;
 }
 
@@ -85,8 +57,6 @@ void asid_fixture_init(void)
 		fake_properties.reserved[2] =
 			(struct accel_range){65 * PAGE, 66 * PAGE - 1};
 	}
-	for (int i = 0; i < ACCEL_RES_COUNT; i++)
-		limits[i] = UINT64_MAX;
 	cr_assert(zero(int, accel_registry_create(keep_log, NULL, &registry)));
 	cr_assert(zero(int, accel_device_create(registry, &fake_backend, &device_params,
 						&device)));
@@ -95,7 +65,7 @@ void asid_fixture_init(void)
 
 void asid_fixture_finish(void)
 {
-	struct accel_device_info info;
+	struct accel_device_info info = {.size = sizeof(info)};
 
 	accel_context_destroy(context);
 	accel_device_query(device, &info);
@@ -103,8 +73,8 @@ void asid_fixture_finish(void)
 	cr_assert(zero(u32, info.contexts));
 	cr_assert(accel_registry_destroy(registry));
 	for (int i = 0; i < ACCEL_RES_COUNT; i++)
-		cr_assert(zero(u64, charged[i]), "resource %d stays charged", i);
-	cr_assert(zero(uint, owners));
+		cr_assert(zero(u64, owner_charged[i]), "resource %d stays charged", i);
+	cr_assert(eq(uint, owner_released, owner_opened));
 }
 
 /* ---- objects ----------------------------------------------------------------------- */
@@ -132,14 +102,9 @@ uint32_t new_buffer(struct accel_context *in, uint64_t bytes, uint32_t flags)
 
 uint32_t import_memfd(uint64_t bytes, int access, int *ret_fd)
 {
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING), other;
-	char path[40];
+	int fd = new_memfd(bytes), other = reopen(fd, access);
 	uint32_t id;
 
-	cr_assert(ge(int, fd, 0));
-	cr_assert(zero(int, ftruncate(fd, (off_t)bytes)));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	other = open(path, access | O_CLOEXEC);
 	cr_assert(ge(int, other, 0));
 	cr_assert(zero(int, accel_buffer_import(context, other, &id)));
 	*ret_fd = fd;

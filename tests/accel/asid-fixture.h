@@ -10,8 +10,10 @@
 #include <accel.h>
 #include <stdatomic.h>
 
+#include "../support/make-memfd.h"
 #include "../support/wait.h"
 #include "fake-backend.h"
+#include "owner.h"
 
 #define PAGE UINT64_C(4096)
 #define RW   (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
@@ -28,10 +30,6 @@ extern struct accel_device *device;
 extern struct accel_context *context;
 extern char last_log[256]; /* text of the last line, logged at last_level */
 extern int last_level;
-
-/* Charges to the context's owner now, and its limit for each resource. */
-extern _Atomic uint64_t charged[ACCEL_RES_COUNT];
-extern uint64_t limits[ACCEL_RES_COUNT];
 
 /*
  * Creates the device from fake_properties and device_params, which a test may change

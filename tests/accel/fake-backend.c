@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../support/make-memfd.h"
 #include "queue.h"
 
 struct accel_properties fake_properties = {
@@ -32,18 +33,10 @@ static void device_stop(void *device)
 static int memory_alloc(void *device, uint64_t bytes, uint32_t flags)
 {
 	int seals = F_SEAL_GROW | F_SEAL_SEAL;
-	int fd = memfd_create("fake", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (flags & ACCEL_BUFFER_PINNED)
 		seals |= F_SEAL_SHRINK;
-	if (fd >= 0 &&
-	    (ftruncate(fd, (off_t)bytes) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0)) {
-		int error = errno;
-
-		close(fd);
-		return -error;
-	}
-	return fd < 0 ? -errno : fd;
+	return try_memfd(bytes, seals);
 }
 
 static int memory_scrub(void *device, int fd, void *memory, uint64_t bytes)

@@ -9,7 +9,10 @@ endif
 	tests/unit/fail-each.c tests/unit/fail-each.h \
 	tests/unit/faults.c tests/unit/faults.h \
 	%D%/asid-fixture.c %D%/asid-fixture.h \
+	%D%/engine-fixture.c %D%/engine-fixture.h \
 	%D%/fake-backend.c %D%/fake-backend.h \
+	%D%/faults-fixture.c %D%/faults-fixture.h \
+	%D%/owner.c %D%/owner.h \
 	%D%/soft-fixture.c %D%/soft-fixture.h \
 	%D%/test-asid-copy.c \
 	%D%/test-asid-map.c \
@@ -21,6 +24,7 @@ endif
 	%D%/test-buffer.c \
 	%D%/test-context.c \
 	%D%/test-device.c \
+	%D%/test-engine-hostile.c \
 	%D%/test-engine.c \
 	%D%/test-events.c \
 	%D%/test-failures.c \
@@ -35,6 +39,7 @@ endif
 	%D%/test-reaper.c \
 	%D%/test-ring.c \
 	%D%/test-set.c \
+	%D%/test-soft-faults-memory.c \
 	%D%/test-soft-faults.c \
 	%D%/test-soft-ops.c \
 	%D%/test-sva.c \
@@ -57,7 +62,9 @@ check_PROGRAMS += $(race_programs)
 EXTRA_DIST += %D%/run-race
 %C%_accel_race_SOURCES = $(lib_accel_libaccel_private_la_SOURCES) \
 	$(lib_common_libcommon_la_SOURCES) %D%/race.c %D%/race.h %D%/race-calls.c \
-	tests/support/fds.c tests/support/fds.h
+	%D%/owner.c %D%/owner.h \
+	tests/support/fds.c tests/support/fds.h \
+	tests/support/wait.c tests/support/wait.h
 %C%_accel_race_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel
 %C%_accel_race_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS) $(TSAN)
 %C%_accel_race_LDFLAGS = $(AM_LDFLAGS) $(TSAN)

@@ -354,11 +354,13 @@ static int signal_fence(struct accel_context *context, struct race_actor *actor)
 static int look_around(struct accel_context *context, struct race_actor *actor)
 {
 	struct accel_event taken[8];
-	struct accel_device_info device = {0};
-	struct accel_buffer_info buffer = {.id = some_id(actor, BUFFER)};
-	struct accel_asid_info asid = {.id = some_id(actor, ASID)};
-	struct accel_set_info set = {.id = some_id(actor, SET)};
-	struct accel_queue_info queue = {.id = some_id(actor, QUEUE)};
+	struct accel_device_info device = {.size = sizeof(device)};
+	struct accel_buffer_info buffer = {.size = sizeof(buffer),
+					   .id = some_id(actor, BUFFER)};
+	struct accel_asid_info asid = {.size = sizeof(asid), .id = some_id(actor, ASID)};
+	struct accel_set_info set = {.size = sizeof(set), .id = some_id(actor, SET)};
+	struct accel_queue_info queue = {.size = sizeof(queue),
+					 .id = some_id(actor, QUEUE)};
 	struct accel_fence fence = {.id = some_id(actor, FENCE)};
 
 	accel_buffer_get_info(context, &buffer);

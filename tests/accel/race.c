@@ -15,22 +15,20 @@
 #include <unistd.h>
 
 #include "../support/fds.h"
+#include "../support/wait.h"
 #include "context.h"
+#include "owner.h"
 #include "util.h"
 
-#define DEVICES   3
-#define ACTORS    2 /* for each slot */
-#define MEMORY    (64 * RACE_PAGES * RACE_PAGE)
-#define QUEUES    6
-#define SETTLE_MS 20000
+#define DEVICES 3
+#define ACTORS  2 /* for each slot */
+#define MEMORY  (64 * RACE_PAGES * RACE_PAGE)
+#define QUEUES  6
 
 struct accel_registry *race_registry;
 struct race_slot race_slots[RACE_SLOTS];
 
 static atomic_bool stop;
-static _Atomic int64_t charged[ACCEL_RES_COUNT];
-static _Atomic int64_t contexts, owners;
-static _Atomic uint64_t events;
 static unsigned failures;
 
 /* The users of two queues that write the same memory must synchronize, as with any
@@ -41,47 +39,13 @@ __attribute__((visibility("default"))) const char *__tsan_default_suppressions(v
 	return "race_top:^compute_\n";
 }
 
-/* ---- the owner --------------------------------------------------------------------- */
-
-static int charge(void *data, enum accel_resource resource, uint64_t n)
-{
-	charged[resource] += (int64_t)n;
-	return 0;
-}
-
-static void uncharge(void *data, enum accel_resource resource, uint64_t n)
-{
-	charged[resource] -= (int64_t)n;
-}
-
-static void notify(void *data)
-{
-	events++;
-}
-
-static void release(void *data)
-{
-	owners--;
-}
+/* ---- contexts ---------------------------------------------------------------------- */
 
 static struct accel_context *open_context(struct accel_device *device)
 {
-	const struct accel_owner owner = {
-		.size = sizeof(owner),
-		.charge = charge,
-		.uncharge = uncharge,
-		.notify = notify,
-		.release = release,
-	};
 	struct accel_context *context;
 
-	owners++;
-	if (accel_context_create(device, &owner, &context) < 0) {
-		owners--;
-		return NULL;
-	}
-	contexts++;
-	return context;
+	return owner_open(&owner_counting, device, &context) < 0 ? NULL : context;
 }
 
 struct accel_context *race_get_context(struct race_slot *slot)
@@ -187,21 +151,18 @@ static void check(const char *name, bool ok, const char *reason, long long value
 	failures++;
 }
 
-static int64_t count_charges(void)
+static uint64_t count_charges(void)
 {
-	int64_t sum = 0;
+	uint64_t sum = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(charged); i++) {
-		int64_t bytes = charged[i];
-
-		sum += bytes < 0 ? -bytes : bytes;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(owner_charged); i++)
+		sum += owner_charged[i];
 	return sum;
 }
 
 static struct accel_device_info info_of(size_t device)
 {
-	struct accel_device_info info = {0};
+	struct accel_device_info info = {.size = sizeof(info)};
 
 	accel_device_query(accel_device_at(race_registry, device), &info);
 	return info;
@@ -216,7 +177,7 @@ static void open_each_once(void)
 
 static bool is_settled(void)
 {
-	bool settled = owners == 0 && count_charges() == 0;
+	bool settled = owner_released == owner_opened && count_charges() == 0;
 
 	for (size_t i = 0; i < DEVICES; i++) {
 		struct accel_device_info info = info_of(i);
@@ -227,12 +188,12 @@ static bool is_settled(void)
 	return settled;
 }
 
-static void settle(void)
+static bool settles(void *data)
 {
-	for (int i = 0; i < SETTLE_MS && !is_settled(); i++) {
-		open_each_once();
-		usleep(1000);
-	}
+	if (is_settled())
+		return true;
+	open_each_once();
+	return false;
 }
 
 static void check_devices(void)
@@ -257,8 +218,8 @@ static void check_calls(void)
 {
 	for (size_t i = 0; i < race_n_calls; i++)
 		check(race_calls[i].name, race_calls[i].succeeded, "succeeded:", 0);
-	check("contexts", contexts > 100, "too few:", contexts);
-	check("events", events > 0, "none:", 0);
+	check("contexts", owner_opened > 100, "too few:", owner_opened);
+	check("events", owner_notified > 0, "none:", 0);
 }
 
 static void init(void)
@@ -292,12 +253,13 @@ int main(int argc, char **argv)
 	init();
 	run(argc > 1 ? (unsigned)atoi(argv[1]) : 10);
 	check_calls();
-	settle();
+	(void)wait_until(settles, NULL);
 	check_devices();
 	ended = accel_registry_destroy(race_registry);
 	check("threads_have_ended", ended, "not all", 0);
 	check("nothing_is_charged", !count_charges(), "still:", count_charges());
-	check("owners_are_released", owners == 0, "not:", owners);
+	check("owners_are_released", owner_released == owner_opened,
+	      "not:", owner_opened - owner_released);
 	check("descriptors_are_closed", count_fds() == fds, "now:", count_fds());
 	return failures != 0;
 }

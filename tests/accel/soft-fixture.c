@@ -18,11 +18,8 @@
 struct accel_registry *soft_registry;
 struct accel_device *soft_device;
 struct accel_context *soft_context;
-_Atomic uint64_t soft_charged[ACCEL_RES_COUNT];
-uint64_t soft_limits[ACCEL_RES_COUNT];
-_Atomic unsigned soft_notified, soft_released;
 
-static unsigned owners, threads;
+static unsigned threads;
 
 /* ---- waiting and counting ---------------------------------------------------------- */
 
@@ -55,54 +52,15 @@ uint64_t fixture_charged(void)
 
 	sweep();
 	for (int i = 0; i < ACCEL_RES_COUNT; i++)
-		sum += soft_charged[i];
+		sum += owner_charged[i];
 	return sum;
 }
 
-/* ---- the owner --------------------------------------------------------------------- */
-
-static int charge(void *data, enum accel_resource resource, uint64_t n)
-{
-	uint64_t before = atomic_fetch_add(&soft_charged[resource], n);
-
-	if (before + n <= soft_limits[resource])
-		return 0;
-	atomic_fetch_sub(&soft_charged[resource], n);
-	return -EDQUOT;
-}
-
-static void uncharge(void *data, enum accel_resource resource, uint64_t n)
-{
-	uint64_t before = atomic_fetch_sub(&soft_charged[resource], n);
-
-	cr_assert(le(u64, n, before), "resource %d: more given back than taken",
-		  resource);
-}
-
-static void notify(void *data)
-{
-	soft_notified++;
-}
-
-static void release(void *data)
-{
-	soft_released++;
-}
+/* ---- contexts ---------------------------------------------------------------------- */
 
 int soft_try_open(struct accel_device *device, struct accel_context **ret_context)
 {
-	const struct accel_owner owner = {
-		.size = sizeof(owner),
-		.charge = charge,
-		.uncharge = uncharge,
-		.notify = notify,
-		.release = release,
-	};
-	int r = accel_context_create(device, &owner, ret_context);
-
-	if (r == 0)
-		owners++;
-	return r;
+	return owner_open(&owner_counting, device, ret_context);
 }
 
 struct accel_context *soft_open(struct accel_device *device)
@@ -143,8 +101,6 @@ struct accel_device_info soft_info(struct accel_device *device)
 
 void soft_init(void)
 {
-	for (int i = 0; i < ACCEL_RES_COUNT; i++)
-		soft_limits[i] = UINT64_MAX;
 	cr_assert(zero(int, accel_registry_create(NULL, NULL, &soft_registry)));
 	soft_device = soft_add_device("soft", NULL, false);
 	soft_context = soft_open(soft_device);
@@ -199,8 +155,8 @@ void soft_finish(void)
 		expect_unused(device);
 	cr_assert(accel_registry_destroy(soft_registry), "a thread does not exit");
 	for (int i = 0; i < ACCEL_RES_COUNT; i++)
-		cr_expect(zero(u64, soft_charged[i]), "resource %d stays charged", i);
-	cr_expect(eq(uint, soft_released, owners),
+		cr_expect(zero(u64, owner_charged[i]), "resource %d stays charged", i);
+	cr_expect(eq(uint, owner_released, owner_opened),
 		  "an owner was not released exactly once");
 }
 

@@ -11,7 +11,9 @@
 #include <stdatomic.h>
 
 #include "../support/fds.h"
+#include "../support/make-memfd.h"
 #include "../support/wait.h"
+#include "owner.h"
 
 #define PAGE UINT64_C(4096)
 #define RW   (ACCEL_MAP_READ | ACCEL_MAP_WRITE)
@@ -23,11 +25,6 @@
 extern struct accel_registry *soft_registry;
 extern struct accel_device *soft_device;
 extern struct accel_context *soft_context;
-
-/* Per owner of a context: charges, limits, events received. */
-extern _Atomic uint64_t soft_charged[ACCEL_RES_COUNT];
-extern uint64_t soft_limits[ACCEL_RES_COUNT];
-extern _Atomic unsigned soft_notified, soft_released;
 
 void soft_init(void);
 

@@ -46,7 +46,7 @@ Test(asid_unmap, one)
 	map_three(RW);
 	cr_assert(eq(i64, unmap(src, 7 * PAGE, 2 * PAGE), 2 * PAGE));
 	expect_mapped(src, 2, 3 * PAGE);
-	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 2));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 2));
 	expect_at(src, 7 * PAGE, 0, -EFAULT);
 	expect_at(src, 6 * PAGE, buffer, PAGE);
 	cr_assert(eq(i64, unmap(src, 7 * PAGE, 2 * PAGE), -ENOENT));
@@ -66,7 +66,7 @@ Test(asid_unmap, range_larger_than_what_is_there)
 	cr_assert(eq(i64, unmap(src, 0, 19 * PAGE), 4 * PAGE));
 	cr_assert(eq(i64, unmap(src, 0, 1ULL << 60), PAGE));
 	expect_mapped(src, 0, 0);
-	cr_assert(zero(u64, charged[ACCEL_RES_MAPPINGS]));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_MAPPINGS]));
 }
 
 Test(asid_unmap, part_of_a_mapping)
@@ -79,7 +79,7 @@ Test(asid_unmap, part_of_a_mapping)
 	cr_expect(eq(i64, unmap(src, 0, 6 * PAGE), -ENOENT));
 	cr_expect(eq(i64, unmap(src, 8 * PAGE, 20 * PAGE), -ENOENT));
 	expect_mapped(src, 3, 5 * PAGE);
-	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 3));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 3));
 }
 
 Test(asid_unmap, nothing_there)
@@ -99,7 +99,7 @@ Test(asid_unmap, everything)
 	map_three(RW);
 	cr_expect(eq(i64, unmap(src, 0, UINT64_MAX), 5 * PAGE));
 	expect_mapped(src, 0, 0);
-	cr_assert(zero(u64, charged[ACCEL_RES_MAPPINGS]));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_MAPPINGS]));
 	cr_expect(zero(i64, unmap(src, 0, UINT64_MAX)));
 	map_three(RW);
 }
@@ -140,7 +140,7 @@ Test(asid_copy, one_mapping)
 	expect_at(dst, 42 * PAGE - 1, buffer, 12 * PAGE - 1);
 	expect_mapped(dst, 1, 2 * PAGE);
 	expect_mapped(src, 3, 5 * PAGE);
-	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 4));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 4));
 	/* The copy does not depend on its source. */
 	cr_assert(eq(i64, unmap(src, 0, UINT64_MAX), 5 * PAGE));
 	expect_at(dst, 40 * PAGE, buffer, 10 * PAGE);
@@ -209,7 +209,7 @@ Test(asid_copy, source_with_gaps)
 		     -ENOENT));
 	cr_expect(eq(int, copy(dst, PAGE, src, 30 * PAGE, PAGE, RW | AT), -ENOENT));
 	expect_mapped(dst, 0, 0);
-	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 3));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 3));
 }
 
 Test(asid_copy, destination_in_use)
@@ -221,7 +221,7 @@ Test(asid_copy, destination_in_use)
 		eq(int, copy(dst, 2 * PAGE, src, 5 * PAGE, 4 * PAGE, RW | AT), -EEXIST));
 	expect_mapped(dst, 1, PAGE);
 	expect_at(dst, 2 * PAGE, 0, -EFAULT);
-	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 4));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 4));
 	cr_expect(zero(int, copy(dst, 5 * PAGE, src, 5 * PAGE, 4 * PAGE, RW | AT)));
 }
 
@@ -305,11 +305,11 @@ Test(asid_copy, memfd_that_shrank)
 Test(asid_copy, limit_of_the_owner)
 {
 	map_three(RW);
-	limits[ACCEL_RES_MAPPINGS] = 4;
+	owner_limits[ACCEL_RES_MAPPINGS] = 4;
 	cr_expect(eq(int, copy(dst, PAGE, src, 5 * PAGE, 4 * PAGE, RW | AT), -EDQUOT));
 	expect_mapped(dst, 0, 0);
-	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 3));
-	limits[ACCEL_RES_MAPPINGS] = 5;
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 3));
+	owner_limits[ACCEL_RES_MAPPINGS] = 5;
 	cr_expect(zero(int, copy(dst, PAGE, src, 5 * PAGE, 4 * PAGE, RW | AT)));
 }
 
@@ -328,7 +328,7 @@ Test(asid_copy, no_memory)
 	uint64_t before;
 
 	map_many();
-	before = charged[ACCEL_RES_MAPPINGS];
+	before = owner_charged[ACCEL_RES_MAPPINGS];
 	for (;; failures++) {
 		int r;
 
@@ -338,7 +338,7 @@ Test(asid_copy, no_memory)
 			break;
 		cr_assert(r == -ENOMEM || r == -ENODEV);
 		expect_mapped(dst, 24, 24 * PAGE);
-		cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], before));
+		cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], before));
 		expect_at(dst, 17 * PAGE, 0, -EFAULT);
 	}
 	/* One allocation per mapping, and two nodes. */

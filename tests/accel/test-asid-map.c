@@ -39,7 +39,7 @@ Test(asid_map, fixed)
 {
 	cr_assert(zero(int, map(asid, buffer, 3 * PAGE, 2 * PAGE, RW | AT, 5 * PAGE)));
 	expect_mapped(asid, 1, 2 * PAGE);
-	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 1));
 	expect_at(5 * PAGE - 1, 0, -EFAULT);
 	expect_at(5 * PAGE, buffer, 3 * PAGE);
 	expect_at(7 * PAGE - 1, buffer, 5 * PAGE - 1);
@@ -103,7 +103,7 @@ Test(asid_map, anywhere_avoids_reserved_ranges)
 	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), 64 * PAGE));
 	cr_assert(eq(u64, map_any(asid, buffer, PAGE, RW), (uint64_t)-ENOSPC));
 	expect_mapped(asid, 6, 62 * PAGE);
-	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 6));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 6));
 }
 
 /* More than any contiguous free range, less than the sum of all. */
@@ -180,7 +180,7 @@ Test(asid_map, something_is_there)
 	cr_expect(eq(int, map(asid, buffer, 0, 3 * PAGE, RW | AT, 8 * PAGE), -EEXIST));
 	cr_expect(eq(int, map(asid, buffer, 0, 10 * PAGE, RW | AT, 2 * PAGE), -EEXIST));
 	expect_mapped(asid, 1, 4 * PAGE);
-	cr_assert(eq(u64, charged[ACCEL_RES_MAPPINGS], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 1));
 	/* Adjacent mappings do not overlap. */
 	cr_expect(zero(int, map(asid, buffer, 0, PAGE, RW | AT, 4 * PAGE)));
 	cr_expect(zero(int, map(asid, buffer, 0, PAGE, RW | AT, 9 * PAGE)));
@@ -365,7 +365,7 @@ Test(asid_map, memory_is_the_buffers)
 
 Test(asid_map, limit_of_the_owner)
 {
-	limits[ACCEL_RES_MAPPINGS] = 2;
+	owner_limits[ACCEL_RES_MAPPINGS] = 2;
 	map_any(asid, buffer, PAGE, RW);
 	map_any(asid, buffer, PAGE, RW);
 	cr_expect(eq(u64, map_any(asid, buffer, PAGE, RW), (uint64_t)-EDQUOT));
@@ -388,7 +388,7 @@ Test(asid_map, no_memory)
 		/* A buffer whose size cannot be queried is treated as revoked. */
 		cr_assert(r == -ENOMEM || r == -ENODEV);
 		expect_mapped(asid, 0, 0);
-		cr_assert(zero(u64, charged[ACCEL_RES_MAPPINGS]));
+		cr_assert(zero(u64, owner_charged[ACCEL_RES_MAPPINGS]));
 	}
 	cr_assert(ge(uint, failures, 2));
 	expect_mapped(asid, 1, PAGE);

@@ -397,7 +397,7 @@ static bool all_is_right(bool every_page)
 			if (!page_is_right(i, page))
 				return false;
 	}
-	return charged[ACCEL_RES_MAPPINGS] == sum;
+	return owner_charged[ACCEL_RES_MAPPINGS] == sum;
 }
 
 static bool apply(const struct op *op, bool every_page)

@@ -81,9 +81,9 @@ Test(asid_sva, failure_leaves_the_descriptors)
 	struct accel_asid_create arg = {.size = sizeof(arg), .set = 12345};
 
 	cr_expect(eq(int, bind_self(ACCEL_ASID_SVA), -EOPNOTSUPP));
-	limits[ACCEL_RES_ASIDS] = 0;
+	owner_limits[ACCEL_RES_ASIDS] = 0;
 	cr_expect(eq(int, bind_self(0), -EDQUOT));
-	limits[ACCEL_RES_ASIDS] = 1;
+	owner_limits[ACCEL_RES_ASIDS] = 1;
 	cr_expect(eq(int, accel_asid_create_sva(context, &arg, mem, maps), -ENOENT));
 	arg.set = 0;
 	cr_expect(eq(int, accel_asid_create_sva(context, &arg, maps, mem), -EBADFD));

@@ -41,7 +41,7 @@ static int create(uint32_t flags, uint32_t set)
 
 static uint32_t asids_in_use(void)
 {
-	struct accel_device_info info;
+	struct accel_device_info info = {.size = sizeof(info)};
 
 	accel_device_query(device, &info);
 	return info.asids;
@@ -77,7 +77,7 @@ Test(asid, is_empty_at_first)
 	cr_expect(zero(u32, info.attached));
 	cr_expect(zero(u64, info.mappings));
 	cr_expect(zero(u64, info.mapped));
-	cr_expect(eq(u64, charged[ACCEL_RES_ASIDS], 1));
+	cr_expect(eq(u64, owner_charged[ACCEL_RES_ASIDS], 1));
 }
 
 Test(asid, number_is_told_to_who_asks_at_creation)
@@ -138,7 +138,7 @@ Test(asid, all_numbers_are_in_use)
 	for (int i = 0; i < 7; i++)
 		last = new_asid(context, 0);
 	cr_expect(eq(int, create(0, 0), -ENOSPC));
-	cr_expect(eq(u64, charged[ACCEL_RES_ASIDS], 7));
+	cr_expect(eq(u64, owner_charged[ACCEL_RES_ASIDS], 7));
 	cr_expect(eq(u32, asids_in_use(), 7));
 	cr_expect(zero(int, destroy_asid(context, last)));
 	cr_expect(gt(int, create(0, 0), 0));
@@ -146,7 +146,7 @@ Test(asid, all_numbers_are_in_use)
 
 Test(asid, limit_of_the_owner)
 {
-	limits[ACCEL_RES_ASIDS] = 2;
+	owner_limits[ACCEL_RES_ASIDS] = 2;
 	new_asid(context, 0);
 	new_asid(context, 0);
 	cr_expect(eq(int, create(0, 0), -EDQUOT));
@@ -161,7 +161,7 @@ Test(asid, end_takes_the_mappings_along)
 		map_any(id, buffer, PAGE, RW);
 	cr_expect(zero(int, destroy_asid(context, id)));
 	cr_expect(zero(u32, asids_in_use()));
-	cr_expect(zero(u64, charged[ACCEL_RES_ASIDS]));
+	cr_expect(zero(u64, owner_charged[ACCEL_RES_ASIDS]));
 }
 
 Test(asid, no_memory)
@@ -182,7 +182,7 @@ Test(asid, no_memory)
 		}
 		cr_assert(eq(int, r, -ENOMEM));
 		cr_assert(zero(u32, asids_in_use()));
-		cr_assert(zero(u64, charged[ACCEL_RES_ASIDS]));
+		cr_assert(zero(u64, owner_charged[ACCEL_RES_ASIDS]));
 		cr_assert(zero(int, accel_set_get_info(context, &info)));
 		cr_assert(zero(u32, info.asids));
 	}
@@ -239,7 +239,7 @@ Test(asid, of_a_set)
 	cr_expect(gt(int, create(0, set), 0));
 	cr_expect(eq(int, create(0, set), -EDQUOT));
 	cr_expect(eq(u32, asids_of(set), 2));
-	cr_expect(eq(u64, charged[ACCEL_RES_ASIDS], 2));
+	cr_expect(eq(u64, owner_charged[ACCEL_RES_ASIDS], 2));
 	cr_expect(zero(int, destroy_asid(context, (uint32_t)id)));
 	cr_expect(eq(u32, asids_of(set), 1));
 	cr_expect(gt(int, create(0, set), 0));
@@ -292,7 +292,7 @@ Test(asid, imported)
 	cr_expect(eq(u64, info.mappings, 1));
 	cr_expect(eq(u32, asids_in_use(), 1));
 	/* The ASID is charged to its creator, the id to the importer. */
-	cr_expect(eq(u64, charged[ACCEL_RES_ASIDS], 2));
+	cr_expect(eq(u64, owner_charged[ACCEL_RES_ASIDS], 2));
 }
 
 Test(asid, imported_twice)
@@ -354,7 +354,7 @@ Test(asid, outlives_its_context)
 
 	map_any(id, buffer, PAGE, RW);
 	accel_context_destroy(context);
-	cr_expect(eq(u64, charged[ACCEL_RES_ASIDS], 1));
+	cr_expect(eq(u64, owner_charged[ACCEL_RES_ASIDS], 1));
 	there = import(other, asid);
 	accel_asid_unref(asid);
 	cr_expect(eq(u64, info_of(other, there).mappings, 1));
@@ -362,7 +362,7 @@ Test(asid, outlives_its_context)
 	other = NULL;
 	cr_expect(eq(i64, unmap(there, 0, UINT64_MAX), PAGE));
 	cr_expect(zero(int, destroy_asid(context, there)));
-	cr_expect(zero(u64, charged[ACCEL_RES_ASIDS]));
+	cr_expect(zero(u64, owner_charged[ACCEL_RES_ASIDS]));
 }
 
 /* After destruction of its id, an import gives the creator a guest id outside the set. */

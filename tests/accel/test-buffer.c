@@ -41,7 +41,7 @@ static uint64_t memory_free(void)
 /* The device's memory is given back first, and then the owner's charge. */
 static bool all_memory_is_free(void *data)
 {
-	return memory_free() == SOFT_MEMORY && !soft_charged[ACCEL_RES_MEMORY];
+	return memory_free() == SOFT_MEMORY && !owner_charged[ACCEL_RES_MEMORY];
 }
 
 static int map(uint32_t asid, uint32_t buffer, uint32_t flags)
@@ -91,7 +91,7 @@ Test(accel_buffer, alloc_until_the_memory_is_used_up)
 	cr_assert(zero(int, alloc(PAGE, &second)));
 	cr_assert(zero(u64, memory_free()));
 	cr_assert(eq(int, alloc(PAGE, &none), -ENOSPC));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_FILES], 2));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_FILES], 2));
 	cr_assert(zero(int, free_buffer(first)));
 	cr_assert(eq(u64, memory_free(), SOFT_MEMORY - PAGE));
 	cr_assert(zero(int, alloc(PAGE, &none)));
@@ -164,7 +164,7 @@ Test(accel_buffer, free_keeps_what_is_mapped)
 	cr_assert(eq(u64, job.memory[0], 42));
 	cr_assert(eq(i64, soft_unmap(soft_context, job.asid, job.iova, PAGE), PAGE));
 	cr_assert(eq(u64, memory_free(), SOFT_MEMORY - PAGE), "the test still maps it");
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MEMORY], PAGE));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MEMORY], PAGE));
 	soft_job_finish(&job);
 	cr_assert(wait_until(all_memory_is_free, NULL));
 }
@@ -193,12 +193,12 @@ Test(accel_buffer, alloc_is_charged_to_the_owner)
 {
 	uint32_t id;
 
-	soft_limits[ACCEL_RES_MEMORY] = 3 * PAGE;
+	owner_limits[ACCEL_RES_MEMORY] = 3 * PAGE;
 	cr_assert(zero(int, alloc(2 * PAGE, &id)));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MEMORY], 2 * PAGE));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MEMORY], 2 * PAGE));
 	cr_assert(eq(int, alloc(2 * PAGE, &id), -EDQUOT));
 	cr_assert(eq(u64, memory_free(), SOFT_MEMORY - 2 * PAGE));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_FILES], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_FILES], 1));
 }
 
 /* ---- descriptors ------------------------------------------------------------------- */
@@ -229,27 +229,6 @@ Test(accel_buffer, open_with_an_access_mode)
 
 /* ---- import ------------------------------------------------------------------------ */
 
-static int make_memfd(uint64_t bytes, int seals)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	cr_assert(ge(int, fd, 0));
-	cr_assert(zero(int, ftruncate(fd, (off_t)bytes)));
-	cr_assert(zero(int, fcntl(fd, F_ADD_SEALS, seals)));
-	return fd;
-}
-
-static int reopen(int fd, int flags)
-{
-	char path[40];
-	int other;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	other = open(path, flags | O_CLOEXEC);
-	cr_assert(ge(int, other, 0));
-	return other;
-}
-
 static uint32_t import(int fd)
 {
 	uint32_t id = 0;
@@ -273,7 +252,7 @@ static void expect_refused(int fd, int error)
 
 Test(accel_buffer, import_refuses)
 {
-	int memfd = make_memfd(PAGE, 0), ends[2];
+	int memfd = new_memfd(PAGE), ends[2];
 
 	cr_assert(zero(int, pipe2(ends, O_CLOEXEC)));
 	expect_refused(-1, -EBADF);
@@ -281,29 +260,29 @@ Test(accel_buffer, import_refuses)
 	close(ends[1]);
 	expect_refused(open("/proc/self/maps", O_RDONLY | O_CLOEXEC), -EBADFD);
 	expect_refused(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), -EBADFD);
-	expect_refused(make_memfd(0, 0), -EINVAL);
+	expect_refused(new_memfd(0), -EINVAL);
 	expect_refused(reopen(memfd, O_WRONLY), -EACCES);
 	expect_refused(reopen(memfd, O_PATH), -EACCES);
-	soft_limits[ACCEL_RES_FILES] = 0;
+	owner_limits[ACCEL_RES_FILES] = 0;
 	expect_refused(memfd, -EDQUOT);
 }
 
 Test(accel_buffer, import_takes_the_descriptor_over)
 {
-	int memfd = make_memfd(PAGE + 1, 0);
+	int memfd = new_memfd(PAGE + 1);
 	uint32_t id = import(memfd);
 
 	cr_assert(eq(u32, info_of(id).flags, ACCEL_BUFFER_IMPORTED));
 	cr_assert(eq(u64, info_of(id).bytes, 2 * PAGE));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_FILES], 1));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_PINNED], 2 * PAGE));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_FILES], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_PINNED], 2 * PAGE));
 	cr_assert(eq(u64, memory_free(), SOFT_MEMORY),
 		  "imported memory counts as device memory");
 	cr_assert(zero(int, free_buffer(id)));
 	/* It is in use until its addresses are free. */
 	soft_settle();
-	cr_assert(zero(u64, soft_charged[ACCEL_RES_FILES]));
-	cr_assert(zero(u64, soft_charged[ACCEL_RES_PINNED]));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_FILES]));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_PINNED]));
 }
 
 /* Charged whether pinned or not: it can be sealed later. */
@@ -311,17 +290,17 @@ Test(accel_buffer, import_is_charged_with_its_bytes)
 {
 	uint32_t id;
 
-	soft_limits[ACCEL_RES_PINNED] = 3 * PAGE;
-	id = import(make_memfd(2 * PAGE, F_SEAL_SHRINK));
+	owner_limits[ACCEL_RES_PINNED] = 3 * PAGE;
+	id = import(new_sealed_memfd(2 * PAGE, F_SEAL_SHRINK));
 	cr_assert(
 		eq(u32, info_of(id).flags, ACCEL_BUFFER_IMPORTED | ACCEL_BUFFER_PINNED));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_PINNED], 2 * PAGE));
-	expect_refused(make_memfd(2 * PAGE, F_SEAL_SHRINK), -EDQUOT);
-	expect_refused(make_memfd(2 * PAGE, 0), -EDQUOT);
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_PINNED], 2 * PAGE));
+	expect_refused(new_sealed_memfd(2 * PAGE, F_SEAL_SHRINK), -EDQUOT);
+	expect_refused(new_memfd(2 * PAGE), -EDQUOT);
 	cr_assert(zero(int, free_buffer(id)));
 	/* An import without room waits for memory that is being freed. */
-	import(make_memfd(3 * PAGE, 0));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_PINNED], 3 * PAGE));
+	import(new_memfd(3 * PAGE));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_PINNED], 3 * PAGE));
 }
 
 static void expect_readonly(uint32_t id)
@@ -338,7 +317,7 @@ static void expect_readonly(uint32_t id)
 
 Test(accel_buffer, row_map_writable_from_a_readonly_import)
 {
-	int memfd = make_memfd(PAGE, 0);
+	int memfd = new_memfd(PAGE);
 
 	expect_readonly(import(reopen(memfd, O_RDONLY)));
 	close(memfd);
@@ -346,13 +325,13 @@ Test(accel_buffer, row_map_writable_from_a_readonly_import)
 
 Test(accel_buffer, row_map_writable_from_a_sealed_import)
 {
-	expect_readonly(import(make_memfd(PAGE, F_SEAL_FUTURE_WRITE)));
+	expect_readonly(import(new_sealed_memfd(PAGE, F_SEAL_FUTURE_WRITE)));
 }
 
 /* The exporter can truncate it at any time. */
 Test(accel_buffer, import_that_shrinks)
 {
-	int memfd = make_memfd(2 * PAGE, 0);
+	int memfd = new_memfd(2 * PAGE);
 	uint32_t id = import(reopen(memfd, O_RDWR)), asid = soft_asid(soft_context, 0);
 
 	cr_assert(zero(int, ftruncate(memfd, PAGE)));
@@ -366,7 +345,7 @@ Test(accel_buffer, import_that_shrinks)
 
 Test(accel_buffer, import_that_grows)
 {
-	int memfd = make_memfd(PAGE, 0);
+	int memfd = new_memfd(PAGE);
 	uint32_t id = import(reopen(memfd, O_RDWR)), asid = soft_asid(soft_context, 0);
 	struct accel_asid_map arg = {
 		.size = sizeof(arg),
@@ -422,7 +401,7 @@ Test(accel_buffer, row_command_that_touches_a_revoked_buffer)
 Test(accel_buffer, revoke_what_cannot_be)
 {
 	uint32_t pinned = soft_buffer(soft_context, PAGE, ACCEL_BUFFER_PINNED);
-	uint32_t imported = import(make_memfd(PAGE, 0));
+	uint32_t imported = import(new_memfd(PAGE));
 
 	cr_assert(eq(int, revoke_buffer(pinned), -EBUSY));
 	cr_assert(zero(u32, info_of(pinned).flags & ACCEL_BUFFER_REVOKED));

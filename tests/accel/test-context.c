@@ -111,8 +111,8 @@ static union {
 static void prepare(const struct call *call, uint32_t id)
 {
 	memset(&argument, 0, sizeof(argument));
-	argument.words[0] = sizeof(argument);
 	argument.words[call->id / sizeof(uint32_t)] = id;
+	argument.words[0] = sizeof(argument);
 	if (call->call == call_queue_submit)
 		argument.submit.count = 1;
 	before = argument;
@@ -172,6 +172,52 @@ Test(context, row_id_of_another_kind)
 				  calls[i].name, kinds[j].prefix);
 		}
 	}
+}
+
+/* ---- versions of the structs that calls fill in ------------------------------------ */
+
+/* A struct of @size bytes with one word more, which a later version could have. */
+static int ask_of_size(const struct call *call, uint32_t id, uint32_t size, size_t known,
+		       uint32_t later)
+{
+	prepare(call, id);
+	argument.words[0] = size;
+	argument.words[known / sizeof(uint32_t)] = later;
+	before = argument;
+	return ask(call);
+}
+
+static void expect_versions(const char *name, uint32_t id, uint32_t known)
+{
+	const struct call *call = calls;
+	const uint32_t *later = &argument.words[known / sizeof(uint32_t)];
+
+	while (strcmp(call->name, name) != 0)
+		call++;
+	cr_expect(eq(int, ask_of_size(call, id, 0, known, 0), -EINVAL), "%s", name);
+	cr_expect(eq(int, ask_of_size(call, id, known - 1, known, 0), -EINVAL), "%s",
+		  name);
+	cr_expect(eq(int, ask_of_size(call, id, known + 4, known, 1), -E2BIG), "%s",
+		  name);
+	cr_expect(zero(int, ask_of_size(call, id, known + 4, known, 0)), "%s", name);
+	cr_expect(all(eq(u32, argument.words[0], known + 4), zero(u32, *later)), "%s",
+		  name);
+	/* What is behind the struct is not read, and not written. */
+	cr_expect(zero(int, ask_of_size(call, id, known, known, 1)), "%s", name);
+	cr_expect(all(eq(u32, argument.words[0], known), eq(u32, *later, 1)), "%s", name);
+}
+
+Test(context, structs_of_another_version)
+{
+	expect_versions("device_get_info", 0, sizeof(struct accel_device_info));
+	expect_versions("buffer_get_info", soft_buffer(soft_context, PAGE, 0),
+			sizeof(struct accel_buffer_info));
+	expect_versions("asid_get_info", soft_asid(soft_context, 0),
+			sizeof(struct accel_asid_info));
+	expect_versions("set_get_info", soft_set(soft_context, 1),
+			sizeof(struct accel_set_info));
+	expect_versions("queue_get_info", soft_queue(soft_context, 0, 0),
+			sizeof(struct accel_queue_info));
 }
 
 Test(context, row_id_that_is_gone)
@@ -269,9 +315,9 @@ static void expect_limited(enum accel_resource resource)
 	uint64_t charged = fixture_charged();
 	struct accel_device_info info = soft_info(soft_device), after;
 
-	soft_limits[resource] = soft_charged[resource];
+	owner_limits[resource] = owner_charged[resource];
 	cr_expect(eq(int, make(resource), -EDQUOT), "resource %d", resource);
-	soft_limits[resource] = UINT64_MAX;
+	owner_limits[resource] = UINT64_MAX;
 	cr_expect(eq(u64, fixture_charged(), charged), "resource %d", resource);
 	after = soft_info(soft_device);
 	cr_expect(zero(int, memcmp(&after, &info, sizeof(info))), "resource %d",
@@ -286,15 +332,15 @@ Test(context, owner_says_no)
 	expect_limited(ACCEL_RES_QUEUES);
 	expect_limited(ACCEL_RES_FILES);
 	expect_limited(ACCEL_RES_FENCES);
-	cr_assert(zero(uint, soft_released), "released an owner whose create failed");
+	cr_assert(zero(uint, owner_released), "released an owner whose create failed");
 }
 
 /* A queue needs two charges; the first is released when the second fails. */
 Test(context, owner_says_no_to_the_second)
 {
-	soft_limits[ACCEL_RES_FILES] = 0;
+	owner_limits[ACCEL_RES_FILES] = 0;
 	cr_assert(eq(int, make(ACCEL_RES_QUEUES), -EDQUOT));
-	cr_assert(zero(u64, soft_charged[ACCEL_RES_QUEUES]));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_QUEUES]));
 }
 
 Test(context, without_an_owner)
@@ -378,12 +424,12 @@ Test(context, end_with_a_shared_asid)
 	soft_map(soft_context, id, soft_buffer(soft_context, PAGE, 0), PAGE);
 	cr_assert(zero(int, accel_asid_share(soft_context, id, &asid)));
 	close_context();
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_ASIDS], 1));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS], 1));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_FILES], 1));
-	cr_assert(zero(u64, soft_charged[ACCEL_RES_CONTEXTS]));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_ASIDS], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_FILES], 1));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_CONTEXTS]));
 	cr_assert(eq(u32, soft_info(soft_device).asids, 1));
-	cr_assert(zero(uint, soft_released), "the owner has a charge left");
+	cr_assert(zero(uint, owner_released), "the owner has a charge left");
 	accel_asid_unref(asid);
 	cr_assert(wait_until(nothing_is_charged, NULL));
 }
@@ -396,7 +442,7 @@ Test(context, end_while_its_memory_is_mapped_elsewhere)
 	memory[0] = 5;
 	close_context();
 	cr_assert(eq(u64, memory[0], 5), "lost on a device that is not exclusive");
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MEMORY], PAGE));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MEMORY], PAGE));
 	munmap(memory, PAGE);
 	close(fd);
 	cr_assert(wait_until(nothing_is_charged, NULL));

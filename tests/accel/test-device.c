@@ -4,9 +4,12 @@
 #include <criterion/new/assert.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "registry.h"
 #include "soft-fixture.h"
 #include "util.h"
 
@@ -281,6 +284,35 @@ Test(device, info_counts_what_is_in_use)
 	accel_context_destroy(second);
 }
 
+/* The caller's struct ends where its size says. */
+Test(device, query_of_another_version)
+{
+	const uint32_t sizes[] = {0, 3, 4, offsetof(struct accel_device_info, backend),
+				  sizeof(struct accel_device_info)};
+	const struct accel_device_info whole = soft_info(soft_device);
+	struct {
+		struct accel_device_info info;
+		uint64_t later;
+	} arg;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		const char *bytes = (const char *)&arg;
+
+		memset(&arg, 0xff, sizeof(arg));
+		arg.info.size = sizes[i];
+		accel_device_query(soft_device, &arg.info);
+		cr_expect(eq(u32, arg.info.size, sizes[i]));
+		for (size_t at = sizeof(arg.info.size); at < sizeof(arg); at++)
+			cr_assert(eq(chr, bytes[at],
+				     at < sizes[i] ? ((const char *)&whole)[at]
+						   : (char)0xff),
+				  "size %u, byte %zu", sizes[i], at);
+	}
+	arg.info.size = sizeof(arg);
+	accel_device_query(soft_device, &arg.info);
+	cr_expect(zero(u64, arg.later));
+}
+
 Test(device, no_registry_is_destroyed)
 {
 	cr_assert(accel_registry_destroy(NULL));
@@ -373,4 +405,68 @@ Test(device, registry_is_not_destroyed_under_a_running_engine)
 		  "the stuck queue counts as free");
 	accel_soft_backend.queue_stop(stuck);
 	cr_assert(accel_registry_destroy(registry));
+}
+
+/* ---- memory that importers hold ---------------------------------------------------- */
+
+static struct accel_registry *ending;
+static _Atomic bool swept, released;
+
+static bool is_ending(void *data)
+{
+	struct worker *worker = &ending->services.reaper.worker;
+	bool stop;
+
+	pthread_mutex_lock(&worker->lock);
+	stop = worker->stop;
+	pthread_mutex_unlock(&worker->lock);
+	return stop;
+}
+
+/* Keeps the first sweep that releases memory at work until the registry ends. */
+static void uncharge_at_the_end(void *data, enum accel_resource resource, uint64_t n)
+{
+	if (resource != ACCEL_RES_MEMORY || atomic_exchange(&swept, true))
+		return;
+	cr_assert(wait_until(is_ending, NULL));
+}
+
+static void note_release(void *data)
+{
+	released = true;
+}
+
+static bool is_swept(void *data)
+{
+	return swept;
+}
+
+/* A sweep has the second buffer in its hands while the registry is being destroyed. */
+Test(device, registry_ends_during_a_sweep)
+{
+	const struct accel_device_params params = {.size = sizeof(params),
+						   .name = "swept"};
+	const struct accel_owner owner = {.size = sizeof(owner),
+					  .uncharge = uncharge_at_the_end,
+					  .release = note_release};
+	struct accel_context *context;
+	struct accel_device *device;
+	uint32_t ids[2];
+	int fds[2];
+
+	cr_assert(zero(int, accel_registry_create(NULL, NULL, &ending)));
+	cr_assert(zero(
+		int, accel_device_create(ending, &accel_soft_backend, &params, &device)));
+	cr_assert(zero(int, accel_context_create(device, &owner, &context)));
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		ids[i] = soft_buffer(context, PAGE, 0);
+		fds[i] = soft_fd(context, ids[i], O_RDWR);
+		cr_assert(zero(int, soft_call(context, accel_buffer_free, ids[i])));
+	}
+	accel_context_destroy(context);
+	close(fds[0]);
+	cr_assert(wait_until(is_swept, NULL));
+	cr_assert(accel_registry_destroy(ending));
+	cr_assert(released, "the memory that is held was forgotten");
+	close(fds[1]);
 }

@@ -33,7 +33,7 @@ Test(events, none_to_begin_with)
 
 	cr_assert(not(accel_events_pending(soft_context)));
 	cr_assert(zero(sz, take(&event, 1)));
-	cr_assert(zero(uint, soft_notified));
+	cr_assert(zero(uint, owner_notified));
 }
 
 Test(events, in_order_with_sequence_and_time)
@@ -58,9 +58,9 @@ Test(events, in_order_with_sequence_and_time)
 Test(events, notifies_with_each)
 {
 	post(1);
-	cr_assert(eq(uint, soft_notified, 1));
+	cr_assert(eq(uint, owner_notified, 1));
 	post(2);
-	cr_assert(eq(uint, soft_notified, 2));
+	cr_assert(eq(uint, owner_notified, 2));
 }
 
 /* The oldest are dropped; the next event read carries the flag, once. */
@@ -97,7 +97,7 @@ Test(events, no_memory)
 	post(1);
 	cr_assert(ne(ptr, (void *)faults_disarm(), NULL));
 	cr_assert(not(accel_events_pending(soft_context)));
-	cr_assert(eq(uint, soft_notified, 1));
+	cr_assert(eq(uint, owner_notified, 1));
 	post(2);
 	cr_assert(eq(sz, take(&event, 1), 1));
 	cr_assert(eq(u64, event.sequence, 1));
@@ -113,7 +113,7 @@ Test(events, muted_with_the_end_of_the_context)
 	accel_context_destroy(soft_context);
 	soft_context = NULL;
 	accel_events_post(&context->events, &event);
-	cr_assert(zero(uint, soft_notified));
+	cr_assert(zero(uint, owner_notified));
 	accel_context_unref(context);
 }
 

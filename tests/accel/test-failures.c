@@ -217,9 +217,7 @@ Test(failures, buffer_alloc_on_an_exclusive_device)
 
 static void prepare_memfd(void)
 {
-	memfd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	cr_assert(zero(int, ftruncate(memfd, (off_t)PAGE)));
-	cr_assert(zero(int, fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)));
+	memfd = new_sealed_memfd(PAGE, F_SEAL_SHRINK);
 	prepare_context();
 }
 

@@ -74,9 +74,9 @@ Test(fence, is_charged_until_destroyed)
 {
 	uint32_t fence = soft_fence(soft_context, 0);
 
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_FENCES], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_FENCES], 1));
 	cr_assert(zero(int, soft_call(soft_context, accel_fence_destroy, fence)));
-	cr_assert(zero(u64, soft_charged[ACCEL_RES_FENCES]));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_FENCES]));
 	cr_assert(eq(int, soft_call(soft_context, accel_fence_destroy, fence), -ENOENT));
 }
 
@@ -199,7 +199,7 @@ Test(fence, destroyed_while_waited_for)
 
 static bool nothing_is_charged(void *data)
 {
-	return soft_charged[ACCEL_RES_QUEUES] == 0;
+	return owner_charged[ACCEL_RES_QUEUES] == 0;
 }
 
 Test(fence, queue_destroyed_while_it_waits)

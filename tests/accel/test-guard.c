@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/make-memfd.h"
 #include "guard.h"
 
 #define PAGE    ((size_t)4096)
@@ -29,11 +30,9 @@ TestSuite(guard);
 /* Maps PAGES pages, of which only the first @n exist. */
 static char *map_truncated(size_t n)
 {
-	int fd = memfd_create("test", MFD_CLOEXEC);
+	int fd = new_memfd(PAGES * PAGE);
 	char *memory;
 
-	cr_assert(ge(int, fd, 0));
-	cr_assert(zero(int, ftruncate(fd, PAGES * PAGE)));
 	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	cr_assert(ne(ptr, memory, MAP_FAILED));
 	memset(memory, 1, PAGES * PAGE);

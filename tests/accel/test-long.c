@@ -145,10 +145,10 @@ Test(accel_long, unmap_of_too_many)
 
 	map_often(asid, buffer, ACCEL_MAX_MAPPINGS_PER_CALL + 1);
 	cr_assert(eq(i64, soft_unmap(soft_context, asid, BASE, most + REPEATED), -E2BIG));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS],
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS],
 		     ACCEL_MAX_MAPPINGS_PER_CALL + 1));
 	cr_assert(eq(i64, soft_unmap(soft_context, asid, BASE, most), most));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS], 1));
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS], 1));
 }
 
 Test(accel_long, copy_of_too_many)
@@ -166,11 +166,11 @@ Test(accel_long, copy_of_too_many)
 
 	map_often(asid, buffer, ACCEL_MAX_MAPPINGS_PER_CALL + 1);
 	cr_assert(eq(int, accel_asid_copy(soft_context, &arg), -E2BIG));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS],
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS],
 		     ACCEL_MAX_MAPPINGS_PER_CALL + 1));
 	arg.length -= REPEATED;
 	cr_assert(zero(int, accel_asid_copy(soft_context, &arg)));
-	cr_assert(eq(u64, soft_charged[ACCEL_RES_MAPPINGS],
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_MAPPINGS],
 		     2 * ACCEL_MAX_MAPPINGS_PER_CALL + 1));
 }
 
@@ -182,7 +182,7 @@ Test(accel_long, destroy_with_many_mappings)
 
 	map_often(asid, buffer, TIMES);
 	cr_assert(zero(int, soft_call(soft_context, accel_asid_destroy, asid)));
-	cr_assert(zero(u64, soft_charged[ACCEL_RES_MAPPINGS]));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_MAPPINGS]));
 	cr_assert(zero(int, soft_call(soft_context, accel_buffer_free, buffer)));
 	soft_settle();
 	again = soft_buffer(soft_context, SOFT_MEMORY, 0);

@@ -200,7 +200,7 @@ Test(ring, trusts_no_other_word)
 /* As if the kernel could not provide the page. */
 static void take_memory_away(void)
 {
-	int fd = memfd_create("test", MFD_CLOEXEC);
+	int fd = new_memfd(0);
 
 	cr_assert(eq(ptr,
 		     mmap(queue.ring, queue.ring_bytes, PROT_READ | PROT_WRITE,

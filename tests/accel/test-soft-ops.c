@@ -63,12 +63,11 @@ static void map_page(uint32_t asid, uint32_t buffer, uint64_t offset, uint64_t i
 /* Maps the shuffled pages of a memfd's buffer at @space->base. */
 static uint32_t scatter(struct space *space)
 {
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = new_memfd(BYTES);
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	unsigned order[PAGES];
 	uint32_t buffer;
 
-	cr_assert(zero(int, ftruncate(fd, BYTES)));
 	cr_assert(zero(int, accel_buffer_import(soft_context, own, &buffer)));
 	space->view = mmap(NULL, BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (unsigned i = 0; i < PAGES; i++) {

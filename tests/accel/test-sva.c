@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/fd-message.h"
 #include "soft-fixture.h"
 #include "sva.h"
 
@@ -177,10 +178,9 @@ Test(sva, knows_no_address_at_the_ends)
 Test(sva, finds_a_truncated_file_unmapped)
 {
 	struct accel_sva sva = bind_self();
-	int fd = memfd_create("test", MFD_CLOEXEC);
+	int fd = new_memfd(2 * PAGE);
 	char *memory;
 
-	cr_assert(zero(int, ftruncate(fd, 2 * PAGE)));
 	memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	cr_assert(ne(ptr, memory, MAP_FAILED));
 	memset(memory, 'm', 2 * PAGE);
@@ -281,52 +281,6 @@ struct process {
 	char *memory; /* two pages there, at the same address here */
 };
 
-static void send_fds(int socket, int mem, int maps)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(2 * sizeof(int))];
-	} control = {.header = {
-			     .cmsg_level = SOL_SOCKET,
-			     .cmsg_type = SCM_RIGHTS,
-			     .cmsg_len = CMSG_LEN(2 * sizeof(int)),
-		     }};
-	struct iovec iov = {.iov_base = (char[]){'f'}, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-
-	memcpy(CMSG_DATA(&control.header), (int[]){mem, maps}, 2 * sizeof(int));
-	if (sendmsg(socket, &message, 0) != 1)
-		_exit(2);
-}
-
-static void receive_fds(int socket, int *ret_mem, int *ret_maps)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(2 * sizeof(int))];
-	} control;
-	char letter;
-	struct iovec iov = {.iov_base = &letter, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	int fds[2];
-
-	cr_assert(eq(long, recvmsg(socket, &message, MSG_CMSG_CLOEXEC), 1));
-	cr_assert(eq(sz, message.msg_controllen, sizeof(control)));
-	memcpy(fds, CMSG_DATA(&control.header), sizeof(fds));
-	*ret_mem = fds[0];
-	*ret_maps = fds[1];
-}
-
 /*
  * 'x': becomes another program. 'f': makes a child with memory of its own, which writes
  * there, and waits for it. Exits when the socket is closed. All replies are one letter.
@@ -336,8 +290,11 @@ static _Noreturn void be_process(int socket, char *memory)
 	char letter;
 
 	alarm(60);
-	send_fds(socket, open("/proc/self/mem", O_RDWR),
-		 open("/proc/self/maps", O_RDONLY));
+	if (send_fds(socket, "", 1,
+		     (int[]){open("/proc/self/mem", O_RDWR),
+			     open("/proc/self/maps", O_RDONLY)},
+		     2) != 1)
+		_exit(2);
 	while (read(socket, &letter, 1) == 1) {
 		if (letter == 'x') {
 			dup2(socket, 0);
@@ -359,7 +316,8 @@ static _Noreturn void be_process(int socket, char *memory)
 
 static void process_init(struct process *process)
 {
-	int sockets[2], mem, maps;
+	int sockets[2], fds[2];
+	size_t n_fds = 0;
 
 	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets)));
 	process->memory = map_pages(2, PROT_READ | PROT_WRITE);
@@ -372,8 +330,10 @@ static void process_init(struct process *process)
 	close(sockets[1]);
 	process->socket = sockets[0];
 	memset(process->memory, 'p', 2 * PAGE);
-	receive_fds(process->socket, &mem, &maps);
-	cr_assert(zero(int, try_init(&process->sva, mem, maps)));
+	cr_assert(
+		eq(int, receive_fds(process->socket, &(char){0}, 1, fds, 2, &n_fds), 1));
+	cr_assert(eq(sz, n_fds, 2));
+	cr_assert(zero(int, try_init(&process->sva, fds[0], fds[1])));
 }
 
 /* Sends a command, and returns when it is done. */

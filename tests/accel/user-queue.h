@@ -4,7 +4,6 @@
 #define ACCEL_TESTS_USER_QUEUE_H
 
 #include <errno.h>
-#include <time.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -13,6 +12,7 @@
 
 #include <accel.h>
 
+#include "../support/wait.h"
 #include "ring_producer.h"
 
 #define USER_WAIT_NS INT64_C(20000000000) /* for events that must happen */
@@ -26,30 +26,40 @@ struct user_queue {
 	uint64_t next; /* index of the next command */
 };
 
+struct user_queue_attempt {
+	struct accel_context *context;
+	struct accel_queue_create arg;
+	int r;
+};
+
+/* Engines of destroyed queues may still be stopping. */
+static inline bool user_queue_is_free(void *data)
+{
+	struct user_queue_attempt *attempt = data;
+
+	attempt->r = accel_queue_create(attempt->context, &attempt->arg);
+	return attempt->r != -EBUSY;
+}
+
 static inline void user_queue_init(struct user_queue *queue,
 				   struct accel_context *context, uint32_t entries)
 {
-	struct accel_queue_create arg = {
-		.size = sizeof(arg),
-		.flags = ACCEL_QUEUE_USER,
-		.entries = entries,
+	struct user_queue_attempt attempt = {
+		.context = context,
+		.arg = {.size = sizeof(attempt.arg),
+			.flags = ACCEL_QUEUE_USER,
+			.entries = entries},
 	};
-	int r = -EBUSY;
 	void *memory;
 
-	/* Engines of destroyed queues may still be stopping. */
-	for (int i = 0; i < 10000 && r == -EBUSY; i++) {
-		r = accel_queue_create(context, &arg);
-		if (r == -EBUSY)
-			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-	cr_assert(zero(int, r));
+	cr_assert(wait_until(user_queue_is_free, &attempt));
+	cr_assert(zero(int, attempt.r));
 	*queue = (struct user_queue){
 		.context = context,
-		.id = arg.id,
+		.id = attempt.arg.id,
 		.bytes = ACCEL_RING_ENTRIES + entries * sizeof(struct accel_command),
 	};
-	cr_assert(zero(int, accel_queue_open_ring(context, arg.id, &queue->fd)));
+	cr_assert(zero(int, accel_queue_open_ring(context, attempt.arg.id, &queue->fd)));
 	memory = mmap(NULL, queue->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, queue->fd,
 		      0);
 	cr_assert(ne(ptr, memory, MAP_FAILED));

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "child.h"
+#include "place.h"
 #include "sandbox.h"
 #include "stats.h"
 
@@ -125,7 +125,7 @@ static int measure(const struct pass *pass, const char *dir, unsigned int runs,
 	const struct group *group = pass->group;
 	struct pair pairs[MAX_ROWS];
 	void *state;
-	int r = child_place(pass->place);
+	int r = place_client(pass->place);
 
 	if (r >= 0)
 		r = group->create(dir, &state);

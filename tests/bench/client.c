@@ -13,23 +13,9 @@
 #include <sys/un.h>
 #include <uuid.h>
 
+#include "../support/fd-message.h"
+
 #define PAGE 4096
-
-int client_create_memfd(size_t bytes, unsigned int seals, int *ret_fd)
-{
-	int fd = memfd_create("bench", MFD_CLOEXEC | MFD_ALLOW_SEALING), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)bytes) < 0 ||
-	    (seals && fcntl(fd, F_ADD_SEALS, seals) < 0)) {
-		r = -errno;
-		close_keep_errno(fd);
-		return r;
-	}
-	*ret_fd = fd;
-	return 0;
-}
 
 struct dmabuffs_export client_prepare_export(int fd, unsigned int mode)
 {
@@ -132,47 +118,20 @@ int client_exchange(int socket, int opened, int *ret_fd)
 }
 
 /* Room for one descriptor, aligned as the kernel requires. */
-union control {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int))];
-};
-
 int client_send_fd(int socket, const void *message, size_t size, int fd)
 {
-	struct iovec vector = {.iov_base = (void *)message, .iov_len = size};
-	union control control = {0};
-	struct msghdr header = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
+	int n = send_fds(socket, message, size, &fd, 1);
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	return sendmsg(socket, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return n < 0 ? n : 0;
 }
 
 int client_receive_fd(int socket, void *message, size_t size, int *ret_fd)
 {
-	struct iovec vector = {.iov_base = message, .iov_len = size};
-	union control control = {0};
-	struct msghdr header = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
-	int fd = -1;
+	size_t n_fds;
+	int fd = -1, n = receive_fds(socket, message, size, &fd, 1, &n_fds);
 
 	if (n < 0)
-		return -errno;
-	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+		return n;
 	if ((size_t)n != size) {
 		close_keep_errno(fd);
 		return n == 0 ? -ECONNRESET : -EPROTO;

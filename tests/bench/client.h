@@ -6,9 +6,6 @@
 #include <dmabuffs.h>
 #include <util.h>
 
-/* Creates a memfd of @bytes without pages, with the seals @seals. */
-int client_create_memfd(size_t bytes, unsigned int seals, int *ret_fd) _must_check_;
-
 /* @argument comes from client_prepare_export(); it holds the UUID afterwards. */
 int client_export(int root, struct dmabuffs_export *argument) _must_check_;
 struct dmabuffs_export client_prepare_export(int fd, unsigned int mode);

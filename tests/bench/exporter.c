@@ -9,7 +9,8 @@
 #include <sys/wait.h>
 
 #include "bench.h"
-#include "child.h"
+#include "place.h"
+#include "../support/make-memfd.h"
 #include "client.h"
 
 struct command {
@@ -23,11 +24,11 @@ struct command {
 static int export_one(int root, struct exporter_kind kind, dmabuffs_uuid *ret_uuid)
 {
 	struct dmabuffs_export argument;
-	_cleanup_close_ int fd = -1;
-	int r = client_create_memfd(4096, kind.seals, &fd);
+	_cleanup_close_ int fd = try_memfd(4096, (int)kind.seals);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (fd < 0)
+		return fd;
 	argument = client_prepare_export(fd, kind.mode);
 	r = client_export(root, &argument);
 	if (r >= 0)
@@ -72,7 +73,7 @@ static int spawn(struct exporter *exporter, const char *mount)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return complain(-errno, "socketpair");
-	exporter->pid = child_fork(sockets[1]);
+	exporter->pid = place_fork(sockets[1]);
 	if (exporter->pid == 0)
 		_exit(serve(exporter, mount, sockets[1]) < 0);
 	close_keep_errno(sockets[1]);

@@ -4,7 +4,6 @@ CLEANFILES += %D%/bench$(EXEEXT)
 
 %C%_bench_SOURCES = \
 	%D%/bench.c %D%/bench.h \
-	%D%/child.c %D%/child.h \
 	%D%/client.c %D%/client.h \
 	%D%/contest.c %D%/contest.h \
 	%D%/device.c %D%/device.h \
@@ -15,6 +14,7 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	%D%/ipc-rivals.c %D%/ipc-rivals.h \
 	%D%/nops.c %D%/nops.h \
 	%D%/null-fuse.c %D%/null-fuse.h \
+	%D%/place.c %D%/place.h \
 	%D%/pong.c %D%/pong.h \
 	%D%/roundtrip.c %D%/roundtrip.h \
 	%D%/row-asid.c \
@@ -33,7 +33,7 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	%D%/syscalls.c %D%/syscalls.h \
 	%D%/worker.c %D%/worker.h
 %C%_bench_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(URING_CFLAGS)
-%C%_bench_LDADD = lib/hipipc/libhipipc.la lib/hipsoft/libhipsoft.la \
+%C%_bench_LDADD = $(test_support) lib/hipipc/libhipipc.la lib/hipsoft/libhipsoft.la \
 	lib/dmabuffs/libdmabuffs-private.la lib/accel/libaccel-private.la \
 	$(FUSE_LIBS) $(UUID_LIBS) $(URING_LIBS)
 

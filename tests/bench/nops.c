@@ -5,7 +5,7 @@
 #include <relax.h>
 
 #include "bench.h"
-#include "child.h"
+#include "place.h"
 
 #define SPINS 1000 /* roughly as many as dmabuffs_accel_queue_wait() */
 
@@ -55,7 +55,7 @@ int nops_create_uring(struct io_uring *ring)
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF |
 			 IORING_SETUP_SINGLE_ISSUER,
-		.sq_thread_cpu = (unsigned int)child_cpu(),
+		.sq_thread_cpu = (unsigned int)place_children_cpu(),
 		.sq_thread_idle = NOPS_POLL_MS,
 	};
 	/*

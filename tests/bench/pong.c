@@ -13,7 +13,7 @@
 #include <relax.h>
 
 #include "bench.h"
-#include "child.h"
+#include "place.h"
 #include "contest.h"
 
 #define SPINS_PER_CLOCK 32 /* loads between two readings of the clock */
@@ -78,7 +78,7 @@ int pong_start(struct pong *pong)
 	if (page == MAP_FAILED)
 		return complain(-errno, "mmap");
 	pong->page = page;
-	pong->pid = child_fork(STDERR_FILENO);
+	pong->pid = place_fork(STDERR_FILENO);
 	if (pong->pid == 0)
 		answer(pong->page);
 	if (pong->pid < 0) {

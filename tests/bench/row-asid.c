@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "../support/make-memfd.h"
 #include "client.h"
 #include "contest.h"
 
@@ -158,10 +159,10 @@ static int create_space(struct asid_state *state, size_t n, uint32_t *ret_id)
 
 static int create_buffer(struct asid_state *state)
 {
-	int fd, r = client_create_memfd(TIB, 0, &fd);
+	int fd = try_memfd(TIB, 0), r;
 
-	if (r < 0)
-		return complain(r, "memfd_create");
+	if (fd < 0)
+		return complain(fd, "memfd_create");
 	r = accel_buffer_import(state->context, fd, &state->buffer);
 	if (r < 0) {
 		close_keep_errno(fd);

@@ -9,7 +9,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "child.h"
+#include "place.h"
+#include "../support/make-memfd.h"
 #include "client.h"
 #include "roundtrip.h"
 
@@ -77,8 +78,7 @@ static int serve_peer(int socket)
 {
 	const struct dmabuffs_broker_reply reply = {.size = sizeof(reply)};
 	struct dmabuffs_broker_request request;
-	int own = -1, taken = -1;
-	int r = client_create_memfd(4096, 0, &own);
+	int own = try_memfd(4096, 0), taken = -1, r = own;
 
 	while (r >= 0) {
 		r = client_receive_fd(socket, &request, sizeof(request), &taken);
@@ -97,7 +97,7 @@ static int start_peer(struct broker_state *state)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return complain(-errno, "socketpair");
 	state->peer_socket = sockets[0];
-	state->peer = child_fork(sockets[1]);
+	state->peer = place_fork(sockets[1]);
 	if (state->peer == 0)
 		_exit(serve_peer(sockets[1]) != -ECONNRESET);
 	close_keep_errno(sockets[1]);
@@ -107,11 +107,11 @@ static int start_peer(struct broker_state *state)
 static int open_buffer(struct broker_state *state)
 {
 	struct dmabuffs_export argument;
-	_cleanup_close_ int fd = -1;
-	int r = client_create_memfd(4096, 0, &fd);
+	_cleanup_close_ int fd = try_memfd(4096, 0);
+	int r;
 
-	if (r < 0)
-		return complain(r, "memfd_create");
+	if (fd < 0)
+		return complain(fd, "memfd_create");
 	argument = client_prepare_export(fd, 0600);
 	r = client_export(state->daemon.root, &argument);
 	if (r >= 0)

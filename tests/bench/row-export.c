@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* row-export.c - export_ioctl: naming a buffer */
+#include "../support/make-memfd.h"
 #include "client.h"
 #include "roundtrip.h"
 
@@ -14,10 +15,10 @@ struct export_state {
 static int prepare(struct dmabuffs_export arguments[BLOCK])
 {
 	for (int i = 0; i < BLOCK; i++) {
-		int fd, r = client_create_memfd(4096, 0, &fd);
+		int fd = try_memfd(4096, 0);
 
-		if (r < 0)
-			return complain(r, "memfd_create");
+		if (fd < 0)
+			return complain(fd, "memfd_create");
 		arguments[i] = client_prepare_export(fd, 0600);
 	}
 	return 0;

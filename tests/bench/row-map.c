@@ -7,6 +7,7 @@
  */
 #include <sys/mman.h>
 
+#include "../support/make-memfd.h"
 #include "client.h"
 #include "contest.h"
 #include "server.h"
@@ -109,12 +110,12 @@ static void destroy_view(struct view *view)
 
 static int create_views(struct map_state *state)
 {
-	_cleanup_close_ int fd = -1, opened = -1;
+	_cleanup_close_ int fd = try_memfd(BYTES, 0), opened = -1;
 	struct dmabuffs_export argument;
-	int r = client_create_memfd(BYTES, 0, &fd);
+	int r;
 
-	if (r < 0)
-		return complain(r, "memfd_create");
+	if (fd < 0)
+		return complain(fd, "memfd_create");
 	argument = client_prepare_export(fd, 0600);
 	r = client_export(state->daemon.root, &argument);
 	if (r >= 0)

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 #include "bench.h"
-#include "child.h"
+#include "place.h"
 #include "null-fuse.h"
 
 #define START_MS 10000
@@ -71,7 +71,7 @@ static int spawn(struct server *server, child_fn child, const char *options)
 
 	if (pipe(ready) < 0)
 		return complain(-errno, "pipe");
-	server->pid = child_fork(ready[1]);
+	server->pid = place_fork(ready[1]);
 	if (server->pid == 0)
 		_exit(child(server->mount, options, ready[1]));
 	close_keep_errno(ready[1]);

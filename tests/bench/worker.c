@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "bench.h"
-#include "child.h"
+#include "place.h"
 
 #define ANSWER_SECONDS 60
 
@@ -30,7 +30,7 @@ static int serve(int socket, bench_worker_fn work, void *data)
 static int fork_worker(struct bench_worker *worker, int socket, const cpu_set_t *cpus,
 		       bench_worker_fn work, void *data)
 {
-	worker->pid = child_fork(socket);
+	worker->pid = place_fork(socket);
 	if (worker->pid == 0) {
 		if (cpus && sched_setaffinity(0, sizeof(*cpus), cpus) < 0)
 			_exit(complain(-errno, "sched_setaffinity") < 0);

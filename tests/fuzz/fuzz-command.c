@@ -441,7 +441,7 @@ static void put_in_ring(struct fuzz *fuzz, const struct accel_command *commands,
 static void step_submit(struct fuzz *fuzz, struct reader *reader)
 {
 	struct accel_queue_submit arg = {.queue = fuzz->queue};
-	struct accel_queue_info info = {.id = fuzz->queue};
+	struct accel_queue_info info = {.size = sizeof(info), .id = fuzz->queue};
 
 	arg.count = 1 + read_byte(reader) % 8;
 	for (uint32_t i = 0; i < arg.count; i++)
@@ -521,7 +521,7 @@ static void rest(void)
 
 static bool is_done(struct fuzz *fuzz, struct accel_queue_info *info)
 {
-	*info = (struct accel_queue_info){.id = fuzz->queue};
+	*info = (struct accel_queue_info){.size = sizeof(*info), .id = fuzz->queue};
 	MUST(accel_queue_get_info(fuzz->context, info) == 0);
 	if (info->state != ACCEL_QUEUE_RUNNING)
 		return true;
@@ -573,7 +573,7 @@ static void unmap_and_check(struct fuzz *fuzz)
 
 static void finish(struct fuzz *fuzz)
 {
-	struct accel_device_info info;
+	struct accel_device_info info = {.size = sizeof(info)};
 	uint64_t end = now_ms() + SETTLE_MS;
 
 	/* Before the context is destroyed: the device keeps memory still in use. */

@@ -553,7 +553,7 @@ static int count_fds(void)
 static const char *find_difference(void)
 {
 	static char text[64];
-	struct accel_device_info info = {0};
+	struct accel_device_info info = {.size = sizeof(info)};
 
 	/* A query first reclaims memory that importers have released. */
 	accel_device_query(service.devices.list[0], &info);
@@ -672,6 +672,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	place_fds();
 	start_service();
 	caller.pid = (pid_t)syscall(SYS_gettid);
+	device_before.size = sizeof(device_before);
 	accel_device_query(service.devices.list[0], &device_before);
 	return 0;
 }

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <clock.h>
+
 void soft_configure(const char *devices, const char *memory)
 {
 	setenv("HIPSOFT_DEVICES", devices, 1);
@@ -31,13 +33,26 @@ struct hipipc_allocation soft_find(const void *pointer)
 	return found;
 }
 
-int make_memfd(uint64_t bytes)
+double soft_now_s(void)
 {
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return (double)now_ns() / (double)NS_PER_S;
+}
 
-	cr_assert(ge(int, fd, 0));
-	cr_assert(zero(int, ftruncate(fd, (off_t)bytes)));
-	return fd;
+hipEvent_t soft_event(unsigned flags)
+{
+	hipEvent_t event = NULL;
+
+	expect_ok(hipEventCreateWithFlags(&event, flags));
+	cr_assert(ne(ptr, event, NULL));
+	return event;
+}
+
+hipStream_t soft_stream(void)
+{
+	hipStream_t stream = NULL;
+
+	expect_ok(hipStreamCreateWithFlags(&stream, hipStreamNonBlocking));
+	return stream;
 }
 
 struct child {

@@ -13,6 +13,7 @@
 #include <hipsoft.h>
 
 #include "../support/fds.h"
+#include "../support/make-memfd.h"
 #include "../support/wait.h"
 
 #define PAGE 4096
@@ -28,8 +29,14 @@ void soft_configure(const char *devices, const char *memory);
 void *soft_malloc(size_t bytes);
 struct hipipc_allocation soft_find(const void *pointer);
 
-/* A memfd of @bytes bytes. */
-int make_memfd(uint64_t bytes);
+/* Of an event that other processes can use. */
+#define SOFT_SHARED (hipEventInterprocess | hipEventDisableTiming)
+
+/* Monotonic seconds. */
+double soft_now_s(void);
+
+hipEvent_t soft_event(unsigned flags);
+hipStream_t soft_stream(void);
 
 /* The exit status of a child; -1: it did not exit by itself. */
 int wait_for_child(int pid);

@@ -8,15 +8,21 @@ check_PROGRAMS += $(hipipc_programs)
 endif
 
 %C%_hipsoft_tests_SOURCES = \
+	%D%/event-page-fixture.c %D%/event-page-fixture.h \
+	%D%/stream-fixture.c %D%/stream-fixture.h \
 	%D%/hipsoft-fixture.c %D%/hipsoft-fixture.h %D%/hipsoft-gate.h \
+	%D%/test-event-page-tampering.c \
 	%D%/test-event-page.c \
 	%D%/test-hipsoft-context.c \
 	%D%/test-hipsoft-copy.c \
 	%D%/test-hipsoft-error.c \
+	%D%/test-hipsoft-event-processes.c \
+	%D%/test-hipsoft-event-threads.c \
 	%D%/test-hipsoft-event.c \
 	%D%/test-hipsoft-fork.c \
 	%D%/test-hipsoft-memory.c \
 	%D%/test-hipsoft-share.c \
+	%D%/test-hipsoft-stream-failure.c \
 	%D%/test-hipsoft-stream.c \
 	%D%/test-hipsoft-wait.c
 %C%_hipsoft_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/hipsoft

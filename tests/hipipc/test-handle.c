@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test-handle.c - encoding and decoding of handles */
 #include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -30,16 +32,16 @@ static void expect_refused(const struct hipipc_handle *handle, uint32_t kinds)
 	struct hipipc_handle decoded = {.bytes = 99};
 
 	handle_encode(handle, bytes);
-	cr_expect_eq(handle_decode(bytes, kinds, &decoded), -EINVAL);
-	cr_expect_eq(decoded.bytes, 99, "an output of a failed call");
+	cr_expect(eq(int, handle_decode(bytes, kinds, &decoded), -EINVAL));
+	cr_expect(eq(u64, decoded.bytes, 99), "an output of a failed call");
 }
 
 Test(handle, is_as_big_as_the_runtimes_say)
 {
-	cr_expect_eq(sizeof(hipIpcMemHandle_t), HIPIPC_HANDLE_BYTES);
-	cr_expect_eq(sizeof(hipIpcEventHandle_t), HIPIPC_HANDLE_BYTES);
-	cr_expect_eq(sizeof(cudaIpcMemHandle_t), HIPIPC_HANDLE_BYTES);
-	cr_expect_eq(sizeof(cudaIpcEventHandle_t), HIPIPC_HANDLE_BYTES);
+	cr_expect(eq(sz, sizeof(hipIpcMemHandle_t), HIPIPC_HANDLE_BYTES));
+	cr_expect(eq(sz, sizeof(hipIpcEventHandle_t), HIPIPC_HANDLE_BYTES));
+	cr_expect(eq(sz, sizeof(cudaIpcMemHandle_t), HIPIPC_HANDLE_BYTES));
+	cr_expect(eq(sz, sizeof(cudaIpcEventHandle_t), HIPIPC_HANDLE_BYTES));
 }
 
 Test(handle, comes_back_as_it_was)
@@ -48,14 +50,14 @@ Test(handle, comes_back_as_it_was)
 	struct hipipc_handle decoded;
 
 	handle_encode(&example, bytes);
-	cr_assert_eq(handle_decode(bytes, MEMFD, &decoded), 0);
-	cr_expect_eq(memcmp(&decoded.uuid, &example.uuid, sizeof(decoded.uuid)), 0);
-	cr_expect_eq(decoded.kind, example.kind);
-	cr_expect_eq(decoded.bytes, example.bytes);
-	cr_expect_eq(decoded.base, example.base);
-	cr_expect_eq(decoded.offset, example.offset);
+	cr_assert(zero(int, handle_decode(bytes, MEMFD, &decoded)));
+	cr_expect(zero(int, memcmp(&decoded.uuid, &example.uuid, sizeof(decoded.uuid))));
+	cr_expect(eq(u32, decoded.kind, example.kind));
+	cr_expect(eq(u64, decoded.bytes, example.bytes));
+	cr_expect(eq(u64, decoded.base, example.base));
+	cr_expect(eq(u64, decoded.offset, example.offset));
 	handle_encode(&decoded, again);
-	cr_expect_eq(memcmp(bytes, again, sizeof(bytes)), 0);
+	cr_expect(zero(int, memcmp(bytes, again, sizeof(bytes))));
 }
 
 /*
@@ -90,7 +92,7 @@ Test(handle, version_1_for_ever)
 	for (int i = 0; i < 4; i++)
 		golden[60 + i] = (unsigned char)(crc >> (8 * i));
 	handle_encode(&example, bytes);
-	cr_expect_arr_eq(bytes, golden, sizeof(bytes));
+	cr_expect(zero(int, memcmp(bytes, golden, sizeof(bytes))));
 }
 
 Test(handle, of_zeroes_is_none)
@@ -98,7 +100,7 @@ Test(handle, of_zeroes_is_none)
 	const char bytes[HIPIPC_HANDLE_BYTES] = {0};
 	struct hipipc_handle decoded;
 
-	cr_expect_eq(handle_decode(bytes, ~0U, &decoded), -EINVAL);
+	cr_expect(eq(int, handle_decode(bytes, ~0U, &decoded), -EINVAL));
 }
 
 Test(handle, with_any_bit_changed_is_none)
@@ -109,11 +111,11 @@ Test(handle, with_any_bit_changed_is_none)
 	handle_encode(&example, bytes);
 	for (size_t bit = 0; bit < sizeof(bytes) * 8; bit++) {
 		bytes[bit / 8] ^= (char)(1 << bit % 8);
-		cr_expect_eq(handle_decode(bytes, ~0U, &decoded), -EINVAL, "bit %zu",
-			     bit);
+		cr_expect(eq(int, handle_decode(bytes, ~0U, &decoded), -EINVAL),
+			  "bit %zu", bit);
 		bytes[bit / 8] ^= (char)(1 << bit % 8);
 	}
-	cr_expect_eq(handle_decode(bytes, MEMFD, &decoded), 0);
+	cr_expect(zero(int, handle_decode(bytes, MEMFD, &decoded)));
 }
 
 /* With a correct checksum: the content is checked anyway. */
@@ -156,7 +158,7 @@ Test(handle, of_another_version_or_with_more_in_it_is_none)
 		handle_encode(&example, (char *)bytes);
 		bytes[places[i]]++;
 		sign(bytes);
-		cr_expect_eq(handle_decode((char *)bytes, ~0U, &decoded), -EINVAL,
-			     "byte %zu", places[i]);
+		cr_expect(eq(int, handle_decode((char *)bytes, ~0U, &decoded), -EINVAL),
+			  "byte %zu", places[i]);
 	}
 }

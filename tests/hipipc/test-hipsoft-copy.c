@@ -427,7 +427,7 @@ static void expect_illegal(hipStream_t stream)
 
 Test(hipsoft_copy, revoked_memory)
 {
-	int fd = make_memfd(4 * MIB);
+	int fd = new_memfd(4 * MIB);
 	unsigned char *memory = import(fd, 4 * MIB), *own = soft_malloc(4 * MIB);
 	unsigned char *host = host_memory();
 	float *floats = (float *)(void *)memory;
@@ -454,7 +454,7 @@ Test(hipsoft_copy, revoked_memory)
 /* Revoked during a copy; the default stream reports the error like other streams. */
 Test(hipsoft_copy, revoked_while_in_use)
 {
-	int fd = make_memfd(32 * MIB);
+	int fd = new_memfd(32 * MIB);
 	unsigned char *memory = import(fd, 32 * MIB), *own = soft_malloc(32 * MIB);
 
 	for (int i = 0; i < 20; i++)

@@ -124,7 +124,7 @@ Test(hipsoft_share, exports_only_what_is_there)
 
 Test(hipsoft_share, does_not_export_what_it_imported)
 {
-	int fd = make_memfd(PAGE);
+	int fd = new_memfd(PAGE);
 	struct hipipc_allocation allocation = soft_find(import_ok(fd, 0, PAGE));
 	struct hipipc_backing backing = {77, 77, 77};
 
@@ -177,7 +177,7 @@ Test(hipsoft_share, tells_the_end_of_what_was_exported)
 
 Test(hipsoft_share, tells_no_end_of_anything_else)
 {
-	int fd = make_memfd(PAGE);
+	int fd = new_memfd(PAGE);
 
 	provider->watch(on_ended);
 	ended_pointer = soft_malloc(PAGE);
@@ -239,7 +239,7 @@ Test(hipsoft_share, export_and_free_race)
 
 Test(hipsoft_share, imports_a_part)
 {
-	int fd = make_memfd(4 * PAGE);
+	int fd = new_memfd(4 * PAGE);
 	char buffer[4];
 	char *pointer;
 
@@ -305,7 +305,7 @@ Test(hipsoft_share, imports_files)
 Test(hipsoft_share, releases_only_what_it_imported)
 {
 	char *own = soft_malloc(2 * PAGE), *imported;
-	int fd = make_memfd(2 * PAGE);
+	int fd = new_memfd(2 * PAGE);
 
 	imported = import_ok(fd, 0, 2 * PAGE);
 	cr_assert(eq(int, release(own), -EINVAL));
@@ -317,7 +317,7 @@ Test(hipsoft_share, releases_only_what_it_imported)
 
 Test(hipsoft_share, gives_back_all_it_imported)
 {
-	int fd = make_memfd(PAGE);
+	int fd = new_memfd(PAGE);
 	unsigned before;
 
 	expect_ok(hipInit(0));
@@ -330,7 +330,7 @@ Test(hipsoft_share, gives_back_all_it_imported)
 /* A call that lacks descriptors waits for those being closed. */
 Test(hipsoft_share, imports_with_few_descriptors)
 {
-	int fd = make_memfd(PAGE);
+	int fd = new_memfd(PAGE);
 	struct rlimit limit;
 
 	expect_ok(hipInit(0));
@@ -344,7 +344,7 @@ Test(hipsoft_share, imports_with_few_descriptors)
 
 Test(hipsoft_share, refuses_ranges_outside)
 {
-	int fd = make_memfd(4 * PAGE);
+	int fd = new_memfd(4 * PAGE);
 
 	expect_ok(hipInit(0));
 	refused(fd, 0, 0);
@@ -364,7 +364,7 @@ Test(hipsoft_share, refuses_what_is_no_memory)
 {
 	int ends[2], path = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int empty = make_memfd(0), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int empty = new_memfd(0), null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	expect_ok(hipInit(0));
 	cr_assert(zero(int, pipe(ends)));
@@ -382,7 +382,7 @@ Test(hipsoft_share, refuses_another_kind)
 {
 	static const uint32_t kinds[] = {0, HIPIPC_KIND_DMABUF, HIPIPC_KIND_CUDA_VMM,
 					 HIPIPC_KIND_EVENT, 99};
-	int fd = make_memfd(PAGE);
+	int fd = new_memfd(PAGE);
 	unsigned before;
 	void *pointer;
 
@@ -393,22 +393,14 @@ Test(hipsoft_share, refuses_another_kind)
 	cr_assert(wait_until(has_fds, &before));
 }
 
-static int open_again(int fd, int access)
-{
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, access | O_CLOEXEC);
-}
-
 Test(hipsoft_share, keeps_to_the_descriptors_rights)
 {
-	int fd = make_memfd(PAGE), reader = open_again(fd, O_RDONLY);
+	int fd = new_memfd(PAGE), reader = reopen(fd, O_RDONLY);
 	char buffer[4];
 	void *pointer;
 
 	expect_ok(hipInit(0));
-	refused(open_again(fd, O_WRONLY), 0, PAGE);
+	refused(reopen(fd, O_WRONLY), 0, PAGE);
 	cr_assert(eq(int, (int)pwrite(fd, "here", 4, 0), 4));
 	pointer = import_ok(reader, 0, PAGE);
 	check_bytes(pointer, "here", 4);
@@ -419,7 +411,7 @@ Test(hipsoft_share, keeps_to_the_descriptors_rights)
 
 Test(hipsoft_share, survives_that_it_is_taken_back)
 {
-	int fd = make_memfd(2 * PAGE);
+	int fd = new_memfd(2 * PAGE);
 	void *pointer = import_ok(fd, 0, 2 * PAGE);
 	char byte;
 
@@ -445,7 +437,7 @@ static void hand_on(int number, siginfo_t *info, void *data)
 Test(hipsoft_share, a_handler_that_hands_on_is_fine)
 {
 	const struct sigaction own = {.sa_sigaction = hand_on, .sa_flags = SA_SIGINFO};
-	int fd = make_memfd(4 * PAGE);
+	int fd = new_memfd(4 * PAGE);
 	void *memory = import_ok(fd, 0, 4 * PAGE);
 
 	cr_assert(zero(int, sigaction(SIGBUS, &own, &runtimes_handler)));
@@ -459,7 +451,7 @@ Test(hipsoft_share, a_handler_that_hands_on_is_fine)
 Test(hipsoft_share, peers_reach_what_is_imported)
 {
 	float values[4] = {1, 2, 3, 4}, *out, *before, *after;
-	int fd = make_memfd(PAGE), reader = open_again(fd, O_RDONLY);
+	int fd = new_memfd(PAGE), reader = reopen(fd, O_RDONLY);
 	int file = make_file(values, sizeof(values));
 
 	cr_assert(eq(int, (int)pwrite(fd, values, sizeof(values), 0), sizeof(values)));

@@ -140,7 +140,7 @@ static hipError_t release_import(void *memory)
 Test(hipsoft_wait, release_does_for_streams_of_other_devices)
 {
 	const struct hipipc_backing backing = {
-		.fd = make_memfd(4 * PAGE),
+		.fd = new_memfd(4 * PAGE),
 		.kind = HIPIPC_KIND_MEMFD,
 	};
 	hipStream_t stream = stream_of(0);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test-names.c - the registry of exports, with a fake service and a fake runtime */
 #include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -34,30 +36,31 @@ Test(names, one_allocation_has_one_name)
 {
 	struct hipipc_handle first, second, other;
 
-	cr_assert_eq(get(&fake_provider, 1, &first), 0);
-	cr_assert_eq(get(&fake_provider, 1, &second), 0);
-	cr_assert_eq(get(&fake_provider, 2, &other), 0);
+	cr_assert(zero(int, get(&fake_provider, 1, &first)));
+	cr_assert(zero(int, get(&fake_provider, 1, &second)));
+	cr_assert(zero(int, get(&fake_provider, 2, &other)));
 	cr_expect(same(&first, &second));
-	cr_expect_not(same(&first, &other));
-	cr_expect_eq(fake_service.exports, 2);
-	cr_expect_eq(first.bytes, FAKE_BYTES);
+	cr_expect(not(same(&first, &other)));
+	cr_expect(eq(int, fake_service.exports, 2));
+	cr_expect(eq(u64, first.bytes, FAKE_BYTES));
 	cr_expect(names_has(&first.uuid));
-	cr_expect_eq(fake_service.last_mode, 0600);
+	cr_expect(eq(u32, fake_service.last_mode, 0600));
 }
 
 Test(names, end_with_what_they_name)
 {
 	struct hipipc_handle before, after;
 
-	cr_assert_eq(get(&fake_provider, 1, &before), 0);
+	cr_assert(zero(int, get(&fake_provider, 1, &before)));
 	fake_runtime.freed(1);
-	cr_expect_eq(fake_service.withdrawals, 1);
-	cr_expect_not(names_has(&before.uuid));
+	cr_expect(eq(int, fake_service.withdrawals, 1));
+	cr_expect(not(names_has(&before.uuid)));
 	fake_runtime.freed(1);
 	fake_runtime.freed(77);
-	cr_expect_eq(fake_service.withdrawals, 1, "withdrew a name that does not exist");
-	cr_assert_eq(get(&fake_provider, 1, &after), 0);
-	cr_expect_not(same(&before, &after));
+	cr_expect(eq(int, fake_service.withdrawals, 1),
+		  "withdrew a name that does not exist");
+	cr_assert(zero(int, get(&fake_provider, 1, &after)));
+	cr_expect(not(same(&before, &after)));
 }
 
 static void *get_one(void *data)
@@ -72,13 +75,14 @@ Test(names, threads_that_want_the_same_get_the_same)
 	void *result;
 
 	for (int i = 0; i < THREADS; i++)
-		cr_assert_eq(pthread_create(&threads[i], NULL, get_one, &handles[i]), 0);
+		cr_assert(zero(int,
+			       pthread_create(&threads[i], NULL, get_one, &handles[i])));
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], &result);
-		cr_expect_null(result);
+		cr_expect(zero(ptr, result));
 		cr_expect(same(&handles[0], &handles[i]));
 	}
-	cr_expect_eq(fake_service.exports, 1);
+	cr_expect(eq(int, fake_service.exports, 1));
 }
 
 static void free_1(void)
@@ -91,13 +95,13 @@ Test(names, of_what_is_freed_meanwhile_end_at_once)
 	unsigned fds = count_fds();
 	struct hipipc_handle handle;
 
-	cr_assert_eq(get(&fake_provider, 2, &handle), 0);
+	cr_assert(zero(int, get(&fake_provider, 2, &handle)));
 	fake_service.during_export = free_1;
-	cr_expect_eq(get(&fake_provider, 1, &handle), -EINVAL);
-	cr_expect_eq(fake_service.withdrawals, 1);
+	cr_expect(eq(int, get(&fake_provider, 1, &handle), -EINVAL));
+	cr_expect(eq(int, fake_service.withdrawals, 1));
 	fake_service.during_export = NULL;
-	cr_expect_eq(get(&fake_provider, 1, &handle), 0);
-	cr_expect_eq(count_fds(), fds);
+	cr_expect(zero(int, get(&fake_provider, 1, &handle)));
+	cr_expect(eq(uint, count_fds(), fds));
 }
 
 /* Otherwise freeing one would remove the other's name. */
@@ -105,9 +109,9 @@ Test(names, are_not_shared_by_allocations_in_one_buffer)
 {
 	struct hipipc_handle handle;
 
-	cr_assert_eq(get(&fake_provider, 1, &handle), 0);
-	cr_expect(fake_service.last_flags & DMABUFFS_EXPORT_ANOTHER);
-	cr_expect(fake_service.last_flags & DMABUFFS_EXPORT_MODE);
+	cr_assert(zero(int, get(&fake_provider, 1, &handle)));
+	cr_expect(ne(u32, fake_service.last_flags & DMABUFFS_EXPORT_ANOTHER, 0));
+	cr_expect(ne(u32, fake_service.last_flags & DMABUFFS_EXPORT_MODE, 0));
 }
 
 static void expect_failure_of(uint64_t id, int error, const char *text)
@@ -115,11 +119,11 @@ static void expect_failure_of(uint64_t id, int error, const char *text)
 	unsigned fds = count_fds();
 	struct hipipc_handle handle = {.bytes = 99};
 
-	cr_expect_eq(get(&fake_provider, id, &handle), error);
+	cr_expect(eq(int, get(&fake_provider, id, &handle), error));
 	reason_end("test", strerror(-error));
-	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
-	cr_expect_eq(handle.bytes, 99);
-	cr_expect_eq(count_fds(), fds, "descriptors leak");
+	cr_expect(ne(ptr, strstr(reason_last(), text), NULL), "%s", reason_last());
+	cr_expect(eq(u64, handle.bytes, 99));
+	cr_expect(eq(uint, count_fds(), fds), "descriptors leak");
 }
 
 static void expect_failure(int error, const char *text)
@@ -155,7 +159,7 @@ Test(names, are_not_made_when_anything_fails)
 	fake_service.export_error = -EBUSY; /* an errno without a meaning here */
 	expect_failure(-EIO, "busy");
 	fake_service.export_error = 0;
-	cr_expect_eq(get(&fake_provider, 1, &handle), 0);
+	cr_expect(zero(int, get(&fake_provider, 1, &handle)));
 }
 
 /* A restarted service does not have the names of the previous one. */
@@ -163,15 +167,16 @@ Test(names, are_made_anew_after_the_service_has_ended)
 {
 	struct hipipc_handle before, after, other;
 
-	cr_assert_eq(get(&fake_provider, 1, &before), 0);
+	cr_assert(zero(int, get(&fake_provider, 1, &before)));
 	fake_service.losses = 1;
 	fake_service.ends = true;
-	cr_expect_eq(get(&fake_provider, 2, &other), 0, "the new service is not used");
-	cr_assert_eq(get(&fake_provider, 1, &after), 0);
-	cr_expect_not(same(&before, &after));
-	cr_expect_eq(fake_service.opens, 2);
-	cr_expect_eq(fake_service.closes, 1, "the old instance");
-	cr_expect_eq(fake_service.withdrawals, 0, "the old service has exited");
+	cr_expect(zero(int, get(&fake_provider, 2, &other)),
+		  "the new service is not used");
+	cr_assert(zero(int, get(&fake_provider, 1, &after)));
+	cr_expect(not(same(&before, &after)));
+	cr_expect(eq(int, fake_service.opens, 2));
+	cr_expect(eq(int, fake_service.closes, 1), "the old instance");
+	cr_expect(zero(int, fake_service.withdrawals), "the old service has exited");
 }
 
 /* No call in between finds out. */
@@ -179,13 +184,13 @@ Test(names, are_made_anew_by_the_next_get)
 {
 	struct hipipc_handle before, after;
 
-	cr_assert_eq(get(&fake_provider, 1, &before), 0);
-	cr_assert_eq(get(&fake_provider, 1, &after), 0);
+	cr_assert(zero(int, get(&fake_provider, 1, &before)));
+	cr_assert(zero(int, get(&fake_provider, 1, &after)));
 	cr_expect(same(&before, &after));
 	fake_service.exited_opens = fake_service.opens;
-	cr_assert_eq(get(&fake_provider, 1, &after), 0);
-	cr_expect_not(same(&before, &after));
-	cr_expect_eq(fake_service.opens, 2);
+	cr_assert(zero(int, get(&fake_provider, 1, &after)));
+	cr_expect(not(same(&before, &after)));
+	cr_expect(eq(int, fake_service.opens, 2));
 }
 
 /* A service with too many connections closes some: its names stay. */
@@ -193,12 +198,12 @@ Test(names, stay_when_a_connection_is_lost)
 {
 	struct hipipc_handle before, after, other;
 
-	cr_assert_eq(get(&fake_provider, 1, &before), 0);
+	cr_assert(zero(int, get(&fake_provider, 1, &before)));
 	fake_service.losses = 2;
-	cr_expect_eq(get(&fake_provider, 2, &other), 0);
-	cr_assert_eq(get(&fake_provider, 1, &after), 0);
+	cr_expect(zero(int, get(&fake_provider, 2, &other)));
+	cr_assert(zero(int, get(&fake_provider, 1, &after)));
 	cr_expect(same(&before, &after));
-	cr_expect_eq(fake_service.opens, 1);
+	cr_expect(eq(int, fake_service.opens, 1));
 	fake_service.losses = 1000;
 	expect_failure_of(3, -ENOTCONN, "closes all connections");
 }
@@ -207,13 +212,13 @@ Test(names, that_cannot_be_withdrawn_are_given_up)
 {
 	struct hipipc_handle handle;
 
-	cr_assert_eq(get(&fake_provider, 1, &handle), 0);
+	cr_assert(zero(int, get(&fake_provider, 1, &handle)));
 	fake_service.withdraw_error = -ENOTCONN;
 	fake_runtime.freed(1);
-	cr_expect_not(names_has(&handle.uuid));
+	cr_expect(not(names_has(&handle.uuid)));
 	fake_service.withdraw_error = 0;
-	cr_assert_eq(get(&fake_provider, 1, &handle), 0);
-	cr_expect_eq(fake_service.opens, 2, "that service had exited");
+	cr_assert(zero(int, get(&fake_provider, 1, &handle)));
+	cr_expect(eq(int, fake_service.opens, 2), "that service had exited");
 }
 
 Test(names, of_the_silent_runtimes_are_swept)
@@ -222,12 +227,12 @@ Test(names, of_the_silent_runtimes_are_swept)
 	int sweeps = 0;
 
 	for (uint64_t id = 1; id <= 200; id++)
-		cr_assert_eq(get(&fake_silent_provider, id, &handles[id - 1]), 0);
+		cr_assert(zero(int, get(&fake_silent_provider, id, &handles[id - 1])));
 	fake_runtime.freed_id = 77;
 	while (names_has(&handles[76].uuid) && sweeps++ < 4)
 		names_sweep(&fake_silent_provider);
-	cr_expect_not(names_has(&handles[76].uuid));
-	cr_expect_eq(fake_service.withdrawals, 1);
+	cr_expect(not(names_has(&handles[76].uuid)));
+	cr_expect(eq(int, fake_service.withdrawals, 1));
 	cr_expect(names_has(&handles[75].uuid));
 	names_sweep(&fake_provider);
 }

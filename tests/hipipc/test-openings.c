@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test-openings.c - the registry of opens, with a fake service and a fake runtime */
 #include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -38,33 +40,33 @@ Test(openings, of_one_handle_are_counted)
 	uint64_t first, second;
 	unsigned fds = count_fds();
 
-	cr_assert_eq(open_it(1, 0, &first), 0);
-	cr_assert_eq(open_it(1, 0, &second), 0);
-	cr_expect_eq(first, second);
-	cr_expect_eq(fake_runtime.imports, 1);
-	cr_expect_eq(openings_close(first), 0);
-	cr_expect_eq(fake_runtime.releases, 0);
-	cr_expect_eq(openings_close(first), 0);
-	cr_expect_eq(fake_runtime.releases, 1);
-	cr_expect_eq(openings_close(first), -EINVAL);
-	cr_expect_eq(fake_runtime.releases, 1);
-	cr_expect_eq(count_fds(), fds);
+	cr_assert(zero(int, open_it(1, 0, &first)));
+	cr_assert(zero(int, open_it(1, 0, &second)));
+	cr_expect(eq(u64, first, second));
+	cr_expect(eq(int, fake_runtime.imports, 1));
+	cr_expect(zero(int, openings_close(first)));
+	cr_expect(zero(int, fake_runtime.releases));
+	cr_expect(zero(int, openings_close(first)));
+	cr_expect(eq(int, fake_runtime.releases, 1));
+	cr_expect(eq(int, openings_close(first), -EINVAL));
+	cr_expect(eq(int, fake_runtime.releases, 1));
+	cr_expect(eq(uint, count_fds(), fds));
 }
 
 Test(openings, with_offsets_share_a_mapping)
 {
 	uint64_t begin, inside;
 
-	cr_assert_eq(open_it(1, 0, &begin), 0);
-	cr_assert_eq(open_it(1, 0x40, &inside), 0);
-	cr_expect_eq(inside, begin + 0x40);
-	cr_expect_eq(fake_runtime.imports, 1);
-	cr_expect_eq(openings_close(begin + 0x20), -EINVAL);
-	cr_expect_eq(openings_close(begin), 0);
-	cr_expect_eq(openings_close(begin), -EINVAL);
-	cr_expect_eq(fake_runtime.releases, 0);
-	cr_expect_eq(openings_close(inside), 0);
-	cr_expect_eq(fake_runtime.releases, 1);
+	cr_assert(zero(int, open_it(1, 0, &begin)));
+	cr_assert(zero(int, open_it(1, 0x40, &inside)));
+	cr_expect(eq(u64, inside, begin + 0x40));
+	cr_expect(eq(int, fake_runtime.imports, 1));
+	cr_expect(eq(int, openings_close(begin + 0x20), -EINVAL));
+	cr_expect(zero(int, openings_close(begin)));
+	cr_expect(eq(int, openings_close(begin), -EINVAL));
+	cr_expect(zero(int, fake_runtime.releases));
+	cr_expect(zero(int, openings_close(inside)));
+	cr_expect(eq(int, fake_runtime.releases, 1));
 }
 
 /* A forged handle of the same name must not get another handle's mapping. */
@@ -74,26 +76,26 @@ Test(openings, of_other_parts_are_other_mappings)
 	uint64_t first, second;
 
 	other.bytes *= 2;
-	cr_assert_eq(open_it(1, 0, &first), 0);
-	cr_assert_eq(openings_open(&fake_provider, &other, &second), 0);
-	cr_expect_neq(first, second);
+	cr_assert(zero(int, open_it(1, 0, &first)));
+	cr_assert(zero(int, openings_open(&fake_provider, &other, &second)));
+	cr_expect(ne(u64, first, second));
 }
 
 Test(openings, belong_to_one_context_of_a_device)
 {
 	uint64_t first, second;
 
-	cr_assert_eq(open_it(1, 0, &first), 0);
+	cr_assert(zero(int, open_it(1, 0, &first)));
 	fake_runtime.context = 2;
-	cr_expect_eq(open_it(1, 0, &second), -EBUSY);
-	cr_expect_eq(open_it(1, 8, &second), -EBUSY);
-	cr_expect_eq(open_it(2, 0, &second), 0, "another handle");
+	cr_expect(eq(int, open_it(1, 0, &second), -EBUSY));
+	cr_expect(eq(int, open_it(1, 8, &second), -EBUSY));
+	cr_expect(zero(int, open_it(2, 0, &second)), "another handle");
 	fake_runtime.device = 1;
-	cr_expect_eq(open_it(1, 0, &second), 0, "another device");
-	cr_expect_neq(first, second);
+	cr_expect(zero(int, open_it(1, 0, &second)), "another device");
+	cr_expect(ne(u64, first, second));
 	fake_runtime.device = 0;
-	cr_expect_eq(openings_close(first), 0);
-	cr_expect_eq(open_it(1, 0, &second), 0, "the mapping was not released");
+	cr_expect(zero(int, openings_close(first)));
+	cr_expect(zero(int, open_it(1, 0, &second)), "the mapping was not released");
 }
 
 static void *open_one(void *data)
@@ -108,17 +110,17 @@ Test(openings, of_threads_that_want_the_same_are_one)
 	void *result;
 
 	for (int i = 0; i < THREADS; i++)
-		cr_assert_eq(pthread_create(&threads[i], NULL, open_one, &pointers[i]),
-			     0);
+		cr_assert(zero(
+			int, pthread_create(&threads[i], NULL, open_one, &pointers[i])));
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], &result);
-		cr_expect_null(result);
-		cr_expect_eq(pointers[i], pointers[0]);
+		cr_expect(zero(ptr, result));
+		cr_expect(eq(u64, pointers[i], pointers[0]));
 	}
-	cr_expect_eq(fake_runtime.imports, 1);
+	cr_expect(eq(int, fake_runtime.imports, 1));
 	for (int i = 0; i < THREADS; i++)
-		cr_expect_eq(openings_close(pointers[i]), 0);
-	cr_expect_eq(fake_runtime.releases, 1);
+		cr_expect(zero(int, openings_close(pointers[i])));
+	cr_expect(eq(int, fake_runtime.releases, 1));
 }
 
 static void expect_failure(int error, const char *text)
@@ -126,11 +128,11 @@ static void expect_failure(int error, const char *text)
 	unsigned fds = count_fds();
 	uint64_t pointer = 99;
 
-	cr_expect_eq(open_it(1, 0, &pointer), error, "not %d", error);
+	cr_expect(eq(int, open_it(1, 0, &pointer), error), "not %d", error);
 	reason_end("test", strerror(-error));
-	cr_expect_not_null(strstr(reason_last(), text), "%s", reason_last());
-	cr_expect_eq(pointer, 99);
-	cr_expect_eq(count_fds(), fds, "descriptors leak");
+	cr_expect(ne(ptr, strstr(reason_last(), text), NULL), "%s", reason_last());
+	cr_expect(eq(u64, pointer, 99));
+	cr_expect(eq(uint, count_fds(), fds), "descriptors leak");
 }
 
 Test(openings, say_why_they_fail)
@@ -158,8 +160,8 @@ Test(openings, say_why_they_fail)
 	fake_runtime.import_error = -EBADMSG;
 	expect_failure(-EBADMSG, "fake cannot map ");
 	fake_runtime.import_error = 0;
-	cr_expect_eq(open_it(1, 0, &pointer), 0);
-	cr_expect_eq(fake_service.last_access, O_RDWR);
+	cr_expect(zero(int, open_it(1, 0, &pointer)));
+	cr_expect(eq(int, fake_service.last_access, O_RDWR));
 }
 
 /* Without passthrough a name cannot be mapped, but its buffer can. */
@@ -169,16 +171,16 @@ Test(openings, exchange_what_cannot_be_mapped)
 	uint64_t pointer;
 
 	fake_runtime.names_cannot_be_mapped = true;
-	cr_assert_eq(open_it(1, 0, &pointer), 0);
-	cr_expect_eq(fake_service.exchanges, 1);
-	cr_expect_eq(openings_close(pointer), 0);
+	cr_assert(zero(int, open_it(1, 0, &pointer)));
+	cr_expect(eq(int, fake_service.exchanges, 1));
+	cr_expect(zero(int, openings_close(pointer)));
 	fake_service.exchanges = 0;
 	fake_service.exchange_error = -ESTALE;
 	expect_failure(-ESTALE, "revoked");
 	fake_service.exchanges = 0;
 	fake_service.exchange_error = -ETIMEDOUT;
 	expect_failure(-ENOTCONN, "does not reply");
-	cr_expect_eq(count_fds(), fds);
+	cr_expect(eq(uint, count_fds(), fds));
 }
 
 Test(openings, of_other_kinds_are_exchanged_at_once)
@@ -187,13 +189,14 @@ Test(openings, of_other_kinds_are_exchanged_at_once)
 	uint64_t pointer;
 
 	handle.kind = HIPIPC_KIND_DMABUF;
-	cr_assert_eq(openings_open(&fake_provider, &handle, &pointer), 0);
-	cr_expect_eq(fake_service.exchanges, 1);
+	cr_assert(zero(int, openings_open(&fake_provider, &handle, &pointer)));
+	cr_expect(eq(int, fake_service.exchanges, 1));
 	fake_service.import_error = -EACCES;
 	handle.uuid.bytes[0] = 2;
 	reason_begin();
-	cr_expect_eq(openings_open(&fake_provider, &handle, &pointer), -EACCES);
-	cr_expect_eq(fake_service.last_access, O_RDWR, "a dma-buf has no read-only side");
+	cr_expect(eq(int, openings_open(&fake_provider, &handle, &pointer), -EACCES));
+	cr_expect(eq(int, fake_service.last_access, O_RDWR),
+		  "a dma-buf has no read-only side");
 }
 
 /* Threads that wait for a mapping which then fails try it themselves. */
@@ -208,7 +211,7 @@ static uint64_t waiters_pointer;
 static void start_waiter(void)
 {
 	fake_runtime.during_import = NULL;
-	cr_assert_eq(pthread_create(&waiter, NULL, open_later, &waiters_pointer), 0);
+	cr_assert(zero(int, pthread_create(&waiter, NULL, open_later, &waiters_pointer)));
 	fake_runtime.import_error = -ENOMEM;
 }
 
@@ -218,10 +221,10 @@ Test(openings, that_fail_leave_others_their_turn)
 	void *result;
 
 	fake_runtime.during_import = start_waiter;
-	cr_expect_eq(open_it(1, 0, &pointer), -ENOMEM);
+	cr_expect(eq(int, open_it(1, 0, &pointer), -ENOMEM));
 	fake_runtime.import_error = 0;
 	pthread_join(waiter, &result);
 	/* Depends on whether the error was still set. */
 	cr_expect(result == NULL || (intptr_t)result == -ENOMEM);
-	cr_expect_eq(open_it(1, 0, &pointer), 0);
+	cr_expect(zero(int, open_it(1, 0, &pointer)));
 }

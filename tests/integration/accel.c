@@ -179,8 +179,7 @@ struct accel_asid_info asid_info(int context, uint32_t asid)
 void region_create(struct seat *seat, struct region *region, size_t size)
 {
 	region->size = size;
-	region->fd = ASSERT_OK(SYS(memfd_create("region", MFD_CLOEXEC)));
-	ASSERT_OK(SYS(ftruncate(region->fd, (off_t)size)));
+	region->fd = new_memfd(size);
 	region->bytes =
 		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
 	ASSERT(region->bytes != MAP_FAILED);
@@ -334,17 +333,28 @@ struct accel_command signal_fence(uint32_t fence, uint64_t value)
 	};
 }
 
+struct submission {
+	struct dmabuffs_accel_queue *queue;
+	const struct accel_command *command;
+	uint64_t index;
+	int r;
+};
+
+/* The device may not have fetched the earlier commands yet. */
+static bool is_submitted(void *data)
+{
+	struct submission *it = data;
+
+	it->r = dmabuffs_accel_queue_submit(it->queue, it->command, 1, &it->index);
+	return it->r != -EAGAIN;
+}
+
 int run_command(struct dmabuffs_accel_queue *queue, struct accel_command command)
 {
-	uint64_t index;
-	int r = dmabuffs_accel_queue_submit(queue, &command, 1, &index);
+	struct submission it = {.queue = queue, .command = &command};
 
-	/* The device may not have fetched the earlier commands yet. */
-	for (int i = 0; i < 10000 && r == -EAGAIN; i++) {
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-		r = dmabuffs_accel_queue_submit(queue, &command, 1, &index);
-	}
-	return r < 0 ? r : dmabuffs_accel_queue_wait(queue, index, WAIT_NS);
+	(void)wait_until(is_submitted, &it);
+	return it.r < 0 ? it.r : dmabuffs_accel_queue_wait(queue, it.index, WAIT_NS);
 }
 
 void check_fault(const char *file, int line, struct dmabuffs_accel_queue *queue,

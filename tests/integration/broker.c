@@ -7,16 +7,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "../support/fd-message.h"
 #include "harness.h"
 #include "raw.h"
-
-/* The kernel's SCM_MAX_FD. */
-#define MAX_FDS 253
-
-union control {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(MAX_FDS * sizeof(int))];
-};
 
 int raw_connect(const struct instance *instance)
 {
@@ -37,34 +30,7 @@ int raw_connect(const struct instance *instance)
 
 int raw_send(int connection, const void *bytes, size_t size, const int *fds, int n_fds)
 {
-	union control control = {0};
-	struct iovec data = {.iov_base = (void *)bytes, .iov_len = size};
-	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
-
-	if (n_fds > 0) {
-		size_t n = (size_t)n_fds * sizeof(int);
-
-		control.header.cmsg_len = CMSG_LEN(n);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(&control.header), fds, n);
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(n);
-	}
-	return (int)SYS(sendmsg(connection, &message, MSG_NOSIGNAL));
-}
-
-static int take_fd(struct msghdr *message)
-{
-	struct cmsghdr *header = CMSG_FIRSTHDR(message);
-	int fd;
-
-	if (!header)
-		return -1;
-	ASSERT_EQ(header->cmsg_type, SCM_RIGHTS);
-	ASSERT_EQ(header->cmsg_len, CMSG_LEN(sizeof(int)));
-	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	return fd;
+	return send_fds(connection, bytes, size, fds, (size_t)n_fds);
 }
 
 /* The invariants of every reply, whatever the request was. */
@@ -83,26 +49,22 @@ static void check_reply(const struct dmabuffs_broker_reply *reply, int fd)
 
 int raw_receive(int connection, struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
-	struct dmabuffs_broker_reply reply[2];
-	union control control = {0};
-	struct iovec data = {.iov_base = reply, .iov_len = sizeof(reply)};
-	struct msghdr message = {.msg_iov = &data,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-	int n, fd;
+	struct dmabuffs_broker_reply reply;
+	size_t n_fds;
+	int n, fd = -1;
 
 	if (!wait_ready(connection, POLLIN, WAIT_MS))
 		return -ETIMEDOUT;
-	n = (int)SYS(recvmsg(connection, &message, MSG_CMSG_CLOEXEC));
+	n = receive_fds(connection, &reply, sizeof(reply), &fd, 1, &n_fds);
+	/* More bytes or descriptors than a reply has, or another kind of control data. */
+	ASSERT(n != -EMSGSIZE && n != -EPROTO);
 	if (n <= 0)
 		return n < 0 ? n : -ECONNRESET;
-	ASSERT_EQ(n, sizeof(reply[0]));
-	fd = take_fd(&message);
-	check_reply(&reply[0], fd);
-	*ret_reply = reply[0];
+	ASSERT_EQ(n, sizeof(reply));
+	check_reply(&reply, fd);
+	*ret_reply = reply;
 	*ret_fd = fd;
-	return reply[0].error;
+	return reply.error;
 }
 
 static int ask(int connection, uint32_t op, int fd,

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "../support/fd-message.h"
 #include "child.h"
 #include "harness.h"
 #include "namespaces.h"
@@ -144,41 +145,13 @@ void peer_wait(int peer)
 	peer_get(peer, &byte, 1);
 }
 
-union fd_message {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(int))];
-};
-
 void peer_put_fd(int peer, int fd)
 {
-	union fd_message control = {0};
-	struct iovec data = {.iov_base = (char[]){0}, .iov_len = 1};
-	struct msghdr message = {.msg_iov = &data,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	ASSERT_EQ(sendmsg(peer, &message, MSG_NOSIGNAL), 1);
+	ASSERT_OK(send_fd(peer, fd));
 }
 
 int peer_get_fd(int peer)
 {
-	char byte;
-	union fd_message control = {0};
-	struct iovec data = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {.msg_iov = &data,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-	int fd;
-
 	ASSERT(wait_ready(peer, POLLIN, WAIT_MS));
-	ASSERT_EQ(recvmsg(peer, &message, MSG_CMSG_CLOEXEC), 1);
-	ASSERT_EQ(message.msg_controllen, sizeof(control));
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	return fd;
+	return ASSERT_OK(receive_fd(peer));
 }

@@ -23,6 +23,7 @@
 
 #include <clock.h>
 
+#include "../support/make-memfd.h"
 #include "../support/wait.h"
 #include "instance.h"
 #include "util.h"

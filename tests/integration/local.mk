@@ -58,6 +58,7 @@ integration_programs = \
 	%D%/test-accel-structs \
 	%D%/test-accel-sva \
 	%D%/test-accel-syscalls \
+	%D%/test-accel-tickets \
 	%D%/test-another \
 	%D%/test-attributes \
 	%D%/test-broker \
@@ -134,9 +135,12 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_accel_set_LDADD = $(accel_harness)
 %C%_test_accel_share_LDADD = $(accel_harness)
 %C%_test_accel_stall_LDADD = %D%/libharness.la
+%C%_test_accel_structs_SOURCES = %D%/test-accel-structs.c \
+	%D%/accel-structs.c %D%/accel-structs.h
 %C%_test_accel_structs_LDADD = %D%/libharness.la
 %C%_test_accel_sva_LDADD = $(accel_harness)
 %C%_test_accel_syscalls_LDADD = $(accel_harness)
+%C%_test_accel_tickets_LDADD = %D%/libharness.la
 %C%_test_another_LDADD = %D%/libharness.la
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la

@@ -59,6 +59,29 @@ int raw_device_info(const struct instance *instance, struct accel_device_info *r
 
 /* ---- objects ----------------------------------------------------------------------- */
 
+void raw_remember(struct raw_remains *ret_remains, const struct instance *instance)
+{
+	ret_remains->instance = instance;
+	ASSERT_OK(raw_device_info(instance, &ret_remains->before));
+}
+
+bool raw_is_as_before(void *data)
+{
+	const struct raw_remains *remains = data;
+	struct accel_device_info now;
+
+	ASSERT_OK(raw_device_info(remains->instance, &now));
+	return memcmp(&now, &remains->before, sizeof(now)) == 0;
+}
+
+int raw_open_proc(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return ASSERT_OK(SYS(open(path, flags | O_CLOEXEC)));
+}
+
 long long raw_accel_alloc(int context, uint64_t bytes)
 {
 	struct accel_buffer_alloc arg = {.bytes = bytes};

@@ -31,6 +31,17 @@ int raw_accel_object(int context, unsigned long request, uint32_t id);
 
 int raw_device_info(const struct instance *instance, struct accel_device_info *ret_info);
 
+/* The device as it is, for wait_until(raw_is_as_before). */
+struct raw_remains {
+	const struct instance *instance;
+	struct accel_device_info before;
+};
+void raw_remember(struct raw_remains *ret_remains, const struct instance *instance);
+bool raw_is_as_before(void *remains);
+
+/* Opens /proc/@pid/@name; asserts. */
+int raw_open_proc(pid_t pid, const char *name, int flags);
+
 long long raw_accel_alloc(int context, uint64_t bytes);
 long long raw_accel_import(int context, int fd);
 long long raw_accel_import_ticket(int context,

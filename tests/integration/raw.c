@@ -161,9 +161,8 @@ uint8_t pattern(size_t offset)
 int raw_memfd(size_t bytes)
 {
 	uint8_t page[PAGE];
-	int fd = ASSERT_OK(SYS(memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+	int fd = new_memfd(bytes);
 
-	ASSERT_OK(SYS(ftruncate(fd, (off_t)bytes)));
 	for (size_t start = 0; start < bytes; start += sizeof(page)) {
 		size_t n = MIN(sizeof(page), bytes - start);
 

@@ -420,8 +420,7 @@ static void large_start(struct large *large, const struct instance *instance)
 	raw_ring_start(&large->ring, instance, context, ENTRIES);
 	large->asid = (uint32_t)ASSERT_OK(raw_accel_asid(context, 0));
 	for (unsigned int i = 0; i < 2; i++) {
-		large->memfds[i] = ASSERT_OK(SYS(memfd_create("large", MFD_CLOEXEC)));
-		ASSERT_OK(SYS(ftruncate(large->memfds[i], LARGE)));
+		large->memfds[i] = new_memfd(LARGE);
 		large->buffers[i] =
 			(uint32_t)ASSERT_OK(raw_accel_import(context, large->memfds[i]));
 		ASSERT_OK(raw_accel_map(context, large->asid, large->buffers[i], LARGE,

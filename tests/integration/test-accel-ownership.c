@@ -551,18 +551,9 @@ static void no_names(struct instance *instance)
 
 /* ---- the charge for pinned memory -------------------------------------------------- */
 
-static int make_memfd(size_t bytes, int seals)
-{
-	int fd = ASSERT_OK(SYS(memfd_create("pinned", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
-
-	ASSERT_OK(SYS(ftruncate(fd, (off_t)bytes)));
-	ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, seals)));
-	return fd;
-}
-
 static int import_new(struct seat *seat, size_t bytes, int seals, uint32_t *ret_buffer)
 {
-	int fd = make_memfd(bytes, seals);
+	int fd = new_sealed_memfd(bytes, seals);
 	int r = import_buffer(seat, fd, ret_buffer);
 
 	close(fd);

@@ -99,29 +99,15 @@ static void hang(int peer, void *data)
 	pause();
 }
 
-struct remains {
-	const struct instance *instance;
-	struct accel_device_info before;
-};
-
-static bool is_as_before(void *data)
-{
-	struct remains *remains = data;
-	struct accel_device_info now;
-
-	ASSERT_OK(raw_device_info(remains->instance, &now));
-	return memcmp(&now, &remains->before, sizeof(now)) == 0;
-}
-
 static void hang_beside(struct instance *instance, struct attack *attack)
 {
-	struct remains remains = {.instance = instance};
+	struct raw_remains remains;
 	struct accel_device_info info;
 	struct neighbour neighbour;
 	struct child child;
 
 	attack->instance = instance;
-	ASSERT_OK(raw_device_info(instance, &remains.before));
+	raw_remember(&remains, instance);
 	scene_start(&attack->scene, instance);
 	neighbour_start(&neighbour, instance);
 	child_start(&child, USER(1001), hang, attack);
@@ -139,7 +125,7 @@ static void hang_beside(struct instance *instance, struct attack *attack)
 	neighbour_end(&neighbour);
 	scene_kill_server(&attack->scene);
 	child_kill(&child, SIGKILL);
-	ASSERT(wait_until(is_as_before, &remains));
+	ASSERT(wait_until(raw_is_as_before, &remains));
 	scene_end(&attack->scene);
 }
 
@@ -431,11 +417,11 @@ static void take_everything(int peer, void *data)
 
 static void everything_taken(struct instance *instance)
 {
-	struct remains remains = {.instance = instance};
+	struct raw_remains remains;
 	struct neighbour neighbour;
 	struct child child;
 
-	ASSERT_OK(raw_device_info(instance, &remains.before));
+	raw_remember(&remains, instance);
 	for (int i = 0; i < 3; i++) {
 		child_start(&child, USER(1001), take_everything, instance);
 		peer_wait(child.peer);
@@ -443,7 +429,7 @@ static void everything_taken(struct instance *instance)
 		neighbour_end(&neighbour);
 		child_kill(&child, SIGKILL);
 		/* Repeat: all resources were released. */
-		ASSERT(wait_until(is_as_before, &remains));
+		ASSERT(wait_until(raw_is_as_before, &remains));
 	}
 }
 

@@ -302,21 +302,14 @@ static void not_open(struct instance *instance)
 	close(root);
 }
 
-static int reopen(int fd, int flags)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return ASSERT_OK(SYS(open(path, flags | O_CLOEXEC)));
-}
-
 static void narrow_descriptors(struct instance *instance)
 {
 	int root = ASSERT_OK(raw_root(instance));
 	int connection = ASSERT_OK(raw_connect(instance));
 	int fd = raw_memfd(PAGE);
-	int reader = reopen(fd, O_RDONLY), writer = reopen(fd, O_WRONLY);
-	int neither = reopen(fd, O_ACCMODE);
+	int reader = ASSERT_OK(SYS(reopen(fd, O_RDONLY)));
+	int writer = ASSERT_OK(SYS(reopen(fd, O_WRONLY)));
+	int neither = ASSERT_OK(SYS(reopen(fd, O_ACCMODE)));
 	uint8_t ticket[DMABUFFS_TICKET_SIZE], uuid[16];
 
 	ASSERT_ERR(raw_export_fd(root, reader, 0, 0, uuid), EACCES);

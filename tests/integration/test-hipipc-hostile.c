@@ -331,9 +331,8 @@ static struct wire wire_of(const struct shared *shared, enum wire_kind kind,
 /* A memfd of that many bytes that starts with these. */
 static int make_memfd(size_t bytes, const void *data, size_t size, int seals)
 {
-	int fd = ASSERT_OK(SYS(memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+	int fd = new_memfd(bytes);
 
-	ASSERT_OK(SYS(ftruncate(fd, (off_t)bytes)));
 	ASSERT_EQ(pwrite(fd, data, size, 0), (ssize_t)size);
 	if (seals)
 		ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, seals)));

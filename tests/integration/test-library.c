@@ -32,9 +32,8 @@ static struct dmabuffs *open_library(const struct instance *instance)
 
 static int create_memfd(size_t bytes, uint32_t value)
 {
-	int fd = ASSERT_OK(SYS(memfd_create("library", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+	int fd = new_memfd(bytes);
 
-	ASSERT_OK(SYS(ftruncate(fd, (off_t)bytes)));
 	if (bytes)
 		ASSERT_EQ(pwrite(fd, &value, sizeof(value), 0), sizeof(value));
 	return fd;

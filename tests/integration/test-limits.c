@@ -11,16 +11,16 @@
 #include <sys/resource.h>
 #include <sys/statfs.h>
 
+#include "books.h"
 #include "child.h"
 #include "harness.h"
 #include "raw.h"
 
 static int export_sized(int root, size_t bytes, uint8_t ret_uuid[16])
 {
-	int fd = ASSERT_OK(SYS(memfd_create("sized", MFD_CLOEXEC)));
+	int fd = new_memfd(bytes);
 	int result;
 
-	ASSERT_OK(SYS(ftruncate(fd, (off_t)bytes)));
 	result = raw_export_fd(root, fd, 0, 0, ret_uuid);
 	close(fd);
 	return result;
@@ -102,6 +102,8 @@ static void exports_of_user(struct instance *instance)
 
 	child_start(&child, USER(1001), count_until_quota, instance);
 	child_wait(&child);
+	/* The last close(2) of a root returns before the service has processed it. */
+	expect_nothing_left(instance);
 	child_start(&child, USER(1001), hold_three, instance);
 	peer_wait(child.peer);
 	/* The limit is per user. */

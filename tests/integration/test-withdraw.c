@@ -79,7 +79,7 @@ static void cached_names_end(struct instance *instance)
 			ASSERT(wait_until(name_is_gone, &shared));
 		peer_signal(child.peer);
 		child_wait(&child);
-		ASSERT_ERR(raw_exists(instance, shared.uuid), ENOENT);
+		expect_no_name(instance, shared.uuid);
 		close(shared.root);
 		close(shared.fd);
 	}

@@ -2,6 +2,8 @@
 # What test programs of several directories use. It depends on no test framework.
 check_LTLIBRARIES += %D%/libsupport.la
 %C%_libsupport_la_SOURCES = \
+	%D%/fd-message.c %D%/fd-message.h \
 	%D%/fds.c %D%/fds.h \
+	%D%/make-memfd.c %D%/make-memfd.h \
 	%D%/wait.c %D%/wait.h
 test_support = tests/support/libsupport.la

@@ -7,11 +7,10 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "../support/fd-message.h"
 #include "broker-client.h"
 #include "fd_identity.h"
 #include "fixture.h"
-
-#define MAX_FDS 253
 
 void client_init(struct broker *broker, struct tickets *tickets)
 {
@@ -61,25 +60,9 @@ void client_close_name(struct broker *broker, int fd, struct export *export)
 
 int client_send(int socket, const void *data, size_t size, int fd, size_t n_fds)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
-	} control = {.bytes = {0}};
-	struct iovec iov = {(void *)data, size};
-	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
-	int fds[MAX_FDS];
+	int n = send_fd_copies(socket, data, size, fd, n_fds);
 
-	for (size_t i = 0; i < n_fds; i++)
-		fds[i] = fd;
-	if (n_fds) {
-		header.msg_control = &control;
-		header.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-		memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
-	}
-	return sendmsg(socket, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return n < 0 ? n : 0;
 }
 
 int client_request(int socket, unsigned op, int fd)
@@ -92,31 +75,17 @@ int client_request(int socket, unsigned op, int fd)
 
 int client_receive(int socket, struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(8 * sizeof(int))];
-	} control;
-	struct iovec iov = {ret_reply, sizeof(*ret_reply)};
-	struct msghdr header = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg;
-	ssize_t n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+	size_t n_fds;
+	int fd = -1,
+	    n = receive_fds(socket, ret_reply, sizeof(*ret_reply), &fd, 1, &n_fds);
 
-	if (n <= 0)
-		return n < 0 ? -errno : -EPIPE;
-	cr_assert(eq(long, n, sizeof(*ret_reply)));
+	if (n == 0)
+		return -EPIPE;
+	cr_assert(ne(int, n, -EMSGSIZE), "more than one descriptor, or bytes");
+	if (n < 0)
+		return n;
+	cr_assert(eq(int, n, sizeof(*ret_reply)));
 	cr_assert(eq(u32, ret_reply->size, sizeof(*ret_reply)));
-	cr_assert(zero(int, header.msg_flags &(MSG_TRUNC | MSG_CTRUNC)));
-	*ret_fd = -1;
-	cmsg = CMSG_FIRSTHDR(&header);
-	if (cmsg) {
-		cr_assert(eq(sz, cmsg->cmsg_len, CMSG_LEN(sizeof(int))),
-			  "one descriptor");
-		memcpy(ret_fd, CMSG_DATA(cmsg), sizeof(*ret_fd));
-	}
+	*ret_fd = fd;
 	return 0;
 }

@@ -9,36 +9,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../support/fd-message.h"
 #include "broker.h"
 #include "fake-broker.h"
 
-#define FDS_MAX 253
-
-union control {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
-};
-
 void fake_send(int connection, const void *data, size_t bytes, int fd, unsigned int count)
 {
-	struct iovec vector = {(void *)data, bytes};
-	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-	union control control = {.bytes = {0}};
-	struct cmsghdr *header;
-	int fds[FDS_MAX];
-
-	for (unsigned int i = 0; i < count; i++)
-		fds[i] = fd;
-	if (count > 0) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(header), fds, count * sizeof(int));
-	}
-	cr_assert(sendmsg(connection, &message, MSG_NOSIGNAL) == (ssize_t)bytes);
+	cr_assert(send_fd_copies(connection, data, bytes, fd, count) == (int)bytes);
 }
 
 bool fake_answer_echo(int connection, unsigned int number, int fd)
@@ -63,26 +40,21 @@ struct served {
 static bool receive(struct fake_broker *broker, int connection, int *ret_fd)
 {
 	struct dmabuffs_broker_request request;
-	struct iovec vector = {&request, sizeof(request)};
-	union control control;
-	struct msghdr message = {.msg_iov = &vector,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
+	size_t n_fds;
 
-	if (recvmsg(connection, &message, MSG_CMSG_CLOEXEC) != sizeof(request))
+	if (receive_fds(connection, &request, sizeof(request), ret_fd, 1, &n_fds) !=
+	    sizeof(request))
 		return false;
 	cr_assert(request.size == sizeof(request) && !request.flags && !request.reserved);
 	broker->op = request.op;
 	broker->ticket = request.ticket[0];
 	if (request.op == DMABUFFS_BROKER_FETCH) {
-		cr_assert(message.msg_controllen == 0);
+		cr_assert(n_fds == 0);
 		*ret_fd = -1;
 		return true;
 	}
 	cr_assert(!request.ticket[0]);
-	cr_assert(CMSG_FIRSTHDR(&message)->cmsg_len == CMSG_LEN(sizeof(int)));
-	memcpy(ret_fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(*ret_fd));
+	cr_assert(n_fds == 1);
 	return true;
 }
 

@@ -47,23 +47,6 @@ uint64_t fixture_charged(void)
 	return sum;
 }
 
-int new_memfd(size_t size)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	cr_assert(ge(int, fd, 0));
-	cr_assert(zero(int, ftruncate(fd, (off_t)size)));
-	return fd;
-}
-
-int reopen(int fd, int flags)
-{
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, flags | O_CLOEXEC);
-}
-
 void new_buffer(struct buffer *buffer, size_t size)
 {
 	cr_assert(zero(int, buffer_init(buffer, new_memfd(size), false)));

@@ -8,6 +8,7 @@
 #define DMABUFFS_TESTS_FIXTURE_H
 
 #include "../support/fds.h"
+#include "../support/make-memfd.h"
 #include "../support/wait.h"
 #include "names/table.h"
 #include "util.h"
@@ -43,12 +44,6 @@ struct export *fixture_create(uint64_t root, int memfd, const struct export_spec
  * caller.
  */
 struct export *fixture_add(uid_t uid, uint32_t flags);
-
-/* A memfd that can be sealed. */
-int new_memfd(size_t size);
-
-/* Another open file description of the same memfd, or -1. */
-int reopen(int fd, int flags);
 
 /* A buffer of a new memfd. */
 void new_buffer(struct buffer *buffer, size_t size);

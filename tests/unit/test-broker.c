@@ -81,7 +81,7 @@ static bool is_closed(int client)
 {
 	struct pollfd fd = {client, POLLIN, 0};
 
-	return poll(&fd, 1, 20000) == 1 && fd.revents & POLLHUP;
+	return poll(&fd, 1, WAIT_MS) == 1 && fd.revents & POLLHUP;
 }
 
 static bool connections_are(void *data)

@@ -73,7 +73,7 @@ static void done(void *context, ssize_t result, const void *bytes)
 	struct access *access = context;
 
 	access->result = result;
-	if (result > 0)
+	if (result > 0 && bytes)
 		memcpy(access->bytes, bytes, (size_t)result);
 	access->done = true;
 }

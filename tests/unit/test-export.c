@@ -38,7 +38,7 @@ Test(export, is_made_whole)
 	cr_assert(all(eq(uint, export->refs, 1), eq(uint, export->opens, 0)));
 	cr_assert(all(export->has_buffer, not(export->named), not(export->revoked)));
 	cr_assert(all(eq(u64, export->root_id, fixture_root),
-		      eq(ptr, export->label, NULL)));
+		      eq(chr, export->label[0], '\0')));
 	cr_assert(eq(u32, export->flags, DMABUFFS_EXPORT_PERSIST));
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
 	cr_assert(all(eq(uint, export->node.uid, UID_A),

@@ -32,16 +32,14 @@ static void insert(unsigned key, uint64_t hash)
 
 static struct item *find(unsigned key, uint64_t hash)
 {
-	struct htab_node *node;
+	struct item *item;
 
-	for (node = htab_first(&table, hash); node; node = htab_next(node)) {
-		struct item *item = container_of(node, struct item, node);
-
-		cr_assert(eq(u64, node->hash, hash));
+	htab_for_each_hash(item, &table, hash, node) {
+		cr_assert(eq(u64, item->node.hash, hash));
 		if (item->key == key)
-			return item;
+			break;
 	}
-	return NULL;
+	return item;
 }
 
 Test(htab, empty)

@@ -14,6 +14,7 @@
 #include <dmabuffs-accel.h>
 
 #include "../support/fds.h"
+#include "../support/make-memfd.h"
 #include "broker.h"
 #include "fake-device.h"
 
@@ -45,7 +46,7 @@ static void start(void)
 	fake_broker_start(&broker, fake_answer_echo, false);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		fake_device_add(&broker, names[i]);
-	context = memfd_create("context", MFD_CLOEXEC);
+	context = new_memfd(0);
 }
 
 static void finish(void)

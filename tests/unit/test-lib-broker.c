@@ -18,6 +18,7 @@
 #include <clock.h>
 
 #include "../support/fds.h"
+#include "../support/make-memfd.h"
 #include "../support/wait.h"
 #include "broker.h"
 #include "fake-broker.h"
@@ -61,7 +62,7 @@ static int exchange(int memfd)
 
 static int exchange_new(void)
 {
-	int memfd = memfd_create("test", MFD_CLOEXEC);
+	int memfd = new_memfd(0);
 	int r = exchange(memfd);
 
 	close(memfd);
@@ -178,7 +179,7 @@ Test(broker, a_ticket_brings_no_descriptor, .fini = finish)
 {
 	struct broker_connection connection;
 	struct dmabuffs_broker_reply reply;
-	int memfd = memfd_create("test", MFD_CLOEXEC);
+	int memfd = new_memfd(0);
 	struct broker_question question = {.op = DMABUFFS_BROKER_TICKET, .fd = memfd};
 
 	fake_broker_start(&broker, answer_next, false);
@@ -186,15 +187,12 @@ Test(broker, a_ticket_brings_no_descriptor, .fini = finish)
 		.size = RIGHT, .kind = 2, .ticket = {1, 2, 3}};
 	next_bytes = sizeof(next);
 	cr_assert(zero(int, broker_get(&broker.instance, &connection)));
-	cr_assert(zero(int, broker_call(&broker.instance, &connection, &question, &reply,
-					NULL)));
+	cr_assert(zero(int, broker_call(&connection, &question, &reply, NULL)));
 	cr_assert(eq(u8, reply.ticket[2], 3));
 	next_fds = 1;
-	cr_assert(eq(int,
-		     broker_call(&broker.instance, &connection, &question, &reply, NULL),
-		     -EPROTO));
+	cr_assert(eq(int, broker_call(&connection, &question, &reply, NULL), -EPROTO));
 	cr_assert(eq(int, connection.fd, -1));
-	broker_put(&broker.instance, &connection);
+	broker_put(&connection);
 	close(memfd);
 }
 
@@ -275,13 +273,11 @@ Test(broker, a_connection_with_a_ticket_is_not_replaced, .fini = finish)
 	next = (struct dmabuffs_broker_reply){.size = RIGHT, .kind = 1};
 	next_bytes = sizeof(next);
 	cr_assert(zero(int, broker_get(&broker.instance, &connection)));
-	cr_assert(
-		zero(int, broker_deposit(&broker.instance, &connection, memfd, ticket)));
+	cr_assert(zero(int, broker_deposit(&connection, memfd, ticket)));
 	broker.answer = refuse;
-	cr_assert(eq(int, broker_deposit(&broker.instance, &connection, memfd, ticket),
-		     -EUSERS));
+	cr_assert(eq(int, broker_deposit(&connection, memfd, ticket), -EUSERS));
 	cr_assert(eq(u32, broker.connections, 1));
-	broker_put(&broker.instance, &connection);
+	broker_put(&connection);
 	close(memfd);
 }
 
@@ -366,7 +362,7 @@ static int use_after_fork(void)
 	/* The inherited socket is closed, unless the new connection got its number. */
 	if (connection.fd != inherited && fcntl(inherited, F_GETFD) >= 0)
 		return 3;
-	broker_put(&broker.instance, &connection);
+	broker_put(&connection);
 	if (dmabuffs_exchange(&broker.instance, STDIN_FILENO, &fd) < 0)
 		return 4;
 	return 0;

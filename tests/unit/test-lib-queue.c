@@ -19,6 +19,7 @@
 
 #include "accel_queue.h"
 #include "broker.h"
+#include "../support/make-memfd.h"
 #include "fake-device.h"
 
 #define ENTRIES    16
@@ -86,9 +87,7 @@ static int answer(int fd, unsigned long request, void *arg)
 static void make_ring(size_t bytes, uint32_t entries, int seals)
 {
 	ring_bytes = bytes;
-	ring_fd = memfd_create("ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	cr_assert(zero(int, ftruncate(ring_fd, (off_t)bytes)));
-	cr_assert(zero(int, fcntl(ring_fd, F_ADD_SEALS, seals)));
+	ring_fd = new_sealed_memfd(bytes, seals);
 	ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
 	cr_assert(ne(ptr, ring, MAP_FAILED));
 	ring->magic = ACCEL_RING_MAGIC;

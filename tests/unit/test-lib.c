@@ -12,6 +12,8 @@
 
 #include <dmabuffs.h>
 
+#include "../support/make-memfd.h"
+
 #define TEXT "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 static const dmabuffs_uuid sample = {{0x0f, 0x8f, 0xad, 0x5b, 0xd9, 0xcb, 0x46, 0x9f,
@@ -94,7 +96,7 @@ Test(open, close_takes_null)
 Test(query, refuses_what_is_no_name)
 {
 	struct dmabuffs_info info = {.size = 7};
-	int memfd = memfd_create("test", MFD_CLOEXEC);
+	int memfd = new_memfd(0);
 
 	cr_assert(eq(int, dmabuffs_query_fd(memfd, &info, sizeof(info)), -ENOTTY));
 	cr_assert(eq(int, dmabuffs_query_fd(-1, &info, sizeof(info)), -EBADF));

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../support/fd-message.h"
+
 int client_open_root(const char *mount_point)
 {
 	int fd = open(mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -84,57 +86,27 @@ int client_connect(const char *mount_point)
 	return fd;
 }
 
-/* Room for one descriptor, aligned as the kernel requires. */
-union control {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(sizeof(int))];
-};
-
 static int send_request(int broker, int file)
 {
 	struct dmabuffs_broker_request request = {
 		.size = sizeof(request),
 		.op = DMABUFFS_BROKER_EXCHANGE,
 	};
-	struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
-	union control control = {.header = {
-					 .cmsg_level = SOL_SOCKET,
-					 .cmsg_type = SCM_RIGHTS,
-					 .cmsg_len = CMSG_LEN(sizeof(int)),
-				 }};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
 
-	memcpy(CMSG_DATA(&control.header), &file, sizeof(file));
-	return sendmsg(broker, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return send_fds(broker, &request, sizeof(request), &file, 1);
 }
 
 /* Returns the descriptor, or -ENOMSG for a reply without one. */
 static int receive_reply(int broker, struct dmabuffs_broker_reply *reply)
 {
-	union control control = {0};
-	struct iovec iov = {.iov_base = reply, .iov_len = sizeof(*reply)};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(broker, &message, MSG_CMSG_CLOEXEC);
-	int fd;
+	size_t n_fds;
+	int fd = -1, n = receive_fds(broker, reply, sizeof(*reply), &fd, 1, &n_fds);
 
 	if (n < 0)
-		return -errno;
+		return n;
 	if ((size_t)n != sizeof(*reply))
 		return -EPROTO;
-	if (message.msg_controllen == 0 || control.header.cmsg_type != SCM_RIGHTS)
-		return -ENOMSG;
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	return fd;
+	return n_fds == 1 ? fd : -ENOMSG;
 }
 
 int client_exchange(int broker, int file, struct dmabuffs_broker_reply *ret_reply)

@@ -3,17 +3,19 @@
 EXTRA_PROGRAMS += %D%/selftest %D%/test-accel %D%/test-accel-rules %D%/test-dmabuf
 
 %C%_selftest_SOURCES = %D%/selftest.c %D%/producers.c %D%/producers.h %D%/tap.c %D%/tap.h
+%C%_selftest_LDADD = $(test_support)
 
 %C%_test_dmabuf_SOURCES = %D%/test-dmabuf.c %D%/buffer.c %D%/buffer.h %D%/client.c \
 	%D%/client.h %D%/importer.c %D%/importer.h %D%/pattern.h %D%/producers.c \
 	%D%/producers.h %D%/talk.c %D%/talk.h %D%/tap.c %D%/tap.h
+%C%_test_dmabuf_LDADD = $(test_support)
 
 accel_vm = %D%/buffer.c %D%/buffer.h %D%/client.c %D%/client.h %D%/job.c %D%/job.h \
 	%D%/pattern.h %D%/producers.c %D%/producers.h %D%/tap.c %D%/tap.h
 %C%_test_accel_SOURCES = %D%/test-accel.c $(accel_vm)
-%C%_test_accel_LDADD = lib/dmabuffs/libdmabuffs.la
+%C%_test_accel_LDADD = $(test_support) lib/dmabuffs/libdmabuffs.la
 %C%_test_accel_rules_SOURCES = %D%/test-accel-rules.c $(accel_vm)
-%C%_test_accel_rules_LDADD = lib/dmabuffs/libdmabuffs.la
+%C%_test_accel_rules_LDADD = $(test_support) lib/dmabuffs/libdmabuffs.la
 
 EXTRA_DIST += %D%/build-guest.sh %D%/fetch-kernel.sh %D%/init %D%/run-guest.sh
 CLEANFILES += %D%/selftest$(EXEEXT) %D%/test-accel$(EXEEXT) \

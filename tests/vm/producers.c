@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../support/make-memfd.h"
+
 /* DRM minors: primary nodes count from 0, render nodes from 128. */
 #define MAX_CARDS    8
 #define FIRST_RENDER 128
@@ -45,32 +47,13 @@ static size_t round_to_pages(size_t size)
 
 int vm_memfd(size_t size)
 {
-	int fd = memfd_create("vm-buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)round_to_pages(size)) < 0) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	return fd;
+	return try_memfd(round_to_pages(size), 0);
 }
 
 /* udmabuf requires a memfd sealed against shrinking. */
 int vm_sealed_memfd(size_t size)
 {
-	int fd = vm_memfd(size), r;
-
-	if (fd < 0)
-		return fd;
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	return fd;
+	return try_memfd(round_to_pages(size), F_SEAL_SHRINK);
 }
 
 int vm_udmabuf_of(int memfd, size_t size)

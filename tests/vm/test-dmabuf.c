@@ -53,11 +53,7 @@ static int make_vgem(void)
 
 static int make_memfd(void)
 {
-	int fd = memfd_create("test-dmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd >= 0 && ftruncate(fd, PATTERN_SIZE) == 0)
-		return fd;
-	return -errno;
+	return vm_memfd(PATTERN_SIZE);
 }
 
 static const struct kind kinds[] = {

@@ -12,55 +12,6 @@
 /* Before a longer command, earlier completions are published. */
 #define QUICK ((size_t)64 << 10)
 
-/* ---- operands ---------------------------------------------------------------------- */
-
-static int access_set_fault(struct accel_fault *fault, const struct operand *operand,
-			    uint64_t address, enum accel_fault_reason reason)
-{
-	fault->reason = reason;
-	fault->address = address;
-	fault->asid = operand->id;
-	return -EFAULT;
-}
-
-int operand_open(struct operand *operand, struct accel_queue *queue,
-		 const struct operand *like, uint64_t length, unsigned align,
-		 struct accel_fault *ret_fault)
-{
-	if (like->address % align)
-		return access_set_fault(ret_fault, like, like->address,
-					ACCEL_FAULT_ALIGNMENT);
-	*operand = *like;
-	operand->asid = accel_queue_asid(queue, like->id);
-	if (!operand->asid)
-		return access_set_fault(ret_fault, like, like->address, ACCEL_FAULT_ASID);
-	if (like->address + (length - 1) < like->address)
-		return access_set_fault(ret_fault, like, like->address,
-					ACCEL_FAULT_UNMAPPED);
-	return 0;
-}
-
-void operand_close(struct operand *operand)
-{
-	accel_asid_unref(operand->asid);
-	operand->asid = NULL;
-}
-
-static bool access_is_sva(const struct operand *operand)
-{
-	return operand->asid && operand->asid->flags & ACCEL_ASID_SVA;
-}
-
-static bool access_is_mapped(const struct operand *operand)
-{
-	return operand->asid && !(operand->asid->flags & ACCEL_ASID_SVA);
-}
-
-static bool access_is_written(const struct operand *operand)
-{
-	return operand->access & ACCEL_MAP_WRITE;
-}
-
 /* ---- locks ------------------------------------------------------------------------- */
 
 /* Those of all mapped operands: each once, in the order of their addresses. */
@@ -86,7 +37,7 @@ static void access_collect_locks(const struct access *access, struct lock_set *r
 {
 	ret_set->n = 0;
 	for (unsigned i = 0; i < access->n; i++)
-		if (access_is_mapped(access->operands[i]))
+		if (operand_is_mapped(access->operands[i]))
 			access_add_lock(ret_set, access->operands[i]->asid);
 }
 
@@ -127,8 +78,8 @@ static uint64_t access_address_at(const struct attempt *attempt, unsigned i)
 static int access_fault_at(const struct attempt *attempt, unsigned i, uint64_t address,
 			   enum accel_fault_reason reason)
 {
-	return access_set_fault(attempt->access->fault, access_operand_at(attempt, i),
-				address, reason);
+	return operand_fault(attempt->access->fault, access_operand_at(attempt, i),
+			     address, reason);
 }
 
 /* ---- mapped memory ----------------------------------------------------------------- */
@@ -140,7 +91,7 @@ static int access_resolve_locked(struct attempt *attempt)
 		const struct operand *operand = access_operand_at(attempt, i);
 		int r;
 
-		if (!access_is_mapped(operand))
+		if (!operand_is_mapped(operand))
 			continue;
 		r = accel_asid_resolve_locked(
 			operand->asid, access_address_at(attempt, i),
@@ -162,7 +113,7 @@ static void access_end_dmabuf(struct attempt *attempt, unsigned i)
 
 	if (!buffer)
 		return;
-	accel_buffer_end(buffer, access_is_written(access_operand_at(attempt, i)));
+	accel_buffer_end(buffer, operand_is_written(access_operand_at(attempt, i)));
 	accel_base_unref(&buffer->base);
 	attempt->begun[i] = NULL;
 }
@@ -171,7 +122,7 @@ static void access_end_dmabuf(struct attempt *attempt, unsigned i)
 static int access_find_dmabuf_locked(const struct attempt *attempt)
 {
 	for (unsigned i = 0; i < attempt->access->n; i++) {
-		if (!access_is_mapped(access_operand_at(attempt, i)) ||
+		if (!operand_is_mapped(access_operand_at(attempt, i)) ||
 		    !(attempt->windows[i].buffer->flags & ACCEL_BUFFER_DMABUF))
 			continue;
 		if (attempt->windows[i].buffer != attempt->begun[i])
@@ -189,7 +140,7 @@ static void access_begin_dmabuf_locked(struct attempt *attempt, unsigned i)
 	access_unlock_all(&attempt->locks);
 	engine_settle(attempt->access->engine);
 	access_end_dmabuf(attempt, i);
-	accel_buffer_begin(buffer, access_is_written(access_operand_at(attempt, i)));
+	accel_buffer_begin(buffer, operand_is_written(access_operand_at(attempt, i)));
 	attempt->begun[i] = buffer;
 	access_lock_all(&attempt->locks);
 }
@@ -218,7 +169,7 @@ static int access_resolve_begun_locked(struct attempt *attempt)
  */
 static enum accel_fault_reason access_reason_of(const struct attempt *attempt, unsigned i)
 {
-	if (access_is_mapped(access_operand_at(attempt, i)) &&
+	if (operand_is_mapped(access_operand_at(attempt, i)) &&
 	    attempt->windows[i].buffer->flags & ACCEL_BUFFER_FILE)
 		return ACCEL_FAULT_REVOKED;
 	return ACCEL_FAULT_DEVICE;
@@ -233,7 +184,7 @@ static int access_report_locked(const struct attempt *attempt)
 		const struct accel_window *window = &attempt->windows[i];
 		uint64_t size, begin;
 
-		if (!access_is_mapped(access_operand_at(attempt, i)))
+		if (!operand_is_mapped(access_operand_at(attempt, i)))
 			continue;
 		size = accel_buffer_size(window->buffer);
 		begin = (uintptr_t)window->memory - (uintptr_t)window->buffer->memory;
@@ -307,36 +258,30 @@ static int access_fault_sva(const struct attempt *attempt, unsigned i, size_t do
 	return access_fault_at(attempt, i, access_address_at(attempt, i) + done, reason);
 }
 
-static int access_read_sva(struct attempt *attempt, unsigned i)
+static int access_transfer_sva(struct attempt *attempt, unsigned i)
 {
-	size_t done;
-	int r = accel_sva_read(&access_operand_at(attempt, i)->asid->sva,
-			       access_address_at(attempt, i), attempt->piece.memory[i],
-			       attempt->piece.length, &done);
+	const struct operand *operand = access_operand_at(attempt, i);
+	uint64_t address = access_address_at(attempt, i);
+	char *memory = attempt->piece.memory[i];
+	size_t n = attempt->piece.length, done;
+	int r;
 
+	if (operand_is_written(operand))
+		r = accel_sva_write(&operand->asid->sva, address, memory, n, &done);
+	else
+		r = accel_sva_read(&operand->asid->sva, address, memory, n, &done);
 	return r < 0 ? access_fault_sva(attempt, i, done, r) : 0;
 }
 
-static int access_write_sva(struct attempt *attempt, unsigned i)
-{
-	size_t done;
-	int r = accel_sva_write(&access_operand_at(attempt, i)->asid->sva,
-				access_address_at(attempt, i), attempt->piece.memory[i],
-				attempt->piece.length, &done);
-
-	return r < 0 ? access_fault_sva(attempt, i, done, r) : 0;
-}
-
-static int access_each_sva(struct attempt *attempt, bool written,
-			   int (*act)(struct attempt *attempt, unsigned i))
+static int access_each_sva(struct attempt *attempt, bool written)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < attempt->access->n && r == 0; i++) {
 		const struct operand *operand = access_operand_at(attempt, i);
 
-		if (access_is_sva(operand) && access_is_written(operand) == written)
-			r = act(attempt, i);
+		if (operand_is_sva(operand) && operand_is_written(operand) == written)
+			r = access_transfer_sva(attempt, i);
 	}
 	return r;
 }
@@ -344,7 +289,7 @@ static int access_each_sva(struct attempt *attempt, bool written,
 static int access_take_bounce(struct attempt *attempt)
 {
 	for (unsigned i = 0; i < attempt->access->n; i++) {
-		if (!access_is_sva(access_operand_at(attempt, i)))
+		if (!operand_is_sva(access_operand_at(attempt, i)))
 			continue;
 		attempt->piece.memory[i] = engine_bounce(attempt->access->engine, i);
 		if (!attempt->piece.memory[i])
@@ -379,12 +324,12 @@ static int access_compute_bounced(struct attempt *attempt, compute_fn compute)
 	if (r < 0)
 		return r;
 	engine_settle(attempt->access->engine);
-	r = access_each_sva(attempt, false, access_read_sva);
+	r = access_each_sva(attempt, false);
 	if (r == 0)
 		r = access_compute_piece(attempt, compute);
 	if (r == 0)
 		r = access_check_attached(attempt);
-	return r < 0 ? r : access_each_sva(attempt, true, access_write_sva);
+	return r < 0 ? r : access_each_sva(attempt, true);
 }
 
 /* ---- all of a command -------------------------------------------------------------- */
@@ -411,7 +356,7 @@ int access_each(const struct access *access, uint64_t length, compute_fn compute
 
 	access_collect_locks(access, &attempt.locks);
 	for (unsigned i = 0; i < access->n; i++)
-		attempt.has_sva |= access_is_sva(access->operands[i]);
+		attempt.has_sva |= operand_is_sva(access->operands[i]);
 	if (length > QUICK)
 		engine_settle(access->engine);
 	while (attempt.piece.offset < length && !attempt.piece.enough) {

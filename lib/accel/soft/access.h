@@ -9,27 +9,8 @@
 #ifndef ACCEL_SOFT_ACCESS_H
 #define ACCEL_SOFT_ACCESS_H
 
-#include "asid.h"
 #include "engine.h"
-
-/* One range of a command. */
-struct operand {
-	struct accel_asid *asid; /* a reference; NULL: private memory */
-	char *memory;            /* the private memory */
-	uint64_t address;
-	uint32_t id;     /* of the ASID, for faults */
-	uint32_t access; /* ACCEL_MAP_READ or _WRITE */
-};
-
-/*
- * Takes @like, which has no ASID yet, if its address is a multiple of @align and @length
- * bytes there do not wrap. 0, or -EFAULT: *ret_fault says why. operand_close() is needed
- * after both, and allowed on a zeroed one.
- */
-int operand_open(struct operand *operand, struct accel_queue *queue,
-		 const struct operand *like, uint64_t length, unsigned align,
-		 struct accel_fault *ret_fault);
-void operand_close(struct operand *operand);
+#include "operand.h"
 
 struct piece {
 	char *memory[ENGINE_OPERANDS]; /* in the order of the operands */

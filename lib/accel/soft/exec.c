@@ -157,41 +157,34 @@ static int exec_run_matmul(struct job *job)
 	return r;
 }
 
-static int exec_with_fence(struct job *job,
-			   int (*act)(struct job *job, struct accel_fence_object *fence))
+/* With a reference; NULL: there is none, and the command faulted. */
+static struct accel_fence_object *exec_get_fence(struct job *job)
 {
 	struct accel_fence_object *fence =
 		accel_fence_get(job->engine->queue->context, job->command->src2_asid);
-	int r;
 
 	if (!fence)
-		return exec_refuse(job->fault, ACCEL_FAULT_FENCE);
-	r = act(job, fence);
-	accel_base_unref(&fence->base);
-	return r;
-}
-
-static int exec_signal_fence(struct job *job, struct accel_fence_object *fence)
-{
-	accel_fence_raise(fence, job->command->value);
-	return 0;
+		exec_refuse(job->fault, ACCEL_FAULT_FENCE);
+	return fence;
 }
 
 static int exec_run_signal(struct job *job)
 {
-	return exec_with_fence(job, exec_signal_fence);
-}
+	_cleanup_unref_ struct accel_fence_object *fence = exec_get_fence(job);
 
-static int exec_wait_fence(struct job *job, struct accel_fence_object *fence)
-{
-	int r = engine_wait_fence(job->engine, fence, job->command->value);
-
-	return r == -ESTALE ? exec_refuse(job->fault, ACCEL_FAULT_FENCE) : r;
+	if (!fence)
+		return -EFAULT;
+	accel_fence_raise(fence, job->command->value);
+	return 0;
 }
 
 static int exec_run_wait(struct job *job)
 {
-	return exec_with_fence(job, exec_wait_fence);
+	_cleanup_unref_ struct accel_fence_object *fence = exec_get_fence(job);
+	int r = fence ? engine_wait_fence(job->engine, fence, job->command->value)
+		      : -EFAULT;
+
+	return r == -ESTALE ? exec_refuse(job->fault, ACCEL_FAULT_FENCE) : r;
 }
 
 #define USES_BINARY (USES_DST | USES_SRC | USES_SRC2 | USES_LENGTH)

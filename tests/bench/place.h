@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* child.h - processes that the benchmark starts, and their CPUs */
-#ifndef DMABUFFS_BENCH_CHILD_H
-#define DMABUFFS_BENCH_CHILD_H
+/* place.h - processes that the benchmark starts, and their CPUs */
+#ifndef DMABUFFS_BENCH_PLACE_H
+#define DMABUFFS_BENCH_PLACE_H
 
 #include <sys/types.h>
 
@@ -25,16 +25,16 @@ enum place {
 };
 
 /* Moves this process, the client; children started later follow the choice. */
-int child_place(enum place place) _must_check_;
+int place_client(enum place place) _must_check_;
 
 /* The first of the children's CPUs. */
-int child_cpu(void);
+int place_children_cpu(void);
 
 /*
  * fork(2). The child runs on the children's CPUs, is killed when this process exits, and
  * keeps only @fd and the standard descriptors: it must not hold other children's sockets,
  * nor directories of mounts.
  */
-pid_t child_fork(int fd) _must_check_;
+pid_t place_fork(int fd) _must_check_;
 
 #endif

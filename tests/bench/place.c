@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* child.c - processes that the benchmark starts, and their CPUs */
-#include "child.h"
+/* place.c - processes that the benchmark starts, and their CPUs */
+#include "place.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -22,7 +22,7 @@ static int first_cpu(const cpu_set_t *set)
 	return cpu;
 }
 
-int child_place(enum place place)
+int place_client(enum place place)
 {
 	cpu_set_t client;
 	int cpu;
@@ -43,7 +43,7 @@ int child_place(enum place place)
 	return 0;
 }
 
-int child_cpu(void)
+int place_children_cpu(void)
 {
 	return first_cpu(&children);
 }
@@ -58,7 +58,7 @@ static void become_child(int fd)
 	(void)close_range((unsigned int)fd + 1, UINT_MAX, 0);
 }
 
-pid_t child_fork(int fd)
+pid_t place_fork(int fd)
 {
 	pid_t pid = fork();
 
