@@ -53,6 +53,13 @@ int wire_check_withdraw(const struct dmabuffs_withdraw *arg)
 	return arg->flags ? -EOPNOTSUPP : 0;
 }
 
+int wire_check_list(const struct dmabuffs_list *arg)
+{
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	return sized_is_zero(arg->reserved, sizeof(arg->reserved)) ? 0 : -EINVAL;
+}
+
 int wire_check_info(const struct dmabuffs_info *arg)
 {
 	return arg->flags ? -EOPNOTSUPP : 0;

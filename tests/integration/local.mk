@@ -62,6 +62,7 @@ integration_programs = \
 	%D%/test-attributes \
 	%D%/test-broker \
 	%D%/test-connections \
+	%D%/test-control \
 	%D%/test-directory \
 	%D%/test-drivers-refused \
 	%D%/test-drivers \
@@ -141,6 +142,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la
+%C%_test_control_LDADD = %D%/libharness.la
 %C%_test_directory_LDADD = %D%/libharness.la
 %C%_test_drivers_refused_LDADD = %D%/libharness.la
 %C%_test_drivers_LDADD = %D%/libharness.la
