@@ -111,6 +111,7 @@ static void device_finish(struct accel_device *device)
 	accel_ids_finish(&device->asid_numbers);
 	accel_ids_finish(&device->set_ids);
 	htab_finish(&device->sets);
+	htab_finish(&device->shares);
 	pthread_cond_destroy(&device->idle);
 	pthread_mutex_destroy(&device->lock);
 	accel_lingering_finish(&device->lingering);
@@ -162,33 +163,20 @@ bool accel_device_wait_idle(struct accel_device *device)
 	int r = 0;
 
 	pthread_mutex_lock(&device->lock);
-	while (device->queues_used && r != ETIMEDOUT)
+	while (device->engines && r != ETIMEDOUT)
 		r = pthread_cond_clockwait(&device->idle, &device->lock, CLOCK_MONOTONIC,
 					   &deadline);
-	idle = !device->queues_used;
+	idle = !device->engines;
 	pthread_mutex_unlock(&device->lock);
 	return idle;
 }
 
 /* ---- what is counted --------------------------------------------------------------- */
 
-int accel_device_take_queue(struct accel_device *device)
-{
-	int r = 0;
-
-	pthread_mutex_lock(&device->lock);
-	if (device->queues_used == device->params.queues)
-		r = -EBUSY;
-	else
-		device->queues_used++;
-	pthread_mutex_unlock(&device->lock);
-	return r;
-}
-
-void accel_device_give_queue(struct accel_device *device)
+void accel_device_give_engine(struct accel_device *device)
 {
 	pthread_mutex_lock(&device->lock);
-	device->queues_used--;
+	device->engines--;
 	pthread_cond_broadcast(&device->idle);
 	pthread_mutex_unlock(&device->lock);
 }
@@ -264,7 +252,7 @@ void accel_device_query(struct accel_device *device, struct accel_device_info *i
 	pthread_mutex_lock(&device->lock);
 	info->memory_free = params->memory - device->memory_used;
 	info->asids = device->asid_numbers.n_used;
-	info->queues_free = params->queues - device->queues_used;
+	info->queues_free = params->queues - MIN(params->queues, device->queues_used);
 	info->contexts = device->contexts;
 	pthread_mutex_unlock(&device->lock);
 }
