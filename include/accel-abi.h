@@ -598,6 +598,8 @@ struct accel_set_entry {
 
 /* ---- queues ------------------------------------------------------------------------ */
 
+#define ACCEL_FEW_QUEUES 4
+
 #define ACCEL_QUEUE_USER (1U << 0) /* a ring in shared memory; else mediated */
 
 /**
@@ -610,8 +612,11 @@ struct accel_set_entry {
  * @id: out
  * @reserved: 0
  *
- * -EBUSY: all queues of the device are in use. A destroyed queue is in use until its
- * engine has stopped.
+ * -EBUSY: all queues of the device are in use. But a user with less than
+ *ACCEL_FEW_QUEUES, and less than an equal share, still gets one: the device has more
+ *queues then, at most twice as many. A destroyed queue does not count; where many of a
+ *user have engines that have not stopped yet, a new one begins to execute once one of
+ *them has.
  */
 struct accel_queue_create {
 	__u32 size;

@@ -132,6 +132,8 @@ struct accel_owner {
 	/* The last call: nothing is charged any more. */
 	void (*release)(void *data);
 	void *data; /* for the functions */
+	/* Contexts with the same number share what a device gives to one user. */
+	uint64_t user;
 };
 
 /*

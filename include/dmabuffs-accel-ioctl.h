@@ -128,7 +128,13 @@ struct dmabuffs_accel_export {
 
 #define DMABUFFS_ACCEL_IO(nr, type) _IOWR(DMABUFFS_IOC_TYPE, nr, struct type)
 
-/* Of the directory: the device called @name; ENOENT. Of a context: its own device. */
+/* In flags of DEVICE_INFO, in: the device after @name, the first one if @name is "". */
+#define DMABUFFS_ACCEL_NEXT (1U << 17)
+
+/*
+ * Of the directory: the device called @name, or with DMABUFFS_ACCEL_NEXT the one after
+ * it; ENOENT: there is none. Of a context: its own device.
+ */
 #define DMABUFFS_ACCEL_IOC_DEVICE_INFO DMABUFFS_ACCEL_IO(0x20, accel_device_info)
 
 #define DMABUFFS_ACCEL_IOC_BUFFER_ALLOC  DMABUFFS_ACCEL_IO(0x21, accel_buffer_alloc)

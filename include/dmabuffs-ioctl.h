@@ -2,12 +2,20 @@
 /*
  * dmabuffs-ioctl.h - the ioctl interface of a dmabuffs mount
  *
- * A dmabuffs mount gives device buffers UUID names. Four commands exist:
+ * A dmabuffs mount gives device buffers UUID names. Five commands exist:
  *
- *   DMABUFFS_IOC_EXPORT   on the open root directory   give a buffer a name
- *   DMABUFFS_IOC_REVOKE   on the open root directory   remove a name and its memory
- *   DMABUFFS_IOC_INFO     on an opened name            describe the buffer
- *   DMABUFFS_IOC_WITHDRAW on the open root directory   remove a name that was made on it
+ *   DMABUFFS_IOC_EXPORT   on a description   give a buffer a name
+ *   DMABUFFS_IOC_REVOKE   on a description   remove a name and its memory
+ *   DMABUFFS_IOC_WITHDRAW on a description   remove a name that was made on it
+ *   DMABUFFS_IOC_LIST     on a description   list the caller's names
+ *   DMABUFFS_IOC_INFO     on an opened name  describe the buffer
+ *
+ * A description is an open file description of `.control`, a file in the root directory
+ * of the mount, or of the root directory itself. Names belong to the description that
+ * they were made on, of either kind, and end with it. EXPORT, REVOKE and WITHDRAW on
+ * `.control` need it open for writing (O_RDWR or O_WRONLY); a read-only mount refuses
+ * that with EROFS. Read permission on the root directory, which the same commands on it
+ * need, is the administrator's choice and off by default: see dmabuffsd(8).
  *
  * Import needs no command: open(2) of the name is the import, and the kernel's own
  * permission check decides it.
@@ -24,6 +32,7 @@
  *
  * Errors (each command adds its own)
  *   ENOTTY      the command is unknown, or does not apply to this kind of file
+ *   EBADF       a command that changes something, and .control is not open for writing
  *   EINVAL      the struct is shorter than its first version, its size field does not fit
  *               the command, or a field is outside its range
  *   E2BIG       the struct is longer than the service knows and the tail is not zero
@@ -42,6 +51,9 @@ extern "C" {
 #endif
 
 #define DMABUFFS_IOC_TYPE 0xDE
+
+/* In the root directory. Never a UUID, so it cannot clash with a name. */
+#define DMABUFFS_CONTROL_NAME ".control"
 
 #define DMABUFFS_UUID_SIZE   16 /* the raw, big-endian form of RFC 4122 */
 #define DMABUFFS_TICKET_SIZE 16
@@ -88,7 +100,7 @@ enum dmabuffs_kind {
 
 /* ---- DMABUFFS_IOC_EXPORT ----------------------------------------------------------- */
 
-/* The name outlives the root descriptor it was made on; unlink(2) removes it. */
+/* The name outlives the description it was made on; unlink(2) removes it. */
 #define DMABUFFS_EXPORT_PERSIST (1U << 0)
 /* The name cannot be opened for writing, not even by its owner. */
 #define DMABUFFS_EXPORT_READONLY (1U << 1)
@@ -122,7 +134,7 @@ enum dmabuffs_kind {
  * it after the last other reference is gone. An export is faster if the caller has done
  * this before: the service may have to wait for other users of the memfd.
  *
- * Exporting a buffer again on the same open root description returns the same UUID if
+ * Exporting a buffer again on the same description returns the same UUID if
  * flags, mode and label match, and changes nothing. A DEVICE gets a new name each time.
  *
  * With ANOTHER the export makes a new name in any case, with flags, mode and label of its
@@ -195,10 +207,10 @@ struct dmabuffs_revoke {
  * @flags: in: 0
  * @uuid: in: the name, raw bytes
  *
- * Removes one name that was made on this open root description, as closing the
- * description removes them all: it cannot be opened any more, and importers keep the
- * buffer. Possession of the description is enough, whatever the caller's user is by now
- * and whatever the root directory permits: it could be closed as well.
+ * Removes one name that was made on this description, as closing the description removes
+ * them all: it cannot be opened any more, and importers keep the buffer. Possession of
+ * the description is enough, whatever the caller's user is by now and whatever the root
+ * directory permits: it could be closed as well.
  *
  * Errors
  *   ENOENT  no such name, or it was removed
@@ -208,6 +220,35 @@ struct dmabuffs_withdraw {
 	__u32 size;
 	__u32 flags;
 	__u8 uuid[DMABUFFS_UUID_SIZE];
+};
+
+/* ---- DMABUFFS_IOC_LIST ------------------------------------------------------------- */
+
+#define DMABUFFS_LIST_MAX 254 /* names in one struct */
+
+/**
+ * struct dmabuffs_list - argument of DMABUFFS_IOC_LIST
+ * @size: in: sizeof(struct dmabuffs_list)
+ * @flags: in: 0
+ * @cursor: in: 0 for the first page, then what the page before returned; out: the next
+ * @count: out: names in @uuids, which can be 0 while @more is set
+ * @more: out: 1: call again with the same struct; 0: this was the last page
+ * @reserved: 0
+ * @uuids: out: the names, raw bytes
+ *
+ * Lists the names that the caller owns, by its fsuid; uid 0 gets all names of the mount.
+ * readdir(3) of the root directory shows the same to uid 0, and nothing to anybody else.
+ * The names come in the order in which they were made. One that is made or ends between
+ * two pages may or may not be listed; all others are listed once.
+ */
+struct dmabuffs_list {
+	__u32 size;
+	__u32 flags;
+	__u64 cursor;
+	__u32 count;
+	__u32 more;
+	__u32 reserved[2];
+	__u8 uuids[DMABUFFS_LIST_MAX][DMABUFFS_UUID_SIZE];
 };
 
 /* ---- DMABUFFS_IOC_INFO ------------------------------------------------------------- */
@@ -251,6 +292,7 @@ struct dmabuffs_info {
 #define DMABUFFS_IOC_REVOKE   _IOWR(DMABUFFS_IOC_TYPE, 0x01, struct dmabuffs_revoke)
 #define DMABUFFS_IOC_INFO     _IOWR(DMABUFFS_IOC_TYPE, 0x02, struct dmabuffs_info)
 #define DMABUFFS_IOC_WITHDRAW _IOWR(DMABUFFS_IOC_TYPE, 0x03, struct dmabuffs_withdraw)
+#define DMABUFFS_IOC_LIST     _IOWR(DMABUFFS_IOC_TYPE, 0x04, struct dmabuffs_list)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -278,6 +320,15 @@ DMABUFFS_ASSERT_SIZE(dmabuffs_withdraw, 24);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, size, 0);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, flags, 4);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, uuid, 8);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_list, 4096);
+DMABUFFS_ASSERT_AT(dmabuffs_list, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_list, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_list, cursor, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_list, count, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_list, more, 20);
+DMABUFFS_ASSERT_AT(dmabuffs_list, reserved, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_list, uuids, 32);
 
 DMABUFFS_ASSERT_SIZE(dmabuffs_info, 176);
 DMABUFFS_ASSERT_AT(dmabuffs_info, size, 0);

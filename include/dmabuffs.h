@@ -9,8 +9,8 @@
  *
  * Threads and fork. The library has no global state. Any number of threads may use a
  * struct dmabuffs at once, except during dmabuffs_close(). After fork(2) parent and child
- * may both use it: each has a broker connection of its own. They share the open root
- * description, so names that were exported on it live until both have closed it.
+ * may both use it: each has a broker connection of its own. They share the open file
+ * .control, so names that were exported through it live until both have closed it.
  */
 #ifndef DMABUFFS_H
 #define DMABUFFS_H
@@ -31,8 +31,10 @@ extern "C" {
  * has exited; -EPROTO: its reply breaks the protocol; -EUSERS: for 5 s the user had too
  * many connections to the broker, each with a request under way.
  *
- * Without read permission on the root directory only import works: export, list and
- * revoke return -EACCES.
+ * Export, withdrawal and revocation need write permission on the file .control of the
+ * mount (-EACCES), and a mount that is not read-only (-EROFS); listing needs read
+ * permission on .control (-EACCES). Import needs neither. A service without .control
+ * wants read permission on the root directory instead.
  */
 
 #define DMABUFFS_DEFAULT_MOUNT "/dev/dma-buf-uuids"
@@ -83,7 +85,7 @@ const char *dmabuffs_strerror(int error, enum dmabuffs_operation operation);
 
 /* ---- instances --------------------------------------------------------------------- */
 
-/* An open instance: the open root directory of one mount. */
+/* An open instance: .control and the root directory of one mount. */
 struct dmabuffs;
 
 /*
@@ -99,7 +101,10 @@ int dmabuffs_open(const char *path, struct dmabuffs **ret_instance);
 /* NULL is allowed. Imported descriptors and mappings stay valid. */
 void dmabuffs_close(struct dmabuffs *instance);
 
-/* The open root directory; borrowed, valid until dmabuffs_close(). */
+/*
+ * The root directory, for openat(2), fstatat(2) and the like: it is opened with O_PATH.
+ * Borrowed, valid until dmabuffs_close().
+ */
 int dmabuffs_root_fd(const struct dmabuffs *instance);
 
 /* ---- export ------------------------------------------------------------------------ */

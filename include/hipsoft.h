@@ -60,12 +60,16 @@
 #define HIPSOFT_H
 
 #include <hipipc.h>
+#include <hipsoft-types.h>
 
 /* For #ifdef: the vendor's headers do not define it. */
 #define HIPSOFT_VERSION 1
 
 #ifdef __cplusplus
+#define HIPSOFT_DEFAULT(value) = value
 extern "C" {
+#else
+#define HIPSOFT_DEFAULT(value)
 #endif
 
 #pragma GCC visibility push(default)
@@ -76,6 +80,36 @@ hipError_t hipInit(unsigned int flags); /* 0; optional */
 hipError_t hipGetDeviceCount(int *ret_count);
 hipError_t hipSetDevice(int device); /* hipErrorInvalidDevice */
 hipError_t hipGetDevice(int *ret_device);
+hipError_t hipDeviceGet(hipDevice_t *ret_device, int ordinal);
+/*
+ * What a device is, as hipsoft-types.h describes it. An attribute that has another value
+ * than those there: hipErrorInvalidValue. The name of the first function is not the
+ * vendor's because the layout is not.
+ */
+hipError_t hipsoftGetDeviceProperties(hipDeviceProp_t *ret_properties, int device);
+#define hipGetDeviceProperties hipsoftGetDeviceProperties
+hipError_t hipDeviceGetAttribute(int *ret_value, hipDeviceAttribute_t attribute,
+				 int device);
+hipError_t hipDeviceGetName(char *name, int size, hipDevice_t device);
+hipError_t hipDeviceTotalMem(size_t *ret_bytes, hipDevice_t device);
+/* HIP_VERSION of hipsoft-types.h. */
+hipError_t hipRuntimeGetVersion(int *ret_version);
+hipError_t hipDriverGetVersion(int *ret_version);
+/*
+ * Waits for all streams of all devices, then destroys the current device's streams but
+ * the default ones, frees its memory, and disables its access to peers. No other thread
+ * may use these meanwhile. Contexts, events, host memory, and memory that was opened from
+ * handles stay.
+ */
+hipError_t hipDeviceReset(void);
+/*
+ * The address of a call of libhipsoft or libhipipc by its name; @flags is 0, @version 100
+ * times the major version plus the minor one. hipErrorInvalidValue: there is none, and
+ * *@ret_function is NULL; *@ret_status says why, and may be NULL.
+ */
+hipError_t hipGetProcAddress(const char *name, void **ret_function, int version,
+			     uint64_t flags, hipDriverProcAddressQueryResult *ret_status);
+
 /* Waits for all streams of the device. Returns their first error and reports all. */
 hipError_t hipDeviceSynchronize(void);
 
@@ -128,6 +162,15 @@ hipError_t hipFree(void *pointer);
 hipError_t hipMemGetInfo(size_t *ret_free, size_t *ret_total);
 
 /*
+ * Page-aligned, zeroed memory of the host, for the CPU and for copies; no device can
+ * reach it by its address (hipHostMallocMapped: hipErrorNotSupported). Free waits for all
+ * streams; NULL does nothing; any other pointer: hipErrorInvalidValue.
+ */
+hipError_t hipHostMalloc(void **ret_pointer, size_t bytes,
+			 unsigned int flags HIPSOFT_DEFAULT(hipHostMallocDefault));
+hipError_t hipHostFree(void *pointer);
+
+/*
  * Device pointers are recognized by their value. hipErrorInvalidMemcpyDirection: @kind
  * contradicts the pointers. hipErrorInvalidValue: a range touches an allocation, or the
  * address one past its end, without lying within it. Calls without Async return when the
@@ -136,20 +179,23 @@ hipError_t hipMemGetInfo(size_t *ret_free, size_t *ret_total);
  */
 hipError_t hipMemcpy(void *dst, const void *src, size_t bytes, hipMemcpyKind kind);
 hipError_t hipMemcpyAsync(void *dst, const void *src, size_t bytes, hipMemcpyKind kind,
-			  hipStream_t stream);
-hipError_t hipMemcpyHtoD(void *dst, const void *src, size_t bytes);
+			  hipStream_t stream HIPSOFT_DEFAULT(NULL));
+hipError_t hipMemcpyHtoD(hipDeviceptr_t dst, const void *src, size_t bytes);
 hipError_t hipMemcpyDtoH(void *dst, const void *src, size_t bytes);
-hipError_t hipMemcpyDtoD(void *dst, const void *src, size_t bytes);
+hipError_t hipMemcpyDtoD(hipDeviceptr_t dst, const void *src, size_t bytes);
 hipError_t hipMemset(void *dst, int value, size_t bytes);
-hipError_t hipMemsetAsync(void *dst, int value, size_t bytes, hipStream_t stream);
+hipError_t hipMemsetAsync(void *dst, int value, size_t bytes,
+			  hipStream_t stream HIPSOFT_DEFAULT(NULL));
 
 /*
- * For device memory: sets type, device, and devicePointer (equal to @pointer).
- * hipErrorInvalidValue for all other pointers.
+ * For device memory: sets type, device, and devicePointer (equal to @pointer); for that
+ * of hipHostMalloc() type, hostPointer, and allocationFlags. hipErrorInvalidValue for all
+ * other pointers.
  */
 hipError_t hipPointerGetAttributes(hipPointerAttribute_t *ret_attributes,
 				   const void *pointer);
-hipError_t hipMemGetAddressRange(void **ret_base, size_t *ret_bytes, void *pointer);
+hipError_t hipMemGetAddressRange(hipDeviceptr_t *ret_base, size_t *ret_bytes,
+				 hipDeviceptr_t pointer);
 
 /* ---- streams and events ------------------------------------------------------------ */
 
@@ -172,7 +218,8 @@ hipError_t hipStreamQuery(hipStream_t stream); /* hipErrorNotReady */
  * reached when a newer one is, and as failed when the newer one's stream fails or its
  * process dies.
  */
-hipError_t hipStreamWaitEvent(hipStream_t stream, hipEvent_t event, unsigned int flags);
+hipError_t hipStreamWaitEvent(hipStream_t stream, hipEvent_t event,
+			      unsigned int flags HIPSOFT_DEFAULT(0));
 
 /*
  * hipErrorInvalidHandle: unknown or destroyed event. hipEventInterprocess requires
@@ -182,7 +229,7 @@ hipError_t hipStreamWaitEvent(hipStream_t stream, hipEvent_t event, unsigned int
 hipError_t hipEventCreate(hipEvent_t *ret_event);
 hipError_t hipEventCreateWithFlags(hipEvent_t *ret_event, unsigned int flags);
 hipError_t hipEventDestroy(hipEvent_t event);
-hipError_t hipEventRecord(hipEvent_t event, hipStream_t stream);
+hipError_t hipEventRecord(hipEvent_t event, hipStream_t stream HIPSOFT_DEFAULT(NULL));
 
 /*
  * Apply to the last record, by any process. An event that was never recorded is ready.
@@ -216,6 +263,25 @@ hipError_t hipsoftVectorAdd(float *dst, const float *src, const float *src2, siz
 #pragma GCC visibility pop
 
 #ifdef __cplusplus
+}
+
+/* A pointer of any type receives the address, as with the vendor's header. */
+template <class T> static inline hipError_t hipMalloc(T **ret_pointer, size_t bytes)
+{
+	return hipMalloc((void **)(void *)ret_pointer, bytes);
+}
+
+static inline hipError_t hipGetProcAddress(const char *name, void **ret_function,
+					   int version, uint64_t flags)
+{
+	return hipGetProcAddress(name, ret_function, version, flags, NULL);
+}
+
+template <class T>
+static inline hipError_t hipHostMalloc(T **ret_pointer, size_t bytes,
+				       unsigned int flags = hipHostMallocDefault)
+{
+	return hipHostMalloc((void **)(void *)ret_pointer, bytes, flags);
 }
 #endif
 

@@ -54,7 +54,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_file.c \
 	%D%/fs/fs_info.c \
 	%D%/fs/fs_ioctl.c %D%/fs/fs_ioctl.h \
+	%D%/fs/fs_list.c \
 	%D%/fs/fs_revoke.c \
+	%D%/fs/fs_root.c \
 	%D%/fs/fs_xattr.c \
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/service.h \

@@ -69,7 +69,6 @@ void accel_context_unref(struct accel_context *context)
 	if (--context->refs)
 		return;
 	accel_ownership_release(context->device);
-	accel_payer_uncharge(context->payer, ACCEL_RES_CONTEXTS, 1);
 	accel_events_finish(&context->events);
 	accel_payer_unref(context->payer);
 	htab_finish(&context->handles);
@@ -102,6 +101,7 @@ void accel_context_destroy(struct accel_context *context)
 	pthread_mutex_unlock(&context->lock);
 	htab_drain(&handles, context_destroy_handle, context);
 	htab_finish(&handles);
+	accel_payer_uncharge(context->payer, ACCEL_RES_CONTEXTS, 1);
 	accel_device_count_context(context->device, -1);
 	accel_context_unref(context);
 }

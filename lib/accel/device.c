@@ -113,6 +113,7 @@ static void device_finish(struct accel_device *device)
 	accel_ids_finish(&device->asid_numbers);
 	accel_ids_finish(&device->set_ids);
 	htab_finish(&device->sets);
+	htab_finish(&device->shares);
 	pthread_cond_destroy(&device->idle);
 	pthread_mutex_destroy(&device->lock);
 	accel_lingering_finish(&device->lingering);
@@ -162,29 +163,19 @@ bool accel_device_wait_idle(struct accel_device *device)
 	SCOPED_LOCK(&device->lock);
 	int r = 0;
 
-	while (device->queues_used && r != ETIMEDOUT)
+	while (device->engines && r != ETIMEDOUT)
 		r = pthread_cond_clockwait(&device->idle, &device->lock, CLOCK_MONOTONIC,
 					   &deadline);
-	return !device->queues_used;
+	return !device->engines;
 }
 
 /* ---- what is counted --------------------------------------------------------------- */
 
-int accel_device_take_queue(struct accel_device *device)
+void accel_device_give_engine(struct accel_device *device)
 {
 	SCOPED_LOCK(&device->lock);
 
-	if (device->queues_used == device->params.queues)
-		return -EBUSY;
-	device->queues_used++;
-	return 0;
-}
-
-void accel_device_give_queue(struct accel_device *device)
-{
-	SCOPED_LOCK(&device->lock);
-
-	device->queues_used--;
+	device->engines--;
 	pthread_cond_broadcast(&device->idle);
 }
 
@@ -234,7 +225,8 @@ static void device_count(struct accel_device *device, struct accel_device_info *
 
 	info->memory_free = device->params.memory - device->memory_used;
 	info->asids = device->asid_numbers.n_used;
-	info->queues_free = device->params.queues - device->queues_used;
+	info->queues_free = device->params.queues -
+			    MIN(device->params.queues, device->queues_used);
 	info->contexts = device->contexts;
 }
 

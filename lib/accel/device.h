@@ -41,7 +41,10 @@ struct accel_device {
 	struct accel_ids asid_numbers, set_ids;
 	struct htab sets; /* struct accel_set by id, for as long as they have it */
 	uint64_t memory_used;
-	uint32_t queues_used, contexts;
+	uint32_t queues_used; /* not destroyed */
+	uint32_t engines; /* of queues, also of destroyed ones; or they wait for one */
+	uint32_t contexts;
+	struct htab shares; /* struct accel_share by user */
 	struct accel_ownership ownership;
 	pthread_cond_t idle; /* an engine or ownership's thread exited */
 };
@@ -58,9 +61,10 @@ bool accel_device_wait_idle(struct accel_device *device);
 /* Stops the backend, and frees the device. It must be idle. */
 void accel_device_free(struct accel_device *device);
 
-/* Counted resources: 0, or -EBUSY: no queue is free; -ENOSPC: not that much memory. */
-int accel_device_take_queue(struct accel_device *device);
-void accel_device_give_queue(struct accel_device *device);
+/* An engine counted by accel_share_take() is gone. */
+void accel_device_give_engine(struct accel_device *device);
+
+/* Counted resources: 0, or -ENOSPC. */
 int accel_device_take_memory(struct accel_device *device, uint64_t bytes);
 void accel_device_give_memory(struct accel_device *device, uint64_t bytes);
 int accel_device_take_asid(struct accel_device *device, uint32_t *ret_number);

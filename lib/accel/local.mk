@@ -24,6 +24,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/ring.c %D%/ring.h \
 	%D%/services.h \
 	%D%/set.c %D%/set_member.c %D%/set.h \
+	%D%/share.c %D%/share.h \
 	%D%/sva.c %D%/sva.h \
 	%D%/soft/access.c %D%/soft/access.h \
 	%D%/soft/compute.c %D%/soft/compute.h \

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "asid.h"
 #include "context.h"
@@ -13,6 +14,7 @@
 #include "locked.h"
 #include "ring.h"
 #include "set.h"
+#include "share.h"
 #include "util.h"
 
 static const struct accel_backend *queue_backend_of(const struct accel_queue *queue)
@@ -41,34 +43,61 @@ static void queue_uncharge(struct accel_payer *payer)
 	accel_payer_uncharge(payer, ACCEL_RES_QUEUES, 1);
 }
 
+/* What its engine does not need to stop, and what it is charged for. */
+static void queue_release(struct accel_queue *queue)
+{
+	struct accel_asid *asids[ACCEL_QUEUE_MAX_ASIDS];
+	struct accel_set *set;
+	unsigned n;
+
+	pthread_mutex_lock(&queue->lock);
+	set = queue->set;
+	queue->set = NULL;
+	n = queue->n_asids;
+	for (unsigned i = 0; i < n; i++)
+		asids[i] = queue->asids[i].asid;
+	queue->n_asids = 0;
+	if (queue->ring_fd >= 0)
+		close(queue->ring_fd);
+	queue->ring_fd = -1;
+	pthread_mutex_unlock(&queue->lock);
+	for (unsigned i = 0; i < n; i++)
+		accel_asid_unref(asids[i]);
+	if (set) {
+		accel_set_unguard(set);
+		accel_base_unref(&set->base);
+	}
+	queue_uncharge(queue->payer);
+}
+
 static void queue_free(struct accel_base *base)
 {
 	struct accel_queue *queue = accel_queue_of(base);
 
-	for (unsigned i = 0; i < queue->n_asids; i++)
-		accel_asid_unref(queue->asids[i].asid);
-	if (queue->set) {
-		accel_set_unguard(queue->set);
-		accel_base_unref(&queue->set->base);
-	}
 	accel_ring_finish(queue);
-	queue_uncharge(queue->payer);
 	accel_payer_unref(queue->payer);
 	accel_context_unref(queue->context);
 	pthread_mutex_destroy(&queue->lock);
 	free(queue);
 }
 
-/* Requests that the engine stops, and does not wait for it. Idempotent. */
+/*
+ * Destroys it, which is not waited for: an engine stops after one piece of a command.
+ * Once.
+ */
 static void queue_close(struct accel_queue *queue)
 {
-	SCOPED_LOCK(&queue->lock);
+	bool unstarted;
 
-	if (accel_queue_state(queue) == ACCEL_QUEUE_DEAD)
-		return;
+	pthread_mutex_lock(&queue->lock);
 	queue->state = ACCEL_QUEUE_DEAD;
+	unstarted = accel_share_give(queue);
 	if (queue->engine)
 		queue_backend_of(queue)->queue_stop(queue->engine);
+	pthread_mutex_unlock(&queue->lock);
+	queue_release(queue);
+	if (unstarted)
+		accel_queue_stopped(queue);
 }
 
 static void queue_leave(struct accel_base *base, struct accel_context *context,
@@ -119,35 +148,45 @@ static int queue_make(struct accel_context *context, const struct accel_queue_cr
 	queue->id = accel_context_new_id(context);
 	r = queue->id ? accel_ring_init(queue) : -ENOSPC;
 	if (r < 0) {
+		queue_release(queue);
 		accel_base_unref(&queue->base);
 		return r;
 	}
 	if (set) {
 		accel_base_ref(&set->base);
-		accel_set_guard(set);
 		queue->set = set;
+		queue->set_id = set->id;
+		accel_set_guard(set);
 	}
 	*ret_queue = queue;
 	return 0;
 }
 
-/* Takes one of the device's queues; the engine gives it back when it has stopped. */
-static int queue_start_backend(struct accel_queue *queue)
+/* Locked, so that an engine that stops at once finds its pointer in place. */
+static int queue_start_engine_locked(struct accel_queue *queue)
 {
 	struct accel_device *device = queue->context->device;
-	int r = accel_device_take_queue(device);
+
+	ASSERT_LOCKED(&queue->lock);
+	return device->backend->queue_start(device->private, queue, &queue->engine);
+}
+
+/* Takes one of the device's queues, and a reference for the engine. */
+static int queue_start(struct accel_queue *queue)
+{
+	bool wait;
+	int r = accel_share_take(queue, &wait);
 
 	if (r < 0)
 		return r;
 	accel_base_ref(&queue->base);
-	/* Locked, so that an engine that stops at once finds its pointer in place. */
+	if (wait)
+		return 0;
 	pthread_mutex_lock(&queue->lock);
-	r = device->backend->queue_start(device->private, queue, &queue->engine);
+	r = queue_start_engine_locked(queue);
+	if (r < 0)
+		accel_share_fail(queue);
 	pthread_mutex_unlock(&queue->lock);
-	if (r < 0) {
-		accel_device_give_queue(device);
-		accel_base_unref(&queue->base);
-	}
 	return r;
 }
 
@@ -159,7 +198,7 @@ static int queue_make_and_start(struct accel_context *context,
 
 	if (r < 0)
 		return r;
-	r = queue_start_backend(queue);
+	r = queue_start(queue);
 	if (r == 0)
 		r = accel_context_add(context, &queue->base, queue->id, &arg->id);
 	if (r < 0) {
@@ -179,19 +218,63 @@ int accel_queue_create(struct accel_context *context, struct accel_queue_create 
 	return r < 0 ? r : queue_make_and_start(context, arg, set);
 }
 
-void accel_queue_stopped(struct accel_queue *queue)
+/*
+ * For a queue that waited, so no caller can be notified if it fails. True: it was
+ * destroyed meanwhile, by a call that expects an engine to end it.
+ */
+static bool queue_start_late(struct accel_queue *queue)
 {
-	struct accel_device *device = queue->context->device;
+	bool dead;
 
+	pthread_mutex_lock(&queue->lock);
+	dead = accel_queue_state(queue) == ACCEL_QUEUE_DEAD;
+	if (!dead && queue_start_engine_locked(queue) < 0) {
+		accel_share_fail(queue);
+		queue->fault.reason = ACCEL_FAULT_DEVICE;
+		queue->state = ACCEL_QUEUE_ISOLATED;
+		accel_ring_publish_state(queue);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	if (!dead && accel_queue_state(queue) == ACCEL_QUEUE_ISOLATED)
+		accel_queue_cancel_waiting(queue);
+	return dead;
+}
+
+/* Drops the engine's reference. */
+static void queue_end(struct accel_queue *queue)
+{
 	accel_queue_cancel_waiting(queue);
 	/* Only now: a client that sees the state DEAD may reuse its memory. */
 	pthread_mutex_lock(&queue->lock);
 	queue->engine = NULL;
 	accel_ring_publish_state(queue);
 	pthread_mutex_unlock(&queue->lock);
-	/* The queue first: once no queue of the device is in use, all memory is free. */
+	accel_share_stopped(queue);
 	accel_base_unref(&queue->base);
-	accel_device_give_queue(device);
+}
+
+static void queue_start_waiting(struct accel_device *device, uint64_t user)
+{
+	struct accel_queue *next;
+
+	while ((next = accel_share_pop(device, user))) {
+		if (queue_start_late(next)) {
+			queue_end(next);
+			accel_device_give_engine(device);
+		}
+		accel_base_unref(&next->base);
+	}
+}
+
+void accel_queue_stopped(struct accel_queue *queue)
+{
+	struct accel_device *device = queue->context->device;
+	uint64_t user = queue->payer->owner.user;
+
+	/* The queue first: once no engine of the device is left, all memory is free. */
+	queue_end(queue);
+	queue_start_waiting(device, user);
+	accel_device_give_engine(device);
 }
 
 int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
@@ -235,7 +318,7 @@ void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *faul
 	const struct accel_event event = {
 		.type = ACCEL_EVENT_FAULT,
 		.object = queue->id,
-		.set = queue->set ? queue->set->id : 0,
+		.set = queue->set_id,
 		.asid = fault->asid,
 		.reason = fault->reason,
 		.value = fault->index,
@@ -407,6 +490,9 @@ int accel_queue_open_ring(struct accel_context *context, uint32_t id, int *ret_f
 
 	if (!queue)
 		return -ENOENT;
+	SCOPED_LOCK(&queue->lock);
+	if (queue->ring_fd < 0)
+		return -ENOENT; /* destroyed meanwhile */
 	fd = fcntl(queue->ring_fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;

@@ -16,6 +16,7 @@
 #include <accel.h>
 #include <pthread.h>
 
+#include "list.h"
 #include "object.h"
 #include "payer.h"
 
@@ -26,13 +27,15 @@ struct accel_queue {
 	/* Fixed once the engine was started. */
 	struct accel_context *context; /* a reference */
 	struct accel_payer *payer;     /* a reference */
-	struct accel_set *set;         /* a reference, or NULL */
-	uint32_t id, flags, entries;
+	uint32_t id, set_id, flags, entries;
 	struct accel_ring *ring;     /* shared with the client: untrusted */
 	struct accel_command *slots; /* in the ring's memory, or our own if mediated */
 	size_t ring_bytes;           /* of the mapping at ring */
-	int ring_fd;                 /* owned */
-	void *engine; /* the backend's; protected by lock, NULL once it has stopped */
+
+	/* Protected by the device's lock, see share.h. */
+	struct accel_share *share;
+	struct list of_share; /* while it waits for an engine */
+	bool unstarted;       /* no engine runs, nor is one being started */
 
 	/* enum accel_queue_state. The client sees a copy in the ring. */
 	_Atomic uint32_t state;
@@ -42,6 +45,9 @@ struct accel_queue {
 
 	pthread_mutex_t lock;
 	/* Protected by lock. */
+	void *engine;          /* the backend's, or NULL */
+	int ring_fd;           /* owned; -1 once it was destroyed */
+	struct accel_set *set; /* a reference; NULL: none, or it was destroyed */
 	_Atomic uint64_t tail; /* of a mediated queue; written with the lock held */
 	struct accel_fault fault;
 	uint64_t dropped_first, dropped_end; /* by the last reset */

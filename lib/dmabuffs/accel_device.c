@@ -26,10 +26,10 @@ static bool accel_device_is_device_name(const char *name)
 	       !strchr(name, '/');
 }
 
-static int accel_device_query_fd(int directory, const char *name,
+static int accel_device_query_fd(int directory, uint32_t flags, const char *name,
 				 struct accel_device_info *ret_info)
 {
-	struct accel_device_info info = {0};
+	struct accel_device_info info = {.flags = flags};
 	int r;
 
 	memcpy(info.name, name, strlen(name));
@@ -58,7 +58,7 @@ _public_ int dmabuffs_accel_query(struct dmabuffs *instance, const char *device,
 		return -ENOENT;
 	r = instance_open_directory(instance, DMABUFFS_ACCEL_DIR, &directory);
 	if (r >= 0)
-		r = accel_device_query_fd(dirfd(directory), device, &info);
+		r = accel_device_query_fd(dirfd(directory), 0, device, &info);
 	if (r < 0)
 		return r;
 
@@ -66,11 +66,12 @@ _public_ int dmabuffs_accel_query(struct dmabuffs *instance, const char *device,
 	return 0;
 }
 
-_public_ int dmabuffs_accel_list(struct dmabuffs *instance,
-				 int (*visit)(const char *device, void *data), void *data)
+typedef int visit_device_fn(const char *device, void *data);
+
+/* A service without DMABUFFS_ACCEL_NEXT shows the devices in the directory only. */
+static int accel_device_read_directory(DIR *directory, visit_device_fn *visit, void *data)
 {
-	_cleanup_directory_ DIR *directory = NULL;
-	int r = instance_open_directory(instance, DMABUFFS_ACCEL_DIR, &directory);
+	int r = 0;
 
 	while (r >= 0) {
 		struct dirent *entry;
@@ -83,6 +84,39 @@ _public_ int dmabuffs_accel_list(struct dmabuffs *instance,
 			r = visit(entry->d_name, data);
 	}
 	return r;
+}
+
+static int accel_device_visit_each(int directory, visit_device_fn *visit, void *data)
+{
+	struct accel_device_info info;
+	char name[ACCEL_NAME_SIZE] = "";
+	int r = 0;
+
+	while (r >= 0) {
+		r = accel_device_query_fd(directory, DMABUFFS_ACCEL_NEXT, name, &info);
+		if (r < 0)
+			return r == -ENOENT ? 0 : r;
+		/* Callers print and open it; the service is not trusted. */
+		if (!accel_device_is_device_name(info.name))
+			return -EPROTO;
+		memcpy(name, info.name, sizeof(name));
+		r = visit(name, data);
+	}
+	return r;
+}
+
+_public_ int dmabuffs_accel_list(struct dmabuffs *instance, visit_device_fn *visit,
+				 void *data)
+{
+	_cleanup_directory_ DIR *directory = NULL;
+	struct accel_device_info first;
+	int r = instance_open_directory(instance, DMABUFFS_ACCEL_DIR, &directory);
+
+	if (r < 0)
+		return r;
+	r = accel_device_query_fd(dirfd(directory), DMABUFFS_ACCEL_NEXT, "", &first);
+	return r == -EOPNOTSUPP ? accel_device_read_directory(directory, visit, data)
+				: accel_device_visit_each(dirfd(directory), visit, data);
 }
 
 static int accel_device_open(struct dmabuffs *instance, const char *device)

@@ -81,7 +81,7 @@ static int export_by_ticket(struct dmabuffs *instance, struct dmabuffs_export *r
 		return r;
 	request->flags |= DMABUFFS_EXPORT_TICKET;
 	request->fd = -1;
-	return instance_ioctl(instance, DMABUFFS_IOC_EXPORT, request);
+	return instance_change(instance, DMABUFFS_IOC_EXPORT, request);
 }
 
 _public_ int dmabuffs_export(struct dmabuffs *instance, int fd,
@@ -95,7 +95,7 @@ _public_ int dmabuffs_export(struct dmabuffs *instance, int fd,
 	if (r < 0)
 		return r;
 	export_freeze_memfd(fd, request.flags);
-	r = instance_ioctl(instance, DMABUFFS_IOC_EXPORT, &request);
+	r = instance_change(instance, DMABUFFS_IOC_EXPORT, &request);
 	if (r == -EREMOTE)
 		r = export_by_ticket(instance, &request);
 	if (r < 0)

@@ -27,73 +27,122 @@ static const char *instance_choose_path(const char *path)
 						     : DMABUFFS_DEFAULT_MOUNT;
 }
 
-/*
- * Import needs only search permission on the root directory. Without read permission an
- * O_PATH descriptor is enough for openat(2) and for the broker.
- */
-static int instance_open_root(const char *path, bool *ret_readable)
-{
-	int flags = O_DIRECTORY | O_CLOEXEC;
-	int fd = (int)SYSCALL(open(path, O_RDONLY | flags));
+/* ---- .control ---------------------------------------------------------------------- */
 
-	*ret_readable = fd >= 0;
-	if (fd == -EACCES)
-		fd = (int)SYSCALL(open(path, O_PATH | flags));
-	return fd;
+static int instance_open_below(struct dmabuffs *instance, const char *name, int flags)
+{
+	return (int)SYSCALL(
+		openat(instance->root_fd, name, flags | O_NOFOLLOW | O_CLOEXEC));
 }
 
-/* Another FUSE file system may be mounted there; only dmabuffs knows the command. */
-static int instance_probe_command(int root_fd)
+/* A service without .control takes the commands on the root directory. */
+static int instance_open_old(struct dmabuffs *instance)
+{
+	instance->is_old = true;
+	return instance_open_below(instance, ".", O_RDONLY | O_DIRECTORY);
+}
+
+/*
+ * Import needs only search permission on the root directory, so a user without any on
+ * .control is not refused here.
+ */
+static int instance_open_control(struct dmabuffs *instance)
+{
+	int fd = instance_open_below(instance, DMABUFFS_CONTROL_NAME, O_RDWR);
+
+	if (fd == -ENOENT)
+		fd = instance_open_old(instance);
+	if (fd == -EACCES || fd == -EROFS)
+		instance->refusal = fd;
+	if (instance->refusal && !instance->is_old)
+		fd = instance_open_below(instance, DMABUFFS_CONTROL_NAME, O_RDONLY);
+	if (fd < 0 && fd != -EACCES)
+		return fd;
+	instance->control_fd = MAX(fd, -1);
+	return 0;
+}
+
+/* The zero UUID is never a name. */
+static int instance_probe_old(int root_fd)
 {
 	struct dmabuffs_revoke nobody = {.size = sizeof(nobody)};
 	int r = (int)SYSCALL(ioctl(root_fd, DMABUFFS_IOC_REVOKE, &nobody));
 
-	switch (r) {
-	case -ENOENT: /* the command is known, and the zero UUID is never a name */
+	return r == -ENOENT ? 0 : r < 0 ? r : -ENOTTY;
+}
+
+static int instance_probe_control(int control_fd)
+{
+	struct dmabuffs_list list = {.size = sizeof(list)};
+
+	return (int)SYSCALL(ioctl(control_fd, DMABUFFS_IOC_LIST, &list));
+}
+
+/* Another FUSE file system may be mounted there; only dmabuffs knows the commands. */
+static int instance_probe(const struct dmabuffs *instance)
+{
+	int r;
+
+	if (instance->control_fd < 0)
 		return 0;
+	r = instance->is_old ? instance_probe_old(instance->control_fd)
+			     : instance_probe_control(instance->control_fd);
+	switch (r) {
+	case 0:
+	case -ENOMEM:
+		return r;
 	case -ENOTCONN:
 	case -ECONNABORTED:
 	case -EPERM: /* the mount is going away */
 		return -ENOTCONN;
-	case -ENOMEM:
-		return r;
 	default:
 		return -ENOTTY;
 	}
 }
 
-static int instance_check_root(int root_fd, bool readable)
+/* ---- instances --------------------------------------------------------------------- */
+
+static int instance_check_root(int root_fd)
 {
 	struct statfs filesystem;
 	int r = (int)SYSCALL(fstatfs(root_fd, &filesystem));
 
 	if (r < 0)
 		return r == -ECONNABORTED ? -ENOTCONN : r;
-	if (filesystem.f_type != FUSE_SUPER_MAGIC)
-		return -ENOTTY;
-	return readable ? instance_probe_command(root_fd) : 0;
+	return filesystem.f_type == FUSE_SUPER_MAGIC ? 0 : -ENOTTY;
+}
+
+static int instance_connect(struct dmabuffs *instance, const char *path)
+{
+	int r = (int)SYSCALL(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+
+	if (r < 0)
+		return r;
+	instance->root_fd = r;
+	r = instance_check_root(instance->root_fd);
+	if (r >= 0)
+		r = instance_open_control(instance);
+	if (r >= 0)
+		r = instance_probe(instance);
+	return r < 0 ? r : broker_slot_init(instance);
 }
 
 _public_ int dmabuffs_open(const char *path, struct dmabuffs **ret_instance)
 {
-	_cleanup_free_ struct dmabuffs *instance = calloc(1, sizeof(*instance));
-	_cleanup_close_ int root_fd = -1;
+	struct dmabuffs *instance = calloc(1, sizeof(*instance));
 	int r;
 
 	if (!instance)
 		return -ENOMEM;
-	root_fd = instance_open_root(instance_choose_path(path), &instance->readable);
-	if (root_fd < 0)
-		return root_fd;
-	r = instance_check_root(root_fd, instance->readable);
-	if (r < 0)
+	instance->root_fd = instance->control_fd = -1;
+	r = instance_connect(instance, instance_choose_path(path));
+	if (r < 0) {
+		close_keep_errno(instance->control_fd);
+		close_keep_errno(instance->root_fd);
+		free(instance);
 		return r;
-	r = broker_slot_init(instance);
-	if (r < 0)
-		return r;
-
-	instance->root_fd = TAKE_FD(root_fd);
-	*ret_instance = TAKE_PTR(instance);
+	}
+	*ret_instance = instance;
 	return 0;
 }
 
@@ -102,6 +151,7 @@ _public_ void dmabuffs_close(struct dmabuffs *instance)
 	if (!instance)
 		return;
 	broker_slot_finish(instance);
+	close_keep_errno(instance->control_fd);
 	close_keep_errno(instance->root_fd);
 	free(instance);
 }
@@ -111,11 +161,11 @@ _public_ int dmabuffs_root_fd(const struct dmabuffs *instance)
 	return instance->root_fd;
 }
 
-int instance_ioctl(struct dmabuffs *instance, unsigned long request, void *argument)
+int instance_change(struct dmabuffs *instance, unsigned long request, void *argument)
 {
-	if (!instance->readable)
-		return -EACCES;
-	return (int)SYSCALL(ioctl(instance->root_fd, request, argument));
+	if (instance->refusal < 0)
+		return instance->refusal;
+	return (int)SYSCALL(ioctl(instance->control_fd, request, argument));
 }
 
 int instance_open_name(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access)

@@ -29,8 +29,11 @@
 
 /**
  * struct dmabuffs - an open instance
- * @root_fd: the open root directory, owned; its description carries the names made here
- * @readable: false: @root_fd is O_PATH, since this user may import only
+ * @root_fd: the root directory, O_PATH, owned
+ * @control_fd: the open file .control, owned; its description carries the names made
+ *              here. -1: this user may import only
+ * @refusal: why @control_fd is not open for writing: -EROFS, -EACCES, or 0: it is
+ * @is_old: the service has no .control, and @control_fd is the open root directory
  * @idle: the idle broker connection: pid << 32 | fd + 1, or 0. Taken and put back
  *        atomically: a lock could be held by another thread during fork(2) and would then
  *        stay locked in the child. See broker.c.
@@ -38,13 +41,15 @@
  */
 struct dmabuffs {
 	int root_fd;
-	bool readable;
+	int control_fd;
+	int refusal;
+	bool is_old;
 	_Atomic uint64_t idle;
 	_Atomic uint32_t *same_process;
 };
 
-/* An ioctl on the root directory; -EACCES if it could only be opened for import. */
-int instance_ioctl(struct dmabuffs *instance, unsigned long request, void *argument);
+/* A command on .control that changes something; -EROFS, -EACCES if it may not. */
+int instance_change(struct dmabuffs *instance, unsigned long request, void *argument);
 
 /* Opens a name; @access is trusted. -errno, or the descriptor. */
 int instance_open_name(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access);

@@ -18,7 +18,7 @@ _public_ int dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *u
 	struct dmabuffs_withdraw request = {.size = sizeof(request)};
 
 	memcpy(request.uuid, uuid->bytes, sizeof(request.uuid));
-	return instance_ioctl(instance, DMABUFFS_IOC_WITHDRAW, &request);
+	return instance_change(instance, DMABUFFS_IOC_WITHDRAW, &request);
 }
 
 _public_ int dmabuffs_revoke(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
@@ -26,5 +26,5 @@ _public_ int dmabuffs_revoke(struct dmabuffs *instance, const dmabuffs_uuid *uui
 	struct dmabuffs_revoke request = {.size = sizeof(request)};
 
 	memcpy(request.uuid, uuid->bytes, sizeof(request.uuid));
-	return instance_ioctl(instance, DMABUFFS_IOC_REVOKE, &request);
+	return instance_change(instance, DMABUFFS_IOC_REVOKE, &request);
 }

@@ -27,14 +27,13 @@ static const struct meaning strerror_meanings[] = {
 	{ON(OPEN), ENOENT, "no such directory"},
 	{ON(OPEN), ENOTDIR, "not a directory"},
 	{ON(OPEN), ENOTTY, "no dmabuffs instance is mounted there"},
-	{ON(OPEN), EDQUOT, "the user's limit of open root directories is reached"},
-	{ON(OPEN), ENOSPC, "the mount's limit of open root directories is reached"},
+	{ON(OPEN), EDQUOT, "the user's limit of open instances is reached"},
+	{ON(OPEN), ENOSPC, "the mount's limit of open instances is reached"},
 
 	{ON(EXPORT), EBADF, "the descriptor is not open, or is an O_PATH descriptor"},
 	{ON(EXPORT), EBADFD, "neither a memfd nor a dma-buf, nor a device of drivers="},
 	{ON(EXPORT), EACCES,
-	 "the descriptor lacks read or write access, or the root directory denies "
-	 "access"},
+	 "the descriptor lacks read or write access, or .control denies access"},
 	{ON(EXPORT), EPERM,
 	 "the memfd cannot be sealed for a persistent export, or the mount is going "
 	 "away"},
@@ -100,7 +99,11 @@ static const struct meaning strerror_meanings[] = {
 	{ON(ACCEL_CALL), EOPNOTSUPP,
 	 "not supported by the device, the queue or the kernel, or an unknown flag"},
 
-	{ON_ROOT, EACCES, "permission denied by the root directory"},
+	{ON_ROOT, EACCES, "permission denied by the root directory or .control"},
+	{ON(EXPORT) | ON(UNLINK) | ON(WITHDRAW) | ON(REVOKE), EROFS,
+	 "the mount is read-only here: names can only be imported, for reading"},
+	{ON(IMPORT) | ON(EXCHANGE) | ON(MAP) | ON(ACCEL_OPEN), EROFS,
+	 "the mount is read-only here: open it for reading"},
 	{ON(EXPORT) | ON(REVOKE), EBUSY,
 	 "too many calls for this user have not returned"},
 	{ON(EXPORT) | ON(EXCHANGE) | ON(MAP), EAGAIN, "a lease is held on the memfd"},

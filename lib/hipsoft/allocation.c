@@ -5,6 +5,7 @@
 #include "area.h"
 #include "context.h"
 #include "freed.h"
+#include "host.h"
 #include "share.h"
 
 /* ---- hipMalloc --------------------------------------------------------------------- */
@@ -70,18 +71,15 @@ _public_ hipError_t hipMalloc(void **ret_pointer, size_t bytes)
 
 /* ---- hipFree ----------------------------------------------------------------------- */
 
-_public_ hipError_t hipFree(void *pointer)
+int allocation_free(uint64_t pointer)
 {
 	struct device *device;
 	struct area *area;
 	bool exported, lingered;
-	int r = runtime_enter();
+	int r = area_take(pointer, false, &area);
 
-	if (r < 0 || !pointer)
-		return runtime_result(r);
-	r = area_take((uintptr_t)pointer, false, &area);
 	if (r < 0)
-		return runtime_result(r);
+		return r;
 	device = area->allocation.device;
 	exported = area->allocation.exported;
 	lingered = freed_lingers(device);
@@ -90,27 +88,53 @@ _public_ hipError_t hipFree(void *pointer)
 	share_notify_freed(&area->allocation);
 	area_destroy(area);
 	freed_finish(device, exported, lingered);
-	return runtime_result(0);
+	return 0;
+}
+
+_public_ hipError_t hipFree(void *pointer)
+{
+	int r = runtime_enter();
+
+	if (r == 0 && pointer)
+		r = allocation_free((uintptr_t)pointer);
+	return runtime_result(r);
 }
 
 /* ---- what a pointer is ------------------------------------------------------------- */
 
-_public_ hipError_t hipPointerGetAttributes(hipPointerAttribute_t *ret_attributes,
-					    const void *pointer)
+/* 0, or -EINVAL or -ENOENT: neither kind of memory. */
+static int allocation_describe(const void *pointer, hipPointerAttribute_t *ret_attributes)
 {
 	struct allocation allocation;
-	int r = runtime_enter();
+	unsigned int flags;
+	int r = allocation_find((uintptr_t)pointer, 0, &allocation);
 
-	if (r == 0 && !ret_attributes)
-		r = -EINVAL;
-	if (r == 0)
-		r = allocation_find((uintptr_t)pointer, 0, &allocation);
-	if (r == 0)
+	if (r == 0) {
 		*ret_attributes = (hipPointerAttribute_t){
 			.type = hipMemoryTypeDevice,
 			.device = allocation.device->ordinal,
 			.devicePointer = (void *)(uintptr_t)pointer,
 		};
+	} else if (host_find(pointer, &flags)) {
+		*ret_attributes = (hipPointerAttribute_t){
+			.type = hipMemoryTypeHost,
+			.hostPointer = (void *)(uintptr_t)pointer,
+			.allocationFlags = flags,
+		};
+		r = 0;
+	}
+	return r;
+}
+
+_public_ hipError_t hipPointerGetAttributes(hipPointerAttribute_t *ret_attributes,
+					    const void *pointer)
+{
+	int r = runtime_enter();
+
+	if (r == 0 && !ret_attributes)
+		r = -EINVAL;
+	if (r == 0)
+		r = allocation_describe(pointer, ret_attributes);
 	return runtime_result(r);
 }
 

@@ -52,6 +52,9 @@ static inline uint64_t allocation_span(const struct allocation *allocation)
  */
 int allocation_find(uint64_t address, uint64_t bytes, struct allocation *ret_allocation);
 
+/* hipFree(): the allocation that begins at @pointer. -EINVAL: none, or imported. */
+int allocation_free(uint64_t pointer);
+
 /* Callbacks of provider.c; see struct hipipc_provider. */
 int allocation_export(const struct hipipc_allocation *allocation,
 		      struct hipipc_backing *ret_backing);

@@ -7,12 +7,16 @@ noinst_LTLIBRARIES += %D%/libhipsoft-private.la
 	%D%/context.c %D%/context.h \
 	%D%/copy.c %D%/copy_task.c %D%/copy_task.h \
 	%D%/device.c \
+	%D%/device_info.c \
+	%D%/device_reset.c \
+	%D%/entry.c \
 	%D%/error.c \
 	%D%/event.c %D%/event.h %D%/event_private.h \
 	%D%/event_api.c \
 	%D%/event_page.c %D%/event_page.h %D%/event_page_private.h \
 	%D%/event_record.c \
 	%D%/freed.c %D%/freed.h \
+	%D%/host.c %D%/host.h \
 	%D%/mark.c %D%/mark.h \
 	%D%/peer.c %D%/peer.h \
 	%D%/provider.c \
@@ -36,8 +40,10 @@ EXTRA_%C%_libhipsoft_la_DEPENDENCIES = $(top_srcdir)/%D%/libhipsoft.map \
 # In a directory of their own, which programs select with -I.
 hipsoftincludedir = $(includedir)/hipsoft/hip
 hipsoftinclude_HEADERS = \
+	include/hipsoft/hip/driver_types.h \
 	include/hipsoft/hip/hip_runtime.h \
-	include/hipsoft/hip/hip_runtime_api.h
+	include/hipsoft/hip/hip_runtime_api.h \
+	include/hipsoft/hip/hip_version.h
 
 pkgconfig_DATA += %D%/libhipsoft.pc
 EXTRA_DIST += %D%/libhipsoft.map

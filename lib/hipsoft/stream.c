@@ -266,6 +266,28 @@ void stream_destroy_context(struct ihipCtx_t *context)
 		stream_stop(stream);
 }
 
+static struct stream *stream_close_next_of(struct device *device)
+{
+	struct stream *stream;
+
+	pthread_mutex_lock(&device->lock);
+	list_for_each(stream, &device->streams, link)
+		if (!stream->is_default && !stream->closing)
+			break;
+	if (stream)
+		stream->closing = true;
+	pthread_mutex_unlock(&device->lock);
+	return stream;
+}
+
+void stream_destroy_all(struct device *device)
+{
+	struct stream *stream;
+
+	while ((stream = stream_close_next_of(device)))
+		stream_stop(stream);
+}
+
 /* ---- handles ----------------------------------------------------------------------- */
 
 hipStream_t stream_handle(const struct stream *stream)

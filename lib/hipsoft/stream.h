@@ -74,6 +74,9 @@ int stream_create(struct ihipCtx_t *context, bool blocking, struct stream **ret_
  */
 void stream_destroy_context(struct ihipCtx_t *context);
 
+/* Destroys all streams of a device but the default ones. */
+void stream_destroy_all(struct device *device);
+
 /*
  * Appends a task, which the stream owns from then on. On failure the task stays the
  * caller's: the stream's unreported error, -ENOMEM, or the error of @begin. A task for

@@ -101,6 +101,7 @@ static_assert(sizeof(gid_t) == sizeof(uint32_t), "gid_t has 32 bits");
 
 static const struct option_entry options_table[] = {
 	{"mode", OPTION_OCTAL, FIELD(mode), .max = 07777},
+	{"control-mode", OPTION_OCTAL, FIELD(control_mode), .max = 0777},
 	{"uid", OPTION_NUMBER, FIELD(uid), .max = UINT32_MAX - 1},
 	{"gid", OPTION_NUMBER, FIELD(gid), .max = UINT32_MAX - 1},
 	{"nopassthrough", OPTION_FALSE, FIELD(passthrough)},
@@ -184,6 +185,7 @@ static int options_set_defaults(struct options *options)
 		.source = strdup("dmabuffs"),
 		.mount_flags = strdup("nosuid,nodev,noexec"),
 		.mode = 01777,
+		.control_mode = 0666,
 		.log_level = LOG_INFO,
 		.ready_fd = -1,
 		.passthrough = true,
@@ -277,6 +279,7 @@ void options_print_usage(void)
 	      "\n"
 	      "Options:\n"
 	      "  mode=OCTAL uid=N gid=N      of the root directory (1777, 0, 0)\n"
+	      "  control-mode=OCTAL          of the file .control (0666)\n"
 	      "  ns=user:pid:mnt:ipc:net:cgroup  namespaces an importer must share\n"
 	      "  max-exports=N max-bytes=SIZE    limits of the mount\n"
 	      "  max-exports-per-uid=N max-bytes-per-uid=SIZE max-roots-per-uid=N\n"

@@ -15,10 +15,11 @@
 #define DEVICES_MAX 12 /* of a mount */
 
 struct options {
-	char *mountpoint;  /* owned */
-	char *source;      /* owned: first field of the mount table, "dmabuffs" */
-	char *mount_flags; /* owned: the kernel's own mount options, comma separated */
-	mode_t mode;       /* of the root directory */
+	char *mountpoint;    /* owned */
+	char *source;        /* owned: first field of the mount table, "dmabuffs" */
+	char *mount_flags;   /* owned: the kernel's own mount options, comma separated */
+	mode_t mode;         /* of the root directory */
+	mode_t control_mode; /* of .control */
 	uid_t uid;
 	gid_t gid;
 	uint32_t ns_mask; /* bit per enum dmabuffs_ns that an importer must share */

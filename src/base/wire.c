@@ -47,3 +47,10 @@ int wire_check_no_flags(uint32_t flags)
 {
 	return flags ? -EOPNOTSUPP : 0;
 }
+
+int wire_check_list(const struct dmabuffs_list *arg)
+{
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	return sized_is_zero(arg->reserved, sizeof(arg->reserved)) ? 0 : -EINVAL;
+}

@@ -21,4 +21,6 @@ int wire_check_source(bool by_ticket, int fd, const uint8_t ticket[DMABUFFS_TICK
 /* Of a command that has none yet. 0 or -EOPNOTSUPP. */
 int wire_check_no_flags(uint32_t flags);
 
+int wire_check_list(const struct dmabuffs_list *arg);
+
 #endif

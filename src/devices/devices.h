@@ -19,7 +19,7 @@
 #include "list.h"
 
 /* Inode numbers below the first export's: see table.h. */
-enum { INO_ACCEL = 3, INO_FIRST_DEVICE = 4 };
+enum { INO_ACCEL = 4, INO_FIRST_DEVICE = 5 };
 
 struct devices {
 	/* Borrowed; set before devices_start(). */

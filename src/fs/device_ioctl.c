@@ -12,22 +12,33 @@
 
 /* ---- the directory ----------------------------------------------------------------- */
 
+static struct accel_device *device_ioctl_find(const struct devices *devices,
+					      const struct accel_device_info *info)
+{
+	uint64_t ino = devices_find(devices, info->name);
+
+	if (!(info->flags & DMABUFFS_ACCEL_NEXT))
+		return devices_by_ino(devices, ino);
+	if (!info->name[0])
+		return devices_by_ino(devices, INO_FIRST_DEVICE);
+	return ino ? devices_by_ino(devices, ino + 1) : NULL;
+}
+
 int device_query(struct command_call *call)
 {
 	struct accel_device_info *info = &call->arg.device_info;
-	struct devices *devices = &call->service->devices;
+	struct accel_device *device;
 	uint32_t size = info->size;
-	uint64_t ino;
 
-	if (info->flags)
+	if (info->flags & ~DMABUFFS_ACCEL_NEXT)
 		return -EOPNOTSUPP;
 	if (strnlen(info->name, sizeof(info->name)) == sizeof(info->name))
 		return -EINVAL;
-	ino = devices_find(devices, info->name);
-	if (!ino)
+	device = device_ioctl_find(&call->service->devices, info);
+	if (!device)
 		return -ENOENT;
 	info->size = sizeof(*info); /* of call->arg, not of the client's struct */
-	accel_device_query(devices_by_ino(devices, ino), info);
+	accel_device_query(device, info);
 	info->size = size;
 	return 0;
 }

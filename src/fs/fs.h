@@ -3,9 +3,10 @@
  * fs.h - the FUSE operations
  *
  * fs.c has their table and the operations that are refused. The others are in fs_dir.c
- * (names), fs_file.c (open files), fs_attr.c (attributes), fs_xattr.c, fs_accel.c
- * (devices) and fs_ioctl.c (the table of commands; their handlers are in fs_export.c,
- * fs_info.c, fs_revoke.c and device_*.c). Each request gets exactly one reply.
+ * (names), fs_file.c (open files), fs_root.c (descriptions that names are made on),
+ * fs_attr.c (attributes), fs_xattr.c, fs_accel.c (devices) and fs_ioctl.c (the table of
+ * commands; their handlers are in fs_export.c, fs_info.c, fs_list.c, fs_revoke.c and
+ * device_*.c). Each request gets exactly one reply.
  */
 #ifndef DMABUFFS_FS_H
 #define DMABUFFS_FS_H
@@ -46,14 +47,18 @@ void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	      dev_t dev);
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
-void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi);
-void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_statfs(fuse_req_t req, fuse_ino_t ino);
 
 /* Parses a UUID name. -ENOENT: it is none. */
 int fs_parse_name(const char *name, uint8_t ret_uuid[DMABUFFS_UUID_SIZE]);
+
+/* fs_root.c: .control, and the root directory */
+void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_control_open(fuse_req_t req, struct fuse_file_info *fi);
+void fs_control_release(fuse_req_t req, struct fuse_file_info *fi);
 
 /* fs_file.c */
 void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

@@ -45,6 +45,8 @@ static struct node *fs_attr_fixed_node(struct service *service, uint64_t ino)
 {
 	if (ino == INO_ROOT)
 		return &service->table.root_node;
+	if (ino == INO_CONTROL)
+		return &service->control;
 	return devices_node(&service->devices, ino);
 }
 

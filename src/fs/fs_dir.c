@@ -8,7 +8,6 @@
 #include <dmabuffs-accel-ioctl.h>
 #include <dmabuffs-broker.h>
 
-#include "base/log.h"
 #include "names/ended.h"
 #include "util.h"
 
@@ -29,6 +28,8 @@ static uint64_t fs_dir_find_fixed(struct service *service, fuse_ino_t parent,
 {
 	if (parent == INO_ACCEL)
 		return devices_find(&service->devices, name);
+	if (!strcmp(name, DMABUFFS_CONTROL_NAME))
+		return INO_CONTROL;
 	if (!strcmp(name, DMABUFFS_ACCEL_DIR) && service->devices.registry)
 		return INO_ACCEL;
 	if (!strcmp(name, DMABUFFS_BROKER_NAME) && service->broker_bound)
@@ -140,40 +141,6 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	table_put(&service->table, export);
 }
 
-void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	struct service *service = service_of(req);
-	const struct payer payer = {fuse_req_ctx(req)->uid, fuse_req_ctx(req)->pid};
-	uint64_t id;
-	int r;
-
-	fi->fh = 0;
-	if (ino == INO_ACCEL) {
-		fuse_reply_open(req, fi);
-		return;
-	}
-	r = table_open_root(&service->table, &payer, &id);
-	if (r < 0) {
-		log_warning("cannot open root for uid %u: %s", payer.uid, strerror(-r));
-		reply_error(req, r);
-		return;
-	}
-	fi->fh = id;
-	/* The listing depends on the user. */
-	fi->cache_readdir = 0;
-	if (fuse_reply_open(req, fi) < 0)
-		table_close_root(&service->table, id, NULL, NULL);
-}
-
-void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	struct service *service = service_of(req);
-
-	if (ino == INO_ROOT)
-		ended_close_root(&service->notifier, fi->fh, "the root was closed");
-	reply_error(req, 0);
-}
-
 /* ---- readdir ----------------------------------------------------------------------- */
 
 static void fs_dir_list_exports(struct service *service, struct listing *listing,
@@ -197,6 +164,17 @@ static void fs_dir_list_exports(struct service *service, struct listing *listing
 }
 
 /*
+ * The kernel copies the entries to the reader's memory while it keeps the directory
+ * locked, and look-ups need that lock. The memory can be a page of the reader's own FUSE
+ * server, which takes any time. So only uid 0 gets entries; the others list their names
+ * with DMABUFFS_IOC_LIST.
+ */
+static bool fs_dir_may_list(fuse_req_t req)
+{
+	return fuse_req_ctx(req)->uid == 0;
+}
+
+/*
  * Offsets: 0 before ".", 1 before "..", 2 before all others; then of an export its id
  * plus one, of a device its index plus three.
  */
@@ -204,8 +182,13 @@ void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
-	struct listing listing = {.req = req, .buf = malloc(size), .size = size};
+	struct listing listing = {.req = req, .size = size};
 
+	if (!fs_dir_may_list(req)) {
+		fuse_reply_buf(req, NULL, 0);
+		return;
+	}
+	listing.buf = malloc(size);
 	if (!listing.buf) {
 		reply_error(req, -ENOMEM);
 		return;

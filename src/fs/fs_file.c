@@ -144,6 +144,10 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct export *export;
 	int r;
 
+	if (ino == INO_CONTROL) {
+		fs_control_open(req, fi);
+		return;
+	}
 	if (fs_is_accel(ino)) {
 		fs_accel_open(req, ino, fi);
 		return;
@@ -173,6 +177,10 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct service *service = service_of(req);
 	struct export *export;
 
+	if (ino == INO_CONTROL) {
+		fs_control_release(req, fi);
+		return;
+	}
 	if (fs_is_accel(ino)) {
 		fs_accel_release(req, fi);
 		return;
@@ -220,7 +228,7 @@ static void fs_file_submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t 
 	struct service *service = service_of(req);
 	struct export *export;
 	uid_t uid;
-	int r = -EBADF;
+	int r = ino == INO_CONTROL ? -EINVAL : -EBADF;
 
 	export = fs_file_opened(&service->table, ino, &uid);
 	if (export && export->buffer.kind == DMABUFFS_KIND_DEVICE)

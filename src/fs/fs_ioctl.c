@@ -8,12 +8,13 @@
 
 /* ---- the table of all commands ----------------------------------------------------- */
 
-/* The kind of file that a command works on. */
+/* The kind of file that a command works on; .control is as the root directory. */
 enum place { ON_ROOT, ON_NAME, ON_DEVICES, ON_CONTEXT };
 
 struct command {
 	unsigned number; /* _IOC_NR() */
 	enum place place;
+	bool changes;      /* .control must be open for writing */
 	size_t min_size;   /* of version 1 of the struct, fixed by the ABI */
 	size_t known_size; /* of today's struct */
 	int (*handler)(struct command_call *call);
@@ -69,15 +70,23 @@ CORE_CALLS(HANDLER)
 			  .min_size = (min),                                             \
 			  .known_size = sizeof(((struct command_call *)0)->arg.member),  \
 			  .handler = (function)})
+#define CHANGING_ROW(ioctl, min, member, function)                                       \
+	((struct command){.number = _IOC_NR(ioctl),                                      \
+			  .place = ON_ROOT,                                              \
+			  .changes = true,                                               \
+			  .min_size = (min),                                             \
+			  .known_size = sizeof(((struct command_call *)0)->arg.member),  \
+			  .handler = (function)})
 #define CONTEXT_ROW(command, min, member, handler)                                       \
 	ROW(DMABUFFS_ACCEL_IOC_##command, ON_CONTEXT, min, member, handler)
 #define CORE_ROW(function, command, member, min)                                         \
 	CONTEXT_ROW(command, min, member, do_##function),
 
 static const struct command fs_ioctl_commands[] = {
-	ROW(DMABUFFS_IOC_EXPORT, ON_ROOT, 120, export, fs_export),
-	ROW(DMABUFFS_IOC_REVOKE, ON_ROOT, 24, revoke, fs_revoke),
-	ROW(DMABUFFS_IOC_WITHDRAW, ON_ROOT, 24, withdraw, fs_withdraw),
+	CHANGING_ROW(DMABUFFS_IOC_EXPORT, 120, export, fs_export),
+	CHANGING_ROW(DMABUFFS_IOC_REVOKE, 24, revoke, fs_revoke),
+	CHANGING_ROW(DMABUFFS_IOC_WITHDRAW, 24, withdraw, fs_withdraw),
+	ROW(DMABUFFS_IOC_LIST, ON_ROOT, 4096, list, fs_list),
 	ROW(DMABUFFS_IOC_INFO, ON_NAME, 176, info, fs_info),
 	ROW(DMABUFFS_ACCEL_IOC_DEVICE_INFO, ON_DEVICES, 272, device_info, device_query),
 	CONTEXT_ROW(BUFFER_IMPORT, 32, import, device_import_buffer),
@@ -136,8 +145,10 @@ int command_offload(struct command_call *call, uid_t uid, void (*work)(void *cal
 
 static enum place fs_ioctl_place_of(uint64_t ino, bool is_directory)
 {
+	if (ino == INO_ROOT || ino == INO_CONTROL)
+		return ON_ROOT;
 	if (is_directory)
-		return ino == INO_ACCEL ? ON_DEVICES : ON_ROOT;
+		return ON_DEVICES;
 	return fs_is_accel(ino) ? ON_CONTEXT : ON_NAME;
 }
 
@@ -173,6 +184,10 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	const struct command *command = fs_ioctl_find_command(number, place);
 	struct command_call *call = NULL;
 
+	if (command && command->changes && !fi->fh) {
+		reply_error(req, -EBADF);
+		return;
+	}
 	if (command)
 		call = calloc(1,
 			      offsetof(struct command_call, arg) + command->known_size);

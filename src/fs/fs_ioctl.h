@@ -14,7 +14,7 @@ struct command_call {
 	struct service *service;
 	const struct fuse_ctx *ctx; /* valid until the reply */
 	uint64_t ino;
-	uint64_t root_id;         /* of a command on the root directory */
+	uint64_t root_id;         /* of a command on the root directory or .control */
 	struct device_file *file; /* of a command on a context */
 	int pidfd;                /* owned: of the calling thread, see command_pidfd() */
 	size_t reply_size;        /* bytes of arg that are returned on success */
@@ -33,6 +33,7 @@ struct command_call {
 		struct dmabuffs_revoke revoke;
 		struct dmabuffs_info info;
 		struct dmabuffs_withdraw withdraw;
+		struct dmabuffs_list list;
 		struct accel_device_info device_info;
 		struct accel_object object;
 		struct accel_buffer_alloc buffer_alloc;
@@ -83,11 +84,12 @@ int command_offload(struct command_call *call, uid_t uid, void (*work)(void *cal
  */
 int device_take_import(struct command_call *call, struct taken *ret_taken);
 
-/* The handlers, in fs_export.c, fs_info.c, fs_revoke.c and device_*.c. */
+/* The handlers, in fs_export.c, fs_info.c, fs_list.c, fs_revoke.c and device_*.c. */
 int fs_export(struct command_call *call);
 int fs_info(struct command_call *call);
 int fs_revoke(struct command_call *call);
 int fs_withdraw(struct command_call *call);
+int fs_list(struct command_call *call);
 int device_query(struct command_call *call);
 int device_submit(struct command_call *call);
 int device_open_for_fetch(struct command_call *call);

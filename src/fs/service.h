@@ -31,6 +31,7 @@ struct service {
 	struct notifier notifier;
 	struct dmabuf_io dmabuf_io;
 	struct broker broker;
+	struct node control; /* of .control; protected by the table's lock */
 	struct fuse_session *session;
 	uint64_t max_fds;        /* number of buffers that fit in the descriptor tables */
 	atomic_bool passthrough; /* cleared if the kernel refuses it */

@@ -22,8 +22,9 @@
 #include "names/node.h"
 #include "htab.h"
 
-/* Inode numbers below the first export's are the file system's own. */
-enum { INO_ROOT = 1, INO_BROKER = 2, INO_FIRST_EXPORT = 16 };
+/* Inode numbers below the first export's are the file system's own: see devices.h, too.
+ */
+enum { INO_ROOT = 1, INO_BROKER = 2, INO_CONTROL = 3, INO_FIRST_EXPORT = 32 };
 
 struct table_index_entry {
 	uint64_t id;           /* ascending */
@@ -61,7 +62,10 @@ void table_finish(struct table *table);
 void table_lock(struct table *table);
 void table_unlock(struct table *table);
 
-/* ---- root descriptions, in root.c ---- */
+/*
+ * ---- root descriptions, in root.c: open files that names are made on, of the root
+ * directory, of .control (opened for writing) and of contexts ----
+ */
 
 /* 0, -EDQUOT, -ENOSPC, -ENOMEM. */
 int table_open_root(struct table *table, const struct payer *payer, uint64_t *ret_id);

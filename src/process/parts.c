@@ -16,6 +16,8 @@ static int parts_init_names(struct service *service)
 
 	caller_setup();
 	node_init(&root_node, S_IFDIR | options->mode, options->uid, options->gid);
+	node_init(&service->control, S_IFREG | options->control_mode, options->uid,
+		  options->gid);
 	return table_init(&service->table, &service->limits, &root_node);
 }
 
@@ -80,6 +82,7 @@ void parts_finish(struct service *service)
 {
 	/* Before the devices: an export may hold a device's address space. */
 	table_finish(&service->table);
+	node_finish(&service->control);
 	if (!devices_stop(&service->devices)) {
 		log_warning("exiting while a client blocks an engine's memory access");
 		_exit(EXIT_SUCCESS);

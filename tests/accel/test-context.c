@@ -467,12 +467,16 @@ Test(context, owner_of_another_version)
 	cr_expect(
 		eq(int, accel_context_create(soft_device, owner, &context), -EOPNOTSUPP));
 	owner->flags = 0;
-	owner->size = sizeof(*owner) - 1;
+	owner->size = offsetof(struct accel_owner, user) - 1;
 	cr_expect(eq(int, accel_context_create(soft_device, owner, &context), -EINVAL));
 	owner->size = 0;
 	cr_expect(eq(int, accel_context_create(soft_device, owner, &context), -EINVAL));
 	cr_assert(eq(ptr, context, NULL), "output written on failure");
 	owner->size = sizeof(later);
+	cr_assert(zero(int, accel_context_create(soft_device, owner, &context)));
+	accel_context_destroy(context);
+	/* The first version, which had no user. */
+	owner->size = offsetof(struct accel_owner, user);
 	cr_assert(zero(int, accel_context_create(soft_device, owner, &context)));
 	accel_context_destroy(context);
 }

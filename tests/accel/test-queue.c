@@ -10,6 +10,7 @@
 
 #include "queue.h"
 #include "ring_producer.h"
+#include "share.h"
 #include "soft-fixture.h"
 #include "util.h"
 
@@ -119,6 +120,146 @@ Test(accel_queue, destroy_and_create_many_times)
 		cr_assert(zero(int, destroy(id)));
 		cr_assert(eq(int, destroy(id), -ENOENT));
 	}
+}
+
+/* ---- queues whose engines do not stop ---------------------------------------------- */
+
+#define MANY (ACCEL_SHARE_MAX_STOPPING + 4)
+
+static void *stuck[MANY];
+static size_t n_stuck;
+
+static void keep_running(void *engine)
+{
+	stuck[n_stuck++] = engine;
+}
+
+/* A context of a device with @queues queues whose engines stop only in let_stop(). */
+static struct accel_context *open_stuck(uint32_t queues)
+{
+	struct accel_device_params params = {
+		.size = sizeof(params), .name = "stuck", .queues = queues};
+	static struct accel_backend backend;
+	struct accel_device *device;
+
+	backend = accel_soft_backend;
+	backend.queue_stop = keep_running;
+	cr_assert(zero(int,
+		       accel_device_create(soft_registry, &backend, &params, &device)));
+	return soft_open(device);
+}
+
+static void let_stop(void)
+{
+	while (n_stuck > 0)
+		accel_soft_backend.queue_stop(stuck[--n_stuck]);
+}
+
+static uint32_t free_queues(void)
+{
+	return soft_info(accel_device_find(soft_registry, "stuck")).queues_free;
+}
+
+Test(accel_queue, destroyed_one_does_not_count)
+{
+	struct accel_context *context = open_stuck(2);
+	uint32_t set = soft_set(context, 1), asid = soft_asid(context, set);
+	uint64_t before = fixture_charged();
+
+	for (int i = 0; i < 3; i++) {
+		uint32_t queue = soft_queue(context, 0, set);
+
+		soft_queue(context, ACCEL_QUEUE_USER, 0);
+		cr_assert(zero(int, soft_attach(context, queue, asid)));
+		cr_assert(zero(u32, free_queues()));
+		cr_assert(zero(int, soft_call(context, accel_queue_destroy, queue)));
+		cr_assert(zero(int, soft_call(context, accel_queue_destroy, queue + 1)));
+		cr_assert(eq(u32, free_queues(), 2));
+		cr_assert(eq(u64, fixture_charged(), before));
+	}
+	cr_assert(eq(sz, n_stuck, 6));
+	cr_assert(zero(int, soft_call(context, accel_asid_destroy, asid)));
+	cr_assert(zero(int, soft_call(context, accel_set_destroy, set)));
+	soft_queue(context, 0, 0);
+	soft_queue(context, 0, 0);
+	accel_context_destroy(context);
+	cr_assert(eq(u64, owner_charged[ACCEL_RES_CONTEXTS], 1), "the fixture's alone");
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_QUEUES]));
+	cr_assert(zero(u64, owner_charged[ACCEL_RES_FILES]));
+	cr_assert(eq(u32, free_queues(), 2));
+	let_stop();
+}
+
+/* One user has no more engines than that, and gets no error either. */
+Test(accel_queue, waits_for_an_engine_to_stop)
+{
+	struct accel_context *context = open_stuck(4);
+	uint32_t queues[3];
+
+	for (int i = 0; i < ACCEL_SHARE_MAX_STOPPING; i++)
+		cr_assert(zero(int, soft_call(context, accel_queue_destroy,
+					      soft_queue(context, 0, 0))));
+	for (size_t i = 0; i < ARRAY_SIZE(queues); i++) {
+		queues[i] = soft_queue(context, 0, 0);
+		cr_assert(zero(i64, soft_submit(context, queues[i], &nop)));
+	}
+	/* Destroyed while it waits: no engine is left for it. */
+	cr_assert(zero(int, soft_call(context, accel_queue_destroy, queues[1])));
+	cr_assert(eq(sz, n_stuck, ACCEL_SHARE_MAX_STOPPING));
+	cr_assert(zero(u64, soft_queue_info(context, queues[0]).completed));
+	accel_soft_backend.queue_stop(stuck[--n_stuck]);
+	cr_assert(soft_completed(context, queues[0], 1));
+	cr_assert(soft_completed(context, queues[2], 1));
+	let_stop();
+	accel_context_destroy(context);
+	let_stop();
+}
+
+/* ---- shares of users --------------------------------------------------------------- */
+
+static struct accel_context *open_as(uint64_t user)
+{
+	const struct accel_owner owner = {.size = sizeof(owner), .user = user};
+	struct accel_context *context;
+
+	cr_assert(zero(int, accel_context_create(soft_device, &owner, &context)));
+	return context;
+}
+
+/* Creates queues until that fails with -EBUSY; returns how many. */
+static uint32_t take_all(struct accel_context *context)
+{
+	struct accel_queue_create arg = {.size = sizeof(arg), .entries = 16};
+	uint32_t n = 0;
+	int r;
+
+	while ((r = accel_queue_create(context, &arg)) == 0)
+		n++;
+	cr_assert(eq(int, r, -EBUSY));
+	return n;
+}
+
+Test(accel_queue, few_although_others_have_all)
+{
+	const uint32_t shares[] = {SOFT_QUEUES, SOFT_QUEUES / 2, 1, 1, 0};
+	struct accel_context *contexts[ARRAY_SIZE(shares)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++) {
+		contexts[i] = open_as(i + 1);
+		cr_assert(eq(u32, take_all(contexts[i]), shares[i]), "user %zu", i);
+		cr_assert(zero(u32, soft_info(soft_device).queues_free));
+	}
+	/* Another context of the same user has no share of its own. */
+	accel_context_destroy(contexts[4]);
+	contexts[4] = open_as(2);
+	cr_assert(zero(u32, take_all(contexts[4])));
+	/* What is beyond the device's number is not handed on. */
+	accel_context_destroy(contexts[1]);
+	cr_assert(zero(u32, take_all(contexts[0])));
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++)
+		if (i != 1)
+			accel_context_destroy(contexts[i]);
+	cr_assert(eq(u32, soft_info(soft_device).queues_free, SOFT_QUEUES));
 }
 
 /* ---- attached ASIDs ---------------------------------------------------------------- */

@@ -190,6 +190,7 @@ static const struct shape shapes[256] = {
 	SHAPE(DMABUFFS_IOC_REVOKE, {8, NUMBER}),
 	SHAPE(DMABUFFS_IOC_INFO, {8, NUMBER}),
 	SHAPE(DMABUFFS_IOC_WITHDRAW, {8, NUMBER}),
+	SHAPE(DMABUFFS_IOC_LIST, {8, NUMBER}),
 	SHAPE(DMABUFFS_ACCEL_IOC_DEVICE_INFO, {8, END}),
 	MAKES(DMABUFFS_ACCEL_IOC_BUFFER_ALLOC, 16, BUFFER, {4, BIT}, {8, PAGES}),
 	MAKES(DMABUFFS_ACCEL_IOC_BUFFER_IMPORT, 12, BUFFER, {8, FD}),
@@ -323,7 +324,7 @@ static unsigned int read_command(struct reader *reader)
 
 	if (byte >= 0xf0)
 		return read_byte(reader);
-	for (unsigned int n = byte % 37 + 1; n; nr++)
+	for (unsigned int n = byte % 39 + 1; n; nr++)
 		n -= shapes[nr].size != 0;
 	return nr - 1;
 }
@@ -452,7 +453,8 @@ static void make_objects(struct fuzz *fuzz)
 static void step_ioctl(struct fuzz *fuzz, struct reader *reader)
 {
 	static uint8_t body[CARRIED + 1];
-	struct fuse_file_info directory = {.fh = 1};
+	static const uint64_t roots[] = {INO_ROOT, INO_ACCEL, INO_CONTROL, INO_CONTROL};
+	struct fuse_file_info root = {.fh = 1};
 	uint8_t how = read_byte(reader);
 	unsigned int nr = read_command(reader);
 	size_t carried = shapes[nr].size ?: 64;
@@ -466,8 +468,7 @@ static void step_ioctl(struct fuzz *fuzz, struct reader *reader)
 	put_word(body, 0, size);
 	/* Mostly the same context, so that ids are valid. */
 	if ((how & 0x1f) == 0x1f)
-		ask(fuzz, nr, how & 0x20 ? INO_ACCEL : INO_ROOT, &directory, body,
-		    carried);
+		ask(fuzz, nr, roots[how >> 5 & 3], &root, body, carried);
 	else
 		ask(fuzz, nr, INO_FIRST_DEVICE, &fuzz->contexts[(how & 0x1f) == 0x1e],
 		    body, carried);

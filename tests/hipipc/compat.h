@@ -63,6 +63,51 @@ extern const struct compat_value compat_of_vendor[];
 		COMPAT_SIZE(hipIpcEventHandle_t), COMPAT_ALIGN(hipIpcEventHandle_t),     \
 		COMPAT_SIZE(hipEvent_t), COMPAT_SIZE(hipStream_t),                       \
 		COMPAT_SIZE(hipCtx_t), COMPAT_SIZE(hipDevice_t),                         \
-		COMPAT_SIZE(hipPointerAttribute_t), COMPAT_ALIGN(hipPointerAttribute_t)
+		COMPAT_SIZE(hipPointerAttribute_t), COMPAT_ALIGN(hipPointerAttribute_t), \
+		COMPAT_VALUE(hipDeviceAttributeEccEnabled),                              \
+		COMPAT_VALUE(hipDeviceAttributeAsyncEngineCount),                        \
+		COMPAT_VALUE(hipDeviceAttributeCanMapHostMemory),                        \
+		COMPAT_VALUE(hipDeviceAttributeClockRate),                               \
+		COMPAT_VALUE(hipDeviceAttributeComputeMode),                             \
+		COMPAT_VALUE(hipDeviceAttributeConcurrentKernels),                       \
+		COMPAT_VALUE(hipDeviceAttributeConcurrentManagedAccess),                 \
+		COMPAT_VALUE(hipDeviceAttributeCooperativeLaunch),                       \
+		COMPAT_VALUE(hipDeviceAttributeIntegrated),                              \
+		COMPAT_VALUE(hipDeviceAttributeIsMultiGpuBoard),                         \
+		COMPAT_VALUE(hipDeviceAttributeKernelExecTimeout),                       \
+		COMPAT_VALUE(hipDeviceAttributeL2CacheSize),                             \
+		COMPAT_VALUE(hipDeviceAttributeComputeCapabilityMajor),                  \
+		COMPAT_VALUE(hipDeviceAttributeManagedMemory),                           \
+		COMPAT_VALUE(hipDeviceAttributeMaxBlockDimX),                            \
+		COMPAT_VALUE(hipDeviceAttributeMaxBlockDimY),                            \
+		COMPAT_VALUE(hipDeviceAttributeMaxBlockDimZ),                            \
+		COMPAT_VALUE(hipDeviceAttributeMaxGridDimX),                             \
+		COMPAT_VALUE(hipDeviceAttributeMaxGridDimY),                             \
+		COMPAT_VALUE(hipDeviceAttributeMaxGridDimZ),                             \
+		COMPAT_VALUE(hipDeviceAttributeMaxThreadsPerBlock),                      \
+		COMPAT_VALUE(hipDeviceAttributeMaxThreadsPerMultiProcessor),             \
+		COMPAT_VALUE(hipDeviceAttributeMaxPitch),                                \
+		COMPAT_VALUE(hipDeviceAttributeMemoryBusWidth),                          \
+		COMPAT_VALUE(hipDeviceAttributeMemoryClockRate),                         \
+		COMPAT_VALUE(hipDeviceAttributeComputeCapabilityMinor),                  \
+		COMPAT_VALUE(hipDeviceAttributeMultiprocessorCount),                     \
+		COMPAT_VALUE(hipDeviceAttributePageableMemoryAccess),                    \
+		COMPAT_VALUE(hipDeviceAttributePciBusId),                                \
+		COMPAT_VALUE(hipDeviceAttributePciDeviceId),                             \
+		COMPAT_VALUE(hipDeviceAttributePciDomainID),                             \
+		COMPAT_VALUE(hipDeviceAttributeMaxRegistersPerBlock),                    \
+		COMPAT_VALUE(hipDeviceAttributeMaxSharedMemoryPerBlock),                 \
+		COMPAT_VALUE(hipDeviceAttributeTextureAlignment),                        \
+		COMPAT_VALUE(hipDeviceAttributeTotalConstantMemory),                     \
+		COMPAT_VALUE(hipDeviceAttributeUnifiedAddressing),                       \
+		COMPAT_VALUE(hipDeviceAttributeWarpSize),                                \
+		COMPAT_SIZE(hipDeviceAttribute_t), COMPAT_SIZE(hipDeviceptr_t),          \
+		COMPAT_SIZE(dim3), COMPAT_ALIGN(dim3),                                   \
+		COMPAT_VALUE(hipComputeModeDefault), COMPAT_VALUE(hipHostMallocDefault), \
+		COMPAT_VALUE(hipHostMallocPortable), COMPAT_VALUE(hipHostMallocMapped),  \
+		COMPAT_VALUE(hipHostMallocWriteCombined),                                \
+		COMPAT_VALUE(hipHostMallocNumaUser),                                     \
+		COMPAT_VALUE(hipHostMallocCoherent),                                     \
+		COMPAT_VALUE(hipHostMallocNonCoherent)
 
 #endif

@@ -15,6 +15,7 @@ endif
 	%D%/test-event-page.c \
 	%D%/test-hipsoft-context.c \
 	%D%/test-hipsoft-copy.c \
+	%D%/test-hipsoft-device.c \
 	%D%/test-hipsoft-error.c \
 	%D%/test-hipsoft-event-processes.c \
 	%D%/test-hipsoft-event-threads.c \

@@ -178,7 +178,8 @@ static void with_faulted_queue(struct stage *stage, union request *request)
 
 const struct row structs_rows[] = {
 	{ROW(DEVICE_INFO)},
-	{ROW(DEVICE_INFO), .on_directory = true, .prepare = with_name},
+	{ROW(DEVICE_INFO), .on_directory = true, .prepare = with_name,
+	 .flags = DMABUFFS_ACCEL_NEXT},
 	{ROW(BUFFER_ALLOC), .flags = ACCEL_BUFFER_PINNED, .reserved = 20,
 	 .constants = {{8, PAGE}}},
 	{ROW(BUFFER_IMPORT), .flags = DMABUFFS_ACCEL_TICKET, .prepare = with_memfd},

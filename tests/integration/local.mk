@@ -63,6 +63,7 @@ integration_programs = \
 	%D%/test-attributes \
 	%D%/test-broker \
 	%D%/test-connections \
+	%D%/test-control \
 	%D%/test-directory \
 	%D%/test-drivers-refused \
 	%D%/test-drivers \
@@ -88,6 +89,7 @@ integration_programs = \
 	%D%/test-hipipc-open \
 	%D%/test-hipipc-pair \
 	%D%/test-hipipc-permissions \
+	%D%/test-hipipc-ported \
 	%D%/test-hipipc-recorders \
 	%D%/test-hipipc-runtime \
 	%D%/test-hipipc-scribbled \
@@ -145,6 +147,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la
+%C%_test_control_LDADD = %D%/libharness.la
 %C%_test_directory_LDADD = %D%/libharness.la
 %C%_test_drivers_refused_LDADD = %D%/libharness.la
 %C%_test_drivers_LDADD = %D%/libharness.la
@@ -172,6 +175,15 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_hipipc_pair_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DIPC_PARENT='"$(abs_top_builddir)/contrib/examples/ipc_parent"'
 %C%_test_hipipc_permissions_LDADD = $(hipipc_harness)
+%C%_test_hipipc_ported_LDADD = %D%/ported.o $(hipipc_harness)
+EXTRA_%C%_test_hipipc_ported_DEPENDENCIES = %D%/ported.o
+EXTRA_DIST += %D%/ported.cc
+CLEANFILES += %D%/ported.o
+# C++ with C's driver: it needs no C++ runtime library.
+%D%/ported.o: %D%/ported.cc include/hipsoft.h include/hipsoft-types.h include/hipipc.h
+	$(AM_V_CC)$(CC) -x c++ -std=c++17 -fno-exceptions -fno-rtti -Wall -Wextra -Werror \
+		-pthread $(CFLAGS) $(SANITIZE) -I$(top_srcdir)/include/hipsoft \
+		-I$(top_srcdir)/include -c -o $@ $(srcdir)/%D%/ported.cc
 %C%_test_hipipc_recorders_LDADD = $(hipipc_harness)
 %C%_test_hipipc_runtime_LDADD = $(hipipc_harness)
 %C%_test_hipipc_scribbled_LDADD = $(hipipc_harness)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* raw.c - names, ioctls and buffers by plain system calls */
-#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -36,9 +35,22 @@ static void name_path(const struct instance *instance, const uint8_t uuid[16],
 	snprintf(path, INSTANCE_PATH_SIZE + UUID_TEXT_SIZE, "%s/%s", instance->dir, text);
 }
 
+int raw_directory(const struct instance *instance, int flags)
+{
+	return (int)SYS(open(instance->dir, flags | O_DIRECTORY | O_CLOEXEC));
+}
+
+int raw_control(const struct instance *instance, int flags)
+{
+	char path[INSTANCE_PATH_SIZE + sizeof(DMABUFFS_CONTROL_NAME)];
+
+	snprintf(path, sizeof(path), "%s/" DMABUFFS_CONTROL_NAME, instance->dir);
+	return (int)SYS(open(path, flags | O_CLOEXEC));
+}
+
 int raw_root(const struct instance *instance)
 {
-	return (int)SYS(open(instance->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	return raw_control(instance, O_RDWR);
 }
 
 int raw_open(const struct instance *instance, const uint8_t uuid[16], int flags)
@@ -85,19 +97,28 @@ void expect_no_name(const struct instance *instance, const uint8_t uuid[16])
 	ASSERT(wait_until(name_is_gone, &name));
 }
 
+int raw_list(int description, struct dmabuffs_list *list)
+{
+	int r;
+
+	list->size = sizeof(*list);
+	r = (int)SYS(ioctl(description, DMABUFFS_IOC_LIST, list));
+	return r < 0 ? r : (int)list->count;
+}
+
 int raw_count(const struct instance *instance)
 {
-	DIR *dir = opendir(instance->dir);
-	struct dirent *entry;
-	int n = 0;
+	int control = raw_control(instance, O_RDONLY), n = 0;
+	struct dmabuffs_list list = {.more = 1};
 
-	if (!dir)
-		return -errno;
-	while ((errno = 0, entry = readdir(dir)))
-		n += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
-	if (errno)
-		n = -errno;
-	closedir(dir);
+	if (control < 0)
+		return control;
+	while (list.more && n >= 0) {
+		int page = raw_list(control, &list);
+
+		n = page < 0 ? page : n + page;
+	}
+	close(control);
 	return n;
 }
 

@@ -25,8 +25,12 @@
 
 void raw_uuid_text(const uint8_t uuid[16], char text[UUID_TEXT_SIZE]);
 
-/* Opens the root directory. */
+/* Opens a description that names can be made on: .control, for reading and writing. */
 int raw_root(const struct instance *instance);
+
+/* Opens .control, or the root directory, with these flags and O_CLOEXEC. */
+int raw_control(const struct instance *instance, int flags);
+int raw_directory(const struct instance *instance, int flags);
 
 /* Opens a name with these flags and O_CLOEXEC. */
 int raw_open(const struct instance *instance, const uint8_t uuid[16], int flags);
@@ -42,8 +46,11 @@ int raw_exists(const struct instance *instance, const uint8_t uuid[16]);
  */
 void expect_no_name(const struct instance *instance, const uint8_t uuid[16]);
 
-/* Number of names that readdir(3) lists, without "." and "..". */
+/* Number of the caller's names, by DMABUFFS_IOC_LIST. */
 int raw_count(const struct instance *instance);
+
+/* One page of names: the number of them. */
+int raw_list(int description, struct dmabuffs_list *list);
 
 /* ---- ioctls ------------------------------------------------------------------------ */
 
@@ -91,13 +98,10 @@ int raw_map(int fd, size_t bytes, int protection, void **ret_address);
 /* Reads the first byte; true if that raises SIGBUS, which is caught. */
 bool raises_sigbus(const volatile uint8_t *address);
 
-/*
- * The usual starting point: an exported buffer and the root descriptor it was exported
- * on.
- */
+/* The usual starting point: an exported buffer and the description it was exported on. */
 struct shared {
 	const struct instance *instance;
-	int root;
+	int root; /* .control, opened for reading and writing */
 	int fd;
 	size_t bytes;
 	uint8_t uuid[16];

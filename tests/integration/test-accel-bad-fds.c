@@ -128,7 +128,8 @@ static void add_own_files(struct collection *collection, const struct instance *
 
 	add(collection, "context", raw_context(instance), EBADFD);
 	add(collection, "the context itself", context, EBADFD);
-	add(collection, "root directory", raw_root(instance), EBADFD);
+	add(collection, "root directory", raw_directory(instance, O_RDONLY), EBADFD);
+	add(collection, "control file", raw_root(instance), EBADFD);
 	add(collection, ".accel", raw_devices(instance), EBADFD);
 	add(collection, "connection to the broker", raw_connect(instance), EBADFD);
 	add(collection, "opened ASID", raw_accel_export(instance, context, asid, NULL),

@@ -332,7 +332,7 @@ static bool queues_are_free(void *data)
 
 static void all_in_use(struct instance *instance)
 {
-	struct dmabuffs_accel_queue *queue;
+	struct dmabuffs_accel_queue *queue, *extra;
 	struct child child;
 	struct seat seat;
 
@@ -341,9 +341,16 @@ static void all_in_use(struct instance *instance)
 	peer_wait(child.peer);
 	ASSERT_EQ(device_info(instance, SOFT0).queues, 2);
 	ASSERT_EQ(device_info(instance, SOFT0).queues_free, 0);
+	/* Another user still gets an equal share of the two, and no more. */
+	extra = make_queue(&seat);
+	expect_done(extra, nop());
 	ASSERT_ERR(dmabuffs_accel_queue_create(seat.library, seat.context,
 					       ACCEL_QUEUE_USER, 16, 0, &queue),
 		   EBUSY);
+	ASSERT_OK(object_call(seat.context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY,
+			      dmabuffs_accel_queue_id(extra)));
+	dmabuffs_accel_queue_close(extra);
+	ASSERT_EQ(device_info(instance, SOFT0).queues_free, 0);
 	child_kill(&child, SIGKILL);
 	ASSERT(wait_until(queues_are_free, instance));
 	queue = make_queue(&seat);

@@ -29,7 +29,7 @@ static int create_all(void *data)
 {
 	static const char *const names[] = {FREE_NAME, ".other", "file"};
 	struct instance *instance = data;
-	int root = ASSERT_OK(raw_root(instance));
+	int root = ASSERT_OK(raw_directory(instance, O_PATH));
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *name = names[i];
@@ -60,7 +60,7 @@ static void creates_nothing(struct instance *instance)
 static void names_do_not_move(struct instance *instance)
 {
 	struct shared first, second;
-	int root = ASSERT_OK(raw_root(instance));
+	int root = ASSERT_OK(raw_directory(instance, O_PATH));
 	char a[UUID_TEXT_SIZE], b[UUID_TEXT_SIZE];
 
 	share(&first, instance, PAGE, 0, 0);
@@ -85,7 +85,7 @@ static void names_do_not_move(struct instance *instance)
 static int remove_broker(void *data)
 {
 	struct instance *instance = data;
-	int root = ASSERT_OK(raw_root(instance));
+	int root = ASSERT_OK(raw_directory(instance, O_PATH));
 
 	ASSERT_ERR(SYS(unlinkat(root, DMABUFFS_BROKER_NAME, 0)), EPERM);
 	ASSERT_ERR(SYS(renameat(root, DMABUFFS_BROKER_NAME, root, "file")), EPERM);
@@ -95,7 +95,7 @@ static int remove_broker(void *data)
 
 static void broker_stays(struct instance *instance)
 {
-	int root = ASSERT_OK(raw_root(instance));
+	int root = ASSERT_OK(raw_directory(instance, O_PATH));
 	struct stat st;
 
 	ASSERT_OK(SYS(fstatat(root, DMABUFFS_BROKER_NAME, &st, 0)));
@@ -141,7 +141,7 @@ static void root_is_protected(struct instance *instance)
 
 static void directory_descriptor(struct instance *instance)
 {
-	int root = ASSERT_OK(raw_root(instance));
+	int root = ASSERT_OK(raw_directory(instance, O_RDONLY));
 	char byte;
 
 	ASSERT_ERR(SYS(read(root, &byte, 1)), EISDIR);

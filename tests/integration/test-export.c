@@ -21,6 +21,7 @@ static void by_descriptor(struct instance *instance)
 	struct dmabuffs_export request;
 	int root = ASSERT_OK(raw_root(instance));
 	int fd = raw_memfd(3 * PAGE + 5);
+	int directory = ASSERT_OK(raw_directory(instance, O_PATH));
 	char text[UUID_TEXT_SIZE];
 
 	raw_request(&request, fd);
@@ -31,7 +32,7 @@ static void by_descriptor(struct instance *instance)
 	ASSERT_EQ(request.uuid[8] >> 6, 2);
 	ASSERT_EQ(request.fd, fd);
 	raw_uuid_text(request.uuid, text);
-	ASSERT_OK(SYS(faccessat(root, text, F_OK, 0)));
+	ASSERT_OK(SYS(faccessat(directory, text, F_OK, 0)));
 	/* The name does not depend on the caller's descriptor. */
 	close(fd);
 	fd = ASSERT_OK(raw_open(instance, request.uuid, O_RDWR));

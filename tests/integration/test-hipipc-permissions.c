@@ -412,6 +412,6 @@ const struct test_case test_cases[] = {
 	 "nopassthrough"},
 	{"row_get_null_logged", invalid_value_logged},
 	{"row_open_not_permitted_policy", policy, "ns=net"},
-	{"row_get_not_permitted", import_only, "mode=1771"},
+	{"row_get_not_permitted", import_only, "control-mode=0660"},
 	{NULL},
 };

@@ -225,11 +225,11 @@ static void leased_memfd(struct instance *instance)
 	scene_end(&scene);
 }
 
-/* Reads the directory into a page whose fault never returns. */
+/* Reads the directory into a page whose fault never returns; only uid 0 gets entries. */
 static void hold_directory(int peer, void *data)
 {
 	const struct scene *scene = data;
-	int root = ASSERT_OK(raw_root(scene->instance));
+	int root = ASSERT_OK(raw_directory(scene->instance, O_RDONLY));
 	void *page = scene_hostile_page(scene);
 
 	syscall(SYS_getdents64, root, page, PAGE);
@@ -237,8 +237,8 @@ static void hold_directory(int peer, void *data)
 }
 
 /*
- * Meanwhile the directory cannot be changed, and its entries cannot be invalidated.
- * Everything else works, and the instance can be unmounted.
+ * Meanwhile the directory cannot be changed. Everything else works, names end, and the
+ * instance can be unmounted.
  */
 static void held_directory(struct instance *instance)
 {
@@ -252,10 +252,10 @@ static void held_directory(struct instance *instance)
 	scene_start(&scene, &other);
 	connection = ASSERT_OK(raw_connect(&other));
 	opened = ASSERT_OK(raw_open(&other, scene.good.uuid, O_RDWR));
-	child_start(&child, USER(1001), hold_directory, &scene);
+	child_start(&child, NULL, hold_directory, &scene);
 	reader.tid = child.pid;
 	ASSERT(wait_until(sleeps_in, &reader));
-	/* Removes a name, which the daemon has to invalidate in the kernel. */
+	/* Removes a name, which the service has to invalidate in the kernel. */
 	close(scene.good.root);
 	for (int i = 0; i < 20; i++)
 		close(ASSERT_OK(raw_exchange(connection, opened)));

@@ -297,7 +297,8 @@ static void look_and_end(struct instance *instance)
 	ASSERT_EQ(n, 1);
 	ASSERT_ERR(dmabuffs_list(library, stop_at_once, NULL), EXDEV);
 	ASSERT_ERR(dmabuffs_query_fd(dmabuffs_root_fd(library), &info, sizeof(info)),
-		   ENOTTY);
+		   EBADF);
+	ASSERT_ERR(dmabuffs_query_fd(fd, &info, sizeof(info)), ENOTTY);
 	ASSERT_OK(dmabuffs_import(library, &name, O_RDWR, &opened));
 	ASSERT_OK(dmabuffs_query_fd(opened, &info, sizeof(info)));
 	ASSERT_EQ(info.bytes, BYTES);

@@ -330,12 +330,13 @@ static void open_files_stay(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* mode=1773 with a group: its members export and list, all others only import. */
+/* With a group: its members export and list, all others only import. */
 static int use_restricted_root(void *data)
 {
 	const struct kept *kept = data;
 
 	ASSERT_ERR(raw_root(kept->instance), EACCES);
+	ASSERT_ERR(raw_directory(kept->instance, O_RDONLY), EACCES);
 	return (int)SYS(open(kept->path, O_RDONLY));
 }
 
@@ -359,6 +360,6 @@ const struct test_case test_cases[] = {
 	{"acl_mask", acl_mask},
 	{"bad_acls", bad_acls},
 	{"open_files_stay", open_files_stay},
-	{"root_rights", root_rights, "mode=1773,gid=2001"},
+	{"root_rights", root_rights, "mode=1773,control-mode=0660,gid=2001"},
 	{0},
 };

@@ -27,6 +27,7 @@ struct any {
 		struct dmabuffs_revoke revoke;
 		struct dmabuffs_info info;
 		struct dmabuffs_withdraw withdraw;
+		struct dmabuffs_list list;
 		uint8_t bytes[BIGGEST + 1];
 	};
 };
@@ -72,6 +73,12 @@ static void short_structs(struct instance *instance)
 		fill_withdraw(&any, &shared, size);
 		ASSERT_ERR(ask(shared.root, 3, size, &any), EINVAL);
 		ASSERT_ERR(ask(shared.root, 3, sizeof(any.withdraw), &any), EINVAL);
+	}
+	for (uint32_t size = 4; size < sizeof(struct dmabuffs_list); size += 124) {
+		memset(&any, 0, sizeof(any));
+		any.list.size = size;
+		ASSERT_ERR(ask(shared.root, 4, size, &any), EINVAL);
+		ASSERT_ERR(ask(shared.root, 4, sizeof(any.list), &any), EINVAL);
 	}
 	for (uint32_t size = 4; size < sizeof(struct dmabuffs_info); size += 4) {
 		memset(&any, 0, sizeof(any));
@@ -168,11 +175,36 @@ static void longer_withdraw(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+static void longer_list(struct instance *instance)
+{
+	static struct any any;
+	struct shared shared;
+	size_t size = sizeof(any.list) + 8;
+
+	share(&shared, instance, PAGE, 0, 0);
+	any.list.size = (uint32_t)size;
+	any.bytes[size - 1] = 1;
+	ASSERT_ERR(ask(shared.root, 4, size, &any), E2BIG);
+	any.bytes[size - 1] = 0;
+	ASSERT_OK(ask(shared.root, 4, size, &any));
+	ASSERT_EQ(any.list.count, 1);
+	ASSERT(memcmp(any.list.uuids[0], shared.uuid, sizeof(shared.uuid)) == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(any.list.reserved); i++) {
+		memset(&any, 0, sizeof(any));
+		any.list.size = sizeof(any.list);
+		any.list.reserved[i] = 1;
+		ASSERT_ERR(ask(shared.root, 4, sizeof(any.list), &any), EINVAL);
+		ASSERT_EQ(any.list.count, 0);
+	}
+	unshare_buffer(&shared);
+}
+
 static void unknown_flags(struct instance *instance)
 {
 	struct dmabuffs_withdraw withdraw = {.size = sizeof(withdraw)};
 	struct dmabuffs_revoke revoke = {.size = sizeof(revoke)};
 	struct dmabuffs_info info = {.size = sizeof(info)};
+	struct dmabuffs_list list = {.size = sizeof(list)};
 	struct shared shared;
 	uint8_t uuid[16];
 	int fd;
@@ -186,7 +218,8 @@ static void unknown_flags(struct instance *instance)
 			ASSERT_ERR(
 				raw_export_fd(shared.root, shared.fd, 1U << bit, 0, uuid),
 				EOPNOTSUPP);
-		revoke.flags = withdraw.flags = info.flags = 1U << bit;
+		revoke.flags = withdraw.flags = info.flags = list.flags = 1U << bit;
+		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_LIST, &list)), EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_REVOKE, &revoke)),
 			   EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_WITHDRAW, &withdraw)),
@@ -207,7 +240,7 @@ static void foreign_commands(int fd)
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		ASSERT_ERR(SYS(ioctl(fd, commands[i], &any)), ENOTTY);
-	for (unsigned int nr = 4; nr < 256; nr += 21)
+	for (unsigned int nr = 5; nr < 256; nr += 21)
 		ASSERT_ERR(ask(fd, nr, sizeof(any.export), &any), ENOTTY);
 	/* Valid except for the type. */
 	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x00, struct dmabuffs_export), &any)),
@@ -252,6 +285,7 @@ static void other_directions(struct instance *instance)
 
 static void wrong_files(struct instance *instance)
 {
+	struct dmabuffs_list list = {.more = 1};
 	struct dmabuffs_info info;
 	struct shared shared;
 	uint8_t uuid[16];
@@ -259,6 +293,7 @@ static void wrong_files(struct instance *instance)
 
 	share(&shared, instance, PAGE, 0, 0);
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	ASSERT_ERR(raw_list(fd, &list), ENOTTY);
 	ASSERT_ERR(raw_info(shared.root, &info), ENOTTY);
 	ASSERT_ERR(raw_export_fd(fd, shared.fd, 0, 0, uuid), ENOTTY);
 	ASSERT_ERR(raw_revoke(fd, shared.uuid), ENOTTY);
@@ -310,6 +345,7 @@ const struct test_case test_cases[] = {
 	{"longer_structs", longer_structs},
 	{"longer_info", longer_info},
 	{"longer_withdraw", longer_withdraw},
+	{"longer_list", longer_list},
 	{"unknown_flags", unknown_flags},
 	{"unknown_commands", unknown_commands},
 	{"other_directions", other_directions},

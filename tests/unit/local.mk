@@ -80,6 +80,7 @@ endif
 	%D%/test-cli.c \
 	%D%/test-lib-accel.c \
 	%D%/test-lib-broker.c \
+	%D%/test-lib-control.c \
 	%D%/test-lib-queue.c \
 	%D%/test-lib-sizes.c \
 	%D%/test-lib-strerror.c \

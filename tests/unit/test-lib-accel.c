@@ -82,6 +82,20 @@ static int answer(int fd, unsigned long request, void *arg)
 
 /* ---- devices ----------------------------------------------------------------------- */
 
+static bool is_old_service;
+
+/* "" -> soft0 -> soft1 */
+static int answer_next(struct accel_device_info *info)
+{
+	if (is_old_service)
+		return -EOPNOTSUPP;
+	if (!strcmp(info->name, names[1]))
+		return -ENOENT;
+	strcpy(info->name, info->name[0] ? names[1] : names[0]);
+	info->flags = 0;
+	return 0;
+}
+
 /* A hostile reply: unterminated strings, more ranges than the array holds. */
 static int answer_info(int fd, unsigned long request, void *arg)
 {
@@ -89,6 +103,8 @@ static int answer_info(int fd, unsigned long request, void *arg)
 
 	cr_assert(eq(ulong, request, DMABUFFS_ACCEL_IOC_DEVICE_INFO));
 	cr_assert(eq(u32, info->size, sizeof(*info)));
+	if (info->flags == DMABUFFS_ACCEL_NEXT)
+		return answer_next(info);
 	cr_assert(zero(u32, info->flags));
 	device.calls++;
 	memset(info->backend, 'x', sizeof(info->backend));
@@ -120,6 +136,37 @@ Test(accel_device, list_and_query_each, .init = start, .fini = finish)
 	cr_assert(zero(int, dmabuffs_accel_list(&broker.instance, count_devices, &seen)));
 	cr_assert(eq(u32, seen, 3));
 	cr_assert(eq(u32, device.calls, 2), "a name with a leading dot was opened");
+	/* The directory shows the same. */
+	is_old_service = true;
+	seen = 0;
+	cr_assert(zero(int, dmabuffs_accel_list(&broker.instance, count_devices, &seen)));
+	cr_assert(eq(u32, seen, 3));
+	cr_assert(eq(u32, device.calls, 4), "a name with a leading dot was opened");
+}
+
+/* Names that a service must not send. */
+static int answer_bad_name(int fd, unsigned long request, void *arg)
+{
+	struct accel_device_info *info = arg;
+
+	strcpy(info->name, device.calls++ == 0 ? "soft0" : "../soft0");
+	return 0;
+}
+
+static int count_visits(const char *name, void *data)
+{
+	++*(unsigned int *)data;
+	return 0;
+}
+
+Test(accel_device, list_refuses_other_names, .init = start, .fini = finish)
+{
+	unsigned int visits = 0;
+
+	fake_device_command = answer_bad_name;
+	cr_assert(eq(int, dmabuffs_accel_list(&broker.instance, count_visits, &visits),
+		     -EPROTO));
+	cr_assert(le(u32, visits, 1));
 }
 
 static int stop_walk(const char *name, void *data)
@@ -136,6 +183,10 @@ Test(accel_device, list_ends_when_the_visitor_says_so, .init = start, .fini = fi
 	cr_assert(eq(int, dmabuffs_accel_list(&broker.instance, stop_walk, &visits),
 		     -EXDEV));
 	cr_assert(eq(u32, visits, 1));
+	is_old_service = true;
+	cr_assert(eq(int, dmabuffs_accel_list(&broker.instance, stop_walk, &visits),
+		     -EXDEV));
+	cr_assert(eq(u32, visits, 2));
 }
 
 static void stop_broker(void)

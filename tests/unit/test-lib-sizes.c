@@ -53,7 +53,7 @@ union options {
 
 static int export_with(const union options *options)
 {
-	struct dmabuffs instance = {.root_fd = -1, .readable = true};
+	struct dmabuffs instance = {.root_fd = -1, .control_fd = -1};
 	dmabuffs_uuid uuid = {{3}};
 	int r = dmabuffs_export(&instance, -1, &options->known, &uuid);
 

@@ -149,8 +149,9 @@ Test(options, defaults)
 	expect_text(options.mountpoint, "/nonexistent/./dir");
 	expect_text(options.source, "dmabuffs");
 	expect_text(options.mount_flags, "nosuid,nodev,noexec");
-	cr_assert(all(eq(uint, options.mode, 01777), eq(uint, options.uid, 0),
-		      eq(uint, options.gid, 0), eq(u32, options.ns_mask, 0)));
+	cr_assert(all(eq(uint, options.mode, 01777), eq(uint, options.control_mode, 0666),
+		      eq(uint, options.uid, 0), eq(uint, options.gid, 0),
+		      eq(u32, options.ns_mask, 0)));
 	cr_assert(
 		all(eq(int, options.log_level, LOG_INFO), eq(int, options.ready_fd, -1)));
 	cr_assert(all(not(options.foreground), options.passthrough, not(options.help),
@@ -245,6 +246,8 @@ Test(options, spellings)
 	cr_assert(zero(int, parse("-f -- /")));
 	cr_assert(zero(int, parse("-o mode=07777 /")));
 	cr_assert(eq(uint, options.mode, 07777));
+	cr_assert(zero(int, parse("-o control-mode=0660 /")));
+	cr_assert(eq(uint, options.control_mode, 0660));
 }
 
 Test(options, help_and_version_need_no_mount_point)
@@ -326,6 +329,11 @@ Test(options, refuses_values)
 		"-o mode=-1 /",
 		"-o mode=u+r /",
 		"-o mode=0x1ff /",
+		"-o control-mode /",
+		"-o control-mode= /",
+		"-o control-mode=8 /",
+		"-o control-mode=1000 /",
+		"-o control-mode=-1 /",
 		"-o uid /",
 		"-o uid= /",
 		"-o uid=root /",

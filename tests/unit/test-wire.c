@@ -266,3 +266,20 @@ Test(wire, clears_what_a_newer_struct_has_more)
 		      zero(u32, given[5])));
 	cr_assert(eq(u32, given[6], 0xeeeeeeee));
 }
+
+Test(wire, list)
+{
+	struct dmabuffs_list arg = {.cursor = UINT64_MAX, .count = 7, .more = 7};
+
+	cr_assert(zero(int, wire_check_list(&arg)), "outputs are not looked at");
+	for (int bit = 0; bit < 32; bit++) {
+		arg.flags = 1U << bit;
+		cr_assert(eq(int, wire_check_list(&arg), -EOPNOTSUPP));
+	}
+	arg.flags = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(arg.reserved); i++) {
+		arg.reserved[i] = 1;
+		cr_assert(eq(int, wire_check_list(&arg), -EINVAL));
+		arg.reserved[i] = 0;
+	}
+}

@@ -8,7 +8,7 @@
 #include "util.h"
 
 /* Long enough for the speed of one large memmove(3), short enough for others to wait. */
-#define CHUNK ((size_t)1 << 20)
+#define CHUNK ((size_t)256 << 10)
 /* Before a longer command, earlier completions are published. */
 #define QUICK ((size_t)64 << 10)
 
@@ -366,6 +366,8 @@ int access_each(const struct access *access, uint64_t length, compute_fn compute
 		if (r < 0)
 			return r;
 		attempt.piece.offset += attempt.piece.length;
+		if (attempt.piece.length > QUICK)
+			engine_yield();
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #ifndef ACCEL_SOFT_ENGINE_H
 #define ACCEL_SOFT_ENGINE_H
 
+#include <sched.h>
 #include <stdbool.h>
 
 #include "fence.h"
@@ -68,6 +69,15 @@ static inline void engine_leave_sleep(struct engine *engine)
 
 /* Sleeps while the control word is @seen, for @ns at most; 0: no limit. */
 void engine_sleep_control(struct engine *engine, uint32_t seen, uint64_t ns);
+
+/*
+ * After each piece of work: many engines share few CPUs with the threads that serve other
+ * users, and the scheduler would let each of them use up its slice first.
+ */
+static inline void engine_yield(void)
+{
+	sched_yield();
+}
 
 /* Publishes which commands are complete; called before anything that can take long. */
 void engine_settle(struct engine *engine);

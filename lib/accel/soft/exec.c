@@ -152,8 +152,11 @@ static int exec_run_matmul(struct job *job)
 	left = right + inner * columns;
 	engine_settle(job->engine);
 	r = access_get(job->engine, &job->src2, 0, right, right_bytes, job->fault);
-	for (uint64_t i = 0; i < job->command->rows && r == 0; i++)
+	for (uint64_t i = 0; i < job->command->rows && r == 0; i++) {
 		r = exec_multiply_row(job, i, right, left, left + inner);
+		if (right_bytes > ENGINE_BOUNCE / 2)
+			engine_yield();
+	}
 	return r;
 }
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* device_info.c - what a device is */
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "context.h"
+
+/* Engine threads run on the CPUs that the process may use. */
+static int device_info_count_cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static void device_info_fill(struct device *device, hipDeviceProp_t *ret_properties)
+{
+	struct accel_device_info info = {.size = sizeof(info)};
+	int n_cpus = device_info_count_cpus();
+
+	accel_device_query(device->accel, &info);
+	*ret_properties = (hipDeviceProp_t){
+		.totalGlobalMem = info.memory,
+		.memPitch = info.memory,
+		.warpSize = 1,
+		.maxThreadsPerBlock = 1,
+		.maxThreadsDim = {1, 1, 1},
+		.maxGridSize = {1, 1, 1},
+		.maxThreadsPerMultiProcessor = 1,
+		.multiProcessorCount = n_cpus,
+		.asyncEngineCount = n_cpus,
+		.integrated = 1,
+		.computeMode = hipComputeModeDefault,
+		.unifiedAddressing = 1,
+		.gcnArchName = "hipsoft",
+	};
+	memcpy(ret_properties->name, info.name, sizeof(info.name));
+}
+
+_public_ hipError_t hipGetDeviceProperties(hipDeviceProp_t *ret_properties, int device)
+{
+	int r = runtime_enter();
+
+	if (r == 0 && !ret_properties)
+		r = -EINVAL;
+	if (r < 0)
+		return runtime_result(r);
+	if (!runtime_device(device))
+		return runtime_return(hipErrorInvalidDevice);
+	device_info_fill(runtime_device(device), ret_properties);
+	return runtime_result(0);
+}
+
+/* ---- attributes -------------------------------------------------------------------- */
+
+struct attribute {
+	hipDeviceAttribute_t attribute;
+	size_t offset; /* of the member of hipDeviceProp_t */
+	bool is_size;  /* a size_t, else an int */
+};
+
+#define IN(name, member)                                                                 \
+	{                                                                                \
+		hipDeviceAttribute##name, offsetof(hipDeviceProp_t, member), false       \
+	}
+#define IN_SIZE(name, member)                                                            \
+	{                                                                                \
+		hipDeviceAttribute##name, offsetof(hipDeviceProp_t, member), true        \
+	}
+
+static const struct attribute device_info_attributes[] = {
+	IN(EccEnabled, ECCEnabled),
+	IN(AsyncEngineCount, asyncEngineCount),
+	IN(CanMapHostMemory, canMapHostMemory),
+	IN(ClockRate, clockRate),
+	IN(ComputeMode, computeMode),
+	IN(ConcurrentKernels, concurrentKernels),
+	IN(ConcurrentManagedAccess, concurrentManagedAccess),
+	IN(CooperativeLaunch, cooperativeLaunch),
+	IN(Integrated, integrated),
+	IN(IsMultiGpuBoard, isMultiGpuBoard),
+	IN(KernelExecTimeout, kernelExecTimeoutEnabled),
+	IN(L2CacheSize, l2CacheSize),
+	IN(ComputeCapabilityMajor, major),
+	IN(ComputeCapabilityMinor, minor),
+	IN(ManagedMemory, managedMemory),
+	IN(MaxBlockDimX, maxThreadsDim[0]),
+	IN(MaxBlockDimY, maxThreadsDim[1]),
+	IN(MaxBlockDimZ, maxThreadsDim[2]),
+	IN(MaxGridDimX, maxGridSize[0]),
+	IN(MaxGridDimY, maxGridSize[1]),
+	IN(MaxGridDimZ, maxGridSize[2]),
+	IN(MaxThreadsPerBlock, maxThreadsPerBlock),
+	IN(MaxThreadsPerMultiProcessor, maxThreadsPerMultiProcessor),
+	IN_SIZE(MaxPitch, memPitch),
+	IN(MemoryBusWidth, memoryBusWidth),
+	IN(MemoryClockRate, memoryClockRate),
+	IN(MultiprocessorCount, multiProcessorCount),
+	IN(PageableMemoryAccess, pageableMemoryAccess),
+	IN(PciBusId, pciBusID),
+	IN(PciDeviceId, pciDeviceID),
+	IN(PciDomainID, pciDomainID),
+	IN(MaxRegistersPerBlock, regsPerBlock),
+	IN_SIZE(MaxSharedMemoryPerBlock, sharedMemPerBlock),
+	IN_SIZE(TextureAlignment, textureAlignment),
+	IN_SIZE(TotalConstantMemory, totalConstMem),
+	IN(UnifiedAddressing, unifiedAddressing),
+	IN(WarpSize, warpSize),
+};
+
+/* A size beyond an int is the largest one. */
+static int device_info_read(const hipDeviceProp_t *properties,
+			    const struct attribute *attribute)
+{
+	const char *member = (const char *)properties + attribute->offset;
+	size_t size;
+	int value;
+
+	if (!attribute->is_size) {
+		memcpy(&value, member, sizeof(value));
+		return value;
+	}
+	memcpy(&size, member, sizeof(size));
+	return (int)MIN(size, (size_t)INT32_MAX);
+}
+
+static const struct attribute *device_info_find(hipDeviceAttribute_t wanted)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(device_info_attributes); i++)
+		if (device_info_attributes[i].attribute == wanted)
+			return &device_info_attributes[i];
+	return NULL;
+}
+
+_public_ hipError_t hipDeviceGetAttribute(int *ret_value, hipDeviceAttribute_t wanted,
+					  int device)
+{
+	const struct attribute *attribute = device_info_find(wanted);
+	hipDeviceProp_t properties;
+	int r = runtime_enter();
+
+	if (r == 0 && (!ret_value || !attribute))
+		r = -EINVAL;
+	if (r < 0)
+		return runtime_result(r);
+	if (!runtime_device(device))
+		return runtime_return(hipErrorInvalidDevice);
+	device_info_fill(runtime_device(device), &properties);
+	*ret_value = device_info_read(&properties, attribute);
+	return runtime_result(0);
+}
+
+/* ---- the same, one by one ---------------------------------------------------------- */
+
+_public_ hipError_t hipDeviceGet(hipDevice_t *ret_device, int ordinal)
+{
+	int r = runtime_enter();
+
+	if (r == 0 && !ret_device)
+		r = -EINVAL;
+	if (r < 0)
+		return runtime_result(r);
+	if (!runtime_device(ordinal))
+		return runtime_return(hipErrorInvalidDevice);
+	*ret_device = ordinal;
+	return runtime_result(0);
+}
+
+_public_ hipError_t hipDeviceGetName(char *name, int size, hipDevice_t device)
+{
+	hipDeviceProp_t properties;
+	int r = runtime_enter();
+
+	if (r == 0 && (!name || size <= 0))
+		r = -EINVAL;
+	if (r < 0)
+		return runtime_result(r);
+	if (!runtime_device(device))
+		return runtime_return(hipErrorInvalidDevice);
+	device_info_fill(runtime_device(device), &properties);
+	(void)snprintf(name, (size_t)size, "%s", properties.name);
+	return runtime_result(0);
+}
+
+_public_ hipError_t hipDeviceTotalMem(size_t *ret_bytes, hipDevice_t device)
+{
+	hipDeviceProp_t properties;
+	int r = runtime_enter();
+
+	if (r == 0 && !ret_bytes)
+		r = -EINVAL;
+	if (r < 0)
+		return runtime_result(r);
+	if (!runtime_device(device))
+		return runtime_return(hipErrorInvalidDevice);
+	device_info_fill(runtime_device(device), &properties);
+	*ret_bytes = properties.totalGlobalMem;
+	return runtime_result(0);
+}
+
+static hipError_t device_info_version(int *ret_version)
+{
+	int r = runtime_enter();
+
+	if (r == 0 && !ret_version)
+		r = -EINVAL;
+	if (r == 0)
+		*ret_version = HIP_VERSION;
+	return runtime_result(r);
+}
+
+_public_ hipError_t hipRuntimeGetVersion(int *ret_version)
+{
+	return device_info_version(ret_version);
+}
+
+_public_ hipError_t hipDriverGetVersion(int *ret_version)
+{
+	return device_info_version(ret_version);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fs_root.c - open files that names are made on: the root directory and .control
+ *
+ * The file handle is the id of a root description in the table. It is 0 for .control
+ * opened without write access, which can carry no names.
+ */
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "fs/fs.h"
+#include "names/ended.h"
+
+static void fs_root_open(fuse_req_t req, struct fuse_file_info *fi)
+{
+	struct table *table = &service_of(req)->table;
+	const struct payer payer = {fuse_req_ctx(req)->uid, fuse_req_ctx(req)->pid};
+	uint64_t id;
+	int r = table_open_root(table, &payer, &id);
+
+	if (r < 0) {
+		log_warning("cannot open root for uid %u: %s", payer.uid, strerror(-r));
+		reply_error(req, r);
+		return;
+	}
+	fi->fh = id;
+	if (fuse_reply_open(req, fi) < 0)
+		table_close_root(table, id, NULL, NULL);
+}
+
+void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	fi->fh = 0;
+	/* The listing depends on the user. */
+	fi->cache_readdir = 0;
+	if (ino == INO_ACCEL)
+		fuse_reply_open(req, fi);
+	else
+		fs_root_open(req, fi);
+}
+
+void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	if (ino == INO_ROOT)
+		ended_close_root(&service_of(req)->notifier, fi->fh,
+				 "the root was closed");
+	reply_error(req, 0);
+}
+
+/*
+ * The kernel permits an access mode of 3, for ioctl(2) only, and does not ask the mount
+ * for it as for writing.
+ */
+static bool fs_control_is_writable(const struct fuse_file_info *fi)
+{
+	int access = fi->flags & O_ACCMODE;
+
+	return access == O_WRONLY || access == O_RDWR;
+}
+
+void fs_control_open(fuse_req_t req, struct fuse_file_info *fi)
+{
+	fi->fh = 0;
+	fi->direct_io = 1;
+	fi->nonseekable = 1;
+	fi->noflush = 1;
+	if (fs_control_is_writable(fi))
+		fs_root_open(req, fi);
+	else
+		fuse_reply_open(req, fi);
+}
+
+void fs_control_release(fuse_req_t req, struct fuse_file_info *fi)
+{
+	if (fi->fh)
+		ended_close_root(&service_of(req)->notifier, fi->fh,
+				 "its control file was closed");
+	reply_error(req, 0);
+}
