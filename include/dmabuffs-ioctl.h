@@ -8,6 +8,7 @@
  *   DMABUFFS_IOC_REVOKE   on a description   remove a name and its memory
  *   DMABUFFS_IOC_WITHDRAW on a description   remove a name that was made on it
  *   DMABUFFS_IOC_LIST     on a description   list the caller's names
+ *   DMABUFFS_IOC_ENDED    on a description   why a name ended
  *   DMABUFFS_IOC_INFO     on an opened name  describe the buffer
  *
  * A description is an open file description of `.control`, a file in the root directory
@@ -251,6 +252,38 @@ struct dmabuffs_list {
 	__u8 uuids[DMABUFFS_LIST_MAX][DMABUFFS_UUID_SIZE];
 };
 
+/* ---- DMABUFFS_IOC_ENDED ------------------------------------------------------------ */
+
+enum dmabuffs_ended_cause {
+	DMABUFFS_ENDED_WITHDRAWN =
+		1,                 /* its exporter removed it, as when it frees memory */
+	DMABUFFS_ENDED_CLOSED = 2, /* its description was closed: its exporter exited */
+	DMABUFFS_ENDED_REVOKED = 3,
+	DMABUFFS_ENDED_UNLINKED = 4,
+};
+
+/**
+ * struct dmabuffs_ended - argument of DMABUFFS_IOC_ENDED
+ * @size: in: sizeof(struct dmabuffs_ended)
+ * @flags: in: 0
+ * @uuid: in: a name that cannot be opened (ENOENT, ESTALE), raw bytes
+ * @cause: in: 0; out: enum dmabuffs_ended_cause
+ * @reserved: in: 0
+ *
+ * For messages: the service remembers the last names only, thousands of them, and none of
+ * before it was started.
+ *
+ * Errors
+ *   ENOENT  no name of this mount, one that exists, or one that ended long ago
+ */
+struct dmabuffs_ended {
+	__u32 size;
+	__u32 flags;
+	__u8 uuid[DMABUFFS_UUID_SIZE];
+	__u32 cause;
+	__u32 reserved;
+};
+
 /* ---- DMABUFFS_IOC_INFO ------------------------------------------------------------- */
 
 #define DMABUFFS_INFO_PERSIST     (1U << 0) /* exported with DMABUFFS_EXPORT_PERSIST */
@@ -293,6 +326,7 @@ struct dmabuffs_info {
 #define DMABUFFS_IOC_INFO     _IOWR(DMABUFFS_IOC_TYPE, 0x02, struct dmabuffs_info)
 #define DMABUFFS_IOC_WITHDRAW _IOWR(DMABUFFS_IOC_TYPE, 0x03, struct dmabuffs_withdraw)
 #define DMABUFFS_IOC_LIST     _IOWR(DMABUFFS_IOC_TYPE, 0x04, struct dmabuffs_list)
+#define DMABUFFS_IOC_ENDED    _IOWR(DMABUFFS_IOC_TYPE, 0x05, struct dmabuffs_ended)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -320,6 +354,13 @@ DMABUFFS_ASSERT_SIZE(dmabuffs_withdraw, 24);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, size, 0);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, flags, 4);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, uuid, 8);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_ended, 32);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, uuid, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, cause, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, reserved, 28);
 
 DMABUFFS_ASSERT_SIZE(dmabuffs_list, 4096);
 DMABUFFS_ASSERT_AT(dmabuffs_list, size, 0);

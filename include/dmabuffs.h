@@ -242,6 +242,14 @@ int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 int dmabuffs_list(struct dmabuffs *instance,
 		  int (*visit)(const dmabuffs_uuid *uuid, void *data), void *data);
 
+/*
+ * Why a name ended that cannot be opened (-ENOENT, -ESTALE), for messages. -ENOENT: it is
+ * not of this instance, exists, or ended long ago or before the service was started;
+ * -EACCES: this user may not open .control; -ENOTTY: an older service.
+ */
+int dmabuffs_ended(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+		   enum dmabuffs_ended_cause *ret_cause);
+
 /* Removes a name: no new opens; importers keep the buffer. Errors: those of unlink(2). */
 int dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
 

@@ -85,6 +85,7 @@ dist_man_MANS += \
 	%D%/dmabuffs_accel_query.3 \
 	%D%/dmabuffs_allocate.3 \
 	%D%/dmabuffs_close.3 \
+	%D%/dmabuffs_ended.3 \
 	%D%/dmabuffs_exchange.3 \
 	%D%/dmabuffs_export.3 \
 	%D%/dmabuffs_import.3 \

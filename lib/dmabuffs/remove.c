@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* remove.c - remove a name, with or without its memory */
+/* remove.c - remove a name, with or without its memory; why one was removed */
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "instance.h"
@@ -27,4 +28,20 @@ _public_ int dmabuffs_revoke(struct dmabuffs *instance, const dmabuffs_uuid *uui
 
 	memcpy(request.uuid, uuid->bytes, sizeof(request.uuid));
 	return instance_change(instance, DMABUFFS_IOC_REVOKE, &request);
+}
+
+_public_ int dmabuffs_ended(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+			    enum dmabuffs_ended_cause *ret_cause)
+{
+	struct dmabuffs_ended request = {.size = sizeof(request)};
+	int r;
+
+	if (instance->control_fd < 0)
+		return -EACCES;
+	memcpy(request.uuid, uuid->bytes, sizeof(request.uuid));
+	r = (int)SYSCALL(ioctl(instance->control_fd, DMABUFFS_IOC_ENDED, &request));
+	if (r < 0)
+		return r;
+	*ret_cause = (enum dmabuffs_ended_cause)request.cause;
+	return 0;
 }

@@ -28,7 +28,7 @@ static int fs_revoke_truncate_and_remove(struct revocation *revocation)
 	table_lock(&service->table);
 	export->revoked = true;
 	table_unlock(&service->table);
-	ended_remove_name(&service->notifier, export, "revoked");
+	ended_remove_name(&service->notifier, export, DMABUFFS_ENDED_REVOKED, "revoked");
 	return 0;
 }
 
@@ -132,7 +132,7 @@ int fs_withdraw(struct command_call *call)
 			    call->ctx->uid, strerror(-r));
 	if (r < 0)
 		return r;
-	ended_report(&service->notifier, export, "withdrawn");
+	ended_report(&service->notifier, export, DMABUFFS_ENDED_WITHDRAWN, "withdrawn");
 	table_put(&service->table, export);
 	return 0;
 }

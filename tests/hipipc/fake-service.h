@@ -19,6 +19,7 @@ struct fake_service {
 	atomic_int withdraw_error;
 	atomic_int import_error;
 	atomic_int exchange_error;
+	atomic_int ended; /* of dmabuffs_ended(): a cause, or -errno */
 	/* How many more exports and imports lose the connection, and the service with it.
 	 */
 	atomic_int losses;

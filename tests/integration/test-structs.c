@@ -205,6 +205,7 @@ static void unknown_flags(struct instance *instance)
 	struct dmabuffs_revoke revoke = {.size = sizeof(revoke)};
 	struct dmabuffs_info info = {.size = sizeof(info)};
 	struct dmabuffs_list list = {.size = sizeof(list)};
+	struct dmabuffs_ended ended = {.size = sizeof(ended)};
 	struct shared shared;
 	uint8_t uuid[16];
 	int fd;
@@ -219,6 +220,9 @@ static void unknown_flags(struct instance *instance)
 				raw_export_fd(shared.root, shared.fd, 1U << bit, 0, uuid),
 				EOPNOTSUPP);
 		revoke.flags = withdraw.flags = info.flags = list.flags = 1U << bit;
+		ended.flags = 1U << bit;
+		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_ENDED, &ended)),
+			   EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_LIST, &list)), EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_REVOKE, &revoke)),
 			   EOPNOTSUPP);
@@ -240,7 +244,7 @@ static void foreign_commands(int fd)
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		ASSERT_ERR(SYS(ioctl(fd, commands[i], &any)), ENOTTY);
-	for (unsigned int nr = 5; nr < 256; nr += 21)
+	for (unsigned int nr = 6; nr < 256; nr += 21)
 		ASSERT_ERR(ask(fd, nr, sizeof(any.export), &any), ENOTTY);
 	/* Valid except for the type. */
 	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x00, struct dmabuffs_export), &any)),

@@ -308,3 +308,20 @@ Test(wire, list)
 		arg.reserved[i] = 0;
 	}
 }
+
+Test(wire, ended)
+{
+	struct dmabuffs_ended arg = {.uuid = {1}};
+
+	cr_assert(zero(int, wire_check_ended(&arg)));
+	for (int bit = 0; bit < 32; bit++) {
+		arg.flags = 1U << bit;
+		cr_assert(eq(int, wire_check_ended(&arg), -EOPNOTSUPP));
+	}
+	arg.flags = 0;
+	arg.cause = DMABUFFS_ENDED_CLOSED;
+	cr_assert(eq(int, wire_check_ended(&arg), -EINVAL));
+	arg.cause = 0;
+	arg.reserved = 1;
+	cr_assert(eq(int, wire_check_ended(&arg), -EINVAL));
+}
