@@ -202,10 +202,13 @@ struct dmabuffs_revoke {
 
 /* ---- DMABUFFS_IOC_WITHDRAW --------------------------------------------------------- */
 
+/* A name that the caller owns, whichever description it was made on: as unlink(2). */
+#define DMABUFFS_WITHDRAW_OWN (1U << 0)
+
 /**
  * struct dmabuffs_withdraw - argument of DMABUFFS_IOC_WITHDRAW
  * @size: in: sizeof(struct dmabuffs_withdraw)
- * @flags: in: 0
+ * @flags: in: DMABUFFS_WITHDRAW_OWN
  * @uuid: in: the name, raw bytes
  *
  * Removes one name that was made on this description, as closing the description removes
@@ -213,9 +216,14 @@ struct dmabuffs_revoke {
  * the description is enough, whatever the caller's user is by now and whatever the root
  * directory permits: it could be closed as well.
  *
+ * With OWN it removes any name whose owner is the caller's fsuid, a PERSISTent one, too;
+ * for uid 0 each name of the mount. It needs no permission on the root directory, and not
+ * the directory's lock, on which unlink(2) waits while look-ups wait for it.
+ *
  * Errors
  *   ENOENT  no such name, or it was removed
- *   EPERM   it was not made on this description, or is PERSISTent: use unlink(2)
+ *   EPERM   it was not made on this description, or is PERSISTent: use OWN; with OWN: the
+ *           caller is not the owner
  */
 struct dmabuffs_withdraw {
 	__u32 size;

@@ -250,7 +250,10 @@ int dmabuffs_list(struct dmabuffs *instance,
 int dmabuffs_ended(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 		   enum dmabuffs_ended_cause *ret_cause);
 
-/* Removes a name: no new opens; importers keep the buffer. Errors: those of unlink(2). */
+/*
+ * Removes a name that the caller owns, for root any: no new opens; importers keep the
+ * buffer. Errors: those of DMABUFFS_IOC_WITHDRAW and unlink(2).
+ */
 int dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
 
 /*

@@ -6,12 +6,31 @@
 
 #include "instance.h"
 
-_public_ int dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
+static int remove_entry(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
 {
 	char name[DMABUFFS_UUID_TEXT_SIZE];
 
 	dmabuffs_uuid_format(uuid, name);
 	return (int)SYSCALL(unlinkat(instance->root_fd, name, 0));
+}
+
+/*
+ * By a command, since unlink(2) waits for the directory's lock and needs write permission
+ * on the directory. An older service does not know the flag.
+ */
+_public_ int dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid)
+{
+	struct dmabuffs_withdraw request = {
+		.size = sizeof(request),
+		.flags = DMABUFFS_WITHDRAW_OWN,
+	};
+	int r;
+
+	memcpy(request.uuid, uuid->bytes, sizeof(request.uuid));
+	if (instance->refusal < 0 || instance->is_old)
+		return remove_entry(instance, uuid);
+	r = instance_change(instance, DMABUFFS_IOC_WITHDRAW, &request);
+	return r == -EOPNOTSUPP ? remove_entry(instance, uuid) : r;
 }
 
 _public_ int dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uuid)

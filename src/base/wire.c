@@ -50,7 +50,7 @@ int wire_check_revoke(const struct dmabuffs_revoke *arg)
 
 int wire_check_withdraw(const struct dmabuffs_withdraw *arg)
 {
-	return arg->flags ? -EOPNOTSUPP : 0;
+	return arg->flags & ~DMABUFFS_WITHDRAW_OWN ? -EOPNOTSUPP : 0;
 }
 
 int wire_check_list(const struct dmabuffs_list *arg)

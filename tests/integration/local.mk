@@ -61,9 +61,11 @@ integration_programs = \
 	%D%/test-another \
 	%D%/test-attributes \
 	%D%/test-broker \
+	%D%/test-cached \
 	%D%/test-connections \
 	%D%/test-control \
 	%D%/test-directory \
+	%D%/test-doors \
 	%D%/test-drivers-refused \
 	%D%/test-drivers \
 	%D%/test-ended \
@@ -142,9 +144,11 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_another_LDADD = %D%/libharness.la
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
+%C%_test_cached_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la
 %C%_test_control_LDADD = %D%/libharness.la
 %C%_test_directory_LDADD = %D%/libharness.la
+%C%_test_doors_LDADD = %D%/libharness.la
 %C%_test_drivers_refused_LDADD = %D%/libharness.la
 %C%_test_drivers_LDADD = %D%/libharness.la
 %C%_test_ended_LDADD = %D%/libharness.la
