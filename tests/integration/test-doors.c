@@ -27,6 +27,7 @@
 #define LOOPS     150 /* of the innocent user in a run */
 #define CALLS     5   /* measured in each */
 #define MAX_RATIO 3
+#define TRIES     3 /* of all rounds: a processor can be busy in one of them */
 
 /* What an attacker does; each in a process of its own. */
 typedef void attack_fn(int peer, void *scene);
@@ -34,6 +35,7 @@ typedef void attack_fn(int peer, void *scene);
 struct attack {
 	attack_fn *holder; /* takes the lock and keeps it; NULL: nobody */
 	attack_fn *queuer; /* waits for the lock as a writer, again and again */
+	attack_fn *twin;   /* the same load without harm; NULL: harmless() */
 };
 
 /* ---- the innocent user --------------------------------------------------------------
@@ -153,9 +155,9 @@ static void harmless(int peer, void *data)
 		ASSERT_ERR(raw_exists(scene->instance, uuid), ENOENT);
 }
 
-static void expect_no_harm(struct instance *instance, const struct attack *attack)
+static bool does_no_harm(struct instance *instance, const struct attack *attack)
 {
-	static const struct attack none = {.queuer = harmless};
+	const struct attack none = {.queuer = attack->twin ?: harmless};
 	struct child attackers[4 * ROUNDS];
 	uint64_t with[ROUNDS], without[ROUNDS];
 	struct scene scene;
@@ -167,12 +169,22 @@ static void expect_no_harm(struct instance *instance, const struct attack *attac
 	}
 	scene_end(&scene);
 	reap_attackers(attackers, 4 * ROUNDS);
+	ASSERT_OK(SYS(rmdir(scene.dir)));
 	qsort(with, ROUNDS, sizeof(with[0]), compare_ns);
 	qsort(without, ROUNDS, sizeof(without[0]), compare_ns);
 	test_note("p99 %llu us beside the attack, %llu us without",
 		  (unsigned long long)with[ROUNDS / 2] / 1000,
 		  (unsigned long long)without[ROUNDS / 2] / 1000);
-	ASSERT(with[ROUNDS / 2] <= MAX_RATIO * without[ROUNDS / 2]);
+	return with[ROUNDS / 2] <= MAX_RATIO * without[ROUNDS / 2];
+}
+
+static void expect_no_harm(struct instance *instance, const struct attack *attack)
+{
+	int tries = 1;
+
+	while (!does_no_harm(instance, attack))
+		if (tries++ == TRIES)
+			test_fail(__FILE__, __LINE__, "others wait for the attacker");
 }
 
 /* ---- attacks ------------------------------------------------------------------------
@@ -320,13 +332,21 @@ static void unlink_written(int peer, void *data)
 		ASSERT_ERR(SYS(unlink(locked_name->shared.path)), EACCES);
 }
 
+static void unlink_elsewhere(int peer, void *data)
+{
+	peer_signal(peer);
+	for (;;)
+		ASSERT(SYS(unlink("/proc/self/nothing")) < 0);
+}
+
 /* So the directory must not be writable for strangers. They withdraw their names. */
 static void writing(struct instance *instance)
 {
 	locked_name = mmap(NULL, sizeof(*locked_name), PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT(locked_name != MAP_FAILED);
-	expect_no_harm(instance, &(const struct attack){write_to_name, unlink_written});
+	expect_no_harm(instance, &(const struct attack){write_to_name, unlink_written,
+							unlink_elsewhere});
 }
 
 const struct test_case test_cases[] = {
