@@ -9,6 +9,7 @@
  *   DMABUFFS_IOC_WITHDRAW on a description   remove a name that was made on it
  *   DMABUFFS_IOC_LIST     on a description   list the caller's names
  *   DMABUFFS_IOC_ENDED    on a description   why a name ended
+ *   DMABUFFS_IOC_LIMITS   on a description   what the caller's user holds and may hold
  *   DMABUFFS_IOC_INFO     on an opened name  describe the buffer
  *
  * A description is an open file description of `.control`, a file in the root directory
@@ -292,6 +293,36 @@ struct dmabuffs_ended {
 	__u32 reserved;
 };
 
+/* ---- DMABUFFS_IOC_LIMITS ----------------------------------------------------------- */
+
+enum dmabuffs_limit {
+	DMABUFFS_LIMIT_EXPORTS = 0,     /* names; dmabuffsd(8), max-exports-per-uid */
+	DMABUFFS_LIMIT_BYTES = 1,       /* of their buffers; max-bytes-per-uid */
+	DMABUFFS_LIMIT_ROOTS = 2,       /* descriptions; max-roots-per-uid */
+	DMABUFFS_LIMIT_CONNECTIONS = 3, /* to the broker; max-connections-per-uid */
+	DMABUFFS_LIMIT_COUNT = 4,
+};
+
+struct dmabuffs_limit_use {
+	__u64 used;
+	__u64 max;
+};
+
+/**
+ * struct dmabuffs_limits - argument of DMABUFFS_IOC_LIMITS
+ * @size: in: sizeof(struct dmabuffs_limits)
+ * @flags: in: 0
+ * @user: out: by enum dmabuffs_limit, of the caller's fsuid
+ *
+ * A user may be refused below its own limits: by those of the mount, which statfs(2)
+ * shows, and of the owner of its user namespace.
+ */
+struct dmabuffs_limits {
+	__u32 size;
+	__u32 flags;
+	struct dmabuffs_limit_use user[DMABUFFS_LIMIT_COUNT];
+};
+
 /* ---- DMABUFFS_IOC_INFO ------------------------------------------------------------- */
 
 #define DMABUFFS_INFO_PERSIST     (1U << 0) /* exported with DMABUFFS_EXPORT_PERSIST */
@@ -335,6 +366,7 @@ struct dmabuffs_info {
 #define DMABUFFS_IOC_WITHDRAW _IOWR(DMABUFFS_IOC_TYPE, 0x03, struct dmabuffs_withdraw)
 #define DMABUFFS_IOC_LIST     _IOWR(DMABUFFS_IOC_TYPE, 0x04, struct dmabuffs_list)
 #define DMABUFFS_IOC_ENDED    _IOWR(DMABUFFS_IOC_TYPE, 0x05, struct dmabuffs_ended)
+#define DMABUFFS_IOC_LIMITS   _IOWR(DMABUFFS_IOC_TYPE, 0x06, struct dmabuffs_limits)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -369,6 +401,14 @@ DMABUFFS_ASSERT_AT(dmabuffs_ended, flags, 4);
 DMABUFFS_ASSERT_AT(dmabuffs_ended, uuid, 8);
 DMABUFFS_ASSERT_AT(dmabuffs_ended, cause, 24);
 DMABUFFS_ASSERT_AT(dmabuffs_ended, reserved, 28);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_limit_use, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_limit_use, used, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_limit_use, max, 8);
+DMABUFFS_ASSERT_SIZE(dmabuffs_limits, 72);
+DMABUFFS_ASSERT_AT(dmabuffs_limits, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_limits, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_limits, user, 8);
 
 DMABUFFS_ASSERT_SIZE(dmabuffs_list, 4096);
 DMABUFFS_ASSERT_AT(dmabuffs_list, size, 0);

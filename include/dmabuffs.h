@@ -235,6 +235,14 @@ int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 		   struct dmabuffs_info *ret_info, size_t size);
 
 /*
+ * What this user holds and may hold. @size is that of the caller's struct, which is
+ * filled to no more than that. -EACCES: this user may not open .control; -ENOTTY: an
+ * older service.
+ */
+int dmabuffs_limits(struct dmabuffs *instance, struct dmabuffs_limits *ret_limits,
+		    size_t size);
+
+/*
  * Calls @visit for each name of this user, for root each name of the mount. A negative
  * return of @visit stops the walk and is returned. Names that are added or removed
  * meanwhile may be missed.

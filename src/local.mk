@@ -56,6 +56,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_info.c \
 	%D%/fs/fs_ioctl.c %D%/fs/fs_ioctl.h \
 	%D%/fs/fs_ended.c \
+	%D%/fs/fs_limits.c \
 	%D%/fs/fs_list.c \
 	%D%/fs/fs_revoke.c \
 	%D%/fs/fs_root.c \

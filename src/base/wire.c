@@ -60,6 +60,11 @@ int wire_check_list(const struct dmabuffs_list *arg)
 	return sized_is_zero(arg->reserved, sizeof(arg->reserved)) ? 0 : -EINVAL;
 }
 
+int wire_check_limits(const struct dmabuffs_limits *arg)
+{
+	return arg->flags ? -EOPNOTSUPP : 0;
+}
+
 int wire_check_ended(const struct dmabuffs_ended *arg)
 {
 	if (arg->flags)

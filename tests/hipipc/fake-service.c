@@ -31,6 +31,8 @@ int __wrap_dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uui
 int __wrap_dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 			   int access, int *ret_fd);
 int __wrap_dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd);
+int __wrap_dmabuffs_limits(struct dmabuffs *instance, struct dmabuffs_limits *ret_limits,
+			   size_t size);
 int __wrap_dmabuffs_ended(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 			  enum dmabuffs_ended_cause *ret_cause);
 
@@ -124,6 +126,18 @@ int __wrap_dmabuffs_ended(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 	if (ended > 0)
 		*ret_cause = (enum dmabuffs_ended_cause)ended;
 	return ended < 0 ? ended : 0;
+}
+
+int __wrap_dmabuffs_limits(struct dmabuffs *instance, struct dmabuffs_limits *ret_limits,
+			   size_t size)
+{
+	uint64_t limit = fake_service.limit;
+
+	if (!limit)
+		return -ENOTTY;
+	for (int i = 0; i < DMABUFFS_LIMIT_COUNT; i++)
+		ret_limits->user[i] = (struct dmabuffs_limit_use){limit, limit};
+	return 0;
 }
 
 /* ---- a runtime --------------------------------------------------------------------- */

@@ -160,6 +160,8 @@ Test(openings, say_why_they_fail)
 	cr_expect_eq(fake_service.last_access, O_RDONLY, "not tried for reading");
 	fake_service.import_error = -EUSERS;
 	expect_failure(-EDQUOT, "max-connections-per-uid");
+	fake_service.limit = 128;
+	expect_failure(-EDQUOT, "limit of 128 connections of uid ");
 	fake_service.import_error = -EACCES;
 	expect_failure(-EACCES, "Permission denied");
 	fake_service.import_error = -EXDEV;

@@ -206,6 +206,7 @@ static void unknown_flags(struct instance *instance)
 	struct dmabuffs_info info = {.size = sizeof(info)};
 	struct dmabuffs_list list = {.size = sizeof(list)};
 	struct dmabuffs_ended ended = {.size = sizeof(ended)};
+	struct dmabuffs_limits limits = {.size = sizeof(limits)};
 	struct shared shared;
 	uint8_t uuid[16];
 	int fd;
@@ -222,6 +223,9 @@ static void unknown_flags(struct instance *instance)
 		revoke.flags = withdraw.flags = info.flags = list.flags = 1U << bit;
 		ended.flags = 1U << bit;
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_ENDED, &ended)),
+			   EOPNOTSUPP);
+		limits.flags = 1U << bit;
+		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_LIMITS, &limits)),
 			   EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_LIST, &list)), EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_REVOKE, &revoke)),
@@ -246,7 +250,7 @@ static void foreign_commands(int fd)
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		ASSERT_ERR(SYS(ioctl(fd, commands[i], &any)), ENOTTY);
-	for (unsigned int nr = 6; nr < 256; nr += 21)
+	for (unsigned int nr = 7; nr < 256; nr += 21)
 		ASSERT_ERR(ask(fd, nr, sizeof(any.export), &any), ENOTTY);
 	/* Valid except for the type. */
 	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x00, struct dmabuffs_export), &any)),

@@ -326,3 +326,14 @@ Test(wire, ended)
 	arg.reserved = 1;
 	cr_assert(eq(int, wire_check_ended(&arg), -EINVAL));
 }
+
+Test(wire, limits)
+{
+	struct dmabuffs_limits arg = {.user = {{1, 2}}};
+
+	cr_assert(zero(int, wire_check_limits(&arg)), "outputs are not looked at");
+	for (int bit = 0; bit < 32; bit++) {
+		arg.flags = 1U << bit;
+		cr_assert(eq(int, wire_check_limits(&arg), -EOPNOTSUPP));
+	}
+}
