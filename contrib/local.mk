@@ -17,6 +17,11 @@ noinst_PROGRAMS += %D%/examples/share
 %C%_examples_share_CFLAGS = $(AM_CFLAGS) $(SODIUM_CFLAGS)
 %C%_examples_share_LDADD = lib/dmabuffs/libdmabuffs.la $(SODIUM_LIBS)
 
+# A device of one's own for libaccel; the suite install builds it as a stranger would.
+noinst_PROGRAMS += %D%/examples/backend
+%C%_examples_backend_SOURCES = %D%/examples/backend.c
+%C%_examples_backend_LDADD = lib/accel/libaccel.la
+
 # One command for two processes and their memory, see dmabuffs-accel(7).
 noinst_PROGRAMS += %D%/examples/joint
 %C%_examples_joint_SOURCES = \

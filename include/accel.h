@@ -186,8 +186,9 @@ int accel_buffer_get_info(struct accel_context *context, struct accel_buffer_inf
 int accel_asid_create(struct accel_context *context, struct accel_asid_create *arg);
 
 /*
- * Binds the address space behind @mem (/proc/PID/mem, O_RDWR) and @maps (/proc/PID/maps),
- * both opened by the process itself. The binding is permanent; both descriptors are taken
+ * Binds the address space behind @mem (/proc/PID/mem, O_RDWR) and @maps (/proc/PID/maps).
+ * Whose process it is, is not checked: the kernel did when they were opened, as for
+ * ptrace(2). The binding is permanent; both descriptors are taken
  * over on success. -EBADFD: other files, or of two processes; -EOPNOTSUPP: the kernel
  * does not report page protections (before Linux 6.11); -ESRCH: the process is gone.
  */

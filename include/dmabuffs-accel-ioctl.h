@@ -63,7 +63,8 @@ struct dmabuffs_accel_import {
  * struct dmabuffs_accel_sva - bind the address space of a process
  * @size: in
  * @flags: in: ACCEL_ASID_VISIBLE, DMABUFFS_ACCEL_TICKET
- * @mem: in: /proc/self/mem, opened O_RDWR by the process itself
+ * @mem: in: /proc/self/mem, opened O_RDWR; or that of another process which the caller
+ *	 may trace, see dmabuffs-accel(7)
  * @maps: in: /proc/self/maps, likewise O_RDONLY
  * @set: in: id of the set that it shall belong to, or 0
  * @id: out

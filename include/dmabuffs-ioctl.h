@@ -8,6 +8,8 @@
  *   DMABUFFS_IOC_REVOKE   on a description   remove a name and its memory
  *   DMABUFFS_IOC_WITHDRAW on a description   remove a name that was made on it
  *   DMABUFFS_IOC_LIST     on a description   list the caller's names
+ *   DMABUFFS_IOC_ENDED    on a description   why a name ended
+ *   DMABUFFS_IOC_LIMITS   on a description   what the caller's user holds and may hold
  *   DMABUFFS_IOC_INFO     on an opened name  describe the buffer
  *
  * A description is an open file description of `.control`, a file in the root directory
@@ -201,10 +203,13 @@ struct dmabuffs_revoke {
 
 /* ---- DMABUFFS_IOC_WITHDRAW --------------------------------------------------------- */
 
+/* A name that the caller owns, whichever description it was made on: as unlink(2). */
+#define DMABUFFS_WITHDRAW_OWN (1U << 0)
+
 /**
  * struct dmabuffs_withdraw - argument of DMABUFFS_IOC_WITHDRAW
  * @size: in: sizeof(struct dmabuffs_withdraw)
- * @flags: in: 0
+ * @flags: in: DMABUFFS_WITHDRAW_OWN
  * @uuid: in: the name, raw bytes
  *
  * Removes one name that was made on this description, as closing the description removes
@@ -212,9 +217,14 @@ struct dmabuffs_revoke {
  * the description is enough, whatever the caller's user is by now and whatever the root
  * directory permits: it could be closed as well.
  *
+ * With OWN it removes any name whose owner is the caller's fsuid, a PERSISTent one, too;
+ * for uid 0 each name of the mount. It needs no permission on the root directory, and not
+ * the directory's lock, on which unlink(2) waits while look-ups wait for it.
+ *
  * Errors
  *   ENOENT  no such name, or it was removed
- *   EPERM   it was not made on this description, or is PERSISTent: use unlink(2)
+ *   EPERM   it was not made on this description, or is PERSISTent: use OWN; with OWN: the
+ *           caller is not the owner
  */
 struct dmabuffs_withdraw {
 	__u32 size;
@@ -249,6 +259,68 @@ struct dmabuffs_list {
 	__u32 more;
 	__u32 reserved[2];
 	__u8 uuids[DMABUFFS_LIST_MAX][DMABUFFS_UUID_SIZE];
+};
+
+/* ---- DMABUFFS_IOC_ENDED ------------------------------------------------------------ */
+
+enum dmabuffs_ended_cause {
+	DMABUFFS_ENDED_WITHDRAWN =
+		1,                 /* its exporter removed it, as when it frees memory */
+	DMABUFFS_ENDED_CLOSED = 2, /* its description was closed: its exporter exited */
+	DMABUFFS_ENDED_REVOKED = 3,
+	DMABUFFS_ENDED_UNLINKED = 4,
+};
+
+/**
+ * struct dmabuffs_ended - argument of DMABUFFS_IOC_ENDED
+ * @size: in: sizeof(struct dmabuffs_ended)
+ * @flags: in: 0
+ * @uuid: in: a name that cannot be opened (ENOENT, ESTALE), raw bytes
+ * @cause: in: 0; out: enum dmabuffs_ended_cause
+ * @reserved: in: 0
+ *
+ * For messages: the service remembers the last names only, thousands of them, and none of
+ * before it was started.
+ *
+ * Errors
+ *   ENOENT  no name of this mount, one that exists, or one that ended long ago
+ */
+struct dmabuffs_ended {
+	__u32 size;
+	__u32 flags;
+	__u8 uuid[DMABUFFS_UUID_SIZE];
+	__u32 cause;
+	__u32 reserved;
+};
+
+/* ---- DMABUFFS_IOC_LIMITS ----------------------------------------------------------- */
+
+enum dmabuffs_limit {
+	DMABUFFS_LIMIT_EXPORTS = 0,     /* names; dmabuffsd(8), max-exports-per-uid */
+	DMABUFFS_LIMIT_BYTES = 1,       /* of their buffers; max-bytes-per-uid */
+	DMABUFFS_LIMIT_ROOTS = 2,       /* descriptions; max-roots-per-uid */
+	DMABUFFS_LIMIT_CONNECTIONS = 3, /* to the broker; max-connections-per-uid */
+	DMABUFFS_LIMIT_COUNT = 4,
+};
+
+struct dmabuffs_limit_use {
+	__u64 used;
+	__u64 max;
+};
+
+/**
+ * struct dmabuffs_limits - argument of DMABUFFS_IOC_LIMITS
+ * @size: in: sizeof(struct dmabuffs_limits)
+ * @flags: in: 0
+ * @user: out: by enum dmabuffs_limit, of the caller's fsuid
+ *
+ * A user may be refused below its own limits: by those of the mount, which statfs(2)
+ * shows, and of the owner of its user namespace.
+ */
+struct dmabuffs_limits {
+	__u32 size;
+	__u32 flags;
+	struct dmabuffs_limit_use user[DMABUFFS_LIMIT_COUNT];
 };
 
 /* ---- DMABUFFS_IOC_INFO ------------------------------------------------------------- */
@@ -293,6 +365,8 @@ struct dmabuffs_info {
 #define DMABUFFS_IOC_INFO     _IOWR(DMABUFFS_IOC_TYPE, 0x02, struct dmabuffs_info)
 #define DMABUFFS_IOC_WITHDRAW _IOWR(DMABUFFS_IOC_TYPE, 0x03, struct dmabuffs_withdraw)
 #define DMABUFFS_IOC_LIST     _IOWR(DMABUFFS_IOC_TYPE, 0x04, struct dmabuffs_list)
+#define DMABUFFS_IOC_ENDED    _IOWR(DMABUFFS_IOC_TYPE, 0x05, struct dmabuffs_ended)
+#define DMABUFFS_IOC_LIMITS   _IOWR(DMABUFFS_IOC_TYPE, 0x06, struct dmabuffs_limits)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -320,6 +394,21 @@ DMABUFFS_ASSERT_SIZE(dmabuffs_withdraw, 24);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, size, 0);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, flags, 4);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, uuid, 8);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_ended, 32);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, uuid, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, cause, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_ended, reserved, 28);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_limit_use, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_limit_use, used, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_limit_use, max, 8);
+DMABUFFS_ASSERT_SIZE(dmabuffs_limits, 72);
+DMABUFFS_ASSERT_AT(dmabuffs_limits, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_limits, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_limits, user, 8);
 
 DMABUFFS_ASSERT_SIZE(dmabuffs_list, 4096);
 DMABUFFS_ASSERT_AT(dmabuffs_list, size, 0);

@@ -235,6 +235,14 @@ int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 		   struct dmabuffs_info *ret_info, size_t size);
 
 /*
+ * What this user holds and may hold. @size is that of the caller's struct, which is
+ * filled to no more than that. -EACCES: this user may not open .control; -ENOTTY: an
+ * older service.
+ */
+int dmabuffs_limits(struct dmabuffs *instance, struct dmabuffs_limits *ret_limits,
+		    size_t size);
+
+/*
  * Calls @visit for each name of this user, for root each name of the mount. A negative
  * return of @visit stops the walk and is returned. Names that are added or removed
  * meanwhile may be missed.
@@ -242,7 +250,18 @@ int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 int dmabuffs_list(struct dmabuffs *instance,
 		  int (*visit)(const dmabuffs_uuid *uuid, void *data), void *data);
 
-/* Removes a name: no new opens; importers keep the buffer. Errors: those of unlink(2). */
+/*
+ * Why a name ended that cannot be opened (-ENOENT, -ESTALE), for messages. -ENOENT: it is
+ * not of this instance, exists, or ended long ago or before the service was started;
+ * -EACCES: this user may not open .control; -ENOTTY: an older service.
+ */
+int dmabuffs_ended(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+		   enum dmabuffs_ended_cause *ret_cause);
+
+/*
+ * Removes a name that the caller owns, for root any: no new opens; importers keep the
+ * buffer. Errors: those of DMABUFFS_IOC_WITHDRAW and unlink(2).
+ */
 int dmabuffs_unlink(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
 
 /*

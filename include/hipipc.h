@@ -73,7 +73,8 @@ hipError_t hipIpcGetMemHandle(hipIpcMemHandle_t *handle, void *pointer);
  * Checked in this order: hipErrorInvalidValue: @ret_pointer is NULL, unknown flags, or
  * the bytes are not a handle; hipErrorInvalidContext: this process made the handle;
  * hipErrorInvalidResourceHandle: another context of the same device has it open, or its
- * name no longer exists: it was freed or revoked, or its exporter has exited;
+ * name no longer exists: it was freed or revoked, its exporter has exited, or it is of
+ * another instance (hipipcLastReason() says which);
  * hipErrorInvalidDevicePointer (HIPIPC_COMPAT=cuda: cudaErrorMapBufferObjectFailed):
  * open(2) does not permit it: mode, owner, or a read-only mount; hipErrorMapFailed: the
  * buffer does not match the handle, or the runtime cannot map it. Other errors as for

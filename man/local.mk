@@ -2,6 +2,22 @@
 dist_man_MANS += \
 	%D%/dmabuffs.1 \
 	%D%/accel.3 \
+	%D%/accel-backend.3 \
+	%D%/accel_engine_kick.3 \
+	%D%/accel_engine_sleep.3 \
+	%D%/accel_memory_alloc.3 \
+	%D%/accel_memory_scrub.3 \
+	%D%/accel_queue_access.3 \
+	%D%/accel_queue_cancel.3 \
+	%D%/accel_queue_fault.3 \
+	%D%/accel_queue_head.3 \
+	%D%/accel_queue_is_running.3 \
+	%D%/accel_queue_notify.3 \
+	%D%/accel_queue_signal.3 \
+	%D%/accel_queue_stopped.3 \
+	%D%/accel_queue_wait.3 \
+	%D%/accel_ring_complete.3 \
+	%D%/accel_ring_fetch.3 \
 	%D%/accel_asid_copy.3 \
 	%D%/accel_asid_create.3 \
 	%D%/accel_asid_create_sva.3 \
@@ -69,11 +85,13 @@ dist_man_MANS += \
 	%D%/dmabuffs_accel_query.3 \
 	%D%/dmabuffs_allocate.3 \
 	%D%/dmabuffs_close.3 \
+	%D%/dmabuffs_ended.3 \
 	%D%/dmabuffs_exchange.3 \
 	%D%/dmabuffs_export.3 \
 	%D%/dmabuffs_import.3 \
 	%D%/dmabuffs_import_buffer.3 \
 	%D%/dmabuffs_import_map.3 \
+	%D%/dmabuffs_limits.3 \
 	%D%/dmabuffs_list.3 \
 	%D%/dmabuffs_mapping_access.3 \
 	%D%/dmabuffs_mapping_address.3 \

@@ -28,6 +28,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/export.c %D%/names/export.h \
 	%D%/names/node.c %D%/names/node.h \
 	%D%/names/notifier.c %D%/names/notifier.h \
+	%D%/names/past.c %D%/names/past.h \
 	%D%/names/publish.c %D%/names/publish.h \
 	%D%/names/root.c \
 	%D%/names/table_private.h \
@@ -54,6 +55,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_file.c \
 	%D%/fs/fs_info.c \
 	%D%/fs/fs_ioctl.c %D%/fs/fs_ioctl.h \
+	%D%/fs/fs_ended.c \
+	%D%/fs/fs_limits.c \
 	%D%/fs/fs_list.c \
 	%D%/fs/fs_revoke.c \
 	%D%/fs/fs_root.c \

@@ -9,13 +9,14 @@ SUITES = \
 	"hipipc:1800:$(srcdir)/tests/unit/run-unit hipipc" \
 	"race:300:$(srcdir)/tests/accel/run-race" \
 	"integration:7200:$(srcdir)/tests/integration/run-suite" \
-	$(SOURCE_SUITES) $(COMPAT_SUITE) $(FUZZ_SUITE)
+	$(SOURCE_SUITES) $(INSTALL_SUITE) $(COMPAT_SUITE) $(FUZZ_SUITE)
 
 # These check sources, use their own sanitizers, or run programs without sanitizers.
 if !SANITIZED
 SOURCE_SUITES = \
 	"format:300:$(srcdir)/scripts/check-format" \
 	"layers:300:$(srcdir)/scripts/check-layers"
+INSTALL_SUITE = "install:300:$(srcdir)/tests/install/run-install"
 COMPAT_SUITE = "compat:600:$(srcdir)/tests/hipipc/run-compat"
 FUZZ_SUITE = "fuzz:1200:$(srcdir)/tests/fuzz/run-fuzz"
 endif
@@ -28,7 +29,7 @@ endif
 #   check-race                              TESTS=5, in seconds
 #   check-fuzz                              TESTS=fuzz-handle
 # A new suite needs a line in SUITES, its name in CHECKS, and its programs below.
-CHECKS = symbols unit accel hipipc race integration format layers compat fuzz
+CHECKS = symbols unit accel hipipc race integration format layers install compat fuzz
 .PHONY: $(CHECKS:%=check-%)
 $(CHECKS:%=check-%):
 	@TESTS='$(TESTS)' $(srcdir)/%D%/run-suites -o $(@:check-%=%) $@ $(SUITES)
@@ -40,8 +41,9 @@ check-hipipc: $(hipipc_programs)
 check-race: $(race_programs)
 check-integration: all $(integration_programs)
 check-compat: all
+check-install: all
 
-EXTRA_DIST += %D%/fresh %D%/lsan.supp %D%/repeat %D%/reachable %D%/run-suites %D%/sanitizers.sh
+EXTRA_DIST += %D%/install/run-install %D%/fresh %D%/lsan.supp %D%/repeat %D%/reachable %D%/run-suites %D%/sanitizers.sh
 
 check-local:
 	@$(srcdir)/%D%/run-suites check $(SUITES)

@@ -108,8 +108,7 @@ static void export_block_ending_signals(sigset_t *ret_signals)
 }
 
 /*
- * Waits for a signal, or until the name is removed and nothing is left to keep. The check
- * sends no message to the service while the kernel has the name in its cache.
+ * Waits for a signal, or until the name is removed and nothing is left to keep.
  */
 static int export_keep(struct cli *cli, struct dmabuffs *instance, const char *name,
 		       const sigset_t *signals)

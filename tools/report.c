@@ -23,7 +23,10 @@ static const char report_mount_it[] =
 	"mount one there: dmabuffs mount PATH; or name another with -m PATH";
 static const char report_mount_again[] = "umount it and mount it again";
 static const char report_ask_admin[] =
-	"the root directory grants it: r to list and export, x to import";
+	"the root directory grants it: x to import; its file .control: r to list, w to "
+	"export";
+static const char report_read_only[] =
+	"use a mount of the instance that is not read-only";
 
 /* The first row that fits counts. */
 static const struct failure report_failures[] = {
@@ -43,6 +46,8 @@ static const struct failure report_failures[] = {
 	{ON(EXCHANGE), EACCES, CODE_REFUSED,
 	 "import it with --write, or leave --buffer away"},
 
+	{ON(EXPORT) | ON(UNLINK) | ON(REVOKE), EROFS, CODE_REFUSED, report_read_only},
+	{ON(IMPORT), EROFS, CODE_REFUSED, "leave --write away"},
 	{ON(EXPORT), EACCES, CODE_REFUSED, report_ask_admin},
 	{ON(EXPORT), EPERM, CODE_NO_INSTANCE, NULL},
 	{ON(EXPORT), EDQUOT, CODE_FAILED,

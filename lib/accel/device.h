@@ -15,12 +15,12 @@ struct accel_services;
 
 /* Of an exclusive device, see ownership.h. */
 struct accel_ownership {
-	struct list memory;  /* struct accel_buffer by owned_item, a reference each */
-	bool owned;          /* a context lives, or its engines still run */
-	unsigned revoking;   /* threads that take memory back */
-	bool scrubbing;      /* the thread below is working */
-	bool pinned;         /* the last check found memory that cannot be taken back */
-	uint64_t checked_ns; /* when that was, CLOCK_MONOTONIC */
+	struct list memory; /* struct accel_buffer by owned_item, a reference each */
+	bool owned;         /* a context lives, or its engines still run */
+	unsigned revoking;  /* threads that take memory back */
+	bool scrubbing;     /* the thread below is working */
+	bool pinned;        /* a driver had memory pinned at its last check */
+	bool finishing;     /* the device ends: the thread does not check again */
 	bool thread_started;
 	pthread_t thread; /* valid when thread_started; of the last run */
 };

@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += %D%/libaccel-private.la
 %C%_libaccel_private_la_SOURCES = \
 	%D%/asid.c %D%/asid_map.c %D%/asid_unmap.c %D%/asid.h \
+	%D%/backend.c \
 	%D%/buffer.c %D%/buffer_api.c %D%/buffer_import.c %D%/buffer.h \
 	%D%/context.c %D%/context.h \
 	%D%/device.c %D%/device.h \

@@ -15,8 +15,8 @@
 #define FINISH_MS 2000
 #define FLUSH_MS  500
 #define REVOKE_MS 200
-/* How long the result of a query for pins is valid: a query takes time. */
-#define PINNED_NS (200 * NS_PER_MS)
+/* Between two queries for pins, each of which takes about as long. */
+#define PINNED_MS 100
 
 /* Not revocable, and held by an importer. If the kernel cannot say: yes. */
 static bool ownership_is_held(const struct accel_buffer *buffer)
@@ -116,24 +116,32 @@ static bool ownership_settle(struct accel_device *device, struct accel_buffer *b
 					     buffer->bytes) == 0;
 }
 
-/* Settles the list; what is still held stays on it. */
-static void ownership_settle_all(struct accel_device *device, struct list *list)
+/*
+ * Settles the list; what is still held stays on it. True: something there is not held by
+ * a file, for which the next open looks, but otherwise, by a pin.
+ */
+static bool ownership_settle_all(struct accel_device *device, struct list *list)
 {
 	struct accel_buffer *buffer, *next;
+	bool pinned = false;
 
 	list_for_each_safe(buffer, next, list, owned_item) {
-		if (!ownership_settle(device, buffer))
+		if (!ownership_settle(device, buffer)) {
+			pinned |= !ownership_is_held(buffer);
 			continue;
+		}
 		list_remove(&buffer->owned_item);
 		accel_base_unref(&buffer->base);
 	}
+	return pinned;
 }
 
-static void *ownership_clean(void *arg)
+/* True: check again, since no event reports the end of a pin. */
+static bool ownership_clean_once(struct accel_device *device)
 {
-	struct accel_device *device = arg;
 	struct accel_ownership *ownership = &device->ownership;
 	struct list list;
+	bool pinned;
 
 	list_init(&list);
 	pthread_mutex_lock(&device->lock);
@@ -142,16 +150,37 @@ static void *ownership_clean(void *arg)
 	/* Mappings in ASIDs are freed first, so that only the list refers to the memory.
 	 */
 	accel_reaper_flush(&device->services->reaper, FLUSH_MS);
-	ownership_settle_all(device, &list);
+	pinned = ownership_settle_all(device, &list);
 	/* The next owner finds all of the memory free, not most of it. */
 	accel_reaper_flush(&device->services->reaper, FLUSH_MS);
 	pthread_mutex_lock(&device->lock);
-	ownership->pinned = !list_is_empty(&list);
 	list_splice_tail(&ownership->memory, &list);
-	ownership->checked_ns = now_ns();
-	ownership->scrubbing = false;
+	ownership->pinned = pinned;
+	ownership->scrubbing = pinned && !ownership->finishing;
+	pinned = ownership->scrubbing;
 	pthread_cond_broadcast(&device->idle);
 	pthread_mutex_unlock(&device->lock);
+	return pinned;
+}
+
+static void ownership_wait_for_pin(struct accel_device *device)
+{
+	const struct timespec deadline = deadline_ms(PINNED_MS);
+	int r = 0;
+
+	pthread_mutex_lock(&device->lock);
+	while (!device->ownership.finishing && r != ETIMEDOUT)
+		r = pthread_cond_clockwait(&device->idle, &device->lock, CLOCK_MONOTONIC,
+					   &deadline);
+	pthread_mutex_unlock(&device->lock);
+}
+
+static void *ownership_clean(void *arg)
+{
+	struct accel_device *device = arg;
+
+	while (ownership_clean_once(device))
+		ownership_wait_for_pin(device);
 	return NULL;
 }
 
@@ -176,7 +205,8 @@ static int ownership_acquire_locked(struct accel_device *device)
 	struct accel_ownership *ownership = &device->ownership;
 
 	ASSERT_LOCKED(&device->lock);
-	if (ownership->owned)
+	/* A pin has no end that could be waited for. */
+	if (ownership->owned || ownership->pinned)
 		return -EBUSY;
 	if (ownership->scrubbing)
 		return -EAGAIN;
@@ -186,8 +216,6 @@ static int ownership_acquire_locked(struct accel_device *device)
 		ownership->owned = true;
 		return 0;
 	}
-	if (ownership->pinned && now_ns() - ownership->checked_ns < PINNED_NS)
-		return -EBUSY;
 	ownership_start_cleaning_locked(device);
 	return -EAGAIN;
 }
@@ -292,6 +320,8 @@ bool accel_ownership_finish(struct accel_device *device)
 
 	list_init(&list);
 	pthread_mutex_lock(&device->lock);
+	ownership->finishing = true;
+	pthread_cond_broadcast(&device->idle);
 	clean = ownership_wait_clean_locked(device);
 	if (clean)
 		list_splice_tail(&list, &ownership->memory);

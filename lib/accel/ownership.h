@@ -9,6 +9,8 @@
  * kernel, see lease.h, and the backend for pages that drivers have pinned), and frees
  * what is not held. Until the list is empty no other context gets the device: -EAGAIN
  * while the thread works, -EBUSY while importers hold something.
+ * The end of a pin is no event, so while there is one the thread checks again and again,
+ * and an open stays -EBUSY meanwhile.
  *
  * Protected by the device's lock, which the functions take.
  */

@@ -4,16 +4,12 @@
  *
  * queue.c creates and destroys queues and takes batches, queue_attach.c attaches ASIDs,
  * queue_cancel.c handles commands that are never executed, and ring.h is the device's
- * side of the ring. An engine calls, in this order and from one thread at a time:
- * accel_ring_fetch(), then for each command accel_queue_asid() and either
- * accel_ring_complete() or accel_queue_fault(), then accel_queue_cancel() for what it
- * fetched and does not execute. It executes nothing while accel_queue_state() is not
- * RUNNING.
+ * side of the ring. accel-backend.h describes what an engine calls.
  */
 #ifndef ACCEL_QUEUE_H
 #define ACCEL_QUEUE_H
 
-#include <accel.h>
+#include <accel-backend.h>
 #include <pthread.h>
 
 #include "list.h"
@@ -76,27 +72,8 @@ struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id);
 bool accel_queue_has(struct accel_queue *queue, uint32_t id,
 		     const struct accel_asid *asid);
 
-/*
- * The command @fault->index faulted. Stops the queue, publishes the fault with its count,
- * and posts an event.
- */
-void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *fault);
-
-/*
- * The engine does not execute these commands, which it has fetched: the queue faulted
- * before them, or stops. Fences that they were to raise fail.
- */
-void accel_queue_cancel(struct accel_queue *queue, const struct accel_command *commands,
-			unsigned n);
-
-/* The same for commands that no engine has fetched. The queue is not RUNNING. */
+/* accel_queue_cancel() for commands that no engine has fetched. It is not RUNNING. */
 void accel_queue_cancel_waiting(struct accel_queue *queue);
-
-/* A command with ACCEL_COMMAND_NOTIFY completed: posts an event. */
-void accel_queue_notify(struct accel_queue *queue, uint64_t index);
-
-/* The engine has stopped. Drops its reference, which may free the queue. */
-void accel_queue_stopped(struct accel_queue *queue);
 
 /* For the end of its id: its ASIDs can be destroyed again. The context is locked. */
 void accel_queue_release_asids_locked(struct accel_context *context,

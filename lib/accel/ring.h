@@ -3,7 +3,8 @@
  * ring.h - the device's side of the ring of a queue
  *
  * The ring is shared with the client, and its contents are untrusted: every access is
- * guarded (guard.h), and commands are copied before they are checked.
+ * guarded (guard.h), and commands are copied before they are checked. What engines call
+ * is in accel-backend.h.
  */
 #ifndef ACCEL_RING_H
 #define ACCEL_RING_H
@@ -15,22 +16,12 @@ int accel_ring_init(struct accel_queue *queue);
 void accel_ring_finish(struct accel_queue *queue);
 
 /*
- * Copies the next commands, at most @max, and frees their slots. Returns how many, 0:
- * none now; -EPROTO: the client's tail is impossible; -EFAULT: the ring's memory is gone.
- */
-int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_commands,
-		     unsigned max);
-
-/*
  * Copies commands that were not fetched, from the @offset-th on, at most @max, and leaves
  * them there. Returns how many, or an error of accel_ring_fetch(). For a queue that does
  * not run.
  */
 int accel_ring_peek(struct accel_queue *queue, uint64_t offset,
 		    struct accel_command *ret_commands, unsigned max);
-
-/* All commands before @completed are complete. Publishes that, and wakes waiters. */
-void accel_ring_complete(struct accel_queue *queue, uint64_t completed);
 
 /* Copies state and fault into the ring, and wakes waiters. */
 void accel_ring_publish_state(struct accel_queue *queue);

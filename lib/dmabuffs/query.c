@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* query.c - describe the buffer behind a name */
+/* query.c - describe the buffer behind a name, and the limits of its user */
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
@@ -56,5 +56,23 @@ _public_ int dmabuffs_query(struct dmabuffs *instance, const dmabuffs_uuid *uuid
 		info.importers--; /* this file */
 
 	sized_give(&info, sizeof(info), ret_info, size);
+	return 0;
+}
+
+_public_ int dmabuffs_limits(struct dmabuffs *instance,
+			     struct dmabuffs_limits *ret_limits, size_t size)
+{
+	struct dmabuffs_limits limits = {.size = sizeof(limits)};
+	int r;
+
+	if (size < SIZE_MIN)
+		return -EINVAL;
+	if (instance->control_fd < 0)
+		return -EACCES;
+	r = (int)SYSCALL(ioctl(instance->control_fd, DMABUFFS_IOC_LIMITS, &limits));
+	if (r < 0)
+		return r;
+
+	sized_give(&limits, sizeof(limits), ret_limits, size);
 	return 0;
 }

@@ -75,10 +75,18 @@ static int export_backing(struct session *session, void *data)
 
 static int export_explain_quota(void)
 {
+	struct dmabuffs_limit_use names, bytes;
+
+	if (session_get_limit(DMABUFFS_LIMIT_EXPORTS, &names) < 0 ||
+	    session_get_limit(DMABUFFS_LIMIT_BYTES, &bytes) < 0)
+		return reason(-EDQUOT,
+			      "cannot export: the quota of names or bytes of uid %u is "
+			      "reached (max-exports-per-uid, max-bytes-per-uid)",
+			      geteuid());
 	return reason(-EDQUOT,
-		      "cannot export: the quota of names or bytes of uid %u is reached "
-		      "(max-exports-per-uid, max-bytes-per-uid)",
-		      geteuid());
+		      "cannot export: quota of uid %u: %llu of %llu names "
+		      "(max-exports-per-uid), %llu of %llu bytes (max-bytes-per-uid)",
+		      geteuid(), names.used, names.max, bytes.used, bytes.max);
 }
 
 /* statfs(2) shows the mount's limits; see dmabuffsd(8). */

@@ -44,6 +44,50 @@ static int fetch_explain_denied(const char *name)
 		name, status.st_mode & 07777, status.st_uid, status.st_gid, geteuid());
 }
 
+/* 0 or -errno: the service does not tell, or has never had the name. */
+static int fetch_get_cause(const dmabuffs_uuid *uuid,
+			   enum dmabuffs_ended_cause *ret_cause)
+{
+	_cleanup_session_ struct session *session = NULL;
+	int r = session_get(&session);
+
+	return r < 0 ? r : dmabuffs_ended(session->instance, uuid, ret_cause);
+}
+
+static const char *fetch_text_of(enum dmabuffs_ended_cause cause)
+{
+	switch (cause) {
+	case DMABUFFS_ENDED_WITHDRAWN:
+		return "its exporter has freed it";
+	case DMABUFFS_ENDED_CLOSED:
+		return "its exporter has exited";
+	case DMABUFFS_ENDED_REVOKED:
+		return "it was revoked";
+	case DMABUFFS_ENDED_UNLINKED:
+		return "it was removed by unlink(2)";
+	}
+	return "it was removed";
+}
+
+static int fetch_explain_missing(const dmabuffs_uuid *uuid, const char *name)
+{
+	enum dmabuffs_ended_cause cause;
+	int r = fetch_get_cause(uuid, &cause);
+
+	if (r == 0)
+		return reason(-ESTALE, "%s: no such name any more: %s", name,
+			      fetch_text_of(cause));
+	if (r == -ENOENT)
+		return reason(-ESTALE,
+			      "%s: no such name in %s: it is of another instance, or "
+			      "ended long ago",
+			      name, session_path());
+	return reason(-ESTALE,
+		      "%s: no such name in %s: it was freed, its exporter has exited, or "
+		      "it is of another instance",
+		      name, session_path());
+}
+
 static int fetch_explain(int r, const dmabuffs_uuid *uuid)
 {
 	char name[DMABUFFS_UUID_TEXT_SIZE];
@@ -51,10 +95,7 @@ static int fetch_explain(int r, const dmabuffs_uuid *uuid)
 	dmabuffs_uuid_format(uuid, name);
 	switch (r) {
 	case -ENOENT:
-		return reason(-ESTALE,
-			      "%s: no such name in %s: it was freed, its exporter has "
-			      "exited, or it is of another instance",
-			      name, session_path());
+		return fetch_explain_missing(uuid, name);
 	case -ESTALE:
 		return reason(-ESTALE, "%s: the memory was revoked", name);
 	case -EPERM:

@@ -177,6 +177,41 @@ void session_verify(struct session *session)
 		session_drop(session);
 }
 
+static int session_read_limit(struct session *session, enum dmabuffs_limit limit,
+			      struct dmabuffs_limit_use *ret_use)
+{
+	struct dmabuffs_limits limits;
+	int r = dmabuffs_limits(session->instance, &limits, sizeof(limits));
+
+	if (r < 0)
+		return r;
+	*ret_use = limits.user[limit];
+	return 0;
+}
+
+int session_get_limit(enum dmabuffs_limit limit, struct dmabuffs_limit_use *ret_use)
+{
+	_cleanup_session_ struct session *session = NULL;
+	int r = session_get(&session);
+
+	return r < 0 ? r : session_read_limit(session, limit, ret_use);
+}
+
+static int session_explain_connections(struct session *session)
+{
+	struct dmabuffs_limit_use use;
+
+	if (session_read_limit(session, DMABUFFS_LIMIT_CONNECTIONS, &use) < 0)
+		return reason(-EDQUOT,
+			      "uid %u has too many connections to the broker with a "
+			      "request under way (max-connections-per-uid)",
+			      geteuid());
+	return reason(-EDQUOT,
+		      "limit of %llu connections of uid %u to the broker: each has a "
+		      "request under way (max-connections-per-uid)",
+		      use.max, geteuid());
+}
+
 /* -EAGAIN: another try may succeed. */
 static int session_check(struct session *session, int r)
 {
@@ -190,10 +225,7 @@ static int session_check(struct session *session, int r)
 			session_drop(session);
 		return -EAGAIN;
 	case -EUSERS:
-		return reason(-EDQUOT,
-			      "uid %u has too many connections to the broker with a "
-			      "request under way (max-connections-per-uid)",
-			      geteuid());
+		return session_explain_connections(session);
 	case -ETIMEDOUT:
 	case -EPROTO:
 		return reason(-ENOTCONN, "the service does not reply: %s", strerror(-r));

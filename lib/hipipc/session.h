@@ -57,6 +57,9 @@ static inline void session_put_indirect(struct session **session)
 int session_call(int (*use)(struct session *session, void *data), void *data,
 		 struct session **ret_session);
 
+/* What this user holds and may hold. -errno: the service does not tell. */
+int session_get_limit(enum dmabuffs_limit limit, struct dmabuffs_limit_use *ret_use);
+
 /* After an error that means that the service has exited: opens a new session next time.
  */
 void session_drop(struct session *session);

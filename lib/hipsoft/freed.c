@@ -5,16 +5,18 @@
 #include <clock.h>
 #include <time.h>
 
-#define SETTLE_MS 1000 /* for the thread of libaccel to do what is queued */
-#define FINISH_MS 500  /* for the service, at the end of a free */
+#define SETTLE_MS 1000            /* for the thread of libaccel to do what is queued */
+#define FINISH_MS 250             /* for the service, at the end of a free */
+#define PAUSE_NS  (NS_PER_MS / 4) /* the first one; each is twice as long */
+#define PAUSES    9               /* of different length */
 
 /* When exported memory was freed last, on the monotonic clock; 0: never. */
 static _Atomic uint64_t freed_last_ms;
 
 /* The service closes its descriptor without a notification. */
-static void freed_look_again(void)
+static void freed_look_again(unsigned n)
 {
-	const struct timespec pause = timespec_of_ns(NS_PER_MS / 2);
+	const struct timespec pause = timespec_of_ns(PAUSE_NS << MIN(n, PAUSES - 1U));
 
 	(void)nanosleep(&pause, NULL);
 	runtime_settle(SETTLE_MS);
@@ -38,8 +40,8 @@ bool freed_lingers(struct device *device)
 
 void freed_wait(struct device *device, unsigned ms)
 {
-	while (freed_is_recent(ms) && freed_lingers(device))
-		freed_look_again();
+	for (unsigned n = 0; freed_is_recent(ms) && freed_lingers(device); n++)
+		freed_look_again(n);
 }
 
 void freed_finish(struct device *device, bool exported, bool lingered)
@@ -67,12 +69,12 @@ bool freed_may_retry(struct freed_retry *retry, int r)
 	default:
 		return false;
 	}
-	if (retry->settled && !freed_is_recent(FREED_FAIL_MS))
+	if (retry->n && !freed_is_recent(FREED_FAIL_MS))
 		return false;
-	if (retry->settled)
-		freed_look_again();
+	if (retry->n)
+		freed_look_again(retry->n - 1);
 	else
 		runtime_settle(SETTLE_MS);
-	retry->settled = true;
+	retry->n++;
 	return true;
 }

@@ -31,7 +31,7 @@ void freed_wait(struct device *device, unsigned ms);
 
 /* After a failed call: waits for what it may lack. True: the caller should try again. */
 struct freed_retry {
-	bool settled;
+	unsigned n; /* tries so far */
 };
 bool freed_may_retry(struct freed_retry *retry, int r);
 

@@ -303,6 +303,18 @@ void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, u
 	limits->used[resource] -= n;
 }
 
+uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource)
+{
+	const struct user *user;
+	uint64_t used;
+
+	pthread_mutex_lock(&limits->lock);
+	user = limits_find_user_locked(limits, uid);
+	used = user ? user->used[resource] : 0;
+	pthread_mutex_unlock(&limits->lock);
+	return used;
+}
+
 uint64_t limits_used(struct limits *limits, enum resource resource)
 {
 	SCOPED_LOCK(&limits->lock);

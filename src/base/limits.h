@@ -93,6 +93,9 @@ int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource r
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource,
 		     uint64_t n);
 
+/* What a user holds now; for an owner, with the uids of its user namespaces. */
+uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource);
+
 /* What the whole mount holds now. */
 uint64_t limits_used(struct limits *limits, enum resource resource);
 

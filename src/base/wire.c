@@ -48,9 +48,21 @@ int wire_check_no_flags(uint32_t flags)
 	return flags ? -EOPNOTSUPP : 0;
 }
 
+int wire_check_withdraw(const struct dmabuffs_withdraw *arg)
+{
+	return arg->flags & ~DMABUFFS_WITHDRAW_OWN ? -EOPNOTSUPP : 0;
+}
+
 int wire_check_list(const struct dmabuffs_list *arg)
 {
 	if (arg->flags)
 		return -EOPNOTSUPP;
 	return sized_is_zero(arg->reserved, sizeof(arg->reserved)) ? 0 : -EINVAL;
+}
+
+int wire_check_ended(const struct dmabuffs_ended *arg)
+{
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	return arg->cause || arg->reserved ? -EINVAL : 0;
 }

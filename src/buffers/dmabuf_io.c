@@ -2,12 +2,14 @@
 #include "buffers/dmabuf_io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "dmabuf.h"
 #include "locked.h"
@@ -24,7 +26,7 @@ struct dmabuf_io_request {
 	int fd;                      /* of the buffer, while it is performed */
 	off_t offset;
 	size_t size;
-	bool write;
+	enum dmabuf_io_op op;
 	dmabuf_io_done *done;
 	void *context;
 	bool cancelled; /* the worker stops */
@@ -33,10 +35,15 @@ struct dmabuf_io_request {
 
 /* ---- one access -------------------------------------------------------------------- */
 
+static bool dmabuf_io_writes(const struct dmabuf_io_request *request)
+{
+	return request->op == DMABUF_IO_WRITE || request->op == DMABUF_IO_APPEND;
+}
+
 static int dmabuf_io_wait_ready(const struct dmabuf_io_request *request)
 {
 	/* POLLIN waits for devices that write, POLLOUT for all. */
-	struct pollfd fd = {request->fd, request->write ? POLLOUT : POLLIN, 0};
+	struct pollfd fd = {request->fd, dmabuf_io_writes(request) ? POLLOUT : POLLIN, 0};
 	int n = poll(&fd, 1, READY_TIMEOUT_MS);
 
 	if (n < 0)
@@ -58,14 +65,15 @@ static int dmabuf_io_copy_by_kernel(void *to, const void *from, size_t size)
 
 static int dmabuf_io_copy_synced(const struct dmabuf_io_request *request, char *mapped)
 {
-	uint64_t direction = request->write ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ;
+	bool writes = dmabuf_io_writes(request);
+	uint64_t direction = writes ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ;
 	char *bytes = (char *)request->bytes;
 	int r = dmabuf_sync(request->fd, DMA_BUF_SYNC_START | direction);
 
 	if (r < 0)
 		return r;
-	r = dmabuf_io_copy_by_kernel(request->write ? mapped : bytes,
-				     request->write ? bytes : mapped, request->size);
+	r = dmabuf_io_copy_by_kernel(writes ? mapped : bytes, writes ? bytes : mapped,
+				     request->size);
 	dmabuf_sync(request->fd, DMA_BUF_SYNC_END | direction);
 	return r;
 }
@@ -81,27 +89,50 @@ static bool dmabuf_io_clamp(struct dmabuf_io_request *request)
 	return true;
 }
 
-/* A write(2) of a memfd waits for its inode, which its holders can keep locked. */
+static ssize_t dmabuf_io_append(struct dmabuf_io_request *request)
+{
+	const struct iovec bytes = {request->bytes, request->size};
+
+	return pwritev2(request->fd, &bytes, 1, 0, RWF_APPEND);
+}
+
+/*
+ * A write(2) or lseek(2) of a memfd waits for its inode, which its holders can keep
+ * locked. Nobody uses the position of the service's description, which lseek(2) moves.
+ */
 static ssize_t dmabuf_io_perform_memfd(struct dmabuf_io_request *request)
 {
-	ssize_t n;
+	ssize_t n = -1;
 
-	if (request->write)
-		n = pwrite(request->fd, request->bytes, request->size, request->offset);
-	else
+	switch (request->op) {
+	case DMABUF_IO_READ:
 		n = pread(request->fd, request->bytes, request->size, request->offset);
+		break;
+	case DMABUF_IO_WRITE:
+		n = pwrite(request->fd, request->bytes, request->size, request->offset);
+		break;
+	case DMABUF_IO_APPEND:
+		n = dmabuf_io_append(request);
+		break;
+	case DMABUF_IO_SEEK_DATA:
+		n = lseek(request->fd, request->offset, SEEK_DATA);
+		break;
+	case DMABUF_IO_SEEK_HOLE:
+		n = lseek(request->fd, request->offset, SEEK_HOLE);
+		break;
+	}
 	return n < 0 ? -errno : n;
 }
 
 static ssize_t dmabuf_io_perform_dmabuf(struct dmabuf_io_request *request)
 {
-	int prot = request->write ? PROT_READ | PROT_WRITE : PROT_READ;
+	int prot = dmabuf_io_writes(request) ? PROT_READ | PROT_WRITE : PROT_READ;
 	size_t offset = (size_t)request->offset, end;
 	char *mapped;
 	int r;
 
 	if (!dmabuf_io_clamp(request))
-		return request->write ? -ENOSPC : 0;
+		return dmabuf_io_writes(request) ? -ENOSPC : 0;
 	r = dmabuf_io_wait_ready(request);
 	if (r < 0)
 		return r;
@@ -138,7 +169,8 @@ static void dmabuf_io_run(struct worker *worker, struct list *job)
 		container_of(job, struct dmabuf_io_request, job);
 	ssize_t result = request->cancelled ? -ENOTCONN : dmabuf_io_perform(request);
 
-	request->done(request->context, result, request->write ? NULL : request->bytes);
+	request->done(request->context, result,
+		      dmabuf_io_writes(request) ? NULL : request->bytes);
 }
 
 static void dmabuf_io_done_locked(struct worker *worker, struct list *job)
@@ -202,7 +234,7 @@ bool dmabuf_io_stop(struct dmabuf_io *io)
 }
 
 int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffer,
-		     off_t offset, size_t size, const void *data, dmabuf_io_done *done,
+		     const struct dmabuf_io_access *access, dmabuf_io_done *done,
 		     void *context)
 {
 	struct dmabuf_io_request *request;
@@ -210,7 +242,7 @@ int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffe
 
 	if (r < 0)
 		return r == -ENOMEM ? r : -EAGAIN;
-	request = malloc(sizeof(*request) + size);
+	request = malloc(sizeof(*request) + access->size);
 	if (!request) {
 		limits_uncharge(io->limits, uid, RES_IO, 1);
 		return -ENOMEM;
@@ -218,14 +250,14 @@ int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffe
 	*request = (struct dmabuf_io_request){
 		.uid = uid,
 		.buffer = buffer,
-		.offset = offset,
-		.size = size,
-		.write = data != NULL,
+		.offset = access->offset,
+		.size = access->size,
+		.op = access->op,
 		.done = done,
 		.context = context,
 	};
-	if (data)
-		memcpy(request->bytes, data, size);
+	if (access->data)
+		memcpy(request->bytes, access->data, access->size);
 	r = worker_add(&io->worker, &request->job);
 	if (r < 0) {
 		free(request);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dmabuf_io.h - read(2) and write(2) of a dma-buf through its name
+ * dmabuf_io.h - read(2), write(2) and lseek(2) of a buffer through its name
  *
+ * Those of a memfd wait for its inode's lock, which its holders can keep for long.
  * A dma-buf has no read or write of its own: it is mapped, and the access bracketed with
  * DMA_BUF_IOCTL_SYNC, which waits for the devices that use the buffer. They may never
  * finish, so this happens in dedicated threads, after a bounded wait for the buffer to be
@@ -41,14 +42,28 @@ void dmabuf_io_init(struct dmabuf_io *io, struct limits *limits);
 /* Stops the threads; false if one is blocked in the kernel: then nothing is freed. */
 bool dmabuf_io_stop(struct dmabuf_io *io);
 
+enum dmabuf_io_op {
+	DMABUF_IO_READ,
+	DMABUF_IO_WRITE,
+	DMABUF_IO_APPEND,    /* a write at the end of a memfd, wherever that is by then */
+	DMABUF_IO_SEEK_DATA, /* of a memfd; the result is the offset found */
+	DMABUF_IO_SEEK_HOLE,
+};
+
+struct dmabuf_io_access {
+	enum dmabuf_io_op op;
+	off_t offset;
+	size_t size;
+	const void *data; /* borrowed: what to write */
+};
+
 /*
- * Queues an access to @size bytes at @offset of a dma-buf, which must stay as it is
- * until @done. @data, copied, is what to write; NULL: read. @uid is who exported it.
- * Below, @done is not called: -EAGAIN the exporter's buffers keep too many waiting, or
- * there is no thread; -ENOMEM.
+ * Queues an access, which is copied, to a buffer, which must stay as it is until @done.
+ * @uid is who exported it. Below, @done is not called: -EAGAIN the exporter's buffers
+ * keep too many waiting, or there is no thread; -ENOMEM.
  */
 int dmabuf_io_submit(struct dmabuf_io *io, uid_t uid, const struct buffer *buffer,
-		     off_t offset, size_t size, const void *data, dmabuf_io_done *done,
+		     const struct dmabuf_io_access *access, dmabuf_io_done *done,
 		     void *context);
 
 #endif

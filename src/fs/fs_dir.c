@@ -134,7 +134,8 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	export = fs_dir_get_named(service, parent, name);
-	if (export && ended_remove_name(&service->notifier, export, "unlinked"))
+	if (export && ended_remove_name(&service->notifier, export,
+					DMABUFFS_ENDED_UNLINKED, "unlinked"))
 		reply_error(req, 0);
 	else
 		reply_error(req, -ENOENT);

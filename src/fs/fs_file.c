@@ -222,8 +222,26 @@ static void fs_file_io_done(void *context, ssize_t result, const void *bytes)
 		fuse_reply_write(req, (size_t)result);
 }
 
-static void fs_file_submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t size,
-			   const char *data)
+static void fs_file_seek_done(void *context, ssize_t result, const void *bytes)
+{
+	fuse_req_t req = context;
+
+	if (result < 0)
+		reply_error(req, (int)result);
+	else
+		fuse_reply_lseek(req, (off_t)result);
+}
+
+static dmabuf_io_done *fs_file_done(enum dmabuf_io_op op)
+{
+	bool moves_bytes =
+		op == DMABUF_IO_READ || op == DMABUF_IO_WRITE || op == DMABUF_IO_APPEND;
+
+	return moves_bytes ? fs_file_io_done : fs_file_seek_done;
+}
+
+static void fs_file_submit(fuse_req_t req, fuse_ino_t ino,
+			   const struct dmabuf_io_access *access)
 {
 	struct service *service = service_of(req);
 	struct export *export;
@@ -234,8 +252,8 @@ static void fs_file_submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t 
 	if (export && export->buffer.kind == DMABUFFS_KIND_DEVICE)
 		r = -EOPNOTSUPP;
 	else if (export)
-		r = dmabuf_io_submit(&service->dmabuf_io, uid, &export->buffer, offset,
-				     size, data, fs_file_io_done, req);
+		r = dmabuf_io_submit(&service->dmabuf_io, uid, &export->buffer, access,
+				     fs_file_done(access->op), req);
 	if (r < 0)
 		reply_error(req, r);
 }
@@ -243,16 +261,25 @@ static void fs_file_submit(fuse_req_t req, fuse_ino_t ino, off_t offset, size_t 
 void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi)
 {
+	const struct dmabuf_io_access access = {DMABUF_IO_READ, offset, size, NULL};
+
 	if (fs_is_accel(ino))
 		fs_accel_read(req, size, fi);
 	else
-		fs_file_submit(req, ino, offset, size, NULL);
+		fs_file_submit(req, ino, &access);
 }
 
+/*
+ * The kernel computes the offset of an append from the size that it cached, which can be
+ * too small by now.
+ */
 void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 	      struct fuse_file_info *fi)
 {
-	fs_file_submit(req, ino, offset, size, data);
+	enum dmabuf_io_op op = fi->flags & O_APPEND ? DMABUF_IO_APPEND : DMABUF_IO_WRITE;
+	const struct dmabuf_io_access access = {op, offset, size, data};
+
+	fs_file_submit(req, ino, &access);
 }
 
 /* SEEK_DATA and SEEK_HOLE: the kernel handles the others. There are no holes. */

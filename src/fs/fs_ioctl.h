@@ -34,6 +34,8 @@ struct command_call {
 		struct dmabuffs_info info;
 		struct dmabuffs_withdraw withdraw;
 		struct dmabuffs_list list;
+		struct dmabuffs_ended ended;
+		struct dmabuffs_limits limits;
 		struct accel_device_info device_info;
 		struct accel_object object;
 		struct accel_buffer_alloc buffer_alloc;
@@ -84,12 +86,15 @@ int command_offload(struct command_call *call, uid_t uid, void (*work)(void *cal
  */
 int device_take_import(struct command_call *call, struct taken *ret_taken);
 
-/* The handlers, in fs_export.c, fs_info.c, fs_list.c, fs_revoke.c and device_*.c. */
+/* The handlers, in fs_export.c, fs_ended.c, fs_info.c, fs_limits.c, fs_list.c,
+ * fs_revoke.c and device_*.c. */
 int fs_export(struct command_call *call);
 int fs_info(struct command_call *call);
 int fs_revoke(struct command_call *call);
 int fs_withdraw(struct command_call *call);
 int fs_list(struct command_call *call);
+int fs_ended(struct command_call *call);
+int fs_limits(struct command_call *call);
 int device_query(struct command_call *call);
 int device_submit(struct command_call *call);
 int device_open_for_fetch(struct command_call *call);

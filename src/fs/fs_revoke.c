@@ -22,7 +22,7 @@ static int fs_revoke_truncate_and_remove(struct command_call *call)
 	table_lock(&service->table);
 	export->revoked = true;
 	table_unlock(&service->table);
-	ended_remove_name(&service->notifier, export, "revoked");
+	ended_remove_name(&service->notifier, export, DMABUFFS_ENDED_REVOKED, "revoked");
 	return 0;
 }
 
@@ -83,23 +83,52 @@ int fs_revoke(struct command_call *call)
 	return r;
 }
 
-/* The caller could as well close the description: no further check is needed. */
-int fs_withdraw(struct command_call *call)
+/* As unlink(2) by the owner, for which the kernel would lock the directory. */
+static int fs_withdraw_own(struct command_call *call)
 {
 	struct service *service = call->service;
-	const struct dmabuffs_withdraw *arg = &call->arg.withdraw;
+	struct table *table = &service->table;
+	struct export *export = table_get_named(table, call->arg.withdraw.uuid);
+	int r;
+
+	if (!export)
+		return -ENOENT;
+	table_lock(table);
+	r = policy_check_revoke(call->ctx->uid, export->node.uid);
+	table_unlock(table);
+	if (r == 0 && !ended_remove_name(&service->notifier, export,
+					 DMABUFFS_ENDED_UNLINKED, "unlinked"))
+		r = -ENOENT;
+	table_put(table, export);
+	return r;
+}
+
+/* The caller could as well close the description: no further check is needed. */
+static int fs_withdraw_made_here(struct command_call *call)
+{
+	struct service *service = call->service;
 	struct export *export;
-	int r = wire_check_no_flags(arg->flags);
+	int r = table_withdraw(&service->table, call->root_id, call->arg.withdraw.uuid,
+			       &export);
 
 	if (r < 0)
 		return r;
-	r = table_withdraw(&service->table, call->root_id, arg->uuid, &export);
+	ended_report(&service->notifier, export, DMABUFFS_ENDED_WITHDRAWN, "withdrawn");
+	table_put(&service->table, export);
+	return 0;
+}
+
+int fs_withdraw(struct command_call *call)
+{
+	const struct dmabuffs_withdraw *arg = &call->arg.withdraw;
+	int r = wire_check_withdraw(arg);
+
+	if (r < 0)
+		return r;
+	r = arg->flags & DMABUFFS_WITHDRAW_OWN ? fs_withdraw_own(call)
+					       : fs_withdraw_made_here(call);
 	if (r == -EPERM)
 		log_warning("cannot withdraw for pid %d uid %u: %s", call->ctx->pid,
 			    call->ctx->uid, strerror(-r));
-	if (r < 0)
-		return r;
-	ended_report(&service->notifier, export, "withdrawn");
-	table_put(&service->table, export);
-	return 0;
+	return r;
 }

@@ -3,20 +3,23 @@
 
 #include "base/log.h"
 
-void ended_report(struct notifier *notifier, struct export *export, const char *why)
+void ended_report(struct notifier *notifier, struct export *export,
+		  enum dmabuffs_ended_cause cause, const char *why)
 {
 	char name[UUID_TEXT_LENGTH + 1];
 
+	past_add(&notifier->table->past, export->uuid, cause);
 	export_name(export, name);
 	log_info("%s: removed: %s (exported by pid %d)", name, why, export->caller->pid);
 	notifier_queue(notifier, export);
 }
 
-bool ended_remove_name(struct notifier *notifier, struct export *export, const char *why)
+bool ended_remove_name(struct notifier *notifier, struct export *export,
+		       enum dmabuffs_ended_cause cause, const char *why)
 {
 	if (!table_unname(notifier->table, export))
 		return false;
-	ended_report(notifier, export, why);
+	ended_report(notifier, export, cause, why);
 	return true;
 }
 
@@ -29,7 +32,7 @@ static void ended_with_root(struct export *export, void *data)
 {
 	const struct closing *closing = data;
 
-	ended_report(closing->notifier, export, closing->why);
+	ended_report(closing->notifier, export, DMABUFFS_ENDED_CLOSED, closing->why);
 }
 
 void ended_close_root(struct notifier *notifier, uint64_t root_id, const char *why)

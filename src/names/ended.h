@@ -11,11 +11,13 @@
 
 #include "names/notifier.h"
 
-/* Logs that the name of @export was removed and queues the invalidation. */
-void ended_report(struct notifier *notifier, struct export *export, const char *why);
+/* Logs and remembers that the name of @export was removed; queues the invalidation. */
+void ended_report(struct notifier *notifier, struct export *export,
+		  enum dmabuffs_ended_cause cause, const char *why);
 
 /* Removes the name and reports it; false if the name was removed before. */
-bool ended_remove_name(struct notifier *notifier, struct export *export, const char *why);
+bool ended_remove_name(struct notifier *notifier, struct export *export,
+		       enum dmabuffs_ended_cause cause, const char *why);
 
 /*
  * Closes a root description, see table_close_root(), and reports each name that is

@@ -41,7 +41,7 @@ int table_init(struct table *table, struct limits *limits, const struct node *ro
 	};
 	crypto_shorthash_keygen(table->key);
 	pthread_mutex_init(&table->lock, NULL);
-	return 0;
+	return past_init(&table->past);
 }
 
 static void table_free_export(struct htab_node *node, void *data)
@@ -61,6 +61,7 @@ void table_finish(struct table *table)
 	htab_finish(&table->by_id);
 	table_index_finish(&table->index);
 	node_finish(&table->root_node);
+	past_finish(&table->past);
 	pthread_mutex_destroy(&table->lock);
 }
 

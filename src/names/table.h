@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "names/export.h"
 #include "names/node.h"
+#include "names/past.h"
 #include "htab.h"
 
 /* Inode numbers below the first export's are the file system's own: see devices.h, too.
@@ -41,6 +42,7 @@ struct table {
 	pthread_mutex_t lock;
 	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed after table_init() */
 	struct limits *limits;                  /* borrowed */
+	struct past past;                       /* has a lock of its own */
 
 	/* All below: protected by lock. */
 	uint64_t next_id;

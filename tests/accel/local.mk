@@ -20,6 +20,7 @@ endif
 	%D%/test-asid-threads.c \
 	%D%/test-asid-model.c \
 	%D%/test-asid.c \
+	%D%/test-backend.c \
 	%D%/test-buffer-file.c \
 	%D%/test-buffer.c \
 	%D%/test-context.c \

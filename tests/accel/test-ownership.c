@@ -537,15 +537,60 @@ Test(ownership, row_again_while_scrubbing)
 	close(behind);
 }
 
+static unsigned scrubs(void)
+{
+	unsigned entered;
+
+	pthread_mutex_lock(&gate.lock);
+	entered = gate.entered;
+	pthread_mutex_unlock(&gate.lock);
+	return entered;
+}
+
 static bool was_scrubbed_again(void *data)
 {
 	int r = try_open();
 
 	cr_assert(r == -EAGAIN || r == -EBUSY, "unexpected result %d", r);
-	return gate.entered > 3;
+	return scrubs() > 3;
 }
 
-/* The device stays busy until a scrub succeeds; each open tries again. */
+static bool was_checked_again(void *data)
+{
+	cr_assert(eq(int, try_open(), -EBUSY));
+	return scrubs() > *(unsigned *)data + 5;
+}
+
+/* A pin that lasts: the checks for it change nothing in what an open returns. */
+Test(ownership, row_pinned_by_a_driver)
+{
+	unsigned before;
+	int behind;
+
+	add_gated_device();
+	open_gate(-EBUSY);
+	behind = leave_old();
+	cr_assert(wait_until(is_busy, NULL));
+	before = scrubs();
+	cr_assert(wait_until(was_checked_again, &before));
+	open_gate(0);
+	accel_context_destroy(open_next());
+	close(behind);
+}
+
+/* The device ends although a driver has pinned its memory. */
+Test(ownership, ends_while_memory_is_pinned)
+{
+	int behind;
+
+	add_gated_device();
+	open_gate(-EBUSY);
+	behind = leave_old();
+	cr_assert(wait_until(is_busy, NULL));
+	close(behind);
+}
+
+/* The device stays busy until a scrub succeeds. */
 Test(ownership, scrub_that_fails)
 {
 	int behind;

@@ -11,7 +11,7 @@
 #include <dmabuffs.h>
 #include <memfd.h>
 
-struct fake_service fake_service;
+struct fake_service fake_service = {.ended = -ENOTTY};
 struct fake_runtime fake_runtime = {.context = 1};
 
 /* ---- libdmabuffs ------------------------------------------------------------------- */
@@ -31,6 +31,10 @@ int __wrap_dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uui
 int __wrap_dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 			   int access, int *ret_fd);
 int __wrap_dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd);
+int __wrap_dmabuffs_limits(struct dmabuffs *instance, struct dmabuffs_limits *ret_limits,
+			   size_t size);
+int __wrap_dmabuffs_ended(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+			  enum dmabuffs_ended_cause *ret_cause);
 
 int __wrap_dmabuffs_open(const char *path, struct dmabuffs **ret_instance)
 {
@@ -112,6 +116,28 @@ int __wrap_dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd)
 		return fake_service.exchange_error;
 	*ret_fd = memfd_new("real", 4096, 0);
 	return *ret_fd < 0 ? *ret_fd : 0;
+}
+
+int __wrap_dmabuffs_ended(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
+			  enum dmabuffs_ended_cause *ret_cause)
+{
+	int ended = fake_service.ended;
+
+	if (ended > 0)
+		*ret_cause = (enum dmabuffs_ended_cause)ended;
+	return ended < 0 ? ended : 0;
+}
+
+int __wrap_dmabuffs_limits(struct dmabuffs *instance, struct dmabuffs_limits *ret_limits,
+			   size_t size)
+{
+	uint64_t limit = fake_service.limit;
+
+	if (!limit)
+		return -ENOTTY;
+	for (int i = 0; i < DMABUFFS_LIMIT_COUNT; i++)
+		ret_limits->user[i] = (struct dmabuffs_limit_use){limit, limit};
+	return 0;
 }
 
 /* ---- a runtime --------------------------------------------------------------------- */

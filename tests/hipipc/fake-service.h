@@ -19,6 +19,8 @@ struct fake_service {
 	atomic_int withdraw_error;
 	atomic_int import_error;
 	atomic_int exchange_error;
+	atomic_ulong limit; /* of everything, all used; 0: not told */
+	atomic_int ended;   /* of dmabuffs_ended(): a cause, or -errno */
 	/* How many more exports and imports lose the connection, and the service with it.
 	 */
 	atomic_int losses;

@@ -144,7 +144,17 @@ Test(openings, say_why_they_fail)
 	fake_runtime.place_error = 0;
 	fake_service.import_error = -ENOENT;
 	expect_failure(-ESTALE, "no such name");
-	expect_failure(-ESTALE, "another instance");
+	expect_failure(-ESTALE, "exited, or it is of another instance");
+	fake_service.ended = -ENOENT;
+	expect_failure(-ESTALE, "it is of another instance, or ended long ago");
+	fake_service.ended = DMABUFFS_ENDED_WITHDRAWN;
+	expect_failure(-ESTALE, "no such name any more: its exporter has freed it");
+	fake_service.ended = DMABUFFS_ENDED_CLOSED;
+	expect_failure(-ESTALE, "no such name any more: its exporter has exited");
+	fake_service.ended = DMABUFFS_ENDED_REVOKED;
+	expect_failure(-ESTALE, "no such name any more: it was revoked");
+	fake_service.ended = DMABUFFS_ENDED_UNLINKED;
+	expect_failure(-ESTALE, "no such name any more: it was removed by unlink");
 	fake_service.import_error = -ESTALE;
 	expect_failure(-ESTALE, "revoked");
 	fake_service.import_error = -EROFS;
@@ -152,6 +162,8 @@ Test(openings, say_why_they_fail)
 	cr_expect_eq(fake_service.last_access, O_RDONLY, "not tried for reading");
 	fake_service.import_error = -EUSERS;
 	expect_failure(-EDQUOT, "max-connections-per-uid");
+	fake_service.limit = 128;
+	expect_failure(-EDQUOT, "limit of 128 connections of uid ");
 	fake_service.import_error = -EACCES;
 	expect_failure(-EACCES, "Permission denied");
 	fake_service.import_error = -EXDEV;

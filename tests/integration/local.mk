@@ -62,9 +62,11 @@ integration_programs = \
 	%D%/test-another \
 	%D%/test-attributes \
 	%D%/test-broker \
+	%D%/test-cached \
 	%D%/test-connections \
 	%D%/test-control \
 	%D%/test-directory \
+	%D%/test-doors \
 	%D%/test-drivers-refused \
 	%D%/test-drivers \
 	%D%/test-ended \
@@ -108,6 +110,7 @@ integration_programs = \
 	%D%/test-names \
 	%D%/test-namespaces \
 	%D%/test-nopassthrough \
+	%D%/test-own-limits \
 	%D%/test-permissions \
 	%D%/test-privilege \
 	%D%/test-revoke \
@@ -146,9 +149,11 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_another_LDADD = %D%/libharness.la
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
+%C%_test_cached_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la
 %C%_test_control_LDADD = %D%/libharness.la
 %C%_test_directory_LDADD = %D%/libharness.la
+%C%_test_doors_LDADD = %D%/libharness.la
 %C%_test_drivers_refused_LDADD = %D%/libharness.la
 %C%_test_drivers_LDADD = %D%/libharness.la
 %C%_test_ended_LDADD = %D%/libharness.la
@@ -205,6 +210,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_names_LDADD = %D%/libharness.la
 %C%_test_namespaces_LDADD = %D%/libharness.la
 %C%_test_nopassthrough_LDADD = %D%/libharness.la
+%C%_test_own_limits_LDADD = %D%/libharness.la
 %C%_test_permissions_LDADD = %D%/libharness.la
 %C%_test_privilege_LDADD = %D%/libharness.la
 %C%_test_revoke_LDADD = %D%/libharness.la

@@ -164,6 +164,15 @@ int raw_withdraw(int root, const uint8_t uuid[16])
 	return (int)SYS(ioctl(root, DMABUFFS_IOC_WITHDRAW, &request));
 }
 
+int raw_withdraw_own(int root, const uint8_t uuid[16])
+{
+	struct dmabuffs_withdraw request = {.size = sizeof(request),
+					    .flags = DMABUFFS_WITHDRAW_OWN};
+
+	memcpy(request.uuid, uuid, sizeof(request.uuid));
+	return (int)SYS(ioctl(root, DMABUFFS_IOC_WITHDRAW, &request));
+}
+
 int raw_info(int opened, struct dmabuffs_info *ret_info)
 {
 	struct dmabuffs_info info = {.size = sizeof(info)};

@@ -64,6 +64,7 @@ int raw_export_fd(int root, int fd, uint32_t flags, uint32_t mode, uint8_t ret_u
 
 int raw_revoke(int root, const uint8_t uuid[16]);
 int raw_withdraw(int root, const uint8_t uuid[16]);
+int raw_withdraw_own(int root, const uint8_t uuid[16]);
 int raw_info(int opened, struct dmabuffs_info *ret_info);
 
 /* ---- broker ------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include "accel.h"
 #include "child.h"
 #include "harness.h"
+#include "raw-accel.h"
 #include "raw.h"
 
 /* ---- process memory ---------------------------------------------------------------- */
@@ -260,6 +262,58 @@ static void memory_of_another(struct instance *instance)
 	lend_to(instance, USER(1001));
 }
 
+/* The memory of a process that knows nothing of the device. */
+static void own_a_page(int peer, void *data)
+{
+	uint8_t *page = map_private(PAGE, PROT_READ | PROT_WRITE);
+
+	memset(page, 0xc0, PAGE);
+	peer_put(peer, &page, sizeof(page));
+	peer_wait(peer);
+	ASSERT_EQ(page[0], 0x55);
+}
+
+static int open_memory_of(pid_t pid, const char *name, int access)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return (int)SYS(open(path, access | O_CLOEXEC));
+}
+
+static int try_memory_of(void *data)
+{
+	return open_memory_of(*(pid_t *)data, "mem", O_RDWR);
+}
+
+/* The kernel decides who may open the files, and the holder of both can bind. */
+static void memory_that_may_be_traced(struct instance *instance)
+{
+	struct child child;
+	struct own own;
+	uint32_t asid;
+	void *page;
+	int mem, maps;
+
+	own_start(&own, instance);
+	child_start(&child, USER(1001), own_a_page, NULL);
+	peer_get(child.peer, &page, sizeof(page));
+	ASSERT_ERR(child_call(USER(1002), try_memory_of, &child.pid), EACCES);
+	mem = ASSERT_OK(open_memory_of(child.pid, "mem", O_RDWR));
+	maps = ASSERT_OK(open_memory_of(child.pid, "maps", O_RDONLY));
+	asid = (uint32_t)ASSERT_OK(raw_accel_sva(own.seat.context, mem, maps));
+	ASSERT_OK(attach(own.seat.context, dmabuffs_accel_queue_id(own.queue), asid));
+	expect_done(own.queue,
+		    copy(own.region.asid, own.region.iova, asid, (uintptr_t)page, PAGE));
+	ASSERT(is_filled(&own.region, 0, PAGE, 0xc0));
+	expect_done(own.queue, fill(asid, (uintptr_t)page, 1, 0x55));
+	peer_signal(child.peer);
+	child_wait(&child);
+	close(mem);
+	close(maps);
+	own_end(&own);
+}
+
 static bool has_ended(int peer)
 {
 	char byte;
@@ -356,6 +410,7 @@ const struct test_case test_cases[] = {
 	{"sva_numbers", numbers},
 	{"sva_strange_files", strange_files},
 	{"sva_memory_of_another", memory_of_another},
+	{"sva_memory_that_may_be_traced", memory_that_may_be_traced},
 	{"sva_dead_after_exec", dead_after_exec},
 	{"sva_absent_in_a_child", absent_in_a_child},
 	{"sva_own_memory_in_container", own_memory_in_container},

@@ -140,6 +140,29 @@ case_each_user_lists_his_own()
 	same "what another user sees" 0 "$(jq length "$work/out")"
 }
 
+case_read_only_bind()
+{
+	local bind=$work/bind
+
+	export_persistent "$work/file" || return 1
+	mkdir "$bind"
+	mount --bind "$mount" "$bind" || return 1
+	mount -o remount,bind,ro "$bind" || return 1
+	expect 4 "$cli" -m "$bind" export "$work/file" || return 1
+	grep -q 'read-only here' "$work/err" || reason="export: $(cat "$work/err")"
+	expect 4 "$cli" -m "$bind" rm "$uuid" || return 1
+	grep -q 'read-only here' "$work/err" || reason="rm: $(cat "$work/err")"
+	expect 4 "$cli" -m "$bind" revoke "$uuid" || return 1
+	grep -q 'read-only here' "$work/err" || reason="revoke: $(cat "$work/err")"
+	expect 4 "$cli" -m "$bind" import --write "$uuid" --exec true || return 1
+	grep -q 'read-only here' "$work/err" || reason="import: $(cat "$work/err")"
+	expect 0 "$cli" -m "$bind" import "$uuid" || return 1
+	cmp "$work/out" "$work/file" || reason="other bytes came back"
+	expect 0 "$cli" -m "$bind" ls --quiet || return 1
+	grep -q "$uuid" "$work/out" || reason="the name is not listed"
+	umount "$bind"
+}
+
 case_seal_pins()
 {
 	export_persistent --seal "$work/file" || return 1

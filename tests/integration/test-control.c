@@ -133,6 +133,49 @@ static void persistent_names(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+struct removal {
+	const struct instance *instance;
+	const uint8_t *uuid;
+};
+
+static int withdraw_as_user(void *data)
+{
+	const struct removal *removal = data;
+	int control = ASSERT_OK(raw_root(removal->instance));
+
+	return raw_withdraw_own(control, removal->uuid);
+}
+
+static void export_for_ever(struct instance *instance, uint8_t ret_uuid[16])
+{
+	struct shared shared;
+
+	share(&shared, instance, PAGE, DMABUFFS_EXPORT_PERSIST, 0);
+	ASSERT_OK(SYS(chown(shared.path, 1001, 1001)));
+	close(shared.root);
+	close(shared.fd);
+	memcpy(ret_uuid, shared.uuid, sizeof(shared.uuid));
+}
+
+/* As unlink(2), without any permission on the directory. */
+static void owner_withdraws(struct instance *instance)
+{
+	uint8_t uuid[16];
+	struct removal removal = {instance, uuid};
+
+	export_for_ever(instance, uuid);
+	ASSERT_ERR(child_call(USER(1002), withdraw_as_user, &removal), EPERM);
+	ASSERT_OK(raw_exists(instance, uuid));
+	ASSERT_OK(child_call(USER(1001), withdraw_as_user, &removal));
+	ASSERT_ERR(raw_open(instance, uuid, O_RDONLY), ENOENT);
+	ASSERT_ERR(child_call(USER(1001), withdraw_as_user, &removal), ENOENT);
+	ASSERT_ERR(child_call(USER(1002), withdraw_as_user, &removal), ENOENT);
+	export_for_ever(instance, uuid);
+	ASSERT_OK(child_call(NULL, withdraw_as_user, &removal));
+	ASSERT_ERR(raw_open(instance, uuid, O_RDONLY), ENOENT);
+	ASSERT_EQ(raw_count(instance), 0);
+}
+
 static void export_and_wait(int peer, void *data)
 {
 	struct shared shared;
@@ -162,6 +205,7 @@ static void expect_queries_only(int control, struct shared *shared)
 
 	ASSERT_ERR(raw_export_fd(control, shared->fd, 0, 0, uuid), EBADF);
 	ASSERT_ERR(raw_withdraw(control, shared->uuid), EBADF);
+	ASSERT_ERR(raw_withdraw_own(control, shared->uuid), EBADF);
 	ASSERT_ERR(raw_revoke(control, shared->uuid), EBADF);
 	ASSERT_EQ(raw_list(control, &list), 1);
 	ASSERT(memcmp(list.uuids[0], shared->uuid, sizeof(shared->uuid)) == 0);
@@ -402,6 +446,7 @@ const struct test_case test_cases[] = {
 	{"permissions", permissions, "control-mode=0640,gid=2001"},
 	{"both_doors", both_doors},
 	{"persistent_names", persistent_names},
+	{"owner_withdraws", owner_withdraws, "mode=1711"},
 	{"ends_with_its_process", ends_with_its_process},
 	{"opened_for_reading", opened_for_reading},
 	{"readers_are_not_counted", readers_are_not_counted, "max-roots-per-uid=1"},

@@ -136,7 +136,7 @@ static void root_is_protected(struct instance *instance)
 
 	ASSERT_OK(child_call(USER(1001), change_root, instance));
 	ASSERT_OK(SYS(stat(instance->dir, &st)));
-	ASSERT_EQ(st.st_mode, S_IFDIR | 01777);
+	ASSERT_EQ(st.st_mode, S_IFDIR | 01733);
 }
 
 static void directory_descriptor(struct instance *instance)

@@ -2,6 +2,7 @@
 /* test-hipipc-gone.c - memory freed by its exporter, and exporters that exit */
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 
 #include "harness.h"
 #include "hipipc.h"
@@ -110,6 +111,64 @@ static void exporter_killed(struct instance *instance)
 	expect_kept(&exporter, memory);
 }
 
+/* ---- reasons ----------------------------------------------------------------------- */
+
+struct opening {
+	hipIpcMemHandle_t handle;
+	const char *words;
+};
+
+static bool has_reason(void *data)
+{
+	const struct opening *opening = data;
+	void *pointer;
+
+	ASSERT_IPC(hipErrorInvalidResourceHandle,
+		   hipIpcOpenMemHandle(&pointer, opening->handle, 0));
+	return strstr(hipipcLastReason(), opening->words) != NULL;
+}
+
+/* The name ends a moment before the service notes why. */
+static void expect_reason(hipIpcMemHandle_t handle, const char *words)
+{
+	struct opening opening = {handle, words};
+
+	if (!wait_until(has_reason, &opening))
+		test_fail(__FILE__, __LINE__, "the reason is \"%s\", not \"%s\"",
+			  hipipcLastReason(), words);
+}
+
+/* Each cause has its own text. */
+static void reasons(struct instance *instance)
+{
+	struct exporter freed = {.instance = instance}, exits = freed, elsewhere = freed;
+	struct instance other;
+	struct wire wire;
+	int root;
+
+	instance_start(&other, NULL);
+	elsewhere.instance = &other;
+	exporter_start(&freed, NULL);
+	exporter_start(&exits, NULL);
+	exporter_start(&elsewhere, NULL);
+	hip_begin(instance);
+	exporter_order(&freed, ORDER_FREE, 0);
+	expect_reason(freed.memory, "its exporter has freed it");
+	exporter_kill(&exits);
+	expect_names(instance, 1);
+	expect_reason(exits.memory, "its exporter has exited");
+	expect_reason(elsewhere.memory, "it is of another instance");
+	wire = event_wire(freed.event);
+	root = ASSERT_OK(raw_root(instance));
+	ASSERT_OK(raw_unlink(instance, wire.uuid));
+	wire.kind = WIRE_MEMFD;
+	expect_reason(forge_memory(wire), "it was removed by unlink");
+	close(root);
+	exporter_end(&elsewhere);
+	exporter_end(&freed);
+	instance_stop(&other);
+}
+
 static void exporter_gone(struct instance *instance)
 {
 	struct exporter first, second;
@@ -180,6 +239,7 @@ const struct test_case test_cases[] = {
 	{"row_free_stale_handle_at_same_address", stale_handle},
 	{"row_free_importer_killed", importer_killed},
 	{"row_exporter_gone", exporter_gone},
+	{"row_exporter_gone_reasons", reasons},
 	{"row_exporter_gone_exits", exporter_exits},
 	{"row_exporter_gone_killed", exporter_killed},
 	{"row_exporter_gone_nopassthrough", exporter_killed, "nopassthrough"},

@@ -281,6 +281,8 @@ static void get_limit(struct instance *instance)
 	get_memory(memory[0]);
 	get_memory(memory[1]);
 	ASSERT_IPC(hipErrorOutOfMemory, hipIpcGetMemHandle(&handle, memory[2]));
+	if (!strstr(hipipcLastReason(), "quota of uid 0: 2 of 2 names"))
+		test_fail(__FILE__, __LINE__, "the reason is \"%s\"", hipipcLastReason());
 	get_memory(memory[1]);
 	ASSERT_HIP(hipSuccess, hipFree(memory[0]));
 	expect_names(instance, 1);

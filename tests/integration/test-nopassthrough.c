@@ -52,6 +52,61 @@ static void read_and_write(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+/* The kernel's size of the name is stale: the memfd grew behind its back. */
+static void append_after_growth(struct instance *instance)
+{
+	struct shared shared;
+	char bytes[8] = {0};
+	int fd;
+
+	share(&shared, instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_WRONLY | O_APPEND));
+	ASSERT_EQ(write(fd, "one", 3), 3);
+	ASSERT_OK(SYS(ftruncate(shared.fd, 3 * PAGE)));
+	ASSERT_EQ(pwrite(shared.fd, "end", 3, 3 * PAGE - 3), 3);
+	ASSERT_EQ(write(fd, "two", 3), 3);
+	ASSERT_EQ(write(fd, "six", 3), 3);
+	ASSERT_EQ(lseek(shared.fd, 0, SEEK_END), 3 * PAGE + 6);
+	ASSERT_EQ(pread(shared.fd, bytes, 6, 3 * PAGE), 6);
+	ASSERT(memcmp(bytes, "twosix", 6) == 0);
+	ASSERT_EQ(pread(shared.fd, bytes, 6, PAGE), 6);
+	ASSERT(memcmp(bytes, "one\0\0", 6) == 0);
+	close(fd);
+	unshare_buffer(&shared);
+}
+
+static void append_flag_set_later(struct instance *instance)
+{
+	struct shared shared;
+	int fd;
+
+	share(&shared, instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	ASSERT_OK(SYS(fcntl(fd, F_SETFL, O_APPEND)));
+	ASSERT_OK(SYS(ftruncate(shared.fd, 2 * PAGE)));
+	ASSERT_EQ(write(fd, "x", 1), 1);
+	ASSERT_EQ(lseek(shared.fd, 0, SEEK_END), 2 * PAGE + 1);
+	close(fd);
+	unshare_buffer(&shared);
+}
+
+/* The end that an append found does not move: the seal refuses it. */
+static void append_to_sealed(struct instance *instance)
+{
+	int fd = raw_memfd(PAGE), opened;
+	struct shared shared;
+	char byte;
+
+	ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW)));
+	share_fd(&shared, instance, fd, 0, 0);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_WRONLY | O_APPEND));
+	ASSERT_ERR(SYS(write(opened, "x", 1)), EPERM);
+	ASSERT_EQ(pread(fd, &byte, 1, PAGE - 1), 1);
+	ASSERT_EQ((uint8_t)byte, pattern(PAGE - 1));
+	close(opened);
+	unshare_buffer(&shared);
+}
+
 static void access_modes(struct instance *instance)
 {
 	struct shared shared;
@@ -162,6 +217,9 @@ static void large_requests(struct instance *instance)
 const struct test_case test_cases[] = {
 	{"no_shared_mapping", no_shared_mapping, "nopassthrough"},
 	{"read_and_write", read_and_write, "nopassthrough"},
+	{"append_after_growth", append_after_growth, "nopassthrough"},
+	{"append_flag_set_later", append_flag_set_later, "nopassthrough"},
+	{"append_to_sealed", append_to_sealed, "nopassthrough"},
 	{"access_modes", access_modes, "nopassthrough"},
 	{"write_seal", write_seal, "nopassthrough"},
 	{"size_seal", size_seal, "nopassthrough"},

@@ -45,6 +45,7 @@ endif
 	%D%/test-offload.c \
 	%D%/test-options.c \
 	%D%/test-owners.c \
+	%D%/test-past.c \
 	%D%/test-policy.c \
 	%D%/test-privileges.c \
 	%D%/test-procfs.c \

@@ -85,9 +85,16 @@ static bool is_done(void *data)
 
 static ssize_t perform(off_t offset, size_t size, const void *data)
 {
+	const struct dmabuf_io_access access = {
+		.op = data ? DMABUF_IO_WRITE : DMABUF_IO_READ,
+		.offset = offset,
+		.size = size,
+		.data = data,
+	};
+
 	access_done.done = false;
-	cr_assert(zero(int, dmabuf_io_submit(&io, UID_A, &buffer, offset, size, data,
-					     done, &access_done)));
+	cr_assert(zero(
+		int, dmabuf_io_submit(&io, UID_A, &buffer, &access, done, &access_done)));
 	cr_assert(wait_until(is_done, &access_done));
 	return access_done.result;
 }
@@ -253,7 +260,9 @@ static bool are_done(void *data)
 
 static int submit(uid_t uid, struct access *access)
 {
-	return dmabuf_io_submit(&io, uid, &buffer, 0, 10, NULL, done, access);
+	const struct dmabuf_io_access read = {.op = DMABUF_IO_READ, .size = 10};
+
+	return dmabuf_io_submit(&io, uid, &buffer, &read, done, access);
 }
 
 /* A user whose devices never finish must not delay others. */

@@ -240,7 +240,9 @@ static void answer(void *context, ssize_t result, const void *bytes)
 
 static int submit_io(void)
 {
-	return dmabuf_io_submit(&io, UID_A, &buffer, 0, 10, NULL, answer, NULL);
+	const struct dmabuf_io_access read = {.op = DMABUF_IO_READ, .size = 10};
+
+	return dmabuf_io_submit(&io, UID_A, &buffer, &read, answer, NULL);
 }
 
 static void finish_io(int r)

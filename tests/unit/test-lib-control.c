@@ -131,6 +131,40 @@ Test(control, read_only)
 	cr_assert(eq(u32, n, NAMES));
 }
 
+static int known_error; /* of the command that answer_unlink() gets */
+
+static int answer_unlink(int fd, unsigned long request, void *arg)
+{
+	const struct dmabuffs_withdraw *withdraw = arg;
+
+	cr_assert(all(eq(int, fd, CONTROL), eq(ulong, request, DMABUFFS_IOC_WITHDRAW)));
+	cr_assert(eq(u32, withdraw->flags, DMABUFFS_WITHDRAW_OWN));
+	cr_assert(eq(u8, withdraw->uuid[0], 0x11));
+	calls++;
+	return known_error;
+}
+
+/* By the command, and where that is unknown or refused by unlink(2). */
+Test(control, unlink_by_command)
+{
+	struct dmabuffs by_command = {.root_fd = -1, .control_fd = CONTROL};
+	dmabuffs_uuid uuid = {{0x11}};
+
+	fake_device_command = answer_unlink;
+	cr_assert(zero(int, dmabuffs_unlink(&by_command, &uuid)));
+	known_error = -EPERM;
+	cr_assert(eq(int, dmabuffs_unlink(&by_command, &uuid), -EPERM));
+	known_error = -EOPNOTSUPP;
+	cr_assert(eq(int, dmabuffs_unlink(&by_command, &uuid), -EBADF));
+	cr_assert(eq(u32, calls, 3));
+	by_command.refusal = -EROFS;
+	cr_assert(eq(int, dmabuffs_unlink(&by_command, &uuid), -EBADF));
+	by_command.refusal = 0;
+	by_command.is_old = true;
+	cr_assert(eq(int, dmabuffs_unlink(&by_command, &uuid), -EBADF));
+	cr_assert(eq(u32, calls, 3));
+}
+
 /* A service without .control shows the names in the directory. */
 Test(control, old_service)
 {

@@ -221,6 +221,18 @@ Test(wire, no_flags)
 		cr_assert(eq(int, wire_check_no_flags(1U << bit), -EOPNOTSUPP));
 }
 
+Test(wire_withdraw, flags)
+{
+	struct dmabuffs_withdraw arg = {.size = sizeof(arg)};
+
+	cr_assert(zero(int, wire_check_withdraw(&arg)));
+	for (unsigned bit = 0; bit < 32; bit++) {
+		arg.flags = 1U << bit;
+		cr_assert(eq(int, wire_check_withdraw(&arg),
+			     arg.flags == DMABUFFS_WITHDRAW_OWN ? 0 : -EOPNOTSUPP));
+	}
+}
+
 /* Values compiled into programs never change. */
 Test(wire, commands_are_an_abi)
 {
@@ -282,4 +294,21 @@ Test(wire, list)
 		cr_assert(eq(int, wire_check_list(&arg), -EINVAL));
 		arg.reserved[i] = 0;
 	}
+}
+
+Test(wire, ended)
+{
+	struct dmabuffs_ended arg = {.uuid = {1}};
+
+	cr_assert(zero(int, wire_check_ended(&arg)));
+	for (int bit = 0; bit < 32; bit++) {
+		arg.flags = 1U << bit;
+		cr_assert(eq(int, wire_check_ended(&arg), -EOPNOTSUPP));
+	}
+	arg.flags = 0;
+	arg.cause = DMABUFFS_ENDED_CLOSED;
+	cr_assert(eq(int, wire_check_ended(&arg), -EINVAL));
+	arg.cause = 0;
+	arg.reserved = 1;
+	cr_assert(eq(int, wire_check_ended(&arg), -EINVAL));
 }

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-doors.c - attacks on the lock of a directory, and what others wait meanwhile
+ *
+ * Each attack is measured beside the same load without it: the attacker's processes send
+ * as many requests, but ones that do no harm.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "hostile.h"
+#include "harness.h"
+#include "raw.h"
+
+#define ATTACKER  1001
+#define INNOCENT  1003
+#define ROUNDS    5   /* pairs of runs with and without the attack; odd */
+#define LOOPS     150 /* of the innocent user in a run */
+#define CALLS     5   /* measured in each */
+#define MAX_RATIO 3
+#define TRIES     3 /* of all rounds: a processor can be busy in one of them */
+
+/* What an attacker does; each in a process of its own. */
+typedef void attack_fn(int peer, void *scene);
+
+struct attack {
+	attack_fn *holder; /* takes the lock and keeps it; NULL: nobody */
+	attack_fn *queuer; /* waits for the lock as a writer, again and again */
+	attack_fn *twin;   /* the same load without harm; NULL: harmless() */
+};
+
+/* ---- the innocent user --------------------------------------------------------------
+ */
+
+struct times {
+	uint64_t ns[LOOPS * CALLS];
+	int n;
+};
+
+/* Evaluates the call, and adds how long it took. */
+#define TIMED(times, call)                                                               \
+	({                                                                               \
+		uint64_t start_ = now_ns();                                              \
+		int result_ = (call);                                                    \
+		(times)->ns[(times)->n++] = now_ns() - start_;                           \
+		result_;                                                                 \
+	})
+
+static int compare_ns(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* unlink(2) is not permitted everywhere. */
+static int remove_name(const struct instance *instance, int control,
+		       const uint8_t uuid[16])
+{
+	int r = raw_unlink(instance, uuid);
+
+	return r == -EACCES ? raw_withdraw_own(control, uuid) : r;
+}
+
+static void work_once(const struct instance *instance, int control, int memfd,
+		      struct times *times)
+{
+	static const uint8_t absent[16] = {1};
+	uint8_t uuid[16];
+
+	ASSERT_OK(TIMED(times, raw_export_fd(control, memfd, 0, 0, uuid)));
+	close(ASSERT_OK(TIMED(times, raw_open(instance, uuid, O_RDWR))));
+	ASSERT_ERR(TIMED(times, raw_exists(instance, absent)), ENOENT);
+	ASSERT_OK(TIMED(times, remove_name(instance, control, uuid)));
+	ASSERT_ERR(TIMED(times, raw_open(instance, uuid, O_RDWR)), ENOENT);
+}
+
+/* Sends the 99th percentile of its calls. */
+static void work(int peer, void *data)
+{
+	const struct scene *scene = data;
+	int control = ASSERT_OK(raw_root(scene->instance)), memfd = raw_memfd(PAGE);
+	struct times times = {.n = 0};
+
+	for (int i = 0; i < LOOPS; i++)
+		work_once(scene->instance, control, memfd, &times);
+	qsort(times.ns, (size_t)times.n, sizeof(times.ns[0]), compare_ns);
+	peer_put(peer, &times.ns[times.n * 99 / 100], sizeof(times.ns[0]));
+}
+
+/* ---- runs ---------------------------------------------------------------------------
+ */
+
+static void start_attacker(struct child *child, attack_fn *run, struct scene *scene)
+{
+	child->pid = 0;
+	if (!run)
+		return;
+	child_start(child, USER(ATTACKER), run, scene);
+	peer_wait(child->peer);
+}
+
+/* It exits once it can close its file on the hostile server: see expect_no_harm(). */
+static void stop_attacker(const struct child *child)
+{
+	if (child->pid)
+		ASSERT_OK(SYS(kill(child->pid, SIGKILL)));
+}
+
+static void reap_attackers(struct child *attackers, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (attackers[i].pid)
+			child_kill(&attackers[i], SIGKILL);
+}
+
+/* The 99th percentile of the innocent user's calls beside the attack. */
+static uint64_t measure(struct scene *scene, const struct attack *attack,
+			struct child attackers[2])
+{
+	struct child innocent;
+	uint64_t p99;
+
+	start_attacker(&attackers[0], attack->holder, scene);
+	start_attacker(&attackers[1], attack->queuer, scene);
+	child_start(&innocent, USER(INNOCENT), work, scene);
+	if (!wait_ready(innocent.peer, POLLIN, WAIT_MS)) {
+		scene_kill_server(scene);
+		test_fail(__FILE__, __LINE__, "an attacker stalls others");
+	}
+	peer_get(innocent.peer, &p99, sizeof(p99));
+	child_wait(&innocent);
+	stop_attacker(&attackers[0]);
+	stop_attacker(&attackers[1]);
+	return p99;
+}
+
+/* Sends requests that harm nobody, as fast as an attacker. */
+static void harmless(int peer, void *data)
+{
+	const struct scene *scene = data;
+	uint8_t uuid[16] = {2};
+
+	peer_signal(peer);
+	for (;;)
+		ASSERT_ERR(raw_exists(scene->instance, uuid), ENOENT);
+}
+
+static bool does_no_harm(struct instance *instance, const struct attack *attack)
+{
+	const struct attack none = {.queuer = attack->twin ?: harmless};
+	struct child attackers[4 * ROUNDS];
+	uint64_t with[ROUNDS], without[ROUNDS];
+	struct scene scene;
+
+	scene_start(&scene, instance);
+	for (int i = 0; i < ROUNDS; i++) {
+		without[i] = measure(&scene, &none, &attackers[4 * i]);
+		with[i] = measure(&scene, attack, &attackers[4 * i + 2]);
+	}
+	scene_end(&scene);
+	reap_attackers(attackers, 4 * ROUNDS);
+	ASSERT_OK(SYS(rmdir(scene.dir)));
+	qsort(with, ROUNDS, sizeof(with[0]), compare_ns);
+	qsort(without, ROUNDS, sizeof(without[0]), compare_ns);
+	test_note("p99 %llu us beside the attack, %llu us without",
+		  (unsigned long long)with[ROUNDS / 2] / 1000,
+		  (unsigned long long)without[ROUNDS / 2] / 1000);
+	return with[ROUNDS / 2] <= MAX_RATIO * without[ROUNDS / 2];
+}
+
+static void expect_no_harm(struct instance *instance, const struct attack *attack)
+{
+	int tries = 1;
+
+	while (!does_no_harm(instance, attack))
+		if (tries++ == TRIES)
+			test_fail(__FILE__, __LINE__, "others wait for the attacker");
+}
+
+/* ---- attacks ------------------------------------------------------------------------
+ */
+
+/* getdents(2) into a page that never arrives; nothing must be copied to it. */
+static void read_directory(int peer, const struct scene *scene, const char *name)
+{
+	char path[INSTANCE_PATH_SIZE + 20];
+	void *page = scene_hostile_page(scene);
+	int dir;
+
+	snprintf(path, sizeof(path), "%s/%s", scene->instance->dir, name);
+	dir = ASSERT_OK(SYS(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+	peer_signal(peer);
+	for (;;) {
+		ASSERT_EQ(syscall(SYS_getdents64, dir, page, PAGE), 0);
+		ASSERT_OK(SYS(lseek(dir, 0, SEEK_SET)));
+	}
+}
+
+static void read_root(int peer, void *data)
+{
+	read_directory(peer, data, ".");
+}
+
+static void read_devices(int peer, void *data)
+{
+	read_directory(peer, data, ".accel");
+}
+
+static void create_in(int peer, const struct scene *scene, const char *name, int error)
+{
+	char path[INSTANCE_PATH_SIZE + 60];
+
+	snprintf(path, sizeof(path), "%s/%s11111111-2222-4333-8444-555555555555",
+		 scene->instance->dir, name);
+	peer_signal(peer);
+	for (;;)
+		ASSERT_ERR(SYS(open(path, O_RDWR | O_CREAT, 0600)), error);
+}
+
+static void create_in_root(int peer, void *data)
+{
+	create_in(peer, data, "", EPERM);
+}
+
+static void create_in_devices(int peer, void *data)
+{
+	create_in(peer, data, ".accel/", EACCES);
+}
+
+/* Removes names that do not exist: the lock is taken before that is known. */
+static void unlink_absent(int peer, void *data)
+{
+	const struct scene *scene = data;
+	uint8_t uuid[16] = {3};
+
+	peer_signal(peer);
+	for (;;)
+		ASSERT_ERR(raw_unlink(scene->instance, uuid), ENOENT);
+}
+
+/* By default a stranger cannot read the directory, watch it, or list it. */
+static int closed_to_strangers(void *data)
+{
+	const struct instance *instance = data;
+	int watch = ASSERT_OK(SYS(inotify_init1(IN_CLOEXEC)));
+
+	ASSERT_ERR(raw_directory(instance, O_RDONLY), EACCES);
+	ASSERT_ERR(SYS(inotify_add_watch(watch, instance->dir, IN_CREATE)), EACCES);
+	close(watch);
+	return 0;
+}
+
+static void closed(struct instance *instance)
+{
+	ASSERT_OK(child_call(USER(ATTACKER), closed_to_strangers, instance));
+}
+
+static void creating(struct instance *instance)
+{
+	expect_no_harm(instance, &(const struct attack){.queuer = create_in_root});
+}
+
+static void unlinking(struct instance *instance)
+{
+	expect_no_harm(instance, &(const struct attack){.queuer = unlink_absent});
+}
+
+static void reading(struct instance *instance)
+{
+	expect_no_harm(instance, &(const struct attack){read_root, create_in_root});
+}
+
+static void reading_devices(struct instance *instance)
+{
+	expect_no_harm(instance, &(const struct attack){read_devices, create_in_devices});
+}
+
+/* ---- a name whose inode its owner keeps locked ---------------------------------------
+ */
+
+/* The memory of both processes of the attacker. */
+static struct locked_name {
+	struct shared shared;
+	atomic_int writer; /* its thread id, once it begins to write */
+} * locked_name;
+
+/* Writes to its own name from a page that never arrives, with the name's inode locked. */
+static void write_to_name(int peer, void *data)
+{
+	const struct scene *scene = data;
+	void *page = scene_hostile_page(scene);
+	int fd;
+
+	share(&locked_name->shared, scene->instance, PAGE, 0, 0);
+	fd = ASSERT_OK(raw_open(scene->instance, locked_name->shared.uuid, O_RDWR));
+	locked_name->writer = gettid();
+	peer_signal(peer);
+	SYS(write(fd, page, PAGE));
+	pause();
+}
+
+static bool is_writing(void *data)
+{
+	char path[40], call[40] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", locked_name->writer);
+	file = fopen(path, "re");
+	if (file && !fgets(call, sizeof(call), file))
+		call[0] = 0;
+	if (file)
+		fclose(file);
+	return atoi(call) == SYS_write && call[0] != 'r';
+}
+
+/* unlink(2) locks the directory and then waits for the inode, if it is permitted. */
+static void unlink_written(int peer, void *data)
+{
+	ASSERT(wait_until(is_writing, NULL));
+	peer_signal(peer);
+	for (;;)
+		ASSERT_ERR(SYS(unlink(locked_name->shared.path)), EACCES);
+}
+
+static void unlink_elsewhere(int peer, void *data)
+{
+	peer_signal(peer);
+	for (;;)
+		ASSERT(SYS(unlink("/proc/self/nothing")) < 0);
+}
+
+/* So the directory must not be writable for strangers. They withdraw their names. */
+static void writing(struct instance *instance)
+{
+	locked_name = mmap(NULL, sizeof(*locked_name), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT(locked_name != MAP_FAILED);
+	expect_no_harm(instance, &(const struct attack){write_to_name, unlink_written,
+							unlink_elsewhere});
+}
+
+const struct test_case test_cases[] = {
+	{"closed", closed},
+	{"creating", creating},
+	{"unlinking", unlinking},
+	{"reading", reading, "mode=1777"},
+	{"reading_devices", reading_devices},
+	{"writing", writing, "mode=1711"},
+	{0},
+};
