@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "buffer.h"
 #include "clock.h"
@@ -246,10 +247,29 @@ void accel_ownership_release(struct accel_device *device)
 	pthread_mutex_unlock(&device->lock);
 }
 
+bool accel_ownership_has(struct accel_device *device, uint64_t dev, uint64_t ino)
+{
+	struct accel_buffer *buffer;
+	bool has = false;
+
+	pthread_mutex_lock(&device->lock);
+	list_for_each(buffer, &device->ownership.memory, owned_item)
+		has |= buffer->flags & ACCEL_BUFFER_PINNED && buffer->dev == dev &&
+		       buffer->ino == ino;
+	pthread_mutex_unlock(&device->lock);
+	return has;
+}
+
 void accel_ownership_add(struct accel_device *device, struct accel_buffer *buffer)
 {
+	struct stat st;
+
 	if (!device->params.exclusive)
 		return;
+	if (fstat(buffer->fd, &st) == 0) {
+		buffer->dev = st.st_dev;
+		buffer->ino = st.st_ino;
+	}
 	accel_base_ref(&buffer->base);
 	pthread_mutex_lock(&device->lock);
 	list_add_tail(&device->ownership.memory, &buffer->owned_item);

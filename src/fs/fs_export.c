@@ -46,6 +46,22 @@ static int fs_export_take_buffer(struct attempt *attempt)
 	return r;
 }
 
+/* Of what is exported for reading only, and of memory that its device has a use for. */
+static bool fs_export_keeps_seals(const struct attempt *attempt)
+{
+	int fd;
+	bool keeps;
+
+	if (fs_export_is_readonly(attempt))
+		return true;
+	fd = buffer_borrow(&attempt->buffer);
+	if (fd < 0)
+		return false;
+	keeps = devices_keep_seals(&attempt->call->service->devices, fd);
+	buffer_return(&attempt->buffer, fd);
+	return keeps;
+}
+
 static struct export_request fs_export_request(struct attempt *attempt)
 {
 	const struct command_call *call = attempt->call;
@@ -97,7 +113,7 @@ static void fs_export_freeze_and_finish(void *arg)
 	if (fs_export_must_stop_growth(attempt))
 		r = buffer_stop_growth(&attempt->buffer);
 	if (r == 0)
-		r = buffer_freeze(&attempt->buffer, fs_export_is_readonly(attempt));
+		r = buffer_freeze(&attempt->buffer, fs_export_keeps_seals(attempt));
 	if (r == 0)
 		r = fs_export_make_new(attempt);
 	command_reply(call, fs_export_end(attempt, r));
@@ -118,7 +134,7 @@ static int fs_export_find_or_make(struct attempt *attempt)
 		return r;
 	/* Changing a memfd waits for its inode, which a client can keep locked. */
 	if (fs_export_must_stop_growth(attempt) ||
-	    buffer_needs_freeze(&attempt->buffer, fs_export_is_readonly(attempt)))
+	    buffer_needs_freeze(&attempt->buffer, fs_export_keeps_seals(attempt)))
 		return command_offload(attempt->call, attempt->call->ctx->uid,
 				       fs_export_freeze_and_finish, attempt);
 	return fs_export_make_new(attempt);
