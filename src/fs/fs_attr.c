@@ -121,6 +121,20 @@ void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fs_attr_reply(req, ino);
 }
 
+/*
+ * A chown(2) of a container's volume must not give the instance of all to one user, whose
+ * container has it mounted: podman-run(1) does that for its mount option U. The owner of
+ * the root is that of the mount options uid= and gid=.
+ */
+static bool fs_attr_gives_root_away(uint64_t ino, const struct node *node,
+				    const struct stat *attr, int to_set)
+{
+	if (ino != INO_ROOT && ino != INO_CONTROL)
+		return false;
+	return (to_set & FUSE_SET_ATTR_UID && attr->st_uid != node->uid) ||
+	       (to_set & FUSE_SET_ATTR_GID && attr->st_gid != node->gid);
+}
+
 static int fs_attr_set(struct service *service, uint64_t ino, const struct stat *attr,
 		       int to_set)
 {
@@ -133,8 +147,10 @@ static int fs_attr_set(struct service *service, uint64_t ino, const struct stat 
 	export = fs_get_node(service, ino, &node);
 	if (!node)
 		return fs_no_node(ino, -ENOENT);
+	if (fs_attr_gives_root_away(ino, node, attr, to_set))
+		r = -EPERM;
 	/* As with disk quotas, the export must fit in the limits of its new owner. */
-	if (export && to_set & FUSE_SET_ATTR_UID)
+	if (r == 0 && export && to_set & FUSE_SET_ATTR_UID)
 		r = export_transfer(&service->limits, export, attr->st_uid);
 	if (r == 0)
 		node_set(node, attr, to_set);
