@@ -177,6 +177,12 @@ int accel_buffer_import_file(struct accel_context *context, int fd, uint32_t *re
 int accel_buffer_open(struct accel_context *context, uint32_t id, int access,
 		      int *ret_fd);
 
+/*
+ * Whether @fd is pinned memory of an exclusive device of the registry. Its seals must not
+ * be frozen (F_SEAL_SEAL): the device asks with them whether a driver has pinned it.
+ */
+bool accel_registry_keeps_seals(struct accel_registry *registry, int fd);
+
 int accel_buffer_free(struct accel_context *context, struct accel_object *arg);
 int accel_buffer_revoke(struct accel_context *context, struct accel_object *arg);
 int accel_buffer_get_info(struct accel_context *context, struct accel_buffer_info *arg);

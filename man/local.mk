@@ -59,6 +59,7 @@ dist_man_MANS += \
 	%D%/accel_queue_submit.3 \
 	%D%/accel_registry_create.3 \
 	%D%/accel_registry_destroy.3 \
+	%D%/accel_registry_keeps_seals.3 \
 	%D%/accel_registry_settle.3 \
 	%D%/accel_set_bind.3 \
 	%D%/accel_set_create.3 \

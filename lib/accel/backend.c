@@ -151,8 +151,9 @@ static void backend_clear(void *arg)
 /*
  * A driver can have pinned the pages and closed the file (udmabuf, since Linux 6.12).
  * Only F_SEAL_WRITE checks for pins; if it succeeds the memory is not held, and the
- * kernel clears the pages before their next use. If a client has frozen the seals, by an
- * export for example, pins cannot be checked, and the memory is cleared.
+ * kernel clears the pages before their next use. An export leaves the seals of such
+ * memory open. If a client has frozen them nevertheless, pins cannot be checked, and the
+ * memory is cleared.
  */
 int accel_memory_scrub(void *device, int fd, void *memory, uint64_t bytes)
 {

@@ -37,9 +37,10 @@ struct accel_buffer {
 
 	/* See ownership.h; protected by the device's lock. */
 	struct list owned_item;
-	bool revoking;   /* a thread takes the memory back */
-	bool revoke_ref; /* the reference for that thread is not dropped yet */
-	bool freed;      /* the id is gone */
+	uint64_t dev, ino; /* of the memfd; fixed before it is in the list */
+	bool revoking;     /* a thread takes the memory back */
+	bool revoke_ref;   /* the reference for that thread is not dropped yet */
+	bool freed;        /* the id is gone */
 
 	/* On the way out. */
 	struct accel_lingering_entry lingering;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "buffer.h"
 #include "clock.h"
@@ -236,12 +237,29 @@ void accel_ownership_release(struct accel_device *device)
 		ownership_start_cleaning_locked(device);
 }
 
+bool accel_ownership_has(struct accel_device *device, uint64_t dev, uint64_t ino)
+{
+	SCOPED_LOCK(&device->lock);
+	struct accel_buffer *buffer;
+	bool has = false;
+
+	list_for_each(buffer, &device->ownership.memory, owned_item)
+		has |= buffer->flags & ACCEL_BUFFER_PINNED && buffer->dev == dev &&
+		       buffer->ino == ino;
+	return has;
+}
+
 void accel_ownership_add(struct accel_device *device, struct accel_buffer *buffer)
 {
 	SCOPED_LOCK(&device->lock);
+	struct stat st;
 
 	if (!device->params.exclusive)
 		return;
+	if (fstat(buffer->fd, &st) == 0) {
+		buffer->dev = st.st_dev;
+		buffer->ino = st.st_ino;
+	}
 	accel_base_ref(&buffer->base);
 	list_add_tail(&device->ownership.memory, &buffer->owned_item);
 }

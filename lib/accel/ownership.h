@@ -18,6 +18,7 @@
 #define ACCEL_OWNERSHIP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct accel_buffer;
 struct accel_device;
@@ -30,6 +31,9 @@ void accel_ownership_release(struct accel_device *device);
 
 /* Adds memory that was allocated from the device. */
 void accel_ownership_add(struct accel_device *device, struct accel_buffer *buffer);
+
+/* Whether the memfd is on the list, and pinned. */
+bool accel_ownership_has(struct accel_device *device, uint64_t dev, uint64_t ino);
 
 /* The owner freed it: it leaves the list if nothing else holds it. */
 void accel_ownership_drop(struct accel_device *device, struct accel_buffer *buffer);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "device.h"
 #include "guard.h"
@@ -140,4 +141,18 @@ struct accel_device *accel_device_at(struct accel_registry *registry, size_t ind
 		if (!index--)
 			break;
 	return device;
+}
+
+bool accel_registry_keeps_seals(struct accel_registry *registry, int fd)
+{
+	struct accel_device *device;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	for (size_t i = 0; (device = accel_device_at(registry, i)); i++)
+		if (device->params.exclusive &&
+		    accel_ownership_has(device, st.st_dev, st.st_ino))
+			return true;
+	return false;
 }

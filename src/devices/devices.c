@@ -83,6 +83,11 @@ bool devices_stop(struct devices *devices)
 	return true;
 }
 
+bool devices_keep_seals(const struct devices *devices, int fd)
+{
+	return devices->registry && accel_registry_keeps_seals(devices->registry, fd);
+}
+
 struct accel_device *devices_by_ino(const struct devices *devices, uint64_t ino)
 {
 	if (ino < INO_FIRST_DEVICE || ino >= INO_FIRST_DEVICE + devices->n)

@@ -49,6 +49,9 @@ void devices_close(struct devices *devices);
  */
 bool devices_stop(struct devices *devices);
 
+/* Whether @fd is device memory whose seals must not be frozen, see accel.h. */
+bool devices_keep_seals(const struct devices *devices, int fd);
+
 /* The device with this inode number; NULL: there is none. */
 struct accel_device *devices_by_ino(const struct devices *devices, uint64_t ino);
 

@@ -26,8 +26,8 @@ extern const struct fuse_lowlevel_ops fs_ops;
  * those of the open file. open(2) fails at once.
  */
 #define CACHE_NAME 1.0
-/* Seconds. Clients can change the size of an unsealed memfd without a request. */
-#define CACHE_RESIZABLE 1.0
+/* Seconds. Attributes that change without a request: a memfd's, and the root's times. */
+#define CACHE_CHANGING 1.0
 
 static inline struct service *service_of(fuse_req_t req)
 {

@@ -19,24 +19,37 @@ static void fs_attr_stat_broker(struct service *service, struct stat *ret_stat)
 	node_finish(&node);
 }
 
+/* A memfd's own blocks and times; other buffers have none, and no holes. */
+static void fs_attr_add_buffer_locked(struct table *table, const struct export *export,
+				      const struct stat *buffer, struct stat *ret_stat)
+{
+	ASSERT_LOCKED(&table->lock);
+	ret_stat->st_size = buffer->st_size;
+	if (export->buffer.kind == DMABUFFS_KIND_MEMFD) {
+		ret_stat->st_blocks = buffer->st_blocks;
+		export_times(export, buffer, ret_stat);
+	} else {
+		ret_stat->st_blocks = (buffer->st_size + STAT_BLOCK - 1) / STAT_BLOCK;
+	}
+}
+
 static int fs_attr_add_export_locked(struct table *table, const struct export *export,
 				     struct stat *ret_stat, double *ret_timeout)
 {
-	uint64_t size = 0;
+	struct stat buffer;
 	int r;
 
 	ASSERT_LOCKED(&table->lock);
 	if (export->has_buffer) {
-		r = buffer_size(&export->buffer, &size);
+		r = buffer_stat(&export->buffer, &buffer);
 		if (r < 0)
 			return r;
-		if (!buffer_size_is_fixed(&export->buffer))
-			*ret_timeout = CACHE_RESIZABLE;
+		fs_attr_add_buffer_locked(table, export, &buffer, ret_stat);
 	}
+	if (export->buffer.kind == DMABUFFS_KIND_MEMFD)
+		*ret_timeout = CACHE_CHANGING;
 	if (!export->named)
 		ret_stat->st_nlink = 0;
-	ret_stat->st_size = (off_t)size;
-	ret_stat->st_blocks = (blkcnt_t)((size + STAT_BLOCK - 1) / STAT_BLOCK);
 	ret_stat->st_blksize = 4096;
 	return 0;
 }
@@ -86,7 +99,7 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 	struct node *node;
 	int r = 0;
 
-	*ret_timeout = CACHE_FOREVER;
+	*ret_timeout = ino == INO_ROOT ? CACHE_CHANGING : CACHE_FOREVER;
 	if (ino == INO_BROKER) {
 		fs_attr_stat_broker(service, ret_stat);
 		ret_stat->st_ino = ino;
@@ -121,6 +134,20 @@ void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fs_attr_reply(req, ino);
 }
 
+/*
+ * A chown(2) of a container's volume must not give the instance of all to one user, whose
+ * container has it mounted: podman-run(1) does that for its mount option U. The owner of
+ * the root is that of the mount options uid= and gid=.
+ */
+static bool fs_attr_gives_root_away(uint64_t ino, const struct node *node,
+				    const struct stat *attr, int to_set)
+{
+	if (ino != INO_ROOT && ino != INO_CONTROL)
+		return false;
+	return (to_set & FUSE_SET_ATTR_UID && attr->st_uid != node->uid) ||
+	       (to_set & FUSE_SET_ATTR_GID && attr->st_gid != node->gid);
+}
+
 static int fs_attr_set(struct service *service, uint64_t ino, const struct stat *attr,
 		       int to_set)
 {
@@ -133,11 +160,15 @@ static int fs_attr_set(struct service *service, uint64_t ino, const struct stat 
 	export = fs_get_node(service, ino, &node);
 	if (!node)
 		return fs_no_node(ino, -ENOENT);
+	if (fs_attr_gives_root_away(ino, node, attr, to_set))
+		r = -EPERM;
 	/* As with disk quotas, the export must fit in the limits of its new owner. */
-	if (export && to_set & FUSE_SET_ATTR_UID)
+	if (r == 0 && export && to_set & FUSE_SET_ATTR_UID)
 		r = export_transfer(&service->limits, export, attr->st_uid);
 	if (r == 0)
 		node_set(node, attr, to_set);
+	if (r == 0 && export)
+		export_set_times(export, to_set);
 	fs_put_node(service, export, node);
 	return r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/fs.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <uuid.h>
@@ -78,6 +79,11 @@ void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	uint64_t fixed = fs_dir_find_fixed(service, parent, name);
 	struct export *export;
 
+	/* The kernel lets longer ones pass, up to PATH_MAX. */
+	if (strlen(name) > NAME_MAX) {
+		reply_error(req, -ENAMETOOLONG);
+		return;
+	}
 	if (fixed) {
 		fs_dir_reply_entry(req, fixed);
 		return;
@@ -222,7 +228,7 @@ void fs_statfs(fuse_req_t req, fuse_ino_t ino)
 		.f_frsize = BLOCK,
 		.f_blocks = limit[RES_BYTES] / BLOCK,
 		.f_files = MIN(limit[RES_EXPORTS], service->max_fds),
-		.f_namemax = UUID_TEXT_LENGTH,
+		.f_namemax = NAME_MAX,
 	};
 
 	st.f_bfree = st.f_bavail = (limit[RES_BYTES] - bytes) / BLOCK;

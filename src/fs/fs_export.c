@@ -39,6 +39,23 @@ static int fs_export_take_buffer(struct command_call *call)
 	return r;
 }
 
+/* Of what is exported for reading only, and of memory that its device has a use for. */
+static bool fs_export_keeps_seals(const struct command_call *call)
+{
+	const struct buffer *buffer = &call->kept.buffer;
+	int fd;
+	bool keeps;
+
+	if (fs_export_is_readonly(call))
+		return true;
+	fd = buffer_borrow(buffer);
+	if (fd < 0)
+		return false;
+	keeps = devices_keep_seals(&call->service->devices, fd);
+	buffer_return(buffer, fd);
+	return keeps;
+}
+
 static struct export_request fs_export_request(struct command_call *call)
 {
 	const struct dmabuffs_export *arg = &call->arg.export;
@@ -86,7 +103,7 @@ static void fs_export_freeze_and_finish(void *arg)
 	if (fs_export_must_stop_growth(call))
 		r = buffer_stop_growth(&call->kept.buffer);
 	if (r == 0)
-		r = buffer_freeze(&call->kept.buffer, fs_export_is_readonly(call));
+		r = buffer_freeze(&call->kept.buffer, fs_export_keeps_seals(call));
 	if (r == 0)
 		r = fs_export_make_new(call);
 	command_reply(call, fs_export_end(call, r));
@@ -107,7 +124,7 @@ static int fs_export_find_or_make(struct command_call *call)
 		return r;
 	/* Changing a memfd waits for its inode, which a client can keep locked. */
 	if (fs_export_must_stop_growth(call) ||
-	    buffer_needs_freeze(&call->kept.buffer, fs_export_is_readonly(call)))
+	    buffer_needs_freeze(&call->kept.buffer, fs_export_keeps_seals(call)))
 		return command_offload(call, call->ctx->uid, fs_export_freeze_and_finish);
 	return fs_export_make_new(call);
 }

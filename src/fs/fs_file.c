@@ -192,7 +192,7 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	table_put(&service->table, export);
 }
 
-/* ---- read and write, without passthrough ------------------------------------------- */
+/* ---- read and write without passthrough, and lseek --------------------------------- */
 
 /* The export of an open file, which has its buffer until RELEASE; NULL: no buffer. */
 static struct export *fs_file_opened(struct table *table, fuse_ino_t ino, uid_t *ret_uid)
@@ -282,9 +282,8 @@ void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 	fs_file_submit(req, ino, &access);
 }
 
-/* SEEK_DATA and SEEK_HOLE: the kernel handles the others. There are no holes. */
-void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
-	      struct fuse_file_info *fi)
+/* What is no memfd has no holes. */
+static void fs_file_seek_whole(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence)
 {
 	struct stat st;
 	double timeout;
@@ -294,4 +293,28 @@ void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 		reply_error(req, -ENXIO);
 	else
 		fuse_reply_lseek(req, whence == SEEK_HOLE ? st.st_size : offset);
+}
+
+static bool fs_file_is_memfd(struct table *table, fuse_ino_t ino)
+{
+	struct export *export = table_get(table, ino);
+	bool is_memfd = export && export->buffer.kind == DMABUFFS_KIND_MEMFD;
+
+	table_put(table, export);
+	return is_memfd;
+}
+
+/* SEEK_DATA and SEEK_HOLE: the kernel handles the others. */
+void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+	      struct fuse_file_info *fi)
+{
+	const struct dmabuf_io_access access = {
+		.op = whence == SEEK_HOLE ? DMABUF_IO_SEEK_HOLE : DMABUF_IO_SEEK_DATA,
+		.offset = offset,
+	};
+
+	if (fs_file_is_memfd(&service_of(req)->table, ino))
+		fs_file_submit(req, ino, &access);
+	else
+		fs_file_seek_whole(req, ino, offset, whence);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "names/export.h"
 
+#include <fuse_lowlevel.h>
 #include <string.h>
 #include <uuid.h>
 
@@ -135,6 +136,39 @@ int export_transfer(struct limits *limits, struct export *export, uid_t uid)
 	else
 		export->charged_uid = uid;
 	return r;
+}
+
+static bool export_is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+static bool export_is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+void export_times(const struct export *export, const struct stat *buffer,
+		  struct stat *ret_stat)
+{
+	if (!export_is_same_time(&buffer->st_atim, &export->atime_then))
+		ret_stat->st_atim = buffer->st_atim;
+	if (!export_is_same_time(&buffer->st_mtim, &export->mtime_then))
+		ret_stat->st_mtim = buffer->st_mtim;
+	if (export_is_later(&buffer->st_ctim, &ret_stat->st_ctim))
+		ret_stat->st_ctim = buffer->st_ctim;
+}
+
+void export_set_times(struct export *export, int to_set)
+{
+	struct stat buffer;
+
+	if (!export->has_buffer || buffer_stat(&export->buffer, &buffer) < 0)
+		return;
+	if (to_set & FUSE_SET_ATTR_ATIME)
+		export->atime_then = buffer.st_atim;
+	if (to_set & FUSE_SET_ATTR_MTIME)
+		export->mtime_then = buffer.st_mtim;
 }
 
 uint32_t export_info_flags_locked(struct table *table, const struct export *export)

@@ -50,8 +50,10 @@ struct export
 	struct list of_root;    /* in root.exports; unlinked: closed, or removed */
 	struct list notify_job; /* protected by the notifier's lock */
 	unsigned refs;
-	unsigned opens;         /* open files, mappings through them included */
-	uint64_t nlookup;       /* references of the kernel */
+	unsigned opens;   /* open files, mappings through them included */
+	uint64_t nlookup; /* references of the kernel */
+	/* The memfd's times when those of node were set; see export_times(). */
+	struct timespec atime_then, mtime_then;
 	uint64_t charged_bytes; /* to charged_uid */
 	uid_t charged_uid;
 	int backing_id; /* for passthrough while there are opens; 0: none */
@@ -93,6 +95,17 @@ int export_recharge(struct limits *limits, struct export *export);
 
 /* Moves the charge to a new owner. 0, -EDQUOT. */
 int export_transfer(struct limits *limits, struct export *export, uid_t uid);
+
+/*
+ * The times of a memfd's name, given those of the memfd: its own, or those that were set
+ * on the name (utimensat(2)) and the memfd was not accessed since. A change of the name
+ * or of the memfd moves ctime. The table's lock is held.
+ */
+void export_times(const struct export *export, const struct stat *buffer,
+		  struct stat *ret_stat);
+
+/* Times were set on the node: FUSE_SET_ATTR_*. The table's lock is held. */
+void export_set_times(struct export *export, int to_set);
 
 /* DMABUFFS_INFO_*, except those that depend on the mount. */
 uint32_t export_info_flags_locked(struct table *table, const struct export *export);

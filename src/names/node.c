@@ -43,6 +43,11 @@ void node_stat(const struct node *node, struct stat *ret_stat)
 	};
 }
 
+void node_touch(struct node *node)
+{
+	node->mtime = node->ctime = node_now();
+}
+
 static void node_set_mode(struct node *node, mode_t mode)
 {
 	node->mode = (node->mode & ~PERMISSIONS) | (mode & PERMISSIONS);

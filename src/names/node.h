@@ -25,6 +25,9 @@ void node_finish(struct node *node);
 
 void node_stat(const struct node *node, struct stat *ret_stat);
 
+/* An entry of the directory was made or removed: sets mtime and ctime. */
+void node_touch(struct node *node);
+
 /* Applies those parts of @attr that @to_set (FUSE_SET_ATTR_*) selects, except a size. */
 void node_set(struct node *node, const struct stat *attr, int to_set);
 

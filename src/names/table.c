@@ -115,6 +115,7 @@ bool table_unname_locked(struct table *table, struct export *export)
 	table_index_remove(&table->index, export->id);
 	if (list_is_linked(&export->of_root))
 		list_remove(&export->of_root);
+	node_touch(&table->root_node);
 	table_release_if_unused_locked(table, export);
 	table_put_locked(table, export);
 	return true;
@@ -187,6 +188,7 @@ int table_add(struct table *table, struct export *export, struct export **ret_ot
 	export->named = true;
 	export->refs++;
 	list_add_head(&root->exports, &export->of_root);
+	node_touch(&table->root_node);
 	return 0;
 }
 

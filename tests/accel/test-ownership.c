@@ -453,6 +453,31 @@ Test(ownership, freed_and_not_held_is_forgotten)
 	cr_assert(zero(int, try_open()));
 }
 
+static bool keeps_seals(struct accel_context *context, uint32_t flags)
+{
+	int fd = soft_fd(context, soft_buffer(context, PAGE, flags), O_RDONLY);
+	bool keeps = accel_registry_keeps_seals(soft_registry, fd);
+
+	close(fd);
+	return keeps;
+}
+
+/* A device asks for pins with the seals, if it is exclusive. */
+Test(ownership, seals_are_kept_open)
+{
+	int pipe_ends[2];
+
+	owner = soft_open(device);
+	cr_assert(keeps_seals(owner, ACCEL_BUFFER_PINNED));
+	cr_assert(not(keeps_seals(owner, 0)));
+	cr_assert(not(keeps_seals(soft_context, ACCEL_BUFFER_PINNED)));
+	cr_assert(zero(int, pipe(pipe_ends)));
+	cr_assert(not(accel_registry_keeps_seals(soft_registry, pipe_ends[0])));
+	close(pipe_ends[0]);
+	close(pipe_ends[1]);
+	accel_context_destroy(owner);
+}
+
 /* ---- the scrub --------------------------------------------------------------------- */
 
 static struct {

@@ -357,32 +357,74 @@ static void held_by_device(struct instance *instance)
 }
 
 /*
- * A page spliced into a pipe is neither an open file nor a mapping, so the kernel's count
- * misses it. The page must be overwritten in place before B opens the device.
+ * A page spliced into a pipe is neither an open file nor a mapping, like one that a
+ * driver has pinned.
  */
+struct piped {
+	struct owner owner;
+	int ends[2];
+};
+
+static void piped_start(struct piped *piped, struct instance *instance)
+{
+	uint8_t byte;
+	loff_t offset = 0;
+
+	owner_start(&piped->owner, instance, ACCEL_BUFFER_PINNED);
+	ASSERT_OK(SYS(pipe2(piped->ends, O_CLOEXEC | O_NONBLOCK)));
+	ASSERT_EQ(SYS(splice(piped->owner.fd, &offset, piped->ends[1], NULL, PAGE, 0)),
+		  PAGE);
+	/* The pipe has the page itself, not a copy. */
+	piped->owner.bytes[0] = 0xff;
+	ASSERT_EQ(read(piped->ends[0], &byte, 1), 1);
+	ASSERT_EQ(byte, 0xff);
+}
+
+static void piped_end(struct piped *piped)
+{
+	close(piped->ends[0]);
+	close(piped->ends[1]);
+}
+
+static bool is_kept_out(void *data)
+{
+	return try_open(data) == -EBUSY;
+}
+
+/* Exported and pinned: B is kept out until the pages are let go. */
 static void page_in_a_pipe(struct instance *instance)
 {
-	struct region piped = {.size = PAGE};
-	static uint8_t bytes[PAGE];
-	struct owner owner;
+	struct piped piped;
 	struct seat seat;
-	loff_t offset = 0;
-	int ends[2];
 
-	owner_start(&owner, instance, ACCEL_BUFFER_PINNED);
-	ASSERT_OK(SYS(pipe2(ends, O_CLOEXEC | O_NONBLOCK)));
-	ASSERT_EQ(SYS(splice(owner.fd, &offset, ends[1], NULL, PAGE, 0)), PAGE);
-	/* The pipe has the page itself, not a copy. */
-	owner.bytes[0] = 0xff;
-	ASSERT_EQ(read(ends[0], bytes, 1), 1);
-	ASSERT_EQ(bytes[0], 0xff);
-	owner_end(&owner);
+	piped_start(&piped, instance);
+	owner_end(&piped.owner);
+	expect_left(instance);
+	ASSERT(wait_until(is_kept_out, instance));
+	expect_kept_out(instance);
+	piped_end(&piped);
 	load_secret(instance, &seat);
-	ASSERT_EQ(SYS(read(ends[0], bytes, PAGE)), PAGE - 1);
-	piped.bytes = bytes;
-	ASSERT(is_filled(&piped, 0, PAGE - 1, 0));
-	close(ends[0]);
-	close(ends[1]);
+	seat_close(&seat);
+}
+
+/*
+ * A holder has frozen the seals, so that nothing can be asked. The page must be
+ * overwritten in place before B opens the device.
+ */
+static void page_in_a_pipe_and_frozen(struct instance *instance)
+{
+	static uint8_t bytes[PAGE];
+	struct region region = {.size = PAGE, .bytes = bytes};
+	struct piped piped;
+	struct seat seat;
+
+	piped_start(&piped, instance);
+	ASSERT_OK(SYS(fcntl(piped.owner.fd, F_ADD_SEALS, F_SEAL_SEAL)));
+	owner_end(&piped.owner);
+	load_secret(instance, &seat);
+	ASSERT_EQ(SYS(read(piped.ends[0], bytes, PAGE)), PAGE - 1);
+	ASSERT(is_filled(&region, 0, PAGE - 1, 0));
+	piped_end(&piped);
 	seat_close(&seat);
 }
 
@@ -619,6 +661,8 @@ const struct test_case test_cases[] = {
 	{"ownership_held_by_device", held_by_device,
 	 "accel=soft0:exclusive:memory=1M,accel=other"},
 	{"ownership_page_in_a_pipe", page_in_a_pipe, "accel=soft0:exclusive:memory=1M"},
+	{"ownership_page_in_a_pipe_and_frozen", page_in_a_pipe_and_frozen,
+	 "accel=soft0:exclusive:memory=1M"},
 	{"ownership_revocable", revocable, "accel=soft0:exclusive:memory=1M"},
 	{"ownership_revocable_in_device", revocable_in_device,
 	 "accel=soft0:exclusive:memory=1M,accel=other"},

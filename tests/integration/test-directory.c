@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test-directory.c - files in the root directory are created by export only */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -108,6 +109,53 @@ static void broker_stays(struct instance *instance)
 	close(root);
 }
 
+/* What a container engine does that gives a volume to its user: lchown(2) as root. */
+static void owner_of_root_is_fixed(struct instance *instance)
+{
+	char control[INSTANCE_PATH_SIZE + 16];
+	struct shared shared;
+	struct stat st;
+	int fd;
+
+	share(&shared, instance, PAGE, 0, 0);
+	ASSERT_ERR(SYS(lchown(instance->dir, 1001, 1001)), EPERM);
+	ASSERT_ERR(SYS(chown(instance->dir, 1001, -1)), EPERM);
+	ASSERT_ERR(SYS(chown(instance->dir, -1, 1001)), EPERM);
+	fd = ASSERT_OK(raw_directory(instance, O_RDONLY));
+	ASSERT_ERR(SYS(fchown(fd, 1001, 1001)), EPERM);
+	close(fd);
+	snprintf(control, sizeof(control), "%s/" DMABUFFS_CONTROL_NAME, instance->dir);
+	ASSERT_ERR(SYS(lchown(control, 1001, 1001)), EPERM);
+	ASSERT_OK(SYS(lchown(instance->dir, 0, 0)));
+	ASSERT_OK(SYS(stat(instance->dir, &st)));
+	ASSERT_EQ(st.st_uid, 0);
+	ASSERT_EQ(st.st_gid, 0);
+	ASSERT_OK(SYS(chmod(instance->dir, 01733)));
+	ASSERT_OK(SYS(lchown(shared.path, 1001, 1001)));
+	ASSERT_OK(SYS(stat(shared.path, &st)));
+	ASSERT_EQ(st.st_uid, 1001);
+	unshare_buffer(&shared);
+}
+
+static void long_names(struct instance *instance)
+{
+	int root = ASSERT_OK(raw_directory(instance, O_PATH));
+	char name[NAME_MAX + 2];
+	struct stat st;
+
+	memset(name, 'a', sizeof(name));
+	name[NAME_MAX + 1] = '\0';
+	ASSERT_ERR(SYS(fstatat(root, name, &st, 0)), ENAMETOOLONG);
+	ASSERT_ERR(SYS(openat(root, name, O_RDONLY)), ENAMETOOLONG);
+	ASSERT_ERR(SYS(openat(root, name, O_RDWR | O_CREAT, 0600)), ENAMETOOLONG);
+	ASSERT_ERR(SYS(mkdirat(root, name, 0700)), ENAMETOOLONG);
+	ASSERT_ERR(SYS(unlinkat(root, name, 0)), ENAMETOOLONG);
+	name[NAME_MAX] = '\0';
+	ASSERT_ERR(SYS(fstatat(root, name, &st, 0)), ENOENT);
+	ASSERT_EQ(fpathconf(root, _PC_NAME_MAX), NAME_MAX);
+	close(root);
+}
+
 static int connect_as_user(void *data)
 {
 	return raw_connect(data);
@@ -155,6 +203,8 @@ const struct test_case test_cases[] = {
 	{"names_do_not_move", names_do_not_move},
 	{"broker_stays", broker_stays},
 	{"broker_is_open_to_all", broker_is_open_to_all},
+	{"owner_of_root_is_fixed", owner_of_root_is_fixed},
+	{"long_names", long_names},
 	{"root_is_protected", root_is_protected},
 	{"directory_descriptor", directory_descriptor},
 	{0},

@@ -4,6 +4,7 @@
 #include <criterion/new/assert.h>
 
 #include <fcntl.h>
+#include <fuse_lowlevel.h>
 #include <sys/mman.h>
 
 #include "fixture.h"
@@ -232,6 +233,26 @@ Test(export, transfer_in_a_full_mount)
 	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
 	cr_assert(eq(uint, export->charged_uid, UID_B));
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
+	export_free(&fixture_limits, export);
+	close(memfd);
+}
+
+Test(export, times)
+{
+	int memfd;
+	struct export *export = create(100, &memfd);
+	struct stat buffer, shown = {.st_mtim.tv_sec = 5, .st_ctim.tv_sec = 5};
+
+	cr_assert(zero(int, fstat(memfd, &buffer)));
+	export_times(export, &buffer, &shown);
+	cr_assert(eq(long, shown.st_mtim.tv_nsec, buffer.st_mtim.tv_nsec));
+	cr_assert(eq(long, shown.st_ctim.tv_nsec, buffer.st_ctim.tv_nsec));
+	export_set_times(export, FUSE_SET_ATTR_MTIME);
+	shown = (struct stat){.st_mtim.tv_sec = 5, .st_ctim.tv_sec = INT32_MAX};
+	export_times(export, &buffer, &shown);
+	cr_assert(eq(long, shown.st_mtim.tv_sec, 5), "set on the name");
+	cr_assert(eq(long, shown.st_ctim.tv_sec, INT32_MAX), "the later one");
+	cr_assert(eq(long, shown.st_atim.tv_sec, buffer.st_atim.tv_sec), "not set");
 	export_free(&fixture_limits, export);
 	close(memfd);
 }
