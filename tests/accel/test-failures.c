@@ -65,12 +65,22 @@ static void close_all(void)
 		close_keep_errno(TAKE_FD(*fds[i]));
 }
 
+static bool is_memory_free(void *data)
+{
+	struct accel_device_info info = soft_info(data);
+
+	return info.memory_free == info.memory;
+}
+
+/* What an exclusive device could not clean is cleaned later, and is charged until then.
+ */
 static void finish(int r)
 {
 	if (r < 0)
 		expect_no_effect(r);
 	accel_context_destroy(TAKE_PTR(context));
 	close_all();
+	cr_assert(wait_until(is_memory_free, device), "memory of the device is left");
 	soft_settle();
 }
 
