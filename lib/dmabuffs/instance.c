@@ -168,13 +168,22 @@ int instance_change(struct dmabuffs *instance, unsigned long request, void *argu
 	return (int)SYSCALL(ioctl(instance->control_fd, request, argument));
 }
 
+/*
+ * The owner of a name can take a lease on it (fcntl(2), F_SETLEASE), for which open(2)
+ * waits 45 s. The kernel grants and breaks it without a request to the service, which
+ * can therefore not refuse it. With O_NONBLOCK open(2) fails with EAGAIN instead.
+ */
 int instance_open_name(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access)
 {
 	char name[DMABUFFS_UUID_TEXT_SIZE];
+	int fd;
 
 	dmabuffs_uuid_format(uuid, name);
-	return (int)SYSCALL(
-		openat(instance->root_fd, name, access | O_CLOEXEC | O_NOFOLLOW));
+	fd = (int)SYSCALL(openat(instance->root_fd, name,
+				 access | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFL, 0);
+	return fd;
 }
 
 /* Each walk needs its own open file description, which holds the position. */

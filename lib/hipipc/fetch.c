@@ -116,6 +116,10 @@ static int fetch_explain(int r, const dmabuffs_uuid *uuid)
 			      "%s: the instance requires a namespace shared with the "
 			      "exporter (mount option ns=)",
 			      name);
+	case -EBUSY:
+		return reason(-EACCES,
+			      "%s: its owner holds a lease on it (fcntl(2), F_SETLEASE)",
+			      name);
 	case -EDQUOT:
 	case -ENOSPC:
 		return reason(r, "%s: %s", name,
@@ -156,7 +160,8 @@ static int fetch_open_name(struct session *session, void *data)
 	    handle->kind == HIPIPC_KIND_MEMFD)
 		r = dmabuffs_import(session->instance, &handle->uuid, O_RDONLY,
 				    &fetch->opened);
-	return r;
+	/* The session repeats what failed with EAGAIN; a lease can last. */
+	return r == -EAGAIN ? -EBUSY : r;
 }
 
 static int fetch_by_exchange(struct session *session, void *data)

@@ -61,6 +61,13 @@ static void limits_bound(struct limits_config *config, enum resource resource, u
 		MIN(config->per_uid[resource], MAX(n / 4, UINT64_C(1)));
 }
 
+void limits_fit_buffers(struct limits *limits, uint64_t n)
+{
+	uint64_t *per_mount = &limits->config.per_mount[RES_EXPORTS];
+
+	*per_mount = MIN(*per_mount, n);
+}
+
 void limits_fit_descriptors(struct limits *limits, uint64_t n)
 {
 	limits_bound(&limits->config, RES_CONNECTIONS, n / 2);

@@ -55,6 +55,9 @@ void limits_config_default(struct limits_config *ret_config);
 void limits_init(struct limits *limits, const struct limits_config *config);
 void limits_finish(struct limits *limits);
 
+/* Lowers the mount's limit of exports to the number of buffers that can be kept. */
+void limits_fit_buffers(struct limits *limits, uint64_t n);
+
 /*
  * Lowers the limits of everything but exports that holds a descriptor, so that all of it
  * fits into @n descriptors and one user cannot hold all of them. Before the first client.

@@ -227,7 +227,7 @@ void fs_statfs(fuse_req_t req, fuse_ino_t ino)
 		.f_bsize = BLOCK,
 		.f_frsize = BLOCK,
 		.f_blocks = limit[RES_BYTES] / BLOCK,
-		.f_files = MIN(limit[RES_EXPORTS], service->max_fds),
+		.f_files = limit[RES_EXPORTS],
 		.f_namemax = NAME_MAX,
 	};
 

@@ -52,7 +52,8 @@ int parts_start(struct service *service)
 {
 	int r;
 
-	service->max_fds = fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]);
+	limits_fit_buffers(&service->limits,
+			   fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]));
 	limits_fit_descriptors(&service->limits, fd_vault_reserved());
 	parts_connect(service);
 	dmabuf_io_init(&service->dmabuf_io, &service->limits);

@@ -37,8 +37,7 @@ static void startup_report(const struct startup *startup)
 	if (!service->options.foreground)
 		ready_detach();
 	log_info("serving %s, up to %llu exports", service->options.mountpoint,
-		 (unsigned long long)MIN(service->max_fds,
-					 service->limits.config.per_mount[RES_EXPORTS]));
+		 (unsigned long long)service->limits.config.per_mount[RES_EXPORTS]);
 	ready_report(startup->ready_fd);
 }
 

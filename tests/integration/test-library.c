@@ -3,6 +3,7 @@
 #include <dmabuffs.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -37,6 +38,51 @@ static int create_memfd(size_t bytes, uint32_t value)
 	if (bytes)
 		ASSERT_EQ(pwrite(fd, &value, sizeof(value), 0), sizeof(value));
 	return fd;
+}
+
+/* Exports with mode 0666 and takes a lease on the name, which nobody else has open. */
+static void lease_name(int peer, void *data)
+{
+	const struct instance *instance = data;
+	struct shared shared;
+	int opened;
+
+	signal(SIGIO, SIG_IGN);
+	share(&shared, instance, BYTES, DMABUFFS_EXPORT_MODE, 0666);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	ASSERT_OK(SYS(fcntl(opened, F_SETLEASE, F_WRLCK)));
+	ASSERT_EQ(write(peer, shared.uuid, sizeof(shared.uuid)), sizeof(shared.uuid));
+	peer_wait(peer);
+	ASSERT_OK(SYS(fcntl(opened, F_SETLEASE, F_UNLCK)));
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+/* The kernel grants it without a request to the service. open(2) would wait 45 s. */
+static void lease_on_a_name(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	struct dmabuffs_info info;
+	struct child child;
+	dmabuffs_uuid name;
+	uint64_t start;
+	int fd;
+
+	child_start(&child, USER(1001), lease_name, instance);
+	ASSERT_EQ(read(child.peer, name.bytes, sizeof(name.bytes)), sizeof(name.bytes));
+	start = now_ms();
+	ASSERT_ERR(dmabuffs_import(library, &name, O_RDWR, &fd), EAGAIN);
+	ASSERT_ERR(dmabuffs_import_buffer(library, &name, O_RDONLY, &fd), EAGAIN);
+	ASSERT_ERR(dmabuffs_query(library, &name, &info, sizeof(info)), EAGAIN);
+	ASSERT(now_ms() - start < PROMPT_MS);
+	peer_signal(child.peer);
+	peer_wait(child.peer);
+	ASSERT_OK(dmabuffs_import(library, &name, O_RDWR, &fd));
+	ASSERT_EQ(ASSERT_OK(SYS(fcntl(fd, F_GETFL))) & O_NONBLOCK, 0);
+	close(fd);
+	peer_signal(child.peer);
+	child_wait(&child);
+	dmabuffs_close(library);
 }
 
 static void rules_of_export(struct instance *instance)
@@ -459,6 +505,7 @@ static void export_by_ticket(struct instance *unused)
 }
 
 const struct test_case test_cases[] = {
+	{"lease_on_a_name", lease_on_a_name},
 	{"library_export", rules_of_export},
 	{"library_import", rules_of_import},
 	{"library_allocate", allocate},

@@ -357,9 +357,10 @@ static void new_owner(struct instance *instance)
 }
 
 /* Without CAP_SYS_RESOURCE after execve(2) the daemon cannot raise the limit. */
-static void start_with_few_descriptors(struct instance *instance, const char *options)
+static void start_with_few_descriptors(struct instance *instance, rlim_t n,
+				       const char *options)
 {
-	struct rlimit few = {256, 256};
+	struct rlimit few = {n, n};
 
 	ASSERT_OK(SYS(prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE)));
 	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &few)));
@@ -379,22 +380,25 @@ static void use_name(const struct instance *instance, const uint8_t uuid[16])
 	close(connection);
 }
 
-/* All names that df shows can be made and used, with far fewer descriptors per table. */
-static void descriptor_ceiling(struct instance *instance)
+/* All names that df shows can be made and used, and no more. */
+static void expect_ceiling(rlim_t n_fds)
 {
-	uint8_t first[16], last[16];
+	uint8_t first[16], last[16], uuid[16];
 	struct instance other;
 	struct statfs st;
 	int root;
 
-	start_with_few_descriptors(&other, "max-exports=2000");
+	start_with_few_descriptors(&other, n_fds, "max-exports=2000");
 	root = ASSERT_OK(raw_root(&other));
 	ASSERT_OK(export_sized(root, PAGE, first));
 	ASSERT_OK(SYS(statfs(other.dir, &st)));
-	test_note("RLIMIT_NOFILE 256: room for %lu names", (unsigned long)st.f_files);
+	test_note("RLIMIT_NOFILE %lu: room for %lu names", (unsigned long)n_fds,
+		  (unsigned long)st.f_files);
 	for (unsigned long n = st.f_ffree; n > 0; n--)
 		ASSERT_OK(export_sized(root, PAGE, last));
-	ASSERT(export_sized(root, PAGE, last) < 0);
+	ASSERT_ERR(export_sized(root, PAGE, uuid), ENOSPC);
+	ASSERT_OK(SYS(statfs(other.dir, &st)));
+	ASSERT_EQ(st.f_ffree, 0);
 	use_name(&other, first);
 	use_name(&other, last);
 	ASSERT_OK(raw_unlink(&other, first));
@@ -403,6 +407,16 @@ static void descriptor_ceiling(struct instance *instance)
 	close(root);
 	instance_settle(&other);
 	instance_stop(&other);
+}
+
+static void descriptor_ceiling(struct instance *instance)
+{
+	expect_ceiling(256);
+}
+
+static void descriptor_ceiling_of_64(struct instance *instance)
+{
+	expect_ceiling(64);
 }
 
 static void hoard_tickets(int peer, void *data)
@@ -425,7 +439,7 @@ static void hoarded_tickets(struct instance *instance)
 	struct child children[3];
 	struct instance other;
 
-	start_with_few_descriptors(&other, NULL);
+	start_with_few_descriptors(&other, 256, NULL);
 	for (unsigned int i = 0; i < ARRAY_SIZE(children); i++) {
 		child_start(&children[i], USER(3001 + i), hoard_tickets, &other);
 		peer_wait(children[i].peer);
@@ -452,6 +466,7 @@ const struct test_case test_cases[] = {
 	{"grown_buffer", grown_buffer, "max-bytes=64K"},
 	{"new_owner", new_owner, "max-exports-per-uid=3"},
 	{"descriptor_ceiling", descriptor_ceiling, NULL, 0, CASE_NO_INSTANCE},
+	{"descriptor_ceiling_of_64", descriptor_ceiling_of_64, NULL, 0, CASE_NO_INSTANCE},
 	{"hoarded_tickets", hoarded_tickets, NULL, 0, CASE_NO_INSTANCE},
 	{0},
 };

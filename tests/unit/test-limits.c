@@ -149,6 +149,16 @@ Test(limits, a_user_without_charges_is_freed)
 	cr_assert(zero(int, charge(5, 1)), "cannot charge one unit");
 }
 
+Test(limits, fit_buffers)
+{
+	uint64_t all = limits.config.per_mount[RES_EXPORTS];
+
+	limits_fit_buffers(&limits, UINT64_MAX);
+	cr_assert(eq(u64, limits.config.per_mount[RES_EXPORTS], all));
+	limits_fit_buffers(&limits, 100);
+	cr_assert(eq(u64, limits.config.per_mount[RES_EXPORTS], 100));
+}
+
 Test(limits, fit_descriptors)
 {
 	static const enum resource bounded[] = {RES_CONNECTIONS, RES_TICKETS};
