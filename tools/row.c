@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <sorted.h>
@@ -113,24 +114,43 @@ const char *row_kind(const struct row *row)
 	}
 }
 
+/* The last owner: a look-up reads all of /etc/passwd, and most rows have the same. */
+struct owner {
+	bool known;
+	uint32_t id;
+	char name[64];
+};
+
+static void row_put_owner(struct owner *owner, uint32_t id, const char *name, char *out,
+			  size_t size)
+{
+	if (name)
+		text_escape(name, owner->name, sizeof(owner->name));
+	else if (!owner->known || owner->id != id)
+		(void)snprintf(owner->name, sizeof(owner->name), "%u", id);
+	owner->known = true;
+	owner->id = id;
+	(void)snprintf(out, size, "%s", owner->name);
+}
+
 void row_user(const struct row *row, char *out, size_t size)
 {
-	const struct passwd *user = getpwuid(row->status.st_uid);
+	static struct owner last;
+	uid_t uid = row->status.st_uid;
+	bool cached = last.known && last.id == uid;
+	const struct passwd *user = cached ? NULL : getpwuid(uid);
 
-	if (user)
-		text_escape(user->pw_name, out, size);
-	else
-		(void)snprintf(out, size, "%u", row->status.st_uid);
+	row_put_owner(&last, uid, user ? user->pw_name : NULL, out, size);
 }
 
 void row_group(const struct row *row, char *out, size_t size)
 {
-	const struct group *group = getgrgid(row->status.st_gid);
+	static struct owner last;
+	gid_t gid = row->status.st_gid;
+	bool cached = last.known && last.id == gid;
+	const struct group *group = cached ? NULL : getgrgid(gid);
 
-	if (group)
-		text_escape(group->gr_name, out, size);
-	else
-		(void)snprintf(out, size, "%u", row->status.st_gid);
+	row_put_owner(&last, gid, group ? group->gr_name : NULL, out, size);
 }
 
 const struct text_bit row_flags[] = {
