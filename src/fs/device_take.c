@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "broker/opened.h"
 #include "broker/procfs.h"
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "fs/fs_ioctl.h"
 #include "sized.h"
 #include "util.h"
@@ -53,29 +53,23 @@ static int device_take_open_named(const struct opened *opened)
 							  : -EBADFD;
 }
 
-/* Consumes @taken; returns a descriptor of its buffer that the service owns. */
+/* Returns a descriptor of its buffer that the service owns. */
 static int device_take_own_buffer(struct command_call *call, struct taken *taken)
 {
 	_cleanup_(opened_put) struct opened opened = {NULL};
 	struct buffer buffer = {.fd = -1};
 	int r;
 
-	if (opened_get(&call->service->broker, taken->fd, &opened) == 0) {
-		r = device_take_open_named(&opened);
-		taken_refuse(taken);
-		return r;
-	}
-	r = buffer_init(&buffer, taken->fd,
-			(fcntl(taken->fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
+	if (opened_get(&call->service->broker, taken->fd, &opened) == 0)
+		return device_take_open_named(&opened);
+	r = taken_to_buffer(taken, (fcntl(taken->fd, F_GETFL) & O_ACCMODE) == O_RDONLY,
+			    &buffer);
 	/* The memory behind a device of a driver cannot be mapped here. */
-	if (r == 0 && !buffer_has_memory(&buffer))
+	if (r == 0 && !buffer_has_memory(&buffer)) {
+		closing_add_buffer(taken->closing, &buffer);
 		r = -EBADFD;
-	if (r < 0) {
-		taken_refuse(taken);
-		return r;
 	}
-	taken_keep(taken);
-	return buffer.fd;
+	return r < 0 ? r : buffer.fd;
 }
 
 int device_import_buffer(struct command_call *call)
@@ -86,11 +80,12 @@ int device_import_buffer(struct command_call *call)
 	if (r < 0)
 		return r;
 	fd = device_take_own_buffer(call, &taken);
-	if (fd < 0)
-		return fd;
-	r = accel_buffer_import(call->file->context, fd, &call->arg.import.id);
+	r = fd;
+	if (fd >= 0)
+		r = accel_buffer_import(call->file->context, fd, &call->arg.import.id);
 	if (r < 0)
-		reaper_take_fd(fd);
+		closing_add(taken.closing, fd);
+	taken_end(&taken);
 	return r;
 }
 
@@ -105,15 +100,13 @@ static void device_take_end_binding(struct binding *binding, int result)
 {
 	struct command_call *call = binding->call;
 
-	if (result < 0) {
-		taken_refuse(&binding->mem);
-		taken_refuse(&binding->maps);
+	if (result < 0)
 		log_info("cannot bind the address space of pid %d: %s", call->ctx->pid,
 			 strerror(-result));
-	} else {
-		taken_keep(&binding->mem);
-		taken_keep(&binding->maps);
-	}
+	else /* the address space has both */
+		binding->mem.fd = binding->maps.fd = -1;
+	taken_end(&binding->mem);
+	taken_end(&binding->maps);
 	free(binding);
 }
 
@@ -181,7 +174,7 @@ int device_bind_sva(struct command_call *call)
 	if (!binding)
 		return -ENOMEM;
 	binding->call = call;
-	binding->mem.fd = binding->maps.fd = -1;
+	binding->mem = binding->maps = TAKEN_NONE;
 	r = device_take_both(binding);
 	if (r == 0)
 		r = command_offload(call, call->ctx->uid, device_take_bind_work, binding);

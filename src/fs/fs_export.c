@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/wire.h"
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "names/publish.h"
 #include "util.h"
 
@@ -13,6 +13,7 @@
 struct attempt {
 	struct command_call *call;
 	struct buffer buffer; /* owned while its fd is not -1 */
+	struct taken taken;   /* what is left of the descriptor it was made of */
 };
 
 static bool fs_export_is_readonly(const struct attempt *attempt)
@@ -32,18 +33,12 @@ static int fs_export_take_buffer(struct attempt *attempt)
 {
 	const struct dmabuffs_export *arg = &attempt->call->arg.export;
 	bool by_ticket = arg->flags & DMABUFFS_EXPORT_TICKET;
-	struct taken taken;
 	int r = command_take(attempt->call, arg->fd, by_ticket ? arg->ticket : NULL,
-			     &taken);
+			     &attempt->taken);
 
-	if (r < 0)
-		return r;
-	r = buffer_init(&attempt->buffer, taken.fd, fs_export_is_readonly(attempt));
-	if (r < 0)
-		taken_refuse(&taken);
-	else
-		taken_keep(&taken);
-	return r;
+	return r < 0 ? r
+		     : taken_to_buffer(&attempt->taken, fs_export_is_readonly(attempt),
+				       &attempt->buffer);
 }
 
 /* Of what is exported for reading only, and of memory that its device has a use for. */
@@ -76,6 +71,7 @@ static struct export_request fs_export_request(struct attempt *attempt)
 		.mode = arg->mode,
 		.label = (const char *)arg->label,
 		.buffer = &attempt->buffer,
+		.closing = attempt->taken.closing,
 	};
 }
 
@@ -99,7 +95,9 @@ static int fs_export_end(struct attempt *attempt, int result)
 	if (result < 0)
 		log_warning("cannot export for pid %d uid %u: %s", ctx->pid, ctx->uid,
 			    strerror(-result));
-	reaper_take(&attempt->buffer);
+	if (attempt->buffer.fd >= 0)
+		closing_add_buffer(attempt->taken.closing, &attempt->buffer);
+	taken_end(&attempt->taken);
 	free(attempt);
 	return result;
 }
@@ -150,7 +148,7 @@ int fs_export(struct command_call *call)
 	attempt = calloc(1, sizeof(*attempt));
 	if (!attempt)
 		return -ENOMEM;
-	*attempt = (struct attempt){.call = call, .buffer.fd = -1};
+	*attempt = (struct attempt){.call = call, .buffer.fd = -1, .taken = TAKEN_NONE};
 	r = fs_export_take_buffer(attempt);
 	if (r == 0)
 		r = fs_export_find_or_make(attempt);

@@ -369,9 +369,11 @@ int table_close(struct table *table, struct export *export)
 	int backing_id = 0;
 
 	table_lock(table);
-	if (--export->opens == 0) {
+	if (export->opens == 1) {
 		backing_id = export->backing_id;
 		export->backing_id = 0;
+	}
+	if (!backing_id && --export->opens == 0) {
 		table_release_if_unused_locked(table, export);
 		table_put_locked(table, export);
 	}

@@ -9,6 +9,7 @@
 
 #include "../support/fds.h"
 #include "../support/wait.h"
+#include "buffers/fd_vault.h"
 #include "names/table.h"
 #include "util.h"
 
@@ -52,6 +53,9 @@ int reopen(int fd, int flags);
 
 /* A buffer of a new memfd. */
 void new_buffer(struct buffer *buffer, size_t size);
+
+/* fd_vault_keep() for a test, which has no closer for what is left over. */
+struct kept_fd keep_fd(int fd);
 
 /* Whether this process has this descriptor open. */
 bool is_open(int fd);
