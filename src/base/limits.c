@@ -31,7 +31,7 @@ static const struct {
 	[RES_ROOTS] = {4096, 65536},
 	[RES_CONNECTIONS] = {128, 4096},
 	[RES_TICKETS] = {64, 1024},
-	[RES_CLOSES] = {512, 8192},
+	[RES_CLOSES] = {4096, 32768},
 	[RES_ENDED] = {1024, 16384},
 	[RES_OFFLOADS] = {32, 4096},
 	[RES_IO] = {64, 4096},
@@ -74,6 +74,8 @@ void limits_fit_descriptors(struct limits *limits, uint64_t n)
 	limits_bound(&limits->config, RES_CONNECTIONS, n / 2);
 	limits_bound(&limits->config, RES_TICKETS, n / 8);
 	limits_bound(&limits->config, RES_FILES, n / 4);
+	/* Of short life, and names rarely fill the rest of the table. */
+	limits_bound(&limits->config, RES_CLOSES, n * 4);
 }
 
 void limits_init(struct limits *limits, const struct limits_config *config)
