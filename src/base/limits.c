@@ -74,8 +74,6 @@ void limits_fit_descriptors(struct limits *limits, uint64_t n)
 	limits_bound(&limits->config, RES_CONNECTIONS, n / 2);
 	limits_bound(&limits->config, RES_TICKETS, n / 8);
 	limits_bound(&limits->config, RES_FILES, n / 4);
-	/* Of short life, and names rarely fill the rest of the table. */
-	limits_bound(&limits->config, RES_CLOSES, n * 4);
 }
 
 void limits_init(struct limits *limits, const struct limits_config *config)

@@ -217,7 +217,8 @@ Test(closer, has_one_thread_a_user)
 
 	for (uid_t i = 0; i < 2 * PER_UID; i++)
 		close_of(i % 2, stuck_socket(&peers[i]));
-	cr_assert(le(uint, count_threads(), before + 2));
+	/* The first one may not have been idle yet. */
+	cr_assert(le(uint, count_threads(), before + 3));
 	for (int i = 0; i < 2 * PER_UID; i++)
 		close(peers[i]);
 }
