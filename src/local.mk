@@ -19,9 +19,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \
 	%D%/buffers/buffer_identify.c %D%/buffers/buffer_identify.h \
 	%D%/buffers/buffer_seals.c \
+	%D%/buffers/closer.c %D%/buffers/closer.h \
 	%D%/buffers/dmabuf_io.c %D%/buffers/dmabuf_io.h \
 	%D%/buffers/fd_vault.c %D%/buffers/fd_vault.h \
-	%D%/buffers/reaper.c %D%/buffers/reaper.h \
 	%D%/names/acl.c %D%/names/acl.h \
 	%D%/names/caller.c %D%/names/caller.h \
 	%D%/names/ended.c %D%/names/ended.h \

@@ -31,7 +31,8 @@ static const struct {
 	[RES_ROOTS] = {4096, 65536},
 	[RES_CONNECTIONS] = {128, 4096},
 	[RES_TICKETS] = {64, 1024},
-	[RES_CLOSES] = {32, 4096},
+	[RES_CLOSES] = {4096, 32768},
+	[RES_ENDED] = {1024, 16384},
 	[RES_OFFLOADS] = {32, 4096},
 	[RES_IO] = {64, 4096},
 	[RES_CONTEXTS] = {2048, 16384},
@@ -280,6 +281,15 @@ int limits_charge_process(struct limits *limits, const struct payer *payer,
 	SCOPED_LOCK(&limits->lock);
 	user = limits_add_chain_locked(limits, payer->uid, owners, n_owners);
 	return limits_charge_user_locked(limits, user, resource, n);
+}
+
+void limits_charge_anyway(struct limits *limits, uid_t uid, enum resource resource,
+			  uint64_t n)
+{
+	pthread_mutex_lock(&limits->lock);
+	limits_add(limits_find_user_locked(limits, uid), resource, n);
+	limits->used[resource] += n;
+	pthread_mutex_unlock(&limits->lock);
 }
 
 int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,

@@ -21,7 +21,9 @@ enum resource {
 	RES_ROOTS,       /* open root descriptions */
 	RES_CONNECTIONS, /* to the broker */
 	RES_TICKETS,     /* descriptors deposited and not taken yet, see tickets.h */
-	RES_CLOSES,      /* rejected descriptors that are still closing, see offload.h */
+	RES_CLOSES,   /* descriptors of requests that are still closing, see closer.h */
+	RES_ENDED,    /* ended names and connections that are, beside what they were
+			 charged as: what is freed can be had again at once */
 	RES_OFFLOADS, /* system calls whose duration a client controls, see offload.h */
 	RES_IO,       /* reads and writes of a dma-buf under way, see dmabuf_io.h */
 	/* What accelerator contexts hold, in the order of enum accel_resource. */
@@ -87,6 +89,10 @@ int limits_charge_process(struct limits *limits, const struct payer *payer,
 
 /* The same for one that holds something already, so that its owners are known. */
 int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n);
+
+/* For what can be refused no more, whatever the limits: of a user who holds some. */
+void limits_charge_anyway(struct limits *limits, uid_t uid, enum resource resource,
+			  uint64_t n);
 
 /* Moves a charge, whatever the mount's limit. 0, -EDQUOT: of @to; -ENOMEM. */
 int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,

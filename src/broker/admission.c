@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "broker/connection.h"
+#include "buffers/closer.h"
 #include "clock.h"
 #include "util.h"
 
@@ -29,7 +30,7 @@ void admission_drop(struct broker *broker, struct connection *connection)
 {
 	list_remove(&connection->by_use);
 	tickets_drop(broker->tickets, &connection->tickets);
-	close(connection->fd);
+	connection_close(broker, connection);
 	limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
 	free(connection);
 }
@@ -178,17 +179,22 @@ static void admission_refuse(struct broker *broker, struct connection *connectio
 		 r == -EDQUOT ? "all of its user have a request under way"
 			      : strerror(-r));
 	connection_refuse(broker, connection, r == -EDQUOT || r == -ENOSPC ? -EUSERS : r);
-	close(connection->fd);
+	connection_close(broker, connection);
 	free(connection);
 }
 
-static struct connection *admission_new(int fd)
+static struct connection *admission_new(struct broker *broker, int fd)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 	struct ucred peer = {0};
 	socklen_t length = sizeof(peer);
 
 	if (!connection || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+		free(connection);
+		return NULL;
+	}
+	connection->closing = closing_new(broker->limits, peer.uid, 1);
+	if (!connection->closing) {
 		free(connection);
 		return NULL;
 	}
@@ -202,7 +208,7 @@ static struct connection *admission_new(int fd)
 
 void admission_take(struct broker *broker, int fd)
 {
-	struct connection *connection = admission_new(fd);
+	struct connection *connection = admission_new(broker, fd);
 	int r;
 
 	if (!connection) {
@@ -254,7 +260,7 @@ void admission_finish(struct broker *broker)
 		admission_drop(broker, connection);
 	list_for_each_safe(connection, after, &broker->waiting, by_use) {
 		list_remove(&connection->by_use);
-		close(connection->fd);
+		connection_close(broker, connection);
 		free(connection);
 	}
 }

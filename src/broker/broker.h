@@ -3,8 +3,8 @@
  * broker.h - the .broker socket: descriptors in, descriptors out
  *
  * One thread serves all connections and waits for no client: sockets are non-blocking,
- * unknown descriptors are closed elsewhere (offload.h), and a wait in the kernel when a
- * connection is closed is interrupted by a timer signal (stall_guard.h). The protocol is
+ * whatever clients have sent is closed elsewhere (closer.h), and a wait in the kernel is
+ * interrupted by a timer signal (stall_guard.h). The protocol is
  * in dmabuffs-broker.h.
  */
 #ifndef DMABUFFS_BROKER_SERVER_H

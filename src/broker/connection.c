@@ -8,11 +8,10 @@
 
 #include <dmabuffs-broker.h>
 
-#include "base/offload.h"
 #include "base/log.h"
 #include "broker/opened.h"
 #include "broker/procfs.h"
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "sized.h"
 
 #define MESSAGES_PER_TURN  8
@@ -28,13 +27,6 @@ struct message {
 	int fds[MAX_FDS];
 	size_t n_fds;
 };
-
-/* Returns the only descriptor of the message, which the caller owns from here on. */
-static int connection_take_only(struct message *message)
-{
-	message->n_fds = 0;
-	return message->fds[0];
-}
 
 static void connection_collect_fds(struct msghdr *header, struct message *message)
 {
@@ -126,20 +118,14 @@ static int connection_exchange(struct broker *broker, int fd,
 			       struct dmabuffs_broker_reply *reply, int *ret_fd)
 {
 	_cleanup_(opened_put) struct opened opened = {NULL};
-	int new_fd, r = opened_get(broker, fd, &opened);
+	int r = opened_get(broker, fd, &opened);
 
 	if (r < 0)
 		return r;
-	new_fd = opened_open_buffer(&opened);
-	if (new_fd < 0)
-		return new_fd;
-	r = connection_describe_fd(new_fd, opened.export->buffer.kind, opened.access,
-				   reply);
-	if (r < 0)
-		reaper_take_fd(new_fd);
-	else
-		*ret_fd = new_fd;
-	return r;
+	*ret_fd = opened_open_buffer(&opened);
+	return *ret_fd < 0 ? *ret_fd
+			   : connection_describe_fd(*ret_fd, opened.export->buffer.kind,
+						    opened.access, reply);
 }
 
 /*
@@ -192,24 +178,21 @@ static int connection_fetch(struct broker *broker,
 			    struct dmabuffs_broker_reply *reply, int *ret_fd)
 {
 	int fd = tickets_take(broker->tickets, request->ticket);
-	int kind, r;
+	int kind;
 
 	if (fd < 0)
 		return fd;
+	*ret_fd = fd;
 	kind = buffer_kind(fd);
-	r = kind < 0 ? -ENOENT
-		     : connection_describe_fd(fd, (uint32_t)kind,
-					      fcntl(fd, F_GETFL) & O_ACCMODE, reply);
-	if (r < 0)
-		reaper_take_fd(fd);
-	else
-		*ret_fd = fd;
-	return r;
+	return kind < 0 ? -ENOENT
+			: connection_describe_fd(fd, (uint32_t)kind,
+						 fcntl(fd, F_GETFL) & O_ACCMODE, reply);
 }
 
 /*
  * Executes the request in @message. *ret_fd is a descriptor to send with the reply, or
- * stays -1. A descriptor that was taken over is removed from the message.
+ * negative; on failure it is just to be closed. A descriptor that was taken over is
+ * removed from the message.
  */
 static int connection_handle(struct broker *broker, struct connection *connection,
 			     struct message *message, struct dmabuffs_broker_reply *reply,
@@ -226,7 +209,7 @@ static int connection_handle(struct broker *broker, struct connection *connectio
 	case DMABUFFS_BROKER_TICKET:
 		r = connection_deposit(broker, connection, message->fds[0], reply);
 		if (r == 0)
-			connection_take_only(message);
+			message->n_fds = 0;
 		return r;
 	case DMABUFFS_BROKER_FETCH:
 		return connection_fetch(broker, &request, reply, ret_fd);
@@ -257,24 +240,24 @@ static int connection_reply_to(int connection, const struct dmabuffs_broker_repl
 	return sendmsg(connection, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -EPIPE : 0;
 }
 
-/* Closing a file of our own mount or a buffer does not block; anything else may. */
-static void connection_dispose(struct broker *broker, struct message *message,
-			       struct offload *closing)
+static int connection_reserve(const struct broker *broker,
+			      const struct connection *connection,
+			      struct closing **ret_closing)
 {
-	if (message->n_fds == 1) {
-		if (opened_is_ours(broker, message->fds[0]))
-			close(connection_take_only(message));
-		else if (buffer_kind(message->fds[0]) >= 0)
-			reaper_take_fd(connection_take_only(message));
-	}
-	if (message->n_fds)
-		offload_close(closing, message->fds, message->n_fds);
-	else
-		offload_cancel(closing);
+	/* All of a message, and what the reply carried. */
+	return closing_reserve(broker->limits, connection->uid, MAX_FDS + 1, ret_closing);
+}
+
+/* The descriptors that the message still has are closed. */
+static void connection_dispose(const struct message *message, struct closing *closing)
+{
+	for (size_t i = 0; i < message->n_fds; i++)
+		closing_add(closing, message->fds[i]);
+	closing_end(closing);
 }
 
 static int connection_serve_message(struct broker *broker, struct connection *connection,
-				    struct message *message)
+				    struct message *message, struct closing *closing)
 {
 	struct dmabuffs_broker_reply reply = {.size = sizeof(reply)};
 	int fd = -1;
@@ -285,12 +268,8 @@ static int connection_serve_message(struct broker *broker, struct connection *co
 		log_debug("broker: request of uid %u refused: %s", connection->uid,
 			  strerror(-r));
 	}
-	r = connection_reply_to(connection->fd, &reply, fd);
-	/* It may be the last reference to much memory. */
-	if (r < 0)
-		reaper_take_fd(fd);
-	else
-		close_keep_errno(fd);
+	r = connection_reply_to(connection->fd, &reply, r < 0 ? -1 : fd);
+	closing_add(closing, fd);
 	return r;
 }
 
@@ -299,17 +278,19 @@ int connection_serve(struct broker *broker, struct connection *connection)
 	struct message message;
 
 	for (int i = 0; i < MESSAGES_PER_TURN; i++) {
-		struct offload *closing;
-		int r = offload_reserve_close(broker->limits, connection->uid, &closing);
+		struct closing *closing;
+		int r = connection_reserve(broker, connection, &closing);
 
 		if (r < 0)
 			return -EBUSY;
 		r = connection_receive(connection->fd, &message);
 		if (r > 0) {
 			connection->served = true;
-			r = connection_serve_message(broker, connection, &message) ?: 1;
+			r = connection_serve_message(broker, connection, &message,
+						     closing)
+				    ?: 1;
 		}
-		connection_dispose(broker, &message, closing);
+		connection_dispose(&message, closing);
 		if (r <= 0)
 			return r;
 	}
@@ -339,18 +320,29 @@ void connection_refuse(struct broker *broker, struct connection *connection, int
 	const struct dmabuffs_broker_reply reply = {.size = sizeof(reply),
 						    .error = error};
 	struct message message;
-	struct offload *closing;
+	struct closing *closing;
 
 	shutdown(connection->fd, SHUT_RD);
 	for (int i = 0; i < MESSAGES_PER_TURN; i++) {
-		int r = offload_reserve_close(broker->limits, connection->uid, &closing);
+		int r = connection_reserve(broker, connection, &closing);
 
 		if (r < 0)
 			break;
 		r = connection_receive(connection->fd, &message);
-		connection_dispose(broker, &message, closing);
+		connection_dispose(&message, closing);
 		if (r <= 0)
 			break;
 	}
 	(void)connection_reply_to(connection->fd, &reply, -1);
+}
+
+void connection_close(struct broker *broker, struct connection *connection)
+{
+	/* It stays open a while: no event may refer to it any more. */
+	connection_unwatch(broker, connection);
+	if (closing_charge_ended(connection->closing, connection->uid))
+		closing_add(connection->closing, connection->fd);
+	else
+		close(connection->fd);
+	closing_end(connection->closing);
 }

@@ -7,7 +7,8 @@
 #include "list.h"
 
 struct connection {
-	int fd;    /* owned */
+	int fd;                  /* owned */
+	struct closing *closing; /* owned, to close it with */
 	uid_t uid; /* of the peer, as SO_PEERCRED has it; charged for what is received */
 	pid_t pid; /* of the peer when it connected; 0: no number here; see procfs.h */
 	struct ticket_list tickets;
@@ -23,7 +24,7 @@ void connection_unwatch(const struct broker *broker, const struct connection *co
 
 /*
  * Serves messages that have arrived, up to a number, so that no connection starves the
- * others. 0; -EBUSY: throttle it, see offload_reserve_close(); -EPIPE: close it.
+ * others. 0; -EBUSY: throttle it, see closing_reserve(); -EPIPE: close it.
  */
 int connection_serve(struct broker *broker, struct connection *connection);
 
@@ -32,5 +33,11 @@ int connection_serve(struct broker *broker, struct connection *connection);
  * that reply and then the end. The caller closes it.
  */
 void connection_refuse(struct broker *broker, struct connection *connection, int error);
+
+/*
+ * Hands its socket over to be closed, for that closes what the peer has sent and nobody
+ * has received. A user who has many of these closing waits for it, and all others, too.
+ */
+void connection_close(struct broker *broker, struct connection *connection);
 
 #endif

@@ -17,11 +17,6 @@ static uint64_t opened_inode(const struct broker *broker, int fd)
 	return ino;
 }
 
-bool opened_is_ours(const struct broker *broker, int fd)
-{
-	return opened_inode(broker, fd) != 0;
-}
-
 int opened_get(const struct broker *broker, int fd, struct opened *ret_opened)
 {
 	int flags = fcntl(fd, F_GETFL);

@@ -20,9 +20,6 @@ struct opened {
 	int access;            /* O_RDONLY, O_WRONLY or O_RDWR, as the file is open */
 };
 
-/* True if @fd is any file of the mount that @broker serves. */
-bool opened_is_ours(const struct broker *broker, int fd);
-
 /*
  * Looks up the export behind @fd; *ret_opened is for opened_put(). -EBADFD: @fd is no
  * name of this mount, or an O_PATH descriptor. The name may have been unlinked, revoked

@@ -1,64 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/taken.h"
 
-#include "broker/opened.h"
 #include "buffers/buffer.h"
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "names/caller.h"
 #include "util.h"
 
-int taken_from_caller(const struct broker *broker, uid_t uid, int pidfd, int fd,
+/* The descriptor, and one or two descriptions of its buffer that the service makes. */
+#define TAKEN_ROOM 3
+
+int taken_from_caller(struct limits *limits, uid_t uid, int pidfd, int fd,
 		      struct taken *ret_taken)
 {
-	struct offload *closing;
+	struct closing *closing;
 	int r;
 
 	if (pidfd < 0)
 		return pidfd;
-	r = offload_reserve_close(broker->limits, uid, &closing);
+	r = closing_reserve(limits, uid, TAKEN_ROOM, &closing);
 	if (r < 0)
 		return r;
 	fd = caller_take_fd(pidfd, fd);
 	if (fd < 0) {
-		offload_cancel(closing);
+		closing_end(closing);
 		return fd;
 	}
-	*ret_taken = (struct taken){fd, closing, broker};
+	*ret_taken = (struct taken){fd, closing};
 	return 0;
 }
 
-int taken_from_ticket(const struct broker *broker,
+int taken_from_ticket(struct tickets *tickets, uid_t uid,
 		      const uint8_t ticket[DMABUFFS_TICKET_SIZE], struct taken *ret_taken)
 {
-	int fd = tickets_take(broker->tickets, ticket);
+	struct closing *closing;
+	int fd, r = closing_reserve(tickets->limits, uid, TAKEN_ROOM, &closing);
 
-	if (fd < 0)
+	if (r < 0)
+		return r;
+	fd = tickets_take(tickets, ticket);
+	if (fd < 0) {
+		closing_end(closing);
 		return fd;
-	*ret_taken = (struct taken){fd, NULL, broker};
+	}
+	*ret_taken = (struct taken){fd, closing};
 	return 0;
 }
 
-void taken_keep(struct taken *taken)
+int taken_to_buffer(struct taken *taken, bool readonly, struct buffer *ret_buffer)
 {
-	taken->fd = -1;
-	offload_cancel(taken->closing);
-	taken->closing = NULL;
+	int r = buffer_init(ret_buffer, taken->fd, readonly, taken->closing);
+
+	if (r == 0)
+		taken->fd = -1;
+	return r;
 }
 
-void taken_refuse(struct taken *taken)
+void taken_end(struct taken *taken)
 {
-	int fd = taken->fd;
-
-	if (fd < 0)
-		return;
-	/* Closing a file of our mount sends no FLUSH, and RELEASE is not waited for. */
-	if (opened_is_ours(taken->broker, fd)) {
-		close(fd);
-	} else if (taken->closing && buffer_kind(fd) < 0) {
-		offload_close(taken->closing, &fd, 1);
-		taken->closing = NULL;
-	} else {
-		reaper_take_fd(fd);
-	}
-	taken_keep(taken);
+	closing_add(taken->closing, TAKE_FD(taken->fd));
+	closing_end(TAKE_PTR(taken->closing));
 }

@@ -3,40 +3,45 @@
  * taken.h - a descriptor received from a client whose kind is not known yet
  *
  * It is taken from the calling thread, or was deposited on the broker. The request that
- * received it keeps it or refuses it; what is refused is closed off the request path.
+ * received it moves it to its new owner or not; what is left is closed off the request
+ * path.
  */
 #ifndef DMABUFFS_TAKEN_H
 #define DMABUFFS_TAKEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <dmabuffs-ioctl.h>
 
-#include "base/offload.h"
-#include "broker/broker.h"
+#include "broker/tickets.h"
+#include "buffers/buffer.h"
 
 struct taken {
-	int fd;                      /* owned; -1: none */
-	struct offload *closing;     /* owned: to refuse it with; NULL: from a ticket */
-	const struct broker *broker; /* borrowed */
+	int fd; /* owned; -1: none, or it has a new owner */
+	struct closing
+		*closing; /* owned, for @fd and what else the request has to close */
 };
+
+#define TAKEN_NONE ((struct taken){-1, NULL})
 
 /*
  * Takes descriptor @fd of the thread behind @pidfd (-errno: it cannot be named) for a
  * request of @uid. Errors: -EBADF, -EREMOTE, -EBUSY, -ENOMEM.
  */
-int taken_from_caller(const struct broker *broker, uid_t uid, int pidfd, int fd,
+int taken_from_caller(struct limits *limits, uid_t uid, int pidfd, int fd,
 		      struct taken *ret_taken);
 
-/* Takes the descriptor under a ticket, which was checked at the deposit. -ENOENT. */
-int taken_from_ticket(const struct broker *broker,
+/* Takes the descriptor under a ticket, which was checked at the deposit. -ENOENT, -EBUSY,
+ * -ENOMEM; only on success the ticket is spent. */
+int taken_from_ticket(struct tickets *tickets, uid_t uid,
 		      const uint8_t ticket[DMABUFFS_TICKET_SIZE],
 		      struct taken *ret_taken);
 
-/* The descriptor has a new owner. Does nothing if there is none, as taken_refuse(). */
-void taken_keep(struct taken *taken);
+/* Moves it into a buffer; errors as buffer_init(). */
+int taken_to_buffer(struct taken *taken, bool readonly, struct buffer *ret_buffer);
 
-/* Closes it; does not wait for that. */
-void taken_refuse(struct taken *taken);
+/* Closes what is left of it and of @closing; does not wait for that. */
+void taken_end(struct taken *taken);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "clock.h"
 #include "locked.h"
 #include "util.h"
@@ -11,7 +11,8 @@
 struct ticket {
 	struct htab_node node;
 	uint8_t number[DMABUFFS_TICKET_SIZE];
-	int fd; /* owned; its close cannot block, see connection_describe_deposit() */
+	int fd;                  /* owned */
+	struct closing *closing; /* owned, to drop it with */
 	struct ticket_list *owner;
 	struct list in_owner; /* in owner->tickets */
 	uint64_t made_ns;
@@ -72,10 +73,31 @@ static int tickets_add_locked(struct tickets *tickets, struct ticket_list *list,
 	return 0;
 }
 
+static struct ticket *tickets_new(const struct tickets *tickets, uid_t uid)
+{
+	struct ticket *ticket = calloc(1, sizeof(*ticket));
+
+	if (!ticket)
+		return NULL;
+	ticket->closing = closing_new(tickets->limits, uid, 1);
+	if (!ticket->closing) {
+		free(ticket);
+		return NULL;
+	}
+	return ticket;
+}
+
+/* Closes what was handed to ticket->closing. */
+static void tickets_free(struct ticket *ticket)
+{
+	closing_end(ticket->closing);
+	free(ticket);
+}
+
 int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 		uint8_t ret_number[DMABUFFS_TICKET_SIZE])
 {
-	struct ticket *ticket = calloc(1, sizeof(*ticket));
+	struct ticket *ticket = tickets_new(tickets, list->uid);
 	int r;
 
 	if (!ticket)
@@ -89,7 +111,7 @@ int tickets_add(struct tickets *tickets, struct ticket_list *list, int fd,
 		memcpy(ret_number, ticket->number, sizeof(ticket->number));
 	pthread_mutex_unlock(&tickets->lock);
 	if (r < 0)
-		free(ticket);
+		tickets_free(ticket);
 	return r;
 }
 
@@ -98,15 +120,20 @@ static void tickets_remove_locked(struct tickets *tickets, struct ticket *ticket
 	ASSERT_LOCKED(&tickets->lock);
 	list_remove(&ticket->in_owner);
 	ticket->owner->n--;
-	limits_uncharge(tickets->limits, ticket->owner->uid, RES_TICKETS, 1);
 	htab_remove(&tickets->by_number, &ticket->node);
 }
 
 static void tickets_drop_locked(struct tickets *tickets, struct ticket *ticket)
 {
+	uid_t uid = ticket->owner->uid;
+
 	tickets_remove_locked(tickets, ticket);
-	reaper_take_fd(ticket->fd);
-	free(ticket);
+	if (closing_charge_ended(ticket->closing, uid))
+		limits_uncharge(tickets->limits, uid, RES_TICKETS, 1);
+	else
+		closing_charge(ticket->closing, uid, RES_TICKETS, 1);
+	closing_add(ticket->closing, ticket->fd);
+	tickets_free(ticket);
 }
 
 int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_SIZE])
@@ -121,9 +148,10 @@ int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_S
 			break;
 	if (!ticket)
 		return -ENOENT;
+	limits_uncharge(tickets->limits, ticket->owner->uid, RES_TICKETS, 1);
 	tickets_remove_locked(tickets, ticket);
 	fd = ticket->fd;
-	free(ticket);
+	tickets_free(ticket);
 	return fd;
 }
 

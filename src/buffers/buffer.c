@@ -9,6 +9,7 @@
 
 #include "base/policy.h"
 #include "buffers/buffer_identify.h"
+#include "buffers/closer.h"
 #include "buffers/fd_vault.h"
 #include "lease.h"
 #include "util.h"
@@ -53,15 +54,16 @@ const char *buffer_kind_name(const struct buffer *buffer)
 	}
 }
 
-/* Opens our own description and closes the client's, which cannot block for a memfd. */
-static int buffer_adopt_memfd(struct buffer *buffer, int fd, bool readonly)
+/* Opens our own description and gives the client's up. */
+static int buffer_adopt_memfd(struct buffer *buffer, int fd, bool readonly,
+			      struct closing *closing)
 {
 	int access = readonly ? O_RDONLY : O_RDWR;
 	int own = buffer_reopen((struct kept_fd){0, fd}, access);
 
 	if (own < 0)
 		return own;
-	close(fd);
+	closing_add(closing, fd);
 	buffer->fd = own;
 	buffer->access = access;
 	return 0;
@@ -85,7 +87,7 @@ static int buffer_adopt_device(struct buffer *buffer, bool readonly)
 	return 0;
 }
 
-int buffer_init(struct buffer *buffer, int fd, bool readonly)
+int buffer_init(struct buffer *buffer, int fd, bool readonly, struct closing *closing)
 {
 	struct buffer new = {.fd = fd};
 	int flags = fcntl(fd, F_GETFL);
@@ -103,7 +105,7 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly)
 	new.access = flags &O_ACCMODE;
 	/* buffer_revoke() needs write access even for a read-only export. */
 	if (kind == DMABUFFS_KIND_MEMFD)
-		r = buffer_adopt_memfd(&new, fd, new.access == O_RDONLY);
+		r = buffer_adopt_memfd(&new, fd, new.access == O_RDONLY, closing);
 	else if (kind == DMABUFFS_KIND_DEVICE)
 		r = buffer_adopt_device(&new, readonly);
 	if (r < 0)
@@ -127,9 +129,12 @@ void buffer_finish(struct buffer *buffer)
 	buffer->kept = false;
 }
 
-void buffer_keep(struct buffer *buffer)
+void buffer_keep(struct buffer *buffer, struct closing *closing)
 {
 	struct kept_fd kept = fd_vault_keep(buffer->fd);
+
+	if (kept.table)
+		closing_add(closing, buffer->fd);
 
 	buffer->fd = kept.fd;
 	buffer->table = kept.table;

@@ -8,7 +8,7 @@
  * A descriptor from a client may be anything, even a file of a FUSE server that does not
  * reply. Until its kind is known, only calls that the kernel completes by itself are made
  * on it (fcntl(2) flags; statx(2) with AT_STATX_DONT_SYNC and an empty mask), and it is
- * not closed here: see offload.h.
+ * not closed here: see closer.h.
  */
 #ifndef DMABUFFS_BUFFER_H
 #define DMABUFFS_BUFFER_H
@@ -39,6 +39,8 @@ struct buffer {
 	uint32_t seals;    /* F_SEAL_*, once they cannot change any more; else 0 */
 };
 
+struct closing;
+
 /* Finds out the device number of memfds. Once, before threads are started. */
 int buffer_setup(void);
 
@@ -56,14 +58,19 @@ int buffer_kind(int fd);
 
 /*
  * Makes a buffer of @fd, which is taken over on success and stays the caller's otherwise.
+ * The buffer has it, or another description: then @fd is closed with @closing.
  * Errors: -EBADF, -EBADFD, -EACCES, as DMABUFFS_IOC_EXPORT documents, and of open(2).
  */
-int buffer_init(struct buffer *buffer, int fd, bool readonly);
+int buffer_init(struct buffer *buffer, int fd, bool readonly, struct closing *closing);
+
+/* Closes it here: see closing_add_buffer(). */
 void buffer_finish(struct buffer *buffer);
 
-/* Moves the descriptor of a buffer that will stay to a table with room, see fd_vault.h.
+/*
+ * Moves the descriptor of a buffer that will stay to a table with room, see fd_vault.h.
+ * The one in our table is then closed with @closing.
  */
-void buffer_keep(struct buffer *buffer);
+void buffer_keep(struct buffer *buffer, struct closing *closing);
 
 /* Its descriptor, for use by the calling thread until buffer_return(); or -errno. */
 int buffer_borrow(const struct buffer *buffer);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 
 #include "base/log.h"
 #include "locked.h"
+#include "thread.h"
 #include "util.h"
 
 #ifndef PIDFD_THREAD
@@ -27,6 +29,12 @@
 
 enum request { REQUEST_NONE, REQUEST_KEEP, REQUEST_DROP, REQUEST_END };
 
+/* A descriptor of a vault that is to be closed. */
+struct dropped {
+	int fd;
+	sem_t done;
+};
+
 struct vault {
 	pthread_t thread;
 	int pidfd; /* of the thread, in our table */
@@ -34,9 +42,10 @@ struct vault {
 	pthread_mutex_t callers; /* serialises requests; taken before lock */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	enum request request; /* protected by lock: REQUEST_NONE when it is done */
-	int argument;         /* protected by lock */
-	int result;           /* protected by lock */
+	enum request request;    /* protected by lock: REQUEST_NONE when it is done */
+	int argument;            /* protected by lock */
+	struct dropped *dropped; /* the argument of REQUEST_DROP; protected by lock */
+	int result;              /* protected by lock */
 	_Atomic unsigned n_kept;
 };
 
@@ -59,12 +68,32 @@ static int fd_vault_pidfd_getfd(int pidfd, int fd)
 
 /* ---- the thread -------------------------------------------------------------------- */
 
-static int fd_vault_execute(enum request request, int process, int argument)
+static void *fd_vault_close(void *arg)
 {
+	struct dropped *dropped = arg;
+
+	close(dropped->fd);
+	sem_post(&dropped->done);
+	return NULL;
+}
+
+/*
+ * A client can make a close(2) take long, and the vault is there for all users. So a
+ * thread that shares the vault's table closes; the one that asked for it waits for that.
+ */
+static void fd_vault_start_close(struct dropped *dropped)
+{
+	if (thread_start(fd_vault_close, dropped, VAULT_STACK, NULL) < 0)
+		fd_vault_close(dropped);
+}
+
+static int fd_vault_execute_locked(struct vault *vault, enum request request, int process)
+{
+	ASSERT_LOCKED(&vault->lock);
 	if (request == REQUEST_KEEP)
-		return fd_vault_pidfd_getfd(process, argument);
+		return fd_vault_pidfd_getfd(process, vault->argument);
 	if (request == REQUEST_DROP)
-		close(argument);
+		fd_vault_start_close(vault->dropped);
 	return 0;
 }
 
@@ -77,7 +106,7 @@ static void fd_vault_serve(struct vault *vault, int process)
 		while (vault->request == REQUEST_NONE)
 			pthread_cond_wait(&vault->changed, &vault->lock);
 		request = vault->request;
-		vault->result = fd_vault_execute(request, process, vault->argument);
+		vault->result = fd_vault_execute_locked(vault, request, process);
 		vault->request = REQUEST_NONE;
 		pthread_cond_broadcast(&vault->changed);
 	} while (request != REQUEST_END);
@@ -118,7 +147,8 @@ static void fd_vault_wait_done_locked(struct vault *vault)
 		pthread_cond_wait(&vault->changed, &vault->lock);
 }
 
-static int fd_vault_request(struct vault *vault, enum request request, int argument)
+static int fd_vault_request(struct vault *vault, enum request request, int argument,
+			    struct dropped *dropped)
 {
 	int result;
 
@@ -126,6 +156,7 @@ static int fd_vault_request(struct vault *vault, enum request request, int argum
 	pthread_mutex_lock(&vault->lock);
 	vault->request = request;
 	vault->argument = argument;
+	vault->dropped = dropped;
 	pthread_cond_broadcast(&vault->changed);
 	fd_vault_wait_done_locked(vault);
 	result = vault->result;
@@ -171,7 +202,7 @@ static int fd_vault_start_vault(struct vault *vault)
 	if (vault->pidfd >= 0)
 		return 0;
 	r = -errno;
-	fd_vault_request(vault, REQUEST_END, 0);
+	fd_vault_request(vault, REQUEST_END, 0, NULL);
 	pthread_join(vault->thread, NULL);
 	return r;
 }
@@ -217,7 +248,7 @@ void fd_vault_stop(void)
 	while (fd_vault_state.n_vaults) {
 		struct vault *vault = &fd_vault_state.vaults[--fd_vault_state.n_vaults];
 
-		fd_vault_request(vault, REQUEST_END, 0);
+		fd_vault_request(vault, REQUEST_END, 0, NULL);
 		pthread_join(vault->thread, NULL);
 		close(vault->pidfd);
 	}
@@ -241,12 +272,11 @@ static bool fd_vault_move_to(unsigned table, int fd, struct kept_fd *ret_kept)
 
 	if (!fd_vault_reserve(&vault->n_kept, fd_vault_state.vault_room))
 		return false;
-	there = fd_vault_request(vault, REQUEST_KEEP, fd);
+	there = fd_vault_request(vault, REQUEST_KEEP, fd, NULL);
 	if (there < 0) {
 		atomic_fetch_sub(&vault->n_kept, 1);
 		return false;
 	}
-	close(fd);
 	*ret_kept = (struct kept_fd){table, there};
 	return true;
 }
@@ -287,6 +317,17 @@ void fd_vault_path(struct kept_fd kept, char *path, size_t size)
 		snprintf(path, size, "/proc/self/fd/%d", kept.fd);
 }
 
+static void fd_vault_drop_there(struct vault *vault, int fd)
+{
+	struct dropped dropped = {.fd = fd};
+
+	sem_init(&dropped.done, 0, 0);
+	fd_vault_request(vault, REQUEST_DROP, 0, &dropped);
+	while (sem_wait(&dropped.done) < 0)
+		;
+	sem_destroy(&dropped.done);
+}
+
 void fd_vault_drop(struct kept_fd kept)
 {
 	if (kept.fd < 0)
@@ -294,7 +335,7 @@ void fd_vault_drop(struct kept_fd kept)
 	if (kept.table) {
 		struct vault *vault = &fd_vault_state.vaults[kept.table - 1];
 
-		fd_vault_request(vault, REQUEST_DROP, kept.fd);
+		fd_vault_drop_there(vault, kept.fd);
 		atomic_fetch_sub(&vault->n_kept, 1);
 	} else {
 		close_keep_errno(kept.fd);

@@ -31,7 +31,10 @@ void fd_vault_stop(void);
 /* How many descriptors of our own table are left for other uses. */
 uint64_t fd_vault_reserved(void);
 
-/* Takes @fd over and moves it to a table with room, which may be our own. */
+/*
+ * Keeps @fd in a table with room. If that is our own, @fd is taken over; otherwise it is
+ * a duplicate now, which the caller closes.
+ */
 struct kept_fd fd_vault_keep(int fd);
 
 /* A descriptor for the calling thread to use until fd_vault_return(); or -errno. */
@@ -41,7 +44,8 @@ void fd_vault_return(struct kept_fd kept, int fd);
 /* Writes a path with which open(2) re-opens the file. */
 void fd_vault_path(struct kept_fd kept, char *path, size_t size);
 
-/* Closes it where it is. */
+/* Closes it where it is, and waits for that; in a table of its own, no other caller does.
+ */
 void fd_vault_drop(struct kept_fd kept);
 
 #endif

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "fs/fs_ioctl.h"
 #include "util.h"
 
@@ -66,35 +66,43 @@ static int device_ioctl_open_object(struct accel_context *context,
 	if (r != -ENOENT)
 		return r;
 	r = accel_queue_open_ring(context, arg->id, ret_fd);
-	if (r == 0 && arg->access != O_RDWR) {
-		reaper_take_fd(*ret_fd);
-		r = -EACCES;
+	return r == 0 && arg->access != O_RDWR ? -EACCES : r;
+}
+
+static int device_ioctl_add_ticket(struct command_call *call, int fd)
+{
+	struct dmabuffs_accel_open *arg = &call->arg.open;
+	struct tickets *tickets = &call->service->tickets;
+	struct ticket_list *list = &call->file->tickets;
+	int r = tickets_add(tickets, list, fd, arg->ticket);
+
+	/* Tickets of callers that exited must not block those of others. */
+	if (r == -EDQUOT) {
+		tickets_drop_stale(tickets, list);
+		r = tickets_add(tickets, list, fd, arg->ticket);
 	}
 	return r;
 }
 
 int device_open_for_fetch(struct command_call *call)
 {
-	struct dmabuffs_accel_open *arg = &call->arg.open;
-	struct tickets *tickets = &call->service->tickets;
-	struct ticket_list *list = &call->file->tickets;
-	int fd, r;
+	const struct dmabuffs_accel_open *arg = &call->arg.open;
+	struct closing *closing;
+	int fd = -1, r;
 
 	if (arg->flags)
 		return -EOPNOTSUPP;
 	if (arg->access != O_RDONLY && arg->access != O_RDWR)
 		return -EINVAL;
-	r = device_ioctl_open_object(call->file->context, arg, &fd);
+	r = closing_reserve(&call->service->limits, call->ctx->uid, 1, &closing);
 	if (r < 0)
 		return r;
-	r = tickets_add(tickets, list, fd, arg->ticket);
-	/* Tickets of callers that exited must not block those of others. */
-	if (r == -EDQUOT) {
-		tickets_drop_stale(tickets, list);
-		r = tickets_add(tickets, list, fd, arg->ticket);
-	}
+	r = device_ioctl_open_object(call->file->context, arg, &fd);
+	if (r == 0)
+		r = device_ioctl_add_ticket(call, fd);
 	if (r < 0)
-		reaper_take_fd(fd);
+		closing_add(closing, fd);
+	closing_end(closing);
 	return r;
 }
 

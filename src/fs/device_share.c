@@ -97,7 +97,7 @@ int device_import_asid(struct command_call *call)
 	if (r < 0)
 		return r;
 	r = device_share_opened_asid(call, &taken, &asid);
-	taken_refuse(&taken);
+	taken_end(&taken);
 	if (r < 0)
 		return r;
 	r = accel_asid_import(call->file->context, asid, &call->arg.import.id);

@@ -8,7 +8,7 @@
 #include "base/wire.h"
 #include "broker/opened.h"
 #include "broker/procfs.h"
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "fs/fs_ioctl.h"
 #include "util.h"
 
@@ -28,31 +28,30 @@ int device_take_import(struct command_call *call, struct taken *ret_taken)
 
 /* ---- buffers ----------------------------------------------------------------------- */
 
-/* Consumes @taken; returns a descriptor of its buffer that the service owns. */
+/* Opens the buffer behind an opened name, with no more access than the file has. */
+static int device_take_open_named(const struct opened *opened)
+{
+	return buffer_has_memory(&opened->export->buffer) ? opened_open_buffer(opened)
+							  : -EBADFD;
+}
+
+/* Returns a descriptor of its buffer that the service owns. */
 static int device_take_own_buffer(struct command_call *call, struct taken *taken)
 {
 	_cleanup_(opened_put) struct opened opened = {NULL};
 	struct buffer buffer = {.fd = -1};
 	int r;
 
-	if (opened_get(&call->service->broker, taken->fd, &opened) == 0) {
-		r = buffer_has_memory(&opened.export->buffer)
-			    ? opened_open_buffer(&opened)
-			    : -EBADFD;
-		taken_refuse(taken);
-		return r;
-	}
-	r = buffer_init(&buffer, taken->fd,
-			(fcntl(taken->fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
+	if (opened_get(&call->service->broker, taken->fd, &opened) == 0)
+		return device_take_open_named(&opened);
+	r = taken_to_buffer(taken, (fcntl(taken->fd, F_GETFL) & O_ACCMODE) == O_RDONLY,
+			    &buffer);
 	/* The memory behind a device of a driver cannot be mapped here. */
-	if (r == 0 && !buffer_has_memory(&buffer))
+	if (r == 0 && !buffer_has_memory(&buffer)) {
+		closing_add_buffer(taken->closing, &buffer);
 		r = -EBADFD;
-	if (r < 0) {
-		taken_refuse(taken);
-		return r;
 	}
-	taken_keep(taken);
-	return buffer.fd;
+	return r < 0 ? r : buffer.fd;
 }
 
 int device_import_buffer(struct command_call *call)
@@ -63,11 +62,12 @@ int device_import_buffer(struct command_call *call)
 	if (r < 0)
 		return r;
 	fd = device_take_own_buffer(call, &taken);
-	if (fd < 0)
-		return fd;
-	r = accel_buffer_import(call->file->context, fd, &call->arg.import.id);
+	r = fd;
+	if (fd >= 0)
+		r = accel_buffer_import(call->file->context, fd, &call->arg.import.id);
 	if (r < 0)
-		reaper_take_fd(fd);
+		closing_add(taken.closing, fd);
+	taken_end(&taken);
 	return r;
 }
 
@@ -75,15 +75,13 @@ int device_import_buffer(struct command_call *call)
 
 static void device_take_end_binding(struct command_call *call, int result)
 {
-	if (result < 0) {
-		taken_refuse(&call->kept.sva.mem);
-		taken_refuse(&call->kept.sva.maps);
+	if (result < 0)
 		log_info("cannot bind the address space of pid %d: %s", call->ctx->pid,
 			 strerror(-result));
-	} else {
-		taken_keep(&call->kept.sva.mem);
-		taken_keep(&call->kept.sva.maps);
-	}
+	else /* the address space has both */
+		call->kept.sva.mem.fd = call->kept.sva.maps.fd = -1;
+	taken_end(&call->kept.sva.mem);
+	taken_end(&call->kept.sva.maps);
 }
 
 static int device_take_bind_files(struct command_call *call)
@@ -143,7 +141,7 @@ int device_bind_sva(struct command_call *call)
 
 	if (r < 0)
 		return r;
-	call->kept.sva.mem.fd = call->kept.sva.maps.fd = -1;
+	call->kept.sva.mem = call->kept.sva.maps = TAKEN_NONE;
 	r = device_take_both(call);
 	if (r == 0)
 		r = command_offload(call, call->ctx->uid, device_take_bind_work);

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/wire.h"
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "names/publish.h"
 #include "util.h"
 
@@ -18,7 +18,7 @@ static bool fs_export_is_readonly(const struct command_call *call)
 static bool fs_export_must_stop_growth(const struct command_call *call)
 {
 	return call->arg.export.flags & DMABUFFS_EXPORT_PERSIST &&
-	       buffer_can_grow(&call->kept.buffer);
+	       buffer_can_grow(&call->kept.making.buffer);
 }
 
 /* A ticket is spent even if this fails. */
@@ -26,23 +26,19 @@ static int fs_export_take_buffer(struct command_call *call)
 {
 	const struct dmabuffs_export *arg = &call->arg.export;
 	bool by_ticket = arg->flags & DMABUFFS_EXPORT_TICKET;
-	struct taken taken;
-	int r = command_take(call, arg->fd, by_ticket ? arg->ticket : NULL, &taken);
+	int r = command_take(call, arg->fd, by_ticket ? arg->ticket : NULL,
+			     &call->kept.making.taken);
 
-	if (r < 0)
-		return r;
-	r = buffer_init(&call->kept.buffer, taken.fd, fs_export_is_readonly(call));
-	if (r < 0)
-		taken_refuse(&taken);
-	else
-		taken_keep(&taken);
-	return r;
+	return r < 0 ? r
+		     : taken_to_buffer(&call->kept.making.taken,
+				       fs_export_is_readonly(call),
+				       &call->kept.making.buffer);
 }
 
 /* Of what is exported for reading only, and of memory that its device has a use for. */
 static bool fs_export_keeps_seals(const struct command_call *call)
 {
-	const struct buffer *buffer = &call->kept.buffer;
+	const struct buffer *buffer = &call->kept.making.buffer;
 	int fd;
 	bool keeps;
 
@@ -68,7 +64,8 @@ static struct export_request fs_export_request(struct command_call *call)
 		.flags = arg->flags,
 		.mode = arg->mode,
 		.label = (const char *)arg->label,
-		.buffer = &call->kept.buffer,
+		.buffer = &call->kept.making.buffer,
+		.closing = call->kept.making.taken.closing,
 	};
 }
 
@@ -79,7 +76,7 @@ static int fs_export_make_new(struct command_call *call)
 	/* A thread can change its namespaces: with ns= they are read each time. */
 	int pidfd = call->service->options.ns_mask ? -1 : command_pidfd(call);
 
-	buffer_learn_seals(&call->kept.buffer);
+	buffer_learn_seals(&call->kept.making.buffer);
 	return publish_new(&call->service->table, &request, call->ctx->pid, pidfd,
 			   call->arg.export.uuid);
 }
@@ -91,7 +88,10 @@ static int fs_export_end(struct command_call *call, int result)
 	if (result < 0)
 		log_warning("cannot export for pid %d uid %u: %s", ctx->pid, ctx->uid,
 			    strerror(-result));
-	reaper_take(&call->kept.buffer);
+	if (call->kept.making.buffer.fd >= 0)
+		closing_add_buffer(call->kept.making.taken.closing,
+				   &call->kept.making.buffer);
+	taken_end(&call->kept.making.taken);
 	return result;
 }
 
@@ -101,9 +101,9 @@ static void fs_export_freeze_and_finish(void *arg)
 	int r = 0;
 
 	if (fs_export_must_stop_growth(call))
-		r = buffer_stop_growth(&call->kept.buffer);
+		r = buffer_stop_growth(&call->kept.making.buffer);
 	if (r == 0)
-		r = buffer_freeze(&call->kept.buffer, fs_export_keeps_seals(call));
+		r = buffer_freeze(&call->kept.making.buffer, fs_export_keeps_seals(call));
 	if (r == 0)
 		r = fs_export_make_new(call);
 	command_reply(call, fs_export_end(call, r));
@@ -114,7 +114,7 @@ static int fs_export_find_or_make(struct command_call *call)
 	struct dmabuffs_export *arg = &call->arg.export;
 	struct export_request request = fs_export_request(call);
 	uint64_t bytes;
-	int r = buffer_size(&call->kept.buffer, &bytes);
+	int r = buffer_size(&call->kept.making.buffer, &bytes);
 
 	if (r < 0)
 		return r;
@@ -124,7 +124,7 @@ static int fs_export_find_or_make(struct command_call *call)
 		return r;
 	/* Changing a memfd waits for its inode, which a client can keep locked. */
 	if (fs_export_must_stop_growth(call) ||
-	    buffer_needs_freeze(&call->kept.buffer, fs_export_keeps_seals(call)))
+	    buffer_needs_freeze(&call->kept.making.buffer, fs_export_keeps_seals(call)))
 		return command_offload(call, call->ctx->uid, fs_export_freeze_and_finish);
 	return fs_export_make_new(call);
 }
@@ -135,7 +135,8 @@ int fs_export(struct command_call *call)
 
 	if (r < 0)
 		return r;
-	call->kept.buffer.fd = -1;
+	call->kept.making.buffer = (struct buffer){.fd = -1};
+	call->kept.making.taken = TAKEN_NONE;
 	r = fs_export_take_buffer(call);
 	if (r == 0)
 		r = fs_export_find_or_make(call);

@@ -103,9 +103,10 @@ static int fs_file_backing_id(fuse_req_t req, struct export *export)
 
 void fs_close_export(fuse_req_t req, struct export *export)
 {
-	int id = table_close(&service_of(req)->table, export);
+	int id;
 
-	if (id)
+	/* Before the buffer is closed, so that this is not its last close. */
+	while ((id = table_close(&service_of(req)->table, export)) > 0)
 		fuse_passthrough_close(req, id);
 }
 
@@ -123,7 +124,8 @@ static void fs_file_reply_open(fuse_req_t req, struct export *export,
 	fi->noflush = 1;
 	/* It fails only without a connection, and the backing id is closed with that. */
 	if (fuse_reply_open(req, fi) < 0)
-		table_close(&service->table, export);
+		while (table_close(&service->table, export) > 0)
+			;
 }
 
 static void fs_file_log_refusal(const struct export *export, const struct fuse_ctx *ctx,

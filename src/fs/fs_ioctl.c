@@ -123,11 +123,12 @@ int command_pidfd(struct command_call *call)
 int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 		 struct taken *ret_taken)
 {
-	const struct broker *broker = &call->service->broker;
+	struct service *service = call->service;
+	uid_t uid = call->ctx->uid;
 
 	if (ticket)
-		return taken_from_ticket(broker, ticket, ret_taken);
-	return taken_from_caller(broker, call->ctx->uid, command_pidfd(call), fd,
+		return taken_from_ticket(&service->tickets, uid, ticket, ret_taken);
+	return taken_from_caller(&service->limits, uid, command_pidfd(call), fd,
 				 ret_taken);
 }
 

@@ -20,7 +20,10 @@ struct command_call {
 	size_t reply_size;        /* bytes of arg that are returned on success */
 	/* What one handler owns until the reply. */
 	union {
-		struct buffer buffer; /* fs_export(): while its fd is not -1 */
+		struct {
+			struct buffer buffer; /* while its fd is not -1 */
+			struct taken taken;   /* what is left of what it was made of */
+		} making;                     /* fs_export() */
 		struct export
 			*export; /* fs_revoke(): counted open, so its buffer stays */
 		struct {

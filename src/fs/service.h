@@ -33,8 +33,8 @@ struct service {
 	struct broker broker;
 	struct node control; /* of .control; protected by the table's lock */
 	struct fuse_session *session;
-	atomic_bool passthrough; /* cleared if the kernel refuses it */
-	_Atomic pid_t binder;    /* the thread that may create .broker; 0: none */
+	atomic_bool passthrough;  /* cleared if the kernel refuses it */
+	_Atomic pid_t binder;     /* the thread that may create .broker; 0: none */
 	atomic_bool broker_bound; /* .broker exists */
 };
 

@@ -6,7 +6,7 @@
 #include <uuid.h>
 
 #include "base/policy.h"
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "names/table.h"
 #include "locked.h"
 #include "util.h"
@@ -31,7 +31,8 @@ static void export_uncharge(struct limits *limits, uid_t uid, uint64_t bytes)
 	limits_uncharge(limits, uid, RES_EXPORTS, 1);
 }
 
-static struct export *export_alloc(const struct export_request *request)
+static struct export *export_alloc(struct limits *limits,
+				   const struct export_request *request)
 {
 	struct export *export = calloc(1, sizeof(*export));
 	mode_t mode =
@@ -39,6 +40,11 @@ static struct export *export_alloc(const struct export_request *request)
 
 	if (!export)
 		return NULL;
+	export->closing = closing_new(limits, request->uid, 0);
+	if (!export->closing) {
+		free(export);
+		return NULL;
+	}
 	strncpy(export->label, request->label, sizeof(export->label) - 1);
 	uuid_generate_random(export->uuid);
 	export->refs = 1;
@@ -64,7 +70,7 @@ int export_create(struct limits *limits, struct export_request *request,
 	r = export_charge(limits, &payer, bytes);
 	if (r < 0)
 		return r;
-	export = export_alloc(request);
+	export = export_alloc(limits, request);
 	if (!export) {
 		export_uncharge(limits, request->uid, bytes);
 		return -ENOMEM;
@@ -74,7 +80,7 @@ int export_create(struct limits *limits, struct export_request *request,
 	export->buffer = *request->buffer;
 	export->asid = request->asid;
 	if (!export->asid)
-		buffer_keep(&export->buffer);
+		buffer_keep(&export->buffer, request->closing);
 	export->has_buffer = true;
 	request->buffer->fd = -1;
 	request->asid = NULL;
@@ -82,15 +88,30 @@ int export_create(struct limits *limits, struct export_request *request,
 	return 0;
 }
 
+static void export_move_charge(struct limits *limits, const struct export *export,
+			       struct closing *closing)
+{
+	uid_t uid = export->charged_uid;
+
+	if (closing_charge_ended(closing, uid)) {
+		export_uncharge(limits, uid, export->charged_bytes);
+	} else {
+		closing_charge(closing, uid, RES_BYTES, export->charged_bytes);
+		closing_charge(closing, uid, RES_EXPORTS, 1);
+	}
+}
+
 void export_release_buffer(struct limits *limits, struct export *export)
 {
+	struct closing *closing = TAKE_PTR(export->closing);
+
 	if (!export->has_buffer)
 		return;
 	export->has_buffer = false;
-	reaper_take(&export->buffer);
-	reaper_take_asid(export->asid);
-	export->asid = NULL;
-	export_uncharge(limits, export->charged_uid, export->charged_bytes);
+	closing_add_buffer(closing, &export->buffer);
+	closing_add_asid(closing, TAKE_PTR(export->asid));
+	export_move_charge(limits, export, closing);
+	closing_end(closing);
 }
 
 void export_free(struct limits *limits, struct export *export)

@@ -43,6 +43,7 @@ struct export
 	char label[DMABUFFS_LABEL_SIZE]; /* "": none */
 	struct buffer buffer;            /* its fd is valid while has_buffer */
 	struct accel_asid *asid; /* owned reference, of kind ASID while has_buffer */
+	struct closing *closing; /* owned, to release them with, while has_buffer */
 
 	/* Protected by the table's lock. */
 	struct node node;
@@ -71,6 +72,8 @@ struct export_request {
 	struct caller *caller;
 	struct buffer *buffer;
 	struct accel_asid *asid; /* NULL: a buffer */
+	struct closing
+		*closing; /* for a descriptor that is left over, see buffer_keep() */
 };
 
 /*
@@ -84,7 +87,11 @@ int export_create(struct limits *limits, struct export_request *request,
 /* Frees it; NULL is allowed. For table.c, and if table_add() failed. */
 void export_free(struct limits *limits, struct export *export);
 
-/* Releases buffer and charges; the object stays. Idempotent. */
+/*
+ * Hands buffer and charges over to the closer; the object stays. Idempotent. What was
+ * freed can be had again at once; but of a user who has much that is not closed yet, it
+ * stays charged until it is.
+ */
 void export_release_buffer(struct limits *limits, struct export *export);
 
 /*

@@ -325,13 +325,16 @@ bool table_open(struct table *table, struct export *export)
 int table_close(struct table *table, struct export *export)
 {
 	SCOPED_LOCK(&table->lock);
-	int backing_id = export->backing_id;
+	int backing_id = 0;
 
-	if (--export->opens > 0)
-		return 0;
-	export->backing_id = 0;
-	table_release_if_unused_locked(table, export);
-	table_put_locked(table, export);
+	if (export->opens == 1) {
+		backing_id = export->backing_id;
+		export->backing_id = 0;
+	}
+	if (!backing_id && --export->opens == 0) {
+		table_release_if_unused_locked(table, export);
+		table_put_locked(table, export);
+	}
 	return backing_id;
 }
 

@@ -121,8 +121,9 @@ void table_looked_up(struct table *table, struct export *export);
 void table_forget(struct table *table, uint64_t id, uint64_t n);
 
 /*
- * Counts an open file; false: the name was removed. table_close() returns the backing id
- * that became unused, or 0.
+ * Counts an open file; false: the name was removed. table_close() counts one fewer, and
+ * returns 0. But if it is the last one and there is a backing id, that has to go first,
+ * while the buffer is open: returns the id and counts nothing; call it again.
  */
 bool table_open(struct table *table, struct export *export);
 bool table_open_locked(struct table *table, struct export *export);

@@ -3,8 +3,8 @@
 
 #include "base/log.h"
 #include "base/offload.h"
+#include "buffers/closer.h"
 #include "buffers/fd_vault.h"
-#include "buffers/reaper.h"
 #include "process/privileges.h"
 #include "process/session.h"
 #include "util.h"
@@ -59,7 +59,7 @@ int parts_start(struct service *service)
 	dmabuf_io_init(&service->dmabuf_io, &service->limits);
 	r = notifier_start(&service->notifier, service->session, &service->table);
 	if (r == 0)
-		r = reaper_start();
+		r = closer_start();
 	return r < 0 ? r : devices_start(&service->devices, &service->options);
 }
 
@@ -68,7 +68,7 @@ void parts_stop(struct service *service, bool notifier_is_stuck)
 	bool stuck = notifier_is_stuck || !notifier_stop(&service->notifier);
 
 	stuck |= !dmabuf_io_stop(&service->dmabuf_io);
-	stuck |= !reaper_stop();
+	stuck |= !closer_stop();
 	stuck |= !offload_wait_all(&service->limits);
 	if (stuck) {
 		log_warning("exiting while a client blocks a system call of a thread");

@@ -22,7 +22,7 @@
 
 #include "base/log.h"
 #include "buffers/buffer.h"
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "devices/device_file.h"
 #include "fs/fs.h"
 #include "names/caller.h"
@@ -663,7 +663,7 @@ static void start_service(void)
 		.tickets = &service.tickets,
 	};
 	MUST(notifier_start(&service.notifier, NULL, &service.table) == 0);
-	MUST(reaper_start() == 0);
+	MUST(closer_start() == 0);
 	service.devices.limits = &service.limits;
 	service.devices.tickets = &service.tickets;
 	service.devices.notifier = &service.notifier;

@@ -100,6 +100,7 @@ integration_programs = \
 	%D%/test-hipipc-vendor \
 	%D%/test-hostile-clients \
 	%D%/test-hostile-files \
+	%D%/test-hostile-locks \
 	%D%/test-hostile-memory \
 	%D%/test-import \
 	%D%/test-killed \
@@ -200,6 +201,7 @@ CLEANFILES += %D%/ported.o
 EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_hostile_clients_LDADD = %D%/libharness.la
 %C%_test_hostile_files_LDADD = %D%/libharness.la
+%C%_test_hostile_locks_LDADD = %D%/libharness.la
 %C%_test_hostile_memory_LDADD = %D%/libharness.la
 %C%_test_import_LDADD = %D%/libharness.la
 %C%_test_killed_LDADD = %D%/libharness.la

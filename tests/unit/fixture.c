@@ -49,7 +49,7 @@ uint64_t fixture_charged(void)
 
 void new_buffer(struct buffer *buffer, size_t size)
 {
-	cr_assert(zero(int, buffer_init(buffer, new_memfd(size), false)));
+	cr_assert(zero(int, buffer_init(buffer, new_memfd(size), false, NULL)));
 }
 
 struct export *fixture_create(uint64_t root, int memfd, const struct export_spec *spec)
@@ -68,8 +68,8 @@ struct export *fixture_create(uint64_t root, int memfd, const struct export_spec
 	};
 
 	caller->refs = 1;
-	cr_assert(
-		zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false,
+					NULL)));
 	cr_assert(zero(int, export_create(&fixture_limits, &request, &export)));
 	caller_unref(caller);
 	return export;
@@ -85,6 +85,15 @@ struct export *fixture_add(uid_t uid, uint32_t flags)
 	cr_assert(zero(int, table_add(&fixture_table, export, &other)));
 	close(memfd);
 	return export;
+}
+
+struct kept_fd keep_fd(int fd)
+{
+	struct kept_fd kept = fd_vault_keep(fd);
+
+	if (kept.table)
+		close(fd);
+	return kept;
 }
 
 bool is_open(int fd)

@@ -10,6 +10,7 @@
 #include "../support/fds.h"
 #include "../support/make-memfd.h"
 #include "../support/wait.h"
+#include "buffers/fd_vault.h"
 #include "names/table.h"
 #include "util.h"
 
@@ -47,6 +48,9 @@ struct export *fixture_add(uid_t uid, uint32_t flags);
 
 /* A buffer of a new memfd. */
 void new_buffer(struct buffer *buffer, size_t size);
+
+/* fd_vault_keep() for a test, which has no closer for what is left over. */
+struct kept_fd keep_fd(int fd);
 
 /* Whether this process has this descriptor open. */
 bool is_open(int fd);

@@ -25,6 +25,7 @@ endif
 	%D%/test-buffer.c \
 	%D%/test-caller.c \
 	%D%/test-clock.c \
+	%D%/test-closer.c \
 	%D%/test-connection.c \
 	%D%/test-crc32c.c \
 	%D%/test-dmabuf-io.c \
@@ -41,7 +42,6 @@ endif
 	%D%/test-names.c \
 	%D%/test-node.c \
 	%D%/test-notifier.c \
-	%D%/test-offload-close.c \
 	%D%/test-offload.c \
 	%D%/test-options.c \
 	%D%/test-owners.c \
@@ -51,7 +51,6 @@ endif
 	%D%/test-procfs.c \
 	%D%/test-publish.c \
 	%D%/test-ready.c \
-	%D%/test-reaper.c \
 	%D%/test-sorted.c \
 	%D%/test-stall-guard.c \
 	%D%/test-table-index.c \

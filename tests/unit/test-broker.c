@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "base/offload.h"
+#include "buffers/closer.h"
 #include "base/log.h"
 #include "broker-client.h"
 #include "fixture.h"
@@ -29,6 +29,7 @@ static void start(void)
 	fixture_init();
 	fixture_limits.config.per_uid[RES_CLOSES] = N_CLOSES;
 	client_init(&broker, &tickets);
+	cr_assert(zero(int, closer_start()));
 	cr_assert(ne(ptr, mkdtemp(dir), NULL));
 	dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cr_assert(zero(int, broker_start(&broker, dir_fd)));
@@ -48,6 +49,7 @@ static void stop(void)
 	rmdir(dir);
 	tickets_finish(&tickets);
 	cr_assert(wait_until(nothing_left, NULL));
+	cr_assert(closer_stop());
 	fixture_finish();
 }
 
@@ -172,12 +174,12 @@ Test(broker_thread, one_that_breaks_off_is_closed)
 
 /* ---- descriptors whose close hangs ------------------------------------------------- */
 
-static struct offload *jobs[N_CLOSES];
+static struct closing *jobs[N_CLOSES];
 static int peers[N_CLOSES];
 
 static bool reserve_one(void *data)
 {
-	return offload_reserve_close(&fixture_limits, getuid(), data) == 0;
+	return closing_reserve(&fixture_limits, getuid(), 0, data) == 0;
 }
 
 /*
@@ -193,7 +195,7 @@ static void reserve_all(void)
 static void cancel_all(void)
 {
 	for (int i = 0; i < N_CLOSES; i++)
-		offload_cancel(jobs[i]);
+		closing_end(jobs[i]);
 }
 
 /* The message then holds the last reference, so that closing it here does not hang. */

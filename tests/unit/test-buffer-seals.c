@@ -19,8 +19,8 @@ static void init(void)
 {
 	cr_assert(zero(int, buffer_setup()));
 	memfd = new_memfd(SIZE);
-	cr_assert(
-		zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false,
+					NULL)));
 }
 
 static void finish(void)
@@ -82,7 +82,7 @@ Test(seals, freeze_what_is_frozen)
 	struct buffer other;
 
 	cr_assert(zero(int, fchmod(plain, 0700)));
-	cr_assert(zero(int, buffer_init(&other, plain, false)));
+	cr_assert(zero(int, buffer_init(&other, plain, false, NULL)));
 	cr_assert(zero(int, buffer_freeze(&other, false)));
 	cr_assert(eq(u32, buffer_seals(&other), F_SEAL_SEAL));
 	buffer_finish(&other);
@@ -101,7 +101,7 @@ Test(seals, freeze_with_the_exec_seal)
 
 	if (fd < 0)
 		cr_skip_test("this kernel has no F_SEAL_EXEC");
-	cr_assert(zero(int, buffer_init(&other, fd, false)));
+	cr_assert(zero(int, buffer_init(&other, fd, false, NULL)));
 	cr_assert(zero(int, buffer_freeze(&other, false)));
 	cr_assert(zero(int, fstat(other.fd, &st)));
 	cr_assert(zero(uint, st.st_mode & 033));
@@ -151,7 +151,7 @@ Test(seals, needs_freeze)
 		cr_assert(zero(int, fchmod(fd, table[i].mode)));
 		if (table[i].sealed)
 			cr_assert(zero(int, fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL)));
-		cr_assert(zero(int, buffer_init(&other, fd, table[i].readonly)));
+		cr_assert(zero(int, buffer_init(&other, fd, table[i].readonly, NULL)));
 		cr_assert(eq(int, buffer_needs_freeze(&other, table[i].readonly),
 			     table[i].needs),
 			  "line %zu", i);
@@ -189,7 +189,7 @@ Test(seals, what_seals_mean)
 		uint64_t bytes;
 
 		cr_assert(zero(int, fcntl(fd, F_ADD_SEALS, set)));
-		cr_assert(zero(int, buffer_init(&other, fd, false)));
+		cr_assert(zero(int, buffer_init(&other, fd, false, NULL)));
 		cr_assert(eq(int, buffer_size_is_fixed(&other), (set & size) == size));
 		cr_assert(eq(int, buffer_is_revocable(&other), !(set & pin)));
 		cr_assert(eq(int, buffer_revoke(&other), set &pin ? -EBUSY : 0));
@@ -209,8 +209,8 @@ Test(seals, growth)
 	cr_assert(not(buffer_can_grow(&buffer)));
 	cr_assert(eq(int, ftruncate(memfd, SIZE + 1), -1));
 	cr_assert(zero(int, buffer_stop_growth(&buffer)));
-	cr_assert(zero(int,
-		       buffer_init(&plain, memfd_create("plain", MFD_CLOEXEC), false)));
+	cr_assert(zero(int, buffer_init(&plain, memfd_create("plain", MFD_CLOEXEC), false,
+					NULL)));
 	cr_assert(eq(int, buffer_stop_growth(&plain), -EPERM), "its seals are fixed");
 	cr_assert(buffer_can_grow(&plain));
 	buffer_finish(&plain);
@@ -220,7 +220,7 @@ Test(seals, a_readonly_description_cannot_revoke)
 {
 	struct buffer readonly;
 
-	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true)));
+	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true, NULL)));
 	cr_assert(not(buffer_is_revocable(&readonly)));
 	cr_assert(eq(int, buffer_revoke(&readonly), -EBUSY));
 	buffer_finish(&readonly);

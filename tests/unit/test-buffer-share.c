@@ -25,8 +25,8 @@ static void init(void)
 	/* As in the daemon: SIGIO of a lease that an open breaks must not kill it. */
 	signal(SIGIO, SIG_IGN);
 	memfd = new_memfd(SIZE);
-	cr_assert(
-		zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false,
+					NULL)));
 }
 
 static void finish(void)
@@ -159,7 +159,7 @@ Test(share, not_held_without_a_writable_description)
 {
 	struct buffer readonly;
 
-	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true)));
+	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true, NULL)));
 	cr_assert(eq(int, buffer_held(&readonly), -EOPNOTSUPP));
 	buffer_finish(&readonly);
 }
@@ -188,7 +188,8 @@ Test(share, asking_does_not_disturb_opening)
 		struct buffer again;
 
 		cr_assert(ge(int, fd, 0), "open %d", i);
-		cr_assert(zero(int, buffer_init(&again, fd, false)), "export %d", i);
+		cr_assert(zero(int, buffer_init(&again, fd, false, NULL)), "export %d",
+			  i);
 		buffer_finish(&again);
 	}
 	asking = false;
@@ -246,13 +247,13 @@ Test(share, a_lease_does_not_make_us_wait)
 	struct timespec before, after;
 
 	clock_gettime(CLOCK_MONOTONIC, &before);
-	cr_assert(eq(int, buffer_init(&other, fd, false), -EAGAIN));
-	cr_assert(eq(int, buffer_init(&other, fd, false), -EAGAIN));
+	cr_assert(eq(int, buffer_init(&other, fd, false, NULL), -EAGAIN));
+	cr_assert(eq(int, buffer_init(&other, fd, false, NULL), -EAGAIN));
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	cr_assert(lt(long, after.tv_sec - before.tv_sec, 30));
 	cr_assert(all(eq(int, other.fd, 77), is_open(fd)));
 	end_lease(pid, stop);
-	cr_assert(zero(int, buffer_init(&other, fd, false)));
+	cr_assert(zero(int, buffer_init(&other, fd, false, NULL)));
 	buffer_finish(&other);
 }
 
@@ -264,7 +265,7 @@ Test(share, a_lease_does_not_make_importers_wait)
 	pid_t pid;
 
 	buffer_finish(&buffer);
-	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true)));
+	cr_assert(zero(int, buffer_init(&readonly, reopen(memfd, O_RDONLY), true, NULL)));
 	pid = lease_in_child(memfd, O_RDONLY, F_RDLCK, &stop);
 	fd = buffer_open(&readonly, O_RDONLY);
 	cr_assert(ge(int, fd, 0), "a reader does not break it");

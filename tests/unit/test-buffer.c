@@ -110,7 +110,8 @@ Test(buffer, strangers_are_refused)
 		n++;
 		cr_assert(eq(int, buffer_kind(fd), -EBADFD), "stranger %d", which);
 		for (int readonly = 0; readonly < 2; readonly++)
-			cr_assert(eq(int, buffer_init(&buffer, fd, readonly), -EBADFD),
+			cr_assert(eq(int, buffer_init(&buffer, fd, readonly, NULL),
+				     -EBADFD),
 				  "stranger %d", which);
 		cr_assert(eq(int, buffer.fd, 77), "output written on failure");
 		cr_assert(is_open(fd), "the caller's descriptor was closed");
@@ -140,8 +141,8 @@ Test(buffer, no_descriptor)
 
 	cr_assert(eq(int, buffer_kind(-1), -EBADF));
 	cr_assert(eq(int, buffer_kind(999), -EBADF));
-	cr_assert(eq(int, buffer_init(&buffer, -1, false), -EBADF));
-	cr_assert(eq(int, buffer_init(&buffer, 999, true), -EBADF));
+	cr_assert(eq(int, buffer_init(&buffer, -1, false, NULL), -EBADF));
+	cr_assert(eq(int, buffer_init(&buffer, 999, true, NULL), -EBADF));
 }
 
 /* O_PATH needs no permission on the file. */
@@ -151,11 +152,11 @@ Test(buffer, a_path_is_no_buffer)
 	struct buffer buffer;
 
 	cr_assert(eq(int, buffer_kind(path), -EBADFD));
-	cr_assert(eq(int, buffer_init(&buffer, path, false), -EBADF));
-	cr_assert(eq(int, buffer_init(&buffer, path, true), -EBADF));
+	cr_assert(eq(int, buffer_init(&buffer, path, false, NULL), -EBADF));
+	cr_assert(eq(int, buffer_init(&buffer, path, true, NULL), -EBADF));
 	close(path);
 	path = open("/", O_PATH | O_CLOEXEC);
-	cr_assert(eq(int, buffer_init(&buffer, path, true), -EBADF));
+	cr_assert(eq(int, buffer_init(&buffer, path, true, NULL), -EBADF));
 	close(path);
 	close(memfd);
 }
@@ -205,7 +206,7 @@ static void expect_init(int access, bool readonly, int result, int own_access)
 	struct buffer buffer = {.fd = 77};
 
 	cr_assert(ge(int, fd, 0));
-	cr_assert(eq(int, buffer_init(&buffer, fd, readonly), result));
+	cr_assert(eq(int, buffer_init(&buffer, fd, readonly, NULL), result));
 	if (result < 0) {
 		cr_assert(all(is_open(fd), eq(int, buffer.fd, 77)));
 		close(fd);
@@ -245,7 +246,7 @@ Test(buffer, its_own_description)
 	struct buffer buffer;
 
 	cr_assert(eq(long, write(memfd, "abc", 3), 3));
-	cr_assert(zero(int, buffer_init(&buffer, memfd, false)));
+	cr_assert(zero(int, buffer_init(&buffer, memfd, false, NULL)));
 	cr_assert(zero(long, lseek(buffer.fd, 0, SEEK_CUR)));
 	cr_assert(eq(long, lseek(kept, 0, SEEK_CUR), 3));
 	buffer_finish(&buffer);
@@ -260,7 +261,7 @@ Test(buffer, a_memfd_of_mode_0)
 	int r;
 
 	cr_assert(zero(int, fchmod(memfd, 0)));
-	r = buffer_init(&buffer, memfd, false);
+	r = buffer_init(&buffer, memfd, false, NULL);
 	if (geteuid())
 		cr_assert(eq(int, r, -EACCES));
 	if (r < 0)

@@ -6,10 +6,10 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include "base/offload.h"
 #include "base/log.h"
 #include "broker/connection.h"
 #include "broker-client.h"
+#include "buffers/closer.h"
 #include "fd_identity.h"
 #include "fixture.h"
 
@@ -403,16 +403,16 @@ Test(connection, no_ticket_for_strangers)
 /* A user whose rejected descriptors are still closing is not served. */
 Test(connection, must_wait_for_refused_descriptors)
 {
-	struct offload *jobs[8];
+	struct closing *jobs[8];
 	int memfd = new_memfd(1), fd;
 
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-		cr_assert(zero(int,
-			       offload_reserve_close(&fixture_limits, UID_A, &jobs[i])));
+		cr_assert(
+			zero(int, closing_reserve(&fixture_limits, UID_A, 0, &jobs[i])));
 	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, memfd)));
 	cr_assert(eq(int, connection_serve(&broker, &connection), -EBUSY));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-		offload_cancel(jobs[i]);
+		closing_end(jobs[i]);
 	cr_assert(zero(int, reply_of(&fd).error), "the message was lost");
 	close(memfd);
 }

@@ -214,8 +214,8 @@ Test(dmabuf_io, a_buffer_elsewhere)
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
 	fd_vault_start(500);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		others[i] = fd_vault_keep(new_memfd(1));
-	buffer_keep(&buffer);
+		others[i] = keep_fd(new_memfd(1));
+	buffer_keep(&buffer, NULL);
 	cr_assert(gt(uint, buffer.table, 0));
 	before = count_fds();
 	for (int i = 0; i < 10; i++)

@@ -181,7 +181,7 @@ Test(drivers, a_path_is_no_device)
 
 	list("mem");
 	cr_assert(eq(int, buffer_kind(fd), -EBADFD));
-	cr_assert(eq(int, buffer_init(&buffer, fd, false), -EBADF));
+	cr_assert(eq(int, buffer_init(&buffer, fd, false, NULL), -EBADF));
 	cr_assert(all(eq(int, buffer.fd, 77), is_open(fd)));
 	close(fd);
 }
@@ -189,7 +189,7 @@ Test(drivers, a_path_is_no_device)
 static int init_zero(struct buffer *ret_buffer, int flags, bool readonly)
 {
 	int fd = open_zero(flags);
-	int r = buffer_init(ret_buffer, fd, readonly);
+	int r = buffer_init(ret_buffer, fd, readonly, NULL);
 
 	if (r < 0) {
 		cr_assert(is_open(fd), "the caller's descriptor was closed");

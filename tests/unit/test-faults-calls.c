@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/offload.h"
 #include "buffers/dmabuf_io.h"
-#include "buffers/reaper.h"
+#include "buffers/closer.h"
 #include "names/caller.h"
 #include "fail-each.h"
 #include "faults.h"
@@ -35,8 +35,8 @@ TestSuite(fault_calls, .init = init, .fini = finish);
 
 static void make_buffer(void)
 {
-	cr_assert(
-		zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false,
+					NULL)));
 }
 
 /* ---- buffer ------------------------------------------------------------------------ */
@@ -51,7 +51,7 @@ static void give(void)
 
 static int init_buffer(void)
 {
-	return buffer_init(&buffer, given, false);
+	return buffer_init(&buffer, given, false, NULL);
 }
 
 static void finish_init(int r)
@@ -74,7 +74,7 @@ static void make_unfrozen(void)
 	int fd = new_memfd(1);
 
 	cr_assert(zero(int, fchmod(fd, 0777)));
-	cr_assert(zero(int, buffer_init(&buffer, fd, false)));
+	cr_assert(zero(int, buffer_init(&buffer, fd, false, NULL)));
 }
 
 static int freeze(void)
@@ -172,52 +172,59 @@ Test(fault_calls, caller_read)
 
 /* ---- closing ----------------------------------------------------------------------- */
 
-static int to_close[100];
-static size_t n_to_close;
+static int to_close[2];
 
-static void open_some(void)
+static void start_closer(void)
 {
-	for (size_t i = 0; i < n_to_close; i++)
+	make_buffer();
+	for (size_t i = 0; i < ARRAY_SIZE(to_close); i++)
 		to_close[i] = new_memfd(1);
+	cr_assert(zero(int, closer_start()));
 }
 
-static int reserve_and_submit(void)
+/* What fails does so before there is anything to close; a thread can be done without. */
+static int reserve_and_close(void)
 {
-	struct offload *job;
-	int r = offload_reserve_close(&fixture_limits, UID_A, &job);
+	struct closing *closing;
+	int r = closing_reserve(&fixture_limits, UID_A, ARRAY_SIZE(to_close), &closing);
 
-	if (r == 0)
-		offload_close(job, to_close, n_to_close);
-	return r;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(to_close); i++)
+		closing_add(closing, to_close[i]);
+	closing_add_buffer(closing, &buffer);
+	closing_end(closing);
+	return 0;
 }
 
-static bool are_closed(void *data)
-{
-	for (size_t i = 0; i < n_to_close; i++)
-		if (is_open(to_close[i]))
-			return false;
-	return faults_live_allocations() == *(long *)data;
-}
-
-static long live_before;
-
-/* Without a thread they are closed here: a stall is better than a leak. */
+/* The end waits for what is queued. */
 static void finish_close(int r)
 {
-	if (r < 0)
-		for (size_t i = 0; i < n_to_close; i++)
+	cr_assert(closer_stop());
+	for (size_t i = 0; i < ARRAY_SIZE(to_close); i++) {
+		cr_assert(eq(int, is_open(to_close[i]), r < 0));
+		if (r < 0)
 			close(to_close[i]);
-	cr_assert(wait_until(are_closed, &live_before));
+	}
+	cr_assert(eq(int, buffer.fd >= 0, r < 0));
+	buffer_finish(&buffer);
 }
 
-Test(fault_calls, offload_close)
+Test(fault_calls, closing)
 {
-	const struct operation operation = {open_some, reserve_and_submit, finish_close,
-					    true};
+	fail_each(
+		&(struct operation){start_closer, reserve_and_close, finish_close, true});
+}
 
-	live_before = faults_live_allocations();
-	for (n_to_close = 1; n_to_close <= ARRAY_SIZE(to_close); n_to_close += 99)
-		fail_each(&operation);
+static void finish_closer_start(int r)
+{
+	if (r == 0)
+		cr_assert(closer_stop());
+}
+
+Test(fault_calls, closer_start)
+{
+	fail_each(&(struct operation){NULL, closer_start, finish_closer_start});
 }
 
 /* ---- dmabuf_io --------------------------------------------------------------------- */
@@ -301,6 +308,8 @@ static int offload(void)
 	return r < 0 ? r : offload_start(call, run_offloaded, NULL);
 }
 
+static long live_before;
+
 static bool live_is(void *data)
 {
 	return faults_live_allocations() == *(long *)data;
@@ -322,41 +331,4 @@ Test(fault_calls, offload)
 {
 	live_before = faults_live_allocations();
 	fail_each(&(struct operation){NULL, offload, finish_offload});
-}
-
-/* ---- reaper ------------------------------------------------------------------------ */
-
-static int reap(void)
-{
-	reaper_take(&buffer);
-	return 0;
-}
-
-/* Without memory the buffer is closed here. */
-static void finish_reap(int r)
-{
-	cr_assert(all(eq(int, buffer.fd, -1), not(buffer.kept)));
-	cr_assert(reaper_stop());
-}
-
-static void start_reaper(void)
-{
-	make_buffer();
-	cr_assert(zero(int, reaper_start()));
-}
-
-Test(fault_calls, reaper)
-{
-	fail_each(&(struct operation){start_reaper, reap, finish_reap, true});
-}
-
-static void finish_reaper_start(int r)
-{
-	if (r == 0)
-		cr_assert(reaper_stop());
-}
-
-Test(fault_calls, reaper_start)
-{
-	fail_each(&(struct operation){NULL, reaper_start, finish_reaper_start});
 }

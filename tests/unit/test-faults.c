@@ -32,8 +32,8 @@ TestSuite(faults, .init = init, .fini = finish);
 
 static void make_buffer(void)
 {
-	cr_assert(
-		zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false,
+					NULL)));
 }
 
 /* ---- limits, htab ------------------------------------------------------------------ */

@@ -44,7 +44,7 @@ TestSuite(fd_vault, .init = init, .fini = finish);
 /* The size of the @i-th memfd is @i bytes. */
 static void keep(size_t i)
 {
-	kept[i] = fd_vault_keep(new_memfd(i));
+	kept[i] = keep_fd(new_memfd(i));
 	cr_assert(ge(int, kept[i].fd, 0));
 }
 
@@ -156,7 +156,7 @@ Test(fd_vault, drop_closes)
 	for (size_t i = 0; i < LIMIT; i++)
 		keep(i);
 	cr_assert(zero(int, pipe2(fds, O_CLOEXEC | O_NONBLOCK)));
-	kept[LIMIT] = fd_vault_keep(fds[1]);
+	kept[LIMIT] = keep_fd(fds[1]);
 	cr_assert(gt(uint, kept[LIMIT].table, 0));
 	cr_assert(not(all_gone(&fds[0])));
 	fd_vault_drop(kept[LIMIT]);
@@ -183,7 +183,7 @@ Test(fd_vault, copies_nothing_of_ours)
 static void *work(void *data)
 {
 	for (int round = 0; round < 100; round++) {
-		struct kept_fd mine = fd_vault_keep(new_memfd(77));
+		struct kept_fd mine = keep_fd(new_memfd(77));
 		int fd = fd_vault_borrow(mine);
 		struct stat st;
 
@@ -223,7 +223,7 @@ Test(fd_vault, a_buffer_elsewhere)
 	for (size_t i = 0; i < LIMIT; i++)
 		keep(i);
 	new_buffer(&buffer, 100);
-	buffer_keep(&buffer);
+	buffer_keep(&buffer, NULL);
 	cr_assert(gt(uint, buffer.table, 0));
 	cr_assert(zero(int, buffer_size(&buffer, &size)));
 	cr_assert(eq(u64, size, 100));

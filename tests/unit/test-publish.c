@@ -20,8 +20,8 @@ static uint8_t uuid[DMABUFFS_UUID_SIZE], other_uuid[DMABUFFS_UUID_SIZE];
 
 static void prepare(void)
 {
-	cr_assert(
-		zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false)));
+	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false,
+					NULL)));
 	request = (struct export_request){
 		.root_id = fixture_root,
 		.uid = UID_A,
@@ -108,7 +108,7 @@ Test(publish, caches_the_caller_of_a_thread)
 	cr_assert(ne(ptr, cached, NULL));
 	prepare();
 	buffer_finish(&buffer);
-	cr_assert(zero(int, buffer_init(&buffer, other, false)));
+	cr_assert(zero(int, buffer_init(&buffer, other, false, NULL)));
 	cr_assert(
 		zero(int, publish_new(&fixture_table, &request, getpid(), pidfd, uuid)));
 	export = named(uuid);

@@ -372,9 +372,29 @@ Test(table, the_last_close_ends_the_backing_id)
 	cr_assert(table_open(table, export));
 	export->backing_id = 42;
 	cr_assert(zero(int, table_close(table, export)));
+	cr_assert(table_unname(table, export));
 	cr_assert(eq(int, table_close(table, export), 42));
 	cr_assert(zero(int, export->backing_id));
-	cr_assert(table_open(table, export), "the name was removed");
+	cr_assert(all(eq(uint, export->opens, 1), export->has_buffer),
+		  "the buffer was closed before its backing id");
+	cr_assert(zero(int, table_close(table, export)));
+	cr_assert(all(zero(uint, export->opens), not(export->has_buffer)));
+	table_put(table, export);
+}
+
+/* Another file is opened between the two calls: its backing id stays. */
+Test(table, a_backing_id_ends_while_a_file_is_opened)
+{
+	struct export *export = fixture_add(UID_A, 0);
+
+	cr_assert(table_open(table, export));
+	export->backing_id = 42;
+	cr_assert(eq(int, table_close(table, export), 42));
+	cr_assert(table_open(table, export));
+	export->backing_id = 43;
+	cr_assert(zero(int, table_close(table, export)));
+	cr_assert(all(eq(int, export->backing_id, 43), eq(uint, export->opens, 1)));
+	cr_assert(eq(int, table_close(table, export), 43));
 	cr_assert(zero(int, table_close(table, export)));
 	cr_assert(export->has_buffer);
 	end(export);

@@ -143,8 +143,6 @@ static void loop_execute(struct engine *engine, unsigned n)
 	/* Does nothing after a fault: the ring may have been reset since. */
 	engine_settle(engine);
 	accel_queue_cancel(engine->queue, &engine->batch[i], n - i);
-	if (n == ENGINE_BATCH)
-		engine_yield();
 }
 
 /* ---- the loop ---------------------------------------------------------------------- */

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+#include "buffers/closer.h"
+
+#include <pthread.h>
+
+#include <accel.h>
+
+#include "clock.h"
+#include "list.h"
+#include "locked.h"
+#include "thread.h"
+#include "util.h"
+
+#define STOP_MS    3000
+#define IDLE_MS    1000 /* how long a thread without work stays */
+#define MAX_STACK  (64 * 1024)
+#define MAX_CHARGE 2
+
+struct closer_user {
+	struct htab_node node;
+	uid_t uid;
+
+	/* All below: protected by closer_state.lock. */
+	unsigned refs; /* of its closings */
+	struct list queue;
+	struct list ready; /* in closer_state.ready: has work, and no thread */
+	bool served;       /* a thread closes something of it */
+};
+
+struct closing {
+	struct list job; /* in user->queue */
+	struct closer_user *user;
+	struct limits *limits; /* borrowed */
+	struct {
+		enum resource resource;
+		uid_t uid;
+		uint64_t n;
+	} charges[MAX_CHARGE];
+	unsigned n_charges;
+	struct buffer buffer;    /* its fd is -1 if there is none */
+	struct accel_asid *asid; /* owned reference, or NULL */
+	unsigned n_fds, room;
+	int fds[];
+};
+
+/* Protected by lock, which is taken last. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;  /* a user is ready, or it is to stop */
+	pthread_cond_t ended; /* a thread has ended */
+	struct htab users;    /* those with closings, by uid */
+	struct list ready;
+	unsigned n_ready, n_idle, n_threads;
+	bool started;
+} closer_state = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.wake = PTHREAD_COND_INITIALIZER,
+	.ended = PTHREAD_COND_INITIALIZER,
+	.ready = {&closer_state.ready, &closer_state.ready},
+};
+
+/* ---- users ------------------------------------------------------------------------- */
+
+static struct closer_user *closer_new_user_locked(uid_t uid)
+{
+	struct closer_user *user = calloc(1, sizeof(*user));
+
+	ASSERT_LOCKED(&closer_state.lock);
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	list_init(&user->queue);
+	if (htab_insert(&closer_state.users, &user->node, uid) < 0) {
+		free(user);
+		return NULL;
+	}
+	return user;
+}
+
+static struct closer_user *closer_get_user(uid_t uid)
+{
+	struct closer_user *user;
+	struct htab_node *node;
+
+	pthread_mutex_lock(&closer_state.lock);
+	node = htab_first(&closer_state.users, uid);
+	user = node ? container_of(node, struct closer_user, node)
+		    : closer_new_user_locked(uid);
+	if (user)
+		user->refs++;
+	pthread_mutex_unlock(&closer_state.lock);
+	return user;
+}
+
+static void closer_put_user_locked(struct closer_user *user)
+{
+	ASSERT_LOCKED(&closer_state.lock);
+	if (--user->refs)
+		return;
+	htab_remove(&closer_state.users, &user->node);
+	free(user);
+}
+
+/* ---- closings ---------------------------------------------------------------------- */
+
+struct closing *closing_new(struct limits *limits, uid_t uid, unsigned room)
+{
+	struct closing *closing = calloc(1, sizeof(*closing) + room * sizeof(int));
+
+	if (!closing)
+		return NULL;
+	closing->user = closer_get_user(uid);
+	if (!closing->user) {
+		free(closing);
+		return NULL;
+	}
+	closing->limits = limits;
+	closing->buffer.fd = -1;
+	closing->room = room;
+	return closing;
+}
+
+int closing_reserve(struct limits *limits, uid_t uid, unsigned room,
+		    struct closing **ret_closing)
+{
+	int r = limits_charge(limits, uid, RES_CLOSES, 1);
+	struct closing *closing;
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -EBUSY;
+	closing = closing_new(limits, uid, room);
+	if (!closing) {
+		limits_uncharge(limits, uid, RES_CLOSES, 1);
+		return -ENOMEM;
+	}
+	closing_charge(closing, uid, RES_CLOSES, 1);
+	*ret_closing = closing;
+	return 0;
+}
+
+void closing_charge(struct closing *closing, uid_t uid, enum resource resource,
+		    uint64_t n)
+{
+	unsigned i = closing->n_charges++;
+
+	closing->charges[i].uid = uid;
+	closing->charges[i].resource = resource;
+	closing->charges[i].n = n;
+}
+
+bool closing_charge_ended(struct closing *closing, uid_t uid)
+{
+	if (limits_charge(closing->limits, uid, RES_ENDED, 1) < 0)
+		return false;
+	closing_charge(closing, uid, RES_ENDED, 1);
+	return true;
+}
+
+void closing_add(struct closing *closing, int fd)
+{
+	if (fd < 0)
+		return;
+	if (closing && closing->n_fds < closing->room)
+		closing->fds[closing->n_fds++] = fd;
+	else
+		close_keep_errno(fd);
+}
+
+void closing_add_buffer(struct closing *closing, struct buffer *buffer)
+{
+	if (closing) {
+		closing->buffer = *buffer;
+		buffer->fd = -1;
+		buffer->kept = false;
+	} else {
+		buffer_finish(buffer);
+	}
+}
+
+void closing_add_asid(struct closing *closing, struct accel_asid *asid)
+{
+	closing->asid = asid;
+}
+
+static bool closing_is_empty(const struct closing *closing)
+{
+	return closing->n_fds == 0 && closing->buffer.fd < 0 && !closing->asid;
+}
+
+/* What was received counts, whether there is room for it or not. */
+static void closing_charge_rest(struct closing *closing)
+{
+	unsigned n = closing->n_fds;
+
+	if (n < 2 || closing->n_charges != 1 ||
+	    closing->charges[0].resource != RES_CLOSES)
+		return;
+	limits_charge_anyway(closing->limits, closing->charges[0].uid, RES_CLOSES, n - 1);
+	closing->charges[0].n = n;
+}
+
+/* Closes and uncharges; what is left to free is done with the lock held. */
+static void closing_run(struct closing *closing)
+{
+	for (unsigned i = 0; i < closing->n_fds; i++)
+		close(closing->fds[i]);
+	buffer_finish(&closing->buffer);
+	accel_asid_unref(closing->asid);
+	for (unsigned i = 0; i < closing->n_charges; i++)
+		limits_uncharge(closing->limits, closing->charges[i].uid,
+				closing->charges[i].resource, closing->charges[i].n);
+}
+
+static void closing_free_locked(struct closing *closing)
+{
+	ASSERT_LOCKED(&closer_state.lock);
+	closer_put_user_locked(closing->user);
+	free(closing);
+}
+
+/* ---- threads ----------------------------------------------------------------------- */
+
+static void closer_make_ready_locked(struct closer_user *user)
+{
+	ASSERT_LOCKED(&closer_state.lock);
+	if (user->served || list_is_linked(&user->ready) || list_is_empty(&user->queue))
+		return;
+	list_add_tail(&closer_state.ready, &user->ready);
+	closer_state.n_ready++;
+}
+
+/* One closing; then it is the turn of another user that has no thread, if any. */
+static void closer_serve_locked(struct closer_user *user)
+{
+	struct closing *closing =
+		container_of(list_pop(&user->queue), struct closing, job);
+
+	ASSERT_LOCKED(&closer_state.lock);
+	user->served = true;
+	pthread_mutex_unlock(&closer_state.lock);
+	closing_run(closing);
+	pthread_mutex_lock(&closer_state.lock);
+	user->served = false;
+	closer_make_ready_locked(user);
+	closing_free_locked(closing);
+}
+
+/* False: there was nothing to do for long. One thread stays until the end. */
+static bool closer_wait_locked(void)
+{
+	const struct timespec deadline = deadline_ms(IDLE_MS);
+	int r;
+
+	ASSERT_LOCKED(&closer_state.lock);
+	closer_state.n_idle++;
+	r = pthread_cond_clockwait(&closer_state.wake, &closer_state.lock,
+				   CLOCK_MONOTONIC, &deadline);
+	closer_state.n_idle--;
+	return r != ETIMEDOUT || closer_state.n_ready || closer_state.n_threads == 1;
+}
+
+static void *closer_main(void *arg)
+{
+	bool more = true;
+
+	pthread_mutex_lock(&closer_state.lock);
+	while (more) {
+		struct list *first = list_pop(&closer_state.ready);
+
+		if (first) {
+			closer_state.n_ready--;
+			closer_serve_locked(
+				container_of(first, struct closer_user, ready));
+		} else {
+			more = closer_state.started && closer_wait_locked();
+		}
+	}
+	closer_state.n_threads--;
+	pthread_cond_broadcast(&closer_state.ended);
+	pthread_mutex_unlock(&closer_state.lock);
+	return NULL;
+}
+
+static int closer_start_thread_locked(void)
+{
+	int r = thread_start(closer_main, NULL, MAX_STACK, NULL);
+
+	ASSERT_LOCKED(&closer_state.lock);
+	if (r == 0)
+		closer_state.n_threads++;
+	return r;
+}
+
+/* Without a new thread, the user waits until another one is free. */
+static void closer_provide_locked(void)
+{
+	ASSERT_LOCKED(&closer_state.lock);
+	if (closer_state.n_ready > closer_state.n_idle)
+		closer_start_thread_locked();
+	pthread_cond_signal(&closer_state.wake);
+}
+
+static bool closer_queue(struct closing *closing)
+{
+	struct closer_user *user = closing->user;
+	bool started;
+
+	pthread_mutex_lock(&closer_state.lock);
+	started = closer_state.started;
+	if (started) {
+		list_add_tail(&user->queue, &closing->job);
+		closer_make_ready_locked(user);
+		closer_provide_locked();
+	}
+	pthread_mutex_unlock(&closer_state.lock);
+	return started;
+}
+
+void closing_end(struct closing *closing)
+{
+	if (!closing)
+		return;
+	closing_charge_rest(closing);
+	if (!closing_is_empty(closing) && closer_queue(closing))
+		return;
+	closing_run(closing);
+	pthread_mutex_lock(&closer_state.lock);
+	closing_free_locked(closing);
+	pthread_mutex_unlock(&closer_state.lock);
+}
+
+/* ---- start and stop ---------------------------------------------------------------- */
+
+int closer_start(void)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&closer_state.lock);
+	if (!closer_state.started)
+		r = closer_start_thread_locked();
+	if (r == 0)
+		closer_state.started = true;
+	pthread_mutex_unlock(&closer_state.lock);
+	return r;
+}
+
+bool closer_stop(void)
+{
+	const struct timespec deadline = deadline_ms(STOP_MS);
+	bool ended;
+	int r = 0;
+
+	pthread_mutex_lock(&closer_state.lock);
+	closer_state.started = false;
+	pthread_cond_broadcast(&closer_state.wake);
+	while (closer_state.n_threads && r != ETIMEDOUT)
+		r = pthread_cond_clockwait(&closer_state.ended, &closer_state.lock,
+					   CLOCK_MONOTONIC, &deadline);
+	ended = !closer_state.n_threads;
+	pthread_mutex_unlock(&closer_state.lock);
+	return ended;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-hostile-locks.c - files that take long to close
+ *
+ * Each close(2) of a file walks the POSIX locks of its inode. An attacker makes the
+ * service close many descriptors of a memfd with a million locks, and sleeps. What others
+ * wait meanwhile is measured beside the same load with a memfd without locks, while the
+ * attacker closes one with locks itself: a processor on which the kernel walks them runs
+ * nothing else, whoever closes.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "child.h"
+#include "harness.h"
+#include "raw.h"
+
+#define ATTACKER    1001
+#define INNOCENT    1003
+#define CONNECTIONS 8
+#define EXCHANGES   127  /* on each, sent at once */
+#define NAMES       3000 /* that end at once */
+#define ROUNDS      5    /* pairs of runs with and without locks; odd */
+#define LOOPS       150  /* of the innocent user in a run */
+#define CALLS       3    /* measured in each */
+#define MAX_RATIO   3
+#define TRIES       3 /* of all rounds: a processor can be busy in one of them */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define LOCKS 100000
+#else
+#define LOCKS 1000000
+#endif
+
+struct run {
+	const struct instance *instance;
+	bool locks;
+};
+
+/* ---- the attacker ------------------------------------------------------------------ */
+
+/* Of the open file description: they stay when the process closes a duplicate. */
+static void set_lock(int fd, short type, off_t start, off_t length)
+{
+	struct flock lock = {
+
+		.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+
+	ASSERT_OK(SYS(fcntl(fd, F_OFD_SETLK, &lock)));
+}
+
+/* One lock of all bytes, with holes; from the end, the kernel need not search for each.
+ */
+static void lock_many(int fd)
+{
+	set_lock(fd, F_WRLCK, 0, 2 * LOCKS);
+	for (off_t i = LOCKS; i-- > 0;)
+		set_lock(fd, F_UNLCK, 2 * i, 1);
+}
+
+static void send_exchanges(const struct instance *instance, int opened)
+{
+	const struct dmabuffs_broker_request request = {.size = sizeof(request),
+							.op = DMABUFFS_BROKER_EXCHANGE};
+
+	for (int i = 0; i < CONNECTIONS; i++) {
+		int connection = ASSERT_OK(raw_connect(instance));
+
+		/* The service may end it: nobody reads the replies. */
+		for (int j = 0; j < EXCHANGES; j++)
+			if (raw_send(connection, &request, sizeof(request), &opened, 1) <
+			    0)
+				break;
+	}
+}
+
+/* Closes until it is killed. */
+static void close_locked(int fd)
+{
+	for (;;)
+		close(ASSERT_OK(SYS(fcntl(fd, F_DUPFD_CLOEXEC, 0))));
+}
+
+static void attack(int peer, void *data)
+{
+	const struct run *run = data;
+	int root = ASSERT_OK(raw_root(run->instance));
+	int fd = raw_memfd(PAGE), own = raw_memfd(PAGE), opened;
+	uint8_t uuid[16];
+
+	for (int i = 0; i < NAMES; i++)
+		ASSERT_OK(raw_export_fd(root, fd, DMABUFFS_EXPORT_ANOTHER, 0, uuid));
+	opened = ASSERT_OK(raw_open(run->instance, uuid, O_RDWR));
+	lock_many(run->locks ? fd : own);
+	send_exchanges(run->instance, opened);
+	close(root);
+	peer_signal(peer);
+	if (!run->locks)
+		close_locked(own);
+	pause();
+}
+
+/* ---- the innocent user ------------------------------------------------------------- */
+
+struct times {
+	uint64_t ns[LOOPS * CALLS];
+	int n;
+};
+
+/* Evaluates the call, and adds how long it took. */
+#define TIMED(times, call)                                                               \
+	({                                                                               \
+		uint64_t start_ = now_ns();                                              \
+		int result_ = (call);                                                    \
+		(times)->ns[(times)->n++] = now_ns() - start_;                           \
+		result_;                                                                 \
+	})
+
+static int compare_ns(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void work_once(const struct instance *instance, int root, int connection,
+		      struct times *times)
+{
+	int memfd = raw_memfd(PAGE), opened;
+	uint8_t uuid[16];
+
+	ASSERT_OK(TIMED(times, raw_export_fd(root, memfd, 0, 0, uuid)));
+	opened = ASSERT_OK(TIMED(times, raw_open(instance, uuid, O_RDWR)));
+	close(ASSERT_OK(TIMED(times, raw_exchange(connection, opened))));
+	ASSERT_OK(raw_withdraw(root, uuid));
+	close(opened);
+	close(memfd);
+}
+
+/* Sends the 99th percentile of its calls. */
+static void work(int peer, void *data)
+{
+	const struct run *run = data;
+	int root = ASSERT_OK(raw_root(run->instance));
+	int connection = ASSERT_OK(raw_connect(run->instance));
+	struct times times = {.n = 0};
+
+	for (int i = 0; i < LOOPS; i++)
+		work_once(run->instance, root, connection, &times);
+	qsort(times.ns, (size_t)times.n, sizeof(times.ns[0]), compare_ns);
+	peer_put(peer, &times.ns[times.n * 99 / 100], sizeof(times.ns[0]));
+}
+
+/* ---- runs -------------------------------------------------------------------------- */
+
+/* The end of the attacker ends its locks: what the service still has closes quickly. */
+static uint64_t measure(struct instance *instance, bool locks)
+{
+	struct run run = {instance, locks};
+	struct child attacker, innocent;
+	uint64_t p99;
+
+	child_start(&attacker, USER(ATTACKER), attack, &run);
+	peer_wait(attacker.peer);
+	child_start(&innocent, USER(INNOCENT), work, &run);
+	if (!wait_ready(innocent.peer, POLLIN, WAIT_MS))
+		test_fail(__FILE__, __LINE__, "an attacker stalls others");
+	peer_get(innocent.peer, &p99, sizeof(p99));
+	child_wait(&innocent);
+	child_kill(&attacker, SIGKILL);
+	instance_settle(instance);
+	return p99;
+}
+
+static bool does_no_harm(struct instance *instance)
+{
+	uint64_t with[ROUNDS], without[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		without[i] = measure(instance, false);
+		with[i] = measure(instance, true);
+	}
+	qsort(with, ROUNDS, sizeof(with[0]), compare_ns);
+	qsort(without, ROUNDS, sizeof(without[0]), compare_ns);
+	test_note("p99 %llu us beside the attack, %llu us without locks",
+		  (unsigned long long)with[ROUNDS / 2] / 1000,
+		  (unsigned long long)without[ROUNDS / 2] / 1000);
+	return with[ROUNDS / 2] <= MAX_RATIO * without[ROUNDS / 2];
+}
+
+static void others_do_not_wait(struct instance *instance)
+{
+	int tries = 1;
+
+	while (!does_no_harm(instance))
+		if (tries++ == TRIES)
+			test_fail(__FILE__, __LINE__, "others wait for the attacker");
+}
+
+static bool is_unmounted(void *data)
+{
+	const struct instance *instance = data;
+
+	return !is_mounted(instance->dir);
+}
+
+/* The mount goes at once, whatever the service still has to close. */
+static void the_end_is_not_held_up(struct instance *instance)
+{
+	struct run run = {instance, true};
+	struct child attacker;
+
+	child_start(&attacker, USER(ATTACKER), attack, &run);
+	peer_wait(attacker.peer);
+	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
+	ASSERT(wait_until(is_unmounted, instance));
+	child_kill(&attacker, SIGKILL);
+	instance_expect_exit(instance, 0);
+}
+
+const struct test_case test_cases[] = {
+	{"others_do_not_wait", others_do_not_wait, NULL, 600},
+	{"the_end_is_not_held_up", the_end_is_not_held_up},
+	{0},
+};
