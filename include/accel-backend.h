@@ -164,8 +164,8 @@ int accel_queue_access(struct accel_queue *queue, const struct accel_operand *wh
 int accel_queue_signal(struct accel_queue *queue, uint32_t fence, uint64_t value);
 
 /*
- * ACCEL_OP_WAIT; what was executed before it is completed first. 0; -ENOENT, -ESTALE (it was destroyed, or failed): ACCEL_FAULT_FENCE;
- * -ECANCELED: the queue was destroyed.
+ * ACCEL_OP_WAIT; what was executed before it is completed first. 0; -ENOENT, -ESTALE (it
+ * was destroyed, or failed): ACCEL_FAULT_FENCE; -ECANCELED: the queue was destroyed.
  */
 int accel_queue_wait(struct accel_queue *queue, uint32_t fence, uint64_t value,
 		     uint32_t *kicks);

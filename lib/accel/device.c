@@ -225,8 +225,8 @@ static void device_count(struct accel_device *device, struct accel_device_info *
 
 	info->memory_free = device->params.memory - device->memory_used;
 	info->asids = device->asid_numbers.n_used;
-	info->queues_free = device->params.queues -
-			    MIN(device->params.queues, device->queues_used);
+	info->queues_free =
+		device->params.queues - MIN(device->params.queues, device->queues_used);
 	info->contexts = device->contexts;
 }
 
