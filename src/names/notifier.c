@@ -63,7 +63,7 @@ int notifier_start(struct notifier *notifier, struct fuse_session *session,
 {
 	notifier->session = session;
 	notifier->table = table;
-	notifier->prunes = true;
+	notifier->prunes = session != NULL; /* a fuzzer has none */
 	worker_init(&notifier->worker, &notifier_type);
 	return worker_start(&notifier->worker);
 }
