@@ -14,6 +14,7 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/fuse-server.c %D%/fuse-server.h \
 	%D%/harness.c %D%/harness.h \
 	%D%/hostile.c %D%/hostile.h \
+	%D%/latency.c %D%/latency.h \
 	%D%/instance.c %D%/instance.h \
 	%D%/namespaces.c %D%/namespaces.h \
 	%D%/neighbour.c %D%/neighbour.h \

@@ -19,6 +19,7 @@
 
 #include "child.h"
 #include "harness.h"
+#include "latency.h"
 #include "hostile.h"
 #include "neighbour.h"
 #include "raw-accel.h"
@@ -607,7 +608,7 @@ static void endless_events(struct instance *instance)
 /* ---- what an open costs beside busy queues ------------------------------------------
  */
 
-#define OPENS     4000
+#define OPENS     LATENCY_MAX
 #define MAX_RATIO 5
 
 struct opens {
@@ -616,25 +617,15 @@ struct opens {
 	uint64_t *p99_ns; /* shared */
 };
 
-static int compare_times(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int measure_opens(void *data)
 {
 	struct opens *opens = data;
-	uint64_t times[OPENS], begin;
+	struct latency times = {.n = 0};
 
-	for (size_t i = 0; i < OPENS; i++) {
-		begin = now_ns();
-		close(ASSERT_OK(SYS(open(opens->path, O_RDWR | O_CLOEXEC))));
-		times[i] = now_ns() - begin;
-	}
-	qsort(times, OPENS, sizeof(times[0]), compare_times);
-	*opens->p99_ns = times[OPENS * 99 / 100];
+	for (size_t i = 0; i < OPENS; i++)
+		close(ASSERT_OK(
+			TIMED(&times, SYS(open(opens->path, O_RDWR | O_CLOEXEC)))));
+	*opens->p99_ns = latency_p99(&times);
 	return 0;
 }
 

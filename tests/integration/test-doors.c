@@ -19,6 +19,7 @@
 
 #include "hostile.h"
 #include "harness.h"
+#include "latency.h"
 #include "raw.h"
 
 #define ATTACKER  1001
@@ -41,27 +42,6 @@ struct attack {
 /* ---- the innocent user --------------------------------------------------------------
  */
 
-struct times {
-	uint64_t ns[LOOPS * CALLS];
-	int n;
-};
-
-/* Evaluates the call, and adds how long it took. */
-#define TIMED(times, call)                                                               \
-	({                                                                               \
-		uint64_t start_ = now_ns();                                              \
-		int result_ = (call);                                                    \
-		(times)->ns[(times)->n++] = now_ns() - start_;                           \
-		result_;                                                                 \
-	})
-
-static int compare_ns(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* unlink(2) is not permitted everywhere. */
 static int remove_name(const struct instance *instance, int control,
 		       const uint8_t uuid[16])
@@ -72,7 +52,7 @@ static int remove_name(const struct instance *instance, int control,
 }
 
 static void work_once(const struct instance *instance, int control, int memfd,
-		      struct times *times)
+		      struct latency *times)
 {
 	static const uint8_t absent[16] = {1};
 	uint8_t uuid[16];
@@ -89,12 +69,13 @@ static void work(int peer, void *data)
 {
 	const struct scene *scene = data;
 	int control = ASSERT_OK(raw_root(scene->instance)), memfd = raw_memfd(PAGE);
-	struct times times = {.n = 0};
+	struct latency times = {.n = 0};
+	uint64_t p99;
 
 	for (int i = 0; i < LOOPS; i++)
 		work_once(scene->instance, control, memfd, &times);
-	qsort(times.ns, (size_t)times.n, sizeof(times.ns[0]), compare_ns);
-	peer_put(peer, &times.ns[times.n * 99 / 100], sizeof(times.ns[0]));
+	p99 = latency_p99(&times);
+	peer_put(peer, &p99, sizeof(p99));
 }
 
 /* ---- runs ---------------------------------------------------------------------------
@@ -159,7 +140,7 @@ static bool does_no_harm(struct instance *instance, const struct attack *attack)
 {
 	const struct attack none = {.queuer = attack->twin ?: harmless};
 	struct child attackers[4 * ROUNDS];
-	uint64_t with[ROUNDS], without[ROUNDS];
+	uint64_t with[ROUNDS], without[ROUNDS], beside, alone;
 	struct scene scene;
 
 	scene_start(&scene, instance);
@@ -170,12 +151,11 @@ static bool does_no_harm(struct instance *instance, const struct attack *attack)
 	scene_end(&scene);
 	reap_attackers(attackers, 4 * ROUNDS);
 	ASSERT_OK(SYS(rmdir(scene.dir)));
-	qsort(with, ROUNDS, sizeof(with[0]), compare_ns);
-	qsort(without, ROUNDS, sizeof(without[0]), compare_ns);
+	beside = latency_median(with, ROUNDS);
+	alone = latency_median(without, ROUNDS);
 	test_note("p99 %llu us beside the attack, %llu us without",
-		  (unsigned long long)with[ROUNDS / 2] / 1000,
-		  (unsigned long long)without[ROUNDS / 2] / 1000);
-	return with[ROUNDS / 2] <= MAX_RATIO * without[ROUNDS / 2];
+		  (unsigned long long)beside / 1000, (unsigned long long)alone / 1000);
+	return beside <= MAX_RATIO * alone;
 }
 
 static void expect_no_harm(struct instance *instance, const struct attack *attack)

@@ -15,6 +15,7 @@
 
 #include "child.h"
 #include "harness.h"
+#include "latency.h"
 #include "raw.h"
 
 #define ATTACKER    1001
@@ -104,29 +105,8 @@ static void attack(int peer, void *data)
 
 /* ---- the innocent user ------------------------------------------------------------- */
 
-struct times {
-	uint64_t ns[LOOPS * CALLS];
-	int n;
-};
-
-/* Evaluates the call, and adds how long it took. */
-#define TIMED(times, call)                                                               \
-	({                                                                               \
-		uint64_t start_ = now_ns();                                              \
-		int result_ = (call);                                                    \
-		(times)->ns[(times)->n++] = now_ns() - start_;                           \
-		result_;                                                                 \
-	})
-
-static int compare_ns(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void work_once(const struct instance *instance, int root, int connection,
-		      struct times *times)
+		      struct latency *times)
 {
 	int memfd = raw_memfd(PAGE), opened;
 	uint8_t uuid[16];
@@ -145,12 +125,13 @@ static void work(int peer, void *data)
 	const struct run *run = data;
 	int root = ASSERT_OK(raw_root(run->instance));
 	int connection = ASSERT_OK(raw_connect(run->instance));
-	struct times times = {.n = 0};
+	struct latency times = {.n = 0};
+	uint64_t p99;
 
 	for (int i = 0; i < LOOPS; i++)
 		work_once(run->instance, root, connection, &times);
-	qsort(times.ns, (size_t)times.n, sizeof(times.ns[0]), compare_ns);
-	peer_put(peer, &times.ns[times.n * 99 / 100], sizeof(times.ns[0]));
+	p99 = latency_p99(&times);
+	peer_put(peer, &p99, sizeof(p99));
 }
 
 /* ---- runs -------------------------------------------------------------------------- */
@@ -176,18 +157,17 @@ static uint64_t measure(struct instance *instance, bool locks)
 
 static bool does_no_harm(struct instance *instance)
 {
-	uint64_t with[ROUNDS], without[ROUNDS];
+	uint64_t with[ROUNDS], without[ROUNDS], beside, alone;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		without[i] = measure(instance, false);
 		with[i] = measure(instance, true);
 	}
-	qsort(with, ROUNDS, sizeof(with[0]), compare_ns);
-	qsort(without, ROUNDS, sizeof(without[0]), compare_ns);
+	beside = latency_median(with, ROUNDS);
+	alone = latency_median(without, ROUNDS);
 	test_note("p99 %llu us beside the attack, %llu us without locks",
-		  (unsigned long long)with[ROUNDS / 2] / 1000,
-		  (unsigned long long)without[ROUNDS / 2] / 1000);
-	return with[ROUNDS / 2] <= MAX_RATIO * without[ROUNDS / 2];
+		  (unsigned long long)beside / 1000, (unsigned long long)alone / 1000);
+	return beside <= MAX_RATIO * alone;
 }
 
 static void others_do_not_wait(struct instance *instance)

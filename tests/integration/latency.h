@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* latency.h - how long the calls of a client take beside others */
+#ifndef DMABUFFS_TEST_LATENCY_H
+#define DMABUFFS_TEST_LATENCY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <clock.h>
+
+#define LATENCY_MAX 4000
+
+struct latency {
+	uint64_t ns[LATENCY_MAX];
+	size_t n;
+};
+
+/* Evaluates the call, and adds how long it took. */
+#define TIMED(latency, call)                                                             \
+	({                                                                               \
+		uint64_t start_ = now_ns();                                              \
+		int timed_ = (call);                                                     \
+		latency_add(latency, now_ns() - start_);                                 \
+		timed_;                                                                  \
+	})
+
+/* Fails the case if there is no room. */
+void latency_add(struct latency *latency, uint64_t ns);
+
+/* The 99th percentile in nanoseconds; sorts them. */
+uint64_t latency_p99(struct latency *latency);
+
+/* The middle one of @n; sorts them. */
+uint64_t latency_median(uint64_t *ns, size_t n);
+
+#endif
