@@ -23,21 +23,21 @@ bool ended_remove_name(struct notifier *notifier, struct export *export,
 	return true;
 }
 
-struct closing {
+struct ended_root {
 	struct notifier *notifier;
 	const char *why;
 };
 
 static void ended_with_root(struct export *export, void *data)
 {
-	const struct closing *closing = data;
+	const struct ended_root *closed = data;
 
-	ended_report(closing->notifier, export, DMABUFFS_ENDED_CLOSED, closing->why);
+	ended_report(closed->notifier, export, DMABUFFS_ENDED_CLOSED, closed->why);
 }
 
 void ended_close_root(struct notifier *notifier, uint64_t root_id, const char *why)
 {
-	struct closing closing = {notifier, why};
+	struct ended_root closed = {notifier, why};
 
-	table_close_root(notifier->table, root_id, ended_with_root, &closing);
+	table_close_root(notifier->table, root_id, ended_with_root, &closed);
 }
