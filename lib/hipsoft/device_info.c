@@ -39,16 +39,25 @@ static void device_info_fill(struct device *device, hipDeviceProp_t *ret_propert
 	memcpy(ret_properties->name, info.name, sizeof(info.name));
 }
 
-_public_ hipError_t hipGetDeviceProperties(hipDeviceProp_t *ret_properties, int device)
+/* The checks that all calls begin with; an error is recorded already. */
+static hipError_t device_info_begin(bool valid, int device)
 {
 	int r = runtime_enter();
 
-	if (r == 0 && !ret_properties)
+	if (r == 0 && !valid)
 		r = -EINVAL;
 	if (r < 0)
 		return runtime_result(r);
-	if (!runtime_device(device))
-		return runtime_return(hipErrorInvalidDevice);
+	return runtime_device(device) ? hipSuccess
+				      : runtime_return(hipErrorInvalidDevice);
+}
+
+_public_ hipError_t hipGetDeviceProperties(hipDeviceProp_t *ret_properties, int device)
+{
+	hipError_t error = device_info_begin(ret_properties, device);
+
+	if (error != hipSuccess)
+		return error;
 	device_info_fill(runtime_device(device), ret_properties);
 	return runtime_result(0);
 }
@@ -139,14 +148,10 @@ _public_ hipError_t hipDeviceGetAttribute(int *ret_value, hipDeviceAttribute_t w
 {
 	const struct attribute *attribute = device_info_find(wanted);
 	hipDeviceProp_t properties;
-	int r = runtime_enter();
+	hipError_t error = device_info_begin(ret_value && attribute, device);
 
-	if (r == 0 && (!ret_value || !attribute))
-		r = -EINVAL;
-	if (r < 0)
-		return runtime_result(r);
-	if (!runtime_device(device))
-		return runtime_return(hipErrorInvalidDevice);
+	if (error != hipSuccess)
+		return error;
 	device_info_fill(runtime_device(device), &properties);
 	*ret_value = device_info_read(&properties, attribute);
 	return runtime_result(0);
@@ -156,14 +161,10 @@ _public_ hipError_t hipDeviceGetAttribute(int *ret_value, hipDeviceAttribute_t w
 
 _public_ hipError_t hipDeviceGet(hipDevice_t *ret_device, int ordinal)
 {
-	int r = runtime_enter();
+	hipError_t error = device_info_begin(ret_device, ordinal);
 
-	if (r == 0 && !ret_device)
-		r = -EINVAL;
-	if (r < 0)
-		return runtime_result(r);
-	if (!runtime_device(ordinal))
-		return runtime_return(hipErrorInvalidDevice);
+	if (error != hipSuccess)
+		return error;
 	*ret_device = ordinal;
 	return runtime_result(0);
 }
@@ -171,14 +172,10 @@ _public_ hipError_t hipDeviceGet(hipDevice_t *ret_device, int ordinal)
 _public_ hipError_t hipDeviceGetName(char *name, int size, hipDevice_t device)
 {
 	hipDeviceProp_t properties;
-	int r = runtime_enter();
+	hipError_t error = device_info_begin(name && size > 0, device);
 
-	if (r == 0 && (!name || size <= 0))
-		r = -EINVAL;
-	if (r < 0)
-		return runtime_result(r);
-	if (!runtime_device(device))
-		return runtime_return(hipErrorInvalidDevice);
+	if (error != hipSuccess)
+		return error;
 	device_info_fill(runtime_device(device), &properties);
 	(void)snprintf(name, (size_t)size, "%s", properties.name);
 	return runtime_result(0);
@@ -187,14 +184,10 @@ _public_ hipError_t hipDeviceGetName(char *name, int size, hipDevice_t device)
 _public_ hipError_t hipDeviceTotalMem(size_t *ret_bytes, hipDevice_t device)
 {
 	hipDeviceProp_t properties;
-	int r = runtime_enter();
+	hipError_t error = device_info_begin(ret_bytes, device);
 
-	if (r == 0 && !ret_bytes)
-		r = -EINVAL;
-	if (r < 0)
-		return runtime_result(r);
-	if (!runtime_device(device))
-		return runtime_return(hipErrorInvalidDevice);
+	if (error != hipSuccess)
+		return error;
 	device_info_fill(runtime_device(device), &properties);
 	*ret_bytes = properties.totalGlobalMem;
 	return runtime_result(0);
