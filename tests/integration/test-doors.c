@@ -36,7 +36,9 @@ typedef void attack_fn(int peer, void *scene);
 struct attack {
 	attack_fn *holder; /* takes the lock and keeps it; NULL: nobody */
 	attack_fn *queuer; /* waits for the lock as a writer, again and again */
-	attack_fn *twin;   /* the same load without harm; NULL: harmless() */
+	/* The same load without harm; NULL: that of a holder that sleeps, and harmless()
+	 */
+	attack_fn *holder_twin, *queuer_twin;
 };
 
 /* ---- the innocent user --------------------------------------------------------------
@@ -138,7 +140,8 @@ static void harmless(int peer, void *data)
 
 static bool does_no_harm(struct instance *instance, const struct attack *attack)
 {
-	const struct attack none = {.queuer = attack->twin ?: harmless};
+	const struct attack none = {.holder = attack->holder_twin,
+				    .queuer = attack->queuer_twin ?: harmless};
 	struct child attackers[4 * ROUNDS];
 	uint64_t with[ROUNDS], without[ROUNDS], beside, alone;
 	struct scene scene;
@@ -257,12 +260,14 @@ static void unlinking(struct instance *instance)
 
 static void reading(struct instance *instance)
 {
-	expect_no_harm(instance, &(const struct attack){read_root, create_in_root});
+	expect_no_harm(instance,
+		       &(const struct attack){read_root, create_in_root, harmless});
 }
 
 static void reading_devices(struct instance *instance)
 {
-	expect_no_harm(instance, &(const struct attack){read_devices, create_in_devices});
+	expect_no_harm(instance,
+		       &(const struct attack){read_devices, create_in_devices, harmless});
 }
 
 /* ---- a name whose inode its owner keeps locked ---------------------------------------
@@ -325,8 +330,11 @@ static void writing(struct instance *instance)
 	locked_name = mmap(NULL, sizeof(*locked_name), PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT(locked_name != MAP_FAILED);
-	expect_no_harm(instance, &(const struct attack){write_to_name, unlink_written,
-							unlink_elsewhere});
+	expect_no_harm(instance, &(const struct attack){
+					 .holder = write_to_name,
+					 .queuer = unlink_written,
+					 .queuer_twin = unlink_elsewhere,
+				 });
 }
 
 const struct test_case test_cases[] = {
