@@ -36,9 +36,9 @@ typedef void attack_fn(int peer, void *scene);
 struct attack {
 	attack_fn *holder; /* takes the lock and keeps it; NULL: nobody */
 	attack_fn *queuer; /* waits for the lock as a writer, again and again */
-	/* The same load without harm; NULL: that of a holder that sleeps, and harmless()
-	 */
+	/* The same load without harm; NULL: a holder that sleeps, harmless() */
 	attack_fn *holder_twin, *queuer_twin;
+	uint64_t allowed_ns; /* a p99 that is accepted whatever it is without */
 };
 
 /* ---- the innocent user --------------------------------------------------------------
@@ -158,7 +158,7 @@ static bool does_no_harm(struct instance *instance, const struct attack *attack)
 	alone = latency_median(without, ROUNDS);
 	test_note("p99 %llu us beside the attack, %llu us without",
 		  (unsigned long long)beside / 1000, (unsigned long long)alone / 1000);
-	return beside <= MAX_RATIO * alone;
+	return beside <= MAX_RATIO * alone || beside <= attack->allowed_ns;
 }
 
 static void expect_no_harm(struct instance *instance, const struct attack *attack)
@@ -258,10 +258,16 @@ static void unlinking(struct instance *instance)
 	expect_no_harm(instance, &(const struct attack){.queuer = unlink_absent});
 }
 
+/*
+ * Of a root that strangers may read, which is not the default. The kernel holds the
+ * lock for the round trip of each READDIR, and the reader keeps both CPUs busy: look-ups
+ * wait for some slices of the scheduler. A lock that is kept shows as a wait without end.
+ */
 static void reading(struct instance *instance)
 {
 	expect_no_harm(instance,
-		       &(const struct attack){read_root, create_in_root, harmless});
+		       &(const struct attack){read_root, create_in_root, harmless,
+					      .allowed_ns = 10000000});
 }
 
 static void reading_devices(struct instance *instance)
