@@ -33,7 +33,8 @@ static inline void scoped_unlock(pthread_mutex_t **mutex)
 /* The variable needs a name of its own where two locks are held in one block. */
 #define SCOPED_NAME_(line) scoped_##line##_
 #define SCOPED_NAME(line)  SCOPED_NAME_(line)
-/* clang-format off: its versions differ here */
+/* Versions of clang-format differ about this macro. */
+/* clang-format off */
 #define SCOPED_LOCK(mutex)                                                               \
 	__attribute__((unused)) _cleanup_(scoped_unlock) pthread_mutex_t *SCOPED_NAME(   \
 		__LINE__) = scoped_lock(mutex)

@@ -70,53 +70,47 @@ struct attribute {
 	bool is_size;  /* a size_t, else an int */
 };
 
-#define IN(name, member)                                                                 \
-	{                                                                                \
-		hipDeviceAttribute##name, offsetof(hipDeviceProp_t, member), false       \
-	}
-#define IN_SIZE(name, member)                                                            \
-	{                                                                                \
-		hipDeviceAttribute##name, offsetof(hipDeviceProp_t, member), true        \
-	}
+#define OF(name, member, is_size)                                                        \
+	hipDeviceAttribute##name, offsetof(hipDeviceProp_t, member), is_size
 
 static const struct attribute device_info_attributes[] = {
-	IN(EccEnabled, ECCEnabled),
-	IN(AsyncEngineCount, asyncEngineCount),
-	IN(CanMapHostMemory, canMapHostMemory),
-	IN(ClockRate, clockRate),
-	IN(ComputeMode, computeMode),
-	IN(ConcurrentKernels, concurrentKernels),
-	IN(ConcurrentManagedAccess, concurrentManagedAccess),
-	IN(CooperativeLaunch, cooperativeLaunch),
-	IN(Integrated, integrated),
-	IN(IsMultiGpuBoard, isMultiGpuBoard),
-	IN(KernelExecTimeout, kernelExecTimeoutEnabled),
-	IN(L2CacheSize, l2CacheSize),
-	IN(ComputeCapabilityMajor, major),
-	IN(ComputeCapabilityMinor, minor),
-	IN(ManagedMemory, managedMemory),
-	IN(MaxBlockDimX, maxThreadsDim[0]),
-	IN(MaxBlockDimY, maxThreadsDim[1]),
-	IN(MaxBlockDimZ, maxThreadsDim[2]),
-	IN(MaxGridDimX, maxGridSize[0]),
-	IN(MaxGridDimY, maxGridSize[1]),
-	IN(MaxGridDimZ, maxGridSize[2]),
-	IN(MaxThreadsPerBlock, maxThreadsPerBlock),
-	IN(MaxThreadsPerMultiProcessor, maxThreadsPerMultiProcessor),
-	IN_SIZE(MaxPitch, memPitch),
-	IN(MemoryBusWidth, memoryBusWidth),
-	IN(MemoryClockRate, memoryClockRate),
-	IN(MultiprocessorCount, multiProcessorCount),
-	IN(PageableMemoryAccess, pageableMemoryAccess),
-	IN(PciBusId, pciBusID),
-	IN(PciDeviceId, pciDeviceID),
-	IN(PciDomainID, pciDomainID),
-	IN(MaxRegistersPerBlock, regsPerBlock),
-	IN_SIZE(MaxSharedMemoryPerBlock, sharedMemPerBlock),
-	IN_SIZE(TextureAlignment, textureAlignment),
-	IN_SIZE(TotalConstantMemory, totalConstMem),
-	IN(UnifiedAddressing, unifiedAddressing),
-	IN(WarpSize, warpSize),
+	{OF(EccEnabled, ECCEnabled, false)},
+	{OF(AsyncEngineCount, asyncEngineCount, false)},
+	{OF(CanMapHostMemory, canMapHostMemory, false)},
+	{OF(ClockRate, clockRate, false)},
+	{OF(ComputeMode, computeMode, false)},
+	{OF(ConcurrentKernels, concurrentKernels, false)},
+	{OF(ConcurrentManagedAccess, concurrentManagedAccess, false)},
+	{OF(CooperativeLaunch, cooperativeLaunch, false)},
+	{OF(Integrated, integrated, false)},
+	{OF(IsMultiGpuBoard, isMultiGpuBoard, false)},
+	{OF(KernelExecTimeout, kernelExecTimeoutEnabled, false)},
+	{OF(L2CacheSize, l2CacheSize, false)},
+	{OF(ComputeCapabilityMajor, major, false)},
+	{OF(ComputeCapabilityMinor, minor, false)},
+	{OF(ManagedMemory, managedMemory, false)},
+	{OF(MaxBlockDimX, maxThreadsDim[0], false)},
+	{OF(MaxBlockDimY, maxThreadsDim[1], false)},
+	{OF(MaxBlockDimZ, maxThreadsDim[2], false)},
+	{OF(MaxGridDimX, maxGridSize[0], false)},
+	{OF(MaxGridDimY, maxGridSize[1], false)},
+	{OF(MaxGridDimZ, maxGridSize[2], false)},
+	{OF(MaxThreadsPerBlock, maxThreadsPerBlock, false)},
+	{OF(MaxThreadsPerMultiProcessor, maxThreadsPerMultiProcessor, false)},
+	{OF(MaxPitch, memPitch, true)},
+	{OF(MemoryBusWidth, memoryBusWidth, false)},
+	{OF(MemoryClockRate, memoryClockRate, false)},
+	{OF(MultiprocessorCount, multiProcessorCount, false)},
+	{OF(PageableMemoryAccess, pageableMemoryAccess, false)},
+	{OF(PciBusId, pciBusID, false)},
+	{OF(PciDeviceId, pciDeviceID, false)},
+	{OF(PciDomainID, pciDomainID, false)},
+	{OF(MaxRegistersPerBlock, regsPerBlock, false)},
+	{OF(MaxSharedMemoryPerBlock, sharedMemPerBlock, true)},
+	{OF(TextureAlignment, textureAlignment, true)},
+	{OF(TotalConstantMemory, totalConstMem, true)},
+	{OF(UnifiedAddressing, unifiedAddressing, false)},
+	{OF(WarpSize, warpSize, false)},
 };
 
 /* A size beyond an int is the largest one. */

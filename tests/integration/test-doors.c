@@ -280,10 +280,12 @@ static void reading_devices(struct instance *instance)
  */
 
 /* The memory of both processes of the attacker. */
-static struct locked_name {
+struct locked_name {
 	struct shared shared;
 	atomic_int writer; /* its thread id, once it begins to write */
-} * locked_name;
+};
+
+static struct locked_name *locked_name;
 
 /* Writes to its own name from a page that never arrives, with the name's inode locked. */
 static void write_to_name(int peer, void *data)
