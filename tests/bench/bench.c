@@ -9,12 +9,11 @@
 #include "bench.h"
 
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "place.h"
-#include "sandbox.h"
+#include "../support/place.h"
+#include "../support/sandbox.h"
 #include "stats.h"
 
 #define NAME_SIZE   64
@@ -61,29 +60,6 @@ struct results {
 	struct series baseline;
 	struct series ratio;
 };
-
-int complain(int error, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)fputs("bench: ", stderr);
-	(void)vfprintf(stderr, format, arguments);
-	(void)fprintf(stderr, ": %s\n", strerror(-error));
-	va_end(arguments);
-	return error;
-}
-
-void progress(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)fputs("bench: ", stderr);
-	(void)vfprintf(stderr, format, arguments);
-	(void)fputc('\n', stderr);
-	va_end(arguments);
-}
 
 /* ---- one pass ---------------------------------------------------------------------- */
 

@@ -15,6 +15,8 @@
 
 #include <util.h>
 
+#include "../support/report.h"
+
 /* The result of one run for one row; baseline 0: none. */
 struct pair {
 	double subject;
@@ -60,11 +62,5 @@ extern const struct group copy_group;
 extern const struct group contexts_group;
 extern const struct group ipc_group;
 extern const struct group ipc_32_group;
-
-/* Prints to standard error what failed, and returns @error, a negative errno. */
-int complain(int error, const char *format, ...) _printf_(2, 3);
-
-/* Prints progress to standard error. */
-void progress(const char *format, ...) _printf_(1, 2);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <dmabuffs-accel.h>
 
-#include "server.h"
+#include "../support/server.h"
 
 struct device {
 	struct server daemon;

@@ -14,7 +14,6 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	%D%/ipc-rivals.c %D%/ipc-rivals.h \
 	%D%/nops.c %D%/nops.h \
 	%D%/null-fuse.c %D%/null-fuse.h \
-	%D%/place.c %D%/place.h \
 	%D%/pong.c %D%/pong.h \
 	%D%/roundtrip.c %D%/roundtrip.h \
 	%D%/row-asid.c \
@@ -27,8 +26,6 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	%D%/row-open.c \
 	%D%/row-ring.c \
 	%D%/row-scale.c \
-	%D%/sandbox.c %D%/sandbox.h \
-	%D%/server.c %D%/server.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/syscalls.c %D%/syscalls.h \
 	%D%/worker.c %D%/worker.h

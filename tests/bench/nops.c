@@ -5,7 +5,7 @@
 #include <relax.h>
 
 #include "bench.h"
-#include "place.h"
+#include "../support/place.h"
 
 #define SPINS 1000 /* roughly as many as dmabuffs_accel_queue_wait() */
 

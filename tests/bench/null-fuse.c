@@ -68,3 +68,13 @@ int null_fuse_serve(const char *mountpoint, int ready_fd)
 	fuse_opt_free_args(&args);
 	return r;
 }
+
+static int null_child(const char *mount, const char *options, int ready_fd)
+{
+	return null_fuse_serve(mount, ready_fd) < 0;
+}
+
+int null_fuse_start(struct server *server, const char *dir, const char *name)
+{
+	return server_start(server, dir, name, null_child, NULL);
+}

@@ -13,7 +13,7 @@
 #include <relax.h>
 
 #include "bench.h"
-#include "place.h"
+#include "../support/place.h"
 #include "contest.h"
 
 #define SPINS_PER_CLOCK 32 /* loads between two readings of the clock */

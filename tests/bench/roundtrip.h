@@ -4,7 +4,7 @@
 #define DMABUFFS_BENCH_ROUNDTRIP_H
 
 #include "contest.h"
-#include "server.h"
+#include "../support/server.h"
 
 /* operations per block: amortizes the start, and keeps both under equal conditions */
 #define BLOCK 32

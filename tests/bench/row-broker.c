@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "place.h"
+#include "../support/place.h"
 #include "../support/make-memfd.h"
 #include "client.h"
 #include "roundtrip.h"

@@ -2,6 +2,7 @@
 /* row-export.c - export_ioctl: naming a buffer */
 #include "../support/make-memfd.h"
 #include "client.h"
+#include "null-fuse.h"
 #include "roundtrip.h"
 
 #define ROUNDS 24
@@ -78,7 +79,7 @@ static int export_create(const char *dir, void **ret_state)
 		return -ENOMEM;
 	state->daemon = SERVER_INIT;
 	state->null = SERVER_INIT;
-	r = server_start_null(&state->null, dir, "export-null");
+	r = null_fuse_start(&state->null, dir, "export-null");
 	if (r >= 0)
 		r = server_start_daemon(&state->daemon, dir, "export", NULL);
 	if (r < 0) {

@@ -14,7 +14,7 @@
 #include "contest.h"
 #include "ipc-exporter.h"
 #include "ipc-importers.h"
-#include "server.h"
+#include "../support/server.h"
 
 struct ipc_state {
 	struct server daemon;

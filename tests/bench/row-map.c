@@ -10,7 +10,7 @@
 #include "../support/make-memfd.h"
 #include "client.h"
 #include "contest.h"
-#include "server.h"
+#include "../support/server.h"
 
 #define ROUNDS 12
 #define BYTES  ((size_t)64 << 20)

@@ -13,6 +13,7 @@
 
 #include "client.h"
 #include "exporter.h"
+#include "null-fuse.h"
 #include "roundtrip.h"
 
 #define ROUNDS 24
@@ -144,7 +145,7 @@ static int open_create(const char *dir, void **ret_state)
 	state->daemon = SERVER_INIT;
 	state->null = SERVER_INIT;
 	state->exporter = EXPORTER_INIT;
-	r = server_start_null(&state->null, dir, "open-null");
+	r = null_fuse_start(&state->null, dir, "open-null");
 	if (r >= 0)
 		r = server_start_daemon(&state->daemon, dir, "open", NULL);
 	if (r >= 0)

@@ -13,7 +13,7 @@
 #include "client.h"
 #include "contest.h"
 #include "exporter.h"
-#include "server.h"
+#include "../support/server.h"
 
 #define MANY   100000
 #define FEW    10

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "bench.h"
-#include "place.h"
+#include "../support/place.h"
 
 #define ANSWER_SECONDS 60
 

@@ -5,5 +5,9 @@ check_LTLIBRARIES += %D%/libsupport.la
 	%D%/fd-message.c %D%/fd-message.h \
 	%D%/fds.c %D%/fds.h \
 	%D%/make-memfd.c %D%/make-memfd.h \
+	%D%/place.c %D%/place.h \
+	%D%/report.c %D%/report.h \
+	%D%/sandbox.c %D%/sandbox.h \
+	%D%/server.c %D%/server.h \
 	%D%/wait.c %D%/wait.h
 test_support = tests/support/libsupport.la

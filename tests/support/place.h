@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* place.h - processes that the benchmark starts, and their CPUs */
-#ifndef DMABUFFS_BENCH_PLACE_H
-#define DMABUFFS_BENCH_PLACE_H
+/* place.h - processes that a program starts, and their CPUs */
+#ifndef DMABUFFS_TESTS_PLACE_H
+#define DMABUFFS_TESTS_PLACE_H
 
 #include <sys/types.h>
 

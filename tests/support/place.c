@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* place.c - processes that the benchmark starts, and their CPUs */
+/* place.c - processes that a program starts, and their CPUs */
 #include "place.h"
 
 #include <limits.h>
@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-#include "bench.h"
+#include "report.h"
 
 /* of this process before it was placed; empty: not queried yet */
 static cpu_set_t allowed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* server.h - the benchmark's daemons, each on its own mount point */
-#ifndef DMABUFFS_BENCH_SERVER_H
-#define DMABUFFS_BENCH_SERVER_H
+/* server.h - daemons of a program, each on its own mount point */
+#ifndef DMABUFFS_TESTS_SERVER_H
+#define DMABUFFS_TESTS_SERVER_H
 
 #include <sys/types.h>
 
@@ -15,16 +15,22 @@ struct server {
 
 #define SERVER_INIT ((struct server){.root = -1})
 
+/* What serves @mount, in a child process; writes a byte to @ready_fd when it does. */
+typedef int (*server_fn)(const char *mount, const char *options, int ready_fd);
+
+/*
+ * Starts a child with @serve, whose result is its exit status, on the new directory
+ * @dir/@name, and waits until it serves.
+ */
+int server_start(struct server *server, const char *dir, const char *name,
+		 server_fn serve, const char *options) _must_check_;
+
 /*
  * Starts $DMABUFFSD with the mount @options (NULL: none) on the new directory @dir/@name,
  * and waits until it serves.
  */
 int server_start_daemon(struct server *server, const char *dir, const char *name,
 			const char *options) _must_check_;
-
-/* The same with the FUSE server of null-fuse.h. */
-int server_start_null(struct server *server, const char *dir,
-		      const char *name) _must_check_;
 
 /* Stops it and waits for its exit; allowed for one that was not started. */
 void server_stop(struct server *server);

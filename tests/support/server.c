@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* server.c - the benchmark's daemons, each on its own mount point */
+/* server.c - daemons of a program, each on its own mount point */
 #include "server.h"
 
 #include <fcntl.h>
@@ -11,16 +11,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "bench.h"
+#include "report.h"
 #include "place.h"
-#include "null-fuse.h"
 
 #define START_MS 10000
 /* A daemon needs time to release 100,000 exports. */
 #define STOP_MS 30000
-
-/* The forked child's function; returns its exit status, unless it execs. */
-typedef int (*child_fn)(const char *mount, const char *options, int ready_fd);
 
 static int run_daemon(const char *mount, const char *options, int ready_fd)
 {
@@ -32,11 +28,6 @@ static int run_daemon(const char *mount, const char *options, int ready_fd)
 	(void)execlp(path, path, "-f", ready, "-o", options, mount, NULL);
 	(void)complain(-errno, "cannot run %s", path);
 	return 127;
-}
-
-static int run_null(const char *mount, const char *options, int ready_fd)
-{
-	return null_fuse_serve(mount, ready_fd) < 0;
 }
 
 /* Waits for data, or for the child's exit, which closes the pipe. */
@@ -65,7 +56,7 @@ static int make_mount_point(struct server *server, const char *dir, const char *
 	return 0;
 }
 
-static int spawn(struct server *server, child_fn child, const char *options)
+static int spawn(struct server *server, server_fn child, const char *options)
 {
 	int ready[2], r;
 
@@ -85,8 +76,8 @@ static int spawn(struct server *server, child_fn child, const char *options)
 	return r;
 }
 
-static int start(struct server *server, const char *dir, const char *name, child_fn child,
-		 const char *options)
+int server_start(struct server *server, const char *dir, const char *name,
+		 server_fn child, const char *options)
 {
 	int r = make_mount_point(server, dir, name);
 
@@ -103,12 +94,8 @@ static int start(struct server *server, const char *dir, const char *name, child
 int server_start_daemon(struct server *server, const char *dir, const char *name,
 			const char *options)
 {
-	return start(server, dir, name, run_daemon, options ? options : "log=warning");
-}
-
-int server_start_null(struct server *server, const char *dir, const char *name)
-{
-	return start(server, dir, name, run_null, NULL);
+	return server_start(server, dir, name, run_daemon,
+			    options ? options : "log=warning");
 }
 
 /* Returns the exit status as of waitpid(2); kills it on a timeout. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sandbox.h - namespaces for mounts and daemons, removed as a whole */
-#ifndef DMABUFFS_BENCH_SANDBOX_H
-#define DMABUFFS_BENCH_SANDBOX_H
+#ifndef DMABUFFS_TESTS_SANDBOX_H
+#define DMABUFFS_TESTS_SANDBOX_H
 
 /*
  * Runs @inside(@dir, @data) as the first process of new PID and mount namespaces, on an

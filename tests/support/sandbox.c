@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "bench.h"
+#include "report.h"
 
 #define END_SECONDS 30
 
@@ -94,7 +94,7 @@ static int run_in(const char *dir, int (*inside)(const char *dir, void *data), v
 int sandbox_run(int (*inside)(const char *dir, void *data), void *data,
 		unsigned int seconds)
 {
-	char dir[] = "/tmp/dmabuffs-bench.XXXXXX";
+	char dir[] = "/tmp/dmabuffs-tests.XXXXXX";
 	int r;
 
 	if (!mkdtemp(dir))
