@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/session.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -48,6 +49,10 @@ int session_mount(struct service *service)
 	return 0;
 }
 
+/*
+ * A read of the device fails with ENODEV once the connection was aborted, which libfuse
+ * takes for its end, or with ECONNABORTED if it was taking a request at that moment.
+ */
 int session_loop(struct service *service)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
@@ -58,7 +63,7 @@ int session_loop(struct service *service)
 		r = fuse_session_loop_mt(service->session, config);
 	}
 	fuse_loop_cfg_destroy(config);
-	return r;
+	return r == -ECONNABORTED ? 0 : r;
 }
 
 void session_destroy(struct service *service)

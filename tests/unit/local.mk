@@ -51,6 +51,7 @@ endif
 	%D%/test-procfs.c \
 	%D%/test-publish.c \
 	%D%/test-ready.c \
+	%D%/test-session.c \
 	%D%/test-sorted.c \
 	%D%/test-stall-guard.c \
 	%D%/test-table-index.c \
@@ -61,7 +62,7 @@ endif
 	%D%/test-worker.c
 %C%_daemon_tests_CPPFLAGS = $(src_libdaemon_la_CPPFLAGS)
 %C%_daemon_tests_CFLAGS = $(src_libdaemon_la_CFLAGS) $(CRITERION_CFLAGS)
-# Functions that faults.c, fake-dmabuf.c and test-notifier.c replace.
+# Functions that faults.c, fake-dmabuf.c, test-notifier.c and test-session.c replace.
 %C%_daemon_tests_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
 	-Wl,--wrap=aligned_alloc,--wrap=strdup,--wrap=asprintf,--wrap=vasprintf \
@@ -70,7 +71,8 @@ endif
 	-Wl,--wrap=ftruncate64,--wrap=read,--wrap=readlinkat,--wrap=pthread_create \
 	-Wl,--wrap=ioctl,--wrap=poll \
 	-Wl,--wrap=fuse_lowlevel_notify_inval_inode \
-	-Wl,--wrap=fuse_session_fd
+	-Wl,--wrap=fuse_session_fd,--wrap=fuse_session_loop_mt \
+	-Wl,--wrap=fuse_session_loop_mt_312
 %C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS)
 
 # The library and the tool.
