@@ -20,6 +20,10 @@ void scene_start(struct scene *scene, const struct instance *instance)
 	child_start(&scene->server, NULL, fuse_server_run, scene->dir);
 	peer_wait(scene->server.peer);
 	share(&scene->good, instance, PAGE, DMABUFFS_EXPORT_MODE, 0666);
+	scene->board = mmap(NULL, sizeof(*scene->board), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT(scene->board != MAP_FAILED);
+	scene->seed = (unsigned int)getpid();
 }
 
 void scene_fall_silent(struct scene *scene)
@@ -40,6 +44,7 @@ void scene_end(struct scene *scene)
 	if (scene->server.pid)
 		scene_kill_server(scene);
 	unshare_buffer(&scene->good);
+	munmap(scene->board, sizeof(*scene->board));
 }
 
 static void import(const struct instance *instance, const uint8_t uuid[16],
@@ -80,6 +85,24 @@ void scene_expect_service(struct scene *scene)
 			test_fail(__FILE__, __LINE__, "another client waited %d ms",
 				  (int)took);
 	}
+}
+
+bool sleeps_in(void *data)
+{
+	const struct sleeper *sleeper = data;
+	char path[64];
+	long call = -1;
+	FILE *file;
+
+	/* For a running thread the file reads "running". */
+	snprintf(path, sizeof(path), "/proc/%d/syscall", sleeper->tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%ld", &call) != 1)
+		call = -1;
+	fclose(file);
+	return call == sleeper->call;
 }
 
 void *scene_hostile_page(const struct scene *scene)

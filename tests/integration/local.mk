@@ -6,6 +6,7 @@ CLEANFILES += results/integration.txt
 
 check_LTLIBRARIES += %D%/libharness.la
 %C%_libharness_la_SOURCES = \
+	%D%/acl.c %D%/acl.h \
 	%D%/books.c %D%/books.h \
 	%D%/broker.c \
 	%D%/cage.c \
@@ -21,6 +22,21 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/raw-accel.c %D%/raw-accel.h %D%/raw-ring.c \
 	%D%/raw.c %D%/raw.h
 %C%_libharness_la_LIBADD = $(test_support)
+
+# Attacks, which the case of one and the case of all at once share.
+check_LTLIBRARIES += %D%/libattacks.la
+%C%_libattacks_la_SOURCES = \
+	%D%/attacks/attacks.h \
+	%D%/attacks/broker.c \
+	%D%/attacks/directory.c \
+	%D%/attacks/engines.c \
+	%D%/attacks/files.c \
+	%D%/attacks/locks.c \
+	%D%/attacks/loops.c \
+	%D%/attacks/memory.c \
+	%D%/attacks/names.c \
+	%D%/attacks/queues.c
+%C%_libattacks_la_LIBADD = %D%/libharness.la
 
 # Shared by the accelerator cases; needs libdmabuffs.
 check_LTLIBRARIES += %D%/libaccel-harness.la
@@ -141,7 +157,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_accel_rootless_LDADD = $(accel_harness)
 %C%_test_accel_set_LDADD = $(accel_harness)
 %C%_test_accel_share_LDADD = $(accel_harness)
-%C%_test_accel_stall_LDADD = %D%/libharness.la
+%C%_test_accel_stall_LDADD = %D%/libattacks.la
 %C%_test_accel_structs_SOURCES = %D%/test-accel-structs.c \
 	%D%/accel-structs.c %D%/accel-structs.h
 %C%_test_accel_structs_LDADD = %D%/libharness.la
@@ -155,7 +171,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_connections_LDADD = %D%/libharness.la
 %C%_test_control_LDADD = %D%/libharness.la
 %C%_test_directory_LDADD = %D%/libharness.la
-%C%_test_doors_LDADD = %D%/libharness.la
+%C%_test_doors_LDADD = %D%/libattacks.la
 %C%_test_drivers_refused_LDADD = %D%/libharness.la
 %C%_test_drivers_LDADD = %D%/libharness.la
 %C%_test_ended_LDADD = %D%/libharness.la
@@ -200,13 +216,13 @@ CLEANFILES += %D%/ported.o
 %C%_test_hipipc_vendor_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/hipipc \
 	-DFAKES='"$(FAKES)/libs"'
 EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
-%C%_test_hostile_clients_LDADD = %D%/libharness.la
-%C%_test_hostile_files_LDADD = %D%/libharness.la
-%C%_test_hostile_locks_LDADD = %D%/libharness.la
-%C%_test_hostile_memory_LDADD = %D%/libharness.la
+%C%_test_hostile_clients_LDADD = %D%/libattacks.la
+%C%_test_hostile_files_LDADD = %D%/libattacks.la
+%C%_test_hostile_locks_LDADD = %D%/libattacks.la
+%C%_test_hostile_memory_LDADD = %D%/libattacks.la
 %C%_test_import_LDADD = %D%/libharness.la
-%C%_test_killed_LDADD = %D%/libharness.la
-%C%_test_library_LDADD = %D%/libharness.la lib/dmabuffs/libdmabuffs.la
+%C%_test_killed_LDADD = %D%/libattacks.la
+%C%_test_library_LDADD = %D%/libattacks.la lib/dmabuffs/libdmabuffs.la
 %C%_test_lifetime_LDADD = %D%/libharness.la
 %C%_test_limits_LDADD = %D%/libharness.la
 %C%_test_mount_LDADD = %D%/libharness.la

@@ -47,6 +47,21 @@ static void map_ids(uid_t uid, gid_t gid)
 	write_file("/proc/self/gid_map", text);
 }
 
+static void map_subids(pid_t pid, const char *name, uid_t person, unsigned int n)
+{
+	char path[40], text[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	snprintf(text, sizeof(text), "0 %u 1\n1 100000 %u", person, n);
+	write_file(path, text);
+}
+
+void namespaces_map_subids(pid_t pid, uid_t person, unsigned int n)
+{
+	map_subids(pid, "uid_map", person, n);
+	map_subids(pid, "gid_map", person, n);
+}
+
 /* pivot_root(2) needs the directories of the path to exist below the new root. */
 static void make_path(const char *root, const char *path)
 {

@@ -20,6 +20,12 @@
  */
 void namespaces_enter(const struct identity *who);
 
+/*
+ * Maps the ids of a user namespace as container runtimes do: the person's own uid is 0
+ * there, and 1 to @n are its subuids. Needs root.
+ */
+void namespaces_map_subids(pid_t pid, uid_t person, unsigned int n);
+
 /* Their names in /proc/PID/ns. */
 extern const char *const namespace_names[DMABUFFS_NS_COUNT];
 

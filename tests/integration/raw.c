@@ -173,6 +173,13 @@ int raw_withdraw_own(int root, const uint8_t uuid[16])
 	return (int)SYS(ioctl(root, DMABUFFS_IOC_WITHDRAW, &request));
 }
 
+int raw_remove(const struct instance *instance, int root, const uint8_t uuid[16])
+{
+	int r = raw_unlink(instance, uuid);
+
+	return r == -EACCES ? raw_withdraw_own(root, uuid) : r;
+}
+
 int raw_info(int opened, struct dmabuffs_info *ret_info)
 {
 	struct dmabuffs_info info = {.size = sizeof(info)};

@@ -65,6 +65,10 @@ int raw_export_fd(int root, int fd, uint32_t flags, uint32_t mode, uint8_t ret_u
 int raw_revoke(int root, const uint8_t uuid[16]);
 int raw_withdraw(int root, const uint8_t uuid[16]);
 int raw_withdraw_own(int root, const uint8_t uuid[16]);
+
+/* Removes an own name: by unlink(2), or where that is not permitted by a withdrawal. */
+int raw_remove(const struct instance *instance, int root, const uint8_t uuid[16]);
+
 int raw_info(int opened, struct dmabuffs_info *ret_info);
 
 /* ---- broker ------------------------------------------------------------------------ */

@@ -8,16 +8,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
-#include "hostile.h"
+#include "attacks/attacks.h"
 #include "harness.h"
 #include "latency.h"
 #include "raw.h"
@@ -30,9 +24,6 @@
 #define MAX_RATIO 3
 #define TRIES     3 /* of all rounds: a processor can be busy in one of them */
 
-/* What an attacker does; each in a process of its own. */
-typedef void attack_fn(int peer, void *scene);
-
 struct attack {
 	attack_fn *holder; /* takes the lock and keeps it; NULL: nobody */
 	attack_fn *queuer; /* waits for the lock as a writer, again and again */
@@ -44,15 +35,6 @@ struct attack {
 /* ---- the innocent user --------------------------------------------------------------
  */
 
-/* unlink(2) is not permitted everywhere. */
-static int remove_name(const struct instance *instance, int control,
-		       const uint8_t uuid[16])
-{
-	int r = raw_unlink(instance, uuid);
-
-	return r == -EACCES ? raw_withdraw_own(control, uuid) : r;
-}
-
 static void work_once(const struct instance *instance, int control, int memfd,
 		      struct latency *times)
 {
@@ -62,7 +44,7 @@ static void work_once(const struct instance *instance, int control, int memfd,
 	ASSERT_OK(TIMED(times, raw_export_fd(control, memfd, 0, 0, uuid)));
 	close(ASSERT_OK(TIMED(times, raw_open(instance, uuid, O_RDWR))));
 	ASSERT_ERR(TIMED(times, raw_exists(instance, absent)), ENOENT);
-	ASSERT_OK(TIMED(times, remove_name(instance, control, uuid)));
+	ASSERT_OK(TIMED(times, raw_remove(instance, control, uuid)));
 	ASSERT_ERR(TIMED(times, raw_open(instance, uuid, O_RDWR)), ENOENT);
 }
 
@@ -173,64 +155,6 @@ static void expect_no_harm(struct instance *instance, const struct attack *attac
 /* ---- attacks ------------------------------------------------------------------------
  */
 
-/* getdents(2) into a page that never arrives; nothing must be copied to it. */
-static void read_directory(int peer, const struct scene *scene, const char *name)
-{
-	char path[INSTANCE_PATH_SIZE + 20];
-	void *page = scene_hostile_page(scene);
-	int dir;
-
-	snprintf(path, sizeof(path), "%s/%s", scene->instance->dir, name);
-	dir = ASSERT_OK(SYS(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
-	peer_signal(peer);
-	for (;;) {
-		ASSERT_EQ(syscall(SYS_getdents64, dir, page, PAGE), 0);
-		ASSERT_OK(SYS(lseek(dir, 0, SEEK_SET)));
-	}
-}
-
-static void read_root(int peer, void *data)
-{
-	read_directory(peer, data, ".");
-}
-
-static void read_devices(int peer, void *data)
-{
-	read_directory(peer, data, ".accel");
-}
-
-static void create_in(int peer, const struct scene *scene, const char *name, int error)
-{
-	char path[INSTANCE_PATH_SIZE + 60];
-
-	snprintf(path, sizeof(path), "%s/%s11111111-2222-4333-8444-555555555555",
-		 scene->instance->dir, name);
-	peer_signal(peer);
-	for (;;)
-		ASSERT_ERR(SYS(open(path, O_RDWR | O_CREAT, 0600)), error);
-}
-
-static void create_in_root(int peer, void *data)
-{
-	create_in(peer, data, "", EPERM);
-}
-
-static void create_in_devices(int peer, void *data)
-{
-	create_in(peer, data, ".accel/", EACCES);
-}
-
-/* Removes names that do not exist: the lock is taken before that is known. */
-static void unlink_absent(int peer, void *data)
-{
-	const struct scene *scene = data;
-	uint8_t uuid[16] = {3};
-
-	peer_signal(peer);
-	for (;;)
-		ASSERT_ERR(raw_unlink(scene->instance, uuid), ENOENT);
-}
-
 /* By default a stranger cannot read the directory, watch it, or list it. */
 static int closed_to_strangers(void *data)
 {
@@ -250,12 +174,12 @@ static void closed(struct instance *instance)
 
 static void creating(struct instance *instance)
 {
-	expect_no_harm(instance, &(const struct attack){.queuer = create_in_root});
+	expect_no_harm(instance, &(const struct attack){.queuer = attack_create_in_root});
 }
 
 static void unlinking(struct instance *instance)
 {
-	expect_no_harm(instance, &(const struct attack){.queuer = unlink_absent});
+	expect_no_harm(instance, &(const struct attack){.queuer = attack_unlink_absent});
 }
 
 /*
@@ -266,64 +190,19 @@ static void unlinking(struct instance *instance)
 static void reading(struct instance *instance)
 {
 	expect_no_harm(instance,
-		       &(const struct attack){read_root, create_in_root, harmless,
-					      .allowed_ns = 10000000});
+		       &(const struct attack){attack_read_root, attack_create_in_root,
+					      harmless, .allowed_ns = 10000000});
 }
 
 static void reading_devices(struct instance *instance)
 {
 	expect_no_harm(instance,
-		       &(const struct attack){read_devices, create_in_devices, harmless});
+		       &(const struct attack){attack_read_devices,
+					      attack_create_in_devices, harmless});
 }
 
 /* ---- a name whose inode its owner keeps locked ---------------------------------------
  */
-
-/* The memory of both processes of the attacker. */
-struct locked_name {
-	struct shared shared;
-	atomic_int writer; /* its thread id, once it begins to write */
-};
-
-static struct locked_name *locked_name;
-
-/* Writes to its own name from a page that never arrives, with the name's inode locked. */
-static void write_to_name(int peer, void *data)
-{
-	const struct scene *scene = data;
-	void *page = scene_hostile_page(scene);
-	int fd;
-
-	share(&locked_name->shared, scene->instance, PAGE, 0, 0);
-	fd = ASSERT_OK(raw_open(scene->instance, locked_name->shared.uuid, O_RDWR));
-	locked_name->writer = gettid();
-	peer_signal(peer);
-	SYS(write(fd, page, PAGE));
-	pause();
-}
-
-static bool is_writing(void *data)
-{
-	char path[40], call[40] = "";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", locked_name->writer);
-	file = fopen(path, "re");
-	if (file && !fgets(call, sizeof(call), file))
-		call[0] = 0;
-	if (file)
-		fclose(file);
-	return atoi(call) == SYS_write && call[0] != 'r';
-}
-
-/* unlink(2) locks the directory and then waits for the inode, if it is permitted. */
-static void unlink_written(int peer, void *data)
-{
-	ASSERT(wait_until(is_writing, NULL));
-	peer_signal(peer);
-	for (;;)
-		ASSERT_ERR(SYS(unlink(locked_name->shared.path)), EACCES);
-}
 
 static void unlink_elsewhere(int peer, void *data)
 {
@@ -335,12 +214,9 @@ static void unlink_elsewhere(int peer, void *data)
 /* So the directory must not be writable for strangers. They withdraw their names. */
 static void writing(struct instance *instance)
 {
-	locked_name = mmap(NULL, sizeof(*locked_name), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT(locked_name != MAP_FAILED);
 	expect_no_harm(instance, &(const struct attack){
-					 .holder = write_to_name,
-					 .queuer = unlink_written,
+					 .holder = attack_write_name,
+					 .queuer = attack_unlink_written,
 					 .queuer_twin = unlink_elsewhere,
 				 });
 }

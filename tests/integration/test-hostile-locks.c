@@ -11,23 +11,19 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 
-#include "child.h"
+#include "attacks/attacks.h"
 #include "harness.h"
 #include "latency.h"
 #include "raw.h"
 
-#define ATTACKER    1001
-#define INNOCENT    1003
-#define CONNECTIONS 8
-#define EXCHANGES   127  /* on each, sent at once */
-#define NAMES       3000 /* that end at once */
-#define ROUNDS      5    /* pairs of runs with and without locks; odd */
-#define LOOPS       150  /* of the innocent user in a run */
-#define CALLS       3    /* measured in each */
-#define MAX_RATIO   3
-#define TRIES       3 /* of all rounds: a processor can be busy in one of them */
+#define ATTACKER  1001
+#define INNOCENT  1003
+#define ROUNDS    5   /* pairs of runs with and without locks; odd */
+#define LOOPS     150 /* of the innocent user in a run */
+#define CALLS     3   /* measured in each */
+#define MAX_RATIO 3
+#define TRIES     3 /* of all rounds: a processor can be busy in one of them */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define LOCKS 100000
@@ -42,41 +38,6 @@ struct run {
 
 /* ---- the attacker ------------------------------------------------------------------ */
 
-/* Of the open file description: they stay when the process closes a duplicate. */
-static void set_lock(int fd, short type, off_t start, off_t length)
-{
-	struct flock lock = {
-
-		.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
-
-	ASSERT_OK(SYS(fcntl(fd, F_OFD_SETLK, &lock)));
-}
-
-/* One lock of all bytes, with holes; from the end, the kernel need not search for each.
- */
-static void lock_many(int fd)
-{
-	set_lock(fd, F_WRLCK, 0, 2 * LOCKS);
-	for (off_t i = LOCKS; i-- > 0;)
-		set_lock(fd, F_UNLCK, 2 * i, 1);
-}
-
-static void send_exchanges(const struct instance *instance, int opened)
-{
-	const struct dmabuffs_broker_request request = {.size = sizeof(request),
-							.op = DMABUFFS_BROKER_EXCHANGE};
-
-	for (int i = 0; i < CONNECTIONS; i++) {
-		int connection = ASSERT_OK(raw_connect(instance));
-
-		/* The service may end it: nobody reads the replies. */
-		for (int j = 0; j < EXCHANGES; j++)
-			if (raw_send(connection, &request, sizeof(request), &opened, 1) <
-			    0)
-				break;
-	}
-}
-
 /* Closes until it is killed. */
 static void close_locked(int fd)
 {
@@ -84,19 +45,12 @@ static void close_locked(int fd)
 		close(ASSERT_OK(SYS(fcntl(fd, F_DUPFD_CLOEXEC, 0))));
 }
 
-static void attack(int peer, void *data)
+static void leave_closes(int peer, void *data)
 {
 	const struct run *run = data;
-	int root = ASSERT_OK(raw_root(run->instance));
-	int fd = raw_memfd(PAGE), own = raw_memfd(PAGE), opened;
-	uint8_t uuid[16];
+	int fd = raw_memfd(PAGE), own = raw_memfd(PAGE);
 
-	for (int i = 0; i < NAMES; i++)
-		ASSERT_OK(raw_export_fd(root, fd, DMABUFFS_EXPORT_ANOTHER, 0, uuid));
-	opened = ASSERT_OK(raw_open(run->instance, uuid, O_RDWR));
-	lock_many(run->locks ? fd : own);
-	send_exchanges(run->instance, opened);
-	close(root);
+	attack_make_closes(run->instance, fd, run->locks ? fd : own, LOCKS);
 	peer_signal(peer);
 	if (!run->locks)
 		close_locked(own);
@@ -143,7 +97,7 @@ static uint64_t measure(struct instance *instance, bool locks)
 	struct child attacker, innocent;
 	uint64_t p99;
 
-	child_start(&attacker, USER(ATTACKER), attack, &run);
+	child_start(&attacker, USER(ATTACKER), leave_closes, &run);
 	peer_wait(attacker.peer);
 	child_start(&innocent, USER(INNOCENT), work, &run);
 	if (!wait_ready(innocent.peer, POLLIN, WAIT_MS))
@@ -192,7 +146,7 @@ static void the_end_is_not_held_up(struct instance *instance)
 	struct run run = {instance, true};
 	struct child attacker;
 
-	child_start(&attacker, USER(ATTACKER), attack, &run);
+	child_start(&attacker, USER(ATTACKER), leave_closes, &run);
 	peer_wait(attacker.peer);
 	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
 	ASSERT(wait_until(is_unmounted, instance));

@@ -8,139 +8,18 @@
  * never replies. Every operation of the service on such an inode blocks; other clients
  * must not be affected.
  */
-#include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
+#include "attacks/attacks.h"
 #include "harness.h"
-#include "hostile.h"
-
-/* State of a hostile process, shared by its threads. */
-struct attack {
-	const struct scene *scene;
-	struct shared shared;
-	void *page;
-	pid_t writer;
-};
-
-static void *write_for_ever(void *data)
-{
-	struct attack *attack = data;
-
-	__atomic_store_n(&attack->writer, gettid(), __ATOMIC_SEQ_CST);
-	return (void *)pwrite(attack->shared.fd, attack->page, PAGE, 0);
-}
-
-struct sleeper {
-	pid_t tid;
-	long call;
-};
-
-/* True if the thread sleeps in this system call, that is, cannot proceed. */
-static bool sleeps_in(void *data)
-{
-	const struct sleeper *sleeper = data;
-	char path[64];
-	long call = -1;
-	FILE *file;
-
-	/* For a running thread the file reads "running". */
-	snprintf(path, sizeof(path), "/proc/%d/syscall", sleeper->tid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fscanf(file, "%ld", &call) != 1)
-		call = -1;
-	fclose(file);
-	return call == sleeper->call;
-}
-
-static void hold_inode(struct attack *attack)
-{
-	struct sleeper writer = {.call = SYS_pwrite64};
-	pthread_t thread;
-
-	attack->page = scene_hostile_page(attack->scene);
-	ASSERT_EQ(pthread_create(&thread, NULL, write_for_ever, attack), 0);
-	while (!writer.tid)
-		writer.tid = __atomic_load_n(&attack->writer, __ATOMIC_SEQ_CST);
-	ASSERT(wait_until(sleeps_in, &writer));
-}
-
-static void *export_it(void *data)
-{
-	struct attack *attack = data;
-	int root = ASSERT_OK(raw_root(attack->scene->instance));
-	uint8_t uuid[16];
-
-	return (void *)(long)raw_export_fd(root, attack->shared.fd, 0, 0, uuid);
-}
-
-/* Exports its memfd, which is not sealed yet, from many threads. */
-static void export_held(int peer, void *data)
-{
-	struct attack attack = {.scene = data};
-	pthread_t threads[40];
-
-	attack.shared.fd = raw_memfd(PAGE);
-	hold_inode(&attack);
-	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-		ASSERT_EQ(pthread_create(&threads[i], NULL, export_it, &attack), 0);
-	peer_signal(peer);
-	pause();
-}
-
-static void *revoke_it(void *data)
-{
-	struct attack *attack = data;
-	int root = ASSERT_OK(raw_root(attack->scene->instance));
-
-	return (void *)(long)raw_revoke(root, attack->shared.uuid);
-}
-
-static void revoke_held(int peer, void *data)
-{
-	struct attack attack = {.scene = data};
-	pthread_t threads[20];
-
-	share(&attack.shared, attack.scene->instance, PAGE, 0, 0);
-	hold_inode(&attack);
-	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-		ASSERT_EQ(pthread_create(&threads[i], NULL, revoke_it, &attack), 0);
-	peer_signal(peer);
-	pause();
-}
-
-static void *write_it(void *data)
-{
-	struct attack *attack = data;
-	int fd =
-		ASSERT_OK(raw_open(attack->scene->instance, attack->shared.uuid, O_RDWR));
-
-	return (void *)pwrite(fd, "x", 1, 0);
-}
-
-static void write_held(int peer, void *data)
-{
-	struct attack attack = {.scene = data};
-	pthread_t threads[40];
-
-	share(&attack.shared, attack.scene->instance, PAGE, 0, 0);
-	hold_inode(&attack);
-	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-		ASSERT_EQ(pthread_create(&threads[i], NULL, write_it, &attack), 0);
-	peer_signal(peer);
-	pause();
-}
 
 /* Several users attack while others are served; killing the server unblocks all. */
-static void attack_by(struct instance *instance, void (*attacker)(int peer, void *data))
+static void attack_by(struct instance *instance, attack_fn *attacker)
 {
 	struct child children[3];
 	struct scene scene;
@@ -159,56 +38,17 @@ static void attack_by(struct instance *instance, void (*attacker)(int peer, void
 
 static void export_of_held_inode(struct instance *instance)
 {
-	attack_by(instance, export_held);
+	attack_by(instance, attack_export_held);
 }
 
 static void revoke_of_held_inode(struct instance *instance)
 {
-	attack_by(instance, revoke_held);
+	attack_by(instance, attack_revoke_held);
 }
 
 static void write_to_held_inode(struct instance *instance)
 {
-	attack_by(instance, write_held);
-}
-
-/* For leases the kernel counts only descriptions made by open(2). */
-static int reopened_memfd(void)
-{
-	int first = raw_memfd(PAGE), fd;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", first);
-	fd = ASSERT_OK(SYS(open(path, O_RDWR | O_CLOEXEC)));
-	close(first);
-	return fd;
-}
-
-/* open(2) of a leased memfd waits for the lease holder, up to 45 s. */
-static void lease(int peer, void *data)
-{
-	const struct scene *scene = data;
-	int root = ASSERT_OK(raw_root(scene->instance));
-	int connection = ASSERT_OK(raw_connect(scene->instance));
-	struct dmabuffs_export request;
-	int fd = reopened_memfd();
-	uint8_t uuid[16];
-
-	signal(SIGIO, SIG_IGN);
-	ASSERT_OK(SYS(fcntl(fd, F_SETLEASE, F_WRLCK)));
-	ASSERT_ERR(raw_export_fd(root, fd, 0, 0, uuid), EAGAIN);
-	raw_request(&request, -1);
-	request.flags = DMABUFFS_EXPORT_TICKET;
-	ASSERT_OK(raw_ticket(connection, fd, request.ticket));
-	ASSERT_ERR(raw_export(root, &request), EAGAIN);
-	peer_signal(peer);
-	peer_wait(peer);
-	ASSERT_OK(SYS(fcntl(fd, F_SETLEASE, F_UNLCK)));
-	ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
-	/* After the export no lease is granted. */
-	ASSERT_ERR(SYS(fcntl(fd, F_SETLEASE, F_WRLCK)), EAGAIN);
-	ASSERT_ERR(SYS(fcntl(fd, F_SETLEASE, F_RDLCK)), EAGAIN);
-	ASSERT_OK(raw_unlink(scene->instance, uuid));
+	attack_by(instance, attack_write_held);
 }
 
 static void leased_memfd(struct instance *instance)
@@ -217,7 +57,7 @@ static void leased_memfd(struct instance *instance)
 	struct child child;
 
 	scene_start(&scene, instance);
-	child_start(&child, USER(1001), lease, &scene);
+	child_start(&child, USER(1001), attack_lease_memfd, &scene);
 	peer_wait(child.peer);
 	scene_expect_service(&scene);
 	peer_signal(child.peer);

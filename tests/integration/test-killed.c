@@ -4,134 +4,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
-#include "child.h"
+#include "attacks/attacks.h"
 #include "harness.h"
-#include "raw.h"
 
 #define ROUNDS 60
-
-/* What the victims use. */
-struct scene {
-	const struct instance *instance;
-	struct shared good;
-};
-
-static void export_loop(int peer, void *data)
-{
-	const struct scene *scene = data;
-	int root = ASSERT_OK(raw_root(scene->instance));
-	int fd = raw_memfd(PAGE);
-	uint8_t uuid[16];
-
-	peer_signal(peer);
-	for (;;) {
-		ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
-		ASSERT_OK(raw_unlink(scene->instance, uuid));
-	}
-}
-
-static void export_and_revoke_loop(int peer, void *data)
-{
-	const struct scene *scene = data;
-	int root = ASSERT_OK(raw_root(scene->instance));
-	uint8_t uuid[16];
-
-	peer_signal(peer);
-	for (;;) {
-		int fd = raw_memfd(PAGE);
-
-		ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
-		ASSERT_OK(raw_revoke(root, uuid));
-		close(fd);
-	}
-}
-
-static void root_loop(int peer, void *data)
-{
-	const struct scene *scene = data;
-	uint8_t uuid[16];
-	int fd = raw_memfd(PAGE);
-
-	peer_signal(peer);
-	for (;;) {
-		int root = ASSERT_OK(raw_root(scene->instance));
-
-		ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
-		close(root);
-		ASSERT_OK(raw_count(scene->instance));
-	}
-}
-
-static void open_loop(int peer, void *data)
-{
-	const struct scene *scene = data;
-	struct dmabuffs_info info;
-	void *address;
-
-	peer_signal(peer);
-	for (;;) {
-		int fd = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
-
-		ASSERT_OK(raw_map(fd, PAGE, PROT_READ, &address));
-		ASSERT_OK(raw_info(fd, &info));
-		close(fd);
-		munmap(address, PAGE);
-	}
-}
-
-static void exchange_loop(int peer, void *data)
-{
-	const struct scene *scene = data;
-
-	peer_signal(peer);
-	for (;;) {
-		int connection = ASSERT_OK(raw_connect(scene->instance));
-		int fd = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
-
-		for (int i = 0; i < 5; i++)
-			close(ASSERT_OK(raw_exchange(connection, fd)));
-		close(fd);
-		close(connection);
-	}
-}
-
-static void read_loop(int peer, void *data)
-{
-	const struct scene *scene = data;
-	uint8_t bytes[PAGE];
-
-	peer_signal(peer);
-	for (;;) {
-		int fd = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
-
-		ASSERT_EQ(pread(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
-		ASSERT_EQ(pwrite(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
-		close(fd);
-	}
-}
-
-static void ticket_loop(int peer, void *data)
-{
-	const struct scene *scene = data;
-	int root = ASSERT_OK(raw_root(scene->instance));
-	int connection = ASSERT_OK(raw_connect(scene->instance));
-	struct dmabuffs_export request;
-
-	peer_signal(peer);
-	for (;;) {
-		int fd = raw_memfd(PAGE);
-
-		raw_request(&request, -1);
-		request.flags = DMABUFFS_EXPORT_TICKET;
-		ASSERT_OK(raw_ticket(connection, fd, request.ticket));
-		ASSERT_OK(raw_export(root, &request));
-		ASSERT_OK(raw_unlink(scene->instance, request.uuid));
-		close(fd);
-	}
-}
 
 static bool only_ours_is_left(void *data)
 {
@@ -144,7 +22,7 @@ static void random_pause(void)
 	nanosleep(&(struct timespec){.tv_nsec = random() % 3000000}, NULL);
 }
 
-static void kill_in(struct instance *instance, void (*loop)(int peer, void *data))
+static void kill_in(struct instance *instance, attack_fn *loop)
 {
 	struct scene scene = {.instance = instance};
 	uint8_t byte;
@@ -171,37 +49,37 @@ static void kill_in(struct instance *instance, void (*loop)(int peer, void *data
 
 static void in_export(struct instance *instance)
 {
-	kill_in(instance, export_loop);
+	kill_in(instance, attack_export_loop);
 }
 
 static void in_revoke(struct instance *instance)
 {
-	kill_in(instance, export_and_revoke_loop);
+	kill_in(instance, attack_revoke_loop);
 }
 
 static void in_root_open(struct instance *instance)
 {
-	kill_in(instance, root_loop);
+	kill_in(instance, attack_root_loop);
 }
 
 static void in_open(struct instance *instance)
 {
-	kill_in(instance, open_loop);
+	kill_in(instance, attack_open_loop);
 }
 
 static void in_read_and_write(struct instance *instance)
 {
-	kill_in(instance, read_loop);
+	kill_in(instance, attack_read_loop);
 }
 
 static void in_exchange(struct instance *instance)
 {
-	kill_in(instance, exchange_loop);
+	kill_in(instance, attack_exchange_loop);
 }
 
 static void in_ticket(struct instance *instance)
 {
-	kill_in(instance, ticket_loop);
+	kill_in(instance, attack_ticket_loop);
 }
 
 /* The exporter exits while others repeatedly open its name. */

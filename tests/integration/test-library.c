@@ -10,9 +10,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "child.h"
+#include "attacks/attacks.h"
 #include "harness.h"
-#include "raw.h"
 
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x0020
@@ -40,36 +39,21 @@ static int create_memfd(size_t bytes, uint32_t value)
 	return fd;
 }
 
-/* Exports with mode 0666 and takes a lease on the name, which nobody else has open. */
-static void lease_name(int peer, void *data)
-{
-	const struct instance *instance = data;
-	struct shared shared;
-	int opened;
-
-	signal(SIGIO, SIG_IGN);
-	share(&shared, instance, BYTES, DMABUFFS_EXPORT_MODE, 0666);
-	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
-	ASSERT_OK(SYS(fcntl(opened, F_SETLEASE, F_WRLCK)));
-	ASSERT_EQ(write(peer, shared.uuid, sizeof(shared.uuid)), sizeof(shared.uuid));
-	peer_wait(peer);
-	ASSERT_OK(SYS(fcntl(opened, F_SETLEASE, F_UNLCK)));
-	peer_signal(peer);
-	peer_wait(peer);
-}
-
 /* The kernel grants it without a request to the service. open(2) would wait 45 s. */
 static void lease_on_a_name(struct instance *instance)
 {
 	struct dmabuffs *library = open_library(instance);
 	struct dmabuffs_info info;
+	struct scene scene;
 	struct child child;
 	dmabuffs_uuid name;
 	uint64_t start;
 	int fd;
 
-	child_start(&child, USER(1001), lease_name, instance);
-	ASSERT_EQ(read(child.peer, name.bytes, sizeof(name.bytes)), sizeof(name.bytes));
+	scene_start(&scene, instance);
+	child_start(&child, USER(1001), attack_lease_name, &scene);
+	peer_wait(child.peer);
+	memcpy(name.bytes, scene.board->leased.uuid, sizeof(name.bytes));
 	start = now_ms();
 	ASSERT_ERR(dmabuffs_import(library, &name, O_RDWR, &fd), EAGAIN);
 	ASSERT_ERR(dmabuffs_import_buffer(library, &name, O_RDONLY, &fd), EAGAIN);
@@ -82,6 +66,7 @@ static void lease_on_a_name(struct instance *instance)
 	close(fd);
 	peer_signal(child.peer);
 	child_wait(&child);
+	scene_end(&scene);
 	dmabuffs_close(library);
 }
 

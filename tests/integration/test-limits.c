@@ -14,6 +14,7 @@
 #include "books.h"
 #include "child.h"
 #include "harness.h"
+#include "namespaces.h"
 #include "raw.h"
 
 static int export_sized(int root, size_t bytes, uint8_t ret_uuid[16])
@@ -114,19 +115,6 @@ static void exports_of_user(struct instance *instance)
 
 #define N_SUBUIDS 64
 
-/* As container runtimes do it: the person's own uid is 0, its subuids are the rest. */
-static void map_subids(pid_t pid, const char *name, uid_t person)
-{
-	char path[40], map[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	snprintf(map, sizeof(map), "0 %u 1\n1 100000 %u", person, N_SUBUIDS);
-	fd = ASSERT_OK(SYS(open(path, O_WRONLY | O_CLOEXEC)));
-	ASSERT_OK(SYS(write(fd, map, strlen(map))));
-	close(fd);
-}
-
 /* Takes all it gets, for good; the result is the number of names. */
 static int export_many(void *data)
 {
@@ -176,8 +164,7 @@ static void uids_of_one_person(struct instance *instance)
 
 	child_start(&child, USER(1001), export_as_all_subuids, instance);
 	peer_wait(child.peer);
-	map_subids(child.pid, "uid_map", 1001);
-	map_subids(child.pid, "gid_map", 1001);
+	namespaces_map_subids(child.pid, 1001, N_SUBUIDS);
 	peer_signal(child.peer);
 	peer_get(child.peer, &n, sizeof(n));
 	child_wait(&child);

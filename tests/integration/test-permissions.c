@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test-permissions.c - importing is open(2), so the kernel checks permissions */
-#include <endian.h>
 #include <fcntl.h>
-#include <linux/posix_acl.h>
-#include <linux/posix_acl_xattr.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "acl.h"
 #include "child.h"
 #include "harness.h"
 #include "raw.h"
@@ -202,33 +200,6 @@ static void change_owner(struct instance *instance)
 	drop_name(&kept);
 }
 
-#define ACL_XATTR "system.posix_acl_access"
-
-struct acl {
-	struct posix_acl_xattr_header header;
-	struct posix_acl_xattr_entry entries[5];
-};
-
-static struct posix_acl_xattr_entry entry(uint16_t tag, uint16_t permissions, uint32_t id)
-{
-	return (struct posix_acl_xattr_entry){.e_tag = htole16(tag),
-					      .e_perm = htole16(permissions),
-					      .e_id = htole32(id)};
-}
-
-/* What `setfacl -m u:OTHER:PERMISSIONS,m::MASK` stores for a file of mode 0600. */
-static struct acl acl_for_other(uint16_t permissions, uint16_t mask)
-{
-	return (struct acl){.header.a_version = htole32(POSIX_ACL_XATTR_VERSION),
-			    .entries = {
-				    entry(ACL_USER_OBJ, 6, (uint32_t)ACL_UNDEFINED_ID),
-				    entry(ACL_USER, permissions, OTHER),
-				    entry(ACL_GROUP_OBJ, 0, (uint32_t)ACL_UNDEFINED_ID),
-				    entry(ACL_MASK, mask, (uint32_t)ACL_UNDEFINED_ID),
-				    entry(ACL_OTHER, 0, (uint32_t)ACL_UNDEFINED_ID),
-			    }};
-}
-
 struct acl_attempt {
 	const char *path;
 	struct acl acl;
@@ -252,7 +223,7 @@ static int try_remove_acl(void *data)
 static void acl_grants(struct instance *instance)
 {
 	const struct identity third = {.uid = THIRD, .gid = 3001};
-	struct acl_attempt attempt = {.acl = acl_for_other(ACL_READ, 7)};
+	struct acl_attempt attempt = {.acl = acl_for_user(OTHER, ACL_READ, 7)};
 	struct acl got;
 	struct kept kept;
 
@@ -276,7 +247,7 @@ static void acl_mask(struct instance *instance)
 {
 	const struct identity colleague = {.uid = THIRD, .gid = GROUP};
 	struct acl_attempt attempt = {
-		.acl = acl_for_other(ACL_READ | ACL_WRITE, ACL_READ)};
+		.acl = acl_for_user(OTHER, ACL_READ | ACL_WRITE, ACL_READ)};
 	struct attempt wider;
 	struct kept kept;
 	struct stat st;
@@ -297,7 +268,7 @@ static void acl_mask(struct instance *instance)
 
 static void bad_acls(struct instance *instance)
 {
-	struct acl acl = acl_for_other(ACL_READ, 7);
+	struct acl acl = acl_for_user(OTHER, ACL_READ, 7);
 	struct shared shared;
 	struct stat st;
 
