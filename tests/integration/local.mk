@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Integration tests: each program is a table of cases on private mounts (harness.h).
 # The script run-suite runs them all, as root; see SUITES in tests/local.mk.
-EXTRA_DIST += %D%/run-suite %D%/test-cli.sh
+EXTRA_DIST += %D%/run-suite %D%/test-cli.sh %D%/test-timing.sh
 CLEANFILES += results/integration.txt
 
 check_LTLIBRARIES += %D%/libharness.la

@@ -10,7 +10,7 @@ check_PROGRAMS += $(unit_programs)
 endif
 
 # The service.
-%C%_daemon_tests_SOURCES = \
+%C%_daemon_tests_SOURCES = $(timing_statistics) \
 	%D%/acl-build.h \
 	%D%/broker-client.c %D%/broker-client.h \
 	%D%/fail-each.c %D%/fail-each.h \
@@ -48,6 +48,7 @@ endif
 	%D%/test-past.c \
 	%D%/test-policy.c \
 	%D%/test-privileges.c \
+	%D%/test-probes.c \
 	%D%/test-procfs.c \
 	%D%/test-publish.c \
 	%D%/test-ready.c \
@@ -58,6 +59,7 @@ endif
 	%D%/test-table-random.c \
 	%D%/test-table.c \
 	%D%/test-tickets.c \
+	%D%/test-welch.c \
 	%D%/test-wire.c \
 	%D%/test-worker.c
 %C%_daemon_tests_CPPFLAGS = $(src_libdaemon_la_CPPFLAGS)
@@ -73,7 +75,7 @@ endif
 	-Wl,--wrap=fuse_lowlevel_notify_inval_inode \
 	-Wl,--wrap=fuse_session_fd,--wrap=fuse_session_loop_mt \
 	-Wl,--wrap=fuse_session_loop_mt_312
-%C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS)
+%C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS) -lm
 
 # The library and the tool.
 %C%_client_tests_SOURCES = \
