@@ -273,7 +273,7 @@ int limits_charge_process(struct limits *limits, const struct payer *payer,
 
 	if (limits_knows_owners(limits, payer->uid))
 		return limits_charge(limits, payer->uid, resource, n);
-	n_owners = owners_read(payer->pid, owners);
+	n_owners = owners_read(payer->pid, payer->uid, owners);
 	if (n_owners == -ESRCH)
 		return limits_charge(limits, payer->uid, resource, n);
 	if (n_owners < 0)

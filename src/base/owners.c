@@ -6,6 +6,7 @@
 #include <linux/nsfs.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -38,6 +39,28 @@ static bool owners_is_same(int a, int b)
 	       fd_identity(b, &dev_b, &ino_b) == 0 && dev_a == dev_b && ino_a == ino_b;
 }
 
+/*
+ * Does the process itself act as @uid? io_uring(7) can act with registered credentials of
+ * another process for a single request. They may be of another namespace.
+ */
+static bool owners_acts_as(pid_t pid, uid_t uid)
+{
+	char path[40], text[512];
+	_cleanup_close_ int fd = -1;
+	const char *line;
+	unsigned fsuid;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	line = strstr(text, "\nUid:");
+	return line && sscanf(line, "\nUid: %*u %*u %*u %u", &fsuid) == 1 && fsuid == uid;
+}
+
 /* Replaces the namespace by its parent. */
 static int owners_step(int *ns)
 {
@@ -49,23 +72,23 @@ static int owners_step(int *ns)
 	return r;
 }
 
-int owners_read(pid_t pid, uid_t ret_owners[OWNERS_MAX])
+int owners_read(pid_t pid, uid_t uid, uid_t ret_owners[OWNERS_MAX])
 {
 	_cleanup_close_ int ns = owners_open(pid);
 	_cleanup_close_ int own = ns < 0 ? ns : owners_open(getpid());
 	int r = own, n = 0;
-	uid_t uid;
+	uid_t owner;
 
 	if (own < 0)
 		return r;
 	for (int depth = 0; !owners_is_same(ns, own); depth++) {
-		if (depth == OWNERS_MAX || ioctl(ns, NS_GET_OWNER_UID, &uid) < 0)
+		if (depth == OWNERS_MAX || ioctl(ns, NS_GET_OWNER_UID, &owner) < 0)
 			return -ESRCH;
-		if (uid != 0)
-			ret_owners[n++] = uid;
+		if (owner != 0)
+			ret_owners[n++] = owner;
 		r = owners_step(&ns);
 		if (r < 0)
 			return r;
 	}
-	return n;
+	return n > 0 || owners_acts_as(pid, uid) ? n : -ESRCH;
 }

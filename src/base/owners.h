@@ -17,11 +17,13 @@
 #define OWNERS_MAX 32
 
 /*
- * Stores the owners of the user namespaces from that of process @pid up to, but without,
- * ours, innermost first. Left out is uid 0, our namespace's administrator, whose
- * containers are many users, not one. Returns their number; -ESRCH: there is no such
- * process, it is in a namespace that is not below ours, or is hidden from us; -errno.
+ * Stores the owners of the user namespaces from that of process @pid, which acts as @uid,
+ * up to, but without, ours, innermost first. Left out is uid 0, our namespace's
+ * administrator, whose containers are many users, not one. Returns their number; -ESRCH:
+ * there is no such process, it is in a namespace that is not below ours, is hidden from
+ * us, or it has no owner but acts as @uid with credentials of another process, which may;
+ * -errno.
  */
-int owners_read(pid_t pid, uid_t ret_owners[OWNERS_MAX]);
+int owners_read(pid_t pid, uid_t uid, uid_t ret_owners[OWNERS_MAX]);
 
 #endif

@@ -77,7 +77,7 @@ Test(owners, of_our_own_namespace)
 {
 	uid_t owners[OWNERS_MAX];
 
-	cr_assert(zero(int, owners_read(getpid(), owners)));
+	cr_assert(zero(int, owners_read(getpid(), getuid(), owners)));
 }
 
 Test(owners, of_a_user)
@@ -86,7 +86,7 @@ Test(owners, of_a_user)
 	uid_t owners[OWNERS_MAX];
 	pid_t pid = start_below(who, 1);
 
-	cr_expect(eq(int, owners_read(pid, owners), 1));
+	cr_expect(eq(int, owners_read(pid, who[0], owners), 1));
 	cr_expect(eq(int, (int)owners[0], 4711));
 	end(pid);
 }
@@ -98,7 +98,7 @@ Test(owners, nested)
 	uid_t owners[OWNERS_MAX];
 	pid_t pid = start_below(who, 3);
 
-	cr_expect(eq(int, owners_read(pid, owners), 3));
+	cr_expect(eq(int, owners_read(pid, who[0], owners), 3));
 	for (int i = 0; i < 3; i++)
 		cr_expect(eq(int, (int)owners[i], 4711));
 	end(pid);
@@ -110,7 +110,7 @@ Test(owners, of_the_administrator)
 	uid_t owners[OWNERS_MAX];
 	pid_t pid = start_below(who, 1);
 
-	cr_expect(zero(int, owners_read(pid, owners)));
+	cr_expect(zero(int, owners_read(pid, who[0], owners)));
 	end(pid);
 }
 
@@ -122,8 +122,16 @@ Test(owners, of_no_process)
 	if (pid == 0)
 		_exit(0);
 	waitpid(pid, NULL, 0);
-	cr_assert(eq(int, owners_read(pid, owners), -ESRCH));
-	cr_assert(eq(int, owners_read(0, owners), -ESRCH));
+	cr_assert(eq(int, owners_read(pid, 0, owners), -ESRCH));
+	cr_assert(eq(int, owners_read(0, 0, owners), -ESRCH));
+}
+
+/* With the credentials of another process, whose owners these are not. */
+Test(owners, of_somebody_else)
+{
+	uid_t owners[OWNERS_MAX];
+
+	cr_assert(eq(int, owners_read(getpid(), getuid() + 1, owners), -ESRCH));
 }
 
 /* ---- charges ----------------------------------------------------------------------- */
@@ -163,12 +171,12 @@ Test(payers, uids_of_a_person)
 		cr_expect(zero(int, charge(uid, pid, 1)));
 	cr_expect(eq(int, charge(100064, pid, 37), -EDQUOT));
 	cr_expect(eq(int, charge(100000, 0, 37), -EDQUOT), "by an unknown process");
-	cr_expect(eq(int, charge(4711, getpid(), 37), -EDQUOT), "the person");
-	cr_expect(zero(int, charge(4712, getpid(), 100)), "another person");
+	cr_expect(eq(int, charge(4711, 0, 37), -EDQUOT), "the person");
+	cr_expect(zero(int, charge(4712, 0, 100)), "another person");
 	limits_uncharge(&limits, 4712, RES_BYTES, 100);
 	for (uid_t uid = 100000; uid < 100064; uid++)
 		limits_uncharge(&limits, uid, RES_BYTES, 1);
-	cr_expect(zero(int, charge(4711, getpid(), 100)));
+	cr_expect(zero(int, charge(4711, 0, 100)));
 	limits_uncharge(&limits, 4711, RES_BYTES, 100);
 	end(pid);
 }
@@ -181,7 +189,7 @@ Test(payers, known_later)
 
 	cr_expect(zero(int, charge(100000, 0, 90)));
 	cr_expect(zero(int, charge(100000, pid, 5)));
-	cr_expect(eq(int, charge(4711, getpid(), 6), -EDQUOT));
+	cr_expect(eq(int, charge(4711, 0, 6), -EDQUOT));
 	limits_uncharge(&limits, 100000, RES_BYTES, 95);
 	cr_expect(zero(u64, limits_used(&limits, RES_BYTES)));
 	end(pid);
@@ -196,7 +204,7 @@ Test(payers, transfer)
 	cr_expect(zero(int, charge(5, getpid(), 60)));
 	cr_expect(eq(int, limits_transfer(&limits, 5, 100000, RES_BYTES, 60), -EDQUOT));
 	cr_expect(zero(int, limits_transfer(&limits, 5, 100000, RES_BYTES, 40)));
-	cr_expect(eq(int, charge(4711, getpid(), 1), -EDQUOT));
+	cr_expect(eq(int, charge(4711, 0, 1), -EDQUOT));
 	cr_expect(zero(int, limits_transfer(&limits, 100000, 5, RES_BYTES, 40)));
 	limits_uncharge(&limits, 5, RES_BYTES, 60);
 	limits_uncharge(&limits, 100000, RES_BYTES, 60);
