@@ -244,8 +244,11 @@ static int connection_reserve(const struct broker *broker,
 			      const struct connection *connection,
 			      struct closing **ret_closing)
 {
+	/* Its owners are known while the connection is charged. */
+	const struct payer payer = {connection->uid, 0};
+
 	/* All of a message, and what the reply carried. */
-	return closing_reserve(broker->limits, connection->uid, MAX_FDS + 1, ret_closing);
+	return closing_reserve(broker->limits, &payer, MAX_FDS + 1, ret_closing);
 }
 
 /* The descriptors that the message still has are closed. */

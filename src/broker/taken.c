@@ -9,7 +9,7 @@
 /* The descriptor, and one or two descriptions of its buffer that the service makes. */
 #define TAKEN_ROOM 3
 
-int taken_from_caller(struct limits *limits, uid_t uid, int pidfd, int fd,
+int taken_from_caller(struct limits *limits, const struct payer *payer, int pidfd, int fd,
 		      struct taken *ret_taken)
 {
 	struct closing *closing;
@@ -17,7 +17,7 @@ int taken_from_caller(struct limits *limits, uid_t uid, int pidfd, int fd,
 
 	if (pidfd < 0)
 		return pidfd;
-	r = closing_reserve(limits, uid, TAKEN_ROOM, &closing);
+	r = closing_reserve(limits, payer, TAKEN_ROOM, &closing);
 	if (r < 0)
 		return r;
 	fd = caller_take_fd(pidfd, fd);
@@ -29,11 +29,11 @@ int taken_from_caller(struct limits *limits, uid_t uid, int pidfd, int fd,
 	return 0;
 }
 
-int taken_from_ticket(struct tickets *tickets, uid_t uid,
+int taken_from_ticket(struct tickets *tickets, const struct payer *payer,
 		      const uint8_t ticket[DMABUFFS_TICKET_SIZE], struct taken *ret_taken)
 {
 	struct closing *closing;
-	int fd, r = closing_reserve(tickets->limits, uid, TAKEN_ROOM, &closing);
+	int fd, r = closing_reserve(tickets->limits, payer, TAKEN_ROOM, &closing);
 
 	if (r < 0)
 		return r;

@@ -27,14 +27,14 @@ struct taken {
 
 /*
  * Takes descriptor @fd of the thread behind @pidfd (-errno: it cannot be named) for a
- * request of @uid. Errors: -EBADF, -EREMOTE, -EBUSY, -ENOMEM.
+ * request of @payer. Errors: -EBADF, -EREMOTE, -EBUSY, -ENOMEM.
  */
-int taken_from_caller(struct limits *limits, uid_t uid, int pidfd, int fd,
+int taken_from_caller(struct limits *limits, const struct payer *payer, int pidfd, int fd,
 		      struct taken *ret_taken);
 
 /* Takes the descriptor under a ticket, which was checked at the deposit. -ENOENT, -EBUSY,
  * -ENOMEM; only on success the ticket is spent. */
-int taken_from_ticket(struct tickets *tickets, uid_t uid,
+int taken_from_ticket(struct tickets *tickets, const struct payer *payer,
 		      const uint8_t ticket[DMABUFFS_TICKET_SIZE],
 		      struct taken *ret_taken);
 

@@ -120,20 +120,20 @@ struct closing *closing_new(struct limits *limits, uid_t uid, unsigned room)
 	return closing;
 }
 
-int closing_reserve(struct limits *limits, uid_t uid, unsigned room,
+int closing_reserve(struct limits *limits, const struct payer *payer, unsigned room,
 		    struct closing **ret_closing)
 {
-	int r = limits_charge(limits, uid, RES_CLOSES, 1);
+	int r = limits_charge_process(limits, payer, RES_CLOSES, 1);
 	struct closing *closing;
 
 	if (r < 0)
 		return r == -ENOMEM ? r : -EBUSY;
-	closing = closing_new(limits, uid, room);
+	closing = closing_new(limits, payer->uid, room);
 	if (!closing) {
-		limits_uncharge(limits, uid, RES_CLOSES, 1);
+		limits_uncharge(limits, payer->uid, RES_CLOSES, 1);
 		return -ENOMEM;
 	}
-	closing_charge(closing, uid, RES_CLOSES, 1);
+	closing_charge(closing, payer->uid, RES_CLOSES, 1);
 	*ret_closing = closing;
 	return 0;
 }

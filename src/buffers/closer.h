@@ -41,7 +41,7 @@ struct closing *closing_new(struct limits *limits, uid_t uid, unsigned room);
  * from the client that it would have to close. -EBUSY: too many of this user, or of all,
  * are still closing; -ENOMEM.
  */
-int closing_reserve(struct limits *limits, uid_t uid, unsigned room,
+int closing_reserve(struct limits *limits, const struct payer *payer, unsigned room,
 		    struct closing **ret_closing);
 
 /* Hands over a charge of @uid that the caller has made, to be given back in the end. */

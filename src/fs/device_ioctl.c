@@ -87,6 +87,7 @@ static int device_ioctl_add_ticket(struct command_call *call, int fd)
 int device_open_for_fetch(struct command_call *call)
 {
 	const struct dmabuffs_accel_open *arg = &call->arg.open;
+	const struct payer payer = {call->ctx->uid, call->ctx->pid};
 	struct closing *closing;
 	int fd = -1, r;
 
@@ -94,7 +95,7 @@ int device_open_for_fetch(struct command_call *call)
 		return -EOPNOTSUPP;
 	if (arg->access != O_RDONLY && arg->access != O_RDWR)
 		return -EINVAL;
-	r = closing_reserve(&call->service->limits, call->ctx->uid, 1, &closing);
+	r = closing_reserve(&call->service->limits, &payer, 1, &closing);
 	if (r < 0)
 		return r;
 	r = device_ioctl_open_object(call->file->context, arg, &fd);

@@ -124,11 +124,11 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 		 struct taken *ret_taken)
 {
 	struct service *service = call->service;
-	uid_t uid = call->ctx->uid;
+	const struct payer payer = {call->ctx->uid, call->ctx->pid};
 
 	if (ticket)
-		return taken_from_ticket(&service->tickets, uid, ticket, ret_taken);
-	return taken_from_caller(&service->limits, uid, command_pidfd(call), fd,
+		return taken_from_ticket(&service->tickets, &payer, ticket, ret_taken);
+	return taken_from_caller(&service->limits, &payer, command_pidfd(call), fd,
 				 ret_taken);
 }
 

@@ -130,6 +130,7 @@ integration_programs = \
 	%D%/test-nopassthrough \
 	%D%/test-own-limits \
 	%D%/test-permissions \
+	%D%/test-person \
 	%D%/test-privilege \
 	%D%/test-revoke \
 	%D%/test-seals \
@@ -230,6 +231,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_namespaces_LDADD = %D%/libharness.la
 %C%_test_nopassthrough_LDADD = %D%/libharness.la
 %C%_test_own_limits_LDADD = %D%/libharness.la
+%C%_test_person_LDADD = %D%/libharness.la
 %C%_test_permissions_LDADD = %D%/libharness.la
 %C%_test_privilege_LDADD = %D%/libharness.la
 %C%_test_revoke_LDADD = %D%/libharness.la

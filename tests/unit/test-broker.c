@@ -179,7 +179,8 @@ static int peers[N_CLOSES];
 
 static bool reserve_one(void *data)
 {
-	return closing_reserve(&fixture_limits, getuid(), 0, data) == 0;
+	return closing_reserve(&fixture_limits, &(struct payer){getuid(), 0}, 0, data) ==
+	       0;
 }
 
 /*

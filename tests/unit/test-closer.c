@@ -50,7 +50,8 @@ static struct closing *reserve(uid_t uid, unsigned room)
 {
 	struct closing *closing = NULL;
 
-	cr_assert(zero(int, closing_reserve(&limits, uid, room, &closing)));
+	cr_assert(zero(
+		int, closing_reserve(&limits, &(struct payer){uid, 0}, room, &closing)));
 	cr_assert(ne(ptr, closing, NULL));
 	return closing;
 }
@@ -255,7 +256,8 @@ Test(closer, is_limited)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	cr_assert(lt(long, end.tv_sec - start.tv_sec, STUCK_SECONDS / 2));
 	closing = untouched;
-	cr_assert(eq(int, closing_reserve(&limits, 1, 1, &closing), -EBUSY));
+	cr_assert(eq(int, closing_reserve(&limits, &(struct payer){1, 0}, 1, &closing),
+		     -EBUSY));
 	cr_assert(eq(ptr, closing, untouched), "output written on failure");
 	cr_assert(eq(u64, limits_used(&limits, RES_CLOSES), PER_UID));
 	closing_end(reserve(2, 1));
@@ -276,7 +278,8 @@ Test(closer, counts_descriptors)
 		closing_add(closing, fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
 	closing_end(closing);
 	cr_assert(eq(u64, limits_used(&limits, RES_CLOSES), MANY));
-	cr_assert(eq(int, closing_reserve(&limits, 1, 1, &refused), -EBUSY));
+	cr_assert(eq(int, closing_reserve(&limits, &(struct payer){1, 0}, 1, &refused),
+		     -EBUSY));
 	close(peer);
 }
 
@@ -287,7 +290,8 @@ Test(closer, of_the_mount_is_limited)
 	limits.config.per_uid[RES_CLOSES] = PER_MOUNT;
 	for (uid_t i = 0; i < PER_MOUNT; i++)
 		all[i] = reserve(1, 1);
-	cr_assert(eq(int, closing_reserve(&limits, 7777, 1, &closing), -EBUSY));
+	cr_assert(eq(int, closing_reserve(&limits, &(struct payer){7777, 0}, 1, &closing),
+		     -EBUSY));
 	for (int i = 0; i < PER_MOUNT; i++)
 		closing_end(all[i]);
 }

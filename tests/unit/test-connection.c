@@ -407,8 +407,9 @@ Test(connection, must_wait_for_refused_descriptors)
 	int memfd = new_memfd(1), fd;
 
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-		cr_assert(
-			zero(int, closing_reserve(&fixture_limits, UID_A, 0, &jobs[i])));
+		cr_assert(zero(int,
+			       closing_reserve(&fixture_limits, &(struct payer){UID_A, 0},
+					       0, &jobs[i])));
 	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, memfd)));
 	cr_assert(eq(int, connection_serve(&broker, &connection), -EBUSY));
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)

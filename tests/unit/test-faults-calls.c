@@ -186,7 +186,8 @@ static void start_closer(void)
 static int reserve_and_close(void)
 {
 	struct closing *closing;
-	int r = closing_reserve(&fixture_limits, UID_A, ARRAY_SIZE(to_close), &closing);
+	int r = closing_reserve(&fixture_limits, &(struct payer){UID_A, 0},
+				ARRAY_SIZE(to_close), &closing);
 
 	if (r < 0)
 		return r;
