@@ -112,6 +112,7 @@ dist_man_MANS += \
 	%D%/dmabuffs_accel_queue_submit.3 \
 	%D%/dmabuffs_accel_queue_wait.3 \
 	%D%/dmabuffs_revoke.3 \
+	%D%/dmabuffs_check.3 \
 	%D%/dmabuffs_root_fd.3 \
 	%D%/dmabuffs_strerror.3 \
 	%D%/dmabuffs_unlink.3 \

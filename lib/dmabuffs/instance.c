@@ -3,18 +3,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/vfs.h>
-
-#include <linux/magic.h>
 
 #include <util.h>
 
 #include "broker.h"
 #include "instance.h"
-
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
 
 static const char *instance_choose_path(const char *path)
 {
@@ -102,16 +95,6 @@ static int instance_probe(const struct dmabuffs *instance)
 
 /* ---- instances --------------------------------------------------------------------- */
 
-static int instance_check_root(int root_fd)
-{
-	struct statfs filesystem;
-	int r = (int)SYSCALL(fstatfs(root_fd, &filesystem));
-
-	if (r < 0)
-		return r == -ECONNABORTED ? -ENOTCONN : r;
-	return filesystem.f_type == FUSE_SUPER_MAGIC ? 0 : -ENOTTY;
-}
-
 static int instance_connect(struct dmabuffs *instance, const char *path)
 {
 	int r = (int)SYSCALL(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -119,7 +102,7 @@ static int instance_connect(struct dmabuffs *instance, const char *path)
 	if (r < 0)
 		return r;
 	instance->root_fd = r;
-	r = instance_check_root(instance->root_fd);
+	r = check_request(instance->root_fd);
 	if (r >= 0)
 		r = instance_open_control(instance);
 	if (r >= 0)
@@ -135,6 +118,7 @@ _public_ int dmabuffs_open(const char *path, struct dmabuffs **ret_instance)
 	if (!instance)
 		return -ENOMEM;
 	instance->root_fd = instance->control_fd = -1;
+	atomic_init(&instance->watch, -1);
 	r = instance_connect(instance, instance_choose_path(path));
 	if (r < 0) {
 		close_keep_errno(instance->control_fd);
@@ -151,6 +135,7 @@ _public_ void dmabuffs_close(struct dmabuffs *instance)
 	if (!instance)
 		return;
 	broker_slot_finish(instance);
+	close_keep_errno(instance->watch);
 	close_keep_errno(instance->control_fd);
 	close_keep_errno(instance->root_fd);
 	free(instance);

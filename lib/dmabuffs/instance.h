@@ -34,6 +34,7 @@
  *              here. -1: this user may import only
  * @refusal: why @control_fd is not open for writing: -EROFS, -EACCES, or 0: it is
  * @is_old: the service has no .control, and @control_fd is the open root directory
+ * @watch: an epoll instance with @control_fd, owned; -1: none yet. See check.c.
  * @idle: the idle broker connection: pid << 32 | fd + 1, or 0. Taken and put back
  *        atomically: a lock could be held by another thread during fork(2) and would then
  *        stay locked in the child. See broker.c.
@@ -44,9 +45,16 @@ struct dmabuffs {
 	int control_fd;
 	int refusal;
 	bool is_old;
+	_Atomic int watch;
 	_Atomic uint64_t idle;
 	_Atomic uint32_t *same_process;
 };
+
+/*
+ * check.c: one request. 0: a FUSE file system that is served; -ENOTCONN: no more;
+ * -ENOTTY: another file system.
+ */
+int check_request(int root_fd);
 
 /* A command on .control that changes something; -EROFS, -EACCES if it may not. */
 int instance_change(struct dmabuffs *instance, unsigned long request, void *argument);

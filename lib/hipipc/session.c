@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <locked.h>
@@ -166,9 +165,7 @@ void session_drop(struct session *session)
 /* A service that runs may close connections that are idle, if it has too many. */
 static bool session_is_alive(const struct session *session)
 {
-	struct statfs unused;
-
-	return fstatfs(dmabuffs_root_fd(session->instance), &unused) == 0;
+	return dmabuffs_check(session->instance) == 0;
 }
 
 void session_verify(struct session *session)

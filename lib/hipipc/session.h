@@ -40,7 +40,7 @@ struct session *session_ref(struct session *session);
 /* False: its service was found to have exited, and its names no longer exist. */
 bool session_is_current(const struct session *session);
 
-/* Asks its service whether it runs, and drops the session if not. Takes a round trip. */
+/* Drops the session if its service has exited. Takes a system call. */
 void session_verify(struct session *session);
 
 static inline void session_put_indirect(struct session **session)

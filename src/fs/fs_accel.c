@@ -87,6 +87,7 @@ void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	if (!devices_by_ino(&service_of(req)->devices, ino)) {
 		if (poll)
 			fuse_pollhandle_destroy(poll);
+		/* Not ENOSYS: nobody could wait for the end of the service any more. */
 		fuse_reply_poll(req, POLLIN | POLLOUT);
 		return;
 	}

@@ -27,6 +27,7 @@ int __wrap_dmabuffs_export(struct dmabuffs *instance, int fd,
 			   const struct dmabuffs_export_options *options,
 			   dmabuffs_uuid *ret_uuid);
 int __wrap_dmabuffs_root_fd(const struct dmabuffs *instance);
+int __wrap_dmabuffs_check(struct dmabuffs *instance);
 int __wrap_dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uuid);
 int __wrap_dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 			   int access, int *ret_fd);
@@ -53,12 +54,20 @@ void __wrap_dmabuffs_close(struct dmabuffs *instance)
 	free(instance);
 }
 
+static bool has_ended(const struct dmabuffs *instance)
+{
+	return instance->ended || instance->number <= fake_service.exited_opens;
+}
+
 /* fstatfs(2) of it fails once the service has exited. */
 int __wrap_dmabuffs_root_fd(const struct dmabuffs *instance)
 {
-	bool ended = instance->ended || instance->number <= fake_service.exited_opens;
+	return has_ended(instance) ? -1 : STDIN_FILENO;
+}
 
-	return ended ? -1 : STDIN_FILENO;
+int __wrap_dmabuffs_check(struct dmabuffs *instance)
+{
+	return has_ended(instance) ? -ENOTCONN : 0;
 }
 
 static bool is_lost(struct dmabuffs *instance)

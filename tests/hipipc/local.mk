@@ -41,7 +41,8 @@ endif
 %C%_hipipc_tests_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=dmabuffs_open,--wrap=dmabuffs_close,--wrap=dmabuffs_export \
 	-Wl,--wrap=dmabuffs_withdraw,--wrap=dmabuffs_import,--wrap=dmabuffs_exchange \
-	-Wl,--wrap=dmabuffs_root_fd,--wrap=dmabuffs_ended,--wrap=dmabuffs_limits
+	-Wl,--wrap=dmabuffs_root_fd,--wrap=dmabuffs_ended,--wrap=dmabuffs_limits \
+	-Wl,--wrap=dmabuffs_check
 %C%_hipipc_tests_LDADD = $(test_support) lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
 
 # Fakes of vendors' runtimes. Each provider is tested in its own program, with one of them

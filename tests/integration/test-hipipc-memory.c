@@ -345,6 +345,78 @@ static void open_and_check(int peer, void *data)
 	peer_signal(peer);
 }
 
+static void be_killed(struct instance *instance)
+{
+	ASSERT_OK(SYS(kill(instance->pid, SIGKILL)));
+	ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
+}
+
+static void be_terminated(struct instance *instance)
+{
+	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
+	instance_expect_exit(instance, 0);
+}
+
+static void be_detached(struct instance *instance)
+{
+	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH)));
+	instance_expect_exit(instance, 0);
+}
+
+static void be_aborted(struct instance *instance)
+{
+	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH | MNT_FORCE)));
+	instance_expect_exit(instance, 0);
+}
+
+static void replace_at_the_same_place(struct instance *instance, void *memory,
+				      void (*end)(struct instance *instance))
+{
+	hipIpcMemHandle_t before = get_memory(memory), after;
+
+	ASSERT(same_bytes(before, get_memory(memory)));
+	end(instance);
+	instance_start_again(instance, NULL);
+	after = get_memory(memory);
+	ASSERT(!same_name(before, after));
+	ASSERT_OK(raw_exists(instance, memory_wire(after).uuid));
+	ASSERT(same_bytes(after, get_memory(memory)));
+	expect_names(instance, 1);
+}
+
+static void service_replaced_in_each_way(struct instance *unused)
+{
+	struct instance instance;
+	void *memory;
+
+	instance_start(&instance, NULL);
+	hip_begin(&instance);
+	memory = device_alloc(DEVICE_BYTES, 1);
+	replace_at_the_same_place(&instance, memory, be_killed);
+	replace_at_the_same_place(&instance, memory, be_terminated);
+	replace_at_the_same_place(&instance, memory, be_detached);
+	replace_at_the_same_place(&instance, memory, be_aborted);
+	ASSERT_HIP(hipSuccess, hipFree(memory));
+	expect_names(&instance, 0);
+	instance_stop(&instance);
+}
+
+/* A handle that exists is returned without a request. */
+static void service_stopped(struct instance *instance)
+{
+	hipIpcMemHandle_t handle;
+	void *memory;
+
+	hip_begin(instance);
+	memory = device_alloc(DEVICE_BYTES, 1);
+	handle = get_memory(memory);
+	ASSERT(same_bytes(handle, get_memory(memory)));
+	ASSERT_OK(SYS(kill(instance->pid, SIGSTOP)));
+	ASSERT(same_bytes(handle, get_memory(memory)));
+	ASSERT_OK(SYS(kill(instance->pid, SIGCONT)));
+	ASSERT_HIP(hipSuccess, hipFree(memory));
+}
+
 /* The get of an allocation that had a handle makes one of the new service. */
 static void service_replaced(struct instance *unused)
 {
@@ -414,5 +486,8 @@ const struct test_case test_cases[] = {
 	{"row_get_instance_later", instance_comes_later, .flags = CASE_NO_INSTANCE},
 	{"row_get_service_killed", service_killed, .flags = CASE_NO_INSTANCE},
 	{"row_get_service_replaced", service_replaced, .flags = CASE_NO_INSTANCE},
+	{"row_get_service_replaced_in_each_way", service_replaced_in_each_way,
+	 .flags = CASE_NO_INSTANCE},
+	{"row_get_service_stopped", service_stopped},
 	{NULL},
 };

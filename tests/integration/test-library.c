@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -489,6 +490,71 @@ static void export_by_ticket(struct instance *unused)
 	instance_stop(&inner);
 }
 
+/* ---- the end of the service -------------------------------------------------------- */
+
+static void check_from_child(struct dmabuffs *library, int expected)
+{
+	pid_t pid = (pid_t)ASSERT_OK(SYS(fork()));
+	int status;
+
+	if (pid == 0)
+		_exit(dmabuffs_check(library) == expected ? 0 : 1);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	ASSERT_EQ(status, 0);
+}
+
+static void check_the_service(struct instance *unused)
+{
+	struct instance mortal;
+	struct dmabuffs *first, *second;
+
+	instance_start(&mortal, NULL);
+	first = open_library(&mortal);
+	second = open_library(&mortal);
+	ASSERT_OK(dmabuffs_check(first));
+	ASSERT_OK(SYS(kill(mortal.pid, SIGSTOP)));
+	ASSERT_OK(dmabuffs_check(first)); /* without a request */
+	check_from_child(first, 0);
+	ASSERT_OK(SYS(kill(mortal.pid, SIGKILL)));
+	ASSERT_EQ(waitpid(mortal.pid, NULL, 0), mortal.pid);
+	check_from_child(first, -ENOTCONN);
+	instance_start_again(&mortal, NULL);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_ERR(dmabuffs_check(first), ENOTCONN);
+		ASSERT_ERR(dmabuffs_check(second), ENOTCONN);
+	}
+	dmabuffs_close(first);
+	dmabuffs_close(second);
+	instance_stop(&mortal);
+}
+
+/* Without a .control that may be read it takes a request. */
+static void check_as_importer(int peer, void *data)
+{
+	struct dmabuffs *library = open_library(data);
+
+	ASSERT_OK(dmabuffs_check(library));
+	peer_signal(peer);
+	peer_wait(peer);
+	ASSERT_ERR(dmabuffs_check(library), ENOTCONN);
+	dmabuffs_close(library);
+}
+
+static void importer_checks_the_service(struct instance *unused)
+{
+	struct instance mortal;
+	struct child importer;
+
+	instance_start(&mortal, "control-mode=600");
+	child_start(&importer, USER(1001), check_as_importer, &mortal);
+	peer_wait(importer.peer);
+	ASSERT_OK(SYS(umount2(mortal.dir, MNT_DETACH)));
+	instance_expect_exit(&mortal, 0);
+	peer_signal(importer.peer);
+	child_wait(&importer);
+	rmdir(mortal.dir);
+}
+
 const struct test_case test_cases[] = {
 	{"lease_on_a_name", lease_on_a_name},
 	{"library_export", rules_of_export},
@@ -501,6 +567,9 @@ const struct test_case test_cases[] = {
 	{"library_map_and_fork", map_and_fork},
 	{"library_look_and_end", look_and_end},
 	{"library_withdraw", withdraw},
+	{"library_check", check_the_service, .flags = CASE_NO_INSTANCE},
+	{"library_check_as_importer", importer_checks_the_service,
+	 .flags = CASE_NO_INSTANCE},
 	{"library_open", not_an_instance},
 	{"library_threads_and_children", threads_and_children, .seconds = 60},
 	{"library_threads_nopassthrough", threads_and_children, "nopassthrough", 60},
