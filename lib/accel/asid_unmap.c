@@ -96,7 +96,7 @@ static uint64_t asid_unmap_all(struct accel_asid *asid)
 	if (!tree.n)
 		return 0;
 	accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, tree.n);
-	mappings_destroy(asid->device, &tree);
+	mappings_destroy(asid->device, asid->payer->owner.user, &tree);
 	return bytes;
 }
 

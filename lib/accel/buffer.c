@@ -94,6 +94,7 @@ static void buffer_release(struct accel_lingering_entry *entry)
 
 	buffer_uncharge(buffer);
 	buffer->reap.free = buffer_reap;
+	buffer->reap.user = buffer->payer->owner.user;
 	buffer->reap.bytes = buffer->bytes;
 	accel_reaper_add(&buffer->device->services->reaper, &buffer->reap);
 }
@@ -123,6 +124,7 @@ static void buffer_free(struct accel_base *base)
 	if (!held && !buffer_is_imported(buffer))
 		buffer_uncharge(buffer);
 	buffer->reap.free = held ? buffer_reap_lingering : buffer_reap;
+	buffer->reap.user = buffer->payer->owner.user;
 	buffer->reap.bytes = buffer_is_imported(buffer) || held ? 0 : buffer->bytes;
 	accel_reaper_add(&buffer->device->services->reaper, &buffer->reap);
 }
@@ -168,9 +170,13 @@ int accel_buffer_make(struct accel_device *device, struct accel_payer *payer,
 {
 	int r = buffer_try_make(device, payer, like, ret_buffer);
 
-	if (r != -ENOSPC && r != -EDQUOT)
+	if (r == -EDQUOT)
+		accel_reaper_flush_user(&device->services->reaper, payer->owner.user,
+					ROOM_MS);
+	else if (r == -ENOSPC)
+		accel_reaper_flush(&device->services->reaper, ROOM_MS);
+	else
 		return r;
-	accel_reaper_flush(&device->services->reaper, ROOM_MS);
 	return buffer_try_make(device, payer, like, ret_buffer);
 }
 

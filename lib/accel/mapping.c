@@ -83,7 +83,8 @@ static void mapping_reap_tree(struct accel_reap *reap)
 	free(dead);
 }
 
-void mappings_destroy(struct accel_device *device, const struct range_tree *tree)
+void mappings_destroy(struct accel_device *device, uint64_t user,
+		      const struct range_tree *tree)
 {
 	struct range_tree own = *tree;
 	struct dead_tree *dead = NULL;
@@ -96,5 +97,6 @@ void mappings_destroy(struct accel_device *device, const struct range_tree *tree
 	}
 	dead->tree = own;
 	dead->reap.free = mapping_reap_tree;
+	dead->reap.user = user;
 	accel_reaper_add(&device->services->reaper, &dead->reap);
 }

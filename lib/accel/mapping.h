@@ -55,6 +55,7 @@ void chain_add(struct chain *chain, struct accel_mapping *mapping);
 void chain_destroy(struct chain *chain);
 
 /* What is in no ASID any more; many of them later, in a thread of the registry's. */
-void mappings_destroy(struct accel_device *device, const struct range_tree *tree);
+void mappings_destroy(struct accel_device *device, uint64_t user,
+		      const struct range_tree *tree);
 
 #endif

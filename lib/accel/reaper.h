@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reaper.h - frees memory in a thread
+ * reaper.h - frees memory in threads
  *
  * The last munmap(2) and close(2) of a buffer free its pages, which takes the longer the
- * larger it is. One thread of the registry does it, with no lock held. Device memory is
- * mostly uncharged before, so a limit can be exceeded by what is queued; the queue is
- * bounded, and a caller that exceeds the bound frees its memory itself. Thread safe.
+ * larger it is, and each close(2) takes the longer the more record locks a client has on
+ * the file. A few threads of the registry do it, with no lock held. One user's memory is
+ * freed in order, by one thread at a time, and the users take turns, so none waits for
+ * all that another has freed.
+ *
+ * Device memory is mostly uncharged before, so a limit can be exceeded by what is queued;
+ * the queue is bounded, and a caller that exceeds the bound frees its memory itself.
+ * Thread safe.
  */
 #ifndef ACCEL_REAPER_H
 #define ACCEL_REAPER_H
@@ -15,11 +20,21 @@
 
 #include "worker.h"
 
+#define ACCEL_REAPER_THREADS 4
+
 /* Embedded in what is to be freed; zeroed. */
 struct accel_reap {
 	struct list job;
+	uint64_t user;  /* whose turn it takes; see struct accel_owner */
 	uint64_t bytes; /* of memory that is not charged any more, or 0 */
 	void (*free)(struct accel_reap *reap);
+};
+
+/* What a thread works on. */
+struct accel_reaper_turn {
+	pthread_t thread;
+	const struct list *job; /* NULL: nothing */
+	uint64_t user;
 };
 
 struct accel_reaper {
@@ -27,22 +42,28 @@ struct accel_reaper {
 	void *data;
 	struct worker worker;
 	struct list look_job;
-	_Atomic uint64_t bytes; /* of what is queued, or being freed in the thread */
+	_Atomic uint64_t bytes; /* of what is queued, or being freed in a thread */
+	/* Protected by the worker's lock. */
+	struct accel_reaper_turn turns[ACCEL_REAPER_THREADS];
 };
 
 /*
- * 0 or -errno. @look is called in the thread after it has freed something, and every
- * 100 ms for as long as it returns true: something is still to come.
+ * 0 or -errno. @look is called in a thread after something was freed, and every 100 ms
+ * for as long as it returns true: something is still to come. Not in two threads at once.
  */
 int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), void *data);
 
-/* Frees what is queued, and ends the thread; false: a free does not return. */
+/* Frees what is queued, and ends the threads; false: a free does not return. */
 bool accel_reaper_stop(struct accel_reaper *reaper);
 
-/* Calls @look; waits, for @ms at most, until it has returned and the queue is empty. */
+/*
+ * Calls @look; waits, for @ms at most, until it has returned and nothing is queued or
+ * being freed: at all, or of @user.
+ */
 void accel_reaper_flush(struct accel_reaper *reaper, unsigned ms);
+void accel_reaper_flush_user(struct accel_reaper *reaper, uint64_t user, unsigned ms);
 
-/* Calls @reap->free in the thread; or now, if too much is queued. */
+/* Calls @reap->free in a thread; or now, if too much is queued. */
 void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap);
 
 #endif

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* test-reaper.c - memory that is freed in a thread, or at once if there is too much */
+/*
+ * test-reaper.c - memory that is freed in a thread, or at once if there is too much, and
+ * users that free at the same time
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "reaper.h"
 #include "util.h"
@@ -78,4 +83,89 @@ Test(reaper, frees_after_the_end)
 	small.bytes = 1;
 	accel_reaper_add(&reaper, &small);
 	cr_expect(small_is_freed_here);
+}
+
+/* ---- users ------------------------------------------------------------------------- */
+
+enum { SLOW_USERS = ACCEL_REAPER_THREADS, EACH = 3 };
+
+static struct accel_reap slow[SLOW_USERS][EACH];
+static struct accel_reap quick;
+static atomic_uint n_begun, n_ended;
+static atomic_bool may_end, quick_is_freed, one_may_end;
+static unsigned n_ended_before_quick;
+
+/* A close(2) that takes long. */
+static void free_slow(struct accel_reap *reap)
+{
+	n_begun++;
+	while (!may_end && !atomic_exchange(&one_may_end, false))
+		sched_yield();
+	n_ended++;
+}
+
+static void free_quick(struct accel_reap *reap)
+{
+	n_ended_before_quick = n_ended;
+	quick_is_freed = true;
+}
+
+static bool is_quick_freed(void *data)
+{
+	return quick_is_freed;
+}
+
+static bool have_begun(void *data)
+{
+	return n_begun == *(unsigned *)data;
+}
+
+static void add_slow(unsigned n_users)
+{
+	for (unsigned user = 0; user < n_users; user++)
+		for (unsigned i = 0; i < EACH; i++) {
+			slow[user][i].user = user + 1;
+			slow[user][i].free = free_slow;
+			accel_reaper_add(&reaper, &slow[user][i]);
+		}
+	cr_assert(wait_until(have_begun, &n_users));
+}
+
+static void add_quick(void)
+{
+	quick.user = SLOW_USERS + 1;
+	quick.free = free_quick;
+	accel_reaper_add(&reaper, &quick);
+}
+
+/* One user's slow ones occupy one thread. */
+Test(reaper, frees_beside_a_slow_user, .timeout = 60)
+{
+	add_slow(1);
+	add_quick();
+	accel_reaper_flush_user(&reaper, quick.user, 10000);
+	cr_expect(eq(int, quick_is_freed, true));
+	cr_expect(eq(uint, n_begun, 1));
+	may_end = true;
+}
+
+/* All threads are taken: it is the turn of the one that has waited longest. */
+Test(reaper, users_take_turns, .timeout = 60)
+{
+	add_slow(SLOW_USERS);
+	add_quick();
+	one_may_end = true;
+	cr_assert(wait_until(is_quick_freed, NULL));
+	cr_expect(eq(uint, n_ended_before_quick, 1));
+	may_end = true;
+}
+
+Test(reaper, flush_of_a_user_waits_for_that_user, .timeout = 60)
+{
+	add_slow(1);
+	accel_reaper_flush_user(&reaper, slow[0][0].user, 1);
+	cr_expect(eq(uint, n_ended, 0));
+	may_end = true;
+	accel_reaper_flush_user(&reaper, slow[0][0].user, 10000);
+	cr_expect(eq(uint, n_ended, EACH));
 }
