@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "fs/service.h"
+#include "process/keeper.h"
 #include "process/lifetime.h"
 #include "process/mountpoint.h"
 #include "process/parts.h"
@@ -52,13 +53,16 @@ static int main_serve(struct service *service, int ready_fd)
 	return r;
 }
 
-/* In the background, returns in the child. */
-static int main_detach(const struct options *options, int *ret_ready_fd)
+/* Returns in the child. */
+static int main_fork(const struct options *options, int *ret_ready_fd)
 {
-	int fd = options->foreground ? options->ready_fd : ready_fork();
+	int fd;
 
+	if (options->foreground)
+		return keeper_fork(options->ready_fd);
+	fd = ready_fork();
 	*ret_ready_fd = fd;
-	return options->foreground || fd >= 0 ? 0 : fd;
+	return fd < 0 ? fd : 0;
 }
 
 static int main_run(struct service *service)
@@ -70,7 +74,7 @@ static int main_run(struct service *service)
 	if (r == 0)
 		r = mountpoint_clear(options->mountpoint);
 	if (r == 0)
-		r = main_detach(&service->options, &ready_fd);
+		r = main_fork(&service->options, &ready_fd);
 	if (r < 0)
 		return r;
 	lifetime_block_signals();

@@ -5,6 +5,7 @@
 #include "base/offload.h"
 #include "buffers/closer.h"
 #include "buffers/fd_vault.h"
+#include "process/keeper.h"
 #include "process/privileges.h"
 #include "process/session.h"
 #include "util.h"
@@ -73,7 +74,7 @@ void parts_stop(struct service *service, bool notifier_is_stuck)
 	if (stuck) {
 		log_warning("exiting while a client blocks a system call of a thread");
 		session_destroy(service);
-		_exit(EXIT_SUCCESS);
+		keeper_abandon_threads();
 	}
 	/* From here on, no engine notifies the session. */
 	devices_close(&service->devices);
@@ -86,7 +87,7 @@ void parts_finish(struct service *service)
 	node_finish(&service->control);
 	if (!devices_stop(&service->devices)) {
 		log_warning("exiting while a client blocks an engine's memory access");
-		_exit(EXIT_SUCCESS);
+		keeper_abandon_threads();
 	}
 	tickets_finish(&service->tickets);
 	limits_finish(&service->limits);

@@ -110,3 +110,16 @@ int privileges_drop(void)
 	cap_free(wanted);
 	return r;
 }
+
+int privileges_drop_all(void)
+{
+	cap_t none = cap_init();
+	int r = none ? 0 : -ENOMEM;
+
+	if (r == 0 && cap_set_proc(none) < 0)
+		r = -errno;
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	cap_free(none);
+	return r;
+}

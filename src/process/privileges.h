@@ -19,4 +19,7 @@ bool privileges_are_initial(void);
  */
 int privileges_drop(void);
 
+/* Keeps none, for a process that needs none. 0 or -errno. */
+int privileges_drop_all(void);
+
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "process/keeper.h"
 #include "process/ready.h"
 #include "util.h"
 
@@ -38,7 +39,10 @@ static void startup_report(const struct startup *startup)
 		ready_detach();
 	log_info("serving %s, up to %llu exports", service->options.mountpoint,
 		 (unsigned long long)service->limits.config.per_mount[RES_EXPORTS]);
-	ready_report(startup->ready_fd);
+	if (service->options.foreground)
+		keeper_report_ready();
+	else
+		ready_report(startup->ready_fd);
 }
 
 /*

@@ -113,7 +113,7 @@ bool wait_ready(int fd, short events, int timeout_ms)
 }
 
 /* Once the case's first process has exited, only the instance may still run. */
-static void kill_strays(pid_t keep)
+static void kill_strays(const struct instance *keep)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -121,7 +121,7 @@ static void kill_strays(pid_t keep)
 	while (proc && (entry = readdir(proc))) {
 		pid_t pid = atoi(entry->d_name);
 
-		if (pid > 1 && pid != keep)
+		if (pid > 1 && !(keep && (pid == keep->pid || pid == keep->service)))
 			kill(pid, SIGKILL);
 	}
 	if (proc)
@@ -140,7 +140,7 @@ static void run_body(const struct test_case *test, struct instance *instance)
 		_exit(0);
 	}
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
-	kill_strays(instance ? instance->pid : -1);
+	kill_strays(instance);
 	if (report->failed)
 		return;
 	if (WIFSIGNALED(status))

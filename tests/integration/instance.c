@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+#include "../support/process.h"
 #include "harness.h"
 
 const char *daemon_path(void)
@@ -112,7 +113,9 @@ static void start(struct instance *instance, const char *options,
 	close(ready[1]);
 	wait_for_ready(instance, ready[0]);
 	close(ready[0]);
-	instance->n_fds = count_stable_fds(instance->pid);
+	instance->service = process_child(instance->pid);
+	ASSERT(instance->service > 0);
+	instance->n_fds = count_stable_fds(instance->service);
 }
 
 void instance_start(struct instance *instance, const char *options)
@@ -137,19 +140,20 @@ void instance_start_in_pid_namespace(struct instance *instance, const char *opti
 static bool no_more_fds(void *data)
 {
 	struct instance *instance = data;
-	int n = count_process_fds(instance->pid);
+	int n = count_process_fds(instance->service);
 
-	return n >= 0 && n <= instance->n_fds;
+	/* It may have ended, with a status that is checked elsewhere. */
+	return n == -ENOENT || (n >= 0 && n <= instance->n_fds);
 }
 
 void instance_settle(struct instance *instance)
 {
 	if (wait_until(no_more_fds, instance))
 		return;
-	print_fds(instance->pid);
+	print_fds(instance->service);
 	test_fail(__FILE__, __LINE__,
 		  "leak in the daemon: %d descriptors, %d when it started",
-		  count_process_fds(instance->pid), instance->n_fds);
+		  count_process_fds(instance->service), instance->n_fds);
 }
 
 static void check_log(const struct instance *instance)

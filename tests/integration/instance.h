@@ -11,7 +11,8 @@
 struct instance {
 	char dir[INSTANCE_PATH_SIZE]; /* mount point */
 	char log[INSTANCE_PATH_SIZE]; /* file with its standard error */
-	pid_t pid;                    /* -1 after it was reaped */
+	pid_t pid;                    /* of what was started; -1 after it was reaped */
+	pid_t service;                /* its child, which serves */
 	int status;                   /* from waitpid(2), once reaped */
 	int n_fds;                    /* open descriptors when it became ready */
 };

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 
 #include "attacks/attacks.h"
 #include "harness.h"
@@ -109,42 +110,45 @@ static void locked_memory(struct instance *instance)
 
 /* ---- termination with hanging engines ---------------------------------------------- */
 
-static bool connection_is_gone(void *data)
+#define END_MS 5000
+
+static bool connection_is_gone(const int *opened)
 {
 	struct dmabuffs_info info;
-	int result = raw_info(*(int *)data, &info);
+	int result = raw_info(*opened, &info);
 
 	return result == -ENOTCONN || result == -ECONNABORTED || result == -EIO;
 }
 
-static bool is_not_mounted(void *data)
-{
-	return !is_mounted(data);
-}
-
+/* Threads that are in the page fault end with it, the service before. */
 static void end_service(struct instance *instance, bool by_signal)
 {
 	struct instance other;
 	struct child child;
 	struct scene scene;
-	int opened;
+	int opened, service;
+	uint64_t start;
 
 	instance_start(&other, NULL);
 	scene_start(&scene, &other);
 	opened = ASSERT_OK(raw_open(&other, scene.good.uuid, O_RDWR));
 	child_start(&child, USER(1001), attack_hang_and_keep, &scene);
 	peer_wait(child.peer);
-	if (by_signal) {
+	service = ASSERT_OK(SYS(pidfd_open(other.service, 0)));
+	start = now_ms();
+	if (by_signal)
 		ASSERT_OK(SYS(kill(other.pid, SIGTERM)));
-		ASSERT(wait_until(connection_is_gone, &opened));
-		ASSERT(wait_until(is_not_mounted, other.dir));
-	} else {
+	else
 		ASSERT_OK(SYS(umount2(other.dir, MNT_FORCE | MNT_DETACH)));
-		ASSERT(wait_until(connection_is_gone, &opened));
-	}
-	/* The service cannot exit while a thread is in the page fault. */
-	scene_kill_server(&scene);
 	instance_expect_exit(&other, 0);
+	ASSERT(now_ms() - start < END_MS);
+	ASSERT(!is_mounted(other.dir));
+	ASSERT(connection_is_gone(&opened));
+	ASSERT(!wait_ready(service, POLLIN, 0));
+	/* Nothing of it stays once the page fault returns. */
+	scene_kill_server(&scene);
+	ASSERT(wait_ready(service, POLLIN, WAIT_MS));
+	close(service);
 	child_kill(&child, SIGKILL);
 }
 

@@ -110,11 +110,11 @@ static void start_counting(struct count *count, struct child *child,
 
 	child_start(child, NULL, submit_for_count, (void *)instance);
 	peer_wait(child->peer);
-	n = list_threads(instance->pid, before, ARRAY_SIZE(before));
+	n = list_threads(instance->service, before, ARRAY_SIZE(before));
 	peer_signal(child->peer);
 	peer_wait(child->peer);
 	*count = (struct count){.client = child->pid};
-	find_engine(count, instance->pid, before, n);
+	find_engine(count, instance->service, before, n);
 }
 
 /*
@@ -131,7 +131,7 @@ static void no_system_calls(struct instance *instance)
 
 	start_counting(&count, &child, instance);
 	do {
-		count_once(&count, &child, instance->pid);
+		count_once(&count, &child, instance->service);
 		ASSERT_EQ(count.by_client, count.futexes);
 	} while (count.by_client || count.by_threads);
 	child_kill(&child, SIGKILL);

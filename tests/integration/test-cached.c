@@ -243,7 +243,7 @@ static void expect_killed(struct instance *instance)
 {
 	int pidfd = ASSERT_OK(SYS(pidfd_open(instance->pid, 0)));
 
-	ASSERT_OK(SYS(kill(instance->pid, SIGKILL)));
+	ASSERT_OK(SYS(kill(instance->service, SIGKILL)));
 	if (!wait_ready(pidfd, POLLIN, PROMPT_MS))
 		fail_hanging(instance, "the killed service does not end");
 	close(pidfd);

@@ -146,7 +146,7 @@ static void import_scene_start(struct import_scene *scene,
 	*scene = (struct import_scene){.exporter = {.instance = instance, .mode = "666"}};
 	exporter_start(&scene->exporter, USER(1001));
 	remains_take(&scene->kept, scene->exporter.child.pid);
-	scene->n_fds = count_stable_fds(instance->pid);
+	scene->n_fds = count_stable_fds(instance->service);
 }
 
 /* Starts an importer and kills it at a stop; false if it had fewer stops. */
@@ -166,7 +166,7 @@ static bool kill_importer(struct import_scene *scene, void (*fn)(int peer, void 
 	child_kill(&victim, SIGKILL);
 	remains_expect_gone(&remains, &scene->kept);
 	expect_no_importer(scene->exporter.instance, scene->exporter.memory);
-	witness_expect_fds(scene->exporter.instance->pid, scene->n_fds);
+	witness_expect_fds(scene->exporter.instance->service, scene->n_fds);
 	return stopped;
 }
 
@@ -265,7 +265,7 @@ static void importer_whose_stream_waits(struct instance *instance)
 	exporter_order(&scene.exporter, ORDER_VALUE, 9);
 	remains_expect_gone(&remains, &scene.kept);
 	expect_no_importer(instance, scene.exporter.memory);
-	witness_expect_fds(instance->pid, scene.n_fds);
+	witness_expect_fds(instance->service, scene.n_fds);
 	import_scene_end(&scene);
 }
 
@@ -396,7 +396,7 @@ static bool kill_exporter(struct instance *instance, const struct child *survivo
 	peer_signal(survivor->peer);
 	peer_wait(survivor->peer);
 	remains_expect_gone(&remains, NULL);
-	witness_expect_fds(instance->pid, n_fds);
+	witness_expect_fds(instance->service, n_fds);
 	return stopped;
 }
 
@@ -410,7 +410,7 @@ static void exporter_at_each_step(struct instance *instance)
 	child_start(&survivor, USER(1002), survive, instance);
 	/* The first round lets the survivor reach its steady state. */
 	ASSERT(!kill_exporter(instance, &survivor, INT32_MAX, MAX_STOPS));
-	n_fds = count_stable_fds(instance->pid);
+	n_fds = count_stable_fds(instance->service);
 	while (kill_exporter(instance, &survivor, n_fds, n))
 		n++;
 	/* It exports and frees two names, with a service call each. */

@@ -235,7 +235,7 @@ static void both_step(const struct child *children)
 static void check_daemon(struct instance *instance, int n_fds)
 {
 	expect_names(instance, 0);
-	witness_expect_fds(instance->pid, n_fds);
+	witness_expect_fds(instance->service, n_fds);
 }
 
 static void watch_witnesses(const struct instance *instance, const struct board *board,
@@ -267,7 +267,7 @@ static void two_thousand_both_ways(struct instance *instance)
 	both_step(children);
 	both_done(children);
 	expect_names(instance, 0);
-	n_fds = count_stable_fds(instance->pid);
+	n_fds = count_stable_fds(instance->service);
 	both_go(children);
 
 	both_done(children);

@@ -180,7 +180,7 @@ static void killed(struct instance *unused)
 	ASSERT_EQ(raw_count(&instance), 0);
 	pair_start(&pair, &instance, (const char *[]){"4", "1024", NULL}, NULL);
 	ASSERT(wait_until(has_six_names, &instance));
-	ASSERT_OK(SYS(kill(instance.pid, SIGKILL)));
+	ASSERT_OK(SYS(kill(instance.service, SIGKILL)));
 	ASSERT_EQ(waitpid(instance.pid, &instance.status, 0), instance.pid);
 	instance.pid = -1;
 	ASSERT_EQ(pair_wait(&pair), 1);

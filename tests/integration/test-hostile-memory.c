@@ -9,10 +9,12 @@
  * must not be affected.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/syscall.h>
 
 #include "attacks/attacks.h"
@@ -125,24 +127,34 @@ static void close_for_ever(int peer, void *data)
 	pause();
 }
 
-/* A daemon blocked in close(2) cannot exit; its unmount must not wait for that. */
+#define END_MS 5000
+
+/* A thread blocked in close(2) cannot end; neither the unmount nor the end waits for it.
+ */
 static void end_with_stuck_close(struct instance *instance)
 {
 	struct instance other;
 	struct scene scene;
 	struct child child;
-	int opened;
+	int opened, service;
+	uint64_t start;
 
 	instance_start(&other, NULL);
 	scene_start(&scene, &other);
 	opened = ASSERT_OK(raw_open(&other, scene.good.uuid, O_RDWR));
 	child_start(&child, USER(1001), close_for_ever, &scene);
 	peer_wait(child.peer);
+	service = ASSERT_OK(SYS(pidfd_open(other.service, 0)));
+	start = now_ms();
 	ASSERT_OK(SYS(kill(other.pid, SIGTERM)));
 	ASSERT(wait_until(connection_is_gone, &opened));
 	ASSERT(!is_mounted(other.dir));
-	scene_kill_server(&scene);
 	instance_expect_exit(&other, 0);
+	ASSERT(now_ms() - start < END_MS);
+	ASSERT(!wait_ready(service, POLLIN, 0));
+	scene_kill_server(&scene);
+	ASSERT(wait_ready(service, POLLIN, WAIT_MS));
+	close(service);
 	child_kill(&child, SIGKILL);
 }
 

@@ -211,7 +211,7 @@ static bool is_stopped(void *data)
 	char path[40], state = 0;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", instance->pid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", instance->service);
 	file = fopen(path, "re");
 	ASSERT(file);
 	ASSERT_EQ(fscanf(file, "%*d %*s %c", &state), 1);
@@ -224,11 +224,11 @@ static void over_a_stopped_instance(struct instance *instance)
 {
 	char output[400];
 
-	ASSERT_OK(SYS(kill(instance->pid, SIGSTOP)));
+	ASSERT_OK(SYS(kill(instance->service, SIGSTOP)));
 	ASSERT(wait_until(is_stopped, instance));
 	ASSERT_EQ(mount_at(instance->dir, output, sizeof(output)), 1);
 	ASSERT(strstr(output, "an instance is mounted there"));
-	ASSERT_OK(SYS(kill(instance->pid, SIGCONT)));
+	ASSERT_OK(SYS(kill(instance->service, SIGCONT)));
 }
 
 static void over_a_dead_instance(struct instance *instance)
@@ -238,7 +238,7 @@ static void over_a_dead_instance(struct instance *instance)
 
 	instance_start(&other, NULL);
 	for (int i = 0; i < 2; i++) {
-		ASSERT_OK(SYS(kill(other.pid, SIGKILL)));
+		ASSERT_OK(SYS(kill(other.service, SIGKILL)));
 		ASSERT_EQ(waitpid(other.pid, NULL, 0), other.pid);
 		ASSERT_ERR(SYS(open(other.dir, O_RDONLY)), ENOTCONN);
 		instance_start_again(&other, NULL);

@@ -57,10 +57,22 @@ static void expect_capabilities(pid_t pid, const char *field, uint64_t expected)
 
 static void drops_capabilities(struct instance *instance)
 {
-	expect_capabilities(instance->pid, "CapEff", EXPECTED_CAPABILITIES);
-	expect_capabilities(instance->pid, "CapPrm", EXPECTED_CAPABILITIES);
+	expect_capabilities(instance->service, "CapEff", EXPECTED_CAPABILITIES);
+	expect_capabilities(instance->service, "CapPrm", EXPECTED_CAPABILITIES);
+	expect_capabilities(instance->service, "CapInh", 0);
+	expect_capabilities(instance->service, "CapAmb", 0);
+}
+
+/* It only passes signals on. */
+static void keeper_has_none(struct instance *instance)
+{
+	char value[64];
+
+	expect_capabilities(instance->pid, "CapEff", 0);
+	expect_capabilities(instance->pid, "CapPrm", 0);
 	expect_capabilities(instance->pid, "CapInh", 0);
-	expect_capabilities(instance->pid, "CapAmb", 0);
+	status_field(instance->pid, "NoNewPrivs", value);
+	ASSERT(strcmp(value, "1") == 0);
 }
 
 /* Checks again after all operations, in all threads. */
@@ -84,7 +96,7 @@ static void no_new_privileges(struct instance *instance)
 {
 	char value[64];
 
-	status_field(instance->pid, "NoNewPrivs", value);
+	status_field(instance->service, "NoNewPrivs", value);
 	ASSERT(strcmp(value, "1") == 0);
 }
 
@@ -119,8 +131,8 @@ static void run_rootless(int peer, void *data)
 
 	ASSERT_EQ(getuid(), 0);
 	instance_start(&instance, NULL);
-	expect_capabilities(instance.pid, "CapEff", EXPECTED_ROOTLESS);
-	expect_capabilities(instance.pid, "CapPrm", EXPECTED_ROOTLESS);
+	expect_capabilities(instance.service, "CapEff", EXPECTED_ROOTLESS);
+	expect_capabilities(instance.service, "CapPrm", EXPECTED_ROOTLESS);
 	use_all(&instance);
 	instance_settle(&instance);
 	instance_stop(&instance);
@@ -163,6 +175,7 @@ static void rootless_says_so(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"drops_capabilities", drops_capabilities},
+	{"keeper_has_none", keeper_has_none},
 	{"gains_none_later", gains_none_later},
 	{"no_new_privileges", no_new_privileges},
 	{"rootless_instance", rootless_instance, NULL, 0, CASE_NO_INSTANCE},

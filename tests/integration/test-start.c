@@ -200,17 +200,66 @@ static int notify_socket(void)
 	return fd;
 }
 
+/* The process that a message comes from. */
+static pid_t receive_from(int notify, char *text, size_t size)
+{
+	char control[CMSG_SPACE(sizeof(struct ucred))];
+	struct iovec part = {text, size};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control)};
+	struct ucred sender;
+
+	ASSERT_OK(SYS(recvmsg(notify, &message, 0)));
+	ASSERT(CMSG_FIRSTHDR(&message));
+	memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
+	return sender.pid;
+}
+
+/* It accepts messages from the process that it started. */
 static void service_manager(struct instance *instance)
 {
-	int notify = notify_socket();
+	int notify = notify_socket(), on = 1;
 	struct instance other;
 	char text[200] = "";
 
+	ASSERT_OK(SYS(setsockopt(notify, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on))));
 	instance_start(&other, NULL);
 	ASSERT(wait_ready(notify, POLLIN, WAIT_MS));
-	ASSERT_OK(SYS(recv(notify, text, sizeof(text) - 1, 0)));
+	ASSERT_EQ(receive_from(notify, text, sizeof(text) - 1), other.pid);
 	ASSERT(strstr(text, "READY=1"));
 	instance_stop(&other);
+}
+
+/* The process that was started ends as the service does. */
+static void killed_service(struct instance *instance)
+{
+	struct instance other;
+	int status;
+
+	instance_start(&other, NULL);
+	ASSERT_OK(SYS(kill(other.service, SIGKILL)));
+	ASSERT_EQ(waitpid(other.pid, &status, 0), other.pid);
+	ASSERT(WIFSIGNALED(status));
+	ASSERT_EQ(WTERMSIG(status), SIGKILL);
+	ASSERT_ERR(SYS(open(other.dir, O_RDONLY)), ENOTCONN);
+	ASSERT_OK(SYS(umount2(other.dir, 0)));
+}
+
+static void killed_keeper(struct instance *instance)
+{
+	struct instance other;
+	int service;
+
+	instance_start(&other, NULL);
+	service = ASSERT_OK(SYS(pidfd_open(other.service, 0)));
+	ASSERT_OK(SYS(kill(other.pid, SIGKILL)));
+	ASSERT_EQ(waitpid(other.pid, NULL, 0), other.pid);
+	ASSERT(wait_ready(service, POLLIN, WAIT_MS));
+	ASSERT_ERR(SYS(open(other.dir, O_RDONLY)), ENOTCONN);
+	close(service);
+	ASSERT_OK(SYS(umount2(other.dir, 0)));
 }
 
 /* After READY=1 the instance can be used at once. */
@@ -243,6 +292,8 @@ const struct test_case test_cases[] = {
 	{"background", background, NULL, 0, CASE_NO_INSTANCE},
 	{"background_detached", background_detached, NULL, 0, CASE_NO_INSTANCE},
 	{"service_manager", service_manager, NULL, 0, CASE_NO_INSTANCE},
+	{"killed_service", killed_service, NULL, 0, CASE_NO_INSTANCE},
+	{"killed_keeper", killed_keeper, NULL, 0, CASE_NO_INSTANCE},
 	{"ready_means_serving", ready_means_serving, NULL, 0, CASE_NO_INSTANCE},
 	{0},
 };

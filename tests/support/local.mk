@@ -6,6 +6,7 @@ check_LTLIBRARIES += %D%/libsupport.la
 	%D%/fds.c %D%/fds.h \
 	%D%/make-memfd.c %D%/make-memfd.h \
 	%D%/place.c %D%/place.h \
+	%D%/process.c %D%/process.h \
 	%D%/report.c %D%/report.h \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/server.c %D%/server.h \

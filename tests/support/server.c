@@ -13,6 +13,7 @@
 
 #include "report.h"
 #include "place.h"
+#include "process.h"
 
 #define START_MS 10000
 /* A daemon needs time to release 100,000 exports. */
@@ -144,7 +145,8 @@ int server_heap(const struct server *server, double *ret_bytes)
 	FILE *file;
 	int found = 0;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)server->pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/smaps_rollup",
+		       (int)process_child(server->pid));
 	file = fopen(path, "re");
 	if (!file)
 		return complain(-errno, "open %s", path);

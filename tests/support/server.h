@@ -35,7 +35,7 @@ int server_start_daemon(struct server *server, const char *dir, const char *name
 /* Stops it and waits for its exit; allowed for one that was not started. */
 void server_stop(struct server *server);
 
-/* Returns the server's anonymous memory in bytes. */
+/* Returns the anonymous memory of a daemon in bytes. */
 int server_heap(const struct server *server, double *ret_bytes) _must_check_;
 
 #endif

@@ -12,7 +12,7 @@
 #define BINDERS 40 /* above the limit of concurrent calls per user */
 
 /* Starts a queue whose command hangs in the page fault. */
-static void engines_hang_queue(int context, uint32_t asid, void *page, bool write)
+static uint32_t engines_hang_queue(int context, uint32_t asid, void *page, bool write)
 {
 	uint32_t queue = (uint32_t)ASSERT_OK(raw_accel_queue(context, 0, ACCEL_RING_MIN));
 	static uint8_t memory[PAGE];
@@ -34,6 +34,7 @@ static void engines_hang_queue(int context, uint32_t asid, void *page, bool writ
 	ASSERT_EQ(raw_accel_submit(context, queue, before, 1), 0);
 	ASSERT_EQ(raw_accel_submit(context, queue, &command, 1), 1);
 	ASSERT_OK(raw_queue_wait(context, queue, 1));
+	return queue;
 }
 
 static uint32_t engines_bind_self(int context)
@@ -52,13 +53,15 @@ static void engines_hang(int peer, const struct scene *scene, bool write, bool l
 	int context = ASSERT_OK(raw_context(scene->instance));
 	uint32_t asid = engines_bind_self(context);
 	void *page = scene_hostile_page(scene);
+	uint32_t queue = 0;
 	uint64_t start;
 
 	for (int i = 0; i < ATTACK_HUNG_QUEUES; i++)
-		engines_hang_queue(context, asid, page, write);
+		queue = engines_hang_queue(context, asid, page, write);
 	peer_signal(peer);
 	peer_wait(peer);
 	start = now_ms();
+	ASSERT_OK(raw_accel_object(context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY, queue));
 	if (leave)
 		close(context);
 	ASSERT(now_ms() - start <= PROMPT_MS);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/keeper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "process/privileges.h"
+#include "process/ready.h"
+#include "util.h"
+
+/* One byte each, from the service to its keeper. */
+enum { KEEPER_READY = 'r', KEEPER_ABANDONED = 'a' };
+
+/* In the service: to its keeper; -1: it has none. */
+static int keeper_reports = -1;
+
+/* What the keeper works with. */
+struct keeper {
+	pid_t service;
+	int ready_fd, signals, reports;
+};
+
+/* ---- the keeper -------------------------------------------------------------------- */
+
+static void keeper_block_signals(sigset_t *ret_before, sigset_t *ret_blocked)
+{
+	sigemptyset(ret_blocked);
+	sigaddset(ret_blocked, SIGTERM);
+	sigaddset(ret_blocked, SIGINT);
+	sigaddset(ret_blocked, SIGHUP);
+	sigaddset(ret_blocked, SIGCHLD);
+	sigprocmask(SIG_BLOCK, ret_blocked, ret_before);
+}
+
+/* The starter shall see the same signal; the service has dumped the core already. */
+static _Noreturn void keeper_end_by(int signal_number)
+{
+	const struct rlimit none = {0, 0};
+	sigset_t set;
+
+	log_error("the service was ended by signal %d", signal_number);
+	setrlimit(RLIMIT_CORE, &none);
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	/* Not reached but by the first process of a PID namespace. */
+	_exit(EXIT_FAILURE);
+}
+
+static void keeper_check_child(const struct keeper *keeper)
+{
+	int status;
+
+	if (waitpid(keeper->service, &status, WNOHANG) != keeper->service)
+		return;
+	if (WIFSIGNALED(status))
+		keeper_end_by(WTERMSIG(status));
+	_exit(WEXITSTATUS(status));
+}
+
+static void keeper_take_signal(const struct keeper *keeper)
+{
+	struct signalfd_siginfo info;
+
+	if (read(keeper->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGCHLD)
+		keeper_check_child(keeper);
+	else
+		kill(keeper->service, (int)info.ssi_signo);
+}
+
+static void keeper_take_report(struct keeper *keeper)
+{
+	char report;
+
+	if (read(keeper->reports, &report, 1) != 1) {
+		/* The service is ending; its status follows. */
+		keeper->reports = -1;
+	} else if (report == KEEPER_ABANDONED) {
+		_exit(EXIT_SUCCESS);
+	} else {
+		ready_report(keeper->ready_fd);
+		keeper->ready_fd = -1;
+	}
+}
+
+static _Noreturn void keeper_run(struct keeper *keeper)
+{
+	if (keeper->signals < 0 || privileges_drop_all() < 0) {
+		log_error("cannot watch the service: %m");
+		kill(keeper->service, SIGKILL);
+		_exit(EXIT_FAILURE);
+	}
+	for (;;) {
+		struct pollfd fds[] = {{keeper->signals, POLLIN, 0},
+				       {keeper->reports, POLLIN, 0}};
+
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+			continue;
+		if (fds[1].revents)
+			keeper_take_report(keeper);
+		if (fds[0].revents)
+			keeper_take_signal(keeper);
+	}
+}
+
+/* ---- the service ------------------------------------------------------------------- */
+
+static int keeper_become_service(pid_t keeper, int reports, const sigset_t *mask)
+{
+	keeper_reports = reports;
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	/* It may have ended before. */
+	return getppid() == keeper ? 0 : -ESRCH;
+}
+
+int keeper_fork(int ready_fd)
+{
+	struct keeper keeper = {.ready_fd = ready_fd};
+	pid_t self = getpid();
+	sigset_t before, blocked;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	keeper_block_signals(&before, &blocked);
+	keeper.service = fork();
+	if (keeper.service < 0)
+		return -errno;
+	if (keeper.service > 0) {
+		close(ends[1]);
+		keeper.reports = ends[0];
+		keeper.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+		keeper_run(&keeper);
+	}
+	close(ends[0]);
+	if (ready_fd >= 0)
+		close(ready_fd);
+	return keeper_become_service(self, ends[1], &before);
+}
+
+static void keeper_report(char report)
+{
+	if (keeper_reports >= 0 && write(keeper_reports, &report, 1) < 0)
+		log_warning("cannot report to the keeper: %m");
+}
+
+void keeper_report_ready(void)
+{
+	keeper_report(KEEPER_READY);
+}
+
+void keeper_abandon_threads(void)
+{
+	keeper_report(KEEPER_ABANDONED);
+	/* The threads that stay share the descriptors; one of these may wait, too. */
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	_exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keeper.h - the process that the starter of a service in the foreground waits for
+ *
+ * A client can make a thread wait where not even SIGKILL ends it: in a request to a FUSE
+ * server that has read it and never replies. No process ends before all its threads have.
+ * So the service is a child of the process that was started, its keeper. The keeper
+ * parses nothing; it passes signals on, reports readiness, and ends as the service does:
+ * also when nothing of the service is left but threads that wait like that. They hold
+ * neither the mount nor the connection.
+ *
+ * In the background nobody waits for the process, so there is no keeper.
+ */
+#ifndef DMABUFFS_KEEPER_H
+#define DMABUFFS_KEEPER_H
+
+/*
+ * Forks. Returns 0 in the child, which is killed if its parent is, or -errno. The parent
+ * takes @ready_fd over (-1: none) for ready_report(), and does not return.
+ */
+int keeper_fork(int ready_fd);
+
+/* From the child: it serves. Without a keeper, this and the next report to nobody. */
+void keeper_report_ready(void);
+
+/* Ends the process, for its starter successfully and at once, whatever its threads do. */
+_Noreturn void keeper_abandon_threads(void);
+
+#endif

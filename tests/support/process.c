@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The parent of a process, or -1: it is gone. */
+static pid_t process_parent(pid_t pid)
+{
+	char path[32], text[400];
+	FILE *file;
+	int parent = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	/* The name of the command stands in parentheses. */
+	if (file && fgets(text, sizeof(text), file) && strrchr(text, ')') &&
+	    sscanf(strrchr(text, ')'), ") %*c %d", &parent) != 1)
+		parent = -1;
+	if (file)
+		fclose(file);
+	return parent;
+}
+
+pid_t process_child(pid_t pid)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	pid_t child = -1;
+
+	while (proc && child < 0 && (entry = readdir(proc)))
+		if (atoi(entry->d_name) > 0 && process_parent(atoi(entry->d_name)) == pid)
+			child = atoi(entry->d_name);
+	if (proc)
+		closedir(proc);
+	return child;
+}
