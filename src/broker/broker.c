@@ -21,6 +21,7 @@
 #define EVENTS_PER_TURN  64
 #define ACCEPTS_PER_TURN 64
 #define RETRY_MS         100
+#define ACCEPT_RETRY_MS  20
 
 /* ---- connections ------------------------------------------------------------------- */
 
@@ -30,6 +31,19 @@ static int broker_watch(const struct broker *broker, int *fd)
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = fd};
 
 	return epoll_ctl(broker->epoll, EPOLL_CTL_ADD, *fd, &event) < 0 ? -errno : 0;
+}
+
+/*
+ * Those that wait stay in the backlog, so the listener stays ready: polled, it would keep
+ * the thread busy. A descriptor of the connection that makes room is closed elsewhere,
+ * and free a moment later.
+ */
+static void broker_accept_later(struct broker *broker)
+{
+	if (errno == EMFILE || errno == ENFILE)
+		(void)admission_make_room(broker);
+	epoll_ctl(broker->epoll, EPOLL_CTL_DEL, broker->listener, NULL);
+	broker->accept_at_ms = now_ms() + ACCEPT_RETRY_MS;
 }
 
 static void broker_accept_some(struct broker *broker)
@@ -42,10 +56,17 @@ static void broker_accept_some(struct broker *broker)
 			admission_take(broker, fd);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE)
-			(void)admission_make_room(broker);
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			broker_accept_later(broker);
 		return;
 	}
+}
+
+static void broker_accept_again(struct broker *broker)
+{
+	broker->accept_at_ms = 0;
+	if (broker_watch(broker, &broker->listener) < 0)
+		broker->accept_at_ms = now_ms() + ACCEPT_RETRY_MS;
 }
 
 /* ---- throttling -------------------------------------------------------------------- */
@@ -121,14 +142,22 @@ static bool broker_serve_events(struct broker *broker, const struct epoll_event 
 	return true;
 }
 
+static int broker_timeout(const struct broker *broker)
+{
+	if (broker->accept_at_ms)
+		return ACCEPT_RETRY_MS;
+	return broker->any_throttled || !list_is_empty(&broker->waiting) ? RETRY_MS : -1;
+}
+
 static bool broker_serve_turn(struct broker *broker)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	bool retry = broker->any_throttled || !list_is_empty(&broker->waiting);
-	int timeout = retry ? RETRY_MS : -1;
-	int n = epoll_wait(broker->epoll, events, EVENTS_PER_TURN, timeout);
+	int n = epoll_wait(broker->epoll, events, EVENTS_PER_TURN,
+			   broker_timeout(broker));
 	bool more;
 
+	if (broker->accept_at_ms && now_ms() >= broker->accept_at_ms)
+		broker_accept_again(broker);
 	if (broker->any_throttled && now_ms() >= broker->retry_at_ms)
 		broker_resume_all(broker);
 	stall_guard_begin(&broker->guard);
@@ -171,6 +200,7 @@ static int broker_open_all(struct broker *broker, int dir)
 
 	list_init(&broker->connections);
 	list_init(&broker->waiting);
+	broker->accept_at_ms = 0;
 	broker->listener =
 		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	broker->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -38,6 +38,8 @@ struct broker {
 	struct list waiting;     /* the same, accepted but not admitted: admission.h */
 	bool any_throttled;
 	uint64_t retry_at_ms; /* on the monotonic clock, while any_throttled */
+	/* 0: the listener is polled; else when it is again: accept(2) has failed. */
+	uint64_t accept_at_ms;
 };
 
 /*

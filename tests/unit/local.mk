@@ -64,14 +64,14 @@ endif
 	%D%/test-worker.c
 %C%_daemon_tests_CPPFLAGS = $(src_libdaemon_la_CPPFLAGS)
 %C%_daemon_tests_CFLAGS = $(src_libdaemon_la_CFLAGS) $(CRITERION_CFLAGS)
-# Functions that faults.c, fake-dmabuf.c, test-notifier.c and test-session.c replace.
+# Functions that faults.c, fake-dmabuf.c and some of the tests replace.
 %C%_daemon_tests_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
 	-Wl,--wrap=aligned_alloc,--wrap=strdup,--wrap=asprintf,--wrap=vasprintf \
 	-Wl,--wrap=realpath,--wrap=free \
 	-Wl,--wrap=open64,--wrap=fcntl64,--wrap=statx,--wrap=fstat64,--wrap=fchmod \
 	-Wl,--wrap=ftruncate64,--wrap=read,--wrap=readlinkat,--wrap=pthread_create \
-	-Wl,--wrap=ioctl,--wrap=poll \
+	-Wl,--wrap=ioctl,--wrap=poll,--wrap=accept4 \
 	-Wl,--wrap=fuse_lowlevel_notify_inval_inode \
 	-Wl,--wrap=fuse_session_fd,--wrap=fuse_session_loop_mt \
 	-Wl,--wrap=fuse_session_loop_mt_312

@@ -5,14 +5,18 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "buffers/closer.h"
 #include "base/log.h"
 #include "broker-client.h"
+#include "clock.h"
 #include "fixture.h"
 #include "stuck-socket.h"
 
@@ -169,6 +173,67 @@ Test(broker_thread, one_that_breaks_off_is_closed)
 	cr_assert(is_closed(client));
 	cr_assert(zero(int, deposit(other)), "another user's connection was closed");
 	close(client);
+	close(other);
+}
+
+/* ---- no descriptor for a new connection -------------------------------------------- */
+
+static atomic_int accept_error, n_accepts;
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	atomic_fetch_add(&n_accepts, 1);
+	errno = accept_error;
+	return accept_error ? -1 : __real_accept4(fd, address, length, flags);
+}
+
+static bool accepts_are(void *data)
+{
+	return n_accepts >= *(int *)data;
+}
+
+static uint64_t cpu_ns_of_broker(void)
+{
+	struct timespec time;
+	clockid_t clock;
+
+	cr_assert(zero(int, pthread_getcpuclockid(broker.thread, &clock)));
+	cr_assert(zero(int, clock_gettime(clock, &time)));
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void expect_little_work_while_accept_fails(int error)
+{
+	uint64_t cpu, wall;
+	int client, many;
+
+	accept_error = error;
+	cpu = cpu_ns_of_broker();
+	wall = now_ns();
+	many = n_accepts + 20;
+	client = connect_to();
+	cr_assert(wait_until(accepts_are, &many));
+	cpu = cpu_ns_of_broker() - cpu;
+	wall = now_ns() - wall;
+	cr_assert(lt(u64, cpu * 5, wall), "of %llu us the thread worked %llu",
+		  (unsigned long long)wall / 1000, (unsigned long long)cpu / 1000);
+	accept_error = 0;
+	cr_assert(zero(int, deposit(client)), "it is not accepted later");
+	close(client);
+}
+
+Test(broker_thread, does_not_spin_while_it_cannot_accept)
+{
+	int other = connect_to();
+
+	cr_assert(zero(int, deposit(other)));
+	/* Nothing to close for it: a ticket waits. */
+	expect_little_work_while_accept_fails(EMFILE);
+	expect_little_work_while_accept_fails(ENOMEM);
+	cr_assert(zero(int, deposit(other)), "the other connection was closed");
 	close(other);
 }
 
