@@ -31,7 +31,6 @@ void admission_drop(struct broker *broker, struct connection *connection)
 	list_remove(&connection->by_use);
 	tickets_drop(broker->tickets, &connection->tickets);
 	connection_close(broker, connection);
-	limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
 	free(connection);
 }
 
@@ -156,6 +155,7 @@ static int admission_admit(struct broker *broker, struct connection *connection)
 		limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
 	else
 		list_add_tail(&broker->connections, &connection->by_use);
+	connection->admitted = r == 0;
 	return r;
 }
 

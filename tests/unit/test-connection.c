@@ -12,6 +12,7 @@
 #include "buffers/closer.h"
 #include "fd_identity.h"
 #include "fixture.h"
+#include "stuck-socket.h"
 
 static struct broker broker;
 static struct tickets tickets;
@@ -35,6 +36,11 @@ static void init(void)
 static bool no_closes(void *data)
 {
 	return limits_used(&fixture_limits, RES_CLOSES) == 0;
+}
+
+static bool no_connections(void *data)
+{
+	return limits_used(&fixture_limits, RES_CONNECTIONS) == 0;
 }
 
 static void finish(void)
@@ -396,6 +402,37 @@ Test(connection, no_ticket_for_strangers)
 	cr_assert(zero(sz, tickets.by_number.n_nodes));
 	close(path);
 	close(memfd);
+}
+
+/* ---- its end ----------------------------------------------------------------------- */
+
+static bool connection_is_closed(void *data)
+{
+	return !is_open(*(int *)data);
+}
+
+/* What the peer has sent is closed elsewhere, however much of its user is closing. */
+Test(connection, is_closed_elsewhere)
+{
+	int peer, stuck = stuck_socket(&peer);
+	struct connection *ended = calloc(1, sizeof(*ended));
+	int fd = connection.fd;
+
+	cr_assert(zero(int, closer_start()));
+	fixture_limits.config.per_uid[RES_ENDED] = 0;
+	cr_assert(zero(int, limits_charge(&fixture_limits, UID_A, RES_CONNECTIONS, 1)));
+	*ended = (struct connection){.fd = fd, .uid = UID_A, .admitted = true};
+	ended->closing = closing_new(&fixture_limits, UID_A, 1);
+	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, stuck)));
+	close(stuck);
+	connection_close(&broker, ended);
+	free(ended);
+	cr_assert(eq(u64, limits_used(&fixture_limits, RES_CONNECTIONS), 1));
+	close(peer);
+	cr_assert(wait_until(connection_is_closed, &fd));
+	cr_assert(wait_until(no_connections, NULL));
+	connection.fd = -1;
+	cr_assert(closer_stop());
 }
 
 /* ---- limits ------------------------------------------------------------------------ */
