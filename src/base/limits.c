@@ -332,6 +332,35 @@ uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource
 	return used;
 }
 
+static bool limits_is_full(struct limits *limits, uid_t uid, enum resource resource)
+{
+	return limits_used_by(limits, uid, resource) >= limits->config.per_uid[resource];
+}
+
+uid_t limits_find_full(struct limits *limits, const struct payer *payer,
+		       enum resource resource)
+{
+	uid_t owners[OWNERS_MAX];
+	int n = owners_read(payer->pid, payer->uid, owners);
+
+	if (limits_is_full(limits, payer->uid, resource))
+		return payer->uid;
+	for (int i = 0; i < n; i++)
+		if (limits_is_full(limits, owners[i], resource))
+			return owners[i];
+	return payer->uid;
+}
+
+bool limits_pays_for(struct limits *limits, uid_t owner, uid_t uid)
+{
+	SCOPED_LOCK(&limits->lock);
+	const struct user *user = limits_find_user_locked(limits, uid);
+
+	while (user && user->uid != owner)
+		user = user->owner;
+	return user;
+}
+
 uint64_t limits_used(struct limits *limits, enum resource resource)
 {
 	SCOPED_LOCK(&limits->lock);

@@ -10,6 +10,7 @@
 #define DMABUFFS_LIMITS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -104,6 +105,16 @@ void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource,
 
 /* What a user holds now; for an owner, with the uids of its user namespaces. */
 uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource);
+
+/*
+ * Who refused a charge of one with -EDQUOT: the uid, or one of the owners around the
+ * process. The uid if nobody would by now.
+ */
+uid_t limits_find_full(struct limits *limits, const struct payer *payer,
+		       enum resource resource);
+
+/* Does @owner pay for what @uid holds? A uid that holds something pays for itself. */
+bool limits_pays_for(struct limits *limits, uid_t owner, uid_t uid);
 
 /* What the whole mount holds now. */
 uint64_t limits_used(struct limits *limits, enum resource resource);

@@ -71,14 +71,15 @@ static bool admission_is_idle(struct broker *broker, const struct connection *co
 	       !admission_has_unread(connection->fd);
 }
 
-/* The least recently used one of @uid, or of any user; NULL: none. */
+/* The least recently used one that @uid pays for, or of any user; NULL: none. */
 static struct connection *admission_find_idle(struct broker *broker, uid_t uid,
 					      bool of_any_user, enum idleness idleness)
 {
 	struct connection *connection;
 
 	list_for_each(connection, &broker->connections, by_use)
-		if ((of_any_user || connection->uid == uid) &&
+		if ((of_any_user ||
+		     limits_pays_for(broker->limits, uid, connection->uid)) &&
 		    admission_is_idle(broker, connection, idleness))
 			return connection;
 	return NULL;
@@ -123,25 +124,28 @@ static bool admission_peer_is_alive(int fd)
 	return alive;
 }
 
-static int admission_charge_once(struct broker *broker,
-				 const struct connection *connection)
+static struct payer admission_payer(const struct connection *connection)
 {
 	bool alive = admission_peer_is_alive(connection->fd);
-	const struct payer payer = {connection->uid, alive ? connection->pid : 0};
 
-	return limits_charge_process(broker->limits, &payer, RES_CONNECTIONS, 1);
+	return (struct payer){connection->uid, alive ? connection->pid : 0};
 }
 
 /* -EDQUOT, -ENOSPC: no room, nor a connection to close for it. */
 static int admission_charge(struct broker *broker, const struct connection *connection)
 {
-	int r = admission_charge_once(broker, connection);
+	const struct payer payer = admission_payer(connection);
+	struct limits *limits = broker->limits;
+	int r = limits_charge_process(limits, &payer, RES_CONNECTIONS, 1);
+	uid_t full = payer.uid;
 
 	if (r != -EDQUOT && r != -ENOSPC)
 		return r;
-	if (!admission_close_one(broker, connection->uid, r == -ENOSPC))
+	if (r == -EDQUOT)
+		full = limits_find_full(limits, &payer, RES_CONNECTIONS);
+	if (!admission_close_one(broker, full, r == -ENOSPC))
 		return r;
-	return admission_charge_once(broker, connection);
+	return limits_charge_process(limits, &payer, RES_CONNECTIONS, 1);
 }
 
 static int admission_admit(struct broker *broker, struct connection *connection)

@@ -3,10 +3,10 @@
  * admission.h - room for a new connection to the broker
  *
  * A new connection takes the place of one that waits for nothing: the least recently used
- * one of its user, or of all when the mount is full. Where there is none, it waits; where
- * too many wait, or one waited too long, the broker replies EUSERS to its request and
- * closes it. A connection with a request under way is never closed for another one.
- * Called by the broker's thread alone.
+ * one of its user, with all uids of that user's namespaces, or of all when the mount is
+ * full. Where there is none, it waits; where too many wait, or one waited too long, the
+ * broker replies EUSERS to its request and closes it. A connection with a request under
+ * way is never closed for another one. Called by the broker's thread alone.
  */
 #ifndef DMABUFFS_ADMISSION_H
 #define DMABUFFS_ADMISSION_H
