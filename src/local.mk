@@ -26,6 +26,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/caller.c %D%/names/caller.h \
 	%D%/names/ended.c %D%/names/ended.h \
 	%D%/names/export.c %D%/names/export.h \
+	%D%/names/ids.h \
 	%D%/names/node.c %D%/names/node.h \
 	%D%/names/notifier.c %D%/names/notifier.h \
 	%D%/names/past.c %D%/names/past.h \
@@ -60,6 +61,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_list.c \
 	%D%/fs/fs_revoke.c \
 	%D%/fs/fs_root.c \
+	%D%/fs/fs_user.c %D%/fs/fs_user.h \
 	%D%/fs/fs_xattr.c \
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/service.h \

@@ -8,6 +8,7 @@
 
 #include "buffers/closer.h"
 #include "fs/fs_ioctl.h"
+#include "fs/fs_user.h"
 #include "util.h"
 
 /* ---- the directory ----------------------------------------------------------------- */
@@ -87,7 +88,7 @@ static int device_ioctl_add_ticket(struct command_call *call, int fd)
 int device_open_for_fetch(struct command_call *call)
 {
 	const struct dmabuffs_accel_open *arg = &call->arg.open;
-	const struct payer payer = {call->ctx->uid, call->ctx->pid};
+	struct payer payer;
 	struct closing *closing;
 	int fd = -1, r;
 
@@ -95,7 +96,9 @@ int device_open_for_fetch(struct command_call *call)
 		return -EOPNOTSUPP;
 	if (arg->access != O_RDONLY && arg->access != O_RDWR)
 		return -EINVAL;
-	r = closing_reserve(&call->service->limits, &payer, 1, &closing);
+	r = user_payer(call->req, &payer);
+	if (r == 0)
+		r = closing_reserve(&call->service->limits, &payer, 1, &closing);
 	if (r < 0)
 		return r;
 	r = device_ioctl_open_object(call->file->context, arg, &fd);
@@ -117,5 +120,8 @@ static void device_ioctl_revoke_work(void *arg)
 /* A process that has the memory open can keep its inode locked. */
 int device_revoke_buffer(struct command_call *call)
 {
-	return command_offload(call, call->ctx->uid, device_ioctl_revoke_work);
+	struct payer payer;
+	int r = user_payer(call->req, &payer);
+
+	return r < 0 ? r : command_offload(call, &payer, device_ioctl_revoke_work);
 }

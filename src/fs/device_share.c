@@ -7,6 +7,7 @@
 #include "base/wire.h"
 #include "broker/opened.h"
 #include "fs/fs_ioctl.h"
+#include "fs/fs_user.h"
 #include "names/publish.h"
 #include "util.h"
 
@@ -31,14 +32,15 @@ static struct buffer device_share_identity_of(const struct accel_asid *asid)
 }
 
 /* Takes over @asid. */
-static int device_share_publish(struct command_call *call, struct accel_asid *asid)
+static int device_share_publish(struct command_call *call, const struct ids *owner,
+				struct accel_asid *asid)
 {
 	struct dmabuffs_accel_export *arg = &call->arg.asid_export;
 	struct table *table = &call->service->table;
 	struct buffer identity = device_share_identity_of(asid);
 	struct export_request request = {
-		.uid = call->ctx->uid,
-		.gid = call->ctx->gid,
+		.uid = owner->uid,
+		.gid = owner->gid,
 		.pid = call->ctx->pid,
 		.flags = arg->flags,
 		.mode = arg->mode,
@@ -61,11 +63,14 @@ int device_export_asid(struct command_call *call)
 {
 	struct dmabuffs_accel_export *arg = &call->arg.asid_export;
 	struct accel_asid *asid;
+	struct ids owner;
 	int r = device_share_check_export(arg);
 
 	if (r == 0)
+		r = user_owner(call, &owner);
+	if (r == 0)
 		r = accel_asid_share(call->file->context, arg->asid, &asid);
-	return r < 0 ? r : device_share_publish(call, asid);
+	return r < 0 ? r : device_share_publish(call, &owner, asid);
 }
 
 /* References the ASID behind an opened name. */

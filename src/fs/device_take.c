@@ -10,6 +10,7 @@
 #include "broker/procfs.h"
 #include "buffers/closer.h"
 #include "fs/fs_ioctl.h"
+#include "fs/fs_user.h"
 #include "util.h"
 
 int device_take_import(struct command_call *call, struct taken *ret_taken)
@@ -137,6 +138,7 @@ static int device_take_check_sva(const struct dmabuffs_accel_sva *sva)
 
 int device_bind_sva(struct command_call *call)
 {
+	struct payer payer;
 	int r = device_take_check_sva(&call->arg.sva);
 
 	if (r < 0)
@@ -144,7 +146,9 @@ int device_bind_sva(struct command_call *call)
 	call->kept.sva.mem = call->kept.sva.maps = TAKEN_NONE;
 	r = device_take_both(call);
 	if (r == 0)
-		r = command_offload(call, call->ctx->uid, device_take_bind_work);
+		r = user_payer(call->req, &payer);
+	if (r == 0)
+		r = command_offload(call, &payer, device_take_bind_work);
 	if (r < 0)
 		device_take_end_binding(call, r);
 	return r;

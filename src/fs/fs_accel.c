@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "devices/device_file.h"
 #include "fs/fs.h"
+#include "fs/fs_user.h"
 #include "util.h"
 
 bool fs_is_accel(uint64_t ino)
@@ -33,17 +34,19 @@ void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
 	struct accel_device *device = devices_by_ino(&service->devices, ino);
-	const struct payer payer = {fuse_req_ctx(req)->uid, fuse_req_ctx(req)->pid};
+	struct payer payer;
 	struct device_file *file;
-	int r = -EACCES;
+	int r = user_payer(req, &payer);
 
 	if (!device)
 		r = -ENXIO;
-	else if ((fi->flags & O_ACCMODE) == O_RDWR)
+	else if ((fi->flags & O_ACCMODE) != O_RDWR)
+		r = -EACCES;
+	if (r == 0)
 		r = device_file_open(&service->devices, device, &payer, &file);
 	if (r < 0) {
-		log_info("cannot open device for pid %d uid %u: %s", payer.pid, payer.uid,
-			 strerror(-r));
+		log_info("cannot open device for pid %d uid %u: %s",
+			 fuse_req_ctx(req)->pid, user_uid(req), strerror(-r));
 		reply_error(req, r);
 		return;
 	}

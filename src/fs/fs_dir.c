@@ -9,6 +9,7 @@
 #include <dmabuffs-accel-ioctl.h>
 #include <dmabuffs-broker.h>
 
+#include "fs/fs_user.h"
 #include "names/ended.h"
 #include "util.h"
 
@@ -153,7 +154,7 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void fs_dir_list_exports(struct service *service, struct listing *listing,
 				uint64_t cursor)
 {
-	uid_t uid = fuse_req_ctx(listing->req)->uid;
+	uid_t uid = user_uid(listing->req);
 	struct export *export;
 	bool more, fits = true;
 
@@ -178,7 +179,7 @@ static void fs_dir_list_exports(struct service *service, struct listing *listing
  */
 static bool fs_dir_may_list(fuse_req_t req)
 {
-	return fuse_req_ctx(req)->uid == 0;
+	return user_uid(req) == 0;
 }
 
 /*

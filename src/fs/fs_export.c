@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/wire.h"
 #include "buffers/closer.h"
+#include "fs/fs_user.h"
 #include "names/publish.h"
 #include "util.h"
 
@@ -58,8 +59,8 @@ static struct export_request fs_export_request(struct command_call *call)
 
 	return (struct export_request){
 		.root_id = call->root_id,
-		.uid = call->ctx->uid,
-		.gid = call->ctx->gid,
+		.uid = call->kept.making.owner.uid,
+		.gid = call->kept.making.owner.gid,
 		.pid = call->ctx->pid,
 		.flags = arg->flags,
 		.mode = arg->mode,
@@ -83,11 +84,9 @@ static int fs_export_make_new(struct command_call *call)
 
 static int fs_export_end(struct command_call *call, int result)
 {
-	const struct fuse_ctx *ctx = call->ctx;
-
 	if (result < 0)
-		log_warning("cannot export for pid %d uid %u: %s", ctx->pid, ctx->uid,
-			    strerror(-result));
+		log_warning("cannot export for pid %d uid %u: %s", call->ctx->pid,
+			    user_uid(call->req), strerror(-result));
 	if (call->kept.making.buffer.fd >= 0)
 		closing_add_buffer(call->kept.making.taken.closing,
 				   &call->kept.making.buffer);
@@ -113,6 +112,7 @@ static int fs_export_find_or_make(struct command_call *call)
 {
 	struct dmabuffs_export *arg = &call->arg.export;
 	struct export_request request = fs_export_request(call);
+	struct payer payer;
 	uint64_t bytes;
 	int r = buffer_size(&call->kept.making.buffer, &bytes);
 
@@ -123,16 +123,19 @@ static int fs_export_find_or_make(struct command_call *call)
 	if (r != -ENOENT)
 		return r;
 	/* Changing a memfd waits for its inode, which a client can keep locked. */
-	if (fs_export_must_stop_growth(call) ||
-	    buffer_needs_freeze(&call->kept.making.buffer, fs_export_keeps_seals(call)))
-		return command_offload(call, call->ctx->uid, fs_export_freeze_and_finish);
-	return fs_export_make_new(call);
+	if (!fs_export_must_stop_growth(call) &&
+	    !buffer_needs_freeze(&call->kept.making.buffer, fs_export_keeps_seals(call)))
+		return fs_export_make_new(call);
+	r = user_payer(call->req, &payer);
+	return r < 0 ? r : command_offload(call, &payer, fs_export_freeze_and_finish);
 }
 
 int fs_export(struct command_call *call)
 {
 	int r = wire_check_export(&call->arg.export);
 
+	if (r == 0)
+		r = user_owner(call, &call->kept.making.owner);
 	if (r < 0)
 		return r;
 	call->kept.making.buffer = (struct buffer){.fd = -1};

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/policy.h"
+#include "fs/fs_user.h"
 #include "locked.h"
 #include "util.h"
 
@@ -128,21 +129,20 @@ static void fs_file_reply_open(fuse_req_t req, struct export *export,
 			;
 }
 
-static void fs_file_log_refusal(const struct export *export, const struct fuse_ctx *ctx,
-				int error)
+static void fs_file_log_refusal(fuse_req_t req, const struct export *export, int error)
 {
 	char name[UUID_TEXT_LENGTH + 1];
 
 	export_name(export, name);
-	log_warning("cannot open %s for pid %d uid %u: %s", name, ctx->pid, ctx->uid,
-		    strerror(-error));
+	log_warning("cannot open %s for pid %d uid %u: %s", name, fuse_req_ctx(req)->pid,
+		    user_uid(req), strerror(-error));
 }
 
 /* The kernel has checked permissions. */
 void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	pid_t tid = fuse_req_ctx(req)->pid;
 	struct export *export;
 	int r;
 
@@ -161,11 +161,11 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		table_put(&service->table, export);
 		return;
 	}
-	r = fs_file_check_open(service, export, ctx->pid, fi->flags);
+	r = fs_file_check_open(service, export, tid, fi->flags);
 	if (r == 0)
 		r = fi->backing_id = fs_file_backing_id(req, export);
 	if (r < 0) {
-		fs_file_log_refusal(export, ctx, r);
+		fs_file_log_refusal(req, export, r);
 		fs_close_export(req, export);
 		reply_error(req, r);
 	} else {

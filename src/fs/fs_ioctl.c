@@ -2,6 +2,7 @@
 #include "fs/fs_ioctl.h"
 
 #include "base/offload.h"
+#include "fs/fs_user.h"
 #include "names/caller.h"
 #include "sized.h"
 #include "util.h"
@@ -124,20 +125,22 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 		 struct taken *ret_taken)
 {
 	struct service *service = call->service;
-	const struct payer payer = {call->ctx->uid, call->ctx->pid};
+	struct payer payer;
+	int r = user_payer(call->req, &payer);
 
+	if (r < 0)
+		return r;
 	if (ticket)
 		return taken_from_ticket(&service->tickets, &payer, ticket, ret_taken);
 	return taken_from_caller(&service->limits, &payer, command_pidfd(call), fd,
 				 ret_taken);
 }
 
-int command_offload(struct command_call *call, uid_t uid, void (*work)(void *call))
+int command_offload(struct command_call *call, const struct payer *payer,
+		    void (*work)(void *call))
 {
-	bool is_caller = uid == call->ctx->uid;
-	const struct payer payer = {uid, is_caller ? call->ctx->pid : 0};
 	struct offload *offload;
-	int r = offload_reserve(&call->service->limits, &payer, &offload);
+	int r = offload_reserve(&call->service->limits, payer, &offload);
 
 	if (r == 0)
 		r = offload_start(offload, work, call);

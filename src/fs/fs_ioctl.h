@@ -8,6 +8,7 @@
 #include "broker/taken.h"
 #include "devices/device_file.h"
 #include "fs/fs.h"
+#include "names/ids.h"
 
 struct command_call {
 	fuse_req_t req;
@@ -21,6 +22,7 @@ struct command_call {
 	/* What one handler owns until the reply. */
 	union {
 		struct {
+			struct ids owner;     /* of the new name */
 			struct buffer buffer; /* while its fd is not -1 */
 			struct taken taken;   /* what is left of what it was made of */
 		} making;                     /* fs_export() */
@@ -78,10 +80,12 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 		 struct taken *ret_taken);
 
 /*
- * Runs @work(@call) in a thread charged to @uid, see offload.h. COMMAND_PENDING, and then
+ * Runs @work(@call) in a thread charged to @payer, see offload.h. COMMAND_PENDING, and
+ * then
  * @work replies; or -errno.
  */
-int command_offload(struct command_call *call, uid_t uid, void (*work)(void *call));
+int command_offload(struct command_call *call, const struct payer *payer,
+		    void (*work)(void *call));
 
 /*
  * Takes the descriptor that a struct dmabuffs_accel_import names; the caller refuses or

@@ -5,6 +5,7 @@
 
 #include "base/wire.h"
 #include "fs/fs_ioctl.h"
+#include "fs/fs_user.h"
 
 /*
  * A page ends early where the table has looked through many names of others, so that the
@@ -17,12 +18,15 @@ int fs_list(struct command_call *call)
 	struct export *export;
 	uint64_t cursor = arg->cursor;
 	bool more = true;
+	struct ids owner;
 	int r = wire_check_list(arg);
 
+	if (r == 0)
+		r = user_owner(call, &owner);
 	if (r < 0)
 		return r;
 	for (arg->count = 0; arg->count < DMABUFFS_LIST_MAX; arg->count++) {
-		export = table_next(table, call->ctx->uid, &cursor, &more);
+		export = table_next(table, owner.uid, &cursor, &more);
 		if (!export)
 			break;
 		memcpy(arg->uuids[arg->count], export->uuid, DMABUFFS_UUID_SIZE);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/policy.h"
 #include "base/wire.h"
+#include "fs/fs_user.h"
 #include "names/ended.h"
 #include "locked.h"
 #include "util.h"
@@ -27,12 +28,12 @@ static int fs_revoke_truncate_and_remove(struct command_call *call)
 }
 
 /* Checks, and counts the export open, so that its buffer stays during the revocation. */
-static int fs_revoke_claim(struct command_call *call, struct export *export,
-			   uid_t *ret_owner)
+static int fs_revoke_claim(struct command_call *call, struct export *export, uid_t uid,
+			   uid_t *ret_charged)
 {
 	struct table *table = &call->service->table;
 	SCOPED_LOCK(&table->lock);
-	int r = policy_check_revoke(call->ctx->uid, export->node.uid);
+	int r = policy_check_revoke(uid, export->node.uid);
 
 	if (r < 0)
 		return r;
@@ -40,7 +41,7 @@ static int fs_revoke_claim(struct command_call *call, struct export *export,
 		return -ENOENT;
 	if (!buffer_is_revocable(&export->buffer))
 		return -EBUSY;
-	*ret_owner = export->charged_uid;
+	*ret_charged = export->charged_uid;
 	table_open_locked(table, export);
 	return 0;
 }
@@ -55,12 +56,30 @@ static void fs_revoke_work(void *arg)
 	command_reply(call, r);
 }
 
+/* The thread is charged to the owner: the owner's buffer can block it. */
+static int fs_revoke_start(struct command_call *call, struct export *export,
+			   uid_t charged)
+{
+	struct payer payer;
+	int r = user_payer(call->req, &payer);
+
+	if (r == 0 && payer.uid != charged)
+		payer = (struct payer){charged, 0};
+	call->kept.export = export;
+	if (r == 0)
+		r = command_offload(call, &payer, fs_revoke_work);
+	if (r < 0)
+		fs_close_export(call->req, export);
+	return r;
+}
+
 int fs_revoke(struct command_call *call)
 {
 	const struct dmabuffs_revoke *arg = &call->arg.revoke;
 	struct table *table = &call->service->table;
 	struct export *export;
-	uid_t owner;
+	struct ids caller;
+	uid_t charged;
 	int r = wire_check_no_flags(arg->flags);
 
 	if (r < 0)
@@ -68,16 +87,14 @@ int fs_revoke(struct command_call *call)
 	export = table_get_named(table, arg->uuid);
 	if (!export)
 		return -ENOENT;
-	r = fs_revoke_claim(call, export, &owner);
-	if (r == 0) {
-		call->kept.export = export;
-		/* The thread is charged to the owner: the owner's buffer can block it. */
-		r = command_offload(call, owner, fs_revoke_work);
-		if (r < 0)
-			fs_close_export(call->req, export);
-	}
+	r = user_owner(call, &caller);
+	if (r == 0)
+		r = fs_revoke_claim(call, export, caller.uid, &charged);
+	if (r == 0)
+		r = fs_revoke_start(call, export, charged);
 	if (r < 0) {
-		log_warning("cannot revoke for uid %u: %s", call->ctx->uid, strerror(-r));
+		log_warning("cannot revoke for uid %u: %s", user_uid(call->req),
+			    strerror(-r));
 		table_put(table, export);
 	}
 	return r;
@@ -89,12 +106,15 @@ static int fs_withdraw_own(struct command_call *call)
 	struct service *service = call->service;
 	struct table *table = &service->table;
 	struct export *export = table_get_named(table, call->arg.withdraw.uuid);
+	struct ids caller;
 	int r;
 
 	if (!export)
 		return -ENOENT;
+	r = user_owner(call, &caller);
 	table_lock(table);
-	r = policy_check_revoke(call->ctx->uid, export->node.uid);
+	if (r == 0)
+		r = policy_check_revoke(caller.uid, export->node.uid);
 	table_unlock(table);
 	if (r == 0 && !ended_remove_name(&service->notifier, export,
 					 DMABUFFS_ENDED_UNLINKED, "unlinked"))
@@ -129,6 +149,6 @@ int fs_withdraw(struct command_call *call)
 					       : fs_withdraw_made_here(call);
 	if (r == -EPERM)
 		log_warning("cannot withdraw for pid %d uid %u: %s", call->ctx->pid,
-			    call->ctx->uid, strerror(-r));
+			    user_uid(call->req), strerror(-r));
 	return r;
 }

@@ -11,17 +11,21 @@
 
 #include "base/log.h"
 #include "fs/fs.h"
+#include "fs/fs_user.h"
 #include "names/ended.h"
 
 static void fs_root_open(fuse_req_t req, struct fuse_file_info *fi)
 {
 	struct table *table = &service_of(req)->table;
-	const struct payer payer = {fuse_req_ctx(req)->uid, fuse_req_ctx(req)->pid};
+	struct payer payer;
 	uint64_t id;
-	int r = table_open_root(table, &payer, &id);
+	int r = user_payer(req, &payer);
 
+	if (r == 0)
+		r = table_open_root(table, &payer, &id);
 	if (r < 0) {
-		log_warning("cannot open root for uid %u: %s", payer.uid, strerror(-r));
+		log_warning("cannot open root for uid %u: %s", user_uid(req),
+			    strerror(-r));
 		reply_error(req, r);
 		return;
 	}
