@@ -175,7 +175,7 @@ void accel_reaper_flush(struct accel_reaper *reaper, unsigned ms)
 	(void)worker_flush(&reaper->worker, ms);
 }
 
-static bool reaper_is_settled_locked(const struct accel_reaper *reaper, uint64_t user)
+static bool reaper_is_settled_locked(struct accel_reaper *reaper, uint64_t user)
 {
 	const struct list *job = reaper->worker.queue.next;
 
