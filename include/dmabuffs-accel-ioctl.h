@@ -114,9 +114,9 @@ struct dmabuffs_accel_open {
  * @label: in: text for people, as of DMABUFFS_IOC_EXPORT
  * @uuid: out
  *
- * The name is removed with the context or by unlink(2); contexts that imported the ASID
- * keep it. It counts as an export of 0 bytes. A second export in this context returns the
- * same name if mode and label match, else EEXIST. EOPNOTSUPP: the device is exclusive.
+ * The name is removed with the context or by DMABUFFS_IOC_WITHDRAW; contexts that
+ * imported the ASID keep it. It counts as an export of 0 bytes. A second export in this
+ * context returns the same name if mode and label match, else EEXIST. EOPNOTSUPP: the device is exclusive.
  */
 struct dmabuffs_accel_export {
 	__u32 size;

@@ -102,7 +102,7 @@ enum dmabuffs_kind {
 
 /* ---- DMABUFFS_IOC_EXPORT ----------------------------------------------------------- */
 
-/* The name outlives the description it was made on; unlink(2) removes it. */
+/* The name outlives the description it was made on; WITHDRAW with OWN removes it. */
 #define DMABUFFS_EXPORT_PERSIST (1U << 0)
 /* The name cannot be opened for writing, not even by its owner. */
 #define DMABUFFS_EXPORT_READONLY (1U << 1)
@@ -218,8 +218,9 @@ struct dmabuffs_revoke {
  * directory permits: it could be closed as well.
  *
  * With OWN it removes any name whose owner is the caller's fsuid, a PERSISTent one, too;
- * for uid 0 each name of the mount. It needs no permission on the root directory, and not
- * the directory's lock, on which unlink(2) waits while look-ups wait for it.
+ * for uid 0 each name of the mount. It needs no permission on the root directory, whose
+ * default mode permits unlink(2) to root only, and not the directory's lock, with which
+ * unlink(2) waits for the name's inode while look-ups wait for it.
  *
  * Errors
  *   ENOENT  no such name, or it was removed

@@ -24,7 +24,7 @@ static const char report_mount_it[] =
 static const char report_mount_again[] = "umount it and mount it again";
 static const char report_ask_admin[] =
 	"the root directory grants it: x to import; its file .control: r to list, w to "
-	"export";
+	"export, rm and revoke";
 static const char report_read_only[] =
 	"use a mount of the instance that is not read-only";
 

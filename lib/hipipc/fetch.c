@@ -64,7 +64,7 @@ static const char *fetch_text_of(enum dmabuffs_ended_cause cause)
 	case DMABUFFS_ENDED_REVOKED:
 		return "it was revoked";
 	case DMABUFFS_ENDED_UNLINKED:
-		return "it was removed by unlink(2)";
+		return "it was removed by unlink(2) or dmabuffs rm";
 	}
 	return "it was removed";
 }

@@ -184,7 +184,7 @@ static int options_set_defaults(struct options *options)
 	*options = (struct options){
 		.source = strdup("dmabuffs"),
 		.mount_flags = strdup("nosuid,nodev,noexec"),
-		.mode = 01733,
+		.mode = 01711,
 		.control_mode = 0666,
 		.log_level = LOG_INFO,
 		.ready_fd = -1,
@@ -278,7 +278,7 @@ void options_print_usage(void)
 	      "  -V, --version      the version\n"
 	      "\n"
 	      "Options:\n"
-	      "  mode=OCTAL uid=N gid=N      of the root directory (1733, 0, 0)\n"
+	      "  mode=OCTAL uid=N gid=N      of the root directory (1711, 0, 0)\n"
 	      "  control-mode=OCTAL          of the file .control (0666)\n"
 	      "  ns=user:pid:mnt:ipc:net:cgroup  namespaces an importer must share\n"
 	      "  max-exports=N max-bytes=SIZE    limits of the mount\n"

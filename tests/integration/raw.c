@@ -263,7 +263,7 @@ void share(struct shared *ret_shared, const struct instance *instance, size_t by
 
 void unshare_buffer(struct shared *shared)
 {
-	ASSERT_OK(raw_unlink(shared->instance, shared->uuid));
+	ASSERT_OK(raw_remove(shared->instance, shared->root, shared->uuid));
 	close(shared->root);
 	close(shared->fd);
 }

@@ -35,6 +35,7 @@ int raw_directory(const struct instance *instance, int flags);
 /* Opens a name with these flags and O_CLOEXEC. */
 int raw_open(const struct instance *instance, const uint8_t uuid[16], int flags);
 
+/* unlink(2), which only root may by default; see raw_remove(). */
 int raw_unlink(const struct instance *instance, const uint8_t uuid[16]);
 
 /* Calls stat(2) on a name: 0 or -errno. */

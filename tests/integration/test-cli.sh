@@ -16,7 +16,7 @@ mkdir "$mount"
 
 finish()
 {
-	umount -l "$mount" 2>/dev/null
+	umount -l "$mount" "$work/second" 2>/dev/null
 	jobs -p | xargs -r kill 2>/dev/null
 	rm -rf "$work"
 }
@@ -161,6 +161,56 @@ case_read_only_bind()
 	expect 0 "$cli" -m "$bind" ls --quiet || return 1
 	grep -q "$uuid" "$work/out" || reason="the name is not listed"
 	umount "$bind"
+}
+
+as_user=(setpriv --reuid 1000 --regid 1000 --clear-groups)
+
+# An owner, by default: rm(1) is not permitted, dmabuffs rm is.
+case_owner_removes()
+{
+	uuid=$("${as_user[@]}" "$cli" export --persist - <"$work/file") || return 1
+	expect 1 "${as_user[@]}" rm "$mount/$uuid" || return 1
+	grep -q 'Permission denied' "$work/err" || reason="rm(1): $(cat "$work/err")"
+	expect 4 setpriv --reuid 1001 --regid 1001 --clear-groups "$cli" rm "$uuid" || return 1
+	grep -q 'only the owner and root may' "$work/err" || reason="rm: $(cat "$work/err")"
+	expect 0 "${as_user[@]}" "$cli" stat "$uuid" || return 1
+	expect 0 "${as_user[@]}" "$cli" rm "$uuid" || return 1
+	expect 3 "${as_user[@]}" "$cli" stat "$uuid"
+}
+
+# second OPTIONS: another instance, at $second until second_end.
+second()
+{
+	second=$work/second
+	mkdir -p "$second"
+	umount -l "$second" 2>/dev/null # of a case that failed
+	"$cli" mount -o "log=error,$1" "$second"
+}
+
+second_end()
+{
+	umount "$second" || reason="cannot be unmounted"
+}
+
+# Without .control and without w on the directory there is no way, and the hint says so.
+case_owner_without_control()
+{
+	second control-mode=0600 || return 1
+	uuid=$("$cli" -m "$second" export --persist "$work/file") || return 1
+	chown 1000:1000 "$second/$uuid"
+	expect 4 "${as_user[@]}" "$cli" -m "$second" rm "$uuid" || return 1
+	grep -q '^hint: .*\.control.*rm' "$work/err" || reason="rm: $(cat "$work/err")"
+	expect 0 "$cli" -m "$second" rm "$uuid" || return 1
+	second_end
+}
+
+case_owner_unlinks_by_option()
+{
+	second mode=1733 || return 1
+	uuid=$("${as_user[@]}" "$cli" -m "$second" export --persist - <"$work/file") || return 1
+	expect 0 "${as_user[@]}" rm "$second/$uuid" || return 1
+	expect 3 "${as_user[@]}" "$cli" -m "$second" stat "$uuid" || return 1
+	second_end
 }
 
 case_seal_pins()

@@ -446,7 +446,7 @@ const struct test_case test_cases[] = {
 	{"permissions", permissions, "control-mode=0640,gid=2001"},
 	{"both_doors", both_doors},
 	{"persistent_names", persistent_names},
-	{"owner_withdraws", owner_withdraws, "mode=1711"},
+	{"owner_withdraws", owner_withdraws},
 	{"ends_with_its_process", ends_with_its_process},
 	{"opened_for_reading", opened_for_reading},
 	{"readers_are_not_counted", readers_are_not_counted, "max-roots-per-uid=1"},

@@ -25,37 +25,57 @@ static int bind_socket(const char *dir, const char *name)
 	return (int)SYS(bind(fd, (struct sockaddr *)&address, sizeof(address)));
 }
 
+/* What a user, or root, is expected to get. */
+struct refusal {
+	const struct instance *instance;
+	int error;
+};
+
 /* A valid UUID, a reserved name, and another name. */
 static int create_all(void *data)
 {
 	static const char *const names[] = {FREE_NAME, ".other", "file"};
-	struct instance *instance = data;
-	int root = ASSERT_OK(raw_directory(instance, O_PATH));
+	const struct refusal *refusal = data;
+	int root = ASSERT_OK(raw_directory(refusal->instance, O_PATH));
+	int error = refusal->error;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *name = names[i];
 
-		ASSERT_ERR(SYS(openat(root, name, O_CREAT | O_RDWR, 0600)), EPERM);
+		ASSERT_ERR(SYS(openat(root, name, O_CREAT | O_RDWR, 0600)), error);
 		ASSERT_ERR(SYS(openat(root, name, O_CREAT | O_EXCL | O_WRONLY, 0600)),
-			   EPERM);
-		ASSERT_ERR(SYS(mkdirat(root, name, 0700)), EPERM);
-		ASSERT_ERR(SYS(mknodat(root, name, S_IFIFO | 0600, 0)), EPERM);
-		ASSERT_ERR(SYS(mknodat(root, name, S_IFREG | 0600, 0)), EPERM);
-		ASSERT_ERR(SYS(mknodat(root, name, S_IFSOCK | 0600, 0)), EPERM);
-		ASSERT_ERR(SYS(symlinkat("/", root, name)), EPERM);
-		ASSERT_ERR(bind_socket(instance->dir, name), EPERM);
+			   error);
+		ASSERT_ERR(SYS(mkdirat(root, name, 0700)), error);
+		ASSERT_ERR(SYS(mknodat(root, name, S_IFIFO | 0600, 0)), error);
+		ASSERT_ERR(SYS(mknodat(root, name, S_IFREG | 0600, 0)), error);
+		ASSERT_ERR(SYS(mknodat(root, name, S_IFSOCK | 0600, 0)), error);
+		ASSERT_ERR(SYS(symlinkat("/", root, name)), error);
+		ASSERT_ERR(bind_socket(refusal->instance->dir, name), error);
 	}
 	close(root);
 	return 0;
 }
 
-static void creates_nothing(struct instance *instance)
+/* The service refuses all of it; the kernel, where the directory is not writable. */
+static void expect_no_creation(struct instance *instance, int error_of_user)
 {
-	ASSERT_OK(child_call(USER(1001), create_all, instance));
-	ASSERT_OK(child_call(NULL, create_all, instance));
+	struct refusal by_user = {instance, error_of_user}, by_root = {instance, EPERM};
+
+	ASSERT_OK(child_call(USER(1001), create_all, &by_user));
+	ASSERT_OK(child_call(NULL, create_all, &by_root));
 	ASSERT_ERR(SYS(mknod(instance->dir, S_IFBLK | 0600, makedev(1, 1))), EEXIST);
 	ASSERT(SYS(open(instance->dir, O_TMPFILE | O_RDWR, 0600)) < 0);
 	ASSERT_EQ(raw_count(instance), 0);
+}
+
+static void creates_nothing(struct instance *instance)
+{
+	expect_no_creation(instance, EACCES);
+}
+
+static void creates_nothing_if_writable(struct instance *instance)
+{
+	expect_no_creation(instance, EPERM);
 }
 
 static void names_do_not_move(struct instance *instance)
@@ -85,28 +105,40 @@ static void names_do_not_move(struct instance *instance)
 
 static int remove_broker(void *data)
 {
-	struct instance *instance = data;
-	int root = ASSERT_OK(raw_directory(instance, O_PATH));
+	const struct refusal *refusal = data;
+	int root = ASSERT_OK(raw_directory(refusal->instance, O_PATH));
 
-	ASSERT_ERR(SYS(unlinkat(root, DMABUFFS_BROKER_NAME, 0)), EPERM);
-	ASSERT_ERR(SYS(renameat(root, DMABUFFS_BROKER_NAME, root, "file")), EPERM);
+	ASSERT_ERR(SYS(unlinkat(root, DMABUFFS_BROKER_NAME, 0)), refusal->error);
+	ASSERT_ERR(SYS(renameat(root, DMABUFFS_BROKER_NAME, root, "file")),
+		   refusal->error);
 	close(root);
 	return 0;
 }
 
-static void broker_stays(struct instance *instance)
+static void expect_broker_stays(struct instance *instance, int error_of_user)
 {
+	struct refusal by_user = {instance, error_of_user}, by_root = {instance, EPERM};
 	int root = ASSERT_OK(raw_directory(instance, O_PATH));
 	struct stat st;
 
 	ASSERT_OK(SYS(fstatat(root, DMABUFFS_BROKER_NAME, &st, 0)));
 	ASSERT_EQ(st.st_mode & S_IFMT, S_IFSOCK);
-	ASSERT_OK(child_call(USER(1001), remove_broker, instance));
-	ASSERT_OK(child_call(NULL, remove_broker, instance));
+	ASSERT_OK(child_call(USER(1001), remove_broker, &by_user));
+	ASSERT_OK(child_call(NULL, remove_broker, &by_root));
 	ASSERT_ERR(bind_socket(instance->dir, DMABUFFS_BROKER_NAME), EADDRINUSE);
 	ASSERT_ERR(SYS(openat(root, DMABUFFS_BROKER_NAME, O_RDWR)), ENXIO);
 	close(ASSERT_OK(raw_connect(instance)));
 	close(root);
+}
+
+static void broker_stays(struct instance *instance)
+{
+	expect_broker_stays(instance, EACCES);
+}
+
+static void broker_stays_if_writable(struct instance *instance)
+{
+	expect_broker_stays(instance, EPERM);
 }
 
 /* What a container engine does that gives a volume to its user: lchown(2) as root. */
@@ -130,7 +162,7 @@ static void owner_of_root_is_fixed(struct instance *instance)
 	ASSERT_OK(SYS(stat(instance->dir, &st)));
 	ASSERT_EQ(st.st_uid, 0);
 	ASSERT_EQ(st.st_gid, 0);
-	ASSERT_OK(SYS(chmod(instance->dir, 01733)));
+	ASSERT_OK(SYS(chmod(instance->dir, 01711)));
 	ASSERT_OK(SYS(lchown(shared.path, 1001, 1001)));
 	ASSERT_OK(SYS(stat(shared.path, &st)));
 	ASSERT_EQ(st.st_uid, 1001);
@@ -184,7 +216,7 @@ static void root_is_protected(struct instance *instance)
 
 	ASSERT_OK(child_call(USER(1001), change_root, instance));
 	ASSERT_OK(SYS(stat(instance->dir, &st)));
-	ASSERT_EQ(st.st_mode, S_IFDIR | 01733);
+	ASSERT_EQ(st.st_mode, S_IFDIR | 01711);
 }
 
 static void directory_descriptor(struct instance *instance)
@@ -200,8 +232,10 @@ static void directory_descriptor(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"creates_nothing", creates_nothing},
+	{"creates_nothing_if_writable", creates_nothing_if_writable, "mode=1733"},
 	{"names_do_not_move", names_do_not_move},
 	{"broker_stays", broker_stays},
+	{"broker_stays_if_writable", broker_stays_if_writable, "mode=1733"},
 	{"broker_is_open_to_all", broker_is_open_to_all},
 	{"owner_of_root_is_fixed", owner_of_root_is_fixed},
 	{"long_names", long_names},

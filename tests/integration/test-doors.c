@@ -182,12 +182,28 @@ static void unlinking(struct instance *instance)
 	expect_no_harm(instance, &(const struct attack){.queuer = attack_unlink_absent});
 }
 
+static void read_closed_root(int peer, void *data)
+{
+	const struct scene *scene = data;
+
+	peer_signal(peer);
+	for (;;)
+		ASSERT_ERR(raw_directory(scene->instance, O_RDONLY), EACCES);
+}
+
+/* By default there is nothing to read. */
+static void reading(struct instance *instance)
+{
+	expect_no_harm(instance, &(const struct attack){read_closed_root,
+							attack_create_in_root, harmless});
+}
+
 /*
  * Of a root that strangers may read, which is not the default. The kernel holds the
  * lock for the round trip of each READDIR, and the reader keeps both CPUs busy: look-ups
  * wait for some slices of the scheduler. A lock that is kept shows as a wait without end.
  */
-static void reading(struct instance *instance)
+static void reading_permitted(struct instance *instance)
 {
 	expect_no_harm(instance,
 		       &(const struct attack){attack_read_root, attack_create_in_root,
@@ -211,7 +227,7 @@ static void unlink_elsewhere(int peer, void *data)
 		ASSERT(SYS(unlink("/proc/self/nothing")) < 0);
 }
 
-/* So the directory must not be writable for strangers. They withdraw their names. */
+/* So the directory is not writable for strangers. They withdraw their names. */
 static void writing(struct instance *instance)
 {
 	expect_no_harm(instance, &(const struct attack){
@@ -224,9 +240,12 @@ static void writing(struct instance *instance)
 const struct test_case test_cases[] = {
 	{"closed", closed},
 	{"creating", creating},
+	{"creating_permitted", creating, "mode=1733"},
 	{"unlinking", unlinking},
-	{"reading", reading, "mode=1777"},
+	{"unlinking_permitted", unlinking, "mode=1733"},
+	{"reading", reading},
+	{"reading_permitted", reading_permitted, "mode=1777"},
 	{"reading_devices", reading_devices},
-	{"writing", writing, "mode=1711"},
+	{"writing", writing},
 	{0},
 };

@@ -77,8 +77,9 @@ static void freed_after_setuid(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"freed", freed},
-	/* The directory mode permits unlink(2) to root only. */
+	/* The directory mode permits unlink(2) to root only; then to the owner, too. */
 	{"freed_without_the_right_to_unlink", freed, "mode=1755"},
+	{"freed_with_the_right_to_unlink", freed, "mode=1733"},
 	{"freed_after_setuid", freed_after_setuid},
 	{0},
 };

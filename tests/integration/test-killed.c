@@ -132,6 +132,7 @@ static void exporter_under_load(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"in_export", in_export},
+	{"in_unlink", in_export, "mode=1733"},
 	{"in_revoke", in_revoke},
 	{"in_root_open", in_root_open},
 	{"in_open", in_open},

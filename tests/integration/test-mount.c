@@ -25,7 +25,7 @@ static void root_defaults(struct instance *instance)
 	struct stat st;
 
 	ASSERT_OK(SYS(stat(instance->dir, &st)));
-	ASSERT_EQ(st.st_mode, S_IFDIR | 01733);
+	ASSERT_EQ(st.st_mode, S_IFDIR | 01711);
 	ASSERT_EQ(st.st_uid, 0);
 	ASSERT_EQ(st.st_gid, 0);
 }

@@ -220,6 +220,23 @@ static void who_may_unlink(struct instance *instance)
 	child_wait(&child);
 }
 
+/* The default mode of the directory has no w for others; the name stays. */
+static void owner_may_not_unlink(struct instance *instance)
+{
+	uint8_t uuid[16];
+	struct removal removal = {instance, uuid};
+	struct child child;
+
+	child_start(&child, USER(1001), keep_three, instance);
+	peer_get(child.peer, uuid, sizeof(uuid));
+	ASSERT_ERR(child_call(USER(1001), try_unlink, &removal), EACCES);
+	ASSERT_ERR(child_call(USER(1002), try_unlink, &removal), EACCES);
+	ASSERT_OK(raw_exists(instance, uuid));
+	ASSERT_EQ(raw_count(instance), 3);
+	peer_signal(child.peer);
+	child_wait(&child);
+}
+
 static void root_may_unlink(struct instance *instance)
 {
 	struct child child;
@@ -267,7 +284,8 @@ const struct test_case test_cases[] = {
 	{"inherited_directory", inherited_directory},
 	{"directory_entries", directory_entries},
 	{"large_directory", large_directory},
-	{"who_may_unlink", who_may_unlink},
+	{"who_may_unlink", who_may_unlink, "mode=1733"},
+	{"owner_may_not_unlink", owner_may_not_unlink},
 	{"root_may_unlink", root_may_unlink},
 	{"open_files_survive_unlink", open_files_survive_unlink},
 	{0},

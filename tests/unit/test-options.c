@@ -149,7 +149,7 @@ Test(options, defaults)
 	expect_text(options.mountpoint, "/nonexistent/./dir");
 	expect_text(options.source, "dmabuffs");
 	expect_text(options.mount_flags, "nosuid,nodev,noexec");
-	cr_assert(all(eq(uint, options.mode, 01733), eq(uint, options.control_mode, 0666),
+	cr_assert(all(eq(uint, options.mode, 01711), eq(uint, options.control_mode, 0666),
 		      eq(uint, options.uid, 0), eq(uint, options.gid, 0),
 		      eq(u32, options.ns_mask, 0)));
 	cr_assert(
