@@ -219,14 +219,10 @@ static void limits_add(struct user *user, enum resource resource, uint64_t n)
 		user->used[resource] += n;
 }
 
-static void limits_subtract_locked(struct limits *limits, uid_t uid,
-				   enum resource resource, uint64_t n)
+static void limits_subtract(struct user *user, enum resource resource, uint64_t n)
 {
-	struct user *first = limits_find_user_locked(limits, uid);
-
-	for (struct user *user = first; user; user = user->owner)
+	for (; user; user = user->owner)
 		user->used[resource] -= n;
-	limits_drop_if_idle_locked(limits, first);
 }
 
 static int limits_charge_user_locked(struct limits *limits, struct user *user,
@@ -296,27 +292,30 @@ int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource r
 		    uint64_t n)
 {
 	SCOPED_LOCK(&limits->lock);
-	struct user *user = limits_get_user_locked(limits, to);
+	struct user *giver = limits_find_user_locked(limits, from), *taker;
 	bool has_room;
 
-	if (!user)
+	if (!n)
+		return 0;
+	taker = limits_get_user_locked(limits, to);
+	if (!taker)
 		return -ENOMEM;
-	has_room = limits_chain_has_room(user, resource, limits->config.per_uid[resource],
-					 n);
-	if (has_room)
-		limits_add(user, resource, n);
-	limits_drop_if_idle_locked(limits, user);
-	if (!has_room)
-		return -EDQUOT;
-	limits_subtract_locked(limits, from, resource, n);
-	return 0;
+	/* First, so that it does not count twice for an owner of both. */
+	limits_subtract(giver, resource, n);
+	has_room = limits_chain_has_room(taker, resource,
+					 limits->config.per_uid[resource], n);
+	limits_add(has_room ? taker : giver, resource, n);
+	limits_drop_if_idle_locked(limits, has_room ? giver : taker);
+	return has_room ? 0 : -EDQUOT;
 }
 
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, uint64_t n)
 {
 	SCOPED_LOCK(&limits->lock);
+	struct user *user = limits_find_user_locked(limits, uid);
 
-	limits_subtract_locked(limits, uid, resource, n);
+	limits_subtract(user, resource, n);
+	limits_drop_if_idle_locked(limits, user);
 	limits->used[resource] -= n;
 }
 

@@ -229,6 +229,24 @@ Test(payers, transfer)
 	end(pid);
 }
 
+/* Between uids of one owner, and to the owner: nothing more than before counts for it. */
+Test(payers, transfer_inside)
+{
+	const uid_t who[] = {4711};
+	pid_t pid = start_below(who, 1);
+
+	cr_expect(zero(int, charge(100000, pid, 90)));
+	cr_expect(zero(int, charge(100001, pid, 1)));
+	cr_expect(zero(int, limits_transfer(&limits, 100000, 100001, RES_BYTES, 90)));
+	cr_expect(eq(u64, limits_used_by(&limits, 4711, RES_BYTES), 91));
+	cr_expect(zero(int, limits_transfer(&limits, 100001, 4711, RES_BYTES, 91)));
+	cr_expect(zero(int, limits_transfer(&limits, 4711, 5, RES_BYTES, 0)));
+	cr_expect(eq(sz, limits.users.n_nodes, 1));
+	cr_expect(eq(u64, limits_used(&limits, RES_BYTES), 91));
+	limits_uncharge(&limits, 4711, RES_BYTES, 91);
+	end(pid);
+}
+
 /* Two namespaces, each of the user that is mapped into the other, make no circle. */
 Test(payers, circle)
 {
