@@ -698,7 +698,7 @@ struct accel_queue_info {
 
 /* ---- fences ------------------------------------------------------------------------ */
 
-/* A command that was to raise it further is never executed. */
+/* What was to raise it further never does. */
 #define ACCEL_FENCE_FAILED (1U << 0)
 
 /**
@@ -706,21 +706,28 @@ struct accel_queue_info {
  * @size: in
  * @flags: in: 0, query: out: 0 or ACCEL_FENCE_FAILED
  * @id: create: out; signal, query: in
- * @reserved: 0
+ * @signaller: create: in: id of the queue that is to raise it, or 0: none in particular;
+ *	       else 0
  * @value: create: in: initial value; signal: in; query: out
  *
  * The value only goes up: a signal with a smaller value changes nothing.
  *
- * A queue that faults or is destroyed does not execute the SIGNAL commands that it still
- * has. Their fences fail up to the values of these commands: each WAIT for such a value,
- * also a later one, faults with ACCEL_FAULT_FENCE, unless the value is reached by another
- * signal. Larger values are not affected.
+ * A SIGNAL command promises its value from its submission on. A queue that faults or is
+ * destroyed does not execute the SIGNAL commands that it still has. Their fences fail up
+ * to the values of these commands: each WAIT for such a value, also a later one, faults
+ * with ACCEL_FAULT_FENCE, unless the value is reached by another signal. Larger values
+ * are not affected.
+ *
+ * A queue that is the signaller of a fence promises every value of it, submitted or not:
+ * while it is stopped by a fault, and once it was destroyed, each WAIT for a value that
+ * is not reached faults in the same way. After a reset it promises again. Programs may
+ * signal such a fence, too.
  */
 struct accel_fence {
 	__u32 size;
 	__u32 flags;
 	__u32 id;
-	__u32 reserved;
+	__u32 signaller;
 	__u64 value;
 };
 
@@ -931,7 +938,7 @@ ACCEL_ASSERT_SIZE(accel_fence, 24);
 ACCEL_ASSERT_AT(accel_fence, size, 0);
 ACCEL_ASSERT_AT(accel_fence, flags, 4);
 ACCEL_ASSERT_AT(accel_fence, id, 8);
-ACCEL_ASSERT_AT(accel_fence, reserved, 12);
+ACCEL_ASSERT_AT(accel_fence, signaller, 12);
 ACCEL_ASSERT_AT(accel_fence, value, 16);
 #endif
 

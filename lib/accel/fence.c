@@ -6,6 +6,7 @@
 
 #include "context.h"
 #include "locked.h"
+#include "queue.h"
 
 static struct accel_fence_object *fence_of(struct accel_base *base)
 {
@@ -18,6 +19,8 @@ static void fence_free(struct accel_base *base)
 
 	accel_payer_uncharge(fence->payer, ACCEL_RES_FENCES, 1);
 	accel_payer_unref(fence->payer);
+	if (fence->signaller)
+		accel_base_unref(&fence->signaller->base);
 	pthread_mutex_destroy(&fence->lock);
 	free(fence);
 }
@@ -53,22 +56,44 @@ static int fence_check(const struct accel_fence *arg)
 {
 	int r = accel_check_flags(arg->flags, 0);
 
-	return r == 0 && arg->reserved ? -EINVAL : r;
+	return r == 0 && arg->signaller ? -EINVAL : r;
+}
+
+/* Its queue looks for it from now on, whenever that stops. */
+static int fence_bind(struct accel_context *context, struct accel_fence_object *fence,
+		      uint32_t signaller)
+{
+	if (!signaller)
+		return 0;
+	fence->signaller =
+		accel_queue_of(accel_context_get(context, ACCEL_TYPE_QUEUE, signaller));
+	if (!fence->signaller)
+		return -ENOENT;
+	fence->signaller->is_signaller = true;
+	return 0;
 }
 
 int accel_fence_create(struct accel_context *context, struct accel_fence *arg)
 {
 	struct accel_fence_object *fence;
-	int r = fence_check(arg);
+	int r = accel_check_flags(arg->flags, 0);
 
 	if (r == 0)
 		r = fence_make(context, arg->value, &fence);
 	if (r < 0)
 		return r;
-	r = accel_context_add(context, &fence->base, 0, &arg->id);
+	r = fence_bind(context, fence, arg->signaller);
+	if (r == 0)
+		r = accel_context_add(context, &fence->base, 0, &arg->id);
 	if (r < 0)
 		accel_base_unref(&fence->base);
 	return r;
+}
+
+/* Without a lock: who stops the queue wakes the waits afterwards. */
+static bool fence_is_forsaken(const struct accel_fence_object *fence)
+{
+	return fence->signaller && !accel_queue_is_running(fence->signaller);
 }
 
 /* An engine that is woken begins its wait again, which takes the lock. */
@@ -87,6 +112,35 @@ static void fence_end(struct accel_fence_object *fence)
 
 	fence->dead = true;
 	fence_wake_all_locked(fence);
+}
+
+/* Also of waits that look again only after a reset of the signaller. */
+static void fence_end_waits(struct accel_fence_object *fence)
+{
+	SCOPED_LOCK(&fence->lock);
+	struct accel_fence_wait *wait;
+
+	list_for_each(wait, &fence->waits, item)
+		wait->forsaken = true;
+	fence_wake_all_locked(fence);
+}
+
+void accel_fence_forsake(struct accel_context *context, struct accel_queue *signaller)
+{
+	struct htab_node *node;
+
+	if (!signaller->is_signaller)
+		return;
+	pthread_mutex_lock(&context->lock);
+	htab_for_each(node, &context->handles) {
+		struct accel_base *base =
+			container_of(node, struct accel_handle, node)->base;
+
+		if (base->ops->type == ACCEL_TYPE_FENCE &&
+		    fence_of(base)->signaller == signaller)
+			fence_end_waits(fence_of(base));
+	}
+	pthread_mutex_unlock(&context->lock);
 }
 
 int accel_fence_destroy(struct accel_context *context, struct accel_object *arg)
@@ -149,7 +203,7 @@ static void fence_fill_info(struct accel_fence_object *fence, struct accel_fence
 	SCOPED_LOCK(&fence->lock);
 
 	arg->value = fence->value;
-	if (fence->failed > fence->value)
+	if (fence->failed > fence->value || fence_is_forsaken(fence))
 		arg->flags = ACCEL_FENCE_FAILED;
 }
 
@@ -174,7 +228,8 @@ int accel_fence_wait_begin(struct accel_fence_object *fence,
 
 	if (fence->value >= value)
 		return 1;
-	if (fence->dead || value <= fence->failed)
+	if (fence->dead || value <= fence->failed || wait->forsaken ||
+	    fence_is_forsaken(fence))
 		return -ECANCELED;
 	if (!list_is_linked(&wait->item))
 		list_add_tail(&fence->waits, &wait->item);

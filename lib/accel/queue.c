@@ -9,6 +9,7 @@
 #include "asid.h"
 #include "context.h"
 #include "device.h"
+#include "fence.h"
 #include "guard.h"
 #include "info.h"
 #include "locked.h"
@@ -95,6 +96,7 @@ static void queue_close(struct accel_queue *queue)
 	if (queue->engine)
 		queue_backend_of(queue)->queue_stop(queue->engine);
 	pthread_mutex_unlock(&queue->lock);
+	accel_fence_forsake(queue->context, queue);
 	queue_release(queue);
 	if (unstarted)
 		accel_queue_stopped(queue);
@@ -235,8 +237,10 @@ static bool queue_start_late(struct accel_queue *queue)
 		accel_ring_publish_state(queue);
 	}
 	pthread_mutex_unlock(&queue->lock);
-	if (!dead && accel_queue_state(queue) == ACCEL_QUEUE_ISOLATED)
+	if (!dead && accel_queue_state(queue) == ACCEL_QUEUE_ISOLATED) {
+		accel_fence_forsake(queue->context, queue);
 		accel_queue_cancel_waiting(queue);
+	}
 	return dead;
 }
 
@@ -336,6 +340,7 @@ void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *faul
 	if (!stopped)
 		return;
 	accel_events_post(&queue->context->events, &event);
+	accel_fence_forsake(queue->context, queue);
 	accel_queue_cancel_waiting(queue);
 }
 

@@ -30,6 +30,7 @@ endif
 	%D%/test-events.c \
 	%D%/test-failures.c \
 	%D%/test-fence.c \
+	%D%/test-fence-signaller.c \
 	%D%/test-guard.c \
 	%D%/test-ids.c \
 	%D%/test-long.c \

@@ -328,7 +328,10 @@ static int reset(struct accel_context *context, struct race_actor *actor)
 
 static int create_fence(struct accel_context *context, struct race_actor *actor)
 {
-	struct accel_fence arg = {.value = race_below(actor, 5)};
+	struct accel_fence arg = {
+		.signaller = race_below(actor, 2) ? some_id(actor, QUEUE) : 0,
+		.value = race_below(actor, 5),
+	};
 	int r = accel_fence_create(context, &arg);
 
 	if (r == 0)

@@ -65,7 +65,7 @@ CALL(fence_signal, fence)
 CALL(fence_query, fence)
 
 #define OBJECT offsetof(struct accel_object, id), offsetof(struct accel_object, reserved)
-#define FENCE  offsetof(struct accel_fence, id), offsetof(struct accel_fence, reserved)
+#define FENCE  offsetof(struct accel_fence, id), offsetof(struct accel_fence, signaller)
 #define SET    offsetof(struct accel_set_entry, set)
 
 static const struct call calls[] = {
@@ -96,7 +96,7 @@ static const struct call calls[] = {
 	{"queue_submit", call_queue_submit, offsetof(struct accel_queue_submit, queue)},
 	{"queue_reset", call_queue_reset, OBJECT},
 	{"queue_get_info", call_queue_get_info, offsetof(struct accel_queue_info, id)},
-	{"fence_create", call_fence_create, 0, offsetof(struct accel_fence, reserved)},
+	{"fence_create", call_fence_create},
 	{"fence_destroy", call_fence_destroy, OBJECT},
 	{"fence_signal", call_fence_signal, FENCE},
 	{"fence_query", call_fence_query, FENCE},

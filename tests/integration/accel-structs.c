@@ -224,7 +224,7 @@ const struct row structs_rows[] = {
 	 .ids = {{8, KIND_QUEUE, 0}}, .constants = {{12, 1}}},
 	{ROW(QUEUE_RESET), ON_OBJECT(KIND_QUEUE), .prepare = with_faulted_queue},
 	{ROW(QUEUE_INFO), .ids = {{8, KIND_QUEUE, 0}}},
-	{ROW(FENCE_CREATE), .reserved = 12},
+	{ROW(FENCE_CREATE), .ids = {{12, KIND_QUEUE, OPTIONAL}}},
 	{ROW(FENCE_DESTROY), ON_OBJECT(KIND_FENCE), .consumes = KIND_FENCE},
 	{ROW(FENCE_SIGNAL), ON_OBJECT(KIND_FENCE)},
 	{ROW(FENCE_QUERY), ON_OBJECT(KIND_FENCE)},

@@ -8,7 +8,7 @@
 #include "accel.h"
 #include "child.h"
 #include "harness.h"
-#include "raw.h"
+#include "raw-accel.h"
 
 /* ---- submission -------------------------------------------------------------------- */
 
@@ -312,6 +312,90 @@ static void fence_rules(struct instance *instance)
 	desk_end(&desk);
 }
 
+static uint32_t make_fence_of(int context, uint32_t signaller)
+{
+	struct accel_fence fence = {.signaller = signaller};
+
+	ASSERT_OK(dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_FENCE_CREATE, &fence));
+	return fence.id;
+}
+
+/* A queue of the context, which ends without a signal. */
+static void hold_queue(int peer, void *data)
+{
+	const struct relay *relay = data;
+	struct seat seat;
+	uint32_t id;
+
+	seat_take(&seat, relay->instance, relay->context);
+	id = dmabuffs_accel_queue_id(make_queue(&seat));
+	peer_put(peer, &id, sizeof(id));
+	pause();
+}
+
+/*
+ * The process that was to submit the signal is killed. The context lives on, and so does
+ * the process's queue, until another process of the context destroys it.
+ */
+static void fence_of_the_dead(struct instance *instance)
+{
+	struct accel_command wait;
+	struct accel_fault fault;
+	struct relay relay;
+	struct child child;
+	struct desk desk;
+	uint64_t index;
+	uint32_t id;
+
+	desk_start(&desk, instance, ACCEL_QUEUE_USER, 16);
+	relay = (struct relay){.instance = instance, .context = desk.seat.context};
+	child_start(&child, USER(1001), hold_queue, &relay);
+	peer_get(child.peer, &id, sizeof(id));
+	wait = wait_fence(make_fence_of(desk.seat.context, id), 1);
+	ASSERT_OK(dmabuffs_accel_queue_submit(desk.queue, &wait, 1, &index));
+	child_kill(&child, SIGKILL);
+	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, index, 2000000), ETIMEDOUT);
+	ASSERT_OK(object_call(desk.seat.context, DMABUFFS_ACCEL_IOC_QUEUE_DESTROY, id));
+	ASSERT_ERR(dmabuffs_accel_queue_wait(desk.queue, index, WAIT_NS), EIO);
+	ASSERT_OK(dmabuffs_accel_queue_fault(desk.queue, &fault));
+	ASSERT_EQ(fault.reason, ACCEL_FAULT_FENCE);
+	desk_end(&desk);
+}
+
+static void hold_context(int peer, void *data)
+{
+	peer_signal(peer);
+	pause();
+}
+
+static bool is_dead(void *data)
+{
+	const struct raw_ring *ring = data;
+
+	return __atomic_load_n(&ring->header->state, __ATOMIC_ACQUIRE) ==
+	       ACCEL_QUEUE_DEAD;
+}
+
+/* The last process that could signal is killed; another one waits with its ring alone. */
+static void last_signaller_is_killed(struct instance *instance)
+{
+	int context = ASSERT_OK(raw_context(instance));
+	struct accel_command wait = wait_fence(make_fence(context), 1);
+	struct raw_ring ring;
+	struct child child;
+
+	raw_ring_start(&ring, instance, context, 16);
+	raw_ring_submit(&ring, &wait, 1);
+	child_start(&child, NULL, hold_context, NULL);
+	peer_wait(child.peer);
+	close(context);
+	ASSERT(!is_dead(&ring));
+	child_kill(&child, SIGKILL);
+	ASSERT(wait_until(is_dead, &ring));
+	raw_ring_end(&ring);
+	expect_unused(instance, SOFT0);
+}
+
 /* ---- the number of queues of a device ---------------------------------------------- */
 
 static void hold_queues(int peer, void *data)
@@ -412,6 +496,8 @@ const struct test_case test_cases[] = {
 	{"queue_both_asleep", both_asleep},
 	{"queue_fences_across_processes", fences_across_processes},
 	{"queue_fence_rules", fence_rules},
+	{"queue_fence_of_the_dead", fence_of_the_dead},
+	{"queue_last_signaller_is_killed", last_signaller_is_killed},
 	{"queue_all_in_use", all_in_use, "accel=soft0:queues=2"},
 	{"queue_handed_on", handed_on},
 	{0},
