@@ -319,6 +319,16 @@ void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource, u
 	limits->used[resource] -= n;
 }
 
+uid_t limits_person(struct limits *limits, uid_t uid)
+{
+	SCOPED_LOCK(&limits->lock);
+	const struct user *user = limits_find_user_locked(limits, uid);
+
+	for (; user && user->owner; user = user->owner)
+		uid = user->owner->uid;
+	return uid;
+}
+
 uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource)
 {
 	const struct user *user;

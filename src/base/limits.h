@@ -103,6 +103,12 @@ int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource r
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource,
 		     uint64_t n);
 
+/*
+ * Who stands behind @uid: the owner of the outermost user namespace around it, or itself.
+ * Of a uid that holds nothing, the owners are not known: then itself, too.
+ */
+uid_t limits_person(struct limits *limits, uid_t uid);
+
 /* What a user holds now; for an owner, with the uids of its user namespaces. */
 uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource);
 

@@ -16,9 +16,16 @@
 #define MAX_STACK  (64 * 1024)
 #define MAX_CHARGE 2
 
+/*
+ * Threads that are always there: as many persons as that can keep one busy without end
+ * before another waits, where no more threads can be created.
+ */
+#define SPARE_THREADS 4
+
+/* One for all uids of a person: see limits_person(). */
 struct closer_user {
 	struct htab_node node;
-	uid_t uid;
+	uid_t uid; /* of the person */
 
 	/* All below: protected by closer_state.lock. */
 	unsigned refs; /* of its closings */
@@ -109,7 +116,7 @@ struct closing *closing_new(struct limits *limits, uid_t uid, unsigned room)
 
 	if (!closing)
 		return NULL;
-	closing->user = closer_get_user(uid);
+	closing->user = closer_get_user(limits_person(limits, uid));
 	if (!closing->user) {
 		free(closing);
 		return NULL;
@@ -245,7 +252,7 @@ static void closer_serve_locked(struct closer_user *user)
 	closing_free_locked(closing);
 }
 
-/* False: there was nothing to do for long. One thread stays until the end. */
+/* False: there was nothing to do for long. The spare ones stay until the end. */
 static bool closer_wait_locked(void)
 {
 	const struct timespec deadline = deadline_ms(IDLE_MS);
@@ -256,7 +263,8 @@ static bool closer_wait_locked(void)
 	r = pthread_cond_clockwait(&closer_state.wake, &closer_state.lock,
 				   CLOCK_MONOTONIC, &deadline);
 	closer_state.n_idle--;
-	return r != ETIMEDOUT || closer_state.n_ready || closer_state.n_threads == 1;
+	return r != ETIMEDOUT || closer_state.n_ready ||
+	       closer_state.n_threads <= SPARE_THREADS;
 }
 
 static void *closer_main(void *arg)
@@ -291,7 +299,7 @@ static int closer_start_thread_locked(void)
 	return r;
 }
 
-/* Without a new thread, the user waits until another one is free. */
+/* Where none can be created, the user waits until one of the others is free. */
 static void closer_provide_locked(void)
 {
 	ASSERT_LOCKED(&closer_state.lock);
@@ -331,13 +339,23 @@ void closing_end(struct closing *closing)
 
 /* ---- start and stop ---------------------------------------------------------------- */
 
+static int closer_start_spares_locked(void)
+{
+	int r = 0;
+
+	ASSERT_LOCKED(&closer_state.lock);
+	for (int i = 0; i < SPARE_THREADS && r == 0; i++)
+		r = closer_start_thread_locked();
+	return closer_state.n_threads ? 0 : r;
+}
+
 int closer_start(void)
 {
 	int r = 0;
 
 	pthread_mutex_lock(&closer_state.lock);
 	if (!closer_state.started)
-		r = closer_start_thread_locked();
+		r = closer_start_spares_locked();
 	if (r == 0)
 		closer_state.started = true;
 	pthread_mutex_unlock(&closer_state.lock);

@@ -10,9 +10,10 @@
  * thread of several users, nor under a lock.
  *
  * A closing is made before there is anything to close, so that closing needs no memory.
- * Those of one user are closed in the order in which they end, by one thread at a time;
- * no user waits for another. What is charged for a closing is given back when everything
- * in it is closed, which bounds how much a user can have queued.
+ * Those of one person (limits_person()) are closed in the order in which they end, by one
+ * thread at a time; nobody waits for another person. What is charged for a closing is
+ * given back when everything in it is closed, which bounds how much a user can have
+ * queued.
  *
  * One for the process; thread safe. While it is not started, closing_end() closes.
  */

@@ -20,6 +20,7 @@ static _Thread_local struct {
 } state;
 
 static _Atomic long live;
+static _Atomic bool no_threads;
 
 void faults_arm(unsigned nth)
 {
@@ -31,6 +32,11 @@ const char *faults_disarm(void)
 {
 	state.countdown = 0;
 	return state.failed;
+}
+
+void faults_refuse_threads(bool refuse)
+{
+	no_threads = refuse;
 }
 
 long faults_live_allocations(void)
@@ -225,7 +231,7 @@ WRAP(ssize_t, readlinkat, int dir, const char *path, char *link, size_t size)
 WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attr,
      void *(*run)(void *), void *arg)
 {
-	return fails("pthread_create", EAGAIN)
+	return fails("pthread_create", EAGAIN) || no_threads
 		       ? EAGAIN
 		       : __real_pthread_create(thread, attr, run, arg);
 }

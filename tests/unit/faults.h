@@ -16,6 +16,9 @@ void faults_arm(unsigned nth);
 /* Disarms; returns the function that failed, or NULL if there were fewer calls. */
 const char *faults_disarm(void);
 
+/* Lets no thread of the process create another. */
+void faults_refuse_threads(bool refuse);
+
 /* Allocations of the tested modules and the tests that are not freed yet. */
 long faults_live_allocations(void);
 

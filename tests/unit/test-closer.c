@@ -4,8 +4,10 @@
 #include <criterion/new/assert.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "buffers/closer.h"
@@ -224,6 +226,71 @@ Test(closer, has_one_thread_a_user)
 		close(peers[i]);
 }
 
+/* A process in a user namespace of uid 1001, which ends when the pipe is closed. */
+static pid_t start_in_namespace(int *ret_pipe)
+{
+	int pipe_fds[2], ready[2];
+	char byte;
+	pid_t pid;
+
+	cr_assert(zero(int, pipe2(pipe_fds, O_CLOEXEC)));
+	cr_assert(zero(int, pipe2(ready, O_CLOEXEC)));
+	pid = fork();
+	if (pid == 0) {
+		close(pipe_fds[1]);
+		if (setuid(1001) == 0 && unshare(CLONE_NEWUSER) == 0)
+			(void)!write(ready[1], "", 1);
+		close(ready[1]);
+		(void)!read(pipe_fds[0], &byte, 1);
+		_exit(0);
+	}
+	close(pipe_fds[0]);
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		cr_skip_test("no user namespaces");
+	close(ready[0]);
+	*ret_pipe = pipe_fds[1];
+	return pid;
+}
+
+/* The uids of a person's user namespace, as many as it likes, share a thread. */
+Test(closer, has_one_thread_a_person)
+{
+	unsigned before = count_threads();
+	int peers[2 * PER_UID], end;
+	pid_t pid = start_in_namespace(&end);
+
+	for (uid_t i = 0; i < 2 * PER_UID; i++) {
+		const struct payer payer = {100000 + i, pid};
+
+		cr_assert(
+			zero(int, limits_charge_process(&limits, &payer, RES_BYTES, 1)));
+		close_of(payer.uid, stuck_socket(&peers[i]));
+	}
+	cr_assert(le(uint, count_threads(), before + 1));
+	for (int i = 0; i < 2 * PER_UID; i++)
+		close(peers[i]);
+	for (uid_t i = 0; i < 2 * PER_UID; i++)
+		limits_uncharge(&limits, 100000 + i, RES_BYTES, 1);
+	close(end);
+	waitpid(pid, NULL, 0);
+}
+
+/* Users whose close hangs do not hold up the others, even if there are no more threads.
+ */
+Test(closer, has_threads_to_spare)
+{
+	int peers[3], fd = new_memfd(1);
+
+	faults_refuse_threads(true);
+	for (uid_t i = 0; i < 3; i++)
+		close_of(i, stuck_socket(&peers[i]));
+	close_of(1000, fd);
+	cr_assert(wait_until(is_closed, &fd));
+	for (int i = 0; i < 3; i++)
+		close(peers[i]);
+}
+
 static bool has_one_thread(void *data)
 {
 	return count_threads() <= *(unsigned *)data;
@@ -344,20 +411,24 @@ Test(closer_stuck, the_end_is_not_held_up, .init = init)
 	close(peer);
 }
 
-/* The users then share the thread that there is. */
-Test(closer, needs_no_second_thread)
+/* The users then share the threads that there are. */
+Test(closer, needs_no_more_threads)
 {
-	int peer, fd = new_memfd(1);
-	struct closing *closing = closing_new(&limits, 2, 1);
+	int peers[4], fd = new_memfd(1);
+	struct closing *closing = closing_new(&limits, 10, 1);
 	const char *failed;
 
-	close_of(1, stuck_socket(&peer));
+	faults_refuse_threads(true);
+	for (uid_t i = 0; i < ARRAY_SIZE(peers); i++)
+		close_of(i, stuck_socket(&peers[i]));
 	closing_add(closing, fd);
 	faults_arm(1);
 	closing_end(closing);
 	failed = faults_disarm();
 	cr_assert(failed && !strcmp(failed, "pthread_create"));
 	cr_assert(is_open(fd), "closed by the caller");
-	close(peer);
+	close(peers[0]);
 	cr_assert(wait_until(is_closed, &fd));
+	for (size_t i = 1; i < ARRAY_SIZE(peers); i++)
+		close(peers[i]);
 }
