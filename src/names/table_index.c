@@ -53,7 +53,8 @@ void table_index_remove(struct table_index *index, uint64_t id)
 struct export *table_index_next(const struct table_index *index, uid_t uid, uint64_t *id,
 				bool *ret_more)
 {
-	size_t i = table_index_position(index, *id + 1);
+	/* Not of *id + 1: the cursor is a client's, and can be the highest number. */
+	size_t i = sorted_place(index->n, at, index->entries[at].id <= *id);
 	size_t end = MIN(index->n, i + LOOK_THROUGH);
 
 	*ret_more = false;

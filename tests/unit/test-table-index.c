@@ -55,6 +55,7 @@ Test(index, empty)
 Test(index, goes_on_after_the_cursor)
 {
 	append(5, UID_A);
+	cr_assert(zero(u64, next(0, UINT64_MAX)), "behind every end");
 	cr_assert(eq(u64, next(0, 0), 10));
 	cr_assert(eq(u64, next(0, 9), 10));
 	cr_assert(eq(u64, next(0, 10), 20));
