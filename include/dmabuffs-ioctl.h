@@ -2,12 +2,13 @@
 /*
  * dmabuffs-ioctl.h - the ioctl interface of a dmabuffs mount
  *
- * A dmabuffs mount gives device buffers UUID names. Five commands exist:
+ * A dmabuffs mount gives device buffers UUID names. These commands exist:
  *
  *   DMABUFFS_IOC_EXPORT   on a description   give a buffer a name
  *   DMABUFFS_IOC_REVOKE   on a description   remove a name and its memory
  *   DMABUFFS_IOC_WITHDRAW on a description   remove a name that was made on it
  *   DMABUFFS_IOC_LIST     on a description   list the caller's names
+ *   DMABUFFS_IOC_ENTRIES  on a description   the same, and what each of them is
  *   DMABUFFS_IOC_ENDED    on a description   why a name ended
  *   DMABUFFS_IOC_LIMITS   on a description   what the caller's user holds and may hold
  *   DMABUFFS_IOC_INFO     on an opened name  describe the buffer
@@ -262,6 +263,79 @@ struct dmabuffs_list {
 	__u8 uuids[DMABUFFS_LIST_MAX][DMABUFFS_UUID_SIZE];
 };
 
+/* ---- DMABUFFS_IOC_ENTRIES ---------------------------------------------------------- */
+
+/**
+ * struct dmabuffs_entry - a name, as stat(2) and DMABUFFS_IOC_INFO describe it
+ * @uuid: the name, raw bytes
+ * @bytes: st_size, in bytes
+ * @atime, @mtime, @ctime: seconds since the epoch
+ * @atime_ns, @mtime_ns, @ctime_ns: the rest, in nanoseconds
+ * @mode: st_mode, the file type included
+ * @uid, @gid: owner and group
+ * @error: 0; or an error number, and what is below is 0. EACCES: open the name for
+ *         DMABUFFS_IOC_INFO, where the kernel checks the permission. Any other is what
+ *         open(2) of the name for reading would fail with
+ * @flags: DMABUFFS_INFO_*
+ * @kind: enum dmabuffs_kind
+ * @seals: F_SEAL_* of a memfd, 0 for all others
+ * @importers: open files of the name, as of struct dmabuffs_info
+ * @pid, @ns, @comm, @label: as of struct dmabuffs_info
+ * @reserved: 0
+ */
+struct dmabuffs_entry {
+	__u8 uuid[DMABUFFS_UUID_SIZE];
+	__u64 bytes;
+	__s64 atime;
+	__s64 mtime;
+	__s64 ctime;
+	__u32 atime_ns;
+	__u32 mtime_ns;
+	__u32 ctime_ns;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 error;
+	__u32 flags;
+	__u32 kind;
+	__u32 seals;
+	__u32 importers;
+	__s32 pid;
+	__u64 ns[DMABUFFS_NS_COUNT];
+	__u8 comm[DMABUFFS_COMM_SIZE];
+	__u8 label[DMABUFFS_LABEL_SIZE];
+	__u64 reserved[2];
+};
+
+#define DMABUFFS_ENTRIES_MAX 68 /* entries in one struct */
+
+/**
+ * struct dmabuffs_entries - argument of DMABUFFS_IOC_ENTRIES
+ * @size: in: sizeof(struct dmabuffs_entries)
+ * @flags: in: 0
+ * @cursor, @count, @more: as of struct dmabuffs_list
+ * @reserved: 0
+ * @entries: out: @count of them; the rest is undefined
+ *
+ * Lists the same names as DMABUFFS_IOC_LIST, in the same order, with what stat(2) and
+ * DMABUFFS_IOC_INFO say of each, which takes an open file and several system calls by
+ * name. An entry holds no more than those would give the caller: where the service is not
+ * certain that the kernel permits it, @error says to ask the kernel.
+ *
+ * Errors
+ *   EACCES  not everybody may search the root directory, and the caller has not the
+ *           capability: use DMABUFFS_IOC_LIST and stat(2)
+ */
+struct dmabuffs_entries {
+	__u32 size;
+	__u32 flags;
+	__u64 cursor;
+	__u32 count;
+	__u32 more;
+	__u32 reserved[2];
+	struct dmabuffs_entry entries[DMABUFFS_ENTRIES_MAX];
+};
+
 /* ---- DMABUFFS_IOC_ENDED ------------------------------------------------------------ */
 
 enum dmabuffs_ended_cause {
@@ -368,6 +442,7 @@ struct dmabuffs_info {
 #define DMABUFFS_IOC_LIST     _IOWR(DMABUFFS_IOC_TYPE, 0x04, struct dmabuffs_list)
 #define DMABUFFS_IOC_ENDED    _IOWR(DMABUFFS_IOC_TYPE, 0x05, struct dmabuffs_ended)
 #define DMABUFFS_IOC_LIMITS   _IOWR(DMABUFFS_IOC_TYPE, 0x06, struct dmabuffs_limits)
+#define DMABUFFS_IOC_ENTRIES  _IOWR(DMABUFFS_IOC_TYPE, 0x07, struct dmabuffs_entries)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -419,6 +494,38 @@ DMABUFFS_ASSERT_AT(dmabuffs_list, count, 16);
 DMABUFFS_ASSERT_AT(dmabuffs_list, more, 20);
 DMABUFFS_ASSERT_AT(dmabuffs_list, reserved, 24);
 DMABUFFS_ASSERT_AT(dmabuffs_list, uuids, 32);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_entry, 240);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, uuid, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, bytes, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, atime, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, mtime, 32);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, ctime, 40);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, atime_ns, 48);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, mtime_ns, 52);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, ctime_ns, 56);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, mode, 60);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, uid, 64);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, gid, 68);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, error, 72);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, flags, 76);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, kind, 80);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, seals, 84);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, importers, 88);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, pid, 92);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, ns, 96);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, comm, 144);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, label, 160);
+DMABUFFS_ASSERT_AT(dmabuffs_entry, reserved, 224);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_entries, 16352);
+DMABUFFS_ASSERT_AT(dmabuffs_entries, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_entries, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_entries, cursor, 8);
+DMABUFFS_ASSERT_AT(dmabuffs_entries, count, 16);
+DMABUFFS_ASSERT_AT(dmabuffs_entries, more, 20);
+DMABUFFS_ASSERT_AT(dmabuffs_entries, reserved, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_entries, entries, 32);
 
 DMABUFFS_ASSERT_SIZE(dmabuffs_info, 176);
 DMABUFFS_ASSERT_AT(dmabuffs_info, size, 0);

@@ -60,6 +60,13 @@ int wire_check_list(const struct dmabuffs_list *arg)
 	return sized_is_zero(arg->reserved, sizeof(arg->reserved)) ? 0 : -EINVAL;
 }
 
+int wire_check_entries(const struct dmabuffs_entries *arg)
+{
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	return sized_is_zero(arg->reserved, sizeof(arg->reserved)) ? 0 : -EINVAL;
+}
+
 int wire_check_ended(const struct dmabuffs_ended *arg)
 {
 	if (arg->flags)

@@ -22,6 +22,7 @@ int wire_check_source(bool by_ticket, int fd, const uint8_t ticket[DMABUFFS_TICK
 int wire_check_no_flags(uint32_t flags);
 
 int wire_check_list(const struct dmabuffs_list *arg);
+int wire_check_entries(const struct dmabuffs_entries *arg);
 int wire_check_withdraw(const struct dmabuffs_withdraw *arg);
 int wire_check_ended(const struct dmabuffs_ended *arg);
 

@@ -5,8 +5,8 @@
  * fs.c has their table and the operations that are refused. The others are in fs_dir.c
  * (names), fs_file.c (open files), fs_root.c (descriptions that names are made on),
  * fs_attr.c (attributes), fs_xattr.c, fs_accel.c (devices) and fs_ioctl.c (the table of
- * commands; their handlers are in fs_export.c, fs_info.c, fs_list.c, fs_revoke.c and
- * device_*.c). Each request gets exactly one reply.
+ * commands; their handlers are in fs_export.c, fs_entries.c, fs_info.c, fs_list.c,
+ * fs_revoke.c and device_*.c). Each request gets exactly one reply.
  */
 #ifndef DMABUFFS_FS_H
 #define DMABUFFS_FS_H
@@ -96,6 +96,10 @@ void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 /* Attributes of any inode; *ret_timeout is how long the kernel may cache them. */
 int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 	    double *ret_timeout);
+
+/* The same of an export, without its inode number. 0 or -errno. */
+int fs_stat_export_locked(struct table *table, const struct export *export,
+			  struct stat *ret_stat, double *ret_timeout);
 
 /* fs_accel.c: inodes of the directory .accel */
 bool fs_is_accel(uint64_t ino);

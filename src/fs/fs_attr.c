@@ -33,13 +33,14 @@ static void fs_attr_add_buffer_locked(struct table *table, const struct export *
 	}
 }
 
-static int fs_attr_add_export_locked(struct table *table, const struct export *export,
-				     struct stat *ret_stat, double *ret_timeout)
+int fs_stat_export_locked(struct table *table, const struct export *export,
+			  struct stat *ret_stat, double *ret_timeout)
 {
 	struct stat buffer;
 	int r;
 
 	ASSERT_LOCKED(&table->lock);
+	node_stat(&export->node, ret_stat);
 	if (export->has_buffer) {
 		r = buffer_stat(&export->buffer, &buffer);
 		if (r < 0)
@@ -108,10 +109,10 @@ int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 	export = fs_get_node(service, ino, &node);
 	if (!node)
 		return fs_no_node(ino, -ENOENT);
-	node_stat(node, ret_stat);
 	if (export)
-		r = fs_attr_add_export_locked(&service->table, export, ret_stat,
-					      ret_timeout);
+		r = fs_stat_export_locked(&service->table, export, ret_stat, ret_timeout);
+	else
+		node_stat(node, ret_stat);
 	fs_put_node(service, export, node);
 	ret_stat->st_ino = ino;
 	return r;

@@ -7,8 +7,8 @@
 #include "locked.h"
 #include "util.h"
 
-static void fs_info_fill_locked(struct service *service, const struct export *export,
-				struct dmabuffs_info *info)
+void fs_info_fill_locked(struct service *service, const struct export *export,
+			 struct dmabuffs_info *info)
 {
 	bool passthrough =
 		service->passthrough && export->buffer.kind == DMABUFFS_KIND_MEMFD;

@@ -88,6 +88,7 @@ static const struct command fs_ioctl_commands[] = {
 	CHANGING_ROW(DMABUFFS_IOC_REVOKE, 24, revoke, fs_revoke),
 	CHANGING_ROW(DMABUFFS_IOC_WITHDRAW, 24, withdraw, fs_withdraw),
 	ROW(DMABUFFS_IOC_LIST, ON_ROOT, 4096, list, fs_list),
+	ROW(DMABUFFS_IOC_ENTRIES, ON_ROOT, 16352, entries, fs_entries),
 	ROW(DMABUFFS_IOC_ENDED, ON_ROOT, 32, ended, fs_ended),
 	ROW(DMABUFFS_IOC_LIMITS, ON_ROOT, 72, limits, fs_limits),
 	ROW(DMABUFFS_IOC_INFO, ON_NAME, 176, info, fs_info),

@@ -39,6 +39,7 @@ struct command_call {
 		struct dmabuffs_info info;
 		struct dmabuffs_withdraw withdraw;
 		struct dmabuffs_list list;
+		struct dmabuffs_entries entries;
 		struct dmabuffs_ended ended;
 		struct dmabuffs_limits limits;
 		struct accel_device_info device_info;
@@ -93,13 +94,18 @@ int command_offload(struct command_call *call, const struct payer *payer,
  */
 int device_take_import(struct command_call *call, struct taken *ret_taken);
 
-/* The handlers, in fs_export.c, fs_ended.c, fs_info.c, fs_limits.c, fs_list.c,
- * fs_revoke.c and device_*.c. */
+/* fs_info.c: what DMABUFFS_IOC_INFO says of an export. */
+void fs_info_fill_locked(struct service *service, const struct export *export,
+			 struct dmabuffs_info *info);
+
+/* The handlers, in fs_export.c, fs_ended.c, fs_entries.c, fs_info.c, fs_limits.c,
+ * fs_list.c, fs_revoke.c and device_*.c. */
 int fs_export(struct command_call *call);
 int fs_info(struct command_call *call);
 int fs_revoke(struct command_call *call);
 int fs_withdraw(struct command_call *call);
 int fs_list(struct command_call *call);
+int fs_entries(struct command_call *call);
 int fs_ended(struct command_call *call);
 int fs_limits(struct command_call *call);
 int device_query(struct command_call *call);

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/syscall.h>
 
 #include "base/policy.h"
@@ -21,6 +21,7 @@
 static struct {
 	bool thread_pidfds; /* PIDFD_THREAD, and inode numbers unique per process */
 	bool labels;        /* an LSM fills /proc/PID/attr/current */
+	uint64_t user_ns;   /* ours; 0: unknown */
 } caller_features;
 
 static int caller_pidfd_open(pid_t pid, unsigned flags)
@@ -55,6 +56,7 @@ static int caller_read_line(pid_t tid, const char *name, char *buf, size_t size)
 
 void caller_setup(void)
 {
+	uint64_t ns[DMABUFFS_NS_COUNT];
 	char label[256];
 	int fd = caller_pidfd_open(gettid(), PIDFD_THREAD);
 
@@ -62,6 +64,8 @@ void caller_setup(void)
 	close_keep_errno(fd);
 	caller_features.labels =
 		caller_read_line(getpid(), "attr/current", label, sizeof(label)) == 0;
+	caller_read_namespaces(getpid(), ns);
+	caller_features.user_ns = ns[DMABUFFS_NS_USER];
 }
 
 /* The thread group leader's id, from the "Tgid:" line; -EREMOTE: unreadable. */
@@ -141,6 +145,24 @@ void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 		return;
 	for (int ns = 0; ns < DMABUFFS_NS_COUNT; ns++)
 		ret_ns[ns] = caller_read_ns(dirfd, ns);
+}
+
+/* Of a directory or a file that is only read, either of the two is enough. */
+bool caller_reads_all(pid_t tid, const uint64_t ns[DMABUFFS_NS_COUNT])
+{
+	static const cap_value_t enough[] = {CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE};
+	cap_flag_value_t has = CAP_CLEAR;
+	cap_t caps;
+
+	if (tid <= 0 || !caller_features.user_ns ||
+	    ns[DMABUFFS_NS_USER] != caller_features.user_ns)
+		return false;
+	caps = cap_get_pid(tid);
+	for (size_t i = 0; caps && has == CAP_CLEAR && i < ARRAY_SIZE(enough); i++)
+		if (cap_get_flag(caps, enough[i], CAP_EFFECTIVE, &has) < 0)
+			has = CAP_CLEAR;
+	cap_free(caps);
+	return has == CAP_SET;
 }
 
 static uint64_t caller_thread_number(int pidfd)

@@ -9,6 +9,7 @@
 #ifndef DMABUFFS_CALLER_H
 #define DMABUFFS_CALLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -38,6 +39,13 @@ int caller_take_fd(int pidfd, int fd);
 
 /* Reads the namespaces only. The number of one that cannot be read is 0. */
 void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT]);
+
+/*
+ * Does the kernel let the thread read any file of the mount and search any directory of
+ * it, whatever their modes? True only if that is certain: it has the capability, and in
+ * our user namespace, whose ids the files have. @ns is what the function above read.
+ */
+bool caller_reads_all(pid_t tid, const uint64_t ns[DMABUFFS_NS_COUNT]);
 
 /*
  * Reads the identity of the thread. If @cached is of the same thread, it is returned with

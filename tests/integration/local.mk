@@ -87,6 +87,7 @@ integration_programs = \
 	%D%/test-drivers-refused \
 	%D%/test-drivers \
 	%D%/test-ended \
+	%D%/test-entries \
 	%D%/test-exchange \
 	%D%/test-export-again \
 	%D%/test-export-kinds \
@@ -176,6 +177,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_drivers_refused_LDADD = %D%/libharness.la
 %C%_test_drivers_LDADD = %D%/libharness.la
 %C%_test_ended_LDADD = %D%/libharness.la
+%C%_test_entries_LDADD = %D%/libharness.la
 %C%_test_exchange_LDADD = %D%/libharness.la
 %C%_test_export_again_LDADD = %D%/libharness.la
 %C%_test_export_kinds_LDADD = %D%/libharness.la

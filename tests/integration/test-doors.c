@@ -217,6 +217,14 @@ static void reading_devices(struct instance *instance)
 					      attack_create_in_devices, harmless});
 }
 
+/* ---- a list of many names ------------------------------------------------------------
+ */
+
+static void listing(struct instance *instance)
+{
+	expect_no_harm(instance, &(const struct attack){.queuer = attack_read_entries});
+}
+
 /* ---- a name whose inode its owner keeps locked ---------------------------------------
  */
 
@@ -246,6 +254,7 @@ const struct test_case test_cases[] = {
 	{"reading", reading},
 	{"reading_permitted", reading_permitted, "mode=1777"},
 	{"reading_devices", reading_devices},
+	{"listing", listing},
 	{"writing", writing},
 	{0},
 };

@@ -28,6 +28,7 @@ struct any {
 		struct dmabuffs_info info;
 		struct dmabuffs_withdraw withdraw;
 		struct dmabuffs_list list;
+		struct dmabuffs_entries entries;
 		uint8_t bytes[BIGGEST + 1];
 	};
 };
@@ -79,6 +80,12 @@ static void short_structs(struct instance *instance)
 		any.list.size = size;
 		ASSERT_ERR(ask(shared.root, 4, size, &any), EINVAL);
 		ASSERT_ERR(ask(shared.root, 4, sizeof(any.list), &any), EINVAL);
+	}
+	for (uint32_t size = 4; size < sizeof(struct dmabuffs_entries); size += 1021) {
+		memset(&any, 0, sizeof(any));
+		any.entries.size = size;
+		ASSERT_ERR(ask(shared.root, 7, size, &any), EINVAL);
+		ASSERT_ERR(ask(shared.root, 7, sizeof(any.entries), &any), EINVAL);
 	}
 	for (uint32_t size = 4; size < sizeof(struct dmabuffs_info); size += 4) {
 		memset(&any, 0, sizeof(any));
@@ -199,6 +206,31 @@ static void longer_list(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+static void longer_entries(struct instance *instance)
+{
+	static struct any any;
+	struct shared shared;
+	size_t size = sizeof(any.entries) + 8;
+
+	share(&shared, instance, PAGE, 0, 0);
+	any.entries.size = (uint32_t)size;
+	any.bytes[size - 1] = 1;
+	ASSERT_ERR(ask(shared.root, 7, size, &any), E2BIG);
+	any.bytes[size - 1] = 0;
+	ASSERT_OK(ask(shared.root, 7, size, &any));
+	ASSERT_EQ(any.entries.count, 1);
+	any.entries.size = 0xffffffff;
+	ASSERT_ERR(ask(shared.root, 7, size, &any), EINVAL);
+	for (size_t i = 0; i < ARRAY_SIZE(any.entries.reserved); i++) {
+		memset(&any, 0, sizeof(any));
+		any.entries.size = sizeof(any.entries);
+		any.entries.reserved[i] = 1;
+		ASSERT_ERR(ask(shared.root, 7, sizeof(any.entries), &any), EINVAL);
+		ASSERT_EQ(any.entries.count, 0);
+	}
+	unshare_buffer(&shared);
+}
+
 static void unknown_flags(struct instance *instance)
 {
 	struct dmabuffs_withdraw withdraw = {.size = sizeof(withdraw)};
@@ -207,6 +239,7 @@ static void unknown_flags(struct instance *instance)
 	struct dmabuffs_list list = {.size = sizeof(list)};
 	struct dmabuffs_ended ended = {.size = sizeof(ended)};
 	struct dmabuffs_limits limits = {.size = sizeof(limits)};
+	struct dmabuffs_entries entries = {.size = sizeof(entries)};
 	struct shared shared;
 	uint8_t uuid[16];
 	int fd;
@@ -228,6 +261,9 @@ static void unknown_flags(struct instance *instance)
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_LIMITS, &limits)),
 			   EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_LIST, &list)), EOPNOTSUPP);
+		entries.flags = 1U << bit;
+		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_ENTRIES, &entries)),
+			   EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_REVOKE, &revoke)),
 			   EOPNOTSUPP);
 		if (withdraw.flags != DMABUFFS_WITHDRAW_OWN)
@@ -250,7 +286,7 @@ static void foreign_commands(int fd)
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		ASSERT_ERR(SYS(ioctl(fd, commands[i], &any)), ENOTTY);
-	for (unsigned int nr = 7; nr < 256; nr += 21)
+	for (unsigned int nr = 8; nr < 256; nr += 21)
 		ASSERT_ERR(ask(fd, nr, sizeof(any.export), &any), ENOTTY);
 	/* Valid except for the type. */
 	ASSERT_ERR(SYS(ioctl(fd, _IOWR(0xDD, 0x00, struct dmabuffs_export), &any)),
@@ -295,6 +331,7 @@ static void other_directions(struct instance *instance)
 
 static void wrong_files(struct instance *instance)
 {
+	struct dmabuffs_entries entries = {.size = sizeof(entries)};
 	struct dmabuffs_list list = {.more = 1};
 	struct dmabuffs_info info;
 	struct shared shared;
@@ -304,6 +341,7 @@ static void wrong_files(struct instance *instance)
 	share(&shared, instance, PAGE, 0, 0);
 	fd = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
 	ASSERT_ERR(raw_list(fd, &list), ENOTTY);
+	ASSERT_ERR(SYS(ioctl(fd, DMABUFFS_IOC_ENTRIES, &entries)), ENOTTY);
 	ASSERT_ERR(raw_info(shared.root, &info), ENOTTY);
 	ASSERT_ERR(raw_export_fd(fd, shared.fd, 0, 0, uuid), ENOTTY);
 	ASSERT_ERR(raw_revoke(fd, shared.uuid), ENOTTY);
@@ -356,6 +394,7 @@ const struct test_case test_cases[] = {
 	{"longer_info", longer_info},
 	{"longer_withdraw", longer_withdraw},
 	{"longer_list", longer_list},
+	{"longer_entries", longer_entries},
 	{"unknown_flags", unknown_flags},
 	{"unknown_commands", unknown_commands},
 	{"other_directions", other_directions},

@@ -296,6 +296,24 @@ Test(wire, list)
 	}
 }
 
+Test(wire, entries)
+{
+	struct dmabuffs_entries arg = {.cursor = UINT64_MAX, .count = 7, .more = 7};
+
+	arg.entries[0].error = 7;
+	cr_assert(zero(int, wire_check_entries(&arg)), "outputs are not looked at");
+	for (int bit = 0; bit < 32; bit++) {
+		arg.flags = 1U << bit;
+		cr_assert(eq(int, wire_check_entries(&arg), -EOPNOTSUPP));
+	}
+	arg.flags = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(arg.reserved); i++) {
+		arg.reserved[i] = 1;
+		cr_assert(eq(int, wire_check_entries(&arg), -EINVAL));
+		arg.reserved[i] = 0;
+	}
+}
+
 Test(wire, ended)
 {
 	struct dmabuffs_ended arg = {.uuid = {1}};

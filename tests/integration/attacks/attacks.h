@@ -95,6 +95,9 @@ attack_fn attack_append;
 /* Thousands of names that end at once, again and again. */
 attack_fn attack_names_end;
 
+/* Lists its names, thousands of them, again and again. */
+attack_fn attack_read_entries;
+
 /* As uid 0: a person takes all that 64 uids of its user namespace get, and ends. */
 attack_fn attack_subuids;
 

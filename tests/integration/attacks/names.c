@@ -161,6 +161,22 @@ static void names_export(int root, int memfd, int n)
 	}
 }
 
+/* Each name of a page takes the table's lock. */
+void attack_read_entries(int peer, void *scene)
+{
+	const struct instance *instance = ((const struct scene *)scene)->instance;
+	int control = ASSERT_OK(raw_root(instance));
+	struct dmabuffs_entries page = {.size = sizeof(page)};
+
+	names_export(control, raw_memfd(PAGE), NAMES);
+	peer_signal(peer);
+	for (;;) {
+		ASSERT_OK(SYS(ioctl(control, DMABUFFS_IOC_ENTRIES, &page)));
+		if (!page.more)
+			page.cursor = 0;
+	}
+}
+
 void attack_names_end(int peer, void *data)
 {
 	const struct scene *scene = data;
