@@ -62,7 +62,7 @@ int dmabuffs_uuid_parse(const char *text, dmabuffs_uuid *ret_uuid);
 enum dmabuffs_operation {
 	DMABUFFS_OPERATION_NONE = 0,   /* not known */
 	DMABUFFS_OPERATION_OPEN,       /* dmabuffs_open() */
-	DMABUFFS_OPERATION_LIST,       /* dmabuffs_list() */
+	DMABUFFS_OPERATION_LIST,       /* dmabuffs_list(), dmabuffs_list_entries() */
 	DMABUFFS_OPERATION_EXPORT,     /* dmabuffs_export(), dmabuffs_allocate() */
 	DMABUFFS_OPERATION_IMPORT,     /* dmabuffs_import() */
 	DMABUFFS_OPERATION_EXCHANGE,   /* dmabuffs_exchange(), dmabuffs_import_buffer() */
@@ -256,6 +256,17 @@ int dmabuffs_limits(struct dmabuffs *instance, struct dmabuffs_limits *ret_limit
  */
 int dmabuffs_list(struct dmabuffs *instance,
 		  int (*visit)(const dmabuffs_uuid *uuid, void *data), void *data);
+
+/*
+ * The same with what stat(2) and dmabuffs_query() say of each name, which costs a small
+ * part of what calling these for each name does. @entry is valid during the call. If its
+ * @error is not 0, dmabuffs_query() of the name fails with that (-EACCES: this user may
+ * not read it). From a service without DMABUFFS_IOC_ENTRIES the library gets the same
+ * name by name.
+ */
+int dmabuffs_list_entries(struct dmabuffs *instance,
+			  int (*visit)(const struct dmabuffs_entry *entry, void *data),
+			  void *data);
 
 /*
  * Why a name ended that cannot be opened (-ENOENT, -ESTALE), for messages. -ENOENT: it is

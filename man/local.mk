@@ -94,6 +94,7 @@ dist_man_MANS += \
 	%D%/dmabuffs_import_map.3 \
 	%D%/dmabuffs_limits.3 \
 	%D%/dmabuffs_list.3 \
+	%D%/dmabuffs_list_entries.3 \
 	%D%/dmabuffs_mapping_access.3 \
 	%D%/dmabuffs_mapping_address.3 \
 	%D%/dmabuffs_mapping_bytes.3 \

@@ -13,6 +13,7 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 	%D%/broker_message.c \
 	%D%/broker.c %D%/broker.h \
 	%D%/check.c \
+	%D%/entries.c \
 	%D%/export.c \
 	%D%/import.c \
 	%D%/instance.c %D%/instance.h \

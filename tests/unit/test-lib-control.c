@@ -77,6 +77,187 @@ Test(control, the_visitor_ends_the_list)
 	cr_assert(all(eq(u32, n, 3), eq(u32, calls, 3)));
 }
 
+/* ---- entries ----------------------------------------------------------------------- */
+
+static struct dmabuffs_entries entries_page; /* of the service, the last one */
+static unsigned int queries;
+
+/* Two pages. The second entry of the first is one that the service does not describe. */
+static int answer_entries(int fd, unsigned long request, void *arg)
+{
+	struct dmabuffs_entries *page = arg;
+
+	if (request == DMABUFFS_IOC_INFO) {
+		((struct dmabuffs_info *)arg)->kind = DMABUFFS_KIND_DMABUF;
+		queries++;
+		return 0;
+	}
+	cr_assert(all(eq(int, fd, CONTROL), eq(ulong, request, DMABUFFS_IOC_ENTRIES)));
+	cr_assert(all(eq(u32, page->size, sizeof(*page)), zero(u32, page->flags)));
+	cr_assert(eq(u64, page->cursor, calls * 100), "the cursor goes back as it came");
+	*page = entries_page;
+	page->more = calls == 0;
+	page->cursor = ++calls * 100;
+	return 0;
+}
+
+static int count_entries(const struct dmabuffs_entry *entry, void *data)
+{
+	cr_assert(zero(u8, entry->comm[DMABUFFS_COMM_SIZE - 1]));
+	cr_assert(zero(u8, entry->label[DMABUFFS_LABEL_SIZE - 1]));
+	++*(unsigned int *)data;
+	return 0;
+}
+
+static int stop_at_third_entry(const struct dmabuffs_entry *entry, void *data)
+{
+	return ++*(unsigned int *)data == 3 ? -EXDEV : 0;
+}
+
+static void start_entries(void)
+{
+	calls = queries = 0;
+	fake_device_command = answer_entries;
+	entries_page = (struct dmabuffs_entries){.count = 2};
+	memset(entries_page.entries[0].label, 'a', DMABUFFS_LABEL_SIZE);
+	memset(entries_page.entries[0].comm, 'a', DMABUFFS_COMM_SIZE);
+}
+
+TestSuite(entries, .init = start_entries);
+
+Test(entries, lists_each_page)
+{
+	unsigned int n = 0;
+
+	cr_assert(zero(int, dmabuffs_list_entries(&instance, count_entries, &n)));
+	cr_assert(all(eq(u32, n, 4), eq(u32, calls, 2), zero(u32, queries)));
+}
+
+Test(entries, the_visitor_ends_the_list)
+{
+	unsigned int n = 0;
+
+	cr_assert(eq(int, dmabuffs_list_entries(&instance, stop_at_third_entry, &n),
+		     -EXDEV));
+	cr_assert(all(eq(u32, n, 3), eq(u32, calls, 2)));
+}
+
+/* A service is not trusted: more entries than there are, no error number. */
+Test(entries, refuses_bad_pages)
+{
+	unsigned int n = 0;
+
+	entries_page.count = DMABUFFS_ENTRIES_MAX + 1;
+	cr_assert(eq(int, dmabuffs_list_entries(&instance, count_entries, &n), -EPROTO));
+	calls = 0;
+	entries_page.count = 1;
+	entries_page.entries[0].error = 4096;
+	cr_assert(eq(int, dmabuffs_list_entries(&instance, count_entries, &n), -EPROTO));
+	calls = 0;
+	entries_page.entries[0].error = UINT32_MAX;
+	cr_assert(eq(int, dmabuffs_list_entries(&instance, count_entries, &n), -EPROTO));
+	cr_assert(zero(u32, n));
+}
+
+Test(entries, needs_control)
+{
+	struct dmabuffs only = {.root_fd = -1, .control_fd = -1, .refusal = -EACCES};
+	unsigned int n = 0;
+
+	cr_assert(eq(int, dmabuffs_list_entries(&only, count_entries, &n), -EACCES));
+	cr_assert(zero(u32, calls));
+}
+
+static int expect_dmabuf(const struct dmabuffs_entry *entry, void *data)
+{
+	cr_assert(
+		all(zero(u32, entry->error), eq(u32, entry->kind, DMABUFFS_KIND_DMABUF)));
+	++*(unsigned int *)data;
+	return 0;
+}
+
+/* A root directory with one name in it, for a library that asks the kernel. */
+static const char *make_root(struct dmabuffs *with_root, dmabuffs_uuid *uuid)
+{
+	static const char name[] = "11111111-2222-4333-8444-555555555555";
+	static char dir[] = "/tmp/dmabuffs-test-XXXXXX";
+	int fd;
+
+	*with_root = (struct dmabuffs){.control_fd = CONTROL};
+	cr_assert(ne(ptr, mkdtemp(dir), NULL));
+	with_root->root_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cr_assert(zero(int, dmabuffs_uuid_parse(name, uuid)));
+	fd = openat(with_root->root_fd, name, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	cr_assert(ge(int, fd, 0));
+	close(fd);
+	return dir;
+}
+
+static void remove_root(struct dmabuffs *with_root, const char *dir)
+{
+	unlinkat(with_root->root_fd, "11111111-2222-4333-8444-555555555555", 0);
+	close(with_root->root_fd);
+	rmdir(dir);
+}
+
+/* Where the service is not certain, the kernel is asked; a name that ended is left out.
+ */
+Test(entries, asks_the_kernel)
+{
+	struct dmabuffs with_root;
+	unsigned int n = 0;
+	dmabuffs_uuid uuid;
+	const char *dir = make_root(&with_root, &uuid);
+
+	entries_page.entries[0].error = entries_page.entries[1].error = EACCES;
+	memcpy(entries_page.entries[1].uuid, uuid.bytes, sizeof(uuid.bytes));
+	cr_assert(zero(int, dmabuffs_list_entries(&with_root, expect_dmabuf, &n)));
+	cr_assert(all(eq(u32, n, 2), eq(u32, queries, 2), eq(u32, calls, 2)));
+	remove_root(&with_root, dir);
+}
+
+static int refusal; /* of DMABUFFS_IOC_ENTRIES */
+
+static int answer_names(int fd, unsigned long request, void *arg)
+{
+	struct dmabuffs_list *list = arg;
+
+	if (request == DMABUFFS_IOC_ENTRIES)
+		return refusal;
+	if (request == DMABUFFS_IOC_INFO)
+		return answer_entries(fd, request, arg);
+	cr_assert(eq(ulong, request, DMABUFFS_IOC_LIST));
+	list->count = 2;
+	list->more = 0;
+	memcpy(list->uuids[0], entries_page.entries[1].uuid, DMABUFFS_UUID_SIZE);
+	memset(list->uuids[1], 0, DMABUFFS_UUID_SIZE); /* ended meanwhile */
+	return 0;
+}
+
+/* An older service, and one that leaves it to the kernel who may search the root. */
+Test(entries, name_by_name)
+{
+	static const int refusals[] = {-ENOTTY, -EACCES};
+	struct dmabuffs with_root;
+	unsigned int n = 0;
+	dmabuffs_uuid uuid;
+	const char *dir = make_root(&with_root, &uuid);
+
+	memcpy(entries_page.entries[1].uuid, uuid.bytes, sizeof(uuid.bytes));
+	fake_device_command = answer_names;
+	for (size_t i = 0; i < 2; i++) {
+		refusal = refusals[i];
+		n = 0;
+		cr_assert(
+			zero(int, dmabuffs_list_entries(&with_root, expect_dmabuf, &n)));
+		cr_assert(eq(u32, n, 1));
+	}
+	refusal = -ENOTCONN;
+	cr_assert(
+		eq(int, dmabuffs_list_entries(&with_root, expect_dmabuf, &n), -ENOTCONN));
+	remove_root(&with_root, dir);
+}
+
 static int answer_too_many(int fd, unsigned long request, void *arg)
 {
 	((struct dmabuffs_list *)arg)->count = DMABUFFS_LIST_MAX + 1;
