@@ -40,25 +40,40 @@ int row_load(struct dmabuffs *instance, const dmabuffs_uuid *uuid, struct row *r
 	return 0;
 }
 
-struct walk {
-	struct dmabuffs *instance;
-	struct rows rows;
-};
-
-static int row_add(const dmabuffs_uuid *uuid, void *data)
+static void row_put_entry(struct row *row, const struct dmabuffs_entry *entry)
 {
-	struct walk *walk = data;
-	struct rows *rows = &walk->rows;
+	*row = (struct row){
+		.status = {.st_mode = entry->mode,
+			   .st_uid = entry->uid,
+			   .st_gid = entry->gid,
+			   .st_size = (off_t)entry->bytes,
+			   .st_atim = {entry->atime, entry->atime_ns},
+			   .st_mtim = {entry->mtime, entry->mtime_ns},
+			   .st_ctim = {entry->ctime, entry->ctime_ns}},
+		.info = {.size = sizeof(row->info),
+			 .flags = entry->flags,
+			 .kind = entry->kind,
+			 .seals = entry->seals,
+			 .bytes = entry->bytes,
+			 .importers = entry->importers,
+			 .pid = entry->pid},
+		.error = -(int)entry->error,
+	};
+	memcpy(row->uuid.bytes, entry->uuid, sizeof(row->uuid.bytes));
+	memcpy(row->info.uuid, entry->uuid, sizeof(row->info.uuid));
+	memcpy(row->info.ns, entry->ns, sizeof(row->info.ns));
+	memcpy(row->info.comm, entry->comm, sizeof(row->info.comm));
+	memcpy(row->info.label, entry->label, sizeof(row->info.label));
+}
+
+static int row_add(const struct dmabuffs_entry *entry, void *data)
+{
+	struct rows *rows = data;
 	int r = array_reserve(&rows->all, &rows->capacity, rows->count + 1,
 			      sizeof(*rows->all));
 
-	if (r < 0)
-		return r;
-	r = row_load(walk->instance, uuid, &rows->all[rows->count]);
-	if (r == -ENOENT)
-		return 0;
 	if (r >= 0)
-		rows->count++;
+		row_put_entry(&rows->all[rows->count++], entry);
 	return r;
 }
 
@@ -70,18 +85,17 @@ static int row_compare_rows(const void *a, const void *b)
 
 int rows_load(struct dmabuffs *instance, struct rows *ret_rows)
 {
-	struct walk walk = {.instance = instance};
-	int r = dmabuffs_list(instance, row_add, &walk);
+	struct rows rows = {0};
+	int r = dmabuffs_list_entries(instance, row_add, &rows);
 
 	if (r < 0) {
-		rows_finish(&walk.rows);
+		rows_finish(&rows);
 		return r;
 	}
-	if (walk.rows.count > 0)
-		qsort(walk.rows.all, walk.rows.count, sizeof(struct row),
-		      row_compare_rows);
+	if (rows.count > 0)
+		qsort(rows.all, rows.count, sizeof(struct row), row_compare_rows);
 
-	*ret_rows = walk.rows;
+	*ret_rows = rows;
 	return 0;
 }
 

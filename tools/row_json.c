@@ -55,7 +55,7 @@ void row_json(const struct row *row)
 	printf("{\"uuid\":\"%s\"", uuid);
 	row_json_put_status(row);
 	if (row->error < 0)
-		row_json_put_text("error", strerrorname_np(-row->error));
+		row_json_put_text("error", strerrorname_np(-row->error) ?: "unknown");
 	else
 		row_json_put_info(row);
 	putchar('}');
