@@ -4,8 +4,11 @@
 #include "sorted.h"
 #include "util.h"
 
-/* A user with few names among very many must not hold the lock for long. */
-#define LOOK_THROUGH 4096
+/*
+ * A user with few names among very many must not hold the lock for long: every look-up
+ * waits for it.
+ */
+#define LOOK_THROUGH 256
 
 void table_index_finish(struct table_index *index)
 {
