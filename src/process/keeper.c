@@ -17,7 +17,7 @@
 #include "util.h"
 
 /* One byte each, from the service to its keeper. */
-enum { KEEPER_READY = 'r', KEEPER_ABANDONED = 'a' };
+enum { KEEPER_READY = 'r', KEEPER_ENDING = 'e', KEEPER_ABANDONED = 'a' };
 
 /* In the service: to its keeper; -1: it has none. */
 static int keeper_reports = -1;
@@ -89,6 +89,8 @@ static void keeper_take_report(struct keeper *keeper)
 		keeper->reports = -1;
 	} else if (report == KEEPER_ABANDONED) {
 		_exit(EXIT_SUCCESS);
+	} else if (report == KEEPER_ENDING) {
+		ready_extend_end();
 	} else {
 		ready_report(keeper->ready_fd);
 		keeper->ready_fd = -1;
@@ -161,6 +163,11 @@ static void keeper_report(char report)
 void keeper_report_ready(void)
 {
 	keeper_report(KEEPER_READY);
+}
+
+void keeper_report_ending(void)
+{
+	keeper_report(KEEPER_ENDING);
 }
 
 void keeper_abandon_threads(void)

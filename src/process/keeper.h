@@ -23,6 +23,9 @@ int keeper_fork(int ready_fd);
 /* From the child: it serves. Without a keeper, this and the next report to nobody. */
 void keeper_report_ready(void);
 
+/* The end makes progress: systemd is to wait longer for it. Nothing without a keeper. */
+void keeper_report_ending(void);
+
 /* Ends the process, for its starter successfully and at once, whatever its threads do. */
 _Noreturn void keeper_abandon_threads(void);
 

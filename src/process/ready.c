@@ -13,6 +13,10 @@
 
 static const char ready_message[] = "READY=1\n";
 
+/* More than the time between two of these; see EXTEND_TIMEOUT_USEC in sd_notify(3). */
+static const char ready_ending[] =
+	"EXTEND_TIMEOUT_USEC=20000000\nSTATUS=Ending the names of the instance\n";
+
 static void ready_wait_for_child(int fd)
 {
 	char message[sizeof(ready_message)];
@@ -39,7 +43,7 @@ int ready_fork(void)
 	return fds[1];
 }
 
-static void ready_notify_systemd(void)
+static void ready_notify_systemd(const char *message)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -55,19 +59,24 @@ static void ready_notify_systemd(void)
 		address.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	length += offsetof(struct sockaddr_un, sun_path);
-	if (fd < 0 || sendto(fd, ready_message, strlen(ready_message), MSG_NOSIGNAL,
+	if (fd < 0 || sendto(fd, message, strlen(message), MSG_NOSIGNAL,
 			     (struct sockaddr *)&address, (socklen_t)length) < 0)
 		log_warning("cannot notify systemd: %m");
 }
 
 void ready_report(int fd)
 {
-	ready_notify_systemd();
+	ready_notify_systemd(ready_message);
 	if (fd < 0)
 		return;
 	if (write(fd, ready_message, strlen(ready_message)) < 0)
 		log_warning("cannot report readiness: %m");
 	close(fd);
+}
+
+void ready_extend_end(void)
+{
+	ready_notify_systemd(ready_ending);
 }
 
 void ready_detach(void)

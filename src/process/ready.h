@@ -19,6 +19,9 @@ int ready_fork(void);
  */
 void ready_report(int fd);
 
+/* Asks systemd, if it started us, for more time until the end. */
+void ready_extend_end(void);
+
 /* Leaves terminal and working directory; between ready_fork() and ready_report(). */
 void ready_detach(void);
 

@@ -42,6 +42,16 @@ Test(ready, tells_a_descriptor)
 	ready_report(-1);
 }
 
+/* systemd waits that long from the message on, whatever TimeoutStopSec= says. */
+static void expect_ending(int fd)
+{
+	char text[200] = "";
+
+	cr_assert(gt(long, recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT), 0));
+	cr_assert(ne(ptr, strstr(text, "EXTEND_TIMEOUT_USEC=20000000\n"), NULL));
+	cr_assert(ne(ptr, strstr(text, "STATUS="), NULL));
+}
+
 static void expect_systemd_message(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -56,6 +66,8 @@ static void expect_systemd_message(const char *path)
 	setenv("NOTIFY_SOCKET", path, 1);
 	ready_report(-1);
 	expect_message(fd);
+	ready_extend_end();
+	expect_ending(fd);
 	close(fd);
 }
 
