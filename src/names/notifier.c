@@ -51,8 +51,10 @@ static void notifier_run(struct worker *worker, struct list *job)
 	struct export *export = container_of(job, struct export, notify_job);
 
 	/* -ENOENT: the kernel does not have it, or the mount is gone. */
-	fuse_lowlevel_notify_inval_inode(notifier->session, export->id, -1, 0);
-	notifier_prune(notifier, export->id);
+	if (!notifier->ending) {
+		fuse_lowlevel_notify_inval_inode(notifier->session, export->id, -1, 0);
+		notifier_prune(notifier, export->id);
+	}
 	table_put(notifier->table, export);
 }
 
@@ -63,9 +65,15 @@ int notifier_start(struct notifier *notifier, struct fuse_session *session,
 {
 	notifier->session = session;
 	notifier->table = table;
+	notifier->ending = false;
 	notifier->prunes = session != NULL; /* a fuzzer has none */
 	worker_init(&notifier->worker, &notifier_type);
 	return worker_start(&notifier->worker);
+}
+
+void notifier_drop(struct notifier *notifier)
+{
+	notifier->ending = true;
 }
 
 bool notifier_stop(struct notifier *notifier)

@@ -28,12 +28,19 @@ struct notifier {
 	struct fuse_session *session; /* borrowed */
 	struct table *table;          /* borrowed */
 	struct worker worker;         /* its jobs are exports, referenced */
-	bool prunes; /* the kernel knows FUSE_NOTIFY_PRUNE; the thread's own */
+	_Atomic bool ending; /* the mount goes, with everything that is cached of it */
+	bool prunes;         /* the kernel knows FUSE_NOTIFY_PRUNE; the thread's own */
 };
 
 /* Starts the thread. 0 or -errno. */
 int notifier_start(struct notifier *notifier, struct fuse_session *session,
 		   struct table *table);
+
+/*
+ * The mount ends, and what the kernel caches of it: names that are queued, or will be,
+ * are not invalidated any more.
+ */
+void notifier_drop(struct notifier *notifier);
 
 /*
  * Idempotent. Stops the thread after it has processed the queue. False: it did not stop

@@ -14,6 +14,8 @@ static void startup_before_end(void *data)
 {
 	struct startup *startup = data;
 
+	/* Very many names can have ended just before. */
+	notifier_drop(&startup->service->notifier);
 	startup->notifier_is_stuck = !notifier_stop(&startup->service->notifier);
 }
 

@@ -122,6 +122,21 @@ Test(notifier, keeps_what_it_tells_of)
 	cr_assert(zero(sz, fixture_table.by_id.n_nodes));
 }
 
+/* The mount ends: nothing is told, however many names have ended. */
+Test(notifier, drops_what_is_queued)
+{
+	struct export *export = fixture_add(UID_A, 0);
+
+	notifier_drop(&notifier);
+	cr_assert(table_unname(&fixture_table, export));
+	notifier_queue(&notifier, export);
+	cr_assert(notifier_stop(&notifier));
+	cr_assert(zero(uint, n_inodes));
+	expect_no_prune();
+	cr_assert(eq(uint, export->refs, 1));
+	table_put(&fixture_table, export);
+}
+
 Test(notifier, does_nothing_when_stopped)
 {
 	struct export *export = fixture_add(UID_A, 0);
