@@ -66,6 +66,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_xattr.c \
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/service.h \
+	%D%/process/ending.c %D%/process/ending.h \
 	%D%/process/keeper.c %D%/process/keeper.h \
 	%D%/process/lifetime.c %D%/process/lifetime.h \
 	%D%/process/mountpoint.c %D%/process/mountpoint.h \

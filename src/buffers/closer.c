@@ -58,6 +58,7 @@ static struct {
 	struct htab users;    /* those with closings, by uid */
 	struct list ready;
 	unsigned n_ready, n_idle, n_threads;
+	size_t n_pending; /* closings that are queued or run */
 	bool started;
 } closer_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -248,6 +249,7 @@ static void closer_serve_locked(struct closer_user *user)
 	closing_run(closing);
 	pthread_mutex_lock(&closer_state.lock);
 	user->served = false;
+	closer_state.n_pending--;
 	closer_make_ready_locked(user);
 	closing_free_locked(closing);
 }
@@ -317,6 +319,7 @@ static bool closer_queue(struct closing *closing)
 	started = closer_state.started;
 	if (started) {
 		list_add_tail(&user->queue, &closing->job);
+		closer_state.n_pending++;
 		closer_make_ready_locked(user);
 		closer_provide_locked();
 	}
@@ -360,6 +363,13 @@ int closer_start(void)
 		closer_state.started = true;
 	pthread_mutex_unlock(&closer_state.lock);
 	return r;
+}
+
+size_t closer_pending(void)
+{
+	SCOPED_LOCK(&closer_state.lock);
+
+	return closer_state.n_pending;
 }
 
 bool closer_stop(void)

@@ -31,8 +31,14 @@ struct closing;
 /* 0 or -errno. */
 int closer_start(void);
 
-/* Closes what is queued and ends the threads; false: a close does not return in time. */
+/*
+ * Closes what is queued and ends the threads; false: that takes longer than some seconds.
+ * Call it again to wait on.
+ */
 bool closer_stop(void);
+
+/* How many are queued, or being closed. */
+size_t closer_pending(void);
 
 /* One of @uid with room for @room descriptors, for which nothing is charged yet; NULL. */
 struct closing *closing_new(struct limits *limits, uid_t uid, unsigned room);

@@ -51,6 +51,19 @@ static void table_free_export(struct htab_node *node, void *data)
 	export_free(table->limits, container_of(node, struct export, by_id));
 }
 
+size_t table_release_names(struct table *table, size_t n)
+{
+	struct table_index *index = &table->index;
+
+	for (; n > 0 && index->n > 0; n--) {
+		struct export *export = index->entries[--index->n].export;
+
+		if (export)
+			export_release_buffer(table->limits, export);
+	}
+	return index->n;
+}
+
 void table_finish(struct table *table)
 {
 	htab_drain(&table->roots, root_free, NULL);

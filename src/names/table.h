@@ -58,6 +58,12 @@ struct table {
 /* 0 or -errno. */
 int table_init(struct table *table, struct limits *limits, const struct node *root_node);
 
+/*
+ * Releases the buffers of @n names more, before table_finish(), to be called until it
+ * returns 0: how many are left, at most. No other thread may use the table.
+ */
+size_t table_release_names(struct table *table, size_t n);
+
 /* Releases every buffer. No other thread may use the table. */
 void table_finish(struct table *table);
 

@@ -5,10 +5,14 @@
 #include "base/offload.h"
 #include "buffers/closer.h"
 #include "buffers/fd_vault.h"
+#include "process/ending.h"
 #include "process/keeper.h"
 #include "process/privileges.h"
 #include "process/session.h"
 #include "util.h"
+
+#define ENDING_STEP     256  /* names between two looks at the clock */
+#define ENDING_PROGRESS 3000 /* closes */
 
 static int parts_init_names(struct service *service)
 {
@@ -64,12 +68,39 @@ int parts_start(struct service *service)
 	return r < 0 ? r : devices_start(&service->devices, &service->options);
 }
 
+/*
+ * A client decides how long each close takes, within limits; a few thousand in the time
+ * of a closer_stop() are many ordinary ones, and not one that is blocked.
+ */
+static bool parts_stop_closer(void)
+{
+	size_t left, before = closer_pending();
+
+	while (!closer_stop()) {
+		left = closer_pending();
+		if (left + ENDING_PROGRESS > before)
+			return false;
+		ending_report(left);
+		before = left;
+	}
+	return true;
+}
+
+/* What a user sees of an instance that has ended is its memory, until this is done. */
+static void parts_release_names(struct table *table)
+{
+	size_t left;
+
+	while ((left = table_release_names(table, ENDING_STEP)) > 0)
+		ending_report(left);
+}
+
 void parts_stop(struct service *service, bool notifier_is_stuck)
 {
 	bool stuck = notifier_is_stuck || !notifier_stop(&service->notifier);
 
 	stuck |= !dmabuf_io_stop(&service->dmabuf_io);
-	stuck |= !closer_stop();
+	stuck |= !parts_stop_closer();
 	stuck |= !offload_wait_all(&service->limits);
 	if (stuck) {
 		log_warning("exiting while a client blocks a system call of a thread");
@@ -82,6 +113,7 @@ void parts_stop(struct service *service, bool notifier_is_stuck)
 
 void parts_finish(struct service *service)
 {
+	parts_release_names(&service->table);
 	/* Before the devices: an export may hold a device's address space. */
 	table_finish(&service->table);
 	node_finish(&service->control);

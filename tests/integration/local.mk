@@ -86,6 +86,7 @@ integration_programs = \
 	%D%/test-doors \
 	%D%/test-drivers-refused \
 	%D%/test-drivers \
+	%D%/test-end \
 	%D%/test-ended \
 	%D%/test-entries \
 	%D%/test-exchange \
@@ -176,6 +177,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_doors_LDADD = %D%/libattacks.la
 %C%_test_drivers_refused_LDADD = %D%/libharness.la
 %C%_test_drivers_LDADD = %D%/libharness.la
+%C%_test_end_LDADD = %D%/libharness.la
 %C%_test_ended_LDADD = %D%/libharness.la
 %C%_test_entries_LDADD = %D%/libharness.la
 %C%_test_exchange_LDADD = %D%/libharness.la

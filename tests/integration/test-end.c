@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* test-end.c - the end of an instance with very many names: it takes its time and says so
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "child.h"
+#include "harness.h"
+#include "raw.h"
+
+#define NAMES   20000
+#define OPTIONS "max-exports-per-uid=30000"
+
+static bool log_has(const struct instance *instance, const char *text)
+{
+	FILE *file = fopen(instance->log, "re");
+	char line[400];
+	bool found = false;
+
+	ASSERT(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, text);
+	fclose(file);
+	return found;
+}
+
+static void export_names(int control, uint32_t flags)
+{
+	uint8_t uuid[16];
+
+	for (int i = 0; i < NAMES; i++) {
+		int fd = raw_memfd(1);
+
+		/* Before the export, which would wait for it in a thread. */
+		ASSERT_OK(SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW)));
+		ASSERT_OK(raw_export_fd(control, fd, flags, 0, uuid));
+		close(fd);
+	}
+}
+
+/*
+ * umount(2) only detaches the directory. The service goes on until the memory of all
+ * names is released; meanwhile a new instance at the same place is not affected by it.
+ */
+static void of_names_that_stay(struct instance *instance)
+{
+	int control = ASSERT_OK(raw_root(instance));
+	struct instance next = *instance;
+
+	export_names(control, DMABUFFS_EXPORT_PERSIST);
+	close(control);
+	ASSERT_OK(SYS(umount2(instance->dir, 0)));
+	instance_start_again(&next, OPTIONS);
+	ASSERT_EQ(raw_count(&next), 0);
+	instance_expect_exit(instance, 0);
+	ASSERT(log_has(instance, "ending: "));
+	ASSERT(log_has(instance, " names left"));
+	ASSERT(!log_has(instance, "a client blocks"));
+	ASSERT(is_mounted(next.dir));
+	ASSERT_EQ(raw_count(&next), 0);
+	instance_stop(&next);
+}
+
+static void export_and_stay(int peer, void *data)
+{
+	export_names(ASSERT_OK(raw_root(data)), 0);
+	peer_signal(peer);
+	peer_wait(peer);
+}
+
+/* Their exporter dies and the mount goes at once: nothing of it looks like a blocked
+ * client. */
+static void of_names_that_just_ended(struct instance *instance)
+{
+	struct child exporter;
+
+	child_start(&exporter, NULL, export_and_stay, instance);
+	peer_wait(exporter.peer);
+	child_kill(&exporter, SIGKILL);
+	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH)));
+	instance_expect_exit(instance, 0);
+	ASSERT(!log_has(instance, "a client blocks"));
+}
+
+const struct test_case test_cases[] = {
+	{"of_names_that_stay", of_names_that_stay, OPTIONS},
+	{"of_names_that_just_ended", of_names_that_just_ended, OPTIONS},
+	{0},
+};
