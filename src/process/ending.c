@@ -17,6 +17,7 @@ void ending_report(size_t n_left)
 	if (now < next_ms)
 		return;
 	next_ms = now + ENDING_MS;
-	log_info("ending: %zu names left", n_left);
+	/* The budget of information can be used up by the names that came and went. */
+	log_warning("ending: %zu names left", n_left);
 	keeper_report_ending();
 }
