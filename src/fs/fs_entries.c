@@ -15,6 +15,7 @@
 #include "locked.h"
 #include "util.h"
 
+#define LOOKS_MAX  4 /* calls of table_next() that find nothing, as in fs_list.c */
 #define SEARCHABLE (S_IXUSR | S_IXGRP | S_IXOTH)
 
 /* Who asks for a page. */
@@ -126,22 +127,26 @@ static int entries_fill_page(struct service *service, const struct reader *reade
 			     struct dmabuffs_entries *arg)
 {
 	uint64_t cursor = arg->cursor;
+	int n = 0, looks = 0, r = 0;
 	bool more = true;
-	int n, r = 0;
 
 	arg->count = 0;
-	for (n = 0; n < DMABUFFS_ENTRIES_MAX && r >= 0; n++) {
+	while (more && r >= 0 && n < DMABUFFS_ENTRIES_MAX && looks < LOOKS_MAX) {
 		struct export *export =
 			table_next(&service->table, reader->uid, &cursor, &more);
 
-		if (!export)
-			break;
+		if (!export) {
+			looks++;
+			continue;
+		}
 		r = entries_fill(service, export, reader, &arg->entries[arg->count]);
 		arg->count += r > 0;
 		table_put(&service->table, export);
+		more = true;
+		n++;
 	}
 	arg->cursor = cursor;
-	arg->more = n == DMABUFFS_ENTRIES_MAX || more;
+	arg->more = more;
 	return MIN(r, 0);
 }
 
