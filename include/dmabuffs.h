@@ -74,6 +74,7 @@ enum dmabuffs_operation {
 	DMABUFFS_OPERATION_ACCEL_LIST, /* dmabuffs_accel_list() */
 	DMABUFFS_OPERATION_ACCEL_OPEN, /* dmabuffs_accel_open(), dmabuffs_accel_query() */
 	DMABUFFS_OPERATION_ACCEL_CALL, /* everything on a context or a queue */
+	DMABUFFS_OPERATION_LIMITS,     /* dmabuffs_limits() */
 };
 
 /*

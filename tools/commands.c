@@ -38,7 +38,7 @@ const struct command commands[] = {
 	 "UUID.\n\n"
 	 "  -n, --interval SECONDS   how often to list, 0.1 to 3600 (1)\n",
 	 command_watch},
-	{"stats", "[-j]", "show what is in use of the limits of the mount", JSON_HELP,
+	{"stats", "[-j]", "show what is in use of your limits and the mount's", JSON_HELP,
 	 command_stats},
 	{"devices", "[-j] [DEVICE]",
 	 "show the accelerators and how much of them is in use", JSON_HELP,

@@ -22,7 +22,7 @@ noinst_LTLIBRARIES += %D%/libcli.la
 	%D%/row_json.c \
 	%D%/row.c %D%/row.h \
 	%D%/stat.c \
-	%D%/stats.c \
+	%D%/stats.c %D%/stats.h \
 	%D%/table.c %D%/table.h \
 	%D%/text.c %D%/text.h \
 	%D%/watch.c

@@ -1,66 +1,142 @@
 /* SPDX-License-Identifier: MIT */
 /* stats.c - dmabuffs stats */
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
 
 #include "cli.h"
 #include "report.h"
+#include "stats.h"
 #include "text.h"
 
-struct usage {
-	uint64_t used;
-	uint64_t limit;
+static const struct {
+	enum dmabuffs_limit limit;
+	const char *title;
+	const char *key;
+} stats_own[DMABUFFS_LIMIT_COUNT] = {
+	{DMABUFFS_LIMIT_EXPORTS, "Your exports:", "exports"},
+	{DMABUFFS_LIMIT_BYTES, "Your bytes:", "bytes"},
+	{DMABUFFS_LIMIT_ROOTS, "Your roots:", "roots"},
+	{DMABUFFS_LIMIT_CONNECTIONS, "Your connections:", "connections"},
 };
 
-static unsigned int stats_percent(const struct usage *usage)
+/* ---- output ------------------------------------------------------------------------ */
+
+static unsigned int stats_percent(const struct dmabuffs_limit_use *use)
 {
-	return usage->limit
-		       ? (unsigned int)((double)usage->used * 100 / (double)usage->limit)
-		       : 0;
+	return use->max ? (unsigned int)((double)use->used * 100 / (double)use->max) : 0;
 }
 
-static void stats_print_json(const char *path, const struct usage *names,
-			     const struct usage *bytes)
+static void stats_print_numbers(const char *title, const struct dmabuffs_limit_use *use)
+{
+	printf("%-17s %llu of %llu (%u %%)\n", title, use->used, use->max,
+	       stats_percent(use));
+}
+
+static void stats_print_sizes(const char *title, const struct dmabuffs_limit_use *use)
+{
+	char used[TEXT_BYTES_SIZE], max[TEXT_BYTES_SIZE];
+
+	text_bytes(use->used, used);
+	text_bytes(use->max, max);
+	printf("%-17s %s of %s (%u %%)\n", title, used, max, stats_percent(use));
+}
+
+static void stats_print_text(const struct stats *stats)
+{
+	char safe[1024];
+
+	text_escape(stats->path, safe, sizeof(safe));
+	printf("%-17s %s\n", "Instance:", safe);
+	stats_print_numbers("Exports:", &stats->names);
+	stats_print_sizes("Bytes:", &stats->bytes);
+	if (stats->own_error < 0)
+		printf("%-17s not known: %s\n", "Your limits:",
+		       dmabuffs_strerror(stats->own_error, DMABUFFS_OPERATION_LIMITS));
+	for (size_t i = 0; i < ARRAY_SIZE(stats_own) && stats->own_error == 0; i++) {
+		bool sizes = stats_own[i].limit == DMABUFFS_LIMIT_BYTES;
+
+		(sizes ? stats_print_sizes : stats_print_numbers)(
+			stats_own[i].title, &stats->own.user[stats_own[i].limit]);
+	}
+}
+
+static void stats_print_json_use(const char *separator, const char *key,
+				 const struct dmabuffs_limit_use *use)
+{
+	printf("%s\"%s\":%llu,\"max_%s\":%llu", separator, key, use->used, key, use->max);
+}
+
+static void stats_print_json_own(const struct stats *stats)
+{
+	const char *separator = "";
+
+	if (stats->own_error < 0) {
+		fputs("null,\"user_error\":", stdout);
+		text_json(stdout,
+			  dmabuffs_strerror(stats->own_error, DMABUFFS_OPERATION_LIMITS));
+		return;
+	}
+	putchar('{');
+	for (size_t i = 0; i < ARRAY_SIZE(stats_own); i++, separator = ",")
+		stats_print_json_use(separator, stats_own[i].key,
+				     &stats->own.user[stats_own[i].limit]);
+	putchar('}');
+}
+
+static void stats_print_json(const struct stats *stats)
 {
 	fputs("{\"mount\":", stdout);
-	text_json(stdout, path);
-	printf(",\"exports\":%" PRIu64 ",\"max_exports\":%" PRIu64, names->used,
-	       names->limit);
-	printf(",\"bytes\":%" PRIu64 ",\"max_bytes\":%" PRIu64 "}\n", bytes->used,
-	       bytes->limit);
+	text_json(stdout, stats->path);
+	stats_print_json_use(",", "exports", &stats->names);
+	stats_print_json_use(",", "bytes", &stats->bytes);
+	fputs(",\"user\":", stdout);
+	stats_print_json_own(stats);
+	puts("}");
 }
 
-static void stats_print_text(const char *path, const struct usage *names,
-			     const struct usage *bytes)
+void stats_print(const struct stats *stats, bool json)
 {
-	char used[TEXT_BYTES_SIZE], limit[TEXT_BYTES_SIZE], safe[1024];
+	(json ? stats_print_json : stats_print_text)(stats);
+}
 
-	text_escape(path, safe, sizeof(safe));
-	text_bytes(bytes->used, used);
-	text_bytes(bytes->limit, limit);
-	printf("Instance: %s\n", safe);
-	printf("Exports:  %" PRIu64 " of %" PRIu64 " (%u %%)\n", names->used,
-	       names->limit, stats_percent(names));
-	printf("Bytes:    %s of %s (%u %%)\n", used, limit, stats_percent(bytes));
+/* ---- numbers ----------------------------------------------------------------------- */
+
+static int stats_read_mount(struct dmabuffs *instance, struct stats *stats)
+{
+	struct statvfs status;
+
+	if (fstatvfs(dmabuffs_root_fd(instance), &status) < 0)
+		return -errno;
+	stats->names.used = status.f_files - status.f_ffree;
+	stats->names.max = status.f_files;
+	stats->bytes.used = (status.f_blocks - status.f_bfree) * status.f_frsize;
+	stats->bytes.max = status.f_blocks * status.f_frsize;
+	return 0;
+}
+
+/* A service of an older version, or a user without .control: the mount's are shown. */
+static int stats_read_own(struct dmabuffs *instance, struct stats *stats)
+{
+	int r = dmabuffs_limits(instance, &stats->own, sizeof(stats->own));
+
+	stats->own_error = r;
+	return r == -EACCES || r == -ENOTTY ? 0 : r;
 }
 
 static int stats_show(struct cli *cli, bool json)
 {
 	_cleanup_instance_ struct dmabuffs *instance = NULL;
-	const char *path = cli_mount_point(cli);
-	struct usage names, bytes;
-	struct statvfs status;
-	int code = cli_open(cli, &instance);
+	struct stats stats = {.path = cli_mount_point(cli)};
+	int code = cli_open(cli, &instance), r;
 
 	if (code != CODE_OK)
 		return code;
-	if (fstatvfs(dmabuffs_root_fd(instance), &status) < 0)
-		return report(cli, DMABUFFS_OPERATION_LIST, path, -errno);
-	names = (struct usage){status.f_files - status.f_ffree, status.f_files};
-	bytes = (struct usage){(status.f_blocks - status.f_bfree) * status.f_frsize,
-			       status.f_blocks * status.f_frsize};
-	(json ? stats_print_json : stats_print_text)(path, &names, &bytes);
+	r = stats_read_mount(instance, &stats);
+	if (r == 0)
+		r = stats_read_own(instance, &stats);
+	if (r < 0)
+		return report(cli, DMABUFFS_OPERATION_LIMITS, stats.path, r);
+	stats_print(&stats, json);
 	return cli_flush(cli);
 }
 

@@ -13,7 +13,8 @@
 #define ON_OPENING (ON(IMPORT) | ON(EXCHANGE) | ON(MAP) | ON(QUERY))
 #define ON_NAME    (ON_OPENING | ON(UNLINK) | ON(REVOKE))
 #define ON_ROOT                                                                          \
-	(ON(OPEN) | ON(LIST) | ON(EXPORT) | ON(UNLINK) | ON(WITHDRAW) | ON(REVOKE))
+	(ON(OPEN) | ON(LIST) | ON(EXPORT) | ON(UNLINK) | ON(WITHDRAW) | ON(REVOKE) |     \
+	 ON(LIMITS))
 #define ON_ANY (~0U)
 
 struct meaning {
@@ -68,6 +69,8 @@ static const struct meaning strerror_meanings[] = {
 	{ON(WITHDRAW), ENOTTY, "the service is of a version without withdrawal"},
 	{ON(REVOKE), EBUSY,
 	 "the memory cannot be revoked: not a memfd, or sealed against shrinking"},
+
+	{ON(LIMITS), ENOTTY, "the service is of a version that does not report limits"},
 
 	{ON(ACCEL_LIST), ENOENT, "the mount has no accelerators"},
 	{ON(ACCEL_OPEN), ENOENT, "no such accelerator"},
@@ -131,7 +134,7 @@ static const char *strerror_common(int error)
 
 _public_ const char *dmabuffs_strerror(int error, enum dmabuffs_operation operation)
 {
-	bool known = (unsigned int)operation <= DMABUFFS_OPERATION_ACCEL_CALL;
+	bool known = (unsigned int)operation <= DMABUFFS_OPERATION_LIMITS;
 	unsigned int bit = 1U << (known ? operation : DMABUFFS_OPERATION_NONE);
 
 	/* INT_MIN has no positive counterpart; it is no error number either way. */

@@ -277,6 +277,41 @@ case_stats()
 {
 	expect 0 "$cli" stats || return 1
 	grep -q '^Exports:' "$work/out" || reason="no exports shown"
+	expect 5 "$cli" -m "$work" stats
+}
+
+# Any user, for itself alone. Bytes are those of whole pages.
+case_stats_of_user()
+{
+	second max-bytes-per-uid=1M,max-exports-per-uid=5 || return 1
+	"$cli" -m "$second" export --persist "$work/file" || return 1
+	"${as_user[@]}" "$cli" -m "$second" export --persist - <"$work/file" || return 1
+	"${as_user[@]}" "$cli" -m "$second" export --persist - <"$work/file" || return 1
+	expect 0 "${as_user[@]}" "$cli" -m "$second" stats || return 1
+	same "exports" "Your exports:     2 of 5 (40 %)" "$(grep '^Your exports' "$work/out")" ||
+		return 1
+	grep -q '^Your bytes: *392.0 KiB of 1.0 MiB (38 %)' "$work/out" ||
+		reason="bytes: $(cat "$work/out")"
+	expect 0 "${as_user[@]}" "$cli" -m "$second" stats --json || return 1
+	same "JSON" "3 2 5 401408 1048576" "$(jq -r '[.exports, .user.exports,
+		.user.max_exports, .user.bytes, .user.max_bytes] | join(" ")' "$work/out")" ||
+		return 1
+	expect 0 "$cli" -m "$second" stats --json || return 1
+	same "root's own" 1 "$(jq .user.exports "$work/out")" || return 1
+	second_end
+}
+
+case_stats_without_control()
+{
+	second control-mode=0600 || return 1
+	expect 0 "${as_user[@]}" "$cli" -m "$second" stats || return 1
+	grep -q '^Exports:' "$work/out" || reason="no exports shown"
+	grep -q '^Your limits: *not known: permission denied' "$work/out" ||
+		reason="text: $(cat "$work/out")"
+	expect 0 "${as_user[@]}" "$cli" -m "$second" stats --json || return 1
+	same "user" null "$(jq .user "$work/out")" || return 1
+	grep -q '"user_error":"permission denied' "$work/out" || reason="JSON: $(cat "$work/out")"
+	second_end
 }
 
 case_mount_command()

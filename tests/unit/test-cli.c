@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "events.h"
 #include "progress.h"
+#include "stats.h"
 #include "text.h"
 
 #define UUID "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -277,6 +278,68 @@ Test(arguments, mistakes, .init = redirect)
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		cr_assert(eq(int, run(lines[i]), CODE_USAGE), "%s", lines[i]);
 }
+
+/* ---- stats ------------------------------------------------------------------------- */
+
+static const struct stats some_stats = {
+	.path = "/a \"mount\"",
+	.names = {3, 10},
+	.bytes = {4096, 8192},
+	.own.user = {{1, 5}, {1 << 20, 4 << 20}, {2, 0}, {0, 7}},
+};
+
+static void expect_stats(int own_error, bool json, const char *wanted)
+{
+	struct stats stats = some_stats;
+
+	stats.own_error = own_error;
+	stats_print(&stats, json);
+	fflush(stdout);
+	cr_assert_stdout_eq_str(wanted);
+}
+
+Test(stats, as_text, .init = redirect)
+{
+	expect_stats(0, false,
+		     "Instance:         /a \"mount\"\n"
+		     "Exports:          3 of 10 (30 %)\n"
+		     "Bytes:            4.0 KiB of 8.0 KiB (50 %)\n"
+		     "Your exports:     1 of 5 (20 %)\n"
+		     "Your bytes:       1.0 MiB of 4.0 MiB (25 %)\n"
+		     "Your roots:       2 of 0 (0 %)\n"
+		     "Your connections: 0 of 7 (0 %)\n");
+}
+
+Test(stats, as_json, .init = redirect)
+{
+	expect_stats(
+		0, true,
+		"{\"mount\":\"/a \\\"mount\\\"\",\"exports\":3,\"max_exports\":10,"
+		"\"bytes\":4096,\"max_bytes\":8192,\"user\":{\"exports\":1,"
+		"\"max_exports\":5,\"bytes\":1048576,\"max_bytes\":4194304,\"roots\":2,"
+		"\"max_roots\":0,\"connections\":0,\"max_connections\":7}}\n");
+}
+
+Test(stats, of_an_older_service, .init = redirect)
+{
+	expect_stats(
+		-ENOTTY, false,
+		"Instance:         /a \"mount\"\n"
+		"Exports:          3 of 10 (30 %)\n"
+		"Bytes:            4.0 KiB of 8.0 KiB (50 %)\n"
+		"Your limits:      not known: the service is of a version that does not "
+		"report limits\n");
+}
+
+Test(stats, of_an_older_service_as_json, .init = redirect)
+{
+	expect_stats(-ENOTTY, true,
+		     "{\"mount\":\"/a \\\"mount\\\"\",\"exports\":3,\"max_exports\":10,"
+		     "\"bytes\":4096,\"max_bytes\":8192,\"user\":null,\"user_error\":"
+		     "\"the service is of a version that does not report limits\"}\n");
+}
+
+/* ---- instances --------------------------------------------------------------------- */
 
 Test(arguments, no_instance_there, .init = redirect)
 {

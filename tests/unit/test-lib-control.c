@@ -281,6 +281,23 @@ Test(control, list_refuses_bad_pages)
 	cr_assert(all(zero(u32, n), eq(u32, calls, 1)));
 }
 
+static int answer_no_command(int fd, unsigned long request, void *arg)
+{
+	cr_assert(all(eq(int, fd, CONTROL), eq(ulong, request, DMABUFFS_IOC_LIMITS)));
+	return -ENOTTY;
+}
+
+Test(control, limits_of_an_older_service)
+{
+	struct dmabuffs only = {.root_fd = -1, .control_fd = -1, .refusal = -EACCES};
+	struct dmabuffs_limits limits = {.size = 1};
+
+	fake_device_command = answer_no_command;
+	cr_assert(eq(int, dmabuffs_limits(&instance, &limits, sizeof(limits)), -ENOTTY));
+	cr_assert(eq(int, dmabuffs_limits(&only, &limits, sizeof(limits)), -EACCES));
+	cr_assert(eq(u32, limits.size, 1), "untouched on failure");
+}
+
 /* Without .control, or without read permission on it, there is nothing to ask. */
 Test(control, import_only)
 {

@@ -10,7 +10,7 @@
 
 #include <dmabuffs.h>
 
-#define LAST DMABUFFS_OPERATION_ACCEL_CALL
+#define LAST DMABUFFS_OPERATION_LIMITS
 
 static char *text(int error, enum dmabuffs_operation operation)
 {
