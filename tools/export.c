@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cli.h"
+#include "limit.h"
 #include "load.h"
 #include "report.h"
 #include "text.h"
@@ -82,6 +83,17 @@ static int export_parse(struct cli *cli, int argc, char **argv, struct request *
 	return 0;
 }
 
+/* Before a long load in vain. Whatever is no regular file has no size yet. */
+static int export_check_size(struct cli *cli, struct dmabuffs *instance, const char *path)
+{
+	struct stat status;
+	int r = strcmp(path, "-") ? stat(path, &status) : fstat(STDIN_FILENO, &status);
+
+	return r == 0 && S_ISREG(status.st_mode)
+		       ? limit_check(cli, instance, path, (uint64_t)status.st_size)
+		       : CODE_OK;
+}
+
 static int export_load(struct cli *cli, const struct request *request, int *ret_memfd)
 {
 	_cleanup_close_ int memfd = -1;
@@ -127,6 +139,19 @@ static int export_keep(struct cli *cli, struct dmabuffs *instance, const char *n
 	return CODE_OK;
 }
 
+/* With the limit, if it is smaller than the buffer. */
+static int export_report(struct cli *cli, struct dmabuffs *instance, const char *path,
+			 int memfd, int error)
+{
+	struct stat status;
+	int code = CODE_OK;
+
+	if ((error == -EDQUOT || error == -ENOSPC) && fstat(memfd, &status) == 0)
+		code = limit_check(cli, instance, path, (uint64_t)status.st_size);
+	return code == CODE_OK ? report(cli, DMABUFFS_OPERATION_EXPORT, path, error)
+			       : code;
+}
+
 static int export_buffer(struct cli *cli, struct dmabuffs *instance,
 			 const struct request *request, int memfd)
 {
@@ -138,7 +163,7 @@ static int export_buffer(struct cli *cli, struct dmabuffs *instance,
 	export_block_ending_signals(&signals);
 	r = dmabuffs_export(instance, memfd, &request->options, &uuid);
 	if (r < 0)
-		return report(cli, DMABUFFS_OPERATION_EXPORT, request->path, r);
+		return export_report(cli, instance, request->path, memfd, r);
 	close_keep_errno(memfd); /* or rm would not free the memory */
 
 	dmabuffs_uuid_format(&uuid, name);
@@ -162,7 +187,9 @@ int command_export(struct cli *cli, int argc, char **argv)
 
 	if (export_parse(cli, argc, argv, &request) == CLI_STOP)
 		return cli->code;
-	code = cli_open(cli, &instance); /* before a long load in vain */
+	code = cli_open(cli, &instance);
+	if (code == CODE_OK)
+		code = export_check_size(cli, instance, request.path);
 	if (code == CODE_OK)
 		code = export_load(cli, &request, &memfd);
 	return code == CODE_OK ? export_buffer(cli, instance, &request, TAKE_FD(memfd))

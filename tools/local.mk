@@ -12,6 +12,7 @@ noinst_LTLIBRARIES += %D%/libcli.la
 	%D%/events.c %D%/events.h \
 	%D%/export.c \
 	%D%/import.c \
+	%D%/limit.c %D%/limit.h \
 	%D%/load.c %D%/load.h \
 	%D%/ls.c \
 	%D%/mount.c \

@@ -51,7 +51,7 @@ static const struct failure report_failures[] = {
 	{ON(EXPORT), EACCES, CODE_REFUSED, report_ask_admin},
 	{ON(EXPORT), EPERM, CODE_NO_INSTANCE, NULL},
 	{ON(EXPORT), EDQUOT, CODE_FAILED,
-	 "remove some of your names: dmabuffs ls, dmabuffs rm UUID"},
+	 "see dmabuffs stats; remove some of your names: dmabuffs ls, dmabuffs rm UUID"},
 	{ON(EXPORT), ENOSPC, CODE_FAILED,
 	 "see dmabuffs stats; limits are options of the mount"},
 

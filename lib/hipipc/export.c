@@ -73,7 +73,7 @@ static int export_backing(struct session *session, void *data)
 	return r;
 }
 
-static int export_explain_quota(void)
+static int export_explain_quota(uint64_t size)
 {
 	struct dmabuffs_limit_use names, bytes;
 
@@ -83,6 +83,11 @@ static int export_explain_quota(void)
 			      "cannot export: the quota of names or bytes of uid %u is "
 			      "reached (max-exports-per-uid, max-bytes-per-uid)",
 			      geteuid());
+	if (size > bytes.max)
+		return reason(-EDQUOT,
+			      "cannot export: this buffer of %" PRIu64 " bytes is larger "
+			      "than the limit of uid %u, %llu bytes (max-bytes-per-uid)",
+			      size, geteuid(), bytes.max);
 	return reason(-EDQUOT,
 		      "cannot export: quota of uid %u: %llu of %llu names "
 		      "(max-exports-per-uid), %llu of %llu bytes (max-bytes-per-uid)",
@@ -90,7 +95,7 @@ static int export_explain_quota(void)
 }
 
 /* statfs(2) shows the mount's limits; see dmabuffsd(8). */
-static int export_explain_full(void)
+static int export_explain_full(uint64_t size)
 {
 	_cleanup_session_ struct session *session = NULL;
 	struct statfs mount;
@@ -98,6 +103,12 @@ static int export_explain_full(void)
 	if (session_get(&session) < 0 ||
 	    fstatfs(dmabuffs_root_fd(session->instance), &mount) < 0)
 		return reason(-ENOSPC, "cannot export: the mount is full");
+	if (mount.f_blocks && size / (uint64_t)mount.f_bsize > mount.f_blocks)
+		return reason(-ENOSPC,
+			      "cannot export: this buffer of %" PRIu64 " bytes is larger "
+			      "than the limit of the mount, %" PRIu64
+			      " bytes (max-bytes)",
+			      size, (uint64_t)mount.f_blocks * (uint64_t)mount.f_bsize);
 	return reason(-ENOSPC,
 		      "cannot export: the mount is full: %" PRIu64 " of %" PRIu64
 		      " names, %" PRIu64 " of %" PRIu64 " bytes "
@@ -106,6 +117,13 @@ static int export_explain_full(void)
 		      (uint64_t)(mount.f_blocks - mount.f_bfree) *
 			      (uint64_t)mount.f_bsize,
 		      (uint64_t)mount.f_blocks * (uint64_t)mount.f_bsize);
+}
+
+static uint64_t export_get_size(const struct hipipc_backing *backing)
+{
+	struct stat status;
+
+	return fstat(backing->fd, &status) < 0 ? 0 : (uint64_t)status.st_size;
 }
 
 static int export_explain(int r, const struct hipipc_backing *backing)
@@ -128,9 +146,9 @@ static int export_explain(int r, const struct hipipc_backing *backing)
 			"%s is mounted read-only here: this process can only import",
 			session_path());
 	case -EDQUOT:
-		return export_explain_quota();
+		return export_explain_quota(export_get_size(backing));
 	case -ENOSPC:
-		return export_explain_full();
+		return export_explain_full(export_get_size(backing));
 	case -ENOMEM:
 	case -EMFILE:
 	case -ENFILE:
@@ -151,9 +169,11 @@ int export_subject(const struct subject *subject, struct hipipc_handle *ret_hand
 	if (r < 0)
 		return r;
 	r = session_call(export_backing, &exporting, ret_session);
+	if (r < 0)
+		r = export_explain(r, &backing);
 	close_keep_errno(backing.fd);
 	if (r < 0)
-		return export_explain(r, &backing);
+		return r;
 	*ret_handle = (struct hipipc_handle){
 		.kind = (uint16_t)backing.kind,
 		.uuid = exporting.uuid,

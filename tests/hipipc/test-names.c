@@ -148,8 +148,11 @@ Test(names, are_not_made_when_anything_fails)
 	fake_service.export_error = -EDQUOT;
 	expect_failure(-EDQUOT, "quota");
 	expect_failure(-EDQUOT, "max-exports-per-uid");
+	fake_service.limit = 1 << 20;
+	expect_failure(-EDQUOT, "1048576 of 1048576 names");
 	fake_service.limit = 77;
-	expect_failure(-EDQUOT, "77 of 77 names");
+	expect_failure(-EDQUOT, "larger than the limit of uid");
+	expect_failure(-EDQUOT, ", 77 bytes (max-bytes-per-uid)");
 	fake_service.export_error = -ENOSPC;
 	expect_failure(-ENOSPC, "the mount is full: ");
 	fake_service.export_error = -EROFS;

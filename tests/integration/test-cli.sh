@@ -314,6 +314,41 @@ case_stats_without_control()
 	second_end
 }
 
+# refuses_large WORDS ARGUMENT...: export fails at once, with these words and no name.
+refuses_large()
+{
+	local words=$1
+
+	shift
+	expect 1 "$cli" -m "$second" export --persist "$@" || return 1
+	grep -q "this file is larger than $words\$" "$work/err" || {
+		reason=$(cat "$work/err")
+		return 1
+	}
+	grep -q '^hint: the limit is the option max-bytes' "$work/err" ||
+		reason="no hint: $(cat "$work/err")"
+	same "names" "" "$("$cli" -m "$second" ls --quiet)"
+}
+
+# A sparse file, of which nothing may be loaded; a pipe, whose size is known at its end.
+case_larger_than_limit()
+{
+	truncate -s 2T "$work/sparse" || return 1
+	head -c 2M /dev/zero >"$work/large"
+	second max-bytes-per-uid=1M || return 1
+	(ulimit -f 8 && refuses_large 'your limit of 1.0 MiB' "$work/sparse" &&
+		[ -z "$reason" ]) || reason="sparse: $(cat "$work/err")"
+	[ -z "$reason" ] || return 1
+	expect 1 sh -c "cat '$work/large' | '$cli' -m '$second' export --persist -" || return 1
+	grep -q 'this file is larger than your limit of 1.0 MiB$' "$work/err" ||
+		reason="a pipe: $(cat "$work/err")"
+	second_end
+	second max-bytes=1M || return 1
+	refuses_large "the mount's limit of 1.0 MiB" "$work/large" || return 1
+	"$cli" -m "$second" export --persist "$work/file" || return 1
+	second_end
+}
+
 case_mount_command()
 {
 	mkdir -p "$work/second"

@@ -289,6 +289,32 @@ static void get_limit(struct instance *instance)
 	get_memory(memory[2]);
 }
 
+static void expect_too_large(struct instance *instance, const char *words)
+{
+	hipIpcMemHandle_t handle;
+	void *memory;
+
+	hip_begin(instance);
+	memory = device_alloc(2 << 20, 1);
+	ASSERT_IPC(hipErrorOutOfMemory, hipIpcGetMemHandle(&handle, memory));
+	if (!strstr(hipipcLastReason(), words))
+		test_fail(__FILE__, __LINE__, "the reason is \"%s\"", hipipcLastReason());
+	get_memory(device_alloc(100, 1));
+	expect_names(instance, 1);
+}
+
+static void get_larger_than_limit(struct instance *instance)
+{
+	expect_too_large(instance, "this buffer of 2097152 bytes is larger than the "
+				   "limit of uid 0, 1048576 bytes (max-bytes-per-uid)");
+}
+
+static void get_larger_than_mount(struct instance *instance)
+{
+	expect_too_large(instance, "this buffer of 2097152 bytes is larger than the "
+				   "limit of the mount, 1048576 bytes (max-bytes)");
+}
+
 /* Fails without delay, the first time and repeatedly. */
 static void expect_no_instance(void)
 {
@@ -481,6 +507,8 @@ const struct test_case test_cases[] = {
 	{"row_get_interior_cuda", get_interior_cuda},
 	{"row_get_last_byte", get_last_byte},
 	{"row_get_limit", get_limit, "max-exports-per-uid=2"},
+	{"row_get_larger_than_limit", get_larger_than_limit, "max-bytes-per-uid=1M"},
+	{"row_get_larger_than_mount", get_larger_than_mount, "max-bytes=1M"},
 	{"row_get_no_instance", no_instance, .flags = CASE_NO_INSTANCE},
 	{"row_get_no_instance_there", no_instance_there, .flags = CASE_NO_INSTANCE},
 	{"row_get_instance_later", instance_comes_later, .flags = CASE_NO_INSTANCE},
