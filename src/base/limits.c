@@ -260,23 +260,48 @@ static bool limits_knows_owners(struct limits *limits, uid_t uid)
 	return user && user->owner_known;
 }
 
+static int limits_add_anyway_locked(struct limits *limits, struct user *user,
+				    enum resource resource, uint64_t n)
+{
+	ASSERT_LOCKED(&limits->lock);
+	if (!user)
+		return -ENOMEM;
+	limits_add(user, resource, n);
+	limits->used[resource] += n;
+	return 0;
+}
+
+/* With @add, one of the two functions that charge a user. */
+static int limits_charge_payer(struct limits *limits, const struct payer *payer,
+			       enum resource resource, uint64_t n,
+			       int (*add)(struct limits *limits, struct user *user,
+					  enum resource resource, uint64_t n))
+{
+	uid_t owners[OWNERS_MAX];
+	int n_owners = -ESRCH;
+	struct user *user;
+
+	if (!limits_knows_owners(limits, payer->uid))
+		n_owners = owners_read(payer->pid, payer->uid, owners);
+	if (n_owners < 0 && n_owners != -ESRCH)
+		return n_owners;
+	SCOPED_LOCK(&limits->lock);
+	user = n_owners < 0
+		       ? limits_get_user_locked(limits, payer->uid)
+		       : limits_add_chain_locked(limits, payer->uid, owners, n_owners);
+	return add(limits, user, resource, n);
+}
+
 int limits_charge_process(struct limits *limits, const struct payer *payer,
 			  enum resource resource, uint64_t n)
 {
-	uid_t owners[OWNERS_MAX];
-	struct user *user;
-	int n_owners;
+	return limits_charge_payer(limits, payer, resource, n, limits_charge_user_locked);
+}
 
-	if (limits_knows_owners(limits, payer->uid))
-		return limits_charge(limits, payer->uid, resource, n);
-	n_owners = owners_read(payer->pid, payer->uid, owners);
-	if (n_owners == -ESRCH)
-		return limits_charge(limits, payer->uid, resource, n);
-	if (n_owners < 0)
-		return n_owners;
-	SCOPED_LOCK(&limits->lock);
-	user = limits_add_chain_locked(limits, payer->uid, owners, n_owners);
-	return limits_charge_user_locked(limits, user, resource, n);
+int limits_charge_process_anyway(struct limits *limits, const struct payer *payer,
+				 enum resource resource, uint64_t n)
+{
+	return limits_charge_payer(limits, payer, resource, n, limits_add_anyway_locked);
 }
 
 void limits_charge_anyway(struct limits *limits, uid_t uid, enum resource resource,

@@ -95,6 +95,10 @@ int limits_charge(struct limits *limits, uid_t uid, enum resource resource, uint
 void limits_charge_anyway(struct limits *limits, uid_t uid, enum resource resource,
 			  uint64_t n);
 
+/* The same, of one that may hold nothing. 0; -ENOMEM, -errno: nothing was charged. */
+int limits_charge_process_anyway(struct limits *limits, const struct payer *payer,
+				 enum resource resource, uint64_t n);
+
 /* Moves a charge, whatever the mount's limit. 0, -EDQUOT: of @to; -ENOMEM. */
 int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
 		    uint64_t n);

@@ -155,11 +155,11 @@ static int admission_admit(struct broker *broker, struct connection *connection)
 	if (r < 0)
 		return r;
 	r = connection_watch(broker, connection);
-	if (r < 0)
-		limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
-	else
-		list_add_tail(&broker->connections, &connection->by_use);
 	connection->admitted = r == 0;
+	limits_uncharge(broker->limits, connection->uid,
+			r == 0 ? RES_ENDED : RES_CONNECTIONS, 1);
+	if (r == 0)
+		list_add_tail(&broker->connections, &connection->by_use);
 	return r;
 }
 
@@ -187,6 +187,24 @@ static void admission_refuse(struct broker *broker, struct connection *connectio
 	free(connection);
 }
 
+/*
+ * It is there, whatever its user holds, and only the user's closer may close it. So it
+ * counts from here on, above the user's limit if need be.
+ */
+static int admission_charge_new(struct broker *broker, struct connection *connection)
+{
+	const struct payer payer = admission_payer(connection);
+	int r = limits_charge_process_anyway(broker->limits, &payer, RES_ENDED, 1);
+
+	if (r < 0)
+		return r;
+	connection->closing = closing_new(broker->limits, connection->uid, 1);
+	if (connection->closing)
+		return 0;
+	limits_uncharge(broker->limits, connection->uid, RES_ENDED, 1);
+	return -ENOMEM;
+}
+
 static struct connection *admission_new(struct broker *broker, int fd)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
@@ -197,14 +215,13 @@ static struct connection *admission_new(struct broker *broker, int fd)
 		free(connection);
 		return NULL;
 	}
-	connection->closing = closing_new(broker->limits, peer.uid, 1);
-	if (!connection->closing) {
-		free(connection);
-		return NULL;
-	}
 	connection->fd = fd;
 	connection->uid = peer.uid;
 	connection->pid = peer.pid;
+	if (admission_charge_new(broker, connection) < 0) {
+		free(connection);
+		return NULL;
+	}
 	connection->since_ms = now_ms();
 	ticket_list_init(&connection->tickets, peer.uid);
 	return connection;

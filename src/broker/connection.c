@@ -342,17 +342,15 @@ void connection_refuse(struct broker *broker, struct connection *connection, int
 void connection_close(struct broker *broker, struct connection *connection)
 {
 	uid_t uid = connection->uid;
-	bool ended = closing_charge_ended(connection->closing, uid);
 
 	/* It stays open a while: no event may refer to it any more. */
 	connection_unwatch(broker, connection);
-	if (connection->admitted && ended)
+	closing_add(connection->closing, connection->fd);
+	if (!connection->admitted)
+		closing_charge(connection->closing, uid, RES_ENDED, 1);
+	else if (closing_charge_ended(connection->closing, uid))
 		limits_uncharge(broker->limits, uid, RES_CONNECTIONS, 1);
-	else if (connection->admitted)
-		closing_charge(connection->closing, uid, RES_CONNECTIONS, 1);
-	if (connection->admitted || ended)
-		closing_add(connection->closing, connection->fd);
 	else
-		close(connection->fd);
+		closing_charge(connection->closing, uid, RES_CONNECTIONS, 1);
 	closing_end(connection->closing);
 }

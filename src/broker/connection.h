@@ -14,7 +14,7 @@ struct connection {
 	struct ticket_list tickets;
 	struct list by_use; /* in broker.connections or broker.waiting */
 	uint64_t since_ms;  /* when it was accepted, on the monotonic clock */
-	bool admitted;      /* charged, as RES_CONNECTIONS */
+	bool admitted;      /* charged as RES_CONNECTIONS, before as RES_ENDED */
 	bool served;        /* it has sent a request */
 	bool throttled;     /* not polled: too many descriptors of its user are closing */
 };
@@ -37,9 +37,7 @@ void connection_refuse(struct broker *broker, struct connection *connection, int
 
 /*
  * Hands its socket over to be closed, for that closes what the peer has sent and nobody
- * has received. Gives its charge back, or of a user who has many of these closing leaves
- * it until that has happened. A connection of such a user that was not admitted is closed
- * here, and all wait for that.
+ * has received. Its charge is given back then, or at once if its user has few of these.
  */
 void connection_close(struct broker *broker, struct connection *connection);
 

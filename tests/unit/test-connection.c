@@ -38,11 +38,6 @@ static bool no_closes(void *data)
 	return limits_used(&fixture_limits, RES_CLOSES) == 0;
 }
 
-static bool no_connections(void *data)
-{
-	return limits_used(&fixture_limits, RES_CONNECTIONS) == 0;
-}
-
 static void finish(void)
 {
 	close(client);
@@ -412,27 +407,40 @@ static bool connection_is_closed(void *data)
 }
 
 /* What the peer has sent is closed elsewhere, however much of its user is closing. */
-Test(connection, is_closed_elsewhere)
+static void expect_closed_elsewhere(bool admitted)
 {
+	enum resource charged = admitted ? RES_CONNECTIONS : RES_ENDED;
+	const struct payer payer = {UID_A, 0};
 	int peer, stuck = stuck_socket(&peer);
 	struct connection *ended = calloc(1, sizeof(*ended));
 	int fd = connection.fd;
 
 	cr_assert(zero(int, closer_start()));
 	fixture_limits.config.per_uid[RES_ENDED] = 0;
-	cr_assert(zero(int, limits_charge(&fixture_limits, UID_A, RES_CONNECTIONS, 1)));
-	*ended = (struct connection){.fd = fd, .uid = UID_A, .admitted = true};
+	cr_assert(zero(
+		int, limits_charge_process_anyway(&fixture_limits, &payer, charged, 1)));
+	*ended = (struct connection){.fd = fd, .uid = UID_A, .admitted = admitted};
 	ended->closing = closing_new(&fixture_limits, UID_A, 1);
 	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, stuck)));
 	close(stuck);
 	connection_close(&broker, ended);
 	free(ended);
-	cr_assert(eq(u64, limits_used(&fixture_limits, RES_CONNECTIONS), 1));
+	cr_assert(eq(u64, limits_used(&fixture_limits, charged), 1));
 	close(peer);
 	cr_assert(wait_until(connection_is_closed, &fd));
-	cr_assert(wait_until(no_connections, NULL));
-	connection.fd = -1;
 	cr_assert(closer_stop());
+	cr_assert(zero(u64, limits_used(&fixture_limits, charged)));
+	connection.fd = -1;
+}
+
+Test(connection, is_closed_elsewhere)
+{
+	expect_closed_elsewhere(true);
+}
+
+Test(connection, is_closed_elsewhere_if_it_was_not_admitted)
+{
+	expect_closed_elsewhere(false);
 }
 
 /* ---- limits ------------------------------------------------------------------------ */
