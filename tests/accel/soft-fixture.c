@@ -99,17 +99,29 @@ struct accel_device_info soft_info(struct accel_device *device)
 	return info;
 }
 
+/* Without those of the reaper, which stay once they were started. */
+static unsigned count_threads(void)
+{
+	struct worker *worker = &soft_registry->services.reaper.worker;
+	unsigned n;
+
+	pthread_mutex_lock(&worker->lock);
+	n = worker->n_alive;
+	pthread_mutex_unlock(&worker->lock);
+	return (unsigned)count_entries("/proc/self/task") - n;
+}
+
 void soft_init(void)
 {
 	cr_assert(zero(int, accel_registry_create(NULL, NULL, &soft_registry)));
 	soft_device = soft_add_device("soft", NULL, false);
 	soft_context = soft_open(soft_device);
-	threads = count_entries("/proc/self/task");
+	threads = count_threads();
 }
 
 static bool no_more_threads(void *data)
 {
-	return count_entries("/proc/self/task") == threads;
+	return count_threads() == threads;
 }
 
 void soft_drain(void)
