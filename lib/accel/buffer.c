@@ -15,8 +15,10 @@
 #include "services.h"
 #include "util.h"
 
-/* How long a call that finds no room waits for what is being freed. */
-#define ROOM_MS 100
+/* How long a call that finds no room waits for what is being freed: for its user, by all.
+ */
+#define USER_ROOM_MS 1000
+#define ROOM_MS      100
 
 /* ---- life -------------------------------------------------------------------------- */
 
@@ -170,13 +172,10 @@ int accel_buffer_make(struct accel_device *device, struct accel_payer *payer,
 {
 	int r = buffer_try_make(device, payer, like, ret_buffer);
 
-	if (r == -EDQUOT)
-		accel_reaper_flush_user(&device->services->reaper, payer->owner.user,
-					ROOM_MS);
-	else if (r == -ENOSPC)
-		accel_reaper_flush(&device->services->reaper, ROOM_MS);
-	else
+	if (r != -ENOSPC && r != -EDQUOT)
 		return r;
+	accel_reaper_make_room(&device->services->reaper, payer->owner.user, r == -ENOSPC,
+			       r == -ENOSPC ? ROOM_MS : USER_ROOM_MS);
 	return buffer_try_make(device, payer, like, ret_buffer);
 }
 

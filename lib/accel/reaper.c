@@ -47,6 +47,14 @@ static bool reaper_is_busy_locked(const struct accel_reaper *reaper, bool look,
 	return false;
 }
 
+static bool reaper_is_idle_locked(const struct accel_reaper *reaper)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reaper->turns); i++)
+		if (reaper->turns[i].job)
+			return false;
+	return true;
+}
+
 /* The first that nobody works for. */
 static struct list *reaper_find_locked(struct accel_reaper *reaper)
 {
@@ -175,31 +183,65 @@ void accel_reaper_flush(struct accel_reaper *reaper, unsigned ms)
 	(void)worker_flush(&reaper->worker, ms);
 }
 
-static bool reaper_is_settled_locked(struct accel_reaper *reaper, uint64_t user)
+/* ---- calls that wait --------------------------------------------------------------- */
+
+static bool reaper_is_settled_locked(struct accel_reaper *reaper, uint64_t user, bool all)
 {
-	const struct list *job = reaper->worker.queue.next;
+	const struct list *queue = &reaper->worker.queue, *job = queue->next;
 
 	ASSERT_LOCKED(&reaper->worker.lock);
-	if (list_is_linked(&reaper->look_job) || reaper_is_busy_locked(reaper, true, 0) ||
-	    reaper_is_busy_locked(reaper, false, user))
+	if (list_is_linked(&reaper->look_job) || reaper_is_busy_locked(reaper, true, 0))
 		return false;
-	while (job != &reaper->worker.queue && !reaper_is_of(reaper, job, user))
+	if (all)
+		return list_is_empty(queue) && reaper_is_idle_locked(reaper);
+	while (job != queue && !reaper_is_of(reaper, job, user))
 		job = job->next;
-	return job == &reaper->worker.queue;
+	return job == queue && !reaper_is_busy_locked(reaper, false, user);
 }
 
-void accel_reaper_flush_user(struct accel_reaper *reaper, uint64_t user, unsigned ms)
+static bool reaper_may_wait_locked(const struct accel_reaper *reaper, uint64_t user)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < reaper->n_waits; i++)
+		n += reaper->waits[i] == user;
+	return reaper->n_waits < ACCEL_REAPER_WAITS &&
+	       (!user || n < ACCEL_REAPER_USER_WAITS);
+}
+
+static void reaper_forget_wait_locked(struct accel_reaper *reaper, uint64_t user)
+{
+	unsigned i = 0;
+
+	while (reaper->waits[i] != user)
+		i++;
+	reaper->waits[i] = reaper->waits[--reaper->n_waits];
+}
+
+static void reaper_wait_locked(struct accel_reaper *reaper, uint64_t user, bool all,
+			       unsigned ms)
 {
 	const struct timespec deadline = deadline_ms(ms);
 	int r = 0;
 
-	(void)worker_add(&reaper->worker, &reaper->look_job);
-	pthread_mutex_lock(&reaper->worker.lock);
-	while (!reaper_is_settled_locked(reaper, user) && r != ETIMEDOUT)
+	reaper->waits[reaper->n_waits++] = user;
+	while (!reaper_is_settled_locked(reaper, user, all) && r != ETIMEDOUT)
 		r = pthread_cond_clockwait(&reaper->worker.settled, &reaper->worker.lock,
 					   CLOCK_MONOTONIC, &deadline);
+	reaper_forget_wait_locked(reaper, user);
+}
+
+void accel_reaper_make_room(struct accel_reaper *reaper, uint64_t user, bool all,
+			    unsigned ms)
+{
+	(void)worker_add(&reaper->worker, &reaper->look_job);
+	pthread_mutex_lock(&reaper->worker.lock);
+	if (reaper_may_wait_locked(reaper, user))
+		reaper_wait_locked(reaper, user, all, ms);
 	pthread_mutex_unlock(&reaper->worker.lock);
 }
+
+/* ---- what is freed ----------------------------------------------------------------- */
 
 /* Room for @bytes in the queue; a caller that frees its own memory takes none. */
 static bool reaper_take_room(struct accel_reaper *reaper, uint64_t bytes)

@@ -22,6 +22,10 @@
 
 #define ACCEL_REAPER_THREADS 4
 
+/* Calls that wait for room: of all users, and of each but user 0. */
+#define ACCEL_REAPER_WAITS      16
+#define ACCEL_REAPER_USER_WAITS 4
+
 /* Embedded in what is to be freed; zeroed. */
 struct accel_reap {
 	struct list job;
@@ -45,6 +49,8 @@ struct accel_reaper {
 	_Atomic uint64_t bytes; /* of what is queued, or being freed in a thread */
 	/* Protected by the worker's lock. */
 	struct accel_reaper_turn turns[ACCEL_REAPER_THREADS];
+	uint64_t waits[ACCEL_REAPER_WAITS]; /* the users of n_waits calls */
+	unsigned n_waits;
 };
 
 /*
@@ -56,12 +62,16 @@ int accel_reaper_start(struct accel_reaper *reaper, bool (*look)(void *data), vo
 /* Frees what is queued, and ends the threads; false: a free does not return. */
 bool accel_reaper_stop(struct accel_reaper *reaper);
 
-/*
- * Calls @look; waits, for @ms at most, until it has returned and nothing is queued or
- * being freed: at all, or of @user.
- */
+/* Calls @look; waits, for @ms at most, until it has returned and nothing is queued or
+ * being freed. */
 void accel_reaper_flush(struct accel_reaper *reaper, unsigned ms);
-void accel_reaper_flush_user(struct accel_reaper *reaper, uint64_t user, unsigned ms);
+
+/*
+ * The same for a call of @user that found no room: waits for what is freed for @user, or
+ * @all. Does not wait if many calls do, since each keeps a thread of its service.
+ */
+void accel_reaper_make_room(struct accel_reaper *reaper, uint64_t user, bool all,
+			    unsigned ms);
 
 /* Calls @reap->free in a thread; or now, if too much is queued. */
 void accel_reaper_add(struct accel_reaper *reaper, struct accel_reap *reap);

@@ -143,7 +143,7 @@ Test(reaper, frees_beside_a_slow_user, .timeout = 60)
 {
 	add_slow(1);
 	add_quick();
-	accel_reaper_flush_user(&reaper, quick.user, 10000);
+	accel_reaper_make_room(&reaper, quick.user, false, 10000);
 	cr_expect(eq(int, quick_is_freed, true));
 	cr_expect(eq(uint, n_begun, 1));
 	may_end = true;
@@ -160,12 +160,63 @@ Test(reaper, users_take_turns, .timeout = 60)
 	may_end = true;
 }
 
-Test(reaper, flush_of_a_user_waits_for_that_user, .timeout = 60)
+Test(reaper, room_of_a_user_waits_for_that_user, .timeout = 60)
 {
 	add_slow(1);
-	accel_reaper_flush_user(&reaper, slow[0][0].user, 1);
+	accel_reaper_make_room(&reaper, slow[0][0].user, false, 1);
 	cr_expect(eq(uint, n_ended, 0));
 	may_end = true;
-	accel_reaper_flush_user(&reaper, slow[0][0].user, 10000);
+	accel_reaper_make_room(&reaper, slow[0][0].user, false, 10000);
 	cr_expect(eq(uint, n_ended, EACH));
+}
+
+Test(reaper, room_for_all_waits_for_all, .timeout = 60)
+{
+	add_slow(1);
+	accel_reaper_make_room(&reaper, SLOW_USERS + 1, true, 1);
+	cr_expect(eq(uint, n_ended, 0));
+	may_end = true;
+	accel_reaper_make_room(&reaper, SLOW_USERS + 1, true, 10000);
+	cr_expect(eq(uint, n_ended, EACH));
+}
+
+/* ---- calls that wait --------------------------------------------------------------- */
+
+static atomic_uint n_waited;
+
+static void *wait_for_room(void *data)
+{
+	accel_reaper_make_room(&reaper, *(const uint64_t *)data, false, 10000);
+	n_waited++;
+	return NULL;
+}
+
+static bool has_waits(void *data)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&reaper.worker.lock);
+	n = reaper.n_waits;
+	pthread_mutex_unlock(&reaper.worker.lock);
+	return n == *(unsigned *)data;
+}
+
+/* A user whose frees are slow gets no more threads of its service than a few. */
+Test(reaper, few_calls_of_a_user_wait, .timeout = 60)
+{
+	pthread_t threads[ACCEL_REAPER_USER_WAITS];
+	unsigned n = ARRAY_SIZE(threads);
+
+	add_slow(1);
+	for (unsigned i = 0; i < n; i++)
+		cr_assert(zero(int, pthread_create(&threads[i], NULL, wait_for_room,
+						   &slow[0][0].user)));
+	cr_assert(wait_until(has_waits, &n));
+	wait_for_room(&slow[0][0].user);
+	cr_expect(eq(uint, n_waited, 1));
+	may_end = true;
+	for (unsigned i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	cr_expect(eq(uint, n_waited, n + 1));
+	cr_expect(zero(uint, reaper.n_waits));
 }

@@ -64,6 +64,7 @@ integration_programs = \
 	%D%/test-accel-context \
 	%D%/test-accel-faults \
 	%D%/test-accel-fork \
+	%D%/test-accel-frees \
 	%D%/test-accel-joint \
 	%D%/test-accel-limits \
 	%D%/test-accel-ownership \
@@ -151,6 +152,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_accel_context_LDADD = $(accel_harness)
 %C%_test_accel_faults_LDADD = $(accel_harness)
 %C%_test_accel_fork_LDADD = $(accel_harness)
+%C%_test_accel_frees_LDADD = %D%/libattacks.la
 %C%_test_accel_joint_LDADD = $(accel_harness)
 %C%_test_accel_joint_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DJOINT='"$(abs_top_builddir)/contrib/examples/joint"'

@@ -47,6 +47,9 @@ attack_fn attack_send_own_files;
 /* Of a memfd with many record locks: thousands of names that end at once, exchanges. */
 attack_fn attack_close_locked;
 
+/* Sets @n_locks record locks on a memfd: each close(2) of it takes as long. */
+void attack_lock_often(int fd, unsigned int n_locks);
+
 /*
  * Thousands of names and exchanges of @fd, which the service closes once this returns;
  * sets @n_locks record locks on @locked, which is @fd or another memfd.

@@ -26,7 +26,7 @@ static void locks_set(int fd, short type, off_t start, off_t length)
 
 /* One lock of all bytes, with holes; from the end, the kernel need not search for each.
  */
-static void locks_set_many(int fd, unsigned int n)
+void attack_lock_often(int fd, unsigned int n)
 {
 	locks_set(fd, F_WRLCK, 0, 2 * (off_t)n);
 	for (off_t i = n; i-- > 0;)
@@ -58,7 +58,7 @@ void attack_make_closes(const struct instance *instance, int fd, int locked,
 	for (int i = 0; i < NAMES; i++)
 		ASSERT_OK(raw_export_fd(root, fd, DMABUFFS_EXPORT_ANOTHER, 0, uuid));
 	opened = ASSERT_OK(raw_open(instance, uuid, O_RDWR));
-	locks_set_many(locked, n_locks);
+	attack_lock_often(locked, n_locks);
 	locks_send_exchanges(instance, opened);
 	close(root);
 }
