@@ -56,7 +56,7 @@ static void count_until(const struct instance *instance, int refusal)
 	ASSERT_OK(export_sized(second, PAGE, uuids[2]));
 	ASSERT_ERR(export_sized(root, PAGE, uuid), refusal);
 	ASSERT_ERR(export_sized(second, 0, uuid), refusal);
-	ASSERT_OK(raw_unlink(instance, uuids[1]));
+	ASSERT_OK(raw_remove(instance, root, uuids[1]));
 	ASSERT(wait_until(there_is_room, &room));
 	ASSERT_ERR(export_sized(root, PAGE, uuid), refusal);
 	close(second);
@@ -198,7 +198,7 @@ static void bytes_until(const struct instance *instance, int refusal)
 	ASSERT_ERR(export_sized(root, 17 << 10, uuid), refusal);
 	ASSERT_OK(export_sized(root, 16 << 10, uuid));
 	ASSERT_ERR(export_sized(root, PAGE, uuid), refusal);
-	ASSERT_OK(raw_unlink(instance, large));
+	ASSERT_OK(raw_remove(instance, root, large));
 	ASSERT(wait_until(there_is_room, &room));
 	close(root);
 }
