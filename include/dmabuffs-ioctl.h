@@ -12,6 +12,8 @@
  *   DMABUFFS_IOC_ENDED    on a description   why a name ended
  *   DMABUFFS_IOC_LIMITS   on a description   what the caller's user holds and may hold
  *   DMABUFFS_IOC_INFO     on an opened name  describe the buffer
+ *   DMABUFFS_IOC_TOKEN    on a handle        a token of the caller's ids, see below
+ *   DMABUFFS_IOC_IDENTIFY on a description   present it
  *
  * A description is an open file description of `.control`, a file in the root directory
  * of the mount, or of the root directory itself. Names belong to the description that
@@ -40,6 +42,8 @@
  *               the command, or a field is outside its range
  *   E2BIG       the struct is longer than the service knows and the tail is not zero
  *   EOPNOTSUPP  an unknown flag
+ *   EOVERFLOW   a command that depends on the caller's user, on a mount with the option
+ *               idmap, and the caller has not presented a token: DMABUFFS_IOC_IDENTIFY
  */
 #ifndef DMABUFFS_IOCTL_H
 #define DMABUFFS_IOCTL_H
@@ -58,8 +62,12 @@ extern "C" {
 /* In the root directory. Never a UUID, so it cannot clash with a name. */
 #define DMABUFFS_CONTROL_NAME ".control"
 
+/* A directory in it, of mounts with the option idmap only. */
+#define DMABUFFS_IDMAP_NAME ".idmap"
+
 #define DMABUFFS_UUID_SIZE   16 /* the raw, big-endian form of RFC 4122 */
 #define DMABUFFS_TICKET_SIZE 16
+#define DMABUFFS_TOKEN_SIZE  16
 #define DMABUFFS_LABEL_SIZE  64 /* with its terminating NUL */
 #define DMABUFFS_COMM_SIZE   16 /* with its terminating NUL: the kernel's TASK_COMM_LEN */
 
@@ -398,6 +406,47 @@ struct dmabuffs_limits {
 	struct dmabuffs_limit_use user[DMABUFFS_LIMIT_COUNT];
 };
 
+/* ---- DMABUFFS_IOC_TOKEN, DMABUFFS_IOC_IDENTIFY --------------------------------------
+ */
+
+/**
+ * struct dmabuffs_token - argument of DMABUFFS_IOC_TOKEN and DMABUFFS_IOC_IDENTIFY
+ * @size: in: sizeof(struct dmabuffs_token)
+ * @flags: in: 0
+ * @token: TOKEN: out; IDENTIFY: in
+ *
+ * For mounts with the option idmap, which can be bind mounted with other ids. The kernel
+ * tells the service the ids of a caller, as its mount maps them, only with an inode that
+ * it creates. So EXPORT, REVOKE, WITHDRAW with OWN, LIST, LIMITS and the export of an
+ * address space fail with EOVERFLOW, until the caller has done this once on its
+ * description or context:
+ *
+ *	handle = open("MOUNT/.idmap", O_TMPFILE | O_WRONLY, 0);
+ *	ioctl(handle, DMABUFFS_IOC_TOKEN, &token);
+ *	ioctl(description, DMABUFFS_IOC_IDENTIFY, &token);
+ *	close(handle);
+ *
+ * From then on processes with the fsuid and fsgid of the caller act on the description
+ * with the ids of the token; all others get EOVERFLOW, and present a token of their own.
+ * The last one presented counts. A token is random and good once. TOKEN ends the one
+ * before of its handle, and close(2) of the handle ends it as well. The handle has no
+ * other use; it counts as a description (max-roots-per-uid).
+ *
+ * open(2) of the handle fails with EOVERFLOW for a user whom the mount maps to nobody,
+ * and for a process that is in no PID namespace below the service's, with EACCES if the
+ * mount does not map the owner and group of the root directory.
+ *
+ * Errors of IDENTIFY
+ *   ENOENT  no such token
+ *   EPERM   a token of a process with another fsuid or fsgid; it stays
+ *   EBADF   .control is not open for writing
+ */
+struct dmabuffs_token {
+	__u32 size;
+	__u32 flags;
+	__u8 token[DMABUFFS_TOKEN_SIZE];
+};
+
 /* ---- DMABUFFS_IOC_INFO ------------------------------------------------------------- */
 
 #define DMABUFFS_INFO_PERSIST     (1U << 0) /* exported with DMABUFFS_EXPORT_PERSIST */
@@ -443,6 +492,8 @@ struct dmabuffs_info {
 #define DMABUFFS_IOC_ENDED    _IOWR(DMABUFFS_IOC_TYPE, 0x05, struct dmabuffs_ended)
 #define DMABUFFS_IOC_LIMITS   _IOWR(DMABUFFS_IOC_TYPE, 0x06, struct dmabuffs_limits)
 #define DMABUFFS_IOC_ENTRIES  _IOWR(DMABUFFS_IOC_TYPE, 0x07, struct dmabuffs_entries)
+#define DMABUFFS_IOC_TOKEN    _IOWR(DMABUFFS_IOC_TYPE, 0x08, struct dmabuffs_token)
+#define DMABUFFS_IOC_IDENTIFY _IOWR(DMABUFFS_IOC_TYPE, 0x09, struct dmabuffs_token)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -470,6 +521,11 @@ DMABUFFS_ASSERT_SIZE(dmabuffs_withdraw, 24);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, size, 0);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, flags, 4);
 DMABUFFS_ASSERT_AT(dmabuffs_withdraw, uuid, 8);
+
+DMABUFFS_ASSERT_SIZE(dmabuffs_token, 24);
+DMABUFFS_ASSERT_AT(dmabuffs_token, size, 0);
+DMABUFFS_ASSERT_AT(dmabuffs_token, flags, 4);
+DMABUFFS_ASSERT_AT(dmabuffs_token, token, 8);
 
 DMABUFFS_ASSERT_SIZE(dmabuffs_ended, 32);
 DMABUFFS_ASSERT_AT(dmabuffs_ended, size, 0);

@@ -26,6 +26,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/caller.c %D%/names/caller.h \
 	%D%/names/ended.c %D%/names/ended.h \
 	%D%/names/export.c %D%/names/export.h \
+	%D%/names/identities.c %D%/names/identities.h \
 	%D%/names/ids.h \
 	%D%/names/node.c %D%/names/node.h \
 	%D%/names/notifier.c %D%/names/notifier.h \
@@ -55,6 +56,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_entries.c \
 	%D%/fs/fs_export.c \
 	%D%/fs/fs_file.c \
+	%D%/fs/fs_idmap.c \
 	%D%/fs/fs_info.c \
 	%D%/fs/fs_ioctl.c %D%/fs/fs_ioctl.h \
 	%D%/fs/fs_ended.c \
@@ -67,6 +69,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/service.h \
 	%D%/process/ending.c %D%/process/ending.h \
+	%D%/process/init.c %D%/process/init.h \
 	%D%/process/keeper.c %D%/process/keeper.h \
 	%D%/process/lifetime.c %D%/process/lifetime.h \
 	%D%/process/mountpoint.c %D%/process/mountpoint.h \

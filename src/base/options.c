@@ -106,6 +106,7 @@ static const struct option_entry options_table[] = {
 	{"gid", OPTION_NUMBER, FIELD(gid), .max = UINT32_MAX - 1},
 	{"nopassthrough", OPTION_FALSE, FIELD(passthrough)},
 	{"noaccel", OPTION_FALSE, FIELD(accel)},
+	{"idmap", OPTION_TRUE, FIELD(idmap)},
 	{"ns", OPTION_PARSED, .parse = options_set_ns},
 	{"log", OPTION_PARSED, .parse = options_set_log},
 	{"accel", OPTION_PARSED, .parse = options_add_device},
@@ -285,6 +286,7 @@ void options_print_usage(void)
 	      "  max-exports-per-uid=N max-bytes-per-uid=SIZE max-roots-per-uid=N\n"
 	      "  max-connections-per-uid=N       limits of each user\n"
 	      "  nopassthrough               no mmap of names; the broker still works\n"
+	      "  idmap                       bind mounts of it may be idmapped\n"
 	      "  drivers=NAME[:NAME...]      drivers whose devices may be exported "
 	      "(none)\n"
 	      "  "

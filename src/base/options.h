@@ -33,6 +33,7 @@ struct options {
 	bool foreground;
 	bool mkdir; /* make the mount point if there is none */
 	bool passthrough;
+	bool idmap; /* the mount may be idmapped */
 	bool help, version;
 };
 

@@ -125,6 +125,24 @@ void device_file_set_poll(struct device_file *file, struct fuse_pollhandle *poll
 		fuse_pollhandle_destroy(poll);
 }
 
+int device_file_identity(struct device_file *file, struct identity *ret_identity)
+{
+	SCOPED_LOCK(&file->lock);
+
+	if (!file->has_identity)
+		return -ENOENT;
+	*ret_identity = file->identity;
+	return 0;
+}
+
+void device_file_set_identity(struct device_file *file, const struct identity *identity)
+{
+	SCOPED_LOCK(&file->lock);
+
+	file->identity = *identity;
+	file->has_identity = true;
+}
+
 int device_file_get_root(struct device_file *file, uint64_t *ret_root_id)
 {
 	SCOPED_LOCK(&file->lock);

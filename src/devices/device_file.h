@@ -14,6 +14,7 @@
 
 #include "broker/tickets.h"
 #include "devices/devices.h"
+#include "names/ids.h"
 
 struct device_file {
 	struct devices *devices;
@@ -26,6 +27,8 @@ struct device_file {
 	pthread_mutex_t lock; /* a leaf */
 	/* Protected by lock. */
 	struct fuse_pollhandle *poll; /* of a client that polls; owned, or NULL */
+	struct identity identity;     /* presented to it, if has_identity */
+	bool has_identity;
 	uint64_t root_id; /* root description of its ASIDs' names; 0: none yet */
 };
 
@@ -38,6 +41,10 @@ void device_file_close(struct device_file *file);
 
 /* Sets the handle that the next event notifies, and owns it; NULL is allowed. */
 void device_file_set_poll(struct device_file *file, struct fuse_pollhandle *poll);
+
+/* What was presented to this context; -ENOENT: nothing. See identities.h. */
+int device_file_identity(struct device_file *file, struct identity *ret_identity);
+void device_file_set_identity(struct device_file *file, const struct identity *identity);
 
 /* The root description that names of its ASIDs belong to. 0, -EDQUOT, -ENOSPC, -ENOMEM.
  */

@@ -80,6 +80,7 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.rename = fs_rename,
 	.link = fs_link,
 	.create = fs_create,
+	.tmpfile = fs_tmpfile,
 	.open = fs_open,
 	.read = fs_read,
 	.write = fs_write,

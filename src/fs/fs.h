@@ -60,6 +60,11 @@ void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_control_open(fuse_req_t req, struct fuse_file_info *fi);
 void fs_control_release(fuse_req_t req, struct fuse_file_info *fi);
 
+/* fs_idmap.c */
+void fs_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		struct fuse_file_info *fi);
+void fs_identity_release(fuse_req_t req, struct fuse_file_info *fi);
+
 /* fs_file.c */
 void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

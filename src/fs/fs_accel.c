@@ -13,7 +13,7 @@
 
 bool fs_is_accel(uint64_t ino)
 {
-	return ino >= INO_ACCEL && ino < INO_FIRST_EXPORT;
+	return ino >= INO_ACCEL && ino < INO_FIRST_DEVICE + DEVICES_MAX;
 }
 
 void fs_accel_list(const struct devices *devices, struct listing *listing, off_t offset)

@@ -9,12 +9,13 @@
 
 #define STAT_BLOCK 512
 
-static void fs_attr_stat_broker(struct service *service, struct stat *ret_stat)
+/* Of files whose attributes cannot be changed. */
+static void fs_attr_stat_constant(struct service *service, mode_t mode,
+				  struct stat *ret_stat)
 {
 	struct node node;
 
-	/* Any user may connect: a connection grants nothing. */
-	node_init(&node, S_IFSOCK | 0666, service->options.uid, service->options.gid);
+	node_init(&node, mode, service->options.uid, service->options.gid);
 	node_stat(&node, ret_stat);
 	node_finish(&node);
 }
@@ -55,12 +56,22 @@ int fs_stat_export_locked(struct table *table, const struct export *export,
 	return 0;
 }
 
+/* Any user may connect to the broker: that grants nothing. 0: attributes can change. */
+static mode_t fs_attr_constant_mode(uint64_t ino)
+{
+	if (ino == INO_BROKER)
+		return S_IFSOCK | 0666;
+	return ino == INO_IDENTITY ? S_IFREG : 0;
+}
+
 static struct node *fs_attr_fixed_node(struct service *service, uint64_t ino)
 {
 	if (ino == INO_ROOT)
 		return &service->table.root_node;
 	if (ino == INO_CONTROL)
 		return &service->control;
+	if (ino == INO_IDMAP && service->options.idmap)
+		return &service->idmap;
 	return devices_node(&service->devices, ino);
 }
 
@@ -96,13 +107,14 @@ void fs_put_node(struct service *service, struct export *export, const struct no
 int fs_stat(struct service *service, uint64_t ino, struct stat *ret_stat,
 	    double *ret_timeout)
 {
+	mode_t mode = fs_attr_constant_mode(ino);
 	struct export *export;
 	struct node *node;
 	int r = 0;
 
 	*ret_timeout = ino == INO_ROOT ? CACHE_CHANGING : CACHE_FOREVER;
-	if (ino == INO_BROKER) {
-		fs_attr_stat_broker(service, ret_stat);
+	if (mode) {
+		fs_attr_stat_constant(service, mode, ret_stat);
 		ret_stat->st_ino = ino;
 		return 0;
 	}
@@ -143,7 +155,7 @@ void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static bool fs_attr_gives_root_away(uint64_t ino, const struct node *node,
 				    const struct stat *attr, int to_set)
 {
-	if (ino != INO_ROOT && ino != INO_CONTROL)
+	if (ino != INO_ROOT && ino != INO_CONTROL && ino != INO_IDMAP)
 		return false;
 	return (to_set & FUSE_SET_ATTR_UID && attr->st_uid != node->uid) ||
 	       (to_set & FUSE_SET_ATTR_GID && attr->st_gid != node->gid);
@@ -156,7 +168,7 @@ static int fs_attr_set(struct service *service, uint64_t ino, const struct stat 
 	struct node *node;
 	int r = 0;
 
-	if (ino == INO_BROKER)
+	if (fs_attr_constant_mode(ino))
 		return -EPERM;
 	export = fs_get_node(service, ino, &node);
 	if (!node)

@@ -30,6 +30,10 @@ static uint64_t fs_dir_find_fixed(struct service *service, fuse_ino_t parent,
 {
 	if (parent == INO_ACCEL)
 		return devices_find(&service->devices, name);
+	if (parent != INO_ROOT)
+		return 0;
+	if (!strcmp(name, DMABUFFS_IDMAP_NAME) && service->options.idmap)
+		return INO_IDMAP;
 	if (!strcmp(name, DMABUFFS_CONTROL_NAME))
 		return INO_CONTROL;
 	if (!strcmp(name, DMABUFFS_ACCEL_DIR) && service->devices.registry)
@@ -207,7 +211,7 @@ void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		offset = 2;
 	if (offset >= 2 && ino == INO_ACCEL)
 		fs_accel_list(&service->devices, &listing, offset);
-	else if (offset >= 2)
+	else if (offset >= 2 && ino == INO_ROOT)
 		fs_dir_list_exports(service, &listing, (uint64_t)offset - 1);
 	fuse_reply_buf(req, listing.buf, listing.used);
 	free(listing.buf);

@@ -150,6 +150,11 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fs_control_open(req, fi);
 		return;
 	}
+	/* A handle is opened by its creation only. */
+	if (ino == INO_IDENTITY) {
+		reply_error(req, -EACCES);
+		return;
+	}
 	if (fs_is_accel(ino)) {
 		fs_accel_open(req, ino, fi);
 		return;
@@ -181,6 +186,10 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (ino == INO_CONTROL) {
 		fs_control_release(req, fi);
+		return;
+	}
+	if (ino == INO_IDENTITY) {
+		fs_identity_release(req, fi);
 		return;
 	}
 	if (fs_is_accel(ino)) {

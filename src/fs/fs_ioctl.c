@@ -10,7 +10,7 @@
 /* ---- the table of all commands ----------------------------------------------------- */
 
 /* The kind of file that a command works on; .control is as the root directory. */
-enum place { ON_ROOT, ON_NAME, ON_DEVICES, ON_CONTEXT };
+enum place { ON_NOTHING, ON_ROOT, ON_NAME, ON_DEVICES, ON_CONTEXT, ON_IDENTITY };
 
 struct command {
 	unsigned number; /* _IOC_NR() */
@@ -91,6 +91,9 @@ static const struct command fs_ioctl_commands[] = {
 	ROW(DMABUFFS_IOC_ENTRIES, ON_ROOT, 16352, entries, fs_entries),
 	ROW(DMABUFFS_IOC_ENDED, ON_ROOT, 32, ended, fs_ended),
 	ROW(DMABUFFS_IOC_LIMITS, ON_ROOT, 72, limits, fs_limits),
+	ROW(DMABUFFS_IOC_TOKEN, ON_IDENTITY, 24, token, fs_token),
+	CHANGING_ROW(DMABUFFS_IOC_IDENTIFY, 24, token, fs_identify),
+	ROW(DMABUFFS_IOC_IDENTIFY, ON_CONTEXT, 24, token, fs_identify),
 	ROW(DMABUFFS_IOC_INFO, ON_NAME, 176, info, fs_info),
 	ROW(DMABUFFS_ACCEL_IOC_DEVICE_INFO, ON_DEVICES, 272, device_info, device_query),
 	CONTEXT_ROW(BUFFER_IMPORT, 32, import, device_import_buffer),
@@ -154,6 +157,10 @@ static enum place fs_ioctl_place_of(uint64_t ino, bool is_directory)
 {
 	if (ino == INO_ROOT || ino == INO_CONTROL)
 		return ON_ROOT;
+	if (ino == INO_IDENTITY)
+		return ON_IDENTITY;
+	if (ino == INO_IDMAP)
+		return ON_NOTHING;
 	if (is_directory)
 		return ON_DEVICES;
 	return fs_is_accel(ino) ? ON_CONTEXT : ON_NAME;
@@ -209,6 +216,8 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	call->pidfd = -1;
 	if (place == ON_CONTEXT)
 		call->file = (struct device_file *)(uintptr_t)fi->fh;
+	else if (place == ON_IDENTITY)
+		call->handle = (struct identity_handle *)(uintptr_t)fi->fh;
 	else
 		call->root_id = fi->fh;
 	call->reply_size = MIN(out_size, command->known_size);

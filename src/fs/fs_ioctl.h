@@ -16,9 +16,10 @@ struct command_call {
 	const struct fuse_ctx *ctx; /* valid until the reply */
 	uint64_t ino;
 	uint64_t root_id;         /* of a command on the root directory or .control */
-	struct device_file *file; /* of a command on a context */
-	int pidfd;                /* owned: of the calling thread, see command_pidfd() */
-	size_t reply_size;        /* bytes of arg that are returned on success */
+	struct device_file *file; /* of a command on a context; else NULL */
+	struct identity_handle *handle; /* of a command on one */
+	int pidfd;         /* owned: of the calling thread, see command_pidfd() */
+	size_t reply_size; /* bytes of arg that are returned on success */
 	/* What one handler owns until the reply. */
 	union {
 		struct {
@@ -42,6 +43,7 @@ struct command_call {
 		struct dmabuffs_entries entries;
 		struct dmabuffs_ended ended;
 		struct dmabuffs_limits limits;
+		struct dmabuffs_token token;
 		struct accel_device_info device_info;
 		struct accel_object object;
 		struct accel_buffer_alloc buffer_alloc;
@@ -98,8 +100,8 @@ int device_take_import(struct command_call *call, struct taken *ret_taken);
 void fs_info_fill_locked(struct service *service, const struct export *export,
 			 struct dmabuffs_info *info);
 
-/* The handlers, in fs_export.c, fs_ended.c, fs_entries.c, fs_info.c, fs_limits.c,
- * fs_list.c, fs_revoke.c and device_*.c. */
+/* The handlers, in fs_export.c, fs_ended.c, fs_entries.c, fs_idmap.c, fs_info.c,
+ * fs_limits.c, fs_list.c, fs_revoke.c and device_*.c. */
 int fs_export(struct command_call *call);
 int fs_info(struct command_call *call);
 int fs_revoke(struct command_call *call);
@@ -108,6 +110,8 @@ int fs_list(struct command_call *call);
 int fs_entries(struct command_call *call);
 int fs_ended(struct command_call *call);
 int fs_limits(struct command_call *call);
+int fs_token(struct command_call *call);
+int fs_identify(struct command_call *call);
 int device_query(struct command_call *call);
 int device_submit(struct command_call *call);
 int device_open_for_fetch(struct command_call *call);

@@ -39,7 +39,7 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->fh = 0;
 	/* The listing depends on the user. */
 	fi->cache_readdir = 0;
-	if (ino == INO_ACCEL)
+	if (ino != INO_ROOT)
 		fuse_reply_open(req, fi);
 	else
 		fs_root_open(req, fi);

@@ -16,13 +16,23 @@
 
 struct command_call;
 
-/* 0 or -errno. */
+/*
+ * The fsuid and fsgid of the caller, as this service sees them, whatever the mount maps
+ * them to. 0; -EOVERFLOW: with the option idmap, if it has no number in our PID
+ * namespace.
+ */
+int user_process(fuse_req_t req, struct ids *ret_ids);
+
+/* 0 or -EOVERFLOW. */
 int user_payer(fuse_req_t req, struct payer *ret_payer);
 
 /* For messages: the payer's uid, -1: unknown. */
 uid_t user_uid(fuse_req_t req);
 
-/* The owner, for the file system. 0 or -errno. */
+/*
+ * The caller's ids in the file system. 0; -EOVERFLOW: with the option idmap, if no token
+ * of this caller was presented to the description or context.
+ */
 int user_owner(struct command_call *call, struct ids *ret_owner);
 
 #endif

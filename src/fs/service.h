@@ -19,6 +19,7 @@
 #include "broker/tickets.h"
 #include "buffers/dmabuf_io.h"
 #include "devices/devices.h"
+#include "names/identities.h"
 #include "names/notifier.h"
 #include "names/table.h"
 
@@ -31,7 +32,9 @@ struct service {
 	struct notifier notifier;
 	struct dmabuf_io dmabuf_io;
 	struct broker broker;
-	struct node control; /* of .control; protected by the table's lock */
+	struct identities identities; /* with the option idmap */
+	/* Of .control and .idmap; protected by the table's lock. */
+	struct node control, idmap;
 	struct fuse_session *session;
 	atomic_bool passthrough;  /* cleared if the kernel refuses it */
 	_Atomic pid_t binder;     /* the thread that may create .broker; 0: none */

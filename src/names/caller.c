@@ -118,6 +118,32 @@ int caller_take_fd(int pidfd, int fd)
 	return errno == EPERM || errno == ESRCH ? -EREMOTE : -errno;
 }
 
+/* Lines of the form "Uid: real effective saved filesystem". */
+static int caller_find_fs_id(const char *text, const char *line, unsigned *ret_id)
+{
+	const char *found = strstr(text, line);
+
+	return found && sscanf(found + strlen(line), "%*u %*u %*u %u", ret_id) == 1
+		       ? 0
+		       : -EREMOTE;
+}
+
+int caller_read_ids(pid_t tid, struct ids *ret_ids)
+{
+	char text[512];
+	unsigned uid, gid;
+	int r = tid > 0 ? caller_read_file(tid, "status", text, sizeof(text)) : -ESRCH;
+
+	if (r < 0)
+		return -EREMOTE;
+	r = caller_find_fs_id(text, "\nUid:", &uid);
+	if (r == 0)
+		r = caller_find_fs_id(text, "\nGid:", &gid);
+	if (r == 0)
+		*ret_ids = (struct ids){uid, gid};
+	return r;
+}
+
 /* The links in /proc/PID/ns read as "user:[4026531837]". */
 static uint64_t caller_read_ns(int dirfd, enum dmabuffs_ns ns)
 {

@@ -15,6 +15,8 @@
 
 #include <dmabuffs-ioctl.h>
 
+#include "names/ids.h"
+
 /* The recorded identity of an exporter. Immutable; shared by its exports. */
 struct caller {
 	_Atomic unsigned refs;
@@ -36,6 +38,9 @@ int caller_open(pid_t tid);
  * -EREMOTE: ptrace access to the thread is denied (CAP_SYS_PTRACE), or it has exited.
  */
 int caller_take_fd(int pidfd, int fd);
+
+/* The fsuid and fsgid of the thread, in our user namespace; -EREMOTE: unreadable. */
+int caller_read_ids(pid_t tid, struct ids *ret_ids);
 
 /* Reads the namespaces only. The number of one that cannot be read is 0. */
 void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT]);

@@ -9,6 +9,7 @@ void root_free(struct htab_node *node, void *data)
 	struct root *root = container_of(node, struct root, by_id);
 
 	caller_unref(root->caller);
+	free(root->identity);
 	free(root);
 }
 
@@ -106,4 +107,30 @@ void table_set_root_caller(struct table *table, uint64_t root_id, struct caller 
 		return;
 	caller_unref(root->caller);
 	root->caller = caller_ref(caller);
+}
+
+int table_root_identity(struct table *table, uint64_t root_id,
+			struct identity *ret_identity)
+{
+	SCOPED_LOCK(&table->lock);
+	struct root *root = table_find_root_locked(table, root_id);
+
+	if (!root || !root->identity)
+		return -ENOENT;
+	*ret_identity = *root->identity;
+	return 0;
+}
+
+int table_set_root_identity(struct table *table, uint64_t root_id,
+			    const struct identity *identity)
+{
+	SCOPED_LOCK(&table->lock);
+	struct root *root = table_find_root_locked(table, root_id);
+
+	if (root && !root->identity)
+		root->identity = malloc(sizeof(*root->identity));
+	if (!root || !root->identity)
+		return root ? -ENOMEM : -EBADF;
+	*root->identity = *identity;
+	return 0;
 }

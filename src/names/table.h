@@ -19,13 +19,21 @@
 
 #include "base/limits.h"
 #include "names/export.h"
+#include "names/ids.h"
 #include "names/node.h"
 #include "names/past.h"
 #include "htab.h"
 
 /* Inode numbers below the first export's are the file system's own: see devices.h, too.
  */
-enum { INO_ROOT = 1, INO_BROKER = 2, INO_CONTROL = 3, INO_FIRST_EXPORT = 32 };
+enum {
+	INO_ROOT = 1,
+	INO_BROKER = 2,
+	INO_CONTROL = 3,
+	INO_IDMAP = 30,    /* the directory .idmap */
+	INO_IDENTITY = 31, /* of all handles of identities.h */
+	INO_FIRST_EXPORT = 32,
+};
 
 struct table_index_entry {
 	uint64_t id;           /* ascending */
@@ -88,6 +96,13 @@ void table_close_root(struct table *table, uint64_t id,
 /* The cached identity of the last exporter on this description; referenced, or NULL. */
 struct caller *table_root_caller(struct table *table, uint64_t root_id);
 void table_set_root_caller(struct table *table, uint64_t root_id, struct caller *caller);
+
+/* What was presented to this description; -ENOENT: nothing. See identities.h. */
+int table_root_identity(struct table *table, uint64_t root_id,
+			struct identity *ret_identity);
+/* 0, -EBADF: it was closed, -ENOMEM. */
+int table_set_root_identity(struct table *table, uint64_t root_id,
+			    const struct identity *identity);
 
 /* ---- exports; those returned carry a reference for table_put() ---- */
 

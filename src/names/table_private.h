@@ -15,7 +15,8 @@ struct root {
 	uint64_t id;           /* the FUSE file handle */
 	uid_t uid;             /* charged for it */
 	struct caller *caller; /* owned, may be NULL: the last exporter, see caller.h */
-	struct list exports;   /* names that are removed with this description */
+	struct identity *identity; /* owned; NULL: none was presented */
+	struct list exports;       /* names that are removed with this description */
 };
 
 /* For htab_drain(). */

@@ -13,6 +13,8 @@
 
 #define ENDING_STEP     256  /* names between two looks at the clock */
 #define ENDING_PROGRESS 3000 /* closes */
+/* Anybody may make a file without a name in .idmap, and nobody has to read it. */
+#define IDMAP_MODE 01733
 
 static int parts_init_names(struct service *service)
 {
@@ -23,6 +25,8 @@ static int parts_init_names(struct service *service)
 	node_init(&root_node, S_IFDIR | options->mode, options->uid, options->gid);
 	node_init(&service->control, S_IFREG | options->control_mode, options->uid,
 		  options->gid);
+	node_init(&service->idmap, S_IFDIR | IDMAP_MODE, options->uid, options->gid);
+	identities_init(&service->identities, &service->limits);
 	return table_init(&service->table, &service->limits, &root_node);
 }
 
@@ -117,6 +121,8 @@ void parts_finish(struct service *service)
 	/* Before the devices: an export may hold a device's address space. */
 	table_finish(&service->table);
 	node_finish(&service->control);
+	node_finish(&service->idmap);
+	identities_finish(&service->identities);
 	if (!devices_stop(&service->devices)) {
 		log_warning("exiting while a client blocks an engine's memory access");
 		keeper_abandon_threads();

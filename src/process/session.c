@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "fs/fs.h"
+#include "process/init.h"
 #include "util.h"
 
 /* Enough that a request of a few milliseconds waits for a CPU, not for a thread. */
@@ -37,8 +39,26 @@ static struct fuse_session *session_create(struct service *service)
 	return session;
 }
 
+static int session_allow_idmap(struct service *service)
+{
+	int r = init_allow_idmap(service->session, fuse_session_fd(service->session));
+
+	if (r == 0)
+		return 0;
+	if (r == -EOPNOTSUPP)
+		log_error("cannot mount with the option idmap: this kernel has no "
+			  "idmapped FUSE mounts (Linux 6.12 has)");
+	else
+		log_error("cannot mount with the option idmap: %s", strerror(-r));
+	fuse_session_unmount(service->session);
+	session_destroy(service);
+	return r;
+}
+
 int session_mount(struct service *service)
 {
+	int r = 0;
+
 	service->session = session_create(service);
 	if (!service->session)
 		return -EINVAL;
@@ -46,7 +66,9 @@ int session_mount(struct service *service)
 		session_destroy(service);
 		return -EIO;
 	}
-	return 0;
+	if (service->options.idmap)
+		r = session_allow_idmap(service);
+	return r;
 }
 
 /*

@@ -35,6 +35,8 @@ endif
 	%D%/test-faults.c \
 	%D%/test-fd-vault.c \
 	%D%/test-htab.c \
+	%D%/test-identities.c \
+	%D%/test-init.c \
 	%D%/test-limits.c \
 	%D%/test-list.c \
 	%D%/test-log.c \
@@ -74,7 +76,8 @@ endif
 	-Wl,--wrap=ioctl,--wrap=poll,--wrap=accept4 \
 	-Wl,--wrap=fuse_lowlevel_notify_inval_inode \
 	-Wl,--wrap=fuse_session_fd,--wrap=fuse_session_loop_mt \
-	-Wl,--wrap=fuse_session_loop_mt_312
+	-Wl,--wrap=fuse_session_loop_mt_312 \
+	-Wl,--wrap=fuse_session_receive_buf,--wrap=fuse_session_process_buf
 %C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS) -lm
 
 # The library and the tool.

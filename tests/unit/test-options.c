@@ -155,7 +155,7 @@ Test(options, defaults)
 	cr_assert(
 		all(eq(int, options.log_level, LOG_INFO), eq(int, options.ready_fd, -1)));
 	cr_assert(all(not(options.foreground), options.passthrough, not(options.help),
-		      not(options.version)));
+		      not(options.version), not(options.idmap)));
 	cr_assert(zero(int, memcmp(&options.limits, &config, sizeof(config))));
 }
 
@@ -423,4 +423,11 @@ Test(options, usage_names_every_option)
 	options_print_usage();
 	fflush(stdout);
 	cr_assert_stdout_neq_str("");
+}
+
+Test(options, idmap)
+{
+	cr_assert(zero(int, parse("-o idmap /dir")));
+	cr_assert(options.idmap);
+	cr_assert(eq(int, parse("-o idmap=1 /dir"), -EINVAL));
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * identities.h - who a process is in the file system, with the mount option idmap
+ *
+ * Once idmapped mounts are allowed, FUSE requests carry no ids, on any mount of the
+ * instance, except those that create an inode. So a process creates one that has no name
+ * and no content (open(2) with O_TMPFILE): its open file is a handle. The handle gives a
+ * token, a random number, which is presented once to another open file. The processes
+ * with the same fsuid and fsgid then act with these ids on that file.
+ *
+ * A handle has one token at most, which ends with it; handles are charged as root
+ * descriptions are (RES_ROOTS), so both are bounded. Thread safe.
+ */
+#ifndef DMABUFFS_IDENTITIES_H
+#define DMABUFFS_IDENTITIES_H
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdint.h>
+
+#include <dmabuffs-ioctl.h>
+
+#include "base/limits.h"
+#include "names/ids.h"
+#include "htab.h"
+
+struct identity_handle;
+
+struct identities {
+	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed */
+	struct limits *limits;                  /* borrowed */
+	pthread_mutex_t lock;                   /* a leaf */
+	struct htab by_token;                   /* the handles with one; under lock */
+};
+
+void identities_init(struct identities *identities, struct limits *limits);
+void identities_finish(struct identities *identities);
+
+/* 0, -EDQUOT, -ENOSPC, -ENOMEM, -errno as limits_charge_process(). */
+int identities_open(struct identities *identities, const struct identity *identity,
+		    pid_t pid, struct identity_handle **ret_handle);
+
+/* Its token ends. */
+void identities_close(struct identities *identities, struct identity_handle *handle);
+
+/* A new token; the one before ends. 0, -ENOMEM. */
+int identities_make_token(struct identities *identities, struct identity_handle *handle,
+			  uint8_t ret_token[DMABUFFS_TOKEN_SIZE]);
+
+/*
+ * Ends the token and returns the identity that it stands for. -ENOENT: no such token;
+ * -EPERM: of a process with other ids than @process, and it stays.
+ */
+int identities_take_token(struct identities *identities,
+			  const uint8_t token[DMABUFFS_TOKEN_SIZE], struct ids process,
+			  struct identity *ret_identity);
+
+#endif

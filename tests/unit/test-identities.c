@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* test-identities.c - handles and their tokens */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "names/identities.h"
+#include "fixture.h"
+
+static struct limits limits;
+static struct identities identities;
+static const struct identity who = {{UID_A, 1}, {7, 8}};
+
+static void init(void)
+{
+	struct limits_config config;
+
+	cr_assert(ge(int, sodium_init(), 0));
+	limits_config_default(&config);
+	config.per_uid[RES_ROOTS] = 2;
+	limits_init(&limits, &config);
+	identities_init(&identities, &limits);
+}
+
+static void finish(void)
+{
+	cr_assert(zero(sz, identities.by_token.n_nodes));
+	identities_finish(&identities);
+	cr_assert(zero(u64, limits_used(&limits, RES_ROOTS)));
+	limits_finish(&limits);
+}
+
+TestSuite(identities, .init = init, .fini = finish);
+
+static struct identity_handle *open_one(void)
+{
+	struct identity_handle *handle = NULL;
+
+	cr_assert(zero(int, identities_open(&identities, &who, 0, &handle)));
+	return handle;
+}
+
+Test(identities, good_once)
+{
+	struct identity_handle *handle = open_one();
+	uint8_t token[DMABUFFS_TOKEN_SIZE];
+	struct identity got;
+
+	cr_assert(zero(int, identities_make_token(&identities, handle, token)));
+	cr_assert(
+		zero(int, identities_take_token(&identities, token, who.process, &got)));
+	cr_assert(all(eq(uint, got.owner.uid, 7), eq(uint, got.owner.gid, 8)));
+	cr_assert(eq(int, identities_take_token(&identities, token, who.process, &got),
+		     -ENOENT));
+	identities_close(&identities, handle);
+}
+
+Test(identities, only_for_its_process_ids)
+{
+	struct identity_handle *handle = open_one();
+	uint8_t token[DMABUFFS_TOKEN_SIZE];
+	struct identity got;
+	struct ids others[] = {{UID_B, 1}, {UID_A, 2}, {7, 8}, {0, 0}};
+
+	cr_assert(zero(int, identities_make_token(&identities, handle, token)));
+	for (size_t i = 0; i < 4; i++)
+		cr_assert(eq(int,
+			     identities_take_token(&identities, token, others[i], &got),
+			     -EPERM));
+	cr_assert(
+		zero(int, identities_take_token(&identities, token, who.process, &got)));
+	identities_close(&identities, handle);
+}
+
+Test(identities, one_token_a_handle)
+{
+	struct identity_handle *handle = open_one();
+	uint8_t first[DMABUFFS_TOKEN_SIZE], second[DMABUFFS_TOKEN_SIZE];
+	struct identity got;
+
+	cr_assert(zero(int, identities_make_token(&identities, handle, first)));
+	cr_assert(zero(int, identities_make_token(&identities, handle, second)));
+	cr_assert(ne(int, memcmp(first, second, sizeof(first)), 0));
+	cr_assert(eq(sz, identities.by_token.n_nodes, 1));
+	cr_assert(eq(int, identities_take_token(&identities, first, who.process, &got),
+		     -ENOENT));
+	identities_close(&identities, handle);
+	cr_assert(eq(int, identities_take_token(&identities, second, who.process, &got),
+		     -ENOENT));
+}
+
+Test(identities, limited)
+{
+	struct identity_handle *a = open_one(), *b = open_one(), *c;
+
+	cr_assert(eq(int, identities_open(&identities, &who, 0, &c), -EDQUOT));
+	identities_close(&identities, a);
+	a = open_one();
+	identities_close(&identities, a);
+	identities_close(&identities, b);
+}
