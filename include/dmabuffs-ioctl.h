@@ -417,8 +417,8 @@ struct dmabuffs_limits {
  *
  * For mounts with the option idmap, which can be bind mounted with other ids. The kernel
  * tells the service the ids of a caller, as its mount maps them, only with an inode that
- * it creates. So EXPORT, REVOKE, WITHDRAW with OWN, LIST, LIMITS and the export of an
- * address space fail with EOVERFLOW, until the caller has done this once on its
+ * it creates. So EXPORT, REVOKE, WITHDRAW with OWN, LIST, ENTRIES, LIMITS and the export
+ *of an address space fail with EOVERFLOW, until the caller has done this once on its
  * description or context:
  *
  *	handle = open("MOUNT/.idmap", O_TMPFILE | O_WRONLY, 0);

@@ -144,6 +144,9 @@ _public_ int dmabuffs_accel_open(struct dmabuffs *instance, const char *device,
 	}
 	if (fd < 0)
 		return fd;
+	/* Later, with the context alone, it would not be possible. */
+	if (instance->has_idmap)
+		(void)instance_identify(instance, fd);
 
 	*ret_context = fd;
 	return 0;

@@ -110,12 +110,11 @@ static int entries_visit_page(const struct walk *walk, struct dmabuffs_entries *
 	return r;
 }
 
-static int entries_read_page(const struct dmabuffs *instance,
-			     struct dmabuffs_entries *page)
+static int entries_read_page(struct dmabuffs *instance, struct dmabuffs_entries *page)
 {
 	if (instance->is_old)
 		return -ENOTTY;
-	return (int)SYSCALL(ioctl(instance->control_fd, DMABUFFS_IOC_ENTRIES, page));
+	return instance_command(instance, DMABUFFS_IOC_ENTRIES, page);
 }
 
 static int entries_walk(struct walk *walk)

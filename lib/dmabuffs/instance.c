@@ -72,7 +72,7 @@ static int instance_probe_control(int control_fd)
 }
 
 /* Another FUSE file system may be mounted there; only dmabuffs knows the commands. */
-static int instance_probe(const struct dmabuffs *instance)
+static int instance_probe(struct dmabuffs *instance)
 {
 	int r;
 
@@ -80,7 +80,10 @@ static int instance_probe(const struct dmabuffs *instance)
 		return 0;
 	r = instance->is_old ? instance_probe_old(instance->control_fd)
 			     : instance_probe_control(instance->control_fd);
+	instance->has_idmap = r == -EOVERFLOW;
 	switch (r) {
+	case -EOVERFLOW: /* of nobody's names, so far */
+		return 0;
 	case 0:
 	case -ENOMEM:
 		return r;
@@ -150,7 +153,7 @@ int instance_change(struct dmabuffs *instance, unsigned long request, void *argu
 {
 	if (instance->refusal < 0)
 		return instance->refusal;
-	return (int)SYSCALL(ioctl(instance->control_fd, request, argument));
+	return instance_command(instance, request, argument);
 }
 
 /*

@@ -34,6 +34,7 @@
  *              here. -1: this user may import only
  * @refusal: why @control_fd is not open for writing: -EROFS, -EACCES, or 0: it is
  * @is_old: the service has no .control, and @control_fd is the open root directory
+ * @has_idmap: the mount has the option idmap
  * @watch: an epoll instance with @control_fd, owned; -1: none yet. See check.c.
  * @idle: the idle broker connection: pid << 32 | fd + 1, or 0. Taken and put back
  *        atomically: a lock could be held by another thread during fork(2) and would then
@@ -45,6 +46,7 @@ struct dmabuffs {
 	int control_fd;
 	int refusal;
 	bool is_old;
+	bool has_idmap;
 	_Atomic int watch;
 	_Atomic uint64_t idle;
 	_Atomic uint32_t *same_process;
@@ -55,6 +57,16 @@ struct dmabuffs {
  * -ENOTTY: another file system.
  */
 int check_request(int root_fd);
+
+/*
+ * identify.c: a command on .control. The service may first have to be told who this
+ * process is, in the fsuid that the calling thread has by now.
+ */
+int instance_command(struct dmabuffs *instance, unsigned long request, void *argument);
+
+/* The same for a context, @fd, or .control. -EOVERFLOW: the mount does not map its user.
+ */
+int instance_identify(const struct dmabuffs *instance, int fd);
 
 /* A command on .control that changes something; -EROFS, -EACCES if it may not. */
 int instance_change(struct dmabuffs *instance, unsigned long request, void *argument);

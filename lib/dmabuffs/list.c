@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* list.c - walk the names of an instance */
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "instance.h"
 
@@ -53,7 +52,7 @@ _public_ int dmabuffs_list(struct dmabuffs *instance, visit_name_fn *visit, void
 	if (instance->is_old)
 		return list_directory(instance, visit, data);
 	while (r >= 0 && page.more) {
-		r = (int)SYSCALL(ioctl(instance->control_fd, DMABUFFS_IOC_LIST, &page));
+		r = instance_command(instance, DMABUFFS_IOC_LIST, &page);
 		if (r >= 0)
 			r = list_visit_page(&page, visit, data);
 	}

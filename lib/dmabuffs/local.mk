@@ -15,6 +15,7 @@ noinst_LTLIBRARIES += %D%/libdmabuffs-private.la
 	%D%/check.c \
 	%D%/entries.c \
 	%D%/export.c \
+	%D%/identify.c \
 	%D%/import.c \
 	%D%/instance.c %D%/instance.h \
 	%D%/list.c \

@@ -69,7 +69,7 @@ _public_ int dmabuffs_limits(struct dmabuffs *instance,
 		return -EINVAL;
 	if (instance->control_fd < 0)
 		return -EACCES;
-	r = (int)SYSCALL(ioctl(instance->control_fd, DMABUFFS_IOC_LIMITS, &limits));
+	r = instance_command(instance, DMABUFFS_IOC_LIMITS, &limits);
 	if (r < 0)
 		return r;
 

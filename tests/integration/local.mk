@@ -122,6 +122,7 @@ integration_programs = \
 	%D%/test-hostile-files \
 	%D%/test-hostile-locks \
 	%D%/test-hostile-memory \
+	%D%/test-idmap \
 	%D%/test-import \
 	%D%/test-killed \
 	%D%/test-library \
@@ -227,6 +228,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_hostile_files_LDADD = %D%/libattacks.la
 %C%_test_hostile_locks_LDADD = %D%/libattacks.la
 %C%_test_hostile_memory_LDADD = %D%/libattacks.la
+%C%_test_idmap_LDADD = $(accel_harness)
 %C%_test_import_LDADD = %D%/libharness.la
 %C%_test_killed_LDADD = %D%/libattacks.la
 %C%_test_library_LDADD = %D%/libattacks.la lib/dmabuffs/libdmabuffs.la

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* identify.c - who this process is on a mount with the option idmap */
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#include <util.h>
+
+#include "instance.h"
+
+/* On failure nothing has changed: a description that was identified before still is. */
+int instance_identify(const struct dmabuffs *instance, int fd)
+{
+	struct dmabuffs_token token = {.size = sizeof(token)};
+	_cleanup_close_ int handle =
+		(int)SYSCALL(openat(instance->root_fd, DMABUFFS_IDMAP_NAME,
+				    O_TMPFILE | O_WRONLY | O_CLOEXEC, 0));
+	int r = handle;
+
+	if (r >= 0)
+		r = (int)SYSCALL(ioctl(handle, DMABUFFS_IOC_TOKEN, &token));
+	if (r >= 0)
+		r = (int)SYSCALL(ioctl(fd, DMABUFFS_IOC_IDENTIFY, &token));
+	return r;
+}
+
+int instance_command(struct dmabuffs *instance, unsigned long request, void *argument)
+{
+	int r = (int)SYSCALL(ioctl(instance->control_fd, request, argument));
+
+	if (r != -EOVERFLOW)
+		return r;
+	r = instance_identify(instance, instance->control_fd);
+	if (r < 0)
+		return r;
+	return (int)SYSCALL(ioctl(instance->control_fd, request, argument));
+}
