@@ -35,6 +35,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/root.c \
 	%D%/names/table_private.h \
 	%D%/names/table.c %D%/names/table.h \
+	%D%/names/owned.c %D%/names/owned.h \
 	%D%/names/table_index.c %D%/names/table_index.h \
 	%D%/broker/broker.c %D%/broker/broker.h \
 	%D%/broker/admission.c %D%/broker/admission.h \

@@ -161,6 +161,20 @@ static bool fs_attr_gives_root_away(uint64_t ino, const struct node *node,
 	       (to_set & FUSE_SET_ATTR_GID && attr->st_gid != node->gid);
 }
 
+/* As with disk quotas, the export must fit in the limits of its new owner. */
+static int fs_attr_give_locked(struct service *service, struct export *export, uid_t uid)
+{
+	uid_t before = export->charged_uid;
+	int r = export_transfer(&service->limits, export, uid);
+
+	if (r < 0)
+		return r;
+	r = table_give_locked(&service->table, export, uid);
+	if (r < 0)
+		export_transfer(&service->limits, export, before);
+	return r;
+}
+
 static int fs_attr_set(struct service *service, uint64_t ino, const struct stat *attr,
 		       int to_set)
 {
@@ -175,9 +189,8 @@ static int fs_attr_set(struct service *service, uint64_t ino, const struct stat 
 		return fs_no_node(ino, -ENOENT);
 	if (fs_attr_gives_root_away(ino, node, attr, to_set))
 		r = -EPERM;
-	/* As with disk quotas, the export must fit in the limits of its new owner. */
 	if (r == 0 && export && to_set & FUSE_SET_ATTR_UID)
-		r = export_transfer(&service->limits, export, attr->st_uid);
+		r = fs_attr_give_locked(service, export, attr->st_uid);
 	if (r == 0)
 		node_set(node, attr, to_set);
 	if (r == 0 && export)

@@ -15,7 +15,6 @@
 #include "locked.h"
 #include "util.h"
 
-#define LOOKS_MAX  4 /* calls of table_next() that find nothing, as in fs_list.c */
 #define SEARCHABLE (S_IXUSR | S_IXGRP | S_IXOTH)
 
 /* Who asks for a page. */
@@ -121,32 +120,28 @@ static int entries_fill(struct service *service, const struct export *export,
 
 /*
  * The lock is taken anew for each name, and the page copied to the client by the reply,
- * without it. As of DMABUFFS_IOC_LIST a page ends early among many names of others.
+ * without it. As of DMABUFFS_IOC_LIST a page ends early where many names have ended.
  */
 static int entries_fill_page(struct service *service, const struct reader *reader,
 			     struct dmabuffs_entries *arg)
 {
 	uint64_t cursor = arg->cursor;
-	int n = 0, looks = 0, r = 0;
 	bool more = true;
+	int n, r = 0;
 
 	arg->count = 0;
-	while (more && r >= 0 && n < DMABUFFS_ENTRIES_MAX && looks < LOOKS_MAX) {
+	for (n = 0; n < DMABUFFS_ENTRIES_MAX && r >= 0; n++) {
 		struct export *export =
 			table_next(&service->table, reader->uid, &cursor, &more);
 
-		if (!export) {
-			looks++;
-			continue;
-		}
+		if (!export)
+			break;
 		r = entries_fill(service, export, reader, &arg->entries[arg->count]);
 		arg->count += r > 0;
 		table_put(&service->table, export);
-		more = true;
-		n++;
 	}
 	arg->cursor = cursor;
-	arg->more = more;
+	arg->more = n == DMABUFFS_ENTRIES_MAX || more;
 	return MIN(r, 0);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "names/owned.h"
 #include "names/table_index.h"
 #include "names/table_private.h"
 #include "locked.h"
@@ -73,6 +74,7 @@ void table_finish(struct table *table)
 	htab_finish(&table->by_uuid);
 	htab_finish(&table->by_id);
 	table_index_finish(&table->index);
+	owned_finish(&table->owned);
 	node_finish(&table->root_node);
 	past_finish(&table->past);
 	pthread_mutex_destroy(&table->lock);
@@ -126,6 +128,7 @@ bool table_unname_locked(struct table *table, struct export *export)
 	if (table_is_found_by_buffer(export))
 		htab_remove(&table->by_buffer, &export->by_buffer);
 	table_index_remove(&table->index, export->id);
+	owned_remove(&table->owned, export->node.uid, export);
 	if (list_is_linked(&export->of_root))
 		list_remove(&export->of_root);
 	node_touch(&table->root_node);
@@ -158,11 +161,13 @@ static int table_insert_locked(struct table *table, struct export *export)
 	if (htab_insert(&table->by_id, &export->by_id, table_hash_id(table, export->id)) <
 	    0)
 		return -ENOMEM;
-	if (table_index_append(&table->index, export) < 0)
+	if (table_index_insert(&table->index, export) < 0)
 		goto remove_id;
+	if (owned_add(&table->owned, export->node.uid, export) < 0)
+		goto remove_index;
 	if (htab_insert(&table->by_uuid, &export->by_uuid,
 			table_keyed_hash(table, export->uuid, sizeof(export->uuid))) < 0)
-		goto remove_index;
+		goto remove_owned;
 	if (table_is_found_by_buffer(export) &&
 	    htab_insert(&table->by_buffer, &export->by_buffer,
 			table_hash_buffer(table, export->root_id, &export->buffer)) < 0)
@@ -171,6 +176,8 @@ static int table_insert_locked(struct table *table, struct export *export)
 
 remove_uuid:
 	htab_remove(&table->by_uuid, &export->by_uuid);
+remove_owned:
+	owned_remove(&table->owned, export->node.uid, export);
 remove_index:
 	table_index_remove(&table->index, export->id);
 remove_id:
@@ -269,6 +276,21 @@ bool table_unname(struct table *table, struct export *export)
 	return table_unname_locked(table, export);
 }
 
+int table_give_locked(struct table *table, struct export *export, uid_t uid)
+{
+	int r = 0;
+
+	ASSERT_LOCKED(&table->lock);
+	if (export->named && uid != export->node.uid) {
+		r = owned_add(&table->owned, uid, export);
+		if (r == 0)
+			owned_remove(&table->owned, export->node.uid, export);
+	}
+	if (r == 0)
+		export->node.uid = uid;
+	return r;
+}
+
 int table_withdraw(struct table *table, uint64_t root_id,
 		   const uint8_t uuid[DMABUFFS_UUID_SIZE], struct export **ret_export)
 {
@@ -354,7 +376,10 @@ int table_close(struct table *table, struct export *export)
 struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more)
 {
 	SCOPED_LOCK(&table->lock);
+	const struct table_index *index =
+		uid == 0 ? &table->index : owned_find(&table->owned, uid);
 
-	return table_ref_locked(table,
-				table_index_next(&table->index, uid, id, ret_more));
+	*ret_more = false;
+	return index ? table_ref_locked(table, table_index_next(index, id, ret_more))
+		     : NULL;
 }

@@ -59,7 +59,8 @@ struct table {
 	struct htab by_buffer; /* the named ones, by root description and buffer, but
 				  for those made with DMABUFFS_EXPORT_ANOTHER */
 	struct htab roots;
-	struct table_index index;
+	struct table_index index; /* all named ones */
+	struct htab owned;        /* the named ones of each user: owned.h */
 	struct node root_node;
 };
 
@@ -122,6 +123,9 @@ struct export *table_get_named(struct table *table,
 			       const uint8_t uuid[DMABUFFS_UUID_SIZE]);
 struct export *table_get_exported(struct table *table, uint64_t root_id,
 				  const struct buffer *buffer);
+
+/* For chown(2): changes export->node.uid. 0 or -ENOMEM. */
+int table_give_locked(struct table *table, struct export *export, uid_t uid);
 
 /* Removes the name; false if it was removed before. */
 bool table_unname(struct table *table, struct export *export);

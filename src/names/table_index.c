@@ -4,10 +4,7 @@
 #include "sorted.h"
 #include "util.h"
 
-/*
- * A user with few names among very many must not hold the lock for long: every look-up
- * waits for it.
- */
+/* Holes in one call, which holds the lock that every look-up needs. */
 #define LOOK_THROUGH 256
 
 void table_index_finish(struct table_index *index)
@@ -22,16 +19,21 @@ static size_t table_index_position(const struct table_index *index, uint64_t id)
 	return sorted_place(index->n, i, index->entries[i].id < id);
 }
 
-int table_index_append(struct table_index *index, struct export *export)
+int table_index_insert(struct table_index *index, struct export *export)
 {
 	int r = array_reserve(&index->entries, &index->room, index->n + 1,
 			      sizeof(*index->entries));
+	size_t at = table_index_position(index, export->id);
 
 	if (r < 0)
 		return r;
-	index->entries[index->n].export = export;
-	index->entries[index->n].id = export->id;
-	index->n++;
+	if (at < index->n && index->entries[at].id == export->id) {
+		index->entries[at].export = export;
+		index->n_removed--;
+	} else {
+		*sorted_open(index->entries, index->n++, at) =
+			(struct table_index_entry){export->id, export};
+	}
 	return 0;
 }
 
@@ -53,7 +55,7 @@ void table_index_remove(struct table_index *index, uint64_t id)
 		table_index_pack(index);
 }
 
-struct export *table_index_next(const struct table_index *index, uid_t uid, uint64_t *id,
+struct export *table_index_next(const struct table_index *index, uint64_t *id,
 				bool *ret_more)
 {
 	/* Not of *id + 1: the cursor is a client's, and can be the highest number. */
@@ -65,7 +67,7 @@ struct export *table_index_next(const struct table_index *index, uid_t uid, uint
 		struct export *export = index->entries[i].export;
 
 		*id = index->entries[i].id;
-		if (export && (uid == 0 || export->node.uid == uid))
+		if (export)
 			return export;
 	}
 	*ret_more = end < index->n;

@@ -512,10 +512,10 @@ static void check_the_service(struct instance *unused)
 	first = open_library(&mortal);
 	second = open_library(&mortal);
 	ASSERT_OK(dmabuffs_check(first));
-	ASSERT_OK(SYS(kill(mortal.pid, SIGSTOP)));
+	ASSERT_OK(SYS(kill(mortal.service, SIGSTOP)));
 	ASSERT_OK(dmabuffs_check(first)); /* without a request */
 	check_from_child(first, 0);
-	ASSERT_OK(SYS(kill(mortal.pid, SIGKILL)));
+	ASSERT_OK(SYS(kill(mortal.service, SIGKILL)));
 	ASSERT_EQ(waitpid(mortal.pid, NULL, 0), mortal.pid);
 	check_from_child(first, -ENOTCONN);
 	instance_start_again(&mortal, NULL);

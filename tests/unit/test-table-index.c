@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test-table-index.c - the index of names for readdir */
+/* test-table-index.c - the index of names for lists */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include "names/table_index.h"
 #include "fixture.h"
 
-/* names examined per call, as in table_index.c */
+/* holes examined per call, as in table_index.c */
 #define LOOK_THROUGH 256
 #define MANY         10000
 
@@ -26,20 +26,19 @@ static void finish(void)
 
 TestSuite(index, .init = init, .fini = finish);
 
-static void append(size_t n, uid_t uid)
+static void append(size_t n)
 {
 	for (size_t i = names.n + names.n_removed; n--; i++) {
 		exports[i].id = (i + 1) * 10;
-		exports[i].node.uid = uid;
-		cr_assert(zero(int, table_index_append(&names, &exports[i])));
+		cr_assert(zero(int, table_index_insert(&names, &exports[i])));
 	}
 }
 
-/* Returns the id of the next export that @uid may list, 0 at the end. */
-static uint64_t next(uid_t uid, uint64_t cursor)
+/* Returns the id of the next export, 0 at the end. */
+static uint64_t next(uint64_t cursor)
 {
 	bool more = true;
-	struct export *export = table_index_next(&names, uid, &cursor, &more);
+	struct export *export = table_index_next(&names, &cursor, &more);
 
 	cr_assert(not(more));
 	cr_assert(export ? export->id == cursor : true);
@@ -48,61 +47,68 @@ static uint64_t next(uid_t uid, uint64_t cursor)
 
 Test(index, empty)
 {
-	cr_assert(zero(u64, next(0, 0)));
-	cr_assert(zero(u64, next(0, UINT64_MAX - 1)));
+	cr_assert(zero(u64, next(0)));
+	cr_assert(zero(u64, next(UINT64_MAX - 1)));
 }
 
 Test(index, goes_on_after_the_cursor)
 {
-	append(5, UID_A);
-	cr_assert(zero(u64, next(0, UINT64_MAX)), "behind every end");
-	cr_assert(eq(u64, next(0, 0), 10));
-	cr_assert(eq(u64, next(0, 9), 10));
-	cr_assert(eq(u64, next(0, 10), 20));
-	cr_assert(eq(u64, next(0, 11), 20));
-	cr_assert(eq(u64, next(0, 49), 50));
-	cr_assert(eq(u64, next(0, 50), 0));
-	cr_assert(eq(u64, next(0, 1000), 0));
+	append(5);
+	cr_assert(zero(u64, next(UINT64_MAX)), "behind every end");
+	cr_assert(eq(u64, next(0), 10));
+	cr_assert(eq(u64, next(9), 10));
+	cr_assert(eq(u64, next(10), 20));
+	cr_assert(eq(u64, next(11), 20));
+	cr_assert(eq(u64, next(49), 50));
+	cr_assert(eq(u64, next(50), 0));
+	cr_assert(eq(u64, next(1000), 0));
 }
 
-Test(index, lists_ones_own)
+/* As chown(2) does for the index of the new owner. */
+Test(index, inserts_in_the_middle)
 {
-	append(2, UID_A);
-	append(2, UID_B);
-	append(1, UID_A);
-	cr_assert(all(eq(u64, next(UID_A, 20), 50), eq(u64, next(UID_B, 0), 30),
-		      eq(u64, next(UID_B, 40), 0), eq(u64, next(0, 20), 30)));
-	exports[4].node.uid = UID_B; /* chown */
-	cr_assert(eq(u64, next(UID_B, 40), 50));
+	append(5);
+	exports[5].id = 25;
+	cr_assert(zero(int, table_index_insert(&names, &exports[5])));
+	cr_assert(all(eq(u64, next(20), 25), eq(u64, next(25), 30)));
+}
+
+Test(index, fills_its_own_hole)
+{
+	append(5);
+	table_index_remove(&names, 30);
+	cr_assert(zero(int, table_index_insert(&names, &exports[2])));
+	cr_assert(all(eq(sz, names.n, 5), zero(sz, names.n_removed),
+		      eq(u64, next(20), 30)));
 }
 
 /* A name removed during a listing is not listed, and no name is listed twice. */
 Test(index, holes)
 {
-	append(20, UID_A);
+	append(20);
 	for (uint64_t id = 20; id <= 100; id += 20)
 		table_index_remove(&names, id);
 	cr_assert(eq(sz, names.n_removed, 5));
-	cr_assert(all(eq(u64, next(0, 10), 30), eq(u64, next(0, 20), 30),
-		      eq(u64, next(0, 95), 110)));
+	cr_assert(all(eq(u64, next(10), 30), eq(u64, next(20), 30),
+		      eq(u64, next(95), 110)));
 	table_index_remove(&names, 10);
 	table_index_remove(&names, 200);
-	cr_assert(all(eq(u64, next(0, 0), 30), eq(u64, next(0, 190), 0)));
+	cr_assert(all(eq(u64, next(0), 30), eq(u64, next(190), 0)));
 }
 
 Test(index, packs_when_half_are_holes)
 {
-	append(100, UID_A);
+	append(100);
 	for (uint64_t id = 10; id <= 510; id += 10) {
 		cr_assert(eq(sz, names.n, 100));
 		table_index_remove(&names, id);
 	}
 	cr_assert(all(eq(sz, names.n, 49), eq(sz, names.n_removed, 0)));
-	cr_assert(all(eq(u64, next(0, 0), 520), eq(u64, next(0, 520), 530)));
+	cr_assert(all(eq(u64, next(0), 520), eq(u64, next(520), 530)));
 	for (uint64_t id = 520; id <= 1000; id += 10)
 		table_index_remove(&names, id);
 	cr_assert(zero(sz, names.n));
-	cr_assert(zero(u64, next(0, 0)));
+	cr_assert(zero(u64, next(0)));
 }
 
 Test(index, a_cursor_survives_packing)
@@ -111,9 +117,9 @@ Test(index, a_cursor_survives_packing)
 	size_t n = 0;
 	bool more;
 
-	append(1000, UID_A);
+	append(1000);
 	for (size_t i = 0; i < 1000; i++) {
-		struct export *export = table_index_next(&names, 0, &cursor, &more);
+		struct export *export = table_index_next(&names, &cursor, &more);
 
 		if (!export)
 			break;
@@ -127,27 +133,29 @@ Test(index, a_cursor_survives_packing)
 				table_index_remove(&names, id);
 	}
 	cr_assert(eq(sz, n, 600));
-	cr_assert(zero(u64, next(0, cursor)));
+	cr_assert(zero(u64, next(cursor)));
 }
 
 Test(index, looks_through_a_limited_number)
 {
+	const size_t holes = MANY / 2;
 	uint64_t cursor = 0;
 	int calls = 0;
 	bool more = false;
 
-	append(MANY, UID_A);
-	exports[MANY - 1].node.uid = UID_B;
+	append(MANY);
+	for (size_t i = 0; i < holes; i++)
+		table_index_remove(&names, exports[i].id);
 	do {
-		struct export *export = table_index_next(&names, UID_B, &cursor, &more);
+		struct export *export = table_index_next(&names, &cursor, &more);
 
 		calls++;
-		cr_assert(eq(ptr, export, more ? NULL : &exports[MANY - 1]));
+		cr_assert(eq(ptr, export, more ? NULL : &exports[holes]));
 		if (more)
 			cr_assert(eq(u64, cursor, (uint64_t)calls * LOOK_THROUGH * 10));
 	} while (more);
-	cr_assert(eq(int, calls, (MANY + LOOK_THROUGH - 1) / LOOK_THROUGH));
-	cr_assert(eq(u64, cursor, MANY * 10));
+	cr_assert(eq(int, calls, (int)(holes / LOOK_THROUGH) + 1));
+	cr_assert(eq(u64, cursor, (holes + 1) * 10));
 }
 
 Test(index, the_end_exactly_at_the_bound)
@@ -155,8 +163,11 @@ Test(index, the_end_exactly_at_the_bound)
 	uint64_t cursor = 0;
 	bool more = true;
 
-	append(LOOK_THROUGH, UID_A);
-	cr_assert(eq(ptr, table_index_next(&names, UID_B, &cursor, &more), NULL));
+	append(2 * LOOK_THROUGH);
+	for (size_t i = LOOK_THROUGH; i < 2 * LOOK_THROUGH; i++)
+		table_index_remove(&names, exports[i].id);
+	cursor = exports[LOOK_THROUGH - 1].id;
+	cr_assert(eq(ptr, table_index_next(&names, &cursor, &more), NULL));
 	cr_assert(not(more));
 }
 
@@ -194,4 +205,30 @@ Test(readdir, lists_names)
 		table_put(&fixture_table, named[i]);
 		cr_assert(eq(sz, list(0), 9 - i));
 	}
+}
+
+static int give(struct export *export, uid_t uid)
+{
+	int r;
+
+	table_lock(&fixture_table);
+	r = table_give_locked(&fixture_table, export, uid);
+	table_unlock(&fixture_table);
+	return r;
+}
+
+Test(readdir, lists_what_was_given)
+{
+	struct export *first = fixture_add(UID_A, 0);
+	struct export *second = fixture_add(UID_B, 0);
+
+	cr_assert(zero(int, give(first, UID_B)));
+	cr_assert(all(zero(sz, list(UID_A)), eq(sz, list(UID_B), 2), eq(sz, list(0), 2)));
+	cr_assert(zero(int, give(first, UID_A)));
+	cr_assert(all(eq(sz, list(UID_A), 1), eq(sz, list(UID_B), 1)));
+	cr_assert(table_unname(&fixture_table, first));
+	cr_assert(zero(int, give(first, UID_B)), "an open file without a name");
+	cr_assert(all(zero(sz, list(UID_A)), eq(sz, list(UID_B), 1)));
+	table_put(&fixture_table, first);
+	table_put(&fixture_table, second);
 }

@@ -308,6 +308,20 @@ static void do_close(void)
 	model->opens--;
 }
 
+/* As chown(2). */
+static void do_give(void)
+{
+	struct model *model = pick(is_alive);
+	uid_t uid = choose(2) ? UID_A : UID_B;
+
+	if (!model)
+		return;
+	table_lock(table);
+	CHECK(table_give_locked(table, model->export, uid) == 0);
+	table_unlock(table);
+	model->uid = uid;
+}
+
 /* ---- checks after each operation --------------------------------------------------- */
 
 static void check_listing(uid_t uid)
@@ -357,9 +371,10 @@ static void check_all(void)
 }
 
 static void (*const operations[])(void) = {
-	do_open_root,    do_close_root, do_add,    do_add,    do_add,  do_get,
-	do_get_exported, do_put,        do_put,    do_unname, do_open, do_close,
-	do_close,        do_look_up,    do_forget, do_forget, do_put,  do_withdraw,
+	do_open_root, do_close_root,   do_add,      do_add,     do_add,
+	do_get,       do_get_exported, do_put,      do_put,     do_unname,
+	do_open,      do_close,        do_close,    do_look_up, do_forget,
+	do_forget,    do_put,          do_withdraw, do_give,
 };
 
 static void start(void)
