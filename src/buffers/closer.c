@@ -349,7 +349,7 @@ static int closer_start_spares_locked(void)
 	ASSERT_LOCKED(&closer_state.lock);
 	for (int i = 0; i < SPARE_THREADS && r == 0; i++)
 		r = closer_start_thread_locked();
-	return closer_state.n_threads ? 0 : r;
+	return r;
 }
 
 int closer_start(void)
