@@ -43,6 +43,14 @@ check-integration: all $(integration_programs)
 check-compat: all
 check-install: all
 
+# All attacks at once beside two innocent users, for longer than make check does it; see
+# tests/integration/test-bundle.c for the variables.
+.PHONY: check-bundle
+check-bundle: all tests/integration/test-bundle
+	@BUNDLE_SECONDS="$${BUNDLE_SECONDS:-$(BUNDLE_SECONDS)}" TESTS=test-bundle \
+		$(srcdir)/%D%/run-suites -o integration $@ $(SUITES)
+BUNDLE_SECONDS = 300
+
 EXTRA_DIST += %D%/install/run-install %D%/fresh %D%/lsan.supp %D%/repeat %D%/reachable %D%/run-suites %D%/sanitizers.sh
 
 check-local:

@@ -57,6 +57,12 @@ extern const char *test_work_dir;
 _Noreturn void test_fail(const char *file, int line, const char *format, ...)
 	_printf_(3, 4);
 
+/*
+ * From now on a failed assertion exits this process or a child of it without failing the
+ * case, and stores its reason; for the parent in shared memory.
+ */
+void test_forgive(char *ret_reason, size_t size);
+
 /* Prints a "# ..." line beside the results. */
 void test_note(const char *format, ...) _printf_(1, 2);
 

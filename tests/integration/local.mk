@@ -80,6 +80,7 @@ integration_programs = \
 	%D%/test-another \
 	%D%/test-attributes \
 	%D%/test-broker \
+	%D%/test-bundle \
 	%D%/test-cached \
 	%D%/test-connections \
 	%D%/test-control \
@@ -173,6 +174,11 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_another_LDADD = %D%/libharness.la
 %C%_test_attributes_LDADD = %D%/libharness.la
 %C%_test_broker_LDADD = %D%/libharness.la
+%C%_test_bundle_SOURCES = %D%/test-bundle.c \
+	%D%/durations.c %D%/durations.h \
+	%D%/pair.c %D%/pair.h \
+	%D%/siege.c %D%/siege.h
+%C%_test_bundle_LDADD = %D%/libattacks.la $(accel_harness)
 %C%_test_cached_LDADD = %D%/libharness.la
 %C%_test_connections_LDADD = %D%/libharness.la
 %C%_test_control_LDADD = %D%/libharness.la

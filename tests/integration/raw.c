@@ -26,8 +26,8 @@ void raw_uuid_text(const uint8_t uuid[16], char text[UUID_TEXT_SIZE])
 	*out = 0;
 }
 
-static void name_path(const struct instance *instance, const uint8_t uuid[16],
-		      char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE])
+void raw_path(const struct instance *instance, const uint8_t uuid[16],
+	      char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE])
 {
 	char text[UUID_TEXT_SIZE];
 
@@ -57,7 +57,7 @@ int raw_open(const struct instance *instance, const uint8_t uuid[16], int flags)
 {
 	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
 
-	name_path(instance, uuid, path);
+	raw_path(instance, uuid, path);
 	return (int)SYS(open(path, flags | O_CLOEXEC));
 }
 
@@ -65,7 +65,7 @@ int raw_unlink(const struct instance *instance, const uint8_t uuid[16])
 {
 	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
 
-	name_path(instance, uuid, path);
+	raw_path(instance, uuid, path);
 	return (int)SYS(unlink(path));
 }
 
@@ -74,7 +74,7 @@ int raw_exists(const struct instance *instance, const uint8_t uuid[16])
 	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
 	struct stat st;
 
-	name_path(instance, uuid, path);
+	raw_path(instance, uuid, path);
 	return (int)SYS(stat(path, &st));
 }
 
@@ -252,7 +252,7 @@ void share_fd(struct shared *ret_shared, const struct instance *instance, int fd
 	ret_shared->bytes = (size_t)st.st_size;
 	ret_shared->root = ASSERT_OK(raw_root(instance));
 	ASSERT_OK(raw_export_fd(ret_shared->root, fd, flags, mode, ret_shared->uuid));
-	name_path(instance, ret_shared->uuid, ret_shared->path);
+	raw_path(instance, ret_shared->uuid, ret_shared->path);
 }
 
 void share(struct shared *ret_shared, const struct instance *instance, size_t bytes,

@@ -24,6 +24,8 @@
 /* ---- names ------------------------------------------------------------------------- */
 
 void raw_uuid_text(const uint8_t uuid[16], char text[UUID_TEXT_SIZE]);
+void raw_path(const struct instance *instance, const uint8_t uuid[16],
+	      char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE]);
 
 /* Opens a description that names can be made on: .control, for reading and writing. */
 int raw_root(const struct instance *instance);

@@ -21,6 +21,7 @@ static void replies_not_read(struct instance *instance)
 	scene_start(&scene, instance);
 	child_start(&child, USER(1001), attack_never_read, &scene);
 	peer_wait(child.peer);
+	peer_wait(child.peer);
 	scene_expect_service(&scene);
 	child_kill(&child, SIGKILL);
 	scene_close(&scene);

@@ -67,7 +67,10 @@ attack_fn attack_lease_memfd, attack_lease_name;
 
 /* ---- the broker's protocol (broker.c) ---------------------------------------------- */
 
-/* Never reads a reply: on one connection until the service closes it, on ten. */
+/*
+ * Never reads a reply: on one connection until the service closes it, which it signals
+ * again; on ten.
+ */
 attack_fn attack_never_read, attack_pile_up;
 
 /* Shuts connections down at any step, sends empty messages and random ones. */

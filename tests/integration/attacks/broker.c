@@ -29,6 +29,7 @@ void attack_never_read(int peer, void *data)
 	int opened = ASSERT_OK(raw_open(scene->instance, scene->good.uuid, O_RDWR));
 	int n = 0, result = 0;
 
+	peer_signal(peer);
 	while (result >= 0 && n < 100000) {
 		ASSERT(wait_ready(connection, POLLOUT, WAIT_MS));
 		result = raw_send(connection, &request, sizeof(request), &opened, 1);
@@ -103,13 +104,17 @@ void attack_empty_messages(int peer, void *data)
 	}
 }
 
-/* A request with some random bytes, and any number of descriptors. */
+/*
+ * A request with some random bytes, and any number of descriptors. None of the connection
+ * itself: the kernel looks for cycles of sockets in flight, and where it is not
+ * preemptible that takes the processor from everybody, with or without a service.
+ */
 static int broker_send_garbage(int connection, int opened, int memfd)
 {
 	struct dmabuffs_broker_request request = {.size = sizeof(request),
 						  .op = 1 + (uint32_t)random() % 4};
 	uint8_t *bytes = (uint8_t *)&request;
-	int fds[3] = {opened, memfd, connection};
+	int fds[3] = {opened, memfd, opened};
 
 	for (int n = (int)(random() % 4); n > 0; n--)
 		bytes[(size_t)random() % sizeof(request)] = (uint8_t)random();

@@ -17,8 +17,8 @@ static void directory_read(int peer, const struct scene *scene, const char *name
 	int dir;
 
 	snprintf(path, sizeof(path), "%s/%s", scene->instance->dir, name);
-	dir = ASSERT_OK(SYS(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
 	peer_signal(peer);
+	dir = ASSERT_OK(SYS(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
 	for (;;) {
 		ASSERT_EQ(syscall(SYS_getdents64, dir, page, PAGE), 0);
 		ASSERT_OK(SYS(lseek(dir, 0, SEEK_SET)));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -18,7 +19,7 @@
 
 #define NAMES        3000
 #define SUBUIDS      16
-#define SUBUID_NAMES 200
+#define SUBUID_NAMES 50
 #define GROWN        (1 << 20)
 
 /* ---- ioctls -------------------------------------------------------------------------
@@ -206,6 +207,8 @@ static void names_take_as_subuids(int peer, void *data)
 	struct child children[SUBUIDS];
 
 	ASSERT_OK(SYS(unshare(CLONE_NEWUSER)));
+	/* The kernel has cleared it with the change of credentials. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	peer_signal(peer);
 	peer_wait(peer);
 	for (uid_t i = 0; i < SUBUIDS; i++)
@@ -227,8 +230,8 @@ void attack_subuids(int peer, void *data)
 	peer_wait(child.peer);
 	namespaces_map_subids(child.pid, person, SUBUIDS);
 	peer_signal(child.peer);
-	peer_wait(child.peer);
 	peer_signal(peer);
+	peer_wait(child.peer);
 	peer_wait(peer);
 	peer_signal(child.peer);
 	child_wait(&child);
