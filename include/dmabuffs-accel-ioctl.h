@@ -116,7 +116,8 @@ struct dmabuffs_accel_open {
  *
  * The name is removed with the context or by DMABUFFS_IOC_WITHDRAW; contexts that
  * imported the ASID keep it. It counts as an export of 0 bytes. A second export in this
- * context returns the same name if mode and label match, else EEXIST. EOPNOTSUPP: the device is exclusive.
+ * context returns the same name if mode and label match, else EEXIST. EOPNOTSUPP: the
+ * device is exclusive.
  */
 struct dmabuffs_accel_export {
 	__u32 size;

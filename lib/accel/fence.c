@@ -6,7 +6,6 @@
 
 #include "context.h"
 #include "locked.h"
-#include "queue.h"
 
 static struct accel_fence_object *fence_of(struct accel_base *base)
 {
@@ -19,8 +18,7 @@ static void fence_free(struct accel_base *base)
 
 	accel_payer_uncharge(fence->payer, ACCEL_RES_FENCES, 1);
 	accel_payer_unref(fence->payer);
-	if (fence->signaller)
-		accel_base_unref(&fence->signaller->base);
+	accel_base_unref(fence->signaller);
 	pthread_mutex_destroy(&fence->lock);
 	free(fence);
 }
@@ -65,8 +63,7 @@ static int fence_bind(struct accel_context *context, struct accel_fence_object *
 {
 	if (!signaller)
 		return 0;
-	fence->signaller =
-		accel_queue_of(accel_context_get(context, ACCEL_TYPE_QUEUE, signaller));
+	fence->signaller = accel_context_get(context, ACCEL_TYPE_QUEUE, signaller);
 	if (!fence->signaller)
 		return -ENOENT;
 	fence->signaller->is_signaller = true;
@@ -93,7 +90,7 @@ int accel_fence_create(struct accel_context *context, struct accel_fence *arg)
 /* Without a lock: who stops the queue wakes the waits afterwards. */
 static bool fence_is_forsaken(const struct accel_fence_object *fence)
 {
-	return fence->signaller && !accel_queue_is_running(fence->signaller);
+	return fence->signaller && !fence->signaller->ops->is_running(fence->signaller);
 }
 
 /* An engine that is woken begins its wait again, which takes the lock. */
@@ -125,7 +122,7 @@ static void fence_end_waits(struct accel_fence_object *fence)
 	fence_wake_all_locked(fence);
 }
 
-void accel_fence_forsake(struct accel_context *context, struct accel_queue *signaller)
+void accel_fence_forsake(struct accel_context *context, struct accel_base *signaller)
 {
 	struct htab_node *node;
 

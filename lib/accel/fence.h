@@ -18,21 +18,19 @@
 #include "payer.h"
 
 struct accel_context;
-struct accel_queue;
 
 /* A command that waits; owned by its engine. */
 struct accel_fence_wait {
 	struct list item;
-	bool forsaken; /* its signaller stopped meanwhile; protected by the fence's lock
-			*/
+	bool forsaken; /* its signaller has stopped; by the fence's lock */
 	/* Called with the fence locked when the wait may be over; does not wait. */
 	void (*wake)(struct accel_fence_wait *wait);
 };
 
 struct accel_fence_object {
 	struct accel_base base;
-	struct accel_payer *payer;     /* a reference */
-	struct accel_queue *signaller; /* a reference, or NULL; fixed */
+	struct accel_payer *payer;    /* a reference */
+	struct accel_base *signaller; /* a reference, or NULL; fixed: a queue */
 	pthread_mutex_t lock;
 	uint64_t value;    /* protected by lock */
 	uint64_t failed;   /* no queue will raise it up to this; protected by lock */
@@ -50,10 +48,10 @@ void accel_fence_raise(struct accel_fence_object *fence, uint64_t value);
 void accel_fence_fail(struct accel_fence_object *fence, uint64_t value);
 
 /*
- * The queue does not run any more: ends all waits for fences of the context that it is
+ * The object does not run any more: ends all waits for fences of the context that it is
  * the signaller of. No lock is held.
  */
-void accel_fence_forsake(struct accel_context *context, struct accel_queue *signaller);
+void accel_fence_forsake(struct accel_context *context, struct accel_base *signaller);
 
 /*
  * 1: the value is reached; 0: not yet, and @wait is registered and will be woken;

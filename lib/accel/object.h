@@ -14,6 +14,7 @@
 #define ACCEL_OBJECT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util.h"
@@ -38,6 +39,8 @@ struct accel_base_ops {
 	 */
 	void (*leave)(struct accel_base *base, struct accel_context *context,
 		      uint32_t id);
+	/* Does it execute commands? NULL: it never does, and cannot signal a fence. */
+	bool (*is_running)(const struct accel_base *base);
 	/* The last reference is gone. */
 	void (*free)(struct accel_base *base);
 };
@@ -46,6 +49,7 @@ struct accel_base_ops {
 struct accel_base {
 	_Atomic unsigned refs;
 	const struct accel_base_ops *ops;
+	atomic_bool is_signaller; /* of a fence; stays true */
 };
 
 /* The caller owns the first reference. */

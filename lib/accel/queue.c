@@ -96,7 +96,7 @@ static void queue_close(struct accel_queue *queue)
 	if (queue->engine)
 		queue_backend_of(queue)->queue_stop(queue->engine);
 	pthread_mutex_unlock(&queue->lock);
-	accel_fence_forsake(queue->context, queue);
+	accel_fence_forsake(queue->context, &queue->base);
 	queue_release(queue);
 	if (unstarted)
 		accel_queue_stopped(queue);
@@ -108,9 +108,15 @@ static void queue_leave(struct accel_base *base, struct accel_context *context,
 	queue_close(accel_queue_of(base));
 }
 
+static bool queue_is_running(const struct accel_base *base)
+{
+	return accel_queue_is_running((const struct accel_queue *)base);
+}
+
 static const struct accel_base_ops queue_ops = {
 	.type = ACCEL_TYPE_QUEUE,
 	.leave = queue_leave,
+	.is_running = queue_is_running,
 	.free = queue_free,
 };
 
@@ -238,7 +244,7 @@ static bool queue_start_late(struct accel_queue *queue)
 	}
 	pthread_mutex_unlock(&queue->lock);
 	if (!dead && accel_queue_state(queue) == ACCEL_QUEUE_ISOLATED) {
-		accel_fence_forsake(queue->context, queue);
+		accel_fence_forsake(queue->context, &queue->base);
 		accel_queue_cancel_waiting(queue);
 	}
 	return dead;
@@ -340,7 +346,7 @@ void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *faul
 	if (!stopped)
 		return;
 	accel_events_post(&queue->context->events, &event);
-	accel_fence_forsake(queue->context, queue);
+	accel_fence_forsake(queue->context, &queue->base);
 	accel_queue_cancel_waiting(queue);
 }
 

@@ -36,8 +36,6 @@ struct accel_queue {
 	/* enum accel_queue_state. The client sees a copy in the ring. */
 	_Atomic uint32_t state;
 
-	atomic_bool is_signaller; /* of a fence; stays true */
-
 	/* Written by the engine while the state is RUNNING, else with the lock held. */
 	_Atomic uint64_t head, completed;
 
