@@ -202,7 +202,7 @@ struct dmabuffs_export {
  *   EPERM   the caller is not the owner; the name stays
  *   EBUSY   the memory cannot be freed: a dma-buf, a device, or a memfd sealed against
  *           shrinking; or too many system calls for its owner are stuck. The name stays;
- *           unlink(2) still stops new opens
+ *           DMABUFFS_IOC_WITHDRAW still stops new opens
  */
 struct dmabuffs_revoke {
 	__u32 size;
@@ -418,7 +418,7 @@ struct dmabuffs_limits {
  * For mounts with the option idmap, which can be bind mounted with other ids. The kernel
  * tells the service the ids of a caller, as its mount maps them, only with an inode that
  * it creates. So EXPORT, REVOKE, WITHDRAW with OWN, LIST, ENTRIES, LIMITS and the export
- *of an address space fail with EOVERFLOW, until the caller has done this once on its
+ * of an address space fail with EOVERFLOW, until the caller has done this once on its
  * description or context:
  *
  *	handle = open("MOUNT/.idmap", O_TMPFILE | O_WRONLY, 0);

@@ -120,7 +120,7 @@ static int stats_read_own(struct dmabuffs *instance, struct stats *stats)
 	int r = dmabuffs_limits(instance, &stats->own, sizeof(stats->own));
 
 	stats->own_error = r;
-	return r == -EACCES || r == -ENOTTY ? 0 : r;
+	return r == -EACCES || r == -EROFS || r == -EOVERFLOW || r == -ENOTTY ? 0 : r;
 }
 
 static int stats_show(struct cli *cli, bool json)

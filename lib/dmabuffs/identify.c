@@ -29,7 +29,9 @@ int instance_command(struct dmabuffs *instance, unsigned long request, void *arg
 
 	if (r != -EOVERFLOW)
 		return r;
-	r = instance_identify(instance, instance->control_fd);
+	/* What is open for reading only cannot be identified. */
+	r = instance->refusal ? instance->refusal
+			      : instance_identify(instance, instance->control_fd);
 	if (r < 0)
 		return r;
 	return (int)SYSCALL(ioctl(instance->control_fd, request, argument));

@@ -59,8 +59,8 @@ struct dmabuffs {
 int check_request(int root_fd);
 
 /*
- * identify.c: a command on .control. The service may first have to be told who this
- * process is, in the fsuid that the calling thread has by now.
+ * identify.c: a command on .control. With the option idmap this process may first have to
+ * prove its ids, which are those that the calling thread has by now.
  */
 int instance_command(struct dmabuffs *instance, unsigned long request, void *argument);
 

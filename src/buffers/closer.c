@@ -301,19 +301,22 @@ static int closer_start_thread_locked(void)
 	return r;
 }
 
-/* Where none can be created, the user waits until one of the others is free. */
-static void closer_provide_locked(void)
+/*
+ * Where none can be created, the user waits until one of the others is free. True: an
+ * idle one is to be woken.
+ */
+static bool closer_provide_locked(void)
 {
 	ASSERT_LOCKED(&closer_state.lock);
 	if (closer_state.n_ready > closer_state.n_idle)
 		closer_start_thread_locked();
-	pthread_cond_signal(&closer_state.wake);
+	return closer_state.n_idle > 0;
 }
 
 static bool closer_queue(struct closing *closing)
 {
 	struct closer_user *user = closing->user;
-	bool started;
+	bool started, wake = false;
 
 	pthread_mutex_lock(&closer_state.lock);
 	started = closer_state.started;
@@ -321,9 +324,12 @@ static bool closer_queue(struct closing *closing)
 		list_add_tail(&user->queue, &closing->job);
 		closer_state.n_pending++;
 		closer_make_ready_locked(user);
-		closer_provide_locked();
+		wake = closer_provide_locked();
 	}
 	pthread_mutex_unlock(&closer_state.lock);
+	/* Not before: the woken thread would wait for the lock at once. */
+	if (wake)
+		pthread_cond_signal(&closer_state.wake);
 	return started;
 }
 

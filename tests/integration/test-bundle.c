@@ -33,8 +33,8 @@
 #define STEP_MS         20
 #define END_MS          5000 /* until the service has ended */
 
-/* libfuse keeps its workers, see session.c; one closer is a spare. */
-#define SPARE_THREADS (64 + 1)
+/* libfuse keeps its workers, see session.c; four closers are spare. */
+#define SPARE_THREADS (64 + 4)
 
 static unsigned int number(const char *name, unsigned int otherwise)
 {
