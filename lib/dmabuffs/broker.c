@@ -88,10 +88,16 @@ static void broker_pause(unsigned int n)
 	(void)nanosleep(&time, NULL);
 }
 
+static bool broker_is_crowded(int r)
+{
+	return r == -EUSERS || r == -ETOOMANYREFS;
+}
+
 /*
  * A new connection for a request that the service has not executed. Of @r: -ECONNRESET:
- * it had closed this one while it was idle; -EUSERS: it refuses one more now, so try for
- * as long as a reply may take. -errno: the request fails.
+ * it had closed this one while it was idle; -EUSERS: it refuses one more now, or
+ * -ETOOMANYREFS: so many requests of this user wait that the kernel takes no further
+ * descriptor, so try for as long as a reply may take. -errno: the request fails.
  */
 static int broker_replace(struct broker_connection *connection, int r, uint64_t start,
 			  unsigned int n)
@@ -99,7 +105,7 @@ static int broker_replace(struct broker_connection *connection, int r, uint64_t 
 	close_keep_errno(TAKE_FD(connection->fd));
 	if (connection->bound)
 		return r;
-	if (r == -EUSERS && now_ms() - start <= BROKER_TIMEOUT_S * 1000)
+	if (broker_is_crowded(r) && now_ms() - start <= BROKER_TIMEOUT_S * 1000)
 		broker_pause(n);
 	else if (r != -ECONNRESET || !connection->kept)
 		return r;

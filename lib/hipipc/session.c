@@ -103,6 +103,11 @@ static int session_open(struct session **ret_session)
 	if (r < 0)
 		return r;
 	r = dmabuffs_open(NULL, &session->instance);
+	/* Opens now what later checks need: they take no further descriptor. */
+	if (r == 0)
+		r = dmabuffs_check(session->instance);
+	if (r < 0)
+		dmabuffs_close(session->instance);
 	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		return r;
 	if (r < 0)

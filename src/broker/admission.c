@@ -174,7 +174,7 @@ static bool admission_may_wait(const struct broker *broker, uid_t uid)
 		n++;
 		n_of_user += connection->uid == uid;
 	}
-	return n < room && n_of_user < MAX(room / 4, UINT64_C(1));
+	return n < room && n_of_user < MAX(room / 2, UINT64_C(1));
 }
 
 static void admission_refuse(struct broker *broker, struct connection *connection, int r)
@@ -244,32 +244,52 @@ void admission_take(struct broker *broker, int fd)
 		admission_refuse(broker, connection, r);
 }
 
-static void admission_try_again(struct broker *broker, struct connection *connection,
-				unsigned *failures)
+/* Puts all that wait for its user's room behind the others, in their order. */
+static void admission_postpone(struct broker *broker, struct connection *first)
+{
+	struct connection *connection, *after;
+
+	list_add_tail(&broker->waiting, &first->by_use);
+	list_for_each_safe(connection, after, &broker->waiting, by_use) {
+		if (connection == first)
+			return;
+		if (connection->uid != first->uid)
+			continue;
+		list_remove(&connection->by_use);
+		list_add_tail(&broker->waiting, &connection->by_use);
+	}
+}
+
+static int admission_try_again(struct broker *broker, struct connection *connection)
 {
 	int r = admission_admit(broker, connection);
 
 	if (r == 0)
-		return;
-	++*failures;
-	if (now_ms() - connection->since_ms > WAIT_MAX_MS)
+		return 0;
+	admission_postpone(broker, connection);
+	if (now_ms() - connection->since_ms > WAIT_MAX_MS) {
+		list_remove(&connection->by_use);
 		admission_refuse(broker, connection, r);
-	else
-		list_add_tail(&broker->waiting, &connection->by_use);
+	}
+	return r;
 }
 
+/* Each user once who has no room, so that none is in the way of others. */
 void admission_continue(struct broker *broker)
 {
-	const struct list *last = broker->waiting.prev, *link = NULL;
 	unsigned failures = 0;
+	uid_t first_failed = 0;
 
-	/* Each once: what fails goes to the end, so that no user is in the way of others.
-	 */
-	while (!list_is_empty(&broker->waiting) && link != last &&
-	       failures < FAILURES_PER_TURN) {
-		link = list_pop(&broker->waiting);
-		admission_try_again(broker, container_of(link, struct connection, by_use),
-				    &failures);
+	while (!list_is_empty(&broker->waiting) && failures < FAILURES_PER_TURN) {
+		struct connection *connection =
+			container_of(broker->waiting.next, struct connection, by_use);
+		uid_t uid = connection->uid;
+
+		if (failures > 0 && uid == first_failed)
+			return;
+		list_remove(&connection->by_use);
+		if (admission_try_again(broker, connection) < 0 && failures++ == 0)
+			first_failed = uid;
 	}
 }
 

@@ -373,7 +373,7 @@ static void open_and_check(int peer, void *data)
 
 static void be_killed(struct instance *instance)
 {
-	ASSERT_OK(SYS(kill(instance->pid, SIGKILL)));
+	ASSERT_OK(SYS(kill(instance->service, SIGKILL)));
 	ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
 }
 
@@ -437,9 +437,9 @@ static void service_stopped(struct instance *instance)
 	memory = device_alloc(DEVICE_BYTES, 1);
 	handle = get_memory(memory);
 	ASSERT(same_bytes(handle, get_memory(memory)));
-	ASSERT_OK(SYS(kill(instance->pid, SIGSTOP)));
+	ASSERT_OK(SYS(kill(instance->service, SIGSTOP)));
 	ASSERT(same_bytes(handle, get_memory(memory)));
-	ASSERT_OK(SYS(kill(instance->pid, SIGCONT)));
+	ASSERT_OK(SYS(kill(instance->service, SIGCONT)));
 	ASSERT_HIP(hipSuccess, hipFree(memory));
 }
 
@@ -457,7 +457,7 @@ static void service_replaced(struct instance *unused)
 	hip_begin(&first);
 	memory = device_alloc(DEVICE_BYTES, 1);
 	before = get_memory(memory);
-	ASSERT_OK(SYS(kill(first.pid, SIGKILL)));
+	ASSERT_OK(SYS(kill(first.service, SIGKILL)));
 	ASSERT_EQ(waitpid(first.pid, NULL, 0), first.pid);
 	hip_begin(&second);
 	after = get_memory(memory);
@@ -481,7 +481,7 @@ static void service_killed(struct instance *unused)
 	exporter_start(&exporter, NULL);
 	hip_begin(&mortal);
 	get_memory(device_alloc(100, 1));
-	ASSERT_OK(SYS(kill(mortal.pid, SIGKILL)));
+	ASSERT_OK(SYS(kill(mortal.service, SIGKILL)));
 	ASSERT_EQ(waitpid(mortal.pid, NULL, 0), mortal.pid);
 	start = now_ms();
 	ASSERT_IPC(hipErrorOperatingSystem,
