@@ -60,8 +60,12 @@ static _Noreturn void keeper_end_by(int signal_number)
 static void keeper_check_child(const struct keeper *keeper)
 {
 	int status;
+	pid_t pid = waitpid(keeper->service, &status, WNOHANG);
 
-	if (waitpid(keeper->service, &status, WNOHANG) != keeper->service)
+	/* Its status is lost. */
+	if (pid < 0 && errno == ECHILD)
+		_exit(EXIT_FAILURE);
+	if (pid != keeper->service)
 		return;
 	if (WIFSIGNALED(status))
 		keeper_end_by(WTERMSIG(status));
@@ -138,6 +142,9 @@ int keeper_fork(int ready_fd)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
+	/* If it is ignored, which execve(2) keeps, the kernel reports no end of a child.
+	 */
+	signal(SIGCHLD, SIG_DFL);
 	keeper_block_signals(&before, &blocked);
 	keeper.service = fork();
 	if (keeper.service < 0)

@@ -262,6 +262,19 @@ static void killed_keeper(struct instance *instance)
 	ASSERT_OK(SYS(umount2(other.dir, 0)));
 }
 
+/* As a starter with trap '' CHLD in its shell. */
+static void ignored_sigchld(struct instance *instance)
+{
+	struct instance other;
+
+	ASSERT(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+	instance_start(&other, NULL);
+	ASSERT(signal(SIGCHLD, SIG_DFL) != SIG_ERR);
+	ASSERT_OK(SYS(kill(other.pid, SIGTERM)));
+	instance_expect_exit(&other, 0);
+	ASSERT(!is_mounted(other.dir));
+}
+
 /* After READY=1 the instance can be used at once. */
 static void ready_means_serving(struct instance *instance)
 {
@@ -294,6 +307,7 @@ const struct test_case test_cases[] = {
 	{"service_manager", service_manager, NULL, 0, CASE_NO_INSTANCE},
 	{"killed_service", killed_service, NULL, 0, CASE_NO_INSTANCE},
 	{"killed_keeper", killed_keeper, NULL, 0, CASE_NO_INSTANCE},
+	{"ignored_sigchld", ignored_sigchld, NULL, 0, CASE_NO_INSTANCE},
 	{"ready_means_serving", ready_means_serving, NULL, 0, CASE_NO_INSTANCE},
 	{0},
 };
