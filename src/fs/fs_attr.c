@@ -164,14 +164,12 @@ static bool fs_attr_gives_root_away(uint64_t ino, const struct node *node,
 /* As with disk quotas, the export must fit in the limits of its new owner. */
 static int fs_attr_give_locked(struct service *service, struct export *export, uid_t uid)
 {
-	uid_t before = export->charged_uid;
-	int r = export_transfer(&service->limits, export, uid);
+	int r = table_prepare_give_locked(&service->table, export, uid);
 
 	if (r < 0)
 		return r;
-	r = table_give_locked(&service->table, export, uid);
-	if (r < 0)
-		export_transfer(&service->limits, export, before);
+	r = export_transfer(&service->limits, export, uid);
+	table_finish_give_locked(&service->table, export, uid, r == 0);
 	return r;
 }
 

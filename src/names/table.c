@@ -276,19 +276,31 @@ bool table_unname(struct table *table, struct export *export)
 	return table_unname_locked(table, export);
 }
 
-int table_give_locked(struct table *table, struct export *export, uid_t uid)
+static bool table_changes_owner_locked(const struct table *table,
+				       const struct export *export, uid_t uid)
 {
-	int r = 0;
+	ASSERT_LOCKED(&table->lock);
+	return export->named && uid != export->node.uid;
+}
+
+int table_prepare_give_locked(struct table *table, struct export *export, uid_t uid)
+{
+	ASSERT_LOCKED(&table->lock);
+	return table_changes_owner_locked(table, export, uid)
+		       ? owned_add(&table->owned, uid, export)
+		       : 0;
+}
+
+void table_finish_give_locked(struct table *table, struct export *export, uid_t uid,
+			      bool done)
+{
+	uid_t not_owner = done ? export->node.uid : uid;
 
 	ASSERT_LOCKED(&table->lock);
-	if (export->named && uid != export->node.uid) {
-		r = owned_add(&table->owned, uid, export);
-		if (r == 0)
-			owned_remove(&table->owned, export->node.uid, export);
-	}
-	if (r == 0)
+	if (table_changes_owner_locked(table, export, uid))
+		owned_remove(&table->owned, not_owner, export);
+	if (done)
 		export->node.uid = uid;
-	return r;
 }
 
 int table_withdraw(struct table *table, uint64_t root_id,

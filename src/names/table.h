@@ -124,8 +124,14 @@ struct export *table_get_named(struct table *table,
 struct export *table_get_exported(struct table *table, uint64_t root_id,
 				  const struct buffer *buffer);
 
-/* For chown(2): changes export->node.uid. 0 or -ENOMEM. */
-int table_give_locked(struct table *table, struct export *export, uid_t uid);
+/*
+ * For chown(2): changes export->node.uid, in two steps under one hold of the lock. The
+ * first takes the memory: 0 or -ENOMEM, and no second step. The second cannot fail; it
+ * changes the owner if @done, otherwise all is as before the first.
+ */
+int table_prepare_give_locked(struct table *table, struct export *export, uid_t uid);
+void table_finish_give_locked(struct table *table, struct export *export, uid_t uid,
+			      bool done);
 
 /* Removes the name; false if it was removed before. */
 bool table_unname(struct table *table, struct export *export);

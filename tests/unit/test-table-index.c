@@ -207,14 +207,21 @@ Test(readdir, lists_names)
 	}
 }
 
-static int give(struct export *export, uid_t uid)
+static int give_if(bool done, struct export *export, uid_t uid)
 {
 	int r;
 
 	table_lock(&fixture_table);
-	r = table_give_locked(&fixture_table, export, uid);
+	r = table_prepare_give_locked(&fixture_table, export, uid);
+	if (r == 0)
+		table_finish_give_locked(&fixture_table, export, uid, done);
 	table_unlock(&fixture_table);
 	return r;
+}
+
+static int give(struct export *export, uid_t uid)
+{
+	return give_if(true, export, uid);
 }
 
 Test(readdir, lists_what_was_given)
@@ -231,4 +238,21 @@ Test(readdir, lists_what_was_given)
 	cr_assert(all(zero(sz, list(UID_A)), eq(sz, list(UID_B), 1)));
 	table_put(&fixture_table, first);
 	table_put(&fixture_table, second);
+}
+
+/* As where the new owner has reached a limit. */
+Test(readdir, lists_as_before_what_is_refused)
+{
+	struct export *export = fixture_add(UID_A, 0);
+
+	cr_assert(zero(int, give_if(false, export, UID_B)));
+	cr_assert(all(eq(sz, list(UID_A), 1), zero(sz, list(UID_B)), eq(sz, list(0), 1)));
+	cr_assert(eq(u32, export->node.uid, UID_A));
+	cr_assert(zero(int, give_if(false, export, UID_A)), "its own");
+	cr_assert(all(eq(sz, list(UID_A), 1), eq(u32, export->node.uid, UID_A)));
+	cr_assert(table_unname(&fixture_table, export));
+	cr_assert(zero(int, give_if(false, export, UID_B)),
+		  "an open file without a name");
+	cr_assert(all(zero(sz, list(UID_A)), zero(sz, list(UID_B))));
+	table_put(&fixture_table, export);
 }

@@ -313,13 +313,16 @@ static void do_give(void)
 {
 	struct model *model = pick(is_alive);
 	uid_t uid = choose(2) ? UID_A : UID_B;
+	bool done = choose(4) > 0;
 
 	if (!model)
 		return;
 	table_lock(table);
-	CHECK(table_give_locked(table, model->export, uid) == 0);
+	CHECK(table_prepare_give_locked(table, model->export, uid) == 0);
+	table_finish_give_locked(table, model->export, uid, done);
 	table_unlock(table);
-	model->uid = uid;
+	if (done)
+		model->uid = uid;
 }
 
 /* ---- checks after each operation --------------------------------------------------- */
