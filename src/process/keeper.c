@@ -103,6 +103,8 @@ static void keeper_take_report(struct keeper *keeper)
 
 static _Noreturn void keeper_run(struct keeper *keeper)
 {
+	/* The readers of readiness and of the log may end before the service. */
+	signal(SIGPIPE, SIG_IGN);
 	if (keeper->signals < 0 || privileges_drop_all() < 0) {
 		log_error("cannot watch the service: %m");
 		kill(keeper->service, SIGKILL);

@@ -275,6 +275,53 @@ static void ignored_sigchld(struct instance *instance)
 	ASSERT(!is_mounted(other.dir));
 }
 
+static _Noreturn void exec_without_reader(const struct instance *place, int ready,
+					  int log)
+{
+	char option[32];
+	const char *argv[] = {daemon_path(), "-f", option, place->dir, NULL};
+
+	snprintf(option, sizeof(option), "--ready-fd=%d", ready);
+	signal(SIGPIPE, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (dup2(log, STDERR_FILENO) < 0 || fcntl(ready, F_SETFD, 0) < 0)
+		_exit(126);
+	execv(argv[0], (char **)argv);
+	_exit(127);
+}
+
+/* Nobody reads that it is ready: it logs that, and serves. */
+static void ready_without_reader(struct instance *instance)
+{
+	struct instance place;
+	int ready[2], log[2];
+	size_t used = 0;
+
+	mount_point(&place);
+	ASSERT_OK(SYS(pipe2(ready, O_CLOEXEC)));
+	ASSERT_OK(SYS(pipe2(log, O_CLOEXEC)));
+	close(ready[0]);
+	place.pid = fork();
+	ASSERT(place.pid >= 0);
+	if (place.pid == 0)
+		exec_without_reader(&place, ready[1], log[1]);
+	close(ready[1]);
+	close(log[1]);
+	while (!strstr(output, "cannot report readiness")) {
+		ssize_t n;
+
+		ASSERT(wait_ready(log[0], POLLIN, WAIT_MS));
+		n = ASSERT_OK(
+			SYS(read(log[0], output + used, sizeof(output) - 1 - used)));
+		ASSERT(n > 0);
+		used += (size_t)n;
+	}
+	close(ASSERT_OK(raw_connect(&place)));
+	ASSERT_OK(SYS(kill(place.pid, SIGTERM)));
+	instance_expect_exit(&place, 0);
+	close(log[0]);
+}
+
 /* After READY=1 the instance can be used at once. */
 static void ready_means_serving(struct instance *instance)
 {
@@ -308,6 +355,7 @@ const struct test_case test_cases[] = {
 	{"killed_service", killed_service, NULL, 0, CASE_NO_INSTANCE},
 	{"killed_keeper", killed_keeper, NULL, 0, CASE_NO_INSTANCE},
 	{"ignored_sigchld", ignored_sigchld, NULL, 0, CASE_NO_INSTANCE},
+	{"ready_without_reader", ready_without_reader, NULL, 0, CASE_NO_INSTANCE},
 	{"ready_means_serving", ready_means_serving, NULL, 0, CASE_NO_INSTANCE},
 	{0},
 };
