@@ -7,6 +7,8 @@
 
 #include "instance.h"
 
+#define IDENTIFY_TRIES 8
+
 /* On failure nothing has changed: a description that was identified before still is. */
 int instance_identify(const struct dmabuffs *instance, int fd)
 {
@@ -23,16 +25,21 @@ int instance_identify(const struct dmabuffs *instance, int fd)
 	return r;
 }
 
+/*
+ * Another thread of another user can identify the shared description for itself in
+ * between; a few times in a row, not always.
+ */
 int instance_command(struct dmabuffs *instance, unsigned long request, void *argument)
 {
 	int r = (int)SYSCALL(ioctl(instance->control_fd, request, argument));
 
-	if (r != -EOVERFLOW)
-		return r;
-	/* What is open for reading only cannot be identified. */
-	r = instance->refusal ? instance->refusal
-			      : instance_identify(instance, instance->control_fd);
-	if (r < 0)
-		return r;
-	return (int)SYSCALL(ioctl(instance->control_fd, request, argument));
+	for (int tries = 0; r == -EOVERFLOW && tries < IDENTIFY_TRIES; tries++) {
+		/* What is open for reading only cannot be identified. */
+		r = instance->refusal ? instance->refusal
+				      : instance_identify(instance, instance->control_fd);
+		if (r < 0)
+			break;
+		r = (int)SYSCALL(ioctl(instance->control_fd, request, argument));
+	}
+	return r;
 }

@@ -389,3 +389,38 @@ Test(control, old_service)
 	rmdir(dir);
 	close(old.root_fd);
 }
+
+/* ---- on a mount with the option idmap ---------------------------------------------- */
+
+static unsigned int taken; /* how often another user identifies itself in between */
+
+static int answer_identified(int fd, unsigned long request, void *arg)
+{
+	if (request == DMABUFFS_IOC_TOKEN || request == DMABUFFS_IOC_IDENTIFY)
+		return 0;
+	return calls++ <= taken ? -EOVERFLOW : 0;
+}
+
+Test(identify, again_when_another_user_did, .init = start)
+{
+	char dir[] = "/tmp/dmabuffs-XXXXXX", path[sizeof(dir) + 8];
+	struct dmabuffs shared = {.control_fd = CONTROL};
+	struct dmabuffs_limits limits;
+
+	cr_assert(ne(ptr, mkdtemp(dir), NULL));
+	snprintf(path, sizeof(path), "%s/" DMABUFFS_IDMAP_NAME, dir);
+	cr_assert(zero(int, mkdir(path, 0700)));
+	shared.root_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fake_device_command = answer_identified;
+	taken = 3;
+	cr_assert(zero(int, instance_command(&shared, DMABUFFS_IOC_LIMITS, &limits)));
+	cr_assert(eq(u32, calls, 5));
+	calls = 0;
+	taken = 1000;
+	cr_assert(eq(int, instance_command(&shared, DMABUFFS_IOC_LIMITS, &limits),
+		     -EOVERFLOW));
+	cr_assert(eq(u32, calls, 9), "not without end");
+	close(shared.root_fd);
+	rmdir(path);
+	rmdir(dir);
+}
