@@ -101,12 +101,14 @@ void device_check_value(const void *pointer, size_t bytes, uint8_t value)
 static struct {
 	void *place; /* NULL: any address */
 	size_t bytes;
+	bool is_kept; /* it is free for the runtime, and nobody else can take it */
 } wanted;
 
 /*
- * The kernel chooses the address of a mapping and other threads unmap concurrently, so a
- * test cannot otherwise force the reuse of an address. This overrides the function that
- * libhipsoft calls. It fails while the address range is occupied.
+ * The kernel chooses the address of a mapping, and can give a range that is free to
+ * another thread, or to its stack, so a test cannot otherwise force the reuse of an
+ * address. These override the functions that libhipsoft calls. The first one fails while
+ * the address range is occupied.
  */
 __attribute__((visibility("default"))) void *
 mmap64(void *address, size_t bytes, int protection, int flags, int fd, off64_t offset)
@@ -114,9 +116,22 @@ mmap64(void *address, size_t bytes, int protection, int flags, int fd, off64_t o
 	if (wanted.place && !address && bytes == wanted.bytes &&
 	    protection == PROT_NONE) {
 		address = wanted.place;
-		flags |= MAP_FIXED_NOREPLACE;
+		flags |= wanted.is_kept ? MAP_FIXED : MAP_FIXED_NOREPLACE;
+		wanted.is_kept = false;
 	}
 	return (void *)syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
+}
+
+__attribute__((visibility("default"))) int munmap(void *address, size_t bytes)
+{
+	if (!wanted.place || address != wanted.place || bytes != wanted.bytes)
+		return (int)syscall(SYS_munmap, address, bytes);
+	wanted.is_kept = true;
+	return mmap(address, bytes, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		    0) == MAP_FAILED
+		       ? -1
+		       : 0;
 }
 
 struct replacement {
@@ -137,10 +152,10 @@ void *device_replace(void *pointer, size_t bytes)
 {
 	struct replacement replacement = {pointer, bytes};
 
-	ASSERT_HIP(hipSuccess, hipFree(pointer));
-	wanted.place = pointer;
 	/* An allocation reserves one page more than its size. */
 	wanted.bytes = (bytes + PAGE - 1) / PAGE * PAGE + PAGE;
+	wanted.place = pointer;
+	ASSERT_HIP(hipSuccess, hipFree(pointer));
 	if (!wait_until(is_replaced, &replacement))
 		test_fail(__FILE__, __LINE__, "nothing is allocated at %p again",
 			  pointer);
