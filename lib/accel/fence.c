@@ -29,7 +29,7 @@ static const struct accel_base_ops fence_ops = {
 };
 
 static int fence_make(struct accel_context *context, uint64_t value,
-		      struct accel_fence_object **ret_fence)
+		      struct accel_base *signaller, struct accel_fence_object **ret_fence)
 {
 	struct accel_fence_object *fence;
 	int r = accel_payer_charge(context->payer, ACCEL_RES_FENCES, 1);
@@ -44,6 +44,7 @@ static int fence_make(struct accel_context *context, uint64_t value,
 	accel_base_init(&fence->base, &fence_ops);
 	fence->payer = accel_payer_ref(context->payer);
 	fence->value = value;
+	fence->signaller = signaller ? accel_base_ref(signaller) : NULL;
 	list_init(&fence->waits);
 	pthread_mutex_init(&fence->lock, NULL);
 	*ret_fence = fence;
@@ -57,40 +58,63 @@ static int fence_check(const struct accel_fence *arg)
 	return r == 0 && arg->signaller ? -EINVAL : r;
 }
 
-/* Its queue looks for it from now on, whenever that stops. */
-static int fence_bind(struct accel_context *context, struct accel_fence_object *fence,
-		      uint32_t signaller)
+/* The queue looks for its fences from now on, whenever it stops. */
+static int fence_find_signaller(struct accel_context *context, uint32_t id,
+				struct accel_base **ret_signaller)
 {
-	if (!signaller)
+	struct accel_base *signaller;
+
+	if (!id)
 		return 0;
-	fence->signaller = accel_context_get(context, ACCEL_TYPE_QUEUE, signaller);
-	if (!fence->signaller)
+	signaller = accel_context_get(context, ACCEL_TYPE_QUEUE, id);
+	if (!signaller)
 		return -ENOENT;
-	fence->signaller->is_signaller = true;
+	signaller->is_signaller = true;
+	*ret_signaller = signaller;
 	return 0;
+}
+
+/*
+ * The signaller may have been destroyed before the fence was added, and so not have found
+ * it. If its id is still valid, a later destruction finds the fence.
+ */
+static void fence_check_signaller(struct accel_context *context, uint32_t id,
+				  struct accel_base *signaller)
+{
+	_cleanup_unref_ struct accel_base *valid =
+		accel_context_get(context, ACCEL_TYPE_QUEUE, id);
+
+	if (!valid)
+		accel_fence_forsake(context, signaller, true);
 }
 
 int accel_fence_create(struct accel_context *context, struct accel_fence *arg)
 {
+	_cleanup_unref_ struct accel_base *signaller = NULL;
 	struct accel_fence_object *fence;
 	int r = accel_check_flags(arg->flags, 0);
 
 	if (r == 0)
-		r = fence_make(context, arg->value, &fence);
+		r = fence_find_signaller(context, arg->signaller, &signaller);
+	if (r == 0)
+		r = fence_make(context, arg->value, signaller, &fence);
 	if (r < 0)
 		return r;
-	r = fence_bind(context, fence, arg->signaller);
-	if (r == 0)
-		r = accel_context_add(context, &fence->base, 0, &arg->id);
+	r = accel_context_add(context, &fence->base, 0, &arg->id);
 	if (r < 0)
 		accel_base_unref(&fence->base);
+	else if (signaller)
+		fence_check_signaller(context, arg->signaller, signaller);
 	return r;
 }
 
-/* Without a lock: who stops the queue wakes the waits afterwards. */
-static bool fence_is_forsaken(const struct accel_fence_object *fence)
+/* The state of a queue is read without its lock: who stops it wakes the waits later. */
+static bool fence_is_forsaken_locked(struct accel_fence_object *fence)
 {
-	return fence->signaller && !fence->signaller->ops->is_running(fence->signaller);
+	const struct accel_base *signaller = fence->signaller;
+
+	ASSERT_LOCKED(&fence->lock);
+	return fence->orphaned || (signaller && !signaller->ops->is_running(signaller));
 }
 
 /* An engine that is woken begins its wait again, which takes the lock. */
@@ -112,17 +136,34 @@ static void fence_end(struct accel_fence_object *fence)
 }
 
 /* Also of waits that look again only after a reset of the signaller. */
-static void fence_end_waits(struct accel_fence_object *fence)
+static void fence_end_waits_locked(struct accel_fence_object *fence)
 {
-	SCOPED_LOCK(&fence->lock);
 	struct accel_fence_wait *wait;
 
+	ASSERT_LOCKED(&fence->lock);
 	list_for_each(wait, &fence->waits, item)
 		wait->forsaken = true;
 	fence_wake_all_locked(fence);
 }
 
-void accel_fence_forsake(struct accel_context *context, struct accel_base *signaller)
+/* A fence that kept a destroyed queue would keep its memory, which nobody pays for. */
+static void fence_forsake(struct accel_fence_object *fence, struct accel_base *signaller,
+			  bool destroyed)
+{
+	SCOPED_LOCK(&fence->lock);
+
+	if (fence->signaller != signaller)
+		return;
+	if (destroyed) {
+		fence->orphaned = true;
+		fence->signaller = NULL;
+		accel_base_unref(signaller); /* not the last: the caller has one */
+	}
+	fence_end_waits_locked(fence);
+}
+
+void accel_fence_forsake(struct accel_context *context, struct accel_base *signaller,
+			 bool destroyed)
 {
 	struct htab_node *node;
 
@@ -133,9 +174,8 @@ void accel_fence_forsake(struct accel_context *context, struct accel_base *signa
 		struct accel_base *base =
 			container_of(node, struct accel_handle, node)->base;
 
-		if (base->ops->type == ACCEL_TYPE_FENCE &&
-		    fence_of(base)->signaller == signaller)
-			fence_end_waits(fence_of(base));
+		if (base->ops->type == ACCEL_TYPE_FENCE)
+			fence_forsake(fence_of(base), signaller, destroyed);
 	}
 	pthread_mutex_unlock(&context->lock);
 }
@@ -200,7 +240,7 @@ static void fence_fill_info(struct accel_fence_object *fence, struct accel_fence
 	SCOPED_LOCK(&fence->lock);
 
 	arg->value = fence->value;
-	if (fence->failed > fence->value || fence_is_forsaken(fence))
+	if (fence->failed > fence->value || fence_is_forsaken_locked(fence))
 		arg->flags = ACCEL_FENCE_FAILED;
 }
 
@@ -226,7 +266,7 @@ int accel_fence_wait_begin(struct accel_fence_object *fence,
 	if (fence->value >= value)
 		return 1;
 	if (fence->dead || value <= fence->failed || wait->forsaken ||
-	    fence_is_forsaken(fence))
+	    fence_is_forsaken_locked(fence))
 		return -ECANCELED;
 	if (!list_is_linked(&wait->item))
 		list_add_tail(&fence->waits, &wait->item);

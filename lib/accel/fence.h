@@ -29,13 +29,14 @@ struct accel_fence_wait {
 
 struct accel_fence_object {
 	struct accel_base base;
-	struct accel_payer *payer;    /* a reference */
-	struct accel_base *signaller; /* a reference, or NULL; fixed: a queue */
+	struct accel_payer *payer; /* a reference */
 	pthread_mutex_t lock;
 	uint64_t value;    /* protected by lock */
 	uint64_t failed;   /* no queue will raise it up to this; protected by lock */
 	bool dead;         /* destroyed; protected by lock */
+	bool orphaned;     /* its signaller was destroyed; protected by lock */
 	struct list waits; /* struct accel_fence_wait; protected by lock */
+	struct accel_base *signaller; /* a reference, or NULL; protected by lock */
 };
 
 /* The fence with a reference, or NULL. */
@@ -49,9 +50,11 @@ void accel_fence_fail(struct accel_fence_object *fence, uint64_t value);
 
 /*
  * The object does not run any more: ends all waits for fences of the context that it is
- * the signaller of. No lock is held.
+ * the signaller of. If it was @destroyed, the fences drop their references, of which none
+ * is the last: the caller has another. No lock is held.
  */
-void accel_fence_forsake(struct accel_context *context, struct accel_base *signaller);
+void accel_fence_forsake(struct accel_context *context, struct accel_base *signaller,
+			 bool destroyed);
 
 /*
  * 1: the value is reached; 0: not yet, and @wait is registered and will be woken;

@@ -84,7 +84,7 @@ static void queue_free(struct accel_base *base)
 
 /*
  * Destroys it, which is not waited for: an engine stops after one piece of a command.
- * Once.
+ * Once. The caller has a reference.
  */
 static void queue_close(struct accel_queue *queue)
 {
@@ -96,7 +96,7 @@ static void queue_close(struct accel_queue *queue)
 	if (queue->engine)
 		queue_backend_of(queue)->queue_stop(queue->engine);
 	pthread_mutex_unlock(&queue->lock);
-	accel_fence_forsake(queue->context, &queue->base);
+	accel_fence_forsake(queue->context, &queue->base, true);
 	queue_release(queue);
 	if (unstarted)
 		accel_queue_stopped(queue);
@@ -244,7 +244,7 @@ static bool queue_start_late(struct accel_queue *queue)
 	}
 	pthread_mutex_unlock(&queue->lock);
 	if (!dead && accel_queue_state(queue) == ACCEL_QUEUE_ISOLATED) {
-		accel_fence_forsake(queue->context, &queue->base);
+		accel_fence_forsake(queue->context, &queue->base, false);
 		accel_queue_cancel_waiting(queue);
 	}
 	return dead;
@@ -346,7 +346,7 @@ void accel_queue_fault(struct accel_queue *queue, const struct accel_fault *faul
 	if (!stopped)
 		return;
 	accel_events_post(&queue->context->events, &event);
-	accel_fence_forsake(queue->context, &queue->base);
+	accel_fence_forsake(queue->context, &queue->base, false);
 	accel_queue_cancel_waiting(queue);
 }
 

@@ -8,6 +8,9 @@
 #include <criterion/new/assert.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "soft-fixture.h"
 
@@ -180,4 +183,124 @@ Test(signaller, outlives_its_fence)
 	cr_assert(zero(int, soft_call(soft_context, accel_fence_destroy, fence)));
 	fault(signaller);
 	fence_of_queue(soft_queue(soft_context, 0, 0));
+}
+
+/* ---- what a fence keeps of a destroyed queue --------------------------------------- */
+
+#define ROUNDS 512
+#define FENCES 4096
+
+/* Rings that this process has mapped: one of each queue that is not freed. */
+static unsigned count_rings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	unsigned n = 0;
+
+	cr_assert(ne(ptr, maps, NULL));
+	while (fgets(line, sizeof(line), maps))
+		n += strstr(line, "accel-ring") != NULL;
+	fclose(maps);
+	return n;
+}
+
+static bool has_no_ring(void *data)
+{
+	return count_rings() == 0;
+}
+
+static void destroy(uint32_t queue)
+{
+	cr_assert(zero(int, soft_call(soft_context, accel_queue_destroy, queue)));
+}
+
+static void expect_no_ring(void)
+{
+	cr_assert(wait_until(has_no_ring, NULL), "%u rings stay mapped", count_rings());
+}
+
+/* Nobody is charged for a queue that was destroyed, so nothing of it may stay. */
+Test(signaller, is_not_kept_by_its_fences)
+{
+	uint32_t first = 0, last = 0, waiter;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		uint32_t queue =
+			soft_queue(soft_context, i % 2 ? ACCEL_QUEUE_USER : 0, 0);
+
+		last = fence_of_queue(queue);
+		first = first ? first : last;
+		destroy(queue);
+	}
+	expect_no_ring();
+	cr_assert(has_failed(first));
+	cr_assert(has_failed(last));
+	waiter = soft_queue(soft_context, 0, 0);
+	submit_wait(waiter, first, 1);
+	expect_fence_fault(waiter);
+}
+
+Test(signaller, is_not_kept_after_a_fault)
+{
+	uint32_t signaller = soft_queue(soft_context, 0, 0);
+	uint32_t fence = fence_of_queue(signaller);
+
+	fault(signaller);
+	destroy(signaller);
+	expect_no_ring();
+	cr_assert(has_failed(fence));
+}
+
+/* What was raised before, or is raised by a call, counts as ever. */
+Test(signaller, is_destroyed_and_the_fence_raised)
+{
+	uint32_t signaller = soft_queue(soft_context, 0, 0);
+	uint32_t fence = fence_of_queue(signaller), waiter;
+	struct accel_fence arg = {.size = sizeof(arg), .id = fence, .value = 2};
+
+	destroy(signaller);
+	cr_assert(zero(int, accel_fence_signal(soft_context, &arg)));
+	waiter = soft_queue(soft_context, 0, 0);
+	submit_wait(waiter, fence, 2);
+	cr_assert(soft_completed(soft_context, waiter, 1));
+	submit_wait(waiter, fence, 3);
+	expect_fence_fault(waiter);
+}
+
+struct binder {
+	_Atomic uint32_t signaller;
+	atomic_bool stop;
+	uint32_t fences[FENCES];
+	unsigned n;
+};
+
+/* Of whichever queue there is, perhaps no more. */
+static void *bind_fences(void *data)
+{
+	struct binder *binder = data;
+
+	while (!binder->stop && binder->n < FENCES) {
+		uint32_t signaller = binder->signaller;
+
+		if (signaller && try_fence(signaller, &binder->fences[binder->n]) == 0)
+			binder->n++;
+	}
+	return NULL;
+}
+
+Test(signaller, is_destroyed_while_bound)
+{
+	static struct binder binder;
+	pthread_t thread;
+
+	cr_assert(zero(int, pthread_create(&thread, NULL, bind_fences, &binder)));
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		binder.signaller = soft_queue(soft_context, 0, 0);
+		destroy(binder.signaller);
+	}
+	binder.stop = true;
+	pthread_join(thread, NULL);
+	expect_no_ring();
+	for (unsigned i = 0; i < binder.n; i++)
+		cr_assert(has_failed(binder.fences[i]));
 }
