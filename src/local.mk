@@ -43,6 +43,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/opened.c %D%/broker/opened.h \
 	%D%/broker/procfs.c %D%/broker/procfs.h \
 	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
+	%D%/broker/unread.c %D%/broker/unread.h \
 	%D%/broker/taken.c %D%/broker/taken.h \
 	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/devices/device_file.c %D%/devices/device_file.h \

@@ -188,8 +188,8 @@ static void admission_refuse(struct broker *broker, struct connection *connectio
 }
 
 /*
- * It is there, whatever its user holds, and only the user's closer may close it. So it
- * counts from here on, above the user's limit if need be.
+ * It is there, whatever its user holds, and only the user's closer may close it if it has
+ * unread descriptors. So it counts from here on, above the user's limit if need be.
  */
 static int admission_charge_new(struct broker *broker, struct connection *connection)
 {

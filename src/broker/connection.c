@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "broker/opened.h"
 #include "broker/procfs.h"
+#include "broker/unread.h"
 #include "buffers/closer.h"
 #include "sized.h"
 
@@ -339,16 +340,33 @@ void connection_refuse(struct broker *broker, struct connection *connection, int
 	(void)connection_reply_to(connection->fd, &reply, -1);
 }
 
+/*
+ * Nothing bounds how many of a user are not admitted, so only those that can take long to
+ * close are queued: each holds a message with descriptors, of which the kernel allows the
+ * sending uid as many in flight as RLIMIT_NOFILE (ETOOMANYREFS).
+ */
+static void connection_close_not_admitted(struct connection *connection)
+{
+	if (unread_drop_plain(connection->fd))
+		close(connection->fd);
+	else
+		closing_add(connection->closing, connection->fd);
+	closing_charge(connection->closing, connection->uid, RES_ENDED, 1);
+	closing_end(connection->closing);
+}
+
 void connection_close(struct broker *broker, struct connection *connection)
 {
 	uid_t uid = connection->uid;
 
 	/* It stays open a while: no event may refer to it any more. */
 	connection_unwatch(broker, connection);
+	if (!connection->admitted) {
+		connection_close_not_admitted(connection);
+		return;
+	}
 	closing_add(connection->closing, connection->fd);
-	if (!connection->admitted)
-		closing_charge(connection->closing, uid, RES_ENDED, 1);
-	else if (closing_charge_ended(connection->closing, uid))
+	if (closing_charge_ended(connection->closing, uid))
 		limits_uncharge(broker->limits, uid, RES_CONNECTIONS, 1);
 	else
 		closing_charge(connection->closing, uid, RES_CONNECTIONS, 1);

@@ -38,6 +38,7 @@ void connection_refuse(struct broker *broker, struct connection *connection, int
 /*
  * Hands its socket over to be closed, for that closes what the peer has sent and nobody
  * has received. Its charge is given back then, or at once if its user has few of these.
+ * One that was not admitted, and has no unread descriptors, is closed at once.
  */
 void connection_close(struct broker *broker, struct connection *connection);
 

@@ -61,6 +61,7 @@ endif
 	%D%/test-table-random.c \
 	%D%/test-table.c \
 	%D%/test-tickets.c \
+	%D%/test-unread.c \
 	%D%/test-welch.c \
 	%D%/test-wire.c \
 	%D%/test-worker.c

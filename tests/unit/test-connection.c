@@ -443,6 +443,29 @@ Test(connection, is_closed_elsewhere_if_it_was_not_admitted)
 	expect_closed_elsewhere(false);
 }
 
+/* It holds no descriptor of the service, whatever of its user is closing. */
+Test(connection, is_closed_at_once_if_nothing_is_unread)
+{
+	const struct payer payer = {UID_A, 0};
+	int peer, fd = connection.fd;
+	struct closing *stuck;
+
+	cr_assert(zero(int, closer_start()));
+	cr_assert(zero(int, closing_reserve(&fixture_limits, &payer, 1, &stuck)));
+	closing_add(stuck, stuck_socket(&peer));
+	closing_end(stuck);
+	cr_assert(zero(int, limits_charge_process_anyway(&fixture_limits, &payer,
+							 RES_ENDED, 1)));
+	connection.closing = closing_new(&fixture_limits, UID_A, 1);
+	cr_assert(zero(int, client_send(client, "plain", 5, -1, 0)));
+	connection_close(&broker, &connection);
+	cr_assert(not(is_open(fd)));
+	cr_assert(zero(u64, limits_used(&fixture_limits, RES_ENDED)));
+	close(peer);
+	cr_assert(closer_stop());
+	connection.fd = -1;
+}
+
 /* ---- limits ------------------------------------------------------------------------ */
 
 /* A user whose rejected descriptors are still closing is not served. */
