@@ -332,7 +332,9 @@ struct dmabuffs_entry {
  *
  * Errors
  *   EACCES  not everybody may search the root directory, and the caller has not the
- *           capability: use DMABUFFS_IOC_LIST and stat(2)
+ *           capability; the caller is not in the service's user namespace, or the
+ *           mount has the option idmap, so that stat(2) shows other ids: use
+ * DMABUFFS_IOC_LIST and stat(2)
  */
 struct dmabuffs_entries {
 	__u32 size;

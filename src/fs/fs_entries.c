@@ -24,6 +24,12 @@ struct reader {
 	uint64_t ns[DMABUFFS_NS_COUNT];
 };
 
+/* stat(2) maps ids to those of the caller's user namespace, and through the mount. */
+static bool entries_shows_our_ids(const struct command_call *call)
+{
+	return !call->service->options.idmap && caller_shares_user_ns(call->ctx->pid);
+}
+
 static int entries_identify(struct command_call *call, struct reader *reader)
 {
 	struct ids owner;
@@ -150,6 +156,8 @@ int fs_entries(struct command_call *call)
 	struct reader reader;
 	int r = wire_check_entries(&call->arg.entries);
 
+	if (r == 0 && !entries_shows_our_ids(call))
+		r = -EACCES;
 	if (r == 0)
 		r = entries_identify(call, &reader);
 	if (r == 0)

@@ -173,6 +173,19 @@ void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 		ret_ns[ns] = caller_read_ns(dirfd, ns);
 }
 
+bool caller_shares_user_ns(pid_t tid)
+{
+	_cleanup_close_ int dirfd = -1;
+	char path[32];
+
+	if (tid <= 0 || !caller_features.user_ns)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/ns", tid);
+	dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return dirfd >= 0 &&
+	       caller_read_ns(dirfd, DMABUFFS_NS_USER) == caller_features.user_ns;
+}
+
 /* Of a directory or a file that is only read, either of the two is enough. */
 bool caller_reads_all(pid_t tid, const uint64_t ns[DMABUFFS_NS_COUNT])
 {

@@ -45,6 +45,9 @@ int caller_read_ids(pid_t tid, struct ids *ret_ids);
 /* Reads the namespaces only. The number of one that cannot be read is 0. */
 void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT]);
 
+/* Is the thread certainly in our user namespace? It then sees the same ids as we do. */
+bool caller_shares_user_ns(pid_t tid);
+
 /*
  * Does the kernel let the thread read any file of the mount and search any directory of
  * it, whatever their modes? True only if that is certain: it has the capability, and in

@@ -315,14 +315,13 @@ static int use_without_ids(void *data)
 	ASSERT_ERR(raw_revoke(root, uuid), ENOENT);
 	ASSERT_ERR(raw_withdraw_own(root, uuid), ENOENT);
 	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_LIST, &list)), EOVERFLOW);
-	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_ENTRIES, &entries)), EOVERFLOW);
+	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_ENTRIES, &entries)), EACCES);
 	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_LIMITS, &limits)), EOVERFLOW);
 	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_ENDED, &ended)), ENOENT);
 	identify(mapped, root);
 	ASSERT_OK(raw_export_fd(root, fd, 0, 0, uuid));
 	ASSERT_EQ(ASSERT_OK(raw_list(root, &list)), 1);
-	ASSERT_OK(SYS(ioctl(root, DMABUFFS_IOC_ENTRIES, &entries)));
-	ASSERT_EQ(entries.count, 1);
+	ASSERT_ERR(SYS(ioctl(root, DMABUFFS_IOC_ENTRIES, &entries)), EACCES);
 	ASSERT_OK(SYS(ioctl(root, DMABUFFS_IOC_LIMITS, &limits)));
 	ASSERT_EQ(limits.user[DMABUFFS_LIMIT_EXPORTS].used, 1);
 	ASSERT_EQ(limits.user[DMABUFFS_LIMIT_ROOTS].used, 1);
@@ -353,6 +352,14 @@ static int count_name(const dmabuffs_uuid *uuid, void *data)
 	return 0;
 }
 
+static int expect_mapped_owner(const struct dmabuffs_entry *entry, void *data)
+{
+	ASSERT_EQ(entry->uid, FIRST + 1001);
+	ASSERT_EQ(entry->gid, FIRST + 1001);
+	++*(int *)data;
+	return 0;
+}
+
 static int use_library(void *data)
 {
 	const struct instance *mapped = data;
@@ -369,6 +376,8 @@ static int use_library(void *data)
 	expect_owner(mapped, uuid.bytes, FIRST + 1001, FIRST + 1001);
 	ASSERT_OK(dmabuffs_list(instance, count_name, &n));
 	ASSERT_EQ(n, 1);
+	ASSERT_OK(dmabuffs_list_entries(instance, expect_mapped_owner, &n));
+	ASSERT_EQ(n, 2);
 	ASSERT_OK(dmabuffs_limits(instance, &limits, sizeof(limits)));
 	ASSERT_EQ(limits.user[DMABUFFS_LIMIT_EXPORTS].used, 1);
 	ASSERT_OK(dmabuffs_import(instance, &uuid, O_RDWR, &buffer));
