@@ -276,8 +276,8 @@ bool table_unname(struct table *table, struct export *export)
 	return table_unname_locked(table, export);
 }
 
-static bool table_changes_owner_locked(const struct table *table,
-				       const struct export *export, uid_t uid)
+static bool table_changes_owner_locked(struct table *table, const struct export *export,
+				       uid_t uid)
 {
 	ASSERT_LOCKED(&table->lock);
 	return export->named && uid != export->node.uid;
