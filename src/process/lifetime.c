@@ -59,7 +59,8 @@ static bool lifetime_must_end(const struct lifetime *lifetime, const struct poll
 static void lifetime_end(struct lifetime *lifetime)
 {
 	if (!lifetime->unmounted) {
-		mountpoint_unmount(lifetime->mountpoint, lifetime->mount_dev);
+		mountpoint_unmount(lifetime->mountpoint, lifetime->mount_dev,
+				   fuse_session_fd(lifetime->session));
 		lifetime->before_end(lifetime->data);
 	}
 	lifetime->unmounted = true;

@@ -48,7 +48,8 @@ static int main_serve(struct service *service, int ready_fd)
 	if (r < 0)
 		return r;
 	r = main_serve_mounted(service, ready_fd);
-	mountpoint_unmount(service->options.mountpoint, service->broker.mount_dev);
+	mountpoint_unmount(service->options.mountpoint, service->broker.mount_dev,
+			   fuse_session_fd(service->session));
 	session_destroy(service);
 	return r;
 }

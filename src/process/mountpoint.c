@@ -169,11 +169,20 @@ bool mountpoint_is_mounted(uint64_t dev)
 	return mountinfo_has("/proc/self/mountinfo", dev, NULL, SIZE_MAX) != 0;
 }
 
-void mountpoint_unmount(const char *path, uint64_t dev)
+/* The kernel aborts the connection of an unmounted instance before it frees its number.
+ */
+static bool mountpoint_is_aborted(int connection)
+{
+	return poll(&(struct pollfd){.fd = connection}, 1, 0) == 1;
+}
+
+void mountpoint_unmount(const char *path, uint64_t dev, int connection)
 {
 	_cleanup_close_ int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	uint64_t found, ino;
 
-	if (dir >= 0 && fd_identity(dir, &found, &ino) == 0 && found == dev)
+	/* In this order: the number is ours if the connection is not aborted even now. */
+	if (dir >= 0 && fd_identity(dir, &found, &ino) == 0 && found == dev &&
+	    !mountpoint_is_aborted(connection))
 		mountpoint_unmount_fd(dir);
 }

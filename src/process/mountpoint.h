@@ -32,8 +32,9 @@ bool mountpoint_is_mounted(uint64_t dev);
 /*
  * Aborts the requests in, and detaches, the mount with device number @dev from @path, if
  * that is still the topmost one there. libfuse would detach whatever it finds, be it the
- * mount of the next instance.
+ * mount of the next instance, which can have the same number: @connection, the FUSE
+ * device of this instance, shows whether it is mounted at all.
  */
-void mountpoint_unmount(const char *path, uint64_t dev);
+void mountpoint_unmount(const char *path, uint64_t dev, int connection);
 
 #endif

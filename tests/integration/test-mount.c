@@ -272,6 +272,25 @@ static void makes_its_directory(struct instance *instance)
 	ASSERT_OK(SYS(rmdir(dir)));
 }
 
+/*
+ * The next instance gets the device number that this one leaves, and is there before the
+ * end of this one is complete.
+ */
+static void one_after_another(struct instance *instance)
+{
+	struct instance before = *instance, next = *instance;
+
+	for (int i = 0; i < 100; i++) {
+		ASSERT_OK(SYS(umount2(instance->dir, 0)));
+		instance_start_again(&next, NULL);
+		instance_expect_exit(&before, 0);
+		ASSERT_EQ(raw_count(&next), 0);
+		before = next;
+	}
+	instance->pid = -1;
+	instance_stop(&next);
+}
+
 const struct test_case test_cases[] = {
 	{"root_defaults", root_defaults},
 	{"root_options", root_options, "mode=1750,uid=1001,gid=2001"},
@@ -286,6 +305,7 @@ const struct test_case test_cases[] = {
 	{"over_a_live_instance", over_a_live_instance},
 	{"over_a_stopped_instance", over_a_stopped_instance},
 	{"over_a_dead_instance", over_a_dead_instance},
+	{"one_after_another", one_after_another},
 	{"makes_its_directory", makes_its_directory},
 	{"df_numbers", df_numbers, "max-bytes=1M,max-exports=10"},
 	{0},
