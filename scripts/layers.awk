@@ -23,7 +23,7 @@ BEGIN {
 	add("include/hip", "")
 	add("src/mount-helper/", "lib/common/")
 	# From the bottom up: a room may include those before it.
-	n_rooms = split("base buffers names broker devices fs process", rooms, " ")
+	n_rooms = split("base store buffers names broker devices fs process", rooms, " ")
 	below = "lib/common/ include/accel.h include/accel-abi.h include/dmabuffs"
 	for (i = 1; i <= n_rooms; i++) {
 		add("src/" rooms[i] "/", below)

@@ -2,6 +2,10 @@
 # The daemon. All but main() is a library, so that unit tests see every function. The
 # rooms stand here from the bottom up: each includes only its own files and those of the
 # rooms before it, which scripts/check-layers verifies.
+src_store_sources = \
+	%D%/store/slots.c %D%/store/slots.h \
+	%D%/store/uniques.c %D%/store/uniques.h
+
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
 	%D%/base/drivers.c %D%/base/drivers.h \
@@ -16,6 +20,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/owners.c %D%/base/owners.h \
 	%D%/base/policy.c %D%/base/policy.h \
 	%D%/base/wire.c %D%/base/wire.h \
+	$(src_store_sources) \
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \
 	%D%/buffers/buffer_identify.c %D%/buffers/buffer_identify.h \
 	%D%/buffers/buffer_seals.c \

@@ -55,12 +55,14 @@ endif
 	%D%/test-publish.c \
 	%D%/test-ready.c \
 	%D%/test-session.c \
+	%D%/test-slots.c \
 	%D%/test-sorted.c \
 	%D%/test-stall-guard.c \
 	%D%/test-table-index.c \
 	%D%/test-table-random.c \
 	%D%/test-table.c \
 	%D%/test-tickets.c \
+	%D%/test-uniques.c \
 	%D%/test-unread.c \
 	%D%/test-welch.c \
 	%D%/test-wire.c \
