@@ -3,7 +3,16 @@
 # rooms stand here from the bottom up: each includes only its own files and those of the
 # rooms before it, which scripts/check-layers verifies.
 src_store_sources = \
+	%D%/store/ledger.c %D%/store/ledger.h \
+	%D%/store/ledger_blob.c \
+	%D%/store/ledger_check.c \
+	%D%/store/ledger_format.h \
+	%D%/store/ledger_private.h \
+	%D%/store/ledger_record.c \
+	%D%/store/ledger_takeover.c \
 	%D%/store/slots.c %D%/store/slots.h \
+	%D%/store/takeover.h \
+	%D%/store/takeover_check.c \
 	%D%/store/uniques.c %D%/store/uniques.h
 
 noinst_LTLIBRARIES += %D%/libdaemon.la

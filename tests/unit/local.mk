@@ -17,6 +17,8 @@ endif
 	%D%/fake-dmabuf.c %D%/fake-dmabuf.h \
 	%D%/faults.c %D%/faults.h \
 	%D%/fixture.c %D%/fixture.h \
+	%D%/ledger-build.h \
+	%D%/stepped.c %D%/stepped.h \
 	%D%/stuck-socket.c %D%/stuck-socket.h \
 	%D%/test-acl.c \
 	%D%/test-broker.c \
@@ -37,6 +39,9 @@ endif
 	%D%/test-htab.c \
 	%D%/test-identities.c \
 	%D%/test-init.c \
+	%D%/test-ledger-crash.c \
+	%D%/test-ledger-takeover.c \
+	%D%/test-ledger.c \
 	%D%/test-limits.c \
 	%D%/test-list.c \
 	%D%/test-log.c \

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ledger.h - what outlives the process, in records
+ *
+ * A memfd of a fixed, sparse size that the service maps shared and that its holder keeps.
+ * A service that is killed leaves it as it is; the next one opens it, checks it, and
+ * takes it over. Pages are allocated when they are first used, so the size costs nothing,
+ * and nothing is ever mapped again. The mapping must not be locked (mlockall(2)) but with
+ * MCL_ONFAULT. The format is in ledger_format.h, with the rule by which records change.
+ *
+ * Records are found by slot, a number below the capacity of their kind. Buffers are not
+ * here: see bank.h.
+ *
+ * Thread safe between takeover and close: leaf locks protect which slots are in use. A
+ * record that was allocated belongs to the caller until it is committed; from then on the
+ * owner's lock (the table's) protects its content. Functions about one record may be
+ * called with that lock held.
+ */
+#ifndef DMABUFFS_LEDGER_H
+#define DMABUFFS_LEDGER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "store/ledger_format.h"
+#include "store/slots.h"
+#include "store/uniques.h"
+
+#define LEDGER_NONE     SLOTS_NONE
+#define LEDGER_WHY_SIZE 160
+
+struct ledger_config {
+	uint32_t capacity[LEDGER_KINDS]; /* records; 1 or more of each */
+	uint32_t n_queues;               /* of the bank */
+};
+
+/* What a takeover frees, counted per kind. */
+struct ledger_losses {
+	uint32_t lost[LEDGER_KINDS];       /* bad records: each was logged */
+	uint32_t unfinished[LEDGER_KINDS]; /* not committed: nobody has heard of them */
+};
+
+/* The records of one kind. Place, size and capacity are fixed. */
+struct ledger_places {
+	uint8_t *records; /* in the mapping */
+	uint32_t record_size, capacity;
+	pthread_mutex_t lock;
+	struct slots slots; /* protected by lock */
+	uint32_t touched;   /* records that may take memory; protected by lock */
+};
+
+struct ledger {
+	int fd;                       /* owned */
+	uint64_t size;                /* bytes of the mapping */
+	struct ledger_header *header; /* the mapping */
+	struct ledger_past *past;     /* LEDGER_PAST entries in it */
+	struct ledger_places places[LEDGER_KINDS];
+	struct uniques uniques; /* of the records found by a takeover */
+};
+
+/* What a mount with at most @n_exports names needs. */
+void ledger_config_for(uint32_t n_exports, struct ledger_config *ret_config);
+
+/*
+ * Makes an empty ledger. header->options, nodes, keys and next_id are the caller's to
+ * fill. 0; -EFBIG: above RLIMIT_FSIZE; -ENOMEM, -errno.
+ */
+int ledger_create(const struct ledger_config *config, struct ledger **ret_ledger);
+
+/*
+ * Maps what a predecessor left and checks its header, and changes nothing: the
+ * predecessor can still run. @fd is taken over on success. On failure @ret_why says what
+ * is wrong. -EBADFD: not a memfd, not writable or not sealed; -EPROTO: of another version
+ * or with other sizes; -EBADMSG: damaged; -ENOMEM, -errno.
+ */
+int ledger_open(int fd, char ret_why[LEDGER_WHY_SIZE], struct ledger **ret_ledger);
+
+/*
+ * Makes an opened ledger this process's, once its predecessor cannot store any more.
+ * Uncommitted records become free; a record that is damaged, or refers to one that is,
+ * becomes free and is logged with what is lost. 0 or -ENOMEM; whatever interrupts it, it
+ * can be repeated.
+ */
+int ledger_take_over(struct ledger *ledger, struct ledger_losses *ret_losses);
+
+/* Unmaps and closes it; the content lives on with its holder. NULL is allowed. */
+void ledger_close(struct ledger *ledger);
+
+/* ---- records ----------------------------------------------------------------------- */
+
+/* The record of any slot below the capacity. */
+static inline void *ledger_at(const struct ledger *ledger, enum ledger_kind kind,
+			      uint32_t slot)
+{
+	const struct ledger_places *places = &ledger->places[kind];
+
+	return places->records + (size_t)slot * places->record_size;
+}
+
+#define LEDGER_ACCESSOR(name, type, kind)                                                \
+	static inline struct ledger_##type *ledger_##name(const struct ledger *ledger,   \
+							  uint32_t slot)                 \
+	{                                                                                \
+		return ledger_at(ledger, kind, slot);                                    \
+	}
+LEDGER_ACCESSOR(user, user, LEDGER_USER)
+LEDGER_ACCESSOR(caller, caller, LEDGER_CALLER)
+LEDGER_ACCESSOR(description, description, LEDGER_DESCRIPTION)
+LEDGER_ACCESSOR(export, export, LEDGER_EXPORT)
+LEDGER_ACCESSOR(opened, open, LEDGER_OPEN)
+#undef LEDGER_ACCESSOR
+
+static inline uint32_t ledger_state(const void *record)
+{
+	const struct ledger_record *head = record;
+
+	return atomic_load_explicit(&head->state, memory_order_acquire);
+}
+
+/* Commits all that was stored before. */
+static inline void ledger_set_state(void *record, enum ledger_state state)
+{
+	struct ledger_record *head = record;
+
+	atomic_store_explicit(&head->state, (uint32_t)state, memory_order_release);
+}
+
+/*
+ * A record of this kind, all zero but for BUILDING, a new generation and @unique. Its
+ * slot; LEDGER_NONE: all are in use.
+ */
+uint32_t ledger_alloc(struct ledger *ledger, enum ledger_kind kind, uint64_t unique);
+
+/*
+ * Frees a record with its blobs. One that was never committed is not found by its unique
+ * any more. Free an export after the reply to the request that removed its name: the
+ * record is how that request is recognised if it comes again.
+ */
+void ledger_free(struct ledger *ledger, enum ledger_kind kind, uint32_t slot);
+
+/* The next committed record from @slot on; LEDGER_NONE: there is none. */
+uint32_t ledger_next(struct ledger *ledger, enum ledger_kind kind, uint32_t slot);
+
+/* Loops over the committed records of a kind; @slot is a uint32_t. */
+#define ledger_for_each(ledger, kind, slot)                                              \
+	for ((slot) = ledger_next(ledger, kind, 0); (slot) != LEDGER_NONE;               \
+	     (slot) = ledger_next(ledger, kind, (slot) + 1))
+
+/* Generation and slot in one number that no other use of the slot has; never 0. */
+uint64_t ledger_handle(const struct ledger *ledger, enum ledger_kind kind, uint32_t slot);
+
+/* Its slot; LEDGER_NONE: no committed record has this handle, as of a stale one. */
+uint32_t ledger_find(const struct ledger *ledger, enum ledger_kind kind, uint64_t handle);
+
+/* Gives a number that no inode or description of this mount had before. */
+uint64_t ledger_next_id(struct ledger *ledger);
+
+/* Gives back the memory of free records. Can take milliseconds after a mass end. */
+void ledger_trim(struct ledger *ledger);
+
+/*
+ * ---- requests that come again ----
+ *
+ * By the unique of a request that the kernel sent again, without FUSE_UNIQUE_RESEND:
+ * which record did it make, or which name did it remove, before the takeover? The slot;
+ * LEDGER_NONE: it was not executed. The record may be free by now.
+ */
+uint32_t ledger_find_made(const struct ledger *ledger, enum ledger_kind kind,
+			  uint64_t unique);
+uint32_t ledger_find_ended(const struct ledger *ledger, uint64_t unique);
+
+/* Frees the index behind these two, when no request can come again any more. */
+void ledger_forget_requests(struct ledger *ledger);
+
+/*
+ * ---- blobs: ledger_blob.c ----
+ *
+ * Store a blob before the record that refers to it is committed. To replace one, store
+ * the new one, then its number with one store, and free the old one.
+ */
+
+/* Stores @size bytes, 1 to LEDGER_BLOB_MAX. 0 and a number that is never 0; -EINVAL,
+ * -ENOSPC. */
+int ledger_put_blob(struct ledger *ledger, const void *data, size_t size,
+		    uint32_t *ret_blob);
+
+/* Its size, 0 for number 0; -EBADMSG: it is damaged, or longer than @max. */
+ssize_t ledger_read_blob(const struct ledger *ledger, uint32_t blob, void *ret_data,
+			 size_t max);
+
+void ledger_free_blob(struct ledger *ledger, uint32_t blob); /* 0 is allowed */
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/takeover.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "util.h"
+
+#define NS_MAX 999999999U
+#define TAKEOVER_FLAGS                                                                   \
+	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |     \
+	 DMABUFFS_EXPORT_TICKET | DMABUFFS_EXPORT_ANOTHER)
+/* A mount that gives a million ids per second needs years for them. */
+#define TAKEOVER_ID_MAX ((UINT64_C(1) << 48) - 1)
+#define TAKEOVER_PARTS  (LEDGER_BLOB_MAX / sizeof(struct ledger_part))
+
+/* Keys that only one record may have. */
+enum {
+	TAKEOVER_ID,
+	TAKEOVER_UUID,
+	TAKEOVER_UID,
+};
+
+static const char *takeover_check_id(struct takeover *takeover, uint64_t id,
+				     uint32_t slot)
+{
+	struct ledger_header *header = takeover->ledger->header;
+
+	if (id == 0 || id > TAKEOVER_ID_MAX)
+		return "it has no id";
+	if (!uniques_add(&takeover->keys, id, TAKEOVER_ID, slot))
+		return "its id is another's";
+	if (id >= atomic_load(&header->next_id))
+		atomic_store(&header->next_id, id + 1);
+	return NULL;
+}
+
+static const char *takeover_refer_caller(struct takeover *takeover, uint32_t caller)
+{
+	const struct ledger_places *places = &takeover->ledger->places[LEDGER_CALLER];
+
+	if (caller && !slots_is_used(&places->slots, caller - 1))
+		return "its caller is lost";
+	return NULL;
+}
+
+const char *takeover_check_user(struct takeover *takeover, uint32_t slot)
+{
+	const struct ledger_user *user = ledger_user(takeover->ledger, slot);
+
+	if (!uniques_add(&takeover->keys, (uint64_t)user->uid + 1, TAKEOVER_UID, slot))
+		return "its uid has a record";
+	return NULL;
+}
+
+const char *takeover_check_caller(struct takeover *takeover, uint32_t slot)
+{
+	const struct ledger_caller *caller = ledger_caller(takeover->ledger, slot);
+
+	if (!memchr(caller->comm, 0, sizeof(caller->comm)))
+		return "its command has no end";
+	return NULL;
+}
+
+const char *takeover_check_description(struct takeover *takeover, uint32_t slot)
+{
+	const struct ledger_description *description =
+		ledger_description(takeover->ledger, slot);
+
+	if (description->kind == 0 || description->kind >= LEDGER_DESCRIPTION_KINDS)
+		return "it is of no kind";
+	if (description->has_identity > 1 || description->has_token > 1)
+		return "its identity is damaged";
+	if (takeover_refer_caller(takeover, description->caller))
+		return "its caller is lost";
+	return takeover_check_id(takeover, description->id, slot);
+}
+
+static bool takeover_part_is_sound(const struct ledger_part *part)
+{
+	return part->kind >= DMABUFFS_KIND_MEMFD && part->kind <= DMABUFFS_KIND_DEVICE &&
+	       part->access <= 2;
+}
+
+static const char *takeover_check_parts(struct takeover *takeover,
+					const struct ledger_export *export)
+{
+	struct ledger_part parts[TAKEOVER_PARTS];
+	ssize_t size =
+		ledger_read_blob(takeover->ledger, export->parts, parts, sizeof(parts));
+
+	if (size < 0 || export->n_parts == 0 ||
+	    (size_t)size != (export->n_parts - 1) * sizeof(parts[0]))
+		return "its parts are damaged";
+	if (!takeover_part_is_sound(&export->part))
+		return "its buffer is of no kind";
+	for (size_t i = 0; i + 1 < export->n_parts; i++)
+		if (!takeover_part_is_sound(&parts[i]))
+			return "a buffer is of no kind";
+	return NULL;
+}
+
+static const char *takeover_check_label(struct takeover *takeover, uint32_t blob)
+{
+	uint8_t label[DMABUFFS_LABEL_SIZE - 1];
+	ssize_t size = ledger_read_blob(takeover->ledger, blob, label, sizeof(label));
+
+	if (size < 0)
+		return "its label is damaged";
+	for (ssize_t i = 0; i < size; i++)
+		if (label[i] < ' ' || label[i] > '~')
+			return "its label is not text";
+	return NULL;
+}
+
+static bool takeover_node_is_sound(const struct ledger_node *node, uint32_t type)
+{
+	return (node->mode & ~07777U) == type && node->atime_ns <= NS_MAX &&
+	       node->mtime_ns <= NS_MAX && node->ctime_ns <= NS_MAX;
+}
+
+static const char *takeover_check_fields(const struct ledger_export *export)
+{
+	if (export->flags & ~TAKEOVER_FLAGS || export->mode > 0777)
+		return "its flags are unknown";
+	if (!takeover_node_is_sound(&export->node, S_IFREG) ||
+	    export->atime_then_ns > NS_MAX || export->mtime_then_ns > NS_MAX)
+		return "its mode or a time is out of range";
+	if (atomic_load(&export->backing_id) < 0 || atomic_load(&export->told) > 1 ||
+	    export->end_cause > DMABUFFS_ENDED_UNLINKED)
+		return "its end is damaged";
+	return NULL;
+}
+
+static bool takeover_ends_with_root(const struct ledger_export *export)
+{
+	return ledger_state(export) == LEDGER_LIVE &&
+	       !(export->flags & DMABUFFS_EXPORT_PERSIST);
+}
+
+static bool takeover_has_root(const struct ledger *ledger, uint64_t root)
+{
+	uint32_t slot = ledger_find(ledger, LEDGER_DESCRIPTION, root);
+
+	return slot != LEDGER_NONE &&
+	       ledger_description(ledger, slot)->kind != LEDGER_HANDLE;
+}
+
+static const char *takeover_check_name(struct takeover *takeover,
+				       const struct ledger_export *export, uint32_t slot)
+{
+	uint64_t half[2];
+
+	memcpy(half, export->uuid, sizeof(half));
+	if (ledger_state(export) != LEDGER_LIVE)
+		return NULL;
+	if (!uniques_add(&takeover->keys, half[0] ^ half[1], TAKEOVER_UUID, slot))
+		return "its UUID is none, or another's";
+	return NULL;
+}
+
+/* Last what no two may have, so that a damaged record does not take it from a sound one.
+ */
+const char *takeover_check_export(struct takeover *takeover, uint32_t slot)
+{
+	const struct ledger_export *export = ledger_export(takeover->ledger, slot);
+	const char *why = takeover_check_fields(export);
+
+	if (!why)
+		why = takeover_check_parts(takeover, export);
+	if (!why)
+		why = takeover_check_label(takeover, export->label);
+	if (!why)
+		why = takeover_refer_caller(takeover, export->caller);
+	if (!why && takeover_ends_with_root(export) &&
+	    !takeover_has_root(takeover->ledger, export->root))
+		why = "its description is lost";
+	if (!why)
+		why = takeover_check_name(takeover, export, slot);
+	return why ? why : takeover_check_id(takeover, export->id, slot);
+}
+
+const char *takeover_check_open(struct takeover *takeover, uint32_t slot)
+{
+	const struct ledger *ledger = takeover->ledger;
+	const struct ledger_open *open = ledger_opened(ledger, slot);
+	const struct ledger_record *export;
+
+	if (!slots_is_used(&ledger->places[LEDGER_EXPORT].slots, open->export))
+		return "its name is lost";
+	export = ledger_at(ledger, LEDGER_EXPORT, open->export);
+	return export->generation == open->export_generation ? NULL : "its name is lost";
+}
