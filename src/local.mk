@@ -3,6 +3,11 @@
 # rooms stand here from the bottom up: each includes only its own files and those of the
 # rooms before it, which scripts/check-layers verifies.
 src_store_sources = \
+	%D%/store/bank.c %D%/store/bank.h \
+	%D%/store/bank_fold.c \
+	%D%/store/bank_message.c %D%/store/bank_message.h \
+	%D%/store/bank_open.c \
+	%D%/store/bank_private.h \
 	%D%/store/ledger.c %D%/store/ledger.h \
 	%D%/store/ledger_blob.c \
 	%D%/store/ledger_check.c \

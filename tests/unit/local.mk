@@ -21,6 +21,7 @@ endif
 	%D%/stepped.c %D%/stepped.h \
 	%D%/stuck-socket.c %D%/stuck-socket.h \
 	%D%/test-acl.c \
+	%D%/test-bank.c \
 	%D%/test-broker.c \
 	%D%/test-buffer-seals.c \
 	%D%/test-buffer-share.c \
