@@ -2,8 +2,9 @@
 # The fuzzers need libFuzzer, which only clang has, so a separate rule compiles them and the
 # code under test. run-fuzz builds and runs them, as one of the suites in tests/local.mk.
 EXTRA_DIST += %D%/build-fuzzer %D%/run-fuzz %D%/fuzz-command.c %D%/fuzz-handle.c \
-	%D%/fuzz-ioctl.c %D%/reader.h
-CLEANFILES += results/fuzz.txt %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl
+	%D%/fuzz-ioctl.c %D%/fuzz-ledger.c %D%/reader.h
+CLEANFILES += results/fuzz.txt %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl \
+	%D%/fuzz-ledger
 
 FUZZ_CC = clang
 FUZZ_FLAGS = $(AM_CPPFLAGS) -std=gnu11 -O1 -g -fno-omit-frame-pointer \
@@ -17,8 +18,10 @@ fuzz_daemon_libs = $(fuzz_accel_libs) $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) \
 	-Wl,--wrap=fuse_reply_err,--wrap=fuse_reply_ioctl,--wrap=fuse_reply_open \
 	-Wl,--wrap=fuse_reply_buf,--wrap=fuse_reply_poll
 
+fuzz_store_libs = -pthread $(UUID_LIBS) $(LIBCAP_LIBS)
+
 .PHONY: fuzzers
-fuzzers: %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl
+fuzzers: %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl %D%/fuzz-ledger
 
 %D%/fuzz-command: %D%/build-fuzzer %D%/fuzz-command.c %D%/reader.h \
 		$(lib_accel_libaccel_private_la_SOURCES) \
@@ -39,3 +42,9 @@ fuzz_handle_sources = lib/hipipc/handle.c lib/hipipc/handle.h \
 %D%/fuzz-handle: %D%/fuzz-command %D%/build-fuzzer %D%/fuzz-handle.c %D%/reader.h \
 		$(fuzz_handle_sources)
 	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_accel)' '$(fuzz_accel_libs)' $^
+
+# After the one whose objects it shares, of which it needs a few.
+%D%/fuzz-ledger: %D%/fuzz-ioctl %D%/build-fuzzer %D%/fuzz-ledger.c %D%/reader.h \
+		$(lib_common_libcommon_la_SOURCES) $(src_store_sources) \
+		src/base/log.c src/base/log.h
+	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_daemon)' '$(fuzz_store_libs)' $^
