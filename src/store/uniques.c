@@ -34,10 +34,11 @@ void uniques_finish(struct uniques *uniques)
 	*uniques = (struct uniques){0};
 }
 
-/* Keys are numbers in sequence, or random. */
+/* By the high bits of the product, on which every bit of the key acts. */
 static size_t uniques_place(const struct uniques *uniques, uint64_t key)
 {
-	return (key * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (uniques->room - 1);
+	return (key * UINT64_C(0x9e3779b97f4a7c15)) >>
+	       (unsigned)__builtin_clzll(uniques->room - 1);
 }
 
 /* The entry of this key, or the unused one where it belongs. */

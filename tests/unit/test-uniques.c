@@ -54,6 +54,18 @@ Test(uniques, a_key_is_added_once)
 	cr_assert(eq(u32, uniques_find(&set, 0, 1), UNIQUES_NONE));
 }
 
+/* Keys that differ in some bits only do not meet at one place: it would take minutes. */
+Test(uniques, any_bits_make_a_difference)
+{
+	cr_assert(zero(int, uniques_reserve(&set, 64 * MANY)));
+	for (unsigned shift = 0; shift <= 44; shift += 11) {
+		for (uint64_t i = 1; i <= 10 * MANY; i++)
+			uniques_add(&set, i << shift, 1 + shift, (uint32_t)i);
+		for (uint64_t i = 1; i <= 10 * MANY; i++)
+			cr_assert(eq(u32, uniques_find(&set, i << shift, 1 + shift), i));
+	}
+}
+
 Test(uniques, keeps_its_keys_as_it_grows)
 {
 	for (uint32_t i = 1; i <= 1000; i++) {
