@@ -154,7 +154,9 @@ static const char *takeover_check_name(struct takeover *takeover,
 	memcpy(half, export->uuid, sizeof(half));
 	if (ledger_state(export) != LEDGER_LIVE)
 		return NULL;
-	if (!uniques_add(&takeover->keys, half[0] ^ half[1], TAKEOVER_UUID, slot))
+	/* Half of a random number is enough. */
+	if (!uniques_add(&takeover->keys, half[0] ? half[0] : half[1], TAKEOVER_UUID,
+			 slot))
 		return "its UUID is none, or another's";
 	return NULL;
 }
