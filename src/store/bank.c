@@ -15,7 +15,7 @@
 
 /* How much that is not wanted makes a turn due, and how many messages. */
 #define BANK_UNWANTED 32
-#define BANK_MESSAGES 64
+#define BANK_MESSAGES 128
 #define BANK_FRACTION 4
 /* What a turn needs of a queue that is full otherwise. */
 #define BANK_ROOM 16384
@@ -34,7 +34,7 @@ static int64_t bank_unwanted_locked(struct bank_queue *queue)
 /* More messages than descriptors need. */
 static bool bank_is_crowded_locked(struct bank_queue *queue)
 {
-	int64_t messages = BANK_MESSAGES + queue->n_items / BANK_FRACTION;
+	int64_t messages = BANK_MESSAGES + queue->n_items / 2;
 
 	ASSERT_LOCKED(&queue->lock);
 	return queue->n_messages > MIN(messages, queue->max_messages);
@@ -250,6 +250,7 @@ static int bank_rebuild_queue(struct bank *bank, struct bank_queue *queue,
 	int r = bank_send_mark(queue, &fold->mark);
 
 	fold->found_mark = false;
+	fold->n_small = 0;
 	while (r >= 0 && !fold->found_mark) {
 		r = bank_fold(bank, queue, fold, INT64_MAX);
 		if (r == 0)

@@ -96,7 +96,7 @@ bool bank_drop(struct bank *bank, uint32_t slot, uint32_t generation);
  * Removes what is not wanted: from the queues that are due, or with @all from each that
  * has any. Needs BANK_MESSAGE_MAX free descriptors. Memory of a dropped buffer is freed
  * only after its queue was turned, and "due" permits a fifth of a queue; so where much
- * memory, or an unknown amount, is to be freed, turn @all soon. It takes about 0.2 us for
+ * memory, or an unknown amount, is to be freed, turn @all soon. It takes about 0.3 us for
  * each descriptor in a queue. 0; -EMFILE, -ENOBUFS, -ETOOMANYREFS, -errno: some is left.
  */
 int bank_turn(struct bank *bank, bool all);

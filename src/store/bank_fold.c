@@ -14,12 +14,6 @@ static void bank_fold_reset(struct bank_fold *fold)
 	fold->page.n_items = 0;
 }
 
-static bool bank_fold_has_room(const struct bank_fold *fold, int64_t max)
-{
-	return fold->n_messages < MIN(max, (int64_t)BANK_FOLD_MESSAGES) &&
-	       fold->page.n_items < BANK_FOLD_ITEMS && fold->n_gone < BANK_FOLD_ITEMS;
-}
-
 /* ---- what is wanted ---------------------------------------------------------------- */
 
 static bool bank_is_wanted_locked(const struct bank *bank, struct bank_queue *queue,
@@ -69,74 +63,93 @@ static void bank_fold_remove(struct bank_fold *fold, const struct bank_item *ite
 	fold->gone_fds[fold->n_gone++] = fd;
 }
 
-/* Adds the message to the page, but for what is not wanted. */
+/* Adds a message to the page, but for what is not wanted. */
 static void bank_fold_add(struct bank *bank, struct bank_queue *queue,
-			  struct bank_fold *fold)
+			  struct bank_fold *fold, const struct bank_item *items,
+			  const int *fds, unsigned n)
 {
 	SCOPED_LOCK(&queue->lock);
-	for (unsigned i = 0; i < fold->next.n_items; i++) {
-		const struct bank_item *item = &fold->next.items[i];
-
-		if (bank_fold_keeps_locked(bank, queue, fold, item)) {
-			fold->fds[fold->page.n_items] = fold->next_fds[i];
-			fold->page.items[fold->page.n_items++] = *item;
+	for (unsigned i = 0; i < n; i++) {
+		if (bank_fold_keeps_locked(bank, queue, fold, &items[i])) {
+			fold->fds[fold->page.n_items] = fds[i];
+			fold->page.items[fold->page.n_items++] = items[i];
 		} else {
-			bank_fold_remove(fold, item, fold->next_fds[i]);
+			bank_fold_remove(fold, &items[i], fds[i]);
 		}
 	}
 	fold->n_messages++;
-	fold->n_items += (int)fold->next.n_items;
+	fold->n_items += (int)n;
 }
 
 /* ---- look at the messages ---------------------------------------------------------- */
 
-/* A damaged one is removed by a step of its own: the place of the next one is not known.
+static void bank_fold_mark(struct bank_fold *fold, uint64_t mark)
+{
+	fold->n_messages++;
+	fold->found_mark = fold->seen && mark == fold->mark;
+}
+
+static void bank_fold_batch(struct bank *bank, struct bank_queue *queue,
+			    struct bank_fold *fold)
+{
+	const struct bank_batch *batch = &fold->batch;
+
+	for (unsigned i = 0; i < batch->n; i++) {
+		const struct bank_small *message = &batch->messages[i];
+
+		/* What comes after the mark was sent by this walk. */
+		if (fold->found_mark)
+			bank_close_all(message->fds, message->n_items);
+		else if (message->n_items == 0)
+			bank_fold_mark(fold, message->mark);
+		else
+			bank_fold_add(bank, queue, fold, message->items, message->fds,
+				      message->n_items);
+	}
+}
+
+/*
+ * Many small messages; none if the first one is not small. To look at a large one in vain
+ * takes long, so there are few at first.
  */
+static int bank_fold_small(struct bank *bank, struct bank_queue *queue,
+			   struct bank_fold *fold, int64_t max)
+{
+	unsigned n = (unsigned)MIN(max, 4 * (int64_t)fold->n_small);
+	int r = bank_message_peek_batch(queue->reader, n, &fold->batch);
+
+	if (r < 0)
+		return r;
+	fold->n_small = fold->batch.stopped ? 0 : fold->batch.n;
+	bank_fold_batch(bank, queue, fold);
+	return 0;
+}
+
 static void bank_fold_damaged(struct bank_fold *fold, unsigned n)
 {
 	static const struct bank_item none = {.slot = BANK_NO_SLOT};
 
-	if (fold->n_messages > 0) {
-		bank_close_all(fold->next_fds, n);
-		return;
-	}
 	for (unsigned i = 0; i < n; i++)
 		bank_fold_remove(fold, &none, fold->next_fds[i]);
 	fold->report.damaged++;
-	fold->n_messages = 1;
-}
-
-/* True: that was the last one. */
-static bool bank_fold_mark(struct bank_fold *fold)
-{
 	fold->n_messages++;
-	fold->found_mark |= fold->seen && fold->next.mark == fold->mark;
-	return fold->found_mark;
 }
 
-/* 0; 1: the step has all that it can have; -errno. */
-static int bank_fold_next(struct bank *bank, struct bank_queue *queue,
-			  struct bank_fold *fold)
+/* One message of any size. After a small one the next step looks for more of them. */
+static int bank_fold_any(struct bank *bank, struct bank_queue *queue,
+			 struct bank_fold *fold)
 {
 	unsigned n = 0;
 	int r = bank_message_peek(queue->reader, &fold->next, fold->next_fds, &n);
 
-	if (r == -ENOMSG || (r == -EMFILE && fold->n_messages > 0))
-		return 1;
-	if (r == -EBADMSG) {
+	if (r == -EBADMSG)
 		bank_fold_damaged(fold, n);
-		return 1;
-	}
-	if (r < 0)
-		return r;
-	if (n == 0)
-		return bank_fold_mark(fold);
-	if (fold->page.n_items + n > BANK_MESSAGE_MAX) {
-		bank_close_all(fold->next_fds, n);
-		return 1;
-	}
-	bank_fold_add(bank, queue, fold);
-	return 0;
+	else if (r == 0 && n == 0)
+		bank_fold_mark(fold, fold->next.mark);
+	else if (r == 0)
+		bank_fold_add(bank, queue, fold, fold->next.items, fold->next_fds, n);
+	fold->n_small = n > 0 && n <= BANK_SMALL;
+	return r == -EBADMSG || r == -ENOMSG ? 0 : r;
 }
 
 /* ---- a step ------------------------------------------------------------------------ */
@@ -175,10 +188,8 @@ static int bank_fold_send(struct bank *bank, struct bank_queue *queue,
 static int bank_fold_drop(struct bank *bank, struct bank_queue *queue,
 			  struct bank_fold *fold)
 {
-	int r = 0;
+	int r = bank_message_drop(queue->reader, fold->n_messages);
 
-	for (unsigned i = 0; r == 0 && i < fold->n_messages; i++)
-		r = bank_message_drop(queue->reader);
 	SCOPED_LOCK(&queue->lock);
 	if (!fold->seen)
 		bank_count_locked(bank, queue, -(int)fold->n_messages, -fold->n_items);
@@ -188,12 +199,14 @@ static int bank_fold_drop(struct bank *bank, struct bank_queue *queue,
 int bank_fold(struct bank *bank, struct bank_queue *queue, struct bank_fold *fold,
 	      int64_t max)
 {
-	int r = bank_message_rewind(queue->reader);
+	int r = 0;
 
 	bank_fold_reset(fold);
-	while (r == 0 && bank_fold_has_room(fold, max))
-		r = bank_fold_next(bank, queue, fold);
-	if (r >= 0)
+	if (fold->n_small > 0)
+		r = bank_fold_small(bank, queue, fold, max);
+	if (r == 0 && fold->n_messages == 0)
+		r = bank_fold_any(bank, queue, fold);
+	if (r == 0)
 		r = bank_fold_send(bank, queue, fold);
 	if (r == 0)
 		r = bank_fold_drop(bank, queue, fold);

@@ -9,6 +9,7 @@
 #define DMABUFFS_BANK_MESSAGE_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +30,26 @@ struct bank_message {
 	struct bank_item items[BANK_MESSAGE_MAX];
 };
 
+/* Most messages have few descriptors: many such are handled by one system call. */
+#define BANK_SMALL 4U  /* descriptors */
+#define BANK_BATCH 63U /* messages; their descriptors fit in one */
+
+struct bank_small {
+	uint32_t magic, n_items;
+	uint64_t mark;
+	struct bank_item items[BANK_SMALL];
+	int fds[BANK_SMALL]; /* not sent */
+};
+
+struct bank_batch {
+	unsigned n;
+	bool stopped; /* by a message that is not sound, or not small */
+	struct bank_small messages[BANK_BATCH];
+};
+
 static_assert(sizeof(struct bank_item) == 12, "");
+static_assert(offsetof(struct bank_small, items) == offsetof(struct bank_message, items),
+	      "");
 static_assert(offsetof(struct bank_message, items) == 16, "");
 
 /*
@@ -38,20 +58,26 @@ static_assert(offsetof(struct bank_message, items) == 16, "");
  */
 int bank_message_send(int socket, const struct bank_message *message, const int *fds);
 
-/* The next bank_message_peek() gets the first message. 0 or -errno. */
-int bank_message_rewind(int socket);
-
 /*
- * Gets the message after the one of the last call, and leaves it in the queue. Its
- * descriptors are duplicated, which the caller closes: *ret_n of them. 0; -ENOMSG: there
- * is none; -EMFILE: no room for the descriptors, and none was duplicated; -errno.
- * -EBADMSG: it is damaged, but has *ret_n descriptors; the next call is a rewind.
+ * Gets the first message, and leaves it in the queue. Its descriptors are duplicated,
+ * which the caller closes: *ret_n of them. 0; -ENOMSG: there is none; -EMFILE: no room
+ * for the descriptors, and none was duplicated; -EBADMSG: it is damaged, but has *ret_n
+ * descriptors; -errno.
  */
 int bank_message_peek(int socket, struct bank_message *ret_message,
 		      int ret_fds[BANK_MESSAGE_MAX], unsigned *ret_n);
 
-/* Removes the first message. 0; -ENOMSG, -errno. */
-int bank_message_drop(int socket);
+/*
+ * The same for the messages from the first one on, up to @max or BANK_BATCH, as long as
+ * they are sound and small: there may be none. 0 or -errno.
+ */
+int bank_message_peek_batch(int socket, unsigned max, struct bank_batch *ret_batch);
+
+/* Once before the first of these two: a predecessor may have been killed in one. */
+int bank_message_reset(int socket);
+
+/* Removes the first @n messages. 0; -ENOMSG: there are fewer; -errno. */
+int bank_message_drop(int socket, unsigned n);
 
 /* Closes descriptors of which none is the last of its file, so that none can block. */
 void bank_close_all(const int *fds, unsigned n);

@@ -45,19 +45,16 @@ struct bank {
 };
 
 /*
- * A step of a turn: some messages at the begin of a queue, and one with what is wanted of
- * them. Not a large number, because each look at the nth message walks past those before
- * it.
+ * A step of a turn: the first message of a queue, or the first few if they are small, and
+ * one with what is wanted of them. Few, because the kernel walks past all those before
+ * the one that it looks at.
  */
-#define BANK_FOLD_MESSAGES 64U
-#define BANK_FOLD_ITEMS    64U
-#define BANK_FOLD_ROOM     (BANK_FOLD_ITEMS + BANK_MESSAGE_MAX)
-
 struct bank_fold {
 	/* Of the whole walk. */
 	struct uniques *seen; /* during a rebuild: borrowed; else NULL */
 	uint64_t mark;        /* how far a rebuild goes */
 	bool found_mark;
+	unsigned n_small; /* messages that the last step had, if all were small */
 	struct bank_report report;
 	/* Of one step. */
 	unsigned n_messages;
@@ -65,10 +62,11 @@ struct bank_fold {
 	int n_items;               /* in these messages */
 	struct bank_message page;  /* what is sent again */
 	int fds[BANK_MESSAGE_MAX]; /* its descriptors */
-	struct bank_message next;  /* the one that is looked at */
+	struct bank_batch batch;   /* what is looked at: many small ones, or one */
+	struct bank_message next;
 	int next_fds[BANK_MESSAGE_MAX];
-	struct bank_item gone[BANK_FOLD_ROOM];
-	int gone_fds[BANK_FOLD_ROOM];
+	struct bank_item gone[BANK_MESSAGE_MAX];
+	int gone_fds[BANK_MESSAGE_MAX];
 };
 
 /*
