@@ -166,3 +166,30 @@ int ledger_open(int fd, char ret_why[LEDGER_WHY_SIZE], struct ledger **ret_ledge
 	*ret_ledger = ledger;
 	return 0;
 }
+
+/* ---- FUSE_INIT --------------------------------------------------------------------- */
+
+static int ledger_save(uint8_t *place, _Atomic uint32_t *place_size, const void *data,
+		       size_t size)
+{
+	if (size > LEDGER_INIT_MAX)
+		return -EMSGSIZE;
+	atomic_store(place_size, 0);
+	memcpy(place, data, size);
+	atomic_store(place_size, (uint32_t)size);
+	return 0;
+}
+
+int ledger_save_init(struct ledger *ledger, const void *request, size_t size)
+{
+	struct ledger_header *header = ledger->header;
+
+	return ledger_save(header->init, &header->init_size, request, size);
+}
+
+int ledger_save_reply(struct ledger *ledger, const void *reply, size_t size)
+{
+	struct ledger_header *header = ledger->header;
+
+	return ledger_save(header->reply, &header->reply_size, reply, size);
+}

@@ -58,6 +58,7 @@ struct ledger {
 	struct ledger_past *past;     /* LEDGER_PAST entries in it */
 	struct ledger_places places[LEDGER_KINDS];
 	struct uniques uniques; /* of the records found by a takeover */
+	uint64_t epoch;         /* that of our takeover */
 };
 
 /* What a mount with at most @n_exports names needs. */
@@ -85,8 +86,21 @@ int ledger_open(int fd, char ret_why[LEDGER_WHY_SIZE], struct ledger **ret_ledge
  */
 int ledger_take_over(struct ledger *ledger, struct ledger_losses *ret_losses);
 
+/* Has no other process taken it over since? If one has, stop, and reply to nothing. */
+static inline bool ledger_is_ours(const struct ledger *ledger)
+{
+	return atomic_load(&ledger->header->epoch) == ledger->epoch;
+}
+
 /* Unmaps and closes it; the content lives on with its holder. NULL is allowed. */
 void ledger_close(struct ledger *ledger);
+
+/*
+ * Saves the kernel's FUSE_INIT request, and our reply to it, for a successor to compare.
+ * It finds the size 0 if there is none. 0; -EMSGSIZE: too long.
+ */
+int ledger_save_init(struct ledger *ledger, const void *request, size_t size);
+int ledger_save_reply(struct ledger *ledger, const void *reply, size_t size);
 
 /* ---- records ----------------------------------------------------------------------- */
 

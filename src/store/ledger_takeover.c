@@ -245,7 +245,7 @@ int ledger_take_over(struct ledger *ledger, struct ledger_losses *ret_losses)
 	int r = takeover_prepare(&takeover);
 
 	if (r == 0) {
-		ledger->header->epoch++;
+		ledger->epoch = atomic_fetch_add(&ledger->header->epoch, 1) + 1;
 		takeover_run(&takeover);
 		*ret_losses = takeover.losses;
 	}

@@ -342,9 +342,37 @@ Test(ledger, is_opened_again)
 	memcpy(ledger->header->options, "mode=0711", 10);
 	cr_assert(zero(int, ledger_open(fd, why, &again)));
 	cr_assert(zero(int, strcmp((char *)again->header->options, "mode=0711")));
-	cr_assert(eq(u64, again->header->epoch, 0), "only a takeover changes it");
+	cr_assert(zero(u64, again->header->epoch), "only a takeover changes it");
+	cr_assert(ledger_is_ours(ledger));
 	ledger_close(again);
 	cr_assert(not(is_open(fd)));
+}
+
+Test(ledger, is_of_the_last_who_took_it_over)
+{
+	struct ledger *again;
+	struct ledger_losses losses;
+
+	cr_assert(zero(int, ledger_open(dup(ledger->fd), why, &again)));
+	cr_assert(zero(int, ledger_take_over(again, &losses)));
+	cr_assert(all(ledger_is_ours(again), not(ledger_is_ours(ledger))));
+	ledger_close(again);
+}
+
+Test(ledger, keeps_what_was_agreed_with_the_kernel)
+{
+	static const uint8_t longest[LEDGER_INIT_MAX + 1] = {[LEDGER_INIT_MAX - 1] = 1};
+	const struct ledger_header *header = ledger->header;
+
+	cr_assert(zero(int, ledger_save_init(ledger, "request", 7)));
+	cr_assert(zero(int, ledger_save_reply(ledger, longest, LEDGER_INIT_MAX)));
+	cr_assert(eq(int, ledger_save_init(ledger, longest, sizeof(longest)), -EMSGSIZE));
+	cr_assert(
+		eq(int, ledger_save_reply(ledger, longest, sizeof(longest)), -EMSGSIZE));
+	cr_assert(all(eq(u32, header->init_size, 7),
+		      eq(u32, header->reply_size, LEDGER_INIT_MAX)));
+	cr_assert(zero(int, memcmp(header->init, "request", 7)));
+	cr_assert(zero(int, memcmp(header->reply, longest, LEDGER_INIT_MAX)));
 }
 
 Test(ledger, other_files_are_refused)
