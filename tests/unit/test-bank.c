@@ -391,8 +391,8 @@ static int in_flight_is_limited(void *unused)
 	}
 	if (r != -ETOOMANYREFS)
 		return 4;
-	/* There is room to make room. */
-	for (uint32_t i = 0; i < slot; i += 3)
+	/* There is room to make room, also where the first one is wanted. */
+	for (uint32_t i = 6; i < slot; i += 3)
 		bank_drop(bank, i, 1);
 	if (bank_turn(bank, true) < 0 || n_dropped < 100)
 		return 5;
