@@ -76,12 +76,16 @@ void bank_count_locked(struct bank *bank, struct bank_queue *queue, int messages
 static int bank_send_locked(struct bank *bank, struct bank_queue *queue,
 			    const struct bank_item *first, const int *fds, unsigned n)
 {
-	struct bank_message message = {.magic = BANK_MESSAGE_MAGIC, .n_items = n};
-	int r = bank_check_room(bank, queue);
+	struct bank_message message;
+	int r;
 
 	ASSERT_LOCKED(&queue->lock);
+	r = bank_check_room(bank, queue);
 	if (r < 0)
 		return r;
+	message.magic = BANK_MESSAGE_MAGIC;
+	message.n_items = n;
+	message.mark = 0;
 	for (unsigned i = 0; i < n; i++)
 		message.items[i] = (struct bank_item){first->slot, first->generation,
 						      first->part + i};

@@ -82,9 +82,9 @@ int bank_fd(const struct bank *bank, unsigned nth);
 
 /*
  * Puts the @n descriptors of an export, which stay the caller's too. A slot has one
- * export at a time. 0, or 1: bank_turn() is due. -ENOBUFS: the queue is full;
- * -ETOOMANYREFS: so many descriptors in flight are not permitted; -errno. On failure
- * nothing is in the bank.
+ * export at a time. 0, or 1: bank_turn() is due. -ENOBUFS: the queue is full, try again
+ * after a bank_turn(); -ETOOMANYREFS: so many descriptors in flight are not permitted;
+ * -errno. On failure none is wanted.
  */
 int bank_put(struct bank *bank, uint32_t slot, uint32_t generation, const int *fds,
 	     unsigned n);
