@@ -91,7 +91,7 @@ static void ledger_find_records(struct ledger *ledger)
 		places->capacity = section->capacity;
 		places->touched = section->capacity; /* ledger_trim() finds out */
 	}
-	ledger->past = (struct ledger_past *)(memory + header->past);
+	ledger->past = (void *)(memory + header->past);
 }
 
 int ledger_reset_places(struct ledger *ledger, enum ledger_kind kind)

@@ -194,7 +194,7 @@ struct ledger_header {
 	uint32_t header_size;
 	uint64_t size;            /* of the whole ledger, bytes */
 	uint64_t past;            /* offset of LEDGER_PAST entries */
-	uint64_t epoch;           /* takeovers */
+	_Atomic uint64_t epoch;   /* takeovers */
 	_Atomic uint64_t next_id; /* of inodes and descriptions */
 	uint64_t sweep;           /* backing ids below are in the records, or closed */
 	uint32_t n_queues;        /* of the bank */
