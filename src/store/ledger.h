@@ -11,6 +11,20 @@
  * Records are found by slot, a number below the capacity of their kind. Buffers are not
  * here: see bank.h.
  *
+ * The order in which things are stored, so that a kill at any place loses nothing and a
+ * request that comes again is recognised:
+ *
+ *   export    ledger_alloc(EXPORT), its fields and blobs, bank_put(), LIVE, reply
+ *   open      the backing id in the export, ledger_alloc(OPEN), its fields, LIVE, reply
+ *   release   ledger_free(OPEN), reply; the last one of an UNNAMED export: its end
+ *   unlink    end_unique, end_cause, told, UNNAMED, reply; without open files: its end
+ *   its end   the backing id is closed, backing_id is 0, bank_drop(), ledger_free(EXPORT)
+ *   close     CLOSING, each of its names UNNAMED without end_unique, ledger_free()
+ *   takeover  ledger_open(), bank_open(), the predecessor is dead, ledger_take_over(),
+ *             bank_want() of each export that is LIVE or has open files, bank_rebuild(),
+ *             the end of each export that misses a buffer and of each other UNNAMED one,
+ *             FUSE_NOTIFY_RESEND
+ *
  * Thread safe between takeover and close: leaf locks protect which slots are in use. A
  * record that was allocated belongs to the caller until it is committed; from then on the
  * owner's lock (the table's) protects its content. Functions about one record may be
