@@ -17,8 +17,8 @@
  *   export    ledger_alloc(EXPORT), its fields and blobs, bank_put(), LIVE, reply
  *   open      the backing id in the export, ledger_alloc(OPEN), its fields, LIVE, reply
  *   release   ledger_free(OPEN), reply; the last one of an UNNAMED export: its end
- *   unlink    end_unique, end_cause, told, UNNAMED, reply; without open files: its end
- *   its end   the backing id is closed, backing_id is 0, bank_drop(), ledger_free(EXPORT)
+ *   unlink    end_unique, end_cause, notified, UNNAMED, reply; if it is not open: its end
+ *   its end   the backing id is closed, backing_id is 0, bank_drop(), ledger_free()
  *   close     CLOSING, each of its names UNNAMED without end_unique, ledger_free()
  *   takeover  ledger_open(), bank_open(), the predecessor is dead, ledger_take_over(),
  *             bank_want() of each export that is LIVE or has open files, bank_rebuild(),
@@ -53,7 +53,7 @@ struct ledger_config {
 /* What a takeover frees, counted per kind. */
 struct ledger_losses {
 	uint32_t lost[LEDGER_KINDS];       /* bad records: each was logged */
-	uint32_t unfinished[LEDGER_KINDS]; /* not committed: nobody has heard of them */
+	uint32_t unfinished[LEDGER_KINDS]; /* not committed: no reply was sent */
 };
 
 /* The records of one kind. Place, size and capacity are fixed. */

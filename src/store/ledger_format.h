@@ -131,7 +131,7 @@ struct ledger_export {
 	uint32_t charged_uid;
 	uint64_t charged_bytes;
 	_Atomic int32_t backing_id; /* for passthrough; 0: none */
-	_Atomic uint32_t told;      /* the kernel was notified of the end of the name */
+	_Atomic uint32_t notified;  /* the kernel was notified of the end of the name */
 	uint32_t end_cause;         /* enum dmabuffs_ended_cause; 0: has its name */
 	uint32_t caller;            /* slot + 1 */
 	uint32_t label;             /* blob, without the NUL; 0: "" */

@@ -73,11 +73,11 @@ static void takeover_clear(struct takeover *takeover, enum ledger_kind kind,
 /* Its state was not stored, so the name has not ended. Most pages are read only. */
 static void takeover_undo_end(struct ledger_export *export)
 {
-	if (!export->end_unique && !export->end_cause && !atomic_load(&export->told))
+	if (!export->end_unique && !export->end_cause && !atomic_load(&export->notified))
 		return;
 	export->end_unique = 0;
 	export->end_cause = 0;
-	atomic_store(&export->told, 0);
+	atomic_store(&export->notified, 0);
 }
 
 static void takeover_call(struct takeover *takeover, uint32_t caller)

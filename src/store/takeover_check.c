@@ -126,7 +126,7 @@ static const char *takeover_check_fields(const struct ledger_export *export)
 	if (!takeover_node_is_sound(&export->node, S_IFREG) ||
 	    export->atime_then_ns > NS_MAX || export->mtime_then_ns > NS_MAX)
 		return "its mode or a time is out of range";
-	if (atomic_load(&export->backing_id) < 0 || atomic_load(&export->told) > 1 ||
+	if (atomic_load(&export->backing_id) < 0 || atomic_load(&export->notified) > 1 ||
 	    export->end_cause > DMABUFFS_ENDED_UNLINKED)
 		return "its end is damaged";
 	return NULL;

@@ -221,7 +221,7 @@ Test(bank, a_slot_is_used_again)
 		      eq(u32, last_dropped.generation, 1)));
 }
 
-/* A client that exports and ends for ever. */
+/* A client that exports and ends without a pause. */
 Test(bank, does_not_grow)
 {
 	unsigned turns = 0;

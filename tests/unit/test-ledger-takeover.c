@@ -156,16 +156,16 @@ Test(takeover, undoes_an_end_that_was_not_committed)
 
 	ledger_export(left, export)->end_unique = 13;
 	ledger_export(left, export)->end_cause = DMABUFFS_ENDED_UNLINKED;
-	atomic_store(&ledger_export(left, export)->told, 1);
+	atomic_store(&ledger_export(left, export)->notified, 1);
 	ledger = take_over();
 	cr_assert(eq(u32, ledger_find_ended(ledger, 13), LEDGER_NONE));
 	cr_assert(all(zero(u32, ledger_export(ledger, export)->end_cause),
-		      zero(u32, atomic_load(&ledger_export(ledger, export)->told)),
+		      zero(u32, atomic_load(&ledger_export(ledger, export)->notified)),
 		      eq(u32, count(ledger, LEDGER_EXPORT), 1)));
 	ledger_close(ledger);
 }
 
-Test(takeover, frees_callers_that_nobody_refers_to)
+Test(takeover, frees_callers_without_a_reference)
 {
 	struct ledger *ledger = take_over();
 
@@ -254,7 +254,7 @@ static const struct {
 	{"no time of access", FIELD(atime_then_ns), UINT32_MAX},
 	{"a negative backing id", FIELD(backing_id), UINT32_MAX},
 	{"an unknown cause", FIELD(end_cause), DMABUFFS_ENDED_UNLINKED + 1},
-	{"an unknown notification", FIELD(told), 2},
+	{"an unknown notification", FIELD(notified), 2},
 	{"a caller that is not there", FIELD(caller), BUILD_RECORDS},
 	{"a caller out of range", FIELD(caller), UINT32_MAX},
 	{"a label out of range", FIELD(label), BUILD_CHUNKS + 1},

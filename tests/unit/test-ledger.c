@@ -348,7 +348,7 @@ Test(ledger, is_opened_again)
 	cr_assert(not(is_open(fd)));
 }
 
-Test(ledger, is_of_the_last_who_took_it_over)
+Test(ledger, belongs_to_the_last_takeover)
 {
 	struct ledger *again;
 	struct ledger_losses losses;
