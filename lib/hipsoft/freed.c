@@ -44,14 +44,17 @@ void freed_wait(struct device *device, unsigned ms)
 		freed_look_again(n);
 }
 
+void freed_settle(void)
+{
+	runtime_settle(SETTLE_MS);
+}
+
 void freed_finish(struct device *device, bool exported, bool lingered)
 {
 	if (exported)
 		atomic_store(&freed_last_ms, now_ms());
-	if (lingered)
-		return;
-	runtime_settle(SETTLE_MS);
-	if (exported)
+	freed_settle();
+	if (exported && !lingered)
 		freed_wait(device, FINISH_MS);
 }
 

@@ -20,9 +20,12 @@
 /* True: memory of @device that was freed is in use elsewhere. */
 bool freed_lingers(struct device *device);
 
+/* Waits until this process has closed the descriptors of what it freed. */
+void freed_settle(void);
+
 /*
  * The last step of a free: waits until the memory and its descriptors are released. Where
- * importers held freed memory before (@lingered), it does not wait for this.
+ * importers held freed memory before (@lingered), it does not wait for the service.
  */
 void freed_finish(struct device *device, bool exported, bool lingered);
 

@@ -126,11 +126,78 @@ static void held_by_importer(struct instance *instance)
 	child_wait(&child);
 }
 
+/* Memory of this process that the child holds after it was freed here. */
+static void leave_held(struct child *child)
+{
+	hipIpcMemHandle_t handle;
+	void *pointer;
+
+	ASSERT_HIP(hipSuccess, hipMalloc(&pointer, PAGE));
+	handle = get_memory(pointer);
+	peer_put(child->peer, &handle, sizeof(handle));
+	peer_wait(child->peer);
+	ASSERT_HIP(hipSuccess, hipFree(pointer));
+}
+
+static void end_holding(struct child *child)
+{
+	peer_signal(child->peer);
+	peer_wait(child->peer);
+	peer_signal(child->peer);
+	child_wait(child);
+}
+
+/* An importer that holds memory does not delay what else is freed. */
+static void descriptors_beside_held(struct instance *instance)
+{
+	unsigned int n_fds, n_more = 0;
+	struct child child;
+	void *pointer;
+
+	child_start(&child, NULL, hold, instance);
+	use_small_device(instance);
+	leave_held(&child);
+	n_fds = (unsigned int)count_stable_fds(getpid());
+	for (int i = 0; i < ROUNDS; i++) {
+		ASSERT_HIP(hipSuccess, hipMalloc(&pointer, PAGE));
+		ASSERT_HIP(hipSuccess, hipFree(pointer));
+		n_more += count_fds() > n_fds;
+	}
+	ASSERT_EQ(n_more, 0);
+	end_holding(&child);
+}
+
+static void descriptors_after_close(struct instance *instance)
+{
+	struct exporter exporter = {.instance = instance};
+	unsigned int n_fds, n_more = 0;
+	struct child child;
+	void *pointer;
+
+	exporter_start(&exporter, NULL);
+	child_start(&child, NULL, hold, instance);
+	use_small_device(instance);
+	leave_held(&child);
+	pointer = open_memory(exporter.memory);
+	ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
+	n_fds = (unsigned int)count_stable_fds(getpid());
+	for (int i = 0; i < ROUNDS; i++) {
+		pointer = open_memory(exporter.memory);
+		ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
+		n_more += count_fds() > n_fds;
+	}
+	ASSERT_EQ(n_more, 0);
+	end_holding(&child);
+	exporter_end(&exporter);
+}
+
 const struct test_case test_cases[] = {
 	{"allocate_after_free", allocate_after_free},
 	{"allocate_after_free_without_passthrough", allocate_after_free, "nopassthrough"},
 	{"reported_after_free", reported_after_free},
 	{"descriptors_after_free", descriptors_after_free},
 	{"held_by_importer", held_by_importer},
+	{"descriptors_beside_held", descriptors_beside_held},
+	{"descriptors_after_close", descriptors_after_close},
 	{0},
 };
