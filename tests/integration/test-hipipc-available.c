@@ -191,6 +191,34 @@ static void descriptors_after_close(struct instance *instance)
 	exporter_end(&exporter);
 }
 
+/* With its queue and its staging buffer. */
+static void use_stream(void *device)
+{
+	char host[16];
+	hipStream_t stream;
+
+	ASSERT_HIP(hipSuccess, hipStreamCreate(&stream));
+	ASSERT_HIP(hipSuccess, hipMemcpyAsync(host, device, sizeof(host),
+					      hipMemcpyDeviceToHost, stream));
+	ASSERT_HIP(hipSuccess, hipStreamDestroy(stream));
+}
+
+static void descriptors_after_stream(struct instance *instance)
+{
+	unsigned int n_fds, n_more = 0;
+	void *device;
+
+	use_small_device(instance);
+	ASSERT_HIP(hipSuccess, hipMalloc(&device, PAGE));
+	use_stream(device);
+	n_fds = (unsigned int)count_stable_fds(getpid());
+	for (int i = 0; i < ROUNDS; i++) {
+		use_stream(device);
+		n_more += count_fds() > n_fds;
+	}
+	ASSERT_EQ(n_more, 0);
+}
+
 const struct test_case test_cases[] = {
 	{"allocate_after_free", allocate_after_free},
 	{"allocate_after_free_without_passthrough", allocate_after_free, "nopassthrough"},
@@ -199,5 +227,6 @@ const struct test_case test_cases[] = {
 	{"held_by_importer", held_by_importer},
 	{"descriptors_beside_held", descriptors_beside_held},
 	{"descriptors_after_close", descriptors_after_close},
+	{"descriptors_after_stream", descriptors_after_stream},
 	{0},
 };
