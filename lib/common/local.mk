@@ -16,6 +16,7 @@ noinst_LTLIBRARIES += %D%/libcommon.la
 	%D%/same_process.c %D%/same_process.h \
 	%D%/sized.c %D%/sized.h \
 	%D%/sorted.h \
+	%D%/standard_fds.c %D%/standard_fds.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/util.h \
 	%D%/worker.c %D%/worker.h

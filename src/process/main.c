@@ -15,6 +15,7 @@
 #include "process/session.h"
 #include "process/startup.h"
 #include "config.h"
+#include "standard_fds.h"
 #include "util.h"
 
 enum { EXIT_USAGE = 2 };
@@ -90,9 +91,12 @@ static int main_run(struct service *service)
 int main(int argc, char *argv[])
 {
 	static struct service service;
-	int r = options_parse(argc, argv, &service.options);
-	int status = r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+	int status, r;
 
+	if (standard_fds_fill() < 0)
+		return EXIT_FAILURE;
+	r = options_parse(argc, argv, &service.options);
+	status = r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
 	if (r < 0) {
 		fputs("Try dmabuffsd --help.\n", stderr);
 	} else if (service.options.help) {

@@ -140,6 +140,7 @@ integration_programs = \
 	%D%/test-revoke \
 	%D%/test-seals \
 	%D%/test-start \
+	%D%/test-start-inherited \
 	%D%/test-stress \
 	%D%/test-structs \
 	%D%/test-withdraw-races \
@@ -251,6 +252,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_revoke_LDADD = %D%/libharness.la
 %C%_test_seals_LDADD = %D%/libharness.la
 %C%_test_start_LDADD = %D%/libharness.la
+%C%_test_start_inherited_LDADD = %D%/libharness.la
 %C%_test_stress_LDADD = %D%/libharness.la
 %C%_test_structs_LDADD = %D%/libharness.la
 %C%_test_withdraw_races_LDADD = %D%/libharness.la
