@@ -12,7 +12,8 @@
 #include "util.h"
 
 #define STOP_MS    3000
-#define IDLE_MS    1000 /* how long a thread without work stays */
+#define IDLE_MS    1000   /* how long a thread without work stays */
+#define NAP_NS     500000 /* see closer_nap_locked() */
 #define MAX_STACK  (64 * 1024)
 #define MAX_CHARGE 2
 
@@ -57,7 +58,7 @@ static struct {
 	pthread_cond_t ended; /* a thread has ended */
 	struct htab users;    /* those with closings, by uid */
 	struct list ready;
-	unsigned n_ready, n_idle, n_threads;
+	unsigned n_ready, n_idle, n_napping, n_threads;
 	size_t n_pending; /* closings that are queued or run */
 	bool started;
 } closer_state = {
@@ -269,9 +270,23 @@ static bool closer_wait_locked(void)
 	       closer_state.n_threads <= SPARE_THREADS;
 }
 
+/*
+ * After its work, a thread looks for more by itself once, so that a client that exports
+ * in a row causes one wake-up for several closings: it costs more than most of them do.
+ */
+static void closer_nap_locked(void)
+{
+	ASSERT_LOCKED(&closer_state.lock);
+	closer_state.n_napping++;
+	pthread_mutex_unlock(&closer_state.lock);
+	nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+	pthread_mutex_lock(&closer_state.lock);
+	closer_state.n_napping--;
+}
+
 static void *closer_main(void *arg)
 {
-	bool more = true;
+	bool more = true, napped = true;
 
 	pthread_mutex_lock(&closer_state.lock);
 	while (more) {
@@ -281,6 +296,10 @@ static void *closer_main(void *arg)
 			closer_state.n_ready--;
 			closer_serve_locked(
 				container_of(first, struct closer_user, ready));
+			napped = false;
+		} else if (!napped && closer_state.started) {
+			closer_nap_locked();
+			napped = true;
 		} else {
 			more = closer_state.started && closer_wait_locked();
 		}
@@ -308,7 +327,9 @@ static int closer_start_thread_locked(void)
 static bool closer_provide_locked(void)
 {
 	ASSERT_LOCKED(&closer_state.lock);
-	if (closer_state.n_ready > closer_state.n_idle)
+	if (closer_state.n_ready <= closer_state.n_napping)
+		return false;
+	if (closer_state.n_ready - closer_state.n_napping > closer_state.n_idle)
 		closer_start_thread_locked();
 	return closer_state.n_idle > 0;
 }
