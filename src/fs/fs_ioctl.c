@@ -110,11 +110,12 @@ static const struct command fs_ioctl_commands[] = {
 
 void command_reply(struct command_call *call, int result)
 {
-	close_keep_errno(call->pidfd);
 	if (result < 0)
 		reply_error(call->req, result);
 	else
 		fuse_reply_ioctl(call->req, 0, &call->arg, call->reply_size);
+	close_keep_errno(call->pidfd);
+	taken_end(&call->rest);
 	free(call);
 }
 
@@ -214,6 +215,7 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	call->ctx = fuse_req_ctx(req);
 	call->ino = ino;
 	call->pidfd = -1;
+	call->rest = TAKEN_NONE;
 	if (place == ON_CONTEXT)
 		call->file = (struct device_file *)(uintptr_t)fi->fh;
 	else if (place == ON_IDENTITY)

@@ -19,13 +19,13 @@ struct command_call {
 	struct device_file *file; /* of a command on a context; else NULL */
 	struct identity_handle *handle; /* of a command on one */
 	int pidfd;         /* owned: of the calling thread, see command_pidfd() */
+	struct taken rest; /* owned: closed after the reply, which need not wait for it */
 	size_t reply_size; /* bytes of arg that are returned on success */
 	/* What one handler owns until the reply. */
 	union {
 		struct {
 			struct ids owner;     /* of the new name */
 			struct buffer buffer; /* while its fd is not -1 */
-			struct taken taken;   /* what is left of what it was made of */
 		} making;                     /* fs_export() */
 		struct export
 			*export; /* fs_revoke(): counted open, so its buffer stays */
