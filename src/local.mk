@@ -5,6 +5,7 @@
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
 	%D%/base/drivers.c %D%/base/drivers.h \
+	%D%/base/keyed_hash.h \
 	%D%/base/limits.c %D%/base/limits.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/mountinfo.c %D%/base/mountinfo.h \
@@ -15,6 +16,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/options.c %D%/base/options.h \
 	%D%/base/owners.c %D%/base/owners.h \
 	%D%/base/policy.c %D%/base/policy.h \
+	%D%/base/proc_read.c %D%/base/proc_read.h \
 	%D%/base/wire.c %D%/base/wire.h \
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \
 	%D%/buffers/buffer_identify.c %D%/buffers/buffer_identify.h \

@@ -6,10 +6,10 @@
 #include <linux/nsfs.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/proc_read.h"
 #include "fd_identity.h"
 #include "util.h"
 
@@ -45,20 +45,10 @@ static bool owners_is_same(int a, int b)
  */
 static bool owners_acts_as(pid_t pid, uid_t uid)
 {
-	char path[40], text[512];
-	_cleanup_close_ int fd = -1;
-	const char *line;
-	unsigned fsuid;
-	ssize_t n;
+	uid_t fsuid;
+	gid_t fsgid;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return false;
-	text[n] = '\0';
-	line = strstr(text, "\nUid:");
-	return line && sscanf(line, "\nUid: %*u %*u %*u %u", &fsuid) == 1 && fsuid == uid;
+	return proc_read_fs_ids(pid, &fsuid, &fsgid) == 0 && fsuid == uid;
 }
 
 /* Replaces the namespace by its parent. */

@@ -14,9 +14,9 @@
 #define DMABUFFS_TABLE_H
 
 #include <pthread.h>
-#include <sodium.h>
 #include <stdint.h>
 
+#include "base/keyed_hash.h"
 #include "base/limits.h"
 #include "names/export.h"
 #include "names/ids.h"
@@ -48,9 +48,9 @@ struct table_index {
 
 struct table {
 	pthread_mutex_t lock;
-	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed after table_init() */
-	struct limits *limits;                  /* borrowed */
-	struct past past;                       /* has a lock of its own */
+	struct hash_key key;   /* fixed after table_init() */
+	struct limits *limits; /* borrowed */
+	struct past past;      /* has a lock of its own */
 
 	/* All below: protected by lock. */
 	uint64_t next_id;
