@@ -57,7 +57,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_accel.c \
 	%D%/fs/fs_attr.c \
 	%D%/fs/fs_dir.c \
-	%D%/fs/fs_entries.c \
+	%D%/fs/fs_entries.c %D%/fs/fs_entries.h \
 	%D%/fs/fs_export.c \
 	%D%/fs/fs_file.c \
 	%D%/fs/fs_idmap.c \

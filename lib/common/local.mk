@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += %D%/libcommon.la
 	%D%/clock.h \
 	%D%/crc32c.c %D%/crc32c.h \
 	%D%/dmabuf.c %D%/dmabuf.h \
+	%D%/entry.c %D%/entry.h \
 	%D%/fd_identity.c %D%/fd_identity.h \
 	%D%/htab.c %D%/htab.h \
 	%D%/lease.c %D%/lease.h \

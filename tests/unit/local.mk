@@ -30,6 +30,7 @@ endif
 	%D%/test-crc32c.c \
 	%D%/test-dmabuf-io.c \
 	%D%/test-drivers.c \
+	%D%/test-entries.c \
 	%D%/test-export.c \
 	%D%/test-faults-calls.c \
 	%D%/test-faults.c \
