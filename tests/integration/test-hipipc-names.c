@@ -228,8 +228,11 @@ static void last_error(struct instance *instance)
 	hipIpcMemHandle_t handle;
 
 	hip_begin(instance);
-	device_alloc(100, 1);
+	/* Of the first call, too, which fails before it needs the runtime. */
+	ASSERT_IPC(hipErrorInvalidValue, hipIpcCloseMemHandle(&handle));
+	ASSERT_HIP(hipErrorInvalidValue, hipGetLastError());
 	ASSERT_HIP(hipSuccess, hipGetLastError());
+	device_alloc(100, 1);
 	ASSERT_IPC(hipErrorInvalidValue, hipIpcGetMemHandle(&handle, &handle));
 	ASSERT_HIP(hipErrorInvalidValue, hipPeekAtLastError());
 	ASSERT_HIP(hipErrorInvalidValue, hipGetLastError());
