@@ -194,9 +194,10 @@ static int ipc_get_event_handle(const struct hipipc_provider *provider,
 
 	if (r == -EBADF)
 		return reason(r, "the event was not created with hipEventInterprocess");
-	if (r < 0)
+	if (r == -EINVAL)
 		return reason(r, "not an event of this runtime");
-	r = names_of_event(provider, id, &handle);
+	if (r == 0)
+		r = names_of_event(provider, id, &handle);
 	if (r == 0)
 		handle_encode(&handle, bytes);
 	return r;
@@ -236,7 +237,9 @@ static int ipc_open_event_handle(const struct hipipc_provider *provider, void **
 	if (r < 0)
 		return r;
 	r = provider->import_event(fd, ret_event);
-	return r < 0 ? reason(r, "cannot open it as an event: %s", strerror(-r)) : 0;
+	if (r < 0 && r != -ECHILD && r != -ENODEV)
+		return reason(r, "cannot open it as an event: %s", strerror(-r));
+	return r;
 }
 
 /* The runtimes pass handles by value. */

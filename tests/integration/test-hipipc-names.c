@@ -239,10 +239,25 @@ static void last_error(struct instance *instance)
 	ASSERT_HIP(hipSuccess, hipGetLastError());
 }
 
+/* Not that the pointer or the event is unknown. */
+static void no_device(struct instance *instance)
+{
+	hipIpcEventHandle_t event;
+	hipIpcMemHandle_t handle;
+
+	hip_begin(instance);
+	ASSERT_OK(SYS(setenv("HIPSOFT_DEVICES", "0", 1)));
+	ASSERT_IPC(hipErrorNoDevice, hipIpcGetMemHandle(&handle, &handle));
+	ASSERT(strstr(hipipcLastReason(), "HIPSOFT_DEVICES"));
+	ASSERT_IPC(hipErrorNoDevice, hipIpcGetEventHandle(&event, (hipEvent_t)&event));
+	ASSERT(strstr(hipipcLastReason(), "HIPSOFT_DEVICES"));
+}
+
 const struct test_case test_cases[] = {
 	{"row_cuda_spellings", cuda_spellings},
 	{"row_cuda_spellings_offset", offset_follows_spelling},
 	{"row_reason", reasons},
 	{"row_reason_last_error", last_error},
+	{"row_reason_no_device", no_device},
 	{NULL},
 };
