@@ -213,15 +213,20 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_hipipc_pair_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DIPC_PARENT='"$(abs_top_builddir)/contrib/examples/ipc_parent"'
 %C%_test_hipipc_permissions_LDADD = $(hipipc_harness)
-%C%_test_hipipc_ported_LDADD = %D%/ported.o $(hipipc_harness)
-EXTRA_%C%_test_hipipc_ported_DEPENDENCIES = %D%/ported.o
-EXTRA_DIST += %D%/ported.cc
-CLEANFILES += %D%/ported.o
+%C%_test_hipipc_ported_LDADD = $(ported_objects) $(hipipc_harness)
+EXTRA_%C%_test_hipipc_ported_DEPENDENCIES = $(ported_objects)
+EXTRA_DIST += %D%/ported.cc %D%/ported-strict.cc
+CLEANFILES += $(ported_objects)
+ported_objects = %D%/ported.o %D%/ported-strict.o
 # C++ with C's driver: it needs no C++ runtime library.
-%D%/ported.o: %D%/ported.cc include/hipsoft.h include/hipsoft-types.h include/hipipc.h
-	$(AM_V_CC)$(CC) -x c++ -std=c++17 -fno-exceptions -fno-rtti -Wall -Wextra -Werror \
-		-pthread $(CFLAGS) $(SANITIZE) -I$(top_srcdir)/include/hipsoft \
-		-I$(top_srcdir)/include -c -o $@ $(srcdir)/%D%/ported.cc
+compile_ported = $(CC) -x c++ -fno-exceptions -fno-rtti -Wall -Wextra -Werror \
+	-pthread $(CFLAGS) $(SANITIZE) -I$(top_srcdir)/include/hipsoft -I$(top_srcdir)/include
+$(ported_objects): include/hipsoft.h include/hipsoft-types.h include/hipipc.h
+%D%/ported.o: %D%/ported.cc
+	$(AM_V_CC)$(compile_ported) -std=c++17 -c -o $@ $(srcdir)/%D%/ported.cc
+%D%/ported-strict.o: %D%/ported-strict.cc
+	$(AM_V_CC)$(compile_ported) -std=c++11 -pedantic -Wold-style-cast -Wshadow \
+		-c -o $@ $(srcdir)/%D%/ported-strict.cc
 %C%_test_hipipc_recorders_LDADD = $(hipipc_harness)
 %C%_test_hipipc_runtime_LDADD = $(hipipc_harness)
 %C%_test_hipipc_scribbled_LDADD = $(hipipc_harness)
