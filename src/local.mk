@@ -76,6 +76,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/init.c %D%/process/init.h \
 	%D%/process/keeper.c %D%/process/keeper.h \
 	%D%/process/lifetime.c %D%/process/lifetime.h \
+	%D%/process/loop.c %D%/process/loop.h \
 	%D%/process/mountpoint.c %D%/process/mountpoint.h \
 	%D%/process/parts.c %D%/process/parts.h \
 	%D%/process/privileges.c %D%/process/privileges.h \

@@ -4,11 +4,20 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "util.h"
+
+/*
+ * Each thread keeps a buffer for one request of this size in memory. It must hold the
+ * value of an extended attribute, 64 KiB. Writes are larger only where there is no
+ * passthrough.
+ */
+#define FS_MAX_WRITE (256U << 10)
 
 static void fs_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct service *service = userdata;
 
+	conn->max_write = MIN(conn->max_write, FS_MAX_WRITE);
 	/* Makes the kernel check ACLs. */
 	if (!fuse_set_feature_flag(conn, FUSE_CAP_POSIX_ACL))
 		log_warning("this kernel has no POSIX ACLs for FUSE: only permission "

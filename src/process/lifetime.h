@@ -16,19 +16,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fuse_session;
+#include "process/loop.h"
 
 struct lifetime {
 	/* Set by the caller before lifetime_start(); borrowed. */
-	struct fuse_session *session;
+	struct loop *loop;
 	const char *mountpoint;
 	uint64_t mount_dev;
-	pthread_t loop_thread;          /* runs the session loop */
 	void (*before_end)(void *data); /* called while requests are still served */
 	void *data;
 
 	int mountinfo, signals, stop; /* owned */
-	bool end_now, unmounted;      /* used by the thread alone */
+	bool end_now;                 /* used by the thread alone */
 	pthread_t thread;
 };
 

@@ -20,9 +20,21 @@
 
 enum { EXIT_USAGE = 2 };
 
-static int main_serve_mounted(struct service *service, int ready_fd)
+/* A thread that still executes a request is not waited for any longer. */
+static int main_loop(struct loop *loop)
 {
-	struct startup startup = {.service = service, .ready_fd = ready_fd};
+	int r = loop_run(loop);
+
+	if (r == -ETIMEDOUT) {
+		log_warning("exiting while a request does not return");
+		keeper_abandon_threads();
+	}
+	return r;
+}
+
+static int main_serve_mounted(struct service *service, struct loop *loop, int ready_fd)
+{
+	struct startup startup = {.service = service, .loop = loop, .ready_fd = ready_fd};
 	int r = mountpoint_clone(service->options.mountpoint, &service->broker.mount_dev,
 				 &startup.tree);
 
@@ -34,7 +46,7 @@ static int main_serve_mounted(struct service *service, int ready_fd)
 		r = startup_begin(&startup);
 	if (r < 0)
 		return r;
-	r = session_loop(service);
+	r = main_loop(loop);
 	startup_end(&startup);
 	parts_stop(service, startup.notifier_is_stuck);
 	return startup.bound ? r : -EIO;
@@ -42,13 +54,14 @@ static int main_serve_mounted(struct service *service, int ready_fd)
 
 static int main_serve(struct service *service, int ready_fd)
 {
+	struct loop loop;
 	int r;
 
 	privileges_raise_nofile();
-	r = session_mount(service);
+	r = session_mount(service, &loop);
 	if (r < 0)
 		return r;
-	r = main_serve_mounted(service, ready_fd);
+	r = main_serve_mounted(service, &loop, ready_fd);
 	mountpoint_unmount(service->options.mountpoint, service->broker.mount_dev,
 			   fuse_session_fd(service->session));
 	session_destroy(service);

@@ -72,10 +72,9 @@ int startup_begin(struct startup *startup)
 	struct service *service = startup->service;
 
 	startup->lifetime = (struct lifetime){
-		.session = service->session,
+		.loop = startup->loop,
 		.mountpoint = service->options.mountpoint,
 		.mount_dev = service->broker.mount_dev,
-		.loop_thread = pthread_self(),
 		.before_end = startup_before_end,
 		.data = startup,
 	};

@@ -15,6 +15,7 @@ endif
 	%D%/broker-client.c %D%/broker-client.h \
 	%D%/fail-each.c %D%/fail-each.h \
 	%D%/fake-dmabuf.c %D%/fake-dmabuf.h \
+	%D%/fake-session.c %D%/fake-session.h \
 	%D%/faults.c %D%/faults.h \
 	%D%/fixture.c %D%/fixture.h \
 	%D%/stuck-socket.c %D%/stuck-socket.h \
@@ -41,6 +42,7 @@ endif
 	%D%/test-limits.c \
 	%D%/test-list.c \
 	%D%/test-log.c \
+	%D%/test-loop.c \
 	%D%/test-mountinfo.c \
 	%D%/test-names.c \
 	%D%/test-node.c \
@@ -55,7 +57,6 @@ endif
 	%D%/test-procfs.c \
 	%D%/test-publish.c \
 	%D%/test-ready.c \
-	%D%/test-session.c \
 	%D%/test-sorted.c \
 	%D%/test-stall-guard.c \
 	%D%/test-table-index.c \
@@ -77,9 +78,7 @@ endif
 	-Wl,--wrap=ftruncate64,--wrap=read,--wrap=readlinkat,--wrap=pthread_create \
 	-Wl,--wrap=ioctl,--wrap=poll,--wrap=accept4 \
 	-Wl,--wrap=fuse_lowlevel_notify_inval_inode \
-	-Wl,--wrap=fuse_session_fd,--wrap=fuse_session_loop_mt \
-	-Wl,--wrap=fuse_session_loop_mt_312 \
-	-Wl,--wrap=fuse_session_receive_buf,--wrap=fuse_session_process_buf
+	-Wl,--wrap=fuse_session_fd,--wrap=fuse_session_process_buf
 %C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS) -lm
 
 # The library and the tool.
