@@ -74,11 +74,10 @@ static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	fs_refuse(req);
 }
 
+/* No forget: the kernel's look-ups are not counted, see export.h. */
 const struct fuse_lowlevel_ops fs_ops = {
 	.init = fs_init,
 	.lookup = fs_lookup,
-	.forget = fs_forget,
-	.forget_multi = fs_forget_multi,
 	.getattr = fs_getattr,
 	.setattr = fs_setattr,
 	.mknod = fs_mknod,

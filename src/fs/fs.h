@@ -42,8 +42,6 @@ static inline void reply_error(fuse_req_t req, int error)
 
 /* fs_dir.c */
 void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
-void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
-void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	      dev_t dev);
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);

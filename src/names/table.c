@@ -325,26 +325,6 @@ void table_put(struct table *table, struct export *export)
 	table_unlock(table);
 }
 
-void table_looked_up(struct table *table, struct export *export)
-{
-	SCOPED_LOCK(&table->lock);
-
-	if (export->nlookup++ == 0)
-		export->refs++;
-}
-
-void table_forget(struct table *table, uint64_t id, uint64_t n)
-{
-	SCOPED_LOCK(&table->lock);
-	struct export *export = table_find_locked(table, id);
-
-	if (!export || !export->nlookup)
-		return;
-	export->nlookup -= MIN(n, export->nlookup);
-	if (!export->nlookup)
-		table_put_locked(table, export);
-}
-
 bool table_open_locked(struct table *table, struct export *export)
 {
 	ASSERT_LOCKED(&table->lock);

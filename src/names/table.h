@@ -147,10 +147,6 @@ int table_withdraw(struct table *table, uint64_t root_id,
 void table_ref(struct table *table, struct export *export);
 void table_put(struct table *table, struct export *export); /* NULL is allowed */
 
-/* Look-ups that the kernel counts: one for each entry in a reply; FORGET drops @n. */
-void table_looked_up(struct table *table, struct export *export);
-void table_forget(struct table *table, uint64_t id, uint64_t n);
-
 /*
  * Counts an open file; false: the name was removed. table_close() counts one fewer, and
  * returns 0. But if it is the last one and there is a backing id, that has to go first,

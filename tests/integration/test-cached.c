@@ -8,10 +8,12 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
+#include "../support/server.h"
 #include "child.h"
 #include "harness.h"
 #include "raw.h"
@@ -21,6 +23,13 @@
 #define N_ENDERS   3
 #define N_LOOKERS  3
 #define KILLED_MAX 12
+#define MANY       8000
+/* A sanitizer keeps what was freed for a while. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MAX_GROWTH (512 << 20)
+#else
+#define MAX_GROWTH (1 << 20)
+#endif
 
 /* Caches the name, its attributes, its ACL and its inode in the kernel. */
 static int cache_name(void *data)
@@ -292,11 +301,114 @@ static void killed_under_load(struct instance *unused)
 		kill_once(calls);
 }
 
+/* ---- names that a client keeps cached ------------------------------------------------
+ */
+
+static double heap_of(const struct instance *instance)
+{
+	double bytes;
+
+	ASSERT_OK(server_heap(&(struct server){.pid = instance->pid}, &bytes));
+	return bytes;
+}
+
+/* A descriptor that keeps the name and its inode in the kernel, and opens nothing. */
+static int open_path(const struct shared *shared)
+{
+	return (int)ASSERT_OK(SYS(open(shared->path, O_PATH | O_CLOEXEC)));
+}
+
+/* It leads to nothing any more; there is no name to look up again. */
+static void by_descriptor(struct instance *instance)
+{
+	char path[32];
+	struct shared shared;
+	struct stat st;
+	int kept;
+
+	share(&shared, instance, PAGE, 0, 0);
+	kept = open_path(&shared);
+	end_by_withdrawal(&shared);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", kept);
+	ASSERT_ERR(SYS(open(path, O_RDONLY | O_CLOEXEC)), ESTALE);
+	expect_no_name(instance, shared.uuid);
+	ASSERT_ERR(SYS(fstat(kept, &st)), ESTALE);
+	ASSERT_ERR(SYS(stat(path, &st)), ESTALE);
+	close(kept);
+	close(shared.root);
+	close(shared.fd);
+}
+
+/* As a container gets it that sees one name only. */
+static void by_bind_mount(struct instance *instance)
+{
+	char path[INSTANCE_PATH_SIZE];
+	struct shared shared;
+	struct stat st;
+
+	share(&shared, instance, PAGE, 0, 0);
+	snprintf(path, sizeof(path), "%s/name", test_work_dir);
+	close(ASSERT_OK(SYS(creat(path, 0600))));
+	ASSERT_OK(SYS(mount(shared.path, path, NULL, MS_BIND, NULL)));
+	end_by_withdrawal(&shared);
+	ASSERT_ERR(SYS(open(path, O_RDONLY | O_CLOEXEC)), ESTALE);
+	expect_no_name(instance, shared.uuid);
+	ASSERT_ERR(SYS(stat(path, &st)), ESTALE);
+	ASSERT_OK(SYS(umount2(path, 0)));
+	ASSERT_OK(SYS(unlink(path)));
+	close(shared.root);
+	close(shared.fd);
+}
+
+/* Names end; *@kept is what keeps each of them cached then, or NULL. */
+static void end_many(const struct shared *shared, int *kept)
+{
+	struct shared other = *shared;
+
+	for (int i = 0; i < MANY; i++) {
+		int path;
+
+		ASSERT_OK(raw_export_fd(shared->root, shared->fd, DMABUFFS_EXPORT_ANOTHER,
+					0, other.uuid));
+		raw_path(shared->instance, other.uuid, other.path);
+		path = open_path(&other);
+		ASSERT_OK(raw_withdraw(shared->root, other.uuid));
+		if (kept)
+			kept[i] = path;
+		else
+			close(path);
+	}
+}
+
+/* What a client keeps cached costs the service nothing. */
+static void no_memory(struct instance *instance)
+{
+	struct rlimit limit = {MANY + 100, MANY + 100};
+	static int kept[MANY];
+	struct shared shared;
+	double before, grown;
+
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &limit)));
+	share(&shared, instance, PAGE, 0, 0);
+	end_many(&shared, NULL);
+	before = heap_of(instance);
+	end_many(&shared, kept);
+	grown = heap_of(instance) - before;
+	test_note("%d names cached: the service grew by %.0f KiB", MANY, grown / 1024);
+	ASSERT(grown < MAX_GROWTH);
+	for (int i = 0; i < MANY; i++)
+		close(kept[i]);
+	unshare_buffer(&shared);
+}
+
 const struct test_case test_cases[] = {
 	{"each_end", each_end},
 	{"first_call", first_call},
 	{"open_elsewhere", open_elsewhere},
 	{"stat_only", stat_only},
 	{"killed_under_load", killed_under_load, .flags = CASE_NO_INSTANCE},
+	{"by_descriptor", by_descriptor},
+	{"by_bind_mount", by_bind_mount},
+	{"no_memory", no_memory},
 	{0},
 };
