@@ -72,9 +72,11 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_xattr.c \
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/service.h \
+	%D%/process/aborter.c %D%/process/aborter.h \
 	%D%/process/ending.c %D%/process/ending.h \
 	%D%/process/init.c %D%/process/init.h \
 	%D%/process/keeper.c %D%/process/keeper.h \
+	%D%/process/life.c %D%/process/life.h \
 	%D%/process/lifetime.c %D%/process/lifetime.h \
 	%D%/process/loop.c %D%/process/loop.h \
 	%D%/process/mountpoint.c %D%/process/mountpoint.h \

@@ -39,6 +39,8 @@ static int main_serve_mounted(struct service *service, struct loop *loop, int re
 				 &startup.tree);
 
 	if (r == 0)
+		r = keeper_report_mounted(service->broker.mount_dev);
+	if (r == 0)
 		r = privileges_drop();
 	if (r == 0)
 		r = parts_start(service);

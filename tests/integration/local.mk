@@ -139,6 +139,7 @@ integration_programs = \
 	%D%/test-privilege \
 	%D%/test-revoke \
 	%D%/test-seals \
+	%D%/test-service-killed \
 	%D%/test-start \
 	%D%/test-start-inherited \
 	%D%/test-stress \
@@ -256,6 +257,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_privilege_LDADD = %D%/libharness.la
 %C%_test_revoke_LDADD = %D%/libharness.la
 %C%_test_seals_LDADD = %D%/libharness.la
+%C%_test_service_killed_LDADD = %D%/libattacks.la
 %C%_test_start_LDADD = %D%/libharness.la
 %C%_test_start_inherited_LDADD = %D%/libharness.la
 %C%_test_stress_LDADD = %D%/libharness.la
