@@ -313,23 +313,43 @@ void limits_charge_anyway(struct limits *limits, uid_t uid, enum resource resour
 	pthread_mutex_unlock(&limits->lock);
 }
 
-int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
-		    uint64_t n)
+static bool limits_is_nothing(const struct charge *charges, size_t n_charges)
+{
+	for (size_t i = 0; i < n_charges; i++)
+		if (charges[i].n)
+			return false;
+	return true;
+}
+
+static bool limits_has_room_for_all(const struct limits *limits, const struct user *user,
+				    const struct charge *charges, size_t n_charges)
+{
+	for (size_t i = 0; i < n_charges; i++)
+		if (!limits_chain_has_room(user, charges[i].resource,
+					   limits->config.per_uid[charges[i].resource],
+					   charges[i].n))
+			return false;
+	return true;
+}
+
+int limits_transfer(struct limits *limits, uid_t from, uid_t to,
+		    const struct charge *charges, size_t n_charges)
 {
 	SCOPED_LOCK(&limits->lock);
 	struct user *giver = limits_find_user_locked(limits, from), *taker;
 	bool has_room;
 
-	if (!n)
+	if (limits_is_nothing(charges, n_charges))
 		return 0;
 	taker = limits_get_user_locked(limits, to);
 	if (!taker)
 		return -ENOMEM;
 	/* First, so that it does not count twice for an owner of both. */
-	limits_subtract(giver, resource, n);
-	has_room = limits_chain_has_room(taker, resource,
-					 limits->config.per_uid[resource], n);
-	limits_add(has_room ? taker : giver, resource, n);
+	for (size_t i = 0; i < n_charges; i++)
+		limits_subtract(giver, charges[i].resource, charges[i].n);
+	has_room = limits_has_room_for_all(limits, taker, charges, n_charges);
+	for (size_t i = 0; i < n_charges; i++)
+		limits_add(has_room ? taker : giver, charges[i].resource, charges[i].n);
 	limits_drop_if_idle_locked(limits, has_room ? giver : taker);
 	return has_room ? 0 : -EDQUOT;
 }

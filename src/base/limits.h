@@ -99,9 +99,17 @@ void limits_charge_anyway(struct limits *limits, uid_t uid, enum resource resour
 int limits_charge_process_anyway(struct limits *limits, const struct payer *payer,
 				 enum resource resource, uint64_t n);
 
-/* Moves a charge, whatever the mount's limit. 0, -EDQUOT: of @to; -ENOMEM. */
-int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
-		    uint64_t n);
+struct charge {
+	enum resource resource;
+	uint64_t n;
+};
+
+/*
+ * Moves charges, all or none, whatever the mount's limit: there is no way back to be
+ * refused, as somebody else may take what @from gave up. 0, -EDQUOT: of @to; -ENOMEM.
+ */
+int limits_transfer(struct limits *limits, uid_t from, uid_t to,
+		    const struct charge *charges, size_t n_charges);
 
 /* Gives a charge back. */
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource,

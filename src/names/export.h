@@ -99,7 +99,7 @@ void export_release_buffer(struct limits *limits, struct export *export);
  */
 int export_recharge(struct limits *limits, struct export *export);
 
-/* Moves the charge to a new owner. 0, -EDQUOT. */
+/* Moves the charge to a new owner, all or nothing. 0, -EDQUOT, -ENOMEM. */
 int export_transfer(struct limits *limits, struct export *export, uid_t uid);
 
 /*
