@@ -43,6 +43,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/admission.c %D%/broker/admission.h \
 	%D%/broker/connection.c %D%/broker/connection.h \
 	%D%/broker/opened.c %D%/broker/opened.h \
+	%D%/broker/peer.c %D%/broker/peer.h \
+	%D%/broker/person.c %D%/broker/person.h \
 	%D%/broker/procfs.c %D%/broker/procfs.h \
 	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
 	%D%/broker/unread.c %D%/broker/unread.h \

@@ -54,6 +54,18 @@ void limits_config_default(struct limits_config *ret_config)
 	}
 }
 
+/* Connections that are not admitted hold descriptors, too: a share of the others' room.
+ */
+static void limits_derive(struct limits_config *config)
+{
+	uint64_t connections = config->per_mount[RES_CONNECTIONS];
+
+	config->per_mount[RES_WAITING] = connections / 4;
+	config->per_uid[RES_WAITING] = MAX(connections / 8, UINT64_C(1));
+	config->per_mount[RES_UNADMITTED] = MAX(connections / 2, UINT64_C(1));
+	config->per_uid[RES_UNADMITTED] = config->per_mount[RES_UNADMITTED];
+}
+
 static void limits_bound(struct limits_config *config, enum resource resource, uint64_t n)
 {
 	config->per_mount[resource] =
@@ -74,11 +86,13 @@ void limits_fit_descriptors(struct limits *limits, uint64_t n)
 	limits_bound(&limits->config, RES_CONNECTIONS, n / 2);
 	limits_bound(&limits->config, RES_TICKETS, n / 8);
 	limits_bound(&limits->config, RES_FILES, n / 4);
+	limits_derive(&limits->config);
 }
 
 void limits_init(struct limits *limits, const struct limits_config *config)
 {
 	*limits = (struct limits){.config = *config};
+	limits_derive(&limits->config);
 	pthread_mutex_init(&limits->lock, NULL);
 }
 
@@ -386,23 +400,14 @@ uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource
 	return used;
 }
 
-static bool limits_is_full(struct limits *limits, uid_t uid, enum resource resource)
+uid_t limits_find_full(struct limits *limits, uid_t uid, enum resource resource)
 {
-	return limits_used_by(limits, uid, resource) >= limits->config.per_uid[resource];
-}
+	SCOPED_LOCK(&limits->lock);
+	const struct user *user = limits_find_user_locked(limits, uid);
 
-uid_t limits_find_full(struct limits *limits, const struct payer *payer,
-		       enum resource resource)
-{
-	uid_t owners[OWNERS_MAX];
-	int n = owners_read(payer->pid, payer->uid, owners);
-
-	if (limits_is_full(limits, payer->uid, resource))
-		return payer->uid;
-	for (int i = 0; i < n; i++)
-		if (limits_is_full(limits, owners[i], resource))
-			return owners[i];
-	return payer->uid;
+	while (user && user->used[resource] < limits->config.per_uid[resource])
+		user = user->owner;
+	return user ? user->uid : uid;
 }
 
 bool limits_pays_for(struct limits *limits, uid_t owner, uid_t uid)

@@ -38,9 +38,9 @@ static int broker_watch(const struct broker *broker, int *fd)
  * the thread busy. A descriptor of the connection that makes room is closed elsewhere,
  * and free a moment later.
  */
-static void broker_accept_later(struct broker *broker)
+static void broker_accept_later(struct broker *broker, int error)
 {
-	if (errno == EMFILE || errno == ENFILE)
+	if (error == EMFILE || error == ENFILE)
 		(void)admission_make_room(broker);
 	epoll_ctl(broker->epoll, EPOLL_CTL_DEL, broker->listener, NULL);
 	broker->accept_at_ms = now_ms() + ACCEPT_RETRY_MS;
@@ -49,15 +49,17 @@ static void broker_accept_later(struct broker *broker)
 static void broker_accept_some(struct broker *broker)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd = accept4(broker->listener, NULL, NULL,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
 
+		if (!admission_prepare(broker))
+			return broker_accept_later(broker, ENOMEM);
+		fd = accept4(broker->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			admission_take(broker, fd);
 			continue;
 		}
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			broker_accept_later(broker);
+			broker_accept_later(broker, errno);
 		return;
 	}
 }
@@ -71,34 +73,29 @@ static void broker_accept_again(struct broker *broker)
 
 /* ---- throttling -------------------------------------------------------------------- */
 
-static void broker_retry_later(struct broker *broker)
-{
-	if (!broker->any_throttled)
-		broker->retry_at_ms = now_ms() + RETRY_MS;
-	broker->any_throttled = true;
-}
-
 static void broker_throttle(struct broker *broker, struct connection *connection)
 {
 	log_info("broker: uid %u throttled: its rejected descriptors are still closing",
 		 connection->uid);
+	if (list_is_empty(&broker->throttled))
+		broker->retry_at_ms = now_ms() + RETRY_MS;
 	connection->throttled = true;
-	broker_retry_later(broker);
+	list_remove(&connection->by_use);
+	list_add_tail(&broker->throttled, &connection->by_use);
 	/* Clearing the events would not do: epoll(7) reports EPOLLHUP in any case. */
 	connection_unwatch(broker, connection);
 }
 
 static void broker_resume_all(struct broker *broker)
 {
-	struct connection *connection;
+	struct connection *connection, *after;
 
-	broker->any_throttled = false;
-	list_for_each(connection, &broker->connections, by_use) {
-		if (!connection->throttled)
+	broker->retry_at_ms = now_ms() + RETRY_MS;
+	list_for_each_safe(connection, after, &broker->throttled, by_use) {
+		if (connection_watch(broker, connection) < 0)
 			continue;
-		connection->throttled = connection_watch(broker, connection) < 0;
-		if (connection->throttled)
-			broker_retry_later(broker);
+		connection->throttled = false;
+		admission_used(broker, connection);
 	}
 }
 
@@ -113,8 +110,7 @@ static void broker_serve(struct broker *broker, struct connection *connection)
 	} else if (r < 0) {
 		admission_drop(broker, connection);
 	} else {
-		list_remove(&connection->by_use);
-		list_add_tail(&broker->connections, &connection->by_use);
+		admission_used(broker, connection);
 	}
 }
 
@@ -146,7 +142,9 @@ static int broker_timeout(const struct broker *broker)
 {
 	if (broker->accept_at_ms)
 		return ACCEPT_RETRY_MS;
-	return broker->any_throttled || !list_is_empty(&broker->waiting) ? RETRY_MS : -1;
+	return list_is_empty(&broker->throttled) && list_is_empty(&broker->waiting)
+		       ? -1
+		       : RETRY_MS;
 }
 
 static bool broker_serve_turn(struct broker *broker)
@@ -158,7 +156,7 @@ static bool broker_serve_turn(struct broker *broker)
 
 	if (broker->accept_at_ms && now_ms() >= broker->accept_at_ms)
 		broker_accept_again(broker);
-	if (broker->any_throttled && now_ms() >= broker->retry_at_ms)
+	if (!list_is_empty(&broker->throttled) && now_ms() >= broker->retry_at_ms)
 		broker_resume_all(broker);
 	stall_guard_begin(&broker->guard);
 	more = broker_serve_events(broker, events, n);
@@ -199,6 +197,7 @@ static int broker_open_all(struct broker *broker, int dir)
 	int r;
 
 	list_init(&broker->connections);
+	list_init(&broker->throttled);
 	list_init(&broker->waiting);
 	broker->accept_at_ms = 0;
 	broker->listener =

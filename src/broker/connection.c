@@ -351,7 +351,8 @@ static void connection_close_not_admitted(struct connection *connection)
 		close(connection->fd);
 	else
 		closing_add(connection->closing, connection->fd);
-	closing_charge(connection->closing, connection->uid, RES_ENDED, 1);
+	if (connection->counted)
+		closing_charge(connection->closing, connection->uid, RES_UNADMITTED, 1);
 	closing_end(connection->closing);
 }
 

@@ -20,6 +20,7 @@ endif
 	%D%/fixture.c %D%/fixture.h \
 	%D%/stuck-socket.c %D%/stuck-socket.h \
 	%D%/test-acl.c \
+	%D%/test-admission.c \
 	%D%/test-broker.c \
 	%D%/test-buffer-seals.c \
 	%D%/test-buffer-share.c \

@@ -409,7 +409,7 @@ static bool connection_is_closed(void *data)
 /* What the peer has sent is closed elsewhere, however much of its user is closing. */
 static void expect_closed_elsewhere(bool admitted)
 {
-	enum resource charged = admitted ? RES_CONNECTIONS : RES_ENDED;
+	enum resource charged = admitted ? RES_CONNECTIONS : RES_UNADMITTED;
 	const struct payer payer = {UID_A, 0};
 	int peer, stuck = stuck_socket(&peer);
 	struct connection *ended = calloc(1, sizeof(*ended));
@@ -419,7 +419,8 @@ static void expect_closed_elsewhere(bool admitted)
 	fixture_limits.config.per_uid[RES_ENDED] = 0;
 	cr_assert(zero(
 		int, limits_charge_process_anyway(&fixture_limits, &payer, charged, 1)));
-	*ended = (struct connection){.fd = fd, .uid = UID_A, .admitted = admitted};
+	*ended = (struct connection){
+		.fd = fd, .uid = UID_A, .admitted = admitted, .counted = !admitted};
 	ended->closing = closing_new(&fixture_limits, UID_A, 1);
 	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, stuck)));
 	close(stuck);
@@ -455,12 +456,13 @@ Test(connection, is_closed_at_once_if_nothing_is_unread)
 	closing_add(stuck, stuck_socket(&peer));
 	closing_end(stuck);
 	cr_assert(zero(int, limits_charge_process_anyway(&fixture_limits, &payer,
-							 RES_ENDED, 1)));
+							 RES_UNADMITTED, 1)));
+	connection.counted = true;
 	connection.closing = closing_new(&fixture_limits, UID_A, 1);
 	cr_assert(zero(int, client_send(client, "plain", 5, -1, 0)));
 	connection_close(&broker, &connection);
 	cr_assert(not(is_open(fd)));
-	cr_assert(zero(u64, limits_used(&fixture_limits, RES_ENDED)));
+	cr_assert(zero(u64, limits_used(&fixture_limits, RES_UNADMITTED)));
 	close(peer);
 	cr_assert(closer_stop());
 	connection.fd = -1;

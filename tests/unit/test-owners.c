@@ -199,17 +199,18 @@ Test(payers, who_is_full)
 {
 	const uid_t who[] = {4711};
 	pid_t pid = start_below(who, 1);
-	const struct payer new = {100001, pid};
 
-	cr_expect(zero(int, charge(100000, pid, 99)));
-	cr_expect(eq(u32, limits_find_full(&limits, &new, RES_BYTES), 100001));
+	cr_expect(zero(int, charge(100000, pid, 98)));
+	cr_expect(zero(int, charge(100001, pid, 1)));
+	cr_expect(eq(u32, limits_find_full(&limits, 100001, RES_BYTES), 100001));
 	cr_expect(zero(int, charge(100000, pid, 1)));
-	cr_expect(eq(u32, limits_find_full(&limits, &new, RES_BYTES), 4711));
+	cr_expect(eq(u32, limits_find_full(&limits, 100001, RES_BYTES), 4711));
 	cr_expect(limits_pays_for(&limits, 4711, 100000));
 	cr_expect(limits_pays_for(&limits, 100000, 100000));
 	cr_expect(not(limits_pays_for(&limits, 100000, 4711)));
+	limits_uncharge(&limits, 100001, RES_BYTES, 1);
 	cr_expect(not(limits_pays_for(&limits, 4711, 100001)));
-	limits_uncharge(&limits, 100000, RES_BYTES, 100);
+	limits_uncharge(&limits, 100000, RES_BYTES, 99);
 	end(pid);
 }
 
