@@ -46,6 +46,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/peer.c %D%/broker/peer.h \
 	%D%/broker/person.c %D%/broker/person.h \
 	%D%/broker/procfs.c %D%/broker/procfs.h \
+	%D%/broker/rights.c %D%/broker/rights.h \
 	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
 	%D%/broker/unread.c %D%/broker/unread.h \
 	%D%/broker/taken.c %D%/broker/taken.h \

@@ -67,7 +67,8 @@ static int broker_message_send_request(int connection,
 
 	if (question->ticket)
 		memcpy(request.ticket, question->ticket, sizeof(request.ticket));
-	else /* -1 too: the kernel returns EBADF */
+	/* With -1 too: the kernel returns EBADF. */
+	else if (question->op != DMABUFFS_BROKER_READY)
 		broker_message_attach(&message, &control, question->fd);
 	do {
 		sent = sendmsg(connection, &message, MSG_NOSIGNAL);
@@ -145,8 +146,9 @@ static bool broker_message_reply_is_valid(const struct dmabuffs_broker_reply *re
 	       (wanted == 0 && reply->kind <= DMABUFFS_KIND_DEVICE);
 }
 
-int broker_message(int connection, const struct broker_question *question,
-		   struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
+static int broker_message_exchange(int connection, const struct broker_question *question,
+				   unsigned int wanted,
+				   struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
 	_cleanup_close_ int received = -1;
 	struct dmabuffs_broker_reply reply = {0};
@@ -159,11 +161,45 @@ int broker_message(int connection, const struct broker_question *question,
 	r = broker_message_receive_reply(connection, &reply, &count, &received);
 	if (r < 0)
 		return r;
-	if (!broker_message_reply_is_valid(&reply, count, ret_fd ? 1 : 0))
+	if (!broker_message_reply_is_valid(&reply, count, wanted))
 		return -EPROTO;
 
 	*ret_reply = reply;
 	if (received >= 0)
 		*ret_fd = TAKE_FD(received);
 	return 0;
+}
+
+/*
+ * The service takes no descriptor from this connection before it has admitted it
+ * (dmabuffs-broker.h), which the reply to another request shows. Like one that is
+ * refused, a connection that ends between the two is made anew: -EUSERS.
+ */
+static int broker_message_retry(int connection, const struct broker_question *question,
+				unsigned int wanted,
+				struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
+{
+	const struct broker_question ready = {.op = DMABUFFS_BROKER_READY, .fd = -1};
+	struct dmabuffs_broker_reply reply;
+	int none = -1;
+	int r = broker_message_exchange(connection, &ready, 0, &reply, &none);
+
+	if (r == 0)
+		r = reply.error;
+	if (r == 0)
+		r = broker_message_exchange(connection, question, wanted, ret_reply,
+					    ret_fd);
+	return r == -ECONNRESET ? -EUSERS : r;
+}
+
+int broker_message(int connection, const struct broker_question *question,
+		   struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
+{
+	unsigned int wanted = ret_fd ? 1 : 0;
+	int r = broker_message_exchange(connection, question, wanted, ret_reply, ret_fd);
+
+	return r == -EPERM && !question->ticket
+		       ? broker_message_retry(connection, question, wanted, ret_reply,
+					      ret_fd)
+		       : r;
 }

@@ -9,6 +9,7 @@
 #include "broker/connection.h"
 #include "broker/peer.h"
 #include "broker/person.h"
+#include "broker/rights.h"
 #include "buffers/closer.h"
 #include "clock.h"
 #include "util.h"
@@ -192,6 +193,9 @@ static int admission_admit(struct broker *broker, struct connection *connection)
 	}
 	connection->admitted = true;
 	connection->since_ms = now_ms();
+	/* It may have connected while they were refused. */
+	if (broker->can_refuse_rights)
+		(void)rights_permit(connection->fd, true);
 	limits_uncharge(broker->limits, connection->uid, RES_UNADMITTED, 1);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "broker/admission.h"
 #include "broker/connection.h"
+#include "broker/rights.h"
 #include "clock.h"
 #include "util.h"
 
@@ -22,6 +24,12 @@
 #define ACCEPTS_PER_TURN 64
 #define RETRY_MS         100
 #define ACCEPT_RETRY_MS  20
+
+/*
+ * Short: connect(2) waits in its order, one for each thread, but in the backlog one
+ * client can have all places, and new connections of others come after them.
+ */
+#define BACKLOG 128
 
 /* ---- connections ------------------------------------------------------------------- */
 
@@ -46,12 +54,19 @@ static void broker_accept_later(struct broker *broker, int error)
 	broker->accept_at_ms = now_ms() + ACCEPT_RETRY_MS;
 }
 
+/* Where they cannot be refused, what is not admitted leaves descriptors to the rest. */
+static bool broker_is_overrun(const struct broker *broker)
+{
+	return !broker->can_refuse_rights &&
+	       limits_used(broker->limits, RES_UNADMITTED) >= broker->most_unadmitted;
+}
+
 static void broker_accept_some(struct broker *broker)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd;
 
-		if (!admission_prepare(broker))
+		if (broker_is_overrun(broker) || !admission_prepare(broker))
 			return broker_accept_later(broker, ENOMEM);
 		fd = accept4(broker->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
@@ -69,6 +84,31 @@ static void broker_accept_again(struct broker *broker)
 	broker->accept_at_ms = 0;
 	if (broker_watch(broker, &broker->listener) < 0)
 		broker->accept_at_ms = now_ms() + ACCEPT_RETRY_MS;
+}
+
+/*
+ * A refused connection with unread descriptors is closed when those are, for which its
+ * person decides how long that takes; the kernel limits what is in flight, but for each
+ * uid. So where many are left, descriptors are taken from admitted connections only,
+ * until half of them are closed. The messages of those in the backlog stay.
+ */
+static void broker_limit_rights(struct broker *broker)
+{
+	uint64_t n = limits_used(broker->limits, RES_UNADMITTED);
+	uint64_t most = broker->limits->config.per_mount[RES_UNADMITTED];
+	bool refuse = broker->refuses_rights ? n > most / 2 : n >= most;
+
+	if (refuse == broker->refuses_rights || !broker->can_refuse_rights)
+		return;
+	if (!rights_permit(broker->listener, !refuse))
+		return;
+	broker->refuses_rights = refuse;
+	if (refuse)
+		log_warning("broker: %llu refused connections are not closed yet: "
+			    "descriptors only from admitted ones",
+			    (unsigned long long)n);
+	else
+		log_info("broker: takes descriptors from new connections again");
 }
 
 /* ---- throttling -------------------------------------------------------------------- */
@@ -135,6 +175,7 @@ static bool broker_serve_events(struct broker *broker, const struct epoll_event 
 		admission_continue(broker);
 	if (listener_ready)
 		broker_accept_some(broker);
+	broker_limit_rights(broker);
 	return true;
 }
 
@@ -142,7 +183,8 @@ static int broker_timeout(const struct broker *broker)
 {
 	if (broker->accept_at_ms)
 		return ACCEPT_RETRY_MS;
-	return list_is_empty(&broker->throttled) && list_is_empty(&broker->waiting)
+	return list_is_empty(&broker->throttled) && list_is_empty(&broker->waiting) &&
+			       !broker->refuses_rights
 		       ? -1
 		       : RETRY_MS;
 }
@@ -181,15 +223,24 @@ static void *broker_main(void *arg)
 
 /* ---- start and stop ---------------------------------------------------------------- */
 
-static int broker_bind_in(int fd, int dir)
+static uint64_t broker_most_unadmitted(const struct broker *broker)
+{
+	uint64_t most = broker->limits->config.per_mount[RES_UNADMITTED];
+	struct rlimit limit = {0};
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return MAX(most, (uint64_t)limit.rlim_cur / 4);
+}
+
+static int broker_bind_in(const struct broker *broker, int dir)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dir,
 		 DMABUFFS_BROKER_NAME);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (bind(broker->listener, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	return listen(fd, SOMAXCONN) < 0 ? -errno : 0;
+	return listen(broker->listener, BACKLOG) < 0 ? -errno : 0;
 }
 
 static int broker_open_all(struct broker *broker, int dir)
@@ -206,7 +257,10 @@ static int broker_open_all(struct broker *broker, int dir)
 	broker->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (broker->listener < 0 || broker->epoll < 0 || broker->stop < 0)
 		return -errno;
-	r = broker_bind_in(broker->listener, dir);
+	broker->can_refuse_rights = rights_permit(broker->listener, true);
+	broker->refuses_rights = false;
+	broker->most_unadmitted = broker_most_unadmitted(broker);
+	r = broker_bind_in(broker, dir);
 	if (r == 0)
 		r = broker_watch(broker, &broker->listener);
 	if (r == 0)

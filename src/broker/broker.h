@@ -43,6 +43,10 @@ struct broker {
 	/* For the next one that is accepted, see admission_prepare(). */
 	struct connection *spare;
 	struct closing *spare_closing;
+	/* Connections that are not admitted carry too many descriptors: see rights.h. */
+	bool refuses_rights;
+	bool can_refuse_rights; /* fixed; where it cannot, it accepts no more than: */
+	uint64_t most_unadmitted;
 	/* Times are on the monotonic clock. */
 	uint64_t retry_at_ms; /* while any is throttled */
 	uint64_t all_busy_until_ms;

@@ -21,6 +21,7 @@ struct connection {
 	bool admitted;     /* charged as RES_CONNECTIONS */
 	bool counted;      /* before that: charged as RES_UNADMITTED */
 	bool served;       /* it has sent a request */
+	bool expected;     /* it has asked whether it may send one with a descriptor */
 	bool throttled;    /* not polled: too many descriptors of its user are closing */
 };
 

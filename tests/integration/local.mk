@@ -137,6 +137,7 @@ integration_programs = \
 	%D%/test-permissions \
 	%D%/test-person \
 	%D%/test-privilege \
+	%D%/test-refused \
 	%D%/test-revoke \
 	%D%/test-seals \
 	%D%/test-service-killed \
@@ -255,6 +256,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_person_LDADD = %D%/libharness.la
 %C%_test_permissions_LDADD = %D%/libharness.la
 %C%_test_privilege_LDADD = %D%/libharness.la
+%C%_test_refused_LDADD = %D%/libharness.la lib/dmabuffs/libdmabuffs.la
 %C%_test_revoke_LDADD = %D%/libharness.la
 %C%_test_seals_LDADD = %D%/libharness.la
 %C%_test_service_killed_LDADD = %D%/libattacks.la

@@ -13,6 +13,7 @@
 #include "broker/admission.h"
 #include "broker/connection.h"
 #include "broker/peer.h"
+#include "broker/rights.h"
 #include "buffers/closer.h"
 #include "clock.h"
 #include "faults.h"
@@ -208,4 +209,28 @@ Test(admission, a_share_of_the_connections_may_wait)
 	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
 		close(clients[i]);
 	close(memfd);
+}
+
+/* ---- rights ------------------------------------------------------------------------ */
+
+/* From connect(2) on: there is no moment in which a refused one carries descriptors. */
+Test(admission, rights_of_one_that_is_not_accepted)
+{
+	int listener = listen_at_path(), memfd = new_memfd(1), client, fd;
+
+	if (!rights_permit(listener, false)) {
+		end_path(listener);
+		cr_skip_test("before Linux 6.16");
+	}
+	client = connect_to_path();
+	cr_assert(eq(int, client_send(client, "", 1, memfd, 1), -EPERM));
+	cr_assert(zero(int, client_send(client, "", 1, -1, 0)));
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	cr_assert(eq(int, client_send(client, "", 1, memfd, 1), -EPERM));
+	cr_assert(rights_permit(fd, true));
+	cr_assert(zero(int, client_send(client, "", 1, memfd, 1)));
+	close(fd);
+	close(client);
+	close(memfd);
+	end_path(listener);
 }

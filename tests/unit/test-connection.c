@@ -149,7 +149,7 @@ Test(connection, sizes)
 Test(connection, fields)
 {
 	struct dmabuffs_broker_request request = {.size = sizeof(request)};
-	static const uint32_t unknown[] = {0, 4, 255, UINT32_MAX};
+	static const uint32_t unknown[] = {0, 5, 255, UINT32_MAX};
 	int memfd = new_memfd(1);
 
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
@@ -211,6 +211,45 @@ Test(connection, fetch_takes_no_descriptor)
 	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), memfd, 1), -EINVAL));
 	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), -1, 0), -ENOENT));
 	close(memfd);
+}
+
+/* ---- ready ------------------------------------------------------------------------- */
+
+static int ask_ready(int fd, size_t n_fds)
+{
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_READY};
+
+	return error_of_bytes(&request, sizeof(request), fd, n_fds);
+}
+
+/* The connection is not idle then: the request that could not be sent follows. */
+Test(connection, ready_has_no_effect)
+{
+	int memfd = new_memfd(1);
+
+	cr_assert(zero(int, ask_ready(-1, 0)));
+	cr_assert(not(connection.served));
+	cr_assert(ne(u64, connection.since_ms, 0));
+	cr_assert(eq(int, ask_ready(memfd, 1), -EINVAL));
+	close(memfd);
+}
+
+Test(connection, ready_keeps_no_connection_busy)
+{
+	cr_assert(zero(int, ask_ready(-1, 0)));
+	connection.since_ms = 1;
+	cr_assert(zero(int, ask_ready(-1, 0)));
+	cr_assert(connection.served);
+	cr_assert(eq(u64, connection.since_ms, 1));
+}
+
+Test(connection, ready_takes_no_ticket)
+{
+	struct dmabuffs_broker_request request = {
+		.size = sizeof(request), .op = DMABUFFS_BROKER_READY, .ticket = {1}};
+
+	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), -1, 0), -EINVAL));
 }
 
 Test(connection, numbers_of_descriptors)
