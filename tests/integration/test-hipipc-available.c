@@ -126,6 +126,27 @@ static void held_by_importer(struct instance *instance)
 	child_wait(&child);
 }
 
+/* Where nothing that was freed is in use, there is nothing to wait for. */
+static void fails_at_once(struct instance *instance)
+{
+	uint64_t shortest = UINT64_MAX;
+	void *pointer;
+
+	use_small_device(instance);
+	for (int i = 0; i < 5; i++) {
+		uint64_t start;
+
+		ASSERT_HIP(hipSuccess, hipFree(export_big()));
+		ASSERT_HIP(hipSuccess, hipMalloc(&pointer, BIG));
+		start = now_ms();
+		ASSERT_HIP(hipErrorOutOfMemory, allocate_big());
+		shortest = MIN(shortest, now_ms() - start);
+		ASSERT_HIP(hipSuccess, hipFree(pointer));
+	}
+	/* Otherwise it waits for 2 s. */
+	ASSERT(shortest < 1000);
+}
+
 /* Memory of this process that the child holds after it was freed here. */
 static void leave_held(struct child *child)
 {
@@ -225,6 +246,7 @@ const struct test_case test_cases[] = {
 	{"reported_after_free", reported_after_free},
 	{"descriptors_after_free", descriptors_after_free},
 	{"held_by_importer", held_by_importer},
+	{"fails_at_once", fails_at_once},
 	{"descriptors_beside_held", descriptors_beside_held},
 	{"descriptors_after_close", descriptors_after_close},
 	{"descriptors_after_stream", descriptors_after_stream},
