@@ -103,6 +103,20 @@ static unsigned int broker_message_collect_descriptors(struct msghdr *message,
 	return count;
 }
 
+/*
+ * The kernel drops descriptors that the message has no room for, which breaks the
+ * protocol, or this process's table, which does not. It does not say which.
+ */
+static int broker_message_explain_dropped(int connection)
+{
+	int fd = fcntl(connection, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	close_keep_errno(fd);
+	return -EPROTO;
+}
+
 static int broker_message_receive_reply(int connection,
 					struct dmabuffs_broker_reply *ret_reply,
 					unsigned int *ret_count, int *ret_fd)
@@ -124,9 +138,10 @@ static int broker_message_receive_reply(int connection,
 	*ret_count = broker_message_collect_descriptors(&message, ret_fd);
 	if (received == 0)
 		return -ECONNRESET;
-	if (received != sizeof(*ret_reply) ||
-	    message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	if (received != sizeof(*ret_reply) || message.msg_flags & MSG_TRUNC)
 		return -EPROTO;
+	if (message.msg_flags & MSG_CTRUNC)
+		return broker_message_explain_dropped(connection);
 	return 0;
 }
 
