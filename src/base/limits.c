@@ -388,6 +388,16 @@ uid_t limits_person(struct limits *limits, uid_t uid)
 	return uid;
 }
 
+uid_t limits_process_person(struct limits *limits, const struct payer *payer)
+{
+	uid_t owners[OWNERS_MAX];
+	int n = 0;
+
+	if (!limits_knows_owners(limits, payer->uid))
+		n = owners_read(payer->pid, payer->uid, owners);
+	return limits_person(limits, n > 0 ? owners[n - 1] : payer->uid);
+}
+
 uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource)
 {
 	const struct user *user;

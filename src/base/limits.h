@@ -123,6 +123,9 @@ void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource,
  */
 uid_t limits_person(struct limits *limits, uid_t uid);
 
+/* The same for a process, which may hold nothing yet. */
+uid_t limits_process_person(struct limits *limits, const struct payer *payer);
+
 /* What a user holds now; for an owner, with the uids of its user namespaces. */
 uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource);
 

@@ -76,7 +76,7 @@ int device_file_open(struct devices *devices, struct accel_device *device,
 		.notify = device_file_notify,
 		.release = device_file_unref,
 		.data = file,
-		.user = payer->uid,
+		.user = limits_process_person(devices->limits, payer),
 	};
 	int r;
 

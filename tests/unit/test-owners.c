@@ -214,6 +214,21 @@ Test(payers, who_is_full)
 	end(pid);
 }
 
+/* A process that holds nothing; the outermost owner is the person. */
+Test(payers, person_of_a_process)
+{
+	const uid_t who[] = {4711, 0};
+	pid_t pid = start_below(who, 2);
+	const struct payer subuid = {100000, pid}, unknown = {100000, 0};
+
+	cr_expect(eq(u32, limits_process_person(&limits, &subuid), 4711));
+	cr_expect(eq(u32, limits_process_person(&limits, &unknown), 100000));
+	cr_expect(zero(int, charge(100000, pid, 1)));
+	cr_expect(eq(u32, limits_process_person(&limits, &unknown), 4711));
+	limits_uncharge(&limits, 100000, RES_BYTES, 1);
+	end(pid);
+}
+
 static int transfer_bytes(uid_t from, uid_t to, uint64_t n)
 {
 	return limits_transfer(&limits, from, to, &(struct charge){RES_BYTES, n}, 1);
