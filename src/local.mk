@@ -53,7 +53,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/devices/device_file.c %D%/devices/device_file.h \
 	%D%/devices/devices.c %D%/devices/devices.h \
+	%D%/devices/flushed.c %D%/devices/flushed.h \
 	%D%/fs/device_ioctl.c \
+	%D%/fs/device_room.c \
 	%D%/fs/device_share.c \
 	%D%/fs/device_take.c \
 	%D%/fs/fs.c %D%/fs/fs.h \

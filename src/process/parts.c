@@ -103,6 +103,7 @@ void parts_stop(struct service *service, bool notifier_is_stuck)
 {
 	bool stuck = notifier_is_stuck || !notifier_stop(&service->notifier);
 
+	flushed_end(&service->devices.flushed);
 	stuck |= !dmabuf_io_stop(&service->dmabuf_io);
 	stuck |= !parts_stop_closer();
 	stuck |= !offload_wait_all(&service->limits);

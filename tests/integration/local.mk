@@ -61,6 +61,7 @@ integration_programs = \
 	%D%/test-accel-bad-fds \
 	%D%/test-accel-bad-ring \
 	%D%/test-accel-buffers \
+	%D%/test-accel-close \
 	%D%/test-accel-context \
 	%D%/test-accel-faults \
 	%D%/test-accel-fork \
@@ -154,6 +155,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_accel_bad_fds_LDADD = %D%/libharness.la
 %C%_test_accel_bad_ring_LDADD = %D%/libharness.la
 %C%_test_accel_buffers_LDADD = $(accel_harness)
+%C%_test_accel_close_LDADD = $(accel_harness)
 %C%_test_accel_context_LDADD = $(accel_harness)
 %C%_test_accel_faults_LDADD = $(accel_harness)
 %C%_test_accel_fork_LDADD = $(accel_harness)

@@ -37,6 +37,7 @@ endif
 	%D%/test-faults-calls.c \
 	%D%/test-faults.c \
 	%D%/test-fd-vault.c \
+	%D%/test-flushed.c \
 	%D%/test-htab.c \
 	%D%/test-identities.c \
 	%D%/test-init.c \
