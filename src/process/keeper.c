@@ -40,7 +40,8 @@ static int keeper_life = -1;
 struct keeper {
 	pid_t service;
 	int ready_fd, signals, reports, life;
-	int aborter; /* -1: none */
+	int aborter;   /* -1: none */
+	bool detaches; /* once the service is ready */
 };
 
 /* ---- the keeper -------------------------------------------------------------------- */
@@ -137,6 +138,8 @@ static void keeper_take_report(struct keeper *keeper)
 	} else if (report == KEEPER_ENDING) {
 		ready_extend_end();
 	} else {
+		if (keeper->detaches)
+			ready_detach();
 		ready_report(keeper->ready_fd);
 		keeper->ready_fd = -1;
 	}
@@ -196,9 +199,10 @@ static int keeper_become_service(pid_t keeper, const sigset_t *mask)
 	return getppid() == keeper ? 0 : -ESRCH;
 }
 
-int keeper_fork(int ready_fd)
+int keeper_fork(int ready_fd, bool detaches)
 {
-	struct keeper keeper = {.ready_fd = ready_fd, .aborter = -1};
+	struct keeper keeper = {
+		.ready_fd = ready_fd, .aborter = -1, .detaches = detaches};
 	pid_t self = getpid();
 	sigset_t before, blocked;
 	int ends[2], life[2];

@@ -32,9 +32,9 @@ static int main_loop(struct loop *loop)
 	return r;
 }
 
-static int main_serve_mounted(struct service *service, struct loop *loop, int ready_fd)
+static int main_serve_mounted(struct service *service, struct loop *loop)
 {
-	struct startup startup = {.service = service, .loop = loop, .ready_fd = ready_fd};
+	struct startup startup = {.service = service, .loop = loop};
 	int r = mountpoint_clone(service->options.mountpoint, &service->broker.mount_dev,
 				 &startup.tree);
 
@@ -54,7 +54,7 @@ static int main_serve_mounted(struct service *service, struct loop *loop, int re
 	return startup.bound ? r : -EIO;
 }
 
-static int main_serve(struct service *service, int ready_fd)
+static int main_serve(struct service *service)
 {
 	struct loop loop;
 	int r;
@@ -63,42 +63,40 @@ static int main_serve(struct service *service, int ready_fd)
 	r = session_mount(service, &loop);
 	if (r < 0)
 		return r;
-	r = main_serve_mounted(service, &loop, ready_fd);
+	r = main_serve_mounted(service, &loop);
 	mountpoint_unmount(service->options.mountpoint, service->broker.mount_dev,
 			   fuse_session_fd(service->session));
 	session_destroy(service);
 	return r;
 }
 
-/* Returns in the child. */
-static int main_fork(const struct options *options, int *ret_ready_fd)
+/* Returns in the process that is to serve. */
+static int main_fork(const struct options *options)
 {
 	int fd;
 
 	if (options->foreground)
-		return keeper_fork(options->ready_fd);
+		return keeper_fork(options->ready_fd, false);
 	fd = ready_fork();
-	*ret_ready_fd = fd;
-	return fd < 0 ? fd : 0;
+	return fd < 0 ? fd : keeper_fork(fd, true);
 }
 
 static int main_run(struct service *service)
 {
-	int ready_fd = -1;
 	const struct options *options = &service->options;
 	int r = mountpoint_resolve(&service->options.mountpoint, options->mkdir);
 
 	if (r == 0)
 		r = mountpoint_clear(options->mountpoint);
 	if (r == 0)
-		r = main_fork(&service->options, &ready_fd);
+		r = main_fork(options);
 	if (r < 0)
 		return r;
 	lifetime_block_signals();
 	r = parts_init(service);
 	if (r < 0)
 		return r;
-	r = main_serve(service, ready_fd);
+	r = main_serve(service);
 	parts_finish(service);
 	return r;
 }

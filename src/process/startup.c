@@ -41,10 +41,7 @@ static void startup_report(const struct startup *startup)
 		ready_detach();
 	log_info("serving %s, up to %llu exports", service->options.mountpoint,
 		 (unsigned long long)service->limits.config.per_mount[RES_EXPORTS]);
-	if (service->options.foreground)
-		keeper_report_ready();
-	else
-		ready_report(startup->ready_fd);
+	keeper_report_ready();
 }
 
 /*

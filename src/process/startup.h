@@ -18,7 +18,6 @@ struct startup {
 	/* Set by the caller. */
 	struct service *service; /* borrowed */
 	struct loop *loop;       /* borrowed */
-	int ready_fd;            /* for ready_report(); -1: none */
 	int tree;                /* owned: a private clone of the mount */
 
 	/* Fixed once the loop has returned. */

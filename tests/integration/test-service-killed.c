@@ -9,13 +9,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "../support/process.h"
 #include "attacks/attacks.h"
 #include "harness.h"
 
@@ -285,23 +289,30 @@ static void while_it_starts(struct instance *unused)
  */
 
 /* A thread of the service waits for a FUSE server that does not reply. */
-static void beside(struct instance *instance, attack_fn *attack)
+static void block_and_kill(struct scene *scene, struct instance *instance,
+			   attack_fn *attack)
 {
-	struct scene scene;
 	struct child child;
 
-	scene_start(&scene, instance);
-	child_start(&child, USER(1001), attack, &scene);
+	scene_start(scene, instance);
+	child_start(&child, USER(1001), attack, scene);
 	peer_wait(child.peer);
 	peer_signal(child.peer);
 	peer_wait(child.peer);
-	scene_expect_service(&scene);
+	scene_expect_service(scene);
 	kill_service(instance);
 	expect_dead_mount(instance);
+}
+
+static void expect_death(struct instance *instance, attack_fn *attack)
+{
+	struct scene scene;
+
+	block_and_kill(&scene, instance, attack);
 	expect_report(instance);
-	ASSERT(WIFEXITED(instance->status) && WEXITSTATUS(instance->status) == 1);
+	ASSERT(WIFEXITED(instance->status));
+	ASSERT_EQ(WEXITSTATUS(instance->status), 1);
 	scene_kill_server(&scene);
-	child_kill(&child, SIGKILL);
 }
 
 static void beside_hostile_exports(struct instance *unused)
@@ -309,7 +320,7 @@ static void beside_hostile_exports(struct instance *unused)
 	struct instance instance;
 
 	instance_start(&instance, NULL);
-	beside(&instance, attack_export_hostile);
+	expect_death(&instance, attack_export_hostile);
 }
 
 static void beside_hostile_messages(struct instance *unused)
@@ -317,7 +328,25 @@ static void beside_hostile_messages(struct instance *unused)
 	struct instance instance;
 
 	instance_start(&instance, NULL);
-	beside(&instance, attack_send_hostile);
+	expect_death(&instance, attack_send_hostile);
+}
+
+static void in_background(struct instance *unused)
+{
+	struct instance instance = {.n_fds = 0};
+	const char *argv[] = {NULL, instance.dir, NULL};
+	char output[1000];
+
+	/* The keeper, which its parent leaves, becomes a child of this process. */
+	ASSERT_OK(SYS(prctl(PR_SET_CHILD_SUBREAPER, 1)));
+	snprintf(instance.dir, sizeof(instance.dir), "%s/m", test_work_dir);
+	ASSERT_OK(SYS(mkdir(instance.dir, 0755)));
+	ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 0);
+	instance.pid = process_child(getpid());
+	ASSERT(instance.pid > 0);
+	instance.service = process_child(instance.pid);
+	ASSERT(instance.service > 0);
+	expect_death(&instance, attack_export_hostile);
 }
 
 const struct test_case test_cases[] = {
@@ -325,5 +354,6 @@ const struct test_case test_cases[] = {
 	{"while_it_starts", while_it_starts, .flags = CASE_NO_INSTANCE},
 	{"beside_hostile_exports", beside_hostile_exports, .flags = CASE_NO_INSTANCE},
 	{"beside_hostile_messages", beside_hostile_messages, .flags = CASE_NO_INSTANCE},
+	{"in_background", in_background, .flags = CASE_NO_INSTANCE},
 	{0},
 };
