@@ -55,6 +55,8 @@ static const char *codes_text_of(int error)
 	case ENODEV:
 		return "the runtime has no device; of libhipsoft, HIPSOFT_DEVICES or "
 		       "HIPSOFT_MEMORY is invalid";
+	case EMFILE:
+		return "this process has too many open files (ulimit -n)";
 	default:
 		return strerror(error);
 	}

@@ -4,7 +4,10 @@
  *
  * The device has room for one of the allocations only.
  */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 
 #include "../support/fds.h"
 #include "harness.h"
@@ -240,6 +243,79 @@ static void descriptors_after_stream(struct instance *instance)
 	ASSERT_EQ(n_more, 0);
 }
 
+/* ---- without descriptors ----------------------------------------------------------- */
+
+/* From now on @n more descriptors can be opened. */
+static void permit_descriptors(unsigned int n)
+{
+	struct rlimit limit = {.rlim_max = 4096};
+	int highest;
+
+	/* It has no gaps below the first descriptor that is free. */
+	limit.rlim_cur = limit.rlim_max;
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &limit)));
+	highest = (int)ASSERT_OK(SYS(dup(STDERR_FILENO)));
+	limit.rlim_cur = (rlim_t)highest + n;
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &limit)));
+	close(highest);
+}
+
+static bool is_possible(hipError_t result)
+{
+	if (result == hipSuccess)
+		return true;
+	ASSERT_EQ(result, hipErrorOutOfMemory);
+	ASSERT(strstr(hipipcLastReason(), "too many open files"));
+	return false;
+}
+
+static bool share_with(const struct exporter *exporter, void *memory, hipEvent_t event)
+{
+	hipIpcEventHandle_t event_handle;
+	hipIpcMemHandle_t handle;
+	hipEvent_t opened;
+	bool all = true;
+	void *pointer;
+
+	if (is_possible(hipIpcOpenMemHandle(&pointer, exporter->memory, 0)))
+		ASSERT_IPC(hipSuccess, hipIpcCloseMemHandle(pointer));
+	else
+		all = false;
+	if (is_possible(hipIpcOpenEventHandle(&opened, exporter->event)))
+		ASSERT_HIP(hipSuccess, hipEventDestroy(opened));
+	else
+		all = false;
+	all &= is_possible(hipIpcGetMemHandle(&handle, memory));
+	return is_possible(hipIpcGetEventHandle(&event_handle, event)) && all;
+}
+
+/* Each step finds no descriptor in turn; the reason names that, and nothing stays. */
+static void without_descriptors(struct instance *instance)
+{
+	struct exporter exporter = {.instance = instance};
+	unsigned int n = 0, n_fds;
+	hipEvent_t event;
+	void *memory;
+
+	exporter_start(&exporter, NULL);
+	hip_begin(instance);
+	memory = device_alloc(PAGE, 1);
+	event = make_event();
+	device_check(memory, 0, PAGE, 1);
+	do {
+		ASSERT(n < 32);
+		permit_descriptors(n++);
+	} while (!share_with(&exporter, memory, event));
+	ASSERT(n > 3);
+	permit_descriptors(1024);
+	/* The session opens what it had no descriptor for. */
+	ASSERT(share_with(&exporter, memory, event));
+	n_fds = (unsigned int)count_fds();
+	ASSERT(share_with(&exporter, memory, event));
+	ASSERT_EQ(count_fds(), n_fds);
+	exporter_end(&exporter);
+}
+
 const struct test_case test_cases[] = {
 	{"allocate_after_free", allocate_after_free},
 	{"allocate_after_free_without_passthrough", allocate_after_free, "nopassthrough"},
@@ -250,5 +326,6 @@ const struct test_case test_cases[] = {
 	{"descriptors_beside_held", descriptors_beside_held},
 	{"descriptors_after_close", descriptors_after_close},
 	{"descriptors_after_stream", descriptors_after_stream},
+	{"without_descriptors", without_descriptors},
 	{0},
 };
