@@ -79,6 +79,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/service.h \
 	%D%/process/aborter.c %D%/process/aborter.h \
 	%D%/process/ending.c %D%/process/ending.h \
+	%D%/process/filter.c %D%/process/filter.h \
 	%D%/process/init.c %D%/process/init.h \
 	%D%/process/keeper.c %D%/process/keeper.h \
 	%D%/process/life.c %D%/process/life.h \
@@ -93,9 +94,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% \
 	-DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
-	$(SODIUM_CFLAGS)
+	$(SECCOMP_CFLAGS) $(SODIUM_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) \
-	$(LIBCAP_LIBS) $(SODIUM_LIBS)
+	$(LIBCAP_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
 
 sbin_PROGRAMS += %D%/dmabuffsd
 %C%_dmabuffsd_SOURCES = %D%/process/main.c

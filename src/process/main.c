@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "fs/service.h"
+#include "process/filter.h"
 #include "process/keeper.h"
 #include "process/lifetime.h"
 #include "process/mountpoint.h"
@@ -42,6 +43,8 @@ static int main_serve_mounted(struct service *service, struct loop *loop)
 		r = keeper_report_mounted(service->broker.mount_dev);
 	if (r == 0)
 		r = privileges_drop();
+	if (r == 0)
+		r = filter_begin();
 	if (r == 0)
 		r = parts_start(service);
 	if (r == 0)

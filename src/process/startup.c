@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "process/filter.h"
 #include "process/keeper.h"
 #include "process/ready.h"
 #include "util.h"
@@ -33,12 +34,24 @@ static void startup_bind_broker(struct startup *startup)
 		log_error("cannot start the broker: %s", strerror(-r));
 }
 
+/* Takes the calls of the start away before anybody is told to send requests. */
+static void startup_confine(const struct startup *startup)
+{
+	int r;
+
+	if (startup->bound && !startup->service->options.foreground)
+		ready_detach();
+	r = filter_serve();
+	if (r == 0)
+		return;
+	log_error("cannot filter system calls: %s", strerror(-r));
+	_exit(EXIT_FAILURE);
+}
+
 static void startup_report(const struct startup *startup)
 {
 	const struct service *service = startup->service;
 
-	if (!service->options.foreground)
-		ready_detach();
 	log_info("serving %s, up to %llu exports", service->options.mountpoint,
 		 (unsigned long long)service->limits.config.per_mount[RES_EXPORTS]);
 	keeper_report_ready();
@@ -59,6 +72,7 @@ static void *startup_run(void *arg)
 		log_error("cannot watch the mount: %s", strerror(-r));
 		_exit(EXIT_FAILURE);
 	}
+	startup_confine(startup);
 	if (startup->bound)
 		startup_report(startup);
 	return NULL;

@@ -16,6 +16,7 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/harness.c %D%/harness.h \
 	%D%/hostile.c %D%/hostile.h \
 	%D%/latency.c %D%/latency.h \
+	%D%/inject.c %D%/inject.h \
 	%D%/instance.c %D%/instance.h \
 	%D%/namespaces.c %D%/namespaces.h \
 	%D%/neighbour.c %D%/neighbour.h \
@@ -140,6 +141,7 @@ integration_programs = \
 	%D%/test-privilege \
 	%D%/test-refused \
 	%D%/test-revoke \
+	%D%/test-rights \
 	%D%/test-seals \
 	%D%/test-service-killed \
 	%D%/test-start \
@@ -260,6 +262,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_privilege_LDADD = %D%/libharness.la
 %C%_test_refused_LDADD = %D%/libharness.la lib/dmabuffs/libdmabuffs.la
 %C%_test_revoke_LDADD = %D%/libharness.la
+%C%_test_rights_LDADD = %D%/libharness.la
 %C%_test_seals_LDADD = %D%/libharness.la
 %C%_test_service_killed_LDADD = %D%/libattacks.la
 %C%_test_start_LDADD = %D%/libharness.la
