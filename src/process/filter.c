@@ -88,8 +88,6 @@ static const int filter_calls[] = {
 	SCMP_SYS(openat),
 	SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat),
-	/* the end of the instance */
-	SCMP_SYS(umount2),
 	/* the broker and syslog(3) */
 	SCMP_SYS(accept4),
 	SCMP_SYS(connect),
@@ -103,6 +101,7 @@ static const int filter_calls[] = {
 	/* waits and time */
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
+	SCMP_SYS(pause),
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait),

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "process/aborter.h"
 #include "process/life.h"
+#include "process/mountpoint.h"
 #include "process/privileges.h"
 #include "process/ready.h"
 #include "clock.h"
@@ -23,12 +24,24 @@
 /* How long a service that has died may take to end. */
 #define DEATH_MS 5000
 
-/* One byte each, from the service to its keeper; the first with a descriptor. */
-enum {
-	KEEPER_MOUNTED = 'm',
-	KEEPER_READY = 'r',
-	KEEPER_ENDING = 'e',
-	KEEPER_ABANDONED = 'a',
+enum keeper_event {
+	KEEPER_MOUNTED, /* with a descriptor of aborter_open() */
+	KEEPER_READY,
+	KEEPER_ENDING,
+	KEEPER_ABANDONED,
+	KEEPER_UNMOUNT, /* with the FUSE device; the keeper replies to this one alone */
+};
+
+/* A message from the service to its keeper. */
+struct keeper_report {
+	uint64_t dev; /* of the mount; KEEPER_UNMOUNT */
+	uint32_t event;
+	uint32_t reserved;
+};
+
+union keeper_control {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
 /* In the service: to its keeper; -1: it has none. */
@@ -38,10 +51,10 @@ static int keeper_life = -1;
 
 /* What the keeper works with. */
 struct keeper {
+	const struct options *options;
 	pid_t service;
 	int ready_fd, signals, reports, life;
-	int aborter;   /* -1: none */
-	bool detaches; /* once the service is ready */
+	int aborter; /* -1: none */
 };
 
 /* ---- the keeper -------------------------------------------------------------------- */
@@ -101,13 +114,10 @@ static void keeper_take_signal(const struct keeper *keeper)
 }
 
 /* One report and its descriptor, or -1; false: the service has closed its end. */
-static bool keeper_receive(int reports, char *ret_report, int *ret_fd)
+static bool keeper_receive(int reports, struct keeper_report *ret_report, int *ret_fd)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {ret_report, 1};
+	union keeper_control control;
+	struct iovec iov = {ret_report, sizeof(*ret_report)};
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -115,7 +125,7 @@ static bool keeper_receive(int reports, char *ret_report, int *ret_fd)
 		.msg_controllen = sizeof(control),
 	};
 
-	if (recvmsg(reports, &message, MSG_CMSG_CLOEXEC) != 1)
+	if (recvmsg(reports, &message, MSG_CMSG_CLOEXEC) != sizeof(*ret_report))
 		return false;
 	*ret_fd = -1;
 	if (CMSG_FIRSTHDR(&message))
@@ -123,25 +133,33 @@ static bool keeper_receive(int reports, char *ret_report, int *ret_fd)
 	return true;
 }
 
+static void keeper_take_ready(struct keeper *keeper)
+{
+	if (!keeper->options->foreground)
+		ready_detach(ready_null());
+	ready_report(keeper->ready_fd);
+	keeper->ready_fd = -1;
+}
+
 static void keeper_take_report(struct keeper *keeper)
 {
-	char report;
-	int fd;
+	struct keeper_report report;
+	_cleanup_close_ int fd = -1;
 
 	if (!keeper_receive(keeper->reports, &report, &fd)) {
 		/* The service is ending; its status follows. */
 		keeper->reports = -1;
-	} else if (report == KEEPER_MOUNTED) {
-		keeper->aborter = fd;
-	} else if (report == KEEPER_ABANDONED) {
+	} else if (report.event == KEEPER_MOUNTED) {
+		keeper->aborter = TAKE_FD(fd);
+	} else if (report.event == KEEPER_ABANDONED) {
 		_exit(EXIT_SUCCESS);
-	} else if (report == KEEPER_ENDING) {
+	} else if (report.event == KEEPER_ENDING) {
 		ready_extend_end();
+	} else if (report.event == KEEPER_UNMOUNT) {
+		mountpoint_unmount(keeper->options->mountpoint, report.dev, fd);
+		send(keeper->reports, &report, sizeof(report), MSG_NOSIGNAL);
 	} else {
-		if (keeper->detaches)
-			ready_detach();
-		ready_report(keeper->ready_fd);
-		keeper->ready_fd = -1;
+		keeper_take_ready(keeper);
 	}
 }
 
@@ -167,7 +185,7 @@ static _Noreturn void keeper_run(struct keeper *keeper)
 {
 	/* The readers of readiness and of the log may end before the service. */
 	signal(SIGPIPE, SIG_IGN);
-	if (keeper->signals < 0 || privileges_drop_all() < 0) {
+	if (keeper->signals < 0 || privileges_drop_for_keeper() < 0) {
 		log_error("cannot watch the service: %m");
 		kill(keeper->service, SIGKILL);
 		_exit(EXIT_FAILURE);
@@ -199,10 +217,9 @@ static int keeper_become_service(pid_t keeper, const sigset_t *mask)
 	return getppid() == keeper ? 0 : -ESRCH;
 }
 
-int keeper_fork(int ready_fd, bool detaches)
+int keeper_fork(const struct options *options, int ready_fd)
 {
-	struct keeper keeper = {
-		.ready_fd = ready_fd, .aborter = -1, .detaches = detaches};
+	struct keeper keeper = {.options = options, .ready_fd = ready_fd, .aborter = -1};
 	pid_t self = getpid();
 	sigset_t before, blocked;
 	int ends[2], life[2];
@@ -235,44 +252,59 @@ int keeper_fork(int ready_fd, bool detaches)
 }
 
 /* With a descriptor, unless it is -1. */
-static void keeper_send(char report, int fd)
+static int keeper_send(struct keeper_report report, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS,
-				.cmsg_len = CMSG_LEN(sizeof(int))}};
-	struct iovec iov = {&report, 1};
+	union keeper_control control = {.header = {.cmsg_level = SOL_SOCKET,
+						   .cmsg_type = SCM_RIGHTS,
+						   .cmsg_len = CMSG_LEN(sizeof(int))}};
+	struct iovec iov = {&report, sizeof(report)};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 
+	if (keeper_reports < 0)
+		return 0;
 	if (fd >= 0) {
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
 		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
 	}
-	if (keeper_reports >= 0 && sendmsg(keeper_reports, &message, MSG_NOSIGNAL) < 0)
+	if (sendmsg(keeper_reports, &message, MSG_NOSIGNAL) < 0) {
 		log_warning("cannot report to the keeper: %m");
+		return -errno;
+	}
+	return 0;
 }
 
-static void keeper_report(char report)
+static void keeper_report(enum keeper_event event)
 {
-	keeper_send(report, -1);
+	keeper_send((struct keeper_report){.event = event}, -1);
 }
 
-int keeper_report_mounted(uint64_t dev)
+void keeper_report_mounted(uint64_t dev)
 {
-	_cleanup_close_ int aborter = -1;
+	_cleanup_close_ int aborter = aborter_open(dev);
 
-	if (keeper_reports < 0)
-		return 0;
-	aborter = aborter_open(dev);
 	if (aborter >= 0)
-		keeper_send(KEEPER_MOUNTED, aborter);
+		keeper_send((struct keeper_report){.event = KEEPER_MOUNTED}, aborter);
 	else
 		log_info("cannot end the connection of a killed service: %s",
 			 strerror(-aborter));
+}
+
+int keeper_show_life(void)
+{
 	return life_show(keeper_life);
+}
+
+void keeper_unmount(uint64_t dev, int connection)
+{
+	struct keeper_report report = {.dev = dev, .event = KEEPER_UNMOUNT};
+	ssize_t n;
+
+	if (keeper_send(report, connection) < 0)
+		return;
+	do
+		n = recv(keeper_reports, &report, sizeof(report), 0);
+	while (n < 0 && errno == EINTR);
 }
 
 void keeper_report_ready(void)

@@ -10,28 +10,39 @@
  * of the service is left but threads that wait like that. If the service is killed, these
  * keep its descriptors open, so the keeper ends the connection of the mount (aborter.h),
  * and all requests of clients with it.
+ *
+ * It also unmounts the instance: the service has left the mount namespace that it is
+ * mounted in.
  */
 #ifndef DMABUFFS_KEEPER_H
 #define DMABUFFS_KEEPER_H
 
-#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/options.h"
 
 /*
  * Forks. Returns 0 in the child, which is killed if its parent is, or -errno. The parent
- * takes @ready_fd over (-1: none) for ready_report(), and does not return; if it
- * @detaches, it calls ready_detach() before.
+ * takes @ready_fd over (-1: none) for ready_report(), and does not return. In the
+ * background it detaches itself from its terminal once the service is ready.
  */
-int keeper_fork(int ready_fd, bool detaches);
+int keeper_fork(const struct options *options, int ready_fd);
 
 /*
- * From the child: it has mounted the file system with this device number, and has all
- * privileges yet. 0 or -errno.
+ * From the child: it has mounted the file system with this device number. It has all
+ * privileges and the root of the host yet.
  */
-int keeper_report_mounted(uint64_t dev);
+void keeper_report_mounted(uint64_t dev);
+
+/* From the child, before any other thread: see life_show(). 0 or -errno. */
+int keeper_show_life(void);
 
 /* From the child: it serves. */
 void keeper_report_ready(void);
+
+/* Has the keeper call mountpoint_unmount(), and waits for that. By one thread at a time.
+ */
+void keeper_unmount(uint64_t dev, int connection);
 
 /* From the child: its end makes progress, and systemd is to wait longer for it. */
 void keeper_report_ending(void);

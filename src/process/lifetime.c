@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 
 #include "base/log.h"
+#include "process/keeper.h"
 #include "process/mountpoint.h"
 #include "util.h"
 
@@ -38,7 +39,8 @@ static bool lifetime_must_end(const struct lifetime *lifetime, const struct poll
 		log_info("stopping: signal %u", info.ssi_signo);
 		return true;
 	}
-	if (fds[0].revents && !mountpoint_is_mounted(lifetime->mount_dev)) {
+	if (fds[0].revents &&
+	    !mountpoint_is_mounted(lifetime->mountinfo, lifetime->mount_dev)) {
 		log_info("stopping: unmounted");
 		return true;
 	}
@@ -47,8 +49,7 @@ static bool lifetime_must_end(const struct lifetime *lifetime, const struct poll
 
 static void lifetime_end(struct lifetime *lifetime)
 {
-	mountpoint_unmount(lifetime->mountpoint, lifetime->mount_dev,
-			   lifetime->loop->device);
+	keeper_unmount(lifetime->mount_dev, lifetime->loop->device);
 	lifetime->before_end(lifetime->data);
 	loop_stop(lifetime->loop);
 }
@@ -61,8 +62,9 @@ static void *lifetime_run(void *arg)
 		{lifetime->signals, POLLIN, 0},
 		{lifetime->stop, POLLIN, 0},
 	};
-	/* It may have been unmounted before mountinfo was opened. */
-	bool ending = lifetime->end_now || !mountpoint_is_mounted(lifetime->mount_dev);
+	/* It may have been unmounted before poll(2) watches the list. */
+	bool ending = lifetime->end_now ||
+		      !mountpoint_is_mounted(lifetime->mountinfo, lifetime->mount_dev);
 
 	while (!ending && !fds[2].revents)
 		ending = poll(fds, ARRAY_SIZE(fds), -1) > 0 &&
@@ -86,10 +88,9 @@ int lifetime_start(struct lifetime *lifetime, bool end_now)
 
 	lifetime_ending_signals(&set);
 	lifetime->end_now = end_now;
-	lifetime->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	lifetime->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	lifetime->stop = eventfd(0, EFD_CLOEXEC);
-	if (lifetime->mountinfo < 0 || lifetime->signals < 0 || lifetime->stop < 0)
+	if (lifetime->signals < 0 || lifetime->stop < 0)
 		r = -errno;
 	if (r == 0)
 		r = -pthread_create(&lifetime->thread, NULL, lifetime_run, lifetime);

@@ -33,18 +33,25 @@ static int main_loop(struct loop *loop)
 	return r;
 }
 
+/* The filter is for all threads; that which shows life has given up the rest itself. */
+static int main_confine(void)
+{
+	int r = keeper_show_life();
+
+	if (r == 0)
+		r = privileges_drop();
+	return r == 0 ? filter_begin() : r;
+}
+
 static int main_serve_mounted(struct service *service, struct loop *loop)
 {
 	struct startup startup = {.service = service, .loop = loop};
-	int r = mountpoint_clone(service->options.mountpoint, &service->broker.mount_dev,
-				 &startup.tree);
+	int r = startup_prepare(&startup);
 
 	if (r == 0)
-		r = keeper_report_mounted(service->broker.mount_dev);
+		keeper_report_mounted(service->broker.mount_dev);
 	if (r == 0)
-		r = privileges_drop();
-	if (r == 0)
-		r = filter_begin();
+		r = main_confine();
 	if (r == 0)
 		r = parts_start(service);
 	if (r == 0)
@@ -67,21 +74,19 @@ static int main_serve(struct service *service)
 	if (r < 0)
 		return r;
 	r = main_serve_mounted(service, &loop);
-	mountpoint_unmount(service->options.mountpoint, service->broker.mount_dev,
-			   fuse_session_fd(service->session));
+	keeper_unmount(service->broker.mount_dev, fuse_session_fd(service->session));
 	session_destroy(service);
 	return r;
 }
 
-/* Returns in the process that is to serve. */
+/* Returns in the child. */
 static int main_fork(const struct options *options)
 {
-	int fd;
+	int ready_fd = options->foreground ? options->ready_fd : ready_fork();
 
-	if (options->foreground)
-		return keeper_fork(options->ready_fd, false);
-	fd = ready_fork();
-	return fd < 0 ? fd : keeper_fork(fd, true);
+	if (!options->foreground && ready_fd < 0)
+		return ready_fd;
+	return keeper_fork(options, ready_fd);
 }
 
 static int main_run(struct service *service)

@@ -27,7 +27,7 @@ static const struct {
 	bool rootless;
 	const char *reason;
 } privileges_kept[] = {
-	{CAP_SYS_ADMIN, true, "register a buffer for passthrough, unmount at the end"},
+	{CAP_SYS_ADMIN, false, "register a buffer for passthrough"},
 	{CAP_SYS_PTRACE, true,
 	 "take the exporter's descriptor (pidfd_getfd), see its namespaces"},
 	{CAP_LEASE, false, "check whether a memfd of another user is still in use"},
@@ -87,10 +87,20 @@ static bool privileges_has(cap_t caps, cap_value_t capability)
 	       have == CAP_SET;
 }
 
+static int privileges_want(cap_t wanted, cap_value_t capability)
+{
+	return cap_set_flag(wanted, CAP_PERMITTED, 1, &capability, CAP_SET) < 0 ||
+			       cap_set_flag(wanted, CAP_EFFECTIVE, 1, &capability,
+					    CAP_SET) < 0
+		       ? -errno
+		       : 0;
+}
+
 /* Sets in @wanted those of the table that @caps has. */
 static int privileges_intersect(cap_t caps, cap_t wanted)
 {
 	bool rootless = !privileges_are_initial();
+	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(privileges_kept); i++) {
 		if (rootless && !privileges_kept[i].rootless)
@@ -98,13 +108,10 @@ static int privileges_intersect(cap_t caps, cap_t wanted)
 		if (!privileges_has(caps, privileges_kept[i].capability))
 			log_warning("missing capability to %s",
 				    privileges_kept[i].reason);
-		else if (cap_set_flag(wanted, CAP_PERMITTED, 1,
-				      &privileges_kept[i].capability, CAP_SET) < 0 ||
-			 cap_set_flag(wanted, CAP_EFFECTIVE, 1,
-				      &privileges_kept[i].capability, CAP_SET) < 0)
-			return -errno;
+		else if (r == 0)
+			r = privileges_want(wanted, privileges_kept[i].capability);
 	}
-	return 0;
+	return r;
 }
 
 /*
@@ -147,6 +154,20 @@ int privileges_drop(void)
 
 	if (r == 0 && !privileges_has(caps, CAP_SETPCAP))
 		log_warning("missing capability to reduce the bounding set");
+	if (r == 0)
+		r = privileges_set(wanted);
+	cap_free(caps);
+	cap_free(wanted);
+	return r;
+}
+
+int privileges_drop_for_keeper(void)
+{
+	cap_t caps = cap_get_proc(), wanted = cap_init();
+	int r = caps && wanted ? 0 : -ENOMEM;
+
+	if (r == 0 && privileges_has(caps, CAP_SYS_ADMIN))
+		r = privileges_want(wanted, CAP_SYS_ADMIN);
 	if (r == 0)
 		r = privileges_set(wanted);
 	cap_free(caps);

@@ -20,7 +20,10 @@ bool privileges_are_initial(void);
  */
 int privileges_drop(void);
 
-/* The same without any, for a process that needs none. 0 or -errno. */
+/* The same without any, for a process or thread that needs none. 0 or -errno. */
 int privileges_drop_all(void);
+
+/* The same for the keeper, which unmounts: CAP_SYS_ADMIN, if it has that. */
+int privileges_drop_for_keeper(void);
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/startup.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "process/filter.h"
 #include "process/keeper.h"
+#include "process/mountpoint.h"
 #include "process/ready.h"
 #include "util.h"
 
@@ -40,7 +42,9 @@ static void startup_confine(const struct startup *startup)
 	int r;
 
 	if (startup->bound && !startup->service->options.foreground)
-		ready_detach();
+		ready_detach(startup->null);
+	else
+		close_keep_errno(startup->null);
 	r = filter_serve();
 	if (r == 0)
 		return;
@@ -78,13 +82,25 @@ static void *startup_run(void *arg)
 	return NULL;
 }
 
+int startup_prepare(struct startup *startup)
+{
+	struct service *service = startup->service;
+
+	startup->null = ready_null();
+	startup->lifetime.mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	return startup->lifetime.mountinfo < 0
+		       ? -errno
+		       : mountpoint_clone(service->options.mountpoint,
+					  &service->broker.mount_dev, &startup->tree);
+}
+
 int startup_begin(struct startup *startup)
 {
 	struct service *service = startup->service;
 
 	startup->lifetime = (struct lifetime){
 		.loop = startup->loop,
-		.mountpoint = service->options.mountpoint,
+		.mountinfo = startup->lifetime.mountinfo,
 		.mount_dev = service->broker.mount_dev,
 		.before_end = startup_before_end,
 		.data = startup,

@@ -18,7 +18,10 @@ struct startup {
 	/* Set by the caller. */
 	struct service *service; /* borrowed */
 	struct loop *loop;       /* borrowed */
-	int tree;                /* owned: a private clone of the mount */
+
+	/* Set by startup_prepare(); owned. */
+	int tree; /* a private clone of the mount */
+	int null; /* for ready_detach(); -1: none */
 
 	/* Fixed once the loop has returned. */
 	bool bound;             /* the broker serves */
@@ -27,6 +30,10 @@ struct startup {
 	struct lifetime lifetime;
 	pthread_t thread;
 };
+
+/* Opens what the thread will need of the root and namespaces of the start. 0 or -errno.
+ */
+int startup_prepare(struct startup *startup);
 
 /* Starts the thread. 0 or -errno. */
 int startup_begin(struct startup *startup);

@@ -15,11 +15,11 @@
 
 /* src/process/privileges.c gives the reason for each. */
 #define EXPECTED_ROOTLESS                                                                \
-	(1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_PTRACE | 1ULL << CAP_FOWNER |           \
-	 1ULL << CAP_DAC_OVERRIDE)
+	(1ULL << CAP_SYS_PTRACE | 1ULL << CAP_FOWNER | 1ULL << CAP_DAC_OVERRIDE)
 
-/* The kernel requires this one in the initial user namespace. */
-#define EXPECTED_CAPABILITIES (EXPECTED_ROOTLESS | 1ULL << CAP_LEASE)
+/* The kernel requires these in the initial user namespace. */
+#define EXPECTED_CAPABILITIES                                                            \
+	(EXPECTED_ROOTLESS | 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_LEASE)
 
 static void status_field(pid_t pid, const char *field, char value[64])
 {
@@ -70,12 +70,12 @@ static void drops_capabilities(struct instance *instance)
 	expect_only(instance->service, EXPECTED_CAPABILITIES);
 }
 
-/* It only passes signals on. */
-static void keeper_has_none(struct instance *instance)
+/* It passes signals on, and unmounts. */
+static void keeper_has_one(struct instance *instance)
 {
 	char value[64];
 
-	expect_only(instance->pid, 0);
+	expect_only(instance->pid, 1ULL << CAP_SYS_ADMIN);
 	status_field(instance->pid, "NoNewPrivs", value);
 	ASSERT(strcmp(value, "1") == 0);
 }
@@ -179,7 +179,7 @@ static void rootless_says_so(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"drops_capabilities", drops_capabilities},
-	{"keeper_has_none", keeper_has_none},
+	{"keeper_has_one", keeper_has_one},
 	{"gains_none_later", gains_none_later},
 	{"no_new_privileges", no_new_privileges},
 	{"rootless_instance", rootless_instance, NULL, 0, CASE_NO_INSTANCE},
