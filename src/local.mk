@@ -4,6 +4,7 @@
 # rooms before it, which scripts/check-layers verifies.
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
+	%D%/base/clients.c %D%/base/clients.h \
 	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/base/keyed_hash.h \
 	%D%/base/limits.c %D%/base/limits.h \
@@ -15,6 +16,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/option_table.c %D%/base/option_table.h \
 	%D%/base/options.c %D%/base/options.h \
 	%D%/base/owners.c %D%/base/owners.h \
+	%D%/base/pidfd.h \
 	%D%/base/policy.c %D%/base/policy.h \
 	%D%/base/proc_read.c %D%/base/proc_read.h \
 	%D%/base/wire.c %D%/base/wire.h \
@@ -78,6 +80,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/service.h \
 	%D%/process/aborter.c %D%/process/aborter.h \
+	%D%/process/confine.c %D%/process/confine.h \
 	%D%/process/ending.c %D%/process/ending.h \
 	%D%/process/filter.c %D%/process/filter.h \
 	%D%/process/init.c %D%/process/init.h \

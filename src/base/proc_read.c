@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clients.h"
 #include "util.h"
 
 /* Up to the lines that are read here. */
@@ -19,7 +20,7 @@ int proc_read_text(pid_t pid, const char *name, char *buf, size_t size)
 
 	if (pid <= 0)
 		return -ESRCH;
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	clients_path(path, sizeof(path), pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, buf, size - 1);
 	if (n < 0)

@@ -9,14 +9,12 @@
 #include <sys/capability.h>
 #include <sys/syscall.h>
 
+#include "base/clients.h"
+#include "base/pidfd.h"
 #include "base/policy.h"
 #include "base/proc_read.h"
 #include "fd_identity.h"
 #include "util.h"
-
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
-#endif
 
 /* Fixed after caller_setup(). */
 static struct {
@@ -106,12 +104,12 @@ static uint64_t caller_read_ns(int dirfd, enum dmabuffs_ns ns)
 void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 {
 	_cleanup_close_ int dirfd = -1;
-	char path[32];
+	char path[64];
 
 	memset(ret_ns, 0, DMABUFFS_NS_COUNT * sizeof(*ret_ns));
 	if (tid <= 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/ns", tid);
+	clients_path(path, sizeof(path), tid, "ns");
 	dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return;
@@ -122,11 +120,11 @@ void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 bool caller_shares_user_ns(pid_t tid)
 {
 	_cleanup_close_ int dirfd = -1;
-	char path[32];
+	char path[64];
 
 	if (tid <= 0 || !caller_features.user_ns)
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/ns", tid);
+	clients_path(path, sizeof(path), tid, "ns");
 	dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return dirfd >= 0 &&
 	       caller_read_ns(dirfd, DMABUFFS_NS_USER) == caller_features.user_ns;

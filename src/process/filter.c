@@ -2,7 +2,6 @@
 #include "process/filter.h"
 
 #include <errno.h>
-#include <execinfo.h>
 #include <linux/dma-buf.h>
 #include <linux/fs.h>
 #include <linux/fuse.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/pidfd.h"
 #include "config.h"
 #include "util.h"
 
@@ -122,6 +122,8 @@ static const int filter_calls[] = {
 	SCMP_SYS(munmap),
 	SCMP_SYS(mremap),
 	SCMP_SYS(madvise),
+	SCMP_SYS(mlock),
+	SCMP_SYS(mlock2),
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(rseq),
 	SCMP_SYS(exit),
@@ -157,13 +159,10 @@ static const int filter_start_calls[] = {
 
 /* The commands that the service has a use for, and no other. */
 static const unsigned filter_ioctls[] = {
-	FUSE_DEV_IOC_BACKING_OPEN,
-	FUSE_DEV_IOC_BACKING_CLOSE,
-	DMA_BUF_IOCTL_SYNC,
-	FIONREAD,
-	NS_GET_PARENT,
-	NS_GET_OWNER_UID,
-	PROCMAP_QUERY,
+	FUSE_DEV_IOC_BACKING_OPEN, FUSE_DEV_IOC_BACKING_CLOSE,
+	DMA_BUF_IOCTL_SYNC,        FIONREAD,
+	PIDFD_GET_USER_NAMESPACE,  NS_GET_PARENT,
+	NS_GET_OWNER_UID,          PROCMAP_QUERY,
 };
 
 /* ---- rules ------------------------------------------------------------------------- */
@@ -295,20 +294,8 @@ static bool filter_is_supported(void)
 	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
-/*
- * The C library loads the unwinder when a thread is first cancelled, which libfuse does
- * at the end, and aborts if it cannot. It can map no code then.
- */
-static void filter_load_unwinder(void)
-{
-	void *frame;
-
-	backtrace(&frame, 1);
-}
-
 int filter_begin(void)
 {
-	filter_load_unwinder();
 	if (filter_is_supported())
 		return filter_load(FILTER_DENY, filter_add_all);
 	log_warning("this kernel has no filters of system calls");

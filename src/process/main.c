@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "fs/service.h"
+#include "process/confine.h"
 #include "process/filter.h"
 #include "process/keeper.h"
 #include "process/lifetime.h"
@@ -33,11 +34,16 @@ static int main_loop(struct loop *loop)
 	return r;
 }
 
-/* The filter is for all threads; that which shows life has given up the rest itself. */
-static int main_confine(void)
+/*
+ * No thread has the root of the host then. The filter is for all threads; that which
+ * shows life has given up the rest itself.
+ */
+static int main_confine(const struct options *options)
 {
-	int r = keeper_show_life();
+	int r = confine(!options->foreground);
 
+	if (r == 0)
+		r = keeper_show_life();
 	if (r == 0)
 		r = privileges_drop();
 	return r == 0 ? filter_begin() : r;
@@ -51,7 +57,7 @@ static int main_serve_mounted(struct service *service, struct loop *loop)
 	if (r == 0)
 		keeper_report_mounted(service->broker.mount_dev);
 	if (r == 0)
-		r = main_confine();
+		r = main_confine(&service->options);
 	if (r == 0)
 		r = parts_start(service);
 	if (r == 0)
@@ -89,11 +95,21 @@ static int main_fork(const struct options *options)
 	return keeper_fork(options, ready_fd);
 }
 
+/* What the starter left open could lead out of the root that the service will have. */
+static void main_close_inherited(int ready_fd)
+{
+	if (ready_fd > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)ready_fd - 1, 0);
+	close_range((unsigned)MAX(ready_fd, STDERR_FILENO) + 1, ~0U, 0);
+}
+
 static int main_run(struct service *service)
 {
 	const struct options *options = &service->options;
-	int r = mountpoint_resolve(&service->options.mountpoint, options->mkdir);
+	int r;
 
+	main_close_inherited(options->ready_fd);
+	r = mountpoint_resolve(&service->options.mountpoint, options->mkdir);
 	if (r == 0)
 		r = mountpoint_clear(options->mountpoint);
 	if (r == 0)

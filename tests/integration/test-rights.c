@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "child.h"
@@ -72,6 +73,112 @@ static void of_all_threads(struct instance *instance)
 	expect_of_all_threads(instance->service, "\nSeccomp:\t2\n");
 #endif
 	close(shared.root);
+}
+
+/* ---- namespaces and root ----------------------------------------------------------- */
+
+#ifndef SANITIZED
+
+static void read_link_of(pid_t pid, const char *name, char link[64])
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = ASSERT_OK(SYS(readlink(path, link, 63)));
+	link[n] = '\0';
+}
+
+static void has_namespaces(struct instance *instance)
+{
+	static const char *const own[] = {"ns/mnt", "ns/net", "ns/ipc", "ns/uts"};
+	static const char *const shared[] = {"ns/user", "ns/pid"};
+	char of_service[64], of_host[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		read_link_of(instance->service, own[i], of_service);
+		read_link_of(instance->pid, own[i], of_host);
+		ASSERT(strcmp(of_service, of_host) != 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+		read_link_of(instance->service, shared[i], of_service);
+		read_link_of(instance->pid, shared[i], of_host);
+		ASSERT(strcmp(of_service, of_host) == 0);
+	}
+}
+
+/* Exactly these entries. */
+static void expect_entries(struct instance *instance, const char *dir,
+			   const char *const *names, int n_names)
+{
+	struct dirent *entry;
+	char path[300];
+	DIR *stream;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/root/%s", instance->service, dir);
+	stream = opendir(path);
+	ASSERT(stream);
+	while ((entry = readdir(stream))) {
+		bool known = entry->d_name[0] == '.';
+
+		n += !known;
+		for (int i = 0; i < n_names; i++)
+			known |= strcmp(entry->d_name, names[i]) == 0;
+		if (!known)
+			test_fail(__FILE__, __LINE__, "%s/%s", dir, entry->d_name);
+	}
+	closedir(stream);
+	ASSERT_EQ(n, n_names);
+}
+
+static void has_a_root_of_its_own(struct instance *instance)
+{
+	static const char *const root[] = {"clients", "proc", "empty"};
+	char self[16], dir[64], cwd[64];
+	const char *const proc[] = {self, "self", "devices"};
+
+	snprintf(self, sizeof(self), "%d", instance->service);
+	expect_entries(instance, "", root, ARRAY_SIZE(root));
+	expect_entries(instance, "proc", proc, ARRAY_SIZE(proc));
+	snprintf(dir, sizeof(dir), "proc/%s/map_files", self);
+	expect_entries(instance, dir, NULL, 0);
+	read_link_of(instance->service, "cwd", cwd);
+	ASSERT(strcmp(cwd, "/") == 0);
+}
+
+/* A directory of the host would be a way to all of its files. */
+static void has_no_directory_open(struct instance *instance)
+{
+	struct stat st, proc;
+	struct dirent *entry;
+	char path[300];
+	DIR *stream;
+
+	ASSERT_OK(SYS(stat("/proc", &proc)));
+	snprintf(path, sizeof(path), "/proc/%d/fd", instance->service);
+	stream = opendir(path);
+	ASSERT(stream);
+	while ((entry = readdir(stream))) {
+		if (entry->d_name[0] == '.' ||
+		    fstatat(dirfd(stream), entry->d_name, &st, 0) < 0)
+			continue;
+		ASSERT(!S_ISDIR(st.st_mode) || st.st_dev == proc.st_dev);
+	}
+	closedir(stream);
+}
+
+#endif
+
+static void surroundings(struct instance *instance)
+{
+#ifdef SANITIZED
+	test_note("skipped surroundings: a build with sanitizers stays in the host's");
+#else
+	has_namespaces(instance);
+	has_a_root_of_its_own(instance);
+	has_no_directory_open(instance);
+#endif
 }
 
 /* ---- what code that an attacker runs in it could do -------------------------------- */
@@ -164,6 +271,49 @@ static void reaches_no_other_subsystem(struct instance *instance)
 	refused(instance, (struct injection){SYS_seccomp, {0}});
 }
 
+static void opens(struct instance *instance, const char *path, uint64_t flags, int error)
+{
+	const struct injection injection = {
+		SYS_openat, {(uint64_t)AT_FDCWD, 0, flags | O_CLOEXEC, 0600}, path, 1};
+	long result = inject(instance->service, &injection);
+
+	if (result != -error)
+		test_fail(__FILE__, __LINE__, "open(%s): expected -%d, got %ld", path,
+			  error, result);
+}
+
+static void opens_of(struct instance *instance, pid_t pid, const char *name,
+		     uint64_t flags, int error)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/clients/%d/%s", pid, name);
+	opens(instance, path, flags, error);
+}
+
+static void opens_nothing_outside(struct instance *instance)
+{
+	opens(instance, "/etc/passwd", O_RDONLY, ENOENT);
+	opens(instance, "../../../../etc/passwd", O_RDONLY, ENOENT);
+	opens(instance, "/dev/null", O_RDONLY, ENOENT);
+	opens(instance, instance->dir, O_RDONLY | O_DIRECTORY, ENOENT);
+	opens(instance, "/new", O_RDWR | O_CREAT, EROFS);
+	opens(instance, "/proc/self/root/new", O_RDWR | O_CREAT, EROFS);
+	opens(instance, "/clients/sys/kernel/core_pattern", O_WRONLY, EROFS);
+	/* Of the keeper and of a client, which have the root of the host. */
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = i ? getpid() : instance->pid;
+
+		opens_of(instance, pid, "root/etc/passwd", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "cwd/.", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "exe", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "fd/0", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "ns/mnt", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "mem", O_RDWR, EROFS);
+		opens_of(instance, pid, "oom_score_adj", O_WRONLY, EROFS);
+	}
+}
+
 static void injected(struct instance *instance)
 {
 	if (!inject_is_possible()) {
@@ -175,6 +325,7 @@ static void injected(struct instance *instance)
 	executes_nothing(instance);
 	mounts_nothing(instance);
 	reaches_no_other_subsystem(instance);
+	opens_nothing_outside(instance);
 	injection_works(instance);
 }
 
@@ -189,6 +340,7 @@ static void injected(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"of_all_threads", of_all_threads},
+	{"surroundings", surroundings},
 	{"injected", injected},
 	{0},
 };
