@@ -14,6 +14,7 @@
 #define STOP_MS    3000
 #define IDLE_MS    1000   /* how long a thread without work stays */
 #define NAP_NS     500000 /* see closer_nap_locked() */
+#define NAP_QUEUED 16
 #define MAX_STACK  (64 * 1024)
 #define MAX_CHARGE 2
 
@@ -55,6 +56,7 @@ struct closing {
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;  /* a user is ready, or it is to stop */
+	pthread_cond_t nap;   /* there is more to do than may wait for NAP_NS */
 	pthread_cond_t ended; /* a thread has ended */
 	struct htab users;    /* those with closings, by uid */
 	struct list ready;
@@ -64,6 +66,7 @@ static struct {
 } closer_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.wake = PTHREAD_COND_INITIALIZER,
+	.nap = PTHREAD_COND_INITIALIZER,
 	.ended = PTHREAD_COND_INITIALIZER,
 	.ready = {&closer_state.ready, &closer_state.ready},
 };
@@ -273,14 +276,17 @@ static bool closer_wait_locked(void)
 /*
  * After its work, a thread looks for more by itself once, so that a client that exports
  * in a row causes one wake-up for several closings: it costs more than most of them do.
+ * On a busy machine the client could be faster than the nap is short, so the nap ends
+ * when NAP_QUEUED closings wait.
  */
 static void closer_nap_locked(void)
 {
+	const struct timespec deadline = timespec_of_ns(now_ns() + NAP_NS);
+
 	ASSERT_LOCKED(&closer_state.lock);
 	closer_state.n_napping++;
-	pthread_mutex_unlock(&closer_state.lock);
-	nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
-	pthread_mutex_lock(&closer_state.lock);
+	pthread_cond_clockwait(&closer_state.nap, &closer_state.lock, CLOCK_MONOTONIC,
+			       &deadline);
 	closer_state.n_napping--;
 }
 
@@ -321,23 +327,24 @@ static int closer_start_thread_locked(void)
 }
 
 /*
- * Where none can be created, the user waits until one of the others is free. True: an
- * idle one is to be woken.
+ * Where none can be created, the user waits until one of the others is free. Returns what
+ * is to be signalled, or NULL.
  */
-static bool closer_provide_locked(void)
+static pthread_cond_t *closer_provide_locked(void)
 {
 	ASSERT_LOCKED(&closer_state.lock);
 	if (closer_state.n_ready <= closer_state.n_napping)
-		return false;
+		return closer_state.n_pending >= NAP_QUEUED ? &closer_state.nap : NULL;
 	if (closer_state.n_ready - closer_state.n_napping > closer_state.n_idle)
 		closer_start_thread_locked();
-	return closer_state.n_idle > 0;
+	return closer_state.n_idle > 0 ? &closer_state.wake : NULL;
 }
 
 static bool closer_queue(struct closing *closing)
 {
 	struct closer_user *user = closing->user;
-	bool started, wake = false;
+	pthread_cond_t *wake = NULL;
+	bool started;
 
 	pthread_mutex_lock(&closer_state.lock);
 	started = closer_state.started;
@@ -350,7 +357,7 @@ static bool closer_queue(struct closing *closing)
 	pthread_mutex_unlock(&closer_state.lock);
 	/* Not before: the woken thread would wait for the lock at once. */
 	if (wake)
-		pthread_cond_signal(&closer_state.wake);
+		pthread_cond_signal(wake);
 	return started;
 }
 

@@ -115,12 +115,13 @@ static const struct command fs_ioctl_commands[] = {
 
 void command_reply(struct command_call *call, int result)
 {
+	/* First, or a client on a busy machine gets ahead of what it leaves to close. */
+	close_keep_errno(call->pidfd);
+	taken_end(&call->rest);
 	if (result < 0)
 		reply_error(call->req, result);
 	else
 		fuse_reply_ioctl(call->req, 0, &call->arg, call->reply_size);
-	close_keep_errno(call->pidfd);
-	taken_end(&call->rest);
 	free(call);
 }
 
