@@ -91,16 +91,20 @@ static void entries_describe_locked(struct service *service, const struct export
 	*ret_entry = entry;
 }
 
-/* False: the name ended, or has another owner by now. */
-static bool entries_fill(struct service *service, const struct export *export,
-			 const struct reader *reader, struct dmabuffs_entry *ret_entry)
+/* False: the page ends here. */
+static bool entries_add_next(struct service *service, const struct reader *reader,
+			     struct dmabuffs_entries *page, bool *ret_more)
 {
 	SCOPED_LOCK(&service->table.lock);
+	uint64_t cursor = page->cursor;
+	const struct export *export =
+		table_next_locked(&service->table, reader->uid, &cursor, ret_more);
 
-	if (!export->named || (reader->uid != 0 && export->node.uid != reader->uid))
-		return false;
-	entries_describe_locked(service, export, reader, ret_entry);
-	return true;
+	page->cursor = cursor;
+	if (export)
+		entries_describe_locked(service, export, reader,
+					&page->entries[page->count++]);
+	return export && page->count < DMABUFFS_ENTRIES_MAX;
 }
 
 /*
@@ -110,23 +114,12 @@ static bool entries_fill(struct service *service, const struct export *export,
 void entries_fill_page(struct service *service, const struct reader *reader,
 		       struct dmabuffs_entries *page)
 {
-	uint64_t cursor = page->cursor;
 	bool more = true;
-	int n;
 
 	page->count = 0;
-	for (n = 0; n < DMABUFFS_ENTRIES_MAX; n++) {
-		struct export *export =
-			table_next(&service->table, reader->uid, &cursor, &more);
-
-		if (!export)
-			break;
-		page->count += entries_fill(service, export, reader,
-					    &page->entries[page->count]);
-		table_put(&service->table, export);
-	}
-	page->cursor = cursor;
-	page->more = n == DMABUFFS_ENTRIES_MAX || more;
+	while (entries_add_next(service, reader, page, &more))
+		;
+	page->more = page->count == DMABUFFS_ENTRIES_MAX || more;
 }
 
 int fs_entries(struct command_call *call)

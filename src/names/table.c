@@ -356,13 +356,20 @@ int table_close(struct table *table, struct export *export)
 	return backing_id;
 }
 
-struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more)
+struct export *table_next_locked(struct table *table, uid_t uid, uint64_t *id,
+				 bool *ret_more)
 {
-	SCOPED_LOCK(&table->lock);
 	const struct table_index *index =
 		uid == 0 ? &table->index : owned_find(&table->owned, uid);
 
+	ASSERT_LOCKED(&table->lock);
 	*ret_more = false;
-	return index ? table_ref_locked(table, table_index_next(index, id, ret_more))
-		     : NULL;
+	return index ? table_index_next(index, id, ret_more) : NULL;
+}
+
+struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more)
+{
+	SCOPED_LOCK(&table->lock);
+
+	return table_ref_locked(table, table_next_locked(table, uid, id, ret_more));
 }

@@ -163,4 +163,8 @@ int table_close(struct table *table, struct export *export);
  */
 struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more);
 
+/* The same without a reference. */
+struct export *table_next_locked(struct table *table, uid_t uid, uint64_t *id,
+				 bool *ret_more);
+
 #endif
