@@ -19,7 +19,7 @@ struct command_call {
 	struct device_file *file; /* of a command on a context; else NULL */
 	struct identity_handle *handle; /* of a command on one */
 	int pidfd;         /* owned: of the calling thread, see command_pidfd() */
-	struct taken rest; /* owned: closed after the reply, which need not wait for it */
+	struct taken rest; /* owned: closed when the call ends */
 	size_t reply_size; /* bytes of arg that are returned on success */
 	struct {           /* of device_room_call() */
 		int (*take)(struct command_call *call);
