@@ -278,6 +278,9 @@ static int filter_load(uint32_t otherwise, int (*add)(scmp_filter_ctx filter))
 		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
 	if (r == 0)
 		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* A search of the number, not a walk through all of them. */
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r == 0)
 		r = add(filter);
 	if (r == 0)
