@@ -14,7 +14,8 @@
 #define STOP_MS    3000
 #define IDLE_MS    1000   /* how long a thread without work stays */
 #define NAP_NS     500000 /* see closer_nap_locked() */
-#define NAP_QUEUED 16
+#define NAP_MAX    16
+#define NAP_SHARE  64 /* of the descriptors there may be */
 #define MAX_STACK  (64 * 1024)
 #define MAX_CHARGE 2
 
@@ -62,6 +63,7 @@ static struct {
 	struct list ready;
 	unsigned n_ready, n_idle, n_napping, n_threads;
 	size_t n_pending; /* closings that are queued or run */
+	size_t nap_room;  /* more of them end a nap */
 	bool started;
 } closer_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -276,8 +278,8 @@ static bool closer_wait_locked(void)
 /*
  * After its work, a thread looks for more by itself once, so that a client that exports
  * in a row causes one wake-up for several closings: it costs more than most of them do.
- * On a busy machine the client could be faster than the nap is short, so the nap ends
- * when NAP_QUEUED closings wait.
+ * On a busy machine the client could be faster than the nap is short, so more than
+ * a few closings end the nap, and any where descriptors are few.
  */
 static void closer_nap_locked(void)
 {
@@ -303,7 +305,7 @@ static void *closer_main(void *arg)
 			closer_serve_locked(
 				container_of(first, struct closer_user, ready));
 			napped = false;
-		} else if (!napped && closer_state.started) {
+		} else if (!napped && closer_state.nap_room && closer_state.started) {
 			closer_nap_locked();
 			napped = true;
 		} else {
@@ -334,7 +336,8 @@ static pthread_cond_t *closer_provide_locked(void)
 {
 	ASSERT_LOCKED(&closer_state.lock);
 	if (closer_state.n_ready <= closer_state.n_napping)
-		return closer_state.n_pending >= NAP_QUEUED ? &closer_state.nap : NULL;
+		return closer_state.n_pending > closer_state.nap_room ? &closer_state.nap
+								      : NULL;
 	if (closer_state.n_ready - closer_state.n_napping > closer_state.n_idle)
 		closer_start_thread_locked();
 	return closer_state.n_idle > 0 ? &closer_state.wake : NULL;
@@ -386,11 +389,12 @@ static int closer_start_spares_locked(void)
 	return r;
 }
 
-int closer_start(void)
+int closer_start(uint64_t n_descriptors)
 {
 	int r = 0;
 
 	pthread_mutex_lock(&closer_state.lock);
+	closer_state.nap_room = MIN(n_descriptors / NAP_SHARE, NAP_MAX);
 	if (!closer_state.started)
 		r = closer_start_spares_locked();
 	if (r == 0)

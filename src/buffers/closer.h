@@ -28,8 +28,8 @@
 struct accel_asid;
 struct closing;
 
-/* 0 or -errno. */
-int closer_start(void);
+/* @n_descriptors: how many the service has for what comes and goes. 0 or -errno. */
+int closer_start(uint64_t n_descriptors);
 
 /*
  * Closes what is queued and ends the threads; false: that takes longer than some seconds.
