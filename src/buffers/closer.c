@@ -5,6 +5,7 @@
 
 #include <accel.h>
 
+#include "buffers/fd_vault.h"
 #include "clock.h"
 #include "list.h"
 #include "locked.h"
@@ -389,12 +390,12 @@ static int closer_start_spares_locked(void)
 	return r;
 }
 
-int closer_start(uint64_t n_descriptors)
+int closer_start(void)
 {
 	int r = 0;
 
 	pthread_mutex_lock(&closer_state.lock);
-	closer_state.nap_room = MIN(n_descriptors / NAP_SHARE, NAP_MAX);
+	closer_state.nap_room = MIN(fd_vault_reserved() / NAP_SHARE, NAP_MAX);
 	if (!closer_state.started)
 		r = closer_start_spares_locked();
 	if (r == 0)

@@ -28,8 +28,8 @@
 struct accel_asid;
 struct closing;
 
-/* @n_descriptors: how many the service has for what comes and goes. 0 or -errno. */
-int closer_start(uint64_t n_descriptors);
+/* After fd_vault_start(), which knows how many descriptors there are. 0 or -errno. */
+int closer_start(void);
 
 /*
  * Closes what is queued and ends the threads; false: that takes longer than some seconds.

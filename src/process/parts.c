@@ -68,7 +68,7 @@ int parts_start(struct service *service)
 	dmabuf_io_init(&service->dmabuf_io, &service->limits);
 	r = notifier_start(&service->notifier, service->session, &service->table);
 	if (r == 0)
-		r = closer_start(fd_vault_reserved());
+		r = closer_start();
 	return r < 0 ? r : devices_start(&service->devices, &service->options);
 }
 

@@ -32,7 +32,7 @@ static void init(void)
 	list_init(&broker.throttled);
 	list_init(&broker.waiting);
 	broker.epoll = epoll_create1(EPOLL_CLOEXEC);
-	cr_assert(zero(int, closer_start(0)));
+	cr_assert(zero(int, closer_start()));
 }
 
 static void finish(void)

@@ -33,7 +33,7 @@ static void start(void)
 	fixture_init();
 	fixture_limits.config.per_uid[RES_CLOSES] = N_CLOSES;
 	client_init(&broker, &tickets);
-	cr_assert(zero(int, closer_start(0)));
+	cr_assert(zero(int, closer_start()));
 	cr_assert(ne(ptr, mkdtemp(dir), NULL));
 	dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cr_assert(zero(int, broker_start(&broker, dir_fd)));
