@@ -612,11 +612,10 @@ struct accel_set_entry {
  * @id: out
  * @reserved: 0
  *
- * -EBUSY: all queues of the device are in use. But a user with less than
- *ACCEL_FEW_QUEUES, and less than an equal share, still gets one: the device has more
- *queues then, at most twice as many. A destroyed queue does not count; where many of a
- *user have engines that have not stopped yet, a new one begins to execute once one of
- *them has.
+ * -EBUSY: all queues of the device are in use. But a user with less than an equal share,
+ * and less than ACCEL_FEW_QUEUES, still gets one: the device has more queues then, at
+ * most twice as many. A destroyed queue does not count; where many of a user have engines
+ * that have not stopped yet, a new one begins to execute once one of them has.
  */
 struct accel_queue_create {
 	__u32 size;

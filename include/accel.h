@@ -132,7 +132,10 @@ struct accel_owner {
 	/* The last call: nothing is charged any more. */
 	void (*release)(void *data);
 	void *data; /* for the functions */
-	/* Contexts with the same number share what a device gives to one user. */
+	/*
+	 * Contexts with the same number share what is given to one user: queues of a
+	 * device, and turns where memory is freed. A person who has many uids is one.
+	 */
 	uint64_t user;
 };
 

@@ -25,6 +25,9 @@
  *   DMABUFFS_BROKER_FETCH  Without a descriptor. DMABUFFS_ACCEL_IOC_OPEN returned the
  *       ticket on a context; the reply carries the descriptor that waits there.
  *
+ *   DMABUFFS_BROKER_READY  Without a descriptor. Does nothing: from the reply on,
+ *       descriptors can be sent. See below.
+ *
  * Errors, in the reply; the connection stays usable
  *   EINVAL      the message is short, its size field is wrong, or it does not carry the
  *               descriptors that the operation takes
@@ -49,6 +52,11 @@
  * closed: one with a message that was not read or a ticket of the last second. If all of
  * a user's have one, a new connection waits, up to 3 s, until it is refused with EUSERS.
  * A request that is sent just as its connection is closed has had no effect.
+ *
+ * While many refused connections are not closed yet, because of descriptors in messages
+ * that nobody has read, the service takes descriptors from admitted connections only
+ * (Linux 6.16 or later). sendmsg(2) then fails with EPERM on a new connection; ask READY,
+ * and send again after its reply.
  */
 #ifndef DMABUFFS_BROKER_H
 #define DMABUFFS_BROKER_H
@@ -67,6 +75,7 @@ enum dmabuffs_broker_op {
 	DMABUFFS_BROKER_EXCHANGE = 1,
 	DMABUFFS_BROKER_TICKET = 2,
 	DMABUFFS_BROKER_FETCH = 3,
+	DMABUFFS_BROKER_READY = 4,
 };
 
 /**

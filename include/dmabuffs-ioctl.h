@@ -283,7 +283,7 @@ struct dmabuffs_list {
  * @uid, @gid: owner and group
  * @error: 0; or an error number, and what is below is 0. EACCES: open the name for
  *         DMABUFFS_IOC_INFO, where the kernel checks the permission. Any other is what
- *         open(2) of the name for reading would fail with
+ *         open(2) of the name for reading would fail with, or stat(2): then @bytes is 0
  * @flags: DMABUFFS_INFO_*
  * @kind: enum dmabuffs_kind
  * @seals: F_SEAL_* of a memfd, 0 for all others

@@ -265,10 +265,13 @@ hipError_t hipsoftVectorAdd(float *dst, const float *src, const float *src2, siz
 #ifdef __cplusplus
 }
 
+/* Templates, also if the program includes this in a block of extern "C". */
+extern "C++" {
+
 /* A pointer of any type receives the address, as with the vendor's header. */
 template <class T> static inline hipError_t hipMalloc(T **ret_pointer, size_t bytes)
 {
-	return hipMalloc((void **)(void *)ret_pointer, bytes);
+	return hipMalloc(static_cast<void **>(static_cast<void *>(ret_pointer)), bytes);
 }
 
 static inline hipError_t hipGetProcAddress(const char *name, void **ret_function,
@@ -281,7 +284,9 @@ template <class T>
 static inline hipError_t hipHostMalloc(T **ret_pointer, size_t bytes,
 				       unsigned int flags = hipHostMallocDefault)
 {
-	return hipHostMalloc((void **)(void *)ret_pointer, bytes, flags);
+	return hipHostMalloc(static_cast<void **>(static_cast<void *>(ret_pointer)),
+			     bytes, flags);
+}
 }
 #endif
 

@@ -22,6 +22,7 @@ package_table() {
 		build    pkg-config              finds the libraries below
 		build    uuid-dev                names of buffers are UUIDs
 		build    libcap-dev              the daemon drops capabilities
+		build    libseccomp-dev          the daemon filters its system calls
 		build    libsodium-dev           keyed hash of names, constant-time compare
 		build    libisal-dev             CRC-32C at the speed of memory, in libaccel
 		build    liburing-dev            what the benchmarks compare rings with

@@ -12,7 +12,7 @@ function add(part, to,    n, i, words) {
 
 # A library with its public headers: what it may include besides its own files.
 BEGIN {
-	add("lib/common/", "include/accel-abi.h")
+	add("lib/common/", "include/accel-abi.h include/dmabuffs-ioctl.h")
 	add("lib/accel/", "lib/common/ include/accel")
 	add("lib/dmabuffs/", "lib/common/ include/dmabuffs include/accel-abi.h")
 	add("lib/hipsoft/", "lib/common/ include/hip include/accel.h include/accel-abi.h")

@@ -22,7 +22,9 @@ src_store_sources = \
 
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
+	%D%/base/clients.c %D%/base/clients.h \
 	%D%/base/drivers.c %D%/base/drivers.h \
+	%D%/base/keyed_hash.h \
 	%D%/base/limits.c %D%/base/limits.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/mountinfo.c %D%/base/mountinfo.h \
@@ -32,7 +34,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/option_table.c %D%/base/option_table.h \
 	%D%/base/options.c %D%/base/options.h \
 	%D%/base/owners.c %D%/base/owners.h \
+	%D%/base/pidfd.h \
 	%D%/base/policy.c %D%/base/policy.h \
+	%D%/base/proc_read.c %D%/base/proc_read.h \
 	%D%/base/wire.c %D%/base/wire.h \
 	$(src_store_sources) \
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \
@@ -60,21 +64,26 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/admission.c %D%/broker/admission.h \
 	%D%/broker/connection.c %D%/broker/connection.h \
 	%D%/broker/opened.c %D%/broker/opened.h \
+	%D%/broker/peer.c %D%/broker/peer.h \
+	%D%/broker/person.c %D%/broker/person.h \
 	%D%/broker/procfs.c %D%/broker/procfs.h \
+	%D%/broker/rights.c %D%/broker/rights.h \
 	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
 	%D%/broker/unread.c %D%/broker/unread.h \
 	%D%/broker/taken.c %D%/broker/taken.h \
 	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/devices/device_file.c %D%/devices/device_file.h \
 	%D%/devices/devices.c %D%/devices/devices.h \
+	%D%/devices/flushed.c %D%/devices/flushed.h \
 	%D%/fs/device_ioctl.c \
+	%D%/fs/device_room.c \
 	%D%/fs/device_share.c \
 	%D%/fs/device_take.c \
 	%D%/fs/fs.c %D%/fs/fs.h \
 	%D%/fs/fs_accel.c \
 	%D%/fs/fs_attr.c \
 	%D%/fs/fs_dir.c \
-	%D%/fs/fs_entries.c \
+	%D%/fs/fs_entries.c %D%/fs/fs_entries.h \
 	%D%/fs/fs_export.c \
 	%D%/fs/fs_file.c \
 	%D%/fs/fs_idmap.c \
@@ -89,10 +98,15 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_xattr.c \
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/service.h \
+	%D%/process/aborter.c %D%/process/aborter.h \
+	%D%/process/confine.c %D%/process/confine.h \
 	%D%/process/ending.c %D%/process/ending.h \
+	%D%/process/filter.c %D%/process/filter.h \
 	%D%/process/init.c %D%/process/init.h \
 	%D%/process/keeper.c %D%/process/keeper.h \
+	%D%/process/life.c %D%/process/life.h \
 	%D%/process/lifetime.c %D%/process/lifetime.h \
+	%D%/process/loop.c %D%/process/loop.h \
 	%D%/process/mountpoint.c %D%/process/mountpoint.h \
 	%D%/process/parts.c %D%/process/parts.h \
 	%D%/process/privileges.c %D%/process/privileges.h \
@@ -102,9 +116,9 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% \
 	-DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
-	$(SODIUM_CFLAGS)
+	$(SECCOMP_CFLAGS) $(SODIUM_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/accel/libaccel-private.la $(FUSE_LIBS) $(UUID_LIBS) \
-	$(LIBCAP_LIBS) $(SODIUM_LIBS)
+	$(LIBCAP_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
 
 sbin_PROGRAMS += %D%/dmabuffsd
 %C%_dmabuffsd_SOURCES = %D%/process/main.c

@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += %D%/libcommon.la
 	%D%/clock.h \
 	%D%/crc32c.c %D%/crc32c.h \
 	%D%/dmabuf.c %D%/dmabuf.h \
+	%D%/entry.c %D%/entry.h \
 	%D%/fd_identity.c %D%/fd_identity.h \
 	%D%/htab.c %D%/htab.h \
 	%D%/lease.c %D%/lease.h \
@@ -16,6 +17,7 @@ noinst_LTLIBRARIES += %D%/libcommon.la
 	%D%/same_process.c %D%/same_process.h \
 	%D%/sized.c %D%/sized.h \
 	%D%/sorted.h \
+	%D%/standard_fds.c %D%/standard_fds.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/util.h \
 	%D%/worker.c %D%/worker.h

@@ -67,7 +67,8 @@ static int broker_message_send_request(int connection,
 
 	if (question->ticket)
 		memcpy(request.ticket, question->ticket, sizeof(request.ticket));
-	else /* -1 too: the kernel returns EBADF */
+	/* With -1 too: the kernel returns EBADF. */
+	else if (question->op != DMABUFFS_BROKER_READY)
 		broker_message_attach(&message, &control, question->fd);
 	do {
 		sent = sendmsg(connection, &message, MSG_NOSIGNAL);
@@ -102,6 +103,20 @@ static unsigned int broker_message_collect_descriptors(struct msghdr *message,
 	return count;
 }
 
+/*
+ * The kernel drops descriptors that the message has no room for, which breaks the
+ * protocol, or this process's table, which does not. It does not say which.
+ */
+static int broker_message_explain_dropped(int connection)
+{
+	int fd = fcntl(connection, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	close_keep_errno(fd);
+	return -EPROTO;
+}
+
 static int broker_message_receive_reply(int connection,
 					struct dmabuffs_broker_reply *ret_reply,
 					unsigned int *ret_count, int *ret_fd)
@@ -123,9 +138,10 @@ static int broker_message_receive_reply(int connection,
 	*ret_count = broker_message_collect_descriptors(&message, ret_fd);
 	if (received == 0)
 		return -ECONNRESET;
-	if (received != sizeof(*ret_reply) ||
-	    message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	if (received != sizeof(*ret_reply) || message.msg_flags & MSG_TRUNC)
 		return -EPROTO;
+	if (message.msg_flags & MSG_CTRUNC)
+		return broker_message_explain_dropped(connection);
 	return 0;
 }
 
@@ -145,8 +161,9 @@ static bool broker_message_reply_is_valid(const struct dmabuffs_broker_reply *re
 	       (wanted == 0 && reply->kind <= DMABUFFS_KIND_DEVICE);
 }
 
-int broker_message(int connection, const struct broker_question *question,
-		   struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
+static int broker_message_exchange(int connection, const struct broker_question *question,
+				   unsigned int wanted,
+				   struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
 	_cleanup_close_ int received = -1;
 	struct dmabuffs_broker_reply reply = {0};
@@ -159,11 +176,45 @@ int broker_message(int connection, const struct broker_question *question,
 	r = broker_message_receive_reply(connection, &reply, &count, &received);
 	if (r < 0)
 		return r;
-	if (!broker_message_reply_is_valid(&reply, count, ret_fd ? 1 : 0))
+	if (!broker_message_reply_is_valid(&reply, count, wanted))
 		return -EPROTO;
 
 	*ret_reply = reply;
 	if (received >= 0)
 		*ret_fd = TAKE_FD(received);
 	return 0;
+}
+
+/*
+ * The service takes no descriptor from this connection before it has admitted it
+ * (dmabuffs-broker.h), which the reply to another request shows. Like one that is
+ * refused, a connection that ends between the two is made anew: -EUSERS.
+ */
+static int broker_message_retry(int connection, const struct broker_question *question,
+				unsigned int wanted,
+				struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
+{
+	const struct broker_question ready = {.op = DMABUFFS_BROKER_READY, .fd = -1};
+	struct dmabuffs_broker_reply reply;
+	int none = -1;
+	int r = broker_message_exchange(connection, &ready, 0, &reply, &none);
+
+	if (r == 0)
+		r = reply.error;
+	if (r == 0)
+		r = broker_message_exchange(connection, question, wanted, ret_reply,
+					    ret_fd);
+	return r == -ECONNRESET ? -EUSERS : r;
+}
+
+int broker_message(int connection, const struct broker_question *question,
+		   struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
+{
+	unsigned int wanted = ret_fd ? 1 : 0;
+	int r = broker_message_exchange(connection, question, wanted, ret_reply, ret_fd);
+
+	return r == -EPERM && !question->ticket
+		       ? broker_message_retry(connection, question, wanted, ret_reply,
+					      ret_fd)
+		       : r;
 }

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "entry.h"
 #include "instance.h"
 
 #define MAX_ERRNO 4095
@@ -19,17 +20,10 @@ struct walk {
 
 /* ---- what the service does not say of an entry ------------------------------------- */
 
-static void entries_put_info(struct dmabuffs_entry *entry,
-			     const struct dmabuffs_info *info)
+/* Would all other names fail with it, too? */
+static bool entries_is_final(int error)
 {
-	entry->flags = info->flags;
-	entry->kind = info->kind;
-	entry->seals = info->seals;
-	entry->importers = info->importers;
-	entry->pid = info->pid;
-	memcpy(entry->ns, info->ns, sizeof(entry->ns));
-	memcpy(entry->comm, info->comm, sizeof(entry->comm));
-	memcpy(entry->label, info->label, sizeof(entry->label));
+	return error == -ENOTCONN || error == -ECONNABORTED;
 }
 
 /* Opens the name, so that the kernel decides. An error is final if the walk is to end. */
@@ -41,11 +35,11 @@ static int entries_query(const struct walk *walk, struct dmabuffs_entry *entry)
 
 	memcpy(uuid.bytes, entry->uuid, sizeof(uuid.bytes));
 	r = dmabuffs_query(walk->instance, &uuid, &info, sizeof(info));
-	if (r == -ENOENT || r == -ENOTCONN || r == -ECONNABORTED)
+	if (r == -ENOENT || entries_is_final(r))
 		return r;
 	entry->error = (uint32_t)-r;
 	if (r == 0)
-		entries_put_info(entry, &info);
+		entry_put_info(entry, &info);
 	return 0;
 }
 
@@ -68,20 +62,6 @@ static int entries_visit(const struct walk *walk, struct dmabuffs_entry *entry)
 
 /* ---- name by name ------------------------------------------------------------------ */
 
-static void entries_put_status(struct dmabuffs_entry *entry, const struct stat *status)
-{
-	entry->bytes = (uint64_t)status->st_size;
-	entry->atime = status->st_atim.tv_sec;
-	entry->mtime = status->st_mtim.tv_sec;
-	entry->ctime = status->st_ctim.tv_sec;
-	entry->atime_ns = (uint32_t)status->st_atim.tv_nsec;
-	entry->mtime_ns = (uint32_t)status->st_mtim.tv_nsec;
-	entry->ctime_ns = (uint32_t)status->st_ctim.tv_nsec;
-	entry->mode = status->st_mode;
-	entry->uid = status->st_uid;
-	entry->gid = status->st_gid;
-}
-
 static int entries_visit_name(const dmabuffs_uuid *uuid, void *data)
 {
 	struct dmabuffs_entry entry = {.error = EACCES};
@@ -90,10 +70,15 @@ static int entries_visit_name(const dmabuffs_uuid *uuid, void *data)
 	struct stat status;
 
 	dmabuffs_uuid_format(uuid, name);
-	if (fstatat(walk->instance->root_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
 	memcpy(entry.uuid, uuid->bytes, sizeof(entry.uuid));
-	entries_put_status(&entry, &status);
+	if (fstatat(walk->instance->root_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		entry_put_status(&entry, &status);
+	else if (errno == ENOENT)
+		return 0;
+	else if (errno == EACCES || entries_is_final(-errno))
+		return -errno;
+	else
+		entry.error = (uint32_t)errno;
 	return entries_visit(walk, &entry);
 }
 

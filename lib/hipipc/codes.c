@@ -45,6 +45,23 @@ static hipError_t codes_look_up(int error)
 	return hipErrorUnknown;
 }
 
+/* The reason where no other is set: what such an error of a runtime means. */
+static const char *codes_text_of(int error)
+{
+	switch (error) {
+	case ECHILD:
+		return "this process was forked from one that uses the runtime; call "
+		       "exec first";
+	case ENODEV:
+		return "the runtime has no device; of libhipsoft, HIPSOFT_DEVICES or "
+		       "HIPSOFT_MEMORY is invalid";
+	case EMFILE:
+		return "this process has too many open files (ulimit -n)";
+	default:
+		return strerror(error);
+	}
+}
+
 int codes_result(const char *call, int r)
 {
 	hipError_t code;
@@ -52,6 +69,6 @@ int codes_result(const char *call, int r)
 	if (r >= 0)
 		return hipSuccess;
 	code = codes_look_up(-r);
-	reason_end(call, strerror(-r));
+	reason_end(call, codes_text_of(-r));
 	return (int)code;
 }

@@ -149,8 +149,10 @@ static int export_explain(int r, const struct hipipc_backing *backing)
 		return export_explain_quota(export_get_size(backing));
 	case -ENOSPC:
 		return export_explain_full(export_get_size(backing));
-	case -ENOMEM:
 	case -EMFILE:
+		return reason(r, "cannot export: this process has too many open files "
+				 "(ulimit -n)");
+	case -ENOMEM:
 	case -ENFILE:
 	case -ENOTCONN:
 		return reason(r, "cannot export: %s", strerror(-r));

@@ -45,14 +45,27 @@ static int ipc_begin(struct call *call, const char *name)
 	return session_enter();
 }
 
-/* Reports the error to a runtime that keeps it for hipGetLastError(). */
-static int ipc_end(const struct call *call, int r)
+/*
+ * Reports the error to a runtime that keeps it for hipGetLastError(). A call can fail
+ * before it needs the runtime. A forked child does not look for one: the lock of the
+ * dynamic linker may be locked there.
+ */
+static void ipc_report(int r, int code)
 {
 	const struct hipipc_provider *provider = providers_found();
+
+	if (!provider && (r == -ECHILD || providers_get(&provider) < 0))
+		return;
+	if (provider->failed)
+		provider->failed(code);
+}
+
+static int ipc_end(const struct call *call, int r)
+{
 	int code = codes_result(call->name, r);
 
-	if (code != hipSuccess && provider && provider->failed)
-		provider->failed(code);
+	if (code != hipSuccess)
+		ipc_report(r, code);
 	(void)pthread_setcancelstate(call->cancelability, NULL);
 	errno = call->error;
 	return code;
@@ -181,9 +194,10 @@ static int ipc_get_event_handle(const struct hipipc_provider *provider,
 
 	if (r == -EBADF)
 		return reason(r, "the event was not created with hipEventInterprocess");
-	if (r < 0)
+	if (r == -EINVAL)
 		return reason(r, "not an event of this runtime");
-	r = names_of_event(provider, id, &handle);
+	if (r == 0)
+		r = names_of_event(provider, id, &handle);
 	if (r == 0)
 		handle_encode(&handle, bytes);
 	return r;
@@ -223,7 +237,9 @@ static int ipc_open_event_handle(const struct hipipc_provider *provider, void **
 	if (r < 0)
 		return r;
 	r = provider->import_event(fd, ret_event);
-	return r < 0 ? reason(r, "cannot open it as an event: %s", strerror(-r)) : 0;
+	if (r < 0 && r != -ECHILD && r != -ENODEV)
+		return reason(r, "cannot open it as an event: %s", strerror(-r));
+	return r;
 }
 
 /* The runtimes pass handles by value. */

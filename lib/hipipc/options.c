@@ -13,7 +13,7 @@ static pthread_once_t options_once = PTHREAD_ONCE_INIT;
 /* Not through reason.h, which needs the options that are being read. */
 static void options_warn(const char *name, const char *text)
 {
-	if (options.log >= REASON_ERROR)
+	if (options.log >= REASON_ERROR && reason_may_write())
 		fprintf(stderr, "hipipc: invalid value ignored: %s=%s\n", name, text);
 }
 

@@ -2,6 +2,7 @@
 /* reason.c - the reason of a failed call, and the log */
 #include "reason.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +16,18 @@
 static __thread char reason_pending[TEXT_BYTES];
 static __thread char reason_of_thread[TEXT_BYTES];
 
+/*
+ * Where a program has closed its standard error, a later open(2) gets the number: the
+ * line would go into a file, or into device memory. What libraries open is close-on-exec,
+ * a standard error is not.
+ */
+bool reason_may_write(void)
+{
+	int flags = fcntl(STDERR_FILENO, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
 /* One write(2), so that lines of several threads do not mix. */
 static void reason_write_line(const char *call, const char *text)
 {
@@ -23,7 +36,7 @@ static void reason_write_line(const char *call, const char *text)
 			      *call ? ": " : "", text);
 	ssize_t written;
 
-	if (length > 0) {
+	if (length > 0 && reason_may_write()) {
 		written =
 			write(STDERR_FILENO, line, MIN((size_t)length, sizeof(line) - 1));
 		(void)written; /* there is no other place to report to */

@@ -27,6 +27,9 @@ void reason_end(const char *call, const char *otherwise);
 /* Logs something that is not a failure (HIPIPC_LOG=info). */
 void reason_info(const char *format, ...) _printf_(1, 2);
 
+/* Whether the standard error is one. */
+bool reason_may_write(void);
+
 /* The thread's last reason; "" if no call has failed. */
 const char *reason_last(void);
 

@@ -20,16 +20,13 @@ static int allocation_make_buffer(struct area *area)
 		.bytes = allocation->reserved,
 	};
 	struct device *device = allocation->device;
-	int r;
+	int r = RETRY_SETTLED(accel_buffer_alloc(device->context, &arg));
 
-	/* First, so that new memory never seems to linger. */
+	if (r < 0)
+		return r;
+	allocation->buffer = arg.id;
 	atomic_fetch_add(&device->live, allocation->reserved);
-	r = RETRY_SETTLED(accel_buffer_alloc(device->context, &arg));
-	if (r == 0)
-		allocation->buffer = arg.id;
-	else
-		atomic_fetch_sub(&device->live, allocation->reserved);
-	return r;
+	return 0;
 }
 
 static int allocation_allocate(struct device *device, uint64_t bytes,

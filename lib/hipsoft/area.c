@@ -112,11 +112,10 @@ void area_destroy(struct area *area)
 	if (!area)
 		return;
 	allocation = &area->allocation;
-	peer_unmap_all(area);
-	area_unmap(area, allocation->device, allocation->buffer);
-	/* Last, so that memory that is being freed never seems to linger. */
 	if (allocation->buffer && !allocation->imported)
 		atomic_fetch_sub(&allocation->device->live, allocation->reserved);
+	peer_unmap_all(area);
+	area_unmap(area, allocation->device, allocation->buffer);
 	if (allocation->base)
 		munmap((void *)(uintptr_t)allocation->base, allocation_span(allocation));
 	free(area);

@@ -207,6 +207,7 @@ _public_ hipError_t hipCtxDestroy(hipCtx_t context)
 		return runtime_return(hipErrorInvalidContext);
 	context_pop_from_thread(context);
 	stream_destroy_context(context);
+	freed_settle();
 	return runtime_result(0);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* device.c - the current device, and peers */
 #include "context.h"
+#include "freed.h"
 #include "peer.h"
 
 _public_ hipError_t hipSetDevice(int device)
@@ -97,5 +98,6 @@ _public_ hipError_t hipDeviceDisablePeerAccess(int peer)
 	runtime_synchronize();
 	if (!device_disable(device, runtime_device(peer)))
 		return runtime_return(hipErrorPeerAccessNotEnabled);
+	freed_settle();
 	return runtime_result(0);
 }

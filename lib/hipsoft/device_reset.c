@@ -4,6 +4,7 @@
 
 #include "area.h"
 #include "context.h"
+#include "freed.h"
 #include "peer.h"
 #include "stream.h"
 
@@ -63,6 +64,7 @@ _public_ hipError_t hipDeviceReset(void)
 			(void)allocation_free(bases.base[i]);
 		runtime_synchronize();
 		device_reset_peers(device);
+		freed_settle();
 	}
 	free(bases.base);
 	return runtime_result(r);

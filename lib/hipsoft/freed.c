@@ -35,6 +35,8 @@ bool freed_lingers(struct device *device)
 	uint64_t live = atomic_load(&device->live);
 
 	accel_device_query(device->accel, &info);
+	/* Other threads may have allocated or freed meanwhile. */
+	live = MIN(live, atomic_load(&device->live));
 	return info.memory - info.memory_free > live;
 }
 
@@ -44,17 +46,29 @@ void freed_wait(struct device *device, unsigned ms)
 		freed_look_again(n);
 }
 
+void freed_settle(void)
+{
+	runtime_settle(SETTLE_MS);
+}
+
 void freed_finish(struct device *device, bool exported, bool lingered)
 {
 	if (exported)
 		atomic_store(&freed_last_ms, now_ms());
-	if (lingered)
-		return;
-	runtime_settle(SETTLE_MS);
-	if (exported)
+	freed_settle();
+	if (exported && !lingered)
 		freed_wait(device, FINISH_MS);
 }
 
+static bool freed_any_lingers(void)
+{
+	for (int i = 0; i < runtime_n_devices(); i++)
+		if (freed_lingers(runtime_device(i)))
+			return true;
+	return false;
+}
+
+/* What lingered before a try may be what it lacked, even if it does not any more. */
 bool freed_may_retry(struct freed_retry *retry, int r)
 {
 	switch (r) {
@@ -63,7 +77,7 @@ bool freed_may_retry(struct freed_retry *retry, int r)
 		break;
 	case -ENOSPC:
 	case -EDQUOT:
-		if (!freed_is_recent(FREED_FAIL_MS))
+		if (!freed_is_recent(FREED_FAIL_MS) || (retry->n && !retry->lingers))
 			return false;
 		break;
 	default:
@@ -76,5 +90,6 @@ bool freed_may_retry(struct freed_retry *retry, int r)
 	else
 		runtime_settle(SETTLE_MS);
 	retry->n++;
+	retry->lingers = freed_any_lingers();
 	return true;
 }

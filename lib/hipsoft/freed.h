@@ -17,12 +17,18 @@
 #define FREED_INFO_MS 500  /* to report what is free */
 #define FREED_FAIL_MS 2000 /* before it fails for lack of it */
 
-/* True: memory of @device that was freed is in use elsewhere. */
+/*
+ * True: memory of @device that was freed is in use elsewhere; or another thread is
+ * allocating or freeing some. False: there is none.
+ */
 bool freed_lingers(struct device *device);
+
+/* Waits until this process has closed the descriptors of what it freed. */
+void freed_settle(void);
 
 /*
  * The last step of a free: waits until the memory and its descriptors are released. Where
- * importers held freed memory before (@lingered), it does not wait for this.
+ * importers held freed memory before (@lingered), it does not wait for the service.
  */
 void freed_finish(struct device *device, bool exported, bool lingered);
 
@@ -31,7 +37,8 @@ void freed_wait(struct device *device, unsigned ms);
 
 /* After a failed call: waits for what it may lack. True: the caller should try again. */
 struct freed_retry {
-	unsigned n; /* tries so far */
+	unsigned n;   /* tries so far */
+	bool lingers; /* freed memory did so before the last one */
 };
 bool freed_may_retry(struct freed_retry *retry, int r);
 

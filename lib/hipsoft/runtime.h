@@ -34,7 +34,8 @@ struct stream;
  * @context: its only accel context in this process
  * @asid: address space in which a buffer is mapped at the address that is its pointer
  * @primary: the context that exists from the start
- * @live: bytes of allocations that were not freed; freed.h
+ * @live: bytes of allocations that were not freed; freed.h. Raised after the memory is
+ *	  charged and lowered before it is uncharged: never more than that
  * @lock: protects what follows
  * @streams: all streams of all its contexts (stream.c)
  * @peers: bit i: it reaches memory of device i. Written under the table's lock, too

@@ -160,15 +160,13 @@ int allocation_import(const struct hipipc_backing *backing, uint64_t bytes,
 
 int allocation_release(uint64_t pointer)
 {
-	struct device *device;
 	struct area *area;
 	int r = area_take(pointer, true, &area);
 
 	if (r < 0)
 		return r;
-	device = area->allocation.device;
 	runtime_synchronize();
 	area_destroy(area);
-	freed_finish(device, false, freed_lingers(device));
+	freed_settle();
 	return 0;
 }

@@ -34,7 +34,11 @@ _public_ hipError_t hipStreamDestroy(hipStream_t handle)
 {
 	int r = runtime_enter();
 
-	return runtime_result(r < 0 ? r : stream_destroy_handle(handle));
+	if (r == 0)
+		r = stream_destroy_handle(handle);
+	if (r == 0)
+		freed_settle();
+	return runtime_result(r);
 }
 
 static int stream_api_with_stream(hipStream_t handle, int (*act)(struct stream *stream))

@@ -54,6 +54,18 @@ void limits_config_default(struct limits_config *ret_config)
 	}
 }
 
+/* Connections that are not admitted hold descriptors, too: a share of the others' room.
+ */
+static void limits_derive(struct limits_config *config)
+{
+	uint64_t connections = config->per_mount[RES_CONNECTIONS];
+
+	config->per_mount[RES_WAITING] = connections / 4;
+	config->per_uid[RES_WAITING] = MAX(connections / 8, UINT64_C(1));
+	config->per_mount[RES_UNADMITTED] = MAX(connections / 2, UINT64_C(1));
+	config->per_uid[RES_UNADMITTED] = config->per_mount[RES_UNADMITTED];
+}
+
 static void limits_bound(struct limits_config *config, enum resource resource, uint64_t n)
 {
 	config->per_mount[resource] =
@@ -74,11 +86,13 @@ void limits_fit_descriptors(struct limits *limits, uint64_t n)
 	limits_bound(&limits->config, RES_CONNECTIONS, n / 2);
 	limits_bound(&limits->config, RES_TICKETS, n / 8);
 	limits_bound(&limits->config, RES_FILES, n / 4);
+	limits_derive(&limits->config);
 }
 
 void limits_init(struct limits *limits, const struct limits_config *config)
 {
 	*limits = (struct limits){.config = *config};
+	limits_derive(&limits->config);
 	pthread_mutex_init(&limits->lock, NULL);
 }
 
@@ -313,23 +327,43 @@ void limits_charge_anyway(struct limits *limits, uid_t uid, enum resource resour
 	pthread_mutex_unlock(&limits->lock);
 }
 
-int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
-		    uint64_t n)
+static bool limits_is_nothing(const struct charge *charges, size_t n_charges)
+{
+	for (size_t i = 0; i < n_charges; i++)
+		if (charges[i].n)
+			return false;
+	return true;
+}
+
+static bool limits_has_room_for_all(const struct limits *limits, const struct user *user,
+				    const struct charge *charges, size_t n_charges)
+{
+	for (size_t i = 0; i < n_charges; i++)
+		if (!limits_chain_has_room(user, charges[i].resource,
+					   limits->config.per_uid[charges[i].resource],
+					   charges[i].n))
+			return false;
+	return true;
+}
+
+int limits_transfer(struct limits *limits, uid_t from, uid_t to,
+		    const struct charge *charges, size_t n_charges)
 {
 	SCOPED_LOCK(&limits->lock);
 	struct user *giver = limits_find_user_locked(limits, from), *taker;
 	bool has_room;
 
-	if (!n)
+	if (limits_is_nothing(charges, n_charges))
 		return 0;
 	taker = limits_get_user_locked(limits, to);
 	if (!taker)
 		return -ENOMEM;
 	/* First, so that it does not count twice for an owner of both. */
-	limits_subtract(giver, resource, n);
-	has_room = limits_chain_has_room(taker, resource,
-					 limits->config.per_uid[resource], n);
-	limits_add(has_room ? taker : giver, resource, n);
+	for (size_t i = 0; i < n_charges; i++)
+		limits_subtract(giver, charges[i].resource, charges[i].n);
+	has_room = limits_has_room_for_all(limits, taker, charges, n_charges);
+	for (size_t i = 0; i < n_charges; i++)
+		limits_add(has_room ? taker : giver, charges[i].resource, charges[i].n);
 	limits_drop_if_idle_locked(limits, has_room ? giver : taker);
 	return has_room ? 0 : -EDQUOT;
 }
@@ -354,6 +388,16 @@ uid_t limits_person(struct limits *limits, uid_t uid)
 	return uid;
 }
 
+uid_t limits_process_person(struct limits *limits, const struct payer *payer)
+{
+	uid_t owners[OWNERS_MAX];
+	int n = 0;
+
+	if (!limits_knows_owners(limits, payer->uid))
+		n = owners_read(payer->pid, payer->uid, owners);
+	return limits_person(limits, n > 0 ? owners[n - 1] : payer->uid);
+}
+
 uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource)
 {
 	const struct user *user;
@@ -366,23 +410,14 @@ uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource
 	return used;
 }
 
-static bool limits_is_full(struct limits *limits, uid_t uid, enum resource resource)
+uid_t limits_find_full(struct limits *limits, uid_t uid, enum resource resource)
 {
-	return limits_used_by(limits, uid, resource) >= limits->config.per_uid[resource];
-}
+	SCOPED_LOCK(&limits->lock);
+	const struct user *user = limits_find_user_locked(limits, uid);
 
-uid_t limits_find_full(struct limits *limits, const struct payer *payer,
-		       enum resource resource)
-{
-	uid_t owners[OWNERS_MAX];
-	int n = owners_read(payer->pid, payer->uid, owners);
-
-	if (limits_is_full(limits, payer->uid, resource))
-		return payer->uid;
-	for (int i = 0; i < n; i++)
-		if (limits_is_full(limits, owners[i], resource))
-			return owners[i];
-	return payer->uid;
+	while (user && user->used[resource] < limits->config.per_uid[resource])
+		user = user->owner;
+	return user ? user->uid : uid;
 }
 
 bool limits_pays_for(struct limits *limits, uid_t owner, uid_t uid)

@@ -22,11 +22,13 @@ enum resource {
 	RES_ROOTS,       /* open root descriptions */
 	RES_CONNECTIONS, /* to the broker */
 	RES_TICKETS,     /* descriptors deposited and not taken yet, see tickets.h */
-	RES_CLOSES,   /* descriptors of requests that are still closing, see closer.h */
-	RES_ENDED,    /* ended names and connections that are, beside what they were
-			 charged as: what is freed can be had again at once */
-	RES_OFFLOADS, /* system calls whose duration a client controls, see offload.h */
-	RES_IO,       /* reads and writes of a dma-buf under way, see dmabuf_io.h */
+	RES_CLOSES,     /* descriptors of requests that are still closing, see closer.h */
+	RES_ENDED,      /* ended names and connections that are, beside what they were
+			   charged as: what is freed can be had again at once */
+	RES_UNADMITTED, /* connections that wait, or are refused and not closed yet */
+	RES_WAITING,    /* those of them that wait for room: a share of RES_CONNECTIONS */
+	RES_OFFLOADS,   /* system calls whose duration a client controls, see offload.h */
+	RES_IO,         /* reads and writes of a dma-buf under way, see dmabuf_io.h */
 	/* What accelerator contexts hold, in the order of enum accel_resource. */
 	RES_CONTEXTS,
 	RES_ASIDS,
@@ -99,9 +101,17 @@ void limits_charge_anyway(struct limits *limits, uid_t uid, enum resource resour
 int limits_charge_process_anyway(struct limits *limits, const struct payer *payer,
 				 enum resource resource, uint64_t n);
 
-/* Moves a charge, whatever the mount's limit. 0, -EDQUOT: of @to; -ENOMEM. */
-int limits_transfer(struct limits *limits, uid_t from, uid_t to, enum resource resource,
-		    uint64_t n);
+struct charge {
+	enum resource resource;
+	uint64_t n;
+};
+
+/*
+ * Moves charges, all or none, whatever the mount's limit: there is no way back to be
+ * refused, as somebody else may take what @from gave up. 0, -EDQUOT: of @to; -ENOMEM.
+ */
+int limits_transfer(struct limits *limits, uid_t from, uid_t to,
+		    const struct charge *charges, size_t n_charges);
 
 /* Gives a charge back. */
 void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource,
@@ -113,15 +123,17 @@ void limits_uncharge(struct limits *limits, uid_t uid, enum resource resource,
  */
 uid_t limits_person(struct limits *limits, uid_t uid);
 
+/* The same for a process, which may hold nothing yet. */
+uid_t limits_process_person(struct limits *limits, const struct payer *payer);
+
 /* What a user holds now; for an owner, with the uids of its user namespaces. */
 uint64_t limits_used_by(struct limits *limits, uid_t uid, enum resource resource);
 
 /*
- * Who refused a charge of one with -EDQUOT: the uid, or one of the owners around the
- * process. The uid if nobody would by now.
+ * Who refused a charge of @uid, which holds something, with -EDQUOT: the uid, or one of
+ * its owners. The uid if nobody would by now.
  */
-uid_t limits_find_full(struct limits *limits, const struct payer *payer,
-		       enum resource resource);
+uid_t limits_find_full(struct limits *limits, uid_t uid, enum resource resource);
 
 /* Does @owner pay for what @uid holds? A uid that holds something pays for itself. */
 bool limits_pays_for(struct limits *limits, uid_t owner, uid_t uid);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mountinfo.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,18 +24,43 @@ static bool mountinfo_matches(const char *line, uint64_t dev, const char *type)
 			 separator[3 + length] == ' ');
 }
 
-int mountinfo_has(const char *path, uint64_t dev, const char *type, size_t max_lines)
+static bool mountinfo_find(FILE *file, uint64_t dev, const char *type, size_t max_lines)
 {
 	_cleanup_free_ char *line = NULL;
-	FILE *file = fopen(path, "re");
 	bool found = false;
 	size_t size = 0;
 
-	if (!file)
-		return -errno;
 	for (size_t i = 0; i < max_lines && !found && getline(&line, &size, file) > 0;
 	     i++)
 		found = mountinfo_matches(line, dev, type);
+	return found;
+}
+
+int mountinfo_has(const char *path, uint64_t dev, const char *type, size_t max_lines)
+{
+	FILE *file = fopen(path, "re");
+	bool found;
+
+	if (!file)
+		return -errno;
+	found = mountinfo_find(file, dev, type, max_lines);
+	fclose(file);
+	return found;
+}
+
+int mountinfo_has_now(int fd, uint64_t dev)
+{
+	_cleanup_close_ int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	FILE *file;
+	bool found;
+
+	if (copy < 0 || lseek(copy, 0, SEEK_SET) < 0)
+		return -errno;
+	file = fdopen(copy, "r");
+	if (!file)
+		return -errno;
+	TAKE_FD(copy);
+	found = mountinfo_find(file, dev, NULL, SIZE_MAX);
 	fclose(file);
 	return found;
 }

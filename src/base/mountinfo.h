@@ -12,4 +12,7 @@
  */
 int mountinfo_has(const char *path, uint64_t dev, const char *type, size_t max_lines);
 
+/* The same of all types and lines now of an open list, by one thread at a time. */
+int mountinfo_has_now(int fd, uint64_t dev);
+
 #endif

@@ -6,29 +6,18 @@
 #include <linux/nsfs.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/clients.h"
+#include "base/proc_read.h"
 #include "fd_identity.h"
 #include "util.h"
 
-/* A process that is gone or hidden is -ESRCH; what a full table refuses is not. */
+/* A namespace that is not below ours is hidden; what a full table refuses is not. */
 static int owners_error(void)
 {
-	return errno == ENOENT || errno == EACCES || errno == EPERM ? -ESRCH : -errno;
-}
-
-static int owners_open(pid_t pid)
-{
-	char path[40];
-	int fd;
-
-	if (pid <= 0)
-		return -ESRCH;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? owners_error() : fd;
+	return errno == EPERM ? -ESRCH : -errno;
 }
 
 static bool owners_is_same(int a, int b)
@@ -45,20 +34,10 @@ static bool owners_is_same(int a, int b)
  */
 static bool owners_acts_as(pid_t pid, uid_t uid)
 {
-	char path[40], text[512];
-	_cleanup_close_ int fd = -1;
-	const char *line;
-	unsigned fsuid;
-	ssize_t n;
+	uid_t fsuid;
+	gid_t fsgid;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return false;
-	text[n] = '\0';
-	line = strstr(text, "\nUid:");
-	return line && sscanf(line, "\nUid: %*u %*u %*u %u", &fsuid) == 1 && fsuid == uid;
+	return proc_read_fs_ids(pid, &fsuid, &fsgid) == 0 && fsuid == uid;
 }
 
 /* Replaces the namespace by its parent. */
@@ -74,8 +53,8 @@ static int owners_step(int *ns)
 
 int owners_read(pid_t pid, uid_t uid, uid_t ret_owners[OWNERS_MAX])
 {
-	_cleanup_close_ int ns = owners_open(pid);
-	_cleanup_close_ int own = ns < 0 ? ns : owners_open(getpid());
+	_cleanup_close_ int ns = clients_user_namespace(pid);
+	_cleanup_close_ int own = ns < 0 ? ns : clients_user_namespace(getpid());
 	int r = own, n = 0;
 	uid_t owner;
 

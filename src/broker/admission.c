@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/admission.h"
 
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
 #include "broker/connection.h"
+#include "broker/peer.h"
+#include "broker/person.h"
+#include "broker/rights.h"
 #include "buffers/closer.h"
 #include "clock.h"
 #include "util.h"
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77 /* Linux 6.5 */
-#endif
 
 /* A client connects to send a request: until then it may be on its way to that. */
 #define SILENT_MS      1000
@@ -23,15 +21,27 @@
 /* Less than the 5 s that libdmabuffs waits for a reply. */
 #define WAIT_MAX_MS 3000
 
-/* Attempts to admit that may fail in a turn, so that many waiting ones cost little. */
+/* In a turn, so that many waiting ones cost little: attempts to admit that may fail, and
+ * those of one person that are refused because they waited too long. */
 #define FAILURES_PER_TURN 8
+#define REFUSED_PER_TURN  64
+
+/* While none of the whole mount is idle, they are not looked through more often. */
+#define LOOK_AGAIN_MS 10
+
+static void admission_free(struct broker *broker, struct connection *connection)
+{
+	connection_close(broker, connection);
+	person_put(&broker->persons, connection->person);
+	free(connection);
+}
 
 void admission_drop(struct broker *broker, struct connection *connection)
 {
 	list_remove(&connection->by_use);
+	list_remove(&connection->in_person);
 	tickets_drop(broker->tickets, &connection->tickets);
-	connection_close(broker, connection);
-	free(connection);
+	admission_free(broker, connection);
 }
 
 /* ---- which connection may be closed ------------------------------------------------ */
@@ -48,50 +58,87 @@ enum idleness {
 	IDLE,       /* has sent requests, or no request for long, and waits for nothing */
 	IDLE_STALE, /* has a ticket that nobody names */
 	IDLE_FULL,  /* of a full mount: no user keeps the others out, whatever it does */
-	IDLE_COUNT,
+	BUSY,
 };
 
 /*
  * A request under way is a message that was not read, or a ticket that a command is about
  * to name. A request that is sent just as the connection is closed has had no effect.
  */
-static bool admission_is_idle(struct broker *broker, const struct connection *connection,
-			      enum idleness idleness)
+static enum idleness admission_idleness(struct broker *broker,
+					const struct connection *connection)
 {
-	uint64_t silent_ms = idleness == IDLE_FULL ? SILENT_FULL_MS : SILENT_MS;
+	uint64_t silent_ms =
+		connection->served ? UINT64_MAX : now_ms() - connection->since_ms;
 	enum tickets_state tickets;
 
 	if (connection->throttled)
-		return idleness == IDLE_FULL;
-	if (!connection->served && now_ms() - connection->since_ms < silent_ms)
-		return false;
+		return IDLE_FULL;
+	if (silent_ms < SILENT_FULL_MS)
+		return BUSY;
 	tickets = tickets_state(broker->tickets, &connection->tickets);
-	return (tickets == TICKETS_NONE ||
-		(tickets == TICKETS_STALE && idleness >= IDLE_STALE)) &&
-	       !admission_has_unread(connection->fd);
+	if (tickets == TICKETS_FRESH || admission_has_unread(connection->fd))
+		return BUSY;
+	if (silent_ms < SILENT_MS)
+		return IDLE_FULL;
+	return tickets == TICKETS_STALE ? IDLE_STALE : IDLE;
 }
 
-/* The least recently used one that @uid pays for, or of any user; NULL: none. */
-static struct connection *admission_find_idle(struct broker *broker, uid_t uid,
-					      bool of_any_user, enum idleness idleness)
+/* The best to close so far. */
+struct candidate {
+	struct connection *connection;
+	enum idleness idleness;
+};
+
+/* False: no other is better. */
+static bool admission_consider(struct broker *broker, struct connection *connection,
+			       struct candidate *best)
 {
+	enum idleness idleness = admission_idleness(broker, connection);
+
+	if (idleness < best->idleness)
+		*best = (struct candidate){connection, idleness};
+	return best->idleness != IDLE;
+}
+
+/*
+ * The least recently used one that @uid, which is of @person, pays for; NULL: none. They
+ * are as many as one user may have.
+ */
+static struct connection *admission_find_of(struct broker *broker,
+					    const struct person *person, uid_t uid)
+{
+	struct candidate best = {NULL, IDLE_FULL};
 	struct connection *connection;
 
-	list_for_each(connection, &broker->connections, by_use)
-		if ((of_any_user ||
-		     limits_pays_for(broker->limits, uid, connection->uid)) &&
-		    admission_is_idle(broker, connection, idleness))
-			return connection;
-	return NULL;
+	list_for_each(connection, &person->connections, in_person)
+		if (limits_pays_for(broker->limits, uid, connection->uid) &&
+		    !admission_consider(broker, connection, &best))
+			break;
+	return best.connection;
 }
 
-static bool admission_close_one(struct broker *broker, uid_t uid, bool of_any_user)
+/* The same of all users. */
+static struct connection *admission_find_any(struct broker *broker)
 {
-	enum idleness end = of_any_user ? IDLE_COUNT : IDLE_FULL;
-	struct connection *connection = NULL;
+	struct candidate best = {NULL, BUSY};
+	struct connection *connection;
 
-	for (enum idleness i = IDLE; i < end && !connection; i++)
-		connection = admission_find_idle(broker, uid, of_any_user, i);
+	if (now_ms() < broker->all_busy_until_ms)
+		return NULL;
+	list_for_each(connection, &broker->connections, by_use)
+		if (!admission_consider(broker, connection, &best))
+			break;
+	if (!best.connection)
+		best.connection =
+			list_first(&broker->throttled, struct connection, by_use);
+	if (!best.connection)
+		broker->all_busy_until_ms = now_ms() + LOOK_AGAIN_MS;
+	return best.connection;
+}
+
+static bool admission_close_one(struct broker *broker, struct connection *connection)
+{
 	if (!connection)
 		return false;
 	log_info("broker: too many connections, closed the oldest idle one of uid %u",
@@ -102,52 +149,37 @@ static bool admission_close_one(struct broker *broker, uid_t uid, bool of_any_us
 
 bool admission_make_room(struct broker *broker)
 {
-	return admission_close_one(broker, 0, true);
+	return admission_close_one(broker, admission_find_any(broker));
 }
 
 /* ---- admitted, waiting or refused -------------------------------------------------- */
 
-/*
- * The number of a peer that has exited may be another process by now. A new one cannot
- * take it between here and the charge: all numbers would have to be used up first.
- */
-static bool admission_peer_is_alive(int fd)
+static int admission_charge_connection(struct broker *broker, uid_t uid)
 {
-	socklen_t length = sizeof(int);
-	int pidfd = -1;
-	bool alive;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) < 0)
-		return errno == ENOPROTOOPT; /* before Linux 6.5 */
-	alive = poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) == 0;
-	close(pidfd);
-	return alive;
-}
-
-static struct payer admission_payer(const struct connection *connection)
-{
-	bool alive = admission_peer_is_alive(connection->fd);
-
-	return (struct payer){connection->uid, alive ? connection->pid : 0};
+	return limits_charge(broker->limits, uid, RES_CONNECTIONS, 1);
 }
 
 /* -EDQUOT, -ENOSPC: no room, nor a connection to close for it. */
 static int admission_charge(struct broker *broker, const struct connection *connection)
 {
-	const struct payer payer = admission_payer(connection);
-	struct limits *limits = broker->limits;
-	int r = limits_charge_process(limits, &payer, RES_CONNECTIONS, 1);
-	uid_t full = payer.uid;
+	uid_t uid = connection->uid;
+	int r = admission_charge_connection(broker, uid);
+	struct connection *idle;
 
-	if (r != -EDQUOT && r != -ENOSPC)
-		return r;
 	if (r == -EDQUOT)
-		full = limits_find_full(limits, &payer, RES_CONNECTIONS);
-	if (!admission_close_one(broker, full, r == -ENOSPC))
+		idle = admission_find_of(
+			broker, connection->person,
+			limits_find_full(broker->limits, uid, RES_CONNECTIONS));
+	else if (r == -ENOSPC)
+		idle = admission_find_any(broker);
+	else
 		return r;
-	return limits_charge_process(limits, &payer, RES_CONNECTIONS, 1);
+	return admission_close_one(broker, idle)
+		       ? admission_charge_connection(broker, uid)
+		       : r;
 }
 
+/* On success it is in no list yet. */
 static int admission_admit(struct broker *broker, struct connection *connection)
 {
 	int r = admission_charge(broker, connection);
@@ -155,26 +187,51 @@ static int admission_admit(struct broker *broker, struct connection *connection)
 	if (r < 0)
 		return r;
 	r = connection_watch(broker, connection);
-	connection->admitted = r == 0;
-	limits_uncharge(broker->limits, connection->uid,
-			r == 0 ? RES_ENDED : RES_CONNECTIONS, 1);
-	if (r == 0)
-		list_add_tail(&broker->connections, &connection->by_use);
-	return r;
+	if (r < 0) {
+		limits_uncharge(broker->limits, connection->uid, RES_CONNECTIONS, 1);
+		return r;
+	}
+	connection->admitted = true;
+	connection->since_ms = now_ms();
+	/* It may have connected while they were refused. */
+	if (broker->can_refuse_rights)
+		(void)rights_permit(connection->fd, true);
+	limits_uncharge(broker->limits, connection->uid, RES_UNADMITTED, 1);
+	return 0;
 }
 
-/* Those that wait hold a descriptor, too: a share of what connections may use. */
-static bool admission_may_wait(const struct broker *broker, uid_t uid)
+static void admission_enter(struct broker *broker, struct connection *connection)
 {
-	uint64_t room = broker->limits->config.per_mount[RES_CONNECTIONS] / 4;
-	struct connection *connection;
-	uint64_t n = 0, n_of_user = 0;
+	list_add_tail(&broker->connections, &connection->by_use);
+	list_add_tail(&connection->person->connections, &connection->in_person);
+}
 
-	list_for_each(connection, &broker->waiting, by_use) {
-		n++;
-		n_of_user += connection->uid == uid;
-	}
-	return n < room && n_of_user < MAX(room / 2, UINT64_C(1));
+void admission_used(struct broker *broker, struct connection *connection)
+{
+	list_remove(&connection->by_use);
+	list_remove(&connection->in_person);
+	admission_enter(broker, connection);
+}
+
+/* Those that wait hold a descriptor, too, so that they have a limit. */
+static bool admission_wait(struct broker *broker, struct connection *connection)
+{
+	struct person *person = connection->person;
+
+	if (limits_charge(broker->limits, connection->uid, RES_WAITING, 1) < 0)
+		return false;
+	if (list_is_empty(&person->waiting))
+		list_add_tail(&broker->waiting, &person->in_waiting);
+	list_add_tail(&person->waiting, &connection->in_person);
+	return true;
+}
+
+static void admission_end_wait(struct broker *broker, struct connection *connection)
+{
+	list_remove(&connection->in_person);
+	if (list_is_empty(&connection->person->waiting))
+		list_remove(&connection->person->in_waiting);
+	limits_uncharge(broker->limits, connection->uid, RES_WAITING, 1);
 }
 
 static void admission_refuse(struct broker *broker, struct connection *connection, int r)
@@ -183,8 +240,18 @@ static void admission_refuse(struct broker *broker, struct connection *connectio
 		 r == -EDQUOT ? "all of its user have a request under way"
 			      : strerror(-r));
 	connection_refuse(broker, connection, r == -EDQUOT || r == -ENOSPC ? -EUSERS : r);
-	connection_close(broker, connection);
-	free(connection);
+	admission_free(broker, connection);
+}
+
+/* ---- new connections --------------------------------------------------------------- */
+
+bool admission_prepare(struct broker *broker)
+{
+	if (!broker->spare)
+		broker->spare = calloc(1, sizeof(*broker->spare));
+	if (!broker->spare_closing)
+		broker->spare_closing = closing_new(broker->limits, UID_UNKNOWN, 1);
+	return broker->spare && broker->spare_closing;
 }
 
 /*
@@ -193,103 +260,117 @@ static void admission_refuse(struct broker *broker, struct connection *connectio
  */
 static int admission_charge_new(struct broker *broker, struct connection *connection)
 {
-	const struct payer payer = admission_payer(connection);
-	int r = limits_charge_process_anyway(broker->limits, &payer, RES_ENDED, 1);
+	struct payer payer = {UID_UNKNOWN, 0};
+	int r = peer_charge(broker->limits, connection->fd, &payer);
 
-	if (r < 0)
-		return r;
-	connection->closing = closing_new(broker->limits, connection->uid, 1);
-	if (connection->closing)
-		return 0;
-	limits_uncharge(broker->limits, connection->uid, RES_ENDED, 1);
-	return -ENOMEM;
+	connection->uid = payer.uid;
+	connection->pid = payer.pid;
+	connection->counted = r == 0;
+	ticket_list_init(&connection->tickets, payer.uid);
+	return r;
 }
 
-static struct connection *admission_new(struct broker *broker, int fd)
+/* On failure it is to be refused, for which it has the spare closing. */
+static int admission_begin(struct broker *broker, struct connection *connection)
 {
-	struct connection *connection = calloc(1, sizeof(*connection));
-	struct ucred peer = {0};
-	socklen_t length = sizeof(peer);
+	int r = admission_charge_new(broker, connection);
 
-	if (!connection || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
-		free(connection);
-		return NULL;
+	if (r == 0)
+		connection->closing = closing_new(broker->limits, connection->uid, 1);
+	if (!connection->closing) {
+		connection->closing = TAKE_PTR(broker->spare_closing);
+		return r < 0 ? r : -ENOMEM;
 	}
-	connection->fd = fd;
-	connection->uid = peer.uid;
-	connection->pid = peer.pid;
-	if (admission_charge_new(broker, connection) < 0) {
-		free(connection);
-		return NULL;
-	}
-	connection->since_ms = now_ms();
-	ticket_list_init(&connection->tickets, peer.uid);
-	return connection;
+	connection->person = person_get(&broker->persons,
+					limits_person(broker->limits, connection->uid));
+	return connection->person ? 0 : -ENOMEM;
 }
 
 void admission_take(struct broker *broker, int fd)
 {
-	struct connection *connection = admission_new(broker, fd);
+	struct connection *connection = TAKE_PTR(broker->spare);
 	int r;
 
-	if (!connection) {
-		log_warning("broker: cannot accept a connection: %m");
-		close(fd);
-		return;
-	}
-	r = admission_admit(broker, connection);
-	if ((r == -EDQUOT || r == -ENOSPC) && admission_may_wait(broker, connection->uid))
-		list_add_tail(&broker->waiting, &connection->by_use);
-	else if (r < 0)
+	connection->fd = fd;
+	connection->since_ms = now_ms();
+	r = admission_begin(broker, connection);
+	/* Those of the person that wait already come first. */
+	if (r == 0)
+		r = list_is_empty(&connection->person->waiting)
+			    ? admission_admit(broker, connection)
+			    : -EDQUOT;
+	if (r == 0)
+		admission_enter(broker, connection);
+	else if ((r != -EDQUOT && r != -ENOSPC) || !admission_wait(broker, connection))
 		admission_refuse(broker, connection, r);
 }
 
-/* Puts all that wait for its user's room behind the others, in their order. */
-static void admission_postpone(struct broker *broker, struct connection *first)
+/* ---- those that wait --------------------------------------------------------------- */
+
+/* The person ends with its last connection. */
+static void admission_refuse_late(struct broker *broker, struct person *person, int r)
 {
 	struct connection *connection, *after;
+	int n = 0;
 
-	list_add_tail(&broker->waiting, &first->by_use);
-	list_for_each_safe(connection, after, &broker->waiting, by_use) {
-		if (connection == first)
+	list_for_each_safe(connection, after, &person->waiting, in_person) {
+		if (now_ms() - connection->since_ms <= WAIT_MAX_MS ||
+		    n++ == REFUSED_PER_TURN)
 			return;
-		if (connection->uid != first->uid)
-			continue;
-		list_remove(&connection->by_use);
-		list_add_tail(&broker->waiting, &connection->by_use);
+		admission_end_wait(broker, connection);
+		admission_refuse(broker, connection, r);
 	}
 }
 
-static int admission_try_again(struct broker *broker, struct connection *connection)
+/* Tries the one of @person that waits for the longest time; then others have their turn.
+ */
+static int admission_try_one(struct broker *broker, struct person *person)
 {
+	struct connection *connection =
+		list_first(&person->waiting, struct connection, in_person);
 	int r = admission_admit(broker, connection);
 
-	if (r == 0)
-		return 0;
-	admission_postpone(broker, connection);
-	if (now_ms() - connection->since_ms > WAIT_MAX_MS) {
-		list_remove(&connection->by_use);
-		admission_refuse(broker, connection, r);
+	list_remove(&person->in_waiting);
+	list_add_tail(&broker->waiting, &person->in_waiting);
+	if (r < 0) {
+		admission_refuse_late(broker, person, r);
+	} else {
+		admission_end_wait(broker, connection);
+		admission_enter(broker, connection);
 	}
 	return r;
 }
 
-/* Each user once who has no room, so that none is in the way of others. */
+/* Each person once who has no room, so that none is in the way of others. */
 void admission_continue(struct broker *broker)
 {
 	unsigned failures = 0;
 	uid_t first_failed = 0;
 
 	while (!list_is_empty(&broker->waiting) && failures < FAILURES_PER_TURN) {
-		struct connection *connection =
-			container_of(broker->waiting.next, struct connection, by_use);
-		uid_t uid = connection->uid;
+		struct person *person =
+			container_of(broker->waiting.next, struct person, in_waiting);
+		uid_t uid = person->uid;
 
 		if (failures > 0 && uid == first_failed)
 			return;
-		list_remove(&connection->by_use);
-		if (admission_try_again(broker, connection) < 0 && failures++ == 0)
+		if (admission_try_one(broker, person) < 0 && failures++ == 0)
 			first_failed = uid;
+	}
+}
+
+/* ---- the end ----------------------------------------------------------------------- */
+
+static void admission_end_waits(struct broker *broker)
+{
+	while (!list_is_empty(&broker->waiting)) {
+		struct person *person =
+			container_of(broker->waiting.next, struct person, in_waiting);
+		struct connection *connection =
+			list_first(&person->waiting, struct connection, in_person);
+
+		admission_end_wait(broker, connection);
+		admission_free(broker, connection);
 	}
 }
 
@@ -297,11 +378,11 @@ void admission_finish(struct broker *broker)
 {
 	struct connection *connection, *after;
 
+	list_splice_tail(&broker->connections, &broker->throttled);
 	list_for_each_safe(connection, after, &broker->connections, by_use)
 		admission_drop(broker, connection);
-	list_for_each_safe(connection, after, &broker->waiting, by_use) {
-		list_remove(&connection->by_use);
-		connection_close(broker, connection);
-		free(connection);
-	}
+	admission_end_waits(broker);
+	free(TAKE_PTR(broker->spare));
+	closing_end(TAKE_PTR(broker->spare_closing));
+	htab_finish(&broker->persons);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "broker/admission.h"
 #include "broker/connection.h"
+#include "broker/rights.h"
 #include "clock.h"
 #include "util.h"
 
@@ -22,6 +24,12 @@
 #define ACCEPTS_PER_TURN 64
 #define RETRY_MS         100
 #define ACCEPT_RETRY_MS  20
+
+/*
+ * Short: connect(2) waits in its order, one for each thread, but in the backlog one
+ * client can have all places, and new connections of others come after them.
+ */
+#define BACKLOG 128
 
 /* ---- connections ------------------------------------------------------------------- */
 
@@ -38,26 +46,35 @@ static int broker_watch(const struct broker *broker, int *fd)
  * the thread busy. A descriptor of the connection that makes room is closed elsewhere,
  * and free a moment later.
  */
-static void broker_accept_later(struct broker *broker)
+static void broker_accept_later(struct broker *broker, int error)
 {
-	if (errno == EMFILE || errno == ENFILE)
+	if (error == EMFILE || error == ENFILE)
 		(void)admission_make_room(broker);
 	epoll_ctl(broker->epoll, EPOLL_CTL_DEL, broker->listener, NULL);
 	broker->accept_at_ms = now_ms() + ACCEPT_RETRY_MS;
 }
 
+/* Where they cannot be refused, what is not admitted leaves descriptors to the rest. */
+static bool broker_is_overrun(const struct broker *broker)
+{
+	return !broker->can_refuse_rights &&
+	       limits_used(broker->limits, RES_UNADMITTED) >= broker->most_unadmitted;
+}
+
 static void broker_accept_some(struct broker *broker)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd = accept4(broker->listener, NULL, NULL,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
 
+		if (broker_is_overrun(broker) || !admission_prepare(broker))
+			return broker_accept_later(broker, ENOMEM);
+		fd = accept4(broker->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			admission_take(broker, fd);
 			continue;
 		}
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			broker_accept_later(broker);
+			broker_accept_later(broker, errno);
 		return;
 	}
 }
@@ -69,36 +86,56 @@ static void broker_accept_again(struct broker *broker)
 		broker->accept_at_ms = now_ms() + ACCEPT_RETRY_MS;
 }
 
-/* ---- throttling -------------------------------------------------------------------- */
-
-static void broker_retry_later(struct broker *broker)
+/*
+ * A refused connection with unread descriptors is closed when those are, for which its
+ * person decides how long that takes; the kernel limits what is in flight, but for each
+ * uid. So where many are left, descriptors are taken from admitted connections only,
+ * until half of them are closed. The messages of those in the backlog stay.
+ */
+static void broker_limit_rights(struct broker *broker)
 {
-	if (!broker->any_throttled)
-		broker->retry_at_ms = now_ms() + RETRY_MS;
-	broker->any_throttled = true;
+	uint64_t n = limits_used(broker->limits, RES_UNADMITTED);
+	uint64_t most = broker->limits->config.per_mount[RES_UNADMITTED];
+	bool refuse = broker->refuses_rights ? n > most / 2 : n >= most;
+
+	if (refuse == broker->refuses_rights || !broker->can_refuse_rights)
+		return;
+	if (!rights_permit(broker->listener, !refuse))
+		return;
+	broker->refuses_rights = refuse;
+	if (refuse)
+		log_warning("broker: %llu refused connections are not closed yet: "
+			    "descriptors only from admitted ones",
+			    (unsigned long long)n);
+	else
+		log_info("broker: takes descriptors from new connections again");
 }
+
+/* ---- throttling -------------------------------------------------------------------- */
 
 static void broker_throttle(struct broker *broker, struct connection *connection)
 {
 	log_info("broker: uid %u throttled: its rejected descriptors are still closing",
 		 connection->uid);
+	if (list_is_empty(&broker->throttled))
+		broker->retry_at_ms = now_ms() + RETRY_MS;
 	connection->throttled = true;
-	broker_retry_later(broker);
+	list_remove(&connection->by_use);
+	list_add_tail(&broker->throttled, &connection->by_use);
 	/* Clearing the events would not do: epoll(7) reports EPOLLHUP in any case. */
 	connection_unwatch(broker, connection);
 }
 
 static void broker_resume_all(struct broker *broker)
 {
-	struct connection *connection;
+	struct connection *connection, *after;
 
-	broker->any_throttled = false;
-	list_for_each(connection, &broker->connections, by_use) {
-		if (!connection->throttled)
+	broker->retry_at_ms = now_ms() + RETRY_MS;
+	list_for_each_safe(connection, after, &broker->throttled, by_use) {
+		if (connection_watch(broker, connection) < 0)
 			continue;
-		connection->throttled = connection_watch(broker, connection) < 0;
-		if (connection->throttled)
-			broker_retry_later(broker);
+		connection->throttled = false;
+		admission_used(broker, connection);
 	}
 }
 
@@ -113,8 +150,7 @@ static void broker_serve(struct broker *broker, struct connection *connection)
 	} else if (r < 0) {
 		admission_drop(broker, connection);
 	} else {
-		list_remove(&connection->by_use);
-		list_add_tail(&broker->connections, &connection->by_use);
+		admission_used(broker, connection);
 	}
 }
 
@@ -139,6 +175,7 @@ static bool broker_serve_events(struct broker *broker, const struct epoll_event 
 		admission_continue(broker);
 	if (listener_ready)
 		broker_accept_some(broker);
+	broker_limit_rights(broker);
 	return true;
 }
 
@@ -146,7 +183,10 @@ static int broker_timeout(const struct broker *broker)
 {
 	if (broker->accept_at_ms)
 		return ACCEPT_RETRY_MS;
-	return broker->any_throttled || !list_is_empty(&broker->waiting) ? RETRY_MS : -1;
+	return list_is_empty(&broker->throttled) && list_is_empty(&broker->waiting) &&
+			       !broker->refuses_rights
+		       ? -1
+		       : RETRY_MS;
 }
 
 static bool broker_serve_turn(struct broker *broker)
@@ -158,7 +198,7 @@ static bool broker_serve_turn(struct broker *broker)
 
 	if (broker->accept_at_ms && now_ms() >= broker->accept_at_ms)
 		broker_accept_again(broker);
-	if (broker->any_throttled && now_ms() >= broker->retry_at_ms)
+	if (!list_is_empty(&broker->throttled) && now_ms() >= broker->retry_at_ms)
 		broker_resume_all(broker);
 	stall_guard_begin(&broker->guard);
 	more = broker_serve_events(broker, events, n);
@@ -183,15 +223,24 @@ static void *broker_main(void *arg)
 
 /* ---- start and stop ---------------------------------------------------------------- */
 
-static int broker_bind_in(int fd, int dir)
+static uint64_t broker_most_unadmitted(const struct broker *broker)
+{
+	uint64_t most = broker->limits->config.per_mount[RES_UNADMITTED];
+	struct rlimit limit = {0};
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return MAX(most, (uint64_t)limit.rlim_cur / 4);
+}
+
+static int broker_bind_in(const struct broker *broker, int dir)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dir,
 		 DMABUFFS_BROKER_NAME);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (bind(broker->listener, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	return listen(fd, SOMAXCONN) < 0 ? -errno : 0;
+	return listen(broker->listener, BACKLOG) < 0 ? -errno : 0;
 }
 
 static int broker_open_all(struct broker *broker, int dir)
@@ -199,6 +248,7 @@ static int broker_open_all(struct broker *broker, int dir)
 	int r;
 
 	list_init(&broker->connections);
+	list_init(&broker->throttled);
 	list_init(&broker->waiting);
 	broker->accept_at_ms = 0;
 	broker->listener =
@@ -207,7 +257,10 @@ static int broker_open_all(struct broker *broker, int dir)
 	broker->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (broker->listener < 0 || broker->epoll < 0 || broker->stop < 0)
 		return -errno;
-	r = broker_bind_in(broker->listener, dir);
+	broker->can_refuse_rights = rights_permit(broker->listener, true);
+	broker->refuses_rights = false;
+	broker->most_unadmitted = broker_most_unadmitted(broker);
+	r = broker_bind_in(broker, dir);
 	if (r == 0)
 		r = broker_watch(broker, &broker->listener);
 	if (r == 0)

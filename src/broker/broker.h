@@ -18,8 +18,10 @@
 #include "broker/stall_guard.h"
 #include "broker/tickets.h"
 #include "names/table.h"
+#include "htab.h"
 #include "list.h"
 
+struct closing;
 struct connection;
 
 struct broker {
@@ -34,10 +36,20 @@ struct broker {
 
 	/* Used by the thread alone. */
 	struct stall_guard guard;
-	struct list connections; /* struct connection, the least recently used first */
-	struct list waiting;     /* the same, accepted but not admitted: admission.h */
-	bool any_throttled;
-	uint64_t retry_at_ms; /* on the monotonic clock, while any_throttled */
+	struct htab persons;     /* struct person, who have the connections */
+	struct list connections; /* admitted ones, the least recently used first */
+	struct list throttled;   /* those that are not polled now */
+	struct list waiting;     /* struct person, with connections not admitted yet */
+	/* For the next one that is accepted, see admission_prepare(). */
+	struct connection *spare;
+	struct closing *spare_closing;
+	/* Connections that are not admitted carry too many descriptors: see rights.h. */
+	bool refuses_rights;
+	bool can_refuse_rights; /* fixed; where it cannot, it accepts no more than: */
+	uint64_t most_unadmitted;
+	/* Times are on the monotonic clock. */
+	uint64_t retry_at_ms; /* while any is throttled */
+	uint64_t all_busy_until_ms;
 	/* 0: the listener is polled; else when it is again: accept(2) has failed. */
 	uint64_t accept_at_ms;
 };

@@ -13,6 +13,7 @@
 #include "broker/procfs.h"
 #include "broker/unread.h"
 #include "buffers/closer.h"
+#include "clock.h"
 #include "sized.h"
 
 #define MESSAGES_PER_TURN  8
@@ -80,7 +81,7 @@ static int connection_receive(int fd, struct message *message)
 static int connection_check_request(const struct message *message,
 				    struct dmabuffs_broker_request *ret_request)
 {
-	bool fetch;
+	bool with_fd;
 	int r = sized_take(message->data, message->size, FIRST_REQUEST_SIZE, ret_request,
 			   sizeof(*ret_request));
 
@@ -90,13 +91,15 @@ static int connection_check_request(const struct message *message,
 		return -E2BIG;
 	if (ret_request->flags)
 		return -EOPNOTSUPP;
-	fetch = ret_request->op == DMABUFFS_BROKER_FETCH;
+	with_fd = ret_request->op != DMABUFFS_BROKER_FETCH &&
+		  ret_request->op != DMABUFFS_BROKER_READY;
 	if (ret_request->reserved ||
-	    (!fetch && !sized_is_zero(ret_request->ticket, sizeof(ret_request->ticket))))
+	    (ret_request->op != DMABUFFS_BROKER_FETCH &&
+	     !sized_is_zero(ret_request->ticket, sizeof(ret_request->ticket))))
 		return -EINVAL;
 	if (message->fds_truncated)
 		return -EMFILE;
-	return message->n_fds == !fetch ? 0 : -EINVAL;
+	return message->n_fds == with_fd ? 0 : -EINVAL;
 }
 
 static int connection_describe_fd(int fd, uint32_t kind, int access,
@@ -191,6 +194,19 @@ static int connection_fetch(struct broker *broker,
 }
 
 /*
+ * The request that the client cannot send before it comes now: it has as long for that as
+ * after connect(2), but only once.
+ */
+static void connection_expect_request(struct connection *connection)
+{
+	if (connection->expected)
+		return;
+	connection->expected = true;
+	connection->served = false;
+	connection->since_ms = now_ms();
+}
+
+/*
  * Executes the request in @message. *ret_fd is a descriptor to send with the reply, or
  * negative; on failure it is just to be closed. A descriptor that was taken over is
  * removed from the message.
@@ -214,6 +230,9 @@ static int connection_handle(struct broker *broker, struct connection *connectio
 		return r;
 	case DMABUFFS_BROKER_FETCH:
 		return connection_fetch(broker, &request, reply, ret_fd);
+	case DMABUFFS_BROKER_READY:
+		connection_expect_request(connection);
+		return 0;
 	default:
 		return -ENOTTY;
 	}
@@ -351,7 +370,8 @@ static void connection_close_not_admitted(struct connection *connection)
 		close(connection->fd);
 	else
 		closing_add(connection->closing, connection->fd);
-	closing_charge(connection->closing, connection->uid, RES_ENDED, 1);
+	if (connection->counted)
+		closing_charge(connection->closing, connection->uid, RES_UNADMITTED, 1);
 	closing_end(connection->closing);
 }
 

@@ -9,14 +9,20 @@
 struct connection {
 	int fd;                  /* owned */
 	struct closing *closing; /* owned, to close it with */
-	uid_t uid; /* of the peer, as SO_PEERCRED has it; charged for what is received */
+	/* Of the peer, as SO_PEERCRED has it, or UID_UNKNOWN; charged for what is
+	   received. */
+	uid_t uid;
 	pid_t pid; /* of the peer when it connected; 0: no number here; see procfs.h */
 	struct ticket_list tickets;
-	struct list by_use; /* in broker.connections or broker.waiting */
-	uint64_t since_ms;  /* when it was accepted, on the monotonic clock */
-	bool admitted;      /* charged as RES_CONNECTIONS, before as RES_ENDED */
-	bool served;        /* it has sent a request */
-	bool throttled;     /* not polled: too many descriptors of its user are closing */
+	struct person *person; /* owned reference; NULL: it is just to be refused */
+	struct list by_use;    /* in broker.connections or broker.throttled */
+	struct list in_person; /* in person->connections or person->waiting */
+	uint64_t since_ms; /* when it was accepted, or admitted, on the monotonic clock */
+	bool admitted;     /* charged as RES_CONNECTIONS */
+	bool counted;      /* before that: charged as RES_UNADMITTED */
+	bool served;       /* it has sent a request */
+	bool expected;     /* it has asked whether it may send one with a descriptor */
+	bool throttled;    /* not polled: too many descriptors of its user are closing */
 };
 
 /* Polls it, and stops that. watch: 0 or -errno. */

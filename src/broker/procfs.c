@@ -3,8 +3,8 @@
 
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "base/clients.h"
 #include "base/mountinfo.h"
 #include "fd_identity.h"
 #include "util.h"
@@ -14,7 +14,7 @@
 
 static bool procfs_is_our_own(uint64_t dev)
 {
-	_cleanup_close_ int proc = open("/proc", O_PATH | O_CLOEXEC);
+	_cleanup_close_ int proc = open("/proc/self", O_PATH | O_CLOEXEC);
 	uint64_t own, ino;
 
 	return proc >= 0 && fd_identity(proc, &own, &ino) == 0 && own == dev;
@@ -23,9 +23,9 @@ static bool procfs_is_our_own(uint64_t dev)
 /* The list comes from the kernel, so a client cannot forge a line of it. */
 static bool procfs_is_mounted(uint64_t dev, pid_t tid)
 {
-	char path[40];
+	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/mountinfo", tid);
+	clients_path(path, sizeof(path), tid, "mountinfo");
 	return mountinfo_has(path, dev, "proc", MAX_LINES) > 0;
 }
 

@@ -21,21 +21,10 @@ struct ticket {
 /* A client names a ticket, or fetches what is under it, right after it was made. */
 #define STALE_NS UINT64_C(1000000000)
 
-/* Keyed as in table.c: the time of a look-up reveals no number. */
-static uint64_t tickets_hash_of(const struct tickets *tickets,
-				const uint8_t number[DMABUFFS_TICKET_SIZE])
-{
-	uint64_t hash;
-
-	crypto_shorthash((unsigned char *)&hash, number, DMABUFFS_TICKET_SIZE,
-			 tickets->key);
-	return hash;
-}
-
 void tickets_init(struct tickets *tickets, struct limits *limits)
 {
 	*tickets = (struct tickets){.limits = limits};
-	crypto_shorthash_keygen(tickets->key);
+	hash_key_init(&tickets->key);
 	pthread_mutex_init(&tickets->lock, NULL);
 }
 
@@ -63,7 +52,8 @@ static int tickets_add_locked(struct tickets *tickets, struct ticket_list *list,
 	if (r < 0)
 		return r;
 	if (htab_insert(&tickets->by_number, &ticket->node,
-			tickets_hash_of(tickets, ticket->number)) < 0) {
+			keyed_hash(&tickets->key, ticket->number,
+				   sizeof(ticket->number))) < 0) {
 		limits_uncharge(tickets->limits, list->uid, RES_TICKETS, 1);
 		return -ENOMEM;
 	}
@@ -142,8 +132,8 @@ int tickets_take(struct tickets *tickets, const uint8_t number[DMABUFFS_TICKET_S
 	struct ticket *ticket;
 	int fd;
 
-	htab_for_each_hash(ticket, &tickets->by_number, tickets_hash_of(tickets, number),
-			   node)
+	htab_for_each_hash(ticket, &tickets->by_number,
+			   keyed_hash(&tickets->key, number, DMABUFFS_TICKET_SIZE), node)
 		if (!sodium_memcmp(ticket->number, number, DMABUFFS_TICKET_SIZE))
 			break;
 	if (!ticket)

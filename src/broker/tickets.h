@@ -10,11 +10,11 @@
 #define DMABUFFS_TICKETS_H
 
 #include <pthread.h>
-#include <sodium.h>
 #include <stdint.h>
 
 #include <dmabuffs-ioctl.h>
 
+#include "base/keyed_hash.h"
 #include "base/limits.h"
 #include "htab.h"
 #include "list.h"
@@ -24,7 +24,7 @@
 struct ticket;
 
 struct tickets {
-	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed after tickets_init() */
+	struct hash_key key; /* fixed after tickets_init() */
 	pthread_mutex_t lock;
 	struct htab by_number; /* protected by lock */
 	struct limits *limits; /* borrowed */

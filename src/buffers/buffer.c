@@ -156,20 +156,27 @@ bool buffer_has_memory(const struct buffer *buffer)
 	return buffer->kind != DMABUFFS_KIND_ASID && buffer->kind != DMABUFFS_KIND_DEVICE;
 }
 
+/*
+ * Through its path: a client can make the close of a borrowed descriptor take long, with
+ * record locks on the memfd, and some callers hold the table's lock.
+ */
+static int buffer_stat_elsewhere(struct kept_fd kept, struct stat *ret_stat)
+{
+	char path[64];
+
+	fd_vault_path(kept, path, sizeof(path));
+	return stat(path, ret_stat) < 0 ? -errno : 0;
+}
+
 int buffer_stat(const struct buffer *buffer, struct stat *ret_stat)
 {
-	int fd, r;
-
 	if (!buffer_has_memory(buffer)) {
 		*ret_stat = (struct stat){0};
 		return 0;
 	}
-	fd = buffer_borrow(buffer);
-	if (fd < 0)
-		return fd;
-	r = fstat(fd, ret_stat) < 0 ? -errno : 0;
-	buffer_return(buffer, fd);
-	return r;
+	if (buffer->table)
+		return buffer_stat_elsewhere(buffer_place_of(buffer), ret_stat);
+	return fstat(buffer->fd, ret_stat) < 0 ? -errno : 0;
 }
 
 int buffer_size(const struct buffer *buffer, uint64_t *ret_size)

@@ -5,6 +5,7 @@
 
 #include <accel.h>
 
+#include "buffers/fd_vault.h"
 #include "clock.h"
 #include "list.h"
 #include "locked.h"
@@ -12,7 +13,10 @@
 #include "util.h"
 
 #define STOP_MS    3000
-#define IDLE_MS    1000 /* how long a thread without work stays */
+#define IDLE_MS    1000   /* how long a thread without work stays */
+#define NAP_NS     500000 /* see closer_nap_locked() */
+#define NAP_MAX    16
+#define NAP_SHARE  64 /* of the descriptors there may be */
 #define MAX_STACK  (64 * 1024)
 #define MAX_CHARGE 2
 
@@ -54,15 +58,18 @@ struct closing {
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;  /* a user is ready, or it is to stop */
+	pthread_cond_t nap;   /* there is more to do than may wait for NAP_NS */
 	pthread_cond_t ended; /* a thread has ended */
 	struct htab users;    /* those with closings, by uid */
 	struct list ready;
-	unsigned n_ready, n_idle, n_threads;
+	unsigned n_ready, n_idle, n_napping, n_threads;
 	size_t n_pending; /* closings that are queued or run */
+	size_t nap_room;  /* more of them end a nap */
 	bool started;
 } closer_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.wake = PTHREAD_COND_INITIALIZER,
+	.nap = PTHREAD_COND_INITIALIZER,
 	.ended = PTHREAD_COND_INITIALIZER,
 	.ready = {&closer_state.ready, &closer_state.ready},
 };
@@ -269,9 +276,26 @@ static bool closer_wait_locked(void)
 	       closer_state.n_threads <= SPARE_THREADS;
 }
 
+/*
+ * After its work, a thread looks for more by itself once, so that a client that exports
+ * in a row causes one wake-up for several closings: it costs more than most of them do.
+ * On a busy machine the client could be faster than the nap is short, so more than
+ * a few closings end the nap, and any where descriptors are few.
+ */
+static void closer_nap_locked(void)
+{
+	const struct timespec deadline = timespec_of_ns(now_ns() + NAP_NS);
+
+	ASSERT_LOCKED(&closer_state.lock);
+	closer_state.n_napping++;
+	pthread_cond_clockwait(&closer_state.nap, &closer_state.lock, CLOCK_MONOTONIC,
+			       &deadline);
+	closer_state.n_napping--;
+}
+
 static void *closer_main(void *arg)
 {
-	bool more = true;
+	bool more = true, napped = true;
 
 	pthread_mutex_lock(&closer_state.lock);
 	while (more) {
@@ -281,6 +305,10 @@ static void *closer_main(void *arg)
 			closer_state.n_ready--;
 			closer_serve_locked(
 				container_of(first, struct closer_user, ready));
+			napped = false;
+		} else if (!napped && closer_state.nap_room && closer_state.started) {
+			closer_nap_locked();
+			napped = true;
 		} else {
 			more = closer_state.started && closer_wait_locked();
 		}
@@ -302,21 +330,25 @@ static int closer_start_thread_locked(void)
 }
 
 /*
- * Where none can be created, the user waits until one of the others is free. True: an
- * idle one is to be woken.
+ * Where none can be created, the user waits until one of the others is free. Returns what
+ * is to be signalled, or NULL.
  */
-static bool closer_provide_locked(void)
+static pthread_cond_t *closer_provide_locked(void)
 {
 	ASSERT_LOCKED(&closer_state.lock);
-	if (closer_state.n_ready > closer_state.n_idle)
+	if (closer_state.n_ready <= closer_state.n_napping)
+		return closer_state.n_pending > closer_state.nap_room ? &closer_state.nap
+								      : NULL;
+	if (closer_state.n_ready - closer_state.n_napping > closer_state.n_idle)
 		closer_start_thread_locked();
-	return closer_state.n_idle > 0;
+	return closer_state.n_idle > 0 ? &closer_state.wake : NULL;
 }
 
 static bool closer_queue(struct closing *closing)
 {
 	struct closer_user *user = closing->user;
-	bool started, wake = false;
+	pthread_cond_t *wake = NULL;
+	bool started;
 
 	pthread_mutex_lock(&closer_state.lock);
 	started = closer_state.started;
@@ -329,7 +361,7 @@ static bool closer_queue(struct closing *closing)
 	pthread_mutex_unlock(&closer_state.lock);
 	/* Not before: the woken thread would wait for the lock at once. */
 	if (wake)
-		pthread_cond_signal(&closer_state.wake);
+		pthread_cond_signal(wake);
 	return started;
 }
 
@@ -363,6 +395,7 @@ int closer_start(void)
 	int r = 0;
 
 	pthread_mutex_lock(&closer_state.lock);
+	closer_state.nap_room = MIN(fd_vault_reserved() / NAP_SHARE, NAP_MAX);
 	if (!closer_state.started)
 		r = closer_start_spares_locked();
 	if (r == 0)

@@ -28,7 +28,7 @@
 struct accel_asid;
 struct closing;
 
-/* 0 or -errno. */
+/* After fd_vault_start(), which knows how many descriptors there are. 0 or -errno. */
 int closer_start(void);
 
 /*

@@ -11,13 +11,10 @@
 #include <sys/syscall.h>
 
 #include "base/log.h"
+#include "base/pidfd.h"
 #include "locked.h"
 #include "thread.h"
 #include "util.h"
-
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
-#endif
 
 #define MAX_VAULTS  64
 #define VAULT_STACK (64 * 1024)

@@ -69,6 +69,7 @@ int device_file_open(struct devices *devices, struct accel_device *device,
 		     const struct payer *payer, struct device_file **ret_file)
 {
 	struct device_file *file = calloc(1, sizeof(*file));
+	uid_t person = limits_process_person(devices->limits, payer);
 	const struct accel_owner owner = {
 		.size = sizeof(owner),
 		.charge = device_file_charge,
@@ -76,7 +77,7 @@ int device_file_open(struct devices *devices, struct accel_device *device,
 		.notify = device_file_notify,
 		.release = device_file_unref,
 		.data = file,
-		.user = payer->uid,
+		.user = person,
 	};
 	int r;
 
@@ -84,6 +85,7 @@ int device_file_open(struct devices *devices, struct accel_device *device,
 		return -ENOMEM;
 	file->devices = devices;
 	file->payer = *payer;
+	file->flush.person = person;
 	ticket_list_init(&file->tickets, payer->uid);
 	file->refs = 2;
 	pthread_mutex_init(&file->lock, NULL);
@@ -114,8 +116,20 @@ void device_file_close(struct device_file *file)
 	if (file->root_id)
 		ended_close_root(devices->notifier, file->root_id,
 				 "its context was closed");
+	/* All that it held is given back. */
+	flushed_remove(&devices->flushed, &file->flush);
 	device_file_set_poll(file, NULL);
 	device_file_unref(file);
+}
+
+void device_file_flush(struct device_file *file)
+{
+	flushed_add(&file->devices->flushed, &file->flush);
+}
+
+void device_file_use(struct device_file *file)
+{
+	flushed_remove(&file->devices->flushed, &file->flush);
 }
 
 void device_file_set_poll(struct device_file *file, struct fuse_pollhandle *poll)

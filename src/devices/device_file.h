@@ -14,6 +14,7 @@
 
 #include "broker/tickets.h"
 #include "devices/devices.h"
+#include "devices/flushed.h"
 #include "names/ids.h"
 
 struct device_file {
@@ -21,6 +22,7 @@ struct device_file {
 	struct payer payer; /* opened it; without pid once the context is open */
 	struct accel_context *context;
 	struct list of_devices;     /* protected by devices.lock */
+	struct flush_note flush;    /* in devices.flushed */
 	struct ticket_list tickets; /* descriptors to be fetched */
 	_Atomic unsigned refs;      /* of the open file, and of the context */
 
@@ -38,6 +40,12 @@ int device_file_open(struct devices *devices, struct accel_device *device,
 
 /* The last close: destroys the context, and removes its names and its tickets. */
 void device_file_close(struct device_file *file);
+
+/* A close of one of its descriptors, which may be the last one: see flushed.h. */
+void device_file_flush(struct device_file *file);
+
+/* A request on it has come, so it is open. */
+void device_file_use(struct device_file *file);
 
 /* Sets the handle that the next event notifies, and owns it; NULL is allowed. */
 void device_file_set_poll(struct device_file *file, struct fuse_pollhandle *poll);

@@ -52,6 +52,7 @@ int devices_start(struct devices *devices, const struct options *options)
 
 	pthread_mutex_init(&devices->lock, NULL);
 	list_init(&devices->files);
+	flushed_init(&devices->flushed);
 	if (!options->accel)
 		return 0;
 	r = accel_registry_create(devices_log_line, NULL, &devices->registry);
@@ -79,6 +80,7 @@ bool devices_stop(struct devices *devices)
 	node_finish(&devices->directory);
 	for (size_t i = 0; i < devices->n; i++)
 		node_finish(&devices->nodes[i]);
+	flushed_finish(&devices->flushed);
 	pthread_mutex_destroy(&devices->lock);
 	return true;
 }

@@ -14,6 +14,7 @@
 
 #include "base/options.h"
 #include "broker/tickets.h"
+#include "devices/flushed.h"
 #include "names/node.h"
 #include "names/notifier.h"
 #include "list.h"
@@ -31,6 +32,7 @@ struct devices {
 	size_t n;                        /* fixed */
 	struct accel_device *list[DEVICES_MAX];
 
+	struct flushed flushed; /* contexts that may be closed by now */
 	struct node directory;
 	struct node nodes[DEVICES_MAX];
 	pthread_mutex_t lock;

@@ -85,29 +85,34 @@ static int device_ioctl_add_ticket(struct command_call *call, int fd)
 	return r;
 }
 
-int device_open_for_fetch(struct command_call *call)
+static int device_ioctl_try_open(struct command_call *call)
 {
-	const struct dmabuffs_accel_open *arg = &call->arg.open;
 	struct payer payer;
 	struct closing *closing;
-	int fd = -1, r;
+	int fd = -1, r = user_payer(call->req, &payer);
 
-	if (arg->flags)
-		return -EOPNOTSUPP;
-	if (arg->access != O_RDONLY && arg->access != O_RDWR)
-		return -EINVAL;
-	r = user_payer(call->req, &payer);
 	if (r == 0)
 		r = closing_reserve(&call->service->limits, &payer, 1, &closing);
 	if (r < 0)
 		return r;
-	r = device_ioctl_open_object(call->file->context, arg, &fd);
+	r = device_ioctl_open_object(call->file->context, &call->arg.open, &fd);
 	if (r == 0)
 		r = device_ioctl_add_ticket(call, fd);
 	if (r < 0)
 		closing_add(closing, fd);
 	closing_end(closing);
 	return r;
+}
+
+int device_open_for_fetch(struct command_call *call)
+{
+	const struct dmabuffs_accel_open *arg = &call->arg.open;
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (arg->access != O_RDONLY && arg->access != O_RDWR)
+		return -EINVAL;
+	return device_room_call(call, device_ioctl_try_open, NULL);
 }
 
 static void device_ioctl_revoke_work(void *arg)

@@ -59,18 +59,23 @@ static int device_share_publish(struct command_call *call, const struct ids *own
 	return r;
 }
 
-int device_export_asid(struct command_call *call)
+static int device_share_try_export(struct command_call *call)
 {
-	struct dmabuffs_accel_export *arg = &call->arg.asid_export;
 	struct accel_asid *asid;
 	struct ids owner;
-	int r = device_share_check_export(arg);
+	int r = user_owner(call, &owner);
 
 	if (r == 0)
-		r = user_owner(call, &owner);
-	if (r == 0)
-		r = accel_asid_share(call->file->context, arg->asid, &asid);
+		r = accel_asid_share(call->file->context, call->arg.asid_export.asid,
+				     &asid);
 	return r < 0 ? r : device_share_publish(call, &owner, asid);
+}
+
+int device_export_asid(struct command_call *call)
+{
+	int r = device_share_check_export(&call->arg.asid_export);
+
+	return r < 0 ? r : device_room_call(call, device_share_try_export, NULL);
 }
 
 /* References the ASID behind an opened name. */
@@ -93,19 +98,27 @@ static int device_share_opened_asid(struct command_call *call, const struct take
 	return r;
 }
 
+static int device_share_try_import(struct command_call *call)
+{
+	return accel_asid_import(call->file->context, call->kept.asid,
+				 &call->arg.import.id);
+}
+
+static void device_share_end_import(struct command_call *call, int result)
+{
+	accel_asid_unref(call->kept.asid);
+}
+
 int device_import_asid(struct command_call *call)
 {
-	struct accel_asid *asid;
 	struct taken taken;
 	int r = device_take_import(call, &taken);
 
 	if (r < 0)
 		return r;
-	r = device_share_opened_asid(call, &taken, &asid);
+	r = device_share_opened_asid(call, &taken, &call->kept.asid);
 	taken_end(&taken);
-	if (r < 0)
-		return r;
-	r = accel_asid_import(call->file->context, asid, &call->arg.import.id);
-	accel_asid_unref(asid);
-	return r;
+	return r < 0 ? r
+		     : device_room_call(call, device_share_try_import,
+					device_share_end_import);
 }

@@ -55,21 +55,33 @@ static int device_take_own_buffer(struct command_call *call, struct taken *taken
 	return r < 0 ? r : buffer.fd;
 }
 
+static int device_take_try_import(struct command_call *call)
+{
+	int fd = call->kept.buffer.fd;
+
+	return fd < 0 ? fd
+		      : accel_buffer_import(call->file->context, fd,
+					    &call->arg.import.id);
+}
+
+static void device_take_end_import(struct command_call *call, int result)
+{
+	struct taken *taken = &call->kept.buffer.taken;
+
+	if (result < 0)
+		closing_add(taken->closing, call->kept.buffer.fd);
+	taken_end(taken);
+}
+
 int device_import_buffer(struct command_call *call)
 {
-	struct taken taken;
-	int fd, r = device_take_import(call, &taken);
+	struct taken *taken = &call->kept.buffer.taken;
+	int r = device_take_import(call, taken);
 
 	if (r < 0)
 		return r;
-	fd = device_take_own_buffer(call, &taken);
-	r = fd;
-	if (fd >= 0)
-		r = accel_buffer_import(call->file->context, fd, &call->arg.import.id);
-	if (r < 0)
-		closing_add(taken.closing, fd);
-	taken_end(&taken);
-	return r;
+	call->kept.buffer.fd = device_take_own_buffer(call, taken);
+	return device_room_call(call, device_take_try_import, device_take_end_import);
 }
 
 /* ---- the caller's own memory ------------------------------------------------------- */
@@ -103,12 +115,22 @@ static int device_take_bind_files(struct command_call *call)
 	return r;
 }
 
+static int device_take_try_bind(void *arg)
+{
+	return device_take_bind_files(arg);
+}
+
 /* The caller can keep the locks of its address space, so this can take any time. */
 static void device_take_bind_work(void *arg)
 {
 	struct command_call *call = arg;
+	struct flushed *flushed = &call->service->devices.flushed;
+	bool may_come = flushed_any(flushed);
 	int r = device_take_bind_files(call);
 
+	if (may_come && device_room_is_short(r))
+		r = device_room_retry(flushed, call->file->flush.person,
+				      device_take_try_bind, call);
 	device_take_end_binding(call, r);
 	command_reply(call, r);
 }

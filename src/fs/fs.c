@@ -4,11 +4,20 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "util.h"
+
+/*
+ * Each thread keeps a buffer for one request of this size in memory. It must hold the
+ * value of an extended attribute, 64 KiB. Writes are larger only where there is no
+ * passthrough.
+ */
+#define FS_MAX_WRITE (256U << 10)
 
 static void fs_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct service *service = userdata;
 
+	conn->max_write = MIN(conn->max_write, FS_MAX_WRITE);
 	/* Makes the kernel check ACLs. */
 	if (!fuse_set_feature_flag(conn, FUSE_CAP_POSIX_ACL))
 		log_warning("this kernel has no POSIX ACLs for FUSE: only permission "
@@ -65,11 +74,10 @@ static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	fs_refuse(req);
 }
 
+/* No forget: the kernel's look-ups are not counted, see export.h. */
 const struct fuse_lowlevel_ops fs_ops = {
 	.init = fs_init,
 	.lookup = fs_lookup,
-	.forget = fs_forget,
-	.forget_multi = fs_forget_multi,
 	.getattr = fs_getattr,
 	.setattr = fs_setattr,
 	.mknod = fs_mknod,
@@ -84,6 +92,7 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.open = fs_open,
 	.read = fs_read,
 	.write = fs_write,
+	.flush = fs_flush,
 	.release = fs_release,
 	.lseek = fs_lseek,
 	.poll = fs_poll,

@@ -42,8 +42,6 @@ static inline void reply_error(fuse_req_t req, int error)
 
 /* fs_dir.c */
 void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
-void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
-void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	      dev_t dev);
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
@@ -110,6 +108,7 @@ int fs_stat_export_locked(struct table *table, const struct export *export,
 bool fs_is_accel(uint64_t ino);
 void fs_accel_list(const struct devices *devices, struct listing *listing, off_t offset);
 void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi);
 void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi);
 void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/offload.h"
 #include "devices/device_file.h"
-#include "fs/fs.h"
+#include "fs/fs_ioctl.h"
 #include "fs/fs_user.h"
 #include "util.h"
 
@@ -30,32 +31,108 @@ void fs_accel_list(const struct devices *devices, struct listing *listing, off_t
 
 /* ---- contexts ---------------------------------------------------------------------- */
 
+/* One request. */
+struct accel_opening {
+	fuse_req_t req;
+	struct devices *devices;
+	struct accel_device *device;
+	struct payer payer;
+	struct fuse_file_info fi;
+	struct device_file *file; /* valid on success */
+};
+
+static int fs_accel_try_open(void *arg)
+{
+	struct accel_opening *opening = arg;
+
+	return device_file_open(opening->devices, opening->device, &opening->payer,
+				&opening->file);
+}
+
+static void fs_accel_reply_open(struct accel_opening *opening, int result)
+{
+	struct fuse_file_info *fi = &opening->fi;
+	fuse_req_t req = opening->req;
+
+	if (result < 0) {
+		log_info("cannot open device for pid %d uid %u: %s",
+			 fuse_req_ctx(req)->pid, user_uid(req), strerror(-result));
+		reply_error(req, result);
+		return;
+	}
+	fi->fh = (uintptr_t)opening->file;
+	fi->direct_io = 1;
+	fi->nonseekable = 1;
+	if (fuse_reply_open(req, fi) < 0)
+		device_file_close(opening->file);
+}
+
+static void fs_accel_open_work(void *arg)
+{
+	struct accel_opening *opening = arg;
+	struct devices *devices = opening->devices;
+	uid_t person = limits_process_person(devices->limits, &opening->payer);
+
+	fs_accel_reply_open(opening, device_room_retry(&devices->flushed, person,
+						       fs_accel_try_open, opening));
+	free(opening);
+}
+
+/* False: it cannot. */
+static bool fs_accel_open_later(const struct accel_opening *opening)
+{
+	struct accel_opening *own = malloc(sizeof(*own));
+	struct offload *offload;
+	int r = -ENOMEM;
+
+	if (own) {
+		*own = *opening;
+		r = offload_reserve(own->devices->limits, &own->payer, &offload);
+	}
+	if (r == 0)
+		r = offload_start(offload, fs_accel_open_work, own);
+	if (r < 0)
+		free(own);
+	return r == 0;
+}
+
+static void fs_accel_open_device(struct accel_opening *opening)
+{
+	bool may_come = flushed_any(&opening->devices->flushed);
+	int r = fs_accel_try_open(opening);
+
+	if (may_come && device_room_is_short(r) && fs_accel_open_later(opening))
+		return;
+	fs_accel_reply_open(opening, r);
+}
+
 void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
-	struct accel_device *device = devices_by_ino(&service->devices, ino);
-	struct payer payer;
-	struct device_file *file;
-	int r = user_payer(req, &payer);
+	struct accel_opening opening = {
+		.req = req,
+		.devices = &service->devices,
+		.device = devices_by_ino(&service->devices, ino),
+		.fi = *fi,
+	};
+	int r = user_payer(req, &opening.payer);
 
-	if (!device)
+	if (!opening.device)
 		r = -ENXIO;
 	else if ((fi->flags & O_ACCMODE) != O_RDWR)
 		r = -EACCES;
-	if (r == 0)
-		r = device_file_open(&service->devices, device, &payer, &file);
-	if (r < 0) {
-		log_info("cannot open device for pid %d uid %u: %s",
-			 fuse_req_ctx(req)->pid, user_uid(req), strerror(-r));
-		reply_error(req, r);
-		return;
-	}
-	fi->fh = (uintptr_t)file;
-	fi->direct_io = 1;
-	fi->nonseekable = 1;
-	fi->noflush = 1;
-	if (fuse_reply_open(req, fi) < 0)
-		device_file_close(file);
+	if (r < 0)
+		fs_accel_reply_open(&opening, r);
+	else
+		fs_accel_open_device(&opening);
+}
+
+/* Only a context is opened without noflush. */
+void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	if (fs_is_accel(ino))
+		device_file_flush((struct device_file *)(uintptr_t)fi->fh);
+	reply_error(req, 0);
 }
 
 void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi)
@@ -75,6 +152,7 @@ void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi)
 		reply_error(req, -EINVAL);
 		return;
 	}
+	device_file_use(file);
 	n = accel_events_read(file->context, events, n);
 	if (n)
 		fuse_reply_buf(req, (const char *)events, n * sizeof(events[0]));
@@ -94,6 +172,7 @@ void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		fuse_reply_poll(req, POLLIN | POLLOUT);
 		return;
 	}
+	device_file_use(file);
 	/* Registered before the check, so that an event in between is not missed. */
 	if (poll)
 		device_file_set_poll(file, poll);

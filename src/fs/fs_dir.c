@@ -60,10 +60,7 @@ static void fs_dir_reply_entry(fuse_req_t req, uint64_t ino)
 	if (r < 0)
 		reply_error(req, r);
 	else
-		r = fuse_reply_entry(req, &entry);
-	/* The kernel does not count the look-up of a reply that it did not get. */
-	if (r < 0)
-		table_forget(&service->table, ino, 1);
+		fuse_reply_entry(req, &entry);
 }
 
 /* The export with a UUID name, referenced; NULL: there is none. */
@@ -98,22 +95,8 @@ void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		reply_error(req, -ENOENT);
 		return;
 	}
-	table_looked_up(&service->table, export);
 	fs_dir_reply_entry(req, export->id);
 	table_put(&service->table, export);
-}
-
-void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
-{
-	table_forget(&service_of(req)->table, ino, n);
-	fuse_reply_none(req);
-}
-
-void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
-{
-	for (size_t i = 0; i < count; i++)
-		table_forget(&service_of(req)->table, forgets[i].ino, forgets[i].nlookup);
-	fuse_reply_none(req);
 }
 
 /*

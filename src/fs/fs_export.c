@@ -27,12 +27,10 @@ static int fs_export_take_buffer(struct command_call *call)
 {
 	const struct dmabuffs_export *arg = &call->arg.export;
 	bool by_ticket = arg->flags & DMABUFFS_EXPORT_TICKET;
-	int r = command_take(call, arg->fd, by_ticket ? arg->ticket : NULL,
-			     &call->kept.making.taken);
+	int r = command_take(call, arg->fd, by_ticket ? arg->ticket : NULL, &call->rest);
 
 	return r < 0 ? r
-		     : taken_to_buffer(&call->kept.making.taken,
-				       fs_export_is_readonly(call),
+		     : taken_to_buffer(&call->rest, fs_export_is_readonly(call),
 				       &call->kept.making.buffer);
 }
 
@@ -53,6 +51,16 @@ static bool fs_export_keeps_seals(const struct command_call *call)
 	return keeps;
 }
 
+/* libdmabuffs has frozen it already: then it does not matter whether it keeps its seals.
+ */
+static bool fs_export_needs_freeze(const struct command_call *call)
+{
+	const struct buffer *buffer = &call->kept.making.buffer;
+
+	return buffer_needs_freeze(buffer, false) &&
+	       (!fs_export_keeps_seals(call) || buffer_needs_freeze(buffer, true));
+}
+
 static struct export_request fs_export_request(struct command_call *call)
 {
 	const struct dmabuffs_export *arg = &call->arg.export;
@@ -66,7 +74,7 @@ static struct export_request fs_export_request(struct command_call *call)
 		.mode = arg->mode,
 		.label = (const char *)arg->label,
 		.buffer = &call->kept.making.buffer,
-		.closing = call->kept.making.taken.closing,
+		.closing = call->rest.closing,
 	};
 }
 
@@ -88,9 +96,7 @@ static int fs_export_end(struct command_call *call, int result)
 		log_warning("cannot export for pid %d uid %u: %s", call->ctx->pid,
 			    user_uid(call->req), strerror(-result));
 	if (call->kept.making.buffer.fd >= 0)
-		closing_add_buffer(call->kept.making.taken.closing,
-				   &call->kept.making.buffer);
-	taken_end(&call->kept.making.taken);
+		closing_add_buffer(call->rest.closing, &call->kept.making.buffer);
 	return result;
 }
 
@@ -123,8 +129,7 @@ static int fs_export_find_or_make(struct command_call *call)
 	if (r != -ENOENT)
 		return r;
 	/* Changing a memfd waits for its inode, which a client can keep locked. */
-	if (!fs_export_must_stop_growth(call) &&
-	    !buffer_needs_freeze(&call->kept.making.buffer, fs_export_keeps_seals(call)))
+	if (!fs_export_must_stop_growth(call) && !fs_export_needs_freeze(call))
 		return fs_export_make_new(call);
 	r = user_payer(call->req, &payer);
 	return r < 0 ? r : command_offload(call, &payer, fs_export_freeze_and_finish);
@@ -139,7 +144,6 @@ int fs_export(struct command_call *call)
 	if (r < 0)
 		return r;
 	call->kept.making.buffer = (struct buffer){.fd = -1};
-	call->kept.making.taken = TAKEN_NONE;
 	r = fs_export_take_buffer(call);
 	if (r == 0)
 		r = fs_export_find_or_make(call);

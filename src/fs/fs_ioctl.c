@@ -53,7 +53,7 @@ struct command {
 
 /* libaccel goes by the size, but call->arg has the member and no more, whatever came. */
 #define HANDLER(function, command, member, min)                                          \
-	static int do_##function(struct command_call *call)                              \
+	static int try_##function(struct command_call *call)                             \
 	{                                                                                \
 		uint32_t size = call->arg.member.size;                                   \
 		int r;                                                                   \
@@ -62,6 +62,11 @@ struct command {
 		r = accel_##function(call->file->context, &call->arg.member);            \
 		call->arg.member.size = size;                                            \
 		return r;                                                                \
+	}                                                                                \
+                                                                                         \
+	static int do_##function(struct command_call *call)                              \
+	{                                                                                \
+		return device_room_call(call, try_##function, NULL);                     \
 	}
 CORE_CALLS(HANDLER)
 
@@ -110,7 +115,9 @@ static const struct command fs_ioctl_commands[] = {
 
 void command_reply(struct command_call *call, int result)
 {
+	/* First, or a client on a busy machine gets ahead of what it leaves to close. */
 	close_keep_errno(call->pidfd);
+	taken_end(&call->rest);
 	if (result < 0)
 		reply_error(call->req, result);
 	else
@@ -178,6 +185,18 @@ static const struct command *fs_ioctl_find_command(unsigned int number, enum pla
 	return NULL;
 }
 
+static void fs_ioctl_set_file(struct command_call *call, enum place place, uint64_t fh)
+{
+	if (place == ON_CONTEXT) {
+		call->file = (struct device_file *)(uintptr_t)fh;
+		device_file_use(call->file);
+	} else if (place == ON_IDENTITY) {
+		call->handle = (struct identity_handle *)(uintptr_t)fh;
+	} else {
+		call->root_id = fh;
+	}
+}
+
 static void fs_ioctl_run_command(const struct command *command, struct command_call *call,
 				 const void *in, size_t in_size)
 {
@@ -214,12 +233,8 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	call->ctx = fuse_req_ctx(req);
 	call->ino = ino;
 	call->pidfd = -1;
-	if (place == ON_CONTEXT)
-		call->file = (struct device_file *)(uintptr_t)fi->fh;
-	else if (place == ON_IDENTITY)
-		call->handle = (struct identity_handle *)(uintptr_t)fi->fh;
-	else
-		call->root_id = fi->fh;
+	call->rest = TAKEN_NONE;
+	fs_ioctl_set_file(call, place, fi->fh);
 	call->reply_size = MIN(out_size, command->known_size);
 	fs_ioctl_run_command(command, call, in, in_size);
 }

@@ -19,19 +19,28 @@ struct command_call {
 	struct device_file *file; /* of a command on a context; else NULL */
 	struct identity_handle *handle; /* of a command on one */
 	int pidfd;         /* owned: of the calling thread, see command_pidfd() */
+	struct taken rest; /* owned: closed when the call ends */
 	size_t reply_size; /* bytes of arg that are returned on success */
+	struct {           /* of device_room_call() */
+		int (*take)(struct command_call *call);
+		void (*end)(struct command_call *call, int result);
+	} room;
 	/* What one handler owns until the reply. */
 	union {
 		struct {
 			struct ids owner;     /* of the new name */
 			struct buffer buffer; /* while its fd is not -1 */
-			struct taken taken;   /* what is left of what it was made of */
 		} making;                     /* fs_export() */
 		struct export
 			*export; /* fs_revoke(): counted open, so its buffer stays */
 		struct {
 			struct taken mem, maps;
 		} sva; /* device_bind_sva() */
+		struct {
+			struct taken taken;
+			int fd;          /* of the buffer, or a negative errno */
+		} buffer;                /* device_import_buffer() */
+		struct accel_asid *asid; /* device_import_asid(): a reference */
 	} kept;
 	/* Allocated up to the size of the command's own struct; use no other member. */
 	union {
@@ -89,6 +98,22 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
  */
 int command_offload(struct command_call *call, const struct payer *payer,
 		    void (*work)(void *call));
+
+/*
+ * device_room.c: calls @take(@call), which takes something of a context's limits and can
+ * be called again if it fails; again in a thread, if it finds no room while contexts of
+ * the same person are being closed. @end(@call, result) cleans up before the reply; NULL
+ * is allowed. The result, or COMMAND_PENDING.
+ */
+int device_room_call(struct command_call *call, int (*take)(struct command_call *call),
+		     void (*end)(struct command_call *call, int result));
+
+/* The same for a caller that is in a thread of its own, and whose @take has failed. */
+int device_room_retry(struct flushed *flushed, uid_t person, int (*take)(void *arg),
+		      void *arg);
+
+/* Whether a call failed with @result since others hold what it needs. */
+bool device_room_is_short(int result);
 
 /*
  * Takes the descriptor that a struct dmabuffs_accel_import names; the caller refuses or

@@ -9,13 +9,12 @@
 #include <sys/capability.h>
 #include <sys/syscall.h>
 
+#include "base/clients.h"
+#include "base/pidfd.h"
 #include "base/policy.h"
+#include "base/proc_read.h"
 #include "fd_identity.h"
 #include "util.h"
-
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
-#endif
 
 /* Fixed after caller_setup(). */
 static struct {
@@ -29,31 +28,6 @@ static int caller_pidfd_open(pid_t pid, unsigned flags)
 	return (int)syscall(SYS_pidfd_open, pid, flags);
 }
 
-/* Reads the beginning of /proc/TID/@name as a string; 0 or -errno. */
-static int caller_read_file(pid_t tid, const char *name, char *buf, size_t size)
-{
-	_cleanup_close_ int fd = -1;
-	char path[64];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, buf, size - 1);
-	if (n < 0)
-		return -errno;
-	buf[n] = '\0';
-	return 0;
-}
-
-static int caller_read_line(pid_t tid, const char *name, char *buf, size_t size)
-{
-	int r = caller_read_file(tid, name, buf, size);
-
-	if (r == 0)
-		buf[strcspn(buf, "\n")] = '\0';
-	return r;
-}
-
 void caller_setup(void)
 {
 	uint64_t ns[DMABUFFS_NS_COUNT];
@@ -63,20 +37,9 @@ void caller_setup(void)
 	caller_features.thread_pidfds = fd >= 0;
 	close_keep_errno(fd);
 	caller_features.labels =
-		caller_read_line(getpid(), "attr/current", label, sizeof(label)) == 0;
+		proc_read_line(getpid(), "attr/current", label, sizeof(label)) == 0;
 	caller_read_namespaces(getpid(), ns);
 	caller_features.user_ns = ns[DMABUFFS_NS_USER];
-}
-
-/* The thread group leader's id, from the "Tgid:" line; -EREMOTE: unreadable. */
-static pid_t caller_read_tgid(pid_t tid)
-{
-	char text[512], *line;
-
-	if (caller_read_file(tid, "status", text, sizeof(text)) < 0)
-		return -EREMOTE;
-	line = strstr(text, "\nTgid:");
-	return line ? (pid_t)strtol(line + strlen("\nTgid:"), NULL, 10) : -EREMOTE;
 }
 
 /*
@@ -85,10 +48,12 @@ static pid_t caller_read_tgid(pid_t tid)
  */
 static pid_t caller_leader_with_same_fds(pid_t tid)
 {
-	pid_t leader = caller_read_tgid(tid);
+	pid_t leader = proc_read_leader(tid);
 
-	if (leader < 0 || leader == tid)
+	if (leader == tid)
 		return leader;
+	if (leader < 0)
+		return -EREMOTE;
 	return syscall(SYS_kcmp, leader, tid, KCMP_FILES, 0, 0) == 0 ? leader : -EREMOTE;
 }
 
@@ -118,30 +83,9 @@ int caller_take_fd(int pidfd, int fd)
 	return errno == EPERM || errno == ESRCH ? -EREMOTE : -errno;
 }
 
-/* Lines of the form "Uid: real effective saved filesystem". */
-static int caller_find_fs_id(const char *text, const char *line, unsigned *ret_id)
-{
-	const char *found = strstr(text, line);
-
-	return found && sscanf(found + strlen(line), "%*u %*u %*u %u", ret_id) == 1
-		       ? 0
-		       : -EREMOTE;
-}
-
 int caller_read_ids(pid_t tid, struct ids *ret_ids)
 {
-	char text[512];
-	unsigned uid, gid;
-	int r = tid > 0 ? caller_read_file(tid, "status", text, sizeof(text)) : -ESRCH;
-
-	if (r < 0)
-		return -EREMOTE;
-	r = caller_find_fs_id(text, "\nUid:", &uid);
-	if (r == 0)
-		r = caller_find_fs_id(text, "\nGid:", &gid);
-	if (r == 0)
-		*ret_ids = (struct ids){uid, gid};
-	return r;
+	return proc_read_fs_ids(tid, &ret_ids->uid, &ret_ids->gid) < 0 ? -EREMOTE : 0;
 }
 
 /* The links in /proc/PID/ns read as "user:[4026531837]". */
@@ -160,12 +104,12 @@ static uint64_t caller_read_ns(int dirfd, enum dmabuffs_ns ns)
 void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 {
 	_cleanup_close_ int dirfd = -1;
-	char path[32];
+	char path[64];
 
 	memset(ret_ns, 0, DMABUFFS_NS_COUNT * sizeof(*ret_ns));
 	if (tid <= 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/ns", tid);
+	clients_path(path, sizeof(path), tid, "ns");
 	dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return;
@@ -176,11 +120,11 @@ void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 bool caller_shares_user_ns(pid_t tid)
 {
 	_cleanup_close_ int dirfd = -1;
-	char path[32];
+	char path[64];
 
 	if (tid <= 0 || !caller_features.user_ns)
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/ns", tid);
+	clients_path(path, sizeof(path), tid, "ns");
 	dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return dirfd >= 0 &&
 	       caller_read_ns(dirfd, DMABUFFS_NS_USER) == caller_features.user_ns;
@@ -224,13 +168,13 @@ static struct caller *caller_read_all(pid_t tid)
 	caller->refs = 1;
 	if (tid <= 0)
 		return caller;
-	pid = caller_read_tgid(tid);
+	pid = proc_read_leader(tid);
 	caller->pid = pid < 0 ? 0 : pid;
-	if (caller_read_line(tid, "comm", caller->comm, sizeof(caller->comm)) < 0)
+	if (proc_read_line(tid, "comm", caller->comm, sizeof(caller->comm)) < 0)
 		caller->comm[0] = '\0';
 	caller_read_namespaces(tid, caller->ns);
 	if (caller_features.labels &&
-	    caller_read_line(tid, "attr/current", label, sizeof(label)) == 0 && label[0])
+	    proc_read_line(tid, "attr/current", label, sizeof(label)) == 0 && label[0])
 		caller->security = strdup(label);
 	return caller;
 }

@@ -143,18 +143,15 @@ int export_recharge(struct limits *limits, struct export *export)
 
 int export_transfer(struct limits *limits, struct export *export, uid_t uid)
 {
+	const struct charge charges[] = {{RES_EXPORTS, 1},
+					 {RES_BYTES, export->charged_bytes}};
 	int r;
 
 	if (uid == export->charged_uid || !export->has_buffer)
 		return 0;
-	r = limits_transfer(limits, export->charged_uid, uid, RES_EXPORTS, 1);
-	if (r < 0)
-		return r;
-	r = limits_transfer(limits, export->charged_uid, uid, RES_BYTES,
-			    export->charged_bytes);
-	if (r < 0)
-		limits_transfer(limits, uid, export->charged_uid, RES_EXPORTS, 1);
-	else
+	r = limits_transfer(limits, export->charged_uid, uid, charges,
+			    ARRAY_SIZE(charges));
+	if (r == 0)
 		export->charged_uid = uid;
 	return r;
 }

@@ -4,10 +4,10 @@
  *
  * Life: export_create() initialises all of it, table_add() gives it its name, the name is
  * removed once (unlink, close or withdrawal on its root description, revocation), and the
- * last reference frees it. The name holds a reference, the kernel's look-ups hold one,
- * the open files hold one, and so does each thread that uses it. When it has neither a
- * name nor an open file, its buffer and charges are released at once, even if the kernel
- * still caches the inode.
+ * last reference frees it. The name holds a reference, the open files hold one, and so
+ * does each thread that uses it. When it has neither a name nor an open file, its buffer
+ * and charges are released at once. The kernel's look-ups hold nothing: a client can keep
+ * an inode cached for as long as it likes, and its number then leads to no export.
  *
  * Plain values only, no pointer into FUSE or a thread: a restart can keep this state.
  */
@@ -51,8 +51,7 @@ struct export
 	struct list of_root;    /* in root.exports; unlinked: closed, or removed */
 	struct list notify_job; /* protected by the notifier's lock */
 	unsigned refs;
-	unsigned opens;   /* open files, mappings through them included */
-	uint64_t nlookup; /* references of the kernel */
+	unsigned opens; /* open files, mappings through them included */
 	/* The memfd's times when those of node were set; see export_times(). */
 	struct timespec atime_then, mtime_then;
 	uint64_t charged_bytes; /* to charged_uid */
@@ -100,7 +99,7 @@ void export_release_buffer(struct limits *limits, struct export *export);
  */
 int export_recharge(struct limits *limits, struct export *export);
 
-/* Moves the charge to a new owner. 0, -EDQUOT. */
+/* Moves the charge to a new owner, all or nothing. 0, -EDQUOT, -ENOMEM. */
 int export_transfer(struct limits *limits, struct export *export, uid_t uid);
 
 /*

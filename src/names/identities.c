@@ -16,21 +16,10 @@ struct identity_handle {
 	uint8_t token[DMABUFFS_TOKEN_SIZE];
 };
 
-/* Keyed as in table.c: the time of a look-up reveals no token. */
-static uint64_t identities_hash(const struct identities *identities,
-				const uint8_t token[DMABUFFS_TOKEN_SIZE])
-{
-	uint64_t hash;
-
-	crypto_shorthash((unsigned char *)&hash, token, DMABUFFS_TOKEN_SIZE,
-			 identities->key);
-	return hash;
-}
-
 void identities_init(struct identities *identities, struct limits *limits)
 {
 	*identities = (struct identities){.limits = limits};
-	crypto_shorthash_keygen(identities->key);
+	hash_key_init(&identities->key);
 	pthread_mutex_init(&identities->lock, NULL);
 }
 
@@ -91,8 +80,9 @@ int identities_make_token(struct identities *identities, struct identity_handle 
 
 	identities_end_token_locked(identities, handle);
 	randombytes_buf(handle->token, sizeof(handle->token));
-	r = htab_insert(&identities->by_token, &handle->by_token,
-			identities_hash(identities, handle->token));
+	r = htab_insert(
+		&identities->by_token, &handle->by_token,
+		keyed_hash(&identities->key, handle->token, sizeof(handle->token)));
 	if (r < 0)
 		return r;
 	handle->has_token = true;
@@ -108,7 +98,8 @@ int identities_take_token(struct identities *identities,
 	struct identity_handle *handle;
 
 	htab_for_each_hash(handle, &identities->by_token,
-			   identities_hash(identities, token), by_token)
+			   keyed_hash(&identities->key, token, DMABUFFS_TOKEN_SIZE),
+			   by_token)
 		if (!sodium_memcmp(handle->token, token, DMABUFFS_TOKEN_SIZE))
 			break;
 	if (!handle)

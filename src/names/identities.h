@@ -15,11 +15,11 @@
 #define DMABUFFS_IDENTITIES_H
 
 #include <pthread.h>
-#include <sodium.h>
 #include <stdint.h>
 
 #include <dmabuffs-ioctl.h>
 
+#include "base/keyed_hash.h"
 #include "base/limits.h"
 #include "names/ids.h"
 #include "htab.h"
@@ -27,10 +27,10 @@
 struct identity_handle;
 
 struct identities {
-	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed */
-	struct limits *limits;                  /* borrowed */
-	pthread_mutex_t lock;                   /* a leaf */
-	struct htab by_token;                   /* the handles with one; under lock */
+	struct hash_key key;   /* fixed */
+	struct limits *limits; /* borrowed */
+	pthread_mutex_t lock;  /* a leaf */
+	struct htab by_token;  /* the handles with one; under lock */
 };
 
 void identities_init(struct identities *identities, struct limits *limits);

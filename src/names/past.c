@@ -14,7 +14,7 @@ int past_init(struct past *past)
 	*past = (struct past){.entries = calloc(PAST_ENTRIES, sizeof(*past->entries))};
 	if (!past->entries)
 		return -ENOMEM;
-	crypto_shorthash_keygen(past->key);
+	hash_key_init(&past->key);
 	pthread_mutex_init(&past->lock, NULL);
 	return 0;
 }
@@ -31,11 +31,9 @@ void past_finish(struct past *past)
 static struct past_entry *past_place_locked(struct past *past,
 					    const uint8_t uuid[DMABUFFS_UUID_SIZE])
 {
-	uint64_t hash;
-
 	ASSERT_LOCKED(&past->lock);
-	crypto_shorthash((unsigned char *)&hash, uuid, DMABUFFS_UUID_SIZE, past->key);
-	return &past->entries[hash % PAST_ENTRIES];
+	return &past->entries[keyed_hash(&past->key, uuid, DMABUFFS_UUID_SIZE) %
+			      PAST_ENTRIES];
 }
 
 void past_add(struct past *past, const uint8_t uuid[DMABUFFS_UUID_SIZE],

@@ -10,10 +10,11 @@
 #define DMABUFFS_PAST_H
 
 #include <pthread.h>
-#include <sodium.h>
 #include <stdint.h>
 
 #include <dmabuffs-ioctl.h>
+
+#include "base/keyed_hash.h"
 
 struct past_entry {
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
@@ -21,7 +22,7 @@ struct past_entry {
 };
 
 struct past {
-	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed after past_init() */
+	struct hash_key key; /* fixed after past_init() */
 	pthread_mutex_t lock;
 	struct past_entry *entries; /* protected by lock */
 };

@@ -9,18 +9,9 @@
 #include "locked.h"
 #include "util.h"
 
-static uint64_t table_keyed_hash(const struct table *table, const void *data, size_t size)
-{
-	uint64_t hash;
-
-	_Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "SipHash gives 64 bits");
-	crypto_shorthash((unsigned char *)&hash, data, size, table->key);
-	return hash;
-}
-
 uint64_t table_hash_id(const struct table *table, uint64_t id)
 {
-	return table_keyed_hash(table, &id, sizeof(id));
+	return keyed_hash(&table->key, &id, sizeof(id));
 }
 
 static uint64_t table_hash_buffer(const struct table *table, uint64_t root_id,
@@ -28,7 +19,7 @@ static uint64_t table_hash_buffer(const struct table *table, uint64_t root_id,
 {
 	const uint64_t key[] = {root_id, buffer->dev, buffer->ino};
 
-	return table_keyed_hash(table, key, sizeof(key));
+	return keyed_hash(&table->key, key, sizeof(key));
 }
 
 int table_init(struct table *table, struct limits *limits, const struct node *root_node)
@@ -40,7 +31,7 @@ int table_init(struct table *table, struct limits *limits, const struct node *ro
 		.next_id = INO_FIRST_EXPORT,
 		.root_node = *root_node,
 	};
-	crypto_shorthash_keygen(table->key);
+	hash_key_init(&table->key);
 	pthread_mutex_init(&table->lock, NULL);
 	return past_init(&table->past);
 }
@@ -166,7 +157,7 @@ static int table_insert_locked(struct table *table, struct export *export)
 	if (owned_add(&table->owned, export->node.uid, export) < 0)
 		goto remove_index;
 	if (htab_insert(&table->by_uuid, &export->by_uuid,
-			table_keyed_hash(table, export->uuid, sizeof(export->uuid))) < 0)
+			keyed_hash(&table->key, export->uuid, sizeof(export->uuid))) < 0)
 		goto remove_owned;
 	if (table_is_found_by_buffer(export) &&
 	    htab_insert(&table->by_buffer, &export->by_buffer,
@@ -246,7 +237,7 @@ static struct export *table_find_named_locked(struct table *table,
 
 	ASSERT_LOCKED(&table->lock);
 	htab_for_each_hash(export, &table->by_uuid,
-			   table_keyed_hash(table, uuid, DMABUFFS_UUID_SIZE), by_uuid)
+			   keyed_hash(&table->key, uuid, DMABUFFS_UUID_SIZE), by_uuid)
 		if (!sodium_memcmp(export->uuid, uuid, DMABUFFS_UUID_SIZE))
 			break;
 	return export;
@@ -334,26 +325,6 @@ void table_put(struct table *table, struct export *export)
 	table_unlock(table);
 }
 
-void table_looked_up(struct table *table, struct export *export)
-{
-	SCOPED_LOCK(&table->lock);
-
-	if (export->nlookup++ == 0)
-		export->refs++;
-}
-
-void table_forget(struct table *table, uint64_t id, uint64_t n)
-{
-	SCOPED_LOCK(&table->lock);
-	struct export *export = table_find_locked(table, id);
-
-	if (!export || !export->nlookup)
-		return;
-	export->nlookup -= MIN(n, export->nlookup);
-	if (!export->nlookup)
-		table_put_locked(table, export);
-}
-
 bool table_open_locked(struct table *table, struct export *export)
 {
 	ASSERT_LOCKED(&table->lock);
@@ -385,13 +356,20 @@ int table_close(struct table *table, struct export *export)
 	return backing_id;
 }
 
-struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more)
+struct export *table_next_locked(struct table *table, uid_t uid, uint64_t *id,
+				 bool *ret_more)
 {
-	SCOPED_LOCK(&table->lock);
 	const struct table_index *index =
 		uid == 0 ? &table->index : owned_find(&table->owned, uid);
 
+	ASSERT_LOCKED(&table->lock);
 	*ret_more = false;
-	return index ? table_ref_locked(table, table_index_next(index, id, ret_more))
-		     : NULL;
+	return index ? table_index_next(index, id, ret_more) : NULL;
+}
+
+struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more)
+{
+	SCOPED_LOCK(&table->lock);
+
+	return table_ref_locked(table, table_next_locked(table, uid, id, ret_more));
 }

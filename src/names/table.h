@@ -14,9 +14,9 @@
 #define DMABUFFS_TABLE_H
 
 #include <pthread.h>
-#include <sodium.h>
 #include <stdint.h>
 
+#include "base/keyed_hash.h"
 #include "base/limits.h"
 #include "names/export.h"
 #include "names/ids.h"
@@ -48,9 +48,9 @@ struct table_index {
 
 struct table {
 	pthread_mutex_t lock;
-	uint8_t key[crypto_shorthash_KEYBYTES]; /* fixed after table_init() */
-	struct limits *limits;                  /* borrowed */
-	struct past past;                       /* has a lock of its own */
+	struct hash_key key;   /* fixed after table_init() */
+	struct limits *limits; /* borrowed */
+	struct past past;      /* has a lock of its own */
 
 	/* All below: protected by lock. */
 	uint64_t next_id;
@@ -147,10 +147,6 @@ int table_withdraw(struct table *table, uint64_t root_id,
 void table_ref(struct table *table, struct export *export);
 void table_put(struct table *table, struct export *export); /* NULL is allowed */
 
-/* Look-ups that the kernel counts: one for each entry in a reply; FORGET drops @n. */
-void table_looked_up(struct table *table, struct export *export);
-void table_forget(struct table *table, uint64_t id, uint64_t n);
-
 /*
  * Counts an open file; false: the name was removed. table_close() counts one fewer, and
  * returns 0. But if it is the last one and there is a backing id, that has to go first,
@@ -166,5 +162,9 @@ int table_close(struct table *table, struct export *export);
  * NULL with *ret_more set, call it again.
  */
 struct export *table_next(struct table *table, uid_t uid, uint64_t *id, bool *ret_more);
+
+/* The same without a reference. */
+struct export *table_next_locked(struct table *table, uid_t uid, uint64_t *id,
+				 bool *ret_more);
 
 #endif

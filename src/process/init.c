@@ -24,15 +24,24 @@ struct init_reply {
 	struct fuse_init_out body;
 };
 
-static int init_check_request(const struct fuse_buf *buf)
+static int init_read(int device, struct fuse_buf *request)
+{
+	ssize_t n = read(device, request->mem, FUSE_MIN_READ_BUFFER);
+	const struct fuse_in_header *header = request->mem;
+
+	if (n < 0)
+		return -errno;
+	request->size = (size_t)n;
+	return request->size > sizeof(*header) && header->opcode == FUSE_INIT ? 0
+									      : -EPROTO;
+}
+
+static bool init_offers_idmap(const struct fuse_buf *buf)
 {
 	const struct init_request *request = buf->mem;
 
-	if (buf->size < sizeof(*request) || request->header.opcode != FUSE_INIT)
-		return -EOPNOTSUPP;
-	return request->body.flags & FUSE_INIT_EXT && request->body.flags2 & ALLOW_IDMAP
-		       ? 0
-		       : -EOPNOTSUPP;
+	return buf->size >= sizeof(*request) && request->body.flags & FUSE_INIT_EXT &&
+	       request->body.flags2 & ALLOW_IDMAP;
 }
 
 /* Has libfuse execute the request; @socket is the other end of what it writes to. */
@@ -48,20 +57,17 @@ static int init_get_reply(struct fuse_session *session, const struct fuse_buf *r
 	return n == sizeof(*ret_reply) && ret_reply->header.error == 0 ? 0 : -EPROTO;
 }
 
-static int init_send(int device, struct init_reply *reply)
+static int init_send(int device, const struct init_reply *reply)
 {
-	reply->body.flags |= FUSE_INIT_EXT;
-	reply->body.flags2 |= ALLOW_IDMAP;
 	return write(device, reply, sizeof(*reply)) == sizeof(*reply) ? 0 : -errno;
 }
 
 /* While @at refers to a socket, the device stays open as @device. */
-static int init_exchange(struct fuse_session *session, const struct fuse_buf *request,
-			 int at, int device)
+static int init_execute(struct fuse_session *session, const struct fuse_buf *request,
+			int at, int device, struct init_reply *ret_reply)
 {
 	_cleanup_close_ int theirs = -1;
 	_cleanup_close_ int ours = -1;
-	struct init_reply reply;
 	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -70,24 +76,33 @@ static int init_exchange(struct fuse_session *session, const struct fuse_buf *re
 	ours = pair[1];
 	if (dup3(theirs, at, O_CLOEXEC) < 0)
 		return -errno;
-	r = init_get_reply(session, request, ours, &reply);
-	if (dup3(device, at, O_CLOEXEC) < 0)
-		return -errno;
-	return r < 0 ? r : init_send(device, &reply);
+	r = init_get_reply(session, request, ours, ret_reply);
+	return dup3(device, at, O_CLOEXEC) < 0 ? -errno : r;
 }
 
-int init_allow_idmap(struct fuse_session *session, int fd)
+int init_negotiate(struct fuse_session *session, int fd, bool idmap,
+		   uint32_t *ret_max_write)
 {
 	_cleanup_close_ int device = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	struct fuse_buf request = {.size = 0};
-	int r = device < 0 ? -errno : fuse_session_receive_buf(session, &request);
+	_cleanup_free_ void *mem = malloc(FUSE_MIN_READ_BUFFER);
+	struct fuse_buf request = {.mem = mem};
+	struct init_reply reply;
+	int r = device < 0 ? -errno : 0;
 
+	if (!mem)
+		return -ENOMEM;
 	if (r == 0)
-		r = -ENODEV;
-	if (r > 0)
-		r = init_check_request(&request);
+		r = init_read(device, &request);
+	if (r == 0 && idmap && !init_offers_idmap(&request))
+		r = -EOPNOTSUPP;
 	if (r == 0)
-		r = init_exchange(session, &request, fd, device);
-	free(request.mem);
-	return r;
+		r = init_execute(session, &request, fd, device, &reply);
+	if (r < 0)
+		return r;
+	if (idmap) {
+		reply.body.flags |= FUSE_INIT_EXT;
+		reply.body.flags2 |= ALLOW_IDMAP;
+	}
+	*ret_max_write = reply.body.max_write;
+	return init_send(device, &reply);
 }

@@ -2,22 +2,15 @@
 #include "process/lifetime.h"
 
 #include <fcntl.h>
-#include <fuse_lowlevel.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
 #include "base/log.h"
+#include "process/keeper.h"
 #include "process/mountpoint.h"
 #include "util.h"
-
-/* How long the loop may take to notice before it is woken again. */
-#define RETRY_MS 50
-
-static void lifetime_wake_up(int signal)
-{
-}
 
 static void lifetime_ending_signals(sigset_t *set)
 {
@@ -29,12 +22,10 @@ static void lifetime_ending_signals(sigset_t *set)
 
 void lifetime_block_signals(void)
 {
-	struct sigaction wake = {.sa_handler = lifetime_wake_up};
 	sigset_t set;
 
 	lifetime_ending_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigaction(SIGUSR1, &wake, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* From a lease that is broken while buffer_held() has it. */
 	signal(SIGIO, SIG_IGN);
@@ -48,25 +39,19 @@ static bool lifetime_must_end(const struct lifetime *lifetime, const struct poll
 		log_info("stopping: signal %u", info.ssi_signo);
 		return true;
 	}
-	if (fds[0].revents && !mountpoint_is_mounted(lifetime->mount_dev)) {
+	if (fds[0].revents &&
+	    !mountpoint_is_mounted(lifetime->mountinfo, lifetime->mount_dev)) {
 		log_info("stopping: unmounted");
 		return true;
 	}
 	return false;
 }
 
-/* Unmounts once; called until the loop has returned, which could miss one wake-up. */
 static void lifetime_end(struct lifetime *lifetime)
 {
-	if (!lifetime->unmounted) {
-		mountpoint_unmount(lifetime->mountpoint, lifetime->mount_dev,
-				   fuse_session_fd(lifetime->session));
-		lifetime->before_end(lifetime->data);
-	}
-	lifetime->unmounted = true;
-	fuse_session_exit(lifetime->session);
-	/* The loop waits on a semaphore; a signal interrupts that. */
-	pthread_kill(lifetime->loop_thread, SIGUSR1);
+	keeper_unmount(lifetime->mount_dev, lifetime->loop->device);
+	lifetime->before_end(lifetime->data);
+	loop_stop(lifetime->loop);
 }
 
 static void *lifetime_run(void *arg)
@@ -77,15 +62,15 @@ static void *lifetime_run(void *arg)
 		{lifetime->signals, POLLIN, 0},
 		{lifetime->stop, POLLIN, 0},
 	};
-	/* It may have been unmounted before mountinfo was opened. */
-	bool ending = lifetime->end_now || !mountpoint_is_mounted(lifetime->mount_dev);
+	/* It may have been unmounted before poll(2) watches the list. */
+	bool ending = lifetime->end_now ||
+		      !mountpoint_is_mounted(lifetime->mountinfo, lifetime->mount_dev);
 
-	while (!fds[2].revents) {
-		if (ending)
-			lifetime_end(lifetime);
-		if (poll(fds, ARRAY_SIZE(fds), ending ? RETRY_MS : -1) > 0)
-			ending = ending || lifetime_must_end(lifetime, fds);
-	}
+	while (!ending && !fds[2].revents)
+		ending = poll(fds, ARRAY_SIZE(fds), -1) > 0 &&
+			 lifetime_must_end(lifetime, fds);
+	if (ending)
+		lifetime_end(lifetime);
 	return NULL;
 }
 
@@ -103,10 +88,9 @@ int lifetime_start(struct lifetime *lifetime, bool end_now)
 
 	lifetime_ending_signals(&set);
 	lifetime->end_now = end_now;
-	lifetime->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	lifetime->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	lifetime->stop = eventfd(0, EFD_CLOEXEC);
-	if (lifetime->mountinfo < 0 || lifetime->signals < 0 || lifetime->stop < 0)
+	if (lifetime->signals < 0 || lifetime->stop < 0)
 		r = -errno;
 	if (r == 0)
 		r = -pthread_create(&lifetime->thread, NULL, lifetime_run, lifetime);

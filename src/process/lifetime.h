@@ -2,7 +2,7 @@
 /*
  * lifetime.h - watches for the events that end the instance
  *
- * The instance ends when its last mount in the daemon's mount namespace is gone
+ * The instance ends when its last mount in the mount namespace of its start is gone
  * (umount(8)), or on SIGTERM, SIGINT or SIGHUP, which unmount it. The kernel's own
  * notice, the end of the connection, would never come: the broker's socket is bound
  * inside and keeps the file system in use. The socket is bound through a private clone of
@@ -16,19 +16,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fuse_session;
+#include "process/loop.h"
 
 struct lifetime {
 	/* Set by the caller before lifetime_start(); borrowed. */
-	struct fuse_session *session;
-	const char *mountpoint;
+	struct loop *loop;
 	uint64_t mount_dev;
-	pthread_t loop_thread;          /* runs the session loop */
 	void (*before_end)(void *data); /* called while requests are still served */
 	void *data;
 
-	int mountinfo, signals, stop; /* owned */
-	bool end_now, unmounted;      /* used by the thread alone */
+	/* Set by the caller; owned: /proc/self/mountinfo of that mount namespace. */
+	int mountinfo;
+
+	int signals, stop; /* owned */
+	bool end_now;      /* used by the thread alone */
 	pthread_t thread;
 };
 

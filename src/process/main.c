@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "fs/service.h"
+#include "process/confine.h"
+#include "process/filter.h"
 #include "process/keeper.h"
 #include "process/lifetime.h"
 #include "process/mountpoint.h"
@@ -15,74 +17,110 @@
 #include "process/session.h"
 #include "process/startup.h"
 #include "config.h"
+#include "standard_fds.h"
 #include "util.h"
 
 enum { EXIT_USAGE = 2 };
 
-static int main_serve_mounted(struct service *service, int ready_fd)
+/* A thread that still executes a request is not waited for any longer. */
+static int main_loop(struct loop *loop)
 {
-	struct startup startup = {.service = service, .ready_fd = ready_fd};
-	int r = mountpoint_clone(service->options.mountpoint, &service->broker.mount_dev,
-				 &startup.tree);
+	int r = loop_run(loop);
+
+	if (r == -ETIMEDOUT) {
+		log_warning("exiting while a request does not return");
+		keeper_abandon_threads();
+	}
+	return r;
+}
+
+/*
+ * No thread has the root of the host then. The filter is for all threads; that which
+ * shows life has given up the rest itself.
+ */
+static int main_confine(const struct options *options)
+{
+	int r = confine(!options->foreground);
 
 	if (r == 0)
+		r = keeper_show_life();
+	if (r == 0)
 		r = privileges_drop();
+	return r == 0 ? filter_begin() : r;
+}
+
+static int main_serve_mounted(struct service *service, struct loop *loop)
+{
+	struct startup startup = {.service = service, .loop = loop};
+	int r = startup_prepare(&startup);
+
+	if (r == 0)
+		keeper_report_mounted(service->broker.mount_dev);
+	if (r == 0)
+		r = main_confine(&service->options);
 	if (r == 0)
 		r = parts_start(service);
 	if (r == 0)
 		r = startup_begin(&startup);
 	if (r < 0)
 		return r;
-	r = session_loop(service);
+	r = main_loop(loop);
 	startup_end(&startup);
 	parts_stop(service, startup.notifier_is_stuck);
 	return startup.bound ? r : -EIO;
 }
 
-static int main_serve(struct service *service, int ready_fd)
+static int main_serve(struct service *service)
 {
+	struct loop loop;
 	int r;
 
 	privileges_raise_nofile();
-	r = session_mount(service);
+	r = session_mount(service, &loop);
 	if (r < 0)
 		return r;
-	r = main_serve_mounted(service, ready_fd);
-	mountpoint_unmount(service->options.mountpoint, service->broker.mount_dev,
-			   fuse_session_fd(service->session));
+	r = main_serve_mounted(service, &loop);
+	keeper_unmount(service->broker.mount_dev, fuse_session_fd(service->session));
 	session_destroy(service);
 	return r;
 }
 
 /* Returns in the child. */
-static int main_fork(const struct options *options, int *ret_ready_fd)
+static int main_fork(const struct options *options)
 {
-	int fd;
+	int ready_fd = options->foreground ? options->ready_fd : ready_fork();
 
-	if (options->foreground)
-		return keeper_fork(options->ready_fd);
-	fd = ready_fork();
-	*ret_ready_fd = fd;
-	return fd < 0 ? fd : 0;
+	if (!options->foreground && ready_fd < 0)
+		return ready_fd;
+	return keeper_fork(options, ready_fd);
+}
+
+/* What the starter left open could lead out of the root that the service will have. */
+static void main_close_inherited(int ready_fd)
+{
+	if (ready_fd > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)ready_fd - 1, 0);
+	close_range((unsigned)MAX(ready_fd, STDERR_FILENO) + 1, ~0U, 0);
 }
 
 static int main_run(struct service *service)
 {
-	int ready_fd = -1;
 	const struct options *options = &service->options;
-	int r = mountpoint_resolve(&service->options.mountpoint, options->mkdir);
+	int r;
 
+	main_close_inherited(options->ready_fd);
+	r = mountpoint_resolve(&service->options.mountpoint, options->mkdir);
 	if (r == 0)
 		r = mountpoint_clear(options->mountpoint);
 	if (r == 0)
-		r = main_fork(&service->options, &ready_fd);
+		r = main_fork(options);
 	if (r < 0)
 		return r;
 	lifetime_block_signals();
 	r = parts_init(service);
 	if (r < 0)
 		return r;
-	r = main_serve(service, ready_fd);
+	r = main_serve(service);
 	parts_finish(service);
 	return r;
 }
@@ -90,9 +128,12 @@ static int main_run(struct service *service)
 int main(int argc, char *argv[])
 {
 	static struct service service;
-	int r = options_parse(argc, argv, &service.options);
-	int status = r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+	int status, r;
 
+	if (standard_fds_fill() < 0)
+		return EXIT_FAILURE;
+	r = options_parse(argc, argv, &service.options);
+	status = r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
 	if (r < 0) {
 		fputs("Try dmabuffsd --help.\n", stderr);
 	} else if (service.options.help) {

@@ -164,9 +164,9 @@ int mountpoint_clone(const char *path, uint64_t *ret_dev, int *ret_tree)
 	return r;
 }
 
-bool mountpoint_is_mounted(uint64_t dev)
+bool mountpoint_is_mounted(int mountinfo, uint64_t dev)
 {
-	return mountinfo_has("/proc/self/mountinfo", dev, NULL, SIZE_MAX) != 0;
+	return mountinfo_has_now(mountinfo, dev) != 0;
 }
 
 /* The kernel aborts the connection of an unmounted instance before it frees its number.

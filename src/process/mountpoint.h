@@ -26,8 +26,11 @@ int mountpoint_clear(const char *path);
  */
 int mountpoint_clone(const char *path, uint64_t *ret_dev, int *ret_tree);
 
-/* Is a mount with this device number left in our mount namespace? True if unknown. */
-bool mountpoint_is_mounted(uint64_t dev);
+/*
+ * Is a mount with this device number left in the mount namespace of which @mountinfo is
+ * the open list? True if unknown.
+ */
+bool mountpoint_is_mounted(int mountinfo, uint64_t dev);
 
 /*
  * Aborts the requests in, and detaches, the mount with device number @dev from @path, if

@@ -33,10 +33,8 @@ static int parts_init_names(struct service *service)
 int parts_init(struct service *service)
 {
 	const struct options *options = &service->options;
-	int r = buffer_setup();
+	int r;
 
-	if (r < 0)
-		return r;
 	buffer_set_drivers(&options->drivers);
 	limits_init(&service->limits, &options->limits);
 	r = parts_init_names(service);
@@ -59,8 +57,10 @@ static void parts_connect(struct service *service)
 
 int parts_start(struct service *service)
 {
-	int r;
+	int r = buffer_setup();
 
+	if (r < 0)
+		return r;
 	limits_fit_buffers(&service->limits,
 			   fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]));
 	limits_fit_descriptors(&service->limits, fd_vault_reserved());
@@ -103,6 +103,7 @@ void parts_stop(struct service *service, bool notifier_is_stuck)
 {
 	bool stuck = notifier_is_stuck || !notifier_stop(&service->notifier);
 
+	flushed_end(&service->devices.flushed);
 	stuck |= !dmabuf_io_stop(&service->dmabuf_io);
 	stuck |= !parts_stop_closer();
 	stuck |= !offload_wait_all(&service->limits);

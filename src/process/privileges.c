@@ -2,6 +2,7 @@
 #include "process/privileges.h"
 
 #include <errno.h>
+#include <linux/securebits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -10,6 +11,12 @@
 
 #include "base/log.h"
 #include "util.h"
+
+/* Root's programs gain nothing by being root's, and no capability becomes ambient. */
+#define LOCKED_SECUREBITS                                                                \
+	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |          \
+	 SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |                         \
+	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
 /*
  * In a user namespace (rootless) a capability is valid only for what belongs to the
@@ -20,7 +27,7 @@ static const struct {
 	bool rootless;
 	const char *reason;
 } privileges_kept[] = {
-	{CAP_SYS_ADMIN, true, "register a buffer for passthrough, unmount at the end"},
+	{CAP_SYS_ADMIN, false, "register a buffer for passthrough"},
 	{CAP_SYS_PTRACE, true,
 	 "take the exporter's descriptor (pidfd_getfd), see its namespaces"},
 	{CAP_LEASE, false, "check whether a memfd of another user is still in use"},
@@ -72,29 +79,72 @@ bool privileges_are_initial(void)
 	return n == (ssize_t)strlen(initial) && !memcmp(link, initial, strlen(initial));
 }
 
+static bool privileges_has(cap_t caps, cap_value_t capability)
+{
+	cap_flag_value_t have;
+
+	return cap_get_flag(caps, capability, CAP_PERMITTED, &have) == 0 &&
+	       have == CAP_SET;
+}
+
+static int privileges_want(cap_t wanted, cap_value_t capability)
+{
+	return cap_set_flag(wanted, CAP_PERMITTED, 1, &capability, CAP_SET) < 0 ||
+			       cap_set_flag(wanted, CAP_EFFECTIVE, 1, &capability,
+					    CAP_SET) < 0
+		       ? -errno
+		       : 0;
+}
+
 /* Sets in @wanted those of the table that @caps has. */
 static int privileges_intersect(cap_t caps, cap_t wanted)
 {
 	bool rootless = !privileges_are_initial();
+	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(privileges_kept); i++) {
-		cap_flag_value_t have;
-
 		if (rootless && !privileges_kept[i].rootless)
 			continue;
-		if (cap_get_flag(caps, privileges_kept[i].capability, CAP_PERMITTED,
-				 &have) < 0)
-			return -errno;
-		if (have == CAP_CLEAR)
+		if (!privileges_has(caps, privileges_kept[i].capability))
 			log_warning("missing capability to %s",
 				    privileges_kept[i].reason);
-		else if (cap_set_flag(wanted, CAP_PERMITTED, 1,
-				      &privileges_kept[i].capability, CAP_SET) < 0 ||
-			 cap_set_flag(wanted, CAP_EFFECTIVE, 1,
-				      &privileges_kept[i].capability, CAP_SET) < 0)
+		else if (r == 0)
+			r = privileges_want(wanted, privileges_kept[i].capability);
+	}
+	return r;
+}
+
+/*
+ * What an execve(2) could give back. It takes CAP_SETPCAP to take that away; without it
+ * no_new_privs alone keeps execve(2) from giving any.
+ */
+static int privileges_bound(cap_t wanted)
+{
+	cap_flag_value_t keep;
+
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
+	if (prctl(PR_SET_SECUREBITS, LOCKED_SECUREBITS, 0, 0, 0) < 0)
+		return errno == EPERM ? 0 : -errno;
+	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
+		if (cap_get_flag(wanted, cap, CAP_PERMITTED, &keep) < 0)
+			return -errno;
+		if (keep == CAP_CLEAR && cap_drop_bound(cap) < 0)
 			return -errno;
 	}
 	return 0;
+}
+
+/* Has these alone, in all sets; of those that are inherited none. */
+static int privileges_set(cap_t wanted)
+{
+	int r = privileges_bound(wanted);
+
+	if (r == 0 && cap_set_proc(wanted) < 0)
+		r = -errno;
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	return r;
 }
 
 int privileges_drop(void)
@@ -102,10 +152,24 @@ int privileges_drop(void)
 	cap_t caps = cap_get_proc(), wanted = cap_init();
 	int r = caps && wanted ? privileges_intersect(caps, wanted) : -ENOMEM;
 
-	if (r == 0 && cap_set_proc(wanted) < 0)
-		r = -errno;
-	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		r = -errno;
+	if (r == 0 && !privileges_has(caps, CAP_SETPCAP))
+		log_warning("missing capability to reduce the bounding set");
+	if (r == 0)
+		r = privileges_set(wanted);
+	cap_free(caps);
+	cap_free(wanted);
+	return r;
+}
+
+int privileges_drop_for_keeper(void)
+{
+	cap_t caps = cap_get_proc(), wanted = cap_init();
+	int r = caps && wanted ? 0 : -ENOMEM;
+
+	if (r == 0 && privileges_has(caps, CAP_SYS_ADMIN))
+		r = privileges_want(wanted, CAP_SYS_ADMIN);
+	if (r == 0)
+		r = privileges_set(wanted);
 	cap_free(caps);
 	cap_free(wanted);
 	return r;
@@ -114,12 +178,8 @@ int privileges_drop(void)
 int privileges_drop_all(void)
 {
 	cap_t none = cap_init();
-	int r = none ? 0 : -ENOMEM;
+	int r = none ? privileges_set(none) : -ENOMEM;
 
-	if (r == 0 && cap_set_proc(none) < 0)
-		r = -errno;
-	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		r = -errno;
 	cap_free(none);
 	return r;
 }

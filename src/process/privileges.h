@@ -14,12 +14,16 @@ uint64_t privileges_raise_nofile(void);
 bool privileges_are_initial(void);
 
 /*
- * Keeps only the capabilities in the table of privileges.c, and no_new_privs. For the
- * calling thread and those it starts later. 0 or -errno.
+ * Keeps only the capabilities in the table of privileges.c, in the bounding set, too;
+ * inherits none, locks the securebits, and sets no_new_privs. For the calling thread and
+ * those it starts later. 0 or -errno.
  */
 int privileges_drop(void);
 
-/* Keeps none, for a process that needs none. 0 or -errno. */
+/* The same without any, for a process or thread that needs none. 0 or -errno. */
 int privileges_drop_all(void);
+
+/* The same for the keeper, which unmounts: CAP_SYS_ADMIN, if it has that. */
+int privileges_drop_for_keeper(void);
 
 #endif

@@ -79,14 +79,18 @@ void ready_extend_end(void)
 	ready_notify_systemd(ready_ending);
 }
 
-void ready_detach(void)
+int ready_null(void)
 {
-	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
 
+void ready_detach(int null)
+{
 	setsid();
 	if (chdir("/") < 0)
 		log_warning("cannot leave the working directory: %m");
 	log_use_syslog("dmabuffsd");
 	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
 		dup2(null, fd);
+	close_keep_errno(null);
 }

@@ -22,7 +22,13 @@ void ready_report(int fd);
 /* Asks systemd, if it started us, for more time until the end. */
 void ready_extend_end(void);
 
-/* Leaves terminal and working directory; between ready_fork() and ready_report(). */
-void ready_detach(void);
+/* For ready_detach(), which cannot open it once the service has left its root. */
+int ready_null(void);
+
+/*
+ * Leaves terminal and working directory; between ready_fork() and ready_report(). Closes
+ * @null.
+ */
+void ready_detach(int null);
 
 #endif

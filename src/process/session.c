@@ -10,9 +10,6 @@
 #include "process/init.h"
 #include "util.h"
 
-/* Enough that a request of a few milliseconds waits for a CPU, not for a thread. */
-#define MAX_WORKERS 64
-
 _printf_(2, 0) static void session_log(enum fuse_log_level level, const char *format,
 				       va_list args)
 {
@@ -39,25 +36,28 @@ static struct fuse_session *session_create(struct service *service)
 	return session;
 }
 
-static int session_allow_idmap(struct service *service)
+static int session_negotiate(struct service *service, uint32_t *ret_max_write)
 {
-	int r = init_allow_idmap(service->session, fuse_session_fd(service->session));
+	bool idmap = service->options.idmap;
+	int r = init_negotiate(service->session, fuse_session_fd(service->session), idmap,
+			       ret_max_write);
 
 	if (r == 0)
 		return 0;
-	if (r == -EOPNOTSUPP)
+	if (idmap && r == -EOPNOTSUPP)
 		log_error("cannot mount with the option idmap: this kernel has no "
 			  "idmapped FUSE mounts (Linux 6.12 has)");
 	else
-		log_error("cannot mount with the option idmap: %s", strerror(-r));
+		log_error("cannot agree with the kernel on FUSE_INIT: %s", strerror(-r));
 	fuse_session_unmount(service->session);
 	session_destroy(service);
 	return r;
 }
 
-int session_mount(struct service *service)
+int session_mount(struct service *service, struct loop *ret_loop)
 {
-	int r = 0;
+	uint32_t max_write;
+	int r;
 
 	service->session = session_create(service);
 	if (!service->session)
@@ -66,26 +66,11 @@ int session_mount(struct service *service)
 		session_destroy(service);
 		return -EIO;
 	}
-	if (service->options.idmap)
-		r = session_allow_idmap(service);
+	r = session_negotiate(service, &max_write);
+	if (r == 0)
+		loop_init(ret_loop, service->session, fuse_session_fd(service->session),
+			  max_write);
 	return r;
-}
-
-/*
- * A read of the device fails with ENODEV once the connection was aborted, which libfuse
- * takes for its end, or with ECONNABORTED if it was taking a request at that moment.
- */
-int session_loop(struct service *service)
-{
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int r = -ENOMEM;
-
-	if (config) {
-		fuse_loop_cfg_set_max_threads(config, MAX_WORKERS);
-		r = fuse_session_loop_mt(service->session, config);
-	}
-	fuse_loop_cfg_destroy(config);
-	return r == -ECONNABORTED ? 0 : r;
 }
 
 void session_destroy(struct service *service)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* session.h - libfuse's session: mounted, and its loop of threads */
+/* session.h - libfuse's session, mounted */
 #ifndef DMABUFFS_SESSION_H
 #define DMABUFFS_SESSION_H
 
 #include "fs/service.h"
+#include "process/loop.h"
 
-/* Creates service->session and mounts it at the mount point of the options. 0 or -errno.
+/*
+ * Creates service->session, mounts it at the mount point of the options, answers
+ * FUSE_INIT and initializes the loop. 0 or -errno.
  */
-int session_mount(struct service *service);
-
-/* Serves requests until fuse_session_exit() or the end of the connection. 0 or -errno. */
-int session_loop(struct service *service);
+int session_mount(struct service *service, struct loop *ret_loop);
 
 /* Closes the connection, which aborts all requests, and frees the session. */
 void session_destroy(struct service *service);

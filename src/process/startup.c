@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/startup.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "process/filter.h"
 #include "process/keeper.h"
+#include "process/mountpoint.h"
 #include "process/ready.h"
 #include "util.h"
 
@@ -33,18 +36,29 @@ static void startup_bind_broker(struct startup *startup)
 		log_error("cannot start the broker: %s", strerror(-r));
 }
 
+/* Takes the calls of the start away before anybody is told to send requests. */
+static void startup_confine(const struct startup *startup)
+{
+	int r;
+
+	if (startup->bound && !startup->service->options.foreground)
+		ready_detach(startup->null);
+	else
+		close_keep_errno(startup->null);
+	r = filter_serve();
+	if (r == 0)
+		return;
+	log_error("cannot filter system calls: %s", strerror(-r));
+	_exit(EXIT_FAILURE);
+}
+
 static void startup_report(const struct startup *startup)
 {
 	const struct service *service = startup->service;
 
-	if (!service->options.foreground)
-		ready_detach();
 	log_info("serving %s, up to %llu exports", service->options.mountpoint,
 		 (unsigned long long)service->limits.config.per_mount[RES_EXPORTS]);
-	if (service->options.foreground)
-		keeper_report_ready();
-	else
-		ready_report(startup->ready_fd);
+	keeper_report_ready();
 }
 
 /*
@@ -62,9 +76,22 @@ static void *startup_run(void *arg)
 		log_error("cannot watch the mount: %s", strerror(-r));
 		_exit(EXIT_FAILURE);
 	}
+	startup_confine(startup);
 	if (startup->bound)
 		startup_report(startup);
 	return NULL;
+}
+
+int startup_prepare(struct startup *startup)
+{
+	struct service *service = startup->service;
+
+	startup->null = ready_null();
+	startup->lifetime.mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	return startup->lifetime.mountinfo < 0
+		       ? -errno
+		       : mountpoint_clone(service->options.mountpoint,
+					  &service->broker.mount_dev, &startup->tree);
 }
 
 int startup_begin(struct startup *startup)
@@ -72,10 +99,9 @@ int startup_begin(struct startup *startup)
 	struct service *service = startup->service;
 
 	startup->lifetime = (struct lifetime){
-		.session = service->session,
-		.mountpoint = service->options.mountpoint,
+		.loop = startup->loop,
+		.mountinfo = startup->lifetime.mountinfo,
 		.mount_dev = service->broker.mount_dev,
-		.loop_thread = pthread_self(),
 		.before_end = startup_before_end,
 		.data = startup,
 	};

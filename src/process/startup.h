@@ -2,8 +2,8 @@
 /*
  * startup.h - the steps of the start that need requests to be served already
  *
- * Binding the broker's socket makes a FUSE request, so a thread does it beside the
- * session loop. Then it starts the watch of lifetime.h and reports readiness.
+ * Binding the broker's socket makes a FUSE request, so a thread does it beside the loop.
+ * Then it starts the watch of lifetime.h and reports readiness.
  */
 #ifndef DMABUFFS_STARTUP_H
 #define DMABUFFS_STARTUP_H
@@ -17,8 +17,11 @@
 struct startup {
 	/* Set by the caller. */
 	struct service *service; /* borrowed */
-	int ready_fd;            /* for ready_report(); -1: none */
-	int tree;                /* owned: a private clone of the mount */
+	struct loop *loop;       /* borrowed */
+
+	/* Set by startup_prepare(); owned. */
+	int tree; /* a private clone of the mount */
+	int null; /* for ready_detach(); -1: none */
 
 	/* Fixed once the loop has returned. */
 	bool bound;             /* the broker serves */
@@ -28,7 +31,11 @@ struct startup {
 	pthread_t thread;
 };
 
-/* Starts the thread; by the thread that will run the session loop. 0 or -errno. */
+/* Opens what the thread will need of the root and namespaces of the start. 0 or -errno.
+ */
+int startup_prepare(struct startup *startup);
+
+/* Starts the thread. 0 or -errno. */
 int startup_begin(struct startup *startup);
 
 /* After the loop: ends the thread, the broker and the watch. */

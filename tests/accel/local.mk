@@ -57,17 +57,29 @@ endif
 	-Wl,--wrap=ftruncate64,--wrap=pthread_create
 %C%_accel_tests_LDADD = $(test_support) lib/accel/libaccel-private.la $(CRITERION_LIBS)
 
-# The library built again, with ThreadSanitizer unless another sanitizer is enabled: a
-# suite of its own in tests/local.mk.
+# The races are those of libaccel built again with ThreadSanitizer; in a build with
+# sanitizers, of the library of this build. A suite of its own in tests/local.mk.
+if SANITIZED
+race_accel = lib/accel/libaccel-private.la
+else
+race_accel = %D%/libaccel-race.la
+check_LTLIBRARIES += $(race_accel)
+%C%_libaccel_race_la_SOURCES = $(lib_accel_libaccel_private_la_SOURCES) \
+	$(lib_common_libcommon_la_SOURCES)
+%C%_libaccel_race_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel
+%C%_libaccel_race_la_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS) $(TSAN)
+%C%_libaccel_race_la_LIBADD = $(ISAL_LIBS)
+endif
+
 race_programs = %D%/accel-race
 check_PROGRAMS += $(race_programs)
 EXTRA_DIST += %D%/run-race
-%C%_accel_race_SOURCES = $(lib_accel_libaccel_private_la_SOURCES) \
-	$(lib_common_libcommon_la_SOURCES) %D%/race.c %D%/race.h %D%/race-calls.c \
+%C%_accel_race_SOURCES = \
+	%D%/race.c %D%/race.h %D%/race-calls.c \
 	%D%/owner.c %D%/owner.h \
 	tests/support/fds.c tests/support/fds.h \
 	tests/support/wait.c tests/support/wait.h
 %C%_accel_race_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel
-%C%_accel_race_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS) $(TSAN)
+%C%_accel_race_CFLAGS = $(AM_CFLAGS) $(TSAN)
 %C%_accel_race_LDFLAGS = $(AM_LDFLAGS) $(TSAN)
-%C%_accel_race_LDADD = $(ISAL_LIBS)
+%C%_accel_race_LDADD = $(race_accel)

@@ -88,13 +88,14 @@ EXTRA_DIST += %D%/run-compat %D%/compat.h %D%/compat-ours.c %D%/compat-vendor.c 
 	%D%/compat-values.c %D%/compat-user.c %D%/compat-cuda.c
 CLEANFILES += results/compat.txt
 
-# libhipsoft and libaccel once more, with ThreadSanitizer unless another sanitizer is on;
-# run by tests/accel/run-race.
+# The same of libhipsoft and libaccel; run by tests/accel/run-race.
 race_programs += %D%/hipsoft-race
-%C%_hipsoft_race_SOURCES = $(lib_hipsoft_libhipsoft_private_la_SOURCES) \
-	$(lib_accel_libaccel_private_la_SOURCES) \
-	$(lib_common_libcommon_la_SOURCES) %D%/hipsoft-race.c
-%C%_hipsoft_race_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/accel
-%C%_hipsoft_race_CFLAGS = $(AM_CFLAGS) $(ISAL_CFLAGS) $(TSAN)
+%C%_hipsoft_race_SOURCES = %D%/hipsoft-race.c
+%C%_hipsoft_race_CFLAGS = $(AM_CFLAGS) $(TSAN)
 %C%_hipsoft_race_LDFLAGS = $(AM_LDFLAGS) $(TSAN)
-%C%_hipsoft_race_LDADD = $(ISAL_LIBS)
+if SANITIZED
+%C%_hipsoft_race_LDADD = lib/hipsoft/libhipsoft-private.la
+else
+%C%_hipsoft_race_SOURCES += $(lib_hipsoft_libhipsoft_private_la_SOURCES)
+%C%_hipsoft_race_LDADD = $(race_accel)
+endif

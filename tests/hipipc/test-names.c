@@ -145,6 +145,8 @@ Test(names, are_not_made_when_anything_fails)
 	fake_runtime.export_error = -ENOENT;
 	expect_failure(-EINVAL, "freed meanwhile");
 	fake_runtime.export_error = 0;
+	fake_service.export_error = -EMFILE;
+	expect_failure(-EMFILE, "too many open files (ulimit -n)");
 	fake_service.export_error = -EDQUOT;
 	expect_failure(-EDQUOT, "quota");
 	expect_failure(-EDQUOT, "max-exports-per-uid");

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "../support/process.h"
 #include "harness.h"
 
 /* Shared by all processes of a case; the first reason reported is kept. */
@@ -129,6 +130,13 @@ bool wait_ready(int fd, short events, int timeout_ms)
 	return n == 1;
 }
 
+/* A sanitizer looks for leaks in a child of the service, which waits for it. */
+static bool belongs_to(const struct instance *instance, pid_t pid)
+{
+	return pid == instance->pid || pid == instance->service ||
+	       process_parent(pid) == instance->service;
+}
+
 /* Once the case's first process has exited, only the instance may still run. */
 static void kill_strays(const struct instance *keep)
 {
@@ -138,7 +146,7 @@ static void kill_strays(const struct instance *keep)
 	while (proc && (entry = readdir(proc))) {
 		pid_t pid = atoi(entry->d_name);
 
-		if (pid > 1 && !(keep && (pid == keep->pid || pid == keep->service)))
+		if (pid > 1 && !(keep && belongs_to(keep, pid)))
 			kill(pid, SIGKILL);
 	}
 	if (proc)

@@ -97,19 +97,25 @@ static void wait_for_ready(struct instance *instance, int ready)
 	ASSERT_EQ(read(ready, text, sizeof(text)), 0);
 }
 
+static void launch(struct instance *instance, const char *options,
+		   unsigned long namespaces, int ready)
+{
+	instance->pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
+	ASSERT(instance->pid >= 0);
+	if (instance->pid == 0) {
+		if (namespaces && mount("proc", "/proc", "proc", 0, NULL) < 0)
+			_exit(125);
+		daemon_exec(instance, options, ready);
+	}
+}
+
 static void start(struct instance *instance, const char *options,
 		  unsigned long namespaces)
 {
 	int ready[2];
 
 	ASSERT_OK(SYS(pipe2(ready, O_CLOEXEC)));
-	instance->pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
-	ASSERT(instance->pid >= 0);
-	if (instance->pid == 0) {
-		if (namespaces && mount("proc", "/proc", "proc", 0, NULL) < 0)
-			_exit(125);
-		daemon_exec(instance, options, ready[1]);
-	}
+	launch(instance, options, namespaces, ready[1]);
 	close(ready[1]);
 	wait_for_ready(instance, ready[0]);
 	close(ready[0]);
@@ -122,6 +128,24 @@ void instance_start(struct instance *instance, const char *options)
 {
 	instance_init(instance);
 	start(instance, options, 0);
+}
+
+static bool has_service(void *data)
+{
+	struct instance *instance = data;
+
+	instance->service = process_child(instance->pid);
+	return instance->service > 0;
+}
+
+void instance_launch(struct instance *instance, const char *options)
+{
+	int ready = ASSERT_OK(SYS(open("/dev/null", O_WRONLY | O_CLOEXEC)));
+
+	instance_init(instance);
+	launch(instance, options, 0, ready);
+	close(ready);
+	ASSERT(wait_until(has_service, instance));
 }
 
 void instance_start_again(struct instance *instance, const char *options)

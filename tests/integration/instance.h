@@ -20,6 +20,9 @@ struct instance {
 /* Starts it in the foreground and returns when it is ready; fails the case otherwise. */
 void instance_start(struct instance *instance, const char *options);
 
+/* The same, but returns as soon as there is a process that will serve. */
+void instance_launch(struct instance *instance, const char *options);
+
 /* Starts another daemon at the directory of one that has ended. */
 void instance_start_again(struct instance *instance, const char *options);
 

@@ -16,6 +16,7 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/harness.c %D%/harness.h \
 	%D%/hostile.c %D%/hostile.h \
 	%D%/latency.c %D%/latency.h \
+	%D%/inject.c %D%/inject.h \
 	%D%/instance.c %D%/instance.h \
 	%D%/namespaces.c %D%/namespaces.h \
 	%D%/neighbour.c %D%/neighbour.h \
@@ -61,6 +62,7 @@ integration_programs = \
 	%D%/test-accel-bad-fds \
 	%D%/test-accel-bad-ring \
 	%D%/test-accel-buffers \
+	%D%/test-accel-close \
 	%D%/test-accel-context \
 	%D%/test-accel-faults \
 	%D%/test-accel-fork \
@@ -137,9 +139,13 @@ integration_programs = \
 	%D%/test-permissions \
 	%D%/test-person \
 	%D%/test-privilege \
+	%D%/test-refused \
 	%D%/test-revoke \
+	%D%/test-rights \
 	%D%/test-seals \
+	%D%/test-service-killed \
 	%D%/test-start \
+	%D%/test-start-inherited \
 	%D%/test-stress \
 	%D%/test-structs \
 	%D%/test-withdraw-races \
@@ -151,6 +157,7 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_accel_bad_fds_LDADD = %D%/libharness.la
 %C%_test_accel_bad_ring_LDADD = %D%/libharness.la
 %C%_test_accel_buffers_LDADD = $(accel_harness)
+%C%_test_accel_close_LDADD = $(accel_harness)
 %C%_test_accel_context_LDADD = $(accel_harness)
 %C%_test_accel_faults_LDADD = $(accel_harness)
 %C%_test_accel_fork_LDADD = $(accel_harness)
@@ -212,15 +219,20 @@ check_PROGRAMS += $(integration_programs)
 %C%_test_hipipc_pair_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DIPC_PARENT='"$(abs_top_builddir)/contrib/examples/ipc_parent"'
 %C%_test_hipipc_permissions_LDADD = $(hipipc_harness)
-%C%_test_hipipc_ported_LDADD = %D%/ported.o $(hipipc_harness)
-EXTRA_%C%_test_hipipc_ported_DEPENDENCIES = %D%/ported.o
-EXTRA_DIST += %D%/ported.cc
-CLEANFILES += %D%/ported.o
+%C%_test_hipipc_ported_LDADD = $(ported_objects) $(hipipc_harness)
+EXTRA_%C%_test_hipipc_ported_DEPENDENCIES = $(ported_objects)
+EXTRA_DIST += %D%/ported.cc %D%/ported-strict.cc
+CLEANFILES += $(ported_objects)
+ported_objects = %D%/ported.o %D%/ported-strict.o
 # C++ with C's driver: it needs no C++ runtime library.
-%D%/ported.o: %D%/ported.cc include/hipsoft.h include/hipsoft-types.h include/hipipc.h
-	$(AM_V_CC)$(CC) -x c++ -std=c++17 -fno-exceptions -fno-rtti -Wall -Wextra -Werror \
-		-pthread $(CFLAGS) $(SANITIZE) -I$(top_srcdir)/include/hipsoft \
-		-I$(top_srcdir)/include -c -o $@ $(srcdir)/%D%/ported.cc
+compile_ported = $(CC) -x c++ -fno-exceptions -fno-rtti -Wall -Wextra -Werror \
+	-pthread $(CFLAGS) $(SANITIZE) -I$(top_srcdir)/include/hipsoft -I$(top_srcdir)/include
+$(ported_objects): include/hipsoft.h include/hipsoft-types.h include/hipipc.h
+%D%/ported.o: %D%/ported.cc
+	$(AM_V_CC)$(compile_ported) -std=c++17 -c -o $@ $(srcdir)/%D%/ported.cc
+%D%/ported-strict.o: %D%/ported-strict.cc
+	$(AM_V_CC)$(compile_ported) -std=c++11 -pedantic -Wold-style-cast -Wshadow \
+		-c -o $@ $(srcdir)/%D%/ported-strict.cc
 %C%_test_hipipc_recorders_LDADD = $(hipipc_harness)
 %C%_test_hipipc_runtime_LDADD = $(hipipc_harness)
 %C%_test_hipipc_scribbled_LDADD = $(hipipc_harness)
@@ -248,9 +260,13 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_person_LDADD = %D%/libharness.la
 %C%_test_permissions_LDADD = %D%/libharness.la
 %C%_test_privilege_LDADD = %D%/libharness.la
+%C%_test_refused_LDADD = %D%/libharness.la lib/dmabuffs/libdmabuffs.la
 %C%_test_revoke_LDADD = %D%/libharness.la
+%C%_test_rights_LDADD = %D%/libharness.la
 %C%_test_seals_LDADD = %D%/libharness.la
+%C%_test_service_killed_LDADD = %D%/libattacks.la
 %C%_test_start_LDADD = %D%/libharness.la
+%C%_test_start_inherited_LDADD = %D%/libharness.la
 %C%_test_stress_LDADD = %D%/libharness.la
 %C%_test_structs_LDADD = %D%/libharness.la
 %C%_test_withdraw_races_LDADD = %D%/libharness.la

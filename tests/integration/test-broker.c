@@ -159,7 +159,7 @@ static void garbage(struct instance *instance)
 
 static void unknown_operations(struct instance *instance)
 {
-	static const uint32_t ops[] = {0, 4, 5, 0x80000001, 0xffffffff};
+	static const uint32_t ops[] = {0, 5, 6, 0x80000001, 0xffffffff};
 	struct dmabuffs_broker_request request = {.size = sizeof(request)};
 	struct talk talk;
 

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* test-cached.c - names that ended while the kernel has them cached */
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 
+#include "../support/server.h"
 #include "child.h"
 #include "harness.h"
 #include "raw.h"
 
-#define READER     1002 /* may open the names as a member of their group */
-#define CALLS      40   /* of each loop, before the service is killed */
-#define N_ENDERS   3
-#define N_LOOKERS  3
-#define KILLED_MAX 12
+#define READER 1002 /* may open the names as a member of their group */
+#define MANY   16000
+/* A sanitizer keeps what was freed for a while. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MAX_GROWTH (512 << 20)
+#else
+#define MAX_GROWTH (3 << 20)
+#endif
 
 /* Caches the name, its attributes, its ACL and its inode in the kernel. */
 static int cache_name(void *data)
@@ -134,11 +133,19 @@ static void first_call(struct instance *instance)
 	}
 }
 
+/* Once the service has invalidated the attributes of the opened name. */
+static bool has_no_link(void *opened)
+{
+	struct stat st;
+
+	ASSERT_OK(SYS(fstat(*(int *)opened, &st)));
+	return st.st_nlink == 0;
+}
+
 /* An importer keeps what it has; nobody else reaches the name. */
 static void open_elsewhere(struct instance *instance)
 {
 	struct shared shared;
-	struct stat st;
 	char value[64];
 	int opened;
 
@@ -149,8 +156,7 @@ static void open_elsewhere(struct instance *instance)
 		ASSERT_ERR(raw_open(instance, shared.uuid, O_RDONLY), ENOENT);
 		expect_no_name(instance, shared.uuid);
 		ASSERT_OK(child_call(USER(READER), expect_ended, &shared));
-		ASSERT_OK(SYS(fstat(opened, &st)));
-		ASSERT_EQ(st.st_nlink, 0);
+		ASSERT(wait_until(has_no_link, &opened));
 		ASSERT_OK(SYS(fchmod(opened, 0600)));
 		ASSERT_OK(SYS(fgetxattr(opened, "user.dmabuffs.kind", value, 64)));
 		close(opened);
@@ -174,122 +180,104 @@ static void stat_only(struct instance *instance)
 	close(shared.fd);
 }
 
-/* ---- the service is killed while names end ------------------------------------------
+/* ---- names that a client keeps cached ------------------------------------------------
  */
 
-struct load {
-	struct instance *instance;
-	atomic_uint *calls; /* shared with the children */
-};
-
-static bool is_dead(int result)
+static double heap_of(const struct instance *instance)
 {
-	return result == -ENOTCONN || result == -ECONNABORTED || result == -EINTR;
+	double bytes;
+
+	ASSERT_OK(server_heap(&(struct server){.pid = instance->pid}, &bytes));
+	return bytes;
 }
 
-/* Names end by withdrawal, which the notifier must invalidate. */
-static void end_names(int peer, void *data)
+/* A descriptor that keeps the name and its inode in the kernel, and opens nothing. */
+static int open_path(const struct shared *shared)
 {
-	const struct load *load = data;
-	int root = ASSERT_OK(raw_root(load->instance)), fd = raw_memfd(PAGE), r = 0;
-	uint8_t uuid[16];
+	return (int)ASSERT_OK(SYS(open(shared->path, O_PATH | O_CLOEXEC)));
+}
 
-	peer_signal(peer);
-	while (!is_dead(r)) {
-		r = raw_export_fd(root, fd, 0, 0, uuid);
-		if (r == 0)
-			r = raw_exists(load->instance, uuid);
-		if (r == 0)
-			r = raw_withdraw(root, uuid);
-		if (r == 0)
-			(*load->calls)++;
-		ASSERT(r == 0 || is_dead(r) || r == -ENOENT);
+/* It leads to nothing any more; there is no name to look up again. */
+static void by_descriptor(struct instance *instance)
+{
+	char path[32];
+	struct shared shared;
+	struct stat st;
+	int kept;
+
+	share(&shared, instance, PAGE, 0, 0);
+	kept = open_path(&shared);
+	end_by_withdrawal(&shared);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", kept);
+	ASSERT_ERR(SYS(open(path, O_RDONLY | O_CLOEXEC)), ESTALE);
+	expect_no_name(instance, shared.uuid);
+	ASSERT_ERR(SYS(fstat(kept, &st)), ESTALE);
+	ASSERT_ERR(SYS(stat(path, &st)), ESTALE);
+	close(kept);
+	close(shared.root);
+	close(shared.fd);
+}
+
+/* As a container gets it that sees one name only. */
+static void by_bind_mount(struct instance *instance)
+{
+	char path[INSTANCE_PATH_SIZE];
+	struct shared shared;
+	struct stat st;
+
+	share(&shared, instance, PAGE, 0, 0);
+	snprintf(path, sizeof(path), "%s/name", test_work_dir);
+	close(ASSERT_OK(SYS(creat(path, 0600))));
+	ASSERT_OK(SYS(mount(shared.path, path, NULL, MS_BIND, NULL)));
+	end_by_withdrawal(&shared);
+	ASSERT_ERR(SYS(open(path, O_RDONLY | O_CLOEXEC)), ESTALE);
+	expect_no_name(instance, shared.uuid);
+	ASSERT_ERR(SYS(stat(path, &st)), ESTALE);
+	ASSERT_OK(SYS(umount2(path, 0)));
+	ASSERT_OK(SYS(unlink(path)));
+	close(shared.root);
+	close(shared.fd);
+}
+
+/* Names end; *@kept is what keeps each of them cached then, or NULL. */
+static void end_many(const struct shared *shared, int *kept)
+{
+	struct shared other = *shared;
+
+	for (int i = 0; i < MANY; i++) {
+		int path;
+
+		ASSERT_OK(raw_export_fd(shared->root, shared->fd, DMABUFFS_EXPORT_ANOTHER,
+					0, other.uuid));
+		raw_path(shared->instance, other.uuid, other.path);
+		path = open_path(&other);
+		ASSERT_OK(raw_withdraw(shared->root, other.uuid));
+		if (kept)
+			kept[i] = path;
+		else
+			close(path);
 	}
 }
 
-/* A name that does not exist is looked up with the directory locked. */
-static void look_up(int peer, void *data)
+/* What a client keeps cached costs the service nothing. */
+static void no_memory(struct instance *instance)
 {
-	const struct load *load = data;
-	uint8_t uuid[16] = {0};
-	int r = -ENOENT;
+	struct rlimit limit = {MANY + 100, MANY + 100};
+	static int kept[MANY];
+	struct shared shared;
+	double before, grown;
 
-	peer_signal(peer);
-	while (!is_dead(r)) {
-		r = raw_exists(load->instance, uuid);
-		ASSERT(r == -ENOENT || is_dead(r));
-		uuid[0]++;
-		r = raw_open(load->instance, uuid, O_RDWR | O_CREAT);
-		ASSERT(r == -EPERM || is_dead(r));
-		(*load->calls)++;
-	}
-}
-
-static bool has_load(void *data)
-{
-	const struct load *load = data;
-
-	return *load->calls >= CALLS * (N_ENDERS + N_LOOKERS);
-}
-
-/* Lets a mount go that hangs, so that the case can end. */
-static _Noreturn void fail_hanging(const struct instance *instance, const char *what)
-{
-	umount2(instance->dir, MNT_FORCE | MNT_DETACH);
-	test_fail(__FILE__, __LINE__, "%s", what);
-}
-
-static void expect_killed(struct instance *instance)
-{
-	int pidfd = ASSERT_OK(SYS(pidfd_open(instance->pid, 0)));
-
-	ASSERT_OK(SYS(kill(instance->service, SIGKILL)));
-	if (!wait_ready(pidfd, POLLIN, PROMPT_MS))
-		fail_hanging(instance, "the killed service does not end");
-	close(pidfd);
-	ASSERT_EQ(waitpid(instance->pid, &instance->status, 0), instance->pid);
-	instance->pid = -1;
-}
-
-static void expect_ends(struct instance *instance, struct child *child)
-{
-	int pidfd = ASSERT_OK(SYS(pidfd_open(child->pid, 0)));
-
-	if (!wait_ready(pidfd, POLLIN, PROMPT_MS))
-		fail_hanging(instance, "a client hangs after the service was killed");
-	close(pidfd);
-	child_wait(child);
-}
-
-static void kill_once(atomic_uint *calls)
-{
-	struct child children[N_ENDERS + N_LOOKERS];
-	struct instance instance;
-	struct load load = {&instance, calls};
-
-	*calls = 0;
-	instance_start(&instance, NULL);
-	for (int i = 0; i < N_ENDERS + N_LOOKERS; i++) {
-		child_start(&children[i], NULL, i < N_ENDERS ? end_names : look_up,
-			    &load);
-		peer_wait(children[i].peer);
-	}
-	ASSERT(wait_until(has_load, &load));
-	expect_killed(&instance);
-	for (int i = 0; i < N_ENDERS + N_LOOKERS; i++)
-		expect_ends(&instance, &children[i]);
-	ASSERT_OK(SYS(umount2(instance.dir, MNT_DETACH)));
-	ASSERT(!is_mounted(instance.dir));
-}
-
-static void killed_under_load(struct instance *unused)
-{
-	atomic_uint *calls = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	ASSERT(calls != MAP_FAILED);
-	for (int i = 0; i < KILLED_MAX; i++)
-		kill_once(calls);
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &limit)));
+	share(&shared, instance, PAGE, 0, 0);
+	end_many(&shared, NULL);
+	before = heap_of(instance);
+	end_many(&shared, kept);
+	grown = heap_of(instance) - before;
+	test_note("%d names cached: the service grew by %.0f KiB", MANY, grown / 1024);
+	ASSERT(grown < MAX_GROWTH);
+	for (int i = 0; i < MANY; i++)
+		close(kept[i]);
+	unshare_buffer(&shared);
 }
 
 const struct test_case test_cases[] = {
@@ -297,6 +285,8 @@ const struct test_case test_cases[] = {
 	{"first_call", first_call},
 	{"open_elsewhere", open_elsewhere},
 	{"stat_only", stat_only},
-	{"killed_under_load", killed_under_load, .flags = CASE_NO_INSTANCE},
+	{"by_descriptor", by_descriptor},
+	{"by_bind_mount", by_bind_mount},
+	{"no_memory", no_memory},
 	{0},
 };

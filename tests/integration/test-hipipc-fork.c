@@ -175,25 +175,42 @@ static void grandchild(struct instance *instance)
 	parent_end(&parent);
 }
 
-/* A parent that made no IPC call has an initialized runtime as well. */
-static void get_refused(int peer, void *data)
+static void expect_forked(hipError_t result)
 {
-	hipIpcMemHandle_t handle;
+	ASSERT_EQ(result, hipErrorNotInitialized);
+	if (!strstr(hipipcLastReason(), "forked"))
+		test_fail(__FILE__, __LINE__, "the reason is \"%s\"", hipipcLastReason());
+}
 
-	ASSERT_IPC(hipErrorNotInitialized, hipIpcGetMemHandle(&handle, data));
+/* A parent that made no IPC call has an initialized runtime as well. */
+static void without_handles_refused(int peer, void *data)
+{
+	const struct parent *parent = data;
+	hipIpcEventHandle_t event_handle;
+	hipIpcMemHandle_t handle;
+	hipEvent_t event;
+	void *memory;
+
+	expect_forked(hipIpcGetMemHandle(&handle, parent->own));
+	expect_forked(hipIpcOpenMemHandle(&memory, parent->other.memory, 0));
+	expect_forked(hipIpcGetEventHandle(&event_handle, parent->event));
+	expect_forked(hipIpcOpenEventHandle(&event, parent->other.event));
 }
 
 static void parent_without_handles(struct instance *instance)
 {
+	struct parent parent = {.other.instance = instance};
 	struct child child;
-	void *memory;
 
+	exporter_start(&parent.other, NULL);
 	hip_begin(instance);
-	memory = device_alloc(DEVICE_BYTES, 1);
-	child_start(&child, NULL, get_refused, memory);
+	parent.own = device_alloc(DEVICE_BYTES, 1);
+	parent.event = make_event();
+	child_start(&child, NULL, without_handles_refused, &parent);
 	child_wait(&child);
-	get_memory(memory);
-	device_check(memory, 0, DEVICE_BYTES, 1);
+	get_memory(parent.own);
+	device_check(parent.own, 0, DEVICE_BYTES, 1);
+	exporter_end(&parent.other);
 }
 
 /* ---- fork during calls of other threads -------------------------------------------- */

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test-hipipc-names.c - values and spellings for programs, and error reasons */
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "harness.h"
 #include "hipipc.h"
@@ -228,12 +232,51 @@ static void last_error(struct instance *instance)
 	hipIpcMemHandle_t handle;
 
 	hip_begin(instance);
-	device_alloc(100, 1);
+	/* Of the first call, too, which fails before it needs the runtime. */
+	ASSERT_IPC(hipErrorInvalidValue, hipIpcCloseMemHandle(&handle));
+	ASSERT_HIP(hipErrorInvalidValue, hipGetLastError());
 	ASSERT_HIP(hipSuccess, hipGetLastError());
+	device_alloc(100, 1);
 	ASSERT_IPC(hipErrorInvalidValue, hipIpcGetMemHandle(&handle, &handle));
 	ASSERT_HIP(hipErrorInvalidValue, hipPeekAtLastError());
 	ASSERT_HIP(hipErrorInvalidValue, hipGetLastError());
 	ASSERT_HIP(hipSuccess, hipGetLastError());
+}
+
+/* Not that the pointer or the event is unknown. */
+static void no_device(struct instance *instance)
+{
+	hipIpcEventHandle_t event;
+	hipIpcMemHandle_t handle;
+
+	hip_begin(instance);
+	ASSERT_OK(SYS(setenv("HIPSOFT_DEVICES", "0", 1)));
+	ASSERT_IPC(hipErrorNoDevice, hipIpcGetMemHandle(&handle, &handle));
+	ASSERT(strstr(hipipcLastReason(), "HIPSOFT_DEVICES"));
+	ASSERT_IPC(hipErrorNoDevice, hipIpcGetEventHandle(&event, (hipEvent_t)&event));
+	ASSERT(strstr(hipipcLastReason(), "HIPSOFT_DEVICES"));
+}
+
+/* A descriptor that has its number is no standard error. */
+static void closed_standard_error(struct instance *instance)
+{
+	int saved = ASSERT_OK(SYS(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10)));
+	struct stat status;
+	int other, r;
+
+	ASSERT_OK(SYS(setenv("HIPIPC_LOG", "error", 1)));
+	ASSERT_OK(SYS(setenv("HIPIPC_MODE", "invalid", 1)));
+	hip_begin(instance);
+	close(STDERR_FILENO);
+	other = memfd_create("no standard error", MFD_CLOEXEC);
+	(void)hipIpcCloseMemHandle(&status);
+	r = fstat(STDERR_FILENO, &status);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	ASSERT_EQ(other, STDERR_FILENO);
+	ASSERT_EQ(r, 0);
+	ASSERT_EQ(status.st_size, 0);
+	ASSERT(*hipipcLastReason());
 }
 
 const struct test_case test_cases[] = {
@@ -241,5 +284,7 @@ const struct test_case test_cases[] = {
 	{"row_cuda_spellings_offset", offset_follows_spelling},
 	{"row_reason", reasons},
 	{"row_reason_last_error", last_error},
+	{"row_reason_no_device", no_device},
+	{"row_reason_closed_standard_error", closed_standard_error},
 	{NULL},
 };

@@ -5,7 +5,8 @@
 #include "hipipc.h"
 #include "raw.h"
 
-/* Of ported.cc: the line that failed, or 0. */
+/* Of ported.cc and ported-strict.cc: the line that failed, or 0. */
+int ported_strict(void);
 int ported_basics(void);
 int ported_export(int peer);
 int ported_import(int peer);
@@ -20,6 +21,7 @@ static void expect_no_line(int line)
 static void basics(struct instance *instance)
 {
 	hip_begin(instance);
+	expect_no_line(ported_strict());
 	expect_no_line(ported_basics());
 	expect_names(instance, 0);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -68,6 +69,38 @@ static void lease_on_a_name(struct instance *instance)
 	peer_signal(child.peer);
 	child_wait(&child);
 	scene_end(&scene);
+	dmabuffs_close(library);
+}
+
+/* Of those that this process may have, none is left. Returns the limit before. */
+static struct rlimit use_up_descriptors(void)
+{
+	struct rlimit before, limit;
+
+	ASSERT_OK(SYS(getrlimit(RLIMIT_NOFILE, &before)));
+	limit = before;
+	limit.rlim_cur = (rlim_t)ASSERT_OK(SYS(dup(STDERR_FILENO)));
+	close((int)limit.rlim_cur);
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &limit)));
+	return before;
+}
+
+/* The connection is kept, so only the descriptor in the reply finds no room. */
+static void exchange_without_descriptors(struct instance *instance)
+{
+	struct dmabuffs *library = open_library(instance);
+	int fd = create_memfd(BYTES, 1), opened, real = -1;
+	struct rlimit before;
+	dmabuffs_uuid name;
+
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &name));
+	ASSERT_OK(dmabuffs_import(library, &name, O_RDWR, &opened));
+	ASSERT_OK(dmabuffs_exchange(library, opened, &real));
+	close(real);
+	before = use_up_descriptors();
+	ASSERT_ERR(dmabuffs_exchange(library, opened, &real), EMFILE);
+	ASSERT_OK(SYS(setrlimit(RLIMIT_NOFILE, &before)));
+	ASSERT_OK(dmabuffs_exchange(library, opened, &real));
 	dmabuffs_close(library);
 }
 
@@ -557,6 +590,7 @@ static void importer_checks_the_service(struct instance *unused)
 
 const struct test_case test_cases[] = {
 	{"lease_on_a_name", lease_on_a_name},
+	{"exchange_without_descriptors", exchange_without_descriptors},
 	{"library_export", rules_of_export},
 	{"library_import", rules_of_import},
 	{"library_allocate", allocate},

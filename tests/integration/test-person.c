@@ -298,10 +298,70 @@ static void connections_of_one_person(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
+/* More than all of a mount that may wait. */
+#define N_WAITING 17
+
+static void connect_in_line(int peer, void *data)
+{
+	const struct shared *shared = data;
+
+	for (int i = 0; i < N_WAITING; i++)
+		ASSERT_OK(raw_connect(shared->instance));
+	peer_signal(peer);
+	pause();
+}
+
+static void stand_in_line(int peer, void *data)
+{
+	struct child children[N_SUBUIDS];
+
+	enter_namespace(peer);
+	for (uid_t i = 0; i < N_SUBUIDS; i++)
+		child_start(&children[i], USER(1 + i), connect_in_line, data);
+	for (int i = 0; i < N_SUBUIDS; i++)
+		peer_wait(children[i].peer);
+	peer_signal(peer);
+	pause();
+}
+
+/* A ticket is to be named within a second; until then a fifth connection waits. */
+static void wait_for_a_fifth(const struct shared *shared)
+{
+	int opened = ASSERT_OK(raw_open(shared->instance, shared->uuid, O_RDONLY));
+	uint8_t ticket[DMABUFFS_TICKET_SIZE];
+	int connections[5];
+
+	for (size_t i = 0; i < ARRAY_SIZE(connections); i++) {
+		connections[i] = ASSERT_OK(raw_connect(shared->instance));
+		if (i < 4)
+			ASSERT_OK(raw_ticket(connections[i], shared->fd, ticket));
+	}
+	close(ASSERT_OK(raw_exchange(connections[4], opened)));
+	for (size_t i = 0; i < ARRAY_SIZE(connections); i++)
+		close(connections[i]);
+	close(opened);
+}
+
+/* The uids of a person leave room to wait to others. */
+static void waiting_of_one_person(struct instance *instance)
+{
+	struct shared shared;
+	struct child child;
+
+	share(&shared, instance, PAGE, 0, 0);
+	child_start(&child, USER(PERSON), stand_in_line, &shared);
+	map_namespace(child.peer);
+	peer_wait(child.peer);
+	wait_for_a_fifth(&shared);
+	child_kill(&child, SIGKILL);
+	unshare_buffer(&shared);
+}
+
 const struct test_case test_cases[] = {
 	{"closes_of_one_person", closes_of_one_person},
 	{"borrowed_credentials", borrowed_credentials, "max-exports-per-uid=10"},
 	{"connections_of_one_person", connections_of_one_person,
 	 "max-connections-per-uid=4"},
+	{"waiting_of_one_person", waiting_of_one_person, "max-connections-per-uid=4"},
 	{0},
 };

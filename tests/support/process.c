@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The parent of a process, or -1: it is gone. */
-static pid_t process_parent(pid_t pid)
+pid_t process_parent(pid_t pid)
 {
 	char path[32], text[400];
 	FILE *file;

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* process.h - the process that serves: the child of the one that was started */
+/*
+ * process.h - parents and children: the process that serves is the child of the one that
+ * was started
+ */
 #ifndef DMABUFFS_TESTS_PROCESS_H
 #define DMABUFFS_TESTS_PROCESS_H
 
 #include <sys/types.h>
+
+/* The parent of a process, or -1: it is gone. */
+pid_t process_parent(pid_t pid);
 
 /* A child of a process, or -1. */
 pid_t process_child(pid_t pid);

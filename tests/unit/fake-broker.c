@@ -36,7 +36,7 @@ struct served {
 	unsigned int number;
 };
 
-/* Receives a request; all but FETCH carry a descriptor. False: end of file. */
+/* Receives a request; all but FETCH and READY carry a descriptor. False: end of file. */
 static bool receive(struct fake_broker *broker, int connection, int *ret_fd)
 {
 	struct dmabuffs_broker_request request;
@@ -48,7 +48,7 @@ static bool receive(struct fake_broker *broker, int connection, int *ret_fd)
 	cr_assert(request.size == sizeof(request) && !request.flags && !request.reserved);
 	broker->op = request.op;
 	broker->ticket = request.ticket[0];
-	if (request.op == DMABUFFS_BROKER_FETCH) {
+	if (request.op == DMABUFFS_BROKER_FETCH || request.op == DMABUFFS_BROKER_READY) {
 		cr_assert(n_fds == 0);
 		*ret_fd = -1;
 		return true;

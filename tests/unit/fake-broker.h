@@ -9,8 +9,9 @@
 #include "instance.h"
 
 /*
- * Replies to a request that came with @fd (FETCH: -1) on @connection, the @number-th of
- * the broker, from 1. The fake broker closes both. False: close the connection.
+ * Replies to a request that came with @fd (FETCH, READY: -1) on @connection, the
+ * @number-th of the broker, from 1. The fake broker closes both. False: close the
+ * connection.
  */
 typedef bool (*fake_answer)(int connection, unsigned int number, int fd);
 

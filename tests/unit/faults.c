@@ -21,6 +21,7 @@ static _Thread_local struct {
 
 static _Atomic long live;
 static _Atomic bool no_threads;
+static _Atomic int read_error;
 
 void faults_arm(unsigned nth)
 {
@@ -37,6 +38,11 @@ const char *faults_disarm(void)
 void faults_refuse_threads(bool refuse)
 {
 	no_threads = refuse;
+}
+
+void faults_fail_reads(int error)
+{
+	read_error = error;
 }
 
 long faults_live_allocations(void)
@@ -220,7 +226,12 @@ WRAP(int, ftruncate64, int fd, off64_t size)
 
 WRAP(ssize_t, read, int fd, void *bytes, size_t size)
 {
-	return fails("read", EIO) ? -1 : __real_read(fd, bytes, size);
+	ssize_t n = fails("read", EIO) ? -1 : __real_read(fd, bytes, size);
+
+	if (n < 0 || read_error == 0)
+		return n;
+	errno = read_error;
+	return -1;
 }
 
 WRAP(ssize_t, readlinkat, int dir, const char *path, char *link, size_t size)

@@ -19,6 +19,9 @@ const char *faults_disarm(void);
 /* Lets no thread of the process create another. */
 void faults_refuse_threads(bool refuse);
 
+/* Has each read(2) of any thread fail with @error once it would return; 0: no more. */
+void faults_fail_reads(int error);
+
 /* Allocations of the tested modules and the tests that are not freed yet. */
 long faults_live_allocations(void);
 

@@ -15,12 +15,14 @@ endif
 	%D%/broker-client.c %D%/broker-client.h \
 	%D%/fail-each.c %D%/fail-each.h \
 	%D%/fake-dmabuf.c %D%/fake-dmabuf.h \
+	%D%/fake-session.c %D%/fake-session.h \
 	%D%/faults.c %D%/faults.h \
 	%D%/fixture.c %D%/fixture.h \
 	%D%/ledger-build.h \
 	%D%/stepped.c %D%/stepped.h \
 	%D%/stuck-socket.c %D%/stuck-socket.h \
 	%D%/test-acl.c \
+	%D%/test-admission.c \
 	%D%/test-bank.c \
 	%D%/test-broker.c \
 	%D%/test-buffer-seals.c \
@@ -33,10 +35,12 @@ endif
 	%D%/test-crc32c.c \
 	%D%/test-dmabuf-io.c \
 	%D%/test-drivers.c \
+	%D%/test-entries.c \
 	%D%/test-export.c \
 	%D%/test-faults-calls.c \
 	%D%/test-faults.c \
 	%D%/test-fd-vault.c \
+	%D%/test-flushed.c \
 	%D%/test-htab.c \
 	%D%/test-identities.c \
 	%D%/test-init.c \
@@ -46,6 +50,7 @@ endif
 	%D%/test-limits.c \
 	%D%/test-list.c \
 	%D%/test-log.c \
+	%D%/test-loop.c \
 	%D%/test-mountinfo.c \
 	%D%/test-names.c \
 	%D%/test-node.c \
@@ -60,7 +65,6 @@ endif
 	%D%/test-procfs.c \
 	%D%/test-publish.c \
 	%D%/test-ready.c \
-	%D%/test-session.c \
 	%D%/test-slots.c \
 	%D%/test-sorted.c \
 	%D%/test-stall-guard.c \
@@ -84,9 +88,7 @@ endif
 	-Wl,--wrap=ftruncate64,--wrap=read,--wrap=readlinkat,--wrap=pthread_create \
 	-Wl,--wrap=ioctl,--wrap=poll,--wrap=accept4 \
 	-Wl,--wrap=fuse_lowlevel_notify_inval_inode \
-	-Wl,--wrap=fuse_session_fd,--wrap=fuse_session_loop_mt \
-	-Wl,--wrap=fuse_session_loop_mt_312 \
-	-Wl,--wrap=fuse_session_receive_buf,--wrap=fuse_session_process_buf
+	-Wl,--wrap=fuse_session_fd,--wrap=fuse_session_process_buf
 %C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS) -lm
 
 # The library and the tool.

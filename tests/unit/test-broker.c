@@ -289,7 +289,7 @@ static bool is_readable(int client, int timeout_ms)
 
 Test(broker_thread, is_not_held_up_by_what_does_not_close)
 {
-	int client = connect_to(), other = connect_to();
+	int client = connect_to(), other = connect_to(), memfd = new_memfd(1);
 
 	reserve_all();
 	for (int i = 0; i < N_CLOSES; i++)
@@ -298,11 +298,12 @@ Test(broker_thread, is_not_held_up_by_what_does_not_close)
 	for (int i = 0; i < N_CLOSES; i++)
 		expect_error(client, -EBADFD);
 	/* Each connection of this user is throttled now. */
-	cr_assert(zero(int, client_request(other, 77, peers[0])));
+	cr_assert(zero(int, client_request(other, 77, memfd)));
 	cr_assert(not(is_readable(other, 300)));
 	for (int i = 0; i < N_CLOSES; i++)
 		close(peers[i]);
 	expect_error(other, -ENOTTY);
+	close(memfd);
 	close(client);
 	close(other);
 }

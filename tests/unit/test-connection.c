@@ -149,7 +149,7 @@ Test(connection, sizes)
 Test(connection, fields)
 {
 	struct dmabuffs_broker_request request = {.size = sizeof(request)};
-	static const uint32_t unknown[] = {0, 4, 255, UINT32_MAX};
+	static const uint32_t unknown[] = {0, 5, 255, UINT32_MAX};
 	int memfd = new_memfd(1);
 
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
@@ -211,6 +211,45 @@ Test(connection, fetch_takes_no_descriptor)
 	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), memfd, 1), -EINVAL));
 	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), -1, 0), -ENOENT));
 	close(memfd);
+}
+
+/* ---- ready ------------------------------------------------------------------------- */
+
+static int ask_ready(int fd, size_t n_fds)
+{
+	struct dmabuffs_broker_request request = {.size = sizeof(request),
+						  .op = DMABUFFS_BROKER_READY};
+
+	return error_of_bytes(&request, sizeof(request), fd, n_fds);
+}
+
+/* The connection is not idle then: the request that could not be sent follows. */
+Test(connection, ready_has_no_effect)
+{
+	int memfd = new_memfd(1);
+
+	cr_assert(zero(int, ask_ready(-1, 0)));
+	cr_assert(not(connection.served));
+	cr_assert(ne(u64, connection.since_ms, 0));
+	cr_assert(eq(int, ask_ready(memfd, 1), -EINVAL));
+	close(memfd);
+}
+
+Test(connection, ready_keeps_no_connection_busy)
+{
+	cr_assert(zero(int, ask_ready(-1, 0)));
+	connection.since_ms = 1;
+	cr_assert(zero(int, ask_ready(-1, 0)));
+	cr_assert(connection.served);
+	cr_assert(eq(u64, connection.since_ms, 1));
+}
+
+Test(connection, ready_takes_no_ticket)
+{
+	struct dmabuffs_broker_request request = {
+		.size = sizeof(request), .op = DMABUFFS_BROKER_READY, .ticket = {1}};
+
+	cr_assert(eq(int, error_of_bytes(&request, sizeof(request), -1, 0), -EINVAL));
 }
 
 Test(connection, numbers_of_descriptors)
@@ -409,7 +448,7 @@ static bool connection_is_closed(void *data)
 /* What the peer has sent is closed elsewhere, however much of its user is closing. */
 static void expect_closed_elsewhere(bool admitted)
 {
-	enum resource charged = admitted ? RES_CONNECTIONS : RES_ENDED;
+	enum resource charged = admitted ? RES_CONNECTIONS : RES_UNADMITTED;
 	const struct payer payer = {UID_A, 0};
 	int peer, stuck = stuck_socket(&peer);
 	struct connection *ended = calloc(1, sizeof(*ended));
@@ -419,7 +458,8 @@ static void expect_closed_elsewhere(bool admitted)
 	fixture_limits.config.per_uid[RES_ENDED] = 0;
 	cr_assert(zero(
 		int, limits_charge_process_anyway(&fixture_limits, &payer, charged, 1)));
-	*ended = (struct connection){.fd = fd, .uid = UID_A, .admitted = admitted};
+	*ended = (struct connection){
+		.fd = fd, .uid = UID_A, .admitted = admitted, .counted = !admitted};
 	ended->closing = closing_new(&fixture_limits, UID_A, 1);
 	cr_assert(zero(int, client_request(client, DMABUFFS_BROKER_TICKET, stuck)));
 	close(stuck);
@@ -455,12 +495,13 @@ Test(connection, is_closed_at_once_if_nothing_is_unread)
 	closing_add(stuck, stuck_socket(&peer));
 	closing_end(stuck);
 	cr_assert(zero(int, limits_charge_process_anyway(&fixture_limits, &payer,
-							 RES_ENDED, 1)));
+							 RES_UNADMITTED, 1)));
+	connection.counted = true;
 	connection.closing = closing_new(&fixture_limits, UID_A, 1);
 	cr_assert(zero(int, client_send(client, "plain", 5, -1, 0)));
 	connection_close(&broker, &connection);
 	cr_assert(not(is_open(fd)));
-	cr_assert(zero(u64, limits_used(&fixture_limits, RES_ENDED)));
+	cr_assert(zero(u64, limits_used(&fixture_limits, RES_UNADMITTED)));
 	close(peer);
 	cr_assert(closer_stop());
 	connection.fd = -1;

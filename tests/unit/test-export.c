@@ -4,6 +4,7 @@
 #include <criterion/new/assert.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <fuse_lowlevel.h>
 #include <sys/mman.h>
 
@@ -218,6 +219,41 @@ Test(export, transfer)
 	cr_assert(eq(int, export_transfer(&fixture_limits, export, UID_A), -EDQUOT));
 	cr_assert(eq(uint, export->charged_uid, UID_B));
 	limits_uncharge(&fixture_limits, UID_A, RES_BYTES, 150);
+	export_free(&fixture_limits, export);
+	close(memfd);
+}
+
+static _Atomic bool taking_ended;
+
+/* Takes the one name that A may have whenever it is free. */
+static void *take_what_is_given_up(void *data)
+{
+	while (!taking_ended)
+		if (limits_charge(&fixture_limits, UID_A, RES_EXPORTS, 1) == 0)
+			limits_uncharge(&fixture_limits, UID_A, RES_EXPORTS, 1);
+	return NULL;
+}
+
+/* What was refused stays charged to whom it was, although A's place is taken meanwhile.
+ */
+Test(export, transfer_beside_another_request)
+{
+	int memfd;
+	struct export *export = create(100, &memfd);
+	pthread_t thread;
+
+	set_limit(fixture_limits.config.per_uid, RES_EXPORTS, 1);
+	set_limit(fixture_limits.config.per_uid, RES_BYTES, 100);
+	cr_assert(zero(int, limits_charge(&fixture_limits, UID_B, RES_BYTES, 1)));
+	cr_assert(zero(int, pthread_create(&thread, NULL, take_what_is_given_up, NULL)));
+	for (int i = 0; i < 20000; i++)
+		cr_assert(eq(int, export_transfer(&fixture_limits, export, UID_B),
+			     -EDQUOT));
+	taking_ended = true;
+	pthread_join(thread, NULL);
+	cr_assert(eq(u64, limits_used_by(&fixture_limits, UID_A, RES_EXPORTS), 1));
+	cr_assert(zero(u64, limits_used_by(&fixture_limits, UID_B, RES_EXPORTS)));
+	limits_uncharge(&fixture_limits, UID_B, RES_BYTES, 1);
 	export_free(&fixture_limits, export);
 	close(memfd);
 }

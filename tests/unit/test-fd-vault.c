@@ -246,3 +246,28 @@ Test(fd_vault, a_buffer_elsewhere)
 	for (size_t i = 0; i < LIMIT; i++)
 		fd_vault_drop(kept[i]);
 }
+
+/* Each close of a memfd with many record locks takes long, so none is made. */
+Test(fd_vault, the_size_of_a_buffer_elsewhere_needs_no_descriptor)
+{
+	struct buffer buffer;
+	int dups[LIMIT];
+	uint64_t size;
+	size_t n = 0;
+
+	start(MANY);
+	for (size_t i = 0; i < LIMIT; i++)
+		keep(i);
+	new_buffer(&buffer, 100);
+	buffer_keep(&buffer, NULL);
+	cr_assert(gt(uint, buffer.table, 0));
+	while (n < LIMIT && (dups[n] = dup(STDERR_FILENO)) >= 0)
+		n++;
+	cr_assert(zero(int, buffer_size(&buffer, &size)));
+	cr_assert(eq(u64, size, 100));
+	while (n > 0)
+		close(dups[--n]);
+	buffer_finish(&buffer);
+	for (size_t i = 0; i < LIMIT; i++)
+		fd_vault_drop(kept[i]);
+}

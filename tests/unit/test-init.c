@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* test-init.c - FUSE_INIT with FUSE_ALLOW_IDMAP, with an imitated kernel and libfuse */
+/* test-init.c - FUSE_INIT, with an imitated kernel and libfuse */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fake-session.h"
 #include "process/init.h"
 
 #define ALLOW_IDMAP (1U << 8)
-
-int __wrap_fuse_session_receive_buf(struct fuse_session *session, struct fuse_buf *buf);
-void __wrap_fuse_session_process_buf(struct fuse_session *session,
-				     const struct fuse_buf *buf);
 
 struct reply {
 	struct fuse_out_header header;
@@ -25,7 +23,7 @@ struct reply {
 
 /* The kernel's end and the session's; what the kernel asks; what libfuse replies. */
 static int kernel, session_fd;
-static int received; /* result of the read */
+static size_t request_size;
 static struct {
 	struct fuse_in_header header;
 	struct fuse_init_in body;
@@ -33,19 +31,10 @@ static struct {
 static struct reply reply;
 static size_t reply_size;
 
-int __wrap_fuse_session_receive_buf(struct fuse_session *session, struct fuse_buf *buf)
+static void process(const struct fuse_buf *buf)
 {
-	buf->mem = malloc(sizeof(request));
-	cr_assert(ne(ptr, buf->mem, NULL));
-	memcpy(buf->mem, &request, sizeof(request));
-	buf->size = received > 0 ? (size_t)received : 0;
-	return received;
-}
-
-void __wrap_fuse_session_process_buf(struct fuse_session *session,
-				     const struct fuse_buf *buf)
-{
-	cr_assert(zero(int, memcmp(buf->mem, &request, sizeof(request))));
+	cr_assert(eq(sz, buf->size, request_size));
+	cr_assert(zero(int, memcmp(buf->mem, &request, request_size)));
 	if (reply_size)
 		cr_assert(eq(long, write(session_fd, &reply, reply_size),
 			     (long)reply_size));
@@ -58,20 +47,33 @@ static void init(void)
 	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair)));
 	kernel = pair[0];
 	session_fd = pair[1];
-	received = sizeof(request);
+	request_size = sizeof(request);
+	fake_session_process = process;
 	request.header.opcode = FUSE_INIT;
 	request.body.flags = FUSE_INIT_EXT;
 	request.body.flags2 = ALLOW_IDMAP | 1;
 	reply.body.flags = FUSE_POSIX_ACL;
 	reply.body.flags2 = 2;
+	reply.body.max_write = 12345;
 	reply_size = sizeof(reply);
 }
 
 TestSuite(init, .init = init);
 
+static int negotiate(bool idmap)
+{
+	uint32_t max_write = 0;
+	int r;
+
+	cr_assert(eq(long, send(kernel, &request, request_size, 0), (long)request_size));
+	r = init_negotiate(NULL, session_fd, idmap, &max_write);
+	cr_assert(eq(u32, max_write, r == 0 ? 12345 : 0));
+	return r;
+}
+
 static int allow(void)
 {
-	return init_allow_idmap(NULL, session_fd);
+	return negotiate(true);
 }
 
 /* The descriptor is the device again, and the kernel got nothing. */
@@ -84,15 +86,30 @@ static void expect_no_reply(void)
 	cr_assert(eq(long, recv(kernel, &byte, 1, MSG_DONTWAIT), 1));
 }
 
-Test(init, adds_the_flag)
+static void expect_flags(uint32_t flags, uint32_t flags2)
 {
 	struct reply got;
 
-	cr_assert(zero(int, allow()));
 	cr_assert(eq(long, recv(kernel, &got, sizeof(got), MSG_DONTWAIT), sizeof(got)));
-	cr_assert(eq(u32, got.body.flags, FUSE_POSIX_ACL | FUSE_INIT_EXT));
-	cr_assert(eq(u32, got.body.flags2, ALLOW_IDMAP | 2));
+	cr_assert(eq(u32, got.body.flags, flags));
+	cr_assert(eq(u32, got.body.flags2, flags2));
 	expect_no_reply();
+}
+
+Test(init, adds_the_flag)
+{
+	cr_assert(zero(int, allow()));
+	expect_flags(FUSE_POSIX_ACL | FUSE_INIT_EXT, ALLOW_IDMAP | 2);
+}
+
+/* What libfuse replied goes to the kernel as it is. */
+Test(init, without_the_flag)
+{
+	cr_assert(zero(int, negotiate(false)));
+	expect_flags(FUSE_POSIX_ACL, 2);
+	request_size = sizeof(struct fuse_in_header) + 16;
+	cr_assert(zero(int, negotiate(false)));
+	expect_flags(FUSE_POSIX_ACL, 2);
 }
 
 Test(init, kernel_without_it)
@@ -109,17 +126,31 @@ Test(init, kernel_without_it)
 /* Before Linux 5.17. */
 Test(init, short_request)
 {
-	received = (int)sizeof(struct fuse_in_header) + 16;
+	request_size = sizeof(struct fuse_in_header) + 16;
 	cr_assert(eq(int, allow(), -EOPNOTSUPP));
+	expect_no_reply();
+}
+
+Test(init, another_request)
+{
+	request.header.opcode = FUSE_LOOKUP;
+	cr_assert(eq(int, allow(), -EPROTO));
+	cr_assert(eq(int, negotiate(false), -EPROTO));
+	request.header.opcode = FUSE_INIT;
+	request_size = 8;
+	cr_assert(eq(int, negotiate(false), -EPROTO));
 	expect_no_reply();
 }
 
 Test(init, read_fails)
 {
-	received = -EIO;
-	cr_assert(eq(int, allow(), -EIO));
-	received = 0;
-	cr_assert(eq(int, allow(), -ENODEV));
+	uint32_t max_write;
+
+	cr_assert(zero(int, fcntl(session_fd, F_SETFL, O_NONBLOCK)));
+	cr_assert(eq(int, init_negotiate(NULL, session_fd, true, &max_write), -EAGAIN));
+	cr_assert(eq(int, init_negotiate(NULL, -1, true, &max_write), -EBADF));
+	close(kernel);
+	cr_assert(eq(int, init_negotiate(NULL, session_fd, true, &max_write), -EPROTO));
 }
 
 Test(init, libfuse_refuses)

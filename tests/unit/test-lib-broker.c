@@ -113,6 +113,101 @@ Test(broker, reaches_a_deep_mount, .fini = finish)
 	cr_assert(zero(int, exchange_new()));
 }
 
+/* ---- descriptors only from admitted connections ------------------------------------ */
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
+static int permit_rights(int socket, int permitted)
+{
+	return setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &permitted,
+			  sizeof(permitted));
+}
+
+static void start_without_rights(fake_answer answer)
+{
+	fake_broker_start(&broker, answer, false);
+	if (permit_rights(broker.listener, 0) < 0) {
+		fake_broker_stop(&broker);
+		cr_skip_test("before Linux 6.16");
+	}
+}
+
+static bool answer_ready(int connection, int error)
+{
+	const struct dmabuffs_broker_reply reply = {.size = sizeof(reply),
+						    .error = error};
+
+	fake_send(connection, &reply, sizeof(reply), -1, 0);
+	return error == 0;
+}
+
+static bool admit_when_asked(int connection, unsigned int number, int fd)
+{
+	if (fd >= 0)
+		return fake_answer_echo(connection, number, fd);
+	permit_rights(connection, 1);
+	return answer_ready(connection, 0);
+}
+
+Test(broker, asks_until_descriptors_are_taken)
+{
+	start_without_rights(admit_when_asked);
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(u32, broker.requests, 2));
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(u32, broker.requests, 3), "asked again on the same connection");
+	cr_assert(eq(u32, broker.connections, 1));
+	finish();
+}
+
+static bool refuse_first(int connection, unsigned int number, int fd)
+{
+	return number == 1 ? answer_ready(connection, -EUSERS)
+			   : admit_when_asked(connection, number, fd);
+}
+
+Test(broker, asks_again_if_it_was_refused)
+{
+	start_without_rights(refuse_first);
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(u32, broker.connections, 2));
+	finish();
+}
+
+static bool close_first(int connection, unsigned int number, int fd)
+{
+	if (number > 1)
+		return admit_when_asked(connection, number, fd);
+	answer_ready(connection, 0);
+	return false;
+}
+
+/* A broker that makes room closes one that has asked, before the request arrives. */
+Test(broker, asks_again_if_it_was_closed_meanwhile)
+{
+	start_without_rights(close_first);
+	cr_assert(zero(int, exchange_new()));
+	cr_assert(eq(u32, broker.connections, 2));
+	finish();
+}
+
+static bool never_admit(int connection, unsigned int number, int fd)
+{
+	return answer_ready(connection, 0);
+}
+
+Test(broker, does_not_ask_without_end)
+{
+	start_without_rights(never_admit);
+	cr_assert(eq(int, exchange_new(), -EPERM));
+	cr_assert(eq(u32, broker.requests, 1));
+	finish();
+}
+
+/* ---- replies ----------------------------------------------------------------------- */
+
 Test(broker, passes_a_refusal_on_and_keeps_the_connection, .fini = finish)
 {
 	fake_broker_start(&broker, answer_next, false);

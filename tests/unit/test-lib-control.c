@@ -220,6 +220,13 @@ Test(entries, asks_the_kernel)
 	remove_root(&with_root, dir);
 }
 
+static int expect_no_status(const struct dmabuffs_entry *entry, void *data)
+{
+	cr_assert(all(eq(u32, entry->error, EBADF), zero(u32, entry->mode)));
+	++*(unsigned int *)data;
+	return 0;
+}
+
 static int refusal; /* of DMABUFFS_IOC_ENTRIES */
 
 static int answer_names(int fd, unsigned long request, void *arg)
@@ -236,6 +243,17 @@ static int answer_names(int fd, unsigned long request, void *arg)
 	memcpy(list->uuids[0], entries_page.entries[1].uuid, DMABUFFS_UUID_SIZE);
 	memset(list->uuids[1], 0, DMABUFFS_UUID_SIZE); /* ended meanwhile */
 	return 0;
+}
+
+/* A name that cannot be described does not hide the others. */
+Test(entries, name_by_name_without_status)
+{
+	unsigned int n = 0;
+
+	fake_device_command = answer_names;
+	refusal = -ENOTTY;
+	cr_assert(zero(int, dmabuffs_list_entries(&instance, expect_no_status, &n)));
+	cr_assert(all(eq(u32, n, 2), zero(u32, queries)));
 }
 
 /* An older service, and one that leaves it to the kernel who may search the root. */

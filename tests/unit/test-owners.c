@@ -199,18 +199,39 @@ Test(payers, who_is_full)
 {
 	const uid_t who[] = {4711};
 	pid_t pid = start_below(who, 1);
-	const struct payer new = {100001, pid};
 
-	cr_expect(zero(int, charge(100000, pid, 99)));
-	cr_expect(eq(u32, limits_find_full(&limits, &new, RES_BYTES), 100001));
+	cr_expect(zero(int, charge(100000, pid, 98)));
+	cr_expect(zero(int, charge(100001, pid, 1)));
+	cr_expect(eq(u32, limits_find_full(&limits, 100001, RES_BYTES), 100001));
 	cr_expect(zero(int, charge(100000, pid, 1)));
-	cr_expect(eq(u32, limits_find_full(&limits, &new, RES_BYTES), 4711));
+	cr_expect(eq(u32, limits_find_full(&limits, 100001, RES_BYTES), 4711));
 	cr_expect(limits_pays_for(&limits, 4711, 100000));
 	cr_expect(limits_pays_for(&limits, 100000, 100000));
 	cr_expect(not(limits_pays_for(&limits, 100000, 4711)));
+	limits_uncharge(&limits, 100001, RES_BYTES, 1);
 	cr_expect(not(limits_pays_for(&limits, 4711, 100001)));
-	limits_uncharge(&limits, 100000, RES_BYTES, 100);
+	limits_uncharge(&limits, 100000, RES_BYTES, 99);
 	end(pid);
+}
+
+/* A process that holds nothing; the outermost owner is the person. */
+Test(payers, person_of_a_process)
+{
+	const uid_t who[] = {4711, 0};
+	pid_t pid = start_below(who, 2);
+	const struct payer subuid = {100000, pid}, unknown = {100000, 0};
+
+	cr_expect(eq(u32, limits_process_person(&limits, &subuid), 4711));
+	cr_expect(eq(u32, limits_process_person(&limits, &unknown), 100000));
+	cr_expect(zero(int, charge(100000, pid, 1)));
+	cr_expect(eq(u32, limits_process_person(&limits, &unknown), 4711));
+	limits_uncharge(&limits, 100000, RES_BYTES, 1);
+	end(pid);
+}
+
+static int transfer_bytes(uid_t from, uid_t to, uint64_t n)
+{
+	return limits_transfer(&limits, from, to, &(struct charge){RES_BYTES, n}, 1);
 }
 
 Test(payers, transfer)
@@ -220,10 +241,10 @@ Test(payers, transfer)
 
 	cr_expect(zero(int, charge(100000, pid, 60)));
 	cr_expect(zero(int, charge(5, getpid(), 60)));
-	cr_expect(eq(int, limits_transfer(&limits, 5, 100000, RES_BYTES, 60), -EDQUOT));
-	cr_expect(zero(int, limits_transfer(&limits, 5, 100000, RES_BYTES, 40)));
+	cr_expect(eq(int, transfer_bytes(5, 100000, 60), -EDQUOT));
+	cr_expect(zero(int, transfer_bytes(5, 100000, 40)));
 	cr_expect(eq(int, charge(4711, 0, 1), -EDQUOT));
-	cr_expect(zero(int, limits_transfer(&limits, 100000, 5, RES_BYTES, 40)));
+	cr_expect(zero(int, transfer_bytes(100000, 5, 40)));
 	limits_uncharge(&limits, 5, RES_BYTES, 60);
 	limits_uncharge(&limits, 100000, RES_BYTES, 60);
 	end(pid);
@@ -237,10 +258,10 @@ Test(payers, transfer_inside)
 
 	cr_expect(zero(int, charge(100000, pid, 90)));
 	cr_expect(zero(int, charge(100001, pid, 1)));
-	cr_expect(zero(int, limits_transfer(&limits, 100000, 100001, RES_BYTES, 90)));
+	cr_expect(zero(int, transfer_bytes(100000, 100001, 90)));
 	cr_expect(eq(u64, limits_used_by(&limits, 4711, RES_BYTES), 91));
-	cr_expect(zero(int, limits_transfer(&limits, 100001, 4711, RES_BYTES, 91)));
-	cr_expect(zero(int, limits_transfer(&limits, 4711, 5, RES_BYTES, 0)));
+	cr_expect(zero(int, transfer_bytes(100001, 4711, 91)));
+	cr_expect(zero(int, transfer_bytes(4711, 5, 0)));
 	cr_expect(eq(sz, limits.users.n_nodes, 1));
 	cr_expect(eq(u64, limits_used(&limits, RES_BYTES), 91));
 	limits_uncharge(&limits, 4711, RES_BYTES, 91);

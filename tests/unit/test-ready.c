@@ -131,7 +131,7 @@ static int detach(void *data)
 {
 	char directory[100], link[100] = "";
 
-	ready_detach();
+	ready_detach(ready_null());
 	if (!getcwd(directory, sizeof(directory)) || strcmp(directory, "/"))
 		return 1;
 	for (int fd = 0; fd <= 2; fd++) {

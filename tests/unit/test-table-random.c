@@ -27,7 +27,7 @@ struct model {
 	int buffer; /* index of the memfd */
 	uid_t uid;
 	bool persistent, another, named;
-	unsigned refs, opens, nlookup; /* refs are the test's own */
+	unsigned refs, opens; /* refs are the test's own */
 };
 
 static struct model models[N_EXPORTS];
@@ -52,7 +52,7 @@ static unsigned choose(unsigned n)
 
 static bool is_alive(const struct model *model)
 {
-	return model->named || model->refs || model->opens || model->nlookup;
+	return model->named || model->refs || model->opens;
 }
 
 static bool is_listed(const struct model *model, uid_t uid)
@@ -89,12 +89,7 @@ static struct model *pick(bool (*holds)(const struct model *model))
 	return NULL;
 }
 
-/* Using an export needs a reference; the model takes one for that time. */
-static bool anything(const struct model *model)
-{
-	return true;
-}
-
+/* Using an export needs a reference. */
 static bool is_held(const struct model *model)
 {
 	return model->refs > 0;
@@ -267,27 +262,6 @@ static void do_withdraw(void)
 	}
 }
 
-static void do_look_up(void)
-{
-	struct model *model = pick(is_held);
-
-	if (!model)
-		return;
-	table_looked_up(table, model->export);
-	model->nlookup++;
-}
-
-static void do_forget(void)
-{
-	struct model *model = pick(anything);
-	unsigned n = choose(4);
-
-	if (!model)
-		return;
-	table_forget(table, model->id, n);
-	model->nlookup -= MIN(n, model->nlookup);
-}
-
 static void do_open(void)
 {
 	struct model *model = pick(is_held);
@@ -358,8 +332,7 @@ static void check_all(void)
 
 		if (!is_alive(model))
 			continue;
-		CHECK(model->export->refs ==
-		      model->refs + model->named + !!model->opens + !!model->nlookup);
+		CHECK(model->export->refs == model->refs + model->named + !!model->opens);
 		CHECK(model->export->has_buffer == (model->named || model->opens));
 		charged += model->export->has_buffer;
 		alive++;
@@ -374,10 +347,9 @@ static void check_all(void)
 }
 
 static void (*const operations[])(void) = {
-	do_open_root, do_close_root,   do_add,      do_add,     do_add,
-	do_get,       do_get_exported, do_put,      do_put,     do_unname,
-	do_open,      do_close,        do_close,    do_look_up, do_forget,
-	do_forget,    do_put,          do_withdraw, do_give,
+	do_open_root,    do_close_root, do_add,      do_add,    do_add,  do_get,
+	do_get_exported, do_put,        do_put,      do_unname, do_open, do_close,
+	do_close,        do_put,        do_withdraw, do_give,
 };
 
 static void start(void)
@@ -406,7 +378,6 @@ static void finish(void)
 		}
 		for (; model->opens; model->opens--)
 			table_close(table, model->export);
-		table_forget(table, model->id, UINT64_MAX);
 		for (; model->refs; model->refs--)
 			table_put(table, model->export);
 	}

@@ -400,50 +400,15 @@ Test(table, a_backing_id_ends_while_a_file_is_opened)
 	end(export);
 }
 
-Test(table, look_ups_keep_the_number)
-{
-	struct export *export = fixture_add(UID_A, 0);
-	uint64_t id = export->id;
-
-	for (int i = 0; i < 5; i++)
-		table_looked_up(table, export);
-	end(export);
-	cr_assert(has_id(id));
-	cr_assert(zero(u64, used(RES_BYTES)), "the kernel's cache keeps memory charged");
-	table_forget(table, id, 2);
-	table_forget(table, id, 0);
-	cr_assert(has_id(id));
-	table_forget(table, id, 3);
-	cr_assert(not(has_id(id)));
-}
-
-/* After a restart, the kernel may send FORGET for nodes of the previous service. */
-Test(table, ignores_forget_of_unknown_nodes)
-{
-	struct export *export = fixture_add(UID_A, 0);
-
-	table_forget(table, 7777, 1);
-	table_forget(table, INO_ROOT, UINT64_MAX);
-	table_forget(table, export->id, 1);
-	cr_assert(eq(uint, export->refs, 2));
-	table_looked_up(table, export);
-	table_forget(table, export->id, UINT64_MAX);
-	cr_assert(all(eq(uint, export->refs, 2), eq(u64, export->nlookup, 0)));
-	end(export);
-}
-
 Test(table, finish_gives_everything_back)
 {
 	struct export *named = fixture_add(UID_A, DMABUFFS_EXPORT_PERSIST);
-	struct export *open = fixture_add(UID_B, 0), *looked_up = fixture_add(UID_B, 0);
+	struct export *open = fixture_add(UID_B, 0);
 	int fds[] = {named->buffer.fd, open->buffer.fd};
 
 	cr_assert(table_open(table, open));
-	table_looked_up(table, looked_up);
-	cr_assert(table_unname(table, looked_up));
 	table_put(table, named);
 	table_put(table, open);
-	table_put(table, looked_up);
 	table_close_root(table, fixture_root, ignore_ended, NULL);
 	table_finish(table);
 	cr_assert(all(not(is_open(fds[0])), not(is_open(fds[1]))));
@@ -468,8 +433,6 @@ static void *work(void *data)
 		cr_assert(eq(ptr, found, export));
 		table_put(table, found);
 		table_put(table, table_next(table, 0, &cursor, &more));
-		table_looked_up(table, export);
-		table_forget(table, export->id, 1);
 		cr_assert(table_unname(table, export));
 		table_close(table, export);
 		table_put(table, export);

@@ -27,6 +27,11 @@ VM_TIMEOUT = 300
 VM_EXECUTABLES = src/dmabuffsd$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-dmabuf$(EXEEXT) \
 	%D%/test-accel$(EXEEXT) %D%/test-accel-rules$(EXEEXT)
 
+# What check-vm fetches first, alone.
+.PHONY: vm-kernel
+vm-kernel:
+	$(srcdir)/%D%/build-guest.sh $(VM_DIR)
+
 .PHONY: check-vm
 check-vm: $(VM_EXECUTABLES)
 	@mkdir -p results

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* test-rights.c - what the running service may do: the table in dmabuffsd(8) */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "child.h"
+#include "harness.h"
+#include "inject.h"
+#include "raw.h"
+#include "config.h"
+
+/* ---- in all threads ---------------------------------------------------------------- */
+
+static void expect_line(const char *path, const char *line)
+{
+	char text[4000];
+	FILE *file = fopen(path, "re");
+	size_t n;
+
+	/* The thread may have ended. */
+	if (!file)
+		return;
+	n = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[n] = '\0';
+	if (n > 0 && !strstr(text, line))
+		test_fail(__FILE__, __LINE__, "%s: not \"%s\"", path, line);
+}
+
+static void expect_of_all_threads(pid_t pid, const char *line)
+{
+	char path[300];
+	struct dirent *entry;
+	DIR *tasks;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	ASSERT(tasks);
+	while ((entry = readdir(tasks))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", pid,
+			 entry->d_name);
+		expect_line(path, line);
+		n++;
+	}
+	closedir(tasks);
+	/* Those of the broker, the closers and libfuse, at least. */
+	ASSERT(n > 6);
+}
+
+static void of_all_threads(struct instance *instance)
+{
+	struct shared shared;
+
+	share(&shared, instance, PAGE, 0, 0);
+	expect_of_all_threads(instance->service, "\nNoNewPrivs:\t1\n");
+	expect_of_all_threads(instance->service, "\nCapInh:\t0000000000000000\n");
+	expect_of_all_threads(instance->service, "\nCapAmb:\t0000000000000000\n");
+#ifndef SANITIZED
+	expect_of_all_threads(instance->service, "\nSeccomp:\t2\n");
+#endif
+	close(shared.root);
+}
+
+/* ---- namespaces and root ----------------------------------------------------------- */
+
+#ifndef SANITIZED
+
+static void read_link_of(pid_t pid, const char *name, char link[64])
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = ASSERT_OK(SYS(readlink(path, link, 63)));
+	link[n] = '\0';
+}
+
+static void has_namespaces(struct instance *instance)
+{
+	static const char *const own[] = {"ns/mnt", "ns/net", "ns/ipc", "ns/uts"};
+	static const char *const shared[] = {"ns/user", "ns/pid"};
+	char of_service[64], of_host[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		read_link_of(instance->service, own[i], of_service);
+		read_link_of(instance->pid, own[i], of_host);
+		ASSERT(strcmp(of_service, of_host) != 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+		read_link_of(instance->service, shared[i], of_service);
+		read_link_of(instance->pid, shared[i], of_host);
+		ASSERT(strcmp(of_service, of_host) == 0);
+	}
+}
+
+/* Exactly these entries. */
+static void expect_entries(struct instance *instance, const char *dir,
+			   const char *const *names, int n_names)
+{
+	struct dirent *entry;
+	char path[300];
+	DIR *stream;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/root/%s", instance->service, dir);
+	stream = opendir(path);
+	ASSERT(stream);
+	while ((entry = readdir(stream))) {
+		bool known = entry->d_name[0] == '.';
+
+		n += !known;
+		for (int i = 0; i < n_names; i++)
+			known |= strcmp(entry->d_name, names[i]) == 0;
+		if (!known)
+			test_fail(__FILE__, __LINE__, "%s/%s", dir, entry->d_name);
+	}
+	closedir(stream);
+	ASSERT_EQ(n, n_names);
+}
+
+static void has_a_root_of_its_own(struct instance *instance)
+{
+	static const char *const root[] = {"clients", "proc", "empty"};
+	char self[16], dir[64], cwd[64];
+	const char *const proc[] = {self, "self", "devices"};
+
+	snprintf(self, sizeof(self), "%d", instance->service);
+	expect_entries(instance, "", root, ARRAY_SIZE(root));
+	expect_entries(instance, "proc", proc, ARRAY_SIZE(proc));
+	snprintf(dir, sizeof(dir), "proc/%s/map_files", self);
+	expect_entries(instance, dir, NULL, 0);
+	read_link_of(instance->service, "cwd", cwd);
+	ASSERT(strcmp(cwd, "/") == 0);
+}
+
+/* A directory of the host would be a way to all of its files. */
+static void has_no_directory_open(struct instance *instance)
+{
+	struct stat st, proc;
+	struct dirent *entry;
+	char path[300];
+	DIR *stream;
+
+	ASSERT_OK(SYS(stat("/proc", &proc)));
+	snprintf(path, sizeof(path), "/proc/%d/fd", instance->service);
+	stream = opendir(path);
+	ASSERT(stream);
+	while ((entry = readdir(stream))) {
+		if (entry->d_name[0] == '.' ||
+		    fstatat(dirfd(stream), entry->d_name, &st, 0) < 0)
+			continue;
+		ASSERT(!S_ISDIR(st.st_mode) || st.st_dev == proc.st_dev);
+	}
+	closedir(stream);
+}
+
+#endif
+
+static void surroundings(struct instance *instance)
+{
+#ifdef SANITIZED
+	test_note("skipped surroundings: a build with sanitizers stays in the host's");
+#else
+	has_namespaces(instance);
+	has_a_root_of_its_own(instance);
+	has_no_directory_open(instance);
+#endif
+}
+
+/* ---- what code that an attacker runs in it could do -------------------------------- */
+
+#ifndef SANITIZED
+
+static void refused(struct instance *instance, struct injection injection)
+{
+	long result = inject(instance->service, &injection);
+
+	if (result != -ENOSYS)
+		test_fail(__FILE__, __LINE__, "system call %ld: expected ENOSYS, got %ld",
+			  injection.call, result);
+}
+
+/* The attempts below reach the service. */
+static void injection_works(struct instance *instance)
+{
+	struct injection open_it = {SYS_openat,
+				    {(uint64_t)AT_FDCWD, 0, O_RDONLY | O_CLOEXEC},
+				    "/proc/self/status",
+				    1};
+
+	ASSERT_EQ(inject(instance->service, &(struct injection){SYS_getpid}),
+		  instance->service);
+	open_it.arguments[0] = (uint64_t)ASSERT_OK(inject(instance->service, &open_it));
+	ASSERT_OK(inject(instance->service,
+			 &(struct injection){SYS_close, {open_it.arguments[0]}}));
+}
+
+static void traces_nobody(struct instance *instance)
+{
+	uint64_t other = (uint64_t)getpid();
+
+	refused(instance, (struct injection){SYS_ptrace, {16 /* ATTACH */, other}});
+	refused(instance, (struct injection){SYS_process_vm_readv, {other}});
+	refused(instance, (struct injection){SYS_process_vm_writev, {other}});
+	refused(instance, (struct injection){SYS_process_madvise, {0}});
+	refused(instance, (struct injection){SYS_kill, {other, 0}});
+	refused(instance, (struct injection){SYS_tgkill, {other, other, 0}});
+	refused(instance, (struct injection){SYS_pidfd_send_signal, {0}});
+	refused(instance, (struct injection){SYS_prlimit64, {other}});
+}
+
+static void executes_nothing(struct instance *instance)
+{
+	refused(instance, (struct injection){SYS_execve, {0}, "/bin/true", 0});
+	refused(instance, (struct injection){SYS_execveat, {0, 0}, "/bin/true", 1});
+	refused(instance, (struct injection){SYS_clone, {SIGCHLD}});
+	refused(instance, (struct injection){SYS_clone, {CLONE_THREAD | CLONE_NEWNET}});
+	refused(instance, (struct injection){SYS_clone3, {0}});
+#ifdef SYS_fork
+	refused(instance, (struct injection){SYS_fork});
+	refused(instance, (struct injection){SYS_vfork});
+#endif
+	refused(instance,
+		(struct injection){SYS_mmap,
+				   {0, PAGE, PROT_READ | PROT_EXEC,
+				    MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1}});
+	refused(instance, (struct injection){SYS_mprotect, {0, 0, PROT_EXEC}});
+	refused(instance, (struct injection){SYS_bpf, {0}});
+}
+
+static void mounts_nothing(struct instance *instance)
+{
+	refused(instance, (struct injection){SYS_mount, {0, 0, 0, 0, 0}, "/", 1});
+	refused(instance, (struct injection){SYS_move_mount, {0}});
+	refused(instance, (struct injection){SYS_open_tree, {0, 0}, "/", 1});
+	refused(instance, (struct injection){SYS_fsopen, {0}, "tmpfs", 0});
+	refused(instance, (struct injection){SYS_pivot_root, {0}, "/", 0});
+	refused(instance, (struct injection){SYS_chroot, {0}, "/", 0});
+	refused(instance, (struct injection){SYS_unshare, {CLONE_NEWUSER}});
+	refused(instance, (struct injection){SYS_setns, {0, 0}});
+}
+
+static void reaches_no_other_subsystem(struct instance *instance)
+{
+	refused(instance, (struct injection){SYS_open_by_handle_at, {0}});
+	refused(instance, (struct injection){SYS_io_uring_setup, {8}});
+	refused(instance, (struct injection){SYS_keyctl, {0}});
+	refused(instance, (struct injection){SYS_perf_event_open, {0}});
+	refused(instance, (struct injection){SYS_userfaultfd, {0}});
+	refused(instance, (struct injection){SYS_init_module, {0}});
+	refused(instance, (struct injection){SYS_socket, {AF_INET, SOCK_STREAM}});
+	refused(instance, (struct injection){SYS_socket, {AF_NETLINK, SOCK_RAW}});
+	refused(instance, (struct injection){SYS_ioctl, {0, 0x5412 /* TIOCSTI */}});
+	refused(instance, (struct injection){SYS_prctl, {PR_SET_DUMPABLE, 1}});
+	/* They were for the start. */
+	refused(instance, (struct injection){SYS_bind, {0}});
+	refused(instance, (struct injection){SYS_seccomp, {0}});
+}
+
+static void opens(struct instance *instance, const char *path, uint64_t flags, int error)
+{
+	const struct injection injection = {
+		SYS_openat, {(uint64_t)AT_FDCWD, 0, flags | O_CLOEXEC, 0600}, path, 1};
+	long result = inject(instance->service, &injection);
+
+	if (result != -error)
+		test_fail(__FILE__, __LINE__, "open(%s): expected -%d, got %ld", path,
+			  error, result);
+}
+
+static void opens_of(struct instance *instance, pid_t pid, const char *name,
+		     uint64_t flags, int error)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/clients/%d/%s", pid, name);
+	opens(instance, path, flags, error);
+}
+
+static void opens_nothing_outside(struct instance *instance)
+{
+	opens(instance, "/etc/passwd", O_RDONLY, ENOENT);
+	opens(instance, "../../../../etc/passwd", O_RDONLY, ENOENT);
+	opens(instance, "/dev/null", O_RDONLY, ENOENT);
+	opens(instance, instance->dir, O_RDONLY | O_DIRECTORY, ENOENT);
+	opens(instance, "/new", O_RDWR | O_CREAT, EROFS);
+	opens(instance, "/proc/self/root/new", O_RDWR | O_CREAT, EROFS);
+	opens(instance, "/clients/sys/kernel/core_pattern", O_WRONLY, EROFS);
+	/* Of the keeper and of a client, which have the root of the host. */
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = i ? getpid() : instance->pid;
+
+		opens_of(instance, pid, "root/etc/passwd", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "cwd/.", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "exe", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "fd/0", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "ns/mnt", O_RDONLY, ELOOP);
+		opens_of(instance, pid, "mem", O_RDWR, EROFS);
+		opens_of(instance, pid, "oom_score_adj", O_WRONLY, EROFS);
+	}
+}
+
+static void injected(struct instance *instance)
+{
+	if (!inject_is_possible()) {
+		test_note("skipped injected: not for this architecture");
+		return;
+	}
+	injection_works(instance);
+	traces_nobody(instance);
+	executes_nothing(instance);
+	mounts_nothing(instance);
+	reaches_no_other_subsystem(instance);
+	opens_nothing_outside(instance);
+	injection_works(instance);
+}
+
+#else
+
+static void injected(struct instance *instance)
+{
+	test_note("skipped injected: a build with sanitizers has no filter");
+}
+
+#endif
+
+const struct test_case test_cases[] = {
+	{"of_all_threads", of_all_threads},
+	{"surroundings", surroundings},
+	{"injected", injected},
+	{0},
+};
