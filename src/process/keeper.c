@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,6 +20,7 @@
 #include "process/privileges.h"
 #include "process/ready.h"
 #include "clock.h"
+#include "locked.h"
 #include "util.h"
 
 /* How long a service that has died may take to end. */
@@ -48,6 +50,8 @@ union keeper_control {
 static int keeper_reports = -1;
 /* In the service: closed when it dies, and never written to. */
 static int keeper_life = -1;
+/* In the service: held from a KEEPER_UNMOUNT to its reply. */
+static pthread_mutex_t keeper_unmount_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* What the keeper works with. */
 struct keeper {
@@ -299,6 +303,7 @@ void keeper_unmount(uint64_t dev, int connection)
 {
 	struct keeper_report report = {.dev = dev, .event = KEEPER_UNMOUNT};
 	ssize_t n;
+	SCOPED_LOCK(&keeper_unmount_lock);
 
 	if (keeper_send(report, connection) < 0)
 		return;

@@ -65,6 +65,9 @@ static int main_serve_mounted(struct service *service, struct loop *loop)
 	if (r < 0)
 		return r;
 	r = main_loop(loop);
+	/* The start may wait in bind(2) for a request that no thread will read. */
+	if (r < 0)
+		keeper_unmount(service->broker.mount_dev, loop->device);
 	startup_end(&startup);
 	parts_stop(service, startup.notifier_is_stuck);
 	return startup.bound ? r : -EIO;
