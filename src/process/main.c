@@ -54,10 +54,13 @@ static int main_serve_mounted(struct service *service, struct loop *loop)
 	struct startup startup = {.service = service, .loop = loop};
 	int r = startup_prepare(&startup);
 
-	if (r == 0)
-		keeper_report_mounted(service->broker.mount_dev);
-	if (r == 0)
-		r = main_confine(&service->options);
+	/* The keeper does not know the number of this mount. */
+	if (r < 0) {
+		fuse_session_unmount(service->session);
+		return r;
+	}
+	keeper_report_mounted(service->broker.mount_dev);
+	r = main_confine(&service->options);
 	if (r == 0)
 		r = parts_start(service);
 	if (r == 0)
