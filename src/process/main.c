@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "fs/service.h"
@@ -40,8 +41,11 @@ static int main_loop(struct loop *loop)
  */
 static int main_confine(const struct options *options)
 {
-	int r = confine(!options->foreground);
+	int r;
 
+	/* For the times in lines of syslog(3): /etc/localtime is not in the new root. */
+	tzset();
+	r = confine(!options->foreground);
 	if (r == 0)
 		r = keeper_show_life();
 	if (r == 0)
