@@ -154,8 +154,13 @@ static void keeper_take_report(struct keeper *keeper)
 		/* The service is ending; its status follows. */
 		keeper->reports = -1;
 	} else if (report.event == KEEPER_MOUNTED) {
-		keeper->aborter = TAKE_FD(fd);
+		/* A second one is not from the start, but from code that took it over. */
+		if (keeper->aborter < 0)
+			keeper->aborter = TAKE_FD(fd);
 	} else if (report.event == KEEPER_ABANDONED) {
+		/* Its threads may keep the connection of a mount that was moved. */
+		if (keeper->aborter >= 0)
+			aborter_use(keeper->aborter);
 		_exit(EXIT_SUCCESS);
 	} else if (report.event == KEEPER_ENDING) {
 		ready_extend_end();
