@@ -38,7 +38,9 @@ struct confine_part {
 static struct confine_part confine_parts[] = {
 	{"/proc", CLIENTS_ROOT, READONLY, AT_RECURSIVE},
 	{"/proc/self", NULL /* /proc/PID */, PLAIN},
-	{"/proc/devices", "/proc/devices", READONLY, .is_file = true},
+	/* Not there with the mount option subset=pid. */
+	{"/proc/devices", "/proc/devices", READONLY, .is_file = true,
+	 .is_optional = true},
 	{"/dev", "/dev", READONLY, .is_optional = true, .is_for_syslog = true},
 	{"/run/systemd/journal", "/run/systemd/journal", READONLY, .is_optional = true,
 	 .is_for_syslog = true},
