@@ -2,6 +2,7 @@
 #include "process/filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/fs.h>
 #include <linux/fuse.h>
@@ -224,9 +225,12 @@ static int filter_add_self(scmp_filter_ctx filter)
 
 	if (r == 0)
 		r = filter_compare(filter, SCMP_SYS(prlimit64), 0, UINT32_MAX, 0);
+	/* The calling thread. */
 	if (r == 0)
-		r = filter_compare(filter, SCMP_SYS(setpriority), 0, UINT32_MAX,
-				   PRIO_PROCESS);
+		r = seccomp_rule_add(
+			filter, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 2,
+			SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, PRIO_PROCESS),
+			SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, 0));
 	if (r == 0)
 		r = filter_compare(filter, SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME);
 	return r;
@@ -265,6 +269,28 @@ static int filter_deny_start(scmp_filter_ctx filter)
 	for (size_t i = 0; i < ARRAY_SIZE(filter_start_calls) && r == 0; i++)
 		r = seccomp_rule_add(filter, FILTER_DENY, filter_start_calls[i], 0);
 	return r;
+}
+
+/* With these and F_SETSIG any process can be sent any signal, by root. */
+static int filter_deny_owners(scmp_filter_ctx filter)
+{
+	const unsigned commands[] = {F_SETOWN, F_SETOWN_EX};
+	const int calls[] = {SCMP_SYS(fcntl), SCMP_SYS(fcntl64)};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands) * ARRAY_SIZE(calls) && r == 0; i++)
+		r = seccomp_rule_add(filter, FILTER_DENY, calls[i / ARRAY_SIZE(commands)],
+				     1,
+				     SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, UINT32_MAX,
+						commands[i % ARRAY_SIZE(commands)]));
+	return r;
+}
+
+static int filter_add_denied(scmp_filter_ctx filter)
+{
+	int r = filter_deny_start(filter);
+
+	return r == 0 ? filter_deny_owners(filter) : r;
 }
 
 /* Calls of another architecture are denied. no_new_privs is set already. */
@@ -307,7 +333,7 @@ int filter_begin(void)
 
 int filter_serve(void)
 {
-	return filter_is_supported() ? filter_load(SCMP_ACT_ALLOW, filter_deny_start) : 0;
+	return filter_is_supported() ? filter_load(SCMP_ACT_ALLOW, filter_add_denied) : 0;
 }
 
 #else

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -221,6 +222,10 @@ static void traces_nobody(struct instance *instance)
 	refused(instance, (struct injection){SYS_tgkill, {other, other, 0}});
 	refused(instance, (struct injection){SYS_pidfd_send_signal, {0}});
 	refused(instance, (struct injection){SYS_prlimit64, {other}});
+	refused(instance, (struct injection){SYS_setpriority, {PRIO_PROCESS, other, 19}});
+	/* With F_SETSIG, a way to kill(2). */
+	refused(instance, (struct injection){SYS_fcntl, {0, F_SETOWN, other}});
+	refused(instance, (struct injection){SYS_fcntl, {0, F_SETOWN_EX}});
 }
 
 static void executes_nothing(struct instance *instance)
