@@ -102,7 +102,6 @@ static const int filter_calls[] = {
 	/* waits and time */
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
-	SCMP_SYS(pause),
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait),

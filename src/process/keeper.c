@@ -50,6 +50,8 @@ union keeper_control {
 static int keeper_reports = -1;
 /* In the service: closed when it dies, and never written to. */
 static int keeper_life = -1;
+/* In the service, until it shows life: of its mount. */
+static int keeper_aborter = -1;
 /* In the service: held from a KEEPER_UNMOUNT to its reply. */
 static pthread_mutex_t keeper_unmount_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -290,8 +292,9 @@ static void keeper_report(enum keeper_event event)
 
 void keeper_report_mounted(uint64_t dev)
 {
-	_cleanup_close_ int aborter = aborter_open(dev);
+	int aborter = aborter_open(dev);
 
+	keeper_aborter = MAX(aborter, -1);
 	if (aborter >= 0)
 		keeper_send((struct keeper_report){.event = KEEPER_MOUNTED}, aborter);
 	else
@@ -301,7 +304,14 @@ void keeper_report_mounted(uint64_t dev)
 
 int keeper_show_life(void)
 {
-	return life_show(keeper_life);
+	const struct life_fds fds = {keeper_life, keeper_reports, keeper_aborter};
+	int r = life_show(&fds);
+
+	keeper_aborter = -1;
+	/* Without an aborter SIGKILL is as good. */
+	if (r == 0 && fds.aborter >= 0 && prctl(PR_SET_PDEATHSIG, 0) < 0)
+		r = -errno;
+	return r;
 }
 
 void keeper_unmount(uint64_t dev, int connection)
