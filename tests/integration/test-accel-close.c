@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <dmabuffs-accel.h>
+
 #include "child.h"
 #include "harness.h"
 #include "raw-accel.h"
@@ -183,6 +185,21 @@ static void exclusive_device(struct instance *instance)
 	close_and_take(&taking, first);
 }
 
+/* Its engines stop later than the context is closed, which the library waits for. */
+static void exclusive_device_with_queue(struct instance *instance)
+{
+	struct dmabuffs *library;
+	int context;
+
+	ASSERT_OK(dmabuffs_open(instance->dir, &library));
+	for (int i = 0; i < 20; i++) {
+		ASSERT_OK(dmabuffs_accel_open(library, "soft0", &context));
+		ASSERT_OK(raw_accel_queue(context, 0, ACCEL_RING_MIN));
+		close(context);
+	}
+	dmabuffs_close(library);
+}
+
 /* ---- contexts that stay open ------------------------------------------------------- */
 
 /* The service sees a close of one of two descriptors, as of the last one. */
@@ -267,6 +284,7 @@ const struct test_case test_cases[] = {
 	{"own_memory", own_memory, LIMITS},
 	{"context", context, LIMITS},
 	{"exclusive_device", exclusive_device, EXCLUSIVE},
+	{"exclusive_device_with_queue", exclusive_device_with_queue, EXCLUSIVE},
 	{"with_duplicates", with_duplicates, LIMITS},
 	{"of_another_user", of_another_user, LIMITS},
 	{"at_the_end", at_the_end, LIMITS},
