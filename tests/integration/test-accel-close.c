@@ -229,6 +229,24 @@ static void with_duplicates(struct instance *instance)
 	ASSERT(now_ms() - start < PROMPT_MS);
 }
 
+/* What the context itself has in the way ends with no other one. */
+static void attached_asid(struct instance *instance)
+{
+	int context = ASSERT_OK(raw_context(instance));
+	int other = ASSERT_OK(raw_context(instance));
+	uint32_t asid = (uint32_t)ASSERT_OK(raw_accel_asid(context, 0));
+	uint32_t queue = (uint32_t)ASSERT_OK(raw_accel_queue(context, 0, ACCEL_RING_MIN));
+	uint64_t start = now_ms();
+
+	ASSERT_OK(raw_accel_attach(context, queue, asid));
+	close_duplicate(other);
+	ASSERT_ERR(raw_accel_object(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asid),
+		   EBUSY);
+	ASSERT(now_ms() - start < PROMPT_MS);
+	close(other);
+	close(context);
+}
+
 static int refused_at_once(void *data)
 {
 	struct taking taking = {.context = ASSERT_OK(raw_context(data))};
@@ -286,6 +304,7 @@ const struct test_case test_cases[] = {
 	{"exclusive_device", exclusive_device, EXCLUSIVE},
 	{"exclusive_device_with_queue", exclusive_device_with_queue, EXCLUSIVE},
 	{"with_duplicates", with_duplicates, LIMITS},
+	{"attached_asid", attached_asid, LIMITS},
 	{"of_another_user", of_another_user, LIMITS},
 	{"at_the_end", at_the_end, LIMITS},
 	{0},
