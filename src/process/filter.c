@@ -28,15 +28,15 @@
 #ifndef SANITIZED
 
 /* Headers may be older than Linux 6.9 and 6.11. */
+#ifndef FUSE_DEV_IOC_MAGIC
+#define FUSE_DEV_IOC_MAGIC 229
+#endif
 #ifndef FUSE_DEV_IOC_BACKING_OPEN
 #define FUSE_DEV_IOC_BACKING_OPEN  _IOC(_IOC_WRITE, FUSE_DEV_IOC_MAGIC, 1, 16)
 #define FUSE_DEV_IOC_BACKING_CLOSE _IOW(FUSE_DEV_IOC_MAGIC, 2, uint32_t)
 #endif
 #ifndef PROCMAP_QUERY
 #define PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
-#endif
-#ifndef FUSE_DEV_IOC_MAGIC
-#define FUSE_DEV_IOC_MAGIC 229
 #endif
 
 #define FILTER_DENY SCMP_ACT_ERRNO(ENOSYS)

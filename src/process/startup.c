@@ -43,7 +43,7 @@ static _Noreturn void startup_fail(const struct startup *startup)
 	_exit(EXIT_FAILURE);
 }
 
-/* Takes the calls of the start away before anybody is told to send requests. */
+/* Denies the system calls that only the start makes, before it reports readiness. */
 static void startup_confine(const struct startup *startup)
 {
 	int r;
