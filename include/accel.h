@@ -142,9 +142,9 @@ struct accel_owner {
 /*
  * A new context. @owner is copied, and may be NULL: nothing is charged. -EBUSY: the
  * device is exclusive and another context exists, or an importer holds memory of the last
- * one that cannot be revoked. -EAGAIN: memory of the last context is being scrubbed; try
- * again soon. -EOPNOTSUPP: unknown flags. -EINVAL, -E2BIG; or the error of owner->charge.
- * On failure owner->release is not called.
+ * one that cannot be revoked. -EAGAIN: queues of the last context are being stopped, or
+ * its memory scrubbed; try again soon. -EOPNOTSUPP: unknown flags. -EINVAL, -E2BIG; or
+ * the error of owner->charge. On failure owner->release is not called.
  */
 int accel_context_create(struct accel_device *device, const struct accel_owner *owner,
 			 struct accel_context **ret_context);

@@ -34,8 +34,9 @@ int dmabuffs_accel_query(struct dmabuffs *instance, const char *device,
 			 struct accel_device_info *ret_info, size_t size);
 
 /*
- * Opens a context of @device; retries for a second while an exclusive device is being
- * scrubbed (-EAGAIN). Errors: of open(2), see dmabuffs-accel-ioctl.h.
+ * Opens a context of @device; retries for a second while queues of the last context of an
+ * exclusive device are being stopped, or its memory scrubbed (-EAGAIN). Errors: of
+ * open(2), see dmabuffs-accel-ioctl.h.
  */
 int dmabuffs_accel_open(struct dmabuffs *instance, const char *device, int *ret_context);
 

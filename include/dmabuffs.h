@@ -168,7 +168,8 @@ int dmabuffs_allocate(struct dmabuffs *instance, uint64_t bytes, uint32_t flags,
  * Errors: -ENOENT: no such name, or it was removed; -EACCES: the kernel's permission
  * check; -EPERM: write access to a read-only or write-sealed buffer; -EXDEV: the mount
  * requires a namespace shared with the exporter (ns=); -EREMOTE: the same, and the
- * service cannot see this process or the exporter; -EINVAL: another @access.
+ * service cannot see this process or the exporter; -EAGAIN: the owner of the name holds a
+ * lease on it (fcntl(2) F_SETLEASE); -EINVAL: another @access.
  */
 int dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid, int access,
 		    int *ret_fd);

@@ -101,6 +101,7 @@ void accel_context_destroy(struct accel_context *context)
 	pthread_mutex_unlock(&context->lock);
 	htab_drain(&handles, context_destroy_handle, context);
 	htab_finish(&handles);
+	accel_ownership_leave(context->device);
 	accel_payer_uncharge(context->payer, ACCEL_RES_CONTEXTS, 1);
 	accel_device_count_context(context->device, -1);
 	accel_context_unref(context);

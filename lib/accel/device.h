@@ -17,6 +17,7 @@ struct accel_services;
 struct accel_ownership {
 	struct list memory; /* struct accel_buffer by owned_item, a reference each */
 	bool owned;         /* a context lives, or its engines still run */
+	bool leaving;       /* then the latter */
 	unsigned revoking;  /* threads that take memory back */
 	bool scrubbing;     /* the thread below is working */
 	bool pinned;        /* a driver had memory pinned at its last check */

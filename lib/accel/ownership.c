@@ -207,9 +207,9 @@ static int ownership_acquire_locked(struct accel_device *device)
 
 	ASSERT_LOCKED(&device->lock);
 	/* A pin has no end that could be waited for. */
-	if (ownership->owned || ownership->pinned)
+	if ((ownership->owned && !ownership->leaving) || ownership->pinned)
 		return -EBUSY;
-	if (ownership->scrubbing)
+	if (ownership->owned || ownership->scrubbing)
 		return -EAGAIN;
 	if (ownership_any_held_locked(device))
 		return -EBUSY;
@@ -228,11 +228,18 @@ int accel_ownership_acquire(struct accel_device *device)
 	return device->params.exclusive ? ownership_acquire_locked(device) : 0;
 }
 
+void accel_ownership_leave(struct accel_device *device)
+{
+	SCOPED_LOCK(&device->lock);
+
+	device->ownership.leaving = true;
+}
+
 void accel_ownership_release(struct accel_device *device)
 {
 	SCOPED_LOCK(&device->lock);
 
-	device->ownership.owned = false;
+	device->ownership.owned = device->ownership.leaving = false;
 	if (!list_is_empty(&device->ownership.memory))
 		ownership_start_cleaning_locked(device);
 }

@@ -8,7 +8,8 @@
  * context is gone, a thread revokes what is revocable, queries who holds the rest (the
  * kernel, see lease.h, and the backend for pages that drivers have pinned), and frees
  * what is not held. Until the list is empty no other context gets the device: -EAGAIN
- * while the thread works, -EBUSY while importers hold something.
+ * while engines of the last one still run or the thread works, -EBUSY while importers
+ * hold something.
  * The end of a pin is no event, so while there is one the thread checks again and again,
  * and an open stays -EBUSY meanwhile.
  *
@@ -26,7 +27,9 @@ struct accel_device;
 /* 0; -EBUSY or -EAGAIN as above. Devices that are not exclusive: always 0. */
 int accel_ownership_acquire(struct accel_device *device);
 
-/* The context and its engines are gone. */
+/* The context is gone; engines of it may still run. */
+void accel_ownership_leave(struct accel_device *device);
+/* Then they are gone, too. */
 void accel_ownership_release(struct accel_device *device);
 
 /* Adds memory that was allocated from the device. */

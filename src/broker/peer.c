@@ -30,9 +30,15 @@ static int peer_open(int fd, pid_t pid)
 	return pidfd < 0 ? -errno : pidfd;
 }
 
+/* The stall guard's signal interrupts a poll(2) that would find nothing, too. */
 static bool peer_has_exited(int pidfd)
 {
-	return poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) != 0;
+	int n;
+
+	do
+		n = poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n != 0;
 }
 
 /*

@@ -10,7 +10,7 @@
  * in cannot be read any more, so each uid of it would be a user of its own. No user has
  * this uid.
  */
-#define UID_UNKNOWN ((uid_t)-1)
+#define UID_UNKNOWN (~(uid_t)0)
 
 /*
  * Charges RES_UNADMITTED, whatever the limits, to the peer of the socket @fd. Its owners

@@ -11,6 +11,7 @@ void flushed_init(struct flushed *flushed)
 	*flushed = (struct flushed){.lock = PTHREAD_MUTEX_INITIALIZER,
 				    .changed = PTHREAD_COND_INITIALIZER};
 	list_init(&flushed->notes);
+	list_init(&flushed->waits);
 }
 
 void flushed_finish(struct flushed *flushed)
@@ -19,20 +20,46 @@ void flushed_finish(struct flushed *flushed)
 	pthread_mutex_destroy(&flushed->lock);
 }
 
+static bool flushed_is_awaited(const struct flush_wait *wait,
+			       const struct flush_note *note)
+{
+	return note->person == wait->person && note->number <= wait->last;
+}
+
+/* Nobody waits for it as it is now any more. */
+static void flushed_settle_locked(struct flushed *flushed, const struct flush_note *note)
+{
+	struct flush_wait *wait;
+	bool any = false;
+
+	ASSERT_LOCKED(&flushed->lock);
+	list_for_each(wait, &flushed->waits, item) {
+		if (!flushed_is_awaited(wait, note))
+			continue;
+		wait->n_left--;
+		any = true;
+	}
+	if (any)
+		pthread_cond_broadcast(&flushed->changed);
+}
+
 static void flushed_remove_locked(struct flushed *flushed, struct flush_note *note)
 {
 	ASSERT_LOCKED(&flushed->lock);
 	if (!list_is_linked(&note->item))
 		return;
+	flushed_settle_locked(flushed, note);
 	list_remove(&note->item);
 	flushed->n_notes--;
-	pthread_cond_broadcast(&flushed->changed);
 }
 
 void flushed_add(struct flushed *flushed, struct flush_note *note)
 {
 	SCOPED_LOCK(&flushed->lock);
 
+	/* It was open by another descriptor, then. */
+	if (list_is_linked(&note->item))
+		flushed_settle_locked(flushed, note);
 	note->number = ++flushed->number;
 	if (list_is_linked(&note->item))
 		return;
@@ -50,12 +77,6 @@ void flushed_remove(struct flushed *flushed, struct flush_note *note)
 }
 
 /* ---- waits ------------------------------------------------------------------------- */
-
-static bool flushed_is_awaited(const struct flush_wait *wait,
-			       const struct flush_note *note)
-{
-	return note->person == wait->person && note->number <= wait->last;
-}
 
 static size_t flushed_count_locked(struct flushed *flushed, const struct flush_wait *wait)
 {
@@ -79,6 +100,15 @@ void flushed_begin_wait(struct flushed *flushed, uid_t person, unsigned ms,
 		.deadline = deadline_ms(ms),
 	};
 	ret_wait->n_left = flushed_count_locked(flushed, ret_wait);
+	ret_wait->n_seen = ret_wait->n_left;
+	list_add_tail(&flushed->waits, &ret_wait->item);
+}
+
+void flushed_end_wait(struct flushed *flushed, struct flush_wait *wait)
+{
+	SCOPED_LOCK(&flushed->lock);
+
+	list_remove(&wait->item);
 }
 
 static void flushed_give_up_locked(struct flushed *flushed, const struct flush_wait *wait)
@@ -94,16 +124,18 @@ static void flushed_give_up_locked(struct flushed *flushed, const struct flush_w
 bool flushed_wait(struct flushed *flushed, struct flush_wait *wait)
 {
 	SCOPED_LOCK(&flushed->lock);
-	size_t before = wait->n_left;
+	bool changed;
 	int r = 0;
 
-	while (before && (wait->n_left = flushed_count_locked(flushed, wait)) == before &&
-	       !flushed->ending && r != ETIMEDOUT)
+	while (wait->n_left && wait->n_left == wait->n_seen && !flushed->ending &&
+	       r != ETIMEDOUT)
 		r = pthread_cond_clockwait(&flushed->changed, &flushed->lock,
 					   CLOCK_MONOTONIC, &wait->deadline);
+	changed = wait->n_left != wait->n_seen;
 	if (r == ETIMEDOUT)
 		flushed_give_up_locked(flushed, wait);
-	return wait->n_left != before;
+	wait->n_seen = wait->n_left;
+	return changed;
 }
 
 void flushed_end(struct flushed *flushed)

@@ -32,9 +32,10 @@ struct flush_note {
 
 struct flushed {
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a note was removed, or nobody is to wait any more */
+	pthread_cond_t changed; /* n_left of a wait, or nobody is to wait any more */
 	/* All below: written with the lock held. */
 	struct list notes; /* struct flush_note by item */
+	struct list waits; /* struct flush_wait by item */
 	uint64_t number;   /* of the last FLUSH */
 	_Atomic size_t n_notes;
 	bool ending;
@@ -62,15 +63,19 @@ static inline bool flushed_any(const struct flushed *flushed)
 struct flush_wait {
 	uid_t person;
 	uint64_t last; /* number of the last FLUSH before */
-	size_t n_left;
 	struct timespec deadline;
+	/* Protected by flushed.lock. */
+	struct list item;
+	size_t n_left, n_seen; /* seen: by the last flushed_wait() */
 };
 void flushed_begin_wait(struct flushed *flushed, uid_t person, unsigned ms,
 			struct flush_wait *ret_wait);
+void flushed_end_wait(struct flushed *flushed, struct flush_wait *wait);
 
 /*
- * Waits until one more of them is not noted any more. False: none is left. At the
- * deadline, the rest is taken to be open by other descriptors, and removed.
+ * Waits until one more of them is not noted any more, or is again, which shows that it
+ * was open. False: none is left. At the deadline, the rest is taken to be open by other
+ * descriptors, and removed.
  */
 bool flushed_wait(struct flushed *flushed, struct flush_wait *wait);
 

@@ -28,6 +28,7 @@ int device_room_retry(struct flushed *flushed, uid_t person, int (*take)(void *a
 	do
 		r = take(arg);
 	while (device_room_is_short(r) && flushed_wait(flushed, &wait));
+	flushed_end_wait(flushed, &wait);
 	return r;
 }
 

@@ -28,7 +28,6 @@ struct command {
 	X(buffer_free, BUFFER_FREE, object, 16)                                          \
 	X(buffer_get_info, BUFFER_INFO, buffer_info, 24)                                 \
 	X(asid_create, ASID_CREATE, asid_create, 16)                                     \
-	X(asid_destroy, ASID_DESTROY, object, 16)                                        \
 	X(asid_get_info, ASID_INFO, asid_info, 40)                                       \
 	X(asid_map, ASID_MAP, asid_map, 40)                                              \
 	X(asid_unmap, ASID_UNMAP, asid_unmap, 32)                                        \
@@ -52,7 +51,7 @@ struct command {
 	X(fence_query, FENCE_QUERY, fence, 24)
 
 /* libaccel goes by the size, but call->arg has the member and no more, whatever came. */
-#define HANDLER(function, command, member, min)                                          \
+#define ONCE(function, command, member, min)                                             \
 	static int try_##function(struct command_call *call)                             \
 	{                                                                                \
 		uint32_t size = call->arg.member.size;                                   \
@@ -62,13 +61,18 @@ struct command {
 		r = accel_##function(call->file->context, &call->arg.member);            \
 		call->arg.member.size = size;                                            \
 		return r;                                                                \
-	}                                                                                \
+	}
+
+#define HANDLER(function, command, member, min)                                          \
+	ONCE(function, command, member, min)                                             \
                                                                                          \
 	static int do_##function(struct command_call *call)                              \
 	{                                                                                \
 		return device_room_call(call, try_##function, NULL);                     \
 	}
 CORE_CALLS(HANDLER)
+/* -EBUSY: attached in the same context, which no release of another one ends. */
+ONCE(asid_destroy, ASID_DESTROY, object, 16)
 
 #define ROW(ioctl, on, min, member, function)                                            \
 	((struct command){.number = _IOC_NR(ioctl),                                      \
@@ -104,6 +108,7 @@ static const struct command fs_ioctl_commands[] = {
 	CONTEXT_ROW(BUFFER_IMPORT, 32, import, device_import_buffer),
 	CONTEXT_ROW(BUFFER_REVOKE, 16, object, device_revoke_buffer),
 	CONTEXT_ROW(OPEN, 32, open, device_open_for_fetch),
+	CONTEXT_ROW(ASID_DESTROY, 16, object, try_asid_destroy),
 	CONTEXT_ROW(ASID_SVA, 56, sva, device_bind_sva),
 	CONTEXT_ROW(ASID_EXPORT, 96, asid_export, device_export_asid),
 	CONTEXT_ROW(ASID_IMPORT, 32, import, device_import_asid),

@@ -38,7 +38,9 @@ struct confine_part {
 static struct confine_part confine_parts[] = {
 	{"/proc", CLIENTS_ROOT, READONLY, AT_RECURSIVE},
 	{"/proc/self", NULL /* /proc/PID */, PLAIN},
-	{"/proc/devices", "/proc/devices", READONLY, .is_file = true},
+	/* Not there with the mount option subset=pid. */
+	{"/proc/devices", "/proc/devices", READONLY, .is_file = true,
+	 .is_optional = true},
 	{"/dev", "/dev", READONLY, .is_optional = true, .is_for_syslog = true},
 	{"/run/systemd/journal", "/run/systemd/journal", READONLY, .is_optional = true,
 	 .is_for_syslog = true},
@@ -46,12 +48,23 @@ static struct confine_part confine_parts[] = {
 
 /* ---- what is taken along ----------------------------------------------------------- */
 
+static int confine_clone(const struct confine_part *part)
+{
+	return open_tree(AT_FDCWD, part->from,
+			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | part->recursive);
+}
+
 static int confine_take(struct confine_part *part)
 {
 	struct mount_attr attributes = {.attr_set = part->attributes};
 
-	part->tree = open_tree(AT_FDCWD, part->from,
-			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | part->recursive);
+	part->tree = confine_clone(part);
+	/* Mounts that a user namespace inherited are cloned all together or not at all.
+	 */
+	if (part->tree < 0 && errno == EINVAL) {
+		part->recursive = AT_RECURSIVE;
+		part->tree = confine_clone(part);
+	}
 	if (part->tree < 0)
 		return -errno;
 	return mount_setattr(part->tree, "", AT_EMPTY_PATH | part->recursive, &attributes,

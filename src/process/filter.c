@@ -2,6 +2,7 @@
 #include "process/filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/fs.h>
 #include <linux/fuse.h>
@@ -27,15 +28,15 @@
 #ifndef SANITIZED
 
 /* Headers may be older than Linux 6.9 and 6.11. */
+#ifndef FUSE_DEV_IOC_MAGIC
+#define FUSE_DEV_IOC_MAGIC 229
+#endif
 #ifndef FUSE_DEV_IOC_BACKING_OPEN
 #define FUSE_DEV_IOC_BACKING_OPEN  _IOC(_IOC_WRITE, FUSE_DEV_IOC_MAGIC, 1, 16)
 #define FUSE_DEV_IOC_BACKING_CLOSE _IOW(FUSE_DEV_IOC_MAGIC, 2, uint32_t)
 #endif
 #ifndef PROCMAP_QUERY
 #define PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
-#endif
-#ifndef FUSE_DEV_IOC_MAGIC
-#define FUSE_DEV_IOC_MAGIC 229
 #endif
 
 #define FILTER_DENY SCMP_ACT_ERRNO(ENOSYS)
@@ -101,7 +102,6 @@ static const int filter_calls[] = {
 	/* waits and time */
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
-	SCMP_SYS(pause),
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait),
@@ -224,9 +224,12 @@ static int filter_add_self(scmp_filter_ctx filter)
 
 	if (r == 0)
 		r = filter_compare(filter, SCMP_SYS(prlimit64), 0, UINT32_MAX, 0);
+	/* The calling thread. */
 	if (r == 0)
-		r = filter_compare(filter, SCMP_SYS(setpriority), 0, UINT32_MAX,
-				   PRIO_PROCESS);
+		r = seccomp_rule_add(
+			filter, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 2,
+			SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, PRIO_PROCESS),
+			SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, 0));
 	if (r == 0)
 		r = filter_compare(filter, SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME);
 	return r;
@@ -265,6 +268,28 @@ static int filter_deny_start(scmp_filter_ctx filter)
 	for (size_t i = 0; i < ARRAY_SIZE(filter_start_calls) && r == 0; i++)
 		r = seccomp_rule_add(filter, FILTER_DENY, filter_start_calls[i], 0);
 	return r;
+}
+
+/* With these and F_SETSIG any process can be sent any signal, by root. */
+static int filter_deny_owners(scmp_filter_ctx filter)
+{
+	const unsigned commands[] = {F_SETOWN, F_SETOWN_EX};
+	const int calls[] = {SCMP_SYS(fcntl), SCMP_SYS(fcntl64)};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands) * ARRAY_SIZE(calls) && r == 0; i++)
+		r = seccomp_rule_add(filter, FILTER_DENY, calls[i / ARRAY_SIZE(commands)],
+				     1,
+				     SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, UINT32_MAX,
+						commands[i % ARRAY_SIZE(commands)]));
+	return r;
+}
+
+static int filter_add_denied(scmp_filter_ctx filter)
+{
+	int r = filter_deny_start(filter);
+
+	return r == 0 ? filter_deny_owners(filter) : r;
 }
 
 /* Calls of another architecture are denied. no_new_privs is set already. */
@@ -307,7 +332,7 @@ int filter_begin(void)
 
 int filter_serve(void)
 {
-	return filter_is_supported() ? filter_load(SCMP_ACT_ALLOW, filter_deny_start) : 0;
+	return filter_is_supported() ? filter_load(SCMP_ACT_ALLOW, filter_add_denied) : 0;
 }
 
 #else

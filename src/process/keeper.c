@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,6 +20,7 @@
 #include "process/privileges.h"
 #include "process/ready.h"
 #include "clock.h"
+#include "locked.h"
 #include "util.h"
 
 /* How long a service that has died may take to end. */
@@ -48,6 +50,10 @@ union keeper_control {
 static int keeper_reports = -1;
 /* In the service: closed when it dies, and never written to. */
 static int keeper_life = -1;
+/* In the service, until it shows life: of its mount. */
+static int keeper_aborter = -1;
+/* In the service: held from a KEEPER_UNMOUNT to its reply. */
+static pthread_mutex_t keeper_unmount_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* What the keeper works with. */
 struct keeper {
@@ -150,8 +156,13 @@ static void keeper_take_report(struct keeper *keeper)
 		/* The service is ending; its status follows. */
 		keeper->reports = -1;
 	} else if (report.event == KEEPER_MOUNTED) {
-		keeper->aborter = TAKE_FD(fd);
+		/* A second one is not from the start, but from code that took it over. */
+		if (keeper->aborter < 0)
+			keeper->aborter = TAKE_FD(fd);
 	} else if (report.event == KEEPER_ABANDONED) {
+		/* Its threads may keep the connection of a mount that was moved. */
+		if (keeper->aborter >= 0)
+			aborter_use(keeper->aborter);
 		_exit(EXIT_SUCCESS);
 	} else if (report.event == KEEPER_ENDING) {
 		ready_extend_end();
@@ -281,8 +292,9 @@ static void keeper_report(enum keeper_event event)
 
 void keeper_report_mounted(uint64_t dev)
 {
-	_cleanup_close_ int aborter = aborter_open(dev);
+	int aborter = aborter_open(dev);
 
+	keeper_aborter = MAX(aborter, -1);
 	if (aborter >= 0)
 		keeper_send((struct keeper_report){.event = KEEPER_MOUNTED}, aborter);
 	else
@@ -292,13 +304,21 @@ void keeper_report_mounted(uint64_t dev)
 
 int keeper_show_life(void)
 {
-	return life_show(keeper_life);
+	const struct life_fds fds = {keeper_life, keeper_reports, keeper_aborter};
+	int r = life_show(&fds);
+
+	keeper_aborter = -1;
+	/* Without an aborter SIGKILL is as good. */
+	if (r == 0 && fds.aborter >= 0 && prctl(PR_SET_PDEATHSIG, 0) < 0)
+		r = -errno;
+	return r;
 }
 
 void keeper_unmount(uint64_t dev, int connection)
 {
 	struct keeper_report report = {.dev = dev, .event = KEEPER_UNMOUNT};
 	ssize_t n;
+	SCOPED_LOCK(&keeper_unmount_lock);
 
 	if (keeper_send(report, connection) < 0)
 		return;

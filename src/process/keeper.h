@@ -40,8 +40,7 @@ int keeper_show_life(void);
 /* From the child: it serves. */
 void keeper_report_ready(void);
 
-/* Has the keeper call mountpoint_unmount(), and waits for that. By one thread at a time.
- */
+/* Has the keeper call mountpoint_unmount(), and waits for that. */
 void keeper_unmount(uint64_t dev, int connection);
 
 /* From the child: its end makes progress, and systemd is to wait longer for it. */

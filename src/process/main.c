@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "fs/service.h"
@@ -40,8 +41,11 @@ static int main_loop(struct loop *loop)
  */
 static int main_confine(const struct options *options)
 {
-	int r = confine(!options->foreground);
+	int r;
 
+	/* For the times in lines of syslog(3): /etc/localtime is not in the new root. */
+	tzset();
+	r = confine(!options->foreground);
 	if (r == 0)
 		r = keeper_show_life();
 	if (r == 0)
@@ -54,10 +58,13 @@ static int main_serve_mounted(struct service *service, struct loop *loop)
 	struct startup startup = {.service = service, .loop = loop};
 	int r = startup_prepare(&startup);
 
-	if (r == 0)
-		keeper_report_mounted(service->broker.mount_dev);
-	if (r == 0)
-		r = main_confine(&service->options);
+	/* The keeper does not know the number of this mount. */
+	if (r < 0) {
+		fuse_session_unmount(service->session);
+		return r;
+	}
+	keeper_report_mounted(service->broker.mount_dev);
+	r = main_confine(&service->options);
 	if (r == 0)
 		r = parts_start(service);
 	if (r == 0)
@@ -65,6 +72,9 @@ static int main_serve_mounted(struct service *service, struct loop *loop)
 	if (r < 0)
 		return r;
 	r = main_loop(loop);
+	/* The start may wait in bind(2) for a request that no thread will read. */
+	if (r < 0)
+		keeper_unmount(service->broker.mount_dev, loop->device);
 	startup_end(&startup);
 	parts_stop(service, startup.notifier_is_stuck);
 	return startup.bound ? r : -EIO;

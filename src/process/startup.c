@@ -36,7 +36,14 @@ static void startup_bind_broker(struct startup *startup)
 		log_error("cannot start the broker: %s", strerror(-r));
 }
 
-/* Takes the calls of the start away before anybody is told to send requests. */
+/* Nobody else unmounts an instance that has not come to watch its mount. */
+static _Noreturn void startup_fail(const struct startup *startup)
+{
+	keeper_unmount(startup->service->broker.mount_dev, startup->loop->device);
+	_exit(EXIT_FAILURE);
+}
+
+/* Denies the system calls that only the start makes, before it reports readiness. */
 static void startup_confine(const struct startup *startup)
 {
 	int r;
@@ -49,7 +56,7 @@ static void startup_confine(const struct startup *startup)
 	if (r == 0)
 		return;
 	log_error("cannot filter system calls: %s", strerror(-r));
-	_exit(EXIT_FAILURE);
+	startup_fail(startup);
 }
 
 static void startup_report(const struct startup *startup)
@@ -74,7 +81,7 @@ static void *startup_run(void *arg)
 	r = lifetime_start(&startup->lifetime, !startup->bound);
 	if (r < 0) {
 		log_error("cannot watch the mount: %s", strerror(-r));
-		_exit(EXIT_FAILURE);
+		startup_fail(startup);
 	}
 	startup_confine(startup);
 	if (startup->bound)

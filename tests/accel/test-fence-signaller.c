@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../support/wait.h"
+#include "fence.h"
+#include "locked.h"
 #include "soft-fixture.h"
 
 TestSuite(signaller, .init = soft_init, .fini = soft_finish);
@@ -47,14 +50,40 @@ static void submit_wait(uint32_t queue, uint32_t fence, uint64_t value)
 			      .op = ACCEL_OP_WAIT, .src2_asid = fence, .value = value});
 }
 
-/* A queue that waits: its first command is complete. */
+struct expected_waits {
+	struct accel_fence_object *fence;
+	unsigned n;
+};
+
+static unsigned count_waits(struct accel_fence_object *fence)
+{
+	SCOPED_LOCK(&fence->lock);
+	struct accel_fence_wait *wait;
+	unsigned n = 0;
+
+	list_for_each(wait, &fence->waits, item)
+		n++;
+	return n;
+}
+
+static bool has_waits(void *data)
+{
+	const struct expected_waits *expected = data;
+
+	return count_waits(expected->fence) == expected->n;
+}
+
+/* A queue that waits: the fence has one more wait. */
 static uint32_t waiter_for(uint32_t fence, uint64_t value)
 {
+	_cleanup_unref_ struct accel_fence_object *object =
+		accel_fence_get(soft_context, fence);
+	struct expected_waits expected = {object, count_waits(object) + 1};
 	uint32_t queue = soft_queue(soft_context, 0, 0);
 
 	submit(queue, nop);
 	submit_wait(queue, fence, value);
-	cr_assert(soft_completed(soft_context, queue, 1));
+	cr_assert(wait_until(has_waits, &expected));
 	return queue;
 }
 

@@ -10,7 +10,7 @@ FUZZ_CC = clang
 FUZZ_FLAGS = $(AM_CPPFLAGS) -std=gnu11 -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 fuzz_accel = $(FUZZ_CC) $(FUZZ_FLAGS) $(ISAL_CFLAGS)
-fuzz_daemon = $(fuzz_accel) -DFUSE_USE_VERSION=317 $(FUSE_CFLAGS) $(UUID_CFLAGS) \
+fuzz_daemon = $(fuzz_accel) -I$(top_builddir) -DFUSE_USE_VERSION=317 $(FUSE_CFLAGS) $(UUID_CFLAGS) \
 	$(LIBCAP_CFLAGS) $(SECCOMP_CFLAGS) $(SODIUM_CFLAGS)
 fuzz_accel_libs = -pthread $(ISAL_LIBS)
 fuzz_daemon_libs = $(fuzz_accel_libs) $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) \

@@ -371,7 +371,7 @@ Test(hipsoft_copy, vector_add_arguments)
 {
 	float *memory = soft_malloc(3 * PAGE), host[4] = {0};
 	float *src = memory + PAGE / 4, *src2 = memory + PAGE / 2;
-	float *odd = (float *)((char *)memory + 2);
+	float *odd = (float *)(void *)((char *)memory + 2);
 
 	expect_ok(hipsoftVectorAdd(memory, src, src2, 0, NULL));
 	expect_ok(hipsoftVectorAdd(NULL, NULL, NULL, 0, NULL));

@@ -50,7 +50,7 @@ void test_forgive(char *ret_reason, size_t size)
 	forgiven_size = size;
 }
 
-_printf_(3, 0) static void set_failure(char *reason, size_t size, const char *place,
+_printf_(4, 0) static void set_failure(char *reason, size_t size, const char *place,
 				       const char *format, va_list arguments)
 {
 	size_t used = (size_t)snprintf(reason, size, "%s: ", place);

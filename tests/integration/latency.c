@@ -12,7 +12,7 @@ void latency_add(struct latency *latency, uint64_t ns)
 	latency->ns[latency->n++] = ns;
 }
 
-static int latency_compare(const void *a, const void *b)
+static int latency_order(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
@@ -22,7 +22,7 @@ static int latency_compare(const void *a, const void *b)
 static uint64_t latency_percentile(uint64_t *ns, size_t n, size_t percent)
 {
 	ASSERT(n > 0);
-	qsort(ns, n, sizeof(ns[0]), latency_compare);
+	qsort(ns, n, sizeof(ns[0]), latency_order);
 	return ns[n * percent / 100];
 }
 
@@ -34,4 +34,33 @@ uint64_t latency_p99(struct latency *latency)
 uint64_t latency_median(uint64_t *ns, size_t n)
 {
 	return latency_percentile(ns, n, 50);
+}
+
+static bool latency_does_no_harm(struct instance *instance,
+				 const struct latency_comparison *comparison)
+{
+	uint64_t with[LATENCY_ROUNDS], without[LATENCY_ROUNDS], beside, alone;
+	unsigned n = comparison->rounds;
+
+	ASSERT(n <= LATENCY_ROUNDS);
+	for (unsigned i = 0; i < n; i++) {
+		without[i] = comparison->measure(instance, false);
+		with[i] = comparison->measure(instance, true);
+	}
+	beside = latency_median(with, n);
+	alone = latency_median(without, n);
+	test_note("p99 %llu us beside the attack, %llu us %s",
+		  (unsigned long long)beside / 1000, (unsigned long long)alone / 1000,
+		  comparison->without);
+	return beside <= comparison->max_ratio * alone;
+}
+
+void latency_compare(struct instance *instance,
+		     const struct latency_comparison *comparison)
+{
+	unsigned tries = 1;
+
+	while (!latency_does_no_harm(instance, comparison))
+		if (tries++ == comparison->tries)
+			test_fail(__FILE__, __LINE__, "others wait for the attacker");
 }

@@ -3,6 +3,7 @@
 #ifndef DMABUFFS_TEST_LATENCY_H
 #define DMABUFFS_TEST_LATENCY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,5 +33,22 @@ uint64_t latency_p99(struct latency *latency);
 
 /* The middle one of @n; sorts them. */
 uint64_t latency_median(uint64_t *ns, size_t n);
+
+struct instance;
+
+/* An innocent user's p99 beside an attacker, and without what the attack consists of. */
+struct latency_comparison {
+	uint64_t (*measure)(struct instance *instance, bool with_attack);
+	const char *without; /* for the note: "without locks" */
+	unsigned rounds;     /* pairs of runs; odd, LATENCY_ROUNDS at most */
+	unsigned max_ratio;
+	unsigned tries; /* of all rounds: a processor can be busy in one of them */
+};
+
+#define LATENCY_ROUNDS 9
+
+/* Fails the case if others wait for the attacker in each try. */
+void latency_compare(struct instance *instance,
+		     const struct latency_comparison *comparison);
 
 #endif

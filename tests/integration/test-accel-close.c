@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <dmabuffs-accel.h>
+
 #include "child.h"
 #include "harness.h"
 #include "raw-accel.h"
@@ -183,6 +185,21 @@ static void exclusive_device(struct instance *instance)
 	close_and_take(&taking, first);
 }
 
+/* Its engines stop later than the context is closed, which the library waits for. */
+static void exclusive_device_with_queue(struct instance *instance)
+{
+	struct dmabuffs *library;
+	int context;
+
+	ASSERT_OK(dmabuffs_open(instance->dir, &library));
+	for (int i = 0; i < 20; i++) {
+		ASSERT_OK(dmabuffs_accel_open(library, "soft0", &context));
+		ASSERT_OK(raw_accel_queue(context, 0, ACCEL_RING_MIN));
+		close(context);
+	}
+	dmabuffs_close(library);
+}
+
 /* ---- contexts that stay open ------------------------------------------------------- */
 
 /* The service sees a close of one of two descriptors, as of the last one. */
@@ -210,6 +227,24 @@ static void with_duplicates(struct instance *instance)
 	ASSERT_OK(raw_accel_fence(other));
 	ASSERT_ERR(take_queue(&taking), EDQUOT);
 	ASSERT(now_ms() - start < PROMPT_MS);
+}
+
+/* What the context itself has in the way ends with no other one. */
+static void attached_asid(struct instance *instance)
+{
+	int context = ASSERT_OK(raw_context(instance));
+	int other = ASSERT_OK(raw_context(instance));
+	uint32_t asid = (uint32_t)ASSERT_OK(raw_accel_asid(context, 0));
+	uint32_t queue = (uint32_t)ASSERT_OK(raw_accel_queue(context, 0, ACCEL_RING_MIN));
+	uint64_t start = now_ms();
+
+	ASSERT_OK(raw_accel_attach(context, queue, asid));
+	close_duplicate(other);
+	ASSERT_ERR(raw_accel_object(context, DMABUFFS_ACCEL_IOC_ASID_DESTROY, asid),
+		   EBUSY);
+	ASSERT(now_ms() - start < PROMPT_MS);
+	close(other);
+	close(context);
 }
 
 static int refused_at_once(void *data)
@@ -267,7 +302,9 @@ const struct test_case test_cases[] = {
 	{"own_memory", own_memory, LIMITS},
 	{"context", context, LIMITS},
 	{"exclusive_device", exclusive_device, EXCLUSIVE},
+	{"exclusive_device_with_queue", exclusive_device_with_queue, EXCLUSIVE},
 	{"with_duplicates", with_duplicates, LIMITS},
+	{"attached_asid", attached_asid, LIMITS},
 	{"of_another_user", of_another_user, LIMITS},
 	{"at_the_end", at_the_end, LIMITS},
 	{0},

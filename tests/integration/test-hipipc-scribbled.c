@@ -49,7 +49,7 @@ static void write_random(uint8_t *page, unsigned int *seed)
 static void write_words(uint8_t *page, unsigned int *seed)
 {
 	uint64_t values[] = {0, 1, UINT64_MAX, (uint64_t)rand_r(seed) << 32, 127, 128};
-	uint64_t *words = (uint64_t *)page;
+	uint64_t *words = (void *)page;
 	size_t below = rand_r(seed) % 2 ? 8 : PAGE / sizeof(*words);
 
 	words[(size_t)rand_r(seed) % below] =

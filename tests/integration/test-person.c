@@ -129,7 +129,7 @@ static struct ring {
 
 static uint32_t *ring_word(uint32_t offset)
 {
-	return (uint32_t *)(ring.rings + offset);
+	return (void *)(ring.rings + offset);
 }
 
 /* False: an administrator has switched it off, or there is none. */

@@ -228,28 +228,17 @@ static uint64_t measure(struct instance *instance, bool with_fds)
 	return p99;
 }
 
-static bool does_no_harm(struct instance *instance)
-{
-	uint64_t with[ROUNDS], without[ROUNDS], beside, alone;
-
-	for (int i = 0; i < ROUNDS; i++) {
-		without[i] = measure(instance, false);
-		with[i] = measure(instance, true);
-	}
-	beside = latency_median(with, ROUNDS);
-	alone = latency_median(without, ROUNDS);
-	test_note("p99 %llu us beside the attack, %llu us without descriptors",
-		  (unsigned long long)beside / 1000, (unsigned long long)alone / 1000);
-	return beside <= MAX_RATIO * alone;
-}
-
 static void others_do_not_wait(struct instance *instance)
 {
-	int tries = 1;
+	static const struct latency_comparison comparison = {
+		.measure = measure,
+		.without = "without descriptors",
+		.rounds = ROUNDS,
+		.max_ratio = MAX_RATIO,
+		.tries = TRIES,
+	};
 
-	while (!does_no_harm(instance))
-		if (tries++ == TRIES)
-			test_fail(__FILE__, __LINE__, "others wait for the attacker");
+	latency_compare(instance, &comparison);
 }
 
 struct probe {

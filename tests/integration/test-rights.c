@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,7 +19,10 @@
 #include "harness.h"
 #include "inject.h"
 #include "raw.h"
+#include "syscalls.h"
 #include "config.h"
+
+#define MAX_THREADS 200
 
 /* ---- in all threads ---------------------------------------------------------------- */
 
@@ -40,24 +44,15 @@ static void expect_line(const char *path, const char *line)
 
 static void expect_of_all_threads(pid_t pid, const char *line)
 {
-	char path[300];
-	struct dirent *entry;
-	DIR *tasks;
-	int n = 0;
+	pid_t tids[MAX_THREADS];
+	size_t n = list_threads(pid, tids, MAX_THREADS);
+	char path[60];
 
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	tasks = opendir(path);
-	ASSERT(tasks);
-	while ((entry = readdir(tasks))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", pid,
-			 entry->d_name);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tids[i]);
 		expect_line(path, line);
-		n++;
 	}
-	closedir(tasks);
-	/* Those of the broker, the closers and libfuse, at least. */
+	/* Those of the broker, the closers and the loop, at least. */
 	ASSERT(n > 6);
 }
 
@@ -221,6 +216,10 @@ static void traces_nobody(struct instance *instance)
 	refused(instance, (struct injection){SYS_tgkill, {other, other, 0}});
 	refused(instance, (struct injection){SYS_pidfd_send_signal, {0}});
 	refused(instance, (struct injection){SYS_prlimit64, {other}});
+	refused(instance, (struct injection){SYS_setpriority, {PRIO_PROCESS, other, 19}});
+	/* With F_SETSIG, a way to kill(2). */
+	refused(instance, (struct injection){SYS_fcntl, {0, F_SETOWN, other}});
+	refused(instance, (struct injection){SYS_fcntl, {0, F_SETOWN_EX}});
 }
 
 static void executes_nothing(struct instance *instance)

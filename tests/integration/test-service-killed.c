@@ -64,6 +64,11 @@ static void kill_service(const struct instance *instance)
 	ASSERT_OK(SYS(kill(instance->service, SIGKILL)));
 }
 
+static void kill_keeper(const struct instance *instance)
+{
+	ASSERT_OK(SYS(kill(instance->pid, SIGKILL)));
+}
+
 /* The keeper waits a while for a service with a thread that is blocked. */
 static void expect_report(struct instance *instance)
 {
@@ -290,7 +295,7 @@ static void while_it_starts(struct instance *unused)
 
 /* A thread of the service waits for a FUSE server that does not reply. */
 static void block_and_kill(struct scene *scene, struct instance *instance,
-			   attack_fn *attack)
+			   attack_fn *attack, void (*kill_it)(const struct instance *))
 {
 	struct child child;
 
@@ -300,7 +305,7 @@ static void block_and_kill(struct scene *scene, struct instance *instance,
 	peer_signal(child.peer);
 	peer_wait(child.peer);
 	scene_expect_service(scene);
-	kill_service(instance);
+	kill_it(instance);
 	expect_dead_mount(instance);
 }
 
@@ -308,7 +313,7 @@ static void expect_death(struct instance *instance, attack_fn *attack)
 {
 	struct scene scene;
 
-	block_and_kill(&scene, instance, attack);
+	block_and_kill(&scene, instance, attack, kill_service);
 	expect_report(instance);
 	ASSERT(WIFEXITED(instance->status));
 	ASSERT_EQ(WEXITSTATUS(instance->status), 1);
@@ -329,6 +334,23 @@ static void beside_hostile_messages(struct instance *unused)
 
 	instance_start(&instance, NULL);
 	expect_death(&instance, attack_send_hostile);
+}
+
+/* The service ends with it, and the connection, too. */
+static void keeper_is_killed(struct instance *unused)
+{
+	struct instance instance;
+	struct scene scene;
+	int pidfd;
+
+	instance_start(&instance, NULL);
+	pidfd = ASSERT_OK(SYS(pidfd_open(instance.service, 0)));
+	block_and_kill(&scene, &instance, attack_export_hostile, kill_keeper);
+	expect_killed_report(&instance);
+	scene_kill_server(&scene);
+	if (!wait_ready(pidfd, POLLIN, REPORT_MS))
+		fail_hanging(&instance, "the service has not ended with its keeper");
+	close(pidfd);
 }
 
 static void in_background(struct instance *unused)
@@ -354,6 +376,7 @@ const struct test_case test_cases[] = {
 	{"while_it_starts", while_it_starts, .flags = CASE_NO_INSTANCE},
 	{"beside_hostile_exports", beside_hostile_exports, .flags = CASE_NO_INSTANCE},
 	{"beside_hostile_messages", beside_hostile_messages, .flags = CASE_NO_INSTANCE},
+	{"keeper_is_killed", keeper_is_killed, .flags = CASE_NO_INSTANCE},
 	{"in_background", in_background, .flags = CASE_NO_INSTANCE},
 	{0},
 };

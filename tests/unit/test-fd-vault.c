@@ -213,18 +213,24 @@ Test(fd_vault, threads)
 
 /* ---- use by a buffer --------------------------------------------------------------- */
 
+/* A buffer that is kept when our own table has no room any more. */
+static void keep_elsewhere(struct buffer *ret_buffer)
+{
+	start(MANY);
+	for (size_t i = 0; i < LIMIT; i++)
+		keep(i);
+	new_buffer(ret_buffer, 100);
+	buffer_keep(ret_buffer, NULL);
+	cr_assert(gt(uint, ret_buffer->table, 0));
+}
+
 Test(fd_vault, a_buffer_elsewhere)
 {
 	struct buffer buffer;
 	uint64_t size;
 	int fd;
 
-	start(MANY);
-	for (size_t i = 0; i < LIMIT; i++)
-		keep(i);
-	new_buffer(&buffer, 100);
-	buffer_keep(&buffer, NULL);
-	cr_assert(gt(uint, buffer.table, 0));
+	keep_elsewhere(&buffer);
 	cr_assert(zero(int, buffer_size(&buffer, &size)));
 	cr_assert(eq(u64, size, 100));
 	cr_assert(zero(int, buffer_freeze(&buffer, false)));
@@ -255,12 +261,7 @@ Test(fd_vault, the_size_of_a_buffer_elsewhere_needs_no_descriptor)
 	uint64_t size;
 	size_t n = 0;
 
-	start(MANY);
-	for (size_t i = 0; i < LIMIT; i++)
-		keep(i);
-	new_buffer(&buffer, 100);
-	buffer_keep(&buffer, NULL);
-	cr_assert(gt(uint, buffer.table, 0));
+	keep_elsewhere(&buffer);
 	while (n < LIMIT && (dups[n] = dup(STDERR_FILENO)) >= 0)
 		n++;
 	cr_assert(zero(int, buffer_size(&buffer, &size)));

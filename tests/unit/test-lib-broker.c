@@ -180,6 +180,7 @@ static bool close_first(int connection, unsigned int number, int fd)
 {
 	if (number > 1)
 		return admit_when_asked(connection, number, fd);
+	permit_rights(connection, 1);
 	answer_ready(connection, 0);
 	return false;
 }

@@ -41,7 +41,7 @@ static struct {
 
 static struct accel_command *slots(void)
 {
-	return (struct accel_command *)((char *)ring + ACCEL_RING_ENTRIES);
+	return (void *)((char *)ring + ACCEL_RING_ENTRIES);
 }
 
 static bool give_ring(int connection, unsigned int number, int fd)

@@ -231,8 +231,8 @@ static void *loop_run(void *arg)
 {
 	struct engine *engine = arg;
 
-	/* Busy engines leave the CPU to the requests of other clients. */
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), ENGINE_NICE);
+	/* Busy engines leave the CPU to the requests of other clients. 0: this thread. */
+	(void)setpriority(PRIO_PROCESS, 0, ENGINE_NICE);
 	while (!engine_stopping(engine))
 		loop_step(engine);
 	free(engine->bounce);
