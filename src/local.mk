@@ -37,6 +37,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/pidfd.h \
 	%D%/base/policy.c %D%/base/policy.h \
 	%D%/base/proc_read.c %D%/base/proc_read.h \
+	%D%/base/request.c %D%/base/request.h \
 	%D%/base/wire.c %D%/base/wire.h \
 	$(src_store_sources) \
 	%D%/buffers/buffer.c %D%/buffers/buffer.h \

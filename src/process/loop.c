@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/request.h"
 #include "clock.h"
 #include "locked.h"
 #include "util.h"
@@ -58,19 +59,21 @@ static void loop_read_failed(struct loop *loop, int error)
 
 static void loop_grow(struct loop *loop);
 
-static bool loop_is_forget(const struct fuse_buf *request)
+static bool loop_is_forget(const struct fuse_in_header *header)
 {
-	const struct fuse_in_header *header = request->mem;
-
 	return header->opcode == FUSE_FORGET || header->opcode == FUSE_BATCH_FORGET;
 }
 
 /* FORGETs come in bursts and take no time: another thread would not get to serve any. */
 static void loop_execute(struct loop *loop, const struct fuse_buf *request)
 {
-	if (atomic_fetch_sub(&loop->n_waiting, 1) == 1 && !loop_is_forget(request))
+	const struct fuse_in_header *header = request->mem;
+
+	if (atomic_fetch_sub(&loop->n_waiting, 1) == 1 && !loop_is_forget(header))
 		loop_grow(loop);
+	request_set(header->unique);
 	fuse_session_process_buf(loop->session, request);
+	request_set(0);
 	atomic_fetch_add(&loop->n_waiting, 1);
 }
 

@@ -13,6 +13,7 @@
 
 #include "fake-session.h"
 #include "faults.h"
+#include "base/request.h"
 #include "process/loop.h"
 #include "../support/wait.h"
 
@@ -26,11 +27,15 @@ static atomic_uint n_served, n_inside;
 static sem_t leave; /* by each request that blocks */
 static bool blocks;
 static size_t last_size;
+static uint64_t last_unique;
+static bool last_is_resent;
 
 static void process(const struct fuse_buf *request)
 {
 	n_inside++;
 	last_size = request->size;
+	last_unique = request_unique();
+	last_is_resent = request_is_resent();
 	if (blocks)
 		sem_wait(&leave);
 	n_inside--;
@@ -103,6 +108,28 @@ Test(loop, serves)
 		wait_for(&n_served, i);
 	}
 	cr_assert(eq(sz, last_size, sizeof(struct fuse_in_header)));
+	cr_assert(zero(int, stop()));
+}
+
+/* The mark of a request that was sent before is no part of its number. */
+Test(loop, knows_the_unique)
+{
+	struct fuse_in_header header = {
+		.len = sizeof(header),
+		.opcode = FUSE_GETATTR,
+		.unique = 77,
+	};
+
+	start();
+	for (unsigned i = 1; i <= 2; i++) {
+		cr_assert(eq(long, send(kernel, &header, sizeof(header), 0),
+			     sizeof(header)));
+		wait_for(&n_served, i);
+		cr_assert(eq(u64, last_unique, 77));
+		cr_assert(eq(int, last_is_resent, i == 2));
+		header.unique |= UINT64_C(1) << 63;
+	}
+	cr_assert(zero(u64, request_unique()));
 	cr_assert(zero(int, stop()));
 }
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/request.h"
+
+/* linux/fuse.h has it as FUSE_UNIQUE_RESEND since Linux 6.9. */
+#define REQUEST_RESENT (UINT64_C(1) << 63)
+
+static _Thread_local uint64_t request_current;
+
+void request_set(uint64_t unique)
+{
+	request_current = unique;
+}
+
+uint64_t request_unique(void)
+{
+	return request_current & ~REQUEST_RESENT;
+}
+
+bool request_is_resent(void)
+{
+	return (request_current & REQUEST_RESENT) != 0;
+}

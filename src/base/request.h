@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request.h - the FUSE request that this thread executes
+ *
+ * The kernel gives each request of a connection a number, its unique, which none other of
+ * that connection gets. After FUSE_NOTIFY_RESEND it sends what was not answered once
+ * more, with the same number and a mark. What was done and not answered is recognised by
+ * the number, so that it is not done twice.
+ */
+#ifndef DMABUFFS_REQUEST_H
+#define DMABUFFS_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The unique as it was read, with its mark, before the request is executed; 0: none. */
+void request_set(uint64_t unique);
+
+/* Without the mark; 0: this thread executes no request. */
+uint64_t request_unique(void);
+
+/* A predecessor may have executed it. */
+bool request_is_resent(void);
+
+#endif
