@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += %D%/libcommon.la
 %C%_libcommon_la_SOURCES = \
 	%D%/clock.h \
+	%D%/crash_point.h \
 	%D%/crc32c.c %D%/crc32c.h \
 	%D%/dmabuf.c %D%/dmabuf.h \
 	%D%/entry.c %D%/entry.h \
