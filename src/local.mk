@@ -16,6 +16,7 @@ src_store_sources = \
 	%D%/store/ledger_record.c \
 	%D%/store/ledger_takeover.c \
 	%D%/store/slots.c %D%/store/slots.h \
+	%D%/store/state.c %D%/store/state.h \
 	%D%/store/takeover.h \
 	%D%/store/takeover_check.c \
 	%D%/store/uniques.c %D%/store/uniques.h
@@ -98,6 +99,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_user.c %D%/fs/fs_user.h \
 	%D%/fs/fs_xattr.c \
 	%D%/fs/listing.c %D%/fs/listing.h \
+	%D%/fs/restore.c %D%/fs/restore.h \
 	%D%/fs/service.h \
 	%D%/process/aborter.c %D%/process/aborter.h \
 	%D%/process/confine.c %D%/process/confine.h \

@@ -22,9 +22,11 @@
 #include "names/identities.h"
 #include "names/notifier.h"
 #include "names/table.h"
+#include "store/state.h"
 
 struct service {
 	struct options options;
+	struct state state; /* what a successor continues with */
 	struct limits limits;
 	struct table table;
 	struct tickets tickets;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/parts.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "base/offload.h"
 #include "buffers/closer.h"
 #include "buffers/fd_vault.h"
+#include "fs/restore.h"
 #include "process/ending.h"
 #include "process/keeper.h"
 #include "process/privileges.h"
@@ -30,11 +33,27 @@ static int parts_init_names(struct service *service)
 	return table_init(&service->table, &service->limits, &root_node);
 }
 
+/* For those who hold no state for a successor, too: there is one way to store it. */
+static int parts_init_state(struct service *service)
+{
+	uint64_t n_exports = service->options.limits.per_mount[RES_EXPORTS];
+	int r;
+
+	if (service->state.inherited)
+		return 0;
+	r = state_create(n_exports, &restore_bank_ops, service, &service->state);
+	if (r < 0)
+		log_error("cannot create the ledger: %s", strerror(-r));
+	return r;
+}
+
 int parts_init(struct service *service)
 {
 	const struct options *options = &service->options;
-	int r;
+	int r = parts_init_state(service);
 
+	if (r < 0)
+		return r;
 	buffer_set_drivers(&options->drivers);
 	limits_init(&service->limits, &options->limits);
 	r = parts_init_names(service);
@@ -131,4 +150,5 @@ void parts_finish(struct service *service)
 	tickets_finish(&service->tickets);
 	limits_finish(&service->limits);
 	fd_vault_stop();
+	state_close(&service->state);
 }
