@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* campaign.c - kills of a service under load, and the account of it at the end */
+#include "campaign.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "remains.h"
+#include "worker.h"
+
+/* An instant within a round of all clients; one within a takeover. */
+#define CAMPAIGN_BETWEEN_US 60000
+#define CAMPAIGN_EARLY_US   6000
+
+unsigned campaign_scale(unsigned bounded, unsigned full)
+{
+	const char *text = getenv("DMABUFFS_CRASH_FULL");
+
+	return text && *text ? full : bounded;
+}
+
+void campaign_begin(struct campaign *campaign, const char *options,
+		    const struct load_config *load)
+{
+	char all[200];
+
+	*campaign = (struct campaign){.seed = load->seed};
+	/* A line for each name would hide the others. */
+	snprintf(all, sizeof(all), "log=warning%s%s", options ? "," : "",
+		 options ? options : "");
+	instance_start(&campaign->instance, all);
+	load_start(&campaign->load, &campaign->instance, load);
+}
+
+static unsigned campaign_draw(struct campaign *campaign, unsigned below)
+{
+	return (unsigned)rand_r(&campaign->seed) % below;
+}
+
+static void campaign_sleep(struct campaign *campaign, unsigned max_us)
+{
+	unsigned us = campaign_draw(campaign, max_us);
+
+	nanosleep(&(struct timespec){.tv_nsec = 1000L * us}, NULL);
+}
+
+void campaign_pause(struct campaign *campaign, unsigned max_us)
+{
+	load_check(&campaign->load);
+	campaign_sleep(campaign, max_us);
+}
+
+pid_t campaign_kill(struct campaign *campaign)
+{
+	pid_t worker = worker_expect(&campaign->instance);
+
+	tally_killed(campaign->load.tally);
+	worker_kill(worker);
+	return worker;
+}
+
+uint64_t campaign_replace(struct campaign *campaign)
+{
+	uint64_t begun = now_ns();
+	pid_t dead = campaign_kill(campaign);
+
+	worker_expect_served(&campaign->instance, dead);
+	return now_ns() - begun;
+}
+
+void campaign_kill_often(struct campaign *campaign, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		campaign_pause(campaign, CAMPAIGN_BETWEEN_US);
+		if (campaign_draw(campaign, 4)) {
+			campaign_replace(campaign);
+			continue;
+		}
+		/* The next one is killed while it takes over. */
+		worker_expect_death(campaign_kill(campaign));
+		campaign_sleep(campaign, CAMPAIGN_EARLY_US);
+	}
+	worker_expect_served(&campaign->instance, -1);
+}
+
+void campaign_end(struct campaign *campaign)
+{
+	const struct load_config *load = &campaign->load.config;
+	bool killed;
+
+	load_verify(&campaign->load);
+	tally_print(campaign->load.tally);
+	remains_expect(&campaign->instance, load->n_clients * load->n_kept,
+		       load->n_clients * CLIENT_HELD);
+	load_close(&campaign->load);
+	remains_expect_nothing(&campaign->instance);
+	killed = campaign->load.tally->kills > 0;
+	load_finish(&campaign->load);
+	if (killed)
+		remains_expect_fds(&campaign->instance);
+	instance_stop(&campaign->instance);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-crash-points.c - the service dies at each of its crash points
+ *
+ * The list is what the build has (order.h), so a new point is tested without a change
+ * here. Most are reached by the load; the others by a takeover.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "campaign.h"
+#include "order.h"
+#include "worker.h"
+
+#define POINTS_WAIT_MS 400
+/* Points of the holder, whose death is another case. */
+#define POINTS_HOLDER "holder-"
+
+struct points {
+	struct campaign campaign;
+	struct order order;
+	unsigned point;
+	bool in_takeover; /* no request reaches it */
+};
+
+/* Of requests, or of what they cause. */
+static bool die_by_load(struct points *points)
+{
+	struct order *order = &points->order;
+
+	order_arm(order, points->point, 1 + (unsigned)rand_r(&points->campaign.seed) % 6);
+	load_run(&points->campaign.load, POINTS_WAIT_MS, order_is_done, order);
+	if (!order_is_done(order))
+		order_disarm(order);
+	return order_is_done(order);
+}
+
+/* The successor dies there, and another one takes over. */
+static bool die_by_takeover(struct points *points)
+{
+	struct order *order = &points->order;
+
+	order_arm(order, points->point, 1);
+	campaign_replace(&points->campaign);
+	load_run(&points->campaign.load, POINTS_WAIT_MS, order_is_done, order);
+	if (!order_is_done(order))
+		order_disarm(order);
+	return order_is_done(order);
+}
+
+static bool die_once(struct points *points)
+{
+	bool done = !points->in_takeover && die_by_load(points);
+
+	if (!done)
+		points->in_takeover = done = die_by_takeover(points);
+	if (done) {
+		tally_killed(points->campaign.load.tally);
+		worker_expect_served(&points->campaign.instance,
+				     points->order.control->pid);
+	}
+	return done;
+}
+
+/* How often it died there. */
+static unsigned die_at(struct points *points, unsigned point, unsigned times)
+{
+	unsigned done = 0;
+
+	points->point = point;
+	points->in_takeover = false;
+	while (done < times && die_once(points))
+		done++;
+	test_note("%s: %u deaths%s", points->order.names[point], done,
+		  points->in_takeover ? ", in takeovers" : "");
+	return done;
+}
+
+static bool is_of_holder(const struct order *order, unsigned point)
+{
+	return strncmp(order->names[point], POINTS_HOLDER, strlen(POINTS_HOLDER)) == 0;
+}
+
+static void each_point(struct instance *instance)
+{
+	unsigned times = campaign_scale(2, 20), n_missed = 0;
+	struct points points;
+
+	order_create(&points.order);
+	ASSERT(points.order.n_points > 0);
+	campaign_begin(&points.campaign, NULL, &CAMPAIGN_LOAD);
+	for (unsigned i = 0; i < points.order.n_points; i++)
+		if (!is_of_holder(&points.order, i))
+			n_missed += die_at(&points, i, times) < times;
+	campaign_end(&points.campaign);
+	if (n_missed)
+		test_fail(__FILE__, __LINE__, "%u crash points were not reached",
+			  n_missed);
+}
+
+/* Any point, one in so many times: also several deaths in a row. */
+static void by_chance(struct instance *instance)
+{
+	unsigned kills = campaign_scale(20, 200);
+	uint64_t end = now_ms() + 1000 * campaign_scale(30, 300);
+	struct campaign campaign;
+	struct order order;
+	pid_t last = -1;
+
+	order_create(&order);
+	campaign_begin(&campaign, NULL, &CAMPAIGN_LOAD);
+	order.control->one_in = 300;
+	for (unsigned n = 0; n < kills && now_ms() < end;) {
+		load_run(&campaign.load, 20, NULL, NULL);
+		if (order.control->pid == last)
+			continue;
+		last = order.control->pid;
+		tally_killed(campaign.load.tally);
+		n++;
+	}
+	order.control->one_in = 0;
+	ASSERT(last > 0);
+	campaign_end(&campaign);
+}
+
+const struct test_case test_cases[] = {
+	{"each_point", each_point, NULL, 3000, CASE_NO_INSTANCE},
+	{"by_chance", by_chance, NULL, 600, CASE_NO_INSTANCE},
+	{0},
+};

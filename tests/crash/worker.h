@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.h - the process of an instance that serves now, its death and its successor */
+#ifndef DMABUFFS_TEST_CRASH_WORKER_H
+#define DMABUFFS_TEST_CRASH_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "instance.h"
+
+#define WORKER_MAX 8
+
+/* The holder first, then its children that live; at most WORKER_MAX. */
+unsigned worker_list(const struct instance *instance, pid_t ret_pids[WORKER_MAX]);
+
+/* The one that was started last; -1: none lives at this instant. */
+pid_t worker_find(const struct instance *instance);
+
+/* Waits for one; asserts. */
+pid_t worker_expect(const struct instance *instance);
+
+/* Sends SIGKILL. */
+void worker_kill(pid_t worker);
+
+/* Waits for the end of a process that was killed; asserts. */
+void worker_expect_death(pid_t worker);
+
+/*
+ * Waits until a request of this process was served by a successor of @dead, or fails the
+ * case. The calling process must not be one of those whose hang is to be found.
+ */
+void worker_expect_served(const struct instance *instance, pid_t dead);
+
+#endif
