@@ -42,6 +42,7 @@ package_table() {
 		clang    libclang-rt-dev         its sanitizers
 		clang    llvm                    llvm-symbolizer: lsan.supp matches function names
 		check    libamdhip64-dev         a vendor's headers and runtime to be compatible with
+		check    systemd                 runs the unit, in namespaces of its own
 		check    jq                      reads the JSON of the command-line tool
 		check    qemu-system-x86         the guest that has real dma-bufs
 		check    libdrm-dev              drm.h: PRIME calls of the tests in the guest

@@ -9,7 +9,7 @@ SUITES = \
 	"hipipc:1800:$(srcdir)/tests/unit/run-unit hipipc" \
 	"race:300:$(srcdir)/tests/accel/run-race" \
 	"integration:7200:$(srcdir)/tests/integration/run-suite" \
-	$(SOURCE_SUITES) $(INSTALL_SUITE) $(COMPAT_SUITE) $(FUZZ_SUITE)
+	$(SOURCE_SUITES) $(INSTALL_SUITE) $(SYSTEMD_SUITE) $(COMPAT_SUITE) $(FUZZ_SUITE)
 
 # These check sources, use their own sanitizers, or run programs without sanitizers.
 if !SANITIZED
@@ -17,6 +17,7 @@ SOURCE_SUITES = \
 	"format:300:$(srcdir)/scripts/check-format" \
 	"layers:300:$(srcdir)/scripts/check-layers"
 INSTALL_SUITE = "install:300:$(srcdir)/tests/install/run-install"
+SYSTEMD_SUITE = "systemd:360:$(srcdir)/tests/systemd/run-systemd $(prefix)"
 COMPAT_SUITE = "compat:600:$(srcdir)/tests/hipipc/run-compat"
 FUZZ_SUITE = "fuzz:1200:$(srcdir)/tests/fuzz/run-fuzz"
 endif
@@ -28,8 +29,9 @@ endif
 #                                           of a program or one
 #   check-race                              TESTS=5, in seconds
 #   check-fuzz                              TESTS=fuzz-handle
+#   check-systemd                           TESTS='stops restarts'
 # A new suite needs a line in SUITES, its name in CHECKS, and its programs below.
-CHECKS = symbols unit accel hipipc race integration format layers install compat fuzz
+CHECKS = symbols unit accel hipipc race integration format layers install systemd compat fuzz
 .PHONY: $(CHECKS:%=check-%)
 $(CHECKS:%=check-%):
 	@TESTS='$(TESTS)' $(srcdir)/%D%/run-suites -o $(@:check-%=%) $@ $(SUITES)
@@ -42,6 +44,7 @@ check-race: $(race_programs)
 check-integration: all $(integration_programs)
 check-compat: all
 check-install: all
+check-systemd: all $(systemd_programs)
 
 # All attacks at once beside two innocent users, for longer than make check does it; see
 # tests/integration/test-bundle.c for the variables.
