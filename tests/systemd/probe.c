@@ -6,6 +6,7 @@
  * with the number of these.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,14 +71,29 @@ static void probe_memory(void)
 		     ANY_ERROR);
 }
 
-/* RestrictRealtime=, LockPersonality= */
+/* RestrictRealtime=, LockPersonality=, RestrictSUIDSGID=, ProtectHostname= */
 static void probe_restrictions(void)
 {
 	const struct sched_param first = {.sched_priority = 1};
+	int file = memfd_create("probe", MFD_CLOEXEC);
 
 	probe_expect("real-time priority", sched_setscheduler(0, SCHED_FIFO, &first),
 		     EPERM);
 	probe_expect("personality", personality(PER_LINUX32), EPERM);
+	probe_expect("set-user-ID file", fchmod(file, 04755), EPERM);
+	probe_expect("host name", sethostname("probe", 5), ANY_ERROR);
+	close(file);
+}
+
+/* DevicePolicy= and DeviceAllow=; @device is a node of another one. */
+static void probe_devices(const char *device)
+{
+	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fuse < 0)
+		probe_fail("/dev/fuse cannot be opened");
+	probe_expect("another device", open(device, O_RDONLY | O_CLOEXEC), EPERM);
+	close(fuse);
 }
 
 /* SystemCallFilter= and SystemCallErrorNumber= */
@@ -104,12 +121,13 @@ static void probe_state(void)
 		probe_fail("execve(2) gives privileges");
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
 	probe_sockets();
 	probe_namespaces();
 	probe_memory();
 	probe_restrictions();
+	probe_devices(argc > 1 ? argv[1] : "");
 	probe_calls();
 	probe_state();
 	return probe_failed;
