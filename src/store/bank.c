@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "store/bank_private.h"
+#include "crash_point.h"
 #include "locked.h"
 #include "util.h"
 
@@ -92,6 +93,7 @@ static int bank_send_locked(struct bank *bank, struct bank_queue *queue,
 	r = bank_message_send(queue->writer, &message, fds);
 	if (r == 0)
 		bank_count_locked(bank, queue, 1, (int)n);
+	CRASH_POINT("bank-put");
 	return r == -EAGAIN ? -ENOBUFS : r;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/bank_private.h"
+#include "crash_point.h"
 #include "locked.h"
 #include "util.h"
 
@@ -206,10 +207,13 @@ int bank_fold(struct bank *bank, struct bank_queue *queue, struct bank_fold *fol
 		r = bank_fold_small(bank, queue, fold, max);
 	if (r == 0 && fold->n_messages == 0)
 		r = bank_fold_any(bank, queue, fold);
+	CRASH_POINT("bank-turn-looked");
 	if (r == 0)
 		r = bank_fold_send(bank, queue, fold);
+	CRASH_POINT("bank-turn-sent");
 	if (r == 0)
 		r = bank_fold_drop(bank, queue, fold);
+	CRASH_POINT("bank-turn-dropped");
 	if (r < 0) {
 		bank_fold_close(fold);
 		return r;

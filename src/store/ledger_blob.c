@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/ledger_private.h"
+#include "crash_point.h"
 #include "util.h"
 
 static struct ledger_chunk *ledger_chunk(const struct ledger *ledger, uint32_t blob)
@@ -37,6 +38,7 @@ int ledger_put_blob(struct ledger *ledger, const void *data, size_t size,
 			break;
 		offset -= LEDGER_CHUNK_DATA;
 	}
+	CRASH_POINT("ledger-blob-stored");
 	*ret_blob = blob;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/ledger_private.h"
+#include "crash_point.h"
 #include "locked.h"
 #include "util.h"
 
@@ -113,6 +114,7 @@ uint32_t ledger_alloc(struct ledger *ledger, enum ledger_kind kind, uint64_t uni
 	/* Not before: the unique of a free record is of a request that was executed. */
 	atomic_signal_fence(memory_order_seq_cst);
 	record->unique = unique;
+	CRASH_POINT("ledger-allocated");
 	return slot;
 }
 
@@ -123,6 +125,7 @@ void ledger_free(struct ledger *ledger, enum ledger_kind kind, uint32_t slot)
 	if (ledger_state(record) == LEDGER_BUILDING)
 		record->unique = 0;
 	ledger_set_state(record, LEDGER_FREE);
+	CRASH_POINT("ledger-freed");
 	ledger_free_blobs(ledger, kind, slot);
 	ledger_put_slot(ledger, kind, slot);
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "store/takeover.h"
+#include "crash_point.h"
 #include "util.h"
 
 /* Requests that can be under way at once are fewer; the kernel numbers them upwards. */
@@ -247,8 +248,11 @@ int ledger_take_over(struct ledger *ledger, struct ledger_losses *ret_losses)
 	int r = takeover_prepare(&takeover);
 
 	if (r == 0) {
+		CRASH_POINT("takeover-begun");
 		ledger->epoch = atomic_fetch_add(&ledger->header->epoch, 1) + 1;
+		CRASH_POINT("takeover-epoch");
 		takeover_run(&takeover);
+		CRASH_POINT("takeover-checked");
 		*ret_losses = takeover.losses;
 	}
 	uniques_finish(&takeover.keys);
