@@ -47,7 +47,8 @@ void client_check(struct client *client, enum tally_op op, const uint64_t *words
 int client_buffer(const struct client *client, uint64_t key, uint64_t **ret_words)
 {
 	size_t bytes = client->load->config.bytes;
-	int fd = new_memfd(bytes);
+	int (*make)(size_t bytes) = client->load->config.make;
+	int fd = make ? ASSERT_OK(make(bytes)) : new_memfd(bytes);
 
 	ASSERT_OK(raw_map(fd, bytes, PROT_READ | PROT_WRITE, (void **)ret_words));
 	client_write(client, *ret_words, key);

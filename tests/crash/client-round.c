@@ -61,13 +61,19 @@ static bool round_export(struct client *client, struct round *round)
 	return true;
 }
 
+static int round_take_sample(const struct client *client, const struct round *round)
+{
+	if (round->number % ROUND_SAMPLE != 1 || client->load->config.flags & LOAD_FIXED)
+		return -1;
+	return reopen(round->fd, O_RDWR);
+}
+
 static bool round_begin(struct client *client, struct round *round)
 {
 	if (!round_open_root(client, round))
 		return false;
 	round->fd = client_buffer(client, round->key, &round->words);
-	round->sample =
-		round->number % ROUND_SAMPLE == 1 ? reopen(round->fd, O_RDWR) : -1;
+	round->sample = round_take_sample(client, round);
 	round->opened = -1;
 	return round_export(client, round);
 }
@@ -185,9 +191,12 @@ static void round_expect_gone(struct client *client, const struct round *round, 
 
 static bool round_revokes(const struct client *client, const struct round *round)
 {
-	return client->load->config.flags & LOAD_EACH_REVOKES
-		       ? round->number % 2
-		       : round->number % ROUND_REVOKE == 3;
+	const unsigned flags = client->load->config.flags;
+
+	if (flags & LOAD_FIXED)
+		return false;
+	return flags & LOAD_EACH_REVOKES ? round->number % 2
+					 : round->number % ROUND_REVOKE == 3;
 }
 
 /* False: the name could not be ended. */

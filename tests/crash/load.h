@@ -33,6 +33,7 @@ enum load_flag {
 	LOAD_ONE_USER = 1 << 3,     /* all clients are as this process: rootless */
 	LOAD_EACH_REVOKES = 1 << 4, /* most names end by revocation */
 	LOAD_CONTEXTS_END = 1 << 5, /* a takeover may end contexts with EOWNERDEAD */
+	LOAD_FIXED = 1 << 6,        /* buffers cannot be revoked, nor opened again */
 };
 
 struct load_config {
@@ -41,6 +42,9 @@ struct load_config {
 	size_t bytes;    /* of a buffer, whole pages */
 	unsigned flags;  /* LOAD_* */
 	unsigned seed;
+	/* Returns another buffer than a memfd, or -errno; with LOAD_NO_MAP | LOAD_FIXED.
+	 */
+	int (*make)(size_t bytes);
 };
 
 enum load_stage { LOAD_BEGIN, LOAD_RUN, LOAD_VERIFY, LOAD_CLOSE };

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Tests in a QEMU guest: real dma-bufs. Built by make check-vm only.
-EXTRA_PROGRAMS += %D%/selftest %D%/test-accel %D%/test-accel-rules %D%/test-dmabuf
+EXTRA_PROGRAMS += %D%/crash-dmabuf %D%/selftest %D%/test-accel %D%/test-accel-rules %D%/test-dmabuf
 
 %C%_selftest_SOURCES = %D%/selftest.c %D%/producers.c %D%/producers.h %D%/tap.c %D%/tap.h
 %C%_selftest_LDADD = $(test_support)
@@ -17,8 +17,13 @@ accel_vm = %D%/buffer.c %D%/buffer.h %D%/client.c %D%/client.h %D%/job.c %D%/job
 %C%_test_accel_rules_SOURCES = %D%/test-accel-rules.c $(accel_vm)
 %C%_test_accel_rules_LDADD = $(test_support) lib/dmabuffs/libdmabuffs.la
 
-EXTRA_DIST += %D%/build-guest.sh %D%/fetch-kernel.sh %D%/init %D%/run-guest.sh
-CLEANFILES += %D%/selftest$(EXEEXT) %D%/test-accel$(EXEEXT) \
+%C%_crash_dmabuf_SOURCES = %D%/crash-dmabuf.c %D%/producers.c %D%/producers.h
+%C%_crash_dmabuf_CPPFLAGS = $(tests_crash_libcrash_la_CPPFLAGS)
+%C%_crash_dmabuf_LDADD = $(crash_libraries)
+
+EXTRA_DIST += %D%/build-guest.sh %D%/fetch-kernel.sh %D%/init %D%/run-guest.sh \
+	%D%/test-crash
+CLEANFILES += %D%/crash-dmabuf$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-accel$(EXEEXT) \
 	%D%/test-accel-rules$(EXEEXT) %D%/test-dmabuf$(EXEEXT)
 
 # The kernel is fetched once into VM_DIR; several builds can share it.
