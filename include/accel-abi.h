@@ -131,6 +131,11 @@ enum accel_fault_reason {
 		8,           /* no such fence, destroyed during the wait, or it failed */
 	ACCEL_FAULT_SVA = 9, /* the process of the bound ASID is gone */
 	ACCEL_FAULT_DEVICE = 10, /* the device failed (out of memory) */
+	/*
+	 * The service was killed. From this command on, those that it had taken were
+	 * executed or not; none is executed again. The fault is not counted.
+	 */
+	ACCEL_FAULT_OWNER = 11,
 };
 
 /**
@@ -660,6 +665,7 @@ struct accel_queue_attach {
  * @commands: in
  *
  * All commands are taken, or none. -EAGAIN: not enough room. -EIO: the queue has faulted.
+ * -EOWNERDEAD: it has stopped with ACCEL_FAULT_OWNER.
  * -EOPNOTSUPP: it is a user-mode queue.
  */
 struct accel_queue_submit {

@@ -14,16 +14,14 @@
 
 /* ---- what it takes ----------------------------------------------------------------- */
 
-static int asid_enter_set(struct accel_asid *asid, struct accel_context *context,
-			  uint32_t id)
+static int asid_enter_set(struct accel_asid *asid, struct accel_set *set)
 {
-	_cleanup_unref_ struct accel_set *set = NULL;
-	int r = id ? accel_set_get(context, id, &set) : 0;
+	int r = set ? accel_set_reserve(set) : 0;
 
-	if (r == 0 && set)
-		r = accel_set_reserve(set);
-	if (r == 0)
-		asid->set = TAKE_PTR(set);
+	if (r == 0 && set) {
+		accel_base_ref(&set->base);
+		asid->set = set;
+	}
 	return r;
 }
 
@@ -55,21 +53,49 @@ static void asid_uncharge(struct accel_payer *payer, bool sva)
 	accel_payer_uncharge(payer, ACCEL_RES_ASIDS, 1);
 }
 
-static int asid_take_resources(struct accel_asid *asid, struct accel_context *context,
-			       uint32_t set_id, bool sva)
+static int asid_make_record(struct accel_asid *asid, const struct accel_sva *sva)
 {
-	int r = asid_enter_set(asid, context, set_id);
+	struct accel_record *record;
+	int r = accel_record_make(asid->device, ACCEL_RECORD_ASID, &record);
+
+	if (r < 0 || !record)
+		return r;
+	record->asid.hardware = asid->number;
+	record->asid.flags = asid->flags;
+	record->asid.epoch = accel_record_new_epoch(asid->device);
+	if (asid->set)
+		record->asid.set = accel_record_number(asid->set->base.record);
+	if (sva)
+		r = accel_record_put_files(asid->device, record,
+					   (const int[]){sva->mem, sva->maps}, SVA_FILES);
+	if (r < 0)
+		accel_record_drop(asid->device, record);
+	else
+		asid->base.record = record;
+	return r;
+}
+
+static int asid_take_number(struct accel_asid *asid)
+{
+	if (asid->number)
+		return accel_device_claim_asid(asid->device, asid->number);
+	return accel_device_take_asid(asid->device, &asid->number);
+}
+
+static int asid_take_resources(struct accel_asid *asid, struct accel_set *set, bool sva)
+{
+	int r = asid_enter_set(asid, set);
 
 	if (r < 0)
 		return r;
-	r = asid_charge(context->payer, sva);
+	r = asid_charge(asid->payer, sva);
 	if (r < 0) {
 		asid_exit_set(asid);
 		return r;
 	}
-	r = accel_device_take_asid(context->device, &asid->number);
+	r = asid_take_number(asid);
 	if (r < 0) {
-		asid_uncharge(context->payer, sva);
+		asid_uncharge(asid->payer, sva);
 		asid_exit_set(asid);
 	}
 	return r;
@@ -83,6 +109,8 @@ static void asid_free(struct accel_base *base)
 	accel_asid_clear(asid);
 	if (asid->flags & ACCEL_ASID_SVA)
 		accel_sva_finish(&asid->sva);
+	/* Before its number is another ASID's. */
+	accel_record_drop(asid->device, asid->base.record);
 	accel_device_give_asid(asid->device, asid->number);
 	asid_uncharge(asid->payer, asid->flags & ACCEL_ASID_SVA);
 	asid_exit_set(asid);
@@ -137,7 +165,7 @@ static int asid_publish(struct accel_asid *asid, struct accel_context *context,
 
 	if (asid->set) {
 		id = accel_context_new_id(context);
-		r = id ? accel_set_join(asid->set, id) : -ENOSPC;
+		r = id ? accel_set_join(asid->set, id, asid->base.record) : -ENOSPC;
 		if (r < 0)
 			return r;
 	}
@@ -147,33 +175,54 @@ static int asid_publish(struct accel_asid *asid, struct accel_context *context,
 	return r;
 }
 
-/* @sva: NULL, or taken over on success. */
-static int asid_create_and_publish(struct accel_context *context,
-				   struct accel_asid_create *arg,
-				   const struct accel_sva *sva)
+int accel_asid_make(struct accel_device *device, struct accel_payer *payer,
+		    struct accel_set *set, const struct accel_sva *sva, uint32_t number,
+		    uint32_t flags, struct accel_asid **ret_asid)
 {
 	struct accel_asid *asid = calloc(1, sizeof(*asid));
 	int r;
 
 	if (!asid)
 		return -ENOMEM;
-	r = asid_take_resources(asid, context, arg->set, sva);
+	accel_base_init(&asid->base, &asid_ops);
+	asid->device = device;
+	asid->payer = payer;
+	asid->number = number;
+	asid->flags = flags;
+	r = asid_take_resources(asid, set, sva);
 	if (r < 0) {
 		free(asid);
 		return r;
 	}
-	accel_base_init(&asid->base, &asid_ops);
-	asid->device = context->device;
-	asid->payer = accel_payer_ref(context->payer);
-	asid->home = context;
-	asid->flags = arg->flags;
+	accel_payer_ref(payer);
 	if (sva) {
 		asid->flags |= ACCEL_ASID_SVA;
 		asid->sva = *sva;
 	}
 	asid_init_lock(&asid->lock);
 	pthread_mutex_init(&asid->importing, NULL);
-	r = asid_publish(asid, context, &arg->id);
+	*ret_asid = asid;
+	return 0;
+}
+
+/* @sva: NULL, or taken over on success. */
+static int asid_create_and_publish(struct accel_context *context,
+				   struct accel_asid_create *arg,
+				   const struct accel_sva *sva)
+{
+	_cleanup_unref_ struct accel_set *set = NULL;
+	struct accel_asid *asid;
+	int r = arg->set ? accel_set_get(context, arg->set, &set) : 0;
+
+	if (r == 0)
+		r = accel_asid_make(context->device, context->payer, set, sva, 0,
+				    arg->flags, &asid);
+	if (r < 0)
+		return r;
+	asid->home = context;
+	r = asid_make_record(asid, sva);
+	if (r == 0)
+		r = asid_publish(asid, context, &arg->id);
 	if (r < 0) {
 		asid->sva = (struct accel_sva){-1, -1}; /* they stay the caller's */
 		accel_base_unref(&asid->base);
@@ -317,13 +366,19 @@ static bool asid_has(struct accel_context *context, const struct accel_asid *asi
 static int asid_add_shared(struct accel_context *context, struct accel_asid *asid,
 			   uint32_t *ret_id)
 {
+	struct accel_record *record = NULL;
 	int r = accel_payer_charge(context->payer, ACCEL_RES_ASIDS, 1);
 
 	if (r < 0)
 		return r;
 	accel_base_ref(&asid->base);
-	r = accel_context_add(context, &asid->base, 0, ret_id);
+	r = accel_record_make(context->device, ACCEL_RECORD_IMPORT, &record);
+	if (record)
+		record->import.asid = asid->base.record->number;
+	if (r == 0)
+		r = accel_context_add_import(context, &asid->base, record, 0, ret_id);
 	if (r < 0) {
+		accel_record_drop(context->device, record);
 		accel_base_unref(&asid->base);
 		accel_payer_uncharge(context->payer, ACCEL_RES_ASIDS, 1);
 	}

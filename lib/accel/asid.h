@@ -45,8 +45,9 @@ struct accel_mapping {
 	struct range range;
 	struct accel_buffer *buffer; /* a reference */
 	uint64_t offset;
-	uint32_t access;            /* ACCEL_MAP_READ, _WRITE */
-	struct accel_mapping *next; /* while it is in no tree */
+	uint32_t access;             /* ACCEL_MAP_READ, _WRITE */
+	struct accel_record *record; /* owned, or NULL */
+	struct accel_mapping *next;  /* while it is in no tree */
 };
 
 static inline struct accel_asid *accel_asid_of(struct accel_base *base)
@@ -67,6 +68,22 @@ struct accel_window {
  */
 int accel_asid_resolve_locked(struct accel_asid *asid, uint64_t address, uint64_t length,
 			      uint32_t access, struct accel_window *ret_window);
+
+/*
+ * An ASID without an id and a record. @set: NULL or its; @sva: NULL, or copied; @number:
+ * of the hardware, 0 for any.
+ */
+int accel_asid_make(struct accel_device *device, struct accel_payer *payer,
+		    struct accel_set *set, const struct accel_sva *sva, uint32_t number,
+		    uint32_t flags, struct accel_asid **ret_asid);
+
+/* Fills in the record of a mapping at its place, and commits it. */
+void accel_asid_commit_mapping_locked(struct accel_asid *asid,
+				      struct accel_mapping *mapping);
+
+/* A mapping of a predecessor at its place. 0; -EINVAL, -EEXIST, -ENOMEM; of the charge.
+ */
+int accel_asid_insert_restored(struct accel_asid *asid, struct accel_mapping *mapping);
 
 /* Removes all mappings, for the end of the ASID. */
 void accel_asid_clear(struct accel_asid *asid);

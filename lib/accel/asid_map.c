@@ -87,6 +87,31 @@ static int asid_map_insert_all_locked(struct accel_asid *asid, struct chain *cha
 	return r;
 }
 
+void accel_asid_commit_mapping_locked(struct accel_asid *asid,
+				      struct accel_mapping *mapping)
+{
+	struct accel_record *record = mapping->record;
+
+	ASSERT_RWLOCKED(&asid->lock);
+	record->owner = asid->base.record->number;
+	record->id = mapping->buffer->base.record->number;
+	record->mapping.first = mapping->range.first;
+	record->mapping.last = mapping->range.last;
+	record->mapping.offset = mapping->offset;
+	record->mapping.access = mapping->access;
+	record->mapping.epoch = asid->base.record->asid.epoch;
+	accel_record_commit(asid->device, record);
+}
+
+static void asid_map_commit_all_locked(struct accel_asid *asid, const struct chain *chain)
+{
+	struct accel_mapping *mapping = chain->first;
+
+	ASSERT_RWLOCKED(&asid->lock);
+	for (; mapping && mapping->record; mapping = mapping->next)
+		accel_asid_commit_mapping_locked(asid, mapping);
+}
+
 /* Maps the chain, of @length bytes in all, and takes it over on success. */
 static int asid_map_chain(struct accel_asid *asid, struct chain *chain, uint32_t flags,
 			  uint64_t length, __u64 *iova)
@@ -101,8 +126,10 @@ static int asid_map_chain(struct accel_asid *asid, struct chain *chain, uint32_t
 		r = asid_map_find_place_locked(asid, length, &place);
 	if (r == 0)
 		r = asid_map_insert_all_locked(asid, chain, place);
-	if (r == 0)
+	if (r == 0) {
 		asid->mapped += length;
+		asid_map_commit_all_locked(asid, chain);
+	}
 	pthread_rwlock_unlock(&asid->lock);
 	if (r < 0)
 		accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, chain->n);
@@ -298,6 +325,28 @@ int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg)
 	if (r == 0)
 		r = asid_map_check_place(dst, arg->flags, arg->length, arg->dst_iova);
 	return r < 0 ? r : asid_map_copy(dst, src, arg);
+}
+
+/* ---- of a predecessor ---------------------------------------------------------------
+ */
+
+int accel_asid_insert_restored(struct accel_asid *asid, struct accel_mapping *mapping)
+{
+	int r;
+
+	if (!asid_map_is_allowed(asid->device, mapping->range.first, mapping->range.last))
+		return -EINVAL;
+	r = accel_payer_charge(asid->payer, ACCEL_RES_MAPPINGS, 1);
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&asid->lock);
+	r = range_tree_insert(&asid->mappings, &mapping->range);
+	if (r == 0)
+		asid->mapped += mapping_length(mapping);
+	pthread_rwlock_unlock(&asid->lock);
+	if (r < 0)
+		accel_payer_uncharge(asid->payer, ACCEL_RES_MAPPINGS, 1);
+	return r;
 }
 
 /* ---- look-up ----------------------------------------------------------------------- */

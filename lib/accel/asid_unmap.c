@@ -91,6 +91,10 @@ static uint64_t asid_unmap_all(struct accel_asid *asid)
 	tree = asid->mappings;
 	bytes = asid->mapped;
 	asid->mappings = (struct range_tree){0};
+	/* Their records are dropped later. */
+	if (asid->base.record && tree.n)
+		ACCEL_RECORD_STORE(asid->base.record, asid.epoch,
+				   accel_record_new_epoch(asid->device));
 	asid->mapped = 0;
 	pthread_rwlock_unlock(&asid->lock);
 	if (!tree.n)

@@ -94,6 +94,7 @@ static void buffer_release(struct accel_lingering_entry *entry)
 {
 	struct accel_buffer *buffer = container_of(entry, struct accel_buffer, lingering);
 
+	accel_record_drop(buffer->device, buffer->base.record);
 	buffer_uncharge(buffer);
 	buffer->reap.free = buffer_reap;
 	buffer->reap.user = buffer->payer->owner.user;
@@ -123,6 +124,9 @@ static void buffer_free(struct accel_base *base)
 	struct accel_buffer *buffer = accel_buffer_of(base);
 	bool held = buffer_is_held(buffer);
 
+	/* Before its bytes are another buffer's. */
+	if (!held)
+		accel_record_drop(buffer->device, buffer->base.record);
 	if (!held && !buffer_is_imported(buffer))
 		buffer_uncharge(buffer);
 	buffer->reap.free = held ? buffer_reap_lingering : buffer_reap;
@@ -182,8 +186,27 @@ int accel_buffer_make(struct accel_device *device, struct accel_payer *payer,
 void accel_buffer_unmake(struct accel_buffer *buffer)
 {
 	buffer_uncharge(buffer);
+	accel_record_drop(buffer->device, buffer->base.record);
 	accel_payer_unref(buffer->payer);
 	free(buffer);
+}
+
+int accel_buffer_make_record(struct accel_buffer *buffer)
+{
+	struct accel_record *record;
+	int r = accel_record_make(buffer->device, ACCEL_RECORD_BUFFER, &record);
+
+	if (r < 0 || !record)
+		return r;
+	record->buffer.bytes = buffer->bytes;
+	record->buffer.flags = buffer->flags;
+	record->buffer.access = (uint32_t)buffer->access;
+	r = accel_record_put_files(buffer->device, record, &buffer->fd, 1);
+	if (r < 0)
+		accel_record_drop(buffer->device, record);
+	else
+		buffer->base.record = record;
+	return r;
 }
 
 /* ---- use --------------------------------------------------------------------------- */

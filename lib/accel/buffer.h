@@ -68,6 +68,9 @@ int accel_buffer_make(struct accel_device *device, struct accel_payer *payer,
 		      const struct accel_buffer *like, struct accel_buffer **ret_buffer);
 void accel_buffer_unmake(struct accel_buffer *buffer);
 
+/* Makes its record, once it has memory; accel_buffer_unmake() drops it. 0, -errno. */
+int accel_buffer_make_record(struct accel_buffer *buffer);
+
 /* Maps it into this process; and the reverse, once it is in no ASID any more. */
 int accel_buffer_map(struct accel_buffer *buffer);
 void accel_buffer_unmap(struct accel_buffer *buffer);

@@ -50,6 +50,11 @@ static int buffer_api_get_memory(struct accel_buffer *buffer)
 	if (buffer->fd < 0)
 		return buffer->fd;
 	r = accel_buffer_map(buffer);
+	if (r == 0) {
+		r = accel_buffer_make_record(buffer);
+		if (r < 0)
+			accel_buffer_unmap(buffer);
+	}
 	if (r < 0)
 		close(buffer->fd);
 	return r;

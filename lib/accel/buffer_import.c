@@ -92,7 +92,9 @@ static int buffer_import_any(struct accel_context *context, int fd, bool any_fil
 		accel_buffer_unmake(buffer);
 		return r;
 	}
-	r = accel_context_add(context, &buffer->base, 0, ret_id);
+	r = accel_buffer_make_record(buffer);
+	if (r == 0)
+		r = accel_context_add(context, &buffer->base, 0, ret_id);
 	if (r < 0) {
 		/* The descriptor stays the caller's. */
 		accel_buffer_unmap(buffer);

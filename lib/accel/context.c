@@ -7,16 +7,47 @@
 #include "info.h"
 #include "locked.h"
 #include "ownership.h"
+#include "registry.h"
+#include "restore.h"
 #include "util.h"
 
 /* ---- life -------------------------------------------------------------------------- */
 
+/* Where it is in the registry. */
+static uint32_t context_device_index(struct accel_device *device)
+{
+	struct accel_registry *registry =
+		container_of(device->services, struct accel_registry, services);
+	uint32_t index = 0;
+
+	while (accel_device_at(registry, index) != device)
+		index++;
+	return index;
+}
+
+static int context_make_record(struct accel_payer *payer, struct accel_device *device)
+{
+	int r = accel_record_make(device, ACCEL_RECORD_CONTEXT, &payer->record);
+
+	if (r == 0 && payer->record) {
+		payer->record->context.device = context_device_index(device);
+		payer->record->context.next_id = 1;
+	}
+	return r;
+}
+
+/* @record: NULL for a new one. */
 static int context_init(struct accel_context *context, struct accel_device *device,
-			const struct accel_owner *owner)
+			const struct accel_owner *owner, struct accel_record *record)
 {
 	int r;
 
 	r = accel_payer_create(owner, &context->payer);
+	if (r < 0)
+		return r;
+	context->payer->device = device;
+	if (!record)
+		r = context_make_record(context->payer, device);
 	if (r < 0)
 		return r;
 	r = accel_payer_charge(context->payer, ACCEL_RES_CONTEXTS, 1);
@@ -29,22 +60,26 @@ static int context_init(struct accel_context *context, struct accel_device *devi
 	}
 	context->device = device;
 	context->refs = 1;
-	context->next_id = 1;
+	context->next_id = record ? record->context.next_id : 1;
 	pthread_mutex_init(&context->lock, NULL);
 	accel_events_init(&context->events, context->payer->owner.notify,
 			  context->payer->owner.data);
+	if (record)
+		accel_events_resume(&context->events, record->context.sequence);
+	context->payer->record = record ?: context->payer->record;
+	context->events.record = context->payer->record;
 	return 0;
 }
 
-int accel_context_create(struct accel_device *device, const struct accel_owner *owner,
-			 struct accel_context **ret_context)
+static int context_open(struct accel_device *device, const struct accel_owner *owner,
+			struct accel_record *record, struct accel_context **ret_context)
 {
 	struct accel_context *context = calloc(1, sizeof(*context));
 	int r;
 
 	if (!context)
 		return -ENOMEM;
-	r = context_init(context, device, owner);
+	r = context_init(context, device, owner, record);
 	if (r < 0) {
 		/* On failure the owner stays the caller's. */
 		if (context->payer)
@@ -56,6 +91,27 @@ int accel_context_create(struct accel_device *device, const struct accel_owner *
 	accel_device_count_context(device, 1);
 	*ret_context = context;
 	return 0;
+}
+
+int accel_context_create(struct accel_device *device, const struct accel_owner *owner,
+			 struct accel_context **ret_context)
+{
+	int r = context_open(device, owner, NULL, ret_context);
+
+	if (r == 0)
+		accel_record_commit(device, (*ret_context)->payer->record);
+	return r;
+}
+
+int accel_context_restore(struct accel_device *device, const struct accel_owner *owner,
+			  struct accel_record *record, struct accel_context **ret_context)
+{
+	return context_open(device, owner, record, ret_context);
+}
+
+void accel_context_set_cookie(struct accel_context *context, uint64_t cookie)
+{
+	ACCEL_RECORD_STORE(context->payer->record, context.cookie, cookie);
 }
 
 struct accel_context *accel_context_ref(struct accel_context *context)
@@ -76,11 +132,21 @@ void accel_context_unref(struct accel_context *context)
 	free(context);
 }
 
+/* For a successor, too. The record of an import is only about the id. */
+static void context_forget_id(struct accel_context *context, struct accel_handle *handle)
+{
+	if (handle->record && handle->record->kind == ACCEL_RECORD_IMPORT)
+		accel_record_drop(context->device, handle->record);
+	else
+		ACCEL_RECORD_STORE(handle->record, id, 0);
+}
+
 static void context_destroy_handle(struct htab_node *node, void *context)
 {
 	struct accel_handle *handle = container_of(node, struct accel_handle, node);
 	struct accel_base *base = handle->base;
 
+	context_forget_id(context, handle);
 	if (base->ops->leave)
 		base->ops->leave(base, context, handle->id);
 	accel_base_unref(base);
@@ -94,6 +160,7 @@ void accel_context_destroy(struct accel_context *context)
 	if (!context)
 		return;
 	accel_events_mute(&context->events);
+	ACCEL_RECORD_STORE(context->payer->record, context.closed, 1);
 	pthread_mutex_lock(&context->lock);
 	context->dead = true;
 	handles = context->handles;
@@ -132,7 +199,10 @@ struct accel_base *accel_context_get(struct accel_context *context, enum accel_t
 static uint32_t context_new_id_locked(struct accel_context *context)
 {
 	ASSERT_LOCKED(&context->lock);
-	return context->next_id < ACCEL_SET_ID ? context->next_id++ : 0;
+	if (context->next_id == ACCEL_SET_ID)
+		return 0;
+	ACCEL_RECORD_STORE(context->payer->record, context.next_id, context->next_id + 1);
+	return context->next_id++;
 }
 
 uint32_t accel_context_new_id(struct accel_context *context)
@@ -155,8 +225,21 @@ static int context_insert_locked(struct accel_context *context,
 	return htab_insert(&context->handles, &handle->node, handle->id);
 }
 
-int accel_context_add(struct accel_context *context, struct accel_base *base, uint32_t id,
-		      uint32_t *ret_id)
+static void context_commit_locked(struct accel_context *context,
+				  struct accel_handle *handle)
+{
+	struct accel_record *record = handle->record;
+
+	ASSERT_LOCKED(&context->lock);
+	if (!record)
+		return;
+	record->owner = context->payer->record->number;
+	ACCEL_RECORD_STORE(record, id, handle->id);
+	accel_record_commit(context->device, record);
+}
+
+static int context_add(struct accel_context *context, struct accel_base *base,
+		       struct accel_record *record, uint32_t id, uint32_t *ret_id)
 {
 	struct accel_handle *handle = calloc(1, sizeof(*handle));
 	int r;
@@ -165,15 +248,30 @@ int accel_context_add(struct accel_context *context, struct accel_base *base, ui
 		return -ENOMEM;
 	handle->id = id;
 	handle->base = base;
+	handle->record = record;
 	pthread_mutex_lock(&context->lock);
 	r = context_insert_locked(context, handle);
 	/* From the unlock on, another thread may remove it. */
-	if (r == 0)
+	if (r == 0) {
 		*ret_id = handle->id;
+		context_commit_locked(context, handle);
+	}
 	pthread_mutex_unlock(&context->lock);
 	if (r < 0)
 		free(handle);
 	return r;
+}
+
+int accel_context_add(struct accel_context *context, struct accel_base *base, uint32_t id,
+		      uint32_t *ret_id)
+{
+	return context_add(context, base, base->record, id, ret_id);
+}
+
+int accel_context_add_import(struct accel_context *context, struct accel_base *base,
+			     struct accel_record *record, uint32_t id, uint32_t *ret_id)
+{
+	return context_add(context, base, record, id, ret_id);
 }
 
 struct accel_base *accel_context_remove_locked(struct accel_context *context,
@@ -183,6 +281,7 @@ struct accel_base *accel_context_remove_locked(struct accel_context *context,
 
 	ASSERT_LOCKED(&context->lock);
 	htab_remove(&context->handles, &handle->node);
+	context_forget_id(context, handle);
 	free(handle);
 	return base;
 }

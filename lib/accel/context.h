@@ -16,6 +16,7 @@
 #include "htab.h"
 #include "object.h"
 #include "payer.h"
+#include "records.h"
 
 /* Ids of sets are numbers of the device with this bit, so they never collide. */
 #define ACCEL_SET_ID (1U << 31)
@@ -24,8 +25,9 @@
 struct accel_handle {
 	struct htab_node node;
 	uint32_t id;
-	unsigned attached;       /* ASID: to how many queues of this context */
-	struct accel_base *base; /* a reference */
+	unsigned attached;           /* ASID: to how many queues of this context */
+	struct accel_base *base;     /* a reference */
+	struct accel_record *record; /* of the object; of an import: owned */
 };
 
 struct accel_context {
@@ -64,6 +66,13 @@ uint32_t accel_context_new_id(struct accel_context *context);
  */
 int accel_context_add(struct accel_context *context, struct accel_base *base, uint32_t id,
 		      uint32_t *ret_id);
+
+/*
+ * The same, with the record of an import, which is taken over on success. The record of
+ * an object is committed under the lock of the context.
+ */
+int accel_context_add_import(struct accel_context *context, struct accel_base *base,
+			     struct accel_record *record, uint32_t id, uint32_t *ret_id);
 
 /* Removes the id, if it is of @type: its reference, or NULL. */
 struct accel_base *accel_context_take(struct accel_context *context, enum accel_type type,

@@ -203,6 +203,13 @@ int accel_device_take_asid(struct accel_device *device, uint32_t *ret_number)
 	return accel_ids_get(&device->asid_numbers, ret_number);
 }
 
+int accel_device_claim_asid(struct accel_device *device, uint32_t number)
+{
+	SCOPED_LOCK(&device->lock);
+
+	return accel_ids_claim(&device->asid_numbers, number);
+}
+
 void accel_device_give_asid(struct accel_device *device, uint32_t number)
 {
 	SCOPED_LOCK(&device->lock);

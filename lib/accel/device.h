@@ -69,6 +69,7 @@ void accel_device_give_engine(struct accel_device *device);
 int accel_device_take_memory(struct accel_device *device, uint64_t bytes);
 void accel_device_give_memory(struct accel_device *device, uint64_t bytes);
 int accel_device_take_asid(struct accel_device *device, uint32_t *ret_number);
+int accel_device_claim_asid(struct accel_device *device, uint32_t number);
 void accel_device_give_asid(struct accel_device *device, uint32_t number);
 
 /* @n contexts more, or fewer. */

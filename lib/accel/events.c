@@ -20,6 +20,14 @@ void accel_events_finish(struct accel_events *events)
 	pthread_mutex_destroy(&events->lock);
 }
 
+void accel_events_resume(struct accel_events *events, uint64_t sequence)
+{
+	SCOPED_LOCK(&events->lock);
+
+	events->sequence = sequence;
+	events->lost = sequence > 0;
+}
+
 void accel_events_mute(struct accel_events *events)
 {
 	SCOPED_LOCK(&events->lock);
@@ -57,6 +65,7 @@ void accel_events_post(struct accel_events *events, const struct accel_event *ev
 		slot->time_ns = now_ns();
 	}
 	events->sequence++;
+	ACCEL_RECORD_STORE(events->record, context.sequence, events->sequence);
 	if (events->notify)
 		events->notify(events->data);
 }

@@ -11,11 +11,14 @@
 #include <accel.h>
 #include <pthread.h>
 
+#include "records.h"
+
 struct accel_events {
 	pthread_mutex_t lock;
 	/* All below: protected by lock. */
-	struct accel_event *slots; /* allocated with the first event, owned */
-	uint64_t sequence;         /* of the next event */
+	struct accel_event *slots;   /* allocated with the first event, owned */
+	uint64_t sequence;           /* of the next event */
+	struct accel_record *record; /* of the context, which follows it; or NULL */
 	unsigned first, n;
 	bool lost;
 	void (*notify)(void *data); /* NULL: no listener, or muted */
@@ -25,6 +28,9 @@ struct accel_events {
 void accel_events_init(struct accel_events *events, void (*notify)(void *data),
 		       void *data);
 void accel_events_finish(struct accel_events *events);
+
+/* After a takeover, which has lost what was not read. */
+void accel_events_resume(struct accel_events *events, uint64_t sequence);
 
 /* From its return on, notify is not called any more. */
 void accel_events_mute(struct accel_events *events);

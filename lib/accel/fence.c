@@ -6,6 +6,7 @@
 
 #include "context.h"
 #include "locked.h"
+#include "restore.h"
 
 static struct accel_fence_object *fence_of(struct accel_base *base)
 {
@@ -16,6 +17,7 @@ static void fence_free(struct accel_base *base)
 {
 	struct accel_fence_object *fence = fence_of(base);
 
+	accel_record_drop(fence->payer->device, fence->base.record);
 	accel_payer_uncharge(fence->payer, ACCEL_RES_FENCES, 1);
 	accel_payer_unref(fence->payer);
 	accel_base_unref(fence->signaller);
@@ -48,6 +50,21 @@ static int fence_make(struct accel_context *context, uint64_t value,
 	list_init(&fence->waits);
 	pthread_mutex_init(&fence->lock, NULL);
 	*ret_fence = fence;
+	return 0;
+}
+
+static int fence_make_record(struct accel_context *context,
+			     struct accel_fence_object *fence)
+{
+	struct accel_record *record;
+	int r = accel_record_make(context->device, ACCEL_RECORD_FENCE, &record);
+
+	if (r < 0 || !record)
+		return r;
+	record->fence.value = fence->value;
+	if (fence->signaller)
+		record->fence.signaller = accel_record_number(fence->signaller->record);
+	fence->base.record = record;
 	return 0;
 }
 
@@ -100,12 +117,43 @@ int accel_fence_create(struct accel_context *context, struct accel_fence *arg)
 		r = fence_make(context, arg->value, signaller, &fence);
 	if (r < 0)
 		return r;
-	r = accel_context_add(context, &fence->base, 0, &arg->id);
+	r = fence_make_record(context, fence);
+	if (r == 0)
+		r = accel_context_add(context, &fence->base, 0, &arg->id);
 	if (r < 0)
 		accel_base_unref(&fence->base);
 	else if (signaller)
 		fence_check_signaller(context, arg->signaller, signaller);
 	return r;
+}
+
+/* What the lost commands were to raise it to. */
+static void fence_restore_failed(struct accel_fence_object *fence,
+				 struct accel_record *record)
+{
+	fence->failed = record->fence.failed;
+	if (record->fence.promised > fence->value &&
+	    record->fence.promised > fence->failed)
+		fence->failed = record->fence.promised;
+	ACCEL_RECORD_STORE(record, fence.failed, fence->failed);
+}
+
+int accel_fence_restore(struct accel_context *context, struct accel_base *signaller,
+			struct accel_record *record, struct accel_base **ret_fence)
+{
+	struct accel_fence_object *fence;
+	int r = fence_make(context, record->fence.value, signaller, &fence);
+
+	if (r < 0)
+		return r;
+	if (signaller)
+		signaller->is_signaller = true;
+	fence->orphaned = record->fence.signaller && !signaller;
+	ACCEL_RECORD_STORE(record, fence.orphaned, fence->orphaned);
+	fence_restore_failed(fence, record);
+	fence->base.record = record;
+	*ret_fence = &fence->base;
+	return 0;
 }
 
 /* The state of a queue is read without its lock: who stops it wakes the waits later. */
@@ -156,6 +204,7 @@ static void fence_forsake(struct accel_fence_object *fence, struct accel_base *s
 		return;
 	if (destroyed) {
 		fence->orphaned = true;
+		ACCEL_RECORD_STORE(fence->base.record, fence.orphaned, 1);
 		fence->signaller = NULL;
 		accel_base_unref(signaller); /* not the last: the caller has one */
 	}
@@ -208,7 +257,17 @@ void accel_fence_raise(struct accel_fence_object *fence, uint64_t value)
 	if (value <= fence->value)
 		return;
 	fence->value = value;
+	ACCEL_RECORD_STORE(fence->base.record, fence.value, value);
 	fence_wake_all_locked(fence);
+}
+
+void accel_fence_promise(struct accel_fence_object *fence, uint64_t value)
+{
+	struct accel_record *record = fence->base.record;
+	SCOPED_LOCK(&fence->lock);
+
+	if (record && value > record->fence.promised)
+		ACCEL_RECORD_STORE(record, fence.promised, value);
 }
 
 void accel_fence_fail(struct accel_fence_object *fence, uint64_t value)
@@ -216,6 +275,7 @@ void accel_fence_fail(struct accel_fence_object *fence, uint64_t value)
 	pthread_mutex_lock(&fence->lock);
 	if (value > fence->value && value > fence->failed) {
 		fence->failed = value;
+		ACCEL_RECORD_STORE(fence->base.record, fence.failed, value);
 		fence_wake_all_locked(fence);
 	}
 	pthread_mutex_unlock(&fence->lock);

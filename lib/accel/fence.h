@@ -45,6 +45,9 @@ struct accel_fence_object *accel_fence_get(struct accel_context *context, uint32
 /* Raises the value and wakes all waits. */
 void accel_fence_raise(struct accel_fence_object *fence, uint64_t value);
 
+/* A command that a kill could lose will raise it to @value: see records.h. */
+void accel_fence_promise(struct accel_fence_object *fence, uint64_t value);
+
 /* A command that was to raise it to @value is never executed: ends waits up to there. */
 void accel_fence_fail(struct accel_fence_object *fence, uint64_t value);
 

@@ -72,6 +72,24 @@ int accel_ids_get(struct accel_ids *ids, uint32_t *ret_id)
 	return 0;
 }
 
+int accel_ids_claim(struct accel_ids *ids, uint32_t id)
+{
+	uint64_t bit = 1ULL << id % WORD_BITS;
+
+	if (!id || id > ids->max)
+		return -EINVAL;
+	if (ids_make_room(ids, id) < 0)
+		return -ENOMEM;
+	if (ids->used[id / WORD_BITS] & bit)
+		return -EEXIST;
+	ids->used[id / WORD_BITS] |= bit;
+	ids->n_used++;
+	/* What was freed before is not known, so the search goes on behind all. */
+	if (id >= ids->next)
+		ids->next = id == ids->max ? 1 : id + 1;
+	return 0;
+}
+
 void accel_ids_put(struct accel_ids *ids, uint32_t id)
 {
 	uint64_t bit = 1ULL << id % WORD_BITS;

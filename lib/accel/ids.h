@@ -25,6 +25,9 @@ void accel_ids_finish(struct accel_ids *ids);
 
 /* 0, -ENOSPC: all in use; -ENOMEM. */
 int accel_ids_get(struct accel_ids *ids, uint32_t *ret_id);
+/* Takes this one. 0, -EINVAL: there is none of that number; -EEXIST: in use; -ENOMEM. */
+int accel_ids_claim(struct accel_ids *ids, uint32_t id);
+
 void accel_ids_put(struct accel_ids *ids, uint32_t id);
 
 #endif

@@ -2,9 +2,10 @@
 # libaccel. All of it is a convenience library first, which the daemon and the tests link.
 noinst_LTLIBRARIES += %D%/libaccel-private.la
 %C%_libaccel_private_la_SOURCES = \
-	%D%/asid.c %D%/asid_map.c %D%/asid_unmap.c %D%/asid.h \
+	%D%/asid.c %D%/asid_map.c %D%/asid_restore.c %D%/asid_unmap.c %D%/asid.h \
 	%D%/backend.c \
-	%D%/buffer.c %D%/buffer_api.c %D%/buffer_import.c %D%/buffer.h \
+	%D%/buffer.c %D%/buffer_api.c %D%/buffer_import.c %D%/buffer_restore.c \
+	%D%/buffer.h \
 	%D%/context.c %D%/context.h \
 	%D%/device.c %D%/device.h \
 	%D%/events.c %D%/events.h \
@@ -17,11 +18,13 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/object.c %D%/object.h \
 	%D%/ownership.c %D%/ownership.h \
 	%D%/payer.c %D%/payer.h \
-	%D%/queue.c %D%/queue_attach.c %D%/queue_cancel.c %D%/queue.h \
+	%D%/queue.c %D%/queue_attach.c %D%/queue_cancel.c %D%/queue_restore.c %D%/queue.h \
 	%D%/range_node.c %D%/range_node.h \
 	%D%/range_tree.c %D%/range_tree.h \
 	%D%/reaper.c %D%/reaper.h \
+	%D%/records.c %D%/records.h \
 	%D%/registry.c %D%/registry.h \
+	%D%/restore.c %D%/restore.h \
 	%D%/ring.c %D%/ring.h \
 	%D%/services.h \
 	%D%/set.c %D%/set_member.c %D%/set.h \

@@ -7,26 +7,56 @@
 #include "services.h"
 #include "util.h"
 
-struct accel_mapping *mapping_create(struct accel_buffer *buffer, uint64_t offset,
-				     uint64_t length, uint32_t access)
+static struct accel_mapping *mapping_new(struct accel_buffer *buffer,
+					 struct accel_record *record)
 {
 	struct accel_mapping *mapping = malloc(sizeof(*mapping));
 
 	if (!mapping)
 		return NULL;
-	*mapping = (struct accel_mapping){
-		.range = {.first = 0, .last = length - 1},
-		.buffer = buffer,
-		.offset = offset,
-		.access = access & ACCESS_FLAGS,
-	};
 	accel_base_ref(&buffer->base);
 	buffer->mappings++;
+	mapping->buffer = buffer;
+	mapping->record = record;
+	return mapping;
+}
+
+struct accel_mapping *mapping_create(struct accel_buffer *buffer, uint64_t offset,
+				     uint64_t length, uint32_t access)
+{
+	struct accel_mapping *mapping;
+	struct accel_record *record;
+
+	if (accel_record_make(buffer->device, ACCEL_RECORD_MAPPING, &record) < 0)
+		return NULL;
+	mapping = mapping_new(buffer, record);
+	if (!mapping) {
+		accel_record_drop(buffer->device, record);
+		return NULL;
+	}
+	mapping->range = (struct range){.first = 0, .last = length - 1};
+	mapping->offset = offset;
+	mapping->access = access & ACCESS_FLAGS;
+	return mapping;
+}
+
+struct accel_mapping *mapping_create_restored(struct accel_buffer *buffer,
+					      struct accel_record *record)
+{
+	struct accel_mapping *mapping = mapping_new(buffer, record);
+
+	if (!mapping)
+		return NULL;
+	mapping->range.first = record->mapping.first;
+	mapping->range.last = record->mapping.last;
+	mapping->offset = record->mapping.offset;
+	mapping->access = record->mapping.access;
 	return mapping;
 }
 
 void mapping_destroy(struct accel_mapping *mapping)
 {
+	accel_record_drop(mapping->buffer->device, mapping->record);
 	mapping->buffer->mappings--;
 	accel_base_unref(&mapping->buffer->base);
 	free(mapping);

@@ -47,6 +47,9 @@ static inline struct accel_asid *asid_get(struct accel_context *context, uint32_
 /* NULL: no memory. */
 struct accel_mapping *mapping_create(struct accel_buffer *buffer, uint64_t offset,
 				     uint64_t length, uint32_t access);
+/* The same from a record, which is checked and is the mapping's then. */
+struct accel_mapping *mapping_create_restored(struct accel_buffer *buffer,
+					      struct accel_record *record);
 /* The buffer may go with it, so no lock is held. */
 void mapping_destroy(struct accel_mapping *mapping);
 

@@ -8,6 +8,7 @@ void accel_base_init(struct accel_base *base, const struct accel_base_ops *ops)
 	atomic_init(&base->refs, 1);
 	atomic_init(&base->is_signaller, false);
 	base->ops = ops;
+	base->record = NULL;
 }
 
 struct accel_base *accel_base_ref(struct accel_base *base)

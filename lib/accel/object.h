@@ -21,6 +21,7 @@
 
 struct accel_base;
 struct accel_context;
+struct accel_record;
 
 enum accel_type {
 	ACCEL_TYPE_ASID,
@@ -49,7 +50,8 @@ struct accel_base_ops {
 struct accel_base {
 	_Atomic unsigned refs;
 	const struct accel_base_ops *ops;
-	atomic_bool is_signaller; /* of a fence; stays true */
+	atomic_bool is_signaller;    /* of a fence; stays true */
+	struct accel_record *record; /* fixed, owned; NULL: there is no keeper */
 };
 
 /* The caller owns the first reference. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "records.h"
 #include "sized.h"
 
 /* Of the first version of struct accel_owner. */
@@ -48,6 +49,7 @@ void accel_payer_unref(struct accel_payer *payer)
 	if (!payer ||
 	    atomic_fetch_sub_explicit(&payer->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	accel_record_drop(payer->device, payer->record);
 	if (payer->owner.release)
 		payer->owner.release(payer->owner.data);
 	free(payer);

@@ -10,9 +10,14 @@
 
 #include <accel.h>
 
+struct accel_record;
+
 struct accel_payer {
 	_Atomic unsigned refs;
 	struct accel_owner owner;
+	/* Set by its context, and fixed then; owned. */
+	struct accel_device *device;
+	struct accel_record *record;
 };
 
 /*

@@ -47,6 +47,7 @@ static void queue_uncharge(struct accel_payer *payer)
 /* What its engine does not need to stop, and what it is charged for. */
 static void queue_release(struct accel_queue *queue)
 {
+	struct accel_device *device = queue->context->device;
 	struct accel_asid *asids[ACCEL_QUEUE_MAX_ASIDS];
 	struct accel_set *set;
 	unsigned n;
@@ -55,8 +56,10 @@ static void queue_release(struct accel_queue *queue)
 	set = queue->set;
 	queue->set = NULL;
 	n = queue->n_asids;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		asids[i] = queue->asids[i].asid;
+		accel_record_drop(device, queue->asids[i].record);
+	}
 	queue->n_asids = 0;
 	if (queue->ring_fd >= 0)
 		close(queue->ring_fd);
@@ -76,17 +79,15 @@ static void queue_free(struct accel_base *base)
 	struct accel_queue *queue = accel_queue_of(base);
 
 	accel_ring_finish(queue);
+	/* Not before: its engine stores in it. */
+	accel_record_drop(queue->context->device, queue->base.record);
 	accel_payer_unref(queue->payer);
 	accel_context_unref(queue->context);
 	pthread_mutex_destroy(&queue->lock);
 	free(queue);
 }
 
-/*
- * Destroys it, which is not waited for: an engine stops after one piece of a command.
- * Once. The caller has a reference.
- */
-static void queue_close(struct accel_queue *queue)
+void accel_queue_close(struct accel_queue *queue)
 {
 	bool unstarted;
 
@@ -105,7 +106,7 @@ static void queue_close(struct accel_queue *queue)
 static void queue_leave(struct accel_base *base, struct accel_context *context,
 			uint32_t id)
 {
-	queue_close(accel_queue_of(base));
+	accel_queue_close(accel_queue_of(base));
 }
 
 static bool queue_is_running(const struct accel_base *base)
@@ -132,9 +133,60 @@ static int queue_check_create(const struct accel_queue_create *arg)
 	return 0;
 }
 
-/* A queue without its engine. */
-static int queue_make(struct accel_context *context, const struct accel_queue_create *arg,
-		      struct accel_set *set, struct accel_queue **ret_queue)
+void accel_queue_save_locked(struct accel_queue *queue, enum accel_queue_state state)
+{
+	struct accel_record *record = queue->base.record;
+
+	ASSERT_LOCKED(&queue->lock);
+	if (!record)
+		return;
+	record->queue.faults = (uint8_t)queue->fault.count;
+	ACCEL_RECORD_STORE(record, queue.state, (uint8_t)state);
+	/* After a kill in between, commands were fetched that were not completed. */
+	ACCEL_RECORD_STORE(record, queue.tail, queue->tail);
+	ACCEL_RECORD_STORE(record, queue.head, queue->head);
+	ACCEL_RECORD_STORE(record, queue.completed, queue->completed);
+}
+
+static int queue_make_record(struct accel_queue *queue, const struct accel_set *set)
+{
+	struct accel_device *device = queue->context->device;
+	struct accel_record *record;
+	int r = accel_record_make(device, ACCEL_RECORD_QUEUE, &record);
+
+	if (r < 0 || !record)
+		return r;
+	record->queue.flags = (uint8_t)queue->flags;
+	record->queue.order = (uint8_t)__builtin_ctz(queue->entries);
+	record->queue.set = set ? accel_record_number(set->base.record) : 0;
+	r = accel_record_put_files(device, record, &queue->ring_fd, 1);
+	if (r < 0)
+		accel_record_drop(device, record);
+	else
+		queue->base.record = record;
+	return r;
+}
+
+static int queue_make_ring(struct accel_queue *queue, const struct accel_set *set)
+{
+	int r = accel_ring_init(queue);
+
+	return r < 0 ? r : queue_make_record(queue, set);
+}
+
+void accel_queue_set_guard(struct accel_queue *queue, struct accel_set *set)
+{
+	if (!set)
+		return;
+	accel_base_ref(&set->base);
+	queue->set = set;
+	queue->set_id = set->id;
+	accel_set_guard(set);
+}
+
+int accel_queue_make_bare(struct accel_context *context,
+			  const struct accel_queue_create *arg,
+			  struct accel_queue **ret_queue)
 {
 	struct accel_queue *queue;
 	int r = queue_charge(context->payer);
@@ -153,19 +205,32 @@ static int queue_make(struct accel_context *context, const struct accel_queue_cr
 	queue->entries = arg->entries;
 	queue->ring_fd = -1;
 	pthread_mutex_init(&queue->lock, NULL);
+	*ret_queue = queue;
+	return 0;
+}
+
+void accel_queue_unmake(struct accel_queue *queue)
+{
+	queue_release(queue);
+	accel_base_unref(&queue->base);
+}
+
+/* Without its engine. */
+static int queue_make(struct accel_context *context, const struct accel_queue_create *arg,
+		      struct accel_set *set, struct accel_queue **ret_queue)
+{
+	struct accel_queue *queue;
+	int r = accel_queue_make_bare(context, arg, &queue);
+
+	if (r < 0)
+		return r;
 	queue->id = accel_context_new_id(context);
-	r = queue->id ? accel_ring_init(queue) : -ENOSPC;
+	r = queue->id ? queue_make_ring(queue, set) : -ENOSPC;
 	if (r < 0) {
-		queue_release(queue);
-		accel_base_unref(&queue->base);
+		accel_queue_unmake(queue);
 		return r;
 	}
-	if (set) {
-		accel_base_ref(&set->base);
-		queue->set = set;
-		queue->set_id = set->id;
-		accel_set_guard(set);
-	}
+	accel_queue_set_guard(queue, set);
 	*ret_queue = queue;
 	return 0;
 }
@@ -179,8 +244,7 @@ static int queue_start_engine_locked(struct accel_queue *queue)
 	return device->backend->queue_start(device->private, queue, &queue->engine);
 }
 
-/* Takes one of the device's queues, and a reference for the engine. */
-static int queue_start(struct accel_queue *queue)
+int accel_queue_start(struct accel_queue *queue)
 {
 	bool wait;
 	int r = accel_share_take(queue, &wait);
@@ -206,11 +270,11 @@ static int queue_make_and_start(struct accel_context *context,
 
 	if (r < 0)
 		return r;
-	r = queue_start(queue);
+	r = accel_queue_start(queue);
 	if (r == 0)
 		r = accel_context_add(context, &queue->base, queue->id, &arg->id);
 	if (r < 0) {
-		queue_close(queue);
+		accel_queue_close(queue);
 		accel_base_unref(&queue->base);
 	}
 	return r;
@@ -240,6 +304,7 @@ static bool queue_start_late(struct accel_queue *queue)
 		accel_share_fail(queue);
 		queue->fault.reason = ACCEL_FAULT_DEVICE;
 		queue->state = ACCEL_QUEUE_ISOLATED;
+		accel_queue_save_locked(queue, ACCEL_QUEUE_ISOLATED);
 		accel_ring_publish_state(queue);
 	}
 	pthread_mutex_unlock(&queue->lock);
@@ -304,7 +369,7 @@ int accel_queue_destroy(struct accel_context *context, struct accel_object *arg)
 	pthread_mutex_unlock(&context->lock);
 	if (!base)
 		return -ENOENT;
-	queue_close(accel_queue_of(base));
+	accel_queue_close(accel_queue_of(base));
 	return 0;
 }
 
@@ -320,6 +385,7 @@ static void queue_stop_at_locked(struct accel_queue *queue,
 	queue->fault.count = count;
 	queue->state = count < ACCEL_QUEUE_MAX_FAULTS ? ACCEL_QUEUE_FAULTED
 						      : ACCEL_QUEUE_ISOLATED;
+	accel_queue_save_locked(queue, accel_queue_state(queue));
 	accel_ring_publish_state(queue);
 }
 
@@ -387,13 +453,15 @@ static int queue_put_batch(struct accel_queue *queue, struct accel_queue_submit 
 	if (accel_queue_state(queue) == ACCEL_QUEUE_DEAD)
 		return -ENODEV;
 	if (accel_queue_state(queue) != ACCEL_QUEUE_RUNNING)
-		return -EIO;
+		return queue->fault.reason == ACCEL_FAULT_OWNER ? -EOWNERDEAD : -EIO;
 	if (arg->count > queue->entries)
 		return -EINVAL;
 	if (tail - queue->head > queue->entries - arg->count)
 		return -EAGAIN;
 	for (uint32_t i = 0; i < arg->count; i++)
 		queue->slots[(tail + i) & (queue->entries - 1)] = arg->commands[i];
+	/* Before the engine sees them. */
+	ACCEL_RECORD_STORE(queue->base.record, queue.tail, tail + arg->count);
 	queue->tail = tail + arg->count;
 	arg->index = tail;
 	if (queue->engine)
@@ -409,7 +477,11 @@ int accel_queue_submit(struct accel_context *context, struct accel_queue_submit 
 	if (r < 0)
 		return r;
 	queue = queue_get(context, arg->queue);
-	return queue ? queue_put_batch(queue, arg) : -ENOENT;
+	if (!queue)
+		return -ENOENT;
+	if (!(queue->flags & ACCEL_QUEUE_USER))
+		accel_queue_promise(queue, arg->commands, arg->count);
+	return queue_put_batch(queue, arg);
 }
 
 /* The tail is untrusted: whatever it is, the queue goes on from there. */
@@ -440,6 +512,7 @@ static int queue_reset(struct accel_queue *queue)
 	queue->dropped_end = queue->tail;
 	queue->head = queue->tail;
 	queue->completed = queue->tail;
+	accel_queue_save_locked(queue, ACCEL_QUEUE_RUNNING);
 	queue->state = ACCEL_QUEUE_RUNNING;
 	accel_ring_publish_state(queue);
 	if (queue->engine)

@@ -15,6 +15,7 @@
 #include "list.h"
 #include "object.h"
 #include "payer.h"
+#include "records.h"
 
 #define ACCEL_QUEUE_MAX_FAULTS 16 /* then the queue is isolated */
 
@@ -50,6 +51,7 @@ struct accel_queue {
 	struct {
 		uint32_t id;
 		struct accel_asid *asid; /* a reference */
+		struct accel_record *record;
 	} asids[ACCEL_QUEUE_MAX_ASIDS];
 	unsigned n_asids;
 };
@@ -64,6 +66,37 @@ static inline uint32_t accel_queue_state(const struct accel_queue *queue)
 {
 	return atomic_load_explicit(&queue->state, memory_order_acquire);
 }
+
+/* A queue that is charged for, without a ring, an id and an engine; and its end. */
+int accel_queue_make_bare(struct accel_context *context,
+			  const struct accel_queue_create *arg,
+			  struct accel_queue **ret_queue);
+void accel_queue_unmake(struct accel_queue *queue);
+
+/* Only ASIDs of the set can be attached to it; NULL is allowed. */
+void accel_queue_set_guard(struct accel_queue *queue, struct accel_set *set);
+
+/*
+ * Takes one of the device's queues, and a reference for the engine, which is started. On
+ * failure the queue is to be closed.
+ */
+int accel_queue_start(struct accel_queue *queue);
+
+/*
+ * Destroys it, which is not waited for: an engine stops after one piece of a command.
+ * Once. The caller has a reference.
+ */
+void accel_queue_close(struct accel_queue *queue);
+
+/* Commands that a kill could lose are about to be taken. No lock is held. */
+void accel_queue_promise(struct accel_queue *queue, const struct accel_command *commands,
+			 unsigned n);
+
+/*
+ * Stores indexes, faults and this state in the record, before an engine can see the
+ * state RUNNING.
+ */
+void accel_queue_save_locked(struct accel_queue *queue, enum accel_queue_state state);
 
 /* An attached ASID with a reference; NULL: none of that id is attached. */
 struct accel_asid *accel_queue_asid(struct accel_queue *queue, uint32_t id);

@@ -5,6 +5,7 @@
 #include "context.h"
 #include "locked.h"
 #include "queue.h"
+#include "restore.h"
 
 static unsigned queue_attach_find_locked(struct accel_queue *queue, uint32_t id)
 {
@@ -16,8 +17,26 @@ static unsigned queue_attach_find_locked(struct accel_queue *queue, uint32_t id)
 	return i;
 }
 
-static int queue_attach_add_locked(struct accel_queue *queue, uint32_t id,
-				   struct accel_asid *asid)
+static int queue_attach_make_record(struct accel_queue *queue, uint32_t id,
+				    struct accel_record **ret_record)
+{
+	struct accel_device *device = queue->context->device;
+	struct accel_record *record;
+	int r = accel_record_make(device, ACCEL_RECORD_ATTACHMENT, &record);
+
+	if (r < 0)
+		return r;
+	if (record) {
+		record->owner = queue->base.record->number;
+		record->id = id;
+		accel_record_commit(device, record);
+	}
+	*ret_record = record;
+	return 0;
+}
+
+static int queue_attach_check_locked(struct accel_queue *queue, uint32_t id,
+				     const struct accel_asid *asid)
 {
 	ASSERT_LOCKED(&queue->lock);
 	if (queue->set && asid->set != queue->set)
@@ -26,8 +45,22 @@ static int queue_attach_add_locked(struct accel_queue *queue, uint32_t id,
 		return -EEXIST;
 	if (queue->n_asids == ACCEL_QUEUE_MAX_ASIDS)
 		return -ENOSPC;
+	return 0;
+}
+
+/* @record: of a restored one; NULL: a new one. */
+static int queue_attach_add_locked(struct accel_queue *queue, uint32_t id,
+				   struct accel_asid *asid, struct accel_record *record)
+{
+	int r = queue_attach_check_locked(queue, id, asid);
+
+	if (r == 0 && !record)
+		r = queue_attach_make_record(queue, id, &record);
+	if (r < 0)
+		return r;
 	accel_base_ref(&asid->base);
 	queue->asids[queue->n_asids].id = id;
+	queue->asids[queue->n_asids].record = record;
 	queue->asids[queue->n_asids++].asid = asid;
 	return 0;
 }
@@ -39,6 +72,7 @@ static int queue_attach_remove_locked(struct accel_queue *queue, uint32_t id)
 	ASSERT_LOCKED(&queue->lock);
 	if (i == queue->n_asids)
 		return -ENOENT;
+	accel_record_drop(queue->context->device, queue->asids[i].record);
 	queue->asids[i] = queue->asids[--queue->n_asids];
 	return 0;
 }
@@ -65,7 +99,7 @@ static int queue_attach_change_locked(struct accel_context *context,
 		return -ENOENT;
 	pthread_mutex_lock(&accel_queue_of(queue->base)->lock);
 	r = add ? queue_attach_add_locked(accel_queue_of(queue->base), arg->asid,
-					  accel_asid_of(asid->base))
+					  accel_asid_of(asid->base), NULL)
 		: queue_attach_remove_locked(accel_queue_of(queue->base), arg->asid);
 	pthread_mutex_unlock(&accel_queue_of(queue->base)->lock);
 	if (r < 0)
@@ -77,6 +111,25 @@ static int queue_attach_change_locked(struct accel_context *context,
 		accel_base_unref(asid->base);
 	}
 	return 0;
+}
+
+int accel_queue_restore_attachment(struct accel_context *context,
+				   struct accel_queue *queue, struct accel_record *record)
+{
+	SCOPED_LOCK(&context->lock);
+	struct accel_handle *handle =
+		accel_context_find_locked(context, ACCEL_TYPE_ASID, record->id);
+	int r;
+
+	if (!handle)
+		return -ENOENT;
+	pthread_mutex_lock(&queue->lock);
+	r = queue_attach_add_locked(queue, record->id, accel_asid_of(handle->base),
+				    record);
+	pthread_mutex_unlock(&queue->lock);
+	if (r == 0)
+		handle->attached++;
+	return r;
 }
 
 static int queue_attach_or_detach(struct accel_context *context,

@@ -26,6 +26,26 @@ static void queue_cancel_signal(struct accel_queue *queue,
 	accel_base_unref(&fence->base);
 }
 
+static void queue_cancel_promise(struct accel_queue *queue,
+				 const struct accel_command *command)
+{
+	struct accel_fence_object *fence =
+		accel_fence_get(queue->context, command->src2_asid);
+
+	if (!fence)
+		return;
+	accel_fence_promise(fence, command->value);
+	accel_base_unref(&fence->base);
+}
+
+void accel_queue_promise(struct accel_queue *queue, const struct accel_command *commands,
+			 unsigned n)
+{
+	for (unsigned i = 0; queue->base.record && i < n; i++)
+		if (commands[i].op == ACCEL_OP_SIGNAL)
+			queue_cancel_promise(queue, &commands[i]);
+}
+
 void accel_queue_cancel(struct accel_queue *queue, const struct accel_command *commands,
 			unsigned n)
 {

@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "guard.h"
@@ -13,6 +14,7 @@
 #include "util.h"
 
 #define ALIGN_COMMANDS 64
+#define RING_SEALS     (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* ---- life -------------------------------------------------------------------------- */
 
@@ -43,19 +45,18 @@ static void ring_write_header(void *arg)
 	queue->ring->magic = ACCEL_RING_MAGIC;
 }
 
-int accel_ring_init(struct accel_queue *queue)
+static size_t ring_bytes(const struct accel_queue *queue)
 {
-	size_t bytes = ACCEL_RING_ENTRIES;
-	void *memory;
+	size_t slots = ring_is_user(queue) ? queue->entries * sizeof(*queue->slots) : 0;
 
-	if (ring_is_user(queue))
-		bytes += queue->entries * sizeof(*queue->slots);
-	/* Sealed, so that no holder can truncate it. */
-	queue->ring_fd =
-		memfd_new("accel-ring", bytes, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	if (queue->ring_fd < 0)
-		return queue->ring_fd;
-	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, queue->ring_fd, 0);
+	return ACCEL_RING_ENTRIES + slots;
+}
+
+static int ring_map(struct accel_queue *queue, int fd)
+{
+	size_t bytes = ring_bytes(queue);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
 	if (memory == MAP_FAILED)
 		return -errno;
 	queue->ring = memory;
@@ -63,6 +64,27 @@ int accel_ring_init(struct accel_queue *queue)
 	if (accel_guard_call(ring_write_header, queue) < 0)
 		return -ENOMEM;
 	return ring_make_slots(queue);
+}
+
+/* Sealed, so that no holder can truncate it. */
+int accel_ring_init(struct accel_queue *queue)
+{
+	queue->ring_fd = memfd_new("accel-ring", ring_bytes(queue), RING_SEALS);
+	return queue->ring_fd < 0 ? queue->ring_fd : ring_map(queue, queue->ring_fd);
+}
+
+int accel_ring_restore(struct accel_queue *queue, int fd)
+{
+	int r, seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	if (seals < 0 || (seals & RING_SEALS) != RING_SEALS || fstat(fd, &st) < 0 ||
+	    (size_t)st.st_size != ring_bytes(queue))
+		return -EBADFD;
+	r = ring_map(queue, fd);
+	if (r == 0)
+		queue->ring_fd = fd;
+	return r;
 }
 
 void accel_ring_finish(struct accel_queue *queue)
@@ -122,16 +144,39 @@ static void ring_peek_guarded(void *arg)
 	}
 }
 
+static void ring_publish_head_guarded(void *arg)
+{
+	const struct fetch *fetch = arg;
+
+	__atomic_store_n(&fetch->queue->ring->head, fetch->head + (uint32_t)fetch->n,
+			 __ATOMIC_RELEASE);
+}
+
 static void ring_fetch_guarded(void *arg)
 {
 	struct fetch *fetch = arg;
 	struct accel_queue *queue = fetch->queue;
 
 	ring_peek_guarded(fetch);
-	if (fetch->n <= 0)
-		return;
-	__atomic_store_n(&queue->ring->head, fetch->head + (uint32_t)fetch->n,
-			 __ATOMIC_RELEASE);
+	if (fetch->n > 0 && !queue->base.record)
+		ring_publish_head_guarded(fetch);
+}
+
+/*
+ * For a successor the commands are fetched before their slots can be written again, and
+ * before any of them is executed.
+ */
+static int ring_note_fetch(struct fetch *fetch)
+{
+	struct accel_queue *queue = fetch->queue;
+
+	if (fetch->n <= 0 || !queue->base.record)
+		return 0;
+	if (ring_is_user(queue))
+		accel_queue_promise(queue, fetch->commands, (unsigned)fetch->n);
+	ACCEL_RECORD_STORE(queue->base.record, queue.head,
+			   fetch->head + (uint32_t)fetch->n);
+	return accel_guard_call(ring_publish_head_guarded, fetch);
 }
 
 int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_commands,
@@ -144,7 +189,8 @@ int accel_ring_fetch(struct accel_queue *queue, struct accel_command *ret_comman
 		.max = max,
 	};
 
-	if (accel_guard_call(ring_fetch_guarded, &fetch) < 0)
+	if (accel_guard_call(ring_fetch_guarded, &fetch) < 0 ||
+	    ring_note_fetch(&fetch) < 0)
 		return -EFAULT;
 	/* After this, a batch may be written to the slots. */
 	if (fetch.n > 0)
@@ -213,6 +259,7 @@ void accel_ring_complete(struct accel_queue *queue, uint64_t completed)
 	struct publication publication = {.queue = queue, .completed = completed};
 
 	atomic_store_explicit(&queue->completed, completed, memory_order_release);
+	ACCEL_RECORD_STORE(queue->base.record, queue.completed, completed);
 	/* If the memory is gone there are no waiters; the next fetch reports it. */
 	if (accel_guard_call(ring_complete_guarded, &publication) == 0)
 		ring_wake_waiters(&publication);

@@ -13,6 +13,12 @@
 
 /* Creates the memfd and maps it. Finish is needed even after a failure. */
 int accel_ring_init(struct accel_queue *queue);
+
+/*
+ * The same with the memfd of a predecessor, which is taken over on success. -EBADFD: it
+ * is none of this queue's size, or not sealed.
+ */
+int accel_ring_restore(struct accel_queue *queue, int fd);
 void accel_ring_finish(struct accel_queue *queue);
 
 /*

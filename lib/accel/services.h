@@ -6,11 +6,14 @@
 #include <accel.h>
 
 #include "reaper.h"
+#include "records.h"
 
 struct accel_services {
 	accel_log_fn log; /* may be NULL */
 	void *log_data;
 	struct accel_reaper reaper;
+	struct accel_keeper keeper; /* all NULL: none; fixed before the first context */
+	_Atomic uint32_t epochs;    /* the last one of mappings, see records.h */
 };
 
 #endif

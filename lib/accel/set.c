@@ -7,6 +7,7 @@
 #include "device.h"
 #include "info.h"
 #include "locked.h"
+#include "restore.h"
 
 static struct accel_set *set_of(struct accel_base *base)
 {
@@ -21,27 +22,37 @@ static void set_free(struct accel_base *base)
 
 	accel_set_free_members(set);
 	pthread_mutex_destroy(&set->lock);
+	accel_record_drop(set->device, set->base.record);
 	accel_payer_uncharge(set->payer, ACCEL_RES_SETS, 1);
 	accel_payer_unref(set->payer);
 	free(set);
 }
 
-/* Its id is unique in the device, so that another context gets EPERM, not ENOENT. */
-static int set_publish(struct accel_set *set)
+static int set_publish_locked(struct accel_device *device, struct accel_set *set,
+			      uint32_t number)
 {
-	struct accel_device *device = set->device;
-	SCOPED_LOCK(&device->lock);
-	uint32_t number;
-	int r = accel_ids_get(&device->set_ids, &number);
+	int r = htab_insert(&device->sets, &set->by_id, number | ACCEL_SET_ID);
 
-	if (r < 0)
-		return r;
-	r = htab_insert(&device->sets, &set->by_id, number | ACCEL_SET_ID);
+	ASSERT_LOCKED(&device->lock);
 	if (r < 0)
 		accel_ids_put(&device->set_ids, number);
 	else
 		set->id = number | ACCEL_SET_ID;
 	return r;
+}
+
+/*
+ * Its id is unique in the device, so that another context gets EPERM, not ENOENT.
+ * @number: 0 for any.
+ */
+static int set_publish(struct accel_set *set, uint32_t number)
+{
+	struct accel_device *device = set->device;
+	SCOPED_LOCK(&device->lock);
+	int r = number ? accel_ids_claim(&device->set_ids, number)
+		       : accel_ids_get(&device->set_ids, &number);
+
+	return r < 0 ? r : set_publish_locked(device, set, number);
 }
 
 /* Gives its id back to the device. */
@@ -65,31 +76,69 @@ static const struct accel_base_ops set_ops = {
 	.free = set_free,
 };
 
-static int set_make(struct accel_context *context, uint32_t quota,
-		    struct accel_set **ret_set)
+/* Without an id. @context: NULL if it is gone. */
+static int set_make(struct accel_payer *payer, struct accel_context *context,
+		    uint32_t quota, struct accel_set **ret_set)
 {
 	struct accel_set *set;
-	int r = accel_payer_charge(context->payer, ACCEL_RES_SETS, 1);
+	int r = accel_payer_charge(payer, ACCEL_RES_SETS, 1);
 
 	if (r < 0)
 		return r;
 	set = calloc(1, sizeof(*set));
 	if (!set) {
-		accel_payer_uncharge(context->payer, ACCEL_RES_SETS, 1);
+		accel_payer_uncharge(payer, ACCEL_RES_SETS, 1);
 		return -ENOMEM;
 	}
 	accel_base_init(&set->base, &set_ops);
-	set->device = context->device;
-	set->payer = accel_payer_ref(context->payer);
+	set->device = payer->device;
+	set->payer = accel_payer_ref(payer);
 	set->context = context;
 	set->quota = quota;
 	pthread_mutex_init(&set->lock, NULL);
-	r = set_publish(set);
+	*ret_set = set;
+	return 0;
+}
+
+static int set_make_and_publish(struct accel_context *context, uint32_t quota,
+				struct accel_set **ret_set)
+{
+	struct accel_set *set;
+	int r = set_make(context->payer, context, quota, &set);
+
+	if (r < 0)
+		return r;
+	r = accel_record_make(context->device, ACCEL_RECORD_SET, &set->base.record);
+	if (r == 0 && set->base.record)
+		set->base.record->set.quota = quota;
+	if (r == 0)
+		r = set_publish(set, 0);
 	if (r < 0)
 		accel_base_unref(&set->base);
 	else
 		*ret_set = set;
 	return r;
+}
+
+int accel_set_restore(struct accel_payer *payer, struct accel_context *context,
+		      struct accel_record *record, struct accel_base **ret_set)
+{
+	struct accel_set *set;
+	int r;
+
+	if (!record->set.quota || (record->id && !(record->id & ACCEL_SET_ID)))
+		return -EINVAL;
+	r = set_make(payer, context, record->set.quota, &set);
+	if (r == 0 && record->id && context) {
+		r = set_publish(set, record->id & ~ACCEL_SET_ID);
+		if (r < 0)
+			accel_base_unref(&set->base);
+	}
+	if (r < 0)
+		return r;
+	set->base.record = record;
+	*ret_set = &set->base;
+	return 0;
 }
 
 int accel_set_create(struct accel_context *context, struct accel_set_create *arg)
@@ -100,7 +149,7 @@ int accel_set_create(struct accel_context *context, struct accel_set_create *arg
 	if (r == 0 && !arg->quota)
 		r = -EINVAL;
 	if (r == 0)
-		r = set_make(context, arg->quota, &set);
+		r = set_make_and_publish(context, arg->quota, &set);
 	if (r < 0)
 		return r;
 	r = accel_context_add(context, &set->base, set->id, &arg->id);

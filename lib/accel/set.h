@@ -47,8 +47,8 @@ void accel_set_unreserve(struct accel_set *set);
 /* For the end of the set. */
 void accel_set_free_members(struct accel_set *set);
 
-/* Adds the ASID with this id to the set, and removes it. -ENOMEM. */
-int accel_set_join(struct accel_set *set, uint32_t asid);
+/* Adds the ASID with this id and record to the set, and removes it. -ENOMEM. */
+int accel_set_join(struct accel_set *set, uint32_t asid, struct accel_record *record);
 void accel_set_leave(struct accel_set *set, uint32_t asid);
 
 /* Count the queues that the set guards. */

@@ -5,11 +5,13 @@
 
 #include "context.h"
 #include "locked.h"
+#include "restore.h"
 #include "set.h"
 #include "sorted.h"
 
 struct set_member {
-	uint32_t asid; /* its id in the set's context */
+	uint32_t asid;               /* its id in the set's context */
+	struct accel_record *record; /* of the ASID, or NULL */
 	bool bound;
 	uint64_t guest;            /* valid when bound */
 	struct htab_node by_guest; /* in the set, when bound */
@@ -66,7 +68,7 @@ static int set_member_insert_locked(struct accel_set *set, struct set_member *me
 	return r;
 }
 
-int accel_set_join(struct accel_set *set, uint32_t asid)
+int accel_set_join(struct accel_set *set, uint32_t asid, struct accel_record *record)
 {
 	struct set_member *member = calloc(1, sizeof(*member));
 	int r;
@@ -74,6 +76,7 @@ int accel_set_join(struct accel_set *set, uint32_t asid)
 	if (!member)
 		return -ENOMEM;
 	member->asid = asid;
+	member->record = record;
 	pthread_mutex_lock(&set->lock);
 	r = set_member_insert_locked(set, member);
 	pthread_mutex_unlock(&set->lock);
@@ -112,6 +115,39 @@ void accel_set_leave(struct accel_set *set, uint32_t asid)
 	set_member_free(set, member);
 }
 
+static int set_member_restore_locked(struct accel_set *set,
+				     const struct accel_record *record)
+{
+	struct set_member *member = set_member_find_locked(set, record->id);
+	int r;
+
+	if (!record->asid.bound)
+		return 0;
+	if (!member || set_member_by_guest_locked(set, record->asid.guest))
+		return -EEXIST;
+	r = htab_insert(&set->by_guest, &member->by_guest, record->asid.guest);
+	if (r < 0)
+		return r;
+	member->bound = true;
+	member->guest = record->asid.guest;
+	set->bound++;
+	return 0;
+}
+
+int accel_set_restore_member(struct accel_set *set, struct accel_record *record)
+{
+	int r = accel_set_join(set, record->id, record);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&set->lock);
+	r = set_member_restore_locked(set, record);
+	pthread_mutex_unlock(&set->lock);
+	if (r < 0)
+		accel_set_leave(set, record->id);
+	return r;
+}
+
 /* ---- guest ids --------------------------------------------------------------------- */
 
 static int set_member_bind_locked(struct accel_set *set,
@@ -129,6 +165,8 @@ static int set_member_bind_locked(struct accel_set *set,
 		return r;
 	member->bound = true;
 	member->guest = arg->guest;
+	ACCEL_RECORD_STORE(member->record, asid.guest, arg->guest);
+	ACCEL_RECORD_STORE(member->record, asid.bound, 1);
 	set->bound++;
 	set_member_post(set, ACCEL_EVENT_BIND, arg->asid, arg->guest);
 	return 0;
@@ -142,6 +180,7 @@ static int set_member_unbind_locked(struct accel_set *set, struct accel_set_entr
 		return -ENOENT;
 	htab_remove(&set->by_guest, &member->by_guest);
 	member->bound = false;
+	ACCEL_RECORD_STORE(member->record, asid.bound, 0);
 	set->bound--;
 	set_member_post(set, ACCEL_EVENT_UNBIND, member->asid, arg->guest);
 	return 0;

@@ -146,6 +146,20 @@ int accel_sva_init(struct accel_sva *sva, int mem, int maps)
 	return 0;
 }
 
+int accel_sva_restore(struct accel_sva *sva, int mem, int maps)
+{
+	struct procmap_query unused;
+	int r = sva_check_files(mem, maps);
+
+	if (r < 0)
+		return r;
+	r = sva_query(maps, 0, &unused);
+	if (r < 0 && r != -ENOENT && r != -ESRCH)
+		return r == -ENOTTY ? -EOPNOTSUPP : -EBADFD;
+	*sva = (struct accel_sva){.mem = mem, .maps = maps};
+	return 0;
+}
+
 void accel_sva_finish(struct accel_sva *sva)
 {
 	close(sva->mem);

@@ -26,6 +26,8 @@ struct accel_sva {
  * Errors: as accel_asid_create_sva().
  */
 int accel_sva_init(struct accel_sva *sva, int mem, int maps);
+/* The same with those of a predecessor, also if the process is gone. */
+int accel_sva_restore(struct accel_sva *sva, int mem, int maps);
 void accel_sva_finish(struct accel_sva *sva);
 
 /*

@@ -130,6 +130,13 @@ static bool ring_producer_was_dropped(const struct accel_ring *ring, uint64_t in
 	       index >= __atomic_load_n(&ring->dropped_first, __ATOMIC_RELAXED);
 }
 
+static int ring_producer_error(const struct accel_ring *ring)
+{
+	uint32_t reason = __atomic_load_n(&ring->fault.reason, __ATOMIC_RELAXED);
+
+	return reason == ACCEL_FAULT_OWNER ? -EOWNERDEAD : -EIO;
+}
+
 /*
  * 0: completed; -EAGAIN: not yet; else why it never will. The state is read first, so
  * that a command that completed before the queue stopped counts as completed.
@@ -139,14 +146,15 @@ static int ring_producer_look(const struct accel_ring *ring, uint64_t index)
 	uint32_t state = __atomic_load_n(&ring->state, __ATOMIC_ACQUIRE);
 
 	if (ring_completed(ring) > index)
-		return ring_producer_was_dropped(ring, index) ? -EIO : 0;
+		return ring_producer_was_dropped(ring, index) ? ring_producer_error(ring)
+							      : 0;
 	switch (state) {
 	case ACCEL_QUEUE_RUNNING:
 		return -EAGAIN;
 	case ACCEL_QUEUE_DEAD:
 		return -ENODEV;
 	default:
-		return -EIO;
+		return ring_producer_error(ring);
 	}
 }
 

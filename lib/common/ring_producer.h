@@ -40,7 +40,8 @@ unsigned ring_producer_push(struct ring_producer *producer,
 /*
  * Waits until @index + 1 commands have completed: spins a moment, then sleeps.
  * @timeout_ns: negative: no limit. Returns 0; -ETIMEDOUT; -EIO: the queue faulted before
- * that command, or the last reset dropped it; -ENODEV: the queue is dead. Never -EINTR.
+ * that command, or the last reset dropped it; -EOWNERDEAD: the same, with
+ * ACCEL_FAULT_OWNER; -ENODEV: the queue is dead. Never -EINTR.
  */
 int ring_wait(struct accel_ring *ring, uint64_t index, int64_t timeout_ns);
 
