@@ -39,6 +39,9 @@ endif
 	%D%/test-range-tree-random.c \
 	%D%/test-range-tree.c \
 	%D%/test-reaper.c \
+	%D%/restore-fixture.c %D%/restore-fixture.h \
+	%D%/test-restore.c \
+	%D%/test-restore-queue.c \
 	%D%/test-ring.c \
 	%D%/test-set.c \
 	%D%/test-soft-faults-memory.c \
