@@ -20,6 +20,19 @@ unsigned campaign_scale(unsigned bounded, unsigned full)
 	return text && *text ? full : bounded;
 }
 
+static int campaign_number(const char *variable, int otherwise)
+{
+	const char *text = getenv(variable);
+
+	return text && *text ? atoi(text) : otherwise;
+}
+
+unsigned campaign_kills(unsigned bounded, unsigned full)
+{
+	return (unsigned)campaign_number("DMABUFFS_CRASH_KILLS",
+					 (int)campaign_scale(bounded, full));
+}
+
 void campaign_begin(struct campaign *campaign, const char *options,
 		    const struct load_config *load)
 {
@@ -71,7 +84,10 @@ uint64_t campaign_replace(struct campaign *campaign)
 
 void campaign_kill_often(struct campaign *campaign, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++) {
+	uint64_t end =
+		now_ms() + 1000 * (uint64_t)campaign_number("DMABUFFS_CRASH_SECONDS", 0);
+
+	for (unsigned i = 0; i < n || now_ms() < end; i++) {
 		campaign_pause(campaign, CAMPAIGN_BETWEEN_US);
 		if (campaign_draw(campaign, 4)) {
 			campaign_replace(campaign);

@@ -22,6 +22,9 @@ struct campaign {
 /* @bounded for `make check`, @full for `make check-crash`. */
 unsigned campaign_scale(unsigned bounded, unsigned full);
 
+/* The same for a number of kills, unless DMABUFFS_CRASH_KILLS says another. */
+unsigned campaign_kills(unsigned bounded, unsigned full);
+
 /* Starts the service and the load; asserts. */
 void campaign_begin(struct campaign *campaign, const char *options,
 		    const struct load_config *load);
@@ -35,7 +38,10 @@ pid_t campaign_kill(struct campaign *campaign);
 /* Kills it, and waits until a successor serves; returns how long that took, in ns. */
 uint64_t campaign_replace(struct campaign *campaign);
 
-/* @n kills at random instants, some of them during a takeover. */
+/*
+ * @n kills at random instants, some of them during a takeover; and more until
+ * DMABUFFS_CRASH_SECONDS have passed.
+ */
 void campaign_kill_often(struct campaign *campaign, unsigned n);
 
 /*

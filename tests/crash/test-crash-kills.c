@@ -48,7 +48,7 @@ static void random_kills(struct instance *instance)
 	struct campaign campaign;
 
 	campaign_begin(&campaign, NULL, &CAMPAIGN_LOAD);
-	campaign_kill_often(&campaign, campaign_scale(20, 100));
+	campaign_kill_often(&campaign, campaign_kills(20, 100));
 	campaign_end(&campaign);
 }
 

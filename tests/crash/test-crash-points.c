@@ -83,7 +83,7 @@ static bool is_of_holder(const struct order *order, unsigned point)
 
 static void each_point(struct instance *instance)
 {
-	unsigned times = campaign_scale(2, 20), n_missed = 0;
+	unsigned times = campaign_kills(2, 20), n_missed = 0;
 	struct points points;
 
 	order_create(&points.order);
@@ -101,7 +101,7 @@ static void each_point(struct instance *instance)
 /* Any point, one in so many times: also several deaths in a row. */
 static void by_chance(struct instance *instance)
 {
-	unsigned kills = campaign_scale(20, 200);
+	unsigned kills = campaign_kills(20, 200);
 	uint64_t end = now_ms() + 1000 * campaign_scale(30, 300);
 	struct campaign campaign;
 	struct order order;

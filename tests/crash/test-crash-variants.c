@@ -27,7 +27,7 @@ static void kill_load(const char *options, unsigned flags, unsigned bounded)
 
 	config.flags |= flags;
 	campaign_begin(&campaign, options, &config);
-	campaign_kill_often(&campaign, campaign_scale(bounded, 5 * bounded));
+	campaign_kill_often(&campaign, campaign_kills(bounded, 5 * bounded));
 	campaign_end(&campaign);
 }
 
@@ -59,7 +59,7 @@ static void kill_rootless(int peer, void *data)
 	/* Backing files need CAP_SYS_ADMIN of the first user namespace. */
 	config.flags |= LOAD_ONE_USER | LOAD_NO_MAP;
 	campaign_begin(&campaign, NULL, &config);
-	campaign_kill_often(&campaign, campaign_scale(10, 50));
+	campaign_kill_often(&campaign, campaign_kills(10, 50));
 	campaign_end(&campaign);
 }
 
@@ -122,7 +122,7 @@ static void be_full(int peer, void *data)
 
 static void full_limit(struct instance *instance)
 {
-	unsigned kills = campaign_scale(5, 20);
+	unsigned kills = campaign_kills(5, 20);
 	struct instance service;
 	struct child child;
 
@@ -245,7 +245,7 @@ static void killed_clients(struct instance *instance)
 		kinds[i] = (struct victim){&campaign.instance, i % 2};
 		victim_start(&victims[i], &kinds[i]);
 	}
-	for (unsigned i = 0; i < campaign_scale(10, 50); i++)
+	for (unsigned i = 0; i < campaign_kills(10, 50); i++)
 		victim_suffer(&campaign, victims, kinds);
 	for (int i = 0; i < N_VICTIMS; i++) {
 		peer_signal(victims[i].peer);
@@ -281,7 +281,7 @@ static void unmount_once(unsigned seed)
 
 static void unmounted(struct instance *instance)
 {
-	for (unsigned i = 0; i < campaign_scale(5, 20); i++)
+	for (unsigned i = 0; i < campaign_kills(5, 20); i++)
 		unmount_once(i);
 }
 

@@ -61,7 +61,7 @@ static void kill_with(int (*make)(size_t bytes))
 	if (before < 0)
 		test_note("this kernel does not count dma-bufs");
 	campaign_begin(&campaign, NULL, &config);
-	campaign_kill_often(&campaign, campaign_scale(5, 50));
+	campaign_kill_often(&campaign, campaign_kills(5, 50));
 	campaign_end(&campaign);
 	if (!wait_until(no_objects, &before))
 		test_fail(__FILE__, __LINE__, "%lld dma-bufs are left, %lld were there",
