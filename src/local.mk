@@ -105,6 +105,12 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/confine.c %D%/process/confine.h \
 	%D%/process/ending.c %D%/process/ending.h \
 	%D%/process/filter.c %D%/process/filter.h \
+	%D%/process/held.c %D%/process/held.h \
+	%D%/process/holder.c %D%/process/holder.h \
+	%D%/process/holder_private.h \
+	%D%/process/holder_spare.c \
+	%D%/process/holder_succeed.c \
+	%D%/process/holder_upgrade.c \
 	%D%/process/init.c %D%/process/init.h \
 	%D%/process/keeper.c %D%/process/keeper.h \
 	%D%/process/life.c %D%/process/life.h \
@@ -112,10 +118,14 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/loop.c %D%/process/loop.h \
 	%D%/process/mountpoint.c %D%/process/mountpoint.h \
 	%D%/process/parts.c %D%/process/parts.h \
+	%D%/process/predecessor.c %D%/process/predecessor.h \
 	%D%/process/privileges.c %D%/process/privileges.h \
 	%D%/process/ready.c %D%/process/ready.h \
+	%D%/process/report.c %D%/process/report.h \
 	%D%/process/session.c %D%/process/session.h \
-	%D%/process/startup.c %D%/process/startup.h
+	%D%/process/startup.c %D%/process/startup.h \
+	%D%/process/succession.c %D%/process/succession.h \
+	%D%/process/serving.c %D%/process/serving.h
 %C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% \
 	-DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \

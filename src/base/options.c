@@ -107,6 +107,8 @@ static const struct option_entry options_table[] = {
 	{"nopassthrough", OPTION_FALSE, FIELD(passthrough)},
 	{"noaccel", OPTION_FALSE, FIELD(accel)},
 	{"idmap", OPTION_TRUE, FIELD(idmap)},
+	{"supervisor", OPTION_TRUE, FIELD(supervisor)},
+	{"nosupervisor", OPTION_FALSE, FIELD(supervisor)},
 	{"ns", OPTION_PARSED, .parse = options_set_ns},
 	{"log", OPTION_PARSED, .parse = options_set_log},
 	{"accel", OPTION_PARSED, .parse = options_add_device},
@@ -153,12 +155,23 @@ static int options_set_option(struct options *options, const char *name,
 	return r == -ENOENT && !value ? options_add_kernel_flag(options, name) : r;
 }
 
+static int options_note_list(struct options *options, const char *list)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s,", options->text, list) < 0)
+		return -ENOMEM;
+	free(options->text);
+	options->text = text;
+	return 0;
+}
+
 static int options_parse_option_list(struct options *options, const char *list)
 {
 	_cleanup_free_ char *copy = strdup(list);
 	char *name, *rest = copy;
 
-	if (!copy)
+	if (!copy || options_note_list(options, list) < 0)
 		return -ENOMEM;
 	while ((name = strsep(&rest, ","))) {
 		const char *value = option_split(name);
@@ -185,6 +198,7 @@ static int options_set_defaults(struct options *options)
 	*options = (struct options){
 		.source = strdup("dmabuffs"),
 		.mount_flags = strdup("nosuid,nodev,noexec"),
+		.text = strdup(""),
 		.mode = 01711,
 		.control_mode = 0666,
 		.log_level = LOG_INFO,
@@ -193,7 +207,7 @@ static int options_set_defaults(struct options *options)
 		.accel = true,
 	};
 	limits_config_default(&options->limits);
-	return options->source && options->mount_flags ? 0 : -ENOMEM;
+	return options->source && options->mount_flags && options->text ? 0 : -ENOMEM;
 }
 
 static int options_parse_ready_fd(struct options *options, const char *value)
@@ -263,6 +277,7 @@ void options_finish(struct options *options)
 	free(options->mountpoint);
 	free(options->source);
 	free(options->mount_flags);
+	free(options->text);
 	*options = (struct options){.ready_fd = -1};
 }
 
@@ -299,6 +314,7 @@ void options_print_usage(void)
 	      "  max-buffers-per-uid=N max-mappings-per-uid=N max-pinned-per-uid=SIZE\n"
 	      "  max-device-memory-per-uid=SIZE\n"
 	      "                              limits of each user on devices\n"
+	      "  supervisor                  a killed service gets a successor\n"
 	      "  log=error|warning|info|debug\n"
 	      "  source=NAME and the generic flags rw, nosuid, nodev, exec, noexec, ...\n"
 	      "\n"

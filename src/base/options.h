@@ -18,6 +18,7 @@ struct options {
 	char *mountpoint;    /* owned */
 	char *source;        /* owned: first field of the mount table, "dmabuffs" */
 	char *mount_flags;   /* owned: the kernel's own mount options, comma separated */
+	char *text;          /* owned: all of -o as it was given */
 	mode_t mode;         /* of the root directory */
 	mode_t control_mode; /* of .control */
 	uid_t uid;
@@ -31,7 +32,8 @@ struct options {
 	int log_level;
 	int ready_fd; /* -1: none */
 	bool foreground;
-	bool mkdir; /* make the mount point if there is none */
+	bool supervisor; /* a killed service gets a successor */
+	bool mkdir;      /* make the mount point if there is none */
 	bool passthrough;
 	bool idmap; /* the mount may be idmapped */
 	bool help, version;

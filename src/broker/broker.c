@@ -232,18 +232,18 @@ static uint64_t broker_most_unadmitted(const struct broker *broker)
 	return MAX(most, (uint64_t)limit.rlim_cur / 4);
 }
 
-static int broker_bind_in(const struct broker *broker, int dir)
+static int broker_bind_in(int listener, int dir)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dir,
 		 DMABUFFS_BROKER_NAME);
-	if (bind(broker->listener, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	return listen(broker->listener, BACKLOG) < 0 ? -errno : 0;
+	return listen(listener, BACKLOG) < 0 ? -errno : 0;
 }
 
-static int broker_open_all(struct broker *broker, int dir)
+static int broker_open_all(struct broker *broker)
 {
 	int r;
 
@@ -251,18 +251,14 @@ static int broker_open_all(struct broker *broker, int dir)
 	list_init(&broker->throttled);
 	list_init(&broker->waiting);
 	broker->accept_at_ms = 0;
-	broker->listener =
-		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	broker->epoll = epoll_create1(EPOLL_CLOEXEC);
 	broker->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (broker->listener < 0 || broker->epoll < 0 || broker->stop < 0)
+	if (broker->epoll < 0 || broker->stop < 0)
 		return -errno;
 	broker->can_refuse_rights = rights_permit(broker->listener, true);
 	broker->refuses_rights = false;
 	broker->most_unadmitted = broker_most_unadmitted(broker);
-	r = broker_bind_in(broker, dir);
-	if (r == 0)
-		r = broker_watch(broker, &broker->listener);
+	r = broker_watch(broker, &broker->listener);
 	if (r == 0)
 		r = broker_watch(broker, &broker->stop);
 	return r;
@@ -270,19 +266,32 @@ static int broker_open_all(struct broker *broker, int dir)
 
 static void broker_close_all(struct broker *broker)
 {
-	close_keep_errno(broker->listener);
 	close_keep_errno(broker->epoll);
 	close_keep_errno(broker->stop);
 }
 
-int broker_start(struct broker *broker, int dir)
+int broker_continue(struct broker *broker, int listener)
 {
-	int r = broker_open_all(broker, dir);
+	int r;
 
+	broker->listener = listener;
+	r = broker_open_all(broker);
 	if (r == 0)
 		r = -pthread_create(&broker->thread, NULL, broker_main, broker);
 	if (r < 0)
 		broker_close_all(broker);
+	return r;
+}
+
+int broker_start(struct broker *broker, int dir)
+{
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int r = listener < 0 ? -errno : broker_bind_in(listener, dir);
+
+	if (r == 0)
+		r = broker_continue(broker, listener);
+	if (r < 0)
+		close_keep_errno(listener);
 	return r;
 }
 
@@ -294,4 +303,5 @@ void broker_stop(struct broker *broker)
 		log_error("broker: cannot stop the thread: %m");
 	pthread_join(broker->thread, NULL);
 	broker_close_all(broker);
+	close_keep_errno(broker->listener);
 }

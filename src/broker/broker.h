@@ -60,6 +60,9 @@ struct broker {
  */
 int broker_start(struct broker *broker, int dir);
 
+/* The same with the socket that a predecessor bound, which is taken over on success. */
+int broker_continue(struct broker *broker, int listener);
+
 /* Closes everything and joins the thread. Before the unmount: sockets pin the mount. */
 void broker_stop(struct broker *broker);
 

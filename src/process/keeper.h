@@ -1,50 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keeper.h - the parent of the process that serves
+ * keeper.h - what a process that serves tells its holder, see holder.h
  *
- * A client can make a thread wait where not even SIGKILL ends it: in a request to a FUSE
- * server that has read it and never replies. No process ends before all its threads have.
- * So the service is a child of another process, its keeper: in the foreground that is the
- * one which was started, and for which its starter waits. The keeper parses nothing; it
- * passes signals on, reports readiness, and ends as the service does: also when nothing
- * of the service is left but threads that wait like that. If the service is killed, these
- * keep its descriptors open, so the keeper ends the connection of the mount (aborter.h),
- * and all requests of clients with it.
- *
- * It also unmounts the instance: the service has left the mount namespace that it is
- * mounted in.
+ * Without a holder all of this does nothing.
  */
 #ifndef DMABUFFS_KEEPER_H
 #define DMABUFFS_KEEPER_H
 
 #include <stdint.h>
 
-#include "base/options.h"
+#include "process/held.h"
+
+/* Before any thread: takes over the ends of held->holder and held->life. */
+void keeper_attach(struct held *held);
 
 /*
- * Forks. Returns 0 in the child, which is killed if its parent is, or -errno. The parent
- * takes @ready_fd over (-1: none) for ready_report(), and does not return. In the
- * background it detaches itself from its terminal once the service is ready.
+ * The service has mounted the file system with this device number: the holder gets what
+ * the next service needs of it, and both get a descriptor of aborter_open(). The service
+ * has all privileges and the root of the host yet.
  */
-int keeper_fork(const struct options *options, int ready_fd);
+void keeper_report_mounted(uint64_t dev, int fuse, const struct state *state);
 
-/*
- * From the child: it has mounted the file system with this device number. It has all
- * privileges and the root of the host yet.
- */
-void keeper_report_mounted(uint64_t dev);
+/* The same of a successor, whose holder has all that already. */
+void keeper_know_mount(uint64_t dev);
 
-/* From the child, before any other thread: see life_show(). 0 or -errno. */
+/* Before any other thread: see life_show(). 0 or -errno. */
 int keeper_show_life(void);
 
-/* From the child: it serves. */
-void keeper_report_ready(void);
+/* It serves. @listener is the broker's socket, for the next service. */
+void keeper_report_ready(int listener);
 
-/* Has the keeper call mountpoint_unmount(), and waits for that. */
+/*
+ * A successor has checked that it can take over. Returns once the predecessor was killed.
+ * 0; -ESRCH: the holder has ended, or does not want it any more.
+ */
+int keeper_await_predecessor(void);
+
+/* Has the holder call mountpoint_unmount(), and waits for that. */
 void keeper_unmount(uint64_t dev, int connection);
 
-/* From the child: its end makes progress, and systemd is to wait longer for it. */
+/* Its end makes progress, and systemd is to wait longer for it. */
 void keeper_report_ending(void);
+
+/*
+ * The process exits with this status now, on purpose: nothing is left to be served. With
+ * a negative errno: it could not take over.
+ */
+void keeper_report_ended(int status);
+
+/*
+ * Asks for an upgrade. The holder writes an int32_t to the pipe, a negative errno, if it
+ * refuses; if it does not, this process is killed. 0 or -errno.
+ */
+int keeper_ask_upgrade(int pipe);
 
 /* Ends the process, for its starter successfully and at once, whatever its threads do. */
 _Noreturn void keeper_abandon_threads(void);

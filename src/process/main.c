@@ -9,14 +9,18 @@
 #include "fs/service.h"
 #include "process/confine.h"
 #include "process/filter.h"
+#include "process/held.h"
+#include "process/holder.h"
 #include "process/keeper.h"
 #include "process/lifetime.h"
 #include "process/mountpoint.h"
 #include "process/parts.h"
+#include "process/predecessor.h"
 #include "process/privileges.h"
 #include "process/ready.h"
 #include "process/session.h"
 #include "process/startup.h"
+#include "process/succession.h"
 #include "config.h"
 #include "standard_fds.h"
 #include "util.h"
@@ -53,31 +57,52 @@ static int main_confine(const struct options *options)
 	return r == 0 ? filter_begin() : r;
 }
 
+/* Everything up to the first request. What fails in a successor leaves the mount as it
+ * is. */
+static int main_start(struct service *service, struct startup *startup)
+{
+	int r = main_confine(&service->options);
+
+	if (r == 0)
+		r = parts_start(service);
+	if (r == 0 && service->state.inherited)
+		r = succession_restore(service, startup->loop->device);
+	return r == 0 ? startup_begin(startup) : r;
+}
+
+static int main_serve_started(struct service *service, struct startup *startup)
+{
+	int r = main_loop(startup->loop);
+
+	/* The start may wait in bind(2) for a request that no thread will read. */
+	if (r < 0)
+		keeper_unmount(service->broker.mount_dev, startup->loop->device);
+	startup_end(startup);
+	parts_stop(service, startup->notifier_is_stuck);
+	r = startup->bound ? r : -EIO;
+	keeper_unmount(service->broker.mount_dev, fuse_session_fd(service->session));
+	session_destroy(service);
+	return r;
+}
+
+/* ---- the first service of a mount -------------------------------------------------- */
+
 static int main_serve_mounted(struct service *service, struct loop *loop)
 {
 	struct startup startup = {.service = service, .loop = loop};
 	int r = startup_prepare(&startup);
 
-	/* The keeper does not know the number of this mount. */
+	/* The holder does not know the number of this mount. */
 	if (r < 0) {
 		fuse_session_unmount(service->session);
 		return r;
 	}
-	keeper_report_mounted(service->broker.mount_dev);
-	r = main_confine(&service->options);
+	keeper_report_mounted(service->broker.mount_dev, loop->device, &service->state);
+	r = main_start(service, &startup);
 	if (r == 0)
-		r = parts_start(service);
-	if (r == 0)
-		r = startup_begin(&startup);
-	if (r < 0)
-		return r;
-	r = main_loop(loop);
-	/* The start may wait in bind(2) for a request that no thread will read. */
-	if (r < 0)
-		keeper_unmount(service->broker.mount_dev, loop->device);
-	startup_end(&startup);
-	parts_stop(service, startup.notifier_is_stuck);
-	return startup.bound ? r : -EIO;
+		return main_serve_started(service, &startup);
+	keeper_unmount(service->broker.mount_dev, loop->device);
+	return r;
 }
 
 static int main_serve(struct service *service)
@@ -86,44 +111,31 @@ static int main_serve(struct service *service)
 	int r;
 
 	privileges_raise_nofile();
-	r = session_mount(service, &loop);
-	if (r < 0)
-		return r;
-	r = main_serve_mounted(service, &loop);
-	keeper_unmount(service->broker.mount_dev, fuse_session_fd(service->session));
-	session_destroy(service);
-	return r;
+	r = predecessor_become(service->state.ledger);
+	if (r == 0)
+		r = session_mount(service, &loop);
+	return r == 0 ? main_serve_mounted(service, &loop) : r;
 }
 
 /* Returns in the child. */
-static int main_fork(const struct options *options)
+static int main_fork(const struct options *options, char **argv)
 {
 	int ready_fd = options->foreground ? options->ready_fd : ready_fork();
 
 	if (!options->foreground && ready_fd < 0)
 		return ready_fd;
-	return keeper_fork(options, ready_fd);
+	return holder_fork(options, argv, ready_fd);
 }
 
-/* What the starter left open could lead out of the root that the service will have. */
-static void main_close_inherited(int ready_fd)
-{
-	if (ready_fd > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, (unsigned)ready_fd - 1, 0);
-	close_range((unsigned)MAX(ready_fd, STDERR_FILENO) + 1, ~0U, 0);
-}
-
-static int main_run(struct service *service)
+static int main_run_first(struct service *service, char **argv)
 {
 	const struct options *options = &service->options;
-	int r;
+	int r = mountpoint_resolve(&service->options.mountpoint, options->mkdir);
 
-	main_close_inherited(options->ready_fd);
-	r = mountpoint_resolve(&service->options.mountpoint, options->mkdir);
 	if (r == 0)
 		r = mountpoint_clear(options->mountpoint);
 	if (r == 0)
-		r = main_fork(options);
+		r = main_fork(options, argv);
 	if (r < 0)
 		return r;
 	lifetime_block_signals();
@@ -132,6 +144,62 @@ static int main_run(struct service *service)
 		return r;
 	r = main_serve(service);
 	parts_finish(service);
+	return r;
+}
+
+/* ---- its successors ---------------------------------------------------------------- */
+
+static int main_start_again(struct service *service, struct held *held,
+			    struct startup *startup)
+{
+	int r = succession_open(service, held);
+
+	if (r == 0)
+		r = parts_init(service);
+	if (r == 0)
+		r = succession_negotiate(service, held, startup->loop);
+	if (r == 0)
+		r = succession_await(service);
+	if (r == 0)
+		r = startup_continue(startup, TAKE_FD(held->listener));
+	return r == 0 ? main_start(service, startup) : r;
+}
+
+/* One that fails ends as it is: what it has not restored is the next one's. */
+static _Noreturn void main_fail_again(int error)
+{
+	log_error("cannot take over: %s", strerror(-error));
+	keeper_report_ended(error);
+	_exit(EXIT_FAILURE);
+}
+
+static int main_run_again(struct service *service, struct held *held)
+{
+	struct loop loop;
+	struct startup startup = {.service = service, .loop = &loop};
+	int r;
+
+	if (!service->options.foreground)
+		log_use_syslog("dmabuffsd");
+	keeper_attach(held);
+	lifetime_block_signals();
+	privileges_raise_nofile();
+	r = main_start_again(service, held, &startup);
+	if (r < 0)
+		main_fail_again(r);
+	r = main_serve_started(service, &startup);
+	parts_finish(service);
+	return r;
+}
+
+static int main_run(struct service *service, char **argv)
+{
+	struct held held;
+	int r = held_take(service->options.ready_fd, &held);
+
+	if (r == 0)
+		r = held.fuse < 0 ? main_run_first(service, argv)
+				  : main_run_again(service, &held);
 	return r;
 }
 
@@ -152,10 +220,11 @@ int main(int argc, char *argv[])
 		printf("dmabuffsd %s, libfuse %s\n", PACKAGE_VERSION, fuse_pkgversion());
 	} else {
 		log_set_level(service.options.log_level);
-		r = main_run(&service);
+		r = main_run(&service, argv);
 		if (r < 0)
 			log_error("cannot serve: %s", strerror(-r));
 		status = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+		keeper_report_ended(status);
 	}
 	options_finish(&service.options);
 	return status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -44,6 +45,9 @@ static int parts_init_state(struct service *service)
 	r = state_create(n_exports, &restore_bank_ops, service, &service->state);
 	if (r < 0)
 		log_error("cannot create the ledger: %s", strerror(-r));
+	else
+		(void)snprintf((char *)service->state.ledger->header->options,
+			       LEDGER_OPTIONS_MAX, "%s", service->options.text);
 	return r;
 }
 

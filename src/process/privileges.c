@@ -175,6 +175,82 @@ int privileges_drop_for_keeper(void)
 	return r;
 }
 
+/* ---- the holder, and what it hands on ---------------------------------------------- */
+
+/* What a service has at its start: the table above, and what that start alone needs. */
+static const cap_value_t privileges_started_with[] = {
+	CAP_SETPCAP,    CAP_SYS_RESOURCE, CAP_SYS_CHROOT, CAP_SYS_ADMIN,
+	CAP_SYS_PTRACE, CAP_LEASE,        CAP_FOWNER,     CAP_DAC_OVERRIDE,
+};
+
+/* Without CAP_SETPCAP no_new_privs alone keeps execve(2) from giving more. */
+static int privileges_bound_holder(cap_t wanted)
+{
+	cap_flag_value_t keep;
+
+	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
+		if (cap_get_flag(wanted, cap, CAP_PERMITTED, &keep) < 0)
+			return -errno;
+		if (keep == CAP_CLEAR && cap_drop_bound(cap) < 0 && errno != EPERM)
+			return -errno;
+	}
+	return 0;
+}
+
+static int privileges_want_for_holder(cap_t caps, cap_t wanted)
+{
+	const cap_value_t effective = CAP_SYS_ADMIN;
+
+	for (size_t i = 0; i < ARRAY_SIZE(privileges_started_with); i++) {
+		const cap_value_t cap = privileges_started_with[i];
+
+		if (privileges_has(caps, cap) &&
+		    cap_set_flag(wanted, CAP_PERMITTED, 1, &cap, CAP_SET) < 0)
+			return -errno;
+	}
+	return privileges_has(caps, effective) && cap_set_flag(wanted, CAP_EFFECTIVE, 1,
+							       &effective, CAP_SET) < 0
+		       ? -errno
+		       : 0;
+}
+
+int privileges_drop_for_holder(void)
+{
+	cap_t caps = cap_get_proc(), wanted = cap_init();
+	int r = caps && wanted ? privileges_want_for_holder(caps, wanted) : -ENOMEM;
+
+	if (r == 0)
+		r = privileges_bound_holder(wanted);
+	if (r == 0 && cap_set_proc(wanted) < 0)
+		r = -errno;
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	cap_free(caps);
+	cap_free(wanted);
+	return r;
+}
+
+/* As ambient ones, because a uid that is not root's would lose the permitted ones. */
+int privileges_hand_on(void)
+{
+	cap_t caps = cap_get_proc();
+	int r = caps ? 0 : -ENOMEM;
+
+	for (cap_value_t cap = 0; r == 0 && cap < cap_max_bits(); cap++)
+		if (privileges_has(caps, cap) &&
+		    (cap_set_flag(caps, CAP_INHERITABLE, 1, &cap, CAP_SET) < 0 ||
+		     cap_set_flag(caps, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0))
+			r = -errno;
+	if (r == 0 && cap_set_proc(caps) < 0)
+		r = -errno;
+	/* Where that is not permitted, root has them all the same. */
+	for (cap_value_t cap = 0; r == 0 && cap < cap_max_bits(); cap++)
+		if (privileges_has(caps, cap))
+			(void)cap_set_ambient(cap, CAP_SET);
+	cap_free(caps);
+	return r;
+}
+
 int privileges_drop_all(void)
 {
 	cap_t none = cap_init();

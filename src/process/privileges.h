@@ -26,4 +26,14 @@ int privileges_drop_all(void);
 /* The same for the keeper, which unmounts: CAP_SYS_ADMIN, if it has that. */
 int privileges_drop_for_keeper(void);
 
+/*
+ * For a holder that starts services: what a service has at its start is permitted, and
+ * CAP_SYS_ADMIN alone is effective. 0 or -errno.
+ */
+int privileges_drop_for_holder(void);
+
+/* Before execve(2) of a service: what is executed has all that is permitted. 0 or -errno.
+ */
+int privileges_hand_on(void);
+
 #endif

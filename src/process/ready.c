@@ -74,6 +74,14 @@ void ready_report(int fd)
 	close(fd);
 }
 
+void ready_report_main(void)
+{
+	char message[32];
+
+	(void)snprintf(message, sizeof(message), "MAINPID=%d\n", getpid());
+	ready_notify_systemd(message);
+}
+
 void ready_extend_end(void)
 {
 	ready_notify_systemd(ready_ending);

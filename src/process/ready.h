@@ -19,6 +19,9 @@ int ready_fork(void);
  */
 void ready_report(int fd);
 
+/* Says to systemd, if it started us, that this process is the one to watch now. */
+void ready_report_main(void);
+
 /* Asks systemd, if it started us, for more time until the end. */
 void ready_extend_end(void);
 

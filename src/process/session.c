@@ -40,7 +40,7 @@ static int session_negotiate(struct service *service, uint32_t *ret_max_write)
 {
 	bool idmap = service->options.idmap;
 	int r = init_negotiate(service->session, fuse_session_fd(service->session), idmap,
-			       ret_max_write);
+			       service->state.ledger, ret_max_write);
 
 	if (r == 0)
 		return 0;
@@ -70,6 +70,37 @@ int session_mount(struct service *service, struct loop *ret_loop)
 	if (r == 0)
 		loop_init(ret_loop, service->session, fuse_session_fd(service->session),
 			  max_write);
+	return r;
+}
+
+/* libfuse takes the number of a descriptor in place of a mount point. */
+static int session_attach(struct service *service, int device)
+{
+	char path[32];
+
+	service->session = session_create(service);
+	if (!service->session)
+		return -EINVAL;
+	(void)snprintf(path, sizeof(path), "/dev/fd/%d", device);
+	if (fuse_session_mount(service->session, path) == 0)
+		return 0;
+	session_destroy(service);
+	return -EIO;
+}
+
+int session_continue(struct service *service, int device, struct loop *ret_loop)
+{
+	uint32_t max_write;
+	int r = session_attach(service, device);
+
+	if (r < 0)
+		return r;
+	r = init_replay(service->session, device, service->options.idmap,
+			service->state.ledger, &max_write);
+	if (r == 0)
+		loop_init(ret_loop, service->session, device, max_write);
+	else
+		session_destroy(service);
 	return r;
 }
 

@@ -12,6 +12,12 @@
  */
 int session_mount(struct service *service, struct loop *ret_loop);
 
+/*
+ * The same for a successor, with the device of the mount, which is taken over: the
+ * session that its predecessor had. It never unmounts. 0 or -errno.
+ */
+int session_continue(struct service *service, int device, struct loop *ret_loop);
+
 /* Closes the connection, which aborts all requests, and frees the session. */
 void session_destroy(struct service *service);
 

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "fs/restore.h"
 #include "process/filter.h"
 #include "process/keeper.h"
 #include "process/mountpoint.h"
 #include "process/ready.h"
+#include "crash_point.h"
 #include "util.h"
 
 /* Called by the watch when the instance ends, while requests are still served. */
@@ -22,7 +24,8 @@ static void startup_before_end(void *data)
 	startup->notifier_is_stuck = !notifier_stop(&startup->service->notifier);
 }
 
-static void startup_bind_broker(struct startup *startup)
+/* bind(2) makes a request, and the socket keeps its node. */
+static int startup_bind_broker(struct startup *startup)
 {
 	struct service *service = startup->service;
 	int r;
@@ -31,6 +34,16 @@ static void startup_bind_broker(struct startup *startup)
 	r = broker_start(&service->broker, startup->tree);
 	service->binder = 0;
 	close(startup->tree);
+	return r;
+}
+
+static void startup_serve_broker(struct startup *startup)
+{
+	struct service *service = startup->service;
+	int r = startup->listener < 0
+			? startup_bind_broker(startup)
+			: broker_continue(&service->broker, startup->listener);
+
 	startup->bound = r == 0;
 	if (r < 0)
 		log_error("cannot start the broker: %s", strerror(-r));
@@ -40,6 +53,7 @@ static void startup_bind_broker(struct startup *startup)
 static _Noreturn void startup_fail(const struct startup *startup)
 {
 	keeper_unmount(startup->service->broker.mount_dev, startup->loop->device);
+	keeper_report_ended(EXIT_FAILURE);
 	_exit(EXIT_FAILURE);
 }
 
@@ -65,7 +79,9 @@ static void startup_report(const struct startup *startup)
 
 	log_info("serving %s, up to %llu exports", service->options.mountpoint,
 		 (unsigned long long)service->limits.config.per_mount[RES_EXPORTS]);
-	keeper_report_ready();
+	CRASH_POINT("start-before-ready");
+	keeper_report_ready(service->broker.listener);
+	CRASH_POINT("start-ready");
 }
 
 /*
@@ -77,7 +93,9 @@ static void *startup_run(void *arg)
 	struct startup *startup = arg;
 	int r;
 
-	startup_bind_broker(startup);
+	startup_serve_broker(startup);
+	if (startup->service->state.inherited)
+		restore_finish(startup->service);
 	r = lifetime_start(&startup->lifetime, !startup->bound);
 	if (r < 0) {
 		log_error("cannot watch the mount: %s", strerror(-r));
@@ -89,16 +107,36 @@ static void *startup_run(void *arg)
 	return NULL;
 }
 
+static int startup_open(struct startup *startup)
+{
+	startup->null = ready_null();
+	startup->lifetime.mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	return startup->lifetime.mountinfo < 0 ? -errno : 0;
+}
+
 int startup_prepare(struct startup *startup)
 {
 	struct service *service = startup->service;
+	int r = startup_open(startup);
 
-	startup->null = ready_null();
-	startup->lifetime.mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	return startup->lifetime.mountinfo < 0
-		       ? -errno
-		       : mountpoint_clone(service->options.mountpoint,
-					  &service->broker.mount_dev, &startup->tree);
+	startup->listener = -1;
+	if (r == 0)
+		r = mountpoint_clone(service->options.mountpoint,
+				     &service->broker.mount_dev, &startup->tree);
+	if (r == 0)
+		service->state.ledger->header->mount_dev = service->broker.mount_dev;
+	return r;
+}
+
+int startup_continue(struct startup *startup, int listener)
+{
+	struct service *service = startup->service;
+
+	startup->tree = -1;
+	startup->listener = listener;
+	service->broker.mount_dev = service->state.ledger->header->mount_dev;
+	service->broker_bound = true;
+	return startup_open(startup);
 }
 
 int startup_begin(struct startup *startup)

@@ -20,8 +20,9 @@ struct startup {
 	struct loop *loop;       /* borrowed */
 
 	/* Set by startup_prepare(); owned. */
-	int tree; /* a private clone of the mount */
-	int null; /* for ready_detach(); -1: none */
+	int tree;     /* a private clone of the mount; -1: the broker's socket is bound */
+	int listener; /* that socket, from a predecessor */
+	int null;     /* for ready_detach(); -1: none */
 
 	/* Fixed once the loop has returned. */
 	bool bound;             /* the broker serves */
@@ -34,6 +35,9 @@ struct startup {
 /* Opens what the thread will need of the root and namespaces of the start. 0 or -errno.
  */
 int startup_prepare(struct startup *startup);
+
+/* The same for a successor; takes the broker's socket over. */
+int startup_continue(struct startup *startup, int listener);
 
 /* Starts the thread. 0 or -errno. */
 int startup_begin(struct startup *startup);

@@ -208,7 +208,11 @@ struct ledger_header {
 	uint8_t init[LEDGER_INIT_MAX], reply[LEDGER_INIT_MAX];
 	/* What the instance was started with, NUL terminated: a successor compares it. */
 	uint8_t options[LEDGER_OPTIONS_MAX];
-	uint64_t reserved[8];
+	uint64_t mount_dev;   /* device number of the mount */
+	uint64_t owner_start; /* start time of the process that serves, clock ticks */
+	uint32_t owner;       /* its id; 0: none */
+	uint32_t spare;
+	uint64_t reserved[5];
 };
 
 #define LEDGER_HEADER_ROOM 4096

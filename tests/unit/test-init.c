@@ -30,6 +30,7 @@ static struct {
 } request;
 static struct reply reply;
 static size_t reply_size;
+static struct ledger *ledger;
 
 static void process(const struct fuse_buf *buf)
 {
@@ -42,8 +43,11 @@ static void process(const struct fuse_buf *buf)
 
 static void init(void)
 {
+	const struct ledger_config config = {.capacity = {1, 1, 1, 1, 1, 1},
+					     .n_queues = 2};
 	int pair[2];
 
+	cr_assert(zero(int, ledger_create(&config, &ledger)));
 	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair)));
 	kernel = pair[0];
 	session_fd = pair[1];
@@ -58,7 +62,13 @@ static void init(void)
 	reply_size = sizeof(reply);
 }
 
-TestSuite(init, .init = init);
+static void finish(void)
+{
+	ledger_close(ledger);
+	close(session_fd);
+}
+
+TestSuite(init, .init = init, .fini = finish);
 
 static int negotiate(bool idmap)
 {
@@ -66,7 +76,7 @@ static int negotiate(bool idmap)
 	int r;
 
 	cr_assert(eq(long, send(kernel, &request, request_size, 0), (long)request_size));
-	r = init_negotiate(NULL, session_fd, idmap, &max_write);
+	r = init_negotiate(NULL, session_fd, idmap, ledger, &max_write);
 	cr_assert(eq(u32, max_write, r == 0 ? 12345 : 0));
 	return r;
 }
@@ -147,10 +157,12 @@ Test(init, read_fails)
 	uint32_t max_write;
 
 	cr_assert(zero(int, fcntl(session_fd, F_SETFL, O_NONBLOCK)));
-	cr_assert(eq(int, init_negotiate(NULL, session_fd, true, &max_write), -EAGAIN));
-	cr_assert(eq(int, init_negotiate(NULL, -1, true, &max_write), -EBADF));
+	cr_assert(eq(int, init_negotiate(NULL, session_fd, true, ledger, &max_write),
+		     -EAGAIN));
+	cr_assert(eq(int, init_negotiate(NULL, -1, true, ledger, &max_write), -EBADF));
 	close(kernel);
-	cr_assert(eq(int, init_negotiate(NULL, session_fd, true, &max_write), -EPROTO));
+	cr_assert(eq(int, init_negotiate(NULL, session_fd, true, ledger, &max_write),
+		     -EPROTO));
 }
 
 Test(init, libfuse_refuses)
@@ -163,4 +175,83 @@ Test(init, libfuse_refuses)
 	reply_size = 0;
 	cr_assert(eq(int, allow(), -EAGAIN));
 	expect_no_reply();
+}
+
+/* ---- a successor ------------------------------------------------------------------- */
+
+static int replay(bool idmap)
+{
+	uint32_t max_write = 0;
+	int r = init_replay(NULL, session_fd, idmap, ledger, &max_write);
+
+	cr_assert(eq(u32, max_write, r == 0 ? 12345 : max_write));
+	expect_no_reply();
+	return r;
+}
+
+static void negotiate_before(bool idmap)
+{
+	struct reply got;
+
+	cr_assert(zero(int, negotiate(idmap)));
+	cr_assert(eq(long, recv(kernel, &got, sizeof(got), MSG_DONTWAIT), sizeof(got)));
+}
+
+Test(init, replay)
+{
+	negotiate_before(false);
+	cr_assert(zero(int, replay(false)));
+	cr_assert(zero(int, replay(false)));
+	/* Another libfuse. */
+	reply.body.minor++;
+	cr_assert(zero(int, replay(false)));
+}
+
+Test(init, replay_with_the_flag)
+{
+	negotiate_before(true);
+	cr_assert(zero(int, replay(true)));
+	cr_assert(eq(int, replay(false), -EPROTO));
+}
+
+Test(init, replay_differs)
+{
+	negotiate_before(false);
+	cr_assert(eq(int, replay(true), -EPROTO));
+	reply.body.max_write++;
+	cr_assert(eq(int, replay(false), -EPROTO));
+	reply.body.max_write--;
+	reply.body.flags2 ^= 1;
+	cr_assert(eq(int, replay(false), -EPROTO));
+	reply.body.flags2 ^= 1;
+	reply.body.max_pages++;
+	cr_assert(eq(int, replay(false), -EPROTO));
+	reply.body.max_pages--;
+	reply.header.error = -EPROTO;
+	cr_assert(eq(int, replay(false), -EPROTO));
+	reply.header.error = 0;
+	cr_assert(zero(int, replay(false)));
+}
+
+Test(init, replay_of_nothing)
+{
+	cr_assert(eq(int, replay(false), -EPROTO));
+	negotiate_before(false);
+	ledger->header->reply_size = sizeof(reply) - 1;
+	cr_assert(eq(int, replay(false), -EPROTO));
+	ledger->header->reply_size = sizeof(reply);
+	ledger->header->init_size = LEDGER_INIT_MAX + 1;
+	cr_assert(eq(int, replay(false), -EPROTO));
+}
+
+Test(init, resend)
+{
+	struct fuse_out_header got;
+
+	cr_assert(zero(int, init_resend(session_fd)));
+	cr_assert(eq(long, recv(kernel, &got, sizeof(got), MSG_DONTWAIT), sizeof(got)));
+	cr_assert(eq(u32, got.len, sizeof(got)));
+	cr_assert(eq(int, got.error, 7));
+	cr_assert(zero(u64, got.unique));
+	cr_assert(eq(int, init_resend(-1), -EBADF));
 }

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* holder_private.h - what the files of the holder share; see holder.h */
+#ifndef DMABUFFS_HOLDER_PRIVATE_H
+#define DMABUFFS_HOLDER_PRIVATE_H
+
+#include "process/holder.h"
+#include "process/serving.h"
+
+#define HOLDER_PATH_MAX 4096
+
+/* One thread; all descriptors are owned, and -1 if there is none. */
+struct holder {
+	const struct options *options; /* borrowed */
+	char **argv;                   /* borrowed */
+	sigset_t mask;                 /* of signals, for services */
+	int signals;                   /* of signalfd(2) */
+	int ready_fd;                  /* for ready_report() */
+
+	/* What a successor gets; complete once the first service has served. */
+	struct held held;
+	uint64_t dev; /* of the mount */
+	int aborter;
+
+	int exe;        /* the file that a successor executes; -1: there is none */
+	int exe_before; /* the one before an upgrade, until the new one has served */
+	char path[HOLDER_PATH_MAX]; /* where the installed file is */
+
+	struct serving current;
+	unsigned failures; /* successors since one has served */
+	bool has_served;   /* a service did */
+	bool is_ending;    /* was asked to */
+	pid_t spare;       /* 0: none */
+
+	/* An upgrade: the service that is to be the current one. */
+	struct serving next;
+	int next_exe;
+	int asker;           /* the pipe of REPORT_UPGRADE */
+	uint64_t next_until; /* ms, on the monotonic clock */
+};
+
+/* ---- holder.c ---- */
+
+_Noreturn void holder_exit(struct holder *holder, int status);
+
+/* Ends the connection of the mount, and exits as the service has, or will soon. */
+_Noreturn void holder_end(struct holder *holder);
+
+/* Takes what signals are there. */
+void holder_take_signals(struct holder *holder);
+
+/* ---- holder_succeed.c ---- */
+
+/* The current service has died. Starts another, or does not return. */
+void holder_succeed(struct holder *holder);
+
+/* ---- holder_upgrade.c ---- */
+
+/* Starts the installed file beside the current service. @pipe is taken over. */
+void holder_upgrade(struct holder *holder, int pipe);
+
+/* A report of the next service, its death, or nothing for too long. */
+void holder_take_next(struct holder *holder);
+
+/* Ends the next service, if there is one. */
+void holder_drop_next(struct holder *holder, int error);
+
+/* ---- holder_spare.c ---- */
+
+/*
+ * A spare has a copy of the holder's memory. So it is ended before anything changes, and
+ * another one is made afterwards: this returns in it, too, once the holder has ended.
+ */
+void holder_end_spare(struct holder *holder);
+void holder_make_spare(struct holder *holder);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include <poll.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "process/aborter.h"
+#include "process/holder_private.h"
+#include "process/mountpoint.h"
+#include "process/report.h"
+#include "clock.h"
+#include "crash_point.h"
+#include "util.h"
+
+/* Successors in a row that may die before they serve. */
+#define SUCCEED_TRIES 10
+/* The second one is started at once, the others after this time, doubled each time. */
+#define SUCCEED_DELAY_MS     10
+#define SUCCEED_DELAY_MAX_MS 1000
+
+static bool succeed_has_mount(const struct holder *holder)
+{
+	return poll(&(struct pollfd){.fd = holder->held.fuse}, 1, 0) == 0;
+}
+
+static uint64_t succeed_delay(const struct holder *holder)
+{
+	unsigned doubled = holder->failures - 1;
+
+	if (holder->failures == 0)
+		return 0;
+	return doubled < 8 ? MIN((uint64_t)SUCCEED_DELAY_MS << doubled,
+				 (uint64_t)SUCCEED_DELAY_MAX_MS)
+			   : SUCCEED_DELAY_MAX_MS;
+}
+
+static void succeed_wait(struct holder *holder)
+{
+	const uint64_t end = now_ms() + succeed_delay(holder);
+	uint64_t now;
+
+	for (now = now_ms(); now < end && !holder->is_ending; now = now_ms()) {
+		struct pollfd fd = {holder->signals, POLLIN, 0};
+
+		if (poll(&fd, 1, (int)(end - now)) > 0)
+			holder_take_signals(holder);
+	}
+}
+
+static _Noreturn void succeed_give_up(struct holder *holder)
+{
+	log_error("cannot take over: %u services have died before they served",
+		  holder->failures);
+	if (holder->aborter >= 0)
+		aborter_use(holder->aborter);
+	holder_exit(holder, EXIT_FAILURE);
+}
+
+/* Exits if nothing is left to be served. */
+static void succeed_check(struct holder *holder)
+{
+	if (!succeed_has_mount(holder)) {
+		log_info("stopping: unmounted");
+		holder_exit(holder, EXIT_SUCCESS);
+	}
+	if (holder->is_ending) {
+		mountpoint_unmount(holder->options->mountpoint, holder->dev,
+				   holder->held.fuse);
+		holder_end(holder);
+	}
+	if (holder->failures > SUCCEED_TRIES)
+		succeed_give_up(holder);
+}
+
+/* An upgrade that does not serve is undone. */
+static void succeed_choose(struct holder *holder)
+{
+	if (holder->current.is_ready || holder->exe_before < 0)
+		return;
+	log_warning("the upgraded service has died before it served: "
+		    "its predecessor's program again");
+	close(holder->exe);
+	holder->exe = TAKE_FD(holder->exe_before);
+}
+
+static int succeed_start(struct holder *holder)
+{
+	const struct serving_program program = {holder->exe, holder->argv, &holder->mask};
+	const struct report go = {.event = REPORT_GO};
+	struct serving serving;
+	int r = serving_start(&serving, &program, &holder->held);
+
+	if (r < 0) {
+		log_error("cannot start a service: %s", strerror(-r));
+		return r;
+	}
+	serving_finish(&holder->current);
+	holder->current = serving;
+	/* Its predecessor was killed already. */
+	return report_send(serving.reports, &go, NULL, 0);
+}
+
+void holder_succeed(struct holder *holder)
+{
+	serving_signal(&holder->current, SIGKILL);
+	CRASH_POINT("holder-killed");
+	holder_end_spare(holder);
+	holder_drop_next(holder, -EINTR);
+	succeed_choose(holder);
+	holder->failures = holder->current.is_ready ? 0 : holder->failures + 1;
+	do {
+		succeed_check(holder);
+		succeed_wait(holder);
+		succeed_check(holder);
+		log_warning("the service has died: another one takes over");
+	} while (succeed_start(holder) < 0 && ++holder->failures);
+	CRASH_POINT("holder-started");
+	holder_make_spare(holder);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/predecessor.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/proc_read.h"
+#include "clock.h"
+#include "util.h"
+
+/* How long a killed process may take to leave read(2), and between two looks. */
+#define PREDECESSOR_MS   5000
+#define PREDECESSOR_STEP 1
+
+/* In the flags of a task: it is in do_exit(). */
+#define PREDECESSOR_EXITING 0x4U
+
+/* What /proc/PID/stat has behind the name, which can contain anything. */
+struct predecessor_stat {
+	char state;
+	unsigned flags;
+	uint64_t start; /* in clock ticks since boot */
+};
+
+static int predecessor_parse(const char *text, struct predecessor_stat *ret_stat)
+{
+	const char *rest = strrchr(text, ')');
+
+	/* Fields 3, 9 and 22 of proc_pid_stat(5). */
+	return rest && sscanf(rest,
+			      ") %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d "
+			      "%*d %*d %*d %*d %*d %" SCNu64,
+			      &ret_stat->state, &ret_stat->flags, &ret_stat->start) == 3
+		       ? 0
+		       : -EPROTO;
+}
+
+static int predecessor_read_stat(pid_t pid, const char *name,
+				 struct predecessor_stat *ret_stat)
+{
+	char text[512];
+	int r = proc_read_text(pid, name, text, sizeof(text));
+
+	return r < 0 ? r : predecessor_parse(text, ret_stat);
+}
+
+int predecessor_become(struct ledger *ledger)
+{
+	struct predecessor_stat stat;
+	int r = predecessor_read_stat(getpid(), "stat", &stat);
+
+	if (r < 0)
+		return r;
+	ledger->header->owner_start = stat.start;
+	ledger->header->owner = (uint32_t)getpid();
+	return 0;
+}
+
+static bool predecessor_is_killed(pid_t pid, const char *task)
+{
+	char name[64], text[4096];
+	const char *pending;
+	uint64_t signals;
+
+	(void)snprintf(name, sizeof(name), "task/%.20s/status", task);
+	if (proc_read_text(pid, name, text, sizeof(text)) < 0)
+		return false;
+	pending = strstr(text, "\nSigPnd:");
+	return pending && sscanf(pending, "\nSigPnd: %" SCNx64, &signals) == 1 &&
+	       signals & UINT64_C(1) << (SIGKILL - 1);
+}
+
+/* It waits in a system call, and not in one that reads. */
+static bool predecessor_waits_elsewhere(pid_t pid, const char *task)
+{
+	char name[64], text[128];
+	long call;
+
+	(void)snprintf(name, sizeof(name), "task/%.20s/syscall", task);
+	return proc_read_text(pid, name, text, sizeof(text)) == 0 &&
+	       sscanf(text, "%ld", &call) == 1 && call != SYS_read;
+}
+
+static bool predecessor_task_is_harmless(pid_t pid, const char *task)
+{
+	struct predecessor_stat stat;
+	char name[64];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "task/%.20s/stat", task);
+	r = predecessor_read_stat(pid, name, &stat);
+	if (r < 0)
+		return r == -ENOENT || r == -ESRCH;
+	if (stat.state == 'Z' || stat.state == 'X' || stat.flags & PREDECESSOR_EXITING)
+		return true;
+	return predecessor_is_killed(pid, task) && predecessor_waits_elsewhere(pid, task);
+}
+
+static bool predecessor_is_harmless(pid_t pid)
+{
+	char path[64];
+	struct dirent *entry;
+	bool harmless = true;
+	DIR *tasks;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return errno == ENOENT;
+	while (harmless && (entry = readdir(tasks)))
+		harmless = entry->d_name[0] == '.' ||
+			   predecessor_task_is_harmless(pid, entry->d_name);
+	closedir(tasks);
+	return harmless;
+}
+
+/* Its number can be another process's by now. */
+static bool predecessor_is_gone(const struct ledger *ledger)
+{
+	pid_t pid = (pid_t)ledger->header->owner;
+	struct predecessor_stat stat;
+	int r;
+
+	if (pid <= 0 || pid == getpid())
+		return true;
+	r = predecessor_read_stat(pid, "stat", &stat);
+	if (r < 0)
+		return r == -ENOENT || r == -ESRCH;
+	return stat.start != ledger->header->owner_start || predecessor_is_harmless(pid);
+}
+
+int predecessor_wait(const struct ledger *ledger)
+{
+	const uint64_t end = now_ms() + PREDECESSOR_MS;
+
+	while (!predecessor_is_gone(ledger)) {
+		if (now_ms() >= end) {
+			log_error("cannot take over: process %" PRIu32
+				  " serves this mount, or a thread of it is blocked "
+				  "while it reads requests",
+				  ledger->header->owner);
+			return -EBUSY;
+		}
+		poll(NULL, 0, PREDECESSOR_STEP);
+	}
+	return 0;
+}

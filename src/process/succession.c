@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/succession.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "fs/restore.h"
+#include "process/init.h"
+#include "process/keeper.h"
+#include "process/predecessor.h"
+#include "process/session.h"
+#include "crash_point.h"
+#include "util.h"
+
+/* Longer ones are compared as far as the ledger has them. */
+static int succession_compare_options(const struct service *service)
+{
+	const char *before = (const char *)service->state.ledger->header->options;
+
+	if (strncmp(before, service->options.text, LEDGER_OPTIONS_MAX - 1) == 0)
+		return 0;
+	log_error("cannot take over: the options differ, before they were \"%.*s\"",
+		  LEDGER_OPTIONS_MAX - 1, before);
+	return -EPROTO;
+}
+
+int succession_open(struct service *service, struct held *held)
+{
+	char why[STATE_WHY_SIZE] = "";
+	int r = state_open(held->state, held->n_state, &restore_bank_ops, service, why,
+			   &service->state);
+
+	if (r < 0) {
+		log_error("cannot take over: ledger or bank: %s", why);
+		return r;
+	}
+	held->n_state = 0;
+	return succession_compare_options(service);
+}
+
+int succession_negotiate(struct service *service, struct held *held,
+			 struct loop *ret_loop)
+{
+	return session_continue(service, TAKE_FD(held->fuse), ret_loop);
+}
+
+int succession_await(struct service *service)
+{
+	struct ledger *ledger = service->state.ledger;
+	int r = keeper_await_predecessor();
+
+	if (r == 0)
+		r = predecessor_wait(ledger);
+	if (r < 0)
+		return r;
+	CRASH_POINT("takeover-alone");
+	keeper_know_mount(ledger->header->mount_dev);
+	return predecessor_become(ledger);
+}
+
+int succession_restore(struct service *service, int device)
+{
+	int r;
+
+	CRASH_POINT("takeover-confined");
+	r = restore(service);
+	if (r < 0) {
+		log_error("cannot take over: cannot rebuild from the ledger: %s",
+			  strerror(-r));
+		return r;
+	}
+	CRASH_POINT("takeover-restored");
+	r = init_resend(device);
+	if (r == -EOPNOTSUPP) {
+		log_warning("this kernel cannot send requests again (Linux 6.9 can): "
+			    "those that the killed service had read hang until their "
+			    "callers are killed");
+		r = 0;
+	}
+	CRASH_POINT("takeover-resent");
+	return r;
+}
