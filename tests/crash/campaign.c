@@ -84,9 +84,13 @@ uint64_t campaign_replace(struct campaign *campaign)
 
 void campaign_kill_often(struct campaign *campaign, unsigned n)
 {
-	uint64_t end =
-		now_ms() + 1000 * (uint64_t)campaign_number("DMABUFFS_CRASH_SECONDS", 0);
+	unsigned ms = 1000 * (unsigned)campaign_number("DMABUFFS_CRASH_SECONDS", 0);
+	uint64_t end = now_ms() + ms;
 
+	if (n == 0) {
+		load_run(&campaign->load, ms, NULL, NULL);
+		return;
+	}
 	for (unsigned i = 0; i < n || now_ms() < end; i++) {
 		campaign_pause(campaign, CAMPAIGN_BETWEEN_US);
 		if (campaign_draw(campaign, 4)) {

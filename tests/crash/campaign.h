@@ -39,8 +39,8 @@ pid_t campaign_kill(struct campaign *campaign);
 uint64_t campaign_replace(struct campaign *campaign);
 
 /*
- * @n kills at random instants, some of them during a takeover; and more until
- * DMABUFFS_CRASH_SECONDS have passed.
+ * @n kills at random instants, some of them during a takeover; and more, unless @n is 0,
+ * until DMABUFFS_CRASH_SECONDS have passed.
  */
 void campaign_kill_often(struct campaign *campaign, unsigned n);
 

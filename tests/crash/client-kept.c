@@ -83,16 +83,19 @@ void client_kept_end(struct client *client)
 /* ---- attributes ---------------------------------------------------------------------
  */
 
-static struct acl client_acl(const struct client_kept *kept)
+/* Rootless, no user is known but this one. */
+static struct acl client_acl(const struct client *client, const struct client_kept *kept)
 {
-	return acl_for_user(LOAD_UID(kept->named - 1), 4, 7);
+	const bool alone = client->load->config.flags & LOAD_ONE_USER;
+
+	return acl_for_user(alone ? geteuid() : LOAD_UID(kept->named - 1), 4, 7);
 }
 
 static void client_change_acl(struct client *client)
 {
 	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
 	struct client_kept new = {0670, (uint16_t)(1 + client_draw(client, 8))};
-	const struct acl acl = client_acl(&new);
+	const struct acl acl = client_acl(client, &new);
 
 	raw_path(client->load->instance, client_uuid(client, client->number, 0), path);
 	if (CLIENT_DO(client, TALLY_ACL,
@@ -125,7 +128,7 @@ static void client_check_attributes(struct client *client, unsigned nth)
 		client_fail(client, TALLY_KEPT_MODE, -EILSEQ);
 	if (!kept->named)
 		return;
-	expected = client_acl(kept);
+	expected = client_acl(client, kept);
 	if (CLIENT_DO(client, TALLY_ACL,
 		      SYS(getxattr(path, ACL_XATTR, &got, sizeof(got)))) >= 0 &&
 	    memcmp(&got, &expected, sizeof(got)) != 0)
