@@ -40,8 +40,7 @@ void campaign_begin(struct campaign *campaign, const char *options,
 
 	*campaign = (struct campaign){.seed = load->seed};
 	/* A line for each name would hide the others. */
-	snprintf(all, sizeof(all), "log=warning%s%s", options ? "," : "",
-		 options ? options : "");
+	snprintf(all, sizeof(all), "log=warning,%s", options ? options : CAMPAIGN_HELD);
 	instance_start(&campaign->instance, all);
 	load_start(&campaign->load, &campaign->instance, load);
 }
@@ -66,7 +65,7 @@ void campaign_pause(struct campaign *campaign, unsigned max_us)
 
 pid_t campaign_kill(struct campaign *campaign)
 {
-	pid_t worker = worker_expect(&campaign->instance);
+	pid_t worker = worker_expect();
 
 	tally_killed(campaign->load.tally);
 	worker_kill(worker);
@@ -86,6 +85,7 @@ void campaign_kill_often(struct campaign *campaign, unsigned n)
 {
 	unsigned ms = 1000 * (unsigned)campaign_number("DMABUFFS_CRASH_SECONDS", 0);
 	uint64_t end = now_ms() + ms;
+	pid_t early;
 
 	if (n == 0) {
 		load_run(&campaign->load, ms, NULL, NULL);
@@ -98,10 +98,14 @@ void campaign_kill_often(struct campaign *campaign, unsigned n)
 			continue;
 		}
 		/* The next one is killed while it takes over. */
-		worker_expect_death(campaign_kill(campaign));
+		tally_killed(campaign->load.tally);
+		early = worker_kill_for_next();
 		campaign_sleep(campaign, CAMPAIGN_EARLY_US);
+		tally_killed(campaign->load.tally);
+		worker_kill(early);
+		worker_expect_served(&campaign->instance, early);
+		i++;
 	}
-	worker_expect_served(&campaign->instance, -1);
 }
 
 void campaign_end(struct campaign *campaign)

@@ -45,7 +45,7 @@ static _Noreturn void load_fail(struct load *load, const char *what)
 void load_check(struct load *load)
 {
 	pid_t pids[WORKER_MAX];
-	unsigned n = worker_list(load->instance, pids);
+	unsigned n = worker_list(pids);
 
 	if (!tally_check(load->tally, pids, n))
 		load_fail(load, "a client hangs");

@@ -39,7 +39,7 @@ static bool remains_are_so(void *data)
 	struct remains *it = data;
 
 	if (statvfs(it->instance->dir, &it->st) < 0 ||
-	    ledger_count(worker_expect(it->instance), &it->count) < 0)
+	    ledger_count(worker_expect(), &it->count) < 0)
 		return false;
 	return it->st.f_files - it->st.f_ffree == it->names &&
 	       (it->names || it->st.f_blocks == it->st.f_bfree) &&
@@ -80,12 +80,12 @@ void remains_expect_nothing(const struct instance *instance)
  */
 void remains_expect_fds(const struct instance *instance)
 {
-	pid_t worker = worker_expect(instance);
+	pid_t worker = worker_expect();
 	int before = count_stable_fds(worker), after;
 
 	worker_kill(worker);
 	worker_expect_served(instance, worker);
-	after = count_stable_fds(worker_expect(instance));
+	after = count_stable_fds(worker_expect());
 	if (before > after + 2)
 		test_fail(__FILE__, __LINE__,
 			  "leak in the service: %d descriptors, its successor %d", before,

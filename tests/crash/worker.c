@@ -12,84 +12,128 @@
 
 #include "harness.h"
 
-/* Of a process that is no zombie: its parent, and when it was started. */
-static bool worker_read_stat(pid_t pid, pid_t *ret_parent, unsigned long long *ret_start)
-{
-	char path[32], text[600], state = 'Z';
-	FILE *file;
-	int parent = -1;
+#define WORKER_COMM "dmabuffsd"
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+/* A process of the service that is no zombie. */
+struct worker_process {
+	pid_t pid;
+	unsigned n_threads;
+	unsigned long long start;
+};
+
+static bool worker_read_stat(struct worker_process *process)
+{
+	char path[32], text[600], state = 'Z', *end = NULL;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", process->pid);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	if (fgets(text, sizeof(text), file) && strrchr(text, ')'))
-		sscanf(strrchr(text, ')'),
-		       ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-		       "%*d %*d %*d %llu",
-		       &state, &parent, ret_start);
+	if (fgets(text, sizeof(text), file))
+		end = strrchr(text, ')');
 	fclose(file);
-	*ret_parent = parent;
-	return state != 'Z' && state != 'X';
+	return end && strstr(text, "(" WORKER_COMM) &&
+	       sscanf(end,
+		      ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+		      "%*d %u %*d %llu",
+		      &state, &process->n_threads, &process->start) == 3 &&
+	       state != 'Z' && state != 'X';
 }
 
-unsigned worker_list(const struct instance *instance, pid_t ret_pids[WORKER_MAX])
+static unsigned worker_read_all(struct worker_process ret_processes[WORKER_MAX])
 {
-	unsigned long long start;
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
 	unsigned n = 0;
-	pid_t parent;
 
 	ASSERT(proc);
-	ret_pids[n++] = instance->pid;
 	while (n < WORKER_MAX && (entry = readdir(proc))) {
-		pid_t pid = atoi(entry->d_name);
-
-		if (pid > 0 && worker_read_stat(pid, &parent, &start) &&
-		    parent == instance->pid)
-			ret_pids[n++] = pid;
+		ret_processes[n].pid = atoi(entry->d_name);
+		n += ret_processes[n].pid > 0 && worker_read_stat(&ret_processes[n]);
 	}
 	closedir(proc);
 	return n;
 }
 
-pid_t worker_find(const struct instance *instance)
+unsigned worker_list(pid_t ret_pids[WORKER_MAX])
 {
-	unsigned long long start, newest = 0;
-	pid_t pids[WORKER_MAX], parent, worker = -1;
-	unsigned n = worker_list(instance, pids);
+	struct worker_process processes[WORKER_MAX];
+	unsigned n = worker_read_all(processes);
 
-	for (unsigned i = 1; i < n; i++) {
-		if (!worker_read_stat(pids[i], &parent, &start) ||
-		    (worker > 0 && start < newest))
-			continue;
-		worker = pids[i];
-		newest = start;
-	}
+	for (unsigned i = 0; i < n; i++)
+		ret_pids[i] = processes[i].pid;
+	return n;
+}
+
+/* The holder and its spare have one thread each. */
+pid_t worker_find(void)
+{
+	struct worker_process processes[WORKER_MAX];
+	const struct worker_process *worker = NULL;
+	unsigned n = worker_read_all(processes);
+
+	for (unsigned i = 0; i < n; i++)
+		if (processes[i].n_threads > 1 &&
+		    (!worker || processes[i].start > worker->start))
+			worker = &processes[i];
+	return worker ? worker->pid : -1;
+}
+
+static bool worker_is_there(void *ret_worker)
+{
+	pid_t worker = worker_find();
+
+	*(pid_t *)ret_worker = worker;
+	return worker > 0;
+}
+
+pid_t worker_expect(void)
+{
+	pid_t worker;
+
+	if (!wait_until(worker_is_there, &worker))
+		test_fail(__FILE__, __LINE__, "no process serves any more");
 	return worker;
 }
 
 struct worker_wait {
-	const struct instance *instance;
-	pid_t worker;
+	pid_t before[WORKER_MAX];
+	unsigned n_before;
+	pid_t next;
 };
 
-static bool worker_is_there(void *data)
+static bool worker_was_there(const struct worker_wait *wait, pid_t pid)
 {
-	struct worker_wait *it = data;
-
-	it->worker = worker_find(it->instance);
-	return it->worker > 0;
+	for (unsigned i = 0; i < wait->n_before; i++)
+		if (wait->before[i] == pid)
+			return true;
+	return false;
 }
 
-pid_t worker_expect(const struct instance *instance)
+static bool worker_has_next(void *data)
 {
-	struct worker_wait it = {instance, -1};
+	struct worker_wait *wait = data;
+	pid_t pids[WORKER_MAX];
+	unsigned n = worker_list(pids);
 
-	if (!wait_until(worker_is_there, &it))
-		test_fail(__FILE__, __LINE__, "no process serves any more");
-	return it.worker;
+	for (unsigned i = 0; i < n; i++)
+		if (!worker_was_there(wait, pids[i]))
+			wait->next = pids[i];
+	return wait->next > 0;
+}
+
+pid_t worker_kill_for_next(void)
+{
+	struct worker_wait wait = {.next = -1};
+	pid_t worker = worker_expect();
+
+	wait.n_before = worker_list(wait.before);
+	worker_kill(worker);
+	worker_expect_death(worker);
+	if (!wait_until(worker_has_next, &wait))
+		test_fail(__FILE__, __LINE__, "no successor is started");
+	return wait.next;
 }
 
 void worker_kill(pid_t worker)

@@ -11,14 +11,17 @@
 
 #define WORKER_MAX 8
 
-/* The holder first, then its children that live; at most WORKER_MAX. */
-unsigned worker_list(const struct instance *instance, pid_t ret_pids[WORKER_MAX]);
+/* All processes of the service that live; a case has one instance at a time. */
+unsigned worker_list(pid_t ret_pids[WORKER_MAX]);
 
-/* The one that was started last; -1: none lives at this instant. */
-pid_t worker_find(const struct instance *instance);
+/* The one that serves, or is about to; -1: none at this instant. */
+pid_t worker_find(void);
 
 /* Waits for one; asserts. */
-pid_t worker_expect(const struct instance *instance);
+pid_t worker_expect(void);
+
+/* Kills it, and returns its successor as soon as that is a process; asserts. */
+pid_t worker_kill_for_next(void);
 
 /* Sends SIGKILL. */
 void worker_kill(pid_t worker);
