@@ -47,10 +47,13 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/buffers/closer.c %D%/buffers/closer.h \
 	%D%/buffers/dmabuf_io.c %D%/buffers/dmabuf_io.h \
 	%D%/buffers/fd_vault.c %D%/buffers/fd_vault.h \
+	%D%/buffers/leaving.c %D%/buffers/leaving.h \
 	%D%/names/acl.c %D%/names/acl.h \
 	%D%/names/caller.c %D%/names/caller.h \
+	%D%/names/caller_record.c \
 	%D%/names/ended.c %D%/names/ended.h \
 	%D%/names/export.c %D%/names/export.h \
+	%D%/names/export_record.c \
 	%D%/names/identities.c %D%/names/identities.h \
 	%D%/names/ids.h \
 	%D%/names/node.c %D%/names/node.h \
@@ -61,6 +64,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/table_private.h \
 	%D%/names/table.c %D%/names/table.h \
 	%D%/names/owned.c %D%/names/owned.h \
+	%D%/names/table_open.c \
 	%D%/names/table_index.c %D%/names/table_index.h \
 	%D%/broker/broker.c %D%/broker/broker.h \
 	%D%/broker/admission.c %D%/broker/admission.h \

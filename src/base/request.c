@@ -11,6 +11,11 @@ void request_set(uint64_t unique)
 	request_current = unique;
 }
 
+uint64_t request_get(void)
+{
+	return request_current;
+}
+
 uint64_t request_unique(void)
 {
 	return request_current & ~REQUEST_RESENT;

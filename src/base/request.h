@@ -16,6 +16,9 @@
 /* The unique as it was read, with its mark, before the request is executed; 0: none. */
 void request_set(uint64_t unique);
 
+/* As it was set, for request_set() in another thread. */
+uint64_t request_get(void);
+
 /* Without the mark; 0: this thread executes no request. */
 uint64_t request_unique(void);
 

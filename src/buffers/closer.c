@@ -39,7 +39,8 @@ struct closer_user {
 };
 
 struct closing {
-	struct list job; /* in user->queue */
+	struct list job; /* in user->queue; or parked */
+	uint64_t key;    /* while it is parked */
 	struct closer_user *user;
 	struct limits *limits; /* borrowed */
 	struct {
@@ -195,6 +196,25 @@ void closing_add_buffer(struct closing *closing, struct buffer *buffer)
 void closing_add_asid(struct closing *closing, struct accel_asid *asid)
 {
 	closing->asid = asid;
+}
+
+void closing_park(struct closing *closing, struct list *parked, uint64_t key)
+{
+	closing->key = key;
+	list_add_tail(parked, &closing->job);
+}
+
+struct closing *closing_unpark(struct list *parked, uint64_t key)
+{
+	struct closing *closing, *after;
+
+	list_for_each_safe(closing, after, parked, job) {
+		if (closing->key != key)
+			continue;
+		list_remove(&closing->job);
+		return closing;
+	}
+	return NULL;
 }
 
 static bool closing_is_empty(const struct closing *closing)
@@ -376,6 +396,14 @@ void closing_end(struct closing *closing)
 	pthread_mutex_lock(&closer_state.lock);
 	closing_free_locked(closing);
 	pthread_mutex_unlock(&closer_state.lock);
+}
+
+void closing_end_parked(struct list *parked)
+{
+	struct list *job;
+
+	while ((job = list_pop(parked)))
+		closing_end(container_of(job, struct closing, job));
 }
 
 /* ---- start and stop ---------------------------------------------------------------- */

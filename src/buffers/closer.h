@@ -24,6 +24,7 @@
 
 #include "base/limits.h"
 #include "buffers/buffer.h"
+#include "list.h"
 
 struct accel_asid;
 struct closing;
@@ -69,6 +70,14 @@ bool closing_charge_ended(struct closing *closing, uid_t uid);
 void closing_add(struct closing *closing, int fd);
 void closing_add_buffer(struct closing *closing, struct buffer *buffer);
 void closing_add_asid(struct closing *closing, struct accel_asid *asid);
+
+/*
+ * For leaving.h: puts one that is still to get a descriptor into a list of the caller's
+ * under @key, and takes the one of @key out again; NULL: there is none. The caller locks.
+ */
+void closing_park(struct closing *closing, struct list *parked, uint64_t key);
+struct closing *closing_unpark(struct list *parked, uint64_t key);
+void closing_end_parked(struct list *parked);
 
 /*
  * Queues all of it and gives the closing up; NULL is allowed. Never blocks. If nothing

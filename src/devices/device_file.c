@@ -163,8 +163,8 @@ int device_file_get_root(struct device_file *file, uint64_t *ret_root_id)
 	int r = 0;
 
 	if (!file->root_id)
-		r = table_open_root(file->devices->notifier->table, &file->payer,
-				    &file->root_id);
+		r = table_open_context_root(file->devices->notifier->table, &file->payer,
+					    &file->root_id);
 	*ret_root_id = file->root_id;
 	return r;
 }

@@ -168,7 +168,7 @@ static int fs_attr_give_locked(struct service *service, struct export *export, u
 
 	if (r < 0)
 		return r;
-	r = export_transfer(&service->limits, export, uid);
+	r = export_transfer(&service->table, export, uid);
 	table_finish_give_locked(&service->table, export, uid, r == 0);
 	return r;
 }
@@ -192,7 +192,7 @@ static int fs_attr_set(struct service *service, uint64_t ino, const struct stat 
 	if (r == 0)
 		node_set(node, attr, to_set);
 	if (r == 0 && export)
-		export_set_times(export, to_set);
+		export_set_times(&service->table, export, to_set);
 	fs_put_node(service, export, node);
 	return r;
 }

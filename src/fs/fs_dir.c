@@ -11,6 +11,7 @@
 
 #include "fs/fs_user.h"
 #include "names/ended.h"
+#include "crash_point.h"
 #include "util.h"
 
 /* Only the text that export_name() writes: 36 characters, lower case. */
@@ -117,6 +118,13 @@ void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 	fs_dir_reply_entry(req, INO_BROKER);
 }
 
+static bool fs_dir_was_unlinked(struct service *service, const char *name)
+{
+	uint8_t uuid[DMABUFFS_UUID_SIZE];
+
+	return fs_parse_name(name, uuid) == 0 && table_was_unnamed(&service->table, uuid);
+}
+
 /* The kernel has checked write permission on the root, and the sticky bit. */
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
@@ -128,11 +136,13 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	export = fs_dir_get_named(service, parent, name);
-	if (export && ended_remove_name(&service->notifier, export,
-					DMABUFFS_ENDED_UNLINKED, "unlinked"))
+	if (fs_dir_was_unlinked(service, name) ||
+	    (export && ended_remove_name(&service->notifier, export,
+					 DMABUFFS_ENDED_UNLINKED, "unlinked")))
 		reply_error(req, 0);
 	else
 		reply_error(req, -ENOENT);
+	CRASH_POINT("unlink-replied");
 	table_put(&service->table, export);
 }
 

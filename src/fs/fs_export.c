@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/request.h"
 #include "base/wire.h"
 #include "buffers/closer.h"
 #include "fs/fs_user.h"
@@ -135,10 +136,32 @@ static int fs_export_find_or_make(struct command_call *call)
 	return r < 0 ? r : command_offload(call, &payer, fs_export_freeze_and_finish);
 }
 
+/* The name that a predecessor made for this request, which comes again. */
+static bool fs_export_was_made(struct command_call *call)
+{
+	const struct ledger *ledger = call->service->table.ledger;
+	const struct ledger_export *record;
+	uint32_t slot;
+
+	if (!request_is_resent())
+		return false;
+	slot = ledger_find_made(ledger, LEDGER_EXPORT, request_unique());
+	if (slot == LEDGER_NONE)
+		return false;
+	record = ledger_export(ledger, slot);
+	if (record->record.unique != request_unique())
+		return false;
+	memcpy(call->arg.export.uuid, record->uuid, sizeof(record->uuid));
+	call->arg.export.bytes = record->charged_bytes;
+	return true;
+}
+
 int fs_export(struct command_call *call)
 {
 	int r = wire_check_export(&call->arg.export);
 
+	if (r == 0 && fs_export_was_made(call))
+		return 0;
 	if (r == 0)
 		r = user_owner(call, &call->kept.making.owner);
 	if (r < 0)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/policy.h"
 #include "fs/fs_user.h"
+#include "crash_point.h"
 #include "locked.h"
 #include "util.h"
 
@@ -30,7 +31,7 @@ static int fs_file_check_size(struct service *service, struct export *export)
 	if (buffer_size_is_fixed(&export->buffer))
 		return 0;
 	table_lock(&service->table);
-	r = export_recharge(&service->limits, export);
+	r = export_recharge(&service->table, export);
 	table_unlock(&service->table);
 	return r;
 }
@@ -45,6 +46,17 @@ static int fs_file_check_open(struct service *service, struct export *export, pi
 	if (r == 0)
 		r = fs_file_check_namespaces(service, export, tid);
 	return r == 0 ? fs_file_check_size(service, export) : r;
+}
+
+/* One that is being closed is closed first, so that a successor knows all there are. */
+static void fs_file_close_stored_locked(fuse_req_t req, const struct export *export)
+{
+	struct table *table = &service_of(req)->table;
+	int old = atomic_load(&export_record(table, export)->backing_id);
+
+	ASSERT_LOCKED(&table->lock);
+	if (old)
+		fuse_passthrough_close(req, old);
 }
 
 static int fs_file_register_backing(fuse_req_t req, const struct buffer *buffer)
@@ -70,10 +82,12 @@ static int fs_file_get_backing(fuse_req_t req, struct export *export)
 	SCOPED_LOCK(&service_of(req)->table.lock);
 	int id = export->backing_id;
 
-	if (!id)
-		id = fs_file_register_backing(req, &export->buffer);
+	if (id)
+		return id;
+	fs_file_close_stored_locked(req, export);
+	id = fs_file_register_backing(req, &export->buffer);
 	if (id > 0)
-		export->backing_id = id;
+		table_store_backing_locked(&service_of(req)->table, export, id);
 	return id;
 }
 
@@ -104,17 +118,27 @@ static int fs_file_backing_id(fuse_req_t req, struct export *export)
 
 void fs_close_export(fuse_req_t req, struct export *export)
 {
+	struct table *table = &service_of(req)->table;
 	int id;
 
 	/* Before the buffer is closed, so that this is not its last close. */
-	while ((id = table_close(&service_of(req)->table, export)) > 0)
+	while ((id = table_close(table, export)) > 0) {
 		fuse_passthrough_close(req, id);
+		table_forget_backing(table, export, id);
+	}
+}
+
+/* Without a connection, which closes the backing id with its end. */
+static void fs_file_undo_open(struct table *table, struct export *export, uint64_t handle)
+{
+	table_put(table, table_forget_open(table, handle));
+	while (table_close(table, export) > 0)
+		;
 }
 
 static void fs_file_reply_open(fuse_req_t req, struct export *export,
 			       struct fuse_file_info *fi)
 {
-	struct service *service = service_of(req);
 
 	/*
 	 * Without passthrough there is no page cache: MAP_SHARED fails. The kernel still
@@ -123,10 +147,24 @@ static void fs_file_reply_open(fuse_req_t req, struct export *export,
 	fi->direct_io = !fi->backing_id;
 	fi->parallel_direct_writes = 1;
 	fi->noflush = 1;
-	/* It fails only without a connection, and the backing id is closed with that. */
 	if (fuse_reply_open(req, fi) < 0)
-		while (table_close(&service->table, export) > 0)
-			;
+		fs_file_undo_open(&service_of(req)->table, export, fi->fh);
+	CRASH_POINT("open-replied");
+}
+
+/* The request was executed by a predecessor, and its open file is counted. */
+static bool fs_file_was_opened(fuse_req_t req, struct export *export,
+			       struct fuse_file_info *fi)
+{
+	struct table *table = &service_of(req)->table;
+
+	if (!export || !table_was_opened(table, export, &fi->fh))
+		return false;
+	table_lock(table);
+	fi->backing_id = export->backing_id;
+	table_unlock(table);
+	fs_file_reply_open(req, export, fi);
+	return true;
 }
 
 static void fs_file_log_refusal(fuse_req_t req, const struct export *export, int error)
@@ -160,6 +198,10 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	export = table_get(&service->table, ino);
+	if (fs_file_was_opened(req, export, fi)) {
+		table_put(&service->table, export);
+		return;
+	}
 	/* ESTALE makes the kernel look the name up again, which fails with ENOENT. */
 	if (!export || !table_open(&service->table, export)) {
 		reply_error(req, -ESTALE);
@@ -169,6 +211,8 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	r = fs_file_check_open(service, export, tid, fi->flags);
 	if (r == 0)
 		r = fi->backing_id = fs_file_backing_id(req, export);
+	if (r >= 0)
+		r = table_store_open(&service->table, export, fi->flags, &fi->fh);
 	if (r < 0) {
 		fs_file_log_refusal(req, export, r);
 		fs_close_export(req, export);
@@ -196,10 +240,11 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fs_accel_release(req, fi);
 		return;
 	}
-	export = table_get(&service->table, ino);
+	export = table_forget_open(&service->table, fi->fh);
 	if (export)
 		fs_close_export(req, export);
 	reply_error(req, 0);
+	CRASH_POINT("release-replied");
 	table_put(&service->table, export);
 }
 

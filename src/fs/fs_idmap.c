@@ -11,6 +11,7 @@
 #include "base/wire.h"
 #include "fs/fs_ioctl.h"
 #include "fs/fs_user.h"
+#include "crash_point.h"
 
 static int fs_idmap_read_identity(fuse_req_t req, struct identity *ret_identity)
 {
@@ -26,7 +27,7 @@ static int fs_idmap_read_identity(fuse_req_t req, struct identity *ret_identity)
 	return r;
 }
 
-static int fs_idmap_open(fuse_req_t req, struct identity_handle **ret_handle)
+static int fs_idmap_open(fuse_req_t req, uint64_t *ret_handle)
 {
 	struct identity identity;
 	int r = fs_idmap_read_identity(req, &identity);
@@ -44,7 +45,7 @@ void fs_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file
 {
 	struct service *service = service_of(req);
 	struct fuse_entry_param entry = {.ino = INO_IDENTITY};
-	struct identity_handle *handle;
+	uint64_t handle;
 	int r = parent == INO_IDMAP ? 0 : -EOPNOTSUPP;
 
 	if (r == 0)
@@ -55,18 +56,18 @@ void fs_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file
 		reply_error(req, r);
 		return;
 	}
-	fi->fh = (uintptr_t)handle;
+	fi->fh = handle;
 	fi->direct_io = 1;
 	fi->nonseekable = 1;
 	fi->noflush = 1;
 	if (fuse_reply_create(req, &entry, fi) < 0)
 		identities_close(&service->identities, handle);
+	CRASH_POINT("idmap-replied");
 }
 
 void fs_identity_release(fuse_req_t req, struct fuse_file_info *fi)
 {
-	identities_close(&service_of(req)->identities,
-			 (struct identity_handle *)(uintptr_t)fi->fh);
+	identities_close(&service_of(req)->identities, fi->fh);
 	reply_error(req, 0);
 }
 
@@ -91,20 +92,36 @@ static int fs_idmap_set(struct command_call *call, const struct identity *identi
 	return 0;
 }
 
+static int fs_idmap_present(struct command_call *call, struct ids process)
+{
+	struct identities *identities = &call->service->identities;
+	struct identity identity;
+	uint64_t handle;
+	int r = identities_take_token(identities, call->arg.token.token, process,
+				      &identity, &handle);
+
+	if (r < 0)
+		return r;
+	r = fs_idmap_set(call, &identity);
+	CRASH_POINT("idmap-identified");
+	identities_forget_token(identities, handle);
+	return r;
+}
+
 int fs_identify(struct command_call *call)
 {
 	const struct dmabuffs_token *arg = &call->arg.token;
-	struct identity identity;
 	struct ids process;
 	int r = wire_check_no_flags(arg->flags);
 
 	if (r == 0)
 		r = user_process(call->req, &process);
 	if (r == 0)
-		r = identities_take_token(&call->service->identities, arg->token, process,
-					  &identity);
-	if (r == 0)
-		r = fs_idmap_set(call, &identity);
+		r = fs_idmap_present(call, process);
+	/* Its token ended when this request was executed before. */
+	if (r == -ENOENT && !call->file &&
+	    table_was_identified(&call->service->table, call->root_id))
+		r = 0;
 	if (r < 0)
 		log_warning("cannot identify pid %d uid %u: %s", call->ctx->pid,
 			    user_uid(call->req), strerror(-r));

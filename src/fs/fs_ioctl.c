@@ -2,9 +2,11 @@
 #include "fs/fs_ioctl.h"
 
 #include "base/offload.h"
+#include "base/request.h"
 #include "fs/fs_user.h"
 #include "names/caller.h"
 #include "sized.h"
+#include "crash_point.h"
 #include "util.h"
 
 /* ---- the table of all commands ----------------------------------------------------- */
@@ -127,6 +129,7 @@ void command_reply(struct command_call *call, int result)
 		reply_error(call->req, result);
 	else
 		fuse_reply_ioctl(call->req, 0, &call->arg, call->reply_size);
+	CRASH_POINT("command-replied");
 	free(call);
 }
 
@@ -152,14 +155,25 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 				 ret_taken);
 }
 
+/* The call is freed when its work returns. */
+static void command_work(void *arg)
+{
+	struct command_call *call = arg;
+
+	request_set(call->unique);
+	call->work(call);
+	request_set(0);
+}
+
 int command_offload(struct command_call *call, const struct payer *payer,
 		    void (*work)(void *call))
 {
 	struct offload *offload;
 	int r = offload_reserve(&call->service->limits, payer, &offload);
 
+	call->work = work;
 	if (r == 0)
-		r = offload_start(offload, work, call);
+		r = offload_start(offload, command_work, call);
 	return r < 0 ? r : COMMAND_PENDING;
 }
 
@@ -196,7 +210,7 @@ static void fs_ioctl_set_file(struct command_call *call, enum place place, uint6
 		call->file = (struct device_file *)(uintptr_t)fh;
 		device_file_use(call->file);
 	} else if (place == ON_IDENTITY) {
-		call->handle = (struct identity_handle *)(uintptr_t)fh;
+		call->handle = fh;
 	} else {
 		call->root_id = fh;
 	}
@@ -237,6 +251,7 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	call->service = service_of(req);
 	call->ctx = fuse_req_ctx(req);
 	call->ino = ino;
+	call->unique = request_get();
 	call->pidfd = -1;
 	call->rest = TAKEN_NONE;
 	fs_ioctl_set_file(call, place, fi->fh);

@@ -17,11 +17,13 @@ struct command_call {
 	uint64_t ino;
 	uint64_t root_id;         /* of a command on the root directory or .control */
 	struct device_file *file; /* of a command on a context; else NULL */
-	struct identity_handle *handle; /* of a command on one */
-	int pidfd;         /* owned: of the calling thread, see command_pidfd() */
-	struct taken rest; /* owned: closed when the call ends */
-	size_t reply_size; /* bytes of arg that are returned on success */
-	struct {           /* of device_room_call() */
+	uint64_t handle;          /* of a command on an identity */
+	uint64_t unique;          /* for request_set(), of another thread */
+	void (*work)(void *call); /* of command_offload() */
+	int pidfd;                /* owned: of the calling thread, see command_pidfd() */
+	struct taken rest;        /* owned: closed when the call ends */
+	size_t reply_size;        /* bytes of arg that are returned on success */
+	struct {                  /* of device_room_call() */
 		int (*take)(struct command_call *call);
 		void (*end)(struct command_call *call, int result);
 	} room;

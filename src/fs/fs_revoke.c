@@ -84,6 +84,8 @@ int fs_revoke(struct command_call *call)
 
 	if (r < 0)
 		return r;
+	if (table_was_unnamed(table, arg->uuid))
+		return 0;
 	export = table_get_named(table, arg->uuid);
 	if (!export)
 		return -ENOENT;
@@ -145,6 +147,8 @@ int fs_withdraw(struct command_call *call)
 
 	if (r < 0)
 		return r;
+	if (table_was_unnamed(&call->service->table, arg->uuid))
+		return 0;
 	r = arg->flags & DMABUFFS_WITHDRAW_OWN ? fs_withdraw_own(call)
 					       : fs_withdraw_made_here(call);
 	if (r == -EPERM)

@@ -13,6 +13,7 @@
 #include "fs/fs.h"
 #include "fs/fs_user.h"
 #include "names/ended.h"
+#include "crash_point.h"
 
 static void fs_root_open(fuse_req_t req, struct fuse_file_info *fi)
 {
@@ -32,6 +33,7 @@ static void fs_root_open(fuse_req_t req, struct fuse_file_info *fi)
 	fi->fh = id;
 	if (fuse_reply_open(req, fi) < 0)
 		table_close_root(table, id, NULL, NULL);
+	CRASH_POINT("root-replied");
 }
 
 void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

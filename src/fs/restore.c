@@ -5,7 +5,9 @@
 
 static void restore_dropped(const struct bank_item *item, int fd, void *data)
 {
-	close(fd);
+	struct service *service = data;
+
+	leaving_dropped(&service->table.leaving, item, fd);
 }
 
 static void restore_kept(const struct bank_item *item, int fd, void *data)

@@ -206,6 +206,8 @@ void caller_unref(struct caller *caller)
 {
 	if (!caller || atomic_fetch_sub(&caller->refs, 1) != 1)
 		return;
+	if (caller->record)
+		ledger_free(caller->ledger, LEDGER_CALLER, caller->record - 1);
 	free(caller->security);
 	free(caller);
 }

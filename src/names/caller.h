@@ -16,6 +16,7 @@
 #include <dmabuffs-ioctl.h>
 
 #include "names/ids.h"
+#include "store/ledger.h"
 
 /* The recorded identity of an exporter. Immutable; shared by its exports. */
 struct caller {
@@ -25,6 +26,9 @@ struct caller {
 	char comm[DMABUFFS_COMM_SIZE];
 	uint64_t ns[DMABUFFS_NS_COUNT]; /* inode numbers; 0: unknown */
 	char *security;                 /* security label, NULL: no LSM sets one */
+	/* Its record, once something that a successor needs refers to it. */
+	struct ledger *ledger; /* borrowed */
+	uint32_t record;       /* slot + 1; 0: none */
 };
 
 /* Probes the kernel. Once, before any other function here. */
@@ -64,5 +68,14 @@ int caller_read(pid_t tid, int pidfd, struct caller *cached, struct caller **ret
 
 struct caller *caller_ref(struct caller *caller);
 void caller_unref(struct caller *caller); /* NULL is allowed */
+
+/*
+ * caller_record.c: stores it, unless it is stored already, for a record that will refer
+ * to caller->record. Not by two threads at once. 0 or -ENOSPC.
+ */
+int caller_store(struct caller *caller, struct ledger *ledger);
+
+/* For a successor: the caller of a committed record. 0, -ENOMEM, -EBADMSG. */
+int caller_restore(struct ledger *ledger, uint32_t slot, struct caller **ret_caller);
 
 #endif

@@ -17,7 +17,7 @@ void ended_report(struct notifier *notifier, struct export *export,
 bool ended_remove_name(struct notifier *notifier, struct export *export,
 		       enum dmabuffs_ended_cause cause, const char *why)
 {
-	if (!table_unname(notifier->table, export))
+	if (!table_unname(notifier->table, export, cause))
 		return false;
 	ended_report(notifier, export, cause, why);
 	return true;

@@ -8,6 +8,7 @@
 #include "base/policy.h"
 #include "buffers/closer.h"
 #include "names/table.h"
+#include "crash_point.h"
 #include "locked.h"
 #include "util.h"
 
@@ -40,7 +41,8 @@ static struct export *export_alloc(struct limits *limits,
 
 	if (!export)
 		return NULL;
-	export->closing = closing_new(limits, request->uid, 0);
+	/* The room is for the bank's duplicate: see leaving.h. */
+	export->closing = closing_new(limits, request->uid, 1);
 	if (!export->closing) {
 		free(export);
 		return NULL;
@@ -57,7 +59,47 @@ static struct export *export_alloc(struct limits *limits,
 	return export;
 }
 
-int export_create(struct limits *limits, struct export_request *request,
+/* One that has neither a record nor a buffer. */
+static void export_free_memory(struct export *export)
+{
+	caller_unref(export->caller);
+	node_finish(&export->node);
+	closing_end(export->closing);
+	free(export);
+}
+
+static int export_make(struct table *table, const struct export_request *request,
+		       uint64_t bytes, struct export **ret_export)
+{
+	struct export *export = export_alloc(table->limits, request);
+	int r;
+
+	if (!export)
+		return -ENOMEM;
+	export->charged_uid = request->uid;
+	export->charged_bytes = bytes;
+	export->buffer = *request->buffer;
+	r = export_store(table, export);
+	if (r < 0)
+		export_free_memory(export);
+	else
+		*ret_export = export;
+	return r;
+}
+
+static void export_take_buffer(struct table *table, struct export *export,
+			       struct export_request *request)
+{
+	export->asid = request->asid;
+	export_bank(table, export);
+	if (!export->asid)
+		buffer_keep(&export->buffer, request->closing);
+	export->has_buffer = true;
+	request->buffer->fd = -1;
+	request->asid = NULL;
+}
+
+int export_create(struct table *table, struct export_request *request,
 		  struct export **ret_export)
 {
 	const struct payer payer = {request->uid, request->pid};
@@ -67,23 +109,15 @@ int export_create(struct limits *limits, struct export_request *request,
 
 	if (r < 0)
 		return r;
-	r = export_charge(limits, &payer, bytes);
+	r = export_charge(table->limits, &payer, bytes);
 	if (r < 0)
 		return r;
-	export = export_alloc(limits, request);
-	if (!export) {
-		export_uncharge(limits, request->uid, bytes);
-		return -ENOMEM;
+	r = export_make(table, request, bytes, &export);
+	if (r < 0) {
+		export_uncharge(table->limits, request->uid, bytes);
+		return r;
 	}
-	export->charged_uid = request->uid;
-	export->charged_bytes = bytes;
-	export->buffer = *request->buffer;
-	export->asid = request->asid;
-	if (!export->asid)
-		buffer_keep(&export->buffer, request->closing);
-	export->has_buffer = true;
-	request->buffer->fd = -1;
-	request->asid = NULL;
+	export_take_buffer(table, export, request);
 	*ret_export = export;
 	return 0;
 }
@@ -101,31 +135,39 @@ static void export_move_charge(struct limits *limits, const struct export *expor
 	}
 }
 
-void export_release_buffer(struct limits *limits, struct export *export)
+void export_release_buffer(struct table *table, struct export *export)
 {
-	struct closing *closing = TAKE_PTR(export->closing);
+	struct closing *closing;
 
 	if (!export->has_buffer)
 		return;
+	closing = TAKE_PTR(export->closing);
 	export->has_buffer = false;
 	closing_add_buffer(closing, &export->buffer);
 	closing_add_asid(closing, TAKE_PTR(export->asid));
-	export_move_charge(limits, export, closing);
-	closing_end(closing);
+	export_move_charge(table->limits, export, closing);
+	if (export->banked)
+		leaving_end(&table->leaving, export->slot,
+			    export_record(table, export)->record.generation, closing);
+	else
+		closing_end(closing);
+	CRASH_POINT("buffer-dropped");
 }
 
-void export_free(struct limits *limits, struct export *export)
+/* The record first: a caller's goes only when none refers to it. */
+void export_free(struct table *table, struct export *export)
 {
 	if (!export)
 		return;
-	export_release_buffer(limits, export);
-	caller_unref(export->caller);
-	node_finish(&export->node);
-	free(export);
+	export_release_buffer(table, export);
+	ledger_free(table->ledger, LEDGER_EXPORT, export->slot);
+	CRASH_POINT("export-freed");
+	export_free_memory(export);
 }
 
-int export_recharge(struct limits *limits, struct export *export)
+int export_recharge(struct table *table, struct export *export)
 {
+	struct limits *limits = table->limits;
 	uint64_t bytes, charged = export->charged_bytes;
 	int r = buffer_memory(&export->buffer, &bytes);
 
@@ -137,11 +179,12 @@ int export_recharge(struct limits *limits, struct export *export)
 		r = limits_charge(limits, export->charged_uid, RES_BYTES,
 				  bytes - charged);
 	if (r == 0)
-		export->charged_bytes = bytes;
+		export_record(table, export)->charged_bytes = export->charged_bytes =
+			bytes;
 	return r;
 }
 
-int export_transfer(struct limits *limits, struct export *export, uid_t uid)
+int export_transfer(struct table *table, struct export *export, uid_t uid)
 {
 	const struct charge charges[] = {{RES_EXPORTS, 1},
 					 {RES_BYTES, export->charged_bytes}};
@@ -149,10 +192,10 @@ int export_transfer(struct limits *limits, struct export *export, uid_t uid)
 
 	if (uid == export->charged_uid || !export->has_buffer)
 		return 0;
-	r = limits_transfer(limits, export->charged_uid, uid, charges,
+	r = limits_transfer(table->limits, export->charged_uid, uid, charges,
 			    ARRAY_SIZE(charges));
 	if (r == 0)
-		export->charged_uid = uid;
+		export_record(table, export)->charged_uid = export->charged_uid = uid;
 	return r;
 }
 
@@ -177,7 +220,17 @@ void export_times(const struct export *export, const struct stat *buffer,
 		ret_stat->st_ctim = buffer->st_ctim;
 }
 
-void export_set_times(struct export *export, int to_set)
+static void export_store_times(struct table *table, const struct export *export)
+{
+	struct ledger_export *record = export_record(table, export);
+
+	record->atime_then = export->atime_then.tv_sec;
+	record->mtime_then = export->mtime_then.tv_sec;
+	record->atime_then_ns = (uint32_t) export->atime_then.tv_nsec;
+	record->mtime_then_ns = (uint32_t) export->mtime_then.tv_nsec;
+}
+
+void export_set_times(struct table *table, struct export *export, int to_set)
 {
 	struct stat buffer;
 
@@ -187,6 +240,7 @@ void export_set_times(struct export *export, int to_set)
 		export->atime_then = buffer.st_atim;
 	if (to_set & FUSE_SET_ATTR_MTIME)
 		export->mtime_then = buffer.st_mtim;
+	export_store_times(table, export);
 }
 
 uint32_t export_info_flags_locked(struct table *table, const struct export *export)

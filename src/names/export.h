@@ -9,7 +9,10 @@
  * and charges are released at once. The kernel's look-ups hold nothing: a client can keep
  * an inode cached for as long as it likes, and its number then leads to no export.
  *
- * Plain values only, no pointer into FUSE or a thread: a restart can keep this state.
+ * What outlives the process is in its record in the ledger, from its creation to its end,
+ * and its buffer in the bank: see ledger.h. A device's descriptor is not, as its driver
+ * can do work on each close, nor is an ASID's; nor is a buffer that the bank has no room
+ * for. Their names end when a successor takes over.
  */
 #ifndef DMABUFFS_EXPORT_H
 #define DMABUFFS_EXPORT_H
@@ -23,6 +26,7 @@
 #include "buffers/buffer.h"
 #include "names/caller.h"
 #include "names/node.h"
+#include "store/ledger.h"
 #include "htab.h"
 #include "list.h"
 
@@ -33,7 +37,8 @@ struct table;
 struct export
 {
 	/* Fixed after creation. */
-	uint64_t id; /* inode number; never reused */
+	uint64_t id;   /* inode number; never reused */
+	uint32_t slot; /* of its record in the ledger */
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
 	uint64_t root_id;                /* the root description it was made on */
 	uint32_t flags;                  /* DMABUFFS_EXPORT_* */
@@ -58,6 +63,7 @@ struct export
 	uid_t charged_uid;
 	int backing_id; /* for passthrough while there are opens; 0: none */
 	bool named, has_buffer, revoked;
+	bool banked; /* its buffer is in the bank, too */
 };
 
 /* What to create; all of it is borrowed, except that buffer and asid move on success. */
@@ -78,29 +84,30 @@ struct export_request {
 /*
  * Charges and creates an export without a name, with one reference, the caller's. On
  * success it owns buffer and ASID: request->buffer->fd is -1 then and request->asid NULL.
- * 0, -EDQUOT, -ENOSPC, -ENOMEM, -errno.
+ * All but its id and root is stored, and not committed. 0, -EDQUOT, -ENOSPC, -ENOMEM,
+ * -errno.
  */
-int export_create(struct limits *limits, struct export_request *request,
+int export_create(struct table *table, struct export_request *request,
 		  struct export **ret_export);
 
-/* Frees it; NULL is allowed. For table.c, and if table_add() failed. */
-void export_free(struct limits *limits, struct export *export);
+/* Frees it with its record; NULL is allowed. For table.c, and if table_add() failed. */
+void export_free(struct table *table, struct export *export);
 
 /*
  * Hands buffer and charges over to the closer; the object stays. Idempotent. What was
  * freed can be had again at once; but of a user who has much that is not closed yet, it
  * stays charged until it is.
  */
-void export_release_buffer(struct limits *limits, struct export *export);
+void export_release_buffer(struct table *table, struct export *export);
 
 /*
  * Updates the charge to the size, which importers of an unsealed memfd can change.
  * -EDQUOT, -ENOSPC: it grew beyond a limit, and the charge is as before.
  */
-int export_recharge(struct limits *limits, struct export *export);
+int export_recharge(struct table *table, struct export *export);
 
 /* Moves the charge to a new owner, all or nothing. 0, -EDQUOT, -ENOMEM. */
-int export_transfer(struct limits *limits, struct export *export, uid_t uid);
+int export_transfer(struct table *table, struct export *export, uid_t uid);
 
 /*
  * The times of a memfd's name, given those of the memfd: its own, or those that were set
@@ -111,7 +118,26 @@ void export_times(const struct export *export, const struct stat *buffer,
 		  struct stat *ret_stat);
 
 /* Times were set on the node: FUSE_SET_ATTR_*. The table's lock is held. */
-void export_set_times(struct export *export, int to_set);
+void export_set_times(struct table *table, struct export *export, int to_set);
+
+/* ---- export_record.c ---- */
+
+/* The record of an export that has one. */
+struct ledger_export *export_record(const struct table *table,
+				    const struct export *export);
+
+/* Makes it, with all that is fixed, and binds the node. 0 or -ENOSPC. */
+int export_store(struct table *table, struct export *export);
+
+/* Puts the buffer into the bank, while its descriptor is in our own table. */
+void export_bank(struct table *table, struct export *export);
+
+/*
+ * For a successor: the export of a committed record, charged, without a buffer, a
+ * reference, or a place in an index. 0, -ENOMEM; -EBADMSG: @caller is missing.
+ */
+int export_restore(struct table *table, uint32_t slot, struct caller *caller,
+		   struct export **ret_export);
 
 /* DMABUFFS_INFO_*, except those that depend on the mount. */
 uint32_t export_info_flags_locked(struct table *table, const struct export *export);

@@ -22,37 +22,48 @@
 #include "base/keyed_hash.h"
 #include "base/limits.h"
 #include "names/ids.h"
+#include "store/ledger.h"
 #include "htab.h"
-
-struct identity_handle;
 
 struct identities {
 	struct hash_key key;   /* fixed */
 	struct limits *limits; /* borrowed */
+	struct ledger *ledger; /* borrowed: has the handles for a successor */
 	pthread_mutex_t lock;  /* a leaf */
-	struct htab by_token;  /* the handles with one; under lock */
+	struct htab by_id;     /* all handles; under lock */
+	struct htab by_token;  /* those with a token; under lock */
 };
 
-void identities_init(struct identities *identities, struct limits *limits);
+void identities_init(struct identities *identities, struct limits *limits,
+		     struct ledger *ledger);
 void identities_finish(struct identities *identities);
 
-/* 0, -EDQUOT, -ENOSPC, -ENOMEM, -errno as limits_charge_process(). */
+/*
+ * The handle's id is its FUSE file handle. Of a request that comes again, the handle that
+ * it made. 0, -EDQUOT, -ENOSPC, -ENOMEM, -errno as limits_charge_process().
+ */
 int identities_open(struct identities *identities, const struct identity *identity,
-		    pid_t pid, struct identity_handle **ret_handle);
+		    pid_t pid, uint64_t *ret_handle);
 
-/* Its token ends. */
-void identities_close(struct identities *identities, struct identity_handle *handle);
+/* Its token ends. One that is not open is no error. */
+void identities_close(struct identities *identities, uint64_t handle);
 
-/* A new token; the one before ends. 0, -ENOMEM. */
-int identities_make_token(struct identities *identities, struct identity_handle *handle,
+/* A new token; the one before ends. 0, -ENOMEM; -EBADF: it is not open. */
+int identities_make_token(struct identities *identities, uint64_t handle,
 			  uint8_t ret_token[DMABUFFS_TOKEN_SIZE]);
 
 /*
  * Ends the token and returns the identity that it stands for. -ENOENT: no such token;
- * -EPERM: of a process with other ids than @process, and it stays.
+ * -EPERM: of a process with other ids than @process, and it stays. A successor ends the
+ * token only if *ret_handle was handed to identities_forget_token(), too, so that the
+ * identity can be stored first.
  */
 int identities_take_token(struct identities *identities,
 			  const uint8_t token[DMABUFFS_TOKEN_SIZE], struct ids process,
-			  struct identity *ret_identity);
+			  struct identity *ret_identity, uint64_t *ret_handle);
+void identities_forget_token(struct identities *identities, uint64_t handle);
+
+/* For a successor: a committed record of this kind. 0 or -ENOMEM. */
+int identities_restore(struct identities *identities, uint32_t slot);
 
 #endif

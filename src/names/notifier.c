@@ -4,6 +4,7 @@
 #include <fuse_lowlevel.h>
 #include <unistd.h>
 
+#include "crash_point.h"
 #include "util.h"
 
 #define STOP_MS 5000
@@ -54,6 +55,8 @@ static void notifier_run(struct worker *worker, struct list *job)
 	if (!notifier->ending) {
 		fuse_lowlevel_notify_inval_inode(notifier->session, export->id, -1, 0);
 		notifier_prune(notifier, export->id);
+		CRASH_POINT("name-notified");
+		atomic_store(&export_record(notifier->table, export)->notified, 1);
 	}
 	table_put(notifier->table, export);
 }

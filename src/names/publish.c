@@ -77,7 +77,7 @@ static int publish_create(struct table *table, struct export_request *request,
 			  struct export **ret_export)
 {
 	struct export *export, *other = NULL;
-	int r = export_create(table->limits, request, &export);
+	int r = export_create(table, request, &export);
 
 	if (r < 0)
 		return r;
@@ -85,7 +85,7 @@ static int publish_create(struct table *table, struct export_request *request,
 	if (r == 0)
 		publish_log(export);
 	else
-		export_free(table->limits, export);
+		export_free(table, export);
 	if (r < 0 && !other)
 		return r;
 	*ret_export = other ? other : export;

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "base/request.h"
 #include "names/owned.h"
 #include "names/table_index.h"
 #include "names/table_private.h"
+#include "crash_point.h"
 #include "locked.h"
 #include "util.h"
 
@@ -22,25 +24,41 @@ static uint64_t table_hash_buffer(const struct table *table, uint64_t root_id,
 	return keyed_hash(&table->key, key, sizeof(key));
 }
 
-int table_init(struct table *table, struct limits *limits, const struct node *root_node)
+/* What a successor needs of a table that is new. */
+static void table_init_ledger(struct table *table)
+{
+	struct ledger_header *header = table->ledger->header;
+
+	memcpy(header->table_key, &table->key, sizeof(header->table_key));
+	atomic_store(&header->next_id, INO_FIRST_EXPORT);
+	node_bind(&table->root_node, table->ledger, &header->nodes[LEDGER_NODE_ROOT]);
+}
+
+int table_init(struct table *table, struct limits *limits, const struct state *state,
+	       const struct node *root_node)
 {
 	if (sodium_init() < 0)
 		return -EIO;
 	*table = (struct table){
 		.limits = limits,
-		.next_id = INO_FIRST_EXPORT,
+		.ledger = state->ledger,
+		.bank = state->bank,
 		.root_node = *root_node,
 	};
 	hash_key_init(&table->key);
+	if (state->inherited)
+		memcpy(&table->key, table->ledger->header->table_key, LEDGER_KEY_SIZE);
+	else
+		table_init_ledger(table);
 	pthread_mutex_init(&table->lock, NULL);
-	return past_init(&table->past);
+	leaving_init(&table->leaving, table->bank, limits);
+	past_init(&table->past, table->ledger, state->inherited);
+	return 0;
 }
 
 static void table_free_export(struct htab_node *node, void *data)
 {
-	struct table *table = data;
-
-	export_free(table->limits, container_of(node, struct export, by_id));
+	export_free(data, container_of(node, struct export, by_id));
 }
 
 size_t table_release_names(struct table *table, size_t n)
@@ -51,7 +69,7 @@ size_t table_release_names(struct table *table, size_t n)
 		struct export *export = index->entries[--index->n].export;
 
 		if (export)
-			export_release_buffer(table->limits, export);
+			export_release_buffer(table, export);
 	}
 	return index->n;
 }
@@ -89,15 +107,14 @@ void table_put_locked(struct table *table, struct export *export)
 	if (--export->refs > 0)
 		return;
 	htab_remove(&table->by_id, &export->by_id);
-	export_free(table->limits, export);
+	export_free(table, export);
 }
 
-/* Without a name and an open file, the buffer cannot be reached again. */
-static void table_release_if_unused_locked(struct table *table, struct export *export)
+void table_release_if_unused_locked(struct table *table, struct export *export)
 {
 	ASSERT_LOCKED(&table->lock);
 	if (!export->named && !export->opens)
-		export_release_buffer(table->limits, export);
+		export_release_buffer(table, export);
 }
 
 /*
@@ -109,12 +126,28 @@ static bool table_is_found_by_buffer(const struct export *export)
 	return !(export->flags & DMABUFFS_EXPORT_ANOTHER);
 }
 
-bool table_unname_locked(struct table *table, struct export *export)
+/* The successor notifies the kernel, if we do not live to do it. */
+static void table_store_end(struct table *table, const struct export *export,
+			    enum dmabuffs_ended_cause cause, uint64_t unique)
+{
+	struct ledger_export *record = export_record(table, export);
+
+	record->end_unique = unique;
+	record->end_cause = cause;
+	record->notified = 0;
+	CRASH_POINT("name-ending");
+	ledger_set_state(record, LEDGER_UNNAMED);
+	CRASH_POINT("name-ended");
+}
+
+bool table_unname_locked(struct table *table, struct export *export,
+			 enum dmabuffs_ended_cause cause, uint64_t unique)
 {
 	ASSERT_LOCKED(&table->lock);
 	if (!export->named)
 		return false;
 	export->named = false;
+	table_store_end(table, export, cause, unique);
 	htab_remove(&table->by_uuid, &export->by_uuid);
 	if (table_is_found_by_buffer(export))
 		htab_remove(&table->by_buffer, &export->by_buffer);
@@ -144,11 +177,9 @@ static struct export *table_find_exported_locked(struct table *table, uint64_t r
 	return export;
 }
 
-/* Into all indexes, or into none. */
-static int table_insert_locked(struct table *table, struct export *export)
+int table_insert_locked(struct table *table, struct export *export)
 {
 	ASSERT_LOCKED(&table->lock);
-	export->id = table->next_id++;
 	if (htab_insert(&table->by_id, &export->by_id, table_hash_id(table, export->id)) <
 	    0)
 		return -ENOMEM;
@@ -176,6 +207,19 @@ remove_id:
 	return -ENOMEM;
 }
 
+/* Everything else of the record was stored when the export was created. */
+static void table_store_name(struct table *table, const struct export *export,
+			     const struct root *root)
+{
+	struct ledger_export *record = export_record(table, export);
+
+	record->id = export->id;
+	record->root = ledger_handle(table->ledger, LEDGER_DESCRIPTION, root->slot);
+	CRASH_POINT("export-stored");
+	ledger_set_state(record, LEDGER_LIVE);
+	CRASH_POINT("export-named");
+}
+
 int table_add(struct table *table, struct export *export, struct export **ret_other)
 {
 	SCOPED_LOCK(&table->lock);
@@ -193,9 +237,11 @@ int table_add(struct table *table, struct export *export, struct export **ret_ot
 		*ret_other = other;
 		return -EEXIST;
 	}
+	export->id = ledger_next_id(table->ledger);
 	r = table_insert_locked(table, export);
 	if (r < 0)
 		return r;
+	table_store_name(table, export, root);
 	export->named = true;
 	export->refs++;
 	list_add_head(&root->exports, &export->of_root);
@@ -212,7 +258,7 @@ static struct export *table_ref_locked(struct table *table, struct export *expor
 	return export;
 }
 
-static struct export *table_find_locked(struct table *table, uint64_t id)
+struct export *table_find_locked(struct table *table, uint64_t id)
 {
 	struct export *export;
 
@@ -260,11 +306,27 @@ struct export *table_get_exported(struct table *table, uint64_t root_id,
 				table_find_exported_locked(table, root_id, buffer));
 }
 
-bool table_unname(struct table *table, struct export *export)
+bool table_unname(struct table *table, struct export *export,
+		  enum dmabuffs_ended_cause cause)
 {
 	SCOPED_LOCK(&table->lock);
 
-	return table_unname_locked(table, export);
+	return table_unname_locked(table, export, cause, request_unique());
+}
+
+bool table_was_unnamed(struct table *table, const uint8_t uuid[DMABUFFS_UUID_SIZE])
+{
+	const struct ledger_export *record;
+	uint32_t slot;
+
+	if (!request_is_resent())
+		return false;
+	slot = ledger_find_ended(table->ledger, request_unique());
+	if (slot == LEDGER_NONE)
+		return false;
+	record = ledger_export(table->ledger, slot);
+	return record->end_unique == request_unique() &&
+	       !sodium_memcmp(record->uuid, uuid, DMABUFFS_UUID_SIZE);
 }
 
 static bool table_changes_owner_locked(struct table *table, const struct export *export,
@@ -305,7 +367,7 @@ int table_withdraw(struct table *table, uint64_t root_id,
 	if (export->root_id != root_id || export->flags & DMABUFFS_EXPORT_PERSIST)
 		return -EPERM;
 	*ret_export = table_ref_locked(table, export);
-	table_unname_locked(table, export);
+	table_unname_locked(table, export, DMABUFFS_ENDED_WITHDRAWN, request_unique());
 	return 0;
 }
 
@@ -323,37 +385,6 @@ void table_put(struct table *table, struct export *export)
 	table_lock(table);
 	table_put_locked(table, export);
 	table_unlock(table);
-}
-
-bool table_open_locked(struct table *table, struct export *export)
-{
-	ASSERT_LOCKED(&table->lock);
-	if (export->named && export->opens++ == 0)
-		export->refs++;
-	return export->named;
-}
-
-bool table_open(struct table *table, struct export *export)
-{
-	SCOPED_LOCK(&table->lock);
-
-	return table_open_locked(table, export);
-}
-
-int table_close(struct table *table, struct export *export)
-{
-	SCOPED_LOCK(&table->lock);
-	int backing_id = 0;
-
-	if (export->opens == 1) {
-		backing_id = export->backing_id;
-		export->backing_id = 0;
-	}
-	if (!backing_id && --export->opens == 0) {
-		table_release_if_unused_locked(table, export);
-		table_put_locked(table, export);
-	}
-	return backing_id;
 }
 
 struct export *table_next_locked(struct table *table, uid_t uid, uint64_t *id,

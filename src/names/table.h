@@ -7,6 +7,9 @@
  * client could otherwise guess a name bit by bit: Daniel Vetter in the thread
  * "[PATCH 1/1] drm/amdkfd: Add IPC API", dri-devel, 14 July 2020.
  *
+ * A successor finds the same table, as each change is stored in the ledger before it is
+ * seen: see rebuild.h, and ledger.h for the order.
+ *
  * Thread safe. Lock order: table.lock, then limits.lock or the notifier's. No FUSE call
  * that makes the kernel send a request is made under the lock.
  */
@@ -18,10 +21,12 @@
 
 #include "base/keyed_hash.h"
 #include "base/limits.h"
+#include "buffers/leaving.h"
 #include "names/export.h"
 #include "names/ids.h"
 #include "names/node.h"
 #include "names/past.h"
+#include "store/state.h"
 #include "htab.h"
 
 /* Inode numbers below the first export's are the file system's own: see devices.h, too.
@@ -48,12 +53,14 @@ struct table_index {
 
 struct table {
 	pthread_mutex_t lock;
-	struct hash_key key;   /* fixed after table_init() */
-	struct limits *limits; /* borrowed */
-	struct past past;      /* has a lock of its own */
+	struct hash_key key;    /* fixed after table_init() */
+	struct limits *limits;  /* borrowed */
+	struct ledger *ledger;  /* borrowed */
+	struct bank *bank;      /* borrowed */
+	struct leaving leaving; /* thread safe */
+	struct past past;       /* has a lock of its own */
 
 	/* All below: protected by lock. */
-	uint64_t next_id;
 	struct htab by_id;     /* every export with a reference */
 	struct htab by_uuid;   /* the named ones */
 	struct htab by_buffer; /* the named ones, by root description and buffer, but
@@ -64,8 +71,9 @@ struct table {
 	struct node root_node;
 };
 
-/* 0 or -errno. */
-int table_init(struct table *table, struct limits *limits, const struct node *root_node);
+/* @state is borrowed; one that was inherited stays as it is. 0 or -errno. */
+int table_init(struct table *table, struct limits *limits, const struct state *state,
+	       const struct node *root_node);
 
 /*
  * Releases the buffers of @n names more, before table_finish(), to be called until it
@@ -84,8 +92,12 @@ void table_unlock(struct table *table);
  * directory, of .control (opened for writing) and of contexts ----
  */
 
-/* 0, -EDQUOT, -ENOSPC, -ENOMEM. */
+/* Of a request that comes again, the one that it made. 0, -EDQUOT, -ENOSPC, -ENOMEM. */
 int table_open_root(struct table *table, const struct payer *payer, uint64_t *ret_id);
+
+/* The same for a context: the request does not ask for it. */
+int table_open_context_root(struct table *table, const struct payer *payer,
+			    uint64_t *ret_id);
 
 /*
  * Closes a root description and removes the names made on it, except persistent ones.
@@ -104,6 +116,9 @@ int table_root_identity(struct table *table, uint64_t root_id,
 /* 0, -EBADF: it was closed, -ENOMEM. */
 int table_set_root_identity(struct table *table, uint64_t root_id,
 			    const struct identity *identity);
+
+/* Was it presented by this request, which comes again? */
+bool table_was_identified(struct table *table, uint64_t root_id);
 
 /* ---- exports; those returned carry a reference for table_put() ---- */
 
@@ -134,7 +149,11 @@ void table_finish_give_locked(struct table *table, struct export *export, uid_t 
 			      bool done);
 
 /* Removes the name; false if it was removed before. */
-bool table_unname(struct table *table, struct export *export);
+bool table_unname(struct table *table, struct export *export,
+		  enum dmabuffs_ended_cause cause);
+
+/* Did this request, which comes again, remove this name? */
+bool table_was_unnamed(struct table *table, const uint8_t uuid[DMABUFFS_UUID_SIZE]);
 
 /*
  * Removes the name if it was made on this root description and is not persistent.
@@ -155,6 +174,30 @@ void table_put(struct table *table, struct export *export); /* NULL is allowed *
 bool table_open(struct table *table, struct export *export);
 bool table_open_locked(struct table *table, struct export *export);
 int table_close(struct table *table, struct export *export);
+
+/*
+ * Stores that a counted file is open with these flags of open(2), and what the kernel is
+ * to say of it: *ret_handle. 0, -ENFILE.
+ */
+int table_store_open(struct table *table, const struct export *export, int flags,
+		     uint64_t *ret_handle);
+
+/* The handle that this request, which comes again, got. False: it got none. */
+bool table_was_opened(struct table *table, const struct export *export,
+		      uint64_t *ret_handle);
+
+/*
+ * It is closed: the export, with a reference, for table_close(); NULL: it was closed
+ * before.
+ */
+struct export *table_forget_open(struct table *table, uint64_t handle);
+
+/*
+ * Sets the kernel's backing id of an export, which its record has had closed before, for
+ * a successor, too; and forgets one that was closed, once table_close() returned it.
+ */
+void table_store_backing_locked(struct table *table, struct export *export, int id);
+void table_forget_backing(struct table *table, const struct export *export, int closed);
 
 /*
  * The next name after the cursor *@id that @uid may list (uid 0: any), and its id in

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -99,6 +100,9 @@ static const int filter_calls[] = {
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(getsockopt),
 	SCMP_SYS(setsockopt),
+	/* the bank */
+	SCMP_SYS(recvmmsg),
+	SCMP_SYS(recvmmsg_time64),
 	/* waits and time */
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
@@ -159,10 +163,15 @@ static const int filter_start_calls[] = {
 
 /* The commands that the service has a use for, and no other. */
 static const unsigned filter_ioctls[] = {
-	FUSE_DEV_IOC_BACKING_OPEN, FUSE_DEV_IOC_BACKING_CLOSE,
-	DMA_BUF_IOCTL_SYNC,        FIONREAD,
-	PIDFD_GET_USER_NAMESPACE,  NS_GET_PARENT,
-	NS_GET_OWNER_UID,          PROCMAP_QUERY,
+	FUSE_DEV_IOC_BACKING_OPEN,
+	FUSE_DEV_IOC_BACKING_CLOSE,
+	DMA_BUF_IOCTL_SYNC,
+	FIONREAD,
+	PIDFD_GET_USER_NAMESPACE,
+	NS_GET_PARENT,
+	NS_GET_OWNER_UID,
+	PROCMAP_QUERY,
+	SIOCOUTQ,
 };
 
 /* ---- rules ------------------------------------------------------------------------- */

@@ -30,8 +30,8 @@ static int parts_init_names(struct service *service)
 	node_init(&service->control, S_IFREG | options->control_mode, options->uid,
 		  options->gid);
 	node_init(&service->idmap, S_IFDIR | IDMAP_MODE, options->uid, options->gid);
-	identities_init(&service->identities, &service->limits);
-	return table_init(&service->table, &service->limits, &root_node);
+	identities_init(&service->identities, &service->limits, service->state.ledger);
+	return table_init(&service->table, &service->limits, &service->state, &root_node);
 }
 
 /* For those who hold no state for a successor, too: there is one way to store it. */
@@ -92,6 +92,8 @@ int parts_start(struct service *service)
 	r = notifier_start(&service->notifier, service->session, &service->table);
 	if (r == 0)
 		r = closer_start();
+	if (r == 0)
+		r = leaving_start(&service->table.leaving);
 	return r < 0 ? r : devices_start(&service->devices, &service->options);
 }
 
@@ -128,6 +130,7 @@ void parts_stop(struct service *service, bool notifier_is_stuck)
 
 	flushed_end(&service->devices.flushed);
 	stuck |= !dmabuf_io_stop(&service->dmabuf_io);
+	stuck |= !leaving_stop(&service->table.leaving);
 	stuck |= !parts_stop_closer();
 	stuck |= !offload_wait_all(&service->limits);
 	if (stuck) {

@@ -29,6 +29,8 @@
 #define LEDGER_KEY_SIZE    16   /* of SipHash */
 #define LEDGER_PAST        32768
 #define LEDGER_BLOB_MAX    16384 /* bytes */
+#define LEDGER_DEVICES_MAX 12
+#define LEDGER_POISON      32
 
 enum ledger_kind {
 	LEDGER_USER,
@@ -104,8 +106,8 @@ struct ledger_description {
 	uint32_t has_identity, has_token;
 	uint32_t process_uid, process_gid, owner_uid, owner_gid;
 	uint8_t token[DMABUFFS_TOKEN_SIZE];
-	uint64_t accel; /* for the record of an accelerator's context */
-	uint64_t reserved;
+	uint64_t accel;      /* for the record of an accelerator's context */
+	uint64_t identified; /* unique of the request that gave it its identity */
 };
 
 /* One descriptor of an export. */
@@ -184,8 +186,15 @@ enum ledger_own_node {
 	LEDGER_NODE_ROOT,
 	LEDGER_NODE_CONTROL,
 	LEDGER_NODE_IDMAP,
-	LEDGER_NODE_SPARE,
-	LEDGER_NODES
+	LEDGER_NODE_ACCEL, /* the directory .accel, and then its devices */
+	LEDGER_NODES = LEDGER_NODE_ACCEL + 1 + LEDGER_DEVICES_MAX
+};
+
+/* A request that came again and is executed: see poison.h. */
+struct ledger_poison {
+	_Atomic uint64_t unique; /* without the resend bit; 0: unused */
+	_Atomic uint32_t starts; /* how often it was begun after it came again */
+	uint32_t reserved;
 };
 
 struct ledger_header {
@@ -208,6 +217,7 @@ struct ledger_header {
 	uint8_t init[LEDGER_INIT_MAX], reply[LEDGER_INIT_MAX];
 	/* What the instance was started with, NUL terminated: a successor compares it. */
 	uint8_t options[LEDGER_OPTIONS_MAX];
+	struct ledger_poison poison[LEDGER_POISON];
 	uint64_t mount_dev;   /* device number of the mount */
 	uint64_t owner_start; /* start time of the process that serves, clock ticks */
 	uint32_t owner;       /* its id; 0: none */
@@ -215,7 +225,7 @@ struct ledger_header {
 	uint64_t reserved[5];
 };
 
-#define LEDGER_HEADER_ROOM 4096
+#define LEDGER_HEADER_ROOM 8192
 
 static_assert(sizeof(struct ledger_record) == 16, "");
 static_assert(sizeof(struct ledger_node) == 56, "");
@@ -232,6 +242,7 @@ static_assert(offsetof(struct ledger_export, part) == 168, "");
 static_assert(sizeof(struct ledger_open) == 32, "");
 static_assert(sizeof(struct ledger_chunk) == 64, "");
 static_assert(sizeof(struct ledger_past) == 20, "");
+static_assert(sizeof(struct ledger_poison) == 16, "");
 static_assert(sizeof(struct ledger_header) <= LEDGER_HEADER_ROOM, "");
 
 #endif

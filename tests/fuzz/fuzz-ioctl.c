@@ -25,6 +25,7 @@
 #include "buffers/closer.h"
 #include "devices/device_file.h"
 #include "fs/fs.h"
+#include "fs/restore.h"
 #include "names/caller.h"
 #include "reader.h"
 #include "util.h"
@@ -658,7 +659,9 @@ static void start_service(void)
 	limits_config_default(&options->limits);
 	limits_init(&service.limits, &options->limits);
 	node_init(&root, S_IFDIR | 0777, 0, 0);
-	MUST(table_init(&service.table, &service.limits, &root) == 0);
+	MUST(state_create(options->limits.per_mount[RES_EXPORTS], &restore_bank_ops,
+			  &service, &service.state) == 0);
+	MUST(table_init(&service.table, &service.limits, &service.state, &root) == 0);
 	tickets_init(&service.tickets, &service.limits);
 	service.broker = (struct broker){
 		.table = &service.table,

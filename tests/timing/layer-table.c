@@ -16,6 +16,7 @@
 
 struct instance {
 	struct limits limits;
+	struct state state;
 	struct table table;
 	uint64_t root;
 	struct export *found; /* by the last look-up */
@@ -24,6 +25,9 @@ struct instance {
 static void table_layer_ignore(struct export *export, void *data)
 {
 }
+
+/* No export has a descriptor. */
+static const struct bank_ops table_layer_bank = {0};
 
 static void table_layer_destroy(void *data)
 {
@@ -36,6 +40,7 @@ static void table_layer_destroy(void *data)
 				 NULL);
 	table_finish(&instance->table);
 	limits_finish(&instance->limits);
+	state_close(&instance->state);
 	free(instance);
 }
 
@@ -51,7 +56,10 @@ static int table_layer_init(struct instance *instance, size_t n_names)
 	config.per_uid[RES_EXPORTS] = config.per_mount[RES_EXPORTS] = 2 * n_names + 16;
 	limits_init(&instance->limits, &config);
 	node_init(&node, S_IFDIR | 0755, 0, 0);
-	r = table_init(&instance->table, &instance->limits, &node);
+	r = state_create(2 * n_names + 16, &table_layer_bank, NULL, &instance->state);
+	if (r == 0)
+		r = table_init(&instance->table, &instance->limits, &instance->state,
+			       &node);
 	return r < 0 ? r : table_open_root(&instance->table, &payer, &instance->root);
 }
 
@@ -69,7 +77,7 @@ static int table_layer_create_export(struct instance *instance, struct caller *c
 		.buffer = &buffer,
 	};
 
-	return export_create(&instance->limits, &request, ret_export);
+	return export_create(&instance->table, &request, ret_export);
 }
 
 static int table_layer_add(struct instance *instance, struct caller *caller,
@@ -84,7 +92,7 @@ static int table_layer_add(struct instance *instance, struct caller *caller,
 		uuid_generate_random(export->uuid);
 	r = table_add(&instance->table, export, &other);
 	if (r < 0) {
-		export_free(&instance->limits, export);
+		export_free(&instance->table, export);
 		return r;
 	}
 	memcpy(ret_name, export->uuid, sizeof(export->uuid));

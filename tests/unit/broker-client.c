@@ -43,7 +43,7 @@ int client_open_name(struct broker *broker, int access, struct export **ret_expo
 	close(created);
 	cr_assert(zero(int, fd_identity(fd, &dev, &ino)));
 	cr_assert(eq(u64, dev, broker->mount_dev));
-	fixture_table.next_id = ino;
+	atomic_store(&fixture_ledger()->header->next_id, ino);
 	*ret_export = fixture_add(UID_A, 0);
 	cr_assert(eq(u64, (*ret_export)->id, ino));
 	cr_assert(table_open(&fixture_table, *ret_export));
@@ -54,7 +54,7 @@ void client_close_name(struct broker *broker, int fd, struct export *export)
 {
 	close(fd);
 	table_close(broker->table, export);
-	table_unname(broker->table, export);
+	table_unname(broker->table, export, DMABUFFS_ENDED_UNLINKED);
 	table_put(broker->table, export);
 }
 

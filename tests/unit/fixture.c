@@ -13,6 +13,26 @@ struct limits fixture_limits;
 struct table fixture_table;
 uint64_t fixture_root;
 
+static void fixture_dropped(const struct bank_item *item, int fd, void *data)
+{
+	leaving_dropped(&fixture_table.leaving, item, fd);
+}
+
+const struct state *fixture_state(void)
+{
+	static const struct bank_ops ops = {.dropped = fixture_dropped};
+	static struct state state;
+
+	if (!state.ledger)
+		cr_assert(zero(int, state_create(1024, &ops, NULL, &state)));
+	return &state;
+}
+
+struct ledger *fixture_ledger(void)
+{
+	return fixture_state()->ledger;
+}
+
 void fixture_init(void)
 {
 	struct limits_config config;
@@ -22,7 +42,8 @@ void fixture_init(void)
 	limits_config_default(&config);
 	limits_init(&fixture_limits, &config);
 	node_init(&root_node, S_IFDIR | 01777, 0, 0);
-	cr_assert(zero(int, table_init(&fixture_table, &fixture_limits, &root_node)));
+	cr_assert(zero(int, table_init(&fixture_table, &fixture_limits, fixture_state(),
+				       &root_node)));
 	cr_assert(zero(int, table_open_root(&fixture_table, &(struct payer){UID_A},
 					    &fixture_root)));
 }
@@ -70,7 +91,7 @@ struct export *fixture_create(uint64_t root, int memfd, const struct export_spec
 	caller->refs = 1;
 	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false,
 					NULL)));
-	cr_assert(zero(int, export_create(&fixture_limits, &request, &export)));
+	cr_assert(zero(int, export_create(&fixture_table, &request, &export)));
 	caller_unref(caller);
 	return export;
 }

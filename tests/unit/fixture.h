@@ -24,6 +24,10 @@ extern uint64_t fixture_root; /* an open root description of UID_A */
 
 void fixture_init(void);
 
+/* The ledger and the bank of fixture_table; made when first asked for. */
+const struct state *fixture_state(void);
+struct ledger *fixture_ledger(void);
+
 /* Closes the root description; fails the test if anything stays charged. */
 void fixture_finish(void);
 

@@ -340,7 +340,7 @@ Test(connection, exchange_after_the_name_ended)
 	struct export *export;
 	int name = client_open_name(&broker, O_RDWR, &export);
 
-	cr_assert(table_unname(&fixture_table, export));
+	cr_assert(table_unname(&fixture_table, export, DMABUFFS_ENDED_UNLINKED));
 	cr_assert(zero(int, error_of(DMABUFFS_BROKER_EXCHANGE, name)),
 		  "rejected an opened file");
 	client_close_name(&broker, name, export);

@@ -46,7 +46,7 @@ Test(export, is_made_whole)
 	cr_assert(all(eq(uint, export->node.uid, UID_A),
 		      eq(uint, export->node.gid, UID_A)));
 	cr_assert(eq(uint, export->node.mode, S_IFREG | 0600), "the default mode");
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 0), eq(u64, used(RES_BYTES), 0)));
 	close(memfd);
 }
@@ -66,12 +66,12 @@ Test(export, takes_the_mode_asked_for)
 	};
 
 	new_buffer(&buffer, 1);
-	cr_assert(zero(int, export_create(&fixture_limits, &request, &export)));
+	cr_assert(zero(int, export_create(&fixture_table, &request, &export)));
 	cr_assert(eq(uint, export->node.mode, S_IFREG));
 	cr_assert(eq(str, export->label, (char *)"x"));
 	cr_assert(eq(uint, caller.refs, 2));
 	cr_assert(eq(int, buffer.fd, -1), "the export did not take it");
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	cr_assert(eq(uint, caller.refs, 1));
 }
 
@@ -87,8 +87,8 @@ Test(export, names_differ)
 	cr_assert(ne(str, first, second));
 	cr_assert(eq(sz, strspn(first, "0123456789abcdef-"), UUID_TEXT_LENGTH));
 	cr_assert(eq(chr, first[14], '4'), "a random UUID");
-	export_free(&fixture_limits, a);
-	export_free(&fixture_limits, b);
+	export_free(&fixture_table, a);
+	export_free(&fixture_table, b);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -106,7 +106,7 @@ static int try_create(size_t size, struct buffer *buffer)
 	int r;
 
 	new_buffer(buffer, size);
-	r = export_create(&fixture_limits, &request, &export);
+	r = export_create(&fixture_table, &request, &export);
 	cr_assert(eq(uint, caller.refs, 1));
 	cr_assert(eq(ptr, export, untouched));
 	return r;
@@ -139,15 +139,15 @@ Test(export, releases_its_buffer_once)
 	struct export *export = create(4096, &memfd);
 	int own = export->buffer.fd;
 
-	export_release_buffer(&fixture_limits, export);
+	export_release_buffer(&fixture_table, export);
 	cr_assert(all(not(is_open(own)), not(export->has_buffer)));
 	cr_assert(zero(u64, used(RES_BYTES)));
-	export_release_buffer(&fixture_limits, export);
+	export_release_buffer(&fixture_table, export);
 	cr_assert(zero(u64, used(RES_EXPORTS)));
-	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
+	cr_assert(zero(int, export_transfer(&fixture_table, export, UID_B)));
 	cr_assert(zero(u64, used(RES_EXPORTS)), "charged to A after the transfer");
-	export_free(&fixture_limits, export);
-	export_free(&fixture_limits, NULL);
+	export_free(&fixture_table, export);
+	export_free(&fixture_table, NULL);
 	close(memfd);
 }
 
@@ -157,16 +157,16 @@ Test(export, recharge_follows_the_size)
 	struct export *export = create(100, &memfd);
 
 	cr_assert(zero(int, ftruncate(memfd, 5000)));
-	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(zero(int, export_recharge(&fixture_table, export)));
 	cr_assert(all(eq(u64, used(RES_BYTES), 5000),
 		      eq(u64, export->charged_bytes, 5000)));
 	cr_assert(zero(int, ftruncate(memfd, 10)));
-	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(zero(int, export_recharge(&fixture_table, export)));
 	cr_assert(all(eq(u64, used(RES_BYTES), 10), eq(u64, export->charged_bytes, 10)));
 	cr_assert(zero(int, ftruncate(memfd, 0)));
-	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(zero(int, export_recharge(&fixture_table, export)));
 	cr_assert(eq(u64, used(RES_BYTES), 0));
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	close(memfd);
 }
 
@@ -177,9 +177,9 @@ Test(export, charges_what_it_takes)
 	struct export *export = create(100, &memfd);
 
 	cr_assert(zero(int, fallocate(memfd, FALLOC_FL_KEEP_SIZE, 0, 1 << 20)));
-	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(zero(int, export_recharge(&fixture_table, export)));
 	cr_assert(ge(u64, used(RES_BYTES), 1 << 20));
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	close(memfd);
 }
 
@@ -190,16 +190,16 @@ Test(export, recharge_over_a_limit_keeps_the_charge)
 
 	set_limit(fixture_limits.config.per_uid, RES_BYTES, 200);
 	cr_assert(zero(int, ftruncate(memfd, 201)));
-	cr_assert(eq(int, export_recharge(&fixture_limits, export), -EDQUOT));
+	cr_assert(eq(int, export_recharge(&fixture_table, export), -EDQUOT));
 	cr_assert(eq(u64, used(RES_BYTES), 100));
 	set_limit(fixture_limits.config.per_uid, RES_BYTES, 1000);
 	set_limit(fixture_limits.config.per_mount, RES_BYTES, 200);
-	cr_assert(eq(int, export_recharge(&fixture_limits, export), -ENOSPC));
+	cr_assert(eq(int, export_recharge(&fixture_table, export), -ENOSPC));
 	cr_assert(eq(u64, used(RES_BYTES), 100));
 	cr_assert(zero(int, ftruncate(memfd, 200)));
-	cr_assert(zero(int, export_recharge(&fixture_limits, export)));
+	cr_assert(zero(int, export_recharge(&fixture_table, export)));
 	cr_assert(eq(u64, used(RES_BYTES), 200));
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	close(memfd);
 }
 
@@ -208,18 +208,18 @@ Test(export, transfer)
 	int memfd;
 	struct export *export = create(100, &memfd);
 
-	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_A)));
-	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
+	cr_assert(zero(int, export_transfer(&fixture_table, export, UID_A)));
+	cr_assert(zero(int, export_transfer(&fixture_table, export, UID_B)));
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
 	cr_assert(eq(uint, export->charged_uid, UID_B));
 	/* B is charged now, so A's whole limit is free again. */
 	set_limit(fixture_limits.config.per_uid, RES_BYTES, 150);
 	cr_assert(eq(int, limits_charge(&fixture_limits, UID_B, RES_BYTES, 51), -EDQUOT));
 	cr_assert(zero(int, limits_charge(&fixture_limits, UID_A, RES_BYTES, 150)));
-	cr_assert(eq(int, export_transfer(&fixture_limits, export, UID_A), -EDQUOT));
+	cr_assert(eq(int, export_transfer(&fixture_table, export, UID_A), -EDQUOT));
 	cr_assert(eq(uint, export->charged_uid, UID_B));
 	limits_uncharge(&fixture_limits, UID_A, RES_BYTES, 150);
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	close(memfd);
 }
 
@@ -247,14 +247,14 @@ Test(export, transfer_beside_another_request)
 	cr_assert(zero(int, limits_charge(&fixture_limits, UID_B, RES_BYTES, 1)));
 	cr_assert(zero(int, pthread_create(&thread, NULL, take_what_is_given_up, NULL)));
 	for (int i = 0; i < 20000; i++)
-		cr_assert(eq(int, export_transfer(&fixture_limits, export, UID_B),
-			     -EDQUOT));
+		cr_assert(
+			eq(int, export_transfer(&fixture_table, export, UID_B), -EDQUOT));
 	taking_ended = true;
 	pthread_join(thread, NULL);
 	cr_assert(eq(u64, limits_used_by(&fixture_limits, UID_A, RES_EXPORTS), 1));
 	cr_assert(zero(u64, limits_used_by(&fixture_limits, UID_B, RES_EXPORTS)));
 	limits_uncharge(&fixture_limits, UID_B, RES_BYTES, 1);
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	close(memfd);
 }
 
@@ -266,10 +266,10 @@ Test(export, transfer_in_a_full_mount)
 
 	set_limit(fixture_limits.config.per_mount, RES_EXPORTS, 1);
 	set_limit(fixture_limits.config.per_mount, RES_BYTES, 100);
-	cr_assert(zero(int, export_transfer(&fixture_limits, export, UID_B)));
+	cr_assert(zero(int, export_transfer(&fixture_table, export, UID_B)));
 	cr_assert(eq(uint, export->charged_uid, UID_B));
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	close(memfd);
 }
 
@@ -283,12 +283,12 @@ Test(export, times)
 	export_times(export, &buffer, &shown);
 	cr_assert(eq(long, shown.st_mtim.tv_nsec, buffer.st_mtim.tv_nsec));
 	cr_assert(eq(long, shown.st_ctim.tv_nsec, buffer.st_ctim.tv_nsec));
-	export_set_times(export, FUSE_SET_ATTR_MTIME);
+	export_set_times(&fixture_table, export, FUSE_SET_ATTR_MTIME);
 	shown = (struct stat){.st_mtim.tv_sec = 5, .st_ctim.tv_sec = INT32_MAX};
 	export_times(export, &buffer, &shown);
 	cr_assert(eq(long, shown.st_mtim.tv_sec, 5), "set on the name");
 	cr_assert(eq(long, shown.st_ctim.tv_sec, INT32_MAX), "the later one");
 	cr_assert(eq(long, shown.st_atim.tv_sec, buffer.st_atim.tv_sec), "not set");
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	close(memfd);
 }

@@ -97,7 +97,7 @@ static int create(void)
 		.buffer = &buffer,
 	};
 
-	return export_create(&fixture_limits, &request, &export);
+	return export_create(&fixture_table, &request, &export);
 }
 
 static void finish_create(int r)
@@ -107,7 +107,7 @@ static void finish_create(int r)
 		cr_assert(is_open(buffer.fd), "the caller's descriptor was closed");
 		buffer_finish(&buffer);
 	} else {
-		export_free(&fixture_limits, export);
+		export_free(&fixture_table, export);
 	}
 }
 
@@ -149,7 +149,8 @@ static void init_table(void)
 {
 	const struct node root_node = {.mode = S_IFDIR};
 
-	cr_assert(zero(int, table_init(&table, &fixture_limits, &root_node)));
+	cr_assert(zero(int,
+		       table_init(&table, &fixture_limits, fixture_state(), &root_node)));
 }
 
 static int open_root(void)

@@ -93,7 +93,8 @@ Test(notifier, tells_each_name)
 
 	for (size_t i = 0; i < MANY; i++) {
 		exports[i] = fixture_add(UID_A, 0);
-		cr_assert(table_unname(&fixture_table, exports[i]));
+		cr_assert(table_unname(&fixture_table, exports[i],
+				       DMABUFFS_ENDED_UNLINKED));
 	}
 	for (size_t i = 0; i < MANY; i++)
 		notifier_queue(&notifier, exports[i]);
@@ -114,7 +115,7 @@ Test(notifier, keeps_what_it_tells_of)
 	struct export *export = fixture_add(UID_A, 0);
 	uint64_t id = export->id;
 
-	cr_assert(table_unname(&fixture_table, export));
+	cr_assert(table_unname(&fixture_table, export, DMABUFFS_ENDED_UNLINKED));
 	notifier_queue(&notifier, export);
 	table_put(&fixture_table, export);
 	cr_assert(notifier_stop(&notifier));
@@ -128,7 +129,7 @@ Test(notifier, drops_what_is_queued)
 	struct export *export = fixture_add(UID_A, 0);
 
 	notifier_drop(&notifier);
-	cr_assert(table_unname(&fixture_table, export));
+	cr_assert(table_unname(&fixture_table, export, DMABUFFS_ENDED_UNLINKED));
 	notifier_queue(&notifier, export);
 	cr_assert(notifier_stop(&notifier));
 	cr_assert(zero(uint, n_inodes));
@@ -142,7 +143,7 @@ Test(notifier, does_nothing_when_stopped)
 	struct export *export = fixture_add(UID_A, 0);
 
 	cr_assert(notifier_stop(&notifier));
-	cr_assert(table_unname(&fixture_table, export));
+	cr_assert(table_unname(&fixture_table, export, DMABUFFS_ENDED_UNLINKED));
 	notifier_queue(&notifier, export);
 	cr_assert(zero(uint, n_inodes));
 	cr_assert(eq(uint, export->refs, 1));
@@ -157,7 +158,7 @@ Test(notifier, old_kernel)
 
 	/* It cannot be written: EINVAL. */
 	records[1] = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	cr_assert(table_unname(&fixture_table, first));
+	cr_assert(table_unname(&fixture_table, first, DMABUFFS_ENDED_UNLINKED));
 	notifier_queue(&notifier, first);
 	cr_assert(notifier_stop(&notifier));
 	cr_assert(not(notifier.prunes));
@@ -166,7 +167,7 @@ Test(notifier, old_kernel)
 
 	cr_assert(zero(int, notifier_start(&notifier, session, &fixture_table)));
 	notifier.prunes = false;
-	cr_assert(table_unname(&fixture_table, second));
+	cr_assert(table_unname(&fixture_table, second, DMABUFFS_ENDED_UNLINKED));
 	notifier_queue(&notifier, second);
 	cr_assert(notifier_stop(&notifier));
 	cr_assert(eq(uint, n_inodes, 2));

@@ -201,7 +201,8 @@ Test(readdir, lists_names)
 	cr_assert(all(eq(sz, list(0), 10), eq(sz, list(UID_A), 5), eq(sz, list(UID_B), 5),
 		      eq(sz, list(7), 0)));
 	for (size_t i = 0; i < ARRAY_SIZE(named); i++) {
-		cr_assert(table_unname(&fixture_table, named[i]));
+		cr_assert(
+			table_unname(&fixture_table, named[i], DMABUFFS_ENDED_UNLINKED));
 		table_put(&fixture_table, named[i]);
 		cr_assert(eq(sz, list(0), 9 - i));
 	}
@@ -233,7 +234,7 @@ Test(readdir, lists_what_was_given)
 	cr_assert(all(zero(sz, list(UID_A)), eq(sz, list(UID_B), 2), eq(sz, list(0), 2)));
 	cr_assert(zero(int, give(first, UID_A)));
 	cr_assert(all(eq(sz, list(UID_A), 1), eq(sz, list(UID_B), 1)));
-	cr_assert(table_unname(&fixture_table, first));
+	cr_assert(table_unname(&fixture_table, first, DMABUFFS_ENDED_UNLINKED));
 	cr_assert(zero(int, give(first, UID_B)), "an open file without a name");
 	cr_assert(all(zero(sz, list(UID_A)), eq(sz, list(UID_B), 1)));
 	table_put(&fixture_table, first);
@@ -250,7 +251,7 @@ Test(readdir, lists_as_before_what_is_refused)
 	cr_assert(eq(u32, export->node.uid, UID_A));
 	cr_assert(zero(int, give_if(false, export, UID_A)), "its own");
 	cr_assert(all(eq(sz, list(UID_A), 1), eq(u32, export->node.uid, UID_A)));
-	cr_assert(table_unname(&fixture_table, export));
+	cr_assert(table_unname(&fixture_table, export, DMABUFFS_ENDED_UNLINKED));
 	cr_assert(zero(int, give_if(false, export, UID_B)),
 		  "an open file without a name");
 	cr_assert(all(zero(sz, list(UID_A)), zero(sz, list(UID_B))));

@@ -185,7 +185,7 @@ static void do_add(void)
 	if (r == 0)
 		fill(slot, export, buffer);
 	else
-		export_free(&fixture_limits, export);
+		export_free(&fixture_table, export);
 }
 
 static void do_get(void)
@@ -237,7 +237,8 @@ static void do_unname(void)
 
 	if (!model)
 		return;
-	CHECK(table_unname(table, model->export) == model->named);
+	CHECK(table_unname(table, model->export, DMABUFFS_ENDED_UNLINKED) ==
+	      model->named);
 	model->named = false;
 }
 
@@ -373,7 +374,7 @@ static void finish(void)
 		struct model *model = &models[i];
 
 		if (model->named) {
-			table_unname(table, model->export);
+			table_unname(table, model->export, DMABUFFS_ENDED_UNLINKED);
 			model->named = false;
 		}
 		for (; model->opens; model->opens--)

@@ -17,7 +17,7 @@ static uint64_t used(enum resource resource)
 /* Drops a name and the test's own reference. */
 static void end(struct export *export)
 {
-	cr_assert(table_unname(table, export));
+	cr_assert(table_unname(table, export, DMABUFFS_ENDED_UNLINKED));
 	table_put(table, export);
 }
 
@@ -89,8 +89,8 @@ Test(table, a_name_ends_once)
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
 
 	memcpy(uuid, export->uuid, sizeof(uuid));
-	cr_assert(table_unname(table, export));
-	cr_assert(not(table_unname(table, export)));
+	cr_assert(table_unname(table, export, DMABUFFS_ENDED_UNLINKED));
+	cr_assert(not(table_unname(table, export, DMABUFFS_ENDED_UNLINKED)));
 	cr_assert(all(not(has_name(uuid)), has_id(id)), "lost while referenced");
 	cr_assert(zero(u64, used(RES_EXPORTS)), "still charged");
 	cr_assert(
@@ -190,7 +190,7 @@ Test(table, withdraws_what_was_made_on_the_description)
 	cr_assert(eq(u64, used(RES_EXPORTS), 1));
 	cr_assert(
 		eq(int, table_withdraw(table, fixture_root, uuid, &withdrawn), -ENOENT));
-	cr_assert(not(table_unname(table, export)));
+	cr_assert(not(table_unname(table, export, DMABUFFS_ENDED_UNLINKED)));
 	table_put(table, withdrawn);
 	table_put(table, export);
 	end(stays);
@@ -209,7 +209,7 @@ Test(table, withdraws_nothing_that_persists)
 	cr_assert(eq(int, table_withdraw(table, fixture_root, second->uuid, &other),
 		     -EPERM));
 	cr_assert(all(has_name(export->uuid), has_name(second->uuid)));
-	cr_assert(table_unname(table, export));
+	cr_assert(table_unname(table, export, DMABUFFS_ENDED_UNLINKED));
 	cr_assert(eq(int, table_withdraw(table, fixture_root, export->uuid, &other),
 		     -ENOENT));
 	table_put(table, export);
@@ -252,7 +252,7 @@ Test(table, not_on_a_description_that_ended)
 	cr_assert(eq(int, table_add(table, export, &other), -EBADF));
 	cr_assert(
 		all(not(export->named), eq(ptr, other, NULL), eq(uint, export->refs, 1)));
-	export_free(&fixture_limits, export);
+	export_free(&fixture_table, export);
 	close(memfd);
 }
 
@@ -352,7 +352,7 @@ Test(table, opens_are_counted)
 	cr_assert(table_open(table, export));
 	cr_assert(table_open(table, export));
 	cr_assert(all(eq(uint, export->opens, 2), eq(uint, export->refs, 3)));
-	cr_assert(table_unname(table, export));
+	cr_assert(table_unname(table, export, DMABUFFS_ENDED_UNLINKED));
 	cr_assert(not(table_open(table, export)), "opened a removed name");
 	cr_assert(eq(uint, export->opens, 2));
 	cr_assert(zero(int, table_close(table, export)));
@@ -372,7 +372,7 @@ Test(table, the_last_close_ends_the_backing_id)
 	cr_assert(table_open(table, export));
 	export->backing_id = 42;
 	cr_assert(zero(int, table_close(table, export)));
-	cr_assert(table_unname(table, export));
+	cr_assert(table_unname(table, export, DMABUFFS_ENDED_UNLINKED));
 	cr_assert(eq(int, table_close(table, export), 42));
 	cr_assert(zero(int, export->backing_id));
 	cr_assert(all(eq(uint, export->opens, 1), export->has_buffer),
@@ -414,7 +414,8 @@ Test(table, finish_gives_everything_back)
 	cr_assert(all(not(is_open(fds[0])), not(is_open(fds[1]))));
 	cr_assert(zero(u64, used(RES_EXPORTS)));
 	/* So that the fixture can finish the table. */
-	cr_assert(zero(int, table_init(table, &fixture_limits, &table->root_node)));
+	cr_assert(zero(int, table_init(table, &fixture_limits, fixture_state(),
+				    &table->root_node)));
 }
 
 /* ---- threads ----------------------------------------------------------------------- */
@@ -433,7 +434,7 @@ static void *work(void *data)
 		cr_assert(eq(ptr, found, export));
 		table_put(table, found);
 		table_put(table, table_next(table, 0, &cursor, &more));
-		cr_assert(table_unname(table, export));
+		cr_assert(table_unname(table, export, DMABUFFS_ENDED_UNLINKED));
 		table_close(table, export);
 		table_put(table, export);
 	}
