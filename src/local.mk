@@ -124,6 +124,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/parts.c %D%/process/parts.h \
 	%D%/process/predecessor.c %D%/process/predecessor.h \
 	%D%/process/privileges.c %D%/process/privileges.h \
+	%D%/process/notify.c %D%/process/notify.h \
 	%D%/process/ready.c %D%/process/ready.h \
 	%D%/process/report.c %D%/process/report.h \
 	%D%/process/session.c %D%/process/session.h \

@@ -4,11 +4,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "process/notify.h"
 #include "util.h"
 
 static const char ready_message[] = "READY=1\n";
@@ -45,23 +44,10 @@ int ready_fork(void)
 
 static void ready_notify_systemd(const char *message)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_close_ int fd = -1;
-	size_t length;
+	int r = notify(message, -1);
 
-	if (!path || (path[0] != '/' && path[0] != '@') ||
-	    strlen(path) >= sizeof(address.sun_path))
-		return;
-	length = strlen(path);
-	memcpy(address.sun_path, path, length);
-	if (path[0] == '@') /* the abstract namespace */
-		address.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	length += offsetof(struct sockaddr_un, sun_path);
-	if (fd < 0 || sendto(fd, message, strlen(message), MSG_NOSIGNAL,
-			     (struct sockaddr *)&address, (socklen_t)length) < 0)
-		log_warning("cannot notify systemd: %m");
+	if (r < 0)
+		log_warning("cannot notify systemd: %s", strerror(-r));
 }
 
 void ready_report(int fd)

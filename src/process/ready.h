@@ -3,8 +3,7 @@
  * ready.h - reports to the starter of the daemon that it serves
  *
  * In the background the parent process waits for that and exits. In the foreground there
- * are --ready-fd and systemd's protocol (sd_notify(3), which documents it as stable and
- * simple enough to be used without its library).
+ * are --ready-fd and systemd's protocol (notify.h).
  */
 #ifndef DMABUFFS_READY_H
 #define DMABUFFS_READY_H
