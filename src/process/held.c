@@ -55,29 +55,64 @@ struct held_list {
 	size_t length;
 };
 
-static void held_add(struct held_list *list, const char *name, int fd)
+static int held_visit_state(const struct held *held,
+			    int (*visit)(const char *name, int fd, void *data),
+			    void *data)
 {
-	if (fd < 0)
-		return;
+	char name[HELD_NAME_MAX];
+	int r = 0;
+
+	for (unsigned i = 0; i < held->n_state && r == 0; i++) {
+		(void)snprintf(name, sizeof(name), HELD_BANK "%u", i - 1);
+		if (held->state[i] >= 0)
+			r = visit(i == 0 ? HELD_LEDGER : name, held->state[i], data);
+	}
+	return r;
+}
+
+int held_for_each(const struct held *held,
+		  int (*visit)(const char *name, int fd, void *data), void *data)
+{
+	const struct {
+		const char *name;
+		int fd;
+	} others[] = {
+		{HELD_LISTENER, held->listener},
+		{HELD_HOLDER, held->holder},
+		{HELD_LIFE, held->life},
+		{HELD_FUSE, held->fuse},
+	};
+	int r = held_visit_state(held, visit, data);
+
+	for (size_t i = 0; i < ARRAY_SIZE(others) && r == 0; i++)
+		if (others[i].fd >= 0)
+			r = visit(others[i].name, others[i].fd, data);
+	return r;
+}
+
+static int held_add(const char *name, int fd, void *data)
+{
+	struct held_list *list = data;
+
 	list->length += (size_t)snprintf(list->names + list->length,
 					 sizeof(list->names) - list->length, "%s%s",
 					 list->n ? ":" : "", name);
 	list->fds[list->n++] = fd;
+	return 0;
 }
 
 static void held_list(const struct held *held, struct held_list *ret_list)
 {
-	char name[HELD_NAME_MAX];
-
 	*ret_list = (struct held_list){.n = 0};
-	held_add(ret_list, HELD_FUSE, held->fuse);
-	for (unsigned i = 0; i < held->n_state; i++) {
-		(void)snprintf(name, sizeof(name), HELD_BANK "%u", i - 1);
-		held_add(ret_list, i == 0 ? HELD_LEDGER : name, held->state[i]);
-	}
-	held_add(ret_list, HELD_LISTENER, held->listener);
-	held_add(ret_list, HELD_HOLDER, held->holder);
-	held_add(ret_list, HELD_LIFE, held->life);
+	(void)held_for_each(held, held_add, ret_list);
+}
+
+unsigned held_count_passed(const struct held *held)
+{
+	struct held_list list;
+
+	held_list(held, &list);
+	return (unsigned)list.n;
 }
 
 static int held_move(struct held_list *list)
@@ -123,6 +158,11 @@ int held_pass(const struct held *held)
 /* ---- from the holder --------------------------------------------------------------- */
 
 /* poll(2) reports an error for one that is no mount's, or no mount's any more. */
+static bool held_has_mount(const struct held *held)
+{
+	return held->fuse >= 0 && poll(&(struct pollfd){.fd = held->fuse}, 1, 0) == 0;
+}
+
 static const char *held_check_fuse(int fd)
 {
 	struct stat st;
@@ -130,8 +170,6 @@ static const char *held_check_fuse(int fd)
 	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
 	    st.st_rdev != makedev(HELD_FUSE_MAJOR, HELD_FUSE_MINOR))
 		return "is not /dev/fuse";
-	if (poll(&(struct pollfd){.fd = fd}, 1, 0) != 0)
-		return "has no mount any more";
 	return NULL;
 }
 
@@ -220,30 +258,34 @@ static int held_put(struct held *held, const char *name, int fd)
 		return held_refuse(name, "is unknown");
 	if (*place >= 0)
 		return held_refuse(name, "is there twice");
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-		return held_refuse(name, "is not open");
 	*place = fd;
 	return 0;
 }
 
-static int held_put_all(struct held *held, int n, char *names)
+int held_parse(const char *names, unsigned n, struct held *ret_held)
 {
-	int r = 0;
+	_cleanup_free_ char *copy = strdup(names);
+	char *rest = copy;
+	int r = copy ? 0 : -ENOMEM;
 
-	for (int i = 0; i < n && r == 0; i++) {
-		const char *name = strsep(&names, ":");
+	held_init(ret_held);
+	if (r == 0 && n > HELD_FDS_MAX)
+		return held_refuse(names, "is one of too many");
+	for (unsigned i = 0; i < n && r == 0; i++) {
+		const char *name = strsep(&rest, ":");
 
-		r = held_put(held, name ? name : "", HELD_FIRST + i);
+		r = held_put(ret_held, name ? name : "", HELD_FIRST + (int)i);
 	}
-	return r == 0 && names ? held_refuse(names, "is not passed") : r;
+	return r == 0 && n > 0 && rest ? held_refuse(rest, "is not passed") : r;
 }
 
-static int held_verify(const struct held *held)
+static int held_claim(const char *name, int fd, void *unused)
 {
-	const char *why;
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? held_refuse(name, "is not open") : 0;
+}
 
-	if (held->fuse < 0)
-		return held_refuse(HELD_FUSE, "is missing");
+static int held_verify_places(const struct held *held)
+{
 	if (held->n_state == 0 || held->state[0] < 0)
 		return held_refuse(HELD_LEDGER, "is missing");
 	for (unsigned i = 0; i < held->n_state; i++)
@@ -251,11 +293,21 @@ static int held_verify(const struct held *held)
 			return held_refuse(HELD_BANK, "lacks one of a lower number");
 	if (held->listener < 0)
 		return held_refuse(HELD_LISTENER, "is missing");
-	why = held_check(held);
-	if (!why)
-		return 0;
-	log_error("cannot take over: a descriptor %s", why);
-	return -EBADFD;
+	return 0;
+}
+
+static int held_verify(const struct held *held)
+{
+	const char *why = held_check(held);
+
+	if (why) {
+		log_error("cannot take over: a descriptor %s", why);
+		return -EBADFD;
+	}
+	if (held_has_mount(held))
+		return held_verify_places(held);
+	log_warning("cannot take over: the descriptors are of no mount");
+	return -ENOTCONN;
 }
 
 /* How many are passed to this process; systemd's own variable says to which. */
@@ -289,17 +341,16 @@ int held_take(int keep, struct held *ret_held)
 {
 	const char *variable = getenv("LISTEN_FDNAMES");
 	_cleanup_free_ char *names = strdup(variable ? variable : "");
-	int n = held_count(), r;
+	int n = held_count(), r = names ? 0 : -ENOMEM;
 
-	if (!names)
-		return -ENOMEM;
-	held_init(ret_held);
 	held_forget_variables();
-	if (n > (int)HELD_FDS_MAX)
-		return held_refuse(names, "has too many others");
+	if (r == 0)
+		r = held_parse(names, (unsigned)n, ret_held);
+	if (r < 0)
+		return r;
 	held_close_others(n, keep);
 	if (n == 0)
 		return 0;
-	r = held_put_all(ret_held, n, names);
+	r = held_for_each(ret_held, held_claim, NULL);
 	return r == 0 ? held_verify(ret_held) : r;
 }

@@ -41,6 +41,16 @@ void held_close(struct held *held);
 bool held_is_complete(const struct held *held);
 
 /*
+ * Calls @visit with the name of each descriptor, the FUSE device last, until it returns
+ * an error, which is returned; else 0.
+ */
+int held_for_each(const struct held *held,
+		  int (*visit)(const char *name, int fd, void *data), void *data);
+
+/* How many there are. */
+unsigned held_count_passed(const struct held *held);
+
+/*
  * In a process that is to execute a service: makes them its descriptors 3 and on, without
  * close-on-exec, and sets the variables. What else is above 2 is closed by execve(2). 0
  * or -errno.
@@ -48,10 +58,17 @@ bool held_is_complete(const struct held *held);
 int held_pass(const struct held *held);
 
 /*
+ * The numbers of @n descriptors with these names, as sd_listen_fds_with_names(3) has
+ * them. 0; -EBADFD, logged: unknown names, one twice, too many or too few; -ENOMEM.
+ */
+int held_parse(const char *names, unsigned n, struct held *ret_held);
+
+/*
  * In the service, at its start: takes what the variables name, with close-on-exec, closes
  * everything else above 2 but @keep, and removes the variables. Nothing is passed: all
  * are -1. Each is checked to be of its kind. 0; -errno, logged: a name is unknown, there
- * twice, or none of the kind; nothing was changed but in this process.
+ * twice, or none of the kind; nothing was changed but in this process. -ENOTCONN: those
+ * of a mount that has ended, or has not come to serve; they are in *ret_held.
  */
 int held_take(int keep, struct held *ret_held);
 

@@ -2,9 +2,9 @@
 # The fuzzers need libFuzzer, which only clang has, so a separate rule compiles them and the
 # code under test. run-fuzz builds and runs them, as one of the suites in tests/local.mk.
 EXTRA_DIST += %D%/build-fuzzer %D%/run-fuzz %D%/fuzz-command.c %D%/fuzz-handle.c \
-	%D%/fuzz-ioctl.c %D%/fuzz-ledger.c %D%/reader.h
+	%D%/fuzz-held.c %D%/fuzz-ioctl.c %D%/fuzz-ledger.c %D%/reader.h
 CLEANFILES += results/fuzz.txt %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl \
-	%D%/fuzz-ledger
+	%D%/fuzz-held %D%/fuzz-ledger
 
 FUZZ_CC = clang
 FUZZ_FLAGS = $(AM_CPPFLAGS) -std=gnu11 -O1 -g -fno-omit-frame-pointer \
@@ -21,7 +21,7 @@ fuzz_daemon_libs = $(fuzz_accel_libs) $(FUSE_LIBS) $(UUID_LIBS) $(LIBCAP_LIBS) \
 fuzz_store_libs = -pthread $(UUID_LIBS) $(LIBCAP_LIBS)
 
 .PHONY: fuzzers
-fuzzers: %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl %D%/fuzz-ledger
+fuzzers: %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-held %D%/fuzz-ioctl %D%/fuzz-ledger
 
 %D%/fuzz-command: %D%/build-fuzzer %D%/fuzz-command.c %D%/reader.h \
 		$(lib_accel_libaccel_private_la_SOURCES) \
@@ -48,3 +48,7 @@ fuzz_handle_sources = lib/hipipc/handle.c lib/hipipc/handle.h \
 		$(lib_common_libcommon_la_SOURCES) $(src_store_sources) \
 		src/base/log.c src/base/log.h
 	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_daemon)' '$(fuzz_store_libs)' $^
+
+%D%/fuzz-held: %D%/fuzz-ioctl %D%/build-fuzzer %D%/fuzz-held.c %D%/reader.h \
+		src/base/log.c src/base/log.h src/process/held.c src/process/held.h
+	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_daemon)' '-pthread' $^

@@ -41,6 +41,7 @@ endif
 	%D%/test-faults.c \
 	%D%/test-fd-vault.c \
 	%D%/test-flushed.c \
+	%D%/test-held.c \
 	%D%/test-htab.c \
 	%D%/test-identities.c \
 	%D%/test-init.c \
