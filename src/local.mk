@@ -109,10 +109,12 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/confine.c %D%/process/confine.h \
 	%D%/process/ending.c %D%/process/ending.h \
 	%D%/process/filter.c %D%/process/filter.h \
+	%D%/process/fdstore.c %D%/process/fdstore.h \
 	%D%/process/held.c %D%/process/held.h \
 	%D%/process/holder.c %D%/process/holder.h \
 	%D%/process/holder_private.h \
 	%D%/process/holder_spare.c \
+	%D%/process/holder_start.c \
 	%D%/process/holder_succeed.c \
 	%D%/process/holder_upgrade.c \
 	%D%/process/init.c %D%/process/init.h \

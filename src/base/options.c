@@ -224,9 +224,13 @@ static int options_parse_ready_fd(struct options *options, const char *value)
 }
 
 static const struct option options_long_options[] = {
-	{"foreground", no_argument, NULL, 'f'},     {"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},        {"mkdir", no_argument, NULL, 'm'},
-	{"ready-fd", required_argument, NULL, 'r'}, {NULL, 0, NULL, 0},
+	{"foreground", no_argument, NULL, 'f'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{"mkdir", no_argument, NULL, 'm'},
+	{"ready-fd", required_argument, NULL, 'r'},
+	{"fdstore", no_argument, NULL, 's'},
+	{NULL, 0, NULL, 0},
 };
 
 static int options_parse_switch(struct options *options, int c)
@@ -248,6 +252,9 @@ static int options_parse_switch(struct options *options, int c)
 		return options_parse_option_list(options, optarg);
 	case 'r':
 		return options_parse_ready_fd(options, optarg);
+	case 's':
+		options->fdstore = true;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -283,11 +290,13 @@ void options_finish(struct options *options)
 
 void options_print_usage(void)
 {
-	fputs("usage: dmabuffsd [-f] [-o OPTIONS] [--mkdir] [--ready-fd=FD] MOUNTPOINT\n"
+	fputs("usage: dmabuffsd [-f] [-o OPTIONS] [--mkdir] [--ready-fd=FD]\n"
+	      "                 [--fdstore] MOUNTPOINT\n"
 	      "Serves a dmabuffs file system: device buffers by UUID name.\n"
 	      "\n"
 	      "  -f, --foreground   stay in the foreground, log to standard error\n"
 	      "  -o OPTIONS         mount options, comma separated, see below\n"
+	      "      --fdstore      systemd keeps what a successor needs\n"
 	      "      --mkdir        make the directory MOUNTPOINT if it does not exist\n"
 	      "      --ready-fd=FD  write \"READY=1\" and a newline to FD once serving\n"
 	      "  -h, --help         this text\n"

@@ -33,6 +33,7 @@ struct options {
 	int ready_fd; /* -1: none */
 	bool foreground;
 	bool supervisor; /* a killed service gets a successor */
+	bool fdstore;    /* systemd keeps what a successor of the holder needs */
 	bool mkdir;      /* make the mount point if there is none */
 	bool passthrough;
 	bool idmap; /* the mount may be idmapped */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/holder.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -13,8 +11,8 @@
 
 #include "base/log.h"
 #include "process/aborter.h"
+#include "process/fdstore.h"
 #include "process/holder_private.h"
-#include "process/keeper.h"
 #include "process/mountpoint.h"
 #include "process/privileges.h"
 #include "process/ready.h"
@@ -25,11 +23,24 @@
 /* How long a service that has died may take to end. */
 #define HOLDER_DEATH_MS 5000
 
+/* The exit status for systemd to start the unit again; a start that fails is in vain. */
+#define HOLDER_LOST_MOUNT 3
+
 /* ---- the end ----------------------------------------------------------------------- */
+
+/* The mount has ended, and with it what is kept for another holder. */
+static void holder_finish(struct holder *holder)
+{
+	holder_end_spare(holder);
+	if (holder->options->fdstore)
+		fdstore_drop(&holder->held);
+}
 
 _Noreturn void holder_exit(struct holder *holder, int status)
 {
-	holder_end_spare(holder);
+	holder_finish(holder);
+	if (holder->options->fdstore && holder->has_served && status == EXIT_FAILURE)
+		status = HOLDER_LOST_MOUNT;
 	_exit(status);
 }
 
@@ -40,7 +51,7 @@ static _Noreturn void holder_end_by(struct holder *holder, int signal_number)
 	sigset_t set;
 
 	log_error("the service was ended by signal %d", signal_number);
-	holder_end_spare(holder);
+	holder_finish(holder);
 	setrlimit(RLIMIT_CORE, &none);
 	sigemptyset(&set);
 	sigaddset(&set, signal_number);
@@ -146,20 +157,30 @@ static void holder_take_mounted(struct holder *holder, const struct report *repo
 		held->state[i] = TAKE_FD(fds[i + 1]);
 }
 
+/* The first service of the mount serves: now there can be others. */
+static void holder_keep(struct holder *holder, int *fds, unsigned n)
+{
+	if (n == 1)
+		holder->held.listener = TAKE_FD(fds[0]);
+	holder->has_served = holder->exe >= 0 && held_is_complete(&holder->held);
+	if (holder->has_served && holder->options->fdstore)
+		fdstore_put(&holder->held);
+}
+
 static void holder_take_ready(struct holder *holder, int *fds, unsigned n)
 {
 	holder->current.is_ready = true;
 	holder->failures = 0;
 	close_keep_errno(TAKE_FD(holder->exe_before));
-	if (holder->has_served)
+	if (holder->has_reported)
 		return;
-	if (n == 1)
-		holder->held.listener = TAKE_FD(fds[0]);
+	holder->has_reported = true;
+	if (!holder->has_served)
+		holder_keep(holder, fds, n);
 	if (!holder->options->foreground)
 		ready_detach(ready_null());
 	ready_report(holder->ready_fd);
 	holder->ready_fd = -1;
-	holder->has_served = holder->exe >= 0 && held_is_complete(&holder->held);
 	holder_make_spare(holder);
 }
 
@@ -269,7 +290,7 @@ static void holder_turn(struct holder *holder)
 		holder_take_death(holder);
 }
 
-static _Noreturn void holder_run(struct holder *holder)
+_Noreturn void holder_run(struct holder *holder)
 {
 	int r;
 
@@ -282,86 +303,8 @@ static _Noreturn void holder_run(struct holder *holder)
 		serving_signal(&holder->current, SIGKILL);
 		_exit(EXIT_FAILURE);
 	}
+	if (!holder->current.pid)
+		holder_succeed(holder);
 	for (;;)
 		holder_turn(holder);
-}
-
-/* ---- the start --------------------------------------------------------------------- */
-
-static void holder_block_signals(sigset_t *ret_before, sigset_t *ret_blocked)
-{
-	sigemptyset(ret_blocked);
-	sigaddset(ret_blocked, SIGTERM);
-	sigaddset(ret_blocked, SIGINT);
-	sigaddset(ret_blocked, SIGHUP);
-	sigaddset(ret_blocked, SIGCHLD);
-	sigprocmask(SIG_BLOCK, ret_blocked, ret_before);
-}
-
-/* A successor starts with these blocked, as a service has them. */
-static void holder_mask(const sigset_t *before, sigset_t *ret_mask)
-{
-	*ret_mask = *before;
-	sigaddset(ret_mask, SIGTERM);
-	sigaddset(ret_mask, SIGINT);
-	sigaddset(ret_mask, SIGHUP);
-}
-
-/* The file itself is executed again, whatever is installed by then. */
-static void holder_find_program(struct holder *holder)
-{
-	ssize_t n;
-
-	holder->exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-	n = readlink("/proc/self/exe", holder->path, sizeof(holder->path) - 1);
-	if (holder->exe < 0 || n < 0)
-		log_warning("a killed service will have no successor: %m");
-	holder->path[MAX(n, 0)] = '\0';
-}
-
-static int holder_become_service(struct holder *holder, pid_t parent,
-				 const sigset_t *before, struct held *ends)
-{
-	close_keep_errno(holder->exe);
-	close_keep_errno(holder->ready_fd);
-	keeper_attach(ends);
-	sigprocmask(SIG_SETMASK, before, NULL);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return -errno;
-	/* It may have ended before. */
-	return getppid() == parent ? 0 : -ESRCH;
-}
-
-int holder_fork(const struct options *options, char **argv, int ready_fd)
-{
-	static struct holder holder;
-	pid_t self = getpid();
-	sigset_t before, blocked;
-	struct held ends;
-	int r;
-
-	holder = (struct holder){.options = options,
-				 .argv = argv,
-				 .ready_fd = ready_fd,
-				 .aborter = -1,
-				 .exe = -1,
-				 .exe_before = -1,
-				 .next_exe = -1,
-				 .asker = -1};
-	held_init(&holder.held);
-	serving_init(&holder.next);
-	if (options->supervisor)
-		holder_find_program(&holder);
-	/* If it is ignored, which execve(2) keeps, the kernel reports no end of a child.
-	 */
-	signal(SIGCHLD, SIG_DFL);
-	holder_block_signals(&before, &blocked);
-	holder_mask(&before, &holder.mask);
-	r = serving_fork(&holder.current, &ends);
-	if (r == 1)
-		return holder_become_service(&holder, self, &before, &ends);
-	if (r < 0)
-		return r;
-	holder.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
-	holder_run(&holder);
 }

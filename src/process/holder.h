@@ -29,6 +29,14 @@
 #define DMABUFFS_HOLDER_H
 
 #include "base/options.h"
+#include "process/held.h"
+
+/*
+ * Where systemd keeps the descriptors (fdstore.h): the holder of a mount whose last one
+ * died. @held is taken over. It starts a service, and does not return.
+ */
+_Noreturn void holder_continue(const struct options *options, char **argv,
+			       struct held *held);
 
 /*
  * Forks. Returns 0 in the child, which is the service, attached (keeper.h), and is killed

@@ -28,6 +28,7 @@ struct holder {
 	struct serving current;
 	unsigned failures; /* successors since one has served */
 	bool has_served;   /* a service did */
+	bool has_reported; /* that a service does */
 	bool is_ending;    /* was asked to */
 	pid_t spare;       /* 0: none */
 
@@ -39,6 +40,9 @@ struct holder {
 };
 
 /* ---- holder.c ---- */
+
+/* With a current service, or none: then it starts one. */
+_Noreturn void holder_run(struct holder *holder);
 
 _Noreturn void holder_exit(struct holder *holder, int status);
 

@@ -37,7 +37,7 @@ static void spare_wait(int holder)
 void holder_make_spare(struct holder *holder)
 {
 	holder_end_spare(holder);
-	while (holder->has_served) {
+	while (holder->has_served && !holder->options->fdstore) {
 		_cleanup_close_ int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 		pid_t pid = self < 0 ? -1 : fork();
 

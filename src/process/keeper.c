@@ -20,13 +20,16 @@
 static int keeper_reports = -1;
 /* Closed when this process dies, and never written to. */
 static int keeper_life = -1;
+/* See keeper_attach(). */
+static bool keeper_mount_outlives;
 /* Until it shows life: of its mount. */
 static int keeper_aborter = -1;
 /* Held from a REPORT_UNMOUNT to its reply. */
 static pthread_mutex_t keeper_unmount_lock = PTHREAD_MUTEX_INITIALIZER;
 
-void keeper_attach(struct held *held)
+void keeper_attach(struct held *held, bool mount_outlives_holder)
 {
+	keeper_mount_outlives = mount_outlives_holder;
 	keeper_reports = TAKE_FD(held->holder);
 	keeper_life = TAKE_FD(held->life);
 }
@@ -77,11 +80,15 @@ void keeper_report_mounted(uint64_t dev, int fuse, const struct state *state)
 
 int keeper_show_life(void)
 {
-	const struct life_fds fds = {keeper_life, keeper_reports, keeper_aborter};
+	struct life_fds fds = {keeper_life, keeper_reports, -1};
 	int r;
 
 	if (keeper_life < 0)
 		return 0;
+	if (keeper_mount_outlives)
+		close_keep_errno(keeper_aborter);
+	else
+		fds.aborter = keeper_aborter;
 	r = life_show(&fds);
 	keeper_aborter = -1;
 	/* Without an aborter SIGKILL is as good. */

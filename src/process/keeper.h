@@ -11,8 +11,12 @@
 
 #include "process/held.h"
 
-/* Before any thread: takes over the ends of held->holder and held->life. */
-void keeper_attach(struct held *held);
+/*
+ * Before any thread: takes over the ends of held->holder and held->life. If the mount
+ * outlives the holder, because systemd keeps the descriptors, the end of the holder ends
+ * this process alone; else the connection of the mount, too.
+ */
+void keeper_attach(struct held *held, bool mount_outlives_holder);
 
 /*
  * The service has mounted the file system with this device number: the holder gets what

@@ -8,12 +8,14 @@
 #include "base/log.h"
 #include "fs/service.h"
 #include "process/confine.h"
+#include "process/fdstore.h"
 #include "process/filter.h"
 #include "process/held.h"
 #include "process/holder.h"
 #include "process/keeper.h"
 #include "process/lifetime.h"
 #include "process/mountpoint.h"
+#include "process/notify.h"
 #include "process/parts.h"
 #include "process/predecessor.h"
 #include "process/privileges.h"
@@ -181,7 +183,7 @@ static int main_run_again(struct service *service, struct held *held)
 
 	if (!service->options.foreground)
 		log_use_syslog("dmabuffsd");
-	keeper_attach(held);
+	keeper_attach(held, service->options.fdstore);
 	lifetime_block_signals();
 	privileges_raise_nofile();
 	r = main_start_again(service, held, &startup);
@@ -192,11 +194,28 @@ static int main_run_again(struct service *service, struct held *held)
 	return r;
 }
 
+/* systemd keeps descriptors also if a service ends before it serves. */
+static int main_take(const struct options *options, struct held *ret_held)
+{
+	int r = held_take(options->ready_fd, ret_held);
+
+	if (r != -ENOTCONN || !options->fdstore || ret_held->holder >= 0)
+		return r;
+	fdstore_drop(ret_held);
+	held_close(ret_held);
+	return 0;
+}
+
 static int main_run(struct service *service, char **argv)
 {
+	struct options *options = &service->options;
 	struct held held;
-	int r = held_take(service->options.ready_fd, &held);
+	int r;
 
+	options->fdstore &= options->supervisor && notify_is_possible();
+	r = main_take(options, &held);
+	if (r == 0 && options->fdstore && held.fuse >= 0 && held.holder < 0)
+		holder_continue(options, argv, &held);
 	if (r == 0)
 		r = held.fuse < 0 ? main_run_first(service, argv)
 				  : main_run_again(service, &held);

@@ -40,6 +40,7 @@ endif
 	%D%/test-faults-calls.c \
 	%D%/test-faults.c \
 	%D%/test-fd-vault.c \
+	%D%/test-fdstore.c \
 	%D%/test-flushed.c \
 	%D%/test-held.c \
 	%D%/test-htab.c \

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "process/aborter.h"
+#include "process/holder_private.h"
+#include "process/keeper.h"
+#include "util.h"
+
+static void start_block_signals(sigset_t *ret_before, sigset_t *ret_blocked)
+{
+	sigemptyset(ret_blocked);
+	sigaddset(ret_blocked, SIGTERM);
+	sigaddset(ret_blocked, SIGINT);
+	sigaddset(ret_blocked, SIGHUP);
+	sigaddset(ret_blocked, SIGCHLD);
+	sigprocmask(SIG_BLOCK, ret_blocked, ret_before);
+}
+
+/* A successor starts with these blocked, as a service has them. */
+static void start_mask(const sigset_t *before, sigset_t *ret_mask)
+{
+	*ret_mask = *before;
+	sigaddset(ret_mask, SIGTERM);
+	sigaddset(ret_mask, SIGINT);
+	sigaddset(ret_mask, SIGHUP);
+}
+
+/* The file itself is executed again, whatever is installed by then. */
+static void start_find_program(struct holder *holder)
+{
+	ssize_t n;
+
+	holder->exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	n = readlink("/proc/self/exe", holder->path, sizeof(holder->path) - 1);
+	if (holder->exe < 0 || n < 0)
+		log_warning("a killed service will have no successor: %m");
+	holder->path[MAX(n, 0)] = '\0';
+}
+
+static void start_take_over_signals(struct holder *holder, sigset_t *ret_before,
+				    sigset_t *ret_blocked)
+{
+	/* If it is ignored, which execve(2) keeps, the kernel reports no end of a child.
+	 */
+	signal(SIGCHLD, SIG_DFL);
+	start_block_signals(ret_before, ret_blocked);
+	start_mask(ret_before, &holder->mask);
+}
+
+static int start_become_service(struct holder *holder, pid_t parent,
+				const sigset_t *before, struct held *ends)
+{
+	close_keep_errno(holder->exe);
+	close_keep_errno(holder->ready_fd);
+	keeper_attach(ends, holder->options->fdstore);
+	sigprocmask(SIG_SETMASK, before, NULL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	/* It may have ended before. */
+	return getppid() == parent ? 0 : -ESRCH;
+}
+
+static void start_init(struct holder *holder, const struct options *options, char **argv,
+		       int ready_fd)
+{
+	*holder = (struct holder){.options = options,
+				  .argv = argv,
+				  .ready_fd = ready_fd,
+				  .aborter = -1,
+				  .exe = -1,
+				  .exe_before = -1,
+				  .next_exe = -1,
+				  .asker = -1};
+	held_init(&holder->held);
+	serving_init(&holder->current);
+	serving_init(&holder->next);
+	if (options->supervisor)
+		start_find_program(holder);
+}
+
+int holder_fork(const struct options *options, char **argv, int ready_fd)
+{
+	static struct holder holder;
+	pid_t self = getpid();
+	sigset_t before, blocked;
+	struct held ends;
+	int r;
+
+	start_init(&holder, options, argv, ready_fd);
+	start_take_over_signals(&holder, &before, &blocked);
+	r = serving_fork(&holder.current, &ends);
+	if (r == 1)
+		return start_become_service(&holder, self, &before, &ends);
+	if (r < 0)
+		return r;
+	holder.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	holder_run(&holder);
+}
+
+/* The number of the mount is in the ledger, which this process does not map. */
+static void start_know_mount(struct holder *holder)
+{
+	int r = pread(holder->held.state[0], &holder->dev, sizeof(holder->dev),
+		      offsetof(struct ledger_header, mount_dev)) == sizeof(holder->dev)
+			? aborter_open(holder->dev)
+			: -EIO;
+
+	holder->aborter = MAX(r, -1);
+	if (r < 0)
+		log_warning("cannot end the connection of a killed service: %s",
+			    strerror(-r));
+}
+
+_Noreturn void holder_continue(const struct options *options, char **argv,
+			       struct held *held)
+{
+	static struct holder holder;
+	sigset_t before, blocked;
+
+	start_init(&holder, options, argv, options->ready_fd);
+	holder.held = *held;
+	holder.has_served = true;
+	/* Its predecessor did: the next one is not late. */
+	holder.current.is_ready = true;
+	start_know_mount(&holder);
+	start_take_over_signals(&holder, &before, &blocked);
+	holder.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	holder_run(&holder);
+}
