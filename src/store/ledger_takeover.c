@@ -248,11 +248,11 @@ int ledger_take_over(struct ledger *ledger, struct ledger_losses *ret_losses)
 	int r = takeover_prepare(&takeover);
 
 	if (r == 0) {
-		CRASH_POINT("takeover-begun");
+		CRASH_POINT("takeover-ledger-begun");
 		ledger->epoch = atomic_fetch_add(&ledger->header->epoch, 1) + 1;
-		CRASH_POINT("takeover-epoch");
+		CRASH_POINT("takeover-ledger-epoch");
 		takeover_run(&takeover);
-		CRASH_POINT("takeover-checked");
+		CRASH_POINT("takeover-ledger-checked");
 		*ret_losses = takeover.losses;
 	}
 	uniques_finish(&takeover.keys);
