@@ -37,6 +37,7 @@ static void load_start_client(struct load *load, int number)
 static _Noreturn void load_fail(struct load *load, const char *what)
 {
 	tally_print(load->tally);
+	worker_print(load->instance);
 	/* What hangs ends then, and with it the case. */
 	umount2(load->instance->dir, MNT_FORCE);
 	test_fail(__FILE__, __LINE__, "%s", what);

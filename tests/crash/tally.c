@@ -158,8 +158,7 @@ static void tally_print_file(pid_t pid, const char *thread, const char *name)
 		fclose(file);
 }
 
-/* Where each thread sleeps. */
-static void tally_print_stacks(pid_t pid)
+void tally_print_stacks(pid_t pid)
 {
 	char path[40];
 	struct dirent *entry;

@@ -113,6 +113,9 @@ void tally_killed(struct tally *tally);
  */
 uint64_t tally_longest(struct tally *tally, enum tally_op *ret_op);
 
+/* Prints where each thread of a process sleeps. */
+void tally_print_stacks(pid_t pid);
+
 /* False: an operation hangs; prints where it and the processes @pids wait. */
 bool tally_check(struct tally *tally, const pid_t *pids, unsigned n_pids);
 

@@ -7,12 +7,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/statvfs.h>
 
+#include "child.h"
 #include "harness.h"
+#include "tally.h"
 
-#define WORKER_COMM "dmabuffsd"
+#define WORKER_COMM      "dmabuffsd"
+#define WORKER_LOG_LINES 30U
 
 /* A process of the service that is no zombie. */
 struct worker_process {
@@ -153,10 +157,55 @@ void worker_expect_death(pid_t worker)
 	close(pidfd);
 }
 
-void worker_expect_served(const struct instance *instance, pid_t dead)
+static void worker_probe(int peer, void *data)
 {
+	const struct instance *instance = data;
 	struct statvfs st;
 
-	worker_expect_death(dead);
 	ASSERT_OK(SYS(statvfs(instance->dir, &st)));
+}
+
+/* Its last lines. */
+static void worker_print_log(const struct instance *instance)
+{
+	char lines[WORKER_LOG_LINES][200];
+	FILE *file = fopen(instance->log, "re");
+	unsigned n = 0;
+
+	while (file && fgets(lines[n % WORKER_LOG_LINES], sizeof(lines[0]), file))
+		n++;
+	for (unsigned i = n - MIN(n, WORKER_LOG_LINES); i < n; i++) {
+		char *line = lines[i % WORKER_LOG_LINES];
+
+		line[strcspn(line, "\n")] = 0;
+		test_note("log %u: %s", i, line);
+	}
+	if (file)
+		fclose(file);
+}
+
+void worker_print(const struct instance *instance)
+{
+	pid_t pids[WORKER_MAX];
+	unsigned n = worker_list(pids);
+
+	for (unsigned i = 0; i < n; i++)
+		tally_print_stacks(pids[i]);
+	worker_print_log(instance);
+}
+
+/* In a child, because it can hang. */
+void worker_expect_served(const struct instance *instance, pid_t dead)
+{
+	struct child child;
+
+	worker_expect_death(dead);
+	child_start(&child, NULL, worker_probe, (void *)instance);
+	if (!wait_ready(child.peer, POLLIN, TALLY_HANG_MS)) {
+		tally_print_stacks(child.pid);
+		worker_print(instance);
+		umount2(instance->dir, MNT_FORCE);
+		test_fail(__FILE__, __LINE__, "no successor serves");
+	}
+	child_wait(&child);
 }

@@ -29,9 +29,12 @@ void worker_kill(pid_t worker);
 /* Waits for the end of a process that was killed; asserts. */
 void worker_expect_death(pid_t worker);
 
+/* Prints where each thread of the service sleeps, and the end of its log. */
+void worker_print(const struct instance *instance);
+
 /*
- * Waits until a request of this process was served by a successor of @dead, or fails the
- * case. The calling process must not be one of those whose hang is to be found.
+ * Waits until a request was served by a successor of @dead, or fails the case, with where
+ * all processes sleep.
  */
 void worker_expect_served(const struct instance *instance, pid_t dead);
 
