@@ -10,8 +10,11 @@
 #include "worker.h"
 
 /* An instant within a round of all clients; one within a takeover. */
-#define CAMPAIGN_BETWEEN_US 60000
+#define CAMPAIGN_BETWEEN_US 20000
 #define CAMPAIGN_EARLY_US   6000
+/* Between two kills, so that there is something to lose. */
+#define CAMPAIGN_OPERATIONS 200
+#define CAMPAIGN_BUSY_MS    5000
 
 unsigned campaign_scale(unsigned bounded, unsigned full)
 {
@@ -57,6 +60,27 @@ static void campaign_sleep(struct campaign *campaign, unsigned max_us)
 	nanosleep(&(struct timespec){.tv_nsec = 1000L * us}, NULL);
 }
 
+struct campaign_progress {
+	const struct tally *tally;
+	unsigned long operations;
+};
+
+static bool campaign_has_worked(void *data)
+{
+	const struct campaign_progress *it = data;
+
+	return tally_operations(it->tally) >= it->operations;
+}
+
+void campaign_work(struct campaign *campaign)
+{
+	const struct tally *tally = campaign->load.tally;
+	struct campaign_progress it = {tally,
+				       tally_operations(tally) + CAMPAIGN_OPERATIONS};
+
+	load_run(&campaign->load, CAMPAIGN_BUSY_MS, campaign_has_worked, &it);
+}
+
 void campaign_pause(struct campaign *campaign, unsigned max_us)
 {
 	load_check(&campaign->load);
@@ -92,6 +116,7 @@ void campaign_kill_often(struct campaign *campaign, unsigned n)
 		return;
 	}
 	for (unsigned i = 0; i < n || now_ms() < end; i++) {
+		campaign_work(campaign);
 		campaign_pause(campaign, CAMPAIGN_BETWEEN_US);
 		if (campaign_draw(campaign, 4)) {
 			campaign_replace(campaign);

@@ -32,6 +32,9 @@ unsigned campaign_kills(unsigned bounded, unsigned full);
 void campaign_begin(struct campaign *campaign, const char *options,
 		    const struct load_config *load);
 
+/* The clients execute some hundred operations, for some seconds at most. */
+void campaign_work(struct campaign *campaign);
+
 /* The load runs for a random time below @max_us. The time is random on purpose. */
 void campaign_pause(struct campaign *campaign, unsigned max_us);
 

@@ -8,7 +8,7 @@
 
 #include "worker.h"
 
-#define LOAD_STEP_MS 20
+#define LOAD_STEP_MS 5
 /* Of a stage that all clients reach. */
 #define LOAD_STAGE_MS 120000
 

@@ -116,6 +116,15 @@ void tally_fail(struct tally *tally, int client, enum tally_op op, long long err
 /* ---- in the case --------------------------------------------------------------------
  */
 
+unsigned long tally_operations(const struct tally *tally)
+{
+	unsigned long n = 0;
+
+	for (int op = 0; op < TALLY_OPS; op++)
+		n += tally->done[op];
+	return n;
+}
+
 void tally_killed(struct tally *tally)
 {
 	tally->killed_ns = now_ns();
@@ -211,12 +220,10 @@ static void tally_print_failure(const struct tally_failure *it)
 void tally_print(const struct tally *tally)
 {
 	unsigned n = MIN(tally->n_kinds, TALLY_KEPT);
-	unsigned long total = 0;
 	char text[700];
 	size_t used = 0;
 
 	for (int op = 0; op < TALLY_OPS; op++) {
-		total += tally->done[op];
 		if (tally->done[op])
 			used += (size_t)snprintf(text + used, sizeof(text) - used,
 						 ", %s %lu", tally_op_name(op),
@@ -224,7 +231,8 @@ void tally_print(const struct tally *tally)
 		used = MIN(used, sizeof(text) - 1);
 	}
 	text[used] = 0;
-	test_note("%u kills, %lu operations%s", tally->kills, total, used ? text : "");
+	test_note("%u kills, %lu operations%s", tally->kills, tally_operations(tally),
+		  used ? text : "");
 	for (unsigned i = 0; i < n; i++)
 		tally_print_failure(&tally->kinds[i]);
 	if (tally->contexts_ended)

@@ -104,6 +104,9 @@ void tally_fail(struct tally *tally, int client, enum tally_op op, long long err
 		did_;                                                                    \
 	})
 
+/* Of all clients, so far. */
+unsigned long tally_operations(const struct tally *tally);
+
 /* Counts a kill, before it is sent. */
 void tally_killed(struct tally *tally);
 
