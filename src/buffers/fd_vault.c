@@ -22,7 +22,7 @@
 /* Of our own table: for connections, tickets and the daemon itself. */
 #define MIN_RESERVED 128
 #define MAX_RESERVED 4096
-#define DAEMON_FDS   48 /* always open, without the vaults' pidfds */
+#define DAEMON_FDS   68 /* always open, without the vaults' pidfds */
 
 enum request { REQUEST_NONE, REQUEST_KEEP, REQUEST_DROP, REQUEST_END };
 
@@ -220,7 +220,7 @@ uint64_t fd_vault_start(uint64_t wanted)
 	fd_vault_state.vault_room = (unsigned)(total - VAULT_SPARE);
 	room = fd_vault_state.own_room;
 	/* Each vault's pidfd is in the reserved part. */
-	while (room < wanted && fd_vault_state.n_vaults < MIN(MAX_VAULTS, reserved / 3) &&
+	while (room < wanted && fd_vault_state.n_vaults < MIN(MAX_VAULTS, reserved / 4) &&
 	       r == 0) {
 		r = fd_vault_start_vault(&fd_vault_state.vaults[fd_vault_state.n_vaults]);
 		if (r == 0) {

@@ -3,8 +3,22 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "util.h"
+
+/* Where a table has few places, fewer queues take them; those are turned more often. */
+#define STATE_FEW_FDS    1024
+#define STATE_FEW_QUEUES 2
+
+static uint32_t state_n_queues(uint32_t usual)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < STATE_FEW_FDS
+		       ? STATE_FEW_QUEUES
+		       : usual;
+}
 
 int state_create(uint64_t n_exports, const struct bank_ops *ops, void *data,
 		 struct state *ret_state)
@@ -14,6 +28,7 @@ int state_create(uint64_t n_exports, const struct bank_ops *ops, void *data,
 	int r;
 
 	ledger_config_for((uint32_t)MIN(n_exports, UINT32_MAX), &config);
+	config.n_queues = state_n_queues(config.n_queues);
 	r = ledger_create(&config, &state.ledger);
 	if (r == 0)
 		r = bank_create(config.capacity[LEDGER_EXPORT], config.n_queues, ops,
