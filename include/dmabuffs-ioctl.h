@@ -11,6 +11,7 @@
  *   DMABUFFS_IOC_ENTRIES  on a description   the same, and what each of them is
  *   DMABUFFS_IOC_ENDED    on a description   why a name ended
  *   DMABUFFS_IOC_LIMITS   on a description   what the caller's user holds and may hold
+ *   DMABUFFS_IOC_UPGRADE  on a description   put the installed service in place of this
  *   DMABUFFS_IOC_INFO     on an opened name  describe the buffer
  *   DMABUFFS_IOC_TOKEN    on a handle        a token of the caller's ids, see below
  *   DMABUFFS_IOC_IDENTIFY on a description   present it
@@ -408,6 +409,27 @@ struct dmabuffs_limits {
 	struct dmabuffs_limit_use user[DMABUFFS_LIMIT_COUNT];
 };
 
+/* ---- DMABUFFS_IOC_UPGRADE ---------------------------------------------------------- */
+
+/**
+ * struct dmabuffs_upgrade - argument of DMABUFFS_IOC_UPGRADE
+ * @size: in: sizeof(struct dmabuffs_upgrade)
+ * @flags: in: 0
+ *
+ * For root and the owner of the root directory. Starts the program that is installed
+ * where the running one was. Once it has checked that it can continue, the running
+ * service is killed, and its successor returns 0. Otherwise nothing has changed.
+ *
+ * -EPERM: the caller is neither; -EOPNOTSUPP: the service has no holder; -EBUSY: another
+ * upgrade is under way; -ENOENT: nothing is installed there; -ENOEXEC: it does not start;
+ * -EPROTO: it negotiates something else, or stores it in another way; -ETIMEDOUT: it did
+ * not get ready; -EINTR: the service was killed meanwhile, and not upgraded.
+ */
+struct dmabuffs_upgrade {
+	__u32 size;
+	__u32 flags;
+};
+
 /* ---- DMABUFFS_IOC_TOKEN, DMABUFFS_IOC_IDENTIFY --------------------------------------
  */
 
@@ -496,6 +518,7 @@ struct dmabuffs_info {
 #define DMABUFFS_IOC_ENTRIES  _IOWR(DMABUFFS_IOC_TYPE, 0x07, struct dmabuffs_entries)
 #define DMABUFFS_IOC_TOKEN    _IOWR(DMABUFFS_IOC_TYPE, 0x08, struct dmabuffs_token)
 #define DMABUFFS_IOC_IDENTIFY _IOWR(DMABUFFS_IOC_TYPE, 0x09, struct dmabuffs_token)
+#define DMABUFFS_IOC_UPGRADE  _IOWR(DMABUFFS_IOC_TYPE, 0x0a, struct dmabuffs_upgrade)
 
 /* The layout is an ABI: no padding, the same on every architecture. */
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L

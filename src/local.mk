@@ -100,6 +100,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_list.c \
 	%D%/fs/fs_revoke.c \
 	%D%/fs/fs_root.c \
+	%D%/fs/fs_upgrade.c \
 	%D%/fs/fs_user.c %D%/fs/fs_user.h \
 	%D%/fs/fs_xattr.c \
 	%D%/fs/listing.c %D%/fs/listing.h \

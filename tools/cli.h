@@ -49,6 +49,7 @@ int command_rm(struct cli *cli, int argc, char **argv);
 int command_revoke(struct cli *cli, int argc, char **argv);
 int command_watch(struct cli *cli, int argc, char **argv);
 int command_stats(struct cli *cli, int argc, char **argv);
+int command_upgrade(struct cli *cli, int argc, char **argv);
 int command_devices(struct cli *cli, int argc, char **argv);
 
 /* The program without its process setup; main() and the unit tests call it. */

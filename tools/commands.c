@@ -43,5 +43,7 @@ const struct command commands[] = {
 	{"devices", "[-j] [DEVICE]",
 	 "show the accelerators and how much of them is in use", JSON_HELP,
 	 command_devices},
+	{"upgrade", "[TARGET]", "continue with the program that is installed now", NULL,
+	 command_upgrade},
 	{NULL},
 };

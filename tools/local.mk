@@ -26,6 +26,7 @@ noinst_LTLIBRARIES += %D%/libcli.la
 	%D%/stats.c %D%/stats.h \
 	%D%/table.c %D%/table.h \
 	%D%/text.c %D%/text.h \
+	%D%/upgrade.c \
 	%D%/watch.c
 %C%_libcli_la_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'
 %C%_libcli_la_LIBADD = lib/dmabuffs/libdmabuffs.la lib/common/libcommon.la

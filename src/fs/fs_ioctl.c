@@ -102,6 +102,7 @@ static const struct command fs_ioctl_commands[] = {
 	ROW(DMABUFFS_IOC_ENTRIES, ON_ROOT, 16352, entries, fs_entries),
 	ROW(DMABUFFS_IOC_ENDED, ON_ROOT, 32, ended, fs_ended),
 	ROW(DMABUFFS_IOC_LIMITS, ON_ROOT, 72, limits, fs_limits),
+	CHANGING_ROW(DMABUFFS_IOC_UPGRADE, 8, upgrade, fs_upgrade),
 	ROW(DMABUFFS_IOC_TOKEN, ON_IDENTITY, 24, token, fs_token),
 	CHANGING_ROW(DMABUFFS_IOC_IDENTIFY, 24, token, fs_identify),
 	ROW(DMABUFFS_IOC_IDENTIFY, ON_CONTEXT, 24, token, fs_identify),

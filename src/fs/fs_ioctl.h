@@ -54,6 +54,7 @@ struct command_call {
 		struct dmabuffs_entries entries;
 		struct dmabuffs_ended ended;
 		struct dmabuffs_limits limits;
+		struct dmabuffs_upgrade upgrade;
 		struct dmabuffs_token token;
 		struct accel_device_info device_info;
 		struct accel_object object;
@@ -137,6 +138,7 @@ int fs_list(struct command_call *call);
 int fs_entries(struct command_call *call);
 int fs_ended(struct command_call *call);
 int fs_limits(struct command_call *call);
+int fs_upgrade(struct command_call *call);
 int fs_token(struct command_call *call);
 int fs_identify(struct command_call *call);
 int device_query(struct command_call *call);

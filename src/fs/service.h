@@ -38,6 +38,9 @@ struct service {
 	/* Of .control and .idmap; protected by the table's lock. */
 	struct node control, idmap;
 	struct fuse_session *session;
+	/* Has the holder start the installed program: keeper_ask_upgrade(), or NULL. */
+	int (*ask_upgrade)(int pipe);
+	bool upgraded;            /* an upgrade made this successor */
 	atomic_bool passthrough;  /* cleared if the kernel refuses it */
 	_Atomic pid_t binder;     /* the thread that may create .broker; 0: none */
 	atomic_bool broker_bound; /* .broker exists */

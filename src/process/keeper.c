@@ -125,7 +125,7 @@ void keeper_report_ready(int listener)
 	keeper_send(&(struct report){.event = REPORT_READY}, &listener, 1);
 }
 
-int keeper_await_predecessor(void)
+int keeper_await_predecessor(bool *ret_upgraded)
 {
 	struct report report;
 
@@ -134,7 +134,10 @@ int keeper_await_predecessor(void)
 	CRASH_POINT("takeover-checked");
 	if (keeper_report(REPORT_CHECKED) < 0)
 		return -ESRCH;
-	return keeper_receive(&report) && report.event == REPORT_GO ? 0 : -ESRCH;
+	if (!keeper_receive(&report) || report.event != REPORT_GO)
+		return -ESRCH;
+	*ret_upgraded = report.status == 1;
+	return 0;
 }
 
 void keeper_report_ending(void)

@@ -7,6 +7,7 @@
 #ifndef DMABUFFS_KEEPER_H
 #define DMABUFFS_KEEPER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "process/held.h"
@@ -35,10 +36,10 @@ int keeper_show_life(void);
 void keeper_report_ready(int listener);
 
 /*
- * A successor has checked that it can take over. Returns once the predecessor was killed.
- * 0; -ESRCH: the holder has ended, or does not want it any more.
+ * A successor has checked that it can take over. Returns once the predecessor was killed;
+ * was that for an upgrade? 0; -ESRCH: the holder has ended, or does not want it any more.
  */
-int keeper_await_predecessor(void);
+int keeper_await_predecessor(bool *ret_upgraded);
 
 /* Has the holder call mountpoint_unmount(), and waits for that. */
 void keeper_unmount(uint64_t dev, int connection);

@@ -65,6 +65,8 @@ static int main_start(struct service *service, struct startup *startup)
 {
 	int r = main_confine(&service->options);
 
+	if (service->options.supervisor)
+		service->ask_upgrade = keeper_ask_upgrade;
 	if (r == 0)
 		r = parts_start(service);
 	if (r == 0 && service->state.inherited)

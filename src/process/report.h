@@ -23,7 +23,8 @@ enum report_event {
 			       a negative errno: it could not take over */
 	REPORT_UNMOUNT,     /* @dev; with the FUSE device; the holder replies with it */
 	REPORT_CHECKED,     /* a successor can take over; it waits for: */
-	REPORT_GO,          /* to the service: its predecessor was killed */
+	REPORT_GO,          /* to the service: its predecessor was killed; @status 1: to
+			       upgrade it */
 	REPORT_UPGRADE,     /* with a pipe for an int32_t: why not, -errno */
 };
 

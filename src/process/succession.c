@@ -48,7 +48,7 @@ int succession_negotiate(struct service *service, struct held *held,
 int succession_await(struct service *service)
 {
 	struct ledger *ledger = service->state.ledger;
-	int r = keeper_await_predecessor();
+	int r = keeper_await_predecessor(&service->upgraded);
 
 	if (r == 0)
 		r = predecessor_wait(ledger);

@@ -240,6 +240,7 @@ static void unknown_flags(struct instance *instance)
 	struct dmabuffs_ended ended = {.size = sizeof(ended)};
 	struct dmabuffs_limits limits = {.size = sizeof(limits)};
 	struct dmabuffs_entries entries = {.size = sizeof(entries)};
+	struct dmabuffs_upgrade upgrade = {.size = sizeof(upgrade)};
 	struct shared shared;
 	uint8_t uuid[16];
 	int fd;
@@ -259,6 +260,9 @@ static void unknown_flags(struct instance *instance)
 			   EOPNOTSUPP);
 		limits.flags = 1U << bit;
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_LIMITS, &limits)),
+			   EOPNOTSUPP);
+		upgrade.flags = 1U << bit;
+		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_UPGRADE, &upgrade)),
 			   EOPNOTSUPP);
 		ASSERT_ERR(SYS(ioctl(shared.root, DMABUFFS_IOC_LIST, &list)), EOPNOTSUPP);
 		entries.flags = 1U << bit;
