@@ -205,6 +205,7 @@ static int options_set_defaults(struct options *options)
 		.ready_fd = -1,
 		.passthrough = true,
 		.accel = true,
+		.supervisor = true,
 	};
 	limits_config_default(&options->limits);
 	return options->source && options->mount_flags && options->text ? 0 : -ENOMEM;
@@ -323,7 +324,8 @@ void options_print_usage(void)
 	      "  max-buffers-per-uid=N max-mappings-per-uid=N max-pinned-per-uid=SIZE\n"
 	      "  max-device-memory-per-uid=SIZE\n"
 	      "                              limits of each user on devices\n"
-	      "  supervisor                  a killed service gets a successor\n"
+	      "  nosupervisor                a killed service gets no successor "
+	      "(supervisor)\n"
 	      "  log=error|warning|info|debug\n"
 	      "  source=NAME and the generic flags rw, nosuid, nodev, exec, noexec, ...\n"
 	      "\n"

@@ -147,6 +147,7 @@ integration_programs = \
 	%D%/test-start \
 	%D%/test-start-inherited \
 	%D%/test-stress \
+	%D%/test-takeover \
 	%D%/test-structs \
 	%D%/test-withdraw-races \
 	%D%/test-withdraw \
@@ -268,6 +269,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_start_LDADD = %D%/libharness.la
 %C%_test_start_inherited_LDADD = %D%/libharness.la
 %C%_test_stress_LDADD = %D%/libharness.la
+%C%_test_takeover_LDADD = %D%/libattacks.la
 %C%_test_structs_LDADD = %D%/libharness.la
 %C%_test_withdraw_races_LDADD = %D%/libharness.la
 %C%_test_withdraw_LDADD = %D%/libharness.la

@@ -402,7 +402,7 @@ static void replace_at_the_same_place(struct instance *instance, void *memory,
 
 	ASSERT(same_bytes(before, get_memory(memory)));
 	end(instance);
-	instance_start_again(instance, NULL);
+	instance_start_again(instance, "nosupervisor");
 	after = get_memory(memory);
 	ASSERT(!same_name(before, after));
 	ASSERT_OK(raw_exists(instance, memory_wire(after).uuid));
@@ -415,7 +415,7 @@ static void service_replaced_in_each_way(struct instance *unused)
 	struct instance instance;
 	void *memory;
 
-	instance_start(&instance, NULL);
+	instance_start(&instance, "nosupervisor");
 	hip_begin(&instance);
 	memory = device_alloc(DEVICE_BYTES, 1);
 	replace_at_the_same_place(&instance, memory, be_killed);
@@ -451,7 +451,7 @@ static void service_replaced(struct instance *unused)
 	struct child importer;
 	void *memory;
 
-	instance_start(&first, NULL);
+	instance_start(&first, "nosupervisor");
 	instance_start(&second, NULL);
 	child_start(&importer, NULL, open_and_check, &second);
 	hip_begin(&first);
@@ -476,7 +476,7 @@ static void service_killed(struct instance *unused)
 	uint64_t start;
 	void *memory;
 
-	instance_start(&mortal, NULL);
+	instance_start(&mortal, "nosupervisor");
 	exporter = (struct exporter){.instance = &mortal};
 	exporter_start(&exporter, NULL);
 	hip_begin(&mortal);

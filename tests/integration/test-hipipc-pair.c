@@ -187,7 +187,7 @@ static void killed(struct instance *unused)
 	struct instance instance;
 	static struct pair pair;
 
-	instance_start(&instance, NULL);
+	instance_start(&instance, "nosupervisor");
 	pair_init(&pair);
 	pair_hold(&pair);
 	ASSERT_EQ(raw_count(&instance), 0);

@@ -541,7 +541,7 @@ static void check_the_service(struct instance *unused)
 	struct instance mortal;
 	struct dmabuffs *first, *second;
 
-	instance_start(&mortal, NULL);
+	instance_start(&mortal, "nosupervisor");
 	first = open_library(&mortal);
 	second = open_library(&mortal);
 	ASSERT_OK(dmabuffs_check(first));
@@ -551,7 +551,7 @@ static void check_the_service(struct instance *unused)
 	ASSERT_OK(SYS(kill(mortal.service, SIGKILL)));
 	ASSERT_EQ(waitpid(mortal.pid, NULL, 0), mortal.pid);
 	check_from_child(first, -ENOTCONN);
-	instance_start_again(&mortal, NULL);
+	instance_start_again(&mortal, "nosupervisor");
 	for (int i = 0; i < 2; i++) {
 		ASSERT_ERR(dmabuffs_check(first), ENOTCONN);
 		ASSERT_ERR(dmabuffs_check(second), ENOTCONN);

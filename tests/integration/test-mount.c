@@ -236,12 +236,12 @@ static void over_a_dead_instance(struct instance *instance)
 	struct instance other;
 	struct shared shared;
 
-	instance_start(&other, NULL);
+	instance_start(&other, "nosupervisor");
 	for (int i = 0; i < 2; i++) {
 		ASSERT_OK(SYS(kill(other.service, SIGKILL)));
 		ASSERT_EQ(waitpid(other.pid, NULL, 0), other.pid);
 		ASSERT_ERR(SYS(open(other.dir, O_RDONLY)), ENOTCONN);
-		instance_start_again(&other, NULL);
+		instance_start_again(&other, "nosupervisor");
 		share(&shared, &other, PAGE, 0, 0);
 		ASSERT_OK(raw_exists(&other, shared.uuid));
 		unshare_buffer(&shared);

@@ -70,14 +70,36 @@ static void drops_capabilities(struct instance *instance)
 	expect_only(instance->service, EXPECTED_CAPABILITIES);
 }
 
-/* It passes signals on, and unmounts. */
-static void keeper_has_one(struct instance *instance)
+static void expect_no_new_privileges(pid_t pid)
 {
 	char value[64];
 
-	expect_only(instance->pid, 1ULL << CAP_SYS_ADMIN);
-	status_field(instance->pid, "NoNewPrivs", value);
+	status_field(pid, "NoNewPrivs", value);
 	ASSERT(strcmp(value, "1") == 0);
+}
+
+/* It passes signals on, and unmounts. */
+static void keeper_has_one(struct instance *instance)
+{
+	expect_only(instance->pid, 1ULL << CAP_SYS_ADMIN);
+	expect_no_new_privileges(instance->pid);
+}
+
+/* What a successor starts with is permitted, and not in effect. */
+static void holder_has_what_it_hands_on(struct instance *instance)
+{
+	const uint64_t start =
+		1ULL << CAP_SETPCAP | 1ULL << CAP_SYS_RESOURCE | 1ULL << CAP_SYS_CHROOT;
+	/* The cage of a case has less than root. */
+	const uint64_t permitted =
+		(EXPECTED_CAPABILITIES | start) & capabilities(getpid(), "CapPrm");
+
+	expect_capabilities(instance->pid, "CapEff", 1ULL << CAP_SYS_ADMIN);
+	expect_capabilities(instance->pid, "CapPrm", permitted);
+	expect_capabilities(instance->pid, "CapBnd", permitted);
+	expect_capabilities(instance->pid, "CapInh", 0);
+	expect_capabilities(instance->pid, "CapAmb", 0);
+	expect_no_new_privileges(instance->pid);
 }
 
 /* Checks again after all operations, in all threads. */
@@ -179,7 +201,8 @@ static void rootless_says_so(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"drops_capabilities", drops_capabilities},
-	{"keeper_has_one", keeper_has_one},
+	{"keeper_has_one", keeper_has_one, "nosupervisor"},
+	{"holder_has_what_it_hands_on", holder_has_what_it_hands_on},
 	{"gains_none_later", gains_none_later},
 	{"no_new_privileges", no_new_privileges},
 	{"rootless_instance", rootless_instance, NULL, 0, CASE_NO_INSTANCE},

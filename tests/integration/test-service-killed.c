@@ -236,7 +236,7 @@ static void kill_under_load(struct load_board *board)
 	struct load load = {&instance, board, 0};
 
 	board->calls = 0;
-	instance_start(&instance, NULL);
+	instance_start(&instance, "nosupervisor");
 	for (; load.number < N_LOOPS; load.number++) {
 		struct child *child = &children[load.number];
 
@@ -281,7 +281,7 @@ static void while_it_starts(struct instance *unused)
 	for (int i = 0; i < STARTS; i++) {
 		struct instance instance;
 
-		instance_launch(&instance, NULL);
+		instance_launch(&instance, "nosupervisor");
 		ASSERT(wait_until(has_mounted, &instance));
 		random_pause(2000);
 		kill_service(&instance);
@@ -324,7 +324,7 @@ static void beside_hostile_exports(struct instance *unused)
 {
 	struct instance instance;
 
-	instance_start(&instance, NULL);
+	instance_start(&instance, "nosupervisor");
 	expect_death(&instance, attack_export_hostile);
 }
 
@@ -332,7 +332,7 @@ static void beside_hostile_messages(struct instance *unused)
 {
 	struct instance instance;
 
-	instance_start(&instance, NULL);
+	instance_start(&instance, "nosupervisor");
 	expect_death(&instance, attack_send_hostile);
 }
 
@@ -343,7 +343,7 @@ static void keeper_is_killed(struct instance *unused)
 	struct scene scene;
 	int pidfd;
 
-	instance_start(&instance, NULL);
+	instance_start(&instance, "nosupervisor");
 	pidfd = ASSERT_OK(SYS(pidfd_open(instance.service, 0)));
 	block_and_kill(&scene, &instance, attack_export_hostile, kill_keeper);
 	expect_killed_report(&instance);
@@ -356,7 +356,7 @@ static void keeper_is_killed(struct instance *unused)
 static void in_background(struct instance *unused)
 {
 	struct instance instance = {.n_fds = 0};
-	const char *argv[] = {NULL, instance.dir, NULL};
+	const char *argv[] = {NULL, "-o", "nosupervisor", instance.dir, NULL};
 	char output[1000];
 
 	/* The keeper, which its parent leaves, becomes a child of this process. */

@@ -139,7 +139,7 @@ static void ignored_sigchld(struct instance *instance)
 	int status;
 
 	ASSERT(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
-	instance_start(&other, NULL);
+	instance_start(&other, "nosupervisor");
 	ASSERT(signal(SIGCHLD, SIG_DFL) != SIG_ERR);
 	ASSERT_OK(SYS(kill(other.service, SIGKILL)));
 	ASSERT_EQ(waitpid(other.pid, &status, 0), other.pid);

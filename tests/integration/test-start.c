@@ -238,7 +238,7 @@ static void killed_service(struct instance *instance)
 	struct instance other;
 	int status;
 
-	instance_start(&other, NULL);
+	instance_start(&other, "nosupervisor");
 	ASSERT_OK(SYS(kill(other.service, SIGKILL)));
 	ASSERT_EQ(waitpid(other.pid, &status, 0), other.pid);
 	ASSERT(WIFSIGNALED(status));
@@ -252,7 +252,7 @@ static void killed_keeper(struct instance *instance)
 	struct instance other;
 	int service;
 
-	instance_start(&other, NULL);
+	instance_start(&other, "nosupervisor");
 	service = ASSERT_OK(SYS(pidfd_open(other.service, 0)));
 	ASSERT_OK(SYS(kill(other.pid, SIGKILL)));
 	ASSERT_EQ(waitpid(other.pid, NULL, 0), other.pid);

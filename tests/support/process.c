@@ -25,12 +25,19 @@ pid_t process_parent(pid_t pid)
 
 pid_t process_child(pid_t pid)
 {
+	return process_nth_child(pid, 0);
+}
+
+/* The kernel lists processes in the order of their numbers. */
+pid_t process_nth_child(pid_t pid, unsigned nth)
+{
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
 	pid_t child = -1;
 
 	while (proc && child < 0 && (entry = readdir(proc)))
-		if (atoi(entry->d_name) > 0 && process_parent(atoi(entry->d_name)) == pid)
+		if (atoi(entry->d_name) > 0 &&
+		    process_parent(atoi(entry->d_name)) == pid && nth-- == 0)
 			child = atoi(entry->d_name);
 	if (proc)
 		closedir(proc);

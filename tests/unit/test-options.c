@@ -425,6 +425,26 @@ Test(options, usage_names_every_option)
 	cr_assert_stdout_neq_str("");
 }
 
+Test(options, supervisor)
+{
+	cr_assert(zero(int, parse("/dir")));
+	cr_assert(options.supervisor);
+	cr_assert(zero(int, parse("-o nosupervisor /dir")));
+	cr_assert(not(options.supervisor));
+	cr_assert(zero(int, parse("-o nosupervisor,supervisor /dir")));
+	cr_assert(options.supervisor);
+	cr_assert(eq(int, parse("-o nosupervisor=1 /dir"), -EINVAL));
+}
+
+/* What a successor compares. */
+Test(options, text_has_all_lists)
+{
+	cr_assert(zero(int, parse("/dir")));
+	cr_assert(eq(str, options.text, (char *)""));
+	cr_assert(zero(int, parse("-o uid=1 -f -o gid=2,idmap /dir")));
+	cr_assert(eq(str, options.text, (char *)"uid=1,gid=2,idmap,"));
+}
+
 Test(options, idmap)
 {
 	cr_assert(zero(int, parse("-o idmap /dir")));

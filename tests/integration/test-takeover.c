@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-takeover.c - a killed service gets a successor, and a killed holder, too
+ *
+ * The mount, the broker's socket and requests under way go on. Nothing else than the
+ * holder's own descriptors makes a successor.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "../support/process.h"
+#include "attacks/attacks.h"
+#include "harness.h"
+#include "raw.h"
+
+#define KILLS   20
+#define END_MS  20000
+#define SPARE   1U /* of the holder's children, the second one */
+#define N_READS 200
+
+/* ---- services ---------------------------------------------------------------------- */
+
+static void expect_to_be_served(const struct instance *instance)
+{
+	static const uint8_t absent[16] = {1};
+
+	ASSERT_ERR(raw_exists(instance, absent), ENOENT);
+}
+
+static bool has_successor(void *data)
+{
+	struct instance *instance = data;
+	pid_t service = process_child(instance->pid);
+
+	/* A spare that stays alone for a moment is not what it looks like. */
+	if (service <= 0 || service == instance->service ||
+	    process_nth_child(instance->pid, SPARE) < 0)
+		return false;
+	instance->service = service;
+	return true;
+}
+
+/* The first request waits for it. */
+static void expect_successor(struct instance *instance)
+{
+	expect_to_be_served(instance);
+	ASSERT(wait_until(has_successor, instance));
+	close(ASSERT_OK(raw_connect(instance)));
+}
+
+/* A child of this process. */
+static struct instance *start_own(struct instance *instance)
+{
+	instance_start(instance, NULL);
+	return instance;
+}
+
+static void kill_process(pid_t pid)
+{
+	ASSERT_OK(SYS(kill(pid, SIGKILL)));
+}
+
+static bool has_spare(void *data)
+{
+	return process_nth_child(*(pid_t *)data, SPARE) > 0;
+}
+
+static pid_t spare_of(pid_t holder)
+{
+	ASSERT(wait_until(has_spare, &holder));
+	return process_nth_child(holder, SPARE);
+}
+
+static void killed_service(struct instance *instance)
+{
+	kill_process(instance->service);
+	expect_successor(instance);
+}
+
+static void killed_by_another_signal(struct instance *instance)
+{
+	static const int signals[] = {SIGSEGV, SIGABRT, SIGQUIT};
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		ASSERT_OK(SYS(kill(instance->service, signals[i])));
+		expect_successor(instance);
+	}
+}
+
+static void killed_again_and_again(struct instance *instance)
+{
+	for (int i = 0; i < KILLS; i++) {
+		kill_process(instance->service);
+		expect_successor(instance);
+	}
+}
+
+/* Some are killed before they serve, fewer than the holder starts. */
+static void killed_while_it_takes_over(struct instance *instance)
+{
+	for (int i = 0; i < KILLS; i++) {
+		kill_process(instance->service);
+		ASSERT(wait_until(has_successor, instance));
+		if (i % 5 == 4)
+			ASSERT_EQ(raw_count(instance), 0);
+	}
+	close(ASSERT_OK(raw_connect(instance)));
+}
+
+static void use_always(int peer, void *data)
+{
+	static const uint8_t absent[16] = {1};
+
+	peer_signal(peer);
+	for (int i = 0; i < N_READS; i++) {
+		ASSERT_EQ(raw_count(data), 0);
+		ASSERT_ERR(raw_exists(data, absent), ENOENT);
+	}
+}
+
+/* No request fails. */
+static void killed_beside_requests(struct instance *instance)
+{
+	struct child clients[3];
+
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		child_start(&clients[i], USER(1001), use_always, instance);
+		peer_wait(clients[i].peer);
+	}
+	for (int i = 0; i < KILLS / 2; i++) {
+		kill_process(instance->service);
+		expect_successor(instance);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+		child_wait(&clients[i]);
+}
+
+static void in_background(struct instance *unused)
+{
+	struct instance place = {.n_fds = 0};
+	const char *argv[] = {NULL, "--mkdir", place.dir, NULL};
+	char output[1000];
+
+	ASSERT_OK(SYS(prctl(PR_SET_CHILD_SUBREAPER, 1)));
+	snprintf(place.dir, sizeof(place.dir), "%s/m", test_work_dir);
+	ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 0);
+	place.pid = process_child(getpid());
+	place.service = process_child(place.pid);
+	kill_process(place.service);
+	expect_successor(&place);
+	instance_stop(&place);
+}
+
+/* ---- holders ----------------------------------------------------------------------- */
+
+/* The sign that it has become the holder is a spare of its own. */
+static bool holds(void *data)
+{
+	return process_child(*(pid_t *)data) > 0;
+}
+
+static void wait_for_end(pid_t pid)
+{
+	int pidfd = (int)SYS(pidfd_open(pid, 0));
+
+	ASSERT(pidfd < 0 || wait_ready(pidfd, POLLIN, END_MS));
+	close_keep_errno(pidfd);
+}
+
+/* The service notices nothing. */
+static void killed_holder(struct instance *unused)
+{
+	struct instance own, *instance = start_own(&own);
+	pid_t spare = spare_of(instance->pid), service = instance->service;
+
+	kill_process(instance->pid);
+	ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
+	ASSERT(wait_until(holds, &spare));
+	ASSERT_EQ(raw_count(instance), 0);
+	ASSERT_OK(SYS(kill(service, 0)));
+	ASSERT_OK(SYS(umount2(instance->dir, 0)));
+	wait_for_end(spare);
+	wait_for_end(service);
+	instance->pid = -1;
+}
+
+static void killed_holder_and_then_the_service(struct instance *unused)
+{
+	struct instance own, *instance = start_own(&own);
+	for (int i = 0; i < 3; i++) {
+		pid_t spare = spare_of(instance->pid);
+
+		kill_process(instance->pid);
+		if (i == 0)
+			ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
+		ASSERT(wait_until(holds, &spare));
+		kill_process(instance->service);
+		ASSERT_EQ(raw_count(instance), 0);
+		instance->pid = spare;
+		instance->service = process_child(spare);
+	}
+	/* It passes signals on, and unmounts. */
+	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
+	wait_for_end(instance->pid);
+	ASSERT(!is_mounted(instance->dir));
+	instance->pid = -1;
+}
+
+static void killed_together(struct instance *unused)
+{
+	struct instance own, *instance = start_own(&own);
+	pid_t spare = spare_of(instance->pid);
+
+	kill_process(instance->pid);
+	kill_process(instance->service);
+	ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
+	ASSERT_EQ(raw_count(instance), 0);
+	ASSERT_OK(SYS(kill(spare, SIGTERM)));
+	wait_for_end(spare);
+	ASSERT(!is_mounted(instance->dir));
+	instance->pid = -1;
+}
+
+static bool is_dead_mount(void *data)
+{
+	struct instance *instance = data;
+	struct stat st;
+
+	return SYS(stat(instance->dir, &st)) == -ENOTCONN;
+}
+
+/* Nobody is left who could unmount, or start another. */
+static void killed_holder_and_spare(struct instance *unused)
+{
+	struct instance own, *instance = start_own(&own);
+	pid_t spare = spare_of(instance->pid);
+
+	ASSERT_OK(SYS(kill(spare, SIGSTOP)));
+	kill_process(instance->pid);
+	kill_process(spare);
+	ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
+	wait_for_end(instance->service);
+	ASSERT(wait_until(is_dead_mount, instance));
+	ASSERT_OK(SYS(umount2(instance->dir, 0)));
+	instance->pid = -1;
+}
+
+static bool has_another_spare(void *data)
+{
+	pid_t *pids = data, spare = process_nth_child(pids[0], SPARE);
+
+	return spare > 0 && spare != pids[1];
+}
+
+static void killed_spare(struct instance *instance)
+{
+	pid_t pids[2] = {instance->pid, spare_of(instance->pid)};
+
+	kill_process(pids[1]);
+	ASSERT(wait_until(has_another_spare, pids));
+	kill_process(instance->service);
+	expect_successor(instance);
+}
+
+/* ---- the end ----------------------------------------------------------------------- */
+
+static void unmounted_while_it_takes_over(struct instance *unused)
+{
+	for (int i = 0; i < KILLS; i++) {
+		struct instance instance;
+
+		instance_start(&instance, NULL);
+		kill_process(instance.service);
+		ASSERT_OK(SYS(umount2(instance.dir, MNT_DETACH)));
+		instance_expect_exit(&instance, 0);
+	}
+}
+
+static void terminated_while_it_takes_over(struct instance *unused)
+{
+	for (int i = 0; i < KILLS; i++) {
+		struct instance instance;
+
+		instance_start(&instance, NULL);
+		kill_process(instance.service);
+		ASSERT_OK(SYS(kill(instance.pid, SIGTERM)));
+		wait_for_end(instance.pid);
+		ASSERT_EQ(waitpid(instance.pid, NULL, 0), instance.pid);
+		ASSERT(!is_mounted(instance.dir));
+	}
+}
+
+/* A second one at the same place is refused, whatever the first one does. */
+static void started_twice(struct instance *instance)
+{
+	const char *argv[] = {NULL, "-f", instance->dir, NULL};
+	char output[1000];
+
+	ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 1);
+	ASSERT(strstr(output, "an instance is mounted there"));
+	kill_process(instance->service);
+	ASSERT_EQ(daemon_run(argv, output, sizeof(output)), 1);
+	ASSERT(strstr(output, "an instance is mounted there"));
+	expect_successor(instance);
+}
+
+/* ---- a client blocks a thread of the killed service -------------------------------- */
+
+struct stuck {
+	struct instance *instance;
+	unsigned n; /* services that were killed, and do not end */
+};
+
+/* The holder's children are those, the service, and the spare. */
+static bool has_one_more(void *data)
+{
+	const struct stuck *stuck = data;
+	pid_t holder = stuck->instance->pid;
+
+	return process_nth_child(holder, stuck->n + 1) > 0;
+}
+
+static void kill_one_more(struct stuck *stuck)
+{
+	struct instance *instance = stuck->instance;
+
+	kill_process(instance->service);
+	stuck->n++;
+	ASSERT_OK(raw_count(instance));
+	ASSERT(wait_until(has_one_more, stuck));
+	instance->service = process_nth_child(instance->pid, stuck->n);
+}
+
+static void takes_over_beside(struct instance *instance, attack_fn *attack)
+{
+	struct stuck stuck = {instance, 0};
+	struct scene scene;
+	struct child child;
+
+	scene_start(&scene, instance);
+	child_start(&child, USER(1001), attack, &scene);
+	peer_wait(child.peer);
+	peer_signal(child.peer);
+	peer_wait(child.peer);
+	scene_expect_service(&scene);
+	kill_one_more(&stuck);
+	scene_kill_server(&scene);
+	instance->service = -1;
+	expect_successor(instance);
+}
+
+static void beside_hostile_exports(struct instance *instance)
+{
+	takes_over_beside(instance, attack_export_hostile);
+}
+
+static void beside_hostile_messages(struct instance *instance)
+{
+	takes_over_beside(instance, attack_send_hostile);
+}
+
+/* ---- descriptors ------------------------------------------------------------------- */
+
+#define FDS_MAX   80
+#define NAMES_MAX 2000
+
+struct passed {
+	int fds[FDS_MAX];
+	char names[FDS_MAX][40];
+	int n;
+};
+
+static void pass(struct passed *passed, int fd, const char *name)
+{
+	ASSERT(passed->n < FDS_MAX);
+	passed->fds[passed->n] = fd;
+	snprintf(passed->names[passed->n++], sizeof(passed->names[0]), "%s", name);
+}
+
+static bool is_listener(int fd)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value;
+}
+
+/* False: it is no queue of a bank. */
+static bool pass_queue(struct passed *passed, int fd)
+{
+	struct sockaddr_un address = {0};
+	socklen_t size = sizeof(address);
+	const char *number;
+	char name[40];
+
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
+	    strncmp(address.sun_path + 1, "dmabuffs-bank-", 14) != 0)
+		return false;
+	number = strrchr(address.sun_path + 1, '-');
+	snprintf(name, sizeof(name), "bank%s", number);
+	pass(passed, fd, name);
+	return true;
+}
+
+static void pass_copy(struct passed *passed, int fd, const char *link)
+{
+	if (!strcmp(link, "/dev/fuse"))
+		pass(passed, fd, "fuse");
+	else if (strstr(link, "memfd:dmabuffs-ledger"))
+		pass(passed, fd, "ledger");
+	else if (is_listener(fd))
+		pass(passed, fd, "listener");
+	else if (!pass_queue(passed, fd))
+		close(fd);
+}
+
+/* Copies what the holder would pass to a successor. */
+static void copy_held(const struct instance *instance, struct passed *ret_passed)
+{
+	int pidfd = ASSERT_OK(SYS(pidfd_open(instance->pid, 0)));
+	char path[300], link[200];
+	struct dirent *entry;
+	DIR *dir;
+
+	ret_passed->n = 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd", instance->pid);
+	dir = opendir(path);
+	ASSERT(dir);
+	while ((entry = readdir(dir))) {
+		ssize_t n;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", instance->pid,
+			 entry->d_name);
+		n = ASSERT_OK(SYS(readlink(path, link, sizeof(link) - 1)));
+		link[n] = '\0';
+		pass_copy(ret_passed,
+			  ASSERT_OK(SYS(pidfd_getfd(pidfd, atoi(entry->d_name), 0))),
+			  link);
+	}
+	closedir(dir);
+	close(pidfd);
+	ASSERT_EQ(ret_passed->n, 3 + 16);
+}
+
+static void close_passed(struct passed *passed)
+{
+	for (int i = 0; i < passed->n; i++)
+		close(passed->fds[i]);
+}
+
+static int *find(struct passed *passed, const char *name)
+{
+	for (int i = 0; i < passed->n; i++)
+		if (!strcmp(passed->names[i], name))
+			return &passed->fds[i];
+	test_fail(__FILE__, __LINE__, "no descriptor %s", name);
+}
+
+static void remove_name(struct passed *passed, const char *name)
+{
+	int nth = (int)(find(passed, name) - passed->fds);
+
+	passed->n--;
+	passed->fds[nth] = passed->fds[passed->n];
+	memcpy(passed->names[nth], passed->names[passed->n], sizeof(passed->names[0]));
+}
+
+static _Noreturn void exec_successor(const struct instance *instance,
+				     const struct passed *passed, const char *options)
+{
+	const char *argv[] = {daemon_path(), "-f", "-o", options, instance->dir, NULL};
+	char names[NAMES_MAX] = "", number[16];
+
+	for (int i = 0; i < passed->n; i++)
+		dup2(passed->fds[i], 200 + i);
+	for (int i = 0; i < passed->n; i++) {
+		dup2(200 + i, 3 + i);
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+			 i ? ":" : "", passed->names[i]);
+	}
+	snprintf(number, sizeof(number), "%d", passed->n);
+	setenv("LISTEN_FDS", number, 1);
+	setenv("LISTEN_FDNAMES", names, 1);
+	snprintf(number, sizeof(number), "%d", getpid());
+	setenv("LISTEN_PID", number, 1);
+	execv(argv[0], (char **)argv);
+	_exit(127);
+}
+
+/* The exit status of a service with these descriptors, and its log. */
+static int run_successor(const struct instance *instance, const struct passed *passed,
+			 const char *options, char *output, size_t size)
+{
+	int ends[2], status;
+	size_t used = 0;
+	ssize_t n;
+	pid_t pid;
+
+	ASSERT_OK(SYS(pipe2(ends, O_CLOEXEC)));
+	pid = ASSERT_OK(SYS(fork()));
+	if (pid == 0) {
+		dup2(ends[1], STDERR_FILENO);
+		exec_successor(instance, passed, options);
+	}
+	close(ends[1]);
+	while (used < size - 1 && (n = read(ends[0], output + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	output[used] = '\0';
+	close(ends[0]);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	ASSERT(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void refuse(struct instance *instance, const struct passed *passed,
+		   const char *options, const char *reason)
+{
+	char output[4000];
+	int status = run_successor(instance, passed, options, output, sizeof(output));
+
+	if (status != 1 || !strstr(output, reason))
+		test_fail(__FILE__, __LINE__, "%s: status %d, \"%s\"", reason, status,
+			  output);
+	ASSERT_OK(SYS(kill(instance->service, 0)));
+	ASSERT_EQ(raw_count(instance), 0);
+}
+
+/* All of them, while the service is alive: it is not disturbed. */
+static void beside_a_service(struct instance *instance)
+{
+	struct passed passed;
+
+	copy_held(instance, &passed);
+	refuse(instance, &passed, "rw", "options differ");
+	close_passed(&passed);
+}
+
+static void missing(struct instance *instance)
+{
+	static const char *const names[] = {"fuse", "ledger", "bank-3", "bank-15",
+					    "listener"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct passed passed;
+
+		copy_held(instance, &passed);
+		remove_name(&passed, names[i]);
+		refuse(instance, &passed, "log=info", "cannot take over");
+		close_passed(&passed);
+	}
+}
+
+static void doubled(struct instance *instance)
+{
+	struct passed passed;
+
+	copy_held(instance, &passed);
+	pass(&passed, dup(*find(&passed, "fuse")), "fuse");
+	refuse(instance, &passed, "log=info", "is there twice");
+	passed.n--;
+	pass(&passed, dup(*find(&passed, "bank-2")), "bank-2");
+	refuse(instance, &passed, "log=info", "is there twice");
+	passed.n--;
+	pass(&passed, dup(*find(&passed, "bank-2")), "bank-16");
+	refuse(instance, &passed, "log=info", "17 of 16 queues");
+	passed.n--;
+	pass(&passed, dup(*find(&passed, "bank-2")), "other");
+	refuse(instance, &passed, "log=info", "is unknown");
+	close_passed(&passed);
+}
+
+static void swapped(struct instance *instance)
+{
+	struct passed passed;
+	int *a, *b, fd;
+
+	copy_held(instance, &passed);
+	a = find(&passed, "bank-2");
+	b = find(&passed, "bank-5");
+	fd = *a;
+	*a = *b;
+	*b = fd;
+	refuse(instance, &passed, "log=info", "is not queue");
+	close_passed(&passed);
+}
+
+static void forge(struct instance *instance, const char *name, int fd, const char *reason)
+{
+	struct passed passed;
+	int *place;
+
+	copy_held(instance, &passed);
+	place = find(&passed, name);
+	close(*place);
+	*place = fd;
+	refuse(instance, &passed, "log=info", reason);
+	close_passed(&passed);
+}
+
+static void forged(struct instance *instance)
+{
+	int pair[2];
+
+	ASSERT_OK(SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)));
+	forge(instance, "listener", pair[0], "is not such a socket");
+	forge(instance, "bank-0", pair[1], "ledger or bank");
+	forge(instance, "fuse", ASSERT_OK(SYS(open("/dev/null", O_RDWR | O_CLOEXEC))),
+	      "is not /dev/fuse");
+	forge(instance, "fuse", ASSERT_OK(SYS(open("/dev/fuse", O_RDWR | O_CLOEXEC))),
+	      "of no mount");
+	forge(instance, "ledger", new_memfd(PAGE), "ledger or bank");
+	forge(instance, "ledger", ASSERT_OK(SYS(open("/dev/zero", O_RDWR | O_CLOEXEC))),
+	      "ledger or bank");
+}
+
+/* ---- a ledger that no service can take over ---------------------------------------- */
+
+static void damage_ledger(const struct instance *instance)
+{
+	struct passed passed;
+	uint64_t nothing = 0;
+
+	copy_held(instance, &passed);
+	ASSERT_EQ(SYS(pwrite(*find(&passed, "ledger"), &nothing, sizeof(nothing), 0)),
+		  sizeof(nothing));
+	close_passed(&passed);
+}
+
+/* It is tried a few times, and then the mount ends as without a holder. */
+static void gives_up(struct instance *unused)
+{
+	struct instance own, *instance = start_own(&own);
+
+	damage_ledger(instance);
+	kill_process(instance->service);
+	ASSERT(wait_until(is_dead_mount, instance));
+	instance_expect_exit(instance, 1);
+	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH)));
+}
+
+/* ---- upgrades ---------------------------------------------------------------------- */
+
+static int upgrade(const struct instance *instance)
+{
+	struct dmabuffs_upgrade argument = {.size = sizeof(argument)};
+	int root = ASSERT_OK(raw_root(instance));
+	int r = (int)SYS(ioctl(root, DMABUFFS_IOC_UPGRADE, &argument));
+
+	close(root);
+	return r;
+}
+
+static void upgraded(struct instance *instance)
+{
+	for (int i = 0; i < KILLS / 2; i++) {
+		ASSERT_OK(upgrade(instance));
+		expect_successor(instance);
+	}
+}
+
+static int be_refused(void *data)
+{
+	return upgrade(data) == -EPERM ? 0 : -EBADE;
+}
+
+static void upgrade_of_strangers(struct instance *instance)
+{
+	ASSERT_OK(child_call(USER(1001), be_refused, instance));
+}
+
+static void upgrade_without_holder(struct instance *instance)
+{
+	ASSERT_ERR(upgrade(instance), EOPNOTSUPP);
+}
+
+/* The installed program is not one that can take over: the service goes on. */
+static void upgrade_refused(struct instance *instance)
+{
+	damage_ledger(instance);
+	ASSERT_ERR(upgrade(instance), EBADMSG);
+	expect_to_be_served(instance);
+	ASSERT_OK(SYS(kill(instance->service, 0)));
+}
+
+const struct test_case test_cases[] = {
+	{"killed_service", killed_service},
+	{"killed_by_another_signal", killed_by_another_signal},
+	{"killed_again_and_again", killed_again_and_again},
+	{"killed_while_it_takes_over", killed_while_it_takes_over},
+	{"killed_beside_requests", killed_beside_requests},
+	{"killed_without_passthrough", killed_service, "nopassthrough"},
+	{"killed_with_idmap", killed_service, "idmap"},
+	{"in_background", in_background, .flags = CASE_NO_INSTANCE},
+	{"killed_holder", killed_holder, .flags = CASE_NO_INSTANCE},
+	{"killed_holder_and_then_the_service", killed_holder_and_then_the_service,
+	 .flags = CASE_NO_INSTANCE},
+	{"killed_together", killed_together, .flags = CASE_NO_INSTANCE},
+	{"killed_holder_and_spare", killed_holder_and_spare, .flags = CASE_NO_INSTANCE},
+	{"killed_spare", killed_spare},
+	{"unmounted_while_it_takes_over", unmounted_while_it_takes_over,
+	 .flags = CASE_NO_INSTANCE},
+	{"terminated_while_it_takes_over", terminated_while_it_takes_over,
+	 .flags = CASE_NO_INSTANCE},
+	{"started_twice", started_twice},
+	{"beside_hostile_exports", beside_hostile_exports},
+	{"beside_hostile_messages", beside_hostile_messages},
+	{"beside_a_service", beside_a_service, "log=info"},
+	{"missing", missing, "log=info"},
+	{"doubled", doubled, "log=info"},
+	{"swapped", swapped, "log=info"},
+	{"forged", forged, "log=info"},
+	{"upgraded", upgraded},
+	{"upgrade_of_strangers", upgrade_of_strangers},
+	{"upgrade_without_holder", upgrade_without_holder, "nosupervisor"},
+	{"upgrade_refused", upgrade_refused},
+	{"gives_up", gives_up, .flags = CASE_NO_INSTANCE},
+	{0},
+};
