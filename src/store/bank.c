@@ -253,8 +253,11 @@ static int bank_send_mark(struct bank_queue *queue, uint64_t *ret_mark)
 static int bank_rebuild_queue(struct bank *bank, struct bank_queue *queue,
 			      struct bank_fold *fold)
 {
-	int r = bank_send_mark(queue, &fold->mark);
+	/* A kill can have left it elsewhere. While a predecessor runs it is not ours. */
+	int r = bank_message_reset(queue->reader);
 
+	if (r == 0)
+		r = bank_send_mark(queue, &fold->mark);
 	fold->found_mark = false;
 	fold->n_small = 0;
 	while (r >= 0 && !fold->found_mark) {

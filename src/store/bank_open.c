@@ -96,7 +96,7 @@ static int bank_init_queue(struct bank_queue *queue)
 	queue->max_messages = queue->room / 2 / BANK_MESSAGE_BYTES;
 	if (queue->room >= BANK_SEND_BUFFER)
 		queue->room = 0;
-	return bank_message_reset(queue->reader);
+	return 0;
 }
 
 /* ---- create, open and close -------------------------------------------------------- */

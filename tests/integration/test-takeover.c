@@ -546,6 +546,7 @@ static void beside_a_service(struct instance *instance)
 	struct passed passed;
 
 	copy_held(instance, &passed);
+	refuse(instance, &passed, "log=info", "serves this mount");
 	refuse(instance, &passed, "rw", "options differ");
 	close_passed(&passed);
 }

@@ -505,6 +505,30 @@ Test(bank, other_descriptors_are_refused)
 	close(memfd);
 }
 
+/* A predecessor that still runs can be in the middle of a turn. */
+Test(bank, is_not_disturbed_by_one_that_is_opened)
+{
+	const int somewhere = 100;
+	int fds[QUEUES], place = 0;
+	socklen_t size = sizeof(place);
+	struct bank *second = NULL;
+
+	put_many(0, SLOTS);
+	for (unsigned i = 0; i < QUEUES; i++)
+		fds[i] = fcntl(bank_fd(bank, i), F_DUPFD_CLOEXEC, 0);
+	cr_assert(zero(int, setsockopt(fds[0], SOL_SOCKET, SO_PEEK_OFF, &somewhere,
+				       sizeof(somewhere))));
+	cr_assert(zero(int, bank_open(fds, QUEUES, SLOTS, &ops, NULL, why, &second)));
+	bank_close(second);
+	cr_assert(zero(int, getsockopt(bank_fd(bank, 0), SOL_SOCKET, SO_PEEK_OFF, &place,
+				       &size)));
+	cr_assert(eq(int, place, somewhere));
+	/* What it left is put right by the one that takes over. */
+	reopen_bank();
+	want_many(0, SLOTS);
+	cr_assert(eq(u32, rebuild().kept, SLOTS));
+}
+
 Test(bank, missing_and_unwanted_ones_are_found)
 {
 	struct bank_report report;
