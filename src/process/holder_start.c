@@ -128,6 +128,7 @@ _Noreturn void holder_continue(const struct options *options, char **argv,
 	holder.has_served = true;
 	/* Its predecessor did: the next one is not late. */
 	holder.current.is_ready = true;
+	log_info("a service takes over the mount that systemd keeps");
 	start_know_mount(&holder);
 	start_take_over_signals(&holder, &before, &blocked);
 	holder.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -111,7 +111,8 @@ void holder_succeed(struct holder *holder)
 		succeed_check(holder);
 		succeed_wait(holder);
 		succeed_check(holder);
-		log_warning("the service has died: another one takes over");
+		if (holder->current.pid)
+			log_warning("the service has died: another one takes over");
 	} while (succeed_start(holder) < 0 && ++holder->failures);
 	CRASH_POINT("holder-started");
 	holder_make_spare(holder);
