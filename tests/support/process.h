@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * process.h - parents and children: the process that serves is the child of the one that
- * was started
+ * was started; and what a thread waits for
  */
 #ifndef DMABUFFS_TESTS_PROCESS_H
 #define DMABUFFS_TESTS_PROCESS_H
@@ -13,5 +13,8 @@ pid_t process_parent(pid_t pid);
 
 /* A child of a process, or -1. */
 pid_t process_child(pid_t pid);
+
+/* The system call in which a thread sleeps, and its first arguments; -1: in none. */
+long process_call(pid_t pid, pid_t tid, unsigned long ret_arguments[4]);
 
 #endif
