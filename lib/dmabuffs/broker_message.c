@@ -34,9 +34,17 @@ static bool broker_message_may_wait_on(uint64_t since_ms)
 
 static int broker_message_transfer_error(void)
 {
-	if (errno == EAGAIN || errno == EINTR)
+	switch (errno) {
+	case EAGAIN:
+	case EINTR:
 		return -ETIMEDOUT;
-	return errno == EPIPE ? -ECONNRESET : -errno; /* seen by the other direction */
+	case EPIPE:        /* seen by the other direction */
+	case ECONNREFUSED: /* of a send while the peer closes, before Linux 6.2 */
+	case ENOTCONN:     /* after that */
+		return -ECONNRESET;
+	default:
+		return -errno;
+	}
 }
 
 static void broker_message_attach(struct msghdr *message, union control *control, int fd)

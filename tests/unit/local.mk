@@ -92,6 +92,7 @@ endif
 	%D%/test-lib-broker.c \
 	%D%/test-lib-control.c \
 	%D%/test-lib-queue.c \
+	%D%/test-lib-reconnect.c \
 	%D%/test-lib-sizes.c \
 	%D%/test-lib-strerror.c \
 	%D%/test-lib.c
