@@ -14,7 +14,6 @@
  */
 #include <string.h>
 
-#include <clock.h>
 #include <util.h>
 
 #include "broker.h"

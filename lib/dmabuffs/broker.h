@@ -3,8 +3,10 @@
 #ifndef DMABUFFS_CLIENT_BROKER_H
 #define DMABUFFS_CLIENT_BROKER_H
 
+#include <errno.h>
 #include <stdbool.h>
 
+#include <clock.h>
 #include <dmabuffs-broker.h>
 
 #include "instance.h"
@@ -74,6 +76,16 @@ int broker_ask(struct dmabuffs *instance, const struct broker_question *question
  */
 int broker_deposit(struct broker_connection *connection, int fd,
 		   uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
+
+/*
+ * The timeout of a socket starts anew when a signal interrupts the wait, so a program
+ * with a periodic timer would wait without end. Interruptions count until the same time
+ * has passed.
+ */
+static inline bool broker_may_wait_on(uint64_t since_ms)
+{
+	return errno == EINTR && now_ms() - since_ms <= BROKER_TIMEOUT_S * 1000;
+}
 
 /* broker_connect.c: a new connection, with its timeouts set. */
 int broker_connect(int root_fd, int *ret_fd);

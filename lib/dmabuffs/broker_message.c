@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <clock.h>
 #include <util.h>
 
 #include "broker.h"
@@ -21,16 +20,6 @@ union control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
 };
-
-/*
- * The timeout of a socket starts anew when a signal interrupts the wait, so a program
- * with a periodic timer would wait without end. Interruptions count until the same time
- * has passed.
- */
-static bool broker_message_may_wait_on(uint64_t since_ms)
-{
-	return errno == EINTR && now_ms() - since_ms <= BROKER_TIMEOUT_S * 1000;
-}
 
 static int broker_message_transfer_error(void)
 {
@@ -80,7 +69,7 @@ static int broker_message_send_request(int connection,
 		broker_message_attach(&message, &control, question->fd);
 	do {
 		sent = sendmsg(connection, &message, MSG_NOSIGNAL);
-	} while (sent < 0 && broker_message_may_wait_on(start));
+	} while (sent < 0 && broker_may_wait_on(start));
 	return sent < 0 ? broker_message_transfer_error() : 0;
 }
 
@@ -139,7 +128,7 @@ static int broker_message_receive_reply(int connection,
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
 		received = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
-	} while (received < 0 && broker_message_may_wait_on(start));
+	} while (received < 0 && broker_may_wait_on(start));
 	if (received < 0)
 		return broker_message_transfer_error();
 

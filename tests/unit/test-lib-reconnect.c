@@ -10,11 +10,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -326,6 +328,29 @@ Test(reconnect, when_there_is_room_in_the_backlog)
 	cr_assert(wait_until(client_is_in_connect, NULL));
 	fake_broker_restart(&broker);
 	cr_assert(zero(int, join_client()));
+	empty_backlog(fds, n);
+}
+
+static void interrupt(int signal_number)
+{
+}
+
+/* Signals of a periodic timer must not extend the wait for room. */
+Test(reconnect, not_for_ever_to_a_full_backlog)
+{
+	struct itimerval often = {{0, 300000}, {0, 300000}};
+	struct sigaction action = {.sa_handler = interrupt};
+	uint64_t start_ms = now_ms();
+	int fds[FAKE_CONNECTIONS];
+	unsigned int n;
+
+	fake_broker_kill(&broker);
+	n = fill_backlog(fds);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	cr_assert(eq(int, exchange(), -ETIMEDOUT));
+	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+	cr_assert(ge(u64, now_ms() - start_ms, (BROKER_TIMEOUT_S - 1) * 1000));
 	empty_backlog(fds, n);
 }
 
