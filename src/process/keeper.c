@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "process/aborter.h"
 #include "process/life.h"
+#include "process/lifetime.h"
 #include "process/mountpoint.h"
 #include "process/privileges.h"
 #include "process/ready.h"
@@ -67,10 +68,7 @@ struct keeper {
 
 static void keeper_block_signals(sigset_t *ret_before, sigset_t *ret_blocked)
 {
-	sigemptyset(ret_blocked);
-	sigaddset(ret_blocked, SIGTERM);
-	sigaddset(ret_blocked, SIGINT);
-	sigaddset(ret_blocked, SIGHUP);
+	lifetime_ending_signals(ret_blocked);
 	sigaddset(ret_blocked, SIGCHLD);
 	sigprocmask(SIG_BLOCK, ret_blocked, ret_before);
 }

@@ -210,6 +210,19 @@ static void check_log(const struct instance *instance)
 		fclose(file);
 }
 
+bool instance_logged(const struct instance *instance, const char *text)
+{
+	FILE *file = fopen(instance->log, "re");
+	char line[400];
+	bool found = false;
+
+	ASSERT(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, text);
+	fclose(file);
+	return found;
+}
+
 void instance_expect_exit(struct instance *instance, int expected)
 {
 	int pidfd = ASSERT_OK(SYS(pidfd_open(instance->pid, 0)));

@@ -47,6 +47,9 @@ void instance_stop(struct instance *instance);
 /* Waits at most WAIT_MS for the daemon to exit with this status. */
 void instance_expect_exit(struct instance *instance, int expected);
 
+/* Its standard error has this text in a line. */
+bool instance_logged(const struct instance *instance, const char *text);
+
 /* Number of open descriptors in all descriptor tables of a process, or -errno. */
 int count_process_fds(pid_t pid);
 
