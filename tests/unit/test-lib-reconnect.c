@@ -416,6 +416,22 @@ Test(reconnect, of_many_threads_at_once)
 	cr_assert(le(u32, broker.connections, 2 * THREADS));
 }
 
+/* Whatever a thread waits for, it has nothing that another one needs. */
+Test(reconnect, of_others_while_one_is_cancelled)
+{
+	void *result;
+
+	cr_assert(zero(int, exchange()));
+	fake_broker_kill(&broker);
+	start_client();
+	wait_for_backlog();
+	cr_assert(zero(int, pthread_cancel(client)));
+	cr_assert(zero(int, pthread_join(client, &result)));
+	cr_assert(eq(ptr, result, PTHREAD_CANCELED));
+	fake_broker_restart(&broker);
+	cr_assert(zero(int, exchange()));
+}
+
 static bool has_requests(void *data)
 {
 	return broker.requests >= *(unsigned int *)data;
