@@ -153,9 +153,9 @@ Test(limits, fit_buffers)
 {
 	uint64_t all = limits.config.per_mount[RES_EXPORTS];
 
-	limits_fit_buffers(&limits, UINT64_MAX);
+	limits_config_fit_buffers(&limits.config, UINT64_MAX);
 	cr_assert(eq(u64, limits.config.per_mount[RES_EXPORTS], all));
-	limits_fit_buffers(&limits, 100);
+	limits_config_fit_buffers(&limits.config, 100);
 	cr_assert(eq(u64, limits.config.per_mount[RES_EXPORTS], 100));
 }
 
@@ -165,9 +165,9 @@ Test(limits, fit_descriptors)
 	struct limits_config before = limits.config;
 	uint64_t sum = 0;
 
-	limits_fit_descriptors(&limits, UINT64_MAX);
+	limits_config_fit_descriptors(&limits.config, UINT64_MAX);
 	cr_assert(zero(int, memcmp(&before, &limits.config, sizeof(before))));
-	limits_fit_descriptors(&limits, 64);
+	limits_config_fit_descriptors(&limits.config, 64);
 	for (size_t i = 0; i < ARRAY_SIZE(bounded); i++) {
 		sum += limits.config.per_mount[bounded[i]];
 		cr_assert(gt(u64, limits.config.per_uid[bounded[i]], 0));
