@@ -5,6 +5,18 @@
 
 #include "util.h"
 
+/* Options can set any number; a sum of these does not wrap. */
+#define MAX_COUNTED (UINT64_C(1) << 36)
+
+/*
+ * Each holds one descriptor. A system call in a thread of its own, or of a dma-buf, may
+ * have borrowed one.
+ */
+static const enum resource limits_config_holders[] = {
+	RES_CONNECTIONS, RES_UNADMITTED, RES_TICKETS, RES_CLOSES,
+	RES_ENDED,       RES_OFFLOADS,   RES_IO,      RES_FILES,
+};
+
 static const struct {
 	uint64_t per_uid, per_mount;
 } limits_config_defaults[RES_COUNT] = {
@@ -64,10 +76,22 @@ void limits_config_fit_buffers(struct limits_config *config, uint64_t n)
 	*per_mount = MIN(*per_mount, n);
 }
 
+uint64_t limits_config_descriptors(const struct limits_config *config)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits_config_holders); i++)
+		sum += MIN(config->per_mount[limits_config_holders[i]], MAX_COUNTED);
+	return sum;
+}
+
+/* In sixteenths: 6, 3 for connections that are not admitted, 1 and 4. */
 void limits_config_fit_descriptors(struct limits_config *config, uint64_t n)
 {
-	limits_config_bound(config, RES_CONNECTIONS, n / 2);
-	limits_config_bound(config, RES_TICKETS, n / 8);
+	if (limits_config_descriptors(config) <= n)
+		return;
+	limits_config_bound(config, RES_CONNECTIONS, n / 8 * 3);
+	limits_config_bound(config, RES_TICKETS, n / 16);
 	limits_config_bound(config, RES_FILES, n / 4);
 	limits_config_derive(config);
 }

@@ -50,8 +50,17 @@ void limits_config_derive(struct limits_config *config);
 void limits_config_fit_buffers(struct limits_config *config, uint64_t n);
 
 /*
- * Lowers the limits of everything but exports that holds a descriptor, so that all of it
- * fits into @n descriptors and one user cannot hold all of them. Before the first client.
+ * How many descriptors everything but exports holds at most; below 2^40. The descriptors
+ * of one message, which count only once they have arrived, come on top.
+ */
+uint64_t limits_config_descriptors(const struct limits_config *config);
+
+/*
+ * If those are more than @n, lowers the limits of connections, tickets and device
+ * descriptors, so that together they fit into 7/8 of @n, from 64 on, and one user cannot
+ * hold all of them. The rest is for descriptors that are borrowed, or still closing: of
+ * these no fewer are permitted, as close(2) mostly takes no time and a client that is
+ * faster than the closer would be refused. Before the first client.
  */
 void limits_config_fit_descriptors(struct limits_config *config, uint64_t n);
 

@@ -62,7 +62,9 @@ int parts_start(struct service *service)
 
 	if (r < 0)
 		return r;
-	limits_config_fit_buffers(limits, fd_vault_start(limits->per_mount[RES_EXPORTS]));
+	limits_config_fit_buffers(limits,
+				  fd_vault_start(limits->per_mount[RES_EXPORTS],
+						 limits_config_descriptors(limits)));
 	limits_config_fit_descriptors(limits, fd_vault_reserved());
 	parts_connect(service);
 	dmabuf_io_init(&service->dmabuf_io, &service->limits);
