@@ -194,7 +194,7 @@ static _Noreturn void keeper_run(struct keeper *keeper)
 {
 	/* The readers of readiness and of the log may end before the service. */
 	signal(SIGPIPE, SIG_IGN);
-	if (keeper->signals < 0 || privileges_drop_for_keeper() < 0) {
+	if (privileges_drop_for_keeper() < 0) {
 		log_error("cannot watch the service: %m");
 		kill(keeper->service, SIGKILL);
 		_exit(EXIT_FAILURE);
@@ -240,6 +240,10 @@ int keeper_fork(const struct options *options, int ready_fd)
 	 */
 	signal(SIGCHLD, SIG_DFL);
 	keeper_block_signals(&before, &blocked);
+	/* Not in the keeper: its failure would leave what the service has mounted. */
+	keeper.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (keeper.signals < 0)
+		return -errno;
 	keeper.service = fork();
 	if (keeper.service < 0)
 		return -errno;
@@ -248,11 +252,11 @@ int keeper_fork(const struct options *options, int ready_fd)
 		close(life[1]);
 		keeper.reports = ends[0];
 		keeper.life = life[0];
-		keeper.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
 		keeper_run(&keeper);
 	}
 	close(ends[0]);
 	close(life[0]);
+	close(keeper.signals);
 	if (ready_fd >= 0)
 		close(ready_fd);
 	keeper_reports = ends[1];
