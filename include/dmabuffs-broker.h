@@ -53,6 +53,12 @@
  * a user's have one, a new connection waits, up to 3 s, until it is refused with EUSERS.
  * A request that is sent just as its connection is closed has had no effect.
  *
+ * A connection also ends if the service is killed; if another one takes over the mount,
+ * it accepts from the same socket. Connect again then and repeat the request, a few times
+ * at most. It may have been executed: EXCHANGE and READY change nothing, and the ticket
+ * of TICKET has ended with its connection; but the one of FETCH may have been used up
+ * (ENOENT): get another one.
+ *
  * While many refused connections are not closed yet, because of descriptors in messages
  * that nobody has read, the service takes descriptors from admitted connections only
  * (Linux 6.16 or later). sendmsg(2) then fails with EPERM on a new connection; ask READY,

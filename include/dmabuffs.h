@@ -27,9 +27,14 @@ extern "C" {
 /*
  * Calls that use the broker (dmabuffs_exchange(), dmabuffs_import_buffer(),
  * dmabuffs_import_map() and dmabuffs_export() as a fallback) may also return -ETIMEDOUT:
- * the service does not reply (a wait is bounded by 10 s); -ENOTCONN or -ECONNRESET: it
- * has exited; -EPROTO: its reply breaks the protocol; -EUSERS: for 5 s the user had too
- * many connections to the broker, each with a request under way.
+ * the service does not accept or reply (a wait is bounded by 10 s); -ENOTCONN: it has
+ * exited; -ECONNRESET: it ends each connection before it replies; -EPROTO: its reply
+ * breaks the protocol; -EUSERS: for 5 s the user had too many connections to the broker,
+ * each with a request under way.
+ *
+ * If the connection to the broker ends before the reply, they connect again and repeat
+ * the request, a few times and for 5 s at most: so they go on if another service takes
+ * over the mount. A ticket or a token of the one before is replaced once.
  *
  * Export, withdrawal and revocation need write permission on the file .control of the
  * mount (-EACCES), and a mount that is not read-only (-EROFS); listing needs read

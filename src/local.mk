@@ -27,6 +27,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/base/keyed_hash.h \
 	%D%/base/limits.c %D%/base/limits.h \
+	%D%/base/limits_config.c %D%/base/limits_config.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/mountinfo.c %D%/base/mountinfo.h \
 	%D%/base/offload.c %D%/base/offload.h \

@@ -13,20 +13,33 @@
 /* ---- import ------------------------------------------------------------------------ */
 
 /* A ticket is valid while its connection lasts, so keep that until the call returns. */
-static int accel_import_by_ticket(struct dmabuffs *instance, int context,
-				  unsigned long request,
-				  struct dmabuffs_accel_import *arg)
+static int accel_import_by_one_ticket(struct dmabuffs *instance, int context,
+				      unsigned long request, int fd,
+				      struct dmabuffs_accel_import *arg)
 {
 	_cleanup_connection_ struct broker_connection connection = {.fd = -1};
 	int r = broker_get(instance, &connection);
 
 	if (r >= 0)
-		r = broker_deposit(&connection, arg->fd, arg->ticket);
+		r = broker_deposit(&connection, fd, arg->ticket);
 	if (r < 0)
 		return r;
 	arg->flags = DMABUFFS_ACCEL_TICKET;
 	arg->fd = -1;
 	return dmabuffs_accel_call(context, request, arg);
+}
+
+/* -ENOENT: the service that had the ticket was replaced, and nothing was imported. */
+static int accel_import_by_ticket(struct dmabuffs *instance, int context,
+				  unsigned long request,
+				  struct dmabuffs_accel_import *arg)
+{
+	int fd = arg->fd;
+	int r = accel_import_by_one_ticket(instance, context, request, fd, arg);
+
+	return r == -ENOENT
+		       ? accel_import_by_one_ticket(instance, context, request, fd, arg)
+		       : r;
 }
 
 static int accel_import_import(struct dmabuffs *instance, int context,
@@ -65,23 +78,41 @@ _public_ int dmabuffs_accel_import_asid(struct dmabuffs *instance, int context,
 #define TICKET_LIMIT_MS 1500
 #define TICKET_STEP_MS  5
 
-int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
-		int *ret_fd)
+static int accel_import_get_ticket(int context, struct dmabuffs_accel_open *arg)
 {
-	struct dmabuffs_accel_open arg = {.id = id, .access = (uint32_t)access};
-	const struct broker_question question = {
-		.op = DMABUFFS_BROKER_FETCH,
-		.ticket = arg.ticket,
-	};
 	const struct timespec step = timespec_of_ns(TICKET_STEP_MS * NS_PER_MS);
-	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, &arg);
+	int r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, arg);
 
 	/* Tickets of others occupy the limit; unused ones expire after a second. */
 	for (int ms = 0; r == -EDQUOT && ms < TICKET_LIMIT_MS; ms += TICKET_STEP_MS) {
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
-		r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, &arg);
+		r = dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_OPEN, arg);
 	}
-	return r < 0 ? r : broker_ask(instance, &question, ret_fd);
+	return r;
+}
+
+/*
+ * A second ticket, if there is none to fetch under the first: it was used up by a request
+ * whose reply was lost, or the service that made it was replaced.
+ */
+int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
+		int *ret_fd)
+{
+	int r = -ENOENT;
+
+	for (int tickets = 0; tickets < 2 && r == -ENOENT; tickets++) {
+		struct dmabuffs_accel_open arg = {.id = id, .access = (uint32_t)access};
+		const struct broker_question question = {
+			.op = DMABUFFS_BROKER_FETCH,
+			.ticket = arg.ticket,
+		};
+
+		r = accel_import_get_ticket(context, &arg);
+		if (r < 0)
+			return r;
+		r = broker_ask(instance, &question, ret_fd);
+	}
+	return r;
 }
 
 _public_ int dmabuffs_accel_buffer_fd(struct dmabuffs *instance, int context,
@@ -112,21 +143,38 @@ _public_ int dmabuffs_accel_export_asid(int context, uint32_t asid,
 
 /* ---- the address space of this process --------------------------------------------- */
 
-static int accel_import_bind_by_tickets(struct dmabuffs *instance, int context,
-					struct dmabuffs_accel_sva *arg)
+static int accel_import_bind_by_two_tickets(struct dmabuffs *instance, int context,
+					    int mem, int maps,
+					    struct dmabuffs_accel_sva *arg)
 {
 	_cleanup_connection_ struct broker_connection connection = {.fd = -1};
 	int r = broker_get(instance, &connection);
 
 	if (r >= 0)
-		r = broker_deposit(&connection, arg->mem, arg->mem_ticket);
+		r = broker_deposit(&connection, mem, arg->mem_ticket);
 	if (r >= 0)
-		r = broker_deposit(&connection, arg->maps, arg->maps_ticket);
+		r = broker_deposit(&connection, maps, arg->maps_ticket);
 	if (r < 0)
 		return r;
 	arg->flags |= DMABUFFS_ACCEL_TICKET;
 	arg->mem = arg->maps = -1;
 	return dmabuffs_accel_call(context, DMABUFFS_ACCEL_IOC_ASID_SVA, arg);
+}
+
+/*
+ * Both again, if one was lost: -ENOENT as of an import (or there is no such set);
+ * -ECONNRESET: the first one, with the connection of both.
+ */
+static int accel_import_bind_by_tickets(struct dmabuffs *instance, int context,
+					struct dmabuffs_accel_sva *arg)
+{
+	int mem = arg->mem, maps = arg->maps;
+	int r = accel_import_bind_by_two_tickets(instance, context, mem, maps, arg);
+
+	return r == -ENOENT || r == -ECONNRESET
+		       ? accel_import_bind_by_two_tickets(instance, context, mem, maps,
+							  arg)
+		       : r;
 }
 
 _public_ int dmabuffs_accel_bind_self(struct dmabuffs *instance, int context,

@@ -4,7 +4,8 @@
  *
  * A thread that needs the broker takes the idle connection out of the slot, or connects
  * if the slot is empty. It puts the connection back when it is done, or closes it if
- * another thread was faster.
+ * another thread was faster. A connection that ends is replaced in the same way: each
+ * thread needs one of its own, and no thread waits for another.
  *
  * A connection must never serve two processes: their replies would mix, and one would get
  * the other's buffer. So a child of fork(2) closes the inherited connection unused. It
@@ -13,7 +14,6 @@
  */
 #include <string.h>
 
-#include <clock.h>
 #include <util.h>
 
 #include "broker.h"
@@ -93,39 +93,57 @@ static bool broker_is_crowded(int r)
 	return r == -EUSERS || r == -ETOOMANYREFS;
 }
 
-/*
- * A new connection for a request that the service has not executed. Of @r: -ECONNRESET:
- * it had closed this one while it was idle; -EUSERS: it refuses one more now, or
- * -ETOOMANYREFS: so many requests of this user wait that the kernel takes no further
- * descriptor, so try for as long as a reply may take. -errno: the request fails.
- */
-static int broker_replace(struct broker_connection *connection, int r, uint64_t start,
-			  unsigned int n)
+/* The attempts at one request. */
+struct attempts {
+	uint64_t start_ms;
+	unsigned int made;
+	unsigned int lost; /* the connection ended before the reply */
+};
+
+static bool broker_may_try_again(struct attempts *attempts, int r)
 {
+	if (r == -ECONNRESET)
+		attempts->lost++;
+	else if (!broker_is_crowded(r))
+		return false;
+	return attempts->lost < BROKER_LOST_MAX &&
+	       now_ms() - attempts->start_ms <= BROKER_TIMEOUT_S * 1000;
+}
+
+/*
+ * Another connection for a request that failed with @r. -ECONNRESET: this one has ended;
+ * -EUSERS: the service refuses one more now, or -ETOOMANYREFS: so many requests of this
+ * user wait that the kernel takes no further descriptor. All threads that lose their
+ * connections with a service come here at once, so they wait for different times, and
+ * use the idle one if another thread was faster. -errno: the request fails.
+ */
+static int broker_replace(struct broker_connection *connection, struct attempts *attempts,
+			  int r)
+{
+	bool was_idle = connection->kept && r == -ECONNRESET;
+
 	close_keep_errno(TAKE_FD(connection->fd));
-	if (connection->bound)
+	if (connection->bound || !broker_may_try_again(attempts, r))
 		return r;
-	if (broker_is_crowded(r) && now_ms() - start <= BROKER_TIMEOUT_S * 1000)
-		broker_pause(n);
-	else if (r != -ECONNRESET || !connection->kept)
-		return r;
-	connection->kept = false;
-	return broker_connect(connection->instance->root_fd, &connection->fd);
+	if (!was_idle)
+		broker_pause(attempts->made);
+	attempts->made++;
+	return broker_get(connection->instance, connection);
 }
 
 int broker_call(struct broker_connection *connection,
 		const struct broker_question *question,
 		struct dmabuffs_broker_reply *ret_reply, int *ret_fd)
 {
+	struct attempts attempts = {.start_ms = now_ms()};
 	struct dmabuffs_broker_reply reply;
-	uint64_t start = now_ms();
 
-	for (unsigned int n = 0;; n++) {
+	for (;;) {
 		int r = broker_message(connection->fd, question, &reply, ret_fd);
 
 		if (r >= 0 && reply.error != -EUSERS)
 			break;
-		r = broker_replace(connection, r < 0 ? r : reply.error, start, n);
+		r = broker_replace(connection, &attempts, r < 0 ? r : reply.error);
 		if (r < 0)
 			return r;
 	}

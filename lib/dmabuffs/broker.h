@@ -3,14 +3,25 @@
 #ifndef DMABUFFS_CLIENT_BROKER_H
 #define DMABUFFS_CLIENT_BROKER_H
 
+#include <errno.h>
 #include <stdbool.h>
 
+#include <clock.h>
 #include <dmabuffs-broker.h>
 
 #include "instance.h"
 
-/* Limit in seconds for the service to accept, to read and to reply, each. */
+/*
+ * Limit in seconds for the service to accept, to read and to reply, each; a request is
+ * not repeated later than this after the first attempt.
+ */
 #define BROKER_TIMEOUT_S 5
+
+/*
+ * So many connections of a request may end before its reply. There is a bound because
+ * the request itself can be what ends them.
+ */
+#define BROKER_LOST_MAX 8
 
 /* A connection in use by one thread; fd is -1 once it failed. */
 struct broker_connection {
@@ -37,11 +48,19 @@ void broker_put(struct broker_connection *connection);
 #define _cleanup_connection_ __attribute__((cleanup(broker_put)))
 
 /*
- * Sends one request, and again over a new connection if the service closed this one while
- * it was idle, or refuses it as one too many. 0, the error that the service
- * returns, or one of the connection: -ETIMEDOUT, -ECONNRESET, -EPROTO (the reply breaks
- * the protocol), -EUSERS (too many connections, for BROKER_TIMEOUT_S). @ret_fd receives
+ * Sends one request, and again over another connection if the service refuses this one as
+ * one too many, or if it ends before the reply: the service has closed it while it was
+ * idle, or was killed, and the next one accepts from the same socket. @ret_fd receives
  * the descriptor of the reply; with NULL there must be none.
+ *
+ * 0, the error that the service returns, or one of the connection: -ENOTCONN (no service
+ * listens: at once), -ETIMEDOUT, -EPROTO (the reply breaks the protocol), -ECONNRESET
+ * (BROKER_LOST_MAX connections have ended, or one that is bound), -EUSERS (too many
+ * connections, for BROKER_TIMEOUT_S).
+ *
+ * It is not known whether a request without a reply was executed. Each can be repeated:
+ * EXCHANGE and READY change nothing, and a TICKET ends with its connection. A FETCH that
+ * was executed has used up its ticket: -ENOENT, and the caller asks for another one.
  */
 int broker_call(struct broker_connection *connection,
 		const struct broker_question *question,
@@ -51,9 +70,22 @@ int broker_call(struct broker_connection *connection,
 int broker_ask(struct dmabuffs *instance, const struct broker_question *question,
 	       int *ret_fd);
 
-/* Deposits @fd: the ticket is valid for one call while @connection stays open. */
+/*
+ * Deposits @fd: the ticket is valid for one call while @connection stays open. It ends
+ * with the service, too; the call then fails with -ENOENT, and the caller deposits again.
+ */
 int broker_deposit(struct broker_connection *connection, int fd,
 		   uint8_t ret_ticket[DMABUFFS_TICKET_SIZE]);
+
+/*
+ * The timeout of a socket starts anew when a signal interrupts the wait, so a program
+ * with a periodic timer would wait without end. Interruptions count until the same time
+ * has passed.
+ */
+static inline bool broker_may_wait_on(uint64_t since_ms)
+{
+	return errno == EINTR && now_ms() - since_ms <= BROKER_TIMEOUT_S * 1000;
+}
 
 /* broker_connect.c: a new connection, with its timeouts set. */
 int broker_connect(int root_fd, int *ret_fd);

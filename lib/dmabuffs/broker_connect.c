@@ -22,11 +22,16 @@
 
 static int broker_connect_path(int fd, const struct sockaddr_un *address)
 {
-	int r = (int)SYSCALL(
-		connect(fd, (const struct sockaddr *)address, sizeof(*address)));
+	uint64_t start = now_ms();
+	int r;
 
+	do {
+		r = connect(fd, (const struct sockaddr *)address, sizeof(*address));
+	} while (r < 0 && broker_may_wait_on(start));
+	if (r == 0)
+		return 0;
 	/* EAGAIN: the timeout passed while the backlog of the service was full. */
-	return r == -EAGAIN ? -ETIMEDOUT : r;
+	return errno == EAGAIN || errno == EINTR ? -ETIMEDOUT : -errno;
 }
 
 static int broker_connect_through_proc(int fd, int root_fd)

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <clock.h>
 #include <util.h>
 
 #include "broker.h"
@@ -22,21 +21,19 @@ union control {
 	char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
 };
 
-/*
- * The timeout of a socket starts anew when a signal interrupts the wait, so a program
- * with a periodic timer would wait without end. Interruptions count until the same time
- * has passed.
- */
-static bool broker_message_may_wait_on(uint64_t since_ms)
-{
-	return errno == EINTR && now_ms() - since_ms <= BROKER_TIMEOUT_S * 1000;
-}
-
 static int broker_message_transfer_error(void)
 {
-	if (errno == EAGAIN || errno == EINTR)
+	switch (errno) {
+	case EAGAIN:
+	case EINTR:
 		return -ETIMEDOUT;
-	return errno == EPIPE ? -ECONNRESET : -errno; /* seen by the other direction */
+	case EPIPE:        /* seen by the other direction */
+	case ECONNREFUSED: /* of a send while the peer closes, before Linux 6.2 */
+	case ENOTCONN:     /* after that */
+		return -ECONNRESET;
+	default:
+		return -errno;
+	}
 }
 
 static void broker_message_attach(struct msghdr *message, union control *control, int fd)
@@ -72,7 +69,7 @@ static int broker_message_send_request(int connection,
 		broker_message_attach(&message, &control, question->fd);
 	do {
 		sent = sendmsg(connection, &message, MSG_NOSIGNAL);
-	} while (sent < 0 && broker_message_may_wait_on(start));
+	} while (sent < 0 && broker_may_wait_on(start));
 	return sent < 0 ? broker_message_transfer_error() : 0;
 }
 
@@ -131,7 +128,7 @@ static int broker_message_receive_reply(int connection,
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
 		received = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
-	} while (received < 0 && broker_message_may_wait_on(start));
+	} while (received < 0 && broker_may_wait_on(start));
 	if (received < 0)
 		return broker_message_transfer_error();
 

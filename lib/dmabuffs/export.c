@@ -90,18 +90,28 @@ int export_read_options(const struct dmabuffs_export_options *options,
 }
 
 /* A ticket is valid while its connection lasts, so keep that until the export returns. */
-static int export_by_ticket(struct dmabuffs *instance, struct dmabuffs_export *request)
+static int export_by_one_ticket(struct dmabuffs *instance, int fd,
+				struct dmabuffs_export *request)
 {
 	_cleanup_connection_ struct broker_connection connection = {.fd = -1};
 	int r = broker_get(instance, &connection);
 
 	if (r >= 0)
-		r = broker_deposit(&connection, request->fd, request->ticket);
+		r = broker_deposit(&connection, fd, request->ticket);
 	if (r < 0)
 		return r;
 	request->flags |= DMABUFFS_EXPORT_TICKET;
 	request->fd = -1;
 	return instance_change(instance, DMABUFFS_IOC_EXPORT, request);
+}
+
+/* -ENOENT: the service that had the ticket was replaced, and nothing was exported. */
+static int export_by_ticket(struct dmabuffs *instance, struct dmabuffs_export *request)
+{
+	int fd = request->fd;
+	int r = export_by_one_ticket(instance, fd, request);
+
+	return r == -ENOENT ? export_by_one_ticket(instance, fd, request) : r;
 }
 
 _public_ int dmabuffs_export(struct dmabuffs *instance, int fd,

@@ -9,8 +9,7 @@
 
 #define IDENTIFY_TRIES 8
 
-/* On failure nothing has changed: a description that was identified before still is. */
-int instance_identify(const struct dmabuffs *instance, int fd)
+static int identify_by_one_token(const struct dmabuffs *instance, int fd)
 {
 	struct dmabuffs_token token = {.size = sizeof(token)};
 	_cleanup_close_ int handle =
@@ -23,6 +22,17 @@ int instance_identify(const struct dmabuffs *instance, int fd)
 	if (r >= 0)
 		r = (int)SYSCALL(ioctl(fd, DMABUFFS_IOC_IDENTIFY, &token));
 	return r;
+}
+
+/*
+ * On failure nothing has changed: a description that was identified before still is.
+ * -ENOENT: the service that made the token was replaced; the next one makes another.
+ */
+int instance_identify(const struct dmabuffs *instance, int fd)
+{
+	int r = identify_by_one_token(instance, fd);
+
+	return r == -ENOENT ? identify_by_one_token(instance, fd) : r;
 }
 
 /*

@@ -46,6 +46,7 @@ static const struct meaning strerror_meanings[] = {
 	 "the mount's limit of names or bytes is reached, or the buffer is larger"},
 	{ON(EXPORT), EINVAL, "the label, the mode or the size is out of range"},
 	{ON(EXPORT), EREMOTE, "the service cannot take the descriptor from this process"},
+	{ON(EXPORT), ENOENT, "the service that had the descriptor was replaced"},
 	{ON(EXPORT), E2BIG, "an option that this version does not know"},
 
 	{ON_NAME | ON(WITHDRAW), ENOENT, "no such name, or it was removed"},
@@ -116,7 +117,7 @@ static const struct meaning strerror_meanings[] = {
 	{ON_ANY, ESTALE, "the buffer was revoked"},
 	{ON_ANY, ENOTCONN, "the service has exited"},
 	{ON_ANY, ECONNABORTED, "the service has exited"},
-	{ON_ANY, ECONNRESET, "the service has exited"},
+	{ON_ANY, ECONNRESET, "the service ends each connection before it replies"},
 	{ON_ANY, ETIMEDOUT, "the service does not reply"},
 	{ON_ANY, EUSERS,
 	 "the limit of connections to the broker is reached "

@@ -23,76 +23,10 @@ struct user {
 	uint64_t used[RES_COUNT]; /* by itself and by all users below */
 };
 
-static const struct {
-	uint64_t per_uid, per_mount;
-} limits_defaults[RES_COUNT] = {
-	[RES_EXPORTS] = {16384, 262144},
-	[RES_BYTES] = {UINT64_C(1) << 40, UINT64_C(1) << 42},
-	[RES_ROOTS] = {4096, 65536},
-	[RES_CONNECTIONS] = {128, 4096},
-	[RES_TICKETS] = {64, 1024},
-	[RES_CLOSES] = {4096, 32768},
-	[RES_ENDED] = {1024, 16384},
-	[RES_OFFLOADS] = {32, 4096},
-	[RES_IO] = {64, 4096},
-	[RES_CONTEXTS] = {2048, 16384},
-	[RES_ASIDS] = {16384, 131072},
-	[RES_SETS] = {1024, 16384},
-	[RES_QUEUES] = {32, 2048},
-	[RES_FILES] = {1024, 8192},
-	[RES_MAPPINGS] = {262144, 2097152},
-	[RES_FENCES] = {4096, 65536},
-	[RES_MEMORY] = {UINT64_C(1) << 29, UINT64_C(1) << 46},
-	[RES_PINNED] = {UINT64_C(1) << 38, UINT64_C(1) << 42},
-};
-
-void limits_config_default(struct limits_config *ret_config)
-{
-	for (size_t i = 0; i < RES_COUNT; i++) {
-		ret_config->per_uid[i] = limits_defaults[i].per_uid;
-		ret_config->per_mount[i] = limits_defaults[i].per_mount;
-	}
-}
-
-/* Connections that are not admitted hold descriptors, too: a share of the others' room.
- */
-static void limits_derive(struct limits_config *config)
-{
-	uint64_t connections = config->per_mount[RES_CONNECTIONS];
-
-	config->per_mount[RES_WAITING] = connections / 4;
-	config->per_uid[RES_WAITING] = MAX(connections / 8, UINT64_C(1));
-	config->per_mount[RES_UNADMITTED] = MAX(connections / 2, UINT64_C(1));
-	config->per_uid[RES_UNADMITTED] = config->per_mount[RES_UNADMITTED];
-}
-
-static void limits_bound(struct limits_config *config, enum resource resource, uint64_t n)
-{
-	config->per_mount[resource] =
-		MIN(config->per_mount[resource], MAX(n, UINT64_C(1)));
-	config->per_uid[resource] =
-		MIN(config->per_uid[resource], MAX(n / 4, UINT64_C(1)));
-}
-
-void limits_fit_buffers(struct limits *limits, uint64_t n)
-{
-	uint64_t *per_mount = &limits->config.per_mount[RES_EXPORTS];
-
-	*per_mount = MIN(*per_mount, n);
-}
-
-void limits_fit_descriptors(struct limits *limits, uint64_t n)
-{
-	limits_bound(&limits->config, RES_CONNECTIONS, n / 2);
-	limits_bound(&limits->config, RES_TICKETS, n / 8);
-	limits_bound(&limits->config, RES_FILES, n / 4);
-	limits_derive(&limits->config);
-}
-
 void limits_init(struct limits *limits, const struct limits_config *config)
 {
 	*limits = (struct limits){.config = *config};
-	limits_derive(&limits->config);
+	limits_config_derive(&limits->config);
 	pthread_mutex_init(&limits->lock, NULL);
 }
 

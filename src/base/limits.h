@@ -14,38 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/limits_config.h"
 #include "htab.h"
-
-enum resource {
-	RES_EXPORTS,     /* names, and unlinked ones with an open file */
-	RES_BYTES,       /* of their buffers */
-	RES_ROOTS,       /* open root descriptions */
-	RES_CONNECTIONS, /* to the broker */
-	RES_TICKETS,     /* descriptors deposited and not taken yet, see tickets.h */
-	RES_CLOSES,     /* descriptors of requests that are still closing, see closer.h */
-	RES_ENDED,      /* ended names and connections that are, beside what they were
-			   charged as: what is freed can be had again at once */
-	RES_UNADMITTED, /* connections that wait, or are refused and not closed yet */
-	RES_WAITING,    /* those of them that wait for room: a share of RES_CONNECTIONS */
-	RES_OFFLOADS,   /* system calls whose duration a client controls, see offload.h */
-	RES_IO,         /* reads and writes of a dma-buf under way, see dmabuf_io.h */
-	/* What accelerator contexts hold, in the order of enum accel_resource. */
-	RES_CONTEXTS,
-	RES_ASIDS,
-	RES_SETS,
-	RES_QUEUES,
-	RES_FILES, /* descriptors of buffers, queues and SVA ASIDs */
-	RES_MAPPINGS,
-	RES_FENCES,
-	RES_MEMORY, /* bytes of device memory */
-	RES_PINNED, /* bytes of memory imported by contexts */
-	RES_COUNT
-};
-
-struct limits_config {
-	uint64_t per_uid[RES_COUNT];
-	uint64_t per_mount[RES_COUNT];
-};
 
 struct limits {
 	pthread_mutex_t lock;
@@ -54,20 +24,8 @@ struct limits {
 	struct htab users;           /* protected by lock: struct user by uid */
 };
 
-/* The defaults; mount options override some of them, see dmabuffsd(8). */
-void limits_config_default(struct limits_config *ret_config);
-
 void limits_init(struct limits *limits, const struct limits_config *config);
 void limits_finish(struct limits *limits);
-
-/* Lowers the mount's limit of exports to the number of buffers that can be kept. */
-void limits_fit_buffers(struct limits *limits, uint64_t n);
-
-/*
- * Lowers the limits of everything but exports that holds a descriptor, so that all of it
- * fits into @n descriptors and one user cannot hold all of them. Before the first client.
- */
-void limits_fit_descriptors(struct limits *limits, uint64_t n);
 
 /* Who pays: the uid that a process acts with, and the process. */
 struct payer {

@@ -16,13 +16,11 @@
 #include "thread.h"
 #include "util.h"
 
-#define MAX_VAULTS  64
-#define VAULT_STACK (64 * 1024)
-#define VAULT_SPARE 16 /* of a vault's table: for itself */
-/* Of our own table: for connections, tickets and the daemon itself. */
-#define MIN_RESERVED 128
-#define MAX_RESERVED 4096
-#define DAEMON_FDS   68 /* always open, without the vaults' pidfds */
+#define MAX_VAULTS   64
+#define VAULT_STACK  (64 * 1024)
+#define VAULT_SPARE  16  /* of a vault's table: for itself */
+#define MIN_RESERVED 128 /* of our own table: for all that is not kept */
+#define DAEMON_FDS   68  /* always open, without the vaults' pidfds */
 
 enum request { REQUEST_NONE, REQUEST_KEEP, REQUEST_DROP, REQUEST_END };
 
@@ -204,7 +202,7 @@ static int fd_vault_start_vault(struct vault *vault)
 	return r;
 }
 
-uint64_t fd_vault_start(uint64_t wanted)
+uint64_t fd_vault_start(uint64_t wanted, uint64_t others)
 {
 	struct rlimit limit = {0};
 	rlim_t total, reserved;
@@ -213,7 +211,8 @@ uint64_t fd_vault_start(uint64_t wanted)
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	total = limit.rlim_cur;
-	reserved = MAX(MIN(total / 4, (rlim_t)MAX_RESERVED), (rlim_t)MIN_RESERVED);
+	reserved = MIN(total / 4, (rlim_t)others + DAEMON_FDS + MAX_VAULTS);
+	reserved = MAX(reserved, (rlim_t)MIN_RESERVED);
 	reserved = MIN(reserved, total * 2 / 3);
 	fd_vault_state.own_room = (unsigned)(total - reserved);
 	fd_vault_state.reserved = (unsigned)reserved;

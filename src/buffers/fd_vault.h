@@ -22,10 +22,11 @@ struct kept_fd {
 };
 
 /*
- * Starts as many vaults as are needed to keep @wanted descriptors. Before any client is
- * served: each thread briefly copies our table. Returns how many can be kept.
+ * Starts as many vaults as are needed to keep @wanted descriptors; up to a quarter of our
+ * own table is left for @others. Before any client is served: each thread briefly copies
+ * our table. Returns how many can be kept.
  */
-uint64_t fd_vault_start(uint64_t wanted);
+uint64_t fd_vault_start(uint64_t wanted, uint64_t others);
 void fd_vault_stop(void);
 
 /* How many descriptors of our own table are left for other uses. */

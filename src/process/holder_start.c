@@ -10,14 +10,12 @@
 #include "process/aborter.h"
 #include "process/holder_private.h"
 #include "process/keeper.h"
+#include "process/lifetime.h"
 #include "util.h"
 
 static void start_block_signals(sigset_t *ret_before, sigset_t *ret_blocked)
 {
-	sigemptyset(ret_blocked);
-	sigaddset(ret_blocked, SIGTERM);
-	sigaddset(ret_blocked, SIGINT);
-	sigaddset(ret_blocked, SIGHUP);
+	lifetime_ending_signals(ret_blocked);
 	sigaddset(ret_blocked, SIGCHLD);
 	sigprocmask(SIG_BLOCK, ret_blocked, ret_before);
 }
@@ -25,10 +23,10 @@ static void start_block_signals(sigset_t *ret_before, sigset_t *ret_blocked)
 /* A successor starts with these blocked, as a service has them. */
 static void start_mask(const sigset_t *before, sigset_t *ret_mask)
 {
-	*ret_mask = *before;
-	sigaddset(ret_mask, SIGTERM);
-	sigaddset(ret_mask, SIGINT);
-	sigaddset(ret_mask, SIGHUP);
+	sigset_t ending;
+
+	lifetime_ending_signals(&ending);
+	sigorset(ret_mask, before, &ending);
 }
 
 /* The file itself is executed again, whatever is installed by then. */
@@ -58,6 +56,7 @@ static int start_become_service(struct holder *holder, pid_t parent,
 {
 	close_keep_errno(holder->exe);
 	close_keep_errno(holder->ready_fd);
+	close_keep_errno(holder->signals);
 	keeper_attach(ends, holder->options->fdstore);
 	sigprocmask(SIG_SETMASK, before, NULL);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
@@ -94,12 +93,15 @@ int holder_fork(const struct options *options, char **argv, int ready_fd)
 
 	start_init(&holder, options, argv, ready_fd);
 	start_take_over_signals(&holder, &before, &blocked);
+	/* Not after fork(2): its failure would leave what the service has mounted. */
+	holder.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (holder.signals < 0)
+		return -errno;
 	r = serving_fork(&holder.current, &ends);
 	if (r == 1)
 		return start_become_service(&holder, self, &before, &ends);
 	if (r < 0)
 		return r;
-	holder.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
 	holder_run(&holder);
 }
 

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
@@ -12,12 +11,16 @@
 #include "process/mountpoint.h"
 #include "util.h"
 
-static void lifetime_ending_signals(sigset_t *set)
+/* The kernel drops an ignored signal, but queues one that is blocked, too. */
+void lifetime_ending_signals(sigset_t *ret_set)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
+	struct sigaction hangup;
+
+	sigemptyset(ret_set);
+	sigaddset(ret_set, SIGTERM);
+	sigaddset(ret_set, SIGINT);
+	if (sigaction(SIGHUP, NULL, &hangup) < 0 || hangup.sa_handler != SIG_IGN)
+		sigaddset(ret_set, SIGHUP);
 }
 
 void lifetime_block_signals(void)

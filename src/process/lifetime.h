@@ -13,6 +13,7 @@
 #define DMABUFFS_LIFETIME_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,6 +33,9 @@ struct lifetime {
 	bool end_now;      /* used by the thread alone */
 	pthread_t thread;
 };
+
+/* Without SIGHUP if the starter had it ignored, as nohup(1) does. */
+void lifetime_ending_signals(sigset_t *ret_set);
 
 /* Blocks the signals that end the daemon; before any thread is started. */
 void lifetime_block_signals(void);

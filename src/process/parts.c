@@ -80,13 +80,15 @@ static void parts_connect(struct service *service)
 
 int parts_start(struct service *service)
 {
+	struct limits_config *limits = &service->limits.config;
 	int r = buffer_setup();
 
 	if (r < 0)
 		return r;
-	limits_fit_buffers(&service->limits,
-			   fd_vault_start(service->limits.config.per_mount[RES_EXPORTS]));
-	limits_fit_descriptors(&service->limits, fd_vault_reserved());
+	limits_config_fit_buffers(limits,
+				  fd_vault_start(limits->per_mount[RES_EXPORTS],
+						 limits_config_descriptors(limits)));
+	limits_config_fit_descriptors(limits, fd_vault_reserved());
 	parts_connect(service);
 	dmabuf_io_init(&service->dmabuf_io, &service->limits);
 	r = notifier_start(&service->notifier, service->session, &service->table);

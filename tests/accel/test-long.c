@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "soft-fixture.h"
@@ -33,13 +32,6 @@ static void map_often(uint32_t asid, uint32_t buffer, unsigned times)
 
 		cr_assert(zero(int, accel_asid_map(soft_context, &arg)));
 	}
-}
-
-static void pause_ms(long ms)
-{
-	const struct timespec pause = {.tv_nsec = ms * 1000000};
-
-	nanosleep(&pause, NULL);
 }
 
 static bool has_begun(void *memory)
@@ -71,13 +63,26 @@ static void fill_start(struct fill *fill)
 	cr_assert(wait_until(has_begun, fill->memory));
 }
 
-/* The device writes nothing more. */
-static void expect_quiet(struct fill *fill)
+/* What the device still writes to its memory can be seen. */
+static void overwrite(struct fill *fill)
 {
 	memset(fill->memory, 0x11, REPEATED);
-	pause_ms(20);
+}
+
+static void expect_overwritten(const struct fill *fill)
+{
 	for (size_t i = 0; i < REPEATED / sizeof(uint64_t); i++)
 		cr_assert(eq(u64, fill->memory[i], UINT64_C(0x1111111111111111)));
+}
+
+/* The device wrote nothing more: the command has ended. */
+static void expect_fault(struct fill *fill, uint32_t reason)
+{
+	overwrite(fill);
+	cr_assert(soft_in_state(soft_context, fill->queue, ACCEL_QUEUE_FAULTED));
+	cr_assert(
+		eq(u32, soft_queue_info(soft_context, fill->queue).fault.reason, reason));
+	expect_overwritten(fill);
 }
 
 static void fill_end(struct fill *fill)
@@ -88,16 +93,13 @@ static void fill_end(struct fill *fill)
 
 Test(accel_long, detach_ends_the_command_that_runs)
 {
-	struct accel_queue_info info;
 	struct fill fill;
 
 	fill_start(&fill);
 	cr_assert(zero(int, soft_detach(soft_context, fill.queue, fill.asid)));
-	expect_quiet(&fill);
-	cr_assert(soft_in_state(soft_context, fill.queue, ACCEL_QUEUE_FAULTED));
-	info = soft_queue_info(soft_context, fill.queue);
-	cr_assert(eq(u32, info.fault.reason, ACCEL_FAULT_ASID));
-	cr_assert(eq(u32, info.fault.asid, fill.asid));
+	expect_fault(&fill, ACCEL_FAULT_ASID);
+	cr_assert(
+		eq(u32, soft_queue_info(soft_context, fill.queue).fault.asid, fill.asid));
 	fill_end(&fill);
 }
 
@@ -108,11 +110,15 @@ Test(accel_long, unmap_ends_the_command_that_runs)
 	fill_start(&fill);
 	cr_assert(eq(i64, soft_unmap(soft_context, fill.asid, 0, UINT64_MAX),
 		     TIMES * REPEATED));
-	expect_quiet(&fill);
-	cr_assert(soft_in_state(soft_context, fill.queue, ACCEL_QUEUE_FAULTED));
-	cr_assert(eq(u32, soft_queue_info(soft_context, fill.queue).fault.reason,
-		     ACCEL_FAULT_UNMAPPED));
+	expect_fault(&fill, ACCEL_FAULT_UNMAPPED);
 	fill_end(&fill);
+}
+
+static bool is_dead(void *data)
+{
+	const struct accel_ring *ring = data;
+
+	return __atomic_load_n(&ring->state, __ATOMIC_ACQUIRE) == ACCEL_QUEUE_DEAD;
 }
 
 /* After the ring reports the state DEAD, the device does nothing more. */
@@ -126,12 +132,11 @@ Test(accel_long, destroy_is_over_when_the_ring_says_so)
 	cr_assert(zero(int, accel_queue_open_ring(soft_context, fill.queue, &fd)));
 	ring = soft_view(fd, PAGE);
 	cr_assert(zero(int, soft_call(soft_context, accel_queue_destroy, fill.queue)));
-	for (int i = 0; i < 10000 && __atomic_load_n(&ring->state, __ATOMIC_ACQUIRE) !=
-					     ACCEL_QUEUE_DEAD;
-	     i++)
-		pause_ms(1);
-	cr_assert(eq(u32, ring->state, ACCEL_QUEUE_DEAD));
-	expect_quiet(&fill);
+	cr_assert(wait_until(is_dead, ring));
+	overwrite(&fill);
+	/* The thread of its engine has exited. */
+	soft_settle();
+	expect_overwritten(&fill);
 	munmap(ring, PAGE);
 	close(fd);
 	fill_end(&fill);

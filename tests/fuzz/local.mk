@@ -2,7 +2,8 @@
 # The fuzzers need libFuzzer, which only clang has, so a separate rule compiles them and the
 # code under test. run-fuzz builds and runs them, as one of the suites in tests/local.mk.
 EXTRA_DIST += %D%/build-fuzzer %D%/run-fuzz %D%/fuzz-command.c %D%/fuzz-handle.c \
-	%D%/fuzz-held.c %D%/fuzz-ioctl.c %D%/fuzz-ledger.c %D%/reader.h
+	%D%/fuzz-held.c %D%/fuzz-ioctl.c %D%/fuzz-ledger.c %D%/host.c %D%/host.h \
+	%D%/reader.h %D%/shapes.c %D%/shapes.h
 CLEANFILES += results/fuzz.txt %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-ioctl \
 	%D%/fuzz-held %D%/fuzz-ledger
 
@@ -30,6 +31,7 @@ fuzzers: %D%/fuzz-command %D%/fuzz-handle %D%/fuzz-held %D%/fuzz-ioctl %D%/fuzz-
 
 # After the first one, whose objects they use.
 %D%/fuzz-ioctl: %D%/fuzz-command %D%/build-fuzzer %D%/fuzz-ioctl.c %D%/reader.h \
+		%D%/host.c %D%/host.h %D%/shapes.c %D%/shapes.h \
 		$(lib_accel_libaccel_private_la_SOURCES) \
 		$(lib_common_libcommon_la_SOURCES) $(src_libdaemon_la_SOURCES)
 	$(AM_V_CCLD)$(srcdir)/%D%/build-fuzzer $@ '$(fuzz_daemon)' '$(fuzz_daemon_libs)' $^

@@ -70,11 +70,11 @@ int __wrap_dmabuffs_check(struct dmabuffs *instance)
 	return has_ended(instance) ? -ENOTCONN : 0;
 }
 
-static bool is_lost(struct dmabuffs *instance)
+static bool is_lost(struct dmabuffs *instance, atomic_int *losses)
 {
-	if (fake_service.losses <= 0)
+	if (*losses <= 0)
 		return false;
-	fake_service.losses--;
+	--*losses;
 	instance->ended = fake_service.ends;
 	return true;
 }
@@ -88,7 +88,7 @@ int __wrap_dmabuffs_export(struct dmabuffs *instance, int fd,
 
 	if (during)
 		during();
-	if (is_lost(instance))
+	if (is_lost(instance, &fake_service.losses))
 		return fake_service.ends ? -ENOTCONN : -ECONNRESET;
 	if (fake_service.export_error)
 		return fake_service.export_error;
@@ -109,7 +109,7 @@ int __wrap_dmabuffs_withdraw(struct dmabuffs *instance, const dmabuffs_uuid *uui
 int __wrap_dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 			   int access, int *ret_fd)
 {
-	if (is_lost(instance))
+	if (is_lost(instance, &fake_service.losses))
 		return fake_service.ends ? -ENOTCONN : -ECONNRESET;
 	fake_service.last_access = access;
 	if (fake_service.import_error)
@@ -121,6 +121,8 @@ int __wrap_dmabuffs_import(struct dmabuffs *instance, const dmabuffs_uuid *uuid,
 int __wrap_dmabuffs_exchange(struct dmabuffs *instance, int opened, int *ret_fd)
 {
 	fake_service.exchanges++;
+	if (is_lost(instance, &fake_service.exchange_losses))
+		return fake_service.ends ? -ENOTCONN : -ECONNRESET;
 	if (fake_service.exchange_error)
 		return fake_service.exchange_error;
 	*ret_fd = memfd_new("real", 4096, 0);
@@ -184,6 +186,12 @@ static int export_memory(const struct hipipc_allocation *allocation,
 	return 0;
 }
 
+static int export_event(uint64_t id, int *ret_fd)
+{
+	*ret_fd = memfd_new("event", 4096, 0);
+	return *ret_fd < 0 ? *ret_fd : 0;
+}
+
 /* Each import at another address. */
 static int import_memory(const struct hipipc_backing *backing, uint64_t bytes,
 			 uint64_t *ret_pointer)
@@ -227,8 +235,8 @@ static void failed(int error)
 #define FAKE_OPERATIONS                                                                  \
 	.version = HIPIPC_PROVIDER_VERSION, .size = sizeof(struct hipipc_provider),      \
 	.name = "fake", .find = find, .export_memory = export_memory,                    \
-	.import_memory = import_memory, .release_memory = release_memory,                \
-	.place = place, .failed = failed
+	.export_event = export_event, .import_memory = import_memory,                    \
+	.release_memory = release_memory, .place = place, .failed = failed
 
 const struct hipipc_provider fake_provider = {FAKE_OPERATIONS, .watch = watch};
 const struct hipipc_provider fake_silent_provider = {FAKE_OPERATIONS};

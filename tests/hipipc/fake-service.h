@@ -24,6 +24,7 @@ struct fake_service {
 	/* How many more exports and imports lose the connection, and the service with it.
 	 */
 	atomic_int losses;
+	atomic_int exchange_losses; /* the same of exchanges */
 	atomic_bool ends;
 	/* The service of the instances that were opened so far has exited. */
 	atomic_int exited_opens;

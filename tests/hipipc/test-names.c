@@ -215,6 +215,19 @@ Test(names, stay_when_a_connection_is_lost)
 	expect_failure_of(3, -ENOTCONN, "closes all connections");
 }
 
+Test(names, of_events_stay_when_a_connection_is_lost)
+{
+	struct hipipc_handle before, after, other;
+
+	cr_assert(zero(int, names_of_event(&fake_provider, 1, &before)));
+	fake_service.losses = 2;
+	cr_expect(zero(int, names_of_event(&fake_provider, 2, &other)));
+	cr_assert(zero(int, names_of_event(&fake_provider, 1, &after)));
+	cr_expect(same(&before, &after));
+	cr_expect(eq(int, fake_service.opens, 1));
+	cr_expect(zero(int, fake_service.withdrawals));
+}
+
 Test(names, that_cannot_be_withdrawn_are_given_up)
 {
 	struct hipipc_handle handle;

@@ -195,6 +195,65 @@ Test(openings, exchange_what_cannot_be_mapped)
 	cr_expect(eq(uint, count_fds(), fds));
 }
 
+/* The service goes on, or another one does, and has the names. */
+Test(openings, stay_when_a_connection_is_lost)
+{
+	unsigned fds = count_fds();
+	uint64_t first, second, again;
+
+	fake_runtime.names_cannot_be_mapped = true;
+	cr_assert(zero(int, open_it(1, 0, &first)));
+	fake_service.exchanges = 0;
+	fake_service.losses = 1;
+	fake_service.exchange_losses = 2;
+	cr_assert(zero(int, open_it(2, 0, &second)));
+	cr_expect(eq(int, fake_service.exchanges, 3));
+	cr_expect(eq(int, fake_service.opens, 1));
+	cr_assert(zero(int, open_it(1, 0, &again)));
+	cr_expect(eq(u64, again, first));
+	cr_expect(eq(int, fake_runtime.imports, 2));
+	cr_expect(zero(int, openings_close(first)));
+	cr_expect(zero(int, openings_close(first)));
+	cr_expect(zero(int, openings_close(second)));
+	cr_expect(eq(int, fake_runtime.releases, 2));
+	cr_expect(eq(uint, count_fds(), fds));
+}
+
+/* What was opened of the old one is no name of the new one. */
+Test(openings, stay_when_the_instance_is_replaced)
+{
+	uint64_t first, again;
+
+	cr_assert(zero(int, open_it(1, 0, &first)));
+	fake_runtime.names_cannot_be_mapped = true;
+	fake_service.losses = 1;
+	fake_service.ends = true;
+	fake_service.import_error = -ENOENT;
+	fake_service.ended = -ENOENT;
+	reason_begin();
+	cr_expect(eq(int, open_it(2, 0, &again), -ESTALE));
+	reason_end("test", "");
+	cr_expect(ne(ptr, strstr(reason_last(), "it is of another instance"), NULL), "%s",
+		  reason_last());
+	cr_expect(eq(int, fake_service.opens, 2));
+	cr_expect(zero(int, open_it(1, 0, &again)));
+	cr_expect(eq(u64, again, first));
+	cr_expect(zero(int, openings_close(first)));
+	cr_expect(zero(int, openings_close(first)));
+	cr_expect(eq(int, fake_runtime.releases, 1));
+}
+
+/* The service ends between the open and the exchange. */
+Test(openings, of_a_replaced_instance_cannot_be_exchanged)
+{
+	fake_runtime.names_cannot_be_mapped = true;
+	fake_service.exchange_losses = 1;
+	fake_service.ends = true;
+	fake_service.exchange_error = -EBADFD;
+	expect_failure(-EBADMSG, "not the name of a buffer");
+	cr_expect(eq(int, fake_service.opens, 2));
+}
+
 Test(openings, of_other_kinds_are_exchanged_at_once)
 {
 	struct hipipc_handle handle = handle_of(1, 0);

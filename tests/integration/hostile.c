@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "fuse-server.h"
+#include "../support/process.h"
 #include "harness.h"
 #include "hostile.h"
 
@@ -90,19 +91,9 @@ void scene_expect_service(struct scene *scene)
 bool sleeps_in(void *data)
 {
 	const struct sleeper *sleeper = data;
-	char path[64];
-	long call = -1;
-	FILE *file;
+	unsigned long arguments[4];
 
-	/* For a running thread the file reads "running". */
-	snprintf(path, sizeof(path), "/proc/%d/syscall", sleeper->tid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fscanf(file, "%ld", &call) != 1)
-		call = -1;
-	fclose(file);
-	return call == sleeper->call;
+	return process_call(sleeper->tid, sleeper->tid, arguments) == sleeper->call;
 }
 
 void *scene_hostile_page(const struct scene *scene)

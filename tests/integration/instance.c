@@ -130,6 +130,22 @@ void instance_start(struct instance *instance, const char *options)
 	start(instance, options, 0);
 }
 
+bool instance_try(struct instance *instance, const char *options)
+{
+	int ready[2];
+	ssize_t n;
+	char byte;
+
+	instance_init(instance);
+	ASSERT_OK(SYS(pipe2(ready, O_CLOEXEC)));
+	launch(instance, options, 0, ready[1]);
+	close(ready[1]);
+	ASSERT(wait_ready(ready[0], POLLIN, WAIT_MS));
+	n = read(ready[0], &byte, sizeof(byte));
+	close(ready[0]);
+	return n > 0;
+}
+
 static bool has_service(void *data)
 {
 	struct instance *instance = data;
@@ -192,6 +208,19 @@ static void check_log(const struct instance *instance)
 	}
 	if (file)
 		fclose(file);
+}
+
+bool instance_logged(const struct instance *instance, const char *text)
+{
+	FILE *file = fopen(instance->log, "re");
+	char line[400];
+	bool found = false;
+
+	ASSERT(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, text);
+	fclose(file);
+	return found;
 }
 
 void instance_expect_exit(struct instance *instance, int expected)

@@ -20,7 +20,13 @@ struct instance {
 /* Starts it in the foreground and returns when it is ready; fails the case otherwise. */
 void instance_start(struct instance *instance, const char *options);
 
-/* The same, but returns as soon as there is a process that will serve. */
+/*
+ * The same, but false if it says that it cannot serve: it ends then. The process that
+ * serves is not looked for.
+ */
+bool instance_try(struct instance *instance, const char *options);
+
+/* As instance_start(), but returns as soon as there is a process that will serve. */
 void instance_launch(struct instance *instance, const char *options);
 
 /* Starts another daemon at the directory of one that has ended. */
@@ -40,6 +46,9 @@ void instance_stop(struct instance *instance);
 
 /* Waits at most WAIT_MS for the daemon to exit with this status. */
 void instance_expect_exit(struct instance *instance, int expected);
+
+/* Its standard error has this text in a line. */
+bool instance_logged(const struct instance *instance, const char *text);
 
 /* Number of open descriptors in all descriptor tables of a process, or -errno. */
 int count_process_fds(pid_t pid);

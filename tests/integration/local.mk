@@ -21,7 +21,8 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/namespaces.c %D%/namespaces.h \
 	%D%/neighbour.c %D%/neighbour.h \
 	%D%/raw-accel.c %D%/raw-accel.h %D%/raw-ring.c \
-	%D%/raw.c %D%/raw.h
+	%D%/raw.c %D%/raw.h \
+	%D%/refusals.c %D%/refusals.h
 %C%_libharness_la_LIBADD = $(test_support)
 
 # Attacks, which the case of one and the case of all at once share.
@@ -145,7 +146,9 @@ integration_programs = \
 	%D%/test-seals \
 	%D%/test-service-killed \
 	%D%/test-start \
+	%D%/test-start-failures \
 	%D%/test-start-inherited \
+	%D%/test-start-places \
 	%D%/test-stress \
 	%D%/test-takeover \
 	%D%/test-structs \
@@ -267,7 +270,11 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_seals_LDADD = %D%/libharness.la
 %C%_test_service_killed_LDADD = %D%/libattacks.la
 %C%_test_start_LDADD = %D%/libharness.la
+%C%_test_start_failures_LDADD = %D%/libharness.la $(LIBCAP_LIBS)
+%C%_test_start_failures_CPPFLAGS = $(AM_CPPFLAGS) $(LIBCAP_CFLAGS) \
+	-DUNIT='"$(abs_top_builddir)/contrib/dmabuffs.service"'
 %C%_test_start_inherited_LDADD = %D%/libharness.la
+%C%_test_start_places_LDADD = %D%/libharness.la
 %C%_test_stress_LDADD = %D%/libharness.la
 %C%_test_takeover_LDADD = %D%/libattacks.la
 %C%_test_structs_LDADD = %D%/libharness.la

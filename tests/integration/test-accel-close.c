@@ -13,13 +13,16 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include <dmabuffs-accel.h>
 
+#include "../support/process.h"
 #include "child.h"
 #include "harness.h"
 #include "raw-accel.h"
+#include "syscalls.h"
 
 #define PINNED (1UL << 20)
 #define LIMITS                                                                           \
@@ -28,7 +31,7 @@
 #define EXCLUSIVE "accel=soft0:exclusive"
 
 #define DEFAULT_BACKGROUND 12
-#define SHORT_MS           200 /* a call that does not wait has returned */
+#define MAX_THREADS        200
 
 /* ---- the kernel's queue ------------------------------------------------------------ */
 
@@ -68,6 +71,53 @@ struct taking {
 	int done; /* is written to when it has returned */
 };
 
+/* The threads of the service that wait with a bound; more of them do once a call waits.
+ */
+struct waiters {
+	pid_t service;
+	int done; /* of the call */
+	pid_t before[MAX_THREADS];
+	size_t n_before;
+};
+
+static bool waits_with_bound(pid_t pid, pid_t tid)
+{
+	unsigned long arguments[4];
+
+	return process_call(pid, tid, arguments) == SYS_futex && arguments[3];
+}
+
+static bool waited_before(const struct waiters *waiters, pid_t tid)
+{
+	for (size_t i = 0; i < waiters->n_before; i++)
+		if (waiters->before[i] == tid)
+			return true;
+	return false;
+}
+
+static size_t list_waiters(pid_t service, pid_t *ret_tids)
+{
+	pid_t tids[MAX_THREADS];
+	size_t n = list_threads(service, tids, ARRAY_SIZE(tids)), n_waiters = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (waits_with_bound(service, tids[i]))
+			ret_tids[n_waiters++] = tids[i];
+	return n_waiters;
+}
+
+static bool waits_or_returned(void *data)
+{
+	const struct waiters *waiters = data;
+	pid_t tids[MAX_THREADS];
+	size_t n = list_waiters(waiters->service, tids);
+
+	for (size_t i = 0; i < n; i++)
+		if (!waited_before(waiters, tids[i]))
+			return true;
+	return wait_ready(waiters->done, POLLIN, 0);
+}
+
 static void *take_in_thread(void *arg)
 {
 	struct taking *taking = arg;
@@ -77,17 +127,29 @@ static void *take_in_thread(void *arg)
 	return NULL;
 }
 
-static void close_and_take(struct taking *taking, int closed)
+/* The call waits in the service when this returns. */
+static pthread_t close_and_begin(struct taking *taking, int closed, int done[2])
 {
+	struct waiters waiters = {.service = taking->instance->service};
 	pthread_t thread;
-	int done[2];
 
 	ASSERT_OK(SYS(pipe2(done, O_CLOEXEC)));
 	taking->done = done[1];
+	waiters.done = done[0];
 	limit_background(taking->instance, 0);
 	ASSERT_OK(SYS(close(closed)));
+	waiters.n_before = list_waiters(waiters.service, waiters.before);
 	ASSERT_EQ(pthread_create(&thread, NULL, take_in_thread, taking), 0);
-	ASSERT(!wait_ready(done[0], POLLIN, SHORT_MS));
+	ASSERT(wait_until(waits_or_returned, &waiters));
+	ASSERT(!wait_ready(done[0], POLLIN, 0));
+	return thread;
+}
+
+static void close_and_take(struct taking *taking, int closed)
+{
+	int done[2];
+	pthread_t thread = close_and_begin(taking, closed, done);
+
 	send_background(taking->instance);
 	ASSERT_EQ(pthread_join(thread, NULL), 0);
 	ASSERT_OK(taking->result);
@@ -273,7 +335,8 @@ static void of_another_user(struct instance *instance)
 /* A call that waits does not delay the end. */
 static void at_the_end(struct instance *instance)
 {
-	struct taking taking = {.context = ASSERT_OK(raw_context(instance)),
+	struct taking taking = {.instance = instance,
+				.context = ASSERT_OK(raw_context(instance)),
 				.take = take_queue};
 	int closed = ASSERT_OK(raw_context(instance)), done[2];
 	pthread_t thread;
@@ -281,12 +344,7 @@ static void at_the_end(struct instance *instance)
 
 	for (int i = 0; i < 2; i++)
 		ASSERT_OK(raw_accel_queue(closed, 0, ACCEL_RING_MIN));
-	ASSERT_OK(SYS(pipe2(done, O_CLOEXEC)));
-	taking.done = done[1];
-	limit_background(instance, 0);
-	close(closed);
-	ASSERT_EQ(pthread_create(&thread, NULL, take_in_thread, &taking), 0);
-	ASSERT(!wait_ready(done[0], POLLIN, SHORT_MS));
+	thread = close_and_begin(&taking, closed, done);
 	start = now_ms();
 	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
 	instance_expect_exit(instance, 0);

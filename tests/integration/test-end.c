@@ -3,8 +3,6 @@
  */
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
 
 #include "child.h"
@@ -13,19 +11,6 @@
 
 #define NAMES   20000
 #define OPTIONS "max-exports-per-uid=30000"
-
-static bool log_has(const struct instance *instance, const char *text)
-{
-	FILE *file = fopen(instance->log, "re");
-	char line[400];
-	bool found = false;
-
-	ASSERT(file);
-	while (!found && fgets(line, sizeof(line), file))
-		found = strstr(line, text);
-	fclose(file);
-	return found;
-}
 
 static void export_names(int control, uint32_t flags)
 {
@@ -56,9 +41,9 @@ static void of_names_that_stay(struct instance *instance)
 	instance_start_again(&next, OPTIONS);
 	ASSERT_EQ(raw_count(&next), 0);
 	instance_expect_exit(instance, 0);
-	ASSERT(log_has(instance, "ending: "));
-	ASSERT(log_has(instance, " names left"));
-	ASSERT(!log_has(instance, "a client blocks"));
+	ASSERT(instance_logged(instance, "ending: "));
+	ASSERT(instance_logged(instance, " names left"));
+	ASSERT(!instance_logged(instance, "a client blocks"));
 	ASSERT(is_mounted(next.dir));
 	ASSERT_EQ(raw_count(&next), 0);
 	instance_stop(&next);
@@ -82,7 +67,7 @@ static void of_names_that_just_ended(struct instance *instance)
 	child_kill(&exporter, SIGKILL);
 	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH)));
 	instance_expect_exit(instance, 0);
-	ASSERT(!log_has(instance, "a client blocks"));
+	ASSERT(!instance_logged(instance, "a client blocks"));
 }
 
 const struct test_case test_cases[] = {

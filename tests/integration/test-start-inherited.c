@@ -148,6 +148,32 @@ static void ignored_sigchld(struct instance *instance)
 	ASSERT_OK(SYS(umount2(other.dir, 0)));
 }
 
+/* As nohup(1) starts it: only the second signal ends it. */
+static void ignored_sighup(struct instance *instance)
+{
+	struct instance other;
+
+	ASSERT(signal(SIGHUP, SIG_IGN) != SIG_ERR);
+	instance_start(&other, NULL);
+	ASSERT(signal(SIGHUP, SIG_DFL) != SIG_ERR);
+	ASSERT_OK(SYS(kill(other.service, SIGHUP)));
+	ASSERT_OK(SYS(kill(other.pid, SIGHUP)));
+	expect_service(&other);
+	ASSERT_OK(SYS(kill(other.pid, SIGTERM)));
+	instance_expect_exit(&other, 0);
+	ASSERT(instance_logged(&other, "stopping: signal 15"));
+}
+
+static void hangup(struct instance *instance)
+{
+	struct instance other;
+
+	instance_start(&other, NULL);
+	ASSERT_OK(SYS(kill(other.pid, SIGHUP)));
+	instance_expect_exit(&other, 0);
+	ASSERT(instance_logged(&other, "stopping: signal 1\n"));
+}
+
 static void blocked_signals(struct instance *instance)
 {
 	struct instance other;
@@ -168,6 +194,8 @@ const struct test_case test_cases[] = {
 	{"background", background, NULL, 0, CASE_NO_INSTANCE},
 	{"failure", failure, NULL, 0, CASE_NO_INSTANCE},
 	{"ignored_sigchld", ignored_sigchld, NULL, 0, CASE_NO_INSTANCE},
+	{"ignored_sighup", ignored_sighup, NULL, 0, CASE_NO_INSTANCE},
+	{"hangup", hangup, NULL, 0, CASE_NO_INSTANCE},
 	{"blocked_signals", blocked_signals, NULL, 0, CASE_NO_INSTANCE},
 	{0},
 };

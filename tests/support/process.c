@@ -43,3 +43,22 @@ pid_t process_nth_child(pid_t pid, unsigned nth)
 		closedir(proc);
 	return child;
 }
+
+long process_call(pid_t pid, pid_t tid, unsigned long ret_arguments[4])
+{
+	unsigned long *in = ret_arguments;
+	char path[60];
+	long call = -1;
+	FILE *file;
+
+	/* For a thread that runs the file reads "running". */
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", pid, tid);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%ld %lx %lx %lx %lx", &call, &in[0], &in[1], &in[2], &in[3]) !=
+	    5)
+		call = -1;
+	fclose(file);
+	return call;
+}

@@ -17,4 +17,7 @@ pid_t process_child(pid_t pid);
 /* The children of a process in the order of their numbers, from 0 on; or -1. */
 pid_t process_nth_child(pid_t pid, unsigned nth);
 
+/* The system call in which a thread sleeps, and its first arguments; -1: in none. */
+long process_call(pid_t pid, pid_t tid, unsigned long ret_arguments[4]);
+
 #endif

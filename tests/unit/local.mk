@@ -102,8 +102,10 @@ endif
 	%D%/test-lib-broker.c \
 	%D%/test-lib-control.c \
 	%D%/test-lib-queue.c \
+	%D%/test-lib-reconnect.c \
 	%D%/test-lib-sizes.c \
 	%D%/test-lib-strerror.c \
+	%D%/test-lib-tickets.c \
 	%D%/test-lib.c
 %C%_client_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/dmabuffs \
 	-I$(top_srcdir)/tools

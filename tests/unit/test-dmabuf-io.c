@@ -212,7 +212,7 @@ Test(dmabuf_io, a_buffer_elsewhere)
 	unsigned before;
 
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
-	fd_vault_start(500);
+	fd_vault_start(500, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		others[i] = keep_fd(new_memfd(1));
 	buffer_keep(&buffer, NULL);

@@ -17,14 +17,19 @@
 static struct kept_fd kept[MANY];
 static unsigned before;
 
-static uint64_t start(uint64_t wanted)
+static void set_limit(rlim_t n)
 {
 	struct rlimit limit;
 
 	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &limit)));
-	limit.rlim_cur = LIMIT;
+	limit.rlim_cur = n;
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
-	return fd_vault_start(wanted);
+}
+
+static uint64_t start(uint64_t wanted)
+{
+	set_limit(LIMIT);
+	return fd_vault_start(wanted, 0);
 }
 
 static void init(void)
@@ -65,6 +70,23 @@ static void expect_kept(size_t i)
 	cr_assert(zero(int, fstat(again, &st)));
 	cr_assert(eq(long, st.st_size, (long)i));
 	close(again);
+}
+
+/* All that is not kept fits, as far as a quarter of the table does. */
+Test(fd_vault, room_for_others)
+{
+	struct rlimit limit;
+
+	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &limit)));
+	if (limit.rlim_max < 4 * LIMIT)
+		cr_skip("RLIMIT_NOFILE is too low");
+	set_limit(4 * LIMIT);
+	cr_assert(eq(u64, fd_vault_start(10, 0), 4 * LIMIT - 128 /* the least */));
+	fd_vault_stop();
+	cr_assert(ge(u64, fd_vault_start(10, LIMIT - 130), 3 * LIMIT));
+	cr_assert(ge(u64, fd_vault_reserved(), LIMIT - 130));
+	fd_vault_stop();
+	cr_assert(eq(u64, fd_vault_start(10, UINT64_MAX / 4), 3 * LIMIT));
 }
 
 Test(fd_vault, without_a_start_all_stay_here)

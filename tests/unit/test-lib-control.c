@@ -419,16 +419,30 @@ static int answer_identified(int fd, unsigned long request, void *arg)
 	return calls++ <= taken ? -EOVERFLOW : 0;
 }
 
-Test(identify, again_when_another_user_did, .init = start)
+static char identify_dir[] = "/tmp/dmabuffs-XXXXXX";
+static struct dmabuffs shared = {.control_fd = CONTROL};
+
+static void start_identify(void)
 {
-	char dir[] = "/tmp/dmabuffs-XXXXXX", path[sizeof(dir) + 8];
-	struct dmabuffs shared = {.control_fd = CONTROL};
+	start();
+	cr_assert(ne(ptr, mkdtemp(identify_dir), NULL));
+	shared.root_fd = open(identify_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cr_assert(zero(int, mkdirat(shared.root_fd, DMABUFFS_IDMAP_NAME, 0700)));
+}
+
+static void finish_identify(void)
+{
+	unlinkat(shared.root_fd, DMABUFFS_IDMAP_NAME, AT_REMOVEDIR);
+	close(shared.root_fd);
+	rmdir(identify_dir);
+}
+
+TestSuite(identify, .init = start_identify, .fini = finish_identify);
+
+Test(identify, again_when_another_user_did)
+{
 	struct dmabuffs_limits limits;
 
-	cr_assert(ne(ptr, mkdtemp(dir), NULL));
-	snprintf(path, sizeof(path), "%s/" DMABUFFS_IDMAP_NAME, dir);
-	cr_assert(zero(int, mkdir(path, 0700)));
-	shared.root_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fake_device_command = answer_identified;
 	taken = 3;
 	cr_assert(zero(int, instance_command(&shared, DMABUFFS_IOC_LIMITS, &limits)));
@@ -438,7 +452,29 @@ Test(identify, again_when_another_user_did, .init = start)
 	cr_assert(eq(int, instance_command(&shared, DMABUFFS_IOC_LIMITS, &limits),
 		     -EOVERFLOW));
 	cr_assert(eq(u32, calls, 9), "not without end");
-	close(shared.root_fd);
-	rmdir(path);
-	rmdir(dir);
+}
+
+static unsigned int tokens, tokens_lost; /* made, and lost with the service */
+
+static int answer_tokens(int fd, unsigned long request, void *arg)
+{
+	if (request == DMABUFFS_IOC_TOKEN) {
+		cr_assert(ne(int, fd, CONTROL));
+		tokens++;
+		return 0;
+	}
+	cr_assert(all(eq(ulong, request, DMABUFFS_IOC_IDENTIFY), eq(int, fd, CONTROL)));
+	return tokens <= tokens_lost ? -ENOENT : 0;
+}
+
+Test(identify, again_when_the_token_was_lost)
+{
+	fake_device_command = answer_tokens;
+	tokens_lost = 1;
+	cr_assert(zero(int, instance_identify(&shared, CONTROL)));
+	cr_assert(eq(u32, tokens, 2));
+	tokens = 0;
+	tokens_lost = 1000;
+	cr_assert(eq(int, instance_identify(&shared, CONTROL), -ENOENT));
+	cr_assert(eq(u32, tokens, 2), "not without end");
 }

@@ -153,30 +153,64 @@ Test(limits, fit_buffers)
 {
 	uint64_t all = limits.config.per_mount[RES_EXPORTS];
 
-	limits_fit_buffers(&limits, UINT64_MAX);
+	limits_config_fit_buffers(&limits.config, UINT64_MAX);
 	cr_assert(eq(u64, limits.config.per_mount[RES_EXPORTS], all));
-	limits_fit_buffers(&limits, 100);
+	limits_config_fit_buffers(&limits.config, 100);
 	cr_assert(eq(u64, limits.config.per_mount[RES_EXPORTS], 100));
+}
+
+/* What holds descriptors, but for what is closing or borrowed. */
+static uint64_t sum_of_holders(void)
+{
+	static const enum resource holders[] = {RES_CONNECTIONS, RES_UNADMITTED,
+						RES_TICKETS, RES_FILES};
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(holders); i++) {
+		uint64_t per_mount = limits.config.per_mount[holders[i]];
+
+		sum += per_mount;
+		cr_assert(gt(u64, limits.config.per_uid[holders[i]], 0));
+		cr_assert(ge(u64, per_mount, limits.config.per_uid[holders[i]]));
+	}
+	return sum;
 }
 
 Test(limits, fit_descriptors)
 {
-	static const enum resource bounded[] = {RES_CONNECTIONS, RES_TICKETS};
-	struct limits_config before = limits.config;
-	uint64_t sum = 0;
+	const struct limits_config before = limits.config;
 
-	limits_fit_descriptors(&limits, UINT64_MAX);
-	cr_assert(zero(int, memcmp(&before, &limits.config, sizeof(before))));
-	limits_fit_descriptors(&limits, 64);
-	for (size_t i = 0; i < ARRAY_SIZE(bounded); i++) {
-		sum += limits.config.per_mount[bounded[i]];
-		cr_assert(gt(u64, limits.config.per_uid[bounded[i]], 0));
-		cr_assert(lt(u64, limits.config.per_uid[bounded[i]],
-			     limits.config.per_mount[bounded[i]]));
+	for (uint64_t n = 64; n < 10000; n++) {
+		limits.config = before;
+		limits_config_fit_descriptors(&limits.config, n);
+		cr_assert(le(u64, sum_of_holders(), n - n / 8), "%u", (unsigned)n);
+		cr_assert(lt(u64, limits.config.per_uid[RES_CONNECTIONS],
+			     limits.config.per_mount[RES_CONNECTIONS]));
+		cr_assert(eq(u64, limits.config.per_uid[RES_EXPORTS],
+			     before.per_uid[RES_EXPORTS]));
 	}
-	cr_assert(lt(u64, sum, 64));
-	cr_assert(
-		eq(u64, limits.config.per_uid[RES_EXPORTS], before.per_uid[RES_EXPORTS]));
+}
+
+/* Nothing is lowered where all of it fits, and not one less. */
+Test(limits, fit_descriptors_at_the_bound)
+{
+	struct limits_config before;
+	uint64_t all;
+
+	limits.config.per_mount[RES_TICKETS] = 20000;
+	before = limits.config;
+	all = limits_config_descriptors(&before);
+	limits_config_fit_descriptors(&limits.config, all);
+	cr_assert(zero(int, memcmp(&before, &limits.config, sizeof(before))));
+	limits_config_fit_descriptors(&limits.config, all - 1);
+	cr_assert(eq(u64, limits.config.per_mount[RES_TICKETS], (all - 1) / 16));
+}
+
+Test(limits, sums_of_descriptors_do_not_wrap)
+{
+	for (int i = 0; i < RES_COUNT; i++)
+		limits.config.per_mount[i] = UINT64_MAX;
+	cr_assert(lt(u64, limits_config_descriptors(&limits.config), UINT64_C(1) << 40));
 }
 
 static void *charge_often(void *data)

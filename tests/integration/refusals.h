@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* refusals.h - has one system call of a process fail, the n-th of its kind */
+#ifndef DMABUFFS_TEST_REFUSALS_H
+#define DMABUFFS_TEST_REFUSALS_H
+
+#include <stdint.h>
+
+struct refusal {
+	long call;        /* SYS_*; clone3(2) fails always, so that clone(2) is called */
+	uint32_t flag;    /* only calls with this bit in the first argument; 0: all */
+	unsigned int nth; /* which one fails; 1 is the first */
+	int error;
+	unsigned int n_calls; /* result */
+};
+
+/*
+ * Calls fn(data) in a child process. The call is refused to the child and to the
+ * processes that it starts, which have to end before fn() returns. Needs root.
+ */
+void refusal_run(struct refusal *refusal, void (*fn)(void *data), void *data);
+
+#endif
