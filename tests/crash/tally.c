@@ -108,6 +108,7 @@ void tally_fail(struct tally *tally, int client, enum tally_op op, long long err
 	kind->op = op;
 	kind->client = client;
 	kind->error = (int)error;
+	kind->subject = tally->clients[client].subject;
 	kind->kills = tally->kills;
 	kind->since_ns = tally->kills ? now_ns() - tally->killed_ns : 0;
 	kind->times++;
@@ -211,10 +212,11 @@ static void tally_print_failure(const struct tally_failure *it)
 {
 	char error[32];
 
-	test_note("FAILED %s: %s, %u times; first: client %d, %.3f ms after kill %u",
+	test_note("FAILED %s: %s, %u times; first: client %d about %u, %.3f ms after "
+		  "kill %u",
 		  tally_op_name(it->op),
 		  test_result_text(it->error, error, sizeof(error)), it->times,
-		  it->client, (double)it->since_ns / NS_PER_MS, it->kills);
+		  it->client, it->subject, (double)it->since_ns / NS_PER_MS, it->kills);
 }
 
 void tally_print(const struct tally *tally)
