@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Of a process that are printed. */
+#define TALLY_THREADS 20
+
 static const char *const tally_names[TALLY_OPS] = {
 	[TALLY_ROOT] = "open .control",
 	[TALLY_EXPORT] = "export",
@@ -172,13 +175,15 @@ void tally_print_stacks(pid_t pid)
 {
 	char path[40];
 	struct dirent *entry;
+	unsigned n = 0;
 	DIR *tasks;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	tasks = opendir(path);
-	while (tasks && (entry = readdir(tasks))) {
+	while (tasks && n < TALLY_THREADS && (entry = readdir(tasks))) {
 		if (atoi(entry->d_name) == 0)
 			continue;
+		n++;
 		tally_print_file(pid, entry->d_name, "comm");
 		tally_print_file(pid, entry->d_name, "wchan");
 		tally_print_file(pid, entry->d_name, "stack");
