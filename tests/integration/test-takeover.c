@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -160,6 +161,67 @@ static void in_background(struct instance *unused)
 	kill_process(place.service);
 	expect_successor(&place);
 	instance_stop(&place);
+}
+
+/* ---- names ------------------------------------------------------------------------- */
+
+/* A name, an open file and a mapping. */
+struct kept {
+	struct shared shared;
+	int opened;
+	unsigned char *memory;
+};
+
+static void keep(struct kept *kept, const struct instance *instance)
+{
+	void *memory;
+
+	share(&kept->shared, instance, PAGE, 0, 0);
+	kept->opened = ASSERT_OK(raw_open(instance, kept->shared.uuid, O_RDWR));
+	ASSERT_OK(raw_map(kept->opened, PAGE, PROT_READ | PROT_WRITE, &memory));
+	kept->memory = memory;
+	kept->memory[0] = 0;
+}
+
+/* What one writes through the mapping, another one reads through another open file. */
+static void expect_kept(struct kept *kept, const struct instance *instance)
+{
+	int opened = ASSERT_OK(raw_open(instance, kept->shared.uuid, O_RDONLY));
+	int connection = ASSERT_OK(raw_connect(instance));
+	unsigned char byte;
+
+	kept->memory[0]++;
+	ASSERT_EQ(SYS(pread(opened, &byte, 1, 0)), 1);
+	ASSERT_EQ(byte, kept->memory[0]);
+	ASSERT_EQ(SYS(pread(kept->opened, &byte, 1, 0)), 1);
+	ASSERT_EQ(byte, kept->memory[0]);
+	close(ASSERT_OK(raw_exchange(connection, kept->opened)));
+	close(connection);
+	close(opened);
+	ASSERT_EQ(raw_count(instance), 1);
+}
+
+/* Its description ends it as before. */
+static void unkeep(struct kept *kept, const struct instance *instance)
+{
+	munmap(kept->memory, PAGE);
+	close(kept->opened);
+	unshare_buffer(&kept->shared);
+	ASSERT_ERR(raw_exists(instance, kept->shared.uuid), ENOENT);
+	ASSERT_EQ(raw_count(instance), 0);
+}
+
+static void killed_with_names(struct instance *instance)
+{
+	struct kept kept;
+
+	keep(&kept, instance);
+	for (int i = 0; i < KILLS / 2; i++) {
+		kill_process(instance->service);
+		expect_kept(&kept, instance);
+		ASSERT(wait_until(has_successor, instance));
+	}
+	unkeep(&kept, instance);
 }
 
 /* ---- holders ----------------------------------------------------------------------- */
@@ -714,6 +776,60 @@ static void upgrade_without_holder(struct instance *instance)
 	ASSERT_ERR(upgrade(instance), EOPNOTSUPP);
 }
 
+static void upgraded_with_names(struct instance *instance)
+{
+	struct kept kept;
+
+	keep(&kept, instance);
+	for (int i = 0; i < 3; i++) {
+		ASSERT_OK(upgrade(instance));
+		expect_kept(&kept, instance);
+	}
+	unkeep(&kept, instance);
+}
+
+/* Replaces what is installed at @path. */
+static void install(const char *program, const char *path)
+{
+	char copied[INSTANCE_PATH_SIZE + 8];
+	int from = ASSERT_OK(SYS(open(program, O_RDONLY | O_CLOEXEC))), to;
+	struct stat st;
+
+	snprintf(copied, sizeof(copied), "%s.new", path);
+	to = ASSERT_OK(SYS(open(copied, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755)));
+	ASSERT_OK(SYS(fstat(from, &st)));
+	for (off_t left = st.st_size; left > 0;)
+		left -= ASSERT_OK(SYS(sendfile(to, from, NULL, (size_t)left)));
+	close(from);
+	close(to);
+	ASSERT_OK(SYS(rename(copied, path)));
+}
+
+static void upgraded_to_what_is_installed(struct instance *unused)
+{
+	char path[INSTANCE_PATH_SIZE], daemon[4096];
+	struct instance own, *instance = &own;
+
+	snprintf(daemon, sizeof(daemon), "%s", daemon_path());
+	snprintf(path, sizeof(path), "%s/dmabuffsd", test_work_dir);
+	install(daemon, path);
+	ASSERT_OK(SYS(setenv("DMABUFFSD", path, 1)));
+	instance_start(instance, NULL);
+	ASSERT_OK(upgrade(instance));
+	expect_successor(instance);
+	install("/bin/false", path);
+	ASSERT_ERR(upgrade(instance), ENOEXEC);
+	ASSERT_OK(SYS(unlink(path)));
+	ASSERT_ERR(upgrade(instance), ENOENT);
+	/* A killed one does not need it. */
+	kill_process(instance->service);
+	expect_successor(instance);
+	install(daemon, path);
+	ASSERT_OK(upgrade(instance));
+	expect_successor(instance);
+	instance_stop(instance);
+}
+
 /* The installed program is not one that can take over: the service goes on. */
 static void upgrade_refused(struct instance *instance)
 {
@@ -730,6 +846,7 @@ const struct test_case test_cases[] = {
 	{"killed_while_it_takes_over", killed_while_it_takes_over},
 	{"killed_beside_requests", killed_beside_requests},
 	{"killed_without_passthrough", killed_service, "nopassthrough"},
+	{"killed_with_names", killed_with_names},
 	{"killed_with_idmap", killed_service, "idmap"},
 	{"in_background", in_background, .flags = CASE_NO_INSTANCE},
 	{"killed_holder", killed_holder, .flags = CASE_NO_INSTANCE},
@@ -753,6 +870,9 @@ const struct test_case test_cases[] = {
 	{"swapped", swapped, "log=info"},
 	{"forged", forged, "log=info"},
 	{"upgraded", upgraded},
+	{"upgraded_with_names", upgraded_with_names},
+	{"upgraded_to_what_is_installed", upgraded_to_what_is_installed,
+	 .flags = CASE_NO_INSTANCE},
 	{"upgrade_of_strangers", upgrade_of_strangers},
 	{"upgrade_without_holder", upgrade_without_holder, "nosupervisor"},
 	{"upgrade_refused", upgrade_refused},
