@@ -355,6 +355,7 @@ enum dmabuffs_ended_cause {
 	DMABUFFS_ENDED_CLOSED = 2, /* its description was closed: its exporter exited */
 	DMABUFFS_ENDED_REVOKED = 3,
 	DMABUFFS_ENDED_UNLINKED = 4,
+	DMABUFFS_ENDED_LOST = 5, /* the service was killed, and could not keep it */
 };
 
 /**

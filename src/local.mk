@@ -15,6 +15,8 @@ src_store_sources = \
 	%D%/store/ledger_private.h \
 	%D%/store/ledger_record.c \
 	%D%/store/ledger_takeover.c \
+	%D%/store/payers.c %D%/store/payers.h \
+	%D%/store/poison.c %D%/store/poison.h \
 	%D%/store/slots.c %D%/store/slots.h \
 	%D%/store/state.c %D%/store/state.h \
 	%D%/store/takeover.h \
@@ -61,6 +63,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/names/notifier.c %D%/names/notifier.h \
 	%D%/names/past.c %D%/names/past.h \
 	%D%/names/publish.c %D%/names/publish.h \
+	%D%/names/rebuild.c %D%/names/rebuild.h \
 	%D%/names/root.c \
 	%D%/names/table_private.h \
 	%D%/names/table.c %D%/names/table.h \
@@ -104,6 +107,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_upgrade.c \
 	%D%/fs/fs_user.c %D%/fs/fs_user.h \
 	%D%/fs/fs_xattr.c \
+	%D%/fs/backing.c %D%/fs/backing.h \
+	%D%/fs/orphans.c %D%/fs/orphans.h \
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/restore.c %D%/fs/restore.h \
 	%D%/fs/service.h \

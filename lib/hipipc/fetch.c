@@ -65,6 +65,8 @@ static const char *fetch_text_of(enum dmabuffs_ended_cause cause)
 		return "it was revoked";
 	case DMABUFFS_ENDED_UNLINKED:
 		return "it was removed by unlink(2) or dmabuffs rm";
+	case DMABUFFS_ENDED_LOST:
+		return "the service was killed and could not keep it";
 	}
 	return "it was removed";
 }

@@ -18,6 +18,7 @@ struct user {
 	struct htab_node node;
 	uid_t uid;
 	bool owner_known;
+	uint32_t token;     /* of limits_ops, once the owner is known */
 	struct user *owner; /* of its user namespace, see owners.h; fixed once known */
 	size_t n_owned;     /* users whose owner this is */
 	uint64_t used[RES_COUNT]; /* by itself and by all users below */
@@ -75,6 +76,8 @@ static void limits_drop_if_idle_locked(struct limits *limits, struct user *user)
 
 		if (owner)
 			owner->n_owned--;
+		if (user->owner_known && limits->ops)
+			limits->ops->forgotten(limits->ops_data, user->token);
 		htab_remove(&limits->users, &user->node);
 		free(user);
 		user = owner;
@@ -91,6 +94,16 @@ static void limits_set_owner_locked(struct user *user, struct user *owner)
 	for (; owner; owner = owner->owner)
 		for (int i = 0; i < RES_COUNT; i++)
 			owner->used[i] += user->used[i];
+}
+
+static void limits_learn_owner_locked(struct limits *limits, struct user *user,
+				      struct user *owner)
+{
+	ASSERT_LOCKED(&limits->lock);
+	limits_set_owner_locked(user, owner);
+	if (limits->ops)
+		user->token = limits->ops->known(limits->ops_data, user->uid,
+						 owner ? owner->uid : (uid_t)-1);
 }
 
 /*
@@ -113,7 +126,7 @@ static struct user *limits_add_chain_locked(struct limits *limits, uid_t uid,
 			return NULL;
 		}
 		if (!user->owner_known)
-			limits_set_owner_locked(user, owner);
+			limits_learn_owner_locked(limits, user, owner);
 	}
 	return user;
 }
@@ -362,6 +375,37 @@ bool limits_pays_for(struct limits *limits, uid_t owner, uid_t uid)
 	while (user && user->uid != owner)
 		user = user->owner;
 	return user;
+}
+
+static bool limits_stands_behind(const struct user *owner, const struct user *user)
+{
+	for (; owner; owner = owner->owner)
+		if (owner == user)
+			return true;
+	return false;
+}
+
+int limits_restore_user(struct limits *limits, uid_t uid, uid_t owner, uint32_t token)
+{
+	SCOPED_LOCK(&limits->lock);
+	struct user *user = limits_get_user_locked(limits, uid), *payer = NULL;
+
+	if (user && owner != (uid_t)-1)
+		payer = limits_get_user_locked(limits, owner);
+	if (!user || (owner != (uid_t)-1 && !payer))
+		return -ENOMEM;
+	if (user->owner_known || limits_stands_behind(payer, user))
+		return -EINVAL;
+	limits_set_owner_locked(user, payer);
+	user->token = token;
+	return 0;
+}
+
+void limits_forget_idle(struct limits *limits, uid_t uid)
+{
+	SCOPED_LOCK(&limits->lock);
+
+	limits_drop_if_idle_locked(limits, limits_find_user_locked(limits, uid));
 }
 
 uint64_t limits_used(struct limits *limits, enum resource resource)

@@ -4,7 +4,7 @@
  *
  * A charge is made before a resource is granted and given back when it is freed. Every
  * resource that a client can make the service hold is in this table. Thread safe; the
- * lock inside is a leaf: no other lock is taken under it.
+ * lock inside is a leaf but for what limits_ops locks.
  */
 #ifndef DMABUFFS_LIMITS_H
 #define DMABUFFS_LIMITS_H
@@ -17,8 +17,20 @@
 #include "base/limits_config.h"
 #include "htab.h"
 
+/*
+ * Who stands behind whom, for a successor of this process: a uid becomes known with its
+ * owner, -1: it has none; and is forgotten. Called with the lock held.
+ */
+struct limits_ops {
+	uint32_t (*known)(void *data, uid_t uid, uid_t owner);
+	void (*forgotten)(void *data, uint32_t token);
+};
+
 struct limits {
 	pthread_mutex_t lock;
+	/* Borrowed; fixed before the first charge. NULL: nobody wants to know. */
+	const struct limits_ops *ops;
+	void *ops_data;
 	struct limits_config config; /* fixed before the first client */
 	uint64_t used[RES_COUNT];    /* protected by lock */
 	struct htab users;           /* protected by lock: struct user by uid */
@@ -95,6 +107,14 @@ uid_t limits_find_full(struct limits *limits, uid_t uid, enum resource resource)
 
 /* Does @owner pay for what @uid holds? A uid that holds something pays for itself. */
 bool limits_pays_for(struct limits *limits, uid_t owner, uid_t uid);
+
+/*
+ * For a successor, before anything is charged: what known() said, with the token that it
+ * returned. 0, -ENOMEM; -EINVAL: it would own itself, or has an owner. After all charges
+ * were made again, limits_forget_idle() of each.
+ */
+int limits_restore_user(struct limits *limits, uid_t uid, uid_t owner, uint32_t token);
+void limits_forget_idle(struct limits *limits, uid_t uid);
 
 /* What the whole mount holds now. */
 uint64_t limits_used(struct limits *limits, enum resource resource);

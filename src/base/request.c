@@ -5,10 +5,22 @@
 #define REQUEST_RESENT (UINT64_C(1) << 63)
 
 static _Thread_local uint64_t request_current;
+static _Thread_local bool request_went_on;
 
 void request_set(uint64_t unique)
 {
 	request_current = unique;
+	request_went_on = false;
+}
+
+void request_hand_over(void)
+{
+	request_went_on = true;
+}
+
+bool request_is_handed_over(void)
+{
+	return request_went_on;
 }
 
 uint64_t request_get(void)

@@ -25,4 +25,8 @@ uint64_t request_unique(void);
 /* A predecessor may have executed it. */
 bool request_is_resent(void);
 
+/* This thread's request goes on in another one, which replies; reset by request_set(). */
+void request_hand_over(void);
+bool request_is_handed_over(void);
+
 #endif

@@ -114,6 +114,22 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly, struct closing *cl
 	return 0;
 }
 
+int buffer_restore(struct buffer *buffer, int fd)
+{
+	uint64_t dev, ino;
+	int flags = fcntl(fd, F_GETFL);
+	int kind = buffer_identify(fd, &dev, &ino);
+
+	if (kind != (int)buffer->kind || dev != buffer->dev || ino != buffer->ino ||
+	    flags < 0 || (flags & O_ACCMODE) != buffer->access)
+		return -EBADFD;
+	buffer->fd = fd;
+	buffer_learn_seals(buffer);
+	/* The bank has it, so the close of what is left over is not its last. */
+	buffer_keep(buffer, NULL);
+	return 0;
+}
+
 static struct kept_fd buffer_place_of(const struct buffer *buffer)
 {
 	return (struct kept_fd){buffer->table, buffer->fd};

@@ -63,6 +63,12 @@ int buffer_kind(int fd);
  */
 int buffer_init(struct buffer *buffer, int fd, bool readonly, struct closing *closing);
 
+/*
+ * For a successor: @fd, out of the bank, is the descriptor of this buffer, of which all
+ * but its place is known; taken over on success. -EBADFD: it is of another file or mode.
+ */
+int buffer_restore(struct buffer *buffer, int fd);
+
 /* Closes it here: see closing_add_buffer(). */
 void buffer_finish(struct buffer *buffer);
 

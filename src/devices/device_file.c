@@ -65,6 +65,36 @@ static void device_file_notify(void *data)
 	fuse_pollhandle_destroy(poll);
 }
 
+static int device_file_add(struct device_file *file)
+{
+	struct devices *devices = file->devices;
+	int r;
+
+	file->id = ledger_next_id(devices->notifier->table->ledger);
+	pthread_mutex_lock(&devices->lock);
+	r = htab_insert(&devices->by_id, &file->by_id, file->id);
+	if (r == 0)
+		list_add_head(&devices->files, &file->of_devices);
+	pthread_mutex_unlock(&devices->lock);
+	return r;
+}
+
+/* Of one that is not found any more. */
+static void device_file_end(struct device_file *file)
+{
+	struct devices *devices = file->devices;
+
+	accel_context_destroy(file->context);
+	tickets_drop(devices->tickets, &file->tickets);
+	if (file->root_id)
+		ended_close_root(devices->notifier, file->root_id,
+				 "its context was closed");
+	/* All that it held is given back. */
+	flushed_remove(&devices->flushed, &file->flush);
+	device_file_set_poll(file, NULL);
+	device_file_unref(file);
+}
+
 int device_file_open(struct devices *devices, struct accel_device *device,
 		     const struct payer *payer, struct device_file **ret_file)
 {
@@ -97,11 +127,19 @@ int device_file_open(struct devices *devices, struct accel_device *device,
 	}
 	/* Its owners are known while it holds the context; the process may end. */
 	file->payer.pid = 0;
-	pthread_mutex_lock(&devices->lock);
-	list_add_head(&devices->files, &file->of_devices);
-	pthread_mutex_unlock(&devices->lock);
-	*ret_file = file;
-	return 0;
+	r = device_file_add(file);
+	if (r < 0)
+		device_file_end(file);
+	else
+		*ret_file = file;
+	return r;
+}
+
+struct device_file *device_file_find(struct devices *devices, uint64_t id)
+{
+	SCOPED_LOCK(&devices->lock);
+
+	return htab_item(htab_first(&devices->by_id, id), struct device_file, by_id);
 }
 
 void device_file_close(struct device_file *file)
@@ -110,16 +148,9 @@ void device_file_close(struct device_file *file)
 
 	pthread_mutex_lock(&devices->lock);
 	list_remove(&file->of_devices);
+	htab_remove(&devices->by_id, &file->by_id);
 	pthread_mutex_unlock(&devices->lock);
-	accel_context_destroy(file->context);
-	tickets_drop(devices->tickets, &file->tickets);
-	if (file->root_id)
-		ended_close_root(devices->notifier, file->root_id,
-				 "its context was closed");
-	/* All that it held is given back. */
-	flushed_remove(&devices->flushed, &file->flush);
-	device_file_set_poll(file, NULL);
-	device_file_unref(file);
+	device_file_end(file);
 }
 
 void device_file_flush(struct device_file *file)

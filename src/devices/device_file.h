@@ -2,9 +2,10 @@
 /*
  * device_file.h - one open file of a device: a context, and the user charged for it
  *
- * Its address is the FUSE file handle, which the kernel passes with every request on the
- * open file, so a client cannot forge it. RELEASE closes it. Its memory is freed when
- * nothing is charged to it: a shared ASID can outlive the open file.
+ * Its id is the FUSE file handle, which the kernel passes with every request on the open
+ * file, so a client cannot forge it. RELEASE closes it. Its memory is freed when nothing
+ * is charged to it: a shared ASID can outlive the open file. A file of a service that was
+ * killed is not found by its successor: EOWNERDEAD.
  */
 #ifndef DMABUFFS_DEVICE_FILE_H
 #define DMABUFFS_DEVICE_FILE_H
@@ -16,8 +17,11 @@
 #include "devices/devices.h"
 #include "devices/flushed.h"
 #include "names/ids.h"
+#include "htab.h"
 
 struct device_file {
+	uint64_t id;            /* no other file or name has it, nor had it */
+	struct htab_node by_id; /* in devices.by_id; protected by devices.lock */
 	struct devices *devices;
 	struct payer payer; /* opened it; without pid once the context is open */
 	struct accel_context *context;
@@ -37,6 +41,10 @@ struct device_file {
 /* 0; as accel_context_create(); -ENOMEM. */
 int device_file_open(struct devices *devices, struct accel_device *device,
 		     const struct payer *payer, struct device_file **ret_file);
+
+/* The open file with this handle, for its requests; NULL: of a service that was killed.
+ */
+struct device_file *device_file_find(struct devices *devices, uint64_t id);
 
 /* The last close: destroys the context, and removes its names and its tickets. */
 void device_file_close(struct device_file *file);

@@ -81,6 +81,7 @@ bool devices_stop(struct devices *devices)
 	for (size_t i = 0; i < devices->n; i++)
 		node_finish(&devices->nodes[i]);
 	flushed_finish(&devices->flushed);
+	htab_finish(&devices->by_id);
 	pthread_mutex_destroy(&devices->lock);
 	return true;
 }

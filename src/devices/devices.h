@@ -17,6 +17,7 @@
 #include "devices/flushed.h"
 #include "names/node.h"
 #include "names/notifier.h"
+#include "htab.h"
 #include "list.h"
 
 /* Inode numbers below the first export's: see table.h. */
@@ -36,7 +37,9 @@ struct devices {
 	struct node directory;
 	struct node nodes[DEVICES_MAX];
 	pthread_mutex_t lock;
-	struct list files; /* open contexts, struct device_file; protected by lock */
+	/* Open contexts, struct device_file; protected by lock. */
+	struct list files;
+	struct htab by_id;
 };
 
 /* Creates the configured devices; before threads are started. 0 or -errno. */

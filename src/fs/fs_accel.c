@@ -60,7 +60,7 @@ static void fs_accel_reply_open(struct accel_opening *opening, int result)
 		reply_error(req, result);
 		return;
 	}
-	fi->fh = (uintptr_t)opening->file;
+	fi->fh = opening->file->id;
 	fi->direct_io = 1;
 	fi->nonseekable = 1;
 	if (fuse_reply_open(req, fi) < 0)
@@ -127,29 +127,39 @@ void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fs_accel_open_device(&opening);
 }
 
+static struct device_file *fs_accel_file(fuse_req_t req, const struct fuse_file_info *fi)
+{
+	return device_file_find(&service_of(req)->devices, fi->fh);
+}
+
 /* Only a context is opened without noflush. */
 void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	if (fs_is_accel(ino))
-		device_file_flush((struct device_file *)(uintptr_t)fi->fh);
+	struct device_file *file = fs_is_accel(ino) ? fs_accel_file(req, fi) : NULL;
+
+	if (file)
+		device_file_flush(file);
 	reply_error(req, 0);
 }
 
 void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi)
 {
-	device_file_close((struct device_file *)(uintptr_t)fi->fh);
+	struct device_file *file = fs_accel_file(req, fi);
+
+	if (file)
+		device_file_close(file);
 	reply_error(req, 0);
 }
 
 /* Never blocks: a client could keep a blocked request for any time. */
 void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi)
 {
-	struct device_file *file = (struct device_file *)(uintptr_t)fi->fh;
+	struct device_file *file = fs_accel_file(req, fi);
 	struct accel_event events[ACCEL_EVENTS_MAX]; /* all that a context keeps */
 	size_t n = MIN(size / sizeof(events[0]), ARRAY_SIZE(events));
 
-	if (!n) {
-		reply_error(req, -EINVAL);
+	if (!n || !file) {
+		reply_error(req, n ? -EOWNERDEAD : -EINVAL);
 		return;
 	}
 	device_file_use(file);
@@ -163,13 +173,14 @@ void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi)
 void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	     struct fuse_pollhandle *poll)
 {
-	struct device_file *file = (struct device_file *)(uintptr_t)fi->fh;
+	bool is_device = devices_by_ino(&service_of(req)->devices, ino);
+	struct device_file *file = is_device ? fs_accel_file(req, fi) : NULL;
 
-	if (!devices_by_ino(&service_of(req)->devices, ino)) {
+	if (!file) {
 		if (poll)
 			fuse_pollhandle_destroy(poll);
 		/* Not ENOSYS: nobody could wait for the end of the service any more. */
-		fuse_reply_poll(req, POLLIN | POLLOUT);
+		fuse_reply_poll(req, is_device ? POLLIN | POLLERR : POLLIN | POLLOUT);
 		return;
 	}
 	device_file_use(file);

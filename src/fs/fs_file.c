@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/policy.h"
 #include "fs/fs_user.h"
+#include "fs/orphans.h"
 #include "crash_point.h"
 #include "locked.h"
 #include "util.h"
@@ -126,6 +127,8 @@ void fs_close_export(fuse_req_t req, struct export *export)
 		fuse_passthrough_close(req, id);
 		table_forget_backing(table, export, id);
 	}
+	if (export->doubtful)
+		orphans_check(service_of(req), export);
 }
 
 /* Without a connection, which closes the backing id with its end. */
@@ -139,6 +142,7 @@ static void fs_file_undo_open(struct table *table, struct export *export, uint64
 static void fs_file_reply_open(fuse_req_t req, struct export *export,
 			       struct fuse_file_info *fi)
 {
+	struct table *table = &service_of(req)->table;
 
 	/*
 	 * Without passthrough there is no page cache: MAP_SHARED fails. The kernel still
@@ -148,7 +152,9 @@ static void fs_file_reply_open(fuse_req_t req, struct export *export,
 	fi->parallel_direct_writes = 1;
 	fi->noflush = 1;
 	if (fuse_reply_open(req, fi) < 0)
-		fs_file_undo_open(&service_of(req)->table, export, fi->fh);
+		fs_file_undo_open(table, export, fi->fh);
+	else
+		table_store_reply(table, fi->fh);
 	CRASH_POINT("open-replied");
 }
 

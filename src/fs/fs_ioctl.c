@@ -5,6 +5,7 @@
 #include "base/request.h"
 #include "fs/fs_user.h"
 #include "names/caller.h"
+#include "store/poison.h"
 #include "sized.h"
 #include "crash_point.h"
 #include "util.h"
@@ -160,9 +161,12 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 static void command_work(void *arg)
 {
 	struct command_call *call = arg;
+	struct ledger *ledger = call->service->state.ledger;
 
 	request_set(call->unique);
 	call->work(call);
+	if (request_is_resent())
+		poison_end(ledger, request_unique());
 	request_set(0);
 }
 
@@ -175,7 +179,10 @@ int command_offload(struct command_call *call, const struct payer *payer,
 	call->work = work;
 	if (r == 0)
 		r = offload_start(offload, command_work, call);
-	return r < 0 ? r : COMMAND_PENDING;
+	if (r < 0)
+		return r;
+	request_hand_over();
+	return COMMAND_PENDING;
 }
 
 /* ---- dispatch ---------------------------------------------------------------------- */
@@ -205,16 +212,20 @@ static const struct command *fs_ioctl_find_command(unsigned int number, enum pla
 	return NULL;
 }
 
-static void fs_ioctl_set_file(struct command_call *call, enum place place, uint64_t fh)
+/* -EOWNERDEAD: a context that ended with a service that was killed. */
+static int fs_ioctl_set_file(struct command_call *call, enum place place, uint64_t fh)
 {
 	if (place == ON_CONTEXT) {
-		call->file = (struct device_file *)(uintptr_t)fh;
+		call->file = device_file_find(&call->service->devices, fh);
+		if (!call->file)
+			return -EOWNERDEAD;
 		device_file_use(call->file);
 	} else if (place == ON_IDENTITY) {
 		call->handle = fh;
 	} else {
 		call->root_id = fh;
 	}
+	return 0;
 }
 
 static void fs_ioctl_run_command(const struct command *command, struct command_call *call,
@@ -236,6 +247,7 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	enum place place = fs_ioctl_place_of(ino, flags & FUSE_IOCTL_DIR);
 	const struct command *command = fs_ioctl_find_command(number, place);
 	struct command_call *call = NULL;
+	int r;
 
 	if (command && command->changes && !fi->fh) {
 		reply_error(req, -EBADF);
@@ -255,7 +267,10 @@ void fs_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int number, void *arg,
 	call->unique = request_get();
 	call->pidfd = -1;
 	call->rest = TAKEN_NONE;
-	fs_ioctl_set_file(call, place, fi->fh);
 	call->reply_size = MIN(out_size, command->known_size);
-	fs_ioctl_run_command(command, call, in, in_size);
+	r = fs_ioctl_set_file(call, place, fi->fh);
+	if (r < 0)
+		command_reply(call, r);
+	else
+		fs_ioctl_run_command(command, call, in, in_size);
 }

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/restore.h"
 
-#include <unistd.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "fs/backing.h"
+#include "fs/orphans.h"
+#include "store/payers.h"
+#include "clock.h"
+#include "crash_point.h"
+#include "util.h"
+
+/* ---- the bank ---------------------------------------------------------------------- */
 
 static void restore_dropped(const struct bank_item *item, int fd, void *data)
 {
@@ -12,7 +22,9 @@ static void restore_dropped(const struct bank_item *item, int fd, void *data)
 
 static void restore_kept(const struct bank_item *item, int fd, void *data)
 {
-	close(fd);
+	struct service *service = data;
+
+	rebuild_keep(&service->rebuild, item, fd);
 }
 
 const struct bank_ops restore_bank_ops = {
@@ -20,13 +32,137 @@ const struct bank_ops restore_bank_ops = {
 	.kept = restore_kept,
 };
 
-int restore(struct service *service)
+static void restore_close_backing(void *data, int id)
+{
+	backing_close(data, id);
+}
+
+/* ---- what is neither a name nor a description of one ------------------------------- */
+
+static int restore_node(struct node *node, struct ledger *ledger, unsigned nth)
+{
+	int r;
+
+	node_finish(node);
+	r = node_restore(node, ledger, &ledger->header->nodes[nth]);
+	if (r == -EBADMSG)
+		log_error("the ACL of a file of the mount is lost (%u)", nth);
+	return r == -EBADMSG ? 0 : r;
+}
+
+/* Those of the devices: .accel, and then each. */
+static struct node *restore_device_node(struct service *service, unsigned nth)
+{
+	return devices_node(&service->devices, INO_ACCEL + nth);
+}
+
+void restore_bind_nodes(struct service *service)
+{
+	struct ledger *ledger = service->state.ledger;
+	struct ledger_node *records = ledger->header->nodes;
+
+	node_bind(&service->control, ledger, &records[LEDGER_NODE_CONTROL]);
+	node_bind(&service->idmap, ledger, &records[LEDGER_NODE_IDMAP]);
+	for (unsigned i = 0; i <= DEVICES_MAX; i++) {
+		struct node *node = restore_device_node(service, i);
+
+		if (node)
+			node_bind(node, ledger, &records[LEDGER_NODE_ACCEL + i]);
+	}
+}
+
+static int restore_nodes(struct service *service)
+{
+	struct ledger *ledger = service->state.ledger;
+	int r = restore_node(&service->table.root_node, ledger, LEDGER_NODE_ROOT);
+
+	if (r == 0)
+		r = restore_node(&service->control, ledger, LEDGER_NODE_CONTROL);
+	if (r == 0)
+		r = restore_node(&service->idmap, ledger, LEDGER_NODE_IDMAP);
+	for (unsigned i = 0; i <= DEVICES_MAX && r == 0; i++) {
+		struct node *node = restore_device_node(service, i);
+
+		if (node)
+			r = restore_node(node, ledger, LEDGER_NODE_ACCEL + i);
+	}
+	return r;
+}
+
+static int restore_handles(struct service *service)
+{
+	struct ledger *ledger = service->state.ledger;
+	uint32_t slot;
+	int r = 0;
+
+	ledger_for_each(ledger, LEDGER_DESCRIPTION, slot) {
+		if (ledger_description(ledger, slot)->kind == LEDGER_HANDLE)
+			r = identities_restore(&service->identities, slot);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+/* ---- the whole --------------------------------------------------------------------- */
+
+static int restore_names(struct service *service)
+{
+	struct rebuild *rebuild = &service->rebuild;
+	struct bank_report report = {0};
+	int r;
+
+	rebuild->table = &service->table;
+	rebuild->close_backing = restore_close_backing;
+	rebuild->data = service;
+	r = rebuild_begin(rebuild);
+	CRASH_POINT("takeover-records");
+	if (r == 0)
+		r = bank_rebuild(service->state.bank, &report);
+	CRASH_POINT("takeover-bank");
+	if (r == 0)
+		r = rebuild_end(rebuild);
+	if (r == 0 && report.damaged)
+		log_error("the bank had %u damaged messages", report.damaged);
+	return r;
+}
+
+static int restore_all(struct service *service)
 {
 	struct ledger_losses losses;
+	int r = ledger_take_over(service->state.ledger, &losses);
 
-	return ledger_take_over(service->state.ledger, &losses);
+	if (r == 0)
+		r = payers_restore(&service->limits, service->state.ledger);
+	if (r == 0)
+		r = restore_nodes(service);
+	if (r == 0)
+		r = restore_handles(service);
+	if (r == 0)
+		r = restore_names(service);
+	if (r == 0 && service->passthrough)
+		r = backing_sweep(service);
+	if (r == 0)
+		payers_settle(&service->limits, service->state.ledger);
+	return r;
+}
+
+int restore(struct service *service)
+{
+	uint64_t start = now_ns();
+	int r = restore_all(service);
+
+	if (r < 0) {
+		log_error("cannot take over: %s", strerror(-r));
+		return r;
+	}
+	log_info("took over %u names in %u ms, lost %u", service->rebuild.n_kept,
+		 (unsigned)((now_ns() - start) / NS_PER_MS), service->rebuild.n_lost);
+	return 0;
 }
 
 void restore_finish(struct service *service)
 {
+	rebuild_finish(&service->rebuild, &service->notifier);
+	orphans_check_all(service);
 }

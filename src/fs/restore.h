@@ -14,6 +14,9 @@ extern const struct bank_ops restore_bank_ops;
  */
 int restore(struct service *service);
 
+/* For a service that is new, before a request is read: a successor has all nodes, too. */
+void restore_bind_nodes(struct service *service);
+
 /* What needs requests to be served: once the loop runs, from any thread. */
 void restore_finish(struct service *service);
 

@@ -21,6 +21,7 @@
 #include "devices/devices.h"
 #include "names/identities.h"
 #include "names/notifier.h"
+#include "names/rebuild.h"
 #include "names/table.h"
 #include "store/state.h"
 
@@ -37,6 +38,7 @@ struct service {
 	struct identities identities; /* with the option idmap */
 	/* Of .control and .idmap; protected by the table's lock. */
 	struct node control, idmap;
+	struct rebuild rebuild; /* of a takeover, until restore_finish() */
 	struct fuse_session *session;
 	/* Has the holder start the installed program: keeper_ask_upgrade(), or NULL. */
 	int (*ask_upgrade)(int pipe);

@@ -56,7 +56,8 @@ struct export
 	struct list of_root;    /* in root.exports; unlinked: closed, or removed */
 	struct list notify_job; /* protected by the notifier's lock */
 	unsigned refs;
-	unsigned opens; /* open files, mappings through them included */
+	unsigned opens;    /* open files, mappings through them included */
+	unsigned doubtful; /* of these, those that may be nobody's: see orphans.h */
 	/* The memfd's times when those of node were set; see export_times(). */
 	struct timespec atime_then, mtime_then;
 	uint64_t charged_bytes; /* to charged_uid */

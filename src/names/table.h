@@ -183,8 +183,16 @@ int table_store_open(struct table *table, const struct export *export, int flags
 		     uint64_t *ret_handle);
 
 /* The handle that this request, which comes again, got. False: it got none. */
-bool table_was_opened(struct table *table, const struct export *export,
-		      uint64_t *ret_handle);
+bool table_was_opened(struct table *table, struct export *export, uint64_t *ret_handle);
+
+/* Stores that the client has the file; it may be closed by now. */
+void table_store_reply(struct table *table, uint64_t handle);
+
+/*
+ * Of an export without real ones: forgets an open file that is doubtful, for
+ * table_close(). False: there is none.
+ */
+bool table_forget_doubtful(struct table *table, struct export *export);
 
 /*
  * It is closed: the export, with a reference, for table_close(); NULL: it was closed

@@ -81,6 +81,10 @@ _Noreturn void holder_end(struct holder *holder)
 	const uint64_t end = now_ms() + HOLDER_DEATH_MS;
 	uint64_t now;
 
+	/* Its request to unmount may have been lost with a killed holder. */
+	if (holder->current.has_ended && holder->held.fuse >= 0)
+		mountpoint_unmount(holder->options->mountpoint, holder->dev,
+				   holder->held.fuse);
 	if (holder->aborter >= 0)
 		aborter_use(holder->aborter);
 	for (now = now_ms(); now < end; now = now_ms()) {
@@ -173,7 +177,7 @@ static void holder_take_ready(struct holder *holder, int *fds, unsigned n)
 	holder->failures = 0;
 	close_keep_errno(TAKE_FD(holder->exe_before));
 	if (holder->has_reported)
-		return;
+		return holder_make_spare(holder);
 	holder->has_reported = true;
 	if (!holder->has_served)
 		holder_keep(holder, fds, n);

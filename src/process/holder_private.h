@@ -57,6 +57,9 @@ void holder_take_signals(struct holder *holder);
 /* The current service has died. Starts another, or does not return. */
 void holder_succeed(struct holder *holder);
 
+/* Tells a successor that its predecessor was killed. 0 or -errno. */
+int holder_let_go(const struct holder *holder);
+
 /* ---- holder_upgrade.c ---- */
 
 /* Starts the installed file beside the current service. @pipe is taken over. */
@@ -71,10 +74,12 @@ void holder_drop_next(struct holder *holder, int error);
 /* ---- holder_spare.c ---- */
 
 /*
- * A spare has a copy of the holder's memory. So it is ended before anything changes, and
- * another one is made afterwards: this returns in it, too, once the holder has ended.
+ * A spare has a copy of the holder's memory. After a change another one takes its place:
+ * this returns in it, too, once the holder has ended. There is one at any time. If the
+ * holder is killed before it has chosen the new one, the old one starts a service of its
+ * own, and one that was not let go ends.
  */
-void holder_end_spare(struct holder *holder);
 void holder_make_spare(struct holder *holder);
+void holder_end_spare(struct holder *holder);
 
 #endif

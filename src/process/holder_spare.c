@@ -2,6 +2,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,43 +12,102 @@
 #include "base/log.h"
 #include "process/holder_private.h"
 #include "process/ready.h"
+#include "process/report.h"
 #include "crash_point.h"
 #include "util.h"
 
+#define SPARE_NAME      "dmabuffsd-spare"
+#define SPARE_NAME_SIZE 16 /* TASK_COMM_LEN */
+
+/* Which spare is to continue, in memory that the holder and all spares share. */
+static _Atomic pid_t *spare_chosen;
+static char spare_holder_name[SPARE_NAME_SIZE];
+
+static void spare_kill(pid_t spare)
+{
+	if (spare <= 0)
+		return;
+	kill(spare, SIGKILL);
+	while (waitpid(spare, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 void holder_end_spare(struct holder *holder)
 {
-	if (holder->spare <= 0)
-		return;
-	kill(holder->spare, SIGKILL);
-	while (waitpid(holder->spare, NULL, 0) < 0 && errno == EINTR)
-		;
+	spare_kill(holder->spare);
 	holder->spare = 0;
 }
 
-/* Signals wait until it is the holder. */
-static void spare_wait(int holder)
+/* What the former holder may have owed to the service: it waits for either. */
+static void spare_reply(const struct holder *holder)
 {
-	struct pollfd fd = {holder, POLLIN, 0};
+	const struct report unmounted = {.event = REPORT_UNMOUNT};
+
+	if (holder->current.is_ready)
+		(void)report_send(holder->current.reports, &unmounted, NULL, 0);
+	else
+		(void)holder_let_go(holder);
+}
+
+/* Signals wait until it is the holder. */
+static void spare_wait(struct holder *holder, int pidfd)
+{
+	struct pollfd fd = {pidfd, POLLIN, 0};
 
 	while (poll(&fd, 1, -1) != 1)
 		;
+	if (atomic_load(spare_chosen) != getpid())
+		_exit(EXIT_SUCCESS);
+	prctl(PR_SET_NAME, spare_holder_name);
 	log_warning("the holder of the service was killed: its spare continues");
+	holder->spare = 0;
 	ready_report_main();
+	spare_reply(holder);
 	CRASH_POINT("holder-continued");
+}
+
+static pid_t spare_fork(void)
+{
+	pid_t pid;
+
+	if (!spare_chosen) {
+		void *memory = mmap(NULL, sizeof(*spare_chosen), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+		if (memory == MAP_FAILED)
+			return -1;
+		spare_chosen = memory;
+		prctl(PR_GET_NAME, spare_holder_name);
+	}
+	/* It has its name from its first moment on. */
+	prctl(PR_SET_NAME, SPARE_NAME);
+	pid = fork();
+	if (pid != 0)
+		prctl(PR_SET_NAME, spare_holder_name);
+	return pid;
+}
+
+static void spare_choose(struct holder *holder, pid_t pid)
+{
+	if (pid < 0)
+		log_warning("the holder of the service has no spare: %m");
+	else
+		atomic_store(spare_chosen, pid);
+	CRASH_POINT("holder-chose");
+	spare_kill(holder->spare);
+	holder->spare = MAX(pid, 0);
 }
 
 void holder_make_spare(struct holder *holder)
 {
-	holder_end_spare(holder);
 	while (holder->has_served && !holder->options->fdstore) {
 		_cleanup_close_ int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-		pid_t pid = self < 0 ? -1 : fork();
+		pid_t pid = self < 0 ? -1 : spare_fork();
 
-		if (pid < 0)
-			log_warning("the holder of the service has no spare: %m");
-		holder->spare = MAX(pid, 0);
-		if (pid != 0)
+		if (pid != 0) {
+			spare_choose(holder, pid);
 			return;
-		spare_wait(self);
+		}
+		spare_wait(holder, self);
 	}
 }

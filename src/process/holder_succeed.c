@@ -85,7 +85,6 @@ static void succeed_choose(struct holder *holder)
 static int succeed_start(struct holder *holder)
 {
 	const struct serving_program program = {holder->exe, holder->argv, &holder->mask};
-	const struct report go = {.event = REPORT_GO};
 	struct serving serving;
 	int r = serving_start(&serving, &program, &holder->held);
 
@@ -95,15 +94,20 @@ static int succeed_start(struct holder *holder)
 	}
 	serving_finish(&holder->current);
 	holder->current = serving;
-	/* Its predecessor was killed already. */
-	return report_send(serving.reports, &go, NULL, 0);
+	return 0;
+}
+
+int holder_let_go(const struct holder *holder)
+{
+	const struct report go = {.event = REPORT_GO, .status = holder->exe_before >= 0};
+
+	return report_send(holder->current.reports, &go, NULL, 0);
 }
 
 void holder_succeed(struct holder *holder)
 {
 	serving_signal(&holder->current, SIGKILL);
 	CRASH_POINT("holder-killed");
-	holder_end_spare(holder);
 	holder_drop_next(holder, -EINTR);
 	succeed_choose(holder);
 	holder->failures = holder->current.is_ready ? 0 : holder->failures + 1;
@@ -116,4 +120,5 @@ void holder_succeed(struct holder *holder)
 	} while (succeed_start(holder) < 0 && ++holder->failures);
 	CRASH_POINT("holder-started");
 	holder_make_spare(holder);
+	(void)holder_let_go(holder);
 }

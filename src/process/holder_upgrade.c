@@ -43,10 +43,8 @@ static int upgrade_start(struct holder *holder)
 
 void holder_upgrade(struct holder *holder, int pipe)
 {
-	int r;
+	int r = upgrade_start(holder);
 
-	holder_end_spare(holder);
-	r = upgrade_start(holder);
 	if (r < 0) {
 		log_error("cannot upgrade to %s: %s", holder->path, strerror(-r));
 		upgrade_answer(pipe, r);
@@ -72,8 +70,6 @@ void holder_drop_next(struct holder *holder, int error)
 /* From here on it is the same as after any death of a service. */
 static void upgrade_switch(struct holder *holder)
 {
-	const struct report go = {.event = REPORT_GO, .status = 1};
-
 	CRASH_POINT("holder-upgrades");
 	serving_signal(&holder->current, SIGKILL);
 	serving_finish(&holder->current);
@@ -83,7 +79,8 @@ static void upgrade_switch(struct holder *holder)
 	holder->exe_before = holder->exe;
 	holder->exe = TAKE_FD(holder->next_exe);
 	close_keep_errno(TAKE_FD(holder->asker));
-	report_send(holder->current.reports, &go, NULL, 0);
+	holder_make_spare(holder);
+	(void)holder_let_go(holder);
 }
 
 void holder_take_next(struct holder *holder)
@@ -95,13 +92,11 @@ void holder_take_next(struct holder *holder)
 
 	for (unsigned i = 0; i < n; i++)
 		close(fds[i]);
-	holder_end_spare(holder);
 	if (received && report.event == REPORT_CHECKED)
-		upgrade_switch(holder);
-	else
-		holder_drop_next(holder, received && report.event == REPORT_ENDED &&
-							 report.status < 0
-						 ? report.status
-						 : -ENOEXEC);
+		return upgrade_switch(holder);
+	holder_drop_next(holder,
+			 received && report.event == REPORT_ENDED && report.status < 0
+				 ? report.status
+				 : -ENOEXEC);
 	holder_make_spare(holder);
 }

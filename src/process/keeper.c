@@ -115,7 +115,9 @@ void keeper_unmount(uint64_t dev, int connection)
 
 	if (keeper_reports < 0 || keeper_send(&report, &connection, 1) < 0)
 		return;
-	(void)keeper_receive(&report);
+	/* A holder that continues for a killed one can have sent something else. */
+	while (keeper_receive(&report) && report.event != REPORT_UNMOUNT)
+		;
 }
 
 /* ---- begin and end ----------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/request.h"
+#include "store/poison.h"
 #include "clock.h"
 #include "locked.h"
 #include "util.h"
@@ -64,6 +65,37 @@ static bool loop_is_forget(const struct fuse_in_header *header)
 	return header->opcode == FUSE_FORGET || header->opcode == FUSE_BATCH_FORGET;
 }
 
+static void loop_refuse(const struct loop *loop, const struct fuse_in_header *header)
+{
+	const struct fuse_out_header reply = {
+		.len = sizeof(reply),
+		.error = -EIO,
+		.unique = header->unique,
+	};
+
+	log_error("request %llu (opcode %u) of pid %u is refused: the service was killed "
+		  "%u times while it was executed",
+		  (unsigned long long)request_unique(), header->opcode, header->pid,
+		  POISON_KILLS);
+	if (write(loop->device, &reply, sizeof(reply)) < 0)
+		log_error("cannot refuse a request: %m");
+}
+
+/* One that was sent to a predecessor, too. */
+static void loop_execute_again(struct loop *loop, const struct fuse_buf *request)
+{
+	uint64_t unique = request_unique();
+
+	if (!poison_begin(loop->ledger, unique)) {
+		loop_refuse(loop, request->mem);
+		return;
+	}
+	fuse_session_process_buf(loop->session, request);
+	poison_returned(loop->ledger, unique);
+	if (!request_is_handed_over())
+		poison_end(loop->ledger, unique);
+}
+
 /* FORGETs come in bursts and take no time: another thread would not get to serve any. */
 static void loop_execute(struct loop *loop, const struct fuse_buf *request)
 {
@@ -72,7 +104,10 @@ static void loop_execute(struct loop *loop, const struct fuse_buf *request)
 	if (atomic_fetch_sub(&loop->n_waiting, 1) == 1 && !loop_is_forget(header))
 		loop_grow(loop);
 	request_set(header->unique);
-	fuse_session_process_buf(loop->session, request);
+	if (request_is_resent() && loop->ledger)
+		loop_execute_again(loop, request);
+	else
+		fuse_session_process_buf(loop->session, request);
 	request_set(0);
 	atomic_fetch_add(&loop->n_waiting, 1);
 }

@@ -6,7 +6,8 @@
  * whose pages are there before it reads: a thread that is killed in a page fault of
  * read(2) loses the request that the kernel was copying, with EIO for the client. There
  * is one thread at first, and one more when a request leaves none that waits for the
- * next, up to LOOP_MAX_THREADS; they stay until the end.
+ * next, up to LOOP_MAX_THREADS; they stay until the end. A request that killed the
+ * service several times is refused with EIO.
  */
 #ifndef DMABUFFS_LOOP_H
 #define DMABUFFS_LOOP_H
@@ -15,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "store/ledger.h"
 
 struct fuse_session;
 
@@ -33,6 +36,7 @@ struct loop {
 	struct fuse_session *session; /* borrowed */
 	int device;                   /* borrowed */
 	size_t buffer_size;
+	struct ledger *ledger; /* borrowed; NULL: no request is refused: see poison.h */
 
 	_Atomic unsigned n_waiting; /* threads that wait for a request */
 	_Atomic bool stop;
@@ -46,8 +50,8 @@ struct loop {
 };
 
 /*
- * @max_write: the largest write that FUSE_INIT agreed on, in bytes. SIGUSR1 gets a
- * handler: it wakes the threads.
+ * Without a ledger, which the caller may set then. @max_write: the largest write that
+ * FUSE_INIT agreed on, in bytes. SIGUSR1 gets a handler: it wakes the threads.
  */
 void loop_init(struct loop *loop, struct fuse_session *session, int device,
 	       uint32_t max_write);

@@ -13,6 +13,7 @@
 #include "process/keeper.h"
 #include "process/privileges.h"
 #include "process/session.h"
+#include "store/payers.h"
 #include "util.h"
 
 #define ENDING_STEP     256  /* names between two looks at the clock */
@@ -60,6 +61,7 @@ int parts_init(struct service *service)
 		return r;
 	buffer_set_drivers(&options->drivers);
 	limits_init(&service->limits, &options->limits);
+	payers_store(&service->limits, service->state.ledger);
 	r = parts_init_names(service);
 	if (r < 0)
 		return r;
@@ -96,7 +98,11 @@ int parts_start(struct service *service)
 		r = closer_start();
 	if (r == 0)
 		r = leaving_start(&service->table.leaving);
-	return r < 0 ? r : devices_start(&service->devices, &service->options);
+	if (r == 0)
+		r = devices_start(&service->devices, &service->options);
+	if (r == 0 && !service->state.inherited)
+		restore_bind_nodes(service);
+	return r;
 }
 
 /*

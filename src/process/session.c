@@ -67,10 +67,12 @@ int session_mount(struct service *service, struct loop *ret_loop)
 		return -EIO;
 	}
 	r = session_negotiate(service, &max_write);
-	if (r == 0)
-		loop_init(ret_loop, service->session, fuse_session_fd(service->session),
-			  max_write);
-	return r;
+	if (r < 0)
+		return r;
+	loop_init(ret_loop, service->session, fuse_session_fd(service->session),
+		  max_write);
+	ret_loop->ledger = service->state.ledger;
+	return 0;
 }
 
 /* libfuse takes the number of a descriptor in place of a mount point. */

@@ -58,6 +58,8 @@ static int ledger_map(int fd, uint64_t size, struct ledger **ret_ledger)
 	ledger->header = memory;
 	for (size_t i = 0; i < LEDGER_KINDS; i++)
 		pthread_mutex_init(&ledger->places[i].lock, NULL);
+	pthread_mutex_init(&ledger->poison_lock, NULL);
+	pthread_mutex_init(&ledger->poison_alone, NULL);
 	*ret_ledger = ledger;
 	return 0;
 }
@@ -71,6 +73,8 @@ void ledger_close(struct ledger *ledger)
 		slots_finish(&ledger->places[i].slots);
 		pthread_mutex_destroy(&ledger->places[i].lock);
 	}
+	pthread_mutex_destroy(&ledger->poison_alone);
+	pthread_mutex_destroy(&ledger->poison_lock);
 	uniques_finish(&ledger->uniques);
 	close_keep_errno(ledger->fd);
 	free(ledger);

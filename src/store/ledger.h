@@ -73,6 +73,9 @@ struct ledger {
 	struct ledger_places places[LEDGER_KINDS];
 	struct uniques uniques; /* of the records found by a takeover */
 	uint64_t epoch;         /* that of our takeover */
+	/* For poison.h: a leaf for header->poison, and who may be alone. */
+	pthread_mutex_t poison_lock, poison_alone;
+	_Atomic uint64_t poison_unique; /* of the thread that is alone; 0: none */
 };
 
 /* What a mount with at most @n_exports names needs. */

@@ -147,13 +147,21 @@ struct ledger_export {
 	uint64_t reserved[3];
 };
 
+/* Does the client have the file? */
+enum ledger_reply {
+	LEDGER_NO_REPLY,
+	LEDGER_REPLIED,
+	LEDGER_DOUBTFUL, /* a predecessor stored no reply: see orphans.h */
+	LEDGER_REPLIES
+};
+
 /* An open file of a name. */
 struct ledger_open {
 	struct ledger_record record;
 	uint32_t export;
 	uint32_t export_generation;
-	uint32_t flags; /* of open(2) */
-	uint32_t reserved;
+	uint32_t flags;         /* of open(2) */
+	_Atomic uint32_t reply; /* enum ledger_reply */
 };
 
 /*

@@ -191,7 +191,7 @@ static void takeover_check_nodes(struct takeover *takeover)
 static void takeover_check_past(struct ledger_past *past, const struct ledger_past *end)
 {
 	for (; past < end; past++)
-		if (past->cause > DMABUFFS_ENDED_UNLINKED)
+		if (past->cause > DMABUFFS_ENDED_LOST)
 			*past = (struct ledger_past){0};
 }
 

@@ -127,7 +127,7 @@ static const char *takeover_check_fields(const struct ledger_export *export)
 	    export->atime_then_ns > NS_MAX || export->mtime_then_ns > NS_MAX)
 		return "its mode or a time is out of range";
 	if (atomic_load(&export->backing_id) < 0 || atomic_load(&export->notified) > 1 ||
-	    export->end_cause > DMABUFFS_ENDED_UNLINKED)
+	    export->end_cause > DMABUFFS_ENDED_LOST)
 		return "its end is damaged";
 	return NULL;
 }
@@ -188,6 +188,8 @@ const char *takeover_check_open(struct takeover *takeover, uint32_t slot)
 	const struct ledger_open *open = ledger_opened(ledger, slot);
 	const struct ledger_record *export;
 
+	if (atomic_load(&open->reply) >= LEDGER_REPLIES)
+		return "it is damaged";
 	if (!slots_is_used(&ledger->places[LEDGER_EXPORT].slots, open->export))
 		return "its name is lost";
 	export = ledger_at(ledger, LEDGER_EXPORT, open->export);

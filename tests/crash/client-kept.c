@@ -144,6 +144,7 @@ static void client_open_kept(struct client *client, int number, unsigned nth, in
 	const dmabuffs_uuid uuid = client_name(client, number, nth);
 	int fd;
 
+	client->tally->clients[client->number].subject = (unsigned)number * 10000 + nth;
 	if (CLIENT_DO(client, open_op,
 		      dmabuffs_import(client->library, &uuid, access, &fd)) < 0)
 		return;

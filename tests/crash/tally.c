@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Of a process that are printed. */
+#define TALLY_THREADS 20
+
 static const char *const tally_names[TALLY_OPS] = {
 	[TALLY_ROOT] = "open .control",
 	[TALLY_EXPORT] = "export",
@@ -108,6 +111,7 @@ void tally_fail(struct tally *tally, int client, enum tally_op op, long long err
 	kind->op = op;
 	kind->client = client;
 	kind->error = (int)error;
+	kind->subject = tally->clients[client].subject;
 	kind->kills = tally->kills;
 	kind->since_ns = tally->kills ? now_ns() - tally->killed_ns : 0;
 	kind->times++;
@@ -171,13 +175,15 @@ void tally_print_stacks(pid_t pid)
 {
 	char path[40];
 	struct dirent *entry;
+	unsigned n = 0;
 	DIR *tasks;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	tasks = opendir(path);
-	while (tasks && (entry = readdir(tasks))) {
+	while (tasks && n < TALLY_THREADS && (entry = readdir(tasks))) {
 		if (atoi(entry->d_name) == 0)
 			continue;
+		n++;
 		tally_print_file(pid, entry->d_name, "comm");
 		tally_print_file(pid, entry->d_name, "wchan");
 		tally_print_file(pid, entry->d_name, "stack");
@@ -211,10 +217,11 @@ static void tally_print_failure(const struct tally_failure *it)
 {
 	char error[32];
 
-	test_note("FAILED %s: %s, %u times; first: client %d, %.3f ms after kill %u",
+	test_note("FAILED %s: %s, %u times; first: client %d about %u, %.3f ms after "
+		  "kill %u",
 		  tally_op_name(it->op),
 		  test_result_text(it->error, error, sizeof(error)), it->times,
-		  it->client, (double)it->since_ns / NS_PER_MS, it->kills);
+		  it->client, it->subject, (double)it->since_ns / NS_PER_MS, it->kills);
 }
 
 void tally_print(const struct tally *tally)

@@ -57,12 +57,14 @@ struct tally_failure {
 	atomic_uint times;
 	enum tally_op op;
 	int client, error; /* -errno, or what else was wrong */
+	unsigned subject;  /* of kept names: client * 10000 + number */
 	unsigned kills;    /* before it */
 	uint64_t since_ns; /* the last of them */
 };
 
 struct tally_client {
 	pid_t pid;
+	unsigned subject; /* which name it is about, for a failure: see tally_failure */
 	_Atomic uint32_t doing; /* enum tally_op + 1; 0: nothing that is timed */
 	_Atomic uint64_t begun_ns;
 	_Atomic uint64_t longest_ns; /* since tally_longest() */

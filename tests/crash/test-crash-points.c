@@ -12,7 +12,7 @@
 #include "order.h"
 #include "worker.h"
 
-#define POINTS_WAIT_MS 400
+#define POINTS_WAIT_MS 3000
 /* Points of the holder, whose death is another case. */
 #define POINTS_HOLDER "holder-"
 
@@ -28,7 +28,7 @@ static bool die_by_load(struct points *points)
 {
 	struct order *order = &points->order;
 
-	order_arm(order, points->point, 1 + (unsigned)rand_r(&points->campaign.seed) % 6);
+	order_arm(order, points->point, 1 + (unsigned)rand_r(&points->campaign.seed) % 3);
 	load_run(&points->campaign.load, POINTS_WAIT_MS, order_is_done, order);
 	if (!order_is_done(order))
 		order_disarm(order);

@@ -16,10 +16,12 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "../support/process.h"
 #include "attacks/attacks.h"
@@ -28,7 +30,6 @@
 
 #define KILLS   20
 #define END_MS  20000
-#define SPARE   1U /* of the holder's children, the second one */
 #define N_READS 200
 
 /* ---- services ---------------------------------------------------------------------- */
@@ -45,9 +46,7 @@ static bool has_successor(void *data)
 	struct instance *instance = data;
 	pid_t service = process_child(instance->pid);
 
-	/* A spare that stays alone for a moment is not what it looks like. */
-	if (service <= 0 || service == instance->service ||
-	    process_nth_child(instance->pid, SPARE) < 0)
+	if (service <= 0 || service == instance->service)
 		return false;
 	instance->service = service;
 	return true;
@@ -75,13 +74,13 @@ static void kill_process(pid_t pid)
 
 static bool has_spare(void *data)
 {
-	return process_nth_child(*(pid_t *)data, SPARE) > 0;
+	return process_spare(*(pid_t *)data) > 0;
 }
 
 static pid_t spare_of(pid_t holder)
 {
 	ASSERT(wait_until(has_spare, &holder));
-	return process_nth_child(holder, SPARE);
+	return process_spare(holder);
 }
 
 static void killed_service(struct instance *instance)
@@ -164,13 +163,68 @@ static void in_background(struct instance *unused)
 	instance_stop(&place);
 }
 
-/* ---- holders ----------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------- */
 
-/* The sign that it has become the holder is a spare of its own. */
-static bool holds(void *data)
+/* A name, an open file and a mapping. */
+struct kept {
+	struct shared shared;
+	int opened;
+	unsigned char *memory;
+};
+
+static void keep(struct kept *kept, const struct instance *instance)
 {
-	return process_child(*(pid_t *)data) > 0;
+	void *memory;
+
+	share(&kept->shared, instance, PAGE, 0, 0);
+	kept->opened = ASSERT_OK(raw_open(instance, kept->shared.uuid, O_RDWR));
+	ASSERT_OK(raw_map(kept->opened, PAGE, PROT_READ | PROT_WRITE, &memory));
+	kept->memory = memory;
+	kept->memory[0] = 0;
 }
+
+/* What one writes through the mapping, another one reads through another open file. */
+static void expect_kept(struct kept *kept, const struct instance *instance)
+{
+	int opened = ASSERT_OK(raw_open(instance, kept->shared.uuid, O_RDONLY));
+	int connection = ASSERT_OK(raw_connect(instance));
+	unsigned char byte;
+
+	kept->memory[0]++;
+	ASSERT_EQ(SYS(pread(opened, &byte, 1, 0)), 1);
+	ASSERT_EQ(byte, kept->memory[0]);
+	ASSERT_EQ(SYS(pread(kept->opened, &byte, 1, 0)), 1);
+	ASSERT_EQ(byte, kept->memory[0]);
+	close(ASSERT_OK(raw_exchange(connection, kept->opened)));
+	close(connection);
+	close(opened);
+	ASSERT_EQ(raw_count(instance), 1);
+}
+
+/* Its description ends it as before. */
+static void unkeep(struct kept *kept, const struct instance *instance)
+{
+	munmap(kept->memory, PAGE);
+	close(kept->opened);
+	unshare_buffer(&kept->shared);
+	ASSERT_ERR(raw_exists(instance, kept->shared.uuid), ENOENT);
+	ASSERT_EQ(raw_count(instance), 0);
+}
+
+static void killed_with_names(struct instance *instance)
+{
+	struct kept kept;
+
+	keep(&kept, instance);
+	for (int i = 0; i < KILLS / 2; i++) {
+		kill_process(instance->service);
+		expect_kept(&kept, instance);
+		ASSERT(wait_until(has_successor, instance));
+	}
+	unkeep(&kept, instance);
+}
+
+/* ---- holders ----------------------------------------------------------------------- */
 
 static void wait_for_end(pid_t pid)
 {
@@ -180,58 +234,117 @@ static void wait_for_end(pid_t pid)
 	close_keep_errno(pidfd);
 }
 
+/* And no spare, which has another name. */
+static bool is_daemon(pid_t pid)
+{
+	char path[32], comm[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "re");
+	if (file && !fgets(comm, sizeof(comm), file))
+		comm[0] = '\0';
+	if (file)
+		fclose(file);
+	return strcmp(comm, "dmabuffsd\n") == 0;
+}
+
+/* Of the case's only instance: the one that has a spare. */
+static bool finds_holder(void *data)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	pid_t *found = data;
+
+	ASSERT(proc);
+	*found = -1;
+	while (*found < 0 && (entry = readdir(proc))) {
+		pid_t pid = atoi(entry->d_name);
+
+		if (pid > 0 && is_daemon(pid) && process_spare(pid) > 0)
+			*found = pid;
+	}
+	closedir(proc);
+	return *found > 0;
+}
+
+/* After its end another one has been its spare. */
+static void kill_holder(struct instance *instance)
+{
+	pid_t killed = instance->pid;
+
+	kill_process(killed);
+	if (process_parent(killed) == getpid())
+		ASSERT_EQ(waitpid(killed, NULL, 0), killed);
+	else
+		wait_for_end(killed);
+	ASSERT(wait_until(finds_holder, &instance->pid));
+}
+
 /* The service notices nothing. */
 static void killed_holder(struct instance *unused)
 {
 	struct instance own, *instance = start_own(&own);
-	pid_t spare = spare_of(instance->pid), service = instance->service;
 
-	kill_process(instance->pid);
-	ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
-	ASSERT(wait_until(holds, &spare));
-	ASSERT_EQ(raw_count(instance), 0);
-	ASSERT_OK(SYS(kill(service, 0)));
+	(void)spare_of(instance->pid);
+	kill_holder(instance);
+	expect_to_be_served(instance);
+	ASSERT_OK(SYS(kill(instance->service, 0)));
 	ASSERT_OK(SYS(umount2(instance->dir, 0)));
-	wait_for_end(spare);
-	wait_for_end(service);
-	instance->pid = -1;
+	wait_for_end(instance->pid);
+	wait_for_end(instance->service);
+}
+
+/* It passes signals on, and unmounts. */
+static void terminate_holder(const struct instance *instance)
+{
+	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
+	wait_for_end(instance->pid);
+	ASSERT(!is_mounted(instance->dir));
 }
 
 static void killed_holder_and_then_the_service(struct instance *unused)
 {
 	struct instance own, *instance = start_own(&own);
-	for (int i = 0; i < 3; i++) {
-		pid_t spare = spare_of(instance->pid);
 
-		kill_process(instance->pid);
-		if (i == 0)
-			ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
-		ASSERT(wait_until(holds, &spare));
+	for (int i = 0; i < 3; i++) {
+		(void)spare_of(instance->pid);
+		kill_holder(instance);
 		kill_process(instance->service);
-		ASSERT_EQ(raw_count(instance), 0);
-		instance->pid = spare;
-		instance->service = process_child(spare);
+		expect_to_be_served(instance);
+		ASSERT(wait_until(has_successor, instance));
 	}
-	/* It passes signals on, and unmounts. */
-	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
-	wait_for_end(instance->pid);
-	ASSERT(!is_mounted(instance->dir));
-	instance->pid = -1;
+	terminate_holder(instance);
 }
 
 static void killed_together(struct instance *unused)
 {
 	struct instance own, *instance = start_own(&own);
-	pid_t spare = spare_of(instance->pid);
 
-	kill_process(instance->pid);
+	(void)spare_of(instance->pid);
 	kill_process(instance->service);
-	ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
-	ASSERT_EQ(raw_count(instance), 0);
-	ASSERT_OK(SYS(kill(spare, SIGTERM)));
-	wait_for_end(spare);
-	ASSERT(!is_mounted(instance->dir));
-	instance->pid = -1;
+	kill_holder(instance);
+	expect_to_be_served(instance);
+	ASSERT(wait_until(finds_holder, &instance->pid));
+	terminate_holder(instance);
+}
+
+/* At any instant of a takeover. */
+static void killed_holder_while_it_starts_another(struct instance *unused)
+{
+	srandom((unsigned int)getpid());
+	for (int i = 0; i < KILLS; i++) {
+		struct instance own, *instance = start_own(&own);
+
+		(void)spare_of(instance->pid);
+		kill_process(instance->service);
+		nanosleep(&(struct timespec){.tv_nsec = random() % 3000000}, NULL);
+		kill_process(instance->pid);
+		ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
+		expect_to_be_served(instance);
+		ASSERT(wait_until(finds_holder, &instance->pid));
+		terminate_holder(instance);
+	}
 }
 
 static bool is_dead_mount(void *data)
@@ -260,7 +373,7 @@ static void killed_holder_and_spare(struct instance *unused)
 
 static bool has_another_spare(void *data)
 {
-	pid_t *pids = data, spare = process_nth_child(pids[0], SPARE);
+	pid_t *pids = data, spare = process_spare(pids[0]);
 
 	return spare > 0 && spare != pids[1];
 }
@@ -319,34 +432,8 @@ static void started_twice(struct instance *instance)
 
 /* ---- a client blocks a thread of the killed service -------------------------------- */
 
-struct stuck {
-	struct instance *instance;
-	unsigned n; /* services that were killed, and do not end */
-};
-
-/* The holder's children are those, the service, and the spare. */
-static bool has_one_more(void *data)
-{
-	const struct stuck *stuck = data;
-	pid_t holder = stuck->instance->pid;
-
-	return process_nth_child(holder, stuck->n + 1) > 0;
-}
-
-static void kill_one_more(struct stuck *stuck)
-{
-	struct instance *instance = stuck->instance;
-
-	kill_process(instance->service);
-	stuck->n++;
-	ASSERT_OK(raw_count(instance));
-	ASSERT(wait_until(has_one_more, stuck));
-	instance->service = process_nth_child(instance->pid, stuck->n);
-}
-
 static void takes_over_beside(struct instance *instance, attack_fn *attack)
 {
-	struct stuck stuck = {instance, 0};
 	struct scene scene;
 	struct child child;
 
@@ -356,10 +443,10 @@ static void takes_over_beside(struct instance *instance, attack_fn *attack)
 	peer_signal(child.peer);
 	peer_wait(child.peer);
 	scene_expect_service(&scene);
-	kill_one_more(&stuck);
+	kill_process(instance->service);
+	ASSERT_OK(raw_count(instance));
+	ASSERT(wait_until(has_successor, instance));
 	scene_kill_server(&scene);
-	instance->service = -1;
-	expect_successor(instance);
 }
 
 static void beside_hostile_exports(struct instance *instance)
@@ -689,6 +776,60 @@ static void upgrade_without_holder(struct instance *instance)
 	ASSERT_ERR(upgrade(instance), EOPNOTSUPP);
 }
 
+static void upgraded_with_names(struct instance *instance)
+{
+	struct kept kept;
+
+	keep(&kept, instance);
+	for (int i = 0; i < 3; i++) {
+		ASSERT_OK(upgrade(instance));
+		expect_kept(&kept, instance);
+	}
+	unkeep(&kept, instance);
+}
+
+/* Replaces what is installed at @path. */
+static void install(const char *program, const char *path)
+{
+	char copied[INSTANCE_PATH_SIZE + 8];
+	int from = ASSERT_OK(SYS(open(program, O_RDONLY | O_CLOEXEC))), to;
+	struct stat st;
+
+	snprintf(copied, sizeof(copied), "%s.new", path);
+	to = ASSERT_OK(SYS(open(copied, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755)));
+	ASSERT_OK(SYS(fstat(from, &st)));
+	for (off_t left = st.st_size; left > 0;)
+		left -= ASSERT_OK(SYS(sendfile(to, from, NULL, (size_t)left)));
+	close(from);
+	close(to);
+	ASSERT_OK(SYS(rename(copied, path)));
+}
+
+static void upgraded_to_what_is_installed(struct instance *unused)
+{
+	char path[INSTANCE_PATH_SIZE], daemon[4096];
+	struct instance own, *instance = &own;
+
+	snprintf(daemon, sizeof(daemon), "%s", daemon_path());
+	snprintf(path, sizeof(path), "%s/dmabuffsd", test_work_dir);
+	install(daemon, path);
+	ASSERT_OK(SYS(setenv("DMABUFFSD", path, 1)));
+	instance_start(instance, NULL);
+	ASSERT_OK(upgrade(instance));
+	expect_successor(instance);
+	install("/bin/false", path);
+	ASSERT_ERR(upgrade(instance), ENOEXEC);
+	ASSERT_OK(SYS(unlink(path)));
+	ASSERT_ERR(upgrade(instance), ENOENT);
+	/* A killed one does not need it. */
+	kill_process(instance->service);
+	expect_successor(instance);
+	install(daemon, path);
+	ASSERT_OK(upgrade(instance));
+	expect_successor(instance);
+	instance_stop(instance);
+}
+
 /* The installed program is not one that can take over: the service goes on. */
 static void upgrade_refused(struct instance *instance)
 {
@@ -705,12 +846,15 @@ const struct test_case test_cases[] = {
 	{"killed_while_it_takes_over", killed_while_it_takes_over},
 	{"killed_beside_requests", killed_beside_requests},
 	{"killed_without_passthrough", killed_service, "nopassthrough"},
+	{"killed_with_names", killed_with_names},
 	{"killed_with_idmap", killed_service, "idmap"},
 	{"in_background", in_background, .flags = CASE_NO_INSTANCE},
 	{"killed_holder", killed_holder, .flags = CASE_NO_INSTANCE},
 	{"killed_holder_and_then_the_service", killed_holder_and_then_the_service,
 	 .flags = CASE_NO_INSTANCE},
 	{"killed_together", killed_together, .flags = CASE_NO_INSTANCE},
+	{"killed_holder_while_it_starts_another", killed_holder_while_it_starts_another,
+	 .flags = CASE_NO_INSTANCE},
 	{"killed_holder_and_spare", killed_holder_and_spare, .flags = CASE_NO_INSTANCE},
 	{"killed_spare", killed_spare},
 	{"unmounted_while_it_takes_over", unmounted_while_it_takes_over,
@@ -726,6 +870,9 @@ const struct test_case test_cases[] = {
 	{"swapped", swapped, "log=info"},
 	{"forged", forged, "log=info"},
 	{"upgraded", upgraded},
+	{"upgraded_with_names", upgraded_with_names},
+	{"upgraded_to_what_is_installed", upgraded_to_what_is_installed,
+	 .flags = CASE_NO_INSTANCE},
 	{"upgrade_of_strangers", upgrade_of_strangers},
 	{"upgrade_without_holder", upgrade_without_holder, "nosupervisor"},
 	{"upgrade_refused", upgrade_refused},

@@ -2,9 +2,13 @@
 #include "process.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The name of a holder's spare. */
+#define PROCESS_SPARE "dmabuffsd-spare"
 
 pid_t process_parent(pid_t pid)
 {
@@ -23,13 +27,28 @@ pid_t process_parent(pid_t pid)
 	return parent;
 }
 
-pid_t process_child(pid_t pid)
+/* Of a line of /proc/PID/stat; dead ones have a parent, too. */
+static bool process_is_child(pid_t pid, pid_t parent, bool is_spare)
 {
-	return process_nth_child(pid, 0);
+	char path[32], text[400] = "", *end;
+	bool ok = false;
+	char state;
+	int found;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fgets(text, sizeof(text), file) && (end = strrchr(text, ')')))
+		ok = sscanf(end, ") %c %d", &state, &found) == 2 && found == parent &&
+		     state != 'Z' && state != 'X' &&
+		     (strstr(text, "(" PROCESS_SPARE ")") != NULL) == is_spare;
+	fclose(file);
+	return ok;
 }
 
-/* The kernel lists processes in the order of their numbers. */
-pid_t process_nth_child(pid_t pid, unsigned nth)
+static pid_t process_find_child(pid_t pid, bool is_spare)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -37,7 +56,7 @@ pid_t process_nth_child(pid_t pid, unsigned nth)
 
 	while (proc && child < 0 && (entry = readdir(proc)))
 		if (atoi(entry->d_name) > 0 &&
-		    process_parent(atoi(entry->d_name)) == pid && nth-- == 0)
+		    process_is_child(atoi(entry->d_name), pid, is_spare))
 			child = atoi(entry->d_name);
 	if (proc)
 		closedir(proc);
@@ -61,4 +80,14 @@ long process_call(pid_t pid, pid_t tid, unsigned long ret_arguments[4])
 		call = -1;
 	fclose(file);
 	return call;
+}
+
+pid_t process_child(pid_t pid)
+{
+	return process_find_child(pid, false);
+}
+
+pid_t process_spare(pid_t pid)
+{
+	return process_find_child(pid, true);
 }

@@ -11,11 +11,11 @@
 /* The parent of a process, or -1: it is gone. */
 pid_t process_parent(pid_t pid);
 
-/* The oldest child of a process, or -1. */
+/* A child of a process that is alive, but not its spare; or -1. */
 pid_t process_child(pid_t pid);
 
-/* The children of a process in the order of their numbers, from 0 on; or -1. */
-pid_t process_nth_child(pid_t pid, unsigned nth);
+/* The spare of a holder, or -1. */
+pid_t process_spare(pid_t pid);
 
 /* The system call in which a thread sleeps, and its first arguments; -1: in none. */
 long process_call(pid_t pid, pid_t tid, unsigned long ret_arguments[4]);

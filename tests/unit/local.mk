@@ -67,6 +67,7 @@ endif
 	%D%/test-procfs.c \
 	%D%/test-publish.c \
 	%D%/test-ready.c \
+	%D%/test-restore.c \
 	%D%/test-slots.c \
 	%D%/test-sorted.c \
 	%D%/test-stall-guard.c \

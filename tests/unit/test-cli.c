@@ -272,6 +272,8 @@ Test(arguments, mistakes, .init = redirect)
 		"stats extra",
 		"devices soft0 soft1",
 		"devices --nonsense",
+		"upgrade a b",
+		"upgrade --nonsense",
 		"mount a b",
 	};
 
@@ -344,9 +346,9 @@ Test(stats, of_an_older_service_as_json, .init = redirect)
 Test(arguments, no_instance_there, .init = redirect)
 {
 	static const char *const verbs[] = {
-		"export /dev/null", "import " UUID,  "ls",    "stat " UUID,
-		"rm " UUID,         "revoke " UUID,  "watch", "stats",
-		"devices",          "devices soft0",
+		"export /dev/null", "import " UUID,  "ls",      "stat " UUID,
+		"rm " UUID,         "revoke " UUID,  "watch",   "stats",
+		"devices",          "devices soft0", "upgrade",
 	};
 	char line[100];
 

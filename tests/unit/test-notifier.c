@@ -45,8 +45,11 @@ int __wrap_fuse_lowlevel_notify_inval_inode(struct fuse_session *to, fuse_ino_t 
 	return -ENOENT;
 }
 
+/* Tests of other modules have no session. */
 int __wrap_fuse_session_fd(struct fuse_session *of)
 {
+	if (!of)
+		return -1;
 	cr_assert(eq(ptr, of, session));
 	return records[1];
 }

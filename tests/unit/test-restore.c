@@ -1,0 +1,698 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-restore.c - a successor finds what a killed service had
+ *
+ * The predecessor lives in this process, too. It is not finished: the successor gets
+ * duplicates of its descriptors, and nothing else.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <string.h>
+
+#include "acl-build.h"
+#include "base/request.h"
+#include "fixture.h"
+#include "fs/fs_ioctl.h"
+#include "fs/restore.h"
+#include "names/publish.h"
+#include "store/payers.h"
+#include "store/poison.h"
+
+#define RESENT (UINT64_C(1) << 63)
+#define GID    7
+
+static struct service *before, *after;
+static uint64_t root; /* of the predecessor's exports */
+
+/* ---- two services ------------------------------------------------------------------ */
+
+static void init_parts(struct service *service)
+{
+	struct limits_config config;
+	struct node root_node;
+
+	limits_config_default(&config);
+	limits_init(&service->limits, &config);
+	payers_store(&service->limits, service->state.ledger);
+	node_init(&root_node, S_IFDIR | 01777, 0, 0);
+	node_init(&service->control, S_IFREG | 0600, 0, 0);
+	node_init(&service->idmap, S_IFDIR | 01733, 0, 0);
+	identities_init(&service->identities, &service->limits, service->state.ledger);
+	cr_assert(zero(int, table_init(&service->table, &service->limits, &service->state,
+				       &root_node)));
+	service->notifier.table = &service->table;
+	/* The kernel is not notified, and what ended is freed at once. */
+	service->notifier.worker = WORKER_STOPPED;
+	if (!service->state.inherited)
+		restore_bind_nodes(service);
+}
+
+static struct service *new_service(void)
+{
+	struct service *service = calloc(1, sizeof(*service));
+
+	cr_assert(ne(ptr, service, NULL));
+	return service;
+}
+
+static void init(void)
+{
+	cr_assert(zero(int, buffer_setup()));
+	before = new_service();
+	cr_assert(
+		zero(int, state_create(256, &restore_bank_ops, before, &before->state)));
+	init_parts(before);
+	cr_assert(zero(int,
+		       table_open_root(&before->table, &(struct payer){UID_A}, &root)));
+}
+
+TestSuite(restore, .init = init);
+
+static void open_successor(void)
+{
+	int fds[STATE_FDS_MAX];
+	unsigned n = state_n_fds(&before->state);
+	char why[STATE_WHY_SIZE];
+
+	for (unsigned i = 0; i < n; i++)
+		fds[i] = fcntl(state_fd(&before->state, i), F_DUPFD_CLOEXEC, 0);
+	after = new_service();
+	cr_assert(zero(int,
+		       state_open(fds, n, &restore_bank_ops, after, why, &after->state)),
+		  "%s", why);
+	init_parts(after);
+}
+
+/* The predecessor was killed. */
+static void take_over(void)
+{
+	request_set(0);
+	open_successor();
+	cr_assert(zero(int, restore(after)));
+}
+
+/* Takes over once more: nothing that is good for one takeover only may be left. */
+static void take_over_again(void)
+{
+	take_over();
+	restore_finish(after);
+	before = after;
+	take_over();
+}
+
+static struct export *publish(int memfd, const char *label, uint32_t flags)
+{
+	struct caller *caller = calloc(1, sizeof(*caller));
+	struct export *export, *other;
+	struct buffer buffer;
+	struct export_request request = {
+		.root_id = root,
+		.uid = UID_A,
+		.gid = GID,
+		.flags = flags,
+		.label = label,
+		.caller = caller,
+		.buffer = &buffer,
+	};
+
+	caller->refs = 1;
+	caller->pid = 4711;
+	strcpy(caller->comm, "exporter");
+	caller->ns[DMABUFFS_NS_NET] = 99;
+	caller->security = strdup("a label of the LSM");
+	cr_assert(zero(int, buffer_init(&buffer, fcntl(memfd, F_DUPFD_CLOEXEC, 0), false,
+					NULL)));
+	cr_assert(zero(int, export_create(&before->table, &request, &export)));
+	caller_unref(caller);
+	cr_assert(zero(int, table_add(&before->table, export, &other)));
+	return export;
+}
+
+/* The name's reference in the successor stays; NULL: there is no such name. */
+static struct export *find(const struct export *export)
+{
+	struct export *found = table_get_named(&after->table, export->uuid);
+
+	table_put(&after->table, found);
+	return found;
+}
+
+static void read_bytes(const struct export *export, char *ret_text, size_t size)
+{
+	int fd = buffer_open(&export->buffer, O_RDONLY);
+
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(long, pread(fd, ret_text, size, 0), (long)size));
+	close(fd);
+}
+
+static void expect_same(const struct export *a, const struct export *b)
+{
+	cr_assert(all(eq(u64, a->id, b->id), eq(u64, a->root_id, b->root_id),
+		      eq(u32, a->flags, b->flags), eq(u32, a->mode, b->mode),
+		      eq(uint, a->exporter, b->exporter), eq(uint, a->opens, b->opens),
+		      eq(int, a->named, b->named)));
+	cr_assert(all(eq(uint, a->node.mode, b->node.mode),
+		      eq(uint, a->node.uid, b->node.uid),
+		      eq(uint, a->node.gid, b->node.gid),
+		      eq(sz, a->node.acl_size, b->node.acl_size)));
+	cr_assert(
+		zero(int, memcmp(&a->node.mtime, &b->node.mtime, sizeof(a->node.mtime))));
+	cr_assert(
+		zero(int, memcmp(&a->node.ctime, &b->node.ctime, sizeof(a->node.ctime))));
+	cr_assert(all(zero(int, strcmp(a->label, b->label)),
+		      zero(int, strcmp(a->caller->comm, b->caller->comm)),
+		      zero(int, strcmp(a->caller->security, b->caller->security))));
+	if (a->node.acl_size)
+		cr_assert(zero(int, memcmp(a->node.acl, b->node.acl, a->node.acl_size)));
+	cr_assert(all(eq(u64, a->charged_bytes, b->charged_bytes),
+		      eq(uint, a->charged_uid, b->charged_uid),
+		      eq(u64, a->buffer.ino, b->buffer.ino)));
+	cr_assert(all(
+		eq(int, a->caller->pid, b->caller->pid),
+		eq(u64, a->caller->ns[DMABUFFS_NS_NET], b->caller->ns[DMABUFFS_NS_NET])));
+}
+
+static void expect_same_charges(void)
+{
+	for (int resource = 0; resource < RES_COUNT; resource++)
+		cr_assert(eq(u64, limits_used(&after->limits, resource),
+			     limits_used(&before->limits, resource)),
+			  "resource %d", resource);
+}
+
+static unsigned count_records(enum ledger_kind kind)
+{
+	struct ledger *ledger = after->state.ledger;
+	unsigned n = 0;
+	uint32_t slot;
+
+	ledger_for_each(ledger, kind, slot)
+		n++;
+	return n;
+}
+
+/* ---- names ------------------------------------------------------------------------- */
+
+Test(restore, names)
+{
+	struct export *exports[3];
+	char text[] = "the bytes of this buffer";
+
+	for (int i = 0; i < 3; i++) {
+		int memfd = new_memfd(4096 * (i + 1));
+
+		text[0] = (char)('0' + i);
+		cr_assert(eq(long, pwrite(memfd, text, sizeof(text), 0), sizeof(text)));
+		exports[i] = publish(memfd, i ? "my label" : "",
+				     i == 2 ? DMABUFFS_EXPORT_PERSIST : 0);
+		close(memfd);
+	}
+	take_over_again();
+	for (int i = 0; i < 3; i++) {
+		struct export *export = find(exports[i]);
+		char bytes[sizeof(text)];
+
+		cr_assert(ne(ptr, export, NULL));
+		expect_same(exports[i], export);
+		read_bytes(export, bytes, sizeof(bytes));
+		text[0] = (char)('0' + i);
+		cr_assert(eq(str, bytes, text));
+	}
+	expect_same_charges();
+	cr_assert(eq(u64, limits_used(&after->limits, RES_BYTES), 6 * 4096));
+	table_close_root(&after->table, root, ignore_ended, NULL);
+	cr_assert(all(eq(ptr, find(exports[0]), NULL), eq(ptr, find(exports[1]), NULL),
+		      ne(ptr, find(exports[2]), NULL)));
+}
+
+/* The ids go on where they were. */
+Test(restore, no_id_twice)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+	uint64_t next;
+
+	take_over();
+	cr_assert(
+		zero(int, table_open_root(&after->table, &(struct payer){UID_A}, &next)));
+	cr_assert(gt(u64, next, export->id));
+}
+
+Test(restore, attributes)
+{
+	static const char garbage[] = "user.dmabuffs";
+	struct export *export = publish(new_memfd(4096), "", 0);
+	struct acl_value acl;
+	size_t size = acl_extended(&acl);
+	struct stat attr = {.st_mode = 0640, .st_mtim = {1, 2}};
+	int all = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_MTIME;
+
+	cr_assert(zero(int, node_set_acl(&export->node, &acl, size)));
+	cr_assert(
+		eq(int, node_set_acl(&export->node, garbage, sizeof(garbage)), -EINVAL));
+	node_set(&export->node, &attr, all);
+	export_set_times(&before->table, export, all);
+	node_set(&before->control, &attr, FUSE_SET_ATTR_MODE);
+	cr_assert(zero(int, node_set_acl(&before->idmap, &acl, size)));
+	cr_assert(zero(int, export_transfer(&before->table, export, UID_B)));
+	take_over();
+	cr_assert(ne(ptr, find(export), NULL));
+	expect_same(export, find(export));
+	cr_assert(eq(uint, find(export)->charged_uid, UID_B));
+	cr_assert(eq(long, find(export)->mtime_then.tv_nsec, export->mtime_then.tv_nsec));
+	cr_assert(eq(uint, after->control.mode, S_IFREG | 0640));
+	cr_assert(eq(sz, after->idmap.acl_size, size));
+	expect_same_charges();
+}
+
+/* An ACL that was removed does not come back, and its memory is free. */
+Test(restore, no_acl)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+	struct acl_value acl;
+
+	cr_assert(zero(int, node_set_acl(&export->node, &acl, acl_extended(&acl))));
+	cr_assert(zero(int, node_set_acl(&export->node, NULL, 0)));
+	take_over();
+	cr_assert(eq(ptr, find(export)->node.acl, NULL));
+	cr_assert(zero(u32, export_record(&after->table, find(export))->node.acl));
+}
+
+Test(restore, causes)
+{
+	struct export *first = publish(new_memfd(4096), "", 0);
+	struct export *second = publish(new_memfd(4096), "", 0);
+
+	past_add(&before->table.past, first->uuid, DMABUFFS_ENDED_REVOKED);
+	/* The kill came before the cause was remembered. */
+	table_unname(&before->table, second, DMABUFFS_ENDED_WITHDRAWN);
+	take_over();
+	cr_assert(eq(int, past_find(&after->table.past, first->uuid),
+		     DMABUFFS_ENDED_REVOKED));
+	cr_assert(eq(int, past_find(&after->table.past, second->uuid),
+		     DMABUFFS_ENDED_WITHDRAWN));
+}
+
+/* ---- open files -------------------------------------------------------------------- */
+
+static uint64_t open_file(struct export *export)
+{
+	uint64_t handle = 0;
+
+	cr_assert(table_open(&before->table, export));
+	cr_assert(zero(int, table_store_open(&before->table, export, O_RDWR, &handle)));
+	cr_assert(ne(u64, handle, 0));
+	return handle;
+}
+
+static void close_file(uint64_t handle)
+{
+	struct export *export = table_forget_open(&after->table, handle);
+
+	cr_assert(ne(ptr, export, NULL));
+	cr_assert(zero(int, table_close(&after->table, export)));
+	table_put(&after->table, export);
+}
+
+/* Both files of a name that was unlinked are open; the last close frees it. */
+Test(restore, an_open_file_without_a_name)
+{
+	struct export *export = publish(new_memfd(4096), "", 0), *found;
+	uint64_t a = open_file(export), b = open_file(export);
+
+	table_unname(&before->table, export, DMABUFFS_ENDED_UNLINKED);
+	take_over_again();
+	restore_finish(after);
+	cr_assert(eq(ptr, find(export), NULL));
+	found = table_get(&after->table, export->id);
+	cr_assert(ne(ptr, found, NULL));
+	cr_assert(all(eq(uint, found->opens, 2), not(found->named), found->has_buffer));
+	table_put(&after->table, found);
+	expect_same_charges();
+	close_file(a);
+	cr_assert(eq(u64, limits_used(&after->limits, RES_EXPORTS), 1));
+	close_file(b);
+	cr_assert(zero(u64, limits_used(&after->limits, RES_EXPORTS)));
+	cr_assert(zero(uint, count_records(LEDGER_EXPORT)));
+	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
+	cr_assert(eq(ptr, table_forget_open(&after->table, a), NULL));
+}
+
+/* Counted, and killed before it was stored: there is no open file. */
+Test(restore, an_open_that_was_not_stored)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+
+	cr_assert(table_open(&before->table, export));
+	take_over();
+	cr_assert(zero(uint, find(export)->opens));
+}
+
+Test(restore, a_backing_id_is_kept_while_it_is_open)
+{
+	struct export *opened = publish(new_memfd(4096), "", 0);
+	struct export *closed = publish(new_memfd(4096), "", 0);
+
+	open_file(opened);
+	table_lock(&before->table);
+	table_store_backing_locked(&before->table, opened, 5);
+	table_store_backing_locked(&before->table, closed, 6);
+	table_unlock(&before->table);
+	take_over();
+	cr_assert(eq(int, find(opened)->backing_id, 5));
+	cr_assert(zero(int, find(closed)->backing_id));
+	cr_assert(eq(u64, after->state.ledger->header->sweep, 7));
+}
+
+/* ---- descriptions ------------------------------------------------------------------ */
+
+Test(restore, a_description_that_was_being_closed)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+	struct export *kept = publish(new_memfd(4096), "", DMABUFFS_EXPORT_PERSIST);
+	struct ledger *ledger = before->state.ledger;
+	uint32_t slot = ledger_next(ledger, LEDGER_DESCRIPTION, 0);
+
+	ledger_set_state(ledger_description(ledger, slot), LEDGER_CLOSING);
+	take_over();
+	cr_assert(all(eq(ptr, find(export), NULL), ne(ptr, find(kept), NULL)));
+	cr_assert(eq(int, past_find(&after->table.past, export->uuid),
+		     DMABUFFS_ENDED_CLOSED));
+	cr_assert(zero(u64, limits_used(&after->limits, RES_ROOTS)));
+	cr_assert(zero(uint, count_records(LEDGER_DESCRIPTION)));
+	restore_finish(after);
+	cr_assert(eq(uint, count_records(LEDGER_EXPORT), 1));
+}
+
+Test(restore, identities)
+{
+	const struct identity who = {{UID_A, 1}, {UID_B, 2}};
+	uint8_t token[DMABUFFS_TOKEN_SIZE];
+	struct identity got;
+	uint64_t handle, of;
+
+	cr_assert(zero(int, identities_open(&before->identities, &who, 0, &handle)));
+	cr_assert(zero(int, identities_make_token(&before->identities, handle, token)));
+	cr_assert(zero(int, table_set_root_identity(&before->table, root, &who)));
+	take_over();
+	expect_same_charges();
+	cr_assert(zero(int, table_root_identity(&after->table, root, &got)));
+	cr_assert(zero(int, memcmp(&got, &who, sizeof(who))));
+	cr_assert(zero(int, identities_take_token(&after->identities, token, who.process,
+						  &got, &of)));
+	cr_assert(zero(int, memcmp(&got, &who, sizeof(who))));
+	identities_forget_token(&after->identities, of);
+	before = after;
+	take_over();
+	cr_assert(eq(
+		int,
+		identities_take_token(&after->identities, token, who.process, &got, &of),
+		-ENOENT));
+	identities_close(&after->identities, handle);
+	cr_assert(eq(u64, limits_used(&after->limits, RES_ROOTS), 1));
+}
+
+/* The exporter's identity is read once, also after a takeover. */
+Test(restore, the_caller_of_a_description)
+{
+	struct caller *caller = calloc(1, sizeof(*caller)), *found;
+
+	caller->refs = 1;
+	caller->thread = 12345;
+	table_set_root_caller(&before->table, root, caller);
+	take_over();
+	found = table_root_caller(&after->table, root);
+	cr_assert(ne(ptr, found, NULL));
+	cr_assert(eq(u64, found->thread, 12345));
+}
+
+/* ---- who pays ---------------------------------------------------------------------- */
+
+Test(restore, owners)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+
+	cr_assert(zero(int, limits_restore_user(&before->limits, UID_B, (uid_t)-1,
+						LEDGER_NONE)));
+	before->limits.ops->known(before->limits.ops_data, UID_A, UID_B);
+	take_over();
+	cr_assert(ne(ptr, find(export), NULL));
+	cr_assert(limits_pays_for(&after->limits, UID_B, UID_A));
+	cr_assert(eq(u64, limits_used_by(&after->limits, UID_B, RES_EXPORTS), 1));
+	cr_assert(eq(uint, limits_person(&after->limits, UID_A), UID_B));
+}
+
+/* Damaged: each stands behind the other, and one behind itself. */
+Test(restore, owners_in_a_circle)
+{
+	const struct limits_ops *ops = before->limits.ops;
+
+	ops->known(before->limits.ops_data, UID_A, UID_B);
+	ops->known(before->limits.ops_data, UID_B, UID_A);
+	ops->known(before->limits.ops_data, 3, 3);
+	take_over();
+	cr_assert(eq(uint, limits_person(&after->limits, UID_A), UID_B));
+	cr_assert(eq(uint, limits_person(&after->limits, 3), 3));
+	cr_assert(eq(uint, count_records(LEDGER_USER), 1));
+}
+
+/* ---- requests that come again ------------------------------------------------------ */
+
+Test(restore, root_again)
+{
+	uint64_t first, again, other;
+
+	request_set(50);
+	cr_assert(zero(int,
+		       table_open_root(&before->table, &(struct payer){UID_A}, &first)));
+	take_over();
+	request_set(50 | RESENT);
+	cr_assert(zero(int,
+		       table_open_root(&after->table, &(struct payer){UID_A}, &again)));
+	cr_assert(eq(u64, first, again));
+	expect_same_charges();
+	request_set(51 | RESENT);
+	cr_assert(zero(int,
+		       table_open_root(&after->table, &(struct payer){UID_A}, &other)));
+	cr_assert(ne(u64, first, other));
+}
+
+Test(restore, identity_again)
+{
+	const struct identity who = {{UID_A, 1}, {UID_B, 2}};
+	uint64_t first, again;
+
+	request_set(50);
+	cr_assert(zero(int, identities_open(&before->identities, &who, 0, &first)));
+	take_over();
+	request_set(50 | RESENT);
+	cr_assert(zero(int, identities_open(&after->identities, &who, 0, &again)));
+	cr_assert(eq(u64, first, again));
+	expect_same_charges();
+}
+
+Test(restore, identify_again)
+{
+	const struct identity who = {{UID_A, 1}, {UID_B, 2}};
+
+	request_set(50);
+	cr_assert(zero(int, table_set_root_identity(&before->table, root, &who)));
+	take_over();
+	cr_assert(not(table_was_identified(&after->table, root)));
+	request_set(50 | RESENT);
+	cr_assert(table_was_identified(&after->table, root));
+	request_set(51 | RESENT);
+	cr_assert(not(table_was_identified(&after->table, root)));
+}
+
+/* As the handler gets it. */
+static int export_again(uint64_t unique, uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
+{
+	struct command_call *call = calloc(1, sizeof(*call));
+	int r;
+
+	call->service = after;
+	call->arg.export =
+		(struct dmabuffs_export){.size = sizeof(struct dmabuffs_export)};
+	request_set(unique | RESENT);
+	r = fs_export(call);
+	memcpy(ret_uuid, call->arg.export.uuid, DMABUFFS_UUID_SIZE);
+	free(call);
+	return r;
+}
+
+Test(restore, export_again)
+{
+	uint8_t uuid[DMABUFFS_UUID_SIZE];
+	struct export *export;
+
+	request_set(50);
+	export = publish(new_memfd(4096), "", 0);
+	take_over();
+	cr_assert(zero(int, export_again(50, uuid)));
+	cr_assert(zero(int, memcmp(uuid, export->uuid, sizeof(uuid))));
+	cr_assert(eq(u64, limits_used(&after->limits, RES_EXPORTS), 1));
+}
+
+Test(restore, open_again)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+	uint64_t first, again;
+
+	request_set(50);
+	first = open_file(export);
+	take_over();
+	request_set(50 | RESENT);
+	cr_assert(table_was_opened(&after->table, find(export), &again));
+	cr_assert(eq(u64, first, again));
+	cr_assert(eq(uint, find(export)->opens, 1));
+	request_set(50);
+	cr_assert(not(table_was_opened(&after->table, find(export), &again)));
+	request_set(51 | RESENT);
+	cr_assert(not(table_was_opened(&after->table, find(export), &again)));
+}
+
+/* Also when the record is free by then. */
+Test(restore, unlink_again)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+	struct export *other = publish(new_memfd(4096), "", 0);
+	uint8_t uuid[DMABUFFS_UUID_SIZE];
+
+	memcpy(uuid, export->uuid, sizeof(uuid));
+	request_set(50);
+	table_unname(&before->table, export, DMABUFFS_ENDED_UNLINKED);
+	table_put(&before->table, export);
+	cr_assert(eq(uint, ledger_state(ledger_export(before->state.ledger, 0)),
+		     LEDGER_FREE));
+	take_over();
+	request_set(50 | RESENT);
+	cr_assert(table_was_unnamed(&after->table, uuid));
+	cr_assert(not(table_was_unnamed(&after->table, other->uuid)));
+	request_set(51 | RESENT);
+	cr_assert(not(table_was_unnamed(&after->table, uuid)));
+	request_set(50);
+	cr_assert(not(table_was_unnamed(&after->table, uuid)));
+}
+
+/* Names that end with their description are no answer to the request that closes it. */
+Test(restore, no_unlink_of_many)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+	uint8_t uuid[DMABUFFS_UUID_SIZE];
+
+	memcpy(uuid, export->uuid, sizeof(uuid));
+	request_set(50);
+	table_close_root(&before->table, root, ignore_ended, NULL);
+	take_over();
+	request_set(50 | RESENT);
+	cr_assert(not(table_was_unnamed(&after->table, uuid)));
+}
+
+/* ---- what is lost ------------------------------------------------------------------ */
+
+static void expect_lost(const struct export *export)
+{
+	cr_assert(eq(ptr, find(export), NULL));
+	cr_assert(eq(int, past_find(&after->table.past, export->uuid),
+		     DMABUFFS_ENDED_LOST));
+	cr_assert(zero(u64, limits_used(&after->limits, RES_EXPORTS)));
+	restore_finish(after);
+	cr_assert(zero(uint, count_records(LEDGER_EXPORT)));
+	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
+	cr_assert(zero(sz, after->table.by_id.n_nodes));
+}
+
+Test(restore, without_its_buffer)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+
+	open_file(export);
+	bank_drop(before->state.bank, export->slot,
+		  export_record(&before->table, export)->record.generation);
+	cr_assert(zero(int, bank_turn(before->state.bank, true)));
+	take_over();
+	expect_lost(export);
+}
+
+/* It is damaged: the descriptor is of another file. */
+Test(restore, with_another_buffer)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+
+	export_record(&before->table, export)->part.ino++;
+	take_over();
+	expect_lost(export);
+}
+
+/* What must not lie in the bank. */
+Test(restore, an_asid)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+
+	export_record(&before->table, export)->part.kind = DMABUFFS_KIND_ASID;
+	take_over();
+	expect_lost(export);
+}
+
+/* An export that was not committed leaves nothing. */
+Test(restore, not_named_yet)
+{
+	struct export *export = publish(new_memfd(4096), "label", 0);
+
+	ledger_set_state(export_record(&before->table, export), LEDGER_BUILDING);
+	take_over();
+	cr_assert(eq(ptr, find(export), NULL));
+	cr_assert(zero(u64, limits_used(&after->limits, RES_EXPORTS)));
+	cr_assert(zero(uint, count_records(LEDGER_EXPORT)));
+	cr_assert(zero(uint, count_records(LEDGER_CALLER)));
+	cr_assert(zero(u64, bank_unwanted(after->state.bank)));
+}
+
+/* One damaged record costs no other name. */
+Test(restore, damaged)
+{
+	struct export *good = publish(new_memfd(4096), "good", 0);
+	struct export *bad = publish(new_memfd(4096), "bad", 0);
+
+	export_record(&before->table, bad)->flags = UINT32_MAX;
+	open_file(bad);
+	take_over();
+	cr_assert(all(ne(ptr, find(good), NULL), eq(ptr, find(bad), NULL)));
+	cr_assert(eq(u64, limits_used(&after->limits, RES_EXPORTS), 1));
+	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
+}
+
+/* ---- requests that kill ------------------------------------------------------------ */
+
+Test(restore, poison)
+{
+	for (int kill = 1; kill < (int)POISON_KILLS; kill++) {
+		take_over();
+		cr_assert(poison_begin(after->state.ledger, 50));
+		before = after;
+	}
+	take_over();
+	cr_assert(not(poison_begin(after->state.ledger, 50)));
+	/* Others are served, and what was replied to counts no more. */
+	for (int i = 0; i < 5; i++) {
+		cr_assert(poison_begin(after->state.ledger, 51));
+		poison_returned(after->state.ledger, 51);
+		poison_end(after->state.ledger, 51);
+	}
+}
+
+/* More than there is room for: the oldest are forgotten. */
+Test(restore, many_requests)
+{
+	for (uint64_t unique = 1; unique <= 3 * LEDGER_POISON; unique++)
+		cr_assert(poison_begin(before->state.ledger, unique));
+	take_over();
+	cr_assert(poison_begin(after->state.ledger, 3 * LEDGER_POISON));
+	poison_returned(after->state.ledger, 3 * LEDGER_POISON);
+	cr_assert(not(poison_begin(after->state.ledger, 3 * LEDGER_POISON)));
+	cr_assert(poison_begin(after->state.ledger, 1));
+}
