@@ -4,6 +4,7 @@
 # rooms before it, which scripts/check-layers verifies.
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
+	%D%/base/helper.c %D%/base/helper.h \
 	%D%/base/clients.c %D%/base/clients.h \
 	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/base/keyed_hash.h \
@@ -52,6 +53,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/rights.c %D%/broker/rights.h \
 	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
 	%D%/broker/unread.c %D%/broker/unread.h \
+	%D%/broker/take.c %D%/broker/take.h \
 	%D%/broker/taken.c %D%/broker/taken.h \
 	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/devices/device_file.c %D%/devices/device_file.h \
@@ -84,8 +86,13 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/confine.c %D%/process/confine.h \
 	%D%/process/ending.c %D%/process/ending.h \
 	%D%/process/filter.c %D%/process/filter.h \
+	%D%/process/filter_build.c %D%/process/filter_build.h \
+	%D%/process/filter_helper.c \
+	%D%/process/helper.c %D%/process/helper.h \
+	%D%/process/helper_serve.c %D%/process/helper_serve.h \
 	%D%/process/init.c %D%/process/init.h \
 	%D%/process/keeper.c %D%/process/keeper.h \
+	%D%/process/landlock.c %D%/process/landlock.h \
 	%D%/process/life.c %D%/process/life.h \
 	%D%/process/lifetime.c %D%/process/lifetime.h \
 	%D%/process/loop.c %D%/process/loop.h \

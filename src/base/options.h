@@ -33,7 +33,8 @@ struct options {
 	bool foreground;
 	bool mkdir; /* make the mount point if there is none */
 	bool passthrough;
-	bool idmap; /* the mount may be idmapped */
+	bool idmap;   /* the mount may be idmapped */
+	bool isolate; /* the service has no right over the processes of clients */
 	bool help, version;
 };
 

@@ -137,10 +137,11 @@ int command_pidfd(struct command_call *call)
 	return call->pidfd;
 }
 
-int command_take(struct command_call *call, int fd, const uint8_t *ticket,
+int command_take(struct command_call *call, int fd, const uint8_t *ticket, unsigned kinds,
 		 struct taken *ret_taken)
 {
 	struct service *service = call->service;
+	struct taken_source source;
 	struct payer payer;
 	int r = user_payer(call->req, &payer);
 
@@ -148,8 +149,9 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 		return r;
 	if (ticket)
 		return taken_from_ticket(&service->tickets, &payer, ticket, ret_taken);
-	return taken_from_caller(&service->limits, &payer, command_pidfd(call), fd,
-				 ret_taken);
+	source = (struct taken_source){take_is_by_helper() ? -1 : command_pidfd(call), fd,
+				       kinds};
+	return taken_from_caller(&service->limits, &payer, &source, ret_taken);
 }
 
 int command_offload(struct command_call *call, const struct payer *payer,

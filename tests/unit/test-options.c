@@ -155,7 +155,7 @@ Test(options, defaults)
 	cr_assert(
 		all(eq(int, options.log_level, LOG_INFO), eq(int, options.ready_fd, -1)));
 	cr_assert(all(not(options.foreground), options.passthrough, not(options.help),
-		      not(options.version), not(options.idmap)));
+		      not(options.version), not(options.idmap), not(options.isolate)));
 	cr_assert(zero(int, memcmp(&options.limits, &config, sizeof(config))));
 }
 
@@ -423,6 +423,14 @@ Test(options, usage_names_every_option)
 	options_print_usage();
 	fflush(stdout);
 	cr_assert_stdout_neq_str("");
+}
+
+Test(options, isolate)
+{
+	cr_assert(zero(int, parse("-o isolate /dir")));
+	cr_assert(options.isolate);
+	cr_assert(eq(int, parse("-o isolate=1 /dir"), -EINVAL));
+	cr_assert(eq(int, parse("-o noisolate /dir"), -EINVAL));
 }
 
 Test(options, idmap)
