@@ -25,6 +25,7 @@ src_store_sources = \
 
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
+	%D%/base/helper.c %D%/base/helper.h \
 	%D%/base/clients.c %D%/base/clients.h \
 	%D%/base/drivers.c %D%/base/drivers.h \
 	%D%/base/keyed_hash.h \
@@ -80,6 +81,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/rights.c %D%/broker/rights.h \
 	%D%/broker/stall_guard.c %D%/broker/stall_guard.h \
 	%D%/broker/unread.c %D%/broker/unread.h \
+	%D%/broker/take.c %D%/broker/take.h \
 	%D%/broker/taken.c %D%/broker/taken.h \
 	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/devices/device_file.c %D%/devices/device_file.h \
@@ -124,8 +126,13 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/holder_start.c \
 	%D%/process/holder_succeed.c \
 	%D%/process/holder_upgrade.c \
+	%D%/process/filter_build.c %D%/process/filter_build.h \
+	%D%/process/filter_helper.c \
+	%D%/process/helper.c %D%/process/helper.h \
+	%D%/process/helper_serve.c %D%/process/helper_serve.h \
 	%D%/process/init.c %D%/process/init.h \
 	%D%/process/keeper.c %D%/process/keeper.h \
+	%D%/process/landlock.c %D%/process/landlock.h \
 	%D%/process/life.c %D%/process/life.h \
 	%D%/process/lifetime.c %D%/process/lifetime.h \
 	%D%/process/loop.c %D%/process/loop.h \

@@ -21,6 +21,16 @@ int lease_open(int dir, const char *path, int flags)
 	return fd;
 }
 
+void lease_keep_off(void)
+{
+	pthread_rwlock_rdlock(&lease_lock);
+}
+
+void lease_permit(void)
+{
+	pthread_rwlock_unlock(&lease_lock);
+}
+
 int lease_held(int fd)
 {
 	int r = 0;

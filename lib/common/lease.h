@@ -20,6 +20,13 @@
 int lease_open(int dir, const char *path, int flags);
 
 /*
+ * The calling thread keeps lease_held() waiting, while another process opens memfds on
+ * its behalf; not for longer than an open(2) takes.
+ */
+void lease_keep_off(void);
+void lease_permit(void);
+
+/*
  * Returns 1 if the memfd @fd, an O_RDWR description that is not shared, is open through
  * another description or mapped; else 0; -EOPNOTSUPP without CAP_LEASE over it. Sets the
  * signal of the descriptor (F_SETSIG) to SIGURG.

@@ -11,16 +11,9 @@
 #include "base/pidfd.h"
 #include "util.h"
 
-static const char *clients_root = "/proc";
-
-void clients_move(void)
-{
-	clients_root = CLIENTS_ROOT;
-}
-
 void clients_path(char *path, size_t size, pid_t pid, const char *name)
 {
-	snprintf(path, size, "%s/%d/%s", clients_root, pid, name);
+	snprintf(path, size, "/proc/%d/%s", pid, name);
 }
 
 /* A process that is gone or hidden is -ESRCH; what a full table refuses is not. */
@@ -35,14 +28,6 @@ static int clients_ask_user_namespace(pid_t pid)
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, PIDFD_THREAD);
 
 	return pidfd < 0 ? -1 : ioctl(pidfd, PIDFD_GET_USER_NAMESPACE, 0);
-}
-
-bool clients_need_links(void)
-{
-	int ns = clients_ask_user_namespace(getpid());
-
-	close_keep_errno(ns);
-	return ns < 0;
 }
 
 int clients_user_namespace(pid_t pid)

@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clients.h - where the service finds the processes of its clients
+ * clients.h - where the helper finds the processes of clients
  *
- * In a root of its own (process/confine.h) /proc has the service alone, and the processes
- * of all others are in a directory in which no link can be followed: /proc/PID/root would
- * lead back to the root of the host.
+ * In the root of the service /proc has the service alone (process/confine.h): it asks the
+ * helper, see helper.h.
  */
 #ifndef DMABUFFS_CLIENTS_H
 #define DMABUFFS_CLIENTS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-
-/* The directory; a procfs. */
-#define CLIENTS_ROOT "/clients"
-
-/* True on a kernel on which clients_user_namespace() has to follow a link. */
-bool clients_need_links(void);
-
-/* From now on they are in CLIENTS_ROOT, and not in /proc. Before any thread is started.
- */
-void clients_move(void);
 
 /* Formats the path of @name in the directory of process or thread @pid. */
 void clients_path(char *path, size_t size, pid_t pid, const char *name);

@@ -109,6 +109,7 @@ static const struct option_entry options_table[] = {
 	{"idmap", OPTION_TRUE, FIELD(idmap)},
 	{"supervisor", OPTION_TRUE, FIELD(supervisor)},
 	{"nosupervisor", OPTION_FALSE, FIELD(supervisor)},
+	{"isolate", OPTION_TRUE, FIELD(isolate)},
 	{"ns", OPTION_PARSED, .parse = options_set_ns},
 	{"log", OPTION_PARSED, .parse = options_set_log},
 	{"accel", OPTION_PARSED, .parse = options_add_device},
@@ -312,6 +313,7 @@ void options_print_usage(void)
 	      "  max-connections-per-uid=N       limits of each user\n"
 	      "  nopassthrough               no mmap of names; the broker still works\n"
 	      "  idmap                       bind mounts of it may be idmapped\n"
+	      "  isolate                     fewer rights, slower exports\n"
 	      "  drivers=NAME[:NAME...]      drivers whose devices may be exported "
 	      "(none)\n"
 	      "  "

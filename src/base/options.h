@@ -36,7 +36,8 @@ struct options {
 	bool fdstore;    /* systemd keeps what a successor of the holder needs */
 	bool mkdir;      /* make the mount point if there is none */
 	bool passthrough;
-	bool idmap; /* the mount may be idmapped */
+	bool idmap;   /* the mount may be idmapped */
+	bool isolate; /* the service has no right over the processes of clients */
 	bool help, version;
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clients.h"
+#include "base/helper.h"
 #include "base/proc_read.h"
 #include "fd_identity.h"
 #include "util.h"
@@ -51,7 +52,19 @@ static int owners_step(int *ns)
 	return r;
 }
 
-int owners_read(pid_t pid, uid_t uid, uid_t ret_owners[OWNERS_MAX])
+static int owners_ask(pid_t pid, uid_t uid, uid_t ret_owners[OWNERS_MAX])
+{
+	struct helper_request request = {.op = HELPER_OWNERS, .tid = pid, .uid = uid};
+	struct helper_reply reply;
+	int n = helper_call(request, -1, HELPER_NOBODY, &reply, NULL);
+
+	for (int i = 0; i < n; i++)
+		ret_owners[i] = reply.owners[i];
+	/* Nobody can be asked. */
+	return n == -EREMOTE ? -ESRCH : n;
+}
+
+static int owners_read_here(pid_t pid, uid_t uid, uid_t ret_owners[OWNERS_MAX])
 {
 	_cleanup_close_ int ns = clients_user_namespace(pid);
 	_cleanup_close_ int own = ns < 0 ? ns : clients_user_namespace(getpid());
@@ -70,4 +83,10 @@ int owners_read(pid_t pid, uid_t uid, uid_t ret_owners[OWNERS_MAX])
 			return r;
 	}
 	return n > 0 || owners_acts_as(pid, uid) ? n : -ESRCH;
+}
+
+int owners_read(pid_t pid, uid_t uid, uid_t ret_owners[OWNERS_MAX])
+{
+	return helper_is_used() ? owners_ask(pid, uid, ret_owners)
+				: owners_read_here(pid, uid, ret_owners);
 }

@@ -41,14 +41,27 @@ void opened_put(struct opened *opened)
 	opened->export = NULL;
 }
 
-int opened_open_buffer(const struct opened *opened)
+static int opened_begin_locked(const struct opened *opened,
+			       struct buffer_opening *ret_opening)
 {
-	SCOPED_LOCK(&opened->table->lock);
 	const struct export *export = opened->export;
 
+	ASSERT_LOCKED(&opened->table->lock);
 	if (export->revoked)
 		return -ESTALE;
 	if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
 		return -EBADFD;
-	return buffer_open(&export->buffer, opened->access);
+	*ret_opening = buffer_open_begin(&export->buffer, opened->access);
+	return 0;
+}
+
+int opened_open_buffer(const struct opened *opened)
+{
+	struct buffer_opening opening;
+	int r;
+
+	table_lock(opened->table);
+	r = opened_begin_locked(opened, &opening);
+	table_unlock(opened->table);
+	return r < 0 ? r : buffer_open_end(&opening, opened->export->buffer.kind);
 }

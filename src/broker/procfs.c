@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/clients.h"
+#include "base/helper.h"
 #include "base/mountinfo.h"
 #include "fd_identity.h"
 #include "util.h"
@@ -21,9 +22,14 @@ static bool procfs_is_our_own(uint64_t dev)
 }
 
 /* The list comes from the kernel, so a client cannot forge a line of it. */
-static bool procfs_is_mounted(uint64_t dev, pid_t tid)
+bool procfs_is_mounted(uint64_t dev, pid_t tid)
 {
+	struct helper_request request = {.op = HELPER_PROCFS, .tid = tid, .dev = dev};
+	struct helper_reply reply;
 	char path[64];
+
+	if (helper_is_used())
+		return helper_call(request, -1, HELPER_NOBODY, &reply, NULL) > 0;
 
 	clients_path(path, sizeof(path), tid, "mountinfo");
 	return mountinfo_has(path, dev, "proc", MAX_LINES) > 0;

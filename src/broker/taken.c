@@ -2,6 +2,7 @@
 #include "broker/taken.h"
 
 #include "buffers/buffer.h"
+#include "broker/take.h"
 #include "buffers/closer.h"
 #include "names/caller.h"
 #include "util.h"
@@ -9,23 +10,41 @@
 /* The descriptor, and one or two descriptions of its buffer that the service makes. */
 #define TAKEN_ROOM 3
 
-int taken_from_caller(struct limits *limits, const struct payer *payer, int pidfd, int fd,
-		      struct taken *ret_taken)
+/* As this process can, or as the helper can, which looks at it first. */
+static int taken_take(const struct taken_source *source, pid_t tid, uid_t person,
+		      struct take *ret_take)
+{
+	int fd;
+
+	if (tid <= 0)
+		return -EREMOTE;
+	if (take_is_by_helper())
+		return take_by_helper(tid, source->fd, source->kinds, person, ret_take);
+	if (source->pidfd < 0)
+		return source->pidfd;
+	fd = caller_take_fd(source->pidfd, source->fd);
+	if (fd < 0)
+		return fd;
+	ret_take->fd = fd;
+	return 0;
+}
+
+int taken_from_caller(struct limits *limits, const struct payer *payer,
+		      const struct taken_source *source, struct taken *ret_taken)
 {
 	struct closing *closing;
+	struct take take = TAKE_NONE;
 	int r;
 
-	if (pidfd < 0)
-		return pidfd;
 	r = closing_reserve(limits, payer, TAKEN_ROOM, &closing);
 	if (r < 0)
 		return r;
-	fd = caller_take_fd(pidfd, fd);
-	if (fd < 0) {
+	r = taken_take(source, payer->pid, closing_person(closing), &take);
+	if (r < 0) {
 		closing_end(closing);
-		return fd;
+		return r;
 	}
-	*ret_taken = (struct taken){fd, closing};
+	*ret_taken = (struct taken){take.fd, take.is_own, closing};
 	return 0;
 }
 
@@ -42,13 +61,15 @@ int taken_from_ticket(struct tickets *tickets, const struct payer *payer,
 		closing_end(closing);
 		return fd;
 	}
-	*ret_taken = (struct taken){fd, closing};
+	*ret_taken = (struct taken){fd, false, closing};
 	return 0;
 }
 
 int taken_to_buffer(struct taken *taken, bool readonly, struct buffer *ret_buffer)
 {
-	int r = buffer_init(ret_buffer, taken->fd, readonly, taken->closing);
+	int r = taken->is_own
+			? buffer_init_own(ret_buffer, taken->fd, readonly, taken->closing)
+			: buffer_init(ret_buffer, taken->fd, readonly, taken->closing);
 
 	if (r == 0)
 		taken->fd = -1;

@@ -18,19 +18,27 @@
 #include "buffers/buffer.h"
 
 struct taken {
-	int fd; /* owned; -1: none, or it has a new owner */
+	int fd;      /* owned; -1: none, or it has a new owner */
+	bool is_own; /* a description that the client does not have, see take.h */
 	struct closing
 		*closing; /* owned, for @fd and what else the request has to close */
 };
 
-#define TAKEN_NONE ((struct taken){-1, NULL})
+#define TAKEN_NONE ((struct taken){-1, false, NULL})
+
+/* A descriptor of a client. */
+struct taken_source {
+	int pidfd;      /* of its thread, unless take_is_by_helper() */
+	int fd;         /* its number there */
+	unsigned kinds; /* enum take_kind; the helper refuses others */
+};
 
 /*
- * Takes descriptor @fd of the thread behind @pidfd (-errno: it cannot be named) for a
- * request of @payer. Errors: -EBADF, -EREMOTE, -EBUSY, -ENOMEM.
+ * Takes it for a request of @payer, whose thread it is. Errors: -EBADF, -EREMOTE, -EBUSY,
+ * -ENOMEM; from the helper also -EBADFD, and those of open(2).
  */
-int taken_from_caller(struct limits *limits, const struct payer *payer, int pidfd, int fd,
-		      struct taken *ret_taken);
+int taken_from_caller(struct limits *limits, const struct payer *payer,
+		      const struct taken_source *source, struct taken *ret_taken);
 
 /* Takes the descriptor under a ticket, which was checked at the deposit. -ENOENT, -EBUSY,
  * -ENOMEM; only on success the ticket is spent. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/helper.h"
 #include "base/policy.h"
 #include "buffers/buffer_identify.h"
 #include "buffers/closer.h"
@@ -29,7 +30,13 @@ int buffer_setup(void)
 	return buffer_identify_setup();
 }
 
-static int buffer_reopen(struct kept_fd kept, int flags)
+static struct kept_fd buffer_place_of(const struct buffer *buffer)
+{
+	return (struct kept_fd){buffer->table, buffer->fd};
+}
+
+/* -EACCES: it takes more rights than this process has. */
+static int buffer_reopen_here(struct kept_fd kept, int access)
 {
 	char path[64];
 
@@ -37,7 +44,70 @@ static int buffer_reopen(struct kept_fd kept, int flags)
 		fd_vault_path(kept, path, sizeof(path));
 	else
 		snprintf(path, sizeof(path), "%d", kept.fd);
-	return lease_open(buffer_own_fds, path, flags);
+	return lease_open(buffer_own_fds, path, access);
+}
+
+/* The helper's open(2) must not meet a lease of ours. */
+static struct buffer_opening buffer_reopen_ask(const struct buffer *buffer, int access)
+{
+	struct helper_request request = {
+		.op = HELPER_REOPEN,
+		.tid = buffer->table ? fd_vault_thread(buffer->table) : 0,
+		.fd = buffer->fd,
+		.access = (uint32_t)access,
+	};
+	int call;
+
+	lease_keep_off();
+	call = helper_begin(request, buffer->table ? -1 : buffer->fd, buffer->person);
+	if (call < 0)
+		lease_permit();
+	return (struct buffer_opening){call, call >= 0};
+}
+
+static int buffer_reopen_end(struct buffer_opening opening)
+{
+	struct helper_reply reply;
+	int r, fd;
+
+	if (!opening.is_pending)
+		return opening.fd;
+	r = helper_end(opening.fd, &reply, &fd);
+	lease_permit();
+	return r < 0 ? r : fd;
+}
+
+/*
+ * The helper takes what is in a vault from there, as a borrowed descriptor would have to
+ * be closed here; the number can become that of another buffer, so this waits.
+ */
+static struct buffer_opening buffer_reopen_begin(const struct buffer *buffer, int access)
+{
+	int fd = buffer_reopen_here(buffer_place_of(buffer), access);
+	struct buffer_opening opening = {fd, false};
+
+	if (fd == -EACCES && helper_is_used())
+		opening = buffer_reopen_ask(buffer, access);
+	if (opening.is_pending && buffer->table)
+		opening = (struct buffer_opening){buffer_reopen_end(opening), false};
+	return opening;
+}
+
+static bool buffer_permits(int fd, int access)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 &&
+	       ((flags & O_ACCMODE) == O_RDWR || (flags & O_ACCMODE) == access);
+}
+
+int buffer_reopen_fd(int fd, int access)
+{
+	if (access & ~O_ACCMODE || buffer_kind(fd) != DMABUFFS_KIND_MEMFD)
+		return -EBADFD;
+	return buffer_permits(fd, access)
+		       ? buffer_reopen_here((struct kept_fd){0, fd}, access)
+		       : -EACCES;
 }
 
 const char *buffer_kind_name(const struct buffer *buffer)
@@ -55,15 +125,15 @@ const char *buffer_kind_name(const struct buffer *buffer)
 }
 
 /* Opens our own description and gives the client's up. */
-static int buffer_adopt_memfd(struct buffer *buffer, int fd, bool readonly,
-			      struct closing *closing)
+static int buffer_adopt_memfd(struct buffer *buffer, struct closing *closing)
 {
-	int access = readonly ? O_RDONLY : O_RDWR;
-	int own = buffer_reopen((struct kept_fd){0, fd}, access);
+	/* buffer_revoke() needs write access even for a read-only export. */
+	int access = buffer->access == O_RDONLY ? O_RDONLY : O_RDWR;
+	int own = buffer_reopen_end(buffer_reopen_begin(buffer, access));
 
 	if (own < 0)
 		return own;
-	closing_add(closing, fd);
+	closing_add(closing, buffer->fd);
 	buffer->fd = own;
 	buffer->access = access;
 	return 0;
@@ -87,9 +157,11 @@ static int buffer_adopt_device(struct buffer *buffer, bool readonly)
 	return 0;
 }
 
-int buffer_init(struct buffer *buffer, int fd, bool readonly, struct closing *closing)
+static int buffer_make(struct buffer *buffer, int fd, bool is_own, bool readonly,
+		       struct closing *closing)
 {
-	struct buffer new = {.fd = fd};
+	struct buffer new = {.fd = fd,
+			     .person = closing ? closing_person(closing) : HELPER_NOBODY};
 	int flags = fcntl(fd, F_GETFL);
 	int kind, r;
 
@@ -103,9 +175,8 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly, struct closing *cl
 		return r;
 	new.kind = (uint32_t)kind;
 	new.access = flags &O_ACCMODE;
-	/* buffer_revoke() needs write access even for a read-only export. */
-	if (kind == DMABUFFS_KIND_MEMFD)
-		r = buffer_adopt_memfd(&new, fd, new.access == O_RDONLY, closing);
+	if (kind == DMABUFFS_KIND_MEMFD && !is_own)
+		r = buffer_adopt_memfd(&new, closing);
 	else if (kind == DMABUFFS_KIND_DEVICE)
 		r = buffer_adopt_device(&new, readonly);
 	if (r < 0)
@@ -130,9 +201,14 @@ int buffer_restore(struct buffer *buffer, int fd)
 	return 0;
 }
 
-static struct kept_fd buffer_place_of(const struct buffer *buffer)
+int buffer_init(struct buffer *buffer, int fd, bool readonly, struct closing *closing)
 {
-	return (struct kept_fd){buffer->table, buffer->fd};
+	return buffer_make(buffer, fd, false, readonly, closing);
+}
+
+int buffer_init_own(struct buffer *buffer, int fd, bool readonly, struct closing *closing)
+{
+	return buffer_make(buffer, fd, true, readonly, closing);
 }
 
 void buffer_finish(struct buffer *buffer)
@@ -216,15 +292,6 @@ int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes)
 	return r;
 }
 
-static int buffer_open_memfd(const struct buffer *buffer, int access)
-{
-	int fd = buffer_reopen(buffer_place_of(buffer), access);
-
-	if (fd >= 0)
-		fcntl(fd, F_SETFL, 0); /* no O_NONBLOCK for the importer */
-	return fd;
-}
-
 static int buffer_duplicate(const struct buffer *buffer)
 {
 	int fd = buffer_borrow(buffer);
@@ -234,12 +301,28 @@ static int buffer_duplicate(const struct buffer *buffer)
 	return fd == -1 ? -errno : fd;
 }
 
-int buffer_open(const struct buffer *buffer, int access)
+struct buffer_opening buffer_open_begin(const struct buffer *buffer, int access)
 {
 	int r;
 
 	if (buffer->kind == DMABUFFS_KIND_MEMFD)
-		return buffer_open_memfd(buffer, access);
+		return buffer_reopen_begin(buffer, access);
 	r = policy_check_exchange(access, buffer->access);
-	return r < 0 ? r : buffer_duplicate(buffer);
+	return (struct buffer_opening){r < 0 ? r : buffer_duplicate(buffer), false};
+}
+
+int buffer_open_end(const struct buffer_opening *opening, uint32_t kind)
+{
+	int fd = buffer_reopen_end(*opening);
+
+	if (fd >= 0 && kind == DMABUFFS_KIND_MEMFD)
+		fcntl(fd, F_SETFL, 0); /* no O_NONBLOCK for the importer */
+	return fd;
+}
+
+int buffer_open(const struct buffer *buffer, int access)
+{
+	struct buffer_opening opening = buffer_open_begin(buffer, access);
+
+	return buffer_open_end(&opening, buffer->kind);
 }

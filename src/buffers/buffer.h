@@ -34,6 +34,7 @@ struct buffer {
 	bool kept;         /* by the fd vault, whichever table that is */
 	int access;        /* access mode of fd */
 	uint32_t kind;     /* enum dmabuffs_kind */
+	uid_t person;      /* limits_person() of whom it came from, or HELPER_NOBODY */
 	uint64_t dev, ino; /* its identity while fd is open; a device's is made up, as
 			      the kernel does not distinguish its open objects */
 	uint32_t seals;    /* F_SEAL_*, once they cannot change any more; else 0 */
@@ -69,6 +70,10 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly, struct closing *cl
  */
 int buffer_restore(struct buffer *buffer, int fd);
 
+/* The same of a memfd whose description is our own, see broker/take.h. */
+int buffer_init_own(struct buffer *buffer, int fd, bool readonly,
+		    struct closing *closing);
+
 /* Closes it here: see closing_add_buffer(). */
 void buffer_finish(struct buffer *buffer);
 
@@ -93,9 +98,27 @@ int buffer_size(const struct buffer *buffer, uint64_t *ret_size);
 /* Bytes it occupies, which can exceed its size (fallocate(2) beyond the end). */
 int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes);
 
+/*
+ * In the helper: a new description of the memfd @fd, with no more access than that one.
+ * -EBADFD: it is none, or @access no access mode; -EACCES: it would have more.
+ */
+int buffer_reopen_fd(int fd, int access);
+
 /* A new descriptor with the access mode @access, for an importer. -EACCES: not possible.
  */
 int buffer_open(const struct buffer *buffer, int access);
+
+/*
+ * The same in two steps of one thread. The second needs the buffer no more, and alone
+ * waits for the helper, unless the buffer is in a vault.
+ */
+struct buffer_opening {
+	int fd;          /* or -errno */
+	bool is_pending; /* it is the number of a helper_begin() */
+};
+
+struct buffer_opening buffer_open_begin(const struct buffer *buffer, int access);
+int buffer_open_end(const struct buffer_opening *opening, uint32_t kind);
 
 /* ---- buffer_seals.c ---------------------------------------------------------------- */
 
@@ -107,6 +130,9 @@ int buffer_open(const struct buffer *buffer, int access);
  */
 int buffer_freeze(const struct buffer *buffer, bool readonly);
 bool buffer_needs_freeze(const struct buffer *buffer, bool readonly);
+
+/* The permissions alone, of a memfd. It waits, too. */
+int buffer_freeze_mode(int fd);
 
 /* F_SEAL_* of a memfd; 0 for all others. */
 uint32_t buffer_seals(const struct buffer *buffer);

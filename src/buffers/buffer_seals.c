@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/helper.h"
 #include "buffers/buffer.h"
 #include "lease.h"
 #include "util.h"
@@ -50,7 +51,16 @@ static int buffer_seals_needs_any(int fd)
 	return seals & F_SEAL_SEAL ? buffer_seals_needs_mode(fd) : 1;
 }
 
-static int buffer_seals_freeze_mode(int fd)
+static int buffer_seals_ask_freeze_mode(int fd)
+{
+	const struct helper_request request = {.op = HELPER_FREEZE};
+	struct helper_reply reply;
+
+	return helper_is_used() ? helper_call(request, fd, HELPER_NOBODY, &reply, NULL)
+				: -EACCES;
+}
+
+int buffer_freeze_mode(int fd)
 {
 	struct stat st;
 
@@ -59,7 +69,7 @@ static int buffer_seals_freeze_mode(int fd)
 	if (!(st.st_mode & OTHERS_MODE))
 		return 0;
 	if (fchmod(fd, st.st_mode & ALL_PERMISSIONS & ~OTHERS_MODE) < 0)
-		return errno == EPERM ? -EACCES : -errno;
+		return errno == EPERM ? buffer_seals_ask_freeze_mode(fd) : -errno;
 	return 0;
 }
 
@@ -71,7 +81,7 @@ static int buffer_seals_freeze_all(int fd)
 		return seals;
 	if (!(seals & F_SEAL_SEAL) && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) < 0)
 		return -errno;
-	return buffer_seals_freeze_mode(fd);
+	return buffer_freeze_mode(fd);
 }
 
 static int buffer_seals_truncate(int fd)
@@ -105,7 +115,7 @@ bool buffer_needs_freeze(const struct buffer *buffer, bool readonly)
 int buffer_freeze(const struct buffer *buffer, bool readonly)
 {
 	return buffer_is_memfd(buffer)
-		       ? buffer_seals_apply(buffer, readonly ? buffer_seals_freeze_mode
+		       ? buffer_seals_apply(buffer, readonly ? buffer_freeze_mode
 							     : buffer_seals_freeze_all)
 		       : 0;
 }

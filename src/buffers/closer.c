@@ -119,6 +119,11 @@ static void closer_put_user_locked(struct closer_user *user)
 
 /* ---- closings ---------------------------------------------------------------------- */
 
+uid_t closing_person(const struct closing *closing)
+{
+	return closing->user->uid;
+}
+
 struct closing *closing_new(struct limits *limits, uid_t uid, unsigned room)
 {
 	struct closing *closing = calloc(1, sizeof(*closing) + room * sizeof(int));

@@ -56,6 +56,9 @@ int closing_reserve(struct limits *limits, const struct payer *payer, unsigned r
 void closing_charge(struct closing *closing, uid_t uid, enum resource resource,
 		    uint64_t n);
 
+/* limits_person() of its user. */
+uid_t closing_person(const struct closing *closing);
+
 /*
  * For a charge of @uid that ends: true if it can be given back at once, although what it
  * was for is still to be closed. Of a user with many of these it cannot (RES_ENDED).

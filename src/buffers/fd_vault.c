@@ -313,6 +313,11 @@ void fd_vault_path(struct kept_fd kept, char *path, size_t size)
 		snprintf(path, size, "/proc/self/fd/%d", kept.fd);
 }
 
+pid_t fd_vault_thread(unsigned table)
+{
+	return fd_vault_state.vaults[table - 1].tid;
+}
+
 static void fd_vault_drop_there(struct vault *vault, int fd)
 {
 	struct dropped dropped = {.fd = fd};

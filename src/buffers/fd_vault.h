@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Where a descriptor is: table 0 is our own, others are vaults. */
 struct kept_fd {
@@ -44,6 +45,9 @@ void fd_vault_return(struct kept_fd kept, int fd);
 
 /* Writes a path with which open(2) re-opens the file. */
 void fd_vault_path(struct kept_fd kept, char *path, size_t size);
+
+/* The thread that has table @table, not our own, in which its number is kept.fd. */
+pid_t fd_vault_thread(unsigned table);
 
 /* Closes it where it is, and waits for that; in a table of its own, no other caller does.
  */

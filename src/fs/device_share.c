@@ -112,7 +112,7 @@ static void device_share_end_import(struct command_call *call, int result)
 int device_import_asid(struct command_call *call)
 {
 	struct taken taken;
-	int r = device_take_import(call, &taken);
+	int r = device_take_import(call, TAKE_NAME, &taken);
 
 	if (r < 0)
 		return r;

@@ -13,7 +13,7 @@
 #include "fs/fs_user.h"
 #include "util.h"
 
-int device_take_import(struct command_call *call, struct taken *ret_taken)
+int device_take_import(struct command_call *call, unsigned kinds, struct taken *ret_taken)
 {
 	const struct dmabuffs_accel_import *arg = &call->arg.import;
 	bool by_ticket = arg->flags & DMABUFFS_ACCEL_TICKET;
@@ -23,7 +23,7 @@ int device_take_import(struct command_call *call, struct taken *ret_taken)
 		return -EOPNOTSUPP;
 	r = wire_check_source(by_ticket, arg->fd, arg->ticket);
 	return r < 0 ? r
-		     : command_take(call, arg->fd, by_ticket ? arg->ticket : NULL,
+		     : command_take(call, arg->fd, by_ticket ? arg->ticket : NULL, kinds,
 				    ret_taken);
 }
 
@@ -76,7 +76,7 @@ static void device_take_end_import(struct command_call *call, int result)
 int device_import_buffer(struct command_call *call)
 {
 	struct taken *taken = &call->kept.buffer.taken;
-	int r = device_take_import(call, taken);
+	int r = device_take_import(call, TAKE_BUFFER | TAKE_NAME, taken);
 
 	if (r < 0)
 		return r;
@@ -140,11 +140,11 @@ static int device_take_both(struct command_call *call)
 	const struct dmabuffs_accel_sva *sva = &call->arg.sva;
 	bool by_ticket = sva->flags & DMABUFFS_ACCEL_TICKET;
 	int r = command_take(call, sva->mem, by_ticket ? sva->mem_ticket : NULL,
-			     &call->kept.sva.mem);
+			     TAKE_MEMORY, &call->kept.sva.mem);
 
 	return r < 0 ? r
 		     : command_take(call, sva->maps, by_ticket ? sva->maps_ticket : NULL,
-				    &call->kept.sva.maps);
+				    TAKE_MEMORY, &call->kept.sva.maps);
 }
 
 static int device_take_check_sva(const struct dmabuffs_accel_sva *sva)

@@ -28,7 +28,8 @@ static int fs_export_take_buffer(struct command_call *call)
 {
 	const struct dmabuffs_export *arg = &call->arg.export;
 	bool by_ticket = arg->flags & DMABUFFS_EXPORT_TICKET;
-	int r = command_take(call, arg->fd, by_ticket ? arg->ticket : NULL, &call->rest);
+	int r = command_take(call, arg->fd, by_ticket ? arg->ticket : NULL, TAKE_BUFFER,
+			     &call->rest);
 
 	return r < 0 ? r
 		     : taken_to_buffer(&call->rest, fs_export_is_readonly(call),

@@ -142,10 +142,11 @@ int command_pidfd(struct command_call *call)
 	return call->pidfd;
 }
 
-int command_take(struct command_call *call, int fd, const uint8_t *ticket,
+int command_take(struct command_call *call, int fd, const uint8_t *ticket, unsigned kinds,
 		 struct taken *ret_taken)
 {
 	struct service *service = call->service;
+	struct taken_source source;
 	struct payer payer;
 	int r = user_payer(call->req, &payer);
 
@@ -153,8 +154,9 @@ int command_take(struct command_call *call, int fd, const uint8_t *ticket,
 		return r;
 	if (ticket)
 		return taken_from_ticket(&service->tickets, &payer, ticket, ret_taken);
-	return taken_from_caller(&service->limits, &payer, command_pidfd(call), fd,
-				 ret_taken);
+	source = (struct taken_source){take_is_by_helper() ? -1 : command_pidfd(call), fd,
+				       kinds};
+	return taken_from_caller(&service->limits, &payer, &source, ret_taken);
 }
 
 /* The call is freed when its work returns. */

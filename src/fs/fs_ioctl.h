@@ -5,6 +5,7 @@
 
 #include <dmabuffs-accel-ioctl.h>
 
+#include "broker/take.h"
 #include "broker/taken.h"
 #include "devices/device_file.h"
 #include "fs/fs.h"
@@ -90,8 +91,11 @@ void command_reply(struct command_call *call, int result);
 /* A pidfd of the calling thread, owned by the call; negative: it cannot be named. */
 int command_pidfd(struct command_call *call);
 
-/* Takes the descriptor behind @ticket, or @fd of the caller if @ticket is NULL. */
-int command_take(struct command_call *call, int fd, const uint8_t *ticket,
+/*
+ * Takes the descriptor behind @ticket, or @fd of the caller if @ticket is NULL; then of a
+ * kind in @kinds (enum take_kind).
+ */
+int command_take(struct command_call *call, int fd, const uint8_t *ticket, unsigned kinds,
 		 struct taken *ret_taken);
 
 /*
@@ -122,7 +126,8 @@ bool device_room_is_short(int result);
  * Takes the descriptor that a struct dmabuffs_accel_import names; the caller refuses or
  * keeps it. In device_take.c.
  */
-int device_take_import(struct command_call *call, struct taken *ret_taken);
+int device_take_import(struct command_call *call, unsigned kinds,
+		       struct taken *ret_taken);
 
 /* fs_info.c: what DMABUFFS_IOC_INFO says of an export. */
 void fs_info_fill_locked(struct service *service, const struct export *export,

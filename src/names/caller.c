@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "base/clients.h"
+#include "base/helper.h"
 #include "base/pidfd.h"
 #include "base/policy.h"
 #include "base/proc_read.h"
@@ -40,6 +41,11 @@ void caller_setup(void)
 		proc_read_line(getpid(), "attr/current", label, sizeof(label)) == 0;
 	caller_read_namespaces(getpid(), ns);
 	caller_features.user_ns = ns[DMABUFFS_NS_USER];
+}
+
+bool caller_can_name_threads(void)
+{
+	return caller_features.thread_pidfds;
 }
 
 /*
@@ -85,6 +91,14 @@ int caller_take_fd(int pidfd, int fd)
 
 int caller_read_ids(pid_t tid, struct ids *ret_ids)
 {
+	struct helper_reply reply;
+
+	if (helper_is_used()) {
+		if (helper_ask(HELPER_IDS, tid, &reply) < 0)
+			return -EREMOTE;
+		*ret_ids = (struct ids){reply.ids.uid, reply.ids.gid};
+		return 0;
+	}
 	return proc_read_fs_ids(tid, &ret_ids->uid, &ret_ids->gid) < 0 ? -EREMOTE : 0;
 }
 
@@ -101,6 +115,14 @@ static uint64_t caller_read_ns(int dirfd, enum dmabuffs_ns ns)
 	return number ? strtoull(number + 1, NULL, 10) : 0;
 }
 
+static void caller_ask_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
+{
+	struct helper_reply reply;
+
+	if (helper_ask(HELPER_NAMESPACES, tid, &reply) == 0)
+		memcpy(ret_ns, reply.identity.ns, sizeof(reply.identity.ns));
+}
+
 void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 {
 	_cleanup_close_ int dirfd = -1;
@@ -109,6 +131,10 @@ void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 	memset(ret_ns, 0, DMABUFFS_NS_COUNT * sizeof(*ret_ns));
 	if (tid <= 0)
 		return;
+	if (helper_is_used()) {
+		caller_ask_namespaces(tid, ret_ns);
+		return;
+	}
 	clients_path(path, sizeof(path), tid, "ns");
 	dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
@@ -119,15 +145,12 @@ void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT])
 
 bool caller_shares_user_ns(pid_t tid)
 {
-	_cleanup_close_ int dirfd = -1;
-	char path[64];
+	uint64_t ns[DMABUFFS_NS_COUNT];
 
 	if (tid <= 0 || !caller_features.user_ns)
 		return false;
-	clients_path(path, sizeof(path), tid, "ns");
-	dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return dirfd >= 0 &&
-	       caller_read_ns(dirfd, DMABUFFS_NS_USER) == caller_features.user_ns;
+	caller_read_namespaces(tid, ns);
+	return ns[DMABUFFS_NS_USER] == caller_features.user_ns;
 }
 
 /* Of a directory or a file that is only read, either of the two is enough. */
@@ -157,25 +180,44 @@ static uint64_t caller_thread_number(int pidfd)
 	return fd_identity(pidfd, &dev, &ino) == 0 ? ino : 0;
 }
 
+void caller_read_identity(pid_t tid, struct helper_reply *reply)
+{
+	char *label = reply->identity.label, *comm = reply->identity.comm;
+	pid_t pid = proc_read_leader(tid);
+
+	reply->identity.pid = pid < 0 ? 0 : pid;
+	if (proc_read_line(tid, "comm", comm, sizeof(reply->identity.comm)) < 0)
+		comm[0] = '\0';
+	caller_read_namespaces(tid, reply->identity.ns);
+	if (!caller_features.labels ||
+	    proc_read_line(tid, "attr/current", label, HELPER_LABEL_SIZE) < 0)
+		label[0] = '\0';
+}
+
+static void caller_fill(struct caller *caller, const struct helper_reply *reply)
+{
+	caller->pid = reply->identity.pid;
+	memcpy(caller->comm, reply->identity.comm, sizeof(caller->comm));
+	memcpy(caller->ns, reply->identity.ns, sizeof(caller->ns));
+	if (reply->identity.label[0])
+		caller->security = strdup(reply->identity.label);
+}
+
 static struct caller *caller_read_all(pid_t tid)
 {
 	struct caller *caller = calloc(1, sizeof(*caller));
-	char label[256];
-	pid_t pid;
+	struct helper_reply reply = {0};
 
 	if (!caller)
 		return NULL;
 	caller->refs = 1;
 	if (tid <= 0)
 		return caller;
-	pid = proc_read_leader(tid);
-	caller->pid = pid < 0 ? 0 : pid;
-	if (proc_read_line(tid, "comm", caller->comm, sizeof(caller->comm)) < 0)
-		caller->comm[0] = '\0';
-	caller_read_namespaces(tid, caller->ns);
-	if (caller_features.labels &&
-	    proc_read_line(tid, "attr/current", label, sizeof(label)) == 0 && label[0])
-		caller->security = strdup(label);
+	if (!helper_is_used())
+		caller_read_identity(tid, &reply);
+	else if (helper_ask(HELPER_IDENTITY, tid, &reply) < 0)
+		return caller;
+	caller_fill(caller, &reply);
 	return caller;
 }
 

@@ -18,6 +18,8 @@
 #include "names/ids.h"
 #include "store/ledger.h"
 
+struct helper_reply;
+
 /* The recorded identity of an exporter. Immutable; shared by its exports. */
 struct caller {
 	_Atomic unsigned refs;
@@ -34,6 +36,9 @@ struct caller {
 /* Probes the kernel. Once, before any other function here. */
 void caller_setup(void);
 
+/* Can the kernel name a thread (Linux 6.9)? If not, it takes rights over it. */
+bool caller_can_name_threads(void);
+
 /* A pidfd of the thread @tid. -EREMOTE: it has no id in our PID namespace; or -errno. */
 int caller_open(pid_t tid);
 
@@ -45,6 +50,9 @@ int caller_take_fd(int pidfd, int fd);
 
 /* The fsuid and fsgid of the thread, in our user namespace; -EREMOTE: unreadable. */
 int caller_read_ids(pid_t tid, struct ids *ret_ids);
+
+/* Fills identity of the reply, in the helper. */
+void caller_read_identity(pid_t tid, struct helper_reply *reply);
 
 /* Reads the namespaces only. The number of one that cannot be read is 0. */
 void caller_read_namespaces(pid_t tid, uint64_t ret_ns[DMABUFFS_NS_COUNT]);

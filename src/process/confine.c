@@ -11,7 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/clients.h"
 #include "base/log.h"
 #include "config.h"
 #include "util.h"
@@ -36,7 +35,6 @@ struct confine_part {
  * that of systemd is in a directory of its own, for a restart makes another one.
  */
 static struct confine_part confine_parts[] = {
-	{"/proc", CLIENTS_ROOT, READONLY, AT_RECURSIVE},
 	{"/proc/self", NULL /* /proc/PID */, PLAIN},
 	/* Not there with the mount option subset=pid. */
 	{"/proc/devices", "/proc/devices", READONLY, .is_file = true,
@@ -44,6 +42,18 @@ static struct confine_part confine_parts[] = {
 	{"/dev", "/dev", READONLY, .is_optional = true, .is_for_syslog = true},
 	{"/run/systemd/journal", "/run/systemd/journal", READONLY, .is_optional = true,
 	 .is_for_syslog = true},
+};
+
+/* Each of its processes opens memfds in its own directory. */
+static struct confine_part confine_helper_parts[] = {
+	{"/proc", "/proc", READONLY, AT_RECURSIVE},
+};
+
+struct confine_plan {
+	struct confine_part *parts;
+	size_t n_parts;
+	bool has_own; /* the directory of this process, and no other */
+	bool with_syslog;
 };
 
 /* ---- what is taken along ----------------------------------------------------------- */
@@ -73,17 +83,15 @@ static int confine_take(struct confine_part *part)
 		       : 0;
 }
 
-static int confine_take_all(bool with_syslog)
+static int confine_take_all(const struct confine_plan *plan)
 {
 	int r = 0;
 
-	if (!clients_need_links())
-		confine_parts[0].attributes |= MOUNT_ATTR_NOSYMFOLLOW;
-	for (size_t i = 0; i < ARRAY_SIZE(confine_parts) && r == 0; i++) {
-		struct confine_part *part = &confine_parts[i];
+	for (size_t i = 0; i < plan->n_parts && r == 0; i++) {
+		struct confine_part *part = &plan->parts[i];
 
 		part->tree = -1;
-		if (part->is_for_syslog && !with_syslog)
+		if (part->is_for_syslog && !plan->with_syslog)
 			continue;
 		r = confine_take(part);
 		if (r < 0 && part->is_optional) {
@@ -132,20 +140,22 @@ static int confine_hide_map_files(const char *own)
 	return mount("empty", path, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
-static int confine_put_all(void)
+static int confine_put_all(const struct confine_plan *plan)
 {
 	char own[32];
 	int r = 0;
 
 	snprintf(own, sizeof(own), "/proc/%d", getpid());
-	for (size_t i = 0; i < ARRAY_SIZE(confine_parts) && r == 0; i++) {
-		const struct confine_part *part = &confine_parts[i];
+	for (size_t i = 0; i < plan->n_parts && r == 0; i++) {
+		const struct confine_part *part = &plan->parts[i];
 
 		/* In the working directory. */
 		if (part->tree >= 0)
 			r = confine_put(part, (part->to ?: own) + 1);
 		close_keep_errno(part->tree);
 	}
+	if (!plan->has_own)
+		return r;
 	if (r == 0 && symlink(own, "proc/self") < 0)
 		r = -errno;
 	return r == 0 ? confine_hide_map_files(own + 1) : r;
@@ -186,19 +196,19 @@ static int confine_stop_propagation(void)
 }
 
 /* A new root needs a directory to be mounted on, and all of /proc is cloned already. */
-static int confine_make_root(bool with_syslog)
+static int confine_make_root(const struct confine_plan *plan)
 {
 	int r = confine_stop_propagation();
 
 	if (r == 0)
-		r = confine_take_all(with_syslog);
+		r = confine_take_all(plan);
 	if (r < 0)
 		return r;
 	if (mount("dmabuffsd", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  "mode=0755,size=64k,nr_inodes=32") < 0 ||
 	    chdir("/proc") < 0)
 		return -errno;
-	r = confine_put_all();
+	r = confine_put_all(plan);
 	if (r == 0)
 		r = confine_enter();
 	return r == 0 ? confine_seal() : r;
@@ -212,7 +222,7 @@ static void confine_leave(int namespace, const char *name)
 		log_warning("cannot have a namespace of its own (%s): %m", name);
 }
 
-int confine(bool with_syslog)
+static int confine_by(const struct confine_plan *plan)
 {
 	int r;
 
@@ -223,17 +233,36 @@ int confine(bool with_syslog)
 	confine_leave(CLONE_NEWNET, "net");
 	confine_leave(CLONE_NEWIPC, "ipc");
 	confine_leave(CLONE_NEWUTS, "uts");
-	r = confine_make_root(with_syslog);
+	r = confine_make_root(plan);
 	if (r < 0)
 		log_error("cannot leave the root of the host: %s", strerror(-r));
-	else
-		clients_move();
 	return r;
+}
+
+int confine(bool with_syslog)
+{
+	const struct confine_plan plan = {confine_parts, ARRAY_SIZE(confine_parts), true,
+					  with_syslog};
+
+	return confine_by(&plan);
+}
+
+int confine_helper(void)
+{
+	const struct confine_plan plan = {confine_helper_parts,
+					  ARRAY_SIZE(confine_helper_parts), false, false};
+
+	return confine_by(&plan);
 }
 
 #else
 
 int confine(bool with_syslog)
+{
+	return 0;
+}
+
+int confine_helper(void)
 {
 	return 0;
 }

@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/filter.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/fs.h>
 #include <linux/fuse.h>
-#include <linux/nsfs.h>
 #include <linux/sockios.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <seccomp.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/pidfd.h"
+#include "process/filter_build.h"
 #include "config.h"
 #include "util.h"
 
@@ -39,8 +32,6 @@
 #ifndef PROCMAP_QUERY
 #define PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
 #endif
-
-#define FILTER_DENY SCMP_ACT_ERRNO(ENOSYS)
 
 /* Of clone(2), whose lowest byte is a signal; CLONE_NEWTIME is for clone3(2) alone. */
 #define CLONE_NAMESPACES                                                                 \
@@ -84,8 +75,7 @@ static const int filter_calls[] = {
 	SCMP_SYS(memfd_create),
 	SCMP_SYS(pidfd_open),
 	SCMP_SYS(pidfd_getfd),
-	SCMP_SYS(kcmp),
-	/* /proc, and a new description of a memfd */
+	/* /proc/self, and a new description of a memfd */
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
 	SCMP_SYS(readlink),
@@ -167,53 +157,11 @@ static const unsigned filter_ioctls[] = {
 	FUSE_DEV_IOC_BACKING_CLOSE,
 	DMA_BUF_IOCTL_SYNC,
 	FIONREAD,
-	PIDFD_GET_USER_NAMESPACE,
-	NS_GET_PARENT,
-	NS_GET_OWNER_UID,
 	PROCMAP_QUERY,
 	SIOCOUTQ,
 };
 
 /* ---- rules ------------------------------------------------------------------------- */
-
-static int filter_allow(scmp_filter_ctx filter, const int *calls, size_t n)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	return r;
-}
-
-/* @call is permitted if @argument, after @mask, is @value. */
-static int filter_compare(scmp_filter_ctx filter, int call, unsigned argument,
-			  uint64_t mask, uint64_t value)
-{
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-				SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, mask, value));
-}
-
-/* The kernel looks at the low half of the command. */
-static int filter_add_ioctls(scmp_filter_ctx filter)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(filter_ioctls) && r == 0; i++)
-		r = filter_compare(filter, SCMP_SYS(ioctl), 1, UINT32_MAX,
-				   filter_ioctls[i]);
-	return r;
-}
-
-/* Nothing that was not there at the start is ever executed. */
-static int filter_add_memory(scmp_filter_ctx filter)
-{
-	const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mmap2), SCMP_SYS(mprotect)};
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(calls) && r == 0; i++)
-		r = filter_compare(filter, calls[i], 2, PROT_EXEC, 0);
-	return r;
-}
 
 /*
  * Threads, and no process. The flags of clone3(2) are in memory: without it the C library
@@ -244,10 +192,14 @@ static int filter_add_self(scmp_filter_ctx filter)
 	return r;
 }
 
-/* syslog(3) connects again when its reader was restarted. */
+/* syslog(3) connects again when its reader was restarted; a pair is for the helper. */
 static int filter_add_sockets(scmp_filter_ctx filter)
 {
-	return filter_compare(filter, SCMP_SYS(socket), 0, UINT32_MAX, AF_UNIX);
+	int r = filter_compare(filter, SCMP_SYS(socket), 0, UINT32_MAX, AF_UNIX);
+
+	return r == 0 ? filter_compare(filter, SCMP_SYS(socketpair), 0, UINT32_MAX,
+				       AF_UNIX)
+		      : r;
 }
 
 /* ---- filters ----------------------------------------------------------------------- */
@@ -260,23 +212,14 @@ static int filter_add_all(scmp_filter_ctx filter)
 		r = filter_allow(filter, filter_start_calls,
 				 ARRAY_SIZE(filter_start_calls));
 	if (r == 0)
-		r = filter_add_ioctls(filter);
+		r = filter_allow_ioctls(filter, filter_ioctls, ARRAY_SIZE(filter_ioctls));
 	if (r == 0)
-		r = filter_add_memory(filter);
+		r = filter_allow_memory(filter);
 	if (r == 0)
 		r = filter_add_threads(filter);
 	if (r == 0)
 		r = filter_add_self(filter);
 	return r == 0 ? filter_add_sockets(filter) : r;
-}
-
-static int filter_deny_start(scmp_filter_ctx filter)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(filter_start_calls) && r == 0; i++)
-		r = seccomp_rule_add(filter, FILTER_DENY, filter_start_calls[i], 0);
-	return r;
 }
 
 /* With these and F_SETSIG any process can be sent any signal, by root. */
@@ -296,39 +239,9 @@ static int filter_deny_owners(scmp_filter_ctx filter)
 
 static int filter_add_denied(scmp_filter_ctx filter)
 {
-	int r = filter_deny_start(filter);
+	int r = filter_deny(filter, filter_start_calls, ARRAY_SIZE(filter_start_calls));
 
 	return r == 0 ? filter_deny_owners(filter) : r;
-}
-
-/* Calls of another architecture are denied. no_new_privs is set already. */
-static int filter_load(uint32_t otherwise, int (*add)(scmp_filter_ctx filter))
-{
-	scmp_filter_ctx filter = seccomp_init(otherwise);
-	int r = filter ? seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, FILTER_DENY)
-		       : -ENOMEM;
-
-	if (r == 0)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
-	if (r == 0)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-	/* A search of the number, not a walk through all of them. */
-	if (r == 0)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (r == 0)
-		r = add(filter);
-	if (r == 0)
-		r = seccomp_load(filter);
-	seccomp_release(filter);
-	return r;
-}
-
-/* Linux 4.14 or newer, with filters. */
-static bool filter_is_supported(void)
-{
-	const uint32_t action = SECCOMP_RET_ERRNO;
-
-	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
 int filter_begin(void)

@@ -21,4 +21,8 @@ int filter_begin(void);
 /* For all threads, once the service is ready: nor what only the start needs. */
 int filter_serve(void);
 
+/* The same for the helper, and for each of its processes that serves a socket. */
+int filter_helper_begin(void);
+int filter_helper_serve(void);
+
 #endif

@@ -6,13 +6,16 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "broker/take.h"
 #include "fs/service.h"
 #include "process/confine.h"
 #include "process/fdstore.h"
 #include "process/filter.h"
 #include "process/held.h"
 #include "process/holder.h"
+#include "process/helper.h"
 #include "process/keeper.h"
+#include "process/landlock.h"
 #include "process/lifetime.h"
 #include "process/mountpoint.h"
 #include "process/notify.h"
@@ -45,17 +48,26 @@ static int main_loop(struct loop *loop)
  * No thread has the root of the host then. The filter is for all threads; that which
  * shows life has given up the rest itself.
  */
-static int main_confine(const struct options *options)
+static int main_confine(struct service *service, int mount_root)
 {
+	const struct options *options = &service->options;
+	bool by_helper = options->isolate || !caller_can_name_threads();
 	int r;
 
 	/* For the times in lines of syslog(3): /etc/localtime is not in the new root. */
 	tzset();
-	r = confine(!options->foreground);
+	take_setup(service->broker.mount_dev, by_helper);
+	r = helper_start(by_helper);
+	if (r == 0)
+		r = confine(!options->foreground);
+	/* It denies access to other processes, too, with which a service takes. */
+	if (r == 0 && options->isolate)
+		r = landlock_begin(mount_root);
 	if (r == 0)
 		r = keeper_show_life();
 	if (r == 0)
-		r = privileges_drop();
+		r = privileges_keep(options->isolate ? PRIVILEGES_ISOLATED
+						     : PRIVILEGES_SERVICE);
 	return r == 0 ? filter_begin() : r;
 }
 
@@ -63,7 +75,7 @@ static int main_confine(const struct options *options)
  * is. */
 static int main_start(struct service *service, struct startup *startup)
 {
-	int r = main_confine(&service->options);
+	int r = main_confine(service, startup->tree);
 
 	if (service->options.supervisor)
 		service->ask_upgrade = keeper_ask_upgrade;

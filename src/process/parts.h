@@ -16,7 +16,7 @@ int parts_init(struct service *service);
 
 /*
  * Starts those that have threads; they inherit the capabilities of the caller, so after
- * privileges_drop(). 0 or -errno.
+ * privileges_keep(). 0 or -errno.
  */
 int parts_start(struct service *service);
 

@@ -24,15 +24,20 @@
  */
 static const struct {
 	cap_value_t capability;
+	unsigned owners; /* enum privileges_owner */
 	bool rootless;
 	const char *reason;
 } privileges_kept[] = {
-	{CAP_SYS_ADMIN, false, "register a buffer for passthrough"},
-	{CAP_SYS_PTRACE, true,
+	{CAP_SYS_ADMIN, PRIVILEGES_SERVICE | PRIVILEGES_ISOLATED, false,
+	 "register a buffer for passthrough"},
+	{CAP_LEASE, PRIVILEGES_SERVICE | PRIVILEGES_ISOLATED, false,
+	 "check whether a memfd of another user is still in use"},
+	{CAP_SYS_PTRACE, PRIVILEGES_SERVICE | PRIVILEGES_HELPER, true,
 	 "take the exporter's descriptor (pidfd_getfd), see its namespaces"},
-	{CAP_LEASE, false, "check whether a memfd of another user is still in use"},
-	{CAP_FOWNER, true, "remove the permissions of others from a memfd's mode"},
-	{CAP_DAC_OVERRIDE, true, "open a fresh description of a memfd of another user"},
+	{CAP_DAC_OVERRIDE, PRIVILEGES_SERVICE | PRIVILEGES_HELPER, true,
+	 "open a fresh description of a memfd of another user"},
+	{CAP_FOWNER, PRIVILEGES_HELPER, true,
+	 "remove the permissions of others from a memfd's mode"},
 };
 
 /* The kernel's limit of RLIMIT_NOFILE; 0: unknown. */
@@ -97,13 +102,14 @@ static int privileges_want(cap_t wanted, cap_value_t capability)
 }
 
 /* Sets in @wanted those of the table that @caps has. */
-static int privileges_intersect(cap_t caps, cap_t wanted)
+static int privileges_intersect(cap_t caps, cap_t wanted, enum privileges_owner owner)
 {
 	bool rootless = !privileges_are_initial();
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(privileges_kept); i++) {
-		if (rootless && !privileges_kept[i].rootless)
+		if (!(privileges_kept[i].owners & owner) ||
+		    (rootless && !privileges_kept[i].rootless))
 			continue;
 		if (!privileges_has(caps, privileges_kept[i].capability))
 			log_warning("missing capability to %s",
@@ -147,12 +153,12 @@ static int privileges_set(cap_t wanted)
 	return r;
 }
 
-int privileges_drop(void)
+int privileges_keep(enum privileges_owner owner)
 {
 	cap_t caps = cap_get_proc(), wanted = cap_init();
-	int r = caps && wanted ? privileges_intersect(caps, wanted) : -ENOMEM;
+	int r = caps && wanted ? privileges_intersect(caps, wanted, owner) : -ENOMEM;
 
-	if (r == 0 && !privileges_has(caps, CAP_SETPCAP))
+	if (r == 0 && owner != PRIVILEGES_HELPER && !privileges_has(caps, CAP_SETPCAP))
 		log_warning("missing capability to reduce the bounding set");
 	if (r == 0)
 		r = privileges_set(wanted);

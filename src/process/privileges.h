@@ -13,12 +13,19 @@ uint64_t privileges_raise_nofile(void);
 /* False in a user namespace (rootless), where the kernel refuses passthrough. */
 bool privileges_are_initial(void);
 
+/* Of whom the table in privileges.c says what is needed. */
+enum privileges_owner {
+	PRIVILEGES_SERVICE = 1,
+	PRIVILEGES_ISOLATED = 2, /* the service, with the mount option isolate */
+	PRIVILEGES_HELPER = 4,
+};
+
 /*
- * Keeps only the capabilities in the table of privileges.c, in the bounding set, too;
- * inherits none, locks the securebits, and sets no_new_privs. For the calling thread and
- * those it starts later. 0 or -errno.
+ * Keeps only what @owner needs, in the bounding set, too; inherits none, locks the
+ * securebits, and sets no_new_privs. For the calling thread and those it starts later. 0
+ * or -errno.
  */
-int privileges_drop(void);
+int privileges_keep(enum privileges_owner owner);
 
 /* The same without any, for a process or thread that needs none. 0 or -errno. */
 int privileges_drop_all(void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* instance.c - starts, observes and stops a dmabuffsd for a case */
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -175,6 +176,25 @@ void instance_start_in_pid_namespace(struct instance *instance, const char *opti
 	ASSERT_OK(SYS(mount(NULL, test_work_dir, NULL, MS_SHARED, NULL)));
 	instance_init(instance);
 	start(instance, options, CLONE_NEWPID | CLONE_NEWNS);
+}
+
+size_t instance_helpers(const struct instance *instance, pid_t pids[HELPERS_MAX])
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	size_t n = 1;
+
+	ASSERT(proc);
+	pids[0] = process_child(instance->service);
+	ASSERT(pids[0] > 0);
+	while ((entry = readdir(proc)) && n < HELPERS_MAX) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && process_parent(pid) == pids[0])
+			pids[n++] = pid;
+	}
+	closedir(proc);
+	return n;
 }
 
 static bool no_more_fds(void *data)

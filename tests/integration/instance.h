@@ -4,6 +4,7 @@
 #define DMABUFFS_TEST_INSTANCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #define INSTANCE_PATH_SIZE 96
@@ -34,6 +35,14 @@ void instance_start_again(struct instance *instance, const char *options);
 
 /* As instance_start(), in a nested PID namespace, from which this process has no PID. */
 void instance_start_in_pid_namespace(struct instance *instance, const char *options);
+
+#define HELPERS_MAX 64
+
+/*
+ * The processes of the service's helper: first the one that starts the others. Fails the
+ * case if there is none.
+ */
+size_t instance_helpers(const struct instance *instance, pid_t pids[HELPERS_MAX]);
 
 /* Makes /dev/fuse accessible to all users, as distributions do. */
 void open_fuse_to_all(void);

@@ -14,12 +14,13 @@
 #include "raw.h"
 
 /* src/process/privileges.c gives the reason for each. */
-#define EXPECTED_ROOTLESS                                                                \
+#define EXPECTED_HELPER                                                                  \
 	(1ULL << CAP_SYS_PTRACE | 1ULL << CAP_FOWNER | 1ULL << CAP_DAC_OVERRIDE)
 
-/* The kernel requires these in the initial user namespace. */
-#define EXPECTED_CAPABILITIES                                                            \
-	(EXPECTED_ROOTLESS | 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_LEASE)
+/* With the mount option isolate; the kernel requires both in the initial namespace. */
+#define EXPECTED_ISOLATED     (1ULL << CAP_SYS_ADMIN | 1ULL << CAP_LEASE)
+#define EXPECTED_ROOTLESS     (1ULL << CAP_SYS_PTRACE | 1ULL << CAP_DAC_OVERRIDE)
+#define EXPECTED_CAPABILITIES (EXPECTED_ISOLATED | EXPECTED_ROOTLESS)
 
 static void status_field(pid_t pid, const char *field, char value[64])
 {
@@ -68,6 +69,22 @@ static void expect_only(pid_t pid, uint64_t expected)
 static void drops_capabilities(struct instance *instance)
 {
 	expect_only(instance->service, EXPECTED_CAPABILITIES);
+}
+
+static void expect_of_helper(const struct instance *instance)
+{
+	pid_t pids[HELPERS_MAX];
+	size_t n = instance_helpers(instance, pids);
+
+	/* The one that starts others, and one at least that serves requests. */
+	ASSERT(n >= 2);
+	for (size_t i = 0; i < n; i++)
+		expect_only(pids[i], EXPECTED_HELPER);
+}
+
+static void helper_has_the_others(struct instance *instance)
+{
+	expect_of_helper(instance);
 }
 
 static void expect_no_new_privileges(pid_t pid)
@@ -152,19 +169,30 @@ static void use_all(const struct instance *instance)
 	close(shared.root);
 }
 
-static void run_rootless(int peer, void *data)
+static void run_rootless_with(const char *options, uint64_t expected)
 {
 	struct instance instance;
 
 	ASSERT_EQ(getuid(), 0);
-	instance_start(&instance, NULL);
-	expect_only(instance.service, EXPECTED_ROOTLESS);
+	instance_start(&instance, options);
+	expect_only(instance.service, expected);
+	expect_of_helper(&instance);
 	use_all(&instance);
 	instance_settle(&instance);
 	instance_stop(&instance);
 }
 
-static void rootless(int namespaces)
+static void run_rootless(int peer, void *data)
+{
+	run_rootless_with(NULL, EXPECTED_ROOTLESS);
+}
+
+static void run_rootless_isolated(int peer, void *data)
+{
+	run_rootless_with("isolate", 0);
+}
+
+static void rootless(int namespaces, void (*run)(int peer, void *data))
 {
 	const struct identity who = {.uid = 1000,
 				     .gid = 1000,
@@ -175,13 +203,18 @@ static void rootless(int namespaces)
 	open_fuse_to_all();
 	/* Must be writable for the daemon's log and mount points. */
 	ASSERT_OK(SYS(chmod(test_work_dir, 0777)));
-	child_start(&child, &who, run_rootless, NULL);
+	child_start(&child, &who, run, NULL);
 	child_wait_ms(&child, 3 * WAIT_MS);
 }
 
 static void rootless_instance(struct instance *instance)
 {
-	rootless(0);
+	rootless(0, run_rootless);
+}
+
+static void rootless_isolated(struct instance *instance)
+{
+	rootless(0, run_rootless_isolated);
 }
 
 /* The log names the missing privilege, to explain ENODEV. */
@@ -190,7 +223,7 @@ static void rootless_says_so(struct instance *instance)
 	char path[INSTANCE_PATH_SIZE], log[4000] = "";
 	FILE *file;
 
-	rootless(0);
+	rootless(0, run_rootless);
 	snprintf(path, sizeof(path), "%s/1.log", test_work_dir);
 	file = fopen(path, "re");
 	ASSERT(file);
@@ -199,13 +232,80 @@ static void rootless_says_so(struct instance *instance)
 	ASSERT(strstr(log, "passthrough"));
 }
 
+/* ---- with the mount option isolate ------------------------------------------------- */
+
+static void isolated_has_two(struct instance *instance)
+{
+	expect_only(instance->service, EXPECTED_ISOLATED);
+	expect_of_helper(instance);
+}
+
+/* Not frozen, so that the helper restricts its mode. */
+static void export_as_user(int peer, void *data)
+{
+	const struct instance *instance = data;
+	int root = ASSERT_OK(raw_root(instance)), memfd = new_memfd(PAGE);
+	uint8_t uuid[16];
+	struct stat st;
+
+	ASSERT_EQ(pwrite(memfd, "x", 1, 6), 1);
+	ASSERT_OK(raw_export_fd(root, memfd, DMABUFFS_EXPORT_MODE, 0666, uuid));
+	ASSERT_OK(SYS(fstat(memfd, &st)));
+	ASSERT_EQ(st.st_mode & 077, 011);
+	ASSERT_ERR(raw_export_fd(root, root, 0, 0, uuid), EBADFD);
+	ASSERT_ERR(raw_export_fd(root, 999, 0, 0, uuid), EBADF);
+	peer_put(peer, uuid, sizeof(uuid));
+	peer_wait(peer);
+}
+
+static void exchange_as_user(int peer, void *data)
+{
+	const struct instance *instance = data;
+	int connection = ASSERT_OK(raw_connect(instance));
+	const int accesses[] = {O_RDONLY, O_RDWR};
+	uint8_t uuid[16];
+	char byte;
+
+	peer_get(peer, uuid, sizeof(uuid));
+	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++) {
+		int opened = ASSERT_OK(raw_open(instance, uuid, accesses[i]));
+		int real = ASSERT_OK(raw_exchange(connection, opened));
+
+		ASSERT_EQ(fcntl(real, F_GETFL) & O_ACCMODE, accesses[i]);
+		ASSERT_EQ(pread(real, &byte, 1, 6), 1);
+		ASSERT_EQ(byte, 'x');
+		close(real);
+		close(opened);
+	}
+	close(connection);
+}
+
+/* Of each user the memfds belong to, which the service cannot open itself. */
+static void isolated_serves_strangers(struct instance *instance)
+{
+	struct child exporter, importer;
+	uint8_t uuid[16];
+
+	child_start(&exporter, USER(1001), export_as_user, instance);
+	peer_get(exporter.peer, uuid, sizeof(uuid));
+	child_start(&importer, USER(1002), exchange_as_user, instance);
+	peer_put(importer.peer, uuid, sizeof(uuid));
+	child_wait(&importer);
+	peer_signal(exporter.peer);
+	child_wait(&exporter);
+}
+
 const struct test_case test_cases[] = {
 	{"drops_capabilities", drops_capabilities},
+	{"helper_has_the_others", helper_has_the_others},
 	{"keeper_has_one", keeper_has_one, "nosupervisor"},
 	{"holder_has_what_it_hands_on", holder_has_what_it_hands_on},
 	{"gains_none_later", gains_none_later},
 	{"no_new_privileges", no_new_privileges},
 	{"rootless_instance", rootless_instance, NULL, 0, CASE_NO_INSTANCE},
 	{"rootless_says_so", rootless_says_so, NULL, 0, CASE_NO_INSTANCE},
+	{"rootless_isolated", rootless_isolated, NULL, 0, CASE_NO_INSTANCE},
+	{"isolated_has_two", isolated_has_two, "isolate"},
+	{"isolated_serves_strangers", isolated_serves_strangers, "isolate"},
 	{0},
 };

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "../support/process.h"
 #include "child.h"
 #include "harness.h"
 #include "inject.h"
@@ -56,6 +57,30 @@ static void expect_of_all_threads(pid_t pid, const char *line)
 	ASSERT(n > 6);
 }
 
+/* They have no other thread. */
+static void expect_of_helper(const struct instance *instance, const char *line)
+{
+	pid_t pids[HELPERS_MAX];
+	size_t n = instance_helpers(instance, pids);
+	char path[60];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/status", pids[i]);
+		expect_line(path, line);
+		expect_line(path, "\nThreads:\t1\n");
+	}
+}
+
+static void of_the_helper(struct instance *instance)
+{
+	expect_of_helper(instance, "\nNoNewPrivs:\t1\n");
+	expect_of_helper(instance, "\nCapInh:\t0000000000000000\n");
+	expect_of_helper(instance, "\nCapAmb:\t0000000000000000\n");
+#ifndef SANITIZED
+	expect_of_helper(instance, "\nSeccomp:\t2\n");
+#endif
+}
+
 static void of_all_threads(struct instance *instance)
 {
 	struct shared shared;
@@ -84,34 +109,34 @@ static void read_link_of(pid_t pid, const char *name, char link[64])
 	link[n] = '\0';
 }
 
-static void has_namespaces(struct instance *instance)
+static void has_namespaces(const struct instance *instance, pid_t pid)
 {
 	static const char *const own[] = {"ns/mnt", "ns/net", "ns/ipc", "ns/uts"};
 	static const char *const shared[] = {"ns/user", "ns/pid"};
 	char of_service[64], of_host[64];
 
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		read_link_of(instance->service, own[i], of_service);
+		read_link_of(pid, own[i], of_service);
 		read_link_of(instance->pid, own[i], of_host);
 		ASSERT(strcmp(of_service, of_host) != 0);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
-		read_link_of(instance->service, shared[i], of_service);
+		read_link_of(pid, shared[i], of_service);
 		read_link_of(instance->pid, shared[i], of_host);
 		ASSERT(strcmp(of_service, of_host) == 0);
 	}
 }
 
 /* Exactly these entries. */
-static void expect_entries(struct instance *instance, const char *dir,
-			   const char *const *names, int n_names)
+static void expect_entries(pid_t pid, const char *dir, const char *const *names,
+			   int n_names)
 {
 	struct dirent *entry;
 	char path[300];
 	DIR *stream;
 	int n = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/root/%s", instance->service, dir);
+	snprintf(path, sizeof(path), "/proc/%d/root/%s", pid, dir);
 	stream = opendir(path);
 	ASSERT(stream);
 	while ((entry = readdir(stream))) {
@@ -129,15 +154,15 @@ static void expect_entries(struct instance *instance, const char *dir,
 
 static void has_a_root_of_its_own(struct instance *instance)
 {
-	static const char *const root[] = {"clients", "proc", "empty"};
+	static const char *const root[] = {"proc", "empty"};
 	char self[16], dir[64], cwd[64];
 	const char *const proc[] = {self, "self", "devices"};
 
 	snprintf(self, sizeof(self), "%d", instance->service);
-	expect_entries(instance, "", root, ARRAY_SIZE(root));
-	expect_entries(instance, "proc", proc, ARRAY_SIZE(proc));
+	expect_entries(instance->service, "", root, ARRAY_SIZE(root));
+	expect_entries(instance->service, "proc", proc, ARRAY_SIZE(proc));
 	snprintf(dir, sizeof(dir), "proc/%s/map_files", self);
-	expect_entries(instance, dir, NULL, 0);
+	expect_entries(instance->service, dir, NULL, 0);
 	read_link_of(instance->service, "cwd", cwd);
 	ASSERT(strcmp(cwd, "/") == 0);
 }
@@ -163,6 +188,31 @@ static void has_no_directory_open(struct instance *instance)
 	closedir(stream);
 }
 
+/* Of the host it has /proc, and nothing open. */
+static void helper_has_no_more(const struct instance *instance)
+{
+	static const char *const root[] = {"proc"};
+	pid_t pids[HELPERS_MAX];
+	size_t n = instance_helpers(instance, pids);
+	char cwd[64];
+
+	for (size_t i = 0; i < n; i++) {
+		has_namespaces(instance, pids[i]);
+		expect_entries(pids[i], "", root, ARRAY_SIZE(root));
+		read_link_of(pids[i], "cwd", cwd);
+		ASSERT(strcmp(cwd, "/") == 0);
+		/* Standard ones, the socket, and /proc/self/fd where one serves. */
+		ASSERT_EQ(count_process_fds(pids[i]), i == 0 ? 4 : 5);
+		for (int fd = 0; fd < 3; fd++) {
+			char name[8], link[64];
+
+			snprintf(name, sizeof(name), "fd/%d", fd);
+			read_link_of(pids[i], name, link);
+			ASSERT(strcmp(link, "/dev/null") == 0);
+		}
+	}
+}
+
 #endif
 
 static void surroundings(struct instance *instance)
@@ -170,9 +220,10 @@ static void surroundings(struct instance *instance)
 #ifdef SANITIZED
 	test_note("skipped surroundings: a build with sanitizers stays in the host's");
 #else
-	has_namespaces(instance);
+	has_namespaces(instance, instance->service);
 	has_a_root_of_its_own(instance);
 	has_no_directory_open(instance);
+	helper_has_no_more(instance);
 #endif
 }
 
@@ -180,13 +231,18 @@ static void surroundings(struct instance *instance)
 
 #ifndef SANITIZED
 
-static void refused(struct instance *instance, struct injection injection)
+static void refused_in(pid_t pid, struct injection injection)
 {
-	long result = inject(instance->service, &injection);
+	long result = inject(pid, &injection);
 
 	if (result != -ENOSYS)
 		test_fail(__FILE__, __LINE__, "system call %ld: expected ENOSYS, got %ld",
 			  injection.call, result);
+}
+
+static void refused(struct instance *instance, struct injection injection)
+{
+	refused_in(instance->service, injection);
 }
 
 /* The attempts below reach the service. */
@@ -220,6 +276,26 @@ static void traces_nobody(struct instance *instance)
 	/* With F_SETSIG, a way to kill(2). */
 	refused(instance, (struct injection){SYS_fcntl, {0, F_SETOWN, other}});
 	refused(instance, (struct injection){SYS_fcntl, {0, F_SETOWN_EX}});
+}
+
+/* Neither of a client nor of its own keeper and helper. */
+static void takes_from_nobody(struct instance *instance)
+{
+	pid_t pids[HELPERS_MAX + 2];
+	size_t n = instance_helpers(instance, pids);
+
+	pids[n++] = getpid();
+	pids[n++] = instance->pid;
+	for (size_t i = 0; i < n; i++) {
+		struct injection take = {SYS_pidfd_getfd};
+
+		take.arguments[0] = (uint64_t)ASSERT_OK(
+			inject(instance->service,
+			       &(struct injection){SYS_pidfd_open, {(uint64_t)pids[i]}}));
+		ASSERT_ERR(inject(instance->service, &take), EPERM);
+		inject(instance->service,
+		       &(struct injection){SYS_close, {take.arguments[0]}});
+	}
 }
 
 static void executes_nothing(struct instance *instance)
@@ -281,13 +357,31 @@ static void opens(struct instance *instance, const char *path, uint64_t flags, i
 			  error, result);
 }
 
+/* Processes are not there, neither the keeper nor a client. */
 static void opens_of(struct instance *instance, pid_t pid, const char *name,
-		     uint64_t flags, int error)
+		     uint64_t flags)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/clients/%d/%s", pid, name);
-	opens(instance, path, flags, error);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	opens(instance, path, flags, ENOENT);
+}
+
+static bool has_landlock(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0,
+		       1 /* LANDLOCK_CREATE_RULESET_VERSION */) > 0;
+}
+
+/* In its root, so that the path alone is no obstacle. */
+static void opens_what_it_needs(struct instance *instance)
+{
+	if (!has_landlock()) {
+		test_note("skipped opens_what_it_needs: this kernel has no Landlock");
+		return;
+	}
+	opens(instance, "/", O_RDONLY | O_DIRECTORY, EACCES);
+	opens(instance, "/empty", O_RDONLY | O_DIRECTORY, EACCES);
 }
 
 static void opens_nothing_outside(struct instance *instance)
@@ -298,19 +392,54 @@ static void opens_nothing_outside(struct instance *instance)
 	opens(instance, instance->dir, O_RDONLY | O_DIRECTORY, ENOENT);
 	opens(instance, "/new", O_RDWR | O_CREAT, EROFS);
 	opens(instance, "/proc/self/root/new", O_RDWR | O_CREAT, EROFS);
-	opens(instance, "/clients/sys/kernel/core_pattern", O_WRONLY, EROFS);
-	/* Of the keeper and of a client, which have the root of the host. */
+	opens(instance, "/proc/sys/kernel/core_pattern", O_WRONLY, ENOENT);
 	for (int i = 0; i < 2; i++) {
 		pid_t pid = i ? getpid() : instance->pid;
 
-		opens_of(instance, pid, "root/etc/passwd", O_RDONLY, ELOOP);
-		opens_of(instance, pid, "cwd/.", O_RDONLY, ELOOP);
-		opens_of(instance, pid, "exe", O_RDONLY, ELOOP);
-		opens_of(instance, pid, "fd/0", O_RDONLY, ELOOP);
-		opens_of(instance, pid, "ns/mnt", O_RDONLY, ELOOP);
-		opens_of(instance, pid, "mem", O_RDWR, EROFS);
-		opens_of(instance, pid, "oom_score_adj", O_WRONLY, EROFS);
+		opens_of(instance, pid, "root/etc/passwd", O_RDONLY);
+		opens_of(instance, pid, "mem", O_RDONLY);
+		opens_of(instance, pid, "status", O_RDONLY);
 	}
+}
+
+/* ---- and in its helper ------------------------------------------------------------- */
+
+static void helper_is_refused(pid_t pid)
+{
+	refused_in(pid, (struct injection){SYS_ptrace, {16 /* ATTACH */, 1}});
+	refused_in(pid, (struct injection){SYS_process_vm_readv, {1}});
+	refused_in(pid, (struct injection){SYS_kill, {1, 0}});
+	refused_in(pid, (struct injection){SYS_execve, {0}, "/bin/true", 0});
+	refused_in(pid, (struct injection){SYS_clone3, {0}});
+	refused_in(pid, (struct injection){SYS_clone, {CLONE_NEWUSER | SIGCHLD}});
+	refused_in(pid, (struct injection){SYS_mount, {0, 0, 0, 0, 0}, "/", 1});
+	refused_in(pid, (struct injection){SYS_chroot, {0}, "/", 0});
+	refused_in(pid, (struct injection){SYS_setns, {0, 0}});
+	refused_in(pid, (struct injection){SYS_unshare, {CLONE_NEWNS}});
+	refused_in(pid, (struct injection){SYS_socket, {AF_UNIX, SOCK_STREAM}});
+	refused_in(pid, (struct injection){SYS_connect, {3}});
+	refused_in(pid, (struct injection){SYS_write, {3}});
+	refused_in(pid, (struct injection){SYS_fchown, {3, 0, 0}});
+	refused_in(pid, (struct injection){SYS_ftruncate, {3, 0}});
+	refused_in(pid, (struct injection){SYS_mprotect, {0, 0, PROT_EXEC}});
+	refused_in(pid, (struct injection){SYS_bpf, {0}});
+	refused_in(pid, (struct injection){SYS_ioctl, {3, 0x5412 /* TIOCSTI */}});
+}
+
+static void helper_injected(struct instance *instance)
+{
+	pid_t pids[HELPERS_MAX];
+	size_t n = instance_helpers(instance, pids);
+
+	if (!inject_is_possible()) {
+		test_note("skipped helper_injected: not for this architecture");
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		helper_is_refused(pids[i]);
+	/* The first of them starts the others, which start nothing. */
+	for (size_t i = 1; i < n; i++)
+		refused_in(pids[i], (struct injection){SYS_clone, {SIGCHLD}});
 }
 
 static void injected(struct instance *instance)
@@ -328,6 +457,15 @@ static void injected(struct instance *instance)
 	injection_works(instance);
 }
 
+static void isolated(struct instance *instance)
+{
+	injected(instance);
+	if (!inject_is_possible())
+		return;
+	takes_from_nobody(instance);
+	opens_what_it_needs(instance);
+}
+
 #else
 
 static void injected(struct instance *instance)
@@ -335,11 +473,104 @@ static void injected(struct instance *instance)
 	test_note("skipped injected: a build with sanitizers has no filter");
 }
 
+static void isolated(struct instance *instance)
+{
+	test_note("skipped isolated: a build with sanitizers has no filter");
+}
+
+static void helper_injected(struct instance *instance)
+{
+	test_note("skipped helper_injected: a build with sanitizers has no filter");
+}
+
 #endif
+
+/* ---- the helper ends --------------------------------------------------------------- */
+
+static void export_by_call(struct instance *instance, int expected)
+{
+	int root = ASSERT_OK(raw_root(instance)), memfd = new_memfd(PAGE);
+	uint8_t uuid[16];
+
+	ASSERT_EQ(raw_export_fd(root, memfd, 0, 0, uuid), expected);
+	close(memfd);
+	close(root);
+}
+
+/* The request that finds it out is made again. */
+static void a_process_is_replaced(struct instance *instance)
+{
+	pid_t pids[HELPERS_MAX];
+	size_t n = instance_helpers(instance, pids);
+
+	export_by_call(instance, 0);
+	for (size_t i = 1; i < n; i++) {
+		ASSERT_OK(SYS(kill(pids[i], SIGKILL)));
+		export_by_call(instance, 0);
+	}
+	ASSERT_EQ(process_parent(pids[0]), instance->service);
+}
+
+/* What has a name stays, and descriptors can be sent to the broker. */
+static void all_are_killed(struct instance *instance)
+{
+	pid_t pids[HELPERS_MAX];
+	size_t n = instance_helpers(instance, pids);
+	int connection = ASSERT_OK(raw_connect(instance)), memfd, opened;
+	struct shared shared;
+	struct dmabuffs_export export;
+
+	share(&shared, instance, PAGE, 0, 0);
+	for (size_t i = 0; i < n; i++)
+		ASSERT_OK(SYS(kill(pids[i], SIGKILL)));
+	for (size_t i = 0; i < n; i++)
+		export_by_call(instance, -EREMOTE);
+	opened = ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR));
+	close(ASSERT_OK(raw_exchange(connection, opened)));
+	close(opened);
+	memfd = new_memfd(PAGE);
+	raw_request(&export, -1);
+	export.flags |= DMABUFFS_EXPORT_TICKET;
+	ASSERT_OK(raw_ticket(connection, memfd, export.ticket));
+	ASSERT_OK(raw_export(shared.root, &export));
+	ASSERT_OK(raw_exists(instance, export.uuid));
+	close(memfd);
+	close(connection);
+	close(shared.root);
+}
+
+static bool are_gone(void *data)
+{
+	const pid_t *pids = data;
+
+	/* Nobody may have waited for it. */
+	for (; *pids; pids++)
+		if (count_process_fds(*pids) > 0)
+			return false;
+	return true;
+}
+
+static void ends_with_the_service(struct instance *unused)
+{
+	struct instance instance;
+	pid_t pids[HELPERS_MAX + 1];
+
+	instance_start(&instance, "isolate");
+	pids[instance_helpers(&instance, pids)] = 0;
+	ASSERT_OK(SYS(kill(instance.service, SIGKILL)));
+	ASSERT(wait_until(are_gone, pids));
+}
 
 const struct test_case test_cases[] = {
 	{"of_all_threads", of_all_threads},
+	{"of_the_helper", of_the_helper},
 	{"surroundings", surroundings},
 	{"injected", injected},
+	{"isolated", isolated, "isolate"},
+	{"isolated_surroundings", surroundings, "isolate"},
+	{"helper_injected", helper_injected, "isolate"},
+	{"a_process_is_replaced", a_process_is_replaced, "isolate"},
+	{"all_are_killed", all_are_killed, "isolate"},
+	{"ends_with_the_service", ends_with_the_service, NULL, 0, CASE_NO_INSTANCE},
 	{0},
 };

@@ -62,7 +62,9 @@ endif
 	%D%/test-owners.c \
 	%D%/test-past.c \
 	%D%/test-policy.c \
+	%D%/test-helper.c \
 	%D%/test-privileges.c \
+	%D%/test-take.c \
 	%D%/test-probes.c \
 	%D%/test-procfs.c \
 	%D%/test-publish.c \

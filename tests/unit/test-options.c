@@ -155,7 +155,7 @@ Test(options, defaults)
 	cr_assert(
 		all(eq(int, options.log_level, LOG_INFO), eq(int, options.ready_fd, -1)));
 	cr_assert(all(not(options.foreground), options.passthrough, not(options.help),
-		      not(options.version), not(options.idmap)));
+		      not(options.version), not(options.idmap), not(options.isolate)));
 	cr_assert(zero(int, memcmp(&options.limits, &config, sizeof(config))));
 }
 
@@ -443,6 +443,14 @@ Test(options, text_has_all_lists)
 	cr_assert(eq(str, options.text, (char *)""));
 	cr_assert(zero(int, parse("-o uid=1 -f -o gid=2,idmap /dir")));
 	cr_assert(eq(str, options.text, (char *)"uid=1,gid=2,idmap,"));
+}
+
+Test(options, isolate)
+{
+	cr_assert(zero(int, parse("-o isolate /dir")));
+	cr_assert(options.isolate);
+	cr_assert(eq(int, parse("-o isolate=1 /dir"), -EINVAL));
+	cr_assert(eq(int, parse("-o noisolate /dir"), -EINVAL));
 }
 
 Test(options, idmap)

@@ -10,9 +10,6 @@
 #include "base/log.h"
 #include "process/privileges.h"
 
-static const cap_value_t kept[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_FOWNER,
-				   CAP_DAC_OVERRIDE};
-
 static bool has(cap_t caps, cap_value_t capability, cap_flag_t flag)
 {
 	cap_flag_value_t value = CAP_CLEAR;
@@ -21,24 +18,25 @@ static bool has(cap_t caps, cap_value_t capability, cap_flag_t flag)
 	return value == CAP_SET;
 }
 
-static bool is_kept(cap_value_t capability)
+/* The first two are useless in a user namespace of its own. */
+static bool is_kept(enum privileges_owner owner, cap_value_t capability)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		if (kept[i] == capability)
-			return true;
-	/* CAP_LEASE is useless in a user namespace of its own. */
-	return capability == CAP_LEASE && privileges_are_initial();
+	if (capability == CAP_SYS_ADMIN || capability == CAP_LEASE)
+		return owner != PRIVILEGES_HELPER && privileges_are_initial();
+	if (capability == CAP_SYS_PTRACE || capability == CAP_DAC_OVERRIDE)
+		return owner != PRIVILEGES_ISOLATED;
+	return capability == CAP_FOWNER && owner == PRIVILEGES_HELPER;
 }
 
-Test(privileges, only_the_table_remains)
+static void expect_only(enum privileges_owner owner)
 {
 	cap_t before = cap_get_proc(), after;
 
 	log_set_level(LOG_ERR);
-	cr_assert(zero(int, privileges_drop()));
+	cr_assert(zero(int, privileges_keep(owner)));
 	after = cap_get_proc();
 	for (cap_value_t c = 0; c < cap_max_bits(); c++) {
-		bool expected = is_kept(c) && has(before, c, CAP_PERMITTED);
+		bool expected = is_kept(owner, c) && has(before, c, CAP_PERMITTED);
 
 		cr_assert(eq(int, has(after, c, CAP_PERMITTED), expected), "number %d",
 			  c);
@@ -47,9 +45,24 @@ Test(privileges, only_the_table_remains)
 		cr_assert(not(has(after, c, CAP_INHERITABLE)), "number %d", c);
 	}
 	cr_assert(eq(int, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1));
-	cr_assert(zero(int, privileges_drop()), "a second call fails");
+	cr_assert(zero(int, privileges_keep(owner)), "a second call fails");
 	cap_free(before);
 	cap_free(after);
+}
+
+Test(privileges, only_the_table_remains)
+{
+	expect_only(PRIVILEGES_SERVICE);
+}
+
+Test(privileges, fewer_remain_in_an_isolated_service)
+{
+	expect_only(PRIVILEGES_ISOLATED);
+}
+
+Test(privileges, others_remain_in_the_helper)
+{
+	expect_only(PRIVILEGES_HELPER);
 }
 
 Test(privileges, as_many_descriptors_as_allowed)

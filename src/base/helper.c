@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/helper.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "locked.h"
+#include "util.h"
+
+/* So many may be busy with what one person made them close. */
+#define HELPER_PER_PERSON 32
+/* The same, once that many of the sockets were needed at a time. */
+#define HELPER_LATER_PER_PERSON 2
+#define HELPER_MANY             (HELPER_QUICK_SOCKETS / 2)
+/* Where many threads share a processor, those that close may just not have had it. */
+#define HELPER_YIELDS 32
+/* Started before the first client comes, and kept. */
+#define HELPER_FIRST_PLAIN 1
+#define HELPER_FIRST_QUICK 2
+
+struct helper_slot {
+	int socket; /* -1: not started, or busy and not used again */
+	bool in_use;
+	uid_t person; /* of the last request */
+};
+
+struct helper_range {
+	int first, n, n_kept; /* fixed */
+	int n_seen;           /* all that follow were not started, or have ended */
+	int n_in_use;
+};
+
+/* Protected by lock, a leaf; fixed after helper_use(): control, busy. */
+static struct {
+	pthread_mutex_t lock;
+	struct helper_slot slots[HELPER_SOCKETS];
+	struct helper_range ranges[3];
+	helper_busy *busy; /* NULL: there is no helper */
+	int control;
+	bool is_gone; /* and that is logged */
+} helper_state = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.ranges = {{.first = 0, .n = HELPER_PLAIN_SOCKETS},
+		   {.first = HELPER_PLAIN_SOCKETS, .n = HELPER_QUICK_SOCKETS},
+		   {.first = HELPER_PLAIN_SOCKETS + HELPER_QUICK_SOCKETS,
+		    .n = HELPER_SLOW_SOCKETS}},
+};
+
+/* ---- messages ---------------------------------------------------------------------- */
+
+union helper_rights {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+int helper_send(int socket, const void *message, size_t size, int fd)
+{
+	union helper_rights rights = {.header = {.cmsg_level = SOL_SOCKET,
+						 .cmsg_type = SCM_RIGHTS,
+						 .cmsg_len = CMSG_LEN(sizeof(int))}};
+	struct iovec iov = {(void *)message, size};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (fd >= 0) {
+		header.msg_control = &rights;
+		header.msg_controllen = sizeof(rights);
+		memcpy(CMSG_DATA(&rights.header), &fd, sizeof(fd));
+	}
+	do
+		n = sendmsg(socket, &header, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+int helper_receive(int socket, void *message, size_t size, int *ret_fd)
+{
+	union helper_rights rights = {.header = {0}};
+	struct iovec iov = {message, size};
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &rights,
+		.msg_controllen = sizeof(rights),
+	};
+	ssize_t n;
+
+	do
+		n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	*ret_fd = -1;
+	if (n >= 0 && CMSG_FIRSTHDR(&header))
+		memcpy(ret_fd, CMSG_DATA(CMSG_FIRSTHDR(&header)), sizeof(*ret_fd));
+	if (n == (ssize_t)size)
+		return header.msg_flags & MSG_CTRUNC ? -EMFILE : 0;
+	close_keep_errno(TAKE_FD(*ret_fd));
+	if (n < 0)
+		return -errno;
+	return n == 0 ? -EPIPE : -EPROTO;
+}
+
+/* ---- the sockets ------------------------------------------------------------------- */
+
+static struct helper_range *helper_range_for(uint32_t op)
+{
+	if (op == HELPER_FREEZE)
+		return &helper_state.ranges[2];
+	return &helper_state.ranges[op == HELPER_TAKE || op == HELPER_REOPEN];
+}
+
+static struct helper_range *helper_range_of(int number)
+{
+	struct helper_range *range = helper_state.ranges;
+
+	while (number >= range->first + range->n)
+		range++;
+	return range;
+}
+
+static int helper_start_locked(unsigned number)
+{
+	const uint32_t message = number;
+	int ends[2], r;
+
+	ASSERT_LOCKED(&helper_state.lock);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	r = helper_send(helper_state.control, &message, sizeof(message), ends[1]);
+	close(ends[1]);
+	if (r < 0) {
+		close(ends[0]);
+		return r;
+	}
+	helper_state.slots[number].socket = ends[0];
+	return 0;
+}
+
+static int helper_start_one_locked(int number)
+{
+	int r = number < 0 ? -EBUSY : helper_start_locked((unsigned)number);
+
+	if (r == -EPIPE || r == -ECONNRESET) {
+		if (!helper_state.is_gone)
+			log_error("the helper was ended: buffers must be sent to the "
+				  "broker");
+		helper_state.is_gone = true;
+		r = -EREMOTE;
+	}
+	return r < 0 ? r : number;
+}
+
+static bool helper_is_busy(int number)
+{
+	return atomic_load_explicit(&helper_state.busy[number], memory_order_acquire);
+}
+
+/* The first free socket, so that few are used; -errno. */
+static int helper_choose_locked(const struct helper_range *range, uid_t person)
+{
+	int free = -1, unused = -1, of_person = 0, most;
+
+	ASSERT_LOCKED(&helper_state.lock);
+	for (int i = range->first; i < range->first + range->n_seen; i++) {
+		const struct helper_slot *slot = &helper_state.slots[i];
+		int *found = slot->socket < 0 ? &unused : &free;
+
+		if (slot->in_use)
+			continue;
+		if (helper_is_busy(i))
+			of_person += slot->person == person;
+		else if (*found < 0)
+			*found = i;
+	}
+	most = range->n_seen < HELPER_MANY ? HELPER_PER_PERSON : HELPER_LATER_PER_PERSON;
+	if (person != HELPER_NOBODY && of_person >= most)
+		return -EBUSY;
+	if (unused < 0 && range->n_seen < range->n)
+		unused = range->first + range->n_seen;
+	return free >= 0 ? free : helper_start_one_locked(unused);
+}
+
+static int helper_acquire(uint32_t op, uid_t person)
+{
+	struct helper_range *range = helper_range_for(op);
+	SCOPED_LOCK(&helper_state.lock);
+	int number = helper_choose_locked(range, person);
+
+	if (number < 0)
+		return number;
+	range->n_seen = MAX(range->n_seen, number - range->first + 1);
+	range->n_in_use++;
+	helper_state.slots[number].in_use = true;
+	helper_state.slots[number].person = person;
+	atomic_store_explicit(&helper_state.busy[number], 1, memory_order_relaxed);
+	return number;
+}
+
+/* Those that came with a burst; a process that is still busy ends after that. */
+static void helper_shrink_locked(struct helper_range *range)
+{
+	ASSERT_LOCKED(&helper_state.lock);
+	for (int i = range->n_kept; i < range->n_seen; i++)
+		close_keep_errno(TAKE_FD(helper_state.slots[range->first + i].socket));
+	while (range->n_seen > range->n_kept &&
+	       !helper_is_busy(range->first + range->n_seen - 1))
+		range->n_seen--;
+}
+
+static void helper_release(int number, bool is_gone)
+{
+	struct helper_slot *slot = &helper_state.slots[number];
+	struct helper_range *range = helper_range_of(number);
+	SCOPED_LOCK(&helper_state.lock);
+
+	slot->in_use = false;
+	if (is_gone) {
+		close(TAKE_FD(slot->socket));
+		atomic_store(&helper_state.busy[number], 0);
+	}
+	if (--range->n_in_use == 0)
+		helper_shrink_locked(range);
+}
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+/* -EPIPE: the process at the other end has ended. */
+static int helper_start_call(struct helper_request request, int fd, uid_t person)
+{
+	int r, number = helper_acquire(request.op, person);
+
+	for (int i = 0; i < HELPER_YIELDS && number == -EBUSY; i++) {
+		sched_yield();
+		number = helper_acquire(request.op, person);
+	}
+	if (number < 0)
+		return number;
+	request.size = sizeof(request);
+	r = helper_send(helper_state.slots[number].socket, &request, sizeof(request), fd);
+	if (r == 0)
+		return number;
+	helper_release(number, true);
+	return -EPIPE;
+}
+
+static int helper_end_call(int number, struct helper_reply *ret_reply, int *ret_fd)
+{
+	_cleanup_close_ int fd = -1;
+	int r = helper_receive(helper_state.slots[number].socket, ret_reply,
+			       sizeof(*ret_reply), &fd);
+
+	/* It is not the helper's fault if our table is full. */
+	helper_release(number, r < 0 && r != -EMFILE);
+	if (r < 0)
+		return r == -EMFILE ? r : -EPIPE;
+	if (ret_reply->result >= 0 && ret_fd)
+		*ret_fd = TAKE_FD(fd);
+	return ret_reply->result;
+}
+
+static int helper_error(int r)
+{
+	return r == -EPIPE ? -EREMOTE : r;
+}
+
+int helper_begin(struct helper_request request, int fd, uid_t person)
+{
+	return helper_error(helper_start_call(request, fd, person));
+}
+
+int helper_end(int call, struct helper_reply *ret_reply, int *ret_fd)
+{
+	return call < 0 ? call : helper_error(helper_end_call(call, ret_reply, ret_fd));
+}
+
+int helper_call(struct helper_request request, int fd, uid_t person,
+		struct helper_reply *ret_reply, int *ret_fd)
+{
+	int r = -EPIPE;
+
+	/* All that are kept may have been killed. */
+	for (int i = 0; i <= HELPER_FIRST_QUICK && r == -EPIPE; i++) {
+		r = helper_start_call(request, fd, person);
+		if (r >= 0)
+			r = helper_end_call(r, ret_reply, ret_fd);
+	}
+	return helper_error(r);
+}
+
+int helper_ask(enum helper_op op, pid_t tid, struct helper_reply *ret_reply)
+{
+	return helper_call((struct helper_request){.op = op, .tid = tid}, -1,
+			   HELPER_NOBODY, ret_reply, NULL);
+}
+
+/* ---- the start --------------------------------------------------------------------- */
+
+static int helper_keep_locked(struct helper_range *range, int n)
+{
+	int r = 0;
+
+	ASSERT_LOCKED(&helper_state.lock);
+	for (int i = 0; i < n && r == 0; i++)
+		r = helper_start_locked((unsigned)(range->first + i));
+	range->n_kept = range->n_seen = n;
+	return r;
+}
+
+int helper_use(int control, helper_busy *busy, bool takes)
+{
+	int r;
+	SCOPED_LOCK(&helper_state.lock);
+
+	helper_state.control = control;
+	helper_state.busy = busy;
+	for (int i = 0; i < HELPER_SOCKETS; i++)
+		helper_state.slots[i].socket = -1;
+	r = helper_keep_locked(&helper_state.ranges[0], HELPER_FIRST_PLAIN);
+	if (r == 0 && takes)
+		r = helper_keep_locked(&helper_state.ranges[1], HELPER_FIRST_QUICK);
+	return r;
+}
+
+bool helper_is_used(void)
+{
+	return helper_state.busy != NULL;
+}
