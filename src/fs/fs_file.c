@@ -127,8 +127,6 @@ void fs_close_export(fuse_req_t req, struct export *export)
 		fuse_passthrough_close(req, id);
 		table_forget_backing(table, export, id);
 	}
-	if (export->doubtful)
-		orphans_check(service_of(req), export);
 }
 
 /* Without a connection, which closes the backing id with its end. */
@@ -151,10 +149,11 @@ static void fs_file_reply_open(fuse_req_t req, struct export *export,
 	fi->direct_io = !fi->backing_id;
 	fi->parallel_direct_writes = 1;
 	fi->noflush = 1;
+	table_store_reply(table, fi->fh, LEDGER_REPLYING);
 	if (fuse_reply_open(req, fi) < 0)
 		fs_file_undo_open(table, export, fi->fh);
 	else
-		table_store_reply(table, fi->fh);
+		table_store_reply(table, fi->fh, LEDGER_REPLIED);
 	CRASH_POINT("open-replied");
 }
 
@@ -249,6 +248,7 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	export = table_forget_open(&service->table, fi->fh);
 	if (export)
 		fs_close_export(req, export);
+	orphans_check(service);
 	reply_error(req, 0);
 	CRASH_POINT("release-replied");
 	table_put(&service->table, export);

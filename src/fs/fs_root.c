@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "fs/fs.h"
 #include "fs/fs_user.h"
+#include "fs/orphans.h"
 #include "names/ended.h"
 #include "crash_point.h"
 
@@ -52,6 +53,7 @@ void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (ino == INO_ROOT)
 		ended_close_root(&service_of(req)->notifier, fi->fh,
 				 "the root was closed");
+	orphans_check(service_of(req));
 	reply_error(req, 0);
 }
 

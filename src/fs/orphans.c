@@ -3,8 +3,12 @@
 
 #include "base/log.h"
 #include "fs/backing.h"
+#include "clock.h"
 #include "locked.h"
 #include "util.h"
+
+/* Any client that was replied to has run, also on a machine that is busy. */
+#define ORPHANS_WAIT_MS 10000
 
 /* All real files of the export hold its backing file open. */
 static bool orphans_are_certain(struct table *table, const struct export *export)
@@ -26,7 +30,7 @@ static void orphans_close_one(struct service *service, struct export *export)
 	}
 }
 
-void orphans_check(struct service *service, struct export *export)
+static void orphans_check_one(struct service *service, struct export *export)
 {
 	struct table *table = &service->table;
 	char name[UUID_TEXT_LENGTH + 1];
@@ -55,7 +59,16 @@ static struct export *orphans_next(struct service *service, uint32_t *slot)
 	return NULL;
 }
 
-void orphans_check_all(struct service *service)
+static bool orphans_are_left(struct service *service)
+{
+	uint32_t slot = 0;
+	struct export *export = orphans_next(service, &slot);
+
+	table_put(&service->table, export);
+	return slot != LEDGER_NONE;
+}
+
+static void orphans_check_all(struct service *service)
 {
 	uint32_t slot = 0;
 
@@ -65,8 +78,27 @@ void orphans_check_all(struct service *service)
 		if (slot == LEDGER_NONE)
 			return;
 		if (export)
-			orphans_check(service, export);
+			orphans_check_one(service, export);
 		table_put(&service->table, export);
 		slot++;
 	}
+}
+
+void orphans_begin(struct service *service)
+{
+	atomic_store(&service->orphans_due_ms, now_ms() + ORPHANS_WAIT_MS);
+}
+
+/* What is held by others then is looked at again with a later close. */
+void orphans_check(struct service *service)
+{
+	uint64_t due = atomic_load(&service->orphans_due_ms);
+
+	if (!due || now_ms() < due)
+		return;
+	if (!atomic_compare_exchange_strong(&service->orphans_due_ms, &due, 0))
+		return;
+	orphans_check_all(service);
+	if (orphans_are_left(service))
+		orphans_begin(service);
 }

@@ -2,11 +2,12 @@
 /*
  * orphans.h - open files that nobody has
  *
- * An open(2) is stored before it is replied to. If the service is killed between, the
- * kernel sends the request again, but not if the client was killed meanwhile: then nobody
- * closes the file. So files whose reply is not stored are doubtful after a takeover. Of a
- * memfd with passthrough the kernel says whether anybody has it open (buffer_held()); if
- * not, all that are doubtful are nobody's. A request that comes yet is executed anew.
+ * An open(2) is stored before it is replied to. If the service is killed while it
+ * replies, the kernel may send the request again, but not if the client was killed
+ * meanwhile: then nobody closes the file. So such files are doubtful after a takeover. Of
+ * a memfd with passthrough the kernel says whether anybody has it open (buffer_held()),
+ * once a client that was replied to had the time to go on; if nobody, all that are
+ * doubtful are nobody's. A request that comes yet is executed anew.
  *
  * Of other buffers the kernel does not say it; they stay open until the mount ends.
  */
@@ -15,10 +16,10 @@
 
 #include "fs/service.h"
 
-/* Of an export that the caller has a reference to, when one of its files was closed. */
-void orphans_check(struct service *service, struct export *export);
+/* A takeover has found doubtful ones. */
+void orphans_begin(struct service *service);
 
-/* Of all, after a takeover, while requests are served. */
-void orphans_check_all(struct service *service);
+/* When a file or a description was closed: looks at all, once some time has passed. */
+void orphans_check(struct service *service);
 
 #endif

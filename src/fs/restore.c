@@ -164,5 +164,5 @@ int restore(struct service *service)
 void restore_finish(struct service *service)
 {
 	rebuild_finish(&service->rebuild, &service->notifier);
-	orphans_check_all(service);
+	orphans_begin(service);
 }

@@ -38,7 +38,8 @@ struct service {
 	struct identities identities; /* with the option idmap */
 	/* Of .control and .idmap; protected by the table's lock. */
 	struct node control, idmap;
-	struct rebuild rebuild; /* of a takeover, until restore_finish() */
+	_Atomic uint64_t orphans_due_ms; /* see orphans.h; 0: there are none */
+	struct rebuild rebuild;          /* of a takeover, until restore_finish() */
 	struct fuse_session *session;
 	/* Has the holder start the installed program: keeper_ask_upgrade(), or NULL. */
 	int (*ask_upgrade)(int pipe);

@@ -171,6 +171,7 @@ static int rebuild_roots(struct rebuild *rebuild)
 	return 0;
 }
 
+/* One that nobody was given yet is nobody's: a request that comes again makes another. */
 static void rebuild_count_opens(struct rebuild *rebuild)
 {
 	struct ledger *ledger = rebuild->table->ledger;
@@ -179,8 +180,14 @@ static void rebuild_count_opens(struct rebuild *rebuild)
 	ledger_for_each(ledger, LEDGER_OPEN, slot) {
 		struct ledger_open *record = ledger_opened(ledger, slot);
 
+		uint32_t reply = atomic_load(&record->reply);
+
+		if (reply == LEDGER_NO_REPLY) {
+			ledger_free(ledger, LEDGER_OPEN, slot);
+			continue;
+		}
 		rebuild->opens[record->export]++;
-		if (atomic_load(&record->reply) == LEDGER_REPLIED)
+		if (reply == LEDGER_REPLIED)
 			continue;
 		rebuild->doubtful[record->export]++;
 		atomic_store(&record->reply, LEDGER_DOUBTFUL);

@@ -185,8 +185,9 @@ int table_store_open(struct table *table, const struct export *export, int flags
 /* The handle that this request, which comes again, got. False: it got none. */
 bool table_was_opened(struct table *table, struct export *export, uint64_t *ret_handle);
 
-/* Stores that the client has the file; it may be closed by now. */
-void table_store_reply(struct table *table, uint64_t handle);
+/* Stores that the client gets the file; and that it has it, unless it is closed by now.
+ */
+void table_store_reply(struct table *table, uint64_t handle, enum ledger_reply reply);
 
 /*
  * Of an export without real ones: forgets an open file that is doubtful, for

@@ -74,16 +74,16 @@ static void table_settle_locked(struct table *table, struct export *export,
 				struct ledger_open *record)
 {
 	ASSERT_LOCKED(&table->lock);
-	if (atomic_exchange(&record->reply, LEDGER_REPLIED) == LEDGER_DOUBTFUL)
+	if (atomic_exchange(&record->reply, LEDGER_REPLYING) == LEDGER_DOUBTFUL)
 		export->doubtful--;
 }
 
-void table_store_reply(struct table *table, uint64_t handle)
+void table_store_reply(struct table *table, uint64_t handle, enum ledger_reply reply)
 {
 	uint32_t slot = ledger_find(table->ledger, LEDGER_OPEN, handle);
 
 	if (slot != LEDGER_NONE)
-		atomic_store(&ledger_opened(table->ledger, slot)->reply, LEDGER_REPLIED);
+		atomic_store(&ledger_opened(table->ledger, slot)->reply, reply);
 }
 
 bool table_was_opened(struct table *table, struct export *export, uint64_t *ret_handle)

@@ -149,9 +149,10 @@ struct ledger_export {
 
 /* Does the client have the file? */
 enum ledger_reply {
-	LEDGER_NO_REPLY,
+	LEDGER_NO_REPLY, /* no: a request that comes again opens it anew */
+	LEDGER_REPLYING,
 	LEDGER_REPLIED,
-	LEDGER_DOUBTFUL, /* a predecessor stored no reply: see orphans.h */
+	LEDGER_DOUBTFUL, /* a predecessor was killed while it replied: see orphans.h */
 	LEDGER_REPLIES
 };
 

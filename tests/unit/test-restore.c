@@ -305,6 +305,7 @@ static uint64_t open_file(struct export *export)
 	cr_assert(table_open(&before->table, export));
 	cr_assert(zero(int, table_store_open(&before->table, export, O_RDWR, &handle)));
 	cr_assert(ne(u64, handle, 0));
+	table_store_reply(&before->table, handle, LEDGER_REPLIED);
 	return handle;
 }
 
@@ -349,6 +350,40 @@ Test(restore, an_open_that_was_not_stored)
 	cr_assert(table_open(&before->table, export));
 	take_over();
 	cr_assert(zero(uint, find(export)->opens));
+}
+
+/* Stored, and nobody was given it. */
+Test(restore, an_open_without_a_reply)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+	uint64_t handle, again;
+
+	request_set(50);
+	cr_assert(table_open(&before->table, export));
+	cr_assert(zero(int, table_store_open(&before->table, export, O_RDWR, &handle)));
+	take_over();
+	cr_assert(zero(uint, find(export)->opens));
+	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
+	request_set(50 | RESENT);
+	cr_assert(not(table_was_opened(&after->table, find(export), &again)));
+}
+
+/* The client may have it, or not: it is open until the kernel says that it is not. */
+Test(restore, an_open_whose_reply_is_doubtful)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+	uint64_t handle = open_file(export);
+
+	table_store_reply(&before->table, handle, LEDGER_REPLYING);
+	take_over();
+	cr_assert(all(eq(uint, find(export)->opens, 1),
+		      eq(uint, find(export)->doubtful, 1)));
+	cr_assert(table_forget_doubtful(&after->table, find(export)));
+	cr_assert(not(table_forget_doubtful(&after->table, find(export))));
+	cr_assert(zero(int, table_close(&after->table, find(export))));
+	cr_assert(
+		all(zero(uint, find(export)->opens), zero(uint, find(export)->doubtful)));
+	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
 }
 
 Test(restore, a_backing_id_is_kept_while_it_is_open)
