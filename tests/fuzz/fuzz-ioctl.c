@@ -674,6 +674,7 @@ static void start_service(void)
 	service.devices.limits = &service.limits;
 	service.devices.tickets = &service.tickets;
 	service.devices.notifier = &service.notifier;
+	service.devices.state = &service.state;
 	MUST(devices_start(&service.devices, options) == 0);
 }
 
