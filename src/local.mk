@@ -85,8 +85,11 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/broker/taken.c %D%/broker/taken.h \
 	%D%/broker/tickets.c %D%/broker/tickets.h \
 	%D%/devices/device_file.c %D%/devices/device_file.h \
+	%D%/devices/device_records.c %D%/devices/device_records.h \
 	%D%/devices/devices.c %D%/devices/devices.h \
+	%D%/devices/devices_restore.c %D%/devices/devices_restore.h \
 	%D%/devices/flushed.c %D%/devices/flushed.h \
+	%D%/fs/device_again.c \
 	%D%/fs/device_ioctl.c \
 	%D%/fs/device_room.c \
 	%D%/fs/device_share.c \
@@ -147,7 +150,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/startup.c %D%/process/startup.h \
 	%D%/process/succession.c %D%/process/succession.h \
 	%D%/process/serving.c %D%/process/serving.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% \
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% -I$(top_srcdir)/lib \
 	-DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SECCOMP_CFLAGS) $(SODIUM_CFLAGS)

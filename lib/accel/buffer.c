@@ -78,11 +78,20 @@ void accel_buffer_unmap(struct accel_buffer *buffer)
 	buffer->memory = NULL;
 }
 
+/* A keeper can have a descriptor of the memory for a while; its pages are freed now. */
+static void buffer_forget(const struct accel_buffer *buffer)
+{
+	if (buffer->base.record && !buffer_is_imported(buffer))
+		(void)fallocate(buffer->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+				(off_t)buffer->bytes);
+}
+
 static void buffer_reap(struct accel_reap *reap)
 {
 	struct accel_buffer *buffer = container_of(reap, struct accel_buffer, reap);
 
 	accel_buffer_unmap(buffer);
+	buffer_forget(buffer);
 	/* An import is charged for the addresses that it takes in this process. */
 	if (buffer_is_imported(buffer))
 		buffer_uncharge(buffer);

@@ -109,6 +109,11 @@ int accel_context_restore(struct accel_device *device, const struct accel_owner 
 	return context_open(device, owner, record, ret_context);
 }
 
+uint32_t accel_context_record(const struct accel_context *context)
+{
+	return accel_record_number(context->payer->record);
+}
+
 void accel_context_set_cookie(struct accel_context *context, uint64_t cookie)
 {
 	ACCEL_RECORD_STORE(context->payer->record, context.cookie, cookie);

@@ -21,7 +21,7 @@ int accel_record_make(struct accel_device *device, enum accel_record_kind kind,
 	struct accel_record *record = NULL;
 
 	if (keeper->make) {
-		record = keeper->make(keeper->data);
+		record = keeper->make(keeper->data, kind);
 		if (!record)
 			return -ENOSPC;
 		record->kind = kind;

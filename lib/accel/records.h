@@ -119,8 +119,11 @@ static_assert(offsetof(struct accel_record, queue.flags) == 44, "");
  * Called from any thread, with locks of the core held: they neither wait nor call back.
  */
 struct accel_keeper {
-	/* A new record, all zero but for its number; NULL: there is no room. */
-	struct accel_record *(*make)(void *data);
+	/*
+	 * A new record, all zero but for its number, which no other has but mappings;
+	 * NULL: there is no room.
+	 */
+	struct accel_record *(*make)(void *data, enum accel_record_kind kind);
 	/*
 	 * Keeps duplicates of the descriptors of a record that is not committed. 0 or
 	 * -errno.

@@ -56,6 +56,8 @@ void accel_restore_end(struct accel_restore *restore); /* NULL is allowed */
 /* The number of its record, for accel_restore_asid(); 0: it has none. */
 uint32_t accel_asid_record(const struct accel_asid *asid);
 
+uint32_t accel_context_record(const struct accel_context *context);
+
 /* What a successor is to know of a context that may have been closed, not 0. */
 void accel_context_set_cookie(struct accel_context *context, uint64_t cookie);
 

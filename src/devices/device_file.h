@@ -2,10 +2,10 @@
 /*
  * device_file.h - one open file of a device: a context, and the user charged for it
  *
- * Its id is the FUSE file handle, which the kernel passes with every request on the open
- * file, so a client cannot forge it. RELEASE closes it. Its memory is freed when nothing
- * is charged to it: a shared ASID can outlive the open file. A file of a service that was
- * killed is not found by its successor: EOWNERDEAD.
+ * Its handle is the FUSE file handle, which the kernel passes with every request on the
+ * open file, so a client cannot forge it. It is no address: a file that was opened before
+ * the service was killed may be none of this process. RELEASE closes it. Its memory is
+ * freed when nothing is charged to it: a shared ASID can outlive the open file.
  */
 #ifndef DMABUFFS_DEVICE_FILE_H
 #define DMABUFFS_DEVICE_FILE_H
@@ -17,15 +17,16 @@
 #include "devices/devices.h"
 #include "devices/flushed.h"
 #include "names/ids.h"
-#include "htab.h"
 
 struct device_file {
-	uint64_t id;            /* no other file or name has it, nor had it */
-	struct htab_node by_id; /* in devices.by_id; protected by devices.lock */
 	struct devices *devices;
 	struct payer payer; /* opened it; without pid once the context is open */
 	struct accel_context *context;
-	struct list of_devices;     /* protected by devices.lock */
+	uint64_t handle; /* fixed: an id of the ledger */
+	uint32_t slot;   /* fixed: of its record, LEDGER_ACCEL */
+	/* Protected by devices.lock. */
+	struct list of_devices;
+	struct htab_node by_handle;
 	struct flush_note flush;    /* in devices.flushed */
 	struct ticket_list tickets; /* descriptors to be fetched */
 	_Atomic unsigned refs;      /* of the open file, and of the context */
@@ -42,9 +43,24 @@ struct device_file {
 int device_file_open(struct devices *devices, struct accel_device *device,
 		     const struct payer *payer, struct device_file **ret_file);
 
-/* The open file with this handle, for its requests; NULL: of a service that was killed.
+/*
+ * The open file with this handle, which stays open while a request on it is served.
+ * NULL: it was lost when the service was killed; requests get -EOWNERDEAD.
  */
-struct device_file *device_file_find(struct devices *devices, uint64_t id);
+struct device_file *device_file_find(struct devices *devices, uint64_t handle);
+
+/* The one that this request has opened in a predecessor; NULL: none. */
+struct device_file *device_file_find_made(struct devices *devices, uint64_t unique);
+
+/*
+ * Opens what a predecessor had opened. @record is taken over on success. @opened: NULL if
+ * it was being closed, and is kept for what is charged to it. As accel_restore_context().
+ */
+struct accel_record;
+struct accel_restore;
+struct device_record;
+int device_file_restore(struct devices *devices, struct accel_restore *restore,
+			struct accel_record *record, const struct device_record *opened);
 
 /* The last close: destroys the context, and removes its names and its tickets. */
 void device_file_close(struct device_file *file);

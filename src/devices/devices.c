@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "devices/device_file.h"
+#include "devices/device_records.h"
 #include "util.h"
 
 #define DIRECTORY_MODE (S_IFDIR | 0755)
@@ -56,8 +57,10 @@ int devices_start(struct devices *devices, const struct options *options)
 	if (!options->accel)
 		return 0;
 	r = accel_registry_create(devices_log_line, NULL, &devices->registry);
-	if (r == 0)
+	if (r == 0) {
+		device_records_keep(devices);
 		r = devices_add_all(devices, options);
+	}
 	node_init(&devices->directory, DIRECTORY_MODE, options->uid, options->gid);
 	for (size_t i = 0; i < devices->n; i++)
 		node_init(&devices->nodes[i], DEVICE_MODE, options->uid, options->gid);
@@ -81,7 +84,7 @@ bool devices_stop(struct devices *devices)
 	for (size_t i = 0; i < devices->n; i++)
 		node_finish(&devices->nodes[i]);
 	flushed_finish(&devices->flushed);
-	htab_finish(&devices->by_id);
+	htab_finish(&devices->files_by_handle);
 	pthread_mutex_destroy(&devices->lock);
 	return true;
 }

@@ -17,6 +17,7 @@
 #include "devices/flushed.h"
 #include "names/node.h"
 #include "names/notifier.h"
+#include "store/state.h"
 #include "htab.h"
 #include "list.h"
 
@@ -28,18 +29,19 @@ struct devices {
 	struct limits *limits;
 	struct tickets *tickets;
 	struct notifier *notifier;
+	const struct state *state;
 
 	struct accel_registry *registry; /* owned; NULL: this mount has no devices */
 	size_t n;                        /* fixed */
 	struct accel_device *list[DEVICES_MAX];
 
+	bool restoring;         /* nothing is refused; by one thread, before others */
 	struct flushed flushed; /* contexts that may be closed by now */
 	struct node directory;
 	struct node nodes[DEVICES_MAX];
 	pthread_mutex_t lock;
-	/* Open contexts, struct device_file; protected by lock. */
-	struct list files;
-	struct htab by_id;
+	struct list files; /* open contexts, struct device_file; protected by lock */
+	struct htab files_by_handle; /* likewise */
 };
 
 /* Creates the configured devices; before threads are started. 0 or -errno. */

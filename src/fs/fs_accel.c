@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/offload.h"
+#include "base/request.h"
 #include "devices/device_file.h"
 #include "fs/fs_ioctl.h"
 #include "fs/fs_user.h"
@@ -60,7 +61,7 @@ static void fs_accel_reply_open(struct accel_opening *opening, int result)
 		reply_error(req, result);
 		return;
 	}
-	fi->fh = opening->file->id;
+	fi->fh = opening->file->handle;
 	fi->direct_io = 1;
 	fi->nonseekable = 1;
 	if (fuse_reply_open(req, fi) < 0)
@@ -106,6 +107,14 @@ static void fs_accel_open_device(struct accel_opening *opening)
 	fs_accel_reply_open(opening, r);
 }
 
+/* By a predecessor, which did not reply. */
+static bool fs_accel_was_opened(struct accel_opening *opening)
+{
+	if (request_is_resent())
+		opening->file = device_file_find_made(opening->devices, request_unique());
+	return opening->file;
+}
+
 void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *service = service_of(req);
@@ -117,6 +126,10 @@ void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	};
 	int r = user_payer(req, &opening.payer);
 
+	if (fs_accel_was_opened(&opening)) {
+		fs_accel_reply_open(&opening, 0);
+		return;
+	}
 	if (!opening.device)
 		r = -ENXIO;
 	else if ((fi->flags & O_ACCMODE) != O_RDWR)
@@ -151,15 +164,13 @@ void fs_accel_release(fuse_req_t req, struct fuse_file_info *fi)
 	reply_error(req, 0);
 }
 
-/* Never blocks: a client could keep a blocked request for any time. */
-void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi)
+static void fs_accel_read_file(fuse_req_t req, size_t size, struct device_file *file)
 {
-	struct device_file *file = fs_accel_file(req, fi);
 	struct accel_event events[ACCEL_EVENTS_MAX]; /* all that a context keeps */
 	size_t n = MIN(size / sizeof(events[0]), ARRAY_SIZE(events));
 
-	if (!n || !file) {
-		reply_error(req, n ? -EOWNERDEAD : -EINVAL);
+	if (!n) {
+		reply_error(req, -EINVAL);
 		return;
 	}
 	device_file_use(file);
@@ -170,22 +181,39 @@ void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi)
 		reply_error(req, -EAGAIN);
 }
 
-void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
-	     struct fuse_pollhandle *poll)
+/* Never blocks: a client could keep a blocked request for any time. */
+void fs_accel_read(fuse_req_t req, size_t size, struct fuse_file_info *fi)
 {
-	bool is_device = devices_by_ino(&service_of(req)->devices, ino);
-	struct device_file *file = is_device ? fs_accel_file(req, fi) : NULL;
+	struct device_file *file = fs_accel_file(req, fi);
 
-	if (!file) {
-		if (poll)
-			fuse_pollhandle_destroy(poll);
-		/* Not ENOSYS: nobody could wait for the end of the service any more. */
-		fuse_reply_poll(req, is_device ? POLLIN | POLLERR : POLLIN | POLLOUT);
-		return;
-	}
+	if (file)
+		fs_accel_read_file(req, size, file);
+	else
+		reply_error(req, -EOWNERDEAD);
+}
+
+static void fs_accel_poll(fuse_req_t req, struct device_file *file,
+			  struct fuse_pollhandle *poll)
+{
 	device_file_use(file);
 	/* Registered before the check, so that an event in between is not missed. */
 	if (poll)
 		device_file_set_poll(file, poll);
 	fuse_reply_poll(req, accel_events_pending(file->context) ? POLLIN : 0);
+}
+
+void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+	     struct fuse_pollhandle *poll)
+{
+	bool is_context = devices_by_ino(&service_of(req)->devices, ino);
+	struct device_file *file = is_context ? fs_accel_file(req, fi) : NULL;
+
+	if (file) {
+		fs_accel_poll(req, file, poll);
+		return;
+	}
+	if (poll)
+		fuse_pollhandle_destroy(poll);
+	/* Not ENOSYS: nobody could wait for the end of the service any more. */
+	fuse_reply_poll(req, is_context ? POLLERR : POLLIN | POLLOUT);
 }

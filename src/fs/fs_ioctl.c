@@ -230,6 +230,18 @@ static int fs_ioctl_set_file(struct command_call *call, enum place place, uint64
 	return 0;
 }
 
+static int fs_ioctl_execute(const struct command *command, struct command_call *call)
+{
+	int r;
+
+	if (!request_is_resent() || command->place != ON_CONTEXT)
+		return command->handler(call);
+	r = device_again_begin(call, command->number);
+	if (r != DEVICE_AGAIN)
+		return r;
+	return device_again_end(command->number, command->handler(call));
+}
+
 static void fs_ioctl_run_command(const struct command *command, struct command_call *call,
 				 const void *in, size_t in_size)
 {
@@ -237,7 +249,7 @@ static void fs_ioctl_run_command(const struct command *command, struct command_c
 			   command->known_size);
 
 	if (r == 0)
-		r = command->handler(call);
+		r = fs_ioctl_execute(command, call);
 	if (r != COMMAND_PENDING)
 		command_reply(call, r);
 }

@@ -119,6 +119,15 @@ int device_room_call(struct command_call *call, int (*take)(struct command_call 
 int device_room_retry(struct flushed *flushed, uid_t person, int (*take)(void *arg),
 		      void *arg);
 
+/*
+ * device_again.c: of a call on a context that the kernel sends again, which may have been
+ * executed. Begin: its result, or DEVICE_AGAIN: execute it. End: the result that the
+ * client gets, of what it was when it was executed again.
+ */
+enum { DEVICE_AGAIN = 2 };
+int device_again_begin(struct command_call *call, unsigned number);
+int device_again_end(unsigned number, int result);
+
 /* Whether a call failed with @result since others hold what it needs. */
 bool device_room_is_short(int result);
 

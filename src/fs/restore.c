@@ -24,7 +24,8 @@ static void restore_kept(const struct bank_item *item, int fd, void *data)
 {
 	struct service *service = data;
 
-	rebuild_keep(&service->rebuild, item, fd);
+	if (!devices_restore_keep(&service->devices_restore, item, fd))
+		rebuild_keep(&service->rebuild, item, fd);
 }
 
 const struct bank_ops restore_bank_ops = {
@@ -118,10 +119,15 @@ static int restore_names(struct service *service)
 	r = rebuild_begin(rebuild);
 	CRASH_POINT("takeover-records");
 	if (r == 0)
+		r = devices_restore_begin(&service->devices_restore, &service->devices);
+	if (r == 0)
 		r = bank_rebuild(service->state.bank, &report);
 	CRASH_POINT("takeover-bank");
 	if (r == 0)
 		r = rebuild_end(rebuild);
+	CRASH_POINT("takeover-names");
+	if (r == 0)
+		r = devices_restore_end(&service->devices_restore);
 	if (r == 0 && report.damaged)
 		log_error("the bank had %u damaged messages", report.damaged);
 	return r;

@@ -19,6 +19,7 @@
 #include "broker/tickets.h"
 #include "buffers/dmabuf_io.h"
 #include "devices/devices.h"
+#include "devices/devices_restore.h"
 #include "names/identities.h"
 #include "names/notifier.h"
 #include "names/rebuild.h"
@@ -32,6 +33,7 @@ struct service {
 	struct table table;
 	struct tickets tickets;
 	struct devices devices;
+	struct devices_restore devices_restore; /* of a takeover */
 	struct notifier notifier;
 	struct dmabuf_io dmabuf_io;
 	struct broker broker;

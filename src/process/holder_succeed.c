@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "process/aborter.h"
@@ -55,9 +56,18 @@ static _Noreturn void succeed_give_up(struct holder *holder)
 	holder_exit(holder, EXIT_FAILURE);
 }
 
+/* A second holder was started, with descriptors of the first one's. */
+static _Noreturn void succeed_leave(void)
+{
+	log_error("cannot take over: another holder has the mount");
+	_exit(EXIT_FAILURE);
+}
+
 /* Exits if nothing is left to be served. */
 static void succeed_check(struct holder *holder)
 {
+	if (!holder->has_reported && holder->current.status == -EBUSY)
+		succeed_leave();
 	if (!succeed_has_mount(holder)) {
 		log_info("stopping: unmounted");
 		holder_exit(holder, EXIT_SUCCESS);

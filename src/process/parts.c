@@ -78,6 +78,7 @@ static void parts_connect(struct service *service)
 	service->devices.limits = &service->limits;
 	service->devices.tickets = &service->tickets;
 	service->devices.notifier = &service->notifier;
+	service->devices.state = &service->state;
 }
 
 int parts_start(struct service *service)

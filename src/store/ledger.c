@@ -10,11 +10,14 @@
 #include "memfd.h"
 #include "util.h"
 
-#define LEDGER_OPENS           1048576U /* files that are open at once */
-#define LEDGER_DESCRIPTIONS    131072U  /* more than the limits of a mount permit */
-#define LEDGER_USERS           65536U
-#define LEDGER_ENDED           32768U /* ended names are beside the limit of names */
-#define LEDGER_MAX_EXPORTS     4194304U
+#define LEDGER_OPENS        1048576U /* files that are open at once */
+#define LEDGER_DESCRIPTIONS 131072U  /* more than the limits of a mount permit */
+#define LEDGER_USERS        65536U
+#define LEDGER_ENDED        32768U /* ended names are beside the limit of names */
+#define LEDGER_MAX_EXPORTS  4194304U
+/* Above the limits of a mount, see limits.c. */
+#define LEDGER_ACCELS          (UINT32_C(1) << 19)
+#define LEDGER_MAPPINGS        (UINT32_C(3) << 20)
 #define LEDGER_CHUNKS_PER_NAME 80U /* a note of 4 KiB, a label and a short ACL */
 #define LEDGER_QUEUES          16U
 
@@ -30,6 +33,8 @@ void ledger_config_for(uint32_t n_exports, struct ledger_config *ret_config)
 			     [LEDGER_DESCRIPTION] = LEDGER_DESCRIPTIONS,
 			     [LEDGER_EXPORT] = n,
 			     [LEDGER_OPEN] = LEDGER_OPENS,
+			     [LEDGER_ACCEL] = LEDGER_ACCELS,
+			     [LEDGER_MAPPING] = LEDGER_MAPPINGS,
 			     [LEDGER_CHUNK] = n * LEDGER_CHUNKS_PER_NAME},
 		.n_queues = LEDGER_QUEUES,
 	};

@@ -141,6 +141,7 @@ LEDGER_ACCESSOR(caller, caller, LEDGER_CALLER)
 LEDGER_ACCESSOR(description, description, LEDGER_DESCRIPTION)
 LEDGER_ACCESSOR(export, export, LEDGER_EXPORT)
 LEDGER_ACCESSOR(opened, open, LEDGER_OPEN)
+LEDGER_ACCESSOR(accel, accel, LEDGER_ACCEL)
 #undef LEDGER_ACCESSOR
 
 static inline uint32_t ledger_state(const void *record)

@@ -19,6 +19,8 @@ static const uint32_t ledger_record_sizes[LEDGER_KINDS] = {
 	[LEDGER_DESCRIPTION] = sizeof(struct ledger_description),
 	[LEDGER_EXPORT] = sizeof(struct ledger_export),
 	[LEDGER_OPEN] = sizeof(struct ledger_open),
+	[LEDGER_ACCEL] = sizeof(struct ledger_accel),
+	[LEDGER_MAPPING] = sizeof(struct ledger_accel),
 	[LEDGER_CHUNK] = sizeof(struct ledger_chunk),
 };
 

@@ -38,7 +38,9 @@ enum ledger_kind {
 	LEDGER_DESCRIPTION,
 	LEDGER_EXPORT,
 	LEDGER_OPEN,
-	LEDGER_CHUNK, /* of a blob; the records above refer to blobs */
+	LEDGER_ACCEL,   /* an object of an accelerator, other than: */
+	LEDGER_MAPPING, /* a mapping */
+	LEDGER_CHUNK,   /* of a blob; the records above refer to blobs */
 	LEDGER_KINDS
 };
 
@@ -166,6 +168,15 @@ struct ledger_open {
 };
 
 /*
+ * An object of an accelerator: struct accel_record of libaccel, or struct device_record,
+ * which is checked where it is made again.
+ */
+struct ledger_accel {
+	struct ledger_record record;
+	uint64_t object[6];
+};
+
+/*
  * A piece of a blob: up to LEDGER_BLOB_MAX bytes that a record refers to by the number of
  * the first chunk, plus 1. It is in use if it can be reached from a committed record.
  */
@@ -249,6 +260,7 @@ static_assert(offsetof(struct ledger_export, node) == 64, "");
 static_assert(offsetof(struct ledger_export, backing_id) == 136, "");
 static_assert(offsetof(struct ledger_export, part) == 168, "");
 static_assert(sizeof(struct ledger_open) == 32, "");
+static_assert(sizeof(struct ledger_accel) == 64, "");
 static_assert(sizeof(struct ledger_chunk) == 64, "");
 static_assert(sizeof(struct ledger_past) == 20, "");
 static_assert(sizeof(struct ledger_poison) == 16, "");

@@ -25,6 +25,8 @@ static const struct {
 				LEDGER_CLOSING},
 	[LEDGER_EXPORT] = {"name", takeover_check_export, LEDGER_UNNAMED},
 	[LEDGER_OPEN] = {"open file", takeover_check_open, LEDGER_LIVE},
+	[LEDGER_ACCEL] = {"accelerator object", takeover_check_accel, LEDGER_LIVE},
+	[LEDGER_MAPPING] = {"mapping", takeover_check_accel, LEDGER_LIVE},
 };
 
 static const char *takeover_check(struct takeover *takeover, enum ledger_kind kind,
@@ -221,7 +223,9 @@ static int takeover_prepare(struct takeover *takeover)
 	    uniques_reserve(&takeover->keys, n + sections[LEDGER_USER].high) < 0 ||
 	    uniques_reserve(&ledger->uniques, n + sections[LEDGER_USER].high +
 						      sections[LEDGER_CALLER].high +
-						      sections[LEDGER_OPEN].high) < 0)
+						      sections[LEDGER_OPEN].high +
+						      sections[LEDGER_ACCEL].high +
+						      sections[LEDGER_MAPPING].high) < 0)
 		return -ENOMEM;
 	return 0;
 }

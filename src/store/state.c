@@ -31,8 +31,9 @@ int state_create(uint64_t n_exports, const struct bank_ops *ops, void *data,
 	config.n_queues = state_n_queues(config.n_queues);
 	r = ledger_create(&config, &state.ledger);
 	if (r == 0)
-		r = bank_create(config.capacity[LEDGER_EXPORT], config.n_queues, ops,
-				data, &state.bank);
+		r = bank_create(
+			state_accel_slot(state.ledger, config.capacity[LEDGER_ACCEL]),
+			config.n_queues, ops, data, &state.bank);
 	if (r < 0)
 		state_close(&state);
 	else
@@ -50,8 +51,9 @@ static int state_open_bank(const struct ledger *ledger, const int *fds, unsigned
 		(void)snprintf(ret_why, STATE_WHY_SIZE, "%u of %u queues", n, n_queues);
 		return -EPROTO;
 	}
-	return bank_open(fds, n, ledger->places[LEDGER_EXPORT].capacity, ops, data,
-			 ret_why, ret_bank);
+	return bank_open(fds, n,
+			 state_accel_slot(ledger, ledger->places[LEDGER_ACCEL].capacity),
+			 ops, data, ret_why, ret_bank);
 }
 
 int state_open(const int *fds, unsigned n, const struct bank_ops *ops, void *data,

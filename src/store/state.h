@@ -25,6 +25,12 @@ struct state {
 	bool inherited;        /* a predecessor made them */
 };
 
+/* The slot in the bank of an accelerator's object: behind those of names. */
+static inline uint32_t state_accel_slot(const struct ledger *ledger, uint32_t slot)
+{
+	return ledger->places[LEDGER_EXPORT].capacity + slot;
+}
+
 /*
  * Makes both, for at most @n_exports names. @ops is borrowed, for the bank. 0 or -errno,
  * as of ledger_create() and bank_create().

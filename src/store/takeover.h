@@ -27,5 +27,7 @@ const char *takeover_check_caller(struct takeover *takeover, uint32_t slot);
 const char *takeover_check_description(struct takeover *takeover, uint32_t slot);
 const char *takeover_check_export(struct takeover *takeover, uint32_t slot);
 const char *takeover_check_open(struct takeover *takeover, uint32_t slot);
+/* It is checked where it is made again. */
+const char *takeover_check_accel(struct takeover *takeover, uint32_t slot);
 
 #endif

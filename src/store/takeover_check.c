@@ -195,3 +195,8 @@ const char *takeover_check_open(struct takeover *takeover, uint32_t slot)
 	export = ledger_at(ledger, LEDGER_EXPORT, open->export);
 	return export->generation == open->export_generation ? NULL : "its name is lost";
 }
+
+const char *takeover_check_accel(struct takeover *takeover, uint32_t slot)
+{
+	return NULL;
+}

@@ -80,7 +80,7 @@ static struct kept *kept_of(struct accel_record *record)
 	return container_of(record, struct kept, record);
 }
 
-static struct accel_record *keeper_make(void *data)
+static struct accel_record *keeper_make(void *data, enum accel_record_kind kind)
 {
 	for (uint32_t i = 0; i < KEPT_RECORDS; i++) {
 		struct kept *entry = &kept->records[kept->next++ % KEPT_RECORDS];

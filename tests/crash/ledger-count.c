@@ -17,6 +17,8 @@ static const char *const ledger_count_names[LEDGER_KINDS] = {
 	[LEDGER_DESCRIPTION] = "descriptions",
 	[LEDGER_EXPORT] = "exports",
 	[LEDGER_OPEN] = "opens",
+	[LEDGER_ACCEL] = "accelerator objects",
+	[LEDGER_MAPPING] = "mappings",
 };
 
 /* ---- the ledger ---------------------------------------------------------------------

@@ -30,9 +30,11 @@ crash_libraries = %D%/libcrash.la lib/common/libcommon.la
 	-I$(top_srcdir)/src
 %C%_libcrash_la_LIBADD = $(accel_harness)
 
-crash_tests = %D%/test-crash-kills %D%/test-crash-points %D%/test-crash-variants
+crash_tests = %D%/test-crash-accel %D%/test-crash-kills %D%/test-crash-points %D%/test-crash-variants
 crash_programs += $(crash_tests)
 check_PROGRAMS += $(crash_tests)
+%C%_test_crash_accel_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS)
+%C%_test_crash_accel_LDADD = $(crash_libraries)
 %C%_test_crash_kills_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS)
 %C%_test_crash_kills_LDADD = $(crash_libraries)
 %C%_test_crash_points_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS)

@@ -257,6 +257,7 @@ static void host_start_service(void)
 	host_service.devices.limits = &host_service.limits;
 	host_service.devices.tickets = &host_service.tickets;
 	host_service.devices.notifier = &host_service.notifier;
+	host_service.devices.state = &host_service.state;
 	MUST(devices_start(&host_service.devices, options) == 0);
 }
 

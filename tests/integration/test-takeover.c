@@ -570,7 +570,9 @@ static void remove_name(struct passed *passed, const char *name)
 static _Noreturn void exec_successor(const struct instance *instance,
 				     const struct passed *passed, const char *options)
 {
-	const char *argv[] = {daemon_path(), "-f", "-o", options, instance->dir, NULL};
+	/* Without systemd --fdstore has no effect. */
+	const char *argv[] = {daemon_path(), "-f",          "--fdstore", "-o",
+			      options,       instance->dir, NULL};
 	char names[NAMES_MAX] = "", number[16];
 
 	for (int i = 0; i < passed->n; i++)
@@ -635,6 +637,18 @@ static void beside_a_service(struct instance *instance)
 	copy_held(instance, &passed);
 	refuse(instance, &passed, "log=info", "serves this mount");
 	refuse(instance, &passed, "rw", "options differ");
+	close_passed(&passed);
+}
+
+/* As systemd would start another one, if it had not noticed the first. */
+static void beside_a_holder(struct instance *instance)
+{
+	struct passed passed;
+
+	copy_held(instance, &passed);
+	setenv("NOTIFY_SOCKET", "/nonexistent", 1);
+	refuse(instance, &passed, "log=info", "another holder has the mount");
+	unsetenv("NOTIFY_SOCKET");
 	close_passed(&passed);
 }
 
@@ -865,6 +879,7 @@ const struct test_case test_cases[] = {
 	{"beside_hostile_exports", beside_hostile_exports},
 	{"beside_hostile_messages", beside_hostile_messages},
 	{"beside_a_service", beside_a_service, "log=info"},
+	{"beside_a_holder", beside_a_holder, "log=info"},
 	{"missing", missing, "log=info"},
 	{"doubled", doubled, "log=info"},
 	{"swapped", swapped, "log=info"},

@@ -33,6 +33,7 @@ endif
 	%D%/test-closer.c \
 	%D%/test-connection.c \
 	%D%/test-crc32c.c \
+	%D%/test-devices-restore.c \
 	%D%/test-dmabuf-io.c \
 	%D%/test-drivers.c \
 	%D%/test-entries.c \

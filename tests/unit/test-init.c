@@ -43,7 +43,7 @@ static void process(const struct fuse_buf *buf)
 
 static void init(void)
 {
-	const struct ledger_config config = {.capacity = {1, 1, 1, 1, 1, 1},
+	const struct ledger_config config = {.capacity = {[0 ... LEDGER_KINDS - 1] = 1},
 					     .n_queues = 2};
 	int pair[2];
 

@@ -239,8 +239,8 @@ Test(options, the_last_one_counts)
 
 Test(options, spellings)
 {
-	cr_assert(zero(int, parse("--foreground --ready-fd 0 /")));
-	cr_assert(all(options.foreground, eq(int, options.ready_fd, 0)));
+	cr_assert(zero(int, parse("--foreground --ready-fd 0 --fdstore /")));
+	cr_assert(all(options.foreground, options.fdstore, eq(int, options.ready_fd, 0)));
 	cr_assert(zero(int, parse("/ -f -omode=0")));
 	cr_assert(all(options.foreground, eq(uint, options.mode, 0)));
 	cr_assert(zero(int, parse("-f -- /")));

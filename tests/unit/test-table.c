@@ -415,7 +415,7 @@ Test(table, finish_gives_everything_back)
 	cr_assert(zero(u64, used(RES_EXPORTS)));
 	/* So that the fixture can finish the table. */
 	cr_assert(zero(int, table_init(table, &fixture_limits, fixture_state(),
-				    &table->root_node)));
+				       &table->root_node)));
 }
 
 /* ---- threads ----------------------------------------------------------------------- */
