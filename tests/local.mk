@@ -9,6 +9,7 @@ SUITES = \
 	"hipipc:1800:$(srcdir)/tests/unit/run-unit hipipc" \
 	"race:300:$(srcdir)/tests/accel/run-race" \
 	"integration:7200:$(srcdir)/tests/integration/run-suite" \
+	$(CRASH_SUITE) \
 	$(SOURCE_SUITES) $(INSTALL_SUITE) $(SYSTEMD_SUITE) $(COMPAT_SUITE) $(FUZZ_SUITE)
 
 # These check sources, use their own sanitizers, or run programs without sanitizers.
@@ -20,6 +21,8 @@ INSTALL_SUITE = "install:300:$(srcdir)/tests/install/run-install"
 SYSTEMD_SUITE = "systemd:360:$(srcdir)/tests/systemd/run-systemd $(prefix)"
 COMPAT_SUITE = "compat:600:$(srcdir)/tests/hipipc/run-compat"
 FUZZ_SUITE = "fuzz:1200:$(srcdir)/tests/fuzz/run-fuzz"
+# The bounded part of check-crash, which is in tests/crash/local.mk.
+CRASH_SUITE = "crash:1200:$(srcdir)/tests/crash/run-crash $(crash_bounded)"
 endif
 
 # make check-NAME builds the programs of one suite, runs it, and writes results/check-NAME.txt.

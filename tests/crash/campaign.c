@@ -43,7 +43,8 @@ void campaign_begin(struct campaign *campaign, const char *options,
 
 	*campaign = (struct campaign){.seed = load->seed};
 	/* A line for each name would hide the others. */
-	snprintf(all, sizeof(all), "log=warning,%s", options ? options : CAMPAIGN_HELD);
+	snprintf(all, sizeof(all), "log=warning%s%s", options ? "," : "",
+		 options ? options : "");
 	instance_start(&campaign->instance, all);
 	load_start(&campaign->load, &campaign->instance, load);
 }

@@ -11,15 +11,12 @@ struct campaign {
 	unsigned seed;
 };
 
-/* The mount options of a service that survives a kill. */
-#define CAMPAIGN_HELD "supervisor"
-
-/* A usual load. */
+/* A usual load: names. */
 #define CAMPAIGN_LOAD                                                                    \
 	((const struct load_config){.n_clients = LOAD_CLIENTS,                           \
 				    .n_kept = 20,                                        \
 				    .bytes = 16384,                                      \
-				    .flags = LOAD_CONTEXTS_END,                          \
+				    .flags = LOAD_NO_ACCEL,                              \
 				    .seed = 1})
 
 /* @bounded for `make check`, @full for `make check-crash`. */
@@ -28,7 +25,7 @@ unsigned campaign_scale(unsigned bounded, unsigned full);
 /* The same for a number of kills, unless DMABUFFS_CRASH_KILLS says another. */
 unsigned campaign_kills(unsigned bounded, unsigned full);
 
-/* Starts the service, by default with CAMPAIGN_HELD, and the load; asserts. */
+/* Starts the service and the load; asserts. */
 void campaign_begin(struct campaign *campaign, const char *options,
 		    const struct load_config *load);
 

@@ -30,16 +30,22 @@ crash_libraries = %D%/libcrash.la lib/common/libcommon.la
 	-I$(top_srcdir)/src
 %C%_libcrash_la_LIBADD = $(accel_harness)
 
-crash_tests = %D%/test-crash-accel %D%/test-crash-kills %D%/test-crash-points %D%/test-crash-variants
+crash_tests = %D%/test-crash-accel %D%/test-crash-contexts %D%/test-crash-kills \
+	%D%/test-crash-points %D%/test-crash-variants
 crash_programs += $(crash_tests)
+# Of make check.
+crash_bounded = test-crash-accel test-crash-kills test-crash-points test-crash-variants
 check_PROGRAMS += $(crash_tests)
 %C%_test_crash_accel_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS)
 %C%_test_crash_accel_LDADD = $(crash_libraries)
+%C%_test_crash_contexts_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS)
+%C%_test_crash_contexts_LDADD = $(crash_libraries)
 %C%_test_crash_kills_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS)
 %C%_test_crash_kills_LDADD = $(crash_libraries)
 %C%_test_crash_points_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS)
 %C%_test_crash_points_LDADD = $(crash_libraries)
-%C%_test_crash_variants_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS)
+%C%_test_crash_variants_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS) \
+	-DTOOL='"$(abs_top_builddir)/tools/dmabuffs"'
 %C%_test_crash_variants_LDADD = $(crash_libraries)
 
 # Each case at its full length, which takes long: make check has a bounded part of it.

@@ -30,7 +30,7 @@ static void without_holder(struct instance *instance)
 	struct campaign campaign;
 	struct tally *tally;
 
-	campaign_begin(&campaign, "log=warning", &CAMPAIGN_LOAD);
+	campaign_begin(&campaign, "nosupervisor", &CAMPAIGN_LOAD);
 	tally = campaign.load.tally;
 	load_run(&campaign.load, 200, NULL, NULL);
 	ASSERT_EQ(tally->failures, 0);
@@ -114,7 +114,7 @@ static void many_names(struct instance *instance)
 
 	config.n_kept = campaign_scale(500, 2250);
 	config.bytes = 4096;
-	campaign_begin(&campaign, CAMPAIGN_HELD ",max-exports-per-uid=8000", &config);
+	campaign_begin(&campaign, "max-exports-per-uid=8000", &config);
 	for (int i = 0; i < PAUSE_WINDOWS; i++) {
 		campaign_pause(&campaign, 50000);
 		takeovers[i] = campaign_replace(&campaign);

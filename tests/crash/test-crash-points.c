@@ -15,6 +15,7 @@
 #define POINTS_WAIT_MS 3000
 /* Points of the holder, whose death is another case. */
 #define POINTS_HOLDER "holder-"
+#define POINTS_IDMAP  "idmap-"
 
 struct points {
 	struct campaign campaign;
@@ -76,26 +77,43 @@ static unsigned die_at(struct points *points, unsigned point, unsigned times)
 	return done;
 }
 
-static bool is_of_holder(const struct order *order, unsigned point)
+static bool is_of(const struct order *order, unsigned point, const char *prefix)
 {
-	return strncmp(order->names[point], POINTS_HOLDER, strlen(POINTS_HOLDER)) == 0;
+	return strncmp(order->names[point], prefix, strlen(prefix)) == 0;
 }
 
-static void each_point(struct instance *instance)
+static bool is_wanted(const struct order *order, unsigned point, bool idmap)
 {
-	unsigned times = campaign_kills(2, 20), n_missed = 0;
+	return !is_of(order, point, POINTS_HOLDER) &&
+	       is_of(order, point, POINTS_IDMAP) == idmap;
+}
+
+static void die_at_all(const char *options, bool idmap)
+{
+	unsigned times = campaign_kills(1, 20), n_missed = 0;
 	struct points points;
 
 	order_create(&points.order);
 	ASSERT(points.order.n_points > 0);
-	campaign_begin(&points.campaign, NULL, &CAMPAIGN_LOAD);
+	campaign_begin(&points.campaign, options, &CAMPAIGN_LOAD);
 	for (unsigned i = 0; i < points.order.n_points; i++)
-		if (!is_of_holder(&points.order, i))
+		if (is_wanted(&points.order, i, idmap))
 			n_missed += die_at(&points, i, times) < times;
 	campaign_end(&points.campaign);
 	if (n_missed)
 		test_fail(__FILE__, __LINE__, "%u crash points were not reached",
 			  n_missed);
+}
+
+static void each_point(struct instance *instance)
+{
+	die_at_all(NULL, false);
+}
+
+/* Those that only a mount without ids in its requests reaches. */
+static void each_idmap_point(struct instance *instance)
+{
+	die_at_all("idmap", true);
 }
 
 /* Any point, one in so many times: also several deaths in a row. */
@@ -125,6 +143,7 @@ static void by_chance(struct instance *instance)
 
 const struct test_case test_cases[] = {
 	{"each_point", each_point, NULL, 3000, CASE_NO_INSTANCE},
+	{"each_idmap_point", each_idmap_point, NULL, 600, CASE_NO_INSTANCE},
 	{"by_chance", by_chance, NULL, 600, CASE_NO_INSTANCE},
 	{0},
 };

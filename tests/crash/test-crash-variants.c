@@ -4,12 +4,14 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <dmabuffs.h>
 
@@ -38,12 +40,43 @@ static void revocations(struct instance *instance)
 
 static void without_passthrough(struct instance *instance)
 {
-	kill_load(CAMPAIGN_HELD ",nopassthrough", LOAD_NO_MAP, 10);
+	kill_load("nopassthrough", LOAD_NO_MAP, 10);
 }
 
-static void without_accelerators(struct instance *instance)
+/* ---- upgrades -----------------------------------------------------------------------
+ */
+
+static void upgrade_once(struct campaign *campaign)
 {
-	kill_load(CAMPAIGN_HELD ",noaccel", LOAD_NO_ACCEL, 5);
+	pid_t before = worker_expect(), pid;
+	char path[300];
+	int status;
+
+	snprintf(path, sizeof(path), "%s", TOOL);
+	tally_killed(campaign->load.tally);
+	pid = fork();
+	ASSERT(pid >= 0);
+	if (pid == 0) {
+		execl(path, path, "upgrade", campaign->instance.dir, NULL);
+		_exit(127);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	ASSERT(WIFEXITED(status));
+	ASSERT_EQ(WEXITSTATUS(status), 0);
+	worker_expect_served(&campaign->instance, before);
+	ASSERT(worker_expect() != before);
+}
+
+static void upgrades(struct instance *instance)
+{
+	struct campaign campaign;
+
+	campaign_begin(&campaign, NULL, &CAMPAIGN_LOAD);
+	for (unsigned i = 0; i < campaign_kills(5, 20); i++) {
+		campaign_work(&campaign);
+		upgrade_once(&campaign);
+	}
+	campaign_end(&campaign);
 }
 
 /* ---- rootless -----------------------------------------------------------------------
@@ -126,7 +159,7 @@ static void full_limit(struct instance *instance)
 	struct instance service;
 	struct child child;
 
-	instance_start(&service, CAMPAIGN_HELD ",max-exports-per-uid=40");
+	instance_start(&service, "max-exports-per-uid=40");
 	child_start(&child, USER(1001), be_full, &service);
 	peer_wait(child.peer);
 	for (unsigned i = 0; i < kills; i++) {
@@ -288,7 +321,7 @@ static void unmounted(struct instance *instance)
 const struct test_case test_cases[] = {
 	{"revocations", revocations, NULL, 600, CASE_NO_INSTANCE},
 	{"without_passthrough", without_passthrough, NULL, 600, CASE_NO_INSTANCE},
-	{"without_accelerators", without_accelerators, NULL, 600, CASE_NO_INSTANCE},
+	{"upgrades", upgrades, NULL, 600, CASE_NO_INSTANCE},
 	{"rootless", rootless, NULL, 600, CASE_NO_INSTANCE},
 	{"full_limit", full_limit, NULL, 300, CASE_NO_INSTANCE},
 	{"killed_clients", killed_clients, NULL, 600, CASE_NO_INSTANCE},
