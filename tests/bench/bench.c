@@ -39,12 +39,14 @@ static const struct pass passes[] = {
 	{&asid_group, PLACE_SPLIT, "", false},
 	{&copy_group, PLACE_SPLIT, "", false},
 	{&contexts_group, PLACE_SPLIT, "", false},
+	{&crash_group, PLACE_SPLIT, "", false},
 	{&ipc_group, PLACE_SPLIT, "", false},
 	{&ipc_32_group, PLACE_SPLIT, "", false},
 	{&export_group, PLACE_ONE, "_one_cpu", true},
 	{&open_group, PLACE_ONE, "_one_cpu", true},
 	{&broker_group, PLACE_ONE, "_one_cpu", true},
 	{&scale_group, PLACE_ONE, "_one_cpu", true},
+	{&crash_group, PLACE_ONE, "_one_cpu", true},
 	{&ipc_group, PLACE_ONE, "_one_cpu", true},
 };
 

@@ -60,6 +60,7 @@ extern const struct group ring_group;
 extern const struct group asid_group;
 extern const struct group copy_group;
 extern const struct group contexts_group;
+extern const struct group crash_group;
 extern const struct group ipc_group;
 extern const struct group ipc_32_group;
 

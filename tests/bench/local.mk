@@ -20,6 +20,7 @@ CLEANFILES += %D%/bench$(EXEEXT)
 	%D%/row-broker.c \
 	%D%/row-contexts.c \
 	%D%/row-copy.c \
+	%D%/row-crash.c \
 	%D%/row-export.c \
 	%D%/row-ipc.c \
 	%D%/row-map.c \

@@ -34,7 +34,7 @@
 #define PAGE      4096
 
 static const char crash_options[] =
-	"log=warning,max-exports=40000,max-exports-per-uid=40000";
+	"log=error,max-exports=40000,max-exports-per-uid=40000";
 
 /* Of each loader, in shared memory, in ns. */
 struct crash_times {
