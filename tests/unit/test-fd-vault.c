@@ -81,7 +81,7 @@ Test(fd_vault, room_for_others)
 	if (limit.rlim_max < 4 * LIMIT)
 		cr_skip("RLIMIT_NOFILE is too low");
 	set_limit(4 * LIMIT);
-	cr_assert(eq(u64, fd_vault_start(10, 0), 4 * LIMIT - 128 /* the least */));
+	cr_assert(eq(u64, fd_vault_start(10, 0), 4 * LIMIT - 132 /* the least */));
 	fd_vault_stop();
 	cr_assert(ge(u64, fd_vault_start(10, LIMIT - 130), 3 * LIMIT));
 	cr_assert(ge(u64, fd_vault_reserved(), LIMIT - 130));

@@ -253,7 +253,7 @@ static const struct {
 	{"no time", FIELD(node.mtime_ns), 1000000000},
 	{"no time of access", FIELD(atime_then_ns), UINT32_MAX},
 	{"a negative backing id", FIELD(backing_id), UINT32_MAX},
-	{"an unknown cause", FIELD(end_cause), DMABUFFS_ENDED_UNLINKED + 1},
+	{"an unknown cause", FIELD(end_cause), DMABUFFS_ENDED_LOST + 1},
 	{"an unknown notification", FIELD(notified), 2},
 	{"a caller that is not there", FIELD(caller), BUILD_RECORDS},
 	{"a caller out of range", FIELD(caller), UINT32_MAX},
