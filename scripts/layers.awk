@@ -24,7 +24,9 @@ BEGIN {
 	add("src/mount-helper/", "lib/common/")
 	# From the bottom up: a room may include those before it.
 	n_rooms = split("base store buffers names broker devices fs process", rooms, " ")
-	below = "lib/common/ include/accel.h include/accel-abi.h include/dmabuffs"
+	# accel-records.h: the ledger keeps what libaccel's objects are.
+	below = "lib/common/ include/accel.h include/accel-abi.h include/accel-records.h " \
+		"include/dmabuffs"
 	for (i = 1; i <= n_rooms; i++) {
 		add("src/" rooms[i] "/", below)
 		below = below " src/" rooms[i] "/"

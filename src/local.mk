@@ -150,7 +150,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/startup.c %D%/process/startup.h \
 	%D%/process/succession.c %D%/process/succession.h \
 	%D%/process/serving.c %D%/process/serving.h
-%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% -I$(top_srcdir)/lib \
+%C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% \
 	-DFUSE_USE_VERSION=FUSE_MAKE_VERSION\(3,17\)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(UUID_CFLAGS) $(LIBCAP_CFLAGS) \
 	$(SECCOMP_CFLAGS) $(SODIUM_CFLAGS)

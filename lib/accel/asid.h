@@ -85,6 +85,19 @@ void accel_asid_commit_mapping_locked(struct accel_asid *asid,
  */
 int accel_asid_insert_restored(struct accel_asid *asid, struct accel_mapping *mapping);
 
+/*
+ * As a predecessor left them. The record and the files are taken over on success. An
+ * address space has no id yet. @context: NULL if it was being destroyed; @set: NULL, or
+ * the record's.
+ */
+int accel_asid_restore(struct accel_payer *payer, struct accel_context *context,
+		       struct accel_set *set, struct accel_record *record, const int *fds,
+		       unsigned n, struct accel_base **ret_asid);
+int accel_asid_restore_import(struct accel_context *context, struct accel_asid *asid,
+			      struct accel_record *record);
+int accel_asid_restore_mapping(struct accel_asid *asid, struct accel_buffer *buffer,
+			       struct accel_record *record);
+
 /* Removes all mappings, for the end of the ASID. */
 void accel_asid_clear(struct accel_asid *asid);
 

@@ -6,7 +6,6 @@
 #include "context.h"
 #include "device.h"
 #include "mapping.h"
-#include "restore.h"
 #include "services.h"
 #include "set.h"
 

@@ -12,6 +12,7 @@
 #include "device.h"
 #include "dmabuf.h"
 #include "lease.h"
+#include "records.h"
 #include "services.h"
 #include "util.h"
 

@@ -88,4 +88,11 @@ int accel_buffer_truncate(struct accel_buffer *buffer);
 void accel_buffer_begin(struct accel_buffer *buffer, bool write);
 void accel_buffer_end(struct accel_buffer *buffer, bool write);
 
+/*
+ * As a predecessor left it, without an id yet. The record and @fd are taken over on
+ * success.
+ */
+int accel_buffer_restore(struct accel_payer *payer, struct accel_record *record, int fd,
+			 struct accel_base **ret_buffer);
+
 #endif

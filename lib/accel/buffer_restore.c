@@ -8,7 +8,7 @@
 #include "device.h"
 #include "dmabuf.h"
 #include "ownership.h"
-#include "restore.h"
+#include "records.h"
 
 #define BUFFER_MAX_BYTES (UINT64_C(1) << 47)
 

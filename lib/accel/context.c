@@ -8,7 +8,6 @@
 #include "locked.h"
 #include "ownership.h"
 #include "registry.h"
-#include "restore.h"
 #include "util.h"
 
 /* ---- life -------------------------------------------------------------------------- */

@@ -82,6 +82,14 @@ struct accel_base *accel_context_take(struct accel_context *context, enum accel_
 struct accel_base *accel_context_remove_locked(struct accel_context *context,
 					       struct accel_handle *handle);
 
+/*
+ * As a predecessor left it. @owner and the record are taken over on success. As
+ * accel_context_create().
+ */
+int accel_context_restore(struct accel_device *device, const struct accel_owner *owner,
+			  struct accel_record *record,
+			  struct accel_context **ret_context);
+
 /* Checks the head of an argument that allows the flags @known. 0 or -EOPNOTSUPP. */
 static inline int accel_check_flags(uint32_t flags, uint32_t known)
 {

@@ -6,7 +6,6 @@
 
 #include "context.h"
 #include "locked.h"
-#include "restore.h"
 
 static struct accel_fence_object *fence_of(struct accel_base *base)
 {

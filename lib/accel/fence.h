@@ -45,7 +45,7 @@ struct accel_fence_object *accel_fence_get(struct accel_context *context, uint32
 /* Raises the value and wakes all waits. */
 void accel_fence_raise(struct accel_fence_object *fence, uint64_t value);
 
-/* A command that a kill could lose will raise it to @value: see records.h. */
+/* A command that a kill could lose will raise it to @value: see accel-records.h. */
 void accel_fence_promise(struct accel_fence_object *fence, uint64_t value);
 
 /* A command that was to raise it to @value is never executed: ends waits up to there. */
@@ -68,5 +68,12 @@ int accel_fence_wait_begin(struct accel_fence_object *fence,
 			   struct accel_fence_wait *wait, uint64_t value);
 void accel_fence_wait_end(struct accel_fence_object *fence,
 			  struct accel_fence_wait *wait);
+
+/*
+ * As a predecessor left it, without an id yet. The record is taken over on success.
+ * @signaller: NULL, or the record's.
+ */
+int accel_fence_restore(struct accel_context *context, struct accel_base *signaller,
+			struct accel_record *record, struct accel_base **ret_fence);
 
 #endif

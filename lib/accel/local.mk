@@ -24,7 +24,7 @@ noinst_LTLIBRARIES += %D%/libaccel-private.la
 	%D%/reaper.c %D%/reaper.h \
 	%D%/records.c %D%/records.h \
 	%D%/registry.c %D%/registry.h \
-	%D%/restore.c %D%/restore.h \
+	%D%/restore.c \
 	%D%/ring.c %D%/ring.h \
 	%D%/services.h \
 	%D%/set.c %D%/set_member.c %D%/set.h \

@@ -112,4 +112,17 @@ void accel_queue_cancel_waiting(struct accel_queue *queue);
 void accel_queue_release_asids_locked(struct accel_context *context,
 				      struct accel_queue *queue);
 
+/*
+ * As a predecessor left it, without an id yet. The record and @fd are taken over on
+ * success. @set: NULL, or the record's. Attachments follow; resume starts its engine,
+ * once all objects of its context are there.
+ */
+int accel_queue_restore(struct accel_context *context, struct accel_set *set,
+			struct accel_record *record, int fd,
+			struct accel_base **ret_queue);
+int accel_queue_restore_attachment(struct accel_context *context,
+				   struct accel_queue *queue,
+				   struct accel_record *record);
+void accel_queue_resume(struct accel_queue *queue);
+
 #endif

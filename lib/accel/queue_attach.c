@@ -5,7 +5,6 @@
 #include "context.h"
 #include "locked.h"
 #include "queue.h"
-#include "restore.h"
 
 static unsigned queue_attach_find_locked(struct accel_queue *queue, uint32_t id)
 {

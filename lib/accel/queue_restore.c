@@ -8,7 +8,6 @@
 #include "guard.h"
 #include "locked.h"
 #include "queue.h"
-#include "restore.h"
 #include "ring.h"
 #include "set.h"
 

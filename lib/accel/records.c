@@ -5,14 +5,7 @@
 #include <stdatomic.h>
 
 #include "device.h"
-#include "registry.h"
 #include "services.h"
-
-void accel_registry_keep(struct accel_registry *registry,
-			 const struct accel_keeper *keeper)
-{
-	registry->services.keeper = *keeper;
-}
 
 int accel_record_make(struct accel_device *device, enum accel_record_kind kind,
 		      struct accel_record **ret_record)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry.h"
 
+#include <accel-records.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,12 @@ int accel_registry_create(accel_log_fn log, void *data,
 	}
 	*ret_registry = registry;
 	return 0;
+}
+
+void accel_registry_keep(struct accel_registry *registry,
+			 const struct accel_keeper *keeper)
+{
+	registry->services.keeper = *keeper;
 }
 
 /* An engine uses the memory of its queue until it has stopped. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "restore.h"
-
+/*
+ * restore.c - a registry made again from the records that a predecessor left, see
+ * accel-records.h
+ */
+#include <accel-records.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,6 +11,7 @@
 #include "buffer.h"
 #include "context.h"
 #include "device.h"
+#include "fence.h"
 #include "htab.h"
 #include "queue.h"
 #include "registry.h"

@@ -7,7 +7,6 @@
 #include "device.h"
 #include "info.h"
 #include "locked.h"
-#include "restore.h"
 
 static struct accel_set *set_of(struct accel_base *base)
 {

@@ -55,4 +55,12 @@ void accel_set_leave(struct accel_set *set, uint32_t asid);
 void accel_set_guard(struct accel_set *set);
 void accel_set_unguard(struct accel_set *set);
 
+/*
+ * As a predecessor left them, and a set without an id yet. The record is taken over on
+ * success. @context: NULL if it was being destroyed.
+ */
+int accel_set_restore(struct accel_payer *payer, struct accel_context *context,
+		      struct accel_record *record, struct accel_base **ret_set);
+int accel_set_restore_member(struct accel_set *set, struct accel_record *record);
+
 #endif

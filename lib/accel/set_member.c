@@ -5,7 +5,6 @@
 
 #include "context.h"
 #include "locked.h"
-#include "restore.h"
 #include "set.h"
 #include "sorted.h"
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "devices/device_file.h"
 
+#include <accel-records.h>
 #include <fuse_lowlevel.h>
 
 #include "devices/device_records.h"
 #include "names/ended.h"
 #include "locked.h"
-#include "accel/records.h"
-#include "accel/restore.h"
 #include "util.h"
 
 /* In the record of a context, beside the uid that is charged. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "devices/device_records.h"
 
+#include <accel-records.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/request.h"
 #include "devices/device_file.h"
 #include "crash_point.h"
-#include "accel/records.h"
-#include "accel/restore.h"
 
 static_assert(sizeof(struct accel_record) == sizeof(((struct ledger_accel *)0)->object),
 	      "");

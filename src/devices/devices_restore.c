@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "devices/devices_restore.h"
 
+#include <accel-records.h>
 #include <errno.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
@@ -11,8 +12,6 @@
 #include "base/log.h"
 #include "devices/device_file.h"
 #include "devices/device_records.h"
-#include "accel/records.h"
-#include "accel/restore.h"
 
 #define RESTORE_LOGGED 100 /* losses; more say the same */
 

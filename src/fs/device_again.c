@@ -7,9 +7,9 @@
  * removes something finds that it is gone. Whether a batch of commands was taken is not
  * known, so it is not taken again.
  */
+#include <accel-records.h>
 #include <dmabuffs-accel-ioctl.h>
 
-#include "accel/records.h"
 #include "base/request.h"
 #include "devices/device_records.h"
 #include "fs/fs_ioctl.h"

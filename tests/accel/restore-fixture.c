@@ -17,7 +17,6 @@
 
 #include "../support/wait.h"
 #include "owner.h"
-#include "restore.h"
 #include "util.h"
 
 struct kept_memory *kept;

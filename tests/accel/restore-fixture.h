@@ -9,10 +9,8 @@
 #ifndef ACCEL_TESTS_RESTORE_FIXTURE_H
 #define ACCEL_TESTS_RESTORE_FIXTURE_H
 
-#include <accel.h>
+#include <accel-records.h>
 #include <stdatomic.h>
-
-#include "records.h"
 
 #define KEPT_RECORDS   8192
 #define KEPT_CONTEXTS  8

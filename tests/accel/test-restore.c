@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <accel-records.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -14,7 +15,6 @@
 #include "buffer.h"
 #include "context.h"
 #include "restore-fixture.h"
-#include "restore.h"
 #include "soft-fixture.h"
 
 #define MANY    3000 /* more than one call removes */
