@@ -23,25 +23,50 @@ static int queue_restore_check(const struct accel_record *record)
 	return 0;
 }
 
-struct fault_copy {
+/* What the client saw last. */
+struct ring_copy {
 	const struct accel_ring *ring;
 	struct accel_fault fault;
+	uint32_t state;
+	uint64_t completed, dropped_first, dropped_end;
 };
 
-static void queue_restore_copy_fault(void *arg)
+static void queue_restore_copy_ring(void *arg)
 {
-	struct fault_copy *copy = arg;
+	struct ring_copy *copy = arg;
 
 	copy->fault = copy->ring->fault;
+	copy->state = copy->ring->state;
+	copy->completed = copy->ring->completed;
+	copy->dropped_first = copy->ring->dropped_first;
+	copy->dropped_end = copy->ring->dropped_end;
+	/* Checks use the copy: nothing is read a second time. */
+	__asm__ volatile("" ::: "memory");
 }
 
-/* The client's word for it: only the client reads it again. */
-static void queue_restore_fault(struct accel_queue *queue, uint32_t count)
+/*
+ * The client's word for it: only the client reads it again. The record is stored before
+ * the ring, and where the states differ the kill came in between: a fault is not known
+ * then, and a reset has not published what it dropped.
+ */
+static void queue_restore_view(struct accel_queue *queue, uint32_t count)
 {
-	struct fault_copy copy = {.ring = queue->ring};
+	struct ring_copy copy = {.ring = queue->ring};
+	bool running = accel_queue_state(queue) == ACCEL_QUEUE_RUNNING;
 
-	(void)accel_guard_call(queue_restore_copy_fault, &copy);
+	(void)accel_guard_call(queue_restore_copy_ring, &copy);
 	queue->fault = copy.fault;
+	queue->dropped_first = copy.dropped_first;
+	queue->dropped_end = copy.dropped_end;
+	if (running && copy.state != ACCEL_QUEUE_RUNNING) {
+		queue->dropped_first = copy.completed;
+		queue->dropped_end = queue->completed;
+	} else if (!running && copy.state == ACCEL_QUEUE_RUNNING) {
+		queue->fault = (struct accel_fault){
+			.index = queue->completed,
+			.reason = ACCEL_FAULT_OWNER,
+		};
+	}
 	queue->fault.count = count;
 	queue->fault.reserved = 0;
 }
@@ -71,7 +96,7 @@ int accel_queue_restore(struct accel_context *context, struct accel_set *set,
 	queue->head = record->queue.head;
 	queue->completed = record->queue.completed;
 	queue->tail = record->queue.tail;
-	queue_restore_fault(queue, record->queue.faults);
+	queue_restore_view(queue, record->queue.faults);
 	accel_queue_set_guard(queue, set);
 	queue->base.record = record;
 	*ret_queue = &queue->base;
@@ -119,11 +144,34 @@ static void queue_restore_report(struct accel_queue *queue)
 		accel_queue_cancel_waiting(queue);
 }
 
-static void queue_restore_isolate_locked(struct accel_queue *queue)
+static void queue_restore_publish_locked(struct accel_queue *queue)
 {
 	ASSERT_LOCKED(&queue->lock);
+	accel_queue_save_locked(queue, accel_queue_state(queue));
+	accel_ring_publish_state(queue);
+}
+
+/* True: it executes nothing until it is reset. */
+static bool queue_restore_begin(struct accel_queue *queue)
+{
+	SCOPED_LOCK(&queue->lock);
+	bool stopped = queue_restore_stop_locked(queue);
+
+	/*
+	 * In any case, and before an engine stores in the ring: the predecessor may have
+	 * noted a completion without publishing it, or without waking who waits for it.
+	 */
+	queue_restore_publish_locked(queue);
+	return stopped;
+}
+
+static void queue_restore_isolate(struct accel_queue *queue)
+{
+	SCOPED_LOCK(&queue->lock);
+
 	queue->fault.reason = ACCEL_FAULT_DEVICE;
 	queue->state = ACCEL_QUEUE_ISOLATED;
+	queue_restore_publish_locked(queue);
 }
 
 void accel_queue_resume(struct accel_queue *queue)
@@ -133,19 +181,10 @@ void accel_queue_resume(struct accel_queue *queue)
 
 	if (accel_queue_state(queue) == ACCEL_QUEUE_DEAD)
 		return; /* it got no id */
-	pthread_mutex_lock(&queue->lock);
-	stopped = queue_restore_stop_locked(queue);
-	accel_queue_save_locked(queue, accel_queue_state(queue));
-	pthread_mutex_unlock(&queue->lock);
+	stopped = queue_restore_begin(queue);
 	r = accel_queue_start(queue);
-	pthread_mutex_lock(&queue->lock);
 	if (r < 0)
-		queue_restore_isolate_locked(queue);
-	if (stopped || r < 0) {
-		accel_queue_save_locked(queue, accel_queue_state(queue));
-		accel_ring_publish_state(queue);
-	}
-	pthread_mutex_unlock(&queue->lock);
+		queue_restore_isolate(queue);
 	if (stopped || r < 0)
 		queue_restore_report(queue);
 }

@@ -261,6 +261,119 @@ Test(restore_queue, ring_in_the_pause)
 	restore_finish();
 }
 
+/* ---- a kill between the record and the ring -----------------------------------------
+ */
+
+#define RING_BYTES (ACCEL_RING_ENTRIES + 32 * sizeof(struct accel_command))
+
+/* The ring of the killed process, before there is another one. */
+static struct accel_ring *take_ring(void)
+{
+	int fd = kept_take();
+	struct accel_ring *ring =
+		mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	cr_assert(ne(ptr, ring, MAP_FAILED));
+	close(fd);
+	return ring;
+}
+
+/* Who waits for a command is not left asleep. */
+Test(restore_queue, completion_under_way)
+{
+	struct accel_ring *ring;
+	uint32_t seen;
+
+	restore_kill_after(make_ring_idle);
+	ring = take_ring();
+	ring->completed = 0;
+	ring->waiters = 1;
+	seen = ring->completion;
+	cr_assert(zero(uint, restore_all()));
+	cr_expect(zero(int, ring_wait(ring, 0, 0)));
+	cr_expect(ne(u32, ring->completion, seen));
+	munmap(ring, RING_BYTES);
+	restore_finish();
+}
+
+/* The second command faults. */
+static void make_ring_faulted(struct user_queue *queue)
+{
+	struct accel_command command;
+
+	make_ring(queue, 0);
+	command = toggle();
+	cr_assert(zero(int, user_queue_run(queue, &command)));
+	command.dst = 1 << 30;
+	cr_assert(eq(int, user_queue_run(queue, &command), -EIO));
+	kept_pass(queue->fd);
+}
+
+static void make_ring_stopped(void)
+{
+	struct user_queue queue;
+
+	make_ring_faulted(&queue);
+}
+
+static void make_ring_reset(void)
+{
+	struct user_queue queue;
+
+	make_ring_faulted(&queue);
+	cr_assert(zero(int, soft_call(contexts[0], accel_queue_reset, kept->ids[QUEUE])));
+}
+
+Test(restore_queue, fault_under_way)
+{
+	struct accel_ring *ring;
+	struct accel_queue_info info;
+
+	restore_kill_after(make_ring_stopped);
+	ring = take_ring();
+	ring->state = ACCEL_QUEUE_RUNNING;
+	ring->fault = (struct accel_fault){0};
+	cr_assert(zero(uint, restore_all()));
+	cr_expect(eq(int, ring_wait(ring, 1, USER_WAIT_NS), -EOWNERDEAD));
+	info = soft_queue_info(contexts[0], kept->ids[QUEUE]);
+	cr_expect(eq(u32, info.state, ACCEL_QUEUE_FAULTED));
+	cr_expect(eq(u32, info.fault.reason, ACCEL_FAULT_OWNER));
+	cr_expect(eq(u64, info.fault.index, 1));
+	cr_expect(eq(u32, info.fault.count, 1));
+	munmap(ring, RING_BYTES);
+	restore_finish();
+}
+
+/* What a reset drops has never completed. */
+Test(restore_queue, reset_under_way)
+{
+	struct accel_ring *ring;
+
+	restore_kill_after(make_ring_reset);
+	ring = take_ring();
+	ring->state = ACCEL_QUEUE_FAULTED;
+	ring->completed = 1;
+	ring->dropped_first = ring->dropped_end = 0;
+	cr_assert(zero(uint, restore_all()));
+	cr_expect(eq(u32, ring->state, ACCEL_QUEUE_RUNNING));
+	cr_expect(zero(int, ring_wait(ring, 0, USER_WAIT_NS)));
+	cr_expect(eq(int, ring_wait(ring, 1, USER_WAIT_NS), -EIO));
+	munmap(ring, RING_BYTES);
+	restore_finish();
+}
+
+Test(restore_queue, dropped_commands)
+{
+	struct accel_ring *ring;
+
+	restore_kill_after(make_ring_reset);
+	ring = take_ring();
+	cr_assert(zero(uint, restore_all()));
+	cr_expect(eq(int, ring_wait(ring, 1, USER_WAIT_NS), -EIO));
+	munmap(ring, RING_BYTES);
+	restore_finish();
+}
+
 /* ---- faults -------------------------------------------------------------------------
  */
 
