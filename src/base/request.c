@@ -5,12 +5,24 @@
 #define REQUEST_RESENT (UINT64_C(1) << 63)
 
 static _Thread_local uint64_t request_current;
+static _Thread_local uint64_t request_poll_handle;
 static _Thread_local bool request_went_on;
 
 void request_set(uint64_t unique)
 {
 	request_current = unique;
+	request_poll_handle = 0;
 	request_went_on = false;
+}
+
+void request_set_poll(uint64_t handle)
+{
+	request_poll_handle = handle;
+}
+
+uint64_t request_poll(void)
+{
+	return request_poll_handle;
 }
 
 void request_hand_over(void)

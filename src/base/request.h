@@ -25,6 +25,13 @@ uint64_t request_unique(void);
 /* A predecessor may have executed it. */
 bool request_is_resent(void);
 
+/*
+ * The kernel's handle of the open file that a FUSE_POLL is about, which libfuse does not
+ * show; reset by request_set(). 0: it is another request.
+ */
+void request_set_poll(uint64_t handle);
+uint64_t request_poll(void);
+
 /* This thread's request goes on in another one, which replies; reset by request_set(). */
 void request_hand_over(void);
 bool request_is_handed_over(void);

@@ -257,7 +257,7 @@ void device_file_use(struct device_file *file)
 void device_file_set_poll(struct device_file *file, struct fuse_pollhandle *poll)
 {
 	if (poll)
-		device_records_poll(file->devices, file, poll);
+		device_records_poll(file->devices, file);
 	poll = device_file_swap_poll(file, poll);
 	if (poll)
 		fuse_pollhandle_destroy(poll);

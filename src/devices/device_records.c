@@ -3,7 +3,6 @@
 
 #include <accel-records.h>
 #include <errno.h>
-#include <string.h>
 
 #include "base/request.h"
 #include "devices/device_file.h"
@@ -166,13 +165,8 @@ void device_records_identify(struct devices *devices, const struct device_file *
 	__atomic_store_n(&record->has_identity, 1, __ATOMIC_RELEASE);
 }
 
-void device_records_poll(struct devices *devices, const struct device_file *file,
-			 const struct fuse_pollhandle *poll)
+void device_records_poll(struct devices *devices, const struct device_file *file)
 {
-	uint64_t handle;
-
-	/* Its first member; libfuse has no call that returns it. */
-	memcpy(&handle, poll, sizeof(handle));
-	__atomic_store_n(&device_records_file(devices, file)->poll, handle,
+	__atomic_store_n(&device_records_file(devices, file)->poll, request_poll(),
 			 __ATOMIC_RELAXED);
 }

@@ -18,7 +18,6 @@ struct accel_record;
 struct accel_registry;
 struct device_file;
 struct devices;
-struct fuse_pollhandle;
 
 #define DEVICE_RECORD_FILE 100U /* beside enum accel_record_kind */
 
@@ -46,9 +45,8 @@ void device_records_remove(struct devices *devices, struct device_file *file);
 /* Stores file->identity. */
 void device_records_identify(struct devices *devices, const struct device_file *file);
 
-/* The kernel's handle in @poll, which a successor notifies. */
-void device_records_poll(struct devices *devices, const struct device_file *file,
-			 const struct fuse_pollhandle *poll);
+/* Stores the kernel's handle of the request's poll(2), which a successor notifies. */
+void device_records_poll(struct devices *devices, const struct device_file *file);
 
 /* How many descriptors the bank has of a record. */
 unsigned device_records_n_files(const struct accel_record *record);

@@ -96,6 +96,17 @@ static void loop_execute_again(struct loop *loop, const struct fuse_buf *request
 		poison_end(loop->ledger, unique);
 }
 
+static void loop_note_request(const struct fuse_buf *request)
+{
+	const struct fuse_in_header *header = request->mem;
+	const struct fuse_poll_in *poll = (const void *)(header + 1);
+
+	request_set(header->unique);
+	if (header->opcode == FUSE_POLL &&
+	    request->size >= sizeof(*header) + sizeof(*poll))
+		request_set_poll(poll->kh);
+}
+
 /* FORGETs come in bursts and take no time: another thread would not get to serve any. */
 static void loop_execute(struct loop *loop, const struct fuse_buf *request)
 {
@@ -103,7 +114,7 @@ static void loop_execute(struct loop *loop, const struct fuse_buf *request)
 
 	if (atomic_fetch_sub(&loop->n_waiting, 1) == 1 && !loop_is_forget(header))
 		loop_grow(loop);
-	request_set(header->unique);
+	loop_note_request(request);
 	if (request_is_resent() && loop->ledger)
 		loop_execute_again(loop, request);
 	else

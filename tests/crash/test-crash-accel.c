@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 
 #include "../integration/accel.h"
@@ -156,9 +157,59 @@ static void pending_user_mode(struct instance *unused)
 	pending_of(ACCEL_QUEUE_USER);
 }
 
+/* ---- a client that sleeps -----------------------------------------------------------
+ */
+
+/* Returns once the service has replied that there is no event. */
+static int watch_events(int context)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int epoll = ASSERT_OK(SYS(epoll_create1(EPOLL_CLOEXEC)));
+
+	ASSERT_OK(SYS(epoll_ctl(epoll, EPOLL_CTL_ADD, context, &event)));
+	return epoll;
+}
+
+static int wait_for_event(int epoll)
+{
+	struct epoll_event event;
+
+	return SYS(epoll_wait(epoll, &event, 1, WAIT_NS / 1000000));
+}
+
+/*
+ * The kernel sends no FUSE_POLL again that was replied to, so it would never ask the
+ * successor about a client that sleeps.
+ */
+static void sleeper_is_woken(struct instance *unused)
+{
+	struct accel_command command = nop();
+	struct instance instance;
+	struct accel_event event;
+	struct desk desk;
+	int epoll;
+
+	command.flags = ACCEL_COMMAND_NOTIFY;
+	instance_start(&instance, "supervisor");
+	desk_start(&desk, &instance, 0, 16);
+	epoll = watch_events(desk.seat.context);
+	for (unsigned i = 0; i < 2; i++) {
+		replace(&instance);
+		ASSERT_OK(run_command(desk.queue, command));
+		ASSERT_EQ(wait_for_event(epoll), 1);
+		ASSERT_EQ(SYS(read(desk.seat.context, &event, sizeof(event))),
+			  sizeof(event));
+		ASSERT_EQ(event.type, ACCEL_EVENT_COMPLETED);
+	}
+	close(epoll);
+	desk_end(&desk);
+	end(&instance);
+}
+
 const struct test_case test_cases[] = {
 	{"goes_on", goes_on, NULL, 300, CASE_NO_INSTANCE},
 	{"pending_mediated", pending_mediated, NULL, 300, CASE_NO_INSTANCE},
 	{"pending_user_mode", pending_user_mode, NULL, 300, CASE_NO_INSTANCE},
+	{"sleeper_is_woken", sleeper_is_woken, NULL, 300, CASE_NO_INSTANCE},
 	{0},
 };

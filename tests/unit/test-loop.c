@@ -29,6 +29,7 @@ static bool blocks;
 static size_t last_size;
 static uint64_t last_unique;
 static bool last_is_resent;
+static uint64_t last_poll;
 
 static void process(const struct fuse_buf *request)
 {
@@ -36,6 +37,7 @@ static void process(const struct fuse_buf *request)
 	last_size = request->size;
 	last_unique = request_unique();
 	last_is_resent = request_is_resent();
+	last_poll = request_poll();
 	if (blocks)
 		sem_wait(&leave);
 	n_inside--;
@@ -130,6 +132,32 @@ Test(loop, knows_the_unique)
 		header.unique |= UINT64_C(1) << 63;
 	}
 	cr_assert(zero(u64, request_unique()));
+	cr_assert(zero(int, stop()));
+}
+
+/* A short request of that kind, and one of another, have none. */
+Test(loop, knows_the_poll_handle)
+{
+	struct {
+		struct fuse_in_header header;
+		struct fuse_poll_in poll;
+	} message = {
+		.header = {.len = sizeof(message), .opcode = FUSE_POLL, .unique = 77},
+		.poll = {.kh = 99},
+	};
+
+	start();
+	cr_assert(eq(long, send(kernel, &message, sizeof(message), 0), sizeof(message)));
+	wait_for(&n_served, 1);
+	cr_assert(eq(u64, last_poll, 99));
+	cr_assert(eq(long, send(kernel, &message, sizeof(message) - 1, 0),
+		     sizeof(message) - 1));
+	wait_for(&n_served, 2);
+	cr_assert(zero(u64, last_poll));
+	message.header.opcode = FUSE_IOCTL;
+	cr_assert(eq(long, send(kernel, &message, sizeof(message), 0), sizeof(message)));
+	wait_for(&n_served, 3);
+	cr_assert(zero(u64, last_poll));
 	cr_assert(zero(int, stop()));
 }
 
