@@ -32,24 +32,35 @@ static void fdstore_check_room(const struct held *held)
 			    needed);
 }
 
-int fdstore_put(const struct held *held)
-{
-	int r;
-
-	fdstore_check_room(held);
-	r = held_for_each(held, fdstore_put_one, NULL);
-	if (r < 0)
-		log_warning("systemd cannot keep the descriptors of the mount: %s",
-			    strerror(-r));
-	return r;
-}
-
 static int fdstore_drop_one(const char *name, int fd, void *unused)
 {
 	char message[64];
 
 	(void)snprintf(message, sizeof(message), "FDSTOREREMOVE=1\nFDNAME=%s\n", name);
 	return notify(message, -1);
+}
+
+static int fdstore_check(int result)
+{
+	if (result < 0)
+		log_warning("systemd cannot keep the descriptors of the mount: %s",
+			    strerror(-result));
+	return result;
+}
+
+int fdstore_put(const struct held *held)
+{
+	fdstore_check_room(held);
+	return fdstore_check(held_for_each(held, fdstore_put_one, NULL));
+}
+
+int fdstore_put_service(const struct held *held)
+{
+	int r = fdstore_drop_one(HELD_SERVICE, -1, NULL);
+
+	if (r == 0)
+		r = fdstore_put_one(HELD_SERVICE, held->service, NULL);
+	return fdstore_check(r);
 }
 
 void fdstore_drop(const struct held *held)

@@ -17,6 +17,9 @@
  */
 int fdstore_put(const struct held *held);
 
+/* The same of held->service alone, in place of the one before. */
+int fdstore_put_service(const struct held *held);
+
 /* Those of these names, whatever they are. */
 void fdstore_drop(const struct held *held);
 

@@ -25,7 +25,8 @@
 
 void held_init(struct held *held)
 {
-	*held = (struct held){.fuse = -1, .listener = -1, .holder = -1, .life = -1};
+	*held = (struct held){
+		.fuse = -1, .listener = -1, .service = -1, .holder = -1, .life = -1};
 	for (unsigned i = 0; i < STATE_FDS_MAX; i++)
 		held->state[i] = -1;
 }
@@ -34,6 +35,7 @@ void held_close(struct held *held)
 {
 	close_keep_errno(held->fuse);
 	close_keep_errno(held->listener);
+	close_keep_errno(held->service);
 	close_keep_errno(held->holder);
 	close_keep_errno(held->life);
 	for (unsigned i = 0; i < STATE_FDS_MAX; i++)
@@ -77,9 +79,8 @@ int held_for_each(const struct held *held,
 		const char *name;
 		int fd;
 	} others[] = {
-		{HELD_LISTENER, held->listener},
-		{HELD_HOLDER, held->holder},
-		{HELD_LIFE, held->life},
+		{HELD_LISTENER, held->listener}, {HELD_SERVICE, held->service},
+		{HELD_HOLDER, held->holder},     {HELD_LIFE, held->life},
 		{HELD_FUSE, held->fuse},
 	};
 	int r = held_visit_state(held, visit, data);
@@ -198,6 +199,14 @@ static const char *held_check_pipe(int fd)
 	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) ? NULL : "is not a pipe";
 }
 
+/* Without a signal this checks whether one could be sent. */
+static const char *held_check_process(int fd)
+{
+	return syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) < 0 && errno == EBADF
+		       ? "is not a process's"
+		       : NULL;
+}
+
 /* The ledger and the bank are checked by state_open(). */
 static const char *held_check(const struct held *held)
 {
@@ -211,6 +220,8 @@ static const char *held_check(const struct held *held)
 		why = held_check_socket(held->holder, 0);
 	if (!why && held->life >= 0)
 		why = held_check_pipe(held->life);
+	if (!why && held->service >= 0)
+		why = held_check_process(held->service);
 	return why;
 }
 
@@ -231,6 +242,8 @@ static int *held_place(struct held *held, const char *name)
 		return &held->fuse;
 	if (!strcmp(name, HELD_LISTENER))
 		return &held->listener;
+	if (!strcmp(name, HELD_SERVICE))
+		return &held->service;
 	if (!strcmp(name, HELD_HOLDER))
 		return &held->holder;
 	if (!strcmp(name, HELD_LIFE))

@@ -18,11 +18,13 @@
 #define HELD_LEDGER   "ledger"
 #define HELD_BANK     "bank-" /* and the number of the queue */
 #define HELD_LISTENER "listener"
+/* From systemd alone: the process that served, as a pidfd. */
+#define HELD_SERVICE "service"
 /* From the holder of holder.h alone: the socket of report.h, and the pipe of life.h. */
 #define HELD_HOLDER "holder"
 #define HELD_LIFE   "life"
 
-#define HELD_FDS_MAX  (STATE_FDS_MAX + 4U)
+#define HELD_FDS_MAX  (STATE_FDS_MAX + 5U)
 #define HELD_NAME_MAX 16U
 
 struct held {
@@ -30,6 +32,7 @@ struct held {
 	int state[STATE_FDS_MAX]; /* in the order of state_fd() */
 	unsigned n_state;
 	int listener;     /* the broker's socket */
+	int service;      /* see above */
 	int holder, life; /* of one service, see above */
 };
 

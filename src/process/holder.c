@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/holder.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -22,9 +23,6 @@
 
 /* How long a service that has died may take to end. */
 #define HOLDER_DEATH_MS 5000
-
-/* The exit status for systemd to start the unit again; a start that fails is in vain. */
-#define HOLDER_LOST_MOUNT 3
 
 /* ---- the end ----------------------------------------------------------------------- */
 
@@ -161,11 +159,23 @@ static void holder_take_mounted(struct holder *holder, const struct report *repo
 		held->state[i] = TAKE_FD(fds[i + 1]);
 }
 
+/* systemd's next holder shall end it: it may have been stopped, and outlive this one. */
+void holder_store_service(struct holder *holder)
+{
+	if (!holder->options->fdstore)
+		return;
+	close_keep_errno(holder->held.service);
+	holder->held.service = fcntl(holder->current.pidfd, F_DUPFD_CLOEXEC, 0);
+	if (holder->has_served && holder->held.service >= 0)
+		(void)fdstore_put_service(&holder->held);
+}
+
 /* The first service of the mount serves: now there can be others. */
 static void holder_keep(struct holder *holder, int *fds, unsigned n)
 {
 	if (n == 1)
 		holder->held.listener = TAKE_FD(fds[0]);
+	holder_store_service(holder);
 	holder->has_served = holder->exe >= 0 && held_is_complete(&holder->held);
 	if (holder->has_served && holder->options->fdstore)
 		fdstore_put(&holder->held);

@@ -8,6 +8,9 @@
 
 #define HOLDER_PATH_MAX 4096
 
+/* The exit status for systemd to start the unit again; a start that fails is in vain. */
+#define HOLDER_LOST_MOUNT 3
+
 /* One thread; all descriptors are owned, and -1 if there is none. */
 struct holder {
 	const struct options *options; /* borrowed */
@@ -17,8 +20,8 @@ struct holder {
 	int ready_fd;                  /* for ready_report() */
 
 	/* What a successor gets; complete once the first service has served. */
-	struct held held;
-	uint64_t dev; /* of the mount */
+	struct held held; /* its service is the current one, if systemd keeps it */
+	uint64_t dev;     /* of the mount */
 	int aborter;
 
 	int exe;        /* the file that a successor executes; -1: there is none */
@@ -51,6 +54,9 @@ _Noreturn void holder_end(struct holder *holder);
 
 /* Takes what signals are there. */
 void holder_take_signals(struct holder *holder);
+
+/* There is another current service. */
+void holder_store_service(struct holder *holder);
 
 /* ---- holder_succeed.c ---- */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -119,6 +120,19 @@ static void start_know_mount(struct holder *holder)
 			    strerror(-r));
 }
 
+/*
+ * A service ends with its holder, but not at once if a debugger or the kernel has stopped
+ * it. The ledger names it, too, but that is what it writes itself.
+ */
+static void start_end_service(const struct holder *holder)
+{
+	int service = holder->held.service;
+
+	if (service >= 0 &&
+	    syscall(SYS_pidfd_send_signal, service, SIGKILL, NULL, 0) == 0)
+		log_warning("a service has outlived its holder, and is killed");
+}
+
 _Noreturn void holder_continue(const struct options *options, char **argv,
 			       struct held *held)
 {
@@ -131,6 +145,7 @@ _Noreturn void holder_continue(const struct options *options, char **argv,
 	/* Its predecessor did: the next one is not late. */
 	holder.current.is_ready = true;
 	log_info("a service takes over the mount that systemd keeps");
+	start_end_service(&holder);
 	start_know_mount(&holder);
 	start_take_over_signals(&holder, &before, &blocked);
 	holder.signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);

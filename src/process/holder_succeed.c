@@ -56,11 +56,14 @@ static _Noreturn void succeed_give_up(struct holder *holder)
 	holder_exit(holder, EXIT_FAILURE);
 }
 
-/* A second holder was started, with descriptors of the first one's. */
+/*
+ * A second holder was started, with descriptors of the first one's; or that was killed,
+ * and its service has not ended yet. systemd keeps the descriptors, and tries it again.
+ */
 static _Noreturn void succeed_leave(void)
 {
 	log_error("cannot take over: another holder has the mount");
-	_exit(EXIT_FAILURE);
+	_exit(HOLDER_LOST_MOUNT);
 }
 
 /* Exits if nothing is left to be served. */
@@ -104,6 +107,7 @@ static int succeed_start(struct holder *holder)
 	}
 	serving_finish(&holder->current);
 	holder->current = serving;
+	holder_store_service(holder);
 	return 0;
 }
 

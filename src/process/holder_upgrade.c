@@ -75,6 +75,7 @@ static void upgrade_switch(struct holder *holder)
 	serving_finish(&holder->current);
 	holder->current = holder->next;
 	serving_init(&holder->next);
+	holder_store_service(holder);
 	close_keep_errno(holder->exe_before);
 	holder->exe_before = holder->exe;
 	holder->exe = TAKE_FD(holder->next_exe);

@@ -2,7 +2,9 @@
 #include "process/keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -32,6 +34,16 @@ void keeper_attach(struct held *held, bool mount_outlives_holder)
 	keeper_mount_outlives = mount_outlives_holder;
 	keeper_reports = TAKE_FD(held->holder);
 	keeper_life = TAKE_FD(held->life);
+}
+
+int keeper_end_with_holder(void)
+{
+	if (!keeper_mount_outlives || keeper_reports < 0)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	/* It may have ended before. */
+	return poll(&(struct pollfd){.fd = keeper_reports}, 1, 0) == 0 ? 0 : -ESRCH;
 }
 
 static int keeper_send(const struct report *report, const int *fds, unsigned n)

@@ -20,6 +20,12 @@
 void keeper_attach(struct held *held, bool mount_outlives_holder);
 
 /*
+ * In a service that is not the first of its mount. If the mount outlives the holder it is
+ * killed when that ends. 0; -ESRCH: it has ended; -errno.
+ */
+int keeper_end_with_holder(void);
+
+/*
  * The service has mounted the file system with this device number: the holder gets what
  * the next service needs of it, and both get a descriptor of aborter_open(). The service
  * has all privileges and the root of the host yet.

@@ -168,8 +168,10 @@ static int main_run_first(struct service *service, char **argv)
 static int main_start_again(struct service *service, struct held *held,
 			    struct startup *startup)
 {
-	int r = succession_open(service, held);
+	int r = keeper_end_with_holder();
 
+	if (r == 0)
+		r = succession_open(service, held);
 	if (r == 0)
 		r = parts_init(service);
 	if (r == 0)

@@ -99,6 +99,7 @@ int serving_start(struct serving *ret_serving, const struct serving_program *pro
 	if (r != 1)
 		return r;
 	passed = *held;
+	passed.service = -1;
 	passed.holder = ends.holder;
 	passed.life = ends.life;
 	serving_execute(program, &passed);

@@ -514,8 +514,9 @@ static void pass_copy(struct passed *passed, int fd, const char *link)
 		close(fd);
 }
 
-/* Copies what the holder would pass to a successor. */
-static void copy_held(const struct instance *instance, struct passed *ret_passed)
+#define N_HELD (3 + 16)
+
+static void copy_now(const struct instance *instance, struct passed *ret_passed)
 {
 	int pidfd = ASSERT_OK(SYS(pidfd_open(instance->pid, 0)));
 	char path[300], link[200];
@@ -541,13 +542,36 @@ static void copy_held(const struct instance *instance, struct passed *ret_passed
 	}
 	closedir(dir);
 	close(pidfd);
-	ASSERT_EQ(ret_passed->n, 3 + 16);
 }
 
 static void close_passed(struct passed *passed)
 {
 	for (int i = 0; i < passed->n; i++)
 		close(passed->fds[i]);
+}
+
+struct copying {
+	const struct instance *instance;
+	struct passed *passed;
+};
+
+static bool has_copied(void *data)
+{
+	const struct copying *copying = data;
+
+	copy_now(copying->instance, copying->passed);
+	if (copying->passed->n == N_HELD)
+		return true;
+	close_passed(copying->passed);
+	return false;
+}
+
+/* Copies what the holder would pass to a successor; it has that once one has served. */
+static void copy_held(const struct instance *instance, struct passed *ret_passed)
+{
+	struct copying copying = {instance, ret_passed};
+
+	ASSERT(wait_until(has_copied, &copying));
 }
 
 static int *find(struct passed *passed, const char *name)
@@ -616,17 +640,23 @@ static int run_successor(const struct instance *instance, const struct passed *p
 	return WEXITSTATUS(status);
 }
 
-static void refuse(struct instance *instance, const struct passed *passed,
-		   const char *options, const char *reason)
+static void refuse_with(struct instance *instance, const struct passed *passed,
+			const char *options, int expected, const char *reason)
 {
 	char output[4000];
 	int status = run_successor(instance, passed, options, output, sizeof(output));
 
-	if (status != 1 || !strstr(output, reason))
+	if (status != expected || !strstr(output, reason))
 		test_fail(__FILE__, __LINE__, "%s: status %d, \"%s\"", reason, status,
 			  output);
 	ASSERT_OK(SYS(kill(instance->service, 0)));
 	ASSERT_EQ(raw_count(instance), 0);
+}
+
+static void refuse(struct instance *instance, const struct passed *passed,
+		   const char *options, const char *reason)
+{
+	refuse_with(instance, passed, options, 1, reason);
 }
 
 /* All of them, while the service is alive: it is not disturbed. */
@@ -640,14 +670,17 @@ static void beside_a_service(struct instance *instance)
 	close_passed(&passed);
 }
 
-/* As systemd would start another one, if it had not noticed the first. */
+/*
+ * As systemd would start another one, if it had not noticed the first: it tries again,
+ * for the first one may be ending.
+ */
 static void beside_a_holder(struct instance *instance)
 {
 	struct passed passed;
 
 	copy_held(instance, &passed);
 	setenv("NOTIFY_SOCKET", "/nonexistent", 1);
-	refuse(instance, &passed, "log=info", "another holder has the mount");
+	refuse_with(instance, &passed, "log=info", 3, "another holder has the mount");
 	unsetenv("NOTIFY_SOCKET");
 	close_passed(&passed);
 }
@@ -728,6 +761,117 @@ static void forged(struct instance *instance)
 	forge(instance, "ledger", new_memfd(PAGE), "ledger or bank");
 	forge(instance, "ledger", ASSERT_OK(SYS(open("/dev/zero", O_RDWR | O_CLOEXEC))),
 	      "ledger or bank");
+}
+
+static void forged_process(struct instance *instance)
+{
+	struct passed passed;
+
+	copy_held(instance, &passed);
+	pass(&passed, ASSERT_OK(SYS(open("/dev/null", O_RDWR | O_CLOEXEC))), "service");
+	refuse(instance, &passed, "log=info", "is not a process's");
+	close_passed(&passed);
+}
+
+/* ---- a holder that systemd starts again -------------------------------------------- */
+
+static pid_t start_holder(const struct instance *instance, const struct passed *passed)
+{
+	pid_t pid = ASSERT_OK(SYS(fork()));
+
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setenv("NOTIFY_SOCKET", "/nonexistent", 1);
+	exec_successor(instance, passed, "log=info");
+}
+
+static bool is_served(void *data)
+{
+	int connection = raw_connect(data);
+
+	if (connection < 0)
+		return false;
+	close(connection);
+	return true;
+}
+
+/* As from a unit with a descriptor store: there is no spare. */
+static void start_stored(struct instance *instance)
+{
+	const struct passed none = {.n = 0};
+
+	*instance = (struct instance){.n_fds = 0};
+	snprintf(instance->dir, sizeof(instance->dir), "%s/stored", test_work_dir);
+	ASSERT_OK(SYS(mkdir(instance->dir, 0755)));
+	instance->pid = start_holder(instance, &none);
+	ASSERT(wait_until(is_served, instance));
+	instance->service = process_child(instance->pid);
+}
+
+static void kill_stored_holder(struct instance *instance)
+{
+	kill_process(instance->pid);
+	ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
+}
+
+static void continue_stored(struct instance *instance, struct passed *passed)
+{
+	instance->pid = start_holder(instance, passed);
+	close_passed(passed);
+}
+
+static void terminate_stored(struct instance *instance)
+{
+	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
+	instance_expect_exit(instance, 0);
+	ASSERT(!is_mounted(instance->dir));
+}
+
+/* It cannot see that its holder ends. The first one, and one that was executed. */
+static void killed_holder_of_a_stopped_service(struct instance *unused)
+{
+	struct instance instance;
+	struct passed passed;
+
+	start_stored(&instance);
+	for (int i = 0; i < 2; i++) {
+		copy_held(&instance, &passed);
+		ASSERT_OK(SYS(kill(instance.service, SIGSTOP)));
+		kill_stored_holder(&instance);
+		continue_stored(&instance, &passed);
+		wait_for_end(instance.service);
+		expect_successor(&instance);
+	}
+	terminate_stored(&instance);
+}
+
+static _Noreturn void sleep_always(void)
+{
+	for (;;)
+		pause();
+}
+
+/* By its descriptor, whatever the ledger has. */
+static void stored_service_is_killed(struct instance *unused)
+{
+	struct instance instance;
+	struct passed passed;
+	pid_t pid;
+	int status;
+
+	start_stored(&instance);
+	copy_held(&instance, &passed);
+	pid = ASSERT_OK(SYS(fork()));
+	if (pid == 0)
+		sleep_always();
+	pass(&passed, ASSERT_OK(SYS(pidfd_open(pid, 0))), "service");
+	kill_stored_holder(&instance);
+	continue_stored(&instance, &passed);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	expect_successor(&instance);
+	terminate_stored(&instance);
 }
 
 /* ---- a ledger that no service can take over ---------------------------------------- */
@@ -884,6 +1028,10 @@ const struct test_case test_cases[] = {
 	{"doubled", doubled, "log=info"},
 	{"swapped", swapped, "log=info"},
 	{"forged", forged, "log=info"},
+	{"forged_process", forged_process, "log=info"},
+	{"killed_holder_of_a_stopped_service", killed_holder_of_a_stopped_service,
+	 .flags = CASE_NO_INSTANCE},
+	{"stored_service_is_killed", stored_service_is_killed, .flags = CASE_NO_INSTANCE},
 	{"upgraded", upgraded},
 	{"upgraded_with_names", upgraded_with_names},
 	{"upgraded_to_what_is_installed", upgraded_to_what_is_installed,

@@ -87,6 +87,16 @@ Test(fdstore, the_device_is_the_last)
 	expect_silence();
 }
 
+/* The one before would be killed in its place. */
+Test(fdstore, a_service_takes_the_place_of_the_one_before)
+{
+	held.service = new_memfd(1);
+	cr_assert(zero(int, fdstore_put_service(&held)));
+	expect_message("FDSTOREREMOVE=1\nFDNAME=service\n");
+	expect_stored("service", held.service);
+	expect_silence();
+}
+
 Test(fdstore, all_of_them_are_dropped)
 {
 	fdstore_drop(&held);
