@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fs_upgrade.c - DMABUFFS_IOC_UPGRADE */
-#include <fcntl.h>
-#include <unistd.h>
+#include <errno.h>
 
 #include "base/request.h"
 #include "base/wire.h"
@@ -9,37 +8,11 @@
 #include "fs/fs_user.h"
 #include "util.h"
 
-/* The holder writes why it refuses, or kills this process. */
-static int fs_upgrade_wait(int pipe)
-{
-	int32_t error = 0;
-	ssize_t n;
-
-	do
-		n = read(pipe, &error, sizeof(error));
-	while (n < 0 && errno == EINTR);
-	return n == sizeof(error) && error < 0 ? error : -EIO;
-}
-
-static int fs_upgrade_ask(const struct service *service)
-{
-	int pipe[2], r;
-
-	if (pipe2(pipe, O_CLOEXEC) < 0)
-		return -errno;
-	r = service->ask_upgrade(pipe[1]);
-	close(pipe[1]);
-	if (r == 0)
-		r = fs_upgrade_wait(pipe[0]);
-	close(pipe[0]);
-	return r;
-}
-
 static void fs_upgrade_run(void *arg)
 {
 	struct command_call *call = arg;
 
-	command_reply(call, fs_upgrade_ask(call->service));
+	command_reply(call, call->service->upgrade());
 }
 
 static int fs_upgrade_permit(struct command_call *call, struct payer *ret_payer)
@@ -67,7 +40,7 @@ int fs_upgrade(struct command_call *call)
 		return r;
 	if (request_is_resent())
 		return service->upgraded ? 0 : -EINTR;
-	if (!service->ask_upgrade)
+	if (!service->upgrade)
 		return -EOPNOTSUPP;
 	return command_offload(call, &payer, fs_upgrade_run);
 }

@@ -43,8 +43,8 @@ struct service {
 	_Atomic uint64_t orphans_due_ms; /* see orphans.h; 0: there are none */
 	struct rebuild rebuild;          /* of a takeover, until restore_finish() */
 	struct fuse_session *session;
-	/* Has the holder start the installed program: keeper_ask_upgrade(), or NULL. */
-	int (*ask_upgrade)(int pipe);
+	/* Has the holder start the installed program: keeper_upgrade(), or NULL. */
+	int (*upgrade)(void);
 	bool upgraded;            /* an upgrade made this successor */
 	atomic_bool passthrough;  /* cleared if the kernel refuses it */
 	_Atomic pid_t binder;     /* the thread that may create .broker; 0: none */

@@ -24,6 +24,12 @@
 /* How long a service that has died may take to end. */
 #define HOLDER_DEATH_MS 5000
 
+/* How long the end of a service may take altogether. */
+#define HOLDER_ENDING_MS (15 * 60 * 1000)
+
+/* More than its socket has room for. */
+#define HOLDER_LAST_REPORTS 1024
+
 /* ---- the end ----------------------------------------------------------------------- */
 
 /* The mount has ended, and with it what is kept for another holder. */
@@ -74,15 +80,22 @@ static void holder_end_as_service(struct holder *holder)
 		holder_exit(holder, service->status);
 }
 
+/* Whatever a service sends: its own mount alone. */
+static void holder_unmount(const struct holder *holder)
+{
+	if (holder->held.fuse >= 0)
+		mountpoint_unmount(holder->options->mountpoint, holder->dev,
+				   holder->held.fuse);
+}
+
 _Noreturn void holder_end(struct holder *holder)
 {
 	const uint64_t end = now_ms() + HOLDER_DEATH_MS;
 	uint64_t now;
 
 	/* Its request to unmount may have been lost with a killed holder. */
-	if (holder->current.has_ended && holder->held.fuse >= 0)
-		mountpoint_unmount(holder->options->mountpoint, holder->dev,
-				   holder->held.fuse);
+	if (holder->current.has_ended)
+		holder_unmount(holder);
 	if (holder->aborter >= 0)
 		aborter_use(holder->aborter);
 	for (now = now_ms(); now < end; now = now_ms()) {
@@ -137,6 +150,8 @@ void holder_take_signals(struct holder *holder)
 		if (info.ssi_signo == SIGCHLD)
 			continue;
 		holder->is_ending = true;
+		/* It would not get the signal that ends its predecessor. */
+		holder_drop_next(holder, -ESHUTDOWN);
 		serving_signal(&holder->current, (int)info.ssi_signo);
 	}
 	holder_reap(holder);
@@ -183,6 +198,8 @@ static void holder_keep(struct holder *holder, int *fds, unsigned n)
 
 static void holder_take_ready(struct holder *holder, int *fds, unsigned n)
 {
+	if (holder->current.is_ready)
+		return;
 	holder->current.is_ready = true;
 	holder->failures = 0;
 	close_keep_errno(TAKE_FD(holder->exe_before));
@@ -198,6 +215,17 @@ static void holder_take_ready(struct holder *holder, int *fds, unsigned n)
 	holder_make_spare(holder);
 }
 
+/* systemd waits for a service as long as it makes progress, within a bound. */
+static void holder_take_ending(struct holder *holder)
+{
+	uint64_t now = now_ms();
+
+	if (holder->ending_until == 0)
+		holder->ending_until = now + HOLDER_ENDING_MS;
+	if (now < holder->ending_until)
+		ready_extend_end();
+}
+
 static _Noreturn void holder_take_abandoned(struct holder *holder)
 {
 	/* Its threads may keep the connection of a mount that was moved. */
@@ -206,10 +234,11 @@ static _Noreturn void holder_take_abandoned(struct holder *holder)
 	holder_exit(holder, EXIT_SUCCESS);
 }
 
-static void holder_unmount(struct holder *holder, const struct report *report, int fd)
+static void holder_take_unmount(const struct holder *holder)
 {
-	mountpoint_unmount(holder->options->mountpoint, report->dev, fd);
-	report_send(holder->current.reports, report, NULL, 0);
+	holder_unmount(holder);
+	(void)report_post(holder->current.reports,
+			  &(struct report){.event = REPORT_UNMOUNT});
 }
 
 static void holder_take(struct holder *holder, const struct report *report, int *fds,
@@ -225,7 +254,7 @@ static void holder_take(struct holder *holder, const struct report *report, int 
 	case REPORT_READY:
 		return holder_take_ready(holder, fds, n);
 	case REPORT_ENDING:
-		return ready_extend_end();
+		return holder_take_ending(holder);
 	case REPORT_ABANDONED:
 		holder_take_abandoned(holder);
 	case REPORT_ENDED:
@@ -234,14 +263,18 @@ static void holder_take(struct holder *holder, const struct report *report, int 
 		holder->current.status = report->status;
 		return;
 	case REPORT_UNMOUNT:
-		return holder_unmount(holder, report, n == 1 ? fds[0] : -1);
+		return holder_take_unmount(holder);
 	case REPORT_UPGRADE:
-		if (n == 1)
-			holder_upgrade(holder, TAKE_FD(fds[0]));
-		return;
+		return holder_upgrade(holder);
 	default:
 		return;
 	}
+}
+
+/* Descriptors come from the first service alone, before it serves. */
+static unsigned holder_n_expected(const struct holder *holder)
+{
+	return holder->has_reported || holder->has_served ? 0 : REPORT_FDS_MAX;
 }
 
 static void holder_take_report(struct holder *holder)
@@ -250,7 +283,8 @@ static void holder_take_report(struct holder *holder)
 	int fds[REPORT_FDS_MAX];
 	unsigned n;
 
-	if (report_receive(holder->current.reports, &report, fds, &n)) {
+	if (report_receive(holder->current.reports, holder_n_expected(holder), &report,
+			   fds, &n)) {
 		holder_take(holder, &report, fds, n);
 	} else {
 		/* The service is ending. */
@@ -263,8 +297,29 @@ static void holder_take_report(struct holder *holder)
 
 /* ---- the loop ---------------------------------------------------------------------- */
 
+/* poll(2) now: what was true before may have been handled. */
+static bool holder_sees(int fd)
+{
+	return fd >= 0 && poll(&(struct pollfd){fd, POLLIN, 0}, 1, 0) == 1;
+}
+
+/* It has the pipe and the socket, and could give them away; it ends without them, too. */
+static bool holder_sees_death(const struct holder *holder)
+{
+	const struct serving *current = &holder->current;
+
+	return current->was_reaped || holder_sees(current->life) ||
+	       holder_sees(current->pidfd);
+}
+
 static void holder_take_death(struct holder *holder)
 {
+	/* What it sent before; another process can have the socket, and send more. */
+	for (unsigned i = 0; i < HOLDER_LAST_REPORTS; i++) {
+		if (!holder_sees(holder->current.reports))
+			break;
+		holder_take_report(holder);
+	}
 	if (!holder->has_served || holder->current.has_ended)
 		holder_end(holder);
 	holder_succeed(holder);
@@ -279,29 +334,33 @@ static int holder_timeout(const struct holder *holder)
 	return now < holder->next_until ? (int)(holder->next_until - now) : 0;
 }
 
+static void holder_watch_next(struct holder *holder)
+{
+	if (!holder->next.pid)
+		return;
+	if (holder_sees(holder->next.reports))
+		holder_take_next(holder);
+	else if (holder_timeout(holder) == 0)
+		holder_drop_next(holder, -ETIMEDOUT);
+}
+
+/* None of them can keep it from the others. */
 static void holder_turn(struct holder *holder)
 {
 	struct pollfd fds[] = {{holder->signals, POLLIN, 0},
 			       {holder->current.reports, POLLIN, 0},
 			       {holder->current.life, POLLIN, 0},
+			       {holder->current.pidfd, POLLIN, 0},
 			       {holder->next.reports, POLLIN, 0}};
-	int n = poll(fds, ARRAY_SIZE(fds), holder_timeout(holder));
 
-	if (n < 0)
+	if (poll(fds, ARRAY_SIZE(fds), holder_timeout(holder)) < 0)
 		return;
-	if (fds[1].revents)
+	holder_take_signals(holder);
+	if (holder_sees(holder->current.reports))
 		holder_take_report(holder);
-	else if (fds[2].revents)
+	if (holder_sees_death(holder))
 		holder_take_death(holder);
-	else if (fds[3].revents)
-		holder_take_next(holder);
-	else if (holder->next.pid && holder_timeout(holder) == 0)
-		holder_drop_next(holder, -ETIMEDOUT);
-	if (fds[0].revents)
-		holder_take_signals(holder);
-	/* Its life is shown by its last descriptor, which it can close by itself. */
-	if (holder->current.was_reaped && holder->current.reports < 0)
-		holder_take_death(holder);
+	holder_watch_next(holder);
 }
 
 _Noreturn void holder_run(struct holder *holder)

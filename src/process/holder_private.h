@@ -29,16 +29,16 @@ struct holder {
 	char path[HOLDER_PATH_MAX]; /* where the installed file is */
 
 	struct serving current;
-	unsigned failures; /* successors since one has served */
-	bool has_served;   /* a service did */
-	bool has_reported; /* that a service does */
-	bool is_ending;    /* was asked to */
-	pid_t spare;       /* 0: none */
+	unsigned failures;     /* successors since one has served */
+	bool has_served;       /* a service did */
+	bool has_reported;     /* that a service does */
+	bool is_ending;        /* was asked to */
+	uint64_t ending_until; /* ms, on the monotonic clock; 0: it has not begun */
+	pid_t spare;           /* 0: none */
 
 	/* An upgrade: the service that is to be the current one. */
 	struct serving next;
 	int next_exe;
-	int asker;           /* the pipe of REPORT_UPGRADE */
 	uint64_t next_until; /* ms, on the monotonic clock */
 };
 
@@ -68,8 +68,8 @@ int holder_let_go(const struct holder *holder);
 
 /* ---- holder_upgrade.c ---- */
 
-/* Starts the installed file beside the current service. @pipe is taken over. */
-void holder_upgrade(struct holder *holder, int pipe);
+/* Starts the installed file beside the current service. */
+void holder_upgrade(struct holder *holder);
 
 /* A report of the next service, its death, or nothing for too long. */
 void holder_take_next(struct holder *holder);

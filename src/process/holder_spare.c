@@ -38,15 +38,20 @@ void holder_end_spare(struct holder *holder)
 	holder->spare = 0;
 }
 
-/* What the former holder may have owed to the service: it waits for either. */
+/* What the former holder may have owed to the service: it waits for them. */
 static void spare_reply(const struct holder *holder)
 {
 	const struct report unmounted = {.event = REPORT_UNMOUNT};
+	const struct report refused = {.event = REPORT_UPGRADE, .status = -EINTR};
 
-	if (holder->current.is_ready)
-		(void)report_send(holder->current.reports, &unmounted, NULL, 0);
-	else
+	if (!holder->current.is_ready) {
 		(void)holder_let_go(holder);
+		return;
+	}
+	(void)report_post(holder->current.reports, &unmounted);
+	/* Else it is refused, or comes about, later. */
+	if (!holder->next.pid)
+		(void)report_post(holder->current.reports, &refused);
 }
 
 /* Signals wait until it is the holder. */

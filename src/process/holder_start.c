@@ -75,8 +75,7 @@ static void start_init(struct holder *holder, const struct options *options, cha
 				  .aborter = -1,
 				  .exe = -1,
 				  .exe_before = -1,
-				  .next_exe = -1,
-				  .asker = -1};
+				  .next_exe = -1};
 	held_init(&holder->held);
 	serving_init(&holder->current);
 	serving_init(&holder->next);

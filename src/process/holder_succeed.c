@@ -115,7 +115,7 @@ int holder_let_go(const struct holder *holder)
 {
 	const struct report go = {.event = REPORT_GO, .status = holder->exe_before >= 0};
 
-	return report_send(holder->current.reports, &go, NULL, 0);
+	return report_post(holder->current.reports, &go);
 }
 
 void holder_succeed(struct holder *holder)

@@ -12,13 +12,12 @@
 /* How long a service may take to check that it can take over. */
 #define UPGRADE_MS 10000
 
-static void upgrade_answer(int pipe, int error)
+static void upgrade_refuse(const struct holder *holder, int error)
 {
-	int32_t answer = error;
+	const struct report refused = {.event = REPORT_UPGRADE, .status = error};
 
-	if (write(pipe, &answer, sizeof(answer)) < 0)
-		log_warning("cannot report a refused upgrade: %m");
-	close(pipe);
+	log_error("cannot upgrade to %s: %s", holder->path, strerror(-error));
+	(void)report_post(holder->current.reports, &refused);
 }
 
 static int upgrade_start(struct holder *holder)
@@ -28,6 +27,8 @@ static int upgrade_start(struct holder *holder)
 
 	if (holder->next.pid)
 		return -EBUSY;
+	if (holder->is_ending)
+		return -ESHUTDOWN;
 	if (holder->exe < 0 || !holder->has_served)
 		return -EOPNOTSUPP;
 	program.exe = open(holder->path, O_PATH | O_CLOEXEC);
@@ -41,16 +42,14 @@ static int upgrade_start(struct holder *holder)
 	return r;
 }
 
-void holder_upgrade(struct holder *holder, int pipe)
+void holder_upgrade(struct holder *holder)
 {
 	int r = upgrade_start(holder);
 
 	if (r < 0) {
-		log_error("cannot upgrade to %s: %s", holder->path, strerror(-r));
-		upgrade_answer(pipe, r);
+		upgrade_refuse(holder, r);
 	} else {
 		log_info("upgrade to %s", holder->path);
-		holder->asker = pipe;
 		holder->next_until = now_ms() + UPGRADE_MS;
 	}
 	holder_make_spare(holder);
@@ -63,8 +62,7 @@ void holder_drop_next(struct holder *holder, int error)
 	serving_signal(&holder->next, SIGKILL);
 	serving_finish(&holder->next);
 	close_keep_errno(TAKE_FD(holder->next_exe));
-	log_error("cannot upgrade to %s: %s", holder->path, strerror(-error));
-	upgrade_answer(TAKE_FD(holder->asker), error);
+	upgrade_refuse(holder, error);
 }
 
 /* From here on it is the same as after any death of a service. */
@@ -79,7 +77,6 @@ static void upgrade_switch(struct holder *holder)
 	close_keep_errno(holder->exe_before);
 	holder->exe_before = holder->exe;
 	holder->exe = TAKE_FD(holder->next_exe);
-	close_keep_errno(TAKE_FD(holder->asker));
 	holder_make_spare(holder);
 	(void)holder_let_go(holder);
 }
@@ -89,10 +86,8 @@ void holder_take_next(struct holder *holder)
 	struct report report;
 	int fds[REPORT_FDS_MAX];
 	unsigned n;
-	bool received = report_receive(holder->next.reports, &report, fds, &n);
+	bool received = report_receive(holder->next.reports, 0, &report, fds, &n);
 
-	for (unsigned i = 0; i < n; i++)
-		close(fds[i]);
 	if (received && report.event == REPORT_CHECKED)
 		return upgrade_switch(holder);
 	holder_drop_next(holder,

@@ -26,8 +26,20 @@ static int keeper_life = -1;
 static bool keeper_mount_outlives;
 /* Until it shows life: of its mount. */
 static int keeper_aborter = -1;
-/* Held from a REPORT_UNMOUNT to its reply. */
+/* Held from a request to its reply. */
 static pthread_mutex_t keeper_unmount_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t keeper_upgrade_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Of two threads that wait for a reply one reads for both. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool is_read;   /* by a thread, which does not hold the lock */
+	bool is_closed; /* the holder has ended */
+	/* The last reply of its kind; event 0: none. */
+	struct report unmount, upgrade;
+} keeper_replies = {.lock = PTHREAD_MUTEX_INITIALIZER,
+		    .changed = PTHREAD_COND_INITIALIZER};
 
 void keeper_attach(struct held *held, bool mount_outlives_holder)
 {
@@ -120,16 +132,60 @@ static bool keeper_receive(struct report *ret_report)
 	return n == sizeof(*ret_report);
 }
 
-void keeper_unmount(uint64_t dev, int connection)
+static struct report *keeper_place_of(uint32_t event)
 {
-	struct report report = {.dev = dev, .event = REPORT_UNMOUNT};
+	if (event == REPORT_UNMOUNT)
+		return &keeper_replies.unmount;
+	return event == REPORT_UPGRADE ? &keeper_replies.upgrade : NULL;
+}
+
+static void keeper_read_locked(void)
+{
+	struct report report, *place;
+	bool received;
+
+	ASSERT_LOCKED(&keeper_replies.lock);
+	keeper_replies.is_read = true;
+	pthread_mutex_unlock(&keeper_replies.lock);
+	received = keeper_receive(&report);
+	pthread_mutex_lock(&keeper_replies.lock);
+	keeper_replies.is_read = false;
+	keeper_replies.is_closed = !received;
+	/* A holder that continues for a killed one can have sent something else. */
+	place = received ? keeper_place_of(report.event) : NULL;
+	if (place)
+		*place = report;
+	pthread_cond_broadcast(&keeper_replies.changed);
+}
+
+/* Sends a request, which becomes its reply. The caller holds the lock of its kind. */
+static int keeper_exchange(struct report *report)
+{
+	struct report *place = keeper_place_of(report->event);
+	SCOPED_LOCK(&keeper_replies.lock);
+	int r;
+
+	place->event = 0;
+	r = keeper_send(report, NULL, 0);
+	while (r == 0 && place->event == 0 && !keeper_replies.is_closed) {
+		if (keeper_replies.is_read)
+			pthread_cond_wait(&keeper_replies.changed, &keeper_replies.lock);
+		else
+			keeper_read_locked();
+	}
+	if (r == 0 && place->event == 0)
+		r = -EIO;
+	*report = *place;
+	return r;
+}
+
+void keeper_unmount(void)
+{
+	struct report report = {.event = REPORT_UNMOUNT};
 	SCOPED_LOCK(&keeper_unmount_lock);
 
-	if (keeper_reports < 0 || keeper_send(&report, &connection, 1) < 0)
-		return;
-	/* A holder that continues for a killed one can have sent something else. */
-	while (keeper_receive(&report) && report.event != REPORT_UNMOUNT)
-		;
+	if (keeper_reports >= 0)
+		(void)keeper_exchange(&report);
 }
 
 /* ---- begin and end ----------------------------------------------------------------- */
@@ -168,11 +224,20 @@ void keeper_report_ended(int status)
 			0);
 }
 
-int keeper_ask_upgrade(int pipe)
+int keeper_upgrade(void)
 {
+	struct report report = {.event = REPORT_UPGRADE};
+	int r;
+
 	if (keeper_reports < 0)
 		return -EOPNOTSUPP;
-	return keeper_send(&(struct report){.event = REPORT_UPGRADE}, &pipe, 1);
+	if (pthread_mutex_trylock(&keeper_upgrade_lock) != 0)
+		return -EBUSY;
+	r = keeper_exchange(&report);
+	pthread_mutex_unlock(&keeper_upgrade_lock);
+	if (r < 0)
+		return r;
+	return report.status < 0 ? report.status : -EIO;
 }
 
 void keeper_abandon_threads(void)

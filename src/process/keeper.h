@@ -47,8 +47,8 @@ void keeper_report_ready(int listener);
  */
 int keeper_await_predecessor(bool *ret_upgraded);
 
-/* Has the holder call mountpoint_unmount(), and waits for that. */
-void keeper_unmount(uint64_t dev, int connection);
+/* Has the holder call mountpoint_unmount() for its mount, and waits for that. */
+void keeper_unmount(void);
 
 /* Its end makes progress, and systemd is to wait longer for it. */
 void keeper_report_ending(void);
@@ -60,10 +60,10 @@ void keeper_report_ending(void);
 void keeper_report_ended(int status);
 
 /*
- * Asks for an upgrade. The holder writes an int32_t to the pipe, a negative errno, if it
- * refuses; if it does not, this process is killed. 0 or -errno.
+ * Has the holder start the installed program. If that takes over, this process is killed;
+ * else it returns -errno. -EBUSY: another thread waits for that.
  */
-int keeper_ask_upgrade(int pipe);
+int keeper_upgrade(void);
 
 /* Ends the process, for its starter successfully and at once, whatever its threads do. */
 _Noreturn void keeper_abandon_threads(void);

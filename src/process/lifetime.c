@@ -52,7 +52,7 @@ static bool lifetime_must_end(const struct lifetime *lifetime, const struct poll
 
 static void lifetime_end(struct lifetime *lifetime)
 {
-	keeper_unmount(lifetime->mount_dev, lifetime->loop->device);
+	keeper_unmount();
 	lifetime->before_end(lifetime->data);
 	loop_stop(lifetime->loop);
 }

@@ -78,7 +78,7 @@ static int main_start(struct service *service, struct startup *startup)
 	int r = main_confine(service, startup->tree);
 
 	if (service->options.supervisor)
-		service->ask_upgrade = keeper_ask_upgrade;
+		service->upgrade = keeper_upgrade;
 	if (r == 0)
 		r = parts_start(service);
 	if (r == 0 && service->state.inherited)
@@ -92,11 +92,11 @@ static int main_serve_started(struct service *service, struct startup *startup)
 
 	/* The start may wait in bind(2) for a request that no thread will read. */
 	if (r < 0)
-		keeper_unmount(service->broker.mount_dev, startup->loop->device);
+		keeper_unmount();
 	startup_end(startup);
 	parts_stop(service, startup->notifier_is_stuck);
 	r = startup->bound ? r : -EIO;
-	keeper_unmount(service->broker.mount_dev, fuse_session_fd(service->session));
+	keeper_unmount();
 	session_destroy(service);
 	return r;
 }
@@ -117,7 +117,7 @@ static int main_serve_mounted(struct service *service, struct loop *loop)
 	r = main_start(service, &startup);
 	if (r == 0)
 		return main_serve_started(service, &startup);
-	keeper_unmount(service->broker.mount_dev, loop->device);
+	keeper_unmount();
 	return r;
 }
 

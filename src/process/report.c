@@ -32,22 +32,29 @@ int report_send(int socket, const struct report *report, const int *fds, unsigne
 	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-bool report_receive(int socket, struct report *ret_report, int ret_fds[REPORT_FDS_MAX],
-		    unsigned *ret_n)
+int report_post(int socket, const struct report *report)
+{
+	return send(socket, report, sizeof(*report), MSG_NOSIGNAL | MSG_DONTWAIT) < 0
+		       ? -errno
+		       : 0;
+}
+
+bool report_receive(int socket, unsigned max, struct report *ret_report,
+		    int ret_fds[REPORT_FDS_MAX], unsigned *ret_n)
 {
 	union report_control control;
 	struct iovec iov = {ret_report, sizeof(*ret_report)};
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_control = max ? &control : NULL,
+		.msg_controllen = max ? CMSG_LEN(max * sizeof(int)) : 0,
 	};
 	struct cmsghdr *header;
 	ssize_t n;
 
 	do
-		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	*ret_n = 0;
 	header = n >= 0 ? CMSG_FIRSTHDR(&message) : NULL;

@@ -21,11 +21,12 @@ enum report_event {
 	REPORT_ABANDONED,   /* it has ended, but for threads that clients block */
 	REPORT_ENDED,       /* it exits with @status, and nothing is left to be served;
 			       a negative errno: it could not take over */
-	REPORT_UNMOUNT,     /* @dev; with the FUSE device; the holder replies with it */
+	REPORT_UNMOUNT,     /* the mount; the holder replies with it */
 	REPORT_CHECKED,     /* a successor can take over; it waits for: */
 	REPORT_GO,          /* to the service: its predecessor was killed; @status 1: to
 			       upgrade it */
-	REPORT_UPGRADE,     /* with a pipe for an int32_t: why not, -errno */
+	REPORT_UPGRADE,     /* to the next program; the holder replies with it if it does
+			       not come about: @status is why, -errno */
 };
 
 struct report {
@@ -34,11 +35,21 @@ struct report {
 	int32_t status;
 };
 
-/* 0 or -errno. */
+/* Waits while the holder is busy. 0 or -errno. */
 int report_send(int socket, const struct report *report, const int *fds, unsigned n);
 
-/* One report and its descriptors; false: the other end is closed, or it is none. */
-bool report_receive(int socket, struct report *ret_report, int ret_fds[REPORT_FDS_MAX],
-		    unsigned *ret_n);
+/*
+ * The same for a holder, which does not wait for a service. -EAGAIN: that does not read
+ * what it gets.
+ */
+int report_post(int socket, const struct report *report);
+
+/*
+ * One report, and up to @max descriptors of it. What exceeds that never gets a number
+ * here: close(2) of it could wait for a client. false: the other end is closed, or there
+ * is none now.
+ */
+bool report_receive(int socket, unsigned max, struct report *ret_report,
+		    int ret_fds[REPORT_FDS_MAX], unsigned *ret_n);
 
 #endif

@@ -50,9 +50,9 @@ static void startup_serve_broker(struct startup *startup)
 }
 
 /* Nobody else unmounts an instance that has not come to watch its mount. */
-static _Noreturn void startup_fail(const struct startup *startup)
+static _Noreturn void startup_fail(void)
 {
-	keeper_unmount(startup->service->broker.mount_dev, startup->loop->device);
+	keeper_unmount();
 	keeper_report_ended(EXIT_FAILURE);
 	_exit(EXIT_FAILURE);
 }
@@ -70,7 +70,7 @@ static void startup_confine(const struct startup *startup)
 	if (r == 0)
 		return;
 	log_error("cannot filter system calls: %s", strerror(-r));
-	startup_fail(startup);
+	startup_fail();
 }
 
 static void startup_report(const struct startup *startup)
@@ -99,7 +99,7 @@ static void *startup_run(void *arg)
 	r = lifetime_start(&startup->lifetime, !startup->bound);
 	if (r < 0) {
 		log_error("cannot watch the mount: %s", strerror(-r));
-		startup_fail(startup);
+		startup_fail();
 	}
 	startup_confine(startup);
 	if (startup->bound)

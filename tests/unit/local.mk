@@ -44,6 +44,7 @@ endif
 	%D%/test-fdstore.c \
 	%D%/test-flushed.c \
 	%D%/test-held.c \
+	%D%/test-holder.c \
 	%D%/test-htab.c \
 	%D%/test-identities.c \
 	%D%/test-init.c \
@@ -70,6 +71,7 @@ endif
 	%D%/test-procfs.c \
 	%D%/test-publish.c \
 	%D%/test-ready.c \
+	%D%/test-report.c \
 	%D%/test-restore.c \
 	%D%/test-slots.c \
 	%D%/test-sorted.c \

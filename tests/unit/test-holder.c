@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-holder.c - a holder, and a service that does what it likes
+ *
+ * Both are processes of a test, which has the service's end of the socket.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#include "../support/process.h"
+#include "base/log.h"
+#include "process/holder_private.h"
+#include "process/report.h"
+#include "clock.h"
+#include "fixture.h"
+
+#define FLOOD 5000
+
+static char mountpoint[] = "/nonexistent";
+static struct options options = {.mountpoint = mountpoint, .foreground = true};
+static struct holder holder;
+static pid_t holder_pid;
+/* The service's end, and the next one's. */
+static int reports, next_reports;
+
+static void init(void)
+{
+	unsetenv("NOTIFY_SOCKET");
+	log_set_level(LOG_CRIT);
+	holder = (struct holder){.options = &options,
+				 .ready_fd = -1,
+				 .aborter = -1,
+				 .exe = -1,
+				 .exe_before = -1,
+				 .next_exe = -1};
+	held_init(&holder.held);
+	serving_init(&holder.current);
+	serving_init(&holder.next);
+}
+
+TestSuite(holder, .init = init, .timeout = 30);
+
+static void wait_always(void *unused)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+static void wait_without_signals(void *unused)
+{
+	signal(SIGTERM, SIG_IGN);
+	wait_always(NULL);
+}
+
+static pid_t start(void (*run)(void *data), void *data)
+{
+	pid_t pid = fork();
+
+	cr_assert(ge(int, pid, 0));
+	if (pid == 0) {
+		run(data);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* Returns its end of the socket. The other end of its pipe stays open here. */
+static int start_service(struct serving *serving, void (*run)(void *data))
+{
+	const struct timeval bound = {.tv_sec = 10};
+	int ends[2], life[2];
+
+	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)));
+	cr_assert(zero(int, pipe(life)));
+	serving->pid = start(run, NULL);
+	serving->pidfd = (int)syscall(SYS_pidfd_open, serving->pid, 0);
+	serving->reports = ends[0];
+	serving->life = life[0];
+	setsockopt(ends[1], SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof(bound));
+	return ends[1];
+}
+
+static void run_holder(void *unused)
+{
+	sigset_t set;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	holder.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	holder_run(&holder);
+}
+
+static void start_holder(void)
+{
+	holder_pid = start(run_holder, NULL);
+}
+
+static void send_event(int socket, enum report_event event)
+{
+	cr_assert(zero(int,
+		       report_send(socket, &(struct report){.event = event}, NULL, 0)));
+}
+
+static struct report receive_reply(void)
+{
+	struct report report;
+
+	cr_assert(eq(long, recv(reports, &report, sizeof(report), 0),
+		     (long)sizeof(report)));
+	return report;
+}
+
+/* What was sent before has been handled then. */
+static void synchronize(void)
+{
+	send_event(reports, REPORT_UNMOUNT);
+	cr_assert(eq(u32, receive_reply().event, (uint32_t)REPORT_UNMOUNT));
+}
+
+static int signal_of_end(pid_t pid)
+{
+	int status;
+
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* ---- what a service sends ---------------------------------------------------------- */
+
+Test(holder, a_flood_of_requests_does_not_stop_it)
+{
+	reports = start_service(&holder.current, wait_always);
+	start_holder();
+	for (int i = 0; i < FLOOD; i++)
+		send_event(reports, REPORT_UNMOUNT);
+	kill(holder_pid, SIGTERM);
+	cr_assert(eq(int, signal_of_end(holder.current.pid), SIGTERM));
+}
+
+Test(holder, a_death_is_seen_though_another_process_has_the_descriptors)
+{
+	reports = start_service(&holder.current, wait_always);
+	start_holder();
+	synchronize();
+	kill(holder.current.pid, SIGKILL);
+	cr_assert(zero(int, signal_of_end(holder_pid)));
+}
+
+static bool has_spare(void *unused)
+{
+	return process_spare(holder_pid) > 0;
+}
+
+Test(holder, a_service_is_ready_once)
+{
+	pid_t spare;
+
+	holder.exe = open("/bin/true", O_PATH | O_CLOEXEC);
+	holder.has_served = holder.has_reported = true;
+	reports = start_service(&holder.current, wait_always);
+	start_holder();
+	send_event(reports, REPORT_READY);
+	cr_assert(wait_until(has_spare, NULL));
+	synchronize();
+	spare = process_spare(holder_pid);
+	send_event(reports, REPORT_READY);
+	synchronize();
+	cr_assert(eq(int, process_spare(holder_pid), spare));
+	kill(holder_pid, SIGTERM);
+	(void)signal_of_end(holder_pid);
+}
+
+/* ---- upgrades ---------------------------------------------------------------------- */
+
+static void expect_refused(int error)
+{
+	struct report refused = receive_reply();
+
+	cr_assert(eq(u32, refused.event, (uint32_t)REPORT_UPGRADE));
+	cr_assert(eq(int, refused.status, error));
+}
+
+Test(holder, without_a_program_an_upgrade_is_refused)
+{
+	reports = start_service(&holder.current, wait_always);
+	start_holder();
+	send_event(reports, REPORT_UPGRADE);
+	expect_refused(-EOPNOTSUPP);
+}
+
+/* The next one would not get the signal. */
+Test(holder, a_signal_to_end_ends_an_upgrade)
+{
+	holder.next_until = now_ms() + WAIT_MS;
+	reports = start_service(&holder.current, wait_without_signals);
+	next_reports = start_service(&holder.next, wait_always);
+	start_holder();
+	synchronize();
+	kill(holder_pid, SIGTERM);
+	expect_refused(-ESHUTDOWN);
+	cr_assert(eq(int, signal_of_end(holder.next.pid), SIGKILL));
+	send_event(reports, REPORT_UPGRADE);
+	expect_refused(-ESHUTDOWN);
+	cr_assert(zero(int, kill(holder.current.pid, 0)));
+	cr_assert(zero(int, waitpid(holder.current.pid, NULL, WNOHANG)));
+}
