@@ -14,9 +14,7 @@
 #include "base/log.h"
 #include "util.h"
 
-#define HELD_FIRST 3 /* SD_LISTEN_FDS_START */
-/* Where none of the numbers from HELD_FIRST on is overwritten. */
-#define HELD_ASIDE  (HELD_FIRST + (int)HELD_FDS_MAX)
+#define HELD_FIRST  3 /* SD_LISTEN_FDS_START */
 #define HELD_NUMBER 32
 
 /* Of /dev/fuse, from the kernel's list of devices. */
@@ -116,10 +114,18 @@ unsigned held_count_passed(const struct held *held)
 	return (unsigned)list.n;
 }
 
+int held_end(const struct held *held)
+{
+	return HELD_FIRST + (int)held_count_passed(held);
+}
+
+/* First to where none of the numbers from HELD_FIRST on is overwritten. */
 static int held_move(struct held_list *list)
 {
+	const int aside = HELD_FIRST + list->n;
+
 	for (int i = 0; i < list->n; i++) {
-		list->fds[i] = fcntl(list->fds[i], F_DUPFD_CLOEXEC, HELD_ASIDE);
+		list->fds[i] = fcntl(list->fds[i], F_DUPFD_CLOEXEC, aside);
 		if (list->fds[i] < 0)
 			return -errno;
 	}

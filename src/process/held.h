@@ -53,6 +53,9 @@ int held_for_each(const struct held *held,
 /* How many there are. */
 unsigned held_count_passed(const struct held *held);
 
+/* The number after those of held_pass(). */
+int held_end(const struct held *held);
+
 /*
  * In a process that is to execute a service: makes them its descriptors 3 and on, without
  * close-on-exec, and sets the variables. What else is above 2 is closed by execve(2). 0

@@ -76,7 +76,7 @@ int serving_fork(struct serving *ret_serving, struct held *ret_ends)
 static _Noreturn void serving_execute(const struct serving_program *program,
 				      const struct held *held)
 {
-	int exe = fcntl(program->exe, F_DUPFD_CLOEXEC, 2 * (int)HELD_FDS_MAX);
+	int exe = fcntl(program->exe, F_DUPFD_CLOEXEC, held_end(held));
 	int r = exe < 0 ? -errno : held_pass(held);
 
 	if (r == 0)

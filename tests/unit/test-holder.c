@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -182,6 +183,43 @@ Test(holder, a_service_is_ready_once)
 	cr_assert(eq(int, process_spare(holder_pid), spare));
 	kill(holder_pid, SIGTERM);
 	(void)signal_of_end(holder_pid);
+}
+
+/* ---- the start ----------------------------------------------------------------------
+ */
+
+static void hold_memfds(struct held *held)
+{
+	held_init(held);
+	held->fuse = new_memfd(1);
+	held->listener = new_memfd(1);
+	held->n_state = 3;
+	for (unsigned i = 0; i < held->n_state; i++)
+		held->state[i] = new_memfd(1);
+}
+
+static int status_of_program(const char *path)
+{
+	char *argv[] = {(char *)"program", NULL};
+	sigset_t mask;
+	struct serving_program program = {open(path, O_PATH | O_CLOEXEC), argv, &mask};
+	struct serving serving;
+	struct held held;
+	int status;
+
+	sigemptyset(&mask);
+	hold_memfds(&held);
+	cr_assert(zero(int, serving_start(&serving, &program, &held)));
+	cr_assert(eq(int, waitpid(serving.pid, &status, 0), serving.pid));
+	return status;
+}
+
+Test(holder, a_service_is_started_with_few_descriptors)
+{
+	const struct rlimit few = {64, 64};
+
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &few)));
+	cr_assert(zero(int, status_of_program("/bin/true")));
 }
 
 /* ---- upgrades ---------------------------------------------------------------------- */
