@@ -80,12 +80,13 @@ static void holder_end_as_service(struct holder *holder)
 		holder_exit(holder, service->status);
 }
 
-/* Whatever a service sends: its own mount alone. */
-static void holder_unmount(const struct holder *holder)
+void holder_unmount(const struct holder *holder)
 {
-	if (holder->held.fuse >= 0)
-		mountpoint_unmount(holder->options->mountpoint, holder->dev,
-				   holder->held.fuse);
+	if (holder->held.fuse < 0)
+		return;
+	privileges_search(true);
+	mountpoint_unmount(holder->options->mountpoint, holder->dev, holder->held.fuse);
+	privileges_search(false);
 }
 
 _Noreturn void holder_end(struct holder *holder)

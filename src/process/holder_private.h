@@ -52,6 +52,9 @@ _Noreturn void holder_exit(struct holder *holder, int status);
 /* Ends the connection of the mount, and exits as the service has, or will soon. */
 _Noreturn void holder_end(struct holder *holder);
 
+/* Its own mount alone, whatever a service sends. */
+void holder_unmount(const struct holder *holder);
+
 /* Takes what signals are there. */
 void holder_take_signals(struct holder *holder);
 

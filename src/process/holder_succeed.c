@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "process/aborter.h"
 #include "process/holder_private.h"
-#include "process/mountpoint.h"
 #include "process/report.h"
 #include "clock.h"
 #include "crash_point.h"
@@ -76,8 +75,7 @@ static void succeed_check(struct holder *holder)
 		holder_exit(holder, EXIT_SUCCESS);
 	}
 	if (holder->is_ending) {
-		mountpoint_unmount(holder->options->mountpoint, holder->dev,
-				   holder->held.fuse);
+		holder_unmount(holder);
 		holder_end(holder);
 	}
 	if (holder->failures > SUCCEED_TRIES)

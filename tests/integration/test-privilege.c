@@ -96,17 +96,23 @@ static void expect_no_new_privileges(pid_t pid)
 }
 
 /* It passes signals on, and unmounts. */
-static void keeper_has_one(struct instance *instance)
+static void keeper_has_two(struct instance *instance)
 {
-	expect_only(instance->pid, 1ULL << CAP_SYS_ADMIN);
+	const uint64_t permitted = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_DAC_OVERRIDE;
+
+	expect_capabilities(instance->pid, "CapEff", 1ULL << CAP_SYS_ADMIN);
+	expect_capabilities(instance->pid, "CapPrm", permitted);
+	expect_capabilities(instance->pid, "CapBnd", permitted);
+	expect_capabilities(instance->pid, "CapInh", 0);
+	expect_capabilities(instance->pid, "CapAmb", 0);
 	expect_no_new_privileges(instance->pid);
 }
 
 /* What a successor starts with is permitted, and not in effect. */
 static void holder_has_what_it_hands_on(struct instance *instance)
 {
-	const uint64_t start =
-		1ULL << CAP_SETPCAP | 1ULL << CAP_SYS_RESOURCE | 1ULL << CAP_SYS_CHROOT;
+	const uint64_t start = 1ULL << CAP_SETPCAP | 1ULL << CAP_SYS_RESOURCE |
+			       1ULL << CAP_SYS_CHROOT | EXPECTED_HELPER;
 	/* The cage of a case has less than root. */
 	const uint64_t permitted =
 		(EXPECTED_CAPABILITIES | start) & capabilities(getpid(), "CapPrm");
@@ -298,7 +304,7 @@ static void isolated_serves_strangers(struct instance *instance)
 const struct test_case test_cases[] = {
 	{"drops_capabilities", drops_capabilities},
 	{"helper_has_the_others", helper_has_the_others},
-	{"keeper_has_one", keeper_has_one, "nosupervisor"},
+	{"keeper_has_two", keeper_has_two, "nosupervisor"},
 	{"holder_has_what_it_hands_on", holder_has_what_it_hands_on},
 	{"gains_none_later", gains_none_later},
 	{"no_new_privileges", no_new_privileges},

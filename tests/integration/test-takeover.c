@@ -416,6 +416,16 @@ static void terminated_while_it_takes_over(struct instance *unused)
 	}
 }
 
+/* Root may not enter it without a capability that the holder does not use otherwise. */
+static void terminated_below_a_directory_of_a_user(struct instance *instance)
+{
+	ASSERT_OK(SYS(chown(test_work_dir, 1001, 1001)));
+	ASSERT_OK(SYS(chmod(test_work_dir, 0700)));
+	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
+	instance_expect_exit(instance, 0);
+	ASSERT(!is_mounted(instance->dir));
+}
+
 /* A second one at the same place is refused, whatever the first one does. */
 static void started_twice(struct instance *instance)
 {
@@ -457,6 +467,66 @@ static void beside_hostile_exports(struct instance *instance)
 static void beside_hostile_messages(struct instance *instance)
 {
 	takes_over_beside(instance, attack_send_hostile);
+}
+
+/* ---- what code in a service could send --------------------------------------------- */
+
+/* Of src/process/report.h. */
+struct sent {
+	uint64_t dev;
+	uint32_t event;
+	int32_t status;
+};
+#define SENT_UNMOUNT 7
+
+static bool is_reports(int fd, pid_t holder)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	int type = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+	    peer.pid != holder)
+		return false;
+	size = sizeof(type);
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+	       type == SOCK_SEQPACKET;
+}
+
+/* The service's end of the socket to its holder; the numbers of a few are looked at. */
+static int copy_reports(const struct instance *instance)
+{
+	int pidfd = ASSERT_OK(SYS(pidfd_open(instance->service, 0)));
+
+	for (int i = 0; i < 1024; i++) {
+		int fd = (int)SYS(pidfd_getfd(pidfd, i, 0));
+
+		if (fd >= 0 && is_reports(fd, instance->pid)) {
+			close(pidfd);
+			return fd;
+		}
+		close_keep_errno(fd);
+	}
+	test_fail(__FILE__, __LINE__, "no socket to the holder");
+}
+
+/* Of what is mounted over it. */
+static void forged_unmount(struct instance *instance)
+{
+	struct sent report = {.event = SENT_UNMOUNT};
+	int reports = copy_reports(instance);
+	struct stat before, after;
+
+	ASSERT_OK(SYS(mount("over", instance->dir, "tmpfs", 0, NULL)));
+	ASSERT_OK(SYS(stat(instance->dir, &before)));
+	report.dev = before.st_dev;
+	ASSERT_EQ(SYS(send(reports, &report, sizeof(report), 0)), sizeof(report));
+	ASSERT_EQ(SYS(recv(reports, &report, sizeof(report), 0)), sizeof(report));
+	close(reports);
+	ASSERT_OK(SYS(stat(instance->dir, &after)));
+	ASSERT_EQ(after.st_dev, before.st_dev);
+	ASSERT_OK(SYS(umount2(instance->dir, 0)));
+	expect_to_be_served(instance);
 }
 
 /* ---- descriptors ------------------------------------------------------------------- */
@@ -1019,6 +1089,11 @@ const struct test_case test_cases[] = {
 	 .flags = CASE_NO_INSTANCE},
 	{"terminated_while_it_takes_over", terminated_while_it_takes_over,
 	 .flags = CASE_NO_INSTANCE},
+	{"terminated_below_a_directory_of_a_user",
+	 terminated_below_a_directory_of_a_user},
+	{"terminated_there_without_successors", terminated_below_a_directory_of_a_user,
+	 "nosupervisor"},
+	{"forged_unmount", forged_unmount},
 	{"started_twice", started_twice},
 	{"beside_hostile_exports", beside_hostile_exports},
 	{"beside_hostile_messages", beside_hostile_messages},
