@@ -202,6 +202,7 @@ static void holder_take_ready(struct holder *holder, int *fds, unsigned n)
 	if (holder->current.is_ready)
 		return;
 	holder->current.is_ready = true;
+	holder->current.ready_ms = now_ms();
 	holder->failures = 0;
 	close_keep_errno(TAKE_FD(holder->exe_before));
 	if (holder->has_reported)

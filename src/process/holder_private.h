@@ -30,6 +30,7 @@ struct holder {
 
 	struct serving current;
 	unsigned failures;     /* successors since one has served */
+	unsigned deaths;       /* of services in a row that served for a short time */
 	bool has_served;       /* a service did */
 	bool has_reported;     /* that a service does */
 	bool is_ending;        /* was asked to */
@@ -65,6 +66,12 @@ void holder_store_service(struct holder *holder);
 
 /* The current service has died. Starts another, or does not return. */
 void holder_succeed(struct holder *holder);
+
+/*
+ * How long to wait before the next one is started, ms: a service that cannot start, or
+ * dies of each request, is not to use up a processor.
+ */
+uint64_t holder_delay(unsigned failures, unsigned deaths);
 
 /* Tells a successor that its predecessor was killed. 0 or -errno. */
 int holder_let_go(const struct holder *holder);

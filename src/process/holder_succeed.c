@@ -17,25 +17,35 @@
 #define SUCCEED_DELAY_MS     10
 #define SUCCEED_DELAY_MAX_MS 1000
 
+/* One that served for less has served for a short time. So many are replaced at once. */
+#define SUCCEED_SHORT_MS 2000
+#define SUCCEED_SHORT    20
+/* They serve in between: clients wait less. */
+#define SUCCEED_DELAY_SHORT_MS 200
+
 static bool succeed_has_mount(const struct holder *holder)
 {
 	return poll(&(struct pollfd){.fd = holder->held.fuse}, 1, 0) == 0;
 }
 
-static uint64_t succeed_delay(const struct holder *holder)
+static uint64_t succeed_double(unsigned n, uint64_t max)
 {
-	unsigned doubled = holder->failures - 1;
-
-	if (holder->failures == 0)
+	if (n == 0)
 		return 0;
-	return doubled < 8 ? MIN((uint64_t)SUCCEED_DELAY_MS << doubled,
-				 (uint64_t)SUCCEED_DELAY_MAX_MS)
-			   : SUCCEED_DELAY_MAX_MS;
+	return n <= 8 ? MIN((uint64_t)SUCCEED_DELAY_MS << (n - 1), max) : max;
+}
+
+uint64_t holder_delay(unsigned failures, unsigned deaths)
+{
+	unsigned too_many = deaths > SUCCEED_SHORT ? deaths - SUCCEED_SHORT : 0;
+
+	return MAX(succeed_double(failures, SUCCEED_DELAY_MAX_MS),
+		   succeed_double(too_many, SUCCEED_DELAY_SHORT_MS));
 }
 
 static void succeed_wait(struct holder *holder)
 {
-	const uint64_t end = now_ms() + succeed_delay(holder);
+	const uint64_t end = now_ms() + holder_delay(holder->failures, holder->deaths);
 	uint64_t now;
 
 	for (now = now_ms(); now < end && !holder->is_ending; now = now_ms()) {
@@ -111,9 +121,24 @@ static int succeed_start(struct holder *holder)
 
 int holder_let_go(const struct holder *holder)
 {
-	const struct report go = {.event = REPORT_GO, .status = holder->exe_before >= 0};
+	const struct report go = {.dev = holder->dev,
+				  .event = REPORT_GO,
+				  .status = holder->exe_before >= 0};
 
 	return report_post(holder->current.reports, &go);
+}
+
+static void succeed_count(struct holder *holder)
+{
+	const struct serving *dead = &holder->current;
+
+	if (!dead->is_ready) {
+		holder->failures++;
+		return;
+	}
+	holder->failures = 0;
+	holder->deaths =
+		now_ms() - dead->ready_ms < SUCCEED_SHORT_MS ? holder->deaths + 1 : 0;
 }
 
 void holder_succeed(struct holder *holder)
@@ -122,7 +147,7 @@ void holder_succeed(struct holder *holder)
 	CRASH_POINT("holder-killed");
 	holder_drop_next(holder, -EINTR);
 	succeed_choose(holder);
-	holder->failures = holder->current.is_ready ? 0 : holder->failures + 1;
+	succeed_count(holder);
 	do {
 		succeed_check(holder);
 		succeed_wait(holder);

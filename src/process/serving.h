@@ -10,12 +10,13 @@
 #include "process/held.h"
 
 struct serving {
-	pid_t pid;      /* 0: none */
-	int pidfd;      /* owned; -1: none */
-	int reports;    /* owned: the other end of its socket; -1: it was closed */
-	int life;       /* owned: closed at the other end when it dies; see life.h */
-	bool is_ready;  /* it serves */
-	bool has_ended; /* with status; nothing is to be served any more */
+	pid_t pid;         /* 0: none */
+	int pidfd;         /* owned; -1: none */
+	int reports;       /* owned: the other end of its socket; -1: it was closed */
+	int life;          /* owned: closed at the other end when it dies; see life.h */
+	bool is_ready;     /* it serves */
+	uint64_t ready_ms; /* since then, on the monotonic clock */
+	bool has_ended;    /* with status; nothing is to be served any more */
 	int status;
 	bool was_reaped; /* with wait_status; only if this process is its parent */
 	int wait_status;

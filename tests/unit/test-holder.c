@@ -8,6 +8,7 @@
 #include <criterion/new/assert.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -220,6 +221,25 @@ Test(holder, a_service_is_started_with_few_descriptors)
 
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &few)));
 	cr_assert(zero(int, status_of_program("/bin/true")));
+}
+
+Test(holder, those_that_fail_are_delayed)
+{
+	cr_assert(zero(u64, holder_delay(0, 0)));
+	cr_assert(eq(u64, holder_delay(1, 0), 10U));
+	cr_assert(eq(u64, holder_delay(4, 0), 80U));
+	cr_assert(eq(u64, holder_delay(8, 0), 1000U));
+	cr_assert(eq(u64, holder_delay(UINT_MAX, 0), 1000U));
+}
+
+/* A crash loop of services that come to serve. */
+Test(holder, those_that_die_soon_are_delayed)
+{
+	cr_assert(zero(u64, holder_delay(0, 20)));
+	cr_assert(eq(u64, holder_delay(0, 21), 10U));
+	cr_assert(eq(u64, holder_delay(0, 26), 200U));
+	cr_assert(eq(u64, holder_delay(0, UINT_MAX), 200U));
+	cr_assert(eq(u64, holder_delay(8, UINT_MAX), 1000U));
 }
 
 /* ---- upgrades ---------------------------------------------------------------------- */
