@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "process/holder_private.h"
 #include "process/keeper.h"
 #include "process/lifetime.h"
+#include "process/mountpoint.h"
 #include "util.h"
 
 static void start_block_signals(sigset_t *ret_before, sigset_t *ret_blocked)
@@ -30,6 +32,18 @@ static void start_mask(const sigset_t *before, sigset_t *ret_mask)
 	sigorset(ret_mask, before, &ending);
 }
 
+/* What is installed there meanwhile is another file. */
+static void start_strip_deleted(const struct holder *holder, char *path)
+{
+	static const char deleted[] = " (deleted)";
+	size_t length = strlen(path), suffix = strlen(deleted);
+	struct stat st;
+
+	if (fstat(holder->exe, &st) == 0 && st.st_nlink == 0 && length > suffix &&
+	    strcmp(path + length - suffix, deleted) == 0)
+		path[length - suffix] = '\0';
+}
+
 /* The file itself is executed again, whatever is installed by then. */
 static void start_find_program(struct holder *holder)
 {
@@ -40,6 +54,7 @@ static void start_find_program(struct holder *holder)
 	if (holder->exe < 0 || n < 0)
 		log_warning("a killed service will have no successor: %m");
 	holder->path[MAX(n, 0)] = '\0';
+	start_strip_deleted(holder, holder->path);
 }
 
 static void start_take_over_signals(struct holder *holder, sigset_t *ret_before,
@@ -105,14 +120,13 @@ int holder_fork(const struct options *options, char **argv, int ready_fd)
 	holder_run(&holder);
 }
 
-/* The number of the mount is in the ledger, which this process does not map. */
+/* The ledger has the number of the mount, too, but code in a service can write that. */
 static void start_know_mount(struct holder *holder)
 {
-	int r = pread(holder->held.state[0], &holder->dev, sizeof(holder->dev),
-		      offsetof(struct ledger_header, mount_dev)) == sizeof(holder->dev)
-			? aborter_open(holder->dev)
-			: -EIO;
+	int r = mountpoint_find(holder->options->mountpoint, &holder->dev);
 
+	if (r == 0)
+		r = aborter_open(holder->dev);
 	holder->aborter = MAX(r, -1);
 	if (r < 0)
 		log_warning("cannot end the connection of a killed service: %s",

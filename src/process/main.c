@@ -127,7 +127,7 @@ static int main_serve(struct service *service)
 	int r;
 
 	privileges_raise_nofile();
-	r = predecessor_become(service->state.ledger);
+	r = predecessor_become(service->state.ledger, 0);
 	if (r == 0)
 		r = session_mount(service, &loop);
 	return r == 0 ? main_serve_mounted(service, &loop) : r;

@@ -147,6 +147,16 @@ int mountpoint_clear(const char *path)
 	return -EBUSY;
 }
 
+int mountpoint_find(const char *path, uint64_t *ret_dev)
+{
+	_cleanup_close_ int fd = mountpoint_open(path);
+	uint64_t ino;
+
+	if (fd < 0)
+		return fd;
+	return mountpoint_is_instance(fd) ? fd_identity(fd, ret_dev, &ino) : -ENOENT;
+}
+
 /* ---- this instance's mount --------------------------------------------------------- */
 
 int mountpoint_clone(const char *path, uint64_t *ret_dev, int *ret_tree)

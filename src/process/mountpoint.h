@@ -20,6 +20,12 @@ int mountpoint_resolve(char **path, bool create);
 int mountpoint_clear(const char *path);
 
 /*
+ * The device number of the instance that is mounted at @path, if one is the topmost mount
+ * there, with a service or without. 0 or -errno.
+ */
+int mountpoint_find(const char *path, uint64_t *ret_dev);
+
+/*
  * Returns the device number of the mount at @path and a private clone of the mount, a
  * descriptor. It works before requests are served: the root of a mount is not looked up,
  * and its attributes are not requested. 0 or -errno.

@@ -51,15 +51,27 @@ static int predecessor_read_stat(pid_t pid, const char *name,
 	return r < 0 ? r : predecessor_parse(text, ret_stat);
 }
 
-int predecessor_become(struct ledger *ledger)
+static int predecessor_is_served(uint32_t owner)
+{
+	log_error("cannot take over: process %" PRIu32
+		  " serves this mount, or a thread of it is blocked "
+		  "while it reads requests",
+		  owner);
+	return -EBUSY;
+}
+
+int predecessor_become(struct ledger *ledger, uint32_t owner)
 {
 	struct predecessor_stat stat;
 	int r = predecessor_read_stat(getpid(), "stat", &stat);
 
 	if (r < 0)
 		return r;
+	if (!__atomic_compare_exchange_n(&ledger->header->owner, &owner,
+					 (uint32_t)getpid(), false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		return predecessor_is_served(owner);
 	ledger->header->owner_start = stat.start;
-	ledger->header->owner = (uint32_t)getpid();
 	return 0;
 }
 
@@ -122,9 +134,9 @@ static bool predecessor_is_harmless(pid_t pid)
 }
 
 /* Its number can be another process's by now. */
-static bool predecessor_is_gone(const struct ledger *ledger)
+static bool predecessor_is_gone(const struct ledger *ledger, uint32_t owner)
 {
-	pid_t pid = (pid_t)ledger->header->owner;
+	pid_t pid = (pid_t)owner;
 	struct predecessor_stat stat;
 	int r;
 
@@ -136,19 +148,16 @@ static bool predecessor_is_gone(const struct ledger *ledger)
 	return stat.start != ledger->header->owner_start || predecessor_is_harmless(pid);
 }
 
-int predecessor_wait(const struct ledger *ledger)
+int predecessor_wait(const struct ledger *ledger, uint32_t *ret_owner)
 {
+	const uint32_t owner = ledger->header->owner;
 	const uint64_t end = now_ms() + PREDECESSOR_MS;
 
-	while (!predecessor_is_gone(ledger)) {
-		if (now_ms() >= end) {
-			log_error("cannot take over: process %" PRIu32
-				  " serves this mount, or a thread of it is blocked "
-				  "while it reads requests",
-				  ledger->header->owner);
-			return -EBUSY;
-		}
+	while (!predecessor_is_gone(ledger, owner)) {
+		if (now_ms() >= end)
+			return predecessor_is_served(owner);
 		poll(NULL, 0, PREDECESSOR_STEP);
 	}
+	*ret_owner = owner;
 	return 0;
 }

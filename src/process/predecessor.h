@@ -14,15 +14,16 @@
 #include "store/ledger.h"
 
 /*
- * Notes in the ledger that it is this process's: when it was made, or its predecessor was
- * waited for. Before the root of the host is left. 0 or -errno.
+ * Notes in the ledger that it is this process's: when it was made (@owner 0), or after
+ * @owner was waited for. Before the root of the host is left. 0; -EBUSY, logged: another
+ * one has become it meanwhile; -errno.
  */
-int predecessor_become(struct ledger *ledger);
+int predecessor_become(struct ledger *ledger, uint32_t owner);
 
 /*
- * Waits until the one that is noted cannot take a request any more. 0; -EBUSY, logged: it
- * has not been killed, or has not ended its last read(2), for a time.
+ * Waits until the one that is noted, *ret_owner, cannot take a request any more. 0;
+ * -EBUSY, logged: it has not been killed, or has not ended its last read(2), for a time.
  */
-int predecessor_wait(const struct ledger *ledger);
+int predecessor_wait(const struct ledger *ledger, uint32_t *ret_owner);
 
 #endif

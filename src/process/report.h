@@ -24,7 +24,7 @@ enum report_event {
 	REPORT_UNMOUNT,     /* the mount; the holder replies with it */
 	REPORT_CHECKED,     /* a successor can take over; it waits for: */
 	REPORT_GO,          /* to the service: its predecessor was killed; @status 1: to
-			       upgrade it */
+			       upgrade it; @dev, 0: unknown */
 	REPORT_UPGRADE,     /* to the next program; the holder replies with it if it does
 			       not come about: @status is why, -errno */
 };

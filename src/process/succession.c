@@ -48,15 +48,20 @@ int succession_negotiate(struct service *service, struct held *held,
 int succession_await(struct service *service)
 {
 	struct ledger *ledger = service->state.ledger;
-	int r = keeper_await_predecessor(&service->upgraded);
+	uint64_t *dev = &service->broker.mount_dev;
+	uint32_t owner;
+	int r = keeper_await_predecessor(&service->upgraded, dev);
 
 	if (r == 0)
-		r = predecessor_wait(ledger);
+		r = predecessor_wait(ledger, &owner);
 	if (r < 0)
 		return r;
 	CRASH_POINT("takeover-alone");
-	keeper_know_mount(ledger->header->mount_dev);
-	return predecessor_become(ledger);
+	/* Not of the ledger, which code in a service can write: it may be another
+	 * mount's. */
+	if (*dev)
+		keeper_know_mount(*dev);
+	return predecessor_become(ledger, owner);
 }
 
 int succession_restore(struct service *service, int device)

@@ -276,6 +276,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_start_inherited_LDADD = %D%/libharness.la
 %C%_test_start_places_LDADD = %D%/libharness.la
 %C%_test_stress_LDADD = %D%/libharness.la
+%C%_test_takeover_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 %C%_test_takeover_LDADD = %D%/libattacks.la
 %C%_test_structs_LDADD = %D%/libharness.la
 %C%_test_withdraw_races_LDADD = %D%/libharness.la

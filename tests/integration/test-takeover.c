@@ -27,6 +27,7 @@
 #include "attacks/attacks.h"
 #include "harness.h"
 #include "raw.h"
+#include "store/ledger_format.h"
 
 #define KILLS   20
 #define END_MS  20000
@@ -969,6 +970,24 @@ static void gives_up(struct instance *unused)
 	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH)));
 }
 
+/* Code in a service could have written another mount's number. */
+static void ledger_of_another_mount(struct instance *unused)
+{
+	const uint64_t other = 1;
+	struct instance instance;
+	struct passed passed;
+
+	start_stored(&instance);
+	copy_held(&instance, &passed);
+	ASSERT_EQ(SYS(pwrite(*find(&passed, "ledger"), &other, sizeof(other),
+			     offsetof(struct ledger_header, mount_dev))),
+		  sizeof(other));
+	kill_stored_holder(&instance);
+	continue_stored(&instance, &passed);
+	expect_successor(&instance);
+	terminate_stored(&instance);
+}
+
 /* ---- upgrades ---------------------------------------------------------------------- */
 
 static int upgrade(const struct instance *instance)
@@ -1058,6 +1077,27 @@ static void upgraded_to_what_is_installed(struct instance *unused)
 	instance_stop(instance);
 }
 
+/* What it was started from has no name any more, and is not what is installed. */
+static void upgraded_after_it_was_replaced(struct instance *unused)
+{
+	char path[INSTANCE_PATH_SIZE], started[32], daemon[4096];
+	struct instance own, *instance = &own;
+	int program;
+
+	snprintf(daemon, sizeof(daemon), "%s", daemon_path());
+	snprintf(path, sizeof(path), "%s/dmabuffsd", test_work_dir);
+	install(daemon, path);
+	program = ASSERT_OK(SYS(open(path, O_PATH)));
+	ASSERT_OK(SYS(unlink(path)));
+	snprintf(started, sizeof(started), "/proc/self/fd/%d", program);
+	ASSERT_OK(SYS(setenv("DMABUFFSD", started, 1)));
+	instance_start(instance, NULL);
+	install(daemon, path);
+	ASSERT_OK(upgrade(instance));
+	expect_successor(instance);
+	instance_stop(instance);
+}
+
 /* The installed program is not one that can take over: the service goes on. */
 static void upgrade_refused(struct instance *instance)
 {
@@ -1111,9 +1151,12 @@ const struct test_case test_cases[] = {
 	{"upgraded_with_names", upgraded_with_names},
 	{"upgraded_to_what_is_installed", upgraded_to_what_is_installed,
 	 .flags = CASE_NO_INSTANCE},
+	{"upgraded_after_it_was_replaced", upgraded_after_it_was_replaced,
+	 .flags = CASE_NO_INSTANCE},
 	{"upgrade_of_strangers", upgrade_of_strangers},
 	{"upgrade_without_holder", upgrade_without_holder, "nosupervisor"},
 	{"upgrade_refused", upgrade_refused},
+	{"ledger_of_another_mount", ledger_of_another_mount, .flags = CASE_NO_INSTANCE},
 	{"gives_up", gives_up, .flags = CASE_NO_INSTANCE},
 	{0},
 };

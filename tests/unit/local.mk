@@ -65,6 +65,7 @@ endif
 	%D%/test-past.c \
 	%D%/test-policy.c \
 	%D%/test-helper.c \
+	%D%/test-predecessor.c \
 	%D%/test-privileges.c \
 	%D%/test-take.c \
 	%D%/test-probes.c \
