@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 
 #include "base/log.h"
 #include "util.h"
@@ -198,6 +200,18 @@ static const char *held_check_socket(int fd, int listens)
 		       : "is not such a socket";
 }
 
+/* A queue of the bank is such a socket, too, and has a name. */
+static const char *held_check_holder(int fd)
+{
+	struct sockaddr_un address;
+	socklen_t size = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
+	    size > offsetof(struct sockaddr_un, sun_path))
+		return "is not such a socket";
+	return held_check_socket(fd, 0);
+}
+
 static const char *held_check_pipe(int fd)
 {
 	struct stat st;
@@ -223,7 +237,7 @@ static const char *held_check(const struct held *held)
 	if (!why && held->listener >= 0)
 		why = held_check_socket(held->listener, 1);
 	if (!why && held->holder >= 0)
-		why = held_check_socket(held->holder, 0);
+		why = held_check_holder(held->holder);
 	if (!why && held->life >= 0)
 		why = held_check_pipe(held->life);
 	if (!why && held->service >= 0)

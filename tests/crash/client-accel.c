@@ -8,6 +8,7 @@
 
 #define CLIENT_COMMAND_NS (INT64_C(20) * 1000000000)
 #define CLIENT_ENTRIES    16
+#define CLIENT_COMMANDS   16 /* of a context; then another one is opened */
 
 /* ---- the context --------------------------------------------------------------------
  */
@@ -137,7 +138,7 @@ void client_compute(struct client *client, uint64_t round)
 		r = client_timed(client, TALLY_CONTEXT, client_begin_context, 0);
 	if (r == 0)
 		r = client_timed(client, TALLY_COMMAND, client_command,
-				 (uint8_t)(round / 4 % 100 + 1));
-	if (r < 0 || round % 64 == 0)
+				 (uint8_t)(round % 100 + 1));
+	if (r < 0 || round % CLIENT_COMMANDS == 0)
 		client_close_context(client);
 }

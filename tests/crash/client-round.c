@@ -17,9 +17,6 @@ enum {
 	ROUND_SAMPLE = 4,
 };
 
-/* Each fails only if the service is killed again. */
-#define ROUND_TRIES 5
-
 struct round {
 	uint64_t number, key;
 	struct dmabuffs *root; /* the name is made on it */
@@ -97,23 +94,14 @@ static void round_check_info(struct client *client, const struct round *round)
 		client_fail(client, TALLY_INFO, -EILSEQ);
 }
 
-/* A connection ends with the service that it was made to; the next call makes another. */
-static int round_try_exchange(const struct client *client, const struct round *round,
-			      int *ret_fd)
-{
-	int r = -ECONNRESET;
-
-	for (int i = 0; i < ROUND_TRIES && (r == -ECONNRESET || r == -ENOTCONN); i++)
-		r = dmabuffs_exchange(client->library, round->opened, ret_fd);
-	return r;
-}
-
+/* The library connects again by itself. */
 static void round_exchange(struct client *client, const struct round *round)
 {
 	struct stat got, mine;
 	int fd;
 
-	if (CLIENT_DO(client, TALLY_EXCHANGE, round_try_exchange(client, round, &fd)) < 0)
+	if (CLIENT_DO(client, TALLY_EXCHANGE,
+		      dmabuffs_exchange(client->library, round->opened, &fd)) < 0)
 		return;
 	if (fstat(fd, &got) < 0 || fstat(round->fd, &mine) < 0 ||
 	    got.st_ino != mine.st_ino)

@@ -19,7 +19,7 @@ static void client_loop(struct client *client)
 		client_kept_visit(client);
 		if (round % CLIENT_HELD_ROUNDS == 0)
 			client_kept_check_held(client);
-		if (!(client->load->config.flags & LOAD_NO_ACCEL) && round % 4 == 0)
+		if (!(client->load->config.flags & LOAD_NO_ACCEL))
 			client_compute(client, round);
 	}
 }

@@ -34,7 +34,8 @@ crash_tests = %D%/test-crash-accel %D%/test-crash-contexts %D%/test-crash-kills 
 	%D%/test-crash-points %D%/test-crash-variants
 crash_programs += $(crash_tests)
 # Of make check.
-crash_bounded = test-crash-accel test-crash-kills test-crash-points test-crash-variants
+crash_bounded = test-crash-accel test-crash-contexts test-crash-kills test-crash-points \
+	test-crash-variants
 check_PROGRAMS += $(crash_tests)
 %C%_test_crash_accel_CPPFLAGS = $(%C%_libcrash_la_CPPFLAGS)
 %C%_test_crash_accel_LDADD = $(crash_libraries)

@@ -20,9 +20,11 @@ check_LTLIBRARIES += %D%/libharness.la
 	%D%/instance.c %D%/instance.h \
 	%D%/namespaces.c %D%/namespaces.h \
 	%D%/neighbour.c %D%/neighbour.h \
+	%D%/passed.c %D%/passed.h \
 	%D%/raw-accel.c %D%/raw-accel.h %D%/raw-ring.c \
 	%D%/raw.c %D%/raw.h \
-	%D%/refusals.c %D%/refusals.h
+	%D%/refusals.c %D%/refusals.h \
+	%D%/successor.c %D%/successor.h
 %C%_libharness_la_LIBADD = $(test_support)
 
 # Attacks, which the case of one and the case of all at once share.
@@ -151,6 +153,9 @@ integration_programs = \
 	%D%/test-start-places \
 	%D%/test-stress \
 	%D%/test-takeover \
+	%D%/test-takeover-damaged \
+	%D%/test-takeover-refused \
+	%D%/test-takeover-stored \
 	%D%/test-structs \
 	%D%/test-withdraw-races \
 	%D%/test-withdraw \
@@ -278,6 +283,13 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_stress_LDADD = %D%/libharness.la
 %C%_test_takeover_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 %C%_test_takeover_LDADD = %D%/libattacks.la
+# They read and write what is kept.
+%C%_test_takeover_damaged_LDADD = %D%/libharness.la
+%C%_test_takeover_damaged_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
+%C%_test_takeover_stored_LDADD = %D%/libharness.la
+%C%_test_takeover_stored_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
+%C%_test_takeover_refused_LDADD = %D%/libharness.la
+%C%_test_takeover_refused_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 %C%_test_structs_LDADD = %D%/libharness.la
 %C%_test_withdraw_races_LDADD = %D%/libharness.la
 %C%_test_withdraw_LDADD = %D%/libharness.la

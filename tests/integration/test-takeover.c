@@ -2,8 +2,7 @@
 /*
  * test-takeover.c - a killed service gets a successor, and a killed holder, too
  *
- * The mount, the broker's socket and requests under way go on. Nothing else than the
- * holder's own descriptors makes a successor.
+ * The mount, the broker's socket and requests under way go on.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,15 +18,16 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "../support/process.h"
 #include "attacks/attacks.h"
 #include "harness.h"
+#include "passed.h"
+#include "process/report.h"
 #include "raw.h"
-#include "store/ledger_format.h"
+#include "successor.h"
 
 #define KILLS   20
 #define END_MS  20000
@@ -35,42 +35,11 @@
 
 /* ---- services ---------------------------------------------------------------------- */
 
-static void expect_to_be_served(const struct instance *instance)
-{
-	static const uint8_t absent[16] = {1};
-
-	ASSERT_ERR(raw_exists(instance, absent), ENOENT);
-}
-
-static bool has_successor(void *data)
-{
-	struct instance *instance = data;
-	pid_t service = process_child(instance->pid);
-
-	if (service <= 0 || service == instance->service)
-		return false;
-	instance->service = service;
-	return true;
-}
-
-/* The first request waits for it. */
-static void expect_successor(struct instance *instance)
-{
-	expect_to_be_served(instance);
-	ASSERT(wait_until(has_successor, instance));
-	close(ASSERT_OK(raw_connect(instance)));
-}
-
 /* A child of this process. */
 static struct instance *start_own(struct instance *instance)
 {
 	instance_start(instance, NULL);
 	return instance;
-}
-
-static void kill_process(pid_t pid)
-{
-	ASSERT_OK(SYS(kill(pid, SIGKILL)));
 }
 
 static bool has_spare(void *data)
@@ -472,14 +441,6 @@ static void beside_hostile_messages(struct instance *instance)
 
 /* ---- what code in a service could send --------------------------------------------- */
 
-/* Of src/process/report.h. */
-struct sent {
-	uint64_t dev;
-	uint32_t event;
-	int32_t status;
-};
-#define SENT_UNMOUNT 7
-
 static bool is_reports(int fd, pid_t holder)
 {
 	struct ucred peer;
@@ -514,7 +475,7 @@ static int copy_reports(const struct instance *instance)
 /* Of what is mounted over it. */
 static void forged_unmount(struct instance *instance)
 {
-	struct sent report = {.event = SENT_UNMOUNT};
+	struct report report = {.event = REPORT_UNMOUNT};
 	int reports = copy_reports(instance);
 	struct stat before, after;
 
@@ -530,421 +491,6 @@ static void forged_unmount(struct instance *instance)
 	expect_to_be_served(instance);
 }
 
-/* ---- descriptors ------------------------------------------------------------------- */
-
-#define FDS_MAX   80
-#define NAMES_MAX 2000
-
-struct passed {
-	int fds[FDS_MAX];
-	char names[FDS_MAX][40];
-	int n;
-};
-
-static void pass(struct passed *passed, int fd, const char *name)
-{
-	ASSERT(passed->n < FDS_MAX);
-	passed->fds[passed->n] = fd;
-	snprintf(passed->names[passed->n++], sizeof(passed->names[0]), "%s", name);
-}
-
-static bool is_listener(int fd)
-{
-	int value = 0;
-	socklen_t size = sizeof(value);
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value;
-}
-
-/* False: it is no queue of a bank. */
-static bool pass_queue(struct passed *passed, int fd)
-{
-	struct sockaddr_un address = {0};
-	socklen_t size = sizeof(address);
-	const char *number;
-	char name[40];
-
-	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
-	    strncmp(address.sun_path + 1, "dmabuffs-bank-", 14) != 0)
-		return false;
-	number = strrchr(address.sun_path + 1, '-');
-	snprintf(name, sizeof(name), "bank%s", number);
-	pass(passed, fd, name);
-	return true;
-}
-
-static void pass_copy(struct passed *passed, int fd, const char *link)
-{
-	if (!strcmp(link, "/dev/fuse"))
-		pass(passed, fd, "fuse");
-	else if (strstr(link, "memfd:dmabuffs-ledger"))
-		pass(passed, fd, "ledger");
-	else if (is_listener(fd))
-		pass(passed, fd, "listener");
-	else if (!pass_queue(passed, fd))
-		close(fd);
-}
-
-#define N_HELD (3 + 16)
-
-static void copy_now(const struct instance *instance, struct passed *ret_passed)
-{
-	int pidfd = ASSERT_OK(SYS(pidfd_open(instance->pid, 0)));
-	char path[300], link[200];
-	struct dirent *entry;
-	DIR *dir;
-
-	ret_passed->n = 0;
-	snprintf(path, sizeof(path), "/proc/%d/fd", instance->pid);
-	dir = opendir(path);
-	ASSERT(dir);
-	while ((entry = readdir(dir))) {
-		ssize_t n;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/fd/%s", instance->pid,
-			 entry->d_name);
-		n = ASSERT_OK(SYS(readlink(path, link, sizeof(link) - 1)));
-		link[n] = '\0';
-		pass_copy(ret_passed,
-			  ASSERT_OK(SYS(pidfd_getfd(pidfd, atoi(entry->d_name), 0))),
-			  link);
-	}
-	closedir(dir);
-	close(pidfd);
-}
-
-static void close_passed(struct passed *passed)
-{
-	for (int i = 0; i < passed->n; i++)
-		close(passed->fds[i]);
-}
-
-struct copying {
-	const struct instance *instance;
-	struct passed *passed;
-};
-
-static bool has_copied(void *data)
-{
-	const struct copying *copying = data;
-
-	copy_now(copying->instance, copying->passed);
-	if (copying->passed->n == N_HELD)
-		return true;
-	close_passed(copying->passed);
-	return false;
-}
-
-/* Copies what the holder would pass to a successor; it has that once one has served. */
-static void copy_held(const struct instance *instance, struct passed *ret_passed)
-{
-	struct copying copying = {instance, ret_passed};
-
-	ASSERT(wait_until(has_copied, &copying));
-}
-
-static int *find(struct passed *passed, const char *name)
-{
-	for (int i = 0; i < passed->n; i++)
-		if (!strcmp(passed->names[i], name))
-			return &passed->fds[i];
-	test_fail(__FILE__, __LINE__, "no descriptor %s", name);
-}
-
-static void remove_name(struct passed *passed, const char *name)
-{
-	int nth = (int)(find(passed, name) - passed->fds);
-
-	passed->n--;
-	passed->fds[nth] = passed->fds[passed->n];
-	memcpy(passed->names[nth], passed->names[passed->n], sizeof(passed->names[0]));
-}
-
-static _Noreturn void exec_successor(const struct instance *instance,
-				     const struct passed *passed, const char *options)
-{
-	/* Without systemd --fdstore has no effect. */
-	const char *argv[] = {daemon_path(), "-f",          "--fdstore", "-o",
-			      options,       instance->dir, NULL};
-	char names[NAMES_MAX] = "", number[16];
-
-	for (int i = 0; i < passed->n; i++)
-		dup2(passed->fds[i], 200 + i);
-	for (int i = 0; i < passed->n; i++) {
-		dup2(200 + i, 3 + i);
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-			 i ? ":" : "", passed->names[i]);
-	}
-	snprintf(number, sizeof(number), "%d", passed->n);
-	setenv("LISTEN_FDS", number, 1);
-	setenv("LISTEN_FDNAMES", names, 1);
-	snprintf(number, sizeof(number), "%d", getpid());
-	setenv("LISTEN_PID", number, 1);
-	execv(argv[0], (char **)argv);
-	_exit(127);
-}
-
-/* The exit status of a service with these descriptors, and its log. */
-static int run_successor(const struct instance *instance, const struct passed *passed,
-			 const char *options, char *output, size_t size)
-{
-	int ends[2], status;
-	size_t used = 0;
-	ssize_t n;
-	pid_t pid;
-
-	ASSERT_OK(SYS(pipe2(ends, O_CLOEXEC)));
-	pid = ASSERT_OK(SYS(fork()));
-	if (pid == 0) {
-		dup2(ends[1], STDERR_FILENO);
-		exec_successor(instance, passed, options);
-	}
-	close(ends[1]);
-	while (used < size - 1 && (n = read(ends[0], output + used, size - 1 - used)) > 0)
-		used += (size_t)n;
-	output[used] = '\0';
-	close(ends[0]);
-	ASSERT_EQ(waitpid(pid, &status, 0), pid);
-	ASSERT(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-static void refuse_with(struct instance *instance, const struct passed *passed,
-			const char *options, int expected, const char *reason)
-{
-	char output[4000];
-	int status = run_successor(instance, passed, options, output, sizeof(output));
-
-	if (status != expected || !strstr(output, reason))
-		test_fail(__FILE__, __LINE__, "%s: status %d, \"%s\"", reason, status,
-			  output);
-	ASSERT_OK(SYS(kill(instance->service, 0)));
-	ASSERT_EQ(raw_count(instance), 0);
-}
-
-static void refuse(struct instance *instance, const struct passed *passed,
-		   const char *options, const char *reason)
-{
-	refuse_with(instance, passed, options, 1, reason);
-}
-
-/* All of them, while the service is alive: it is not disturbed. */
-static void beside_a_service(struct instance *instance)
-{
-	struct passed passed;
-
-	copy_held(instance, &passed);
-	refuse(instance, &passed, "log=info", "serves this mount");
-	refuse(instance, &passed, "rw", "options differ");
-	close_passed(&passed);
-}
-
-/*
- * As systemd would start another one, if it had not noticed the first: it tries again,
- * for the first one may be ending.
- */
-static void beside_a_holder(struct instance *instance)
-{
-	struct passed passed;
-
-	copy_held(instance, &passed);
-	setenv("NOTIFY_SOCKET", "/nonexistent", 1);
-	refuse_with(instance, &passed, "log=info", 3, "another holder has the mount");
-	unsetenv("NOTIFY_SOCKET");
-	close_passed(&passed);
-}
-
-static void missing(struct instance *instance)
-{
-	static const char *const names[] = {"fuse", "ledger", "bank-3", "bank-15",
-					    "listener"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		struct passed passed;
-
-		copy_held(instance, &passed);
-		remove_name(&passed, names[i]);
-		refuse(instance, &passed, "log=info", "cannot take over");
-		close_passed(&passed);
-	}
-}
-
-static void doubled(struct instance *instance)
-{
-	struct passed passed;
-
-	copy_held(instance, &passed);
-	pass(&passed, dup(*find(&passed, "fuse")), "fuse");
-	refuse(instance, &passed, "log=info", "is there twice");
-	passed.n--;
-	pass(&passed, dup(*find(&passed, "bank-2")), "bank-2");
-	refuse(instance, &passed, "log=info", "is there twice");
-	passed.n--;
-	pass(&passed, dup(*find(&passed, "bank-2")), "bank-16");
-	refuse(instance, &passed, "log=info", "17 of 16 queues");
-	passed.n--;
-	pass(&passed, dup(*find(&passed, "bank-2")), "other");
-	refuse(instance, &passed, "log=info", "is unknown");
-	close_passed(&passed);
-}
-
-static void swapped(struct instance *instance)
-{
-	struct passed passed;
-	int *a, *b, fd;
-
-	copy_held(instance, &passed);
-	a = find(&passed, "bank-2");
-	b = find(&passed, "bank-5");
-	fd = *a;
-	*a = *b;
-	*b = fd;
-	refuse(instance, &passed, "log=info", "is not queue");
-	close_passed(&passed);
-}
-
-static void forge(struct instance *instance, const char *name, int fd, const char *reason)
-{
-	struct passed passed;
-	int *place;
-
-	copy_held(instance, &passed);
-	place = find(&passed, name);
-	close(*place);
-	*place = fd;
-	refuse(instance, &passed, "log=info", reason);
-	close_passed(&passed);
-}
-
-static void forged(struct instance *instance)
-{
-	int pair[2];
-
-	ASSERT_OK(SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)));
-	forge(instance, "listener", pair[0], "is not such a socket");
-	forge(instance, "bank-0", pair[1], "ledger or bank");
-	forge(instance, "fuse", ASSERT_OK(SYS(open("/dev/null", O_RDWR | O_CLOEXEC))),
-	      "is not /dev/fuse");
-	forge(instance, "fuse", ASSERT_OK(SYS(open("/dev/fuse", O_RDWR | O_CLOEXEC))),
-	      "of no mount");
-	forge(instance, "ledger", new_memfd(PAGE), "ledger or bank");
-	forge(instance, "ledger", ASSERT_OK(SYS(open("/dev/zero", O_RDWR | O_CLOEXEC))),
-	      "ledger or bank");
-}
-
-static void forged_process(struct instance *instance)
-{
-	struct passed passed;
-
-	copy_held(instance, &passed);
-	pass(&passed, ASSERT_OK(SYS(open("/dev/null", O_RDWR | O_CLOEXEC))), "service");
-	refuse(instance, &passed, "log=info", "is not a process's");
-	close_passed(&passed);
-}
-
-/* ---- a holder that systemd starts again -------------------------------------------- */
-
-static pid_t start_holder(const struct instance *instance, const struct passed *passed)
-{
-	pid_t pid = ASSERT_OK(SYS(fork()));
-
-	if (pid > 0)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setenv("NOTIFY_SOCKET", "/nonexistent", 1);
-	exec_successor(instance, passed, "log=info");
-}
-
-static bool is_served(void *data)
-{
-	int connection = raw_connect(data);
-
-	if (connection < 0)
-		return false;
-	close(connection);
-	return true;
-}
-
-/* As from a unit with a descriptor store: there is no spare. */
-static void start_stored(struct instance *instance)
-{
-	const struct passed none = {.n = 0};
-
-	*instance = (struct instance){.n_fds = 0};
-	snprintf(instance->dir, sizeof(instance->dir), "%s/stored", test_work_dir);
-	ASSERT_OK(SYS(mkdir(instance->dir, 0755)));
-	instance->pid = start_holder(instance, &none);
-	ASSERT(wait_until(is_served, instance));
-	instance->service = process_child(instance->pid);
-}
-
-static void kill_stored_holder(struct instance *instance)
-{
-	kill_process(instance->pid);
-	ASSERT_EQ(waitpid(instance->pid, NULL, 0), instance->pid);
-}
-
-static void continue_stored(struct instance *instance, struct passed *passed)
-{
-	instance->pid = start_holder(instance, passed);
-	close_passed(passed);
-}
-
-static void terminate_stored(struct instance *instance)
-{
-	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
-	instance_expect_exit(instance, 0);
-	ASSERT(!is_mounted(instance->dir));
-}
-
-/* It cannot see that its holder ends. The first one, and one that was executed. */
-static void killed_holder_of_a_stopped_service(struct instance *unused)
-{
-	struct instance instance;
-	struct passed passed;
-
-	start_stored(&instance);
-	for (int i = 0; i < 2; i++) {
-		copy_held(&instance, &passed);
-		ASSERT_OK(SYS(kill(instance.service, SIGSTOP)));
-		kill_stored_holder(&instance);
-		continue_stored(&instance, &passed);
-		wait_for_end(instance.service);
-		expect_successor(&instance);
-	}
-	terminate_stored(&instance);
-}
-
-static _Noreturn void sleep_always(void)
-{
-	for (;;)
-		pause();
-}
-
-/* By its descriptor, whatever the ledger has. */
-static void stored_service_is_killed(struct instance *unused)
-{
-	struct instance instance;
-	struct passed passed;
-	pid_t pid;
-	int status;
-
-	start_stored(&instance);
-	copy_held(&instance, &passed);
-	pid = ASSERT_OK(SYS(fork()));
-	if (pid == 0)
-		sleep_always();
-	pass(&passed, ASSERT_OK(SYS(pidfd_open(pid, 0))), "service");
-	kill_stored_holder(&instance);
-	continue_stored(&instance, &passed);
-	ASSERT_EQ(waitpid(pid, &status, 0), pid);
-	ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	expect_successor(&instance);
-	terminate_stored(&instance);
-}
-
 /* ---- a ledger that no service can take over ---------------------------------------- */
 
 static void damage_ledger(const struct instance *instance)
@@ -952,10 +498,11 @@ static void damage_ledger(const struct instance *instance)
 	struct passed passed;
 	uint64_t nothing = 0;
 
-	copy_held(instance, &passed);
-	ASSERT_EQ(SYS(pwrite(*find(&passed, "ledger"), &nothing, sizeof(nothing), 0)),
+	passed_copy(instance, &passed);
+	ASSERT_EQ(SYS(pwrite(*passed_find(&passed, "ledger"), &nothing, sizeof(nothing),
+			     0)),
 		  sizeof(nothing));
-	close_passed(&passed);
+	passed_close(&passed);
 }
 
 /* It is tried a few times, and then the mount ends as without a holder. */
@@ -968,24 +515,6 @@ static void gives_up(struct instance *unused)
 	ASSERT(wait_until(is_dead_mount, instance));
 	instance_expect_exit(instance, 1);
 	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH)));
-}
-
-/* Code in a service could have written another mount's number. */
-static void ledger_of_another_mount(struct instance *unused)
-{
-	const uint64_t other = 1;
-	struct instance instance;
-	struct passed passed;
-
-	start_stored(&instance);
-	copy_held(&instance, &passed);
-	ASSERT_EQ(SYS(pwrite(*find(&passed, "ledger"), &other, sizeof(other),
-			     offsetof(struct ledger_header, mount_dev))),
-		  sizeof(other));
-	kill_stored_holder(&instance);
-	continue_stored(&instance, &passed);
-	expect_successor(&instance);
-	terminate_stored(&instance);
 }
 
 /* ---- upgrades ---------------------------------------------------------------------- */
@@ -1137,16 +666,6 @@ const struct test_case test_cases[] = {
 	{"started_twice", started_twice},
 	{"beside_hostile_exports", beside_hostile_exports},
 	{"beside_hostile_messages", beside_hostile_messages},
-	{"beside_a_service", beside_a_service, "log=info"},
-	{"beside_a_holder", beside_a_holder, "log=info"},
-	{"missing", missing, "log=info"},
-	{"doubled", doubled, "log=info"},
-	{"swapped", swapped, "log=info"},
-	{"forged", forged, "log=info"},
-	{"forged_process", forged_process, "log=info"},
-	{"killed_holder_of_a_stopped_service", killed_holder_of_a_stopped_service,
-	 .flags = CASE_NO_INSTANCE},
-	{"stored_service_is_killed", stored_service_is_killed, .flags = CASE_NO_INSTANCE},
 	{"upgraded", upgraded},
 	{"upgraded_with_names", upgraded_with_names},
 	{"upgraded_to_what_is_installed", upgraded_to_what_is_installed,
@@ -1156,7 +675,6 @@ const struct test_case test_cases[] = {
 	{"upgrade_of_strangers", upgrade_of_strangers},
 	{"upgrade_without_holder", upgrade_without_holder, "nosupervisor"},
 	{"upgrade_refused", upgrade_refused},
-	{"ledger_of_another_mount", ledger_of_another_mount, .flags = CASE_NO_INSTANCE},
 	{"gives_up", gives_up, .flags = CASE_NO_INSTANCE},
 	{0},
 };

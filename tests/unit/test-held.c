@@ -152,13 +152,18 @@ Test(held, of_no_mount)
 
 Test(held, of_other_kinds)
 {
-	int ledger = new_memfd(4096), listener = listening_socket(), ends[2];
+	int ledger = new_memfd(4096), listener = listening_socket();
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int ends[2], named = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	cr_assert(zero(int, pipe2(ends, O_CLOEXEC)));
+	cr_assert(zero(int, bind(named, (struct sockaddr *)&address,
+				 sizeof(address.sun_family))));
 	expect_taken((struct passing){"fuse", {ledger}, 1}, EBADFD);
 	expect_taken((struct passing){"fuse", {open("/dev/null", O_RDWR)}, 1}, EBADFD);
 	expect_taken((struct passing){"listener", {ledger}, 1}, EBADFD);
 	expect_taken((struct passing){"holder", {listener}, 1}, EBADFD);
+	expect_taken((struct passing){"holder", {named}, 1}, EBADFD);
 	expect_taken((struct passing){"life", {listener}, 1}, EBADFD);
 }
 

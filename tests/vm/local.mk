@@ -30,7 +30,8 @@ CLEANFILES += %D%/crash-dmabuf$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-accel$(EX
 VM_DIR = $(abs_top_builddir)/vm
 VM_TIMEOUT = 300
 VM_EXECUTABLES = src/dmabuffsd$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-dmabuf$(EXEEXT) \
-	%D%/test-accel$(EXEEXT) %D%/test-accel-rules$(EXEEXT)
+	%D%/test-accel$(EXEEXT) %D%/test-accel-rules$(EXEEXT) %D%/crash-dmabuf$(EXEEXT) \
+	$(srcdir)/%D%/test-crash
 
 # What check-vm fetches first, alone.
 .PHONY: vm-kernel
