@@ -25,6 +25,11 @@
  *             the end of each export that misses a buffer and of each other UNNAMED one,
  *             FUSE_NOTIFY_RESEND
  *
+ * Code that took a service over can have written anything into the records, and can go on
+ * to do so: others may have the memfd. So what a successor checks is a copy, and it uses
+ * that copy; and whatever is in a record, no access leaves the mapping or the process's
+ * own arrays.
+ *
  * Thread safe between takeover and close: leaf locks protect which slots are in use. A
  * record that was allocated belongs to the caller until it is committed; from then on the
  * owner's lock (the table's) protects its content. Functions about one record may be
@@ -69,7 +74,8 @@ struct ledger {
 	int fd;                       /* owned */
 	uint64_t size;                /* bytes of the mapping */
 	struct ledger_header *header; /* the mapping */
-	struct ledger_past *past;     /* LEDGER_PAST entries in it */
+	uint32_t n_queues;        /* of the bank */
+	struct ledger_past *past; /* LEDGER_PAST entries in it */
 	struct ledger_places places[LEDGER_KINDS];
 	struct uniques uniques; /* of the records found by a takeover */
 	uint64_t epoch;         /* that of our takeover */
@@ -143,6 +149,24 @@ LEDGER_ACCESSOR(export, export, LEDGER_EXPORT)
 LEDGER_ACCESSOR(opened, open, LEDGER_OPEN)
 LEDGER_ACCESSOR(accel, accel, LEDGER_ACCEL)
 #undef LEDGER_ACCESSOR
+
+/* Reads a word once, of which others may make another at any time. */
+#define LEDGER_LOAD(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+
+/* A copy of a record, which nobody else can change: @ret_record is of its kind's type. */
+void ledger_read(const struct ledger *ledger, enum ledger_kind kind, uint32_t slot,
+		 void *ret_record);
+
+/* No record from here on is in use, as this process knows. */
+static inline uint32_t ledger_high(const struct ledger *ledger, enum ledger_kind kind)
+{
+	return ledger->places[kind].slots.high;
+}
+
+/* The name of an open file; NULL: it ended, or there is none of that slot. */
+const struct ledger_export *ledger_export_of(const struct ledger *ledger,
+					     const struct ledger_open *open,
+					     uint32_t *ret_slot);
 
 static inline uint32_t ledger_state(const void *record)
 {

@@ -95,6 +95,8 @@ void ledger_put_slot(struct ledger *ledger, enum ledger_kind kind, uint32_t slot
 	struct ledger_places *places = &ledger->places[kind];
 
 	SCOPED_LOCK(&places->lock);
+	if (!slots_is_used(&places->slots, slot))
+		return;
 	slots_put(&places->slots, slot);
 	ledger->header->sections[kind].high = places->slots.high;
 }
@@ -131,6 +133,33 @@ void ledger_free(struct ledger *ledger, enum ledger_kind kind, uint32_t slot)
 }
 
 /* ---- find -------------------------------------------------------------------------- */
+
+void ledger_read(const struct ledger *ledger, enum ledger_kind kind, uint32_t slot,
+		 void *ret_record)
+{
+	memcpy(ret_record, ledger_at(ledger, kind, slot),
+	       ledger->places[kind].record_size);
+	/* The compiler must not read the record again instead. */
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+const struct ledger_export *ledger_export_of(const struct ledger *ledger,
+					     const struct ledger_open *open,
+					     uint32_t *ret_slot)
+{
+	const struct ledger_export *export;
+	struct ledger_open copy;
+
+	memcpy(&copy, open, sizeof(copy));
+	atomic_signal_fence(memory_order_seq_cst);
+	if (copy.export >= ledger->places[LEDGER_EXPORT].capacity)
+		return NULL;
+	export = ledger_export(ledger, copy.export);
+	if (export->record.generation != copy.export_generation)
+		return NULL;
+	*ret_slot = copy.export;
+	return export;
+}
 
 uint32_t ledger_next(struct ledger *ledger, enum ledger_kind kind, uint32_t slot)
 {
