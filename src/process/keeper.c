@@ -127,7 +127,7 @@ void keeper_report_ready(int listener)
 	keeper_send(&(struct report){.event = REPORT_READY}, &listener, 1);
 }
 
-int keeper_await_predecessor(bool *ret_upgraded)
+int keeper_await_predecessor(bool *ret_upgraded, uint64_t *ret_dev)
 {
 	struct report report;
 
@@ -139,6 +139,7 @@ int keeper_await_predecessor(bool *ret_upgraded)
 	if (!keeper_receive(&report) || report.event != REPORT_GO)
 		return -ESRCH;
 	*ret_upgraded = report.status == 1;
+	*ret_dev = report.dev;
 	return 0;
 }
 

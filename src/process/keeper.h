@@ -37,9 +37,10 @@ void keeper_report_ready(int listener);
 
 /*
  * A successor has checked that it can take over. Returns once the predecessor was killed;
- * was that for an upgrade? 0; -ESRCH: the holder has ended, or does not want it any more.
+ * was that for an upgrade, and which is the number of the mount? Without a holder nothing
+ * is stored. 0; -ESRCH: the holder has ended, or does not want it any more.
  */
-int keeper_await_predecessor(bool *ret_upgraded);
+int keeper_await_predecessor(bool *ret_upgraded, uint64_t *ret_dev);
 
 /* Has the holder call mountpoint_unmount(), and waits for that. */
 void keeper_unmount(uint64_t dev, int connection);

@@ -24,7 +24,7 @@ enum report_event {
 	REPORT_UNMOUNT,     /* @dev; with the FUSE device; the holder replies with it */
 	REPORT_CHECKED,     /* a successor can take over; it waits for: */
 	REPORT_GO,          /* to the service: its predecessor was killed; @status 1: to
-			       upgrade it */
+			       upgrade it; @dev */
 	REPORT_UPGRADE,     /* with a pipe for an int32_t: why not, -errno */
 };
 

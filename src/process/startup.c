@@ -134,7 +134,6 @@ int startup_continue(struct startup *startup, int listener)
 
 	startup->tree = -1;
 	startup->listener = listener;
-	service->broker.mount_dev = service->state.ledger->header->mount_dev;
 	service->broker_bound = true;
 	return startup_open(startup);
 }

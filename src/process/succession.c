@@ -48,14 +48,18 @@ int succession_negotiate(struct service *service, struct held *held,
 int succession_await(struct service *service)
 {
 	struct ledger *ledger = service->state.ledger;
-	int r = keeper_await_predecessor(&service->upgraded);
+	uint64_t *dev = &service->broker.mount_dev;
+	int r;
 
+	/* Where there is no holder, which knows it better: the killed service wrote this. */
+	*dev = ledger->header->mount_dev;
+	r = keeper_await_predecessor(&service->upgraded, dev);
 	if (r == 0)
 		r = predecessor_wait(ledger);
 	if (r < 0)
 		return r;
 	CRASH_POINT("takeover-alone");
-	keeper_know_mount(ledger->header->mount_dev);
+	keeper_know_mount(*dev);
 	return predecessor_become(ledger);
 }
 
