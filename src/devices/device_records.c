@@ -127,6 +127,7 @@ static void device_records_drop(void *data, struct accel_record *record)
 		device_records_turn(devices);
 	}
 	ledger_free(state->ledger, in, slot);
+	leaving_freed(&devices->notifier->table->leaving);
 }
 
 void device_records_keep(struct devices *devices)

@@ -122,6 +122,7 @@ struct export *table_forget_open(struct table *table, uint64_t handle)
 	}
 	ledger_free(table->ledger, LEDGER_OPEN, slot);
 	CRASH_POINT("open-forgotten");
+	leaving_freed(&table->leaving);
 	return export;
 }
 

@@ -64,6 +64,7 @@ static int ledger_map(int fd, uint64_t size, struct ledger **ret_ledger)
 	ledger->header = memory;
 	for (size_t i = 0; i < LEDGER_KINDS; i++)
 		pthread_mutex_init(&ledger->places[i].lock, NULL);
+	pthread_mutex_init(&ledger->uniques_lock, NULL);
 	pthread_mutex_init(&ledger->poison_lock, NULL);
 	pthread_mutex_init(&ledger->poison_alone, NULL);
 	*ret_ledger = ledger;
@@ -81,6 +82,7 @@ void ledger_close(struct ledger *ledger)
 	}
 	pthread_mutex_destroy(&ledger->poison_alone);
 	pthread_mutex_destroy(&ledger->poison_lock);
+	pthread_mutex_destroy(&ledger->uniques_lock);
 	uniques_finish(&ledger->uniques);
 	close_keep_errno(ledger->fd);
 	free(ledger);

@@ -99,6 +99,8 @@ void ledger_put_slot(struct ledger *ledger, enum ledger_kind kind, uint32_t slot
 		return;
 	slots_put(&places->slots, slot);
 	ledger->header->sections[kind].high = places->slots.high;
+	atomic_fetch_add_explicit(&ledger->freed, places->record_size,
+				  memory_order_relaxed);
 }
 
 uint32_t ledger_alloc(struct ledger *ledger, enum ledger_kind kind, uint64_t unique)
@@ -240,6 +242,7 @@ static uint32_t ledger_trim_once(struct ledger *ledger, enum ledger_kind kind,
 
 void ledger_trim(struct ledger *ledger)
 {
+	atomic_store(&ledger->freed, 0);
 	for (unsigned kind = 0; kind < LEDGER_KINDS; kind++) {
 		uint32_t slot = 0;
 
@@ -250,18 +253,23 @@ void ledger_trim(struct ledger *ledger)
 
 /* ---- requests that come again ------------------------------------------------------ */
 
-uint32_t ledger_find_made(const struct ledger *ledger, enum ledger_kind kind,
-			  uint64_t unique)
+uint32_t ledger_find_made(struct ledger *ledger, enum ledger_kind kind, uint64_t unique)
 {
+	SCOPED_LOCK(&ledger->uniques_lock);
+
 	return uniques_find(&ledger->uniques, unique, kind);
 }
 
-uint32_t ledger_find_ended(const struct ledger *ledger, uint64_t unique)
+uint32_t ledger_find_ended(struct ledger *ledger, uint64_t unique)
 {
+	SCOPED_LOCK(&ledger->uniques_lock);
+
 	return uniques_find(&ledger->uniques, unique, LEDGER_WHAT_ENDED);
 }
 
 void ledger_forget_requests(struct ledger *ledger)
 {
+	SCOPED_LOCK(&ledger->uniques_lock);
+
 	uniques_finish(&ledger->uniques);
 }

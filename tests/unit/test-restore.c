@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -733,6 +734,50 @@ Test(restore, many_requests)
 	poison_returned(after->state.ledger, 3 * LEDGER_POISON);
 	cr_assert(not(poison_begin(after->state.ledger, 3 * LEDGER_POISON)));
 	cr_assert(poison_begin(after->state.ledger, 1));
+}
+
+/* ---- what needs no memory any more --------------------------------------------------
+ */
+
+Test(restore, requests_are_forgotten_after_a_while)
+{
+	struct ledger *ledger;
+	uint32_t slot;
+
+	request_set(77);
+	slot = publish(new_memfd(4096), "", 0)->slot;
+	take_over();
+	ledger = after->state.ledger;
+	restore_finish(after);
+	restore_forget(after);
+	cr_assert(eq(u32, ledger_find_made(ledger, LEDGER_EXPORT, 77), slot),
+		  "too early");
+	after->forget_due_ms = 1;
+	request_set(RESENT | 99);
+	restore_forget(after);
+	cr_assert(eq(u32, ledger_find_made(ledger, LEDGER_EXPORT, 77), slot));
+	request_set(100);
+	restore_forget(after);
+	cr_assert(eq(u32, ledger_find_made(ledger, LEDGER_EXPORT, 77), LEDGER_NONE));
+	cr_assert(zero(sz, ledger->uniques.room));
+}
+
+/* The thread that turns the bank does it. */
+Test(restore, memory_of_ended_names_is_given_back, .timeout = 20)
+{
+	struct table *table = &before->table;
+	struct ledger *ledger = before->state.ledger;
+	uint32_t n = LEDGER_TRIM_BYTES / sizeof(struct ledger_export);
+
+	cr_assert(zero(int, leaving_start(&table->leaving)));
+	for (uint32_t i = 0; i < n; i++)
+		ledger_free(ledger, LEDGER_EXPORT,
+			    ledger_alloc(ledger, LEDGER_EXPORT, 1));
+	cr_assert(ledger_trim_is_due(ledger));
+	leaving_freed(&table->leaving);
+	while (ledger_trim_is_due(ledger))
+		poll(NULL, 0, 1);
+	cr_assert(leaving_stop(&table->leaving));
 }
 
 /* ---- written to by others meanwhile ------------------------------------------------ */
