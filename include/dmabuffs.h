@@ -34,7 +34,7 @@ extern "C" {
  *
  * If the connection to the broker ends before the reply, they connect again and repeat
  * the request, a few times and for 5 s at most: so they go on if another service takes
- * over the mount. A ticket or a token of the one before is replaced once.
+ * over the mount. A ticket or a token of the one before is replaced, a few times.
  *
  * Export, withdrawal and revocation need write permission on the file .control of the
  * mount (-EACCES), and a mount that is not read-only (-EROFS); listing needs read

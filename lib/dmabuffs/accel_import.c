@@ -34,12 +34,11 @@ static int accel_import_by_ticket(struct dmabuffs *instance, int context,
 				  unsigned long request,
 				  struct dmabuffs_accel_import *arg)
 {
-	int fd = arg->fd;
-	int r = accel_import_by_one_ticket(instance, context, request, fd, arg);
+	int fd = arg->fd, r = -ENOENT;
 
-	return r == -ENOENT
-		       ? accel_import_by_one_ticket(instance, context, request, fd, arg)
-		       : r;
+	for (int i = 0; i < BROKER_TICKETS_MAX && r == -ENOENT; i++)
+		r = accel_import_by_one_ticket(instance, context, request, fd, arg);
+	return r;
 }
 
 static int accel_import_import(struct dmabuffs *instance, int context,
@@ -92,7 +91,7 @@ static int accel_import_get_ticket(int context, struct dmabuffs_accel_open *arg)
 }
 
 /*
- * A second ticket, if there is none to fetch under the first: it was used up by a request
+ * Another ticket, if there is none to fetch under the first: it was used up by a request
  * whose reply was lost, or the service that made it was replaced.
  */
 int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
@@ -100,7 +99,7 @@ int accel_fetch(struct dmabuffs *instance, int context, uint32_t id, int access,
 {
 	int r = -ENOENT;
 
-	for (int tickets = 0; tickets < 2 && r == -ENOENT; tickets++) {
+	for (int i = 0; i < BROKER_TICKETS_MAX && r == -ENOENT; i++) {
 		struct dmabuffs_accel_open arg = {.id = id, .access = (uint32_t)access};
 		const struct broker_question question = {
 			.op = DMABUFFS_BROKER_FETCH,
@@ -168,13 +167,11 @@ static int accel_import_bind_by_two_tickets(struct dmabuffs *instance, int conte
 static int accel_import_bind_by_tickets(struct dmabuffs *instance, int context,
 					struct dmabuffs_accel_sva *arg)
 {
-	int mem = arg->mem, maps = arg->maps;
-	int r = accel_import_bind_by_two_tickets(instance, context, mem, maps, arg);
+	int mem = arg->mem, maps = arg->maps, r = -ENOENT;
 
-	return r == -ENOENT || r == -ECONNRESET
-		       ? accel_import_bind_by_two_tickets(instance, context, mem, maps,
-							  arg)
-		       : r;
+	for (int i = 0; i < BROKER_TICKETS_MAX && (r == -ENOENT || r == -ECONNRESET); i++)
+		r = accel_import_bind_by_two_tickets(instance, context, mem, maps, arg);
+	return r;
 }
 
 _public_ int dmabuffs_accel_bind_self(struct dmabuffs *instance, int context,

@@ -23,6 +23,13 @@
  */
 #define BROKER_LOST_MAX 8
 
+/*
+ * One call asks for so many tickets at most: each ends with the service that made it, and
+ * one that has just taken over can be killed, too. There is a bound because -ENOENT has
+ * other reasons.
+ */
+#define BROKER_TICKETS_MAX 4
+
 /* A connection in use by one thread; fd is -1 once it failed. */
 struct broker_connection {
 	struct dmabuffs *instance;

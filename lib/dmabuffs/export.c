@@ -108,10 +108,11 @@ static int export_by_one_ticket(struct dmabuffs *instance, int fd,
 /* -ENOENT: the service that had the ticket was replaced, and nothing was exported. */
 static int export_by_ticket(struct dmabuffs *instance, struct dmabuffs_export *request)
 {
-	int fd = request->fd;
-	int r = export_by_one_ticket(instance, fd, request);
+	int fd = request->fd, r = -ENOENT;
 
-	return r == -ENOENT ? export_by_one_ticket(instance, fd, request) : r;
+	for (int i = 0; i < BROKER_TICKETS_MAX && r == -ENOENT; i++)
+		r = export_by_one_ticket(instance, fd, request);
+	return r;
 }
 
 _public_ int dmabuffs_export(struct dmabuffs *instance, int fd,

@@ -7,7 +7,8 @@
 
 #include "instance.h"
 
-#define IDENTIFY_TRIES 8
+#define IDENTIFY_TRIES  8
+#define IDENTIFY_TOKENS 4 /* of one call: see BROKER_TICKETS_MAX */
 
 static int identify_by_one_token(const struct dmabuffs *instance, int fd)
 {
@@ -30,9 +31,11 @@ static int identify_by_one_token(const struct dmabuffs *instance, int fd)
  */
 int instance_identify(const struct dmabuffs *instance, int fd)
 {
-	int r = identify_by_one_token(instance, fd);
+	int r = -ENOENT;
 
-	return r == -ENOENT ? identify_by_one_token(instance, fd) : r;
+	for (int i = 0; i < IDENTIFY_TOKENS && r == -ENOENT; i++)
+		r = identify_by_one_token(instance, fd);
+	return r;
 }
 
 /*

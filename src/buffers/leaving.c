@@ -35,6 +35,9 @@ static void leaving_work(struct worker *worker, struct list *job)
 	leaving->is_due = false;
 	r = bank_turn(leaving->bank, true);
 	CRASH_POINT("bank-turned");
+	if (ledger_trim_is_due(leaving->ledger))
+		ledger_trim(leaving->ledger);
+	CRASH_POINT("ledger-trimmed");
 	ms = (now_ns() - start) / NS_PER_MS * DELAY_FACTOR + DELAY_MS;
 	leaving->delay = (unsigned)MIN(ms, (uint64_t)DELAY_MAX_MS);
 	/* Too few descriptors, or a queue that is full: another time. */
@@ -44,9 +47,15 @@ static void leaving_work(struct worker *worker, struct list *job)
 
 static const struct worker_type leaving_type = {.run = leaving_work, .max_threads = 1};
 
-void leaving_init(struct leaving *leaving, struct bank *bank, struct limits *limits)
+void leaving_init(struct leaving *leaving, const struct state *state,
+		  struct limits *limits)
 {
-	*leaving = (struct leaving){.bank = bank, .limits = limits, .delay = DELAY_MS};
+	*leaving = (struct leaving){
+		.ledger = state->ledger,
+		.bank = state->bank,
+		.limits = limits,
+		.delay = DELAY_MS,
+	};
 	worker_init(&leaving->worker, &leaving_type);
 	pthread_mutex_init(&leaving->lock, NULL);
 	for (size_t i = 0; i < LEAVING_LISTS; i++)
@@ -85,6 +94,12 @@ void leaving_turn(struct leaving *leaving)
 {
 	if (!atomic_exchange(&leaving->is_due, true))
 		worker_add_later(&leaving->worker, &leaving->turn, leaving->delay);
+}
+
+void leaving_freed(struct leaving *leaving)
+{
+	if (ledger_trim_is_due(leaving->ledger))
+		leaving_turn(leaving);
 }
 
 /* False: nothing waits for the bank. */

@@ -6,6 +6,7 @@
  * only when the bank was turned. A thread does that soon after an end, a few milliseconds
  * at most while there are few names. What was to be closed with the buffer waits for the
  * descriptor, and goes to the closer with it, so that a user stays charged until then.
+ * That thread also gives back the memory of the ledger's free records.
  *
  * Thread safe. Before it is started and after it is stopped, nothing waits for the bank.
  */
@@ -18,12 +19,13 @@
 #include <stdint.h>
 
 #include "buffers/closer.h"
-#include "store/bank.h"
+#include "store/state.h"
 #include "worker.h"
 
 #define LEAVING_LISTS 64U
 
 struct leaving {
+	struct ledger *ledger; /* borrowed */
 	struct bank *bank;     /* borrowed */
 	struct limits *limits; /* borrowed */
 	struct worker worker;
@@ -36,7 +38,8 @@ struct leaving {
 	struct list parked[LEAVING_LISTS]; /* of the slots modulo LEAVING_LISTS */
 };
 
-void leaving_init(struct leaving *leaving, struct bank *bank, struct limits *limits);
+void leaving_init(struct leaving *leaving, const struct state *state,
+		  struct limits *limits);
 
 /* Starts the thread. 0 or -errno. */
 int leaving_start(struct leaving *leaving);
@@ -46,6 +49,9 @@ bool leaving_stop(struct leaving *leaving);
 
 /* A turn is due, as bank_put() says. */
 void leaving_turn(struct leaving *leaving);
+
+/* Records were freed: a trim of the ledger may be due. */
+void leaving_freed(struct leaving *leaving);
 
 /*
  * The bank's descriptor of this export is wanted no more; @closing, made with room for

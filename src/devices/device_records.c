@@ -22,9 +22,30 @@ static struct ledger_accel *device_records_of(struct accel_record *record)
 				       offsetof(struct ledger_accel, object));
 }
 
+/* By its place: what it says of itself can be damaged. */
+static uint32_t device_records_slot(const struct ledger *ledger,
+				    const struct ledger_accel *accel,
+				    enum ledger_kind kind)
+{
+	const struct ledger_places *places = &ledger->places[kind];
+
+	return (uint32_t)((size_t)((const uint8_t *)accel - places->records) /
+			  places->record_size);
+}
+
+/* Which of the two sections it is in. */
+static enum ledger_kind device_records_section(const struct ledger *ledger,
+					       const struct ledger_accel *accel)
+{
+	const struct ledger_places *mappings = &ledger->places[LEDGER_MAPPING];
+
+	return (const uint8_t *)accel >= mappings->records ? LEDGER_MAPPING
+							   : LEDGER_ACCEL;
+}
+
 unsigned device_records_n_files(const struct accel_record *record)
 {
-	switch (record->kind) {
+	switch (LEDGER_LOAD(record->kind)) {
 	case ACCEL_RECORD_BUFFER:
 	case ACCEL_RECORD_QUEUE:
 		return 1;
@@ -63,8 +84,10 @@ static int device_records_put_files(void *data, struct accel_record *record,
 {
 	struct devices *devices = data;
 	const struct state *state = devices->state;
-	uint32_t slot = state_accel_slot(state->ledger, record->number - 1);
-	uint32_t generation = device_records_of(record)->record.generation;
+	const struct ledger_accel *accel = device_records_of(record);
+	uint32_t slot = state_accel_slot(
+		state->ledger, device_records_slot(state->ledger, accel, LEDGER_ACCEL));
+	uint32_t generation = accel->record.generation;
 	int r = bank_put(state->bank, slot, generation, fds, n);
 
 	if (r == -ENOBUFS && bank_turn(state->bank, true) == 0)
@@ -94,15 +117,17 @@ static void device_records_drop(void *data, struct accel_record *record)
 	struct devices *devices = data;
 	const struct state *state = devices->state;
 	struct ledger_accel *accel = device_records_of(record);
-	uint32_t slot = record->number - 1;
+	enum ledger_kind in = device_records_section(state->ledger, accel);
+	uint32_t slot = device_records_slot(state->ledger, accel, in);
 
 	device_records_end(devices, accel);
-	if (device_records_n_files(record)) {
+	if (in == LEDGER_ACCEL && device_records_n_files(record)) {
 		(void)bank_drop(state->bank, state_accel_slot(state->ledger, slot),
 				accel->record.generation);
 		device_records_turn(devices);
 	}
-	ledger_free(state->ledger, device_records_kind(record->kind), slot);
+	ledger_free(state->ledger, in, slot);
+	leaving_freed(&devices->notifier->table->leaving);
 }
 
 void device_records_keep(struct devices *devices)

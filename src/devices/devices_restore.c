@@ -61,7 +61,7 @@ int devices_restore_begin(struct devices_restore *restore, struct devices *devic
 	if (!devices->registry)
 		return 0;
 	ledger = devices->state->ledger;
-	restore->n = ledger->header->sections[LEDGER_ACCEL].high;
+	restore->n = ledger_high(ledger, LEDGER_ACCEL);
 	restore->files = malloc((restore->n + 1) * sizeof(*restore->files));
 	restore->opened = calloc(restore->n + 1, sizeof(*restore->opened));
 	if (!restore->files || !restore->opened)
@@ -98,8 +98,8 @@ static void restore_lose(struct devices_restore *restore, enum ledger_kind in,
 {
 	const struct accel_record *record =
 		device_records_object(restore_ledger(restore), in, slot);
-	const char *name =
-		record->kind < ACCEL_RECORD_KINDS ? restore_names[record->kind] : NULL;
+	uint32_t kind = LEDGER_LOAD(record->kind);
+	const char *name = kind < ACCEL_RECORD_KINDS ? restore_names[kind] : NULL;
 
 	if (error != -ESTALE && ++restore->n_lost <= RESTORE_LOGGED)
 		log_error("%s %u of an accelerator is lost: %s", name ?: "object", slot,
@@ -117,12 +117,12 @@ static void restore_note_file(struct devices_restore *restore, uint32_t slot)
 {
 	const struct device_record *record =
 		(const struct device_record *)restore_object(restore, slot);
+	uint32_t context = LEDGER_LOAD(record->context);
 
 	if (record->kind != DEVICE_RECORD_FILE)
 		return;
-	if (record->context && record->context <= restore->n &&
-	    !restore->opened[record->context - 1])
-		restore->opened[record->context - 1] = slot + 1;
+	if (context && context <= restore->n && !restore->opened[context - 1])
+		restore->opened[context - 1] = slot + 1;
 }
 
 static int restore_context(struct devices_restore *restore, uint32_t slot)

@@ -18,7 +18,7 @@
 static const struct accel_record *device_again_made(const struct command_call *call,
 						    enum ledger_kind in)
 {
-	const struct ledger *ledger = call->service->state.ledger;
+	struct ledger *ledger = call->service->state.ledger;
 	uint32_t slot = ledger_find_made(ledger, in, request_unique());
 	const struct ledger_record *record;
 

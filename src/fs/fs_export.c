@@ -140,7 +140,7 @@ static int fs_export_find_or_make(struct command_call *call)
 /* The name that a predecessor made for this request, which comes again. */
 static bool fs_export_was_made(struct command_call *call)
 {
-	const struct ledger *ledger = call->service->table.ledger;
+	struct ledger *ledger = call->service->table.ledger;
 	const struct ledger_export *record;
 	uint32_t slot;
 

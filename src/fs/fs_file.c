@@ -8,6 +8,7 @@
 #include "base/policy.h"
 #include "fs/fs_user.h"
 #include "fs/orphans.h"
+#include "fs/restore.h"
 #include "crash_point.h"
 #include "locked.h"
 #include "util.h"
@@ -249,6 +250,7 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (export)
 		fs_close_export(req, export);
 	orphans_check(service);
+	restore_forget(service);
 	reply_error(req, 0);
 	CRASH_POINT("release-replied");
 	table_put(&service->table, export);

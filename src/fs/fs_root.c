@@ -13,6 +13,7 @@
 #include "fs/fs.h"
 #include "fs/fs_user.h"
 #include "fs/orphans.h"
+#include "fs/restore.h"
 #include "names/ended.h"
 #include "crash_point.h"
 
@@ -54,6 +55,7 @@ void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		ended_close_root(&service_of(req)->notifier, fi->fh,
 				 "the root was closed");
 	orphans_check(service_of(req));
+	restore_forget(service_of(req));
 	reply_error(req, 0);
 }
 

@@ -51,10 +51,13 @@ static struct export *orphans_next(struct service *service, uint32_t *slot)
 	for (*slot = ledger_next(ledger, LEDGER_OPEN, *slot); *slot != LEDGER_NONE;
 	     *slot = ledger_next(ledger, LEDGER_OPEN, *slot + 1)) {
 		const struct ledger_open *record = ledger_opened(ledger, *slot);
+		const struct ledger_export *export;
+		uint32_t of;
 
-		if (atomic_load(&record->reply) == LEDGER_DOUBTFUL)
-			return table_get(&service->table,
-					 ledger_export(ledger, record->export)->id);
+		if (atomic_load(&record->reply) != LEDGER_DOUBTFUL)
+			continue;
+		export = ledger_export_of(ledger, record, &of);
+		return export ? table_get(&service->table, export->id) : NULL;
 	}
 	return NULL;
 }

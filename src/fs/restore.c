@@ -4,12 +4,16 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/request.h"
 #include "fs/backing.h"
 #include "fs/orphans.h"
 #include "store/payers.h"
 #include "clock.h"
 #include "crash_point.h"
 #include "util.h"
+
+/* A request that was read has begun by then, also on a machine that is busy. */
+#define RESTORE_FORGET_MS 60000
 
 /* ---- the bank ---------------------------------------------------------------------- */
 
@@ -171,4 +175,19 @@ void restore_finish(struct service *service)
 {
 	rebuild_finish(&service->rebuild, &service->notifier);
 	orphans_begin(service);
+	atomic_store(&service->forget_due_ms, now_ms() + RESTORE_FORGET_MS);
+}
+
+/*
+ * The kernel puts what it sends again before all that is new, so one that is new proves
+ * that those were read, and each is looked up when its execution begins.
+ */
+void restore_forget(struct service *service)
+{
+	uint64_t due = atomic_load(&service->forget_due_ms);
+
+	if (!due || request_is_resent() || now_ms() < due)
+		return;
+	if (atomic_compare_exchange_strong(&service->forget_due_ms, &due, 0))
+		ledger_forget_requests(service->state.ledger);
 }

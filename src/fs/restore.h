@@ -20,4 +20,10 @@ void restore_bind_nodes(struct service *service);
 /* What needs requests to be served: once the loop runs, from any thread. */
 void restore_finish(struct service *service);
 
+/*
+ * When a file or a description was closed: frees the index of the requests that were
+ * executed before, a while after the last one can have come again.
+ */
+void restore_forget(struct service *service);
+
 #endif

@@ -106,7 +106,7 @@ static int identities_add(struct identities *identities, struct identity_handle 
 static bool identities_was_opened(const struct identities *identities,
 				  uint64_t *ret_handle)
 {
-	const struct ledger *ledger = identities->ledger;
+	struct ledger *ledger = identities->ledger;
 	uint32_t slot;
 
 	if (!request_is_resent())

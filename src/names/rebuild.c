@@ -55,7 +55,7 @@ static void rebuild_forget_opens(struct rebuild *rebuild, uint32_t export)
 	uint32_t slot;
 
 	ledger_for_each(ledger, LEDGER_OPEN, slot)
-		if (ledger_opened(ledger, slot)->export == export)
+		if (LEDGER_LOAD(ledger_opened(ledger, slot)->export) == export)
 			ledger_free(ledger, LEDGER_OPEN, slot);
 	rebuild->opens[export] = rebuild->doubtful[export] = 0;
 }
@@ -73,11 +73,11 @@ static void rebuild_drop(struct rebuild *rebuild, uint32_t slot)
 
 static int rebuild_alloc(struct rebuild *rebuild)
 {
-	const struct ledger_section *sections = rebuild->table->ledger->header->sections;
+	const struct ledger *ledger = rebuild->table->ledger;
 
-	rebuild->n_callers = sections[LEDGER_CALLER].high;
-	rebuild->n_roots = sections[LEDGER_DESCRIPTION].high;
-	rebuild->n_exports = sections[LEDGER_EXPORT].high;
+	rebuild->n_callers = ledger_high(ledger, LEDGER_CALLER);
+	rebuild->n_roots = ledger_high(ledger, LEDGER_DESCRIPTION);
+	rebuild->n_exports = ledger_high(ledger, LEDGER_EXPORT);
 	rebuild->callers = calloc(rebuild->n_callers + 1, sizeof(*rebuild->callers));
 	rebuild->roots = calloc(rebuild->n_roots + 1, sizeof(*rebuild->roots));
 	rebuild->exports = calloc(rebuild->n_exports + 1, sizeof(*rebuild->exports));
@@ -110,7 +110,8 @@ static int rebuild_callers(struct rebuild *rebuild)
 /* @number is a slot, plus 1. */
 static struct caller *rebuild_caller(const struct rebuild *rebuild, uint32_t number)
 {
-	return number ? rebuild->callers[number - 1] : NULL;
+	return number && number <= rebuild->n_callers ? rebuild->callers[number - 1]
+						      : NULL;
 }
 
 static int rebuild_identity(const struct ledger_description *record, struct root *root)
@@ -130,20 +131,23 @@ static int rebuild_identity(const struct ledger_description *record, struct root
 static int rebuild_root(struct rebuild *rebuild, uint32_t slot)
 {
 	struct table *table = rebuild->table;
-	const struct ledger_description *record = ledger_description(table->ledger, slot);
-	const struct payer payer = {record->uid, 0};
-	struct caller *caller = rebuild_caller(rebuild, record->caller);
+	struct ledger_description copy;
 	struct root *root = calloc(1, sizeof(*root));
+	struct payer payer;
+	struct caller *caller;
 	int r;
 
 	if (!root)
 		return -ENOMEM;
-	root->id = record->id;
+	ledger_read(table->ledger, LEDGER_DESCRIPTION, slot, &copy);
+	payer = (struct payer){copy.uid, 0};
+	caller = rebuild_caller(rebuild, copy.caller);
+	root->id = copy.id;
 	root->slot = slot;
-	root->uid = record->uid;
+	root->uid = copy.uid;
 	root->caller = caller ? caller_ref(caller) : NULL;
 	list_init(&root->exports);
-	r = rebuild_identity(record, root);
+	r = rebuild_identity(&copy, root);
 	if (r == 0)
 		r = limits_charge_process_anyway(table->limits, &payer, RES_ROOTS, 1);
 	if (r == 0)
@@ -179,17 +183,18 @@ static void rebuild_count_opens(struct rebuild *rebuild)
 
 	ledger_for_each(ledger, LEDGER_OPEN, slot) {
 		struct ledger_open *record = ledger_opened(ledger, slot);
+		uint32_t reply = atomic_load(&record->reply), export;
 
-		uint32_t reply = atomic_load(&record->reply);
-
-		if (reply == LEDGER_NO_REPLY) {
+		if (reply == LEDGER_NO_REPLY ||
+		    !ledger_export_of(ledger, record, &export) ||
+		    export >= rebuild->n_exports) {
 			ledger_free(ledger, LEDGER_OPEN, slot);
 			continue;
 		}
-		rebuild->opens[record->export]++;
+		rebuild->opens[export]++;
 		if (reply == LEDGER_REPLIED)
 			continue;
-		rebuild->doubtful[record->export]++;
+		rebuild->doubtful[export]++;
 		atomic_store(&record->reply, LEDGER_DOUBTFUL);
 	}
 }
@@ -206,7 +211,7 @@ static int rebuild_export(struct rebuild *rebuild, uint32_t slot)
 {
 	struct table *table = rebuild->table;
 	const struct ledger_export *record = ledger_export(table->ledger, slot);
-	struct caller *caller = rebuild_caller(rebuild, record->caller);
+	struct caller *caller = rebuild_caller(rebuild, LEDGER_LOAD(record->caller));
 	struct export *export;
 	int r = export_restore(table, slot, caller ? caller : rebuild->unknown, &export);
 

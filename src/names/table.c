@@ -51,7 +51,7 @@ int table_init(struct table *table, struct limits *limits, const struct state *s
 	else
 		table_init_ledger(table);
 	pthread_mutex_init(&table->lock, NULL);
-	leaving_init(&table->leaving, table->bank, limits);
+	leaving_init(&table->leaving, state, limits);
 	past_init(&table->past, table->ledger, state->inherited);
 	return 0;
 }

@@ -61,12 +61,12 @@ int table_store_open(struct table *table, const struct export *export, int flags
 static struct export *table_of_open_locked(struct table *table,
 					   const struct ledger_open *record)
 {
-	const struct ledger_export *export = ledger_export(table->ledger, record->export);
+	uint32_t slot;
+	const struct ledger_export *export =
+		ledger_export_of(table->ledger, record, &slot);
 
 	ASSERT_LOCKED(&table->lock);
-	if (export->record.generation != record->export_generation)
-		return NULL;
-	return table_find_locked(table, export->id);
+	return export ? table_find_locked(table, export->id) : NULL;
 }
 
 /* It is doubtful no more; so was one that is closed, of which the kernel says so. */
@@ -122,6 +122,7 @@ struct export *table_forget_open(struct table *table, uint64_t handle)
 	}
 	ledger_free(table->ledger, LEDGER_OPEN, slot);
 	CRASH_POINT("open-forgotten");
+	leaving_freed(&table->leaving);
 	return export;
 }
 

@@ -192,6 +192,13 @@ static int filter_add_self(scmp_filter_ctx filter)
 	return r;
 }
 
+/* Memory of the ledger is given back. Files cannot be made larger so. */
+static int filter_add_holes(scmp_filter_ctx filter)
+{
+	return filter_compare(filter, SCMP_SYS(fallocate), 1, UINT32_MAX,
+			      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+}
+
 /* syslog(3) connects again when its reader was restarted; a pair is for the helper. */
 static int filter_add_sockets(scmp_filter_ctx filter)
 {
@@ -219,6 +226,8 @@ static int filter_add_all(scmp_filter_ctx filter)
 		r = filter_add_threads(filter);
 	if (r == 0)
 		r = filter_add_self(filter);
+	if (r == 0)
+		r = filter_add_holes(filter);
 	return r == 0 ? filter_add_sockets(filter) : r;
 }
 

@@ -121,9 +121,11 @@ static int succeed_start(struct holder *holder)
 
 int holder_let_go(const struct holder *holder)
 {
-	const struct report go = {.dev = holder->dev,
-				  .event = REPORT_GO,
-				  .status = holder->exe_before >= 0};
+	const struct report go = {
+		.dev = holder->dev,
+		.event = REPORT_GO,
+		.status = holder->exe_before >= 0,
+	};
 
 	return report_post(holder->current.reports, &go);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "store/ledger_private.h"
 #include "memfd.h"
@@ -63,6 +64,7 @@ static int ledger_map(int fd, uint64_t size, struct ledger **ret_ledger)
 	ledger->header = memory;
 	for (size_t i = 0; i < LEDGER_KINDS; i++)
 		pthread_mutex_init(&ledger->places[i].lock, NULL);
+	pthread_mutex_init(&ledger->uniques_lock, NULL);
 	pthread_mutex_init(&ledger->poison_lock, NULL);
 	pthread_mutex_init(&ledger->poison_alone, NULL);
 	*ret_ledger = ledger;
@@ -80,15 +82,15 @@ void ledger_close(struct ledger *ledger)
 	}
 	pthread_mutex_destroy(&ledger->poison_alone);
 	pthread_mutex_destroy(&ledger->poison_lock);
+	pthread_mutex_destroy(&ledger->uniques_lock);
 	uniques_finish(&ledger->uniques);
 	close_keep_errno(ledger->fd);
 	free(ledger);
 }
 
-/* Of a header that is sound. Later changes of it move nothing. */
-static void ledger_find_records(struct ledger *ledger)
+/* Of a header that is sound, and this process's own. */
+static void ledger_find_records(struct ledger *ledger, const struct ledger_header *header)
 {
-	const struct ledger_header *header = ledger->header;
 	uint8_t *memory = (uint8_t *)ledger->header;
 
 	for (size_t i = 0; i < LEDGER_KINDS; i++) {
@@ -101,6 +103,7 @@ static void ledger_find_records(struct ledger *ledger)
 		places->touched = section->capacity; /* ledger_trim() finds out */
 	}
 	ledger->past = (void *)(memory + header->past);
+	ledger->n_queues = header->n_queues;
 }
 
 int ledger_reset_places(struct ledger *ledger, enum ledger_kind kind)
@@ -119,7 +122,7 @@ static int ledger_fill(struct ledger *ledger, const struct ledger_header *header
 	*ledger->header = *header;
 	atomic_signal_fence(memory_order_release);
 	ledger->header->magic = LEDGER_MAGIC;
-	ledger_find_records(ledger);
+	ledger_find_records(ledger, header);
 	for (unsigned i = 0; i < LEDGER_KINDS; i++)
 		if (ledger_reset_places(ledger, i) < 0)
 			return -ENOMEM;
@@ -151,29 +154,37 @@ int ledger_create(const struct ledger_config *config, struct ledger **ret_ledger
 	return r;
 }
 
-int ledger_open(int fd, char ret_why[LEDGER_WHY_SIZE], struct ledger **ret_ledger)
+static int ledger_map_found(int fd, uint64_t size, const struct ledger_header *found,
+			    char ret_why[LEDGER_WHY_SIZE], struct ledger **ret_ledger)
 {
-	struct ledger *ledger;
-	int64_t size = ledger_check_file(fd, ret_why);
-	int r;
+	int r = ledger_map(fd, size, ret_ledger);
 
-	if (size < 0)
-		return (int)size;
-	r = ledger_map(fd, (uint64_t)size, &ledger);
 	if (r < 0) {
 		(void)snprintf(ret_why, LEDGER_WHY_SIZE, "cannot map it: %s",
 			       strerror(-r));
 		return r;
 	}
-	r = ledger_check_header(ledger->header, (uint64_t)size, ret_why);
-	if (r < 0) {
-		ledger_close(ledger);
-		return r;
-	}
-	ledger_find_records(ledger);
-	ledger->fd = fd;
-	*ret_ledger = ledger;
+	ledger_find_records(*ret_ledger, found);
+	(*ret_ledger)->fd = fd;
 	return 0;
+}
+
+/* Others can write to it at any time, so a copy is checked, and used. */
+int ledger_open(int fd, char ret_why[LEDGER_WHY_SIZE], struct ledger **ret_ledger)
+{
+	int64_t size = ledger_check_file(fd, ret_why);
+	struct ledger_header found;
+	int r;
+
+	if (size < 0)
+		return (int)size;
+	if (pread(fd, &found, sizeof(found), 0) != sizeof(found)) {
+		(void)snprintf(ret_why, LEDGER_WHY_SIZE, "cannot read it");
+		return -EIO;
+	}
+	r = ledger_check_header(&found, (uint64_t)size, ret_why);
+	return r < 0 ? r
+		     : ledger_map_found(fd, (uint64_t)size, &found, ret_why, ret_ledger);
 }
 
 /* ---- FUSE_INIT --------------------------------------------------------------------- */

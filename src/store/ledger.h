@@ -25,6 +25,11 @@
  *             the end of each export that misses a buffer and of each other UNNAMED one,
  *             FUSE_NOTIFY_RESEND
  *
+ * Code that took a service over can have written anything into the records, and can go on
+ * to do so: others may have the memfd. So what a successor checks is a copy, and it uses
+ * that copy; and whatever is in a record, no access leaves the mapping or the process's
+ * own arrays.
+ *
  * Thread safe between takeover and close: leaf locks protect which slots are in use. A
  * record that was allocated belongs to the caller until it is committed; from then on the
  * owner's lock (the table's) protects its content. Functions about one record may be
@@ -42,8 +47,9 @@
 #include "store/slots.h"
 #include "store/uniques.h"
 
-#define LEDGER_NONE     SLOTS_NONE
-#define LEDGER_WHY_SIZE 160
+#define LEDGER_NONE       SLOTS_NONE
+#define LEDGER_WHY_SIZE   160
+#define LEDGER_TRIM_BYTES (1U << 20)
 
 struct ledger_config {
 	uint32_t capacity[LEDGER_KINDS]; /* records; 1 or more of each */
@@ -69,9 +75,12 @@ struct ledger {
 	int fd;                       /* owned */
 	uint64_t size;                /* bytes of the mapping */
 	struct ledger_header *header; /* the mapping */
+	uint32_t n_queues;            /* of the bank */
 	struct ledger_past *past;     /* LEDGER_PAST entries in it */
 	struct ledger_places places[LEDGER_KINDS];
-	struct uniques uniques; /* of the records found by a takeover */
+	_Atomic uint64_t freed;       /* bytes of records since the last ledger_trim() */
+	pthread_mutex_t uniques_lock; /* a leaf */
+	struct uniques uniques; /* of the records found by a takeover; protected by it */
 	uint64_t epoch;         /* that of our takeover */
 	/* For poison.h: a leaf for header->poison, and who may be alone. */
 	pthread_mutex_t poison_lock, poison_alone;
@@ -144,6 +153,24 @@ LEDGER_ACCESSOR(opened, open, LEDGER_OPEN)
 LEDGER_ACCESSOR(accel, accel, LEDGER_ACCEL)
 #undef LEDGER_ACCESSOR
 
+/* Reads a word once, of which others may make another at any time. */
+#define LEDGER_LOAD(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+
+/* A copy of a record, which nobody else can change: @ret_record is of its kind's type. */
+void ledger_read(const struct ledger *ledger, enum ledger_kind kind, uint32_t slot,
+		 void *ret_record);
+
+/* No record from here on is in use, as this process knows. */
+static inline uint32_t ledger_high(const struct ledger *ledger, enum ledger_kind kind)
+{
+	return ledger->places[kind].slots.high;
+}
+
+/* The name of an open file; NULL: it ended, or there is none of that slot. */
+const struct ledger_export *ledger_export_of(const struct ledger *ledger,
+					     const struct ledger_open *open,
+					     uint32_t *ret_slot);
+
 static inline uint32_t ledger_state(const void *record)
 {
 	const struct ledger_record *head = record;
@@ -189,8 +216,17 @@ uint32_t ledger_find(const struct ledger *ledger, enum ledger_kind kind, uint64_
 /* Gives a number that no inode or description of this mount had before. */
 uint64_t ledger_next_id(struct ledger *ledger);
 
-/* Gives back the memory of free records. Can take milliseconds after a mass end. */
+/*
+ * Gives back the memory of free records. Can take milliseconds after a mass end: not in a
+ * thread that serves requests. Due when there may be as much as it is worth.
+ */
 void ledger_trim(struct ledger *ledger);
+
+static inline bool ledger_trim_is_due(const struct ledger *ledger)
+{
+	return atomic_load_explicit(&ledger->freed, memory_order_relaxed) >=
+	       LEDGER_TRIM_BYTES;
+}
 
 /*
  * ---- requests that come again ----
@@ -199,9 +235,8 @@ void ledger_trim(struct ledger *ledger);
  * which record did it make, or which name did it remove, before the takeover? The slot;
  * LEDGER_NONE: it was not executed. The record may be free by now.
  */
-uint32_t ledger_find_made(const struct ledger *ledger, enum ledger_kind kind,
-			  uint64_t unique);
-uint32_t ledger_find_ended(const struct ledger *ledger, uint64_t unique);
+uint32_t ledger_find_made(struct ledger *ledger, enum ledger_kind kind, uint64_t unique);
+uint32_t ledger_find_ended(struct ledger *ledger, uint64_t unique);
 
 /* Frees the index behind these two, when no request can come again any more. */
 void ledger_forget_requests(struct ledger *ledger);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <limits.h>
 #include <string.h>
 
 #include "store/ledger_private.h"
 #include "crash_point.h"
 #include "util.h"
+
+/* Of the longest blob: a chain that is damaged ends there. */
+#define LEDGER_BLOB_CHUNKS (LEDGER_BLOB_MAX / LEDGER_CHUNK_DATA + 1)
 
 static struct ledger_chunk *ledger_chunk(const struct ledger *ledger, uint32_t blob)
 {
@@ -61,7 +63,7 @@ size_t ledger_blob_size(const struct ledger *ledger, uint32_t blob)
 {
 	if (blob == 0 || blob > ledger->places[LEDGER_CHUNK].capacity)
 		return 0;
-	return ledger_chunk(ledger, blob)->size;
+	return LEDGER_LOAD(ledger_chunk(ledger, blob)->size);
 }
 
 ssize_t ledger_read_blob(const struct ledger *ledger, uint32_t blob, void *ret_data,
@@ -80,18 +82,32 @@ ssize_t ledger_read_blob(const struct ledger *ledger, uint32_t blob, void *ret_d
 		if (n < 0)
 			return n;
 		memcpy(to, ledger_chunk(ledger, blob)->data, (size_t)n);
-		blob = ledger_chunk(ledger, blob)->next;
+		blob = LEDGER_LOAD(ledger_chunk(ledger, blob)->next);
 		to += n;
 		left -= (size_t)n;
 	}
 	return (ssize_t)size;
 }
 
+/* The chunk after this one; 0: there is none, or it is damaged. */
+static uint32_t ledger_next_chunk(const struct ledger *ledger, uint32_t blob)
+{
+	uint32_t next = LEDGER_LOAD(ledger_chunk(ledger, blob)->next);
+
+	return next <= ledger->places[LEDGER_CHUNK].capacity ? next : 0;
+}
+
+static uint32_t ledger_first_chunk(const struct ledger *ledger, uint32_t blob)
+{
+	return blob <= ledger->places[LEDGER_CHUNK].capacity ? blob : 0;
+}
+
 /* The chunk can be taken for another blob at once, so what follows it is read before. */
 void ledger_free_blob(struct ledger *ledger, uint32_t blob)
 {
-	while (blob) {
-		uint32_t next = ledger_chunk(ledger, blob)->next;
+	blob = ledger_first_chunk(ledger, blob);
+	for (unsigned n = 0; blob && n < LEDGER_BLOB_CHUNKS; n++) {
+		uint32_t next = ledger_next_chunk(ledger, blob);
 
 		ledger_put_slot(ledger, LEDGER_CHUNK, blob - 1);
 		blob = next;
@@ -101,8 +117,9 @@ void ledger_free_blob(struct ledger *ledger, uint32_t blob)
 /* The first @n chunks. */
 static void ledger_unclaim(struct ledger *ledger, uint32_t blob, unsigned n)
 {
+	blob = ledger_first_chunk(ledger, blob);
 	for (; blob && n > 0; n--) {
-		uint32_t next = ledger_chunk(ledger, blob)->next;
+		uint32_t next = ledger_next_chunk(ledger, blob);
 
 		slots_unclaim(&ledger->places[LEDGER_CHUNK].slots, blob - 1);
 		blob = next;
@@ -111,7 +128,7 @@ static void ledger_unclaim(struct ledger *ledger, uint32_t blob, unsigned n)
 
 void ledger_unclaim_blob(struct ledger *ledger, uint32_t blob)
 {
-	ledger_unclaim(ledger, blob, UINT_MAX);
+	ledger_unclaim(ledger, blob, LEDGER_BLOB_CHUNKS);
 }
 
 int ledger_claim_blob(struct ledger *ledger, uint32_t blob)
@@ -132,7 +149,7 @@ int ledger_claim_blob(struct ledger *ledger, uint32_t blob)
 			ledger_unclaim(ledger, blob, n);
 			return -EBADMSG;
 		}
-		chunk = ledger_chunk(ledger, chunk)->next;
+		chunk = LEDGER_LOAD(ledger_chunk(ledger, chunk)->next);
 		left -= (size_t)bytes;
 		n++;
 	}

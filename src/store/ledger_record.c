@@ -95,8 +95,12 @@ void ledger_put_slot(struct ledger *ledger, enum ledger_kind kind, uint32_t slot
 	struct ledger_places *places = &ledger->places[kind];
 
 	SCOPED_LOCK(&places->lock);
+	if (!slots_is_used(&places->slots, slot))
+		return;
 	slots_put(&places->slots, slot);
 	ledger->header->sections[kind].high = places->slots.high;
+	atomic_fetch_add_explicit(&ledger->freed, places->record_size,
+				  memory_order_relaxed);
 }
 
 uint32_t ledger_alloc(struct ledger *ledger, enum ledger_kind kind, uint64_t unique)
@@ -131,6 +135,33 @@ void ledger_free(struct ledger *ledger, enum ledger_kind kind, uint32_t slot)
 }
 
 /* ---- find -------------------------------------------------------------------------- */
+
+void ledger_read(const struct ledger *ledger, enum ledger_kind kind, uint32_t slot,
+		 void *ret_record)
+{
+	memcpy(ret_record, ledger_at(ledger, kind, slot),
+	       ledger->places[kind].record_size);
+	/* The compiler must not read the record again instead. */
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+const struct ledger_export *ledger_export_of(const struct ledger *ledger,
+					     const struct ledger_open *open,
+					     uint32_t *ret_slot)
+{
+	const struct ledger_export *export;
+	struct ledger_open copy;
+
+	memcpy(&copy, open, sizeof(copy));
+	atomic_signal_fence(memory_order_seq_cst);
+	if (copy.export >= ledger->places[LEDGER_EXPORT].capacity)
+		return NULL;
+	export = ledger_export(ledger, copy.export);
+	if (export->record.generation != copy.export_generation)
+		return NULL;
+	*ret_slot = copy.export;
+	return export;
+}
 
 uint32_t ledger_next(struct ledger *ledger, enum ledger_kind kind, uint32_t slot)
 {
@@ -211,6 +242,7 @@ static uint32_t ledger_trim_once(struct ledger *ledger, enum ledger_kind kind,
 
 void ledger_trim(struct ledger *ledger)
 {
+	atomic_store(&ledger->freed, 0);
 	for (unsigned kind = 0; kind < LEDGER_KINDS; kind++) {
 		uint32_t slot = 0;
 
@@ -221,18 +253,23 @@ void ledger_trim(struct ledger *ledger)
 
 /* ---- requests that come again ------------------------------------------------------ */
 
-uint32_t ledger_find_made(const struct ledger *ledger, enum ledger_kind kind,
-			  uint64_t unique)
+uint32_t ledger_find_made(struct ledger *ledger, enum ledger_kind kind, uint64_t unique)
 {
+	SCOPED_LOCK(&ledger->uniques_lock);
+
 	return uniques_find(&ledger->uniques, unique, kind);
 }
 
-uint32_t ledger_find_ended(const struct ledger *ledger, uint64_t unique)
+uint32_t ledger_find_ended(struct ledger *ledger, uint64_t unique)
 {
+	SCOPED_LOCK(&ledger->uniques_lock);
+
 	return uniques_find(&ledger->uniques, unique, LEDGER_WHAT_ENDED);
 }
 
 void ledger_forget_requests(struct ledger *ledger)
 {
+	SCOPED_LOCK(&ledger->uniques_lock);
+
 	uniques_finish(&ledger->uniques);
 }

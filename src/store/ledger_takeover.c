@@ -85,7 +85,7 @@ static void takeover_undo_end(struct ledger_export *export)
 
 static void takeover_call(struct takeover *takeover, uint32_t caller)
 {
-	if (caller)
+	if (caller && caller <= takeover->high[LEDGER_CALLER])
 		takeover->called[caller - 1] = 1;
 }
 
@@ -98,10 +98,11 @@ static void takeover_keep(struct takeover *takeover, enum ledger_kind kind, uint
 	slots_claim(&ledger->places[kind].slots, slot);
 	section->generation = MAX(section->generation, record->generation);
 	if (kind == LEDGER_DESCRIPTION)
-		takeover_call(takeover, ledger_description(ledger, slot)->caller);
+		takeover_call(takeover,
+			      LEDGER_LOAD(ledger_description(ledger, slot)->caller));
 	if (kind != LEDGER_EXPORT)
 		return;
-	takeover_call(takeover, ledger_export(ledger, slot)->caller);
+	takeover_call(takeover, LEDGER_LOAD(ledger_export(ledger, slot)->caller));
 	if (ledger_state(record) == LEDGER_LIVE)
 		takeover_undo_end(ledger_export(ledger, slot));
 }
@@ -152,9 +153,8 @@ static void takeover_rest(struct takeover *takeover)
 {
 	struct ledger *ledger = takeover->ledger;
 	struct slots *slots = &ledger->places[LEDGER_EXPORT].slots;
-	uint32_t high = ledger->header->sections[LEDGER_EXPORT].high;
 
-	for (uint32_t slot = 0; slot < high; slot++) {
+	for (uint32_t slot = 0; slot < takeover->high[LEDGER_EXPORT]; slot++) {
 		uint64_t end = ledger_export(ledger, slot)->end_unique;
 
 		if (end && takeover->last_end - end < TAKEOVER_RECENT &&
@@ -166,9 +166,8 @@ static void takeover_rest(struct takeover *takeover)
 static void takeover_free_uncalled(struct takeover *takeover)
 {
 	struct ledger *ledger = takeover->ledger;
-	uint32_t high = ledger->header->sections[LEDGER_CALLER].high;
 
-	for (uint32_t slot = 0; slot < high; slot++)
+	for (uint32_t slot = 0; slot < takeover->high[LEDGER_CALLER]; slot++)
 		if (!takeover->called[slot] &&
 		    slots_is_used(&ledger->places[LEDGER_CALLER].slots, slot))
 			ledger_free(ledger, LEDGER_CALLER, slot);
@@ -200,50 +199,63 @@ static void takeover_check_past(struct ledger_past *past, const struct ledger_pa
 /* A read of a hole would allocate it. */
 static void takeover_past(struct ledger *ledger)
 {
-	off_t first = (off_t)ledger->header->past;
+	off_t first = (uint8_t *)ledger->past - (uint8_t *)ledger->header;
 	off_t end = first + (off_t)(LEDGER_PAST * sizeof(struct ledger_past));
 
 	if (lseek(ledger->fd, first, SEEK_DATA) < end)
 		takeover_check_past(ledger->past, ledger->past + LEDGER_PAST);
 }
 
+static void takeover_note_marks(struct takeover *takeover)
+{
+	const struct ledger *ledger = takeover->ledger;
+
+	for (unsigned kind = 0; kind < LEDGER_KINDS; kind++)
+		takeover->high[kind] =
+			MIN(LEDGER_LOAD(ledger->header->sections[kind].high),
+			    ledger->places[kind].capacity);
+}
+
+/* Keys that only one record may have, and uniques: see takeover_check.c and _index(). */
+static int takeover_reserve(struct takeover *takeover)
+{
+	const uint32_t *high = takeover->high;
+	size_t n = (size_t)high[LEDGER_USER] + high[LEDGER_DESCRIPTION] +
+		   2 * (size_t)high[LEDGER_EXPORT];
+	size_t others = (size_t)high[LEDGER_CALLER] + high[LEDGER_OPEN] +
+			high[LEDGER_ACCEL] + high[LEDGER_MAPPING];
+
+	if (uniques_reserve(&takeover->keys, n) < 0)
+		return -ENOMEM;
+	return uniques_reserve(&takeover->ledger->uniques, n + others);
+}
+
 static int takeover_prepare(struct takeover *takeover)
 {
 	struct ledger *ledger = takeover->ledger;
-	const struct ledger_section *sections = ledger->header->sections;
-	size_t n = (size_t)sections[LEDGER_DESCRIPTION].high +
-		   2 * (size_t)sections[LEDGER_EXPORT].high;
 
+	takeover_note_marks(takeover);
 	for (unsigned kind = 0; kind < LEDGER_KINDS; kind++)
 		if (ledger_reset_places(ledger, kind) < 0)
 			return -ENOMEM;
 	uniques_finish(&ledger->uniques);
-	takeover->called = calloc(sections[LEDGER_CALLER].high + 1, 1);
-	if (!takeover->called ||
-	    uniques_reserve(&takeover->keys, n + sections[LEDGER_USER].high) < 0 ||
-	    uniques_reserve(&ledger->uniques, n + sections[LEDGER_USER].high +
-						      sections[LEDGER_CALLER].high +
-						      sections[LEDGER_OPEN].high +
-						      sections[LEDGER_ACCEL].high +
-						      sections[LEDGER_MAPPING].high) < 0)
-		return -ENOMEM;
-	return 0;
+	takeover->called = calloc((size_t)takeover->high[LEDGER_CALLER] + 1, 1);
+	return takeover->called ? takeover_reserve(takeover) : -ENOMEM;
 }
 
 static void takeover_run(struct takeover *takeover)
 {
 	struct ledger *ledger = takeover->ledger;
-	struct ledger_section *sections = ledger->header->sections;
 
 	takeover_check_nodes(takeover);
 	for (unsigned kind = 0; kind < LEDGER_CHUNK; kind++)
-		for (uint32_t slot = 0; slot < sections[kind].high; slot++)
+		for (uint32_t slot = 0; slot < takeover->high[kind]; slot++)
 			takeover_record(takeover, kind, slot);
 	takeover_free_uncalled(takeover);
 	takeover_rest(takeover);
 	takeover_past(ledger);
 	for (unsigned kind = 0; kind < LEDGER_KINDS; kind++)
-		sections[kind].high = ledger->places[kind].slots.high;
+		ledger->header->sections[kind].high = ledger_high(ledger, kind);
 }
 
 int ledger_take_over(struct ledger *ledger, struct ledger_losses *ret_losses)

@@ -45,7 +45,7 @@ static int state_open_bank(const struct ledger *ledger, const int *fds, unsigned
 			   const struct bank_ops *ops, void *data,
 			   char ret_why[STATE_WHY_SIZE], struct bank **ret_bank)
 {
-	uint32_t n_queues = ledger->header->n_queues;
+	uint32_t n_queues = ledger->n_queues;
 
 	if (n != n_queues) {
 		(void)snprintf(ret_why, STATE_WHY_SIZE, "%u of %u queues", n, n_queues);
@@ -83,7 +83,7 @@ int state_open(const int *fds, unsigned n, const struct bank_ops *ops, void *dat
 
 unsigned state_n_fds(const struct state *state)
 {
-	return 1 + state->ledger->header->n_queues;
+	return 1 + state->ledger->n_queues;
 }
 
 int state_fd(const struct state *state, unsigned nth)

@@ -13,9 +13,10 @@
 struct takeover {
 	struct ledger *ledger;
 	struct ledger_losses losses;
-	struct uniques keys; /* that only one record may have */
-	uint8_t *called;     /* which callers a record refers to */
-	uint64_t last_end;   /* the last request that removed a name */
+	uint32_t high[LEDGER_KINDS]; /* no record from here on is in use, as was found */
+	struct uniques keys;         /* that only one record may have */
+	uint8_t *called;             /* which callers a record refers to */
+	uint64_t last_end;           /* the last request that removed a name */
 };
 
 /*

@@ -46,9 +46,9 @@ static const char *takeover_refer_caller(struct takeover *takeover, uint32_t cal
 
 const char *takeover_check_user(struct takeover *takeover, uint32_t slot)
 {
-	const struct ledger_user *user = ledger_user(takeover->ledger, slot);
+	uint32_t uid = LEDGER_LOAD(ledger_user(takeover->ledger, slot)->uid);
 
-	if (!uniques_add(&takeover->keys, (uint64_t)user->uid + 1, TAKEOVER_UID, slot))
+	if (!uniques_add(&takeover->keys, (uint64_t)uid + 1, TAKEOVER_UID, slot))
 		return "its uid has a record";
 	return NULL;
 }
@@ -57,23 +57,22 @@ const char *takeover_check_caller(struct takeover *takeover, uint32_t slot)
 {
 	const struct ledger_caller *caller = ledger_caller(takeover->ledger, slot);
 
-	if (!memchr(caller->comm, 0, sizeof(caller->comm)))
-		return "its command has no end";
-	return NULL;
+	return memchr(caller->comm, 0, sizeof(caller->comm)) ? NULL
+							     : "its command has no end";
 }
 
 const char *takeover_check_description(struct takeover *takeover, uint32_t slot)
 {
-	const struct ledger_description *description =
-		ledger_description(takeover->ledger, slot);
+	struct ledger_description copy;
 
-	if (description->kind == 0 || description->kind >= LEDGER_DESCRIPTION_KINDS)
+	ledger_read(takeover->ledger, LEDGER_DESCRIPTION, slot, &copy);
+	if (copy.kind == 0 || copy.kind >= LEDGER_DESCRIPTION_KINDS)
 		return "it is of no kind";
-	if (description->has_identity > 1 || description->has_token > 1)
+	if (copy.has_identity > 1 || copy.has_token > 1)
 		return "its identity is damaged";
-	if (takeover_refer_caller(takeover, description->caller))
+	if (takeover_refer_caller(takeover, copy.caller))
 		return "its caller is lost";
-	return takeover_check_id(takeover, description->id, slot);
+	return takeover_check_id(takeover, copy.id, slot);
 }
 
 static bool takeover_part_is_sound(const struct ledger_part *part)
@@ -165,35 +164,37 @@ static const char *takeover_check_name(struct takeover *takeover,
  */
 const char *takeover_check_export(struct takeover *takeover, uint32_t slot)
 {
-	const struct ledger_export *export = ledger_export(takeover->ledger, slot);
-	const char *why = takeover_check_fields(export);
+	struct ledger_export copy;
+	const char *why;
 
+	ledger_read(takeover->ledger, LEDGER_EXPORT, slot, &copy);
+	why = takeover_check_fields(&copy);
 	if (!why)
-		why = takeover_check_parts(takeover, export);
+		why = takeover_check_parts(takeover, &copy);
 	if (!why)
-		why = takeover_check_label(takeover, export->label);
+		why = takeover_check_label(takeover, copy.label);
 	if (!why)
-		why = takeover_refer_caller(takeover, export->caller);
-	if (!why && takeover_ends_with_root(export) &&
-	    !takeover_has_root(takeover->ledger, export->root))
+		why = takeover_refer_caller(takeover, copy.caller);
+	if (!why && takeover_ends_with_root(&copy) &&
+	    !takeover_has_root(takeover->ledger, copy.root))
 		why = "its description is lost";
 	if (!why)
-		why = takeover_check_name(takeover, export, slot);
-	return why ? why : takeover_check_id(takeover, export->id, slot);
+		why = takeover_check_name(takeover, &copy, slot);
+	return why ? why : takeover_check_id(takeover, copy.id, slot);
 }
 
 const char *takeover_check_open(struct takeover *takeover, uint32_t slot)
 {
 	const struct ledger *ledger = takeover->ledger;
 	const struct ledger_open *open = ledger_opened(ledger, slot);
-	const struct ledger_record *export;
+	uint32_t export;
 
 	if (atomic_load(&open->reply) >= LEDGER_REPLIES)
 		return "it is damaged";
-	if (!slots_is_used(&ledger->places[LEDGER_EXPORT].slots, open->export))
+	if (!ledger_export_of(ledger, open, &export) ||
+	    !slots_is_used(&ledger->places[LEDGER_EXPORT].slots, export))
 		return "its name is lost";
-	export = ledger_at(ledger, LEDGER_EXPORT, open->export);
-	return export->generation == open->export_generation ? NULL : "its name is lost";
+	return NULL;
 }
 
 const char *takeover_check_accel(struct takeover *takeover, uint32_t slot)

@@ -121,6 +121,8 @@ static void many_names(struct instance *instance)
 	}
 	test_note("row takeover_%uk %.2f ms", config.n_kept * LOAD_CLIENTS / 1000,
 		  median_ms(takeovers));
+	/* With those before, a hundred. */
+	campaign_kill_often(&campaign, campaign_kills(0, 100 - PAUSE_WINDOWS));
 	campaign_end(&campaign);
 }
 

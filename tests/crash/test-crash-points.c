@@ -15,7 +15,9 @@
 #define POINTS_WAIT_MS 3000
 /* Points of the holder, whose death is another case. */
 #define POINTS_HOLDER "holder-"
-#define POINTS_IDMAP  "idmap-"
+/* Those that only some mounts or loads reach. */
+#define POINTS_IDMAP "idmap-"
+#define POINTS_ACCEL "accel-"
 
 struct points {
 	struct campaign campaign;
@@ -82,22 +84,26 @@ static bool is_of(const struct order *order, unsigned point, const char *prefix)
 	return strncmp(order->names[point], prefix, strlen(prefix)) == 0;
 }
 
-static bool is_wanted(const struct order *order, unsigned point, bool idmap)
+/* The points with this prefix; NULL: those that any mount and load reaches. */
+static bool is_wanted(const struct order *order, unsigned point, const char *prefix)
 {
+	if (prefix)
+		return is_of(order, point, prefix);
 	return !is_of(order, point, POINTS_HOLDER) &&
-	       is_of(order, point, POINTS_IDMAP) == idmap;
+	       !is_of(order, point, POINTS_IDMAP) && !is_of(order, point, POINTS_ACCEL);
 }
 
-static void die_at_all(const char *options, bool idmap)
+static void die_at_all(const char *options, const struct load_config *load,
+		       const char *prefix)
 {
 	unsigned times = campaign_kills(1, 20), n_missed = 0;
 	struct points points;
 
 	order_create(&points.order);
 	ASSERT(points.order.n_points > 0);
-	campaign_begin(&points.campaign, options, &CAMPAIGN_LOAD);
+	campaign_begin(&points.campaign, options, load);
 	for (unsigned i = 0; i < points.order.n_points; i++)
-		if (is_wanted(&points.order, i, idmap))
+		if (is_wanted(&points.order, i, prefix))
 			n_missed += die_at(&points, i, times) < times;
 	campaign_end(&points.campaign);
 	if (n_missed)
@@ -107,13 +113,22 @@ static void die_at_all(const char *options, bool idmap)
 
 static void each_point(struct instance *instance)
 {
-	die_at_all(NULL, false);
+	die_at_all(NULL, &CAMPAIGN_LOAD, NULL);
 }
 
 /* Those that only a mount without ids in its requests reaches. */
 static void each_idmap_point(struct instance *instance)
 {
-	die_at_all("idmap", true);
+	die_at_all("idmap", &CAMPAIGN_LOAD, POINTS_IDMAP);
+}
+
+static void each_accel_point(struct instance *instance)
+{
+	struct load_config load = CAMPAIGN_LOAD;
+
+	load.flags &= ~(unsigned)LOAD_NO_ACCEL;
+	load.flags |= LOAD_CONTEXTS_END;
+	die_at_all(NULL, &load, POINTS_ACCEL);
 }
 
 /* Any point, one in so many times: also several deaths in a row. */
@@ -144,6 +159,7 @@ static void by_chance(struct instance *instance)
 const struct test_case test_cases[] = {
 	{"each_point", each_point, NULL, 3000, CASE_NO_INSTANCE},
 	{"each_idmap_point", each_idmap_point, NULL, 600, CASE_NO_INSTANCE},
+	{"each_accel_point", each_accel_point, NULL, 600, CASE_NO_INSTANCE},
 	{"by_chance", by_chance, NULL, 600, CASE_NO_INSTANCE},
 	{0},
 };

@@ -486,3 +486,67 @@ Test(takeover, random_words_never_crash)
 		start();
 	}
 }
+
+/* ---- written to by others meanwhile ------------------------------------------------ */
+
+/* As code that took the predecessor over can: it still has the memfd. */
+
+Test(takeover, layout_is_that_which_was_checked)
+{
+	uint32_t export = build_export(left, 7, root, caller);
+	char why[LEDGER_WHY_SIZE] = "";
+	struct ledger *ledger = NULL;
+
+	cr_assert(zero(int, ledger_open(dup(left->fd), why, &ledger)));
+	left->header->n_queues = 64;
+	left->header->past = UINT64_MAX;
+	for (size_t i = 0; i < LEDGER_KINDS; i++) {
+		left->header->sections[i].high = UINT32_MAX;
+		left->header->sections[i].capacity = UINT32_MAX;
+		left->header->sections[i].offset = UINT64_MAX;
+	}
+	cr_assert(zero(int, ledger_take_over(ledger, &losses)));
+	expect_lost(LEDGER_KINDS, 0);
+	cr_assert(all(eq(u32, ledger->n_queues, 2),
+		      eq(u32, ledger->places[0].capacity, BUILD_RECORDS)));
+	cr_assert(eq(u32, ledger_next(ledger, LEDGER_EXPORT, 0), export));
+	cr_assert(eq(u32, ledger_high(ledger, LEDGER_EXPORT), export + 1));
+	ledger_close(ledger);
+}
+
+Test(takeover, a_chain_that_others_damage_is_left)
+{
+	uint32_t export = build_export(left, 7, root, caller), other, label;
+	struct ledger *ledger = take_over();
+
+	label = ledger_export(left, export)->label;
+	/* Its own successor, and beyond the end. */
+	((struct ledger_chunk *)ledger_at(left, LEDGER_CHUNK, label - 1))->next = label;
+	ledger_free(ledger, LEDGER_EXPORT, export);
+	other = build_export(ledger, 9, root, caller);
+	((struct ledger_chunk *)ledger_at(left, LEDGER_CHUNK,
+					  ledger_export(left, other)->label - 1))
+		->next = UINT32_MAX;
+	ledger_export(left, other)->note = UINT32_MAX;
+	ledger_free(ledger, LEDGER_EXPORT, other);
+	cr_assert(eq(u32, ledger_next(ledger, LEDGER_EXPORT, 0), LEDGER_NONE));
+	ledger_close(ledger);
+}
+
+Test(takeover, an_open_file_of_no_name_is_found_out)
+{
+	uint32_t export = build_export(left, 7, root, caller), slot = 42;
+	uint32_t open = build_open(left, 9, export);
+	struct ledger *ledger = take_over();
+	struct ledger_open *record = ledger_opened(ledger, open);
+
+	cr_assert(eq(ptr, (void *)ledger_export_of(ledger, record, &slot),
+		     (void *)ledger_export(ledger, export)));
+	cr_assert(eq(u32, slot, export));
+	record->export_generation++;
+	cr_assert(eq(ptr, (void *)ledger_export_of(ledger, record, &slot), NULL));
+	record->export = UINT32_MAX;
+	cr_assert(eq(ptr, (void *)ledger_export_of(ledger, record, &slot), NULL));
+	cr_assert(eq(u32, slot, export));
+	ledger_close(ledger);
+}

@@ -319,6 +319,20 @@ Test(ledger, memory_is_given_back)
 	ledger_close(large);
 }
 
+Test(ledger, a_trim_is_due_when_it_is_worth_it)
+{
+	uint32_t n = LEDGER_TRIM_BYTES / sizeof(struct ledger_export);
+
+	for (uint32_t i = 0; i < n; i++) {
+		cr_assert(not(ledger_trim_is_due(ledger)));
+		ledger_free(ledger, LEDGER_EXPORT,
+			    ledger_alloc(ledger, LEDGER_EXPORT, 1));
+	}
+	cr_assert(ledger_trim_is_due(ledger));
+	ledger_trim(ledger);
+	cr_assert(not(ledger_trim_is_due(ledger)));
+}
+
 /* ---- what is opened ---------------------------------------------------------------- */
 
 static char why[LEDGER_WHY_SIZE];

@@ -470,11 +470,11 @@ static int answer_tokens(int fd, unsigned long request, void *arg)
 Test(identify, again_when_the_token_was_lost)
 {
 	fake_device_command = answer_tokens;
-	tokens_lost = 1;
+	tokens_lost = 3;
 	cr_assert(zero(int, instance_identify(&shared, CONTROL)));
-	cr_assert(eq(u32, tokens, 2));
+	cr_assert(eq(u32, tokens, 4));
 	tokens = 0;
 	tokens_lost = 1000;
 	cr_assert(eq(int, instance_identify(&shared, CONTROL), -ENOENT));
-	cr_assert(eq(u32, tokens, 2), "not without end");
+	cr_assert(eq(u32, tokens, 4), "not without end");
 }

@@ -3,7 +3,7 @@
  * test-lib-tickets.c - tickets of libdmabuffs that are lost with the service
  *
  * A ticket ends with the service that made it. If another one takes over, it does not
- * know the ticket, and the library asks for another one, once.
+ * know the ticket, and the library asks for another one, a few times.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -21,7 +21,8 @@
 
 #define CONTROL   77 /* never used by a system call */
 #define CONTEXT   78
-#define CALLS     4
+#define CALLS     8
+#define TICKETS   4 /* that a call asks for */
 #define UNTOUCHED 0xabcdU
 
 static struct fake_broker broker;
@@ -139,6 +140,15 @@ static void finish(void)
 
 TestSuite(tickets, .init = start, .fini = finish);
 
+/* The @n commands behind the first one. */
+static void lose_tickets(unsigned int n)
+{
+	for (unsigned int i = 1; i <= n; i++) {
+		service.killed[i] = n < TICKETS;
+		service.errors[i] = -ENOENT;
+	}
+}
+
 /* ---- of an export ------------------------------------------------------------------ */
 
 static int export(void)
@@ -185,12 +195,20 @@ Test(tickets, of_an_export_with_the_service)
 	expect_call_with_ticket(2, 2, 0, DMABUFFS_EXPORT_TICKET);
 }
 
-Test(tickets, of_an_export_once_only)
+Test(tickets, of_an_export_with_several_services)
 {
-	service.errors[1] = service.errors[2] = -ENOENT;
+	lose_tickets(TICKETS - 1);
+	cr_assert(zero(int, export()));
+	expect_deposits(TICKETS);
+	expect_call_with_ticket(TICKETS, TICKETS, 0, DMABUFFS_EXPORT_TICKET);
+}
+
+Test(tickets, of_an_export_a_few_times_only)
+{
+	lose_tickets(TICKETS);
 	cr_assert(eq(int, export(), -ENOENT));
-	cr_assert(eq(u32, service.calls, 3));
-	expect_deposits(2);
+	cr_assert(eq(u32, service.calls, 1 + TICKETS));
+	expect_deposits(TICKETS);
 }
 
 /* A ticket that the service made just before it was killed ends with the connection. */
@@ -232,12 +250,20 @@ Test(tickets, of_an_import_with_the_service)
 	expect_call_with_ticket(2, 2, 0, DMABUFFS_ACCEL_TICKET);
 }
 
-Test(tickets, of_an_import_once_only)
+Test(tickets, of_an_import_with_several_services)
 {
-	service.errors[1] = service.errors[2] = -ENOENT;
+	lose_tickets(TICKETS - 1);
+	cr_assert(zero(int, import()));
+	expect_deposits(TICKETS);
+	expect_call_with_ticket(TICKETS, TICKETS, 0, DMABUFFS_ACCEL_TICKET);
+}
+
+Test(tickets, of_an_import_a_few_times_only)
+{
+	lose_tickets(TICKETS);
 	cr_assert(eq(int, import(), -ENOENT));
-	cr_assert(eq(u32, service.calls, 3));
-	expect_deposits(2);
+	cr_assert(eq(u32, service.calls, 1 + TICKETS));
+	expect_deposits(TICKETS);
 }
 
 static int bind_self(void)
@@ -278,11 +304,22 @@ Test(tickets, of_a_binding_between_the_two)
 	expect_call_with_ticket(1, 2, 3, DMABUFFS_ACCEL_TICKET);
 }
 
-Test(tickets, of_a_binding_once_only)
+Test(tickets, of_a_binding_with_several_services)
 {
-	service.errors[1] = service.errors[2] = -ENOENT;
+	lose_tickets(TICKETS - 1);
+	cr_assert(zero(int, bind_self()));
+	cr_assert(eq(u32, broker.requests, 2 * TICKETS));
+	expect_pairs(0, 2 * TICKETS - 2);
+	expect_call_with_ticket(TICKETS, 2 * TICKETS - 1, 2 * TICKETS,
+				DMABUFFS_ACCEL_TICKET);
+}
+
+Test(tickets, of_a_binding_a_few_times_only)
+{
+	lose_tickets(TICKETS);
 	cr_assert(eq(int, bind_self(), -ENOENT));
-	cr_assert(all(eq(u32, service.calls, 3), eq(u32, broker.requests, 4)));
+	cr_assert(all(eq(u32, service.calls, 1 + TICKETS),
+		      eq(u32, broker.requests, 2 * TICKETS)));
 }
 
 /* ---- to fetch ---------------------------------------------------------------------- */
@@ -344,9 +381,18 @@ Test(fetch, again_after_it_was_executed)
 	cr_assert(all(eq(u32, service.calls, 2), eq(u32, broker.requests, 3)));
 }
 
-Test(fetch, by_another_ticket_once_only)
+Test(fetch, by_the_last_ticket)
 {
-	first_valid = 3;
+	first_valid = TICKETS;
+	cr_assert(zero(int, fetch()));
+	cr_assert(
+		all(eq(u32, service.calls, TICKETS), eq(u32, broker.requests, TICKETS)));
+}
+
+Test(fetch, by_a_few_tickets_only)
+{
+	first_valid = TICKETS + 1;
 	cr_assert(eq(int, fetch(), -ENOENT));
-	cr_assert(all(eq(u32, service.calls, 2), eq(u32, broker.requests, 2)));
+	cr_assert(
+		all(eq(u32, service.calls, TICKETS), eq(u32, broker.requests, TICKETS)));
 }

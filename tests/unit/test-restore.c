@@ -10,9 +10,13 @@
 
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "acl-build.h"
+#include "base/log.h"
 #include "base/request.h"
 #include "fixture.h"
 #include "fs/fs_ioctl.h"
@@ -730,4 +734,166 @@ Test(restore, many_requests)
 	poison_returned(after->state.ledger, 3 * LEDGER_POISON);
 	cr_assert(not(poison_begin(after->state.ledger, 3 * LEDGER_POISON)));
 	cr_assert(poison_begin(after->state.ledger, 1));
+}
+
+/* ---- what needs no memory any more --------------------------------------------------
+ */
+
+Test(restore, requests_are_forgotten_after_a_while)
+{
+	struct ledger *ledger;
+	uint32_t slot;
+
+	request_set(77);
+	slot = publish(new_memfd(4096), "", 0)->slot;
+	take_over();
+	ledger = after->state.ledger;
+	restore_finish(after);
+	restore_forget(after);
+	cr_assert(eq(u32, ledger_find_made(ledger, LEDGER_EXPORT, 77), slot),
+		  "too early");
+	after->forget_due_ms = 1;
+	request_set(RESENT | 99);
+	restore_forget(after);
+	cr_assert(eq(u32, ledger_find_made(ledger, LEDGER_EXPORT, 77), slot));
+	request_set(100);
+	restore_forget(after);
+	cr_assert(eq(u32, ledger_find_made(ledger, LEDGER_EXPORT, 77), LEDGER_NONE));
+	cr_assert(zero(sz, ledger->uniques.room));
+}
+
+/* The thread that turns the bank does it. */
+Test(restore, memory_of_ended_names_is_given_back, .timeout = 20)
+{
+	struct table *table = &before->table;
+	struct ledger *ledger = before->state.ledger;
+	uint32_t n = LEDGER_TRIM_BYTES / sizeof(struct ledger_export);
+
+	cr_assert(zero(int, leaving_start(&table->leaving)));
+	for (uint32_t i = 0; i < n; i++)
+		ledger_free(ledger, LEDGER_EXPORT,
+			    ledger_alloc(ledger, LEDGER_EXPORT, 1));
+	cr_assert(ledger_trim_is_due(ledger));
+	leaving_freed(&table->leaving);
+	while (ledger_trim_is_due(ledger))
+		poll(NULL, 0, 1);
+	cr_assert(leaving_stop(&table->leaving));
+}
+
+/* ---- written to by others meanwhile ------------------------------------------------ */
+
+#define OTHERS_NAMES     32
+#define OTHERS_TAKEOVERS 30
+
+static atomic_bool others_stop;
+
+/* A word of a record, or of the header, is another one for a moment. */
+static void others_write_word(struct ledger *ledger, unsigned *seed)
+{
+	static const uint32_t words[] = {0, 1, 2, 300, 70000, UINT32_MAX};
+	unsigned kind = (unsigned)rand_r(seed) % (LEDGER_KINDS + 1);
+	uint8_t *memory = (uint8_t *)ledger->header;
+	size_t size = sizeof(*ledger->header);
+	_Atomic uint32_t *word;
+	uint32_t before_it;
+
+	if (kind < LEDGER_KINDS) {
+		memory = ledger_at(ledger, kind, 0);
+		size = (size_t)OTHERS_NAMES * ledger->places[kind].record_size;
+	}
+	word = (_Atomic uint32_t *)(void *)(memory +
+					    (size_t)rand_r(seed) % (size / 4) * 4);
+	before_it = *word;
+	*word = words[(unsigned)rand_r(seed) % ARRAY_SIZE(words)];
+	for (int i = 0; i < 100; i++)
+		atomic_signal_fence(memory_order_seq_cst);
+	*word = before_it;
+}
+
+static void *others_write(void *data)
+{
+	struct ledger *ledger = data;
+	unsigned seed = 1;
+
+	while (!atomic_load(&others_stop))
+		others_write_word(ledger, &seed);
+	return NULL;
+}
+
+static void others_close_backing(void *data, int id)
+{
+}
+
+/* Between the check of the records and their use. */
+Test(restore, others_change_what_was_checked)
+{
+	struct export *export = publish(new_memfd(4096), "a label", 0);
+	struct ledger *ledger = before->state.ledger;
+	struct ledger_losses losses;
+	struct bank_report report;
+	uint64_t opened;
+
+	cr_assert(table_open(&before->table, export));
+	cr_assert(zero(int, table_store_open(&before->table, export, O_RDWR, &opened)));
+	table_store_reply(&before->table, opened, LEDGER_REPLIED);
+	request_set(0);
+	open_successor();
+	cr_assert(zero(int, ledger_take_over(after->state.ledger, &losses)));
+	for (size_t i = 0; i < LEDGER_KINDS; i++)
+		ledger->header->sections[i].high = UINT32_MAX;
+	ledger_export(ledger, export->slot)->caller = INT32_MAX;
+	ledger_opened(ledger, (uint32_t)opened)->export = INT32_MAX;
+	ledger_description(ledger, (uint32_t)export_record(&before->table, export)->root)
+		->caller = INT32_MAX;
+	after->rebuild.table = &after->table;
+	after->rebuild.close_backing = others_close_backing;
+	cr_assert(zero(int, rebuild_begin(&after->rebuild)));
+	cr_assert(zero(int, bank_rebuild(after->state.bank, &report)));
+	cr_assert(zero(int, rebuild_end(&after->rebuild)));
+	cr_assert(ne(ptr, find(export), NULL), "it is there, without its caller");
+	cr_assert(zero(uint, find(export)->opens));
+	rebuild_finish(&after->rebuild, &after->notifier);
+}
+
+/* Whatever is lost, nothing of the process is. */
+Test(restore, others_can_write_to_the_ledger)
+{
+	struct service *first = before;
+	uint64_t opened;
+	pthread_t thread;
+
+	log_set_level(LOG_EMERG);
+	for (int i = 0; i < OTHERS_NAMES; i++) {
+		int memfd = new_memfd(4096);
+		struct export *export = publish(memfd, "a label", 0);
+
+		cr_assert(table_open(&before->table, export));
+		cr_assert(zero(
+			int, table_store_open(&before->table, export, O_RDWR, &opened)));
+		table_store_reply(&before->table, opened, LEDGER_REPLIED);
+		close(memfd);
+	}
+	request_set(0);
+	cr_assert(zero(int,
+		       pthread_create(&thread, NULL, others_write, first->state.ledger)));
+	for (int i = 0; i < OTHERS_TAKEOVERS; i++) {
+		int fds[STATE_FDS_MAX];
+		unsigned n = state_n_fds(&first->state);
+		char why[STATE_WHY_SIZE];
+
+		for (unsigned j = 0; j < n; j++)
+			fds[j] = fcntl(state_fd(&first->state, j), F_DUPFD_CLOEXEC, 0);
+		after = new_service();
+		if (state_open(fds, n, &restore_bank_ops, after, why, &after->state) <
+		    0) {
+			for (unsigned j = 0; j < n; j++)
+				close(fds[j]);
+			continue;
+		}
+		init_parts(after);
+		(void)restore(after);
+		restore_finish(after);
+	}
+	atomic_store(&others_stop, true);
+	pthread_join(thread, NULL);
 }
