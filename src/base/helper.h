@@ -84,7 +84,7 @@ _Static_assert(sizeof(struct helper_reply) == 336, "no implicit padding");
 typedef _Atomic uint32_t helper_busy;
 
 /* For helper_call(): the request makes the helper close nothing of a client. */
-#define HELPER_NOBODY ((uid_t)-1)
+#define HELPER_NOBODY UINT32_MAX
 
 /*
  * From now on the helper is used. @control (taken over) is a socket to the process that
