@@ -41,6 +41,7 @@ endif
 	%D%/test-htab.c \
 	%D%/test-identities.c \
 	%D%/test-init.c \
+	%D%/test-lease.c \
 	%D%/test-limits.c \
 	%D%/test-list.c \
 	%D%/test-log.c \
