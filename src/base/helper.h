@@ -77,7 +77,7 @@ _Static_assert(sizeof(struct helper_reply) == 336, "no implicit padding");
 /* For requests without a descriptor, for those whose descriptor it closes, the others. */
 #define HELPER_PLAIN_SOCKETS 64
 #define HELPER_QUICK_SOCKETS 512
-#define HELPER_SLOW_SOCKETS  128
+#define HELPER_SLOW_SOCKETS  512
 #define HELPER_SOCKETS       (HELPER_PLAIN_SOCKETS + HELPER_QUICK_SOCKETS + HELPER_SLOW_SOCKETS)
 
 /* What the process at the other end of a socket writes; the service writes 1. */
