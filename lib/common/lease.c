@@ -6,8 +6,12 @@
 #include <pthread.h>
 #include <signal.h>
 
-/* Held exclusively while this process has a lease. */
-static pthread_rwlock_t lease_lock = PTHREAD_RWLOCK_INITIALIZER;
+/*
+ * Held exclusively while this process has a lease. Clients can have it held shared at any
+ * time: those that come later wait for a lease, which takes no time. No thread holds it
+ * twice.
+ */
+static pthread_rwlock_t lease_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 int lease_open(int dir, const char *path, int flags)
 {

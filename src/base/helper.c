@@ -11,11 +11,10 @@
 #include "locked.h"
 #include "util.h"
 
-/* So many may be busy with what one person made them close. */
+/* So many may be busy with what one person made them close, or be blocked by one. */
 #define HELPER_PER_PERSON 32
-/* The same, once that many of the sockets were needed at a time. */
+/* The same, once half of the sockets were needed at a time. */
 #define HELPER_LATER_PER_PERSON 2
-#define HELPER_MANY             (HELPER_QUICK_SOCKETS / 2)
 /* Where many threads share a processor, those that close may just not have had it. */
 #define HELPER_YIELDS 32
 /* Started before the first client comes, and kept. */
@@ -153,6 +152,12 @@ static int helper_start_one_locked(int number)
 	return r < 0 ? r : number;
 }
 
+/* A person decides how long a request in use takes, too. */
+static bool helper_can_block(const struct helper_range *range)
+{
+	return range == &helper_state.ranges[2];
+}
+
 static bool helper_is_busy(int number)
 {
 	return atomic_load_explicit(&helper_state.busy[number], memory_order_acquire);
@@ -168,14 +173,14 @@ static int helper_choose_locked(const struct helper_range *range, uid_t person)
 		const struct helper_slot *slot = &helper_state.slots[i];
 		int *found = slot->socket < 0 ? &unused : &free;
 
-		if (slot->in_use)
+		if (slot->in_use && !helper_can_block(range))
 			continue;
-		if (helper_is_busy(i))
+		if (slot->in_use || helper_is_busy(i))
 			of_person += slot->person == person;
 		else if (*found < 0)
 			*found = i;
 	}
-	most = range->n_seen < HELPER_MANY ? HELPER_PER_PERSON : HELPER_LATER_PER_PERSON;
+	most = range->n_seen < range->n / 2 ? HELPER_PER_PERSON : HELPER_LATER_PER_PERSON;
 	if (person != HELPER_NOBODY && of_person >= most)
 		return -EBUSY;
 	if (unused < 0 && range->n_seen < range->n)

@@ -77,14 +77,14 @@ _Static_assert(sizeof(struct helper_reply) == 336, "no implicit padding");
 /* For requests without a descriptor, for those whose descriptor it closes, the others. */
 #define HELPER_PLAIN_SOCKETS 64
 #define HELPER_QUICK_SOCKETS 512
-#define HELPER_SLOW_SOCKETS  128
+#define HELPER_SLOW_SOCKETS  512
 #define HELPER_SOCKETS       (HELPER_PLAIN_SOCKETS + HELPER_QUICK_SOCKETS + HELPER_SLOW_SOCKETS)
 
 /* What the process at the other end of a socket writes; the service writes 1. */
 typedef _Atomic uint32_t helper_busy;
 
 /* For helper_call(): the request makes the helper close nothing of a client. */
-#define HELPER_NOBODY ((uid_t)-1)
+#define HELPER_NOBODY UINT32_MAX
 
 /*
  * From now on the helper is used. @control (taken over) is a socket to the process that

@@ -115,10 +115,15 @@ int take_by_helper(pid_t tid, int fd, unsigned kinds, uid_t person, struct take 
 	struct helper_reply reply;
 	int taken, r;
 
-	/* The helper opens memfds, which must not meet a lease of ours. */
-	lease_keep_off();
+	/*
+	 * The helper opens memfds, which must not meet a lease of ours. For all else a
+	 * client decides how long it looks (procfs_has()).
+	 */
+	if (kinds & TAKE_BUFFER)
+		lease_keep_off();
 	r = helper_call(request, -1, person, &reply, &taken);
-	lease_permit();
+	if (kinds & TAKE_BUFFER)
+		lease_permit();
 	if (r < 0)
 		return r;
 	*ret_take = (struct take){.fd = taken, .is_own = reply.is_own, .rest = -1};

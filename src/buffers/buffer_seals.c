@@ -51,15 +51,6 @@ static int buffer_seals_needs_any(int fd)
 	return seals & F_SEAL_SEAL ? buffer_seals_needs_mode(fd) : 1;
 }
 
-static int buffer_seals_ask_freeze_mode(int fd)
-{
-	const struct helper_request request = {.op = HELPER_FREEZE};
-	struct helper_reply reply;
-
-	return helper_is_used() ? helper_call(request, fd, HELPER_NOBODY, &reply, NULL)
-				: -EACCES;
-}
-
 int buffer_freeze_mode(int fd)
 {
 	struct stat st;
@@ -69,7 +60,7 @@ int buffer_freeze_mode(int fd)
 	if (!(st.st_mode & OTHERS_MODE))
 		return 0;
 	if (fchmod(fd, st.st_mode & ALL_PERMISSIONS & ~OTHERS_MODE) < 0)
-		return errno == EPERM ? buffer_seals_ask_freeze_mode(fd) : -errno;
+		return errno == EPERM ? -EACCES : -errno;
 	return 0;
 }
 
@@ -112,12 +103,31 @@ bool buffer_needs_freeze(const struct buffer *buffer, bool readonly)
 						   : buffer_seals_needs_any) != 0;
 }
 
+/* On behalf of its user, who decides how long it takes. */
+static int buffer_ask_freeze_mode(const struct buffer *buffer)
+{
+	const struct helper_request request = {.op = HELPER_FREEZE};
+	struct helper_reply reply;
+	int fd = buffer_borrow(buffer);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = helper_call(request, fd, buffer->person, &reply, NULL);
+	buffer_return(buffer, fd);
+	/* EREMOTE would tell the client to send a descriptor that the service has. */
+	return r == -EREMOTE ? -EACCES : r;
+}
+
 int buffer_freeze(const struct buffer *buffer, bool readonly)
 {
-	return buffer_is_memfd(buffer)
-		       ? buffer_seals_apply(buffer, readonly ? buffer_freeze_mode
-							     : buffer_seals_freeze_all)
-		       : 0;
+	int r;
+
+	if (!buffer_is_memfd(buffer))
+		return 0;
+	r = buffer_seals_apply(buffer,
+			       readonly ? buffer_freeze_mode : buffer_seals_freeze_all);
+	return r == -EACCES && helper_is_used() ? buffer_ask_freeze_mode(buffer) : r;
 }
 
 uint32_t buffer_seals(const struct buffer *buffer)

@@ -235,7 +235,7 @@ CLEANFILES += $(ported_objects)
 ported_objects = %D%/ported.o %D%/ported-strict.o
 # C++ with C's driver: it needs no C++ runtime library.
 compile_ported = $(CC) -x c++ -fno-exceptions -fno-rtti -Wall -Wextra -Werror \
-	-pthread $(CFLAGS) $(SANITIZE) -I$(top_srcdir)/include/hipsoft -I$(top_srcdir)/include
+	-pthread $(CFLAGS) $(SANITIZE_CXX) -I$(top_srcdir)/include/hipsoft -I$(top_srcdir)/include
 $(ported_objects): include/hipsoft.h include/hipsoft-types.h include/hipipc.h
 %D%/ported.o: %D%/ported.cc
 	$(AM_V_CC)$(compile_ported) -std=c++17 -c -o $@ $(srcdir)/%D%/ported.cc

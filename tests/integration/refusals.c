@@ -60,7 +60,7 @@ static void refusal_reply(struct refusal *refusal, int listener)
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
 		return;
 	reply.id = call.id;
-	if (++refusal->n_calls == refusal->nth)
+	if (++refusal->n_calls == refusal->nth || refusal->nth == 0)
 		reply.error = -refusal->error;
 	else
 		reply.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;

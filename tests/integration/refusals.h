@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* refusals.h - has one system call of a process fail, the n-th of its kind */
+/* refusals.h - has system calls of one kind fail, the n-th or all */
 #ifndef DMABUFFS_TEST_REFUSALS_H
 #define DMABUFFS_TEST_REFUSALS_H
 
@@ -8,7 +8,7 @@
 struct refusal {
 	long call;        /* SYS_*; clone3(2) fails always, so that clone(2) is called */
 	uint32_t flag;    /* only calls with this bit in the first argument; 0: all */
-	unsigned int nth; /* which one fails; 1 is the first */
+	unsigned int nth; /* which one fails; 1 is the first; 0: all */
 	int error;
 	unsigned int n_calls; /* result */
 };

@@ -51,6 +51,7 @@ endif
 	%D%/test-ledger-crash.c \
 	%D%/test-ledger-takeover.c \
 	%D%/test-ledger.c \
+	%D%/test-lease.c \
 	%D%/test-limits.c \
 	%D%/test-list.c \
 	%D%/test-log.c \

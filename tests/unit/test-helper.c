@@ -211,6 +211,20 @@ Test(helper, slow_requests_have_their_own)
 	cr_assert(eq(int, helper_begin(take_of(7), -1, 1000), FIRST));
 }
 
+/* It decides how long they take, too, not only what they leave. */
+Test(helper, slow_requests_of_one_person_are_bounded)
+{
+	struct helper_request freeze = {.op = HELPER_FREEZE};
+	int first = FIRST + HELPER_QUICK_SOCKETS;
+
+	for (int i = 0; i < PER_PERSON; i++) {
+		cr_assert(eq(int, helper_begin(freeze, STDIN_FILENO, 1000), first + i));
+		accept_socket();
+	}
+	cr_assert(eq(int, helper_begin(freeze, STDIN_FILENO, 1000), -EBUSY));
+	cr_assert(eq(int, helper_begin(freeze, STDIN_FILENO, 1001), first + PER_PERSON));
+}
+
 /* Nor have those that leave nothing to close. */
 Test(helper, plain_requests_have_their_own)
 {
