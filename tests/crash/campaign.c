@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "remains.h"
@@ -134,6 +136,29 @@ void campaign_kill_often(struct campaign *campaign, unsigned n)
 	}
 }
 
+static bool campaign_all_ended(void *unused)
+{
+	pid_t pids[WORKER_MAX];
+
+	return worker_list(pids) == 0;
+}
+
+/* Of the holder that was started only the status is left if a crash point killed it. */
+static void campaign_stop(struct campaign *campaign)
+{
+	struct instance *instance = &campaign->instance;
+	siginfo_t info = {0};
+
+	ASSERT_OK(SYS(
+		waitid(P_PID, (id_t)instance->pid, &info, WEXITED | WNOHANG | WNOWAIT)));
+	if (info.si_pid == 0 || info.si_code != CLD_KILLED) {
+		instance_stop(instance);
+		return;
+	}
+	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH)));
+	ASSERT(wait_until(campaign_all_ended, NULL));
+}
+
 void campaign_end(struct campaign *campaign)
 {
 	const struct load_config *load = &campaign->load.config;
@@ -149,5 +174,5 @@ void campaign_end(struct campaign *campaign)
 	load_finish(&campaign->load);
 	if (killed)
 		remains_expect_fds(&campaign->instance);
-	instance_stop(&campaign->instance);
+	campaign_stop(campaign);
 }

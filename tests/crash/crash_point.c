@@ -50,25 +50,32 @@ static __attribute__((constructor)) void crash_point_begin(void)
 	crash_point_control = page;
 }
 
+/* A child draws other numbers than its parent, or both would die at the same draw. */
 static bool crash_point_by_chance(uint32_t one_in)
 {
 	static _Thread_local unsigned seed;
+	static _Thread_local pid_t drawer;
 
 	if (one_in == 0)
 		return false;
-	if (seed == 0)
-		seed = (unsigned)now_ns() | 1;
+	if (drawer != getpid()) {
+		drawer = getpid();
+		seed = (unsigned)(now_ns() ^ (uint64_t)drawer << 16);
+	}
 	return (unsigned)rand_r(&seed) % one_in == 0;
 }
 
-static bool crash_point_is_due(struct crash_control *control, uint32_t number)
+static bool crash_point_is_due(struct crash_control *control, uint32_t number,
+			       const char *name)
 {
 	if (atomic_load(&control->armed) == number &&
 	    atomic_fetch_sub(&control->remaining, 1) == 1) {
 		atomic_store(&control->armed, 0);
 		return true;
 	}
-	return crash_point_by_chance(atomic_load(&control->one_in));
+	/* Without a spare yet, its death is the end of the mount. */
+	return strcmp(name, "holder-continued") != 0 &&
+	       crash_point_by_chance(atomic_load(&control->one_in));
 }
 
 void crash_point(const struct crash_point *point)
@@ -79,7 +86,7 @@ void crash_point(const struct crash_point *point)
 	if (!control || number > CRASH_CONTROL_POINTS)
 		return;
 	atomic_fetch_add(&control->points[number - 1].reached, 1);
-	if (!crash_point_is_due(control, number))
+	if (!crash_point_is_due(control, number, point->name))
 		return;
 	atomic_fetch_add(&control->points[number - 1].killed, 1);
 	atomic_store(&control->when_ns, now_ns());

@@ -131,6 +131,19 @@ static void each_accel_point(struct instance *instance)
 	die_at_all(NULL, &load, POINTS_ACCEL);
 }
 
+/* Which ones killed, of which process, if that was too much. */
+static void by_chance_print(const struct campaign *campaign, const struct order *order)
+{
+	const struct crash_control *control = order->control;
+
+	for (unsigned i = 0; i < order->n_points; i++)
+		if (control->points[i].killed)
+			test_note("%s: %u deaths", order->names[i],
+				  control->points[i].killed);
+	test_note("the last one was of %d", control->pid);
+	worker_print(&campaign->instance);
+}
+
 /* Any point, one in so many times: also several deaths in a row. */
 static void by_chance(struct instance *instance)
 {
@@ -143,7 +156,8 @@ static void by_chance(struct instance *instance)
 	order_create(&order);
 	campaign_begin(&campaign, NULL, &CAMPAIGN_LOAD);
 	order.control->one_in = 300;
-	for (unsigned n = 0; n < kills && now_ms() < end;) {
+	for (unsigned n = 0;
+	     n < kills && now_ms() < end && !campaign.load.tally->failures;) {
 		load_run(&campaign.load, 20, NULL, NULL);
 		if (order.control->pid == last)
 			continue;
@@ -153,6 +167,8 @@ static void by_chance(struct instance *instance)
 	}
 	order.control->one_in = 0;
 	ASSERT(last > 0);
+	if (campaign.load.tally->failures)
+		by_chance_print(&campaign, &order);
 	campaign_end(&campaign);
 }
 
