@@ -165,7 +165,9 @@ static void keeper_take_report(struct keeper *keeper)
 	} else if (report.event == KEEPER_ENDING) {
 		ready_extend_end();
 	} else if (report.event == KEEPER_UNMOUNT) {
+		privileges_search(true);
 		mountpoint_unmount(keeper->options->mountpoint, report.dev, fd);
+		privileges_search(false);
 		send(keeper->reports, &report, sizeof(report), MSG_NOSIGNAL);
 	} else {
 		keeper_take_ready(keeper);

@@ -120,12 +120,12 @@ static bool mountpoint_is_dead(int fd)
 }
 
 /* Unmounts what is behind the descriptor, whatever the path refers to by now. */
-static void mountpoint_unmount_fd(int dir)
+static int mountpoint_unmount_fd(int dir)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	umount2(path, MNT_FORCE | MNT_DETACH);
+	return umount2(path, MNT_FORCE | MNT_DETACH) < 0 ? -errno : 0;
 }
 
 int mountpoint_clear(const char *path)
@@ -140,7 +140,7 @@ int mountpoint_clear(const char *path)
 		if (!mountpoint_is_dead(fd))
 			break;
 		log_info("detaching an instance without a service from %s", path);
-		mountpoint_unmount_fd(fd);
+		(void)mountpoint_unmount_fd(fd);
 	}
 	log_error("cannot mount at %s: an instance is mounted there; unmount it first",
 		  path);
@@ -180,9 +180,13 @@ void mountpoint_unmount(const char *path, uint64_t dev, int connection)
 {
 	_cleanup_close_ int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	uint64_t found, ino;
+	int r = dir < 0 ? -errno : fd_identity(dir, &found, &ino);
 
 	/* In this order: the number is ours if the connection is not aborted even now. */
-	if (dir >= 0 && fd_identity(dir, &found, &ino) == 0 && found == dev &&
-	    !mountpoint_is_aborted(connection))
-		mountpoint_unmount_fd(dir);
+	if (mountpoint_is_aborted(connection))
+		return;
+	if (r == 0 && found == dev)
+		r = mountpoint_unmount_fd(dir);
+	if (r < 0)
+		log_warning("cannot unmount %s: %s", path, strerror(-r));
 }

@@ -36,7 +36,7 @@ bool mountpoint_is_mounted(int mountinfo, uint64_t dev);
  * Aborts the requests in, and detaches, the mount with device number @dev from @path, if
  * that is still the topmost one there. libfuse would detach whatever it finds, be it the
  * mount of the next instance, which can have the same number: @connection, the FUSE
- * device of this instance, shows whether it is mounted at all.
+ * device of this instance, shows whether it is mounted at all. A failure is logged.
  */
 void mountpoint_unmount(const char *path, uint64_t dev, int connection);
 

@@ -167,6 +167,27 @@ int privileges_keep(enum privileges_owner owner)
 	return r;
 }
 
+static int privileges_want_to_search(cap_t caps, cap_t wanted)
+{
+	const cap_value_t search = CAP_DAC_OVERRIDE;
+
+	return privileges_has(caps, search) && cap_set_flag(wanted, CAP_PERMITTED, 1,
+							    &search, CAP_SET) < 0
+		       ? -errno
+		       : 0;
+}
+
+void privileges_search(bool all)
+{
+	const cap_value_t search = CAP_DAC_OVERRIDE;
+	cap_t caps = cap_get_proc();
+
+	if (caps && privileges_has(caps, search) &&
+	    cap_set_flag(caps, CAP_EFFECTIVE, 1, &search, all ? CAP_SET : CAP_CLEAR) == 0)
+		(void)cap_set_proc(caps);
+	cap_free(caps);
+}
+
 int privileges_drop_for_keeper(void)
 {
 	cap_t caps = cap_get_proc(), wanted = cap_init();
@@ -174,6 +195,8 @@ int privileges_drop_for_keeper(void)
 
 	if (r == 0 && privileges_has(caps, CAP_SYS_ADMIN))
 		r = privileges_want(wanted, CAP_SYS_ADMIN);
+	if (r == 0)
+		r = privileges_want_to_search(caps, wanted);
 	if (r == 0)
 		r = privileges_set(wanted);
 	cap_free(caps);

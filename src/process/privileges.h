@@ -30,7 +30,17 @@ int privileges_keep(enum privileges_owner owner);
 /* The same without any, for a process or thread that needs none. 0 or -errno. */
 int privileges_drop_all(void);
 
-/* The same for the keeper, which unmounts: CAP_SYS_ADMIN, if it has that. */
+/*
+ * The same for the keeper, which unmounts: CAP_SYS_ADMIN, and what privileges_search()
+ * takes, as far as it has them.
+ */
 int privileges_drop_for_keeper(void);
+
+/*
+ * In the keeper: to find its mount it may have to search directories of users. With @all
+ * it can search any, until it is called without. Nothing changes if that is not
+ * permitted.
+ */
+void privileges_search(bool all);
 
 #endif

@@ -88,11 +88,16 @@ static void helper_has_the_others(struct instance *instance)
 }
 
 /* It passes signals on, and unmounts. */
-static void keeper_has_one(struct instance *instance)
+static void keeper_has_two(struct instance *instance)
 {
+	const uint64_t permitted = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_DAC_OVERRIDE;
 	char value[64];
 
-	expect_only(instance->pid, 1ULL << CAP_SYS_ADMIN);
+	expect_capabilities(instance->pid, "CapEff", 1ULL << CAP_SYS_ADMIN);
+	expect_capabilities(instance->pid, "CapPrm", permitted);
+	expect_capabilities(instance->pid, "CapBnd", permitted);
+	expect_capabilities(instance->pid, "CapInh", 0);
+	expect_capabilities(instance->pid, "CapAmb", 0);
 	status_field(instance->pid, "NoNewPrivs", value);
 	ASSERT(strcmp(value, "1") == 0);
 }
@@ -276,7 +281,7 @@ static void isolated_serves_strangers(struct instance *instance)
 const struct test_case test_cases[] = {
 	{"drops_capabilities", drops_capabilities},
 	{"helper_has_the_others", helper_has_the_others},
-	{"keeper_has_one", keeper_has_one},
+	{"keeper_has_two", keeper_has_two},
 	{"gains_none_later", gains_none_later},
 	{"no_new_privileges", no_new_privileges},
 	{"rootless_instance", rootless_instance, NULL, 0, CASE_NO_INSTANCE},
