@@ -273,7 +273,12 @@ static int helper_error(int r)
 
 int helper_begin(struct helper_request request, int fd, uid_t person)
 {
-	return helper_error(helper_start_call(request, fd, person));
+	int r = -EPIPE;
+
+	/* All that are kept may have been killed. */
+	for (int i = 0; i <= HELPER_FIRST_QUICK && r == -EPIPE; i++)
+		r = helper_start_call(request, fd, person);
+	return helper_error(r);
 }
 
 int helper_end(int call, struct helper_reply *ret_reply, int *ret_fd)
@@ -286,7 +291,6 @@ int helper_call(struct helper_request request, int fd, uid_t person,
 {
 	int r = -EPIPE;
 
-	/* All that are kept may have been killed. */
 	for (int i = 0; i <= HELPER_FIRST_QUICK && r == -EPIPE; i++) {
 		r = helper_start_call(request, fd, person);
 		if (r >= 0)

@@ -203,7 +203,7 @@ static void caller_fill(struct caller *caller, const struct helper_reply *reply)
 		caller->security = strdup(reply->identity.label);
 }
 
-static struct caller *caller_read_all(pid_t tid)
+static struct caller *caller_read_all(pid_t tid, uint64_t thread)
 {
 	struct caller *caller = calloc(1, sizeof(*caller));
 	struct helper_reply reply = {0};
@@ -217,6 +217,7 @@ static struct caller *caller_read_all(pid_t tid)
 		caller_read_identity(tid, &reply);
 	else if (helper_ask(HELPER_IDENTITY, tid, &reply) < 0)
 		return caller;
+	caller->thread = thread;
 	caller_fill(caller, &reply);
 	return caller;
 }
@@ -230,10 +231,9 @@ int caller_read(pid_t tid, int pidfd, struct caller *cached, struct caller **ret
 		*ret_caller = caller_ref(cached);
 		return 0;
 	}
-	caller = caller_read_all(tid);
+	caller = caller_read_all(tid, thread);
 	if (!caller)
 		return -ENOMEM;
-	caller->thread = thread;
 	*ret_caller = caller;
 	return 0;
 }

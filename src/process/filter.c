@@ -33,11 +33,6 @@
 #define PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
 #endif
 
-/* Of clone(2), whose lowest byte is a signal; CLONE_NEWTIME is for clone3(2) alone. */
-#define CLONE_NAMESPACES                                                                 \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |   \
-	 CLONE_NEWPID | CLONE_NEWNET)
-
 /* ---- the table --------------------------------------------------------------------- */
 
 /* Permitted with any arguments. The kernel runs no filter for them, it has a bitmap. */

@@ -5,12 +5,18 @@
 #define DMABUFFS_FILTER_BUILD_H
 
 #include <errno.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define FILTER_DENY SCMP_ACT_ERRNO(ENOSYS)
+
+/* Of clone(2), whose lowest byte is a signal; CLONE_NEWTIME is for clone3(2) alone. */
+#define CLONE_NAMESPACES                                                                 \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |   \
+	 CLONE_NEWPID | CLONE_NEWNET)
 
 /* Permits @n calls with any arguments, or denies them. */
 int filter_allow(scmp_filter_ctx filter, const int *calls, size_t n);

@@ -2,7 +2,6 @@
 /* filter_helper.c - the system calls of the helper: two filters, one in the other */
 #include <fcntl.h>
 #include <linux/nsfs.h>
-#include <sched.h>
 
 #include "base/pidfd.h"
 #include "process/filter.h"
@@ -11,11 +10,6 @@
 #include "util.h"
 
 #ifndef SANITIZED
-
-/* Of clone(2), whose lowest byte is a signal; CLONE_NEWTIME is for clone3(2) alone. */
-#define FORBIDDEN_CLONE                                                                  \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |   \
-	 CLONE_NEWPID | CLONE_NEWNET | CLONE_VM)
 
 static const int filter_helper_calls[] = {
 	/* the socket */
@@ -81,7 +75,8 @@ static int filter_helper_add(scmp_filter_ctx filter)
 		r = filter_allow(filter, filter_helper_start_calls + 1,
 				 ARRAY_SIZE(filter_helper_start_calls) - 1);
 	if (r == 0)
-		r = filter_compare(filter, SCMP_SYS(clone), 0, FORBIDDEN_CLONE, 0);
+		r = filter_compare(filter, SCMP_SYS(clone), 0,
+				   CLONE_NAMESPACES | CLONE_VM, 0);
 	if (r == 0)
 		r = filter_allow_ioctls(filter, filter_helper_ioctls,
 					ARRAY_SIZE(filter_helper_ioctls));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -25,6 +26,14 @@
 /* Processes at a time, should the service be taken over. */
 #define HELPER_MOST (2 * HELPER_SOCKETS)
 
+/* Of the first process, for its handler of SIGCHLD, which is blocked while they change.
+ */
+static struct {
+	helper_busy *busy;
+	pid_t servers[HELPER_SOCKETS]; /* the last one of each; 0: it has ended */
+	unsigned n_running;
+} helper_servers;
+
 /* ---- the processes ----------------------------------------------------------------- */
 
 /* In the child, which has no descriptor but @socket then. */
@@ -41,31 +50,68 @@ static _Noreturn void helper_become_server(int socket, helper_busy *busy)
 	_exit(r < 0 ? EXIT_FAILURE : helper_serve(HELPER_CONTROL, busy));
 }
 
-/* Those that the service has no use for any more may still have something to close. */
-static bool helper_may_start(unsigned *n_running)
+/* One that was killed has not said that it closes nothing any more. */
+static void helper_forget(pid_t pid)
 {
-	while (*n_running > 0 && waitpid(-1, NULL, WNOHANG) > 0)
-		--*n_running;
-	return *n_running < HELPER_MOST;
+	for (size_t i = 0; i < HELPER_SOCKETS; i++)
+		if (helper_servers.servers[i] == pid) {
+			helper_servers.servers[i] = 0;
+			atomic_store(&helper_servers.busy[i], 0);
+		}
+	helper_servers.n_running--;
 }
 
-static int helper_start_server(helper_busy *busy)
+static void helper_reap(int signal_number)
 {
-	static unsigned n_running;
-	_cleanup_close_ int socket = -1;
-	uint32_t number;
+	int saved = errno;
 	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		helper_forget(pid);
+	errno = saved;
+}
+
+static int helper_watch_servers(helper_busy *busy)
+{
+	const struct sigaction action = {.sa_handler = helper_reap,
+					 .sa_flags = SA_RESTART | SA_NOCLDSTOP};
+
+	helper_servers.busy = busy;
+	return sigaction(SIGCHLD, &action, NULL) < 0 ? -errno : 0;
+}
+
+/* Those that the service has no use for any more may still have something to close. */
+static void helper_fork_server(int socket, uint32_t number)
+{
+	pid_t pid;
+
+	if (helper_servers.n_running >= HELPER_MOST)
+		return;
+	pid = fork();
+	if (pid == 0)
+		helper_become_server(socket, helper_servers.busy + number);
+	if (pid < 0)
+		return;
+	helper_servers.servers[number] = pid;
+	helper_servers.n_running++;
+}
+
+static int helper_start_server(void)
+{
+	_cleanup_close_ int socket = -1;
+	sigset_t ends, before;
+	uint32_t number;
 	int r = helper_receive(HELPER_CONTROL, &number, sizeof(number), &socket);
 
 	if (r < 0)
 		return r;
-	/* Its other end is closed then, which the service notices. */
-	if (socket < 0 || number >= HELPER_SOCKETS || !helper_may_start(&n_running))
-		return 0;
-	pid = fork();
-	if (pid == 0)
-		helper_become_server(socket, busy + number);
-	n_running += pid > 0;
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &ends, &before);
+	/* If none is started, its other end is closed then, which the service notices. */
+	if (socket >= 0 && number < HELPER_SOCKETS)
+		helper_fork_server(socket, number);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return 0;
 }
 
@@ -89,7 +135,7 @@ static int helper_detach(int null)
 	return 0;
 }
 
-static int helper_prepare(int control)
+static int helper_prepare(int control, helper_busy *busy)
 {
 	int null = ready_null();
 	int r = null < 0 ? -errno : 0;
@@ -103,18 +149,20 @@ static int helper_prepare(int control)
 		r = helper_detach(null);
 	if (r == 0)
 		r = helper_close_others(control);
+	if (r == 0)
+		r = helper_watch_servers(busy);
 	return r == 0 ? filter_helper_begin() : r;
 }
 
 static _Noreturn void helper_run(int control, helper_busy *busy)
 {
-	int32_t result = helper_prepare(control);
+	int32_t result = helper_prepare(control, busy);
 
 	if (helper_send(result < 0 ? control : HELPER_CONTROL, &result, sizeof(result),
 			-1) < 0 ||
 	    result < 0)
 		_exit(EXIT_FAILURE);
-	while (helper_start_server(busy) == 0)
+	while (helper_start_server() == 0)
 		;
 	_exit(EXIT_SUCCESS);
 }

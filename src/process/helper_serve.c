@@ -131,6 +131,8 @@ static int helper_serve_one(int socket, helper_busy *busy)
 
 	if (r < 0)
 		return r;
+	/* The word can be a predecessor's, which was killed. */
+	atomic_store(busy, 1);
 	helper_serve_run(&job);
 	r = helper_send(socket, &job.reply, sizeof(job.reply), job.take.fd);
 	/* A client decides how long these take. */

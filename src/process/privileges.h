@@ -43,15 +43,13 @@ int privileges_drop_for_keeper(void);
 int privileges_drop_for_holder(void);
 
 /*
- * In a keeper or holder: to find its mount, it may have to search directories of users.
- * With
- * @all it can search any, until it is called without. Nothing changes if that is not
+ * In a keeper or holder: to find its mount it may have to search directories of users.
+ * With @all it can search any, until it is called without. Nothing changes if that is not
  * permitted.
  */
 void privileges_search(bool all);
 
-/* Before execve(2) of a service: what is executed has all that is permitted. 0 or -errno.
- */
+/* Before execve(2) of a service: it starts with all that is permitted. 0 or -errno. */
 int privileges_hand_on(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "inject.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -12,7 +13,8 @@
 
 #ifdef __x86_64__
 
-#define CALL_BYTES 2    /* of the instruction "syscall" */
+#define CALL       0x050f /* the instruction "syscall" */
+#define CALL_BYTES 2
 #define BELOW      2048 /* of the stack pointer: nothing of the thread is there */
 
 bool inject_is_possible(void)
@@ -20,12 +22,23 @@ bool inject_is_possible(void)
 	return true;
 }
 
-static void inject_wait(pid_t thread)
+static int inject_wait(pid_t thread)
 {
 	int status;
 
 	ASSERT_EQ(waitpid(thread, &status, __WALL), thread);
 	ASSERT(WIFSTOPPED(status));
+	return status >> 8;
+}
+
+/* None of them is taken for the end of the step. */
+static uint64_t inject_block_signals(pid_t thread)
+{
+	uint64_t saved, all = ~(UINT64_C(1) << (SIGTRAP - 1));
+
+	ASSERT_OK(SYS(ptrace(PTRACE_GETSIGMASK, thread, sizeof(saved), &saved)));
+	ASSERT_OK(SYS(ptrace(PTRACE_SETSIGMASK, thread, sizeof(all), &all)));
+	return saved;
 }
 
 static void inject_copy(pid_t thread, uint64_t to, const char *text)
@@ -34,6 +47,44 @@ static void inject_copy(pid_t thread, uint64_t to, const char *text)
 	struct iovec there = {(void *)(uintptr_t)to, from.iov_len};
 
 	ASSERT_EQ(process_vm_writev(thread, &from, 1, &there, 1, 0), from.iov_len);
+}
+
+static bool inject_is_call(pid_t thread, uint64_t at)
+{
+	errno = 0;
+	return (ptrace(PTRACE_PEEKTEXT, thread, at, NULL) & 0xffff) == CALL && errno == 0;
+}
+
+/*
+ * Where the system call is that it waits in: just before or, when the kernel is about
+ * to restart it, the next instruction. 0: it waits in none.
+ */
+static uint64_t inject_call_near(pid_t thread)
+{
+	struct user_regs_struct regs;
+
+	ASSERT_OK(SYS(ptrace(PTRACE_GETREGS, thread, NULL, &regs)));
+	if (inject_is_call(thread, regs.rip - CALL_BYTES))
+		return regs.rip - CALL_BYTES;
+	return inject_is_call(thread, regs.rip) ? regs.rip : 0;
+}
+
+/* A traced thread stops for each signal, also for one that it ignores. */
+static uint64_t inject_stop(pid_t thread)
+{
+	uint64_t call;
+	int stop;
+
+	ASSERT_OK(SYS(ptrace(PTRACE_SEIZE, thread, NULL, NULL)));
+	do {
+		ASSERT_OK(SYS(ptrace(PTRACE_INTERRUPT, thread, NULL, NULL)));
+		while ((stop = inject_wait(thread)) != (SIGTRAP | PTRACE_EVENT_STOP << 8))
+			ASSERT_OK(SYS(ptrace(PTRACE_CONT, thread, NULL, stop)));
+		call = inject_call_near(thread);
+		if (!call)
+			ASSERT_OK(SYS(ptrace(PTRACE_CONT, thread, NULL, NULL)));
+	} while (!call);
+	return call;
 }
 
 static void inject_prepare(pid_t thread, const struct injection *injection,
@@ -49,7 +100,6 @@ static void inject_prepare(pid_t thread, const struct injection *injection,
 	/* Not to be restarted. */
 	regs->orig_rax = (unsigned long long)-1;
 	regs->rax = (unsigned long long)injection->call;
-	regs->rip -= CALL_BYTES;
 	regs->rdi = arguments[0];
 	regs->rsi = arguments[1];
 	regs->rdx = arguments[2];
@@ -61,20 +111,20 @@ static void inject_prepare(pid_t thread, const struct injection *injection,
 long inject(pid_t thread, const struct injection *injection)
 {
 	struct user_regs_struct saved, regs;
+	uint64_t call, mask;
 
-	ASSERT_OK(SYS(ptrace(PTRACE_SEIZE, thread, NULL, NULL)));
-	ASSERT_OK(SYS(ptrace(PTRACE_INTERRUPT, thread, NULL, NULL)));
-	inject_wait(thread);
+	call = inject_stop(thread);
+	mask = inject_block_signals(thread);
 	ASSERT_OK(SYS(ptrace(PTRACE_GETREGS, thread, NULL, &saved)));
-	/* It waits in a system call, so that instruction is just before. */
-	ASSERT((long long)saved.orig_rax >= 0);
 	regs = saved;
+	regs.rip = call;
 	inject_prepare(thread, injection, &regs);
 	ASSERT_OK(SYS(ptrace(PTRACE_SETREGS, thread, NULL, &regs)));
 	ASSERT_OK(SYS(ptrace(PTRACE_SINGLESTEP, thread, NULL, NULL)));
-	inject_wait(thread);
+	ASSERT_EQ(inject_wait(thread), SIGTRAP);
 	ASSERT_OK(SYS(ptrace(PTRACE_GETREGS, thread, NULL, &regs)));
 	ASSERT_OK(SYS(ptrace(PTRACE_SETREGS, thread, NULL, &saved)));
+	ASSERT_OK(SYS(ptrace(PTRACE_SETSIGMASK, thread, sizeof(mask), &mask)));
 	ASSERT_OK(SYS(ptrace(PTRACE_DETACH, thread, NULL, NULL)));
 	return (long)regs.rax;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test-end.c - the end of an instance with very many names: it takes its time and says so
- */
+/* test-end.c - the end of an instance: of very many names, and where it is mounted */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "child.h"
 #include "harness.h"
@@ -70,8 +71,19 @@ static void of_names_that_just_ended(struct instance *instance)
 	ASSERT(!instance_logged(instance, "a client blocks"));
 }
 
+/* The keeper has no right in effect to search it, and unmounts nevertheless. */
+static void below_a_directory_of_a_user(struct instance *instance)
+{
+	ASSERT_OK(SYS(chown(test_work_dir, 1001, 1001)));
+	ASSERT_OK(SYS(chmod(test_work_dir, 0700)));
+	ASSERT_OK(SYS(kill(instance->pid, SIGTERM)));
+	instance_expect_exit(instance, 0);
+	ASSERT(!is_mounted(instance->dir));
+}
+
 const struct test_case test_cases[] = {
 	{"of_names_that_stay", of_names_that_stay, OPTIONS},
 	{"of_names_that_just_ended", of_names_that_just_ended, OPTIONS},
+	{"below_a_directory_of_a_user", below_a_directory_of_a_user},
 	{0},
 };

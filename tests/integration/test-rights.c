@@ -497,7 +497,12 @@ static void export_by_call(struct instance *instance, int expected)
 	close(root);
 }
 
-/* The request that finds it out is made again. */
+static bool is_reaped(void *pid)
+{
+	return process_parent(*(pid_t *)pid) < 0;
+}
+
+/* The request that finds it out is made again; nothing of it stays until then. */
 static void a_process_is_replaced(struct instance *instance)
 {
 	pid_t pids[HELPERS_MAX];
@@ -506,6 +511,7 @@ static void a_process_is_replaced(struct instance *instance)
 	export_by_call(instance, 0);
 	for (size_t i = 1; i < n; i++) {
 		ASSERT_OK(SYS(kill(pids[i], SIGKILL)));
+		ASSERT(wait_until(is_reaped, &pids[i]));
 		export_by_call(instance, 0);
 	}
 	ASSERT_EQ(process_parent(pids[0]), instance->service);

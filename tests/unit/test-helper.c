@@ -200,6 +200,13 @@ Test(helper, request_is_made_again)
 	cr_assert(is_readable(sockets[FIRST + 1]));
 }
 
+Test(helper, request_is_begun_again)
+{
+	close(sockets[FIRST]);
+	cr_assert(eq(int, helper_begin(take_of(7), -1, 1000), FIRST + 1));
+	cr_assert(is_readable(sockets[FIRST + 1]));
+}
+
 /* What can wait for a client has no socket that anything else needs. */
 Test(helper, slow_requests_have_their_own)
 {
