@@ -51,28 +51,36 @@ static int predecessor_read_stat(pid_t pid, const char *name,
 	return r < 0 ? r : predecessor_parse(text, ret_stat);
 }
 
-static int predecessor_is_served(uint32_t owner)
+static pid_t predecessor_pid(uint64_t owner)
 {
-	log_error("cannot take over: process %" PRIu32
-		  " serves this mount, or a thread of it is blocked "
-		  "while it reads requests",
-		  owner);
+	return (pid_t)(uint32_t)owner;
+}
+
+/* The lower half of the time, which comes again after a year, at 100 ticks a second. */
+static uint64_t predecessor_owner(pid_t pid, const struct predecessor_stat *stat)
+{
+	return stat->start << 32 | (uint32_t)pid;
+}
+
+static int predecessor_is_served(uint64_t owner)
+{
+	log_error("cannot take over: process %d serves this mount, or a thread of it is "
+		  "blocked while it reads requests",
+		  predecessor_pid(owner));
 	return -EBUSY;
 }
 
-int predecessor_become(struct ledger *ledger, uint32_t owner)
+int predecessor_become(struct ledger *ledger, uint64_t owner)
 {
 	struct predecessor_stat stat;
 	int r = predecessor_read_stat(getpid(), "stat", &stat);
 
 	if (r < 0)
 		return r;
-	if (!__atomic_compare_exchange_n(&ledger->header->owner, &owner,
-					 (uint32_t)getpid(), false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST))
-		return predecessor_is_served(owner);
-	ledger->header->owner_start = stat.start;
-	return 0;
+	return atomic_compare_exchange_strong(&ledger->header->owner, &owner,
+					      predecessor_owner(getpid(), &stat))
+		       ? 0
+		       : predecessor_is_served(owner);
 }
 
 static bool predecessor_is_killed(pid_t pid, const char *task)
@@ -134,9 +142,9 @@ static bool predecessor_is_harmless(pid_t pid)
 }
 
 /* Its number can be another process's by now. */
-static bool predecessor_is_gone(const struct ledger *ledger, uint32_t owner)
+static bool predecessor_is_gone(uint64_t owner)
 {
-	pid_t pid = (pid_t)owner;
+	pid_t pid = predecessor_pid(owner);
 	struct predecessor_stat stat;
 	int r;
 
@@ -145,15 +153,15 @@ static bool predecessor_is_gone(const struct ledger *ledger, uint32_t owner)
 	r = predecessor_read_stat(pid, "stat", &stat);
 	if (r < 0)
 		return r == -ENOENT || r == -ESRCH;
-	return stat.start != ledger->header->owner_start || predecessor_is_harmless(pid);
+	return predecessor_owner(pid, &stat) != owner || predecessor_is_harmless(pid);
 }
 
-int predecessor_wait(const struct ledger *ledger, uint32_t *ret_owner)
+int predecessor_wait(const struct ledger *ledger, uint64_t *ret_owner)
 {
-	const uint32_t owner = ledger->header->owner;
+	const uint64_t owner = ledger->header->owner;
 	const uint64_t end = now_ms() + PREDECESSOR_MS;
 
-	while (!predecessor_is_gone(ledger, owner)) {
+	while (!predecessor_is_gone(owner)) {
 		if (now_ms() >= end)
 			return predecessor_is_served(owner);
 		poll(NULL, 0, PREDECESSOR_STEP);

@@ -18,12 +18,12 @@
  * @owner was waited for. Before the root of the host is left. 0; -EBUSY, logged: another
  * one has become it meanwhile; -errno.
  */
-int predecessor_become(struct ledger *ledger, uint32_t owner);
+int predecessor_become(struct ledger *ledger, uint64_t owner);
 
 /*
  * Waits until the one that is noted, *ret_owner, cannot take a request any more. 0;
  * -EBUSY, logged: it has not been killed, or has not ended its last read(2), for a time.
  */
-int predecessor_wait(const struct ledger *ledger, uint32_t *ret_owner);
+int predecessor_wait(const struct ledger *ledger, uint64_t *ret_owner);
 
 #endif

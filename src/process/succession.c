@@ -49,7 +49,7 @@ int succession_await(struct service *service)
 {
 	struct ledger *ledger = service->state.ledger;
 	uint64_t *dev = &service->broker.mount_dev;
-	uint32_t owner;
+	uint64_t owner;
 	int r = keeper_await_predecessor(&service->upgraded, dev);
 
 	if (r == 0)

@@ -238,11 +238,13 @@ struct ledger_header {
 	/* What the instance was started with, NUL terminated: a successor compares it. */
 	uint8_t options[LEDGER_OPTIONS_MAX];
 	struct ledger_poison poison[LEDGER_POISON];
-	uint64_t mount_dev;   /* device number of the mount */
-	uint64_t owner_start; /* start time of the process that serves, clock ticks */
-	uint32_t owner;       /* its id; 0: none */
-	uint32_t spare;
-	uint64_t reserved[5];
+	uint64_t mount_dev; /* device number of the mount */
+	/*
+	 * The process that serves: its start time in clock ticks << 32 | its id; 0: none.
+	 * One word, so that nobody sees the id of one with the time of another.
+	 */
+	_Atomic uint64_t owner;
+	uint64_t reserved[6];
 };
 
 #define LEDGER_HEADER_ROOM 8192

@@ -398,7 +398,7 @@ static void random_words(struct instance *instance)
 		copy_ledger(instance, &copy);
 		damage_words(&copy.header,
 			     i % 2 ? offsetof(struct ledger_header, nodes)
-				   : offsetof(struct ledger_header, owner_start));
+				   : offsetof(struct ledger_header, owner));
 		/* Else no other check is reached. */
 		if (i % 4)
 			copy.header.magic = LEDGER_MAGIC;

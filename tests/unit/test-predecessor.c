@@ -19,13 +19,18 @@ static void init(void)
 	ledger->header->owner = 0;
 }
 
+static pid_t pid_of_owner(void)
+{
+	return (pid_t)(uint32_t)ledger->header->owner;
+}
+
 TestSuite(predecessor, .init = init, .fini = fixture_finish, .timeout = 30);
 
 Test(predecessor, a_new_ledger_belongs_to_its_maker)
 {
 	cr_assert(zero(int, predecessor_become(ledger, 0)));
-	cr_assert(eq(u32, ledger->header->owner, (uint32_t)getpid()));
-	cr_assert(ne(u64, ledger->header->owner_start, UINT64_C(0)));
+	cr_assert(eq(int, pid_of_owner(), getpid()));
+	cr_assert(ne(u64, ledger->header->owner >> 32, UINT64_C(0)));
 }
 
 static pid_t dead_process(void)
@@ -41,26 +46,34 @@ static pid_t dead_process(void)
 
 Test(predecessor, one_that_has_ended_is_followed)
 {
-	uint32_t dead = (uint32_t)dead_process(), owner = 0;
+	uint64_t dead = (uint32_t)dead_process(), owner = 0;
 
 	ledger->header->owner = dead;
 	cr_assert(zero(int, predecessor_wait(ledger, &owner)));
-	cr_assert(eq(u32, owner, dead));
+	cr_assert(eq(u64, owner, dead));
 	cr_assert(zero(int, predecessor_become(ledger, owner)));
-	cr_assert(eq(u32, ledger->header->owner, (uint32_t)getpid()));
+	cr_assert(eq(int, pid_of_owner(), getpid()));
+}
+
+/* Its id is a process's that was started at another time. */
+Test(predecessor, one_whose_id_is_used_again_is_followed)
+{
+	uint64_t owner, former = UINT64_C(1) << 32 | (uint32_t)getppid();
+
+	ledger->header->owner = former;
+	cr_assert(zero(int, predecessor_wait(ledger, &owner)));
+	cr_assert(eq(u64, owner, former));
 }
 
 /* Both have waited for the same one. */
 Test(predecessor, the_second_of_two_successors_is_refused)
 {
-	const uint32_t first = (uint32_t)getppid();
-	uint32_t owner;
+	const uint64_t first = UINT64_C(1) << 32 | (uint32_t)getppid();
+	uint64_t owner;
 
 	ledger->header->owner = (uint32_t)dead_process();
 	cr_assert(zero(int, predecessor_wait(ledger, &owner)));
 	ledger->header->owner = first;
-	ledger->header->owner_start = 1;
 	cr_assert(eq(int, predecessor_become(ledger, owner), -EBUSY));
-	cr_assert(eq(u32, ledger->header->owner, first));
-	cr_assert(eq(u64, ledger->header->owner_start, UINT64_C(1)));
+	cr_assert(eq(u64, ledger->header->owner, first));
 }
