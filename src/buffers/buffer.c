@@ -185,15 +185,24 @@ static int buffer_make(struct buffer *buffer, int fd, bool is_own, bool readonly
 	return 0;
 }
 
-int buffer_restore(struct buffer *buffer, int fd)
+static uint64_t buffer_bytes(const struct stat *st)
+{
+	return MAX((uint64_t)st->st_size, (uint64_t)st->st_blocks * STAT_BLOCK);
+}
+
+int buffer_restore(struct buffer *buffer, int fd, uint64_t *ret_bytes)
 {
 	uint64_t dev, ino;
 	int flags = fcntl(fd, F_GETFL);
 	int kind = buffer_identify(fd, &dev, &ino);
+	struct stat st;
 
 	if (kind != (int)buffer->kind || dev != buffer->dev || ino != buffer->ino ||
 	    flags < 0 || (flags & O_ACCMODE) != buffer->access)
 		return -EBADFD;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret_bytes = buffer_bytes(&st);
 	buffer->fd = fd;
 	buffer_learn_seals(buffer);
 	/* The bank has it, so the close of what is left over is not its last. */
@@ -287,8 +296,7 @@ int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes)
 	int r = buffer_stat(buffer, &st);
 
 	if (r == 0)
-		*ret_bytes =
-			MAX((uint64_t)st.st_size, (uint64_t)st.st_blocks * STAT_BLOCK);
+		*ret_bytes = buffer_bytes(&st);
 	return r;
 }
 

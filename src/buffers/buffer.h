@@ -66,9 +66,10 @@ int buffer_init(struct buffer *buffer, int fd, bool readonly, struct closing *cl
 
 /*
  * For a successor: @fd, out of the bank, is the descriptor of this buffer, of which all
- * but its place is known; taken over on success. -EBADFD: it is of another file or mode.
+ * but its place is known; taken over on success, with what buffer_memory() says of it.
+ * -EBADFD: it is of another file or mode; -errno.
  */
-int buffer_restore(struct buffer *buffer, int fd);
+int buffer_restore(struct buffer *buffer, int fd, uint64_t *ret_bytes);
 
 /* The same of a memfd whose description is our own, see broker/take.h. */
 int buffer_init_own(struct buffer *buffer, int fd, bool readonly,

@@ -140,6 +140,12 @@ void export_bank(struct table *table, struct export *export);
 int export_restore(struct table *table, uint32_t slot, struct caller *caller,
 		   struct export **ret_export);
 
+/*
+ * Its buffer, out of the bank; @fd is taken over on success. -EBADFD: it is not the
+ * buffer of the record; -errno.
+ */
+int export_restore_buffer(struct table *table, struct export *export, int fd);
+
 /* DMABUFFS_INFO_*, except those that depend on the mount. */
 uint32_t export_info_flags_locked(struct table *table, const struct export *export);
 

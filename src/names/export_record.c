@@ -169,3 +169,28 @@ int export_restore(struct table *table, uint32_t slot, struct caller *caller,
 	*ret_export = export;
 	return 0;
 }
+
+/*
+ * The charge can be less than the memory: an unsealed memfd that grew is charged when it
+ * is opened next, and a client decides how far it grows. It is never more.
+ */
+static void export_check_charge(struct table *table, struct export *export,
+				uint64_t bytes)
+{
+	if (export->charged_bytes > bytes)
+		export_record(table, export)->charged_bytes = export->charged_bytes =
+			bytes;
+}
+
+int export_restore_buffer(struct table *table, struct export *export, int fd)
+{
+	uint64_t bytes;
+	int r = buffer_restore(&export->buffer, fd, &bytes);
+
+	if (r < 0)
+		return r;
+	export_check_charge(table, export, bytes);
+	export->has_buffer = true;
+	export->banked = true;
+	return 0;
+}

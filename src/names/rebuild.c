@@ -270,12 +270,8 @@ void rebuild_keep(struct rebuild *rebuild, const struct bank_item *item, int fd)
 
 	/* The bank has it, so this close is not the last one of its file. */
 	if (!export || export->has_buffer || item->part > 0 ||
-	    buffer_restore(&export->buffer, fd) < 0) {
+	    export_restore_buffer(rebuild->table, export, fd) < 0)
 		close(fd);
-		return;
-	}
-	export->has_buffer = true;
-	export->banked = true;
 }
 
 /* ---- end --------------------------------------------------------------------------- */

@@ -705,6 +705,38 @@ Test(restore, damaged)
 	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
 }
 
+static uint64_t charge_of(const struct export *export)
+{
+	cr_assert(eq(u64, limits_used(&after->limits, RES_BYTES),
+		     limits_used_by(&after->limits, UID_A, RES_BYTES)));
+	cr_assert(eq(u64, find(export)->charged_bytes,
+		     export_record(&after->table, find(export))->charged_bytes));
+	return limits_used_by(&after->limits, UID_A, RES_BYTES);
+}
+
+/* It would leave no room for names of anybody. */
+Test(restore, a_charge_above_the_memory)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+
+	export_record(&before->table, export)->charged_bytes = UINT64_MAX - 4096;
+	take_over();
+	cr_assert(eq(u64, charge_of(export), 4096));
+	export_release_buffer(&after->table, find(export));
+	cr_assert(zero(u64, limits_used(&after->limits, RES_BYTES)));
+}
+
+/* As before the takeover, it is charged when it is opened next. */
+Test(restore, a_memfd_that_grew)
+{
+	int memfd = new_memfd(4096);
+	struct export *export = publish(memfd, "", 0);
+
+	cr_assert(zero(int, ftruncate(memfd, (off_t)1 << 60)));
+	take_over();
+	cr_assert(eq(u64, charge_of(export), 4096));
+}
+
 /* ---- requests that kill ------------------------------------------------------------ */
 
 Test(restore, poison)
