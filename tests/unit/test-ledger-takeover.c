@@ -250,6 +250,8 @@ static const struct {
 	{"a mode that is too large", FIELD(mode), 01000},
 	{"another type of file", FIELD(node.mode), S_IFDIR | 0600},
 	{"too many bits of mode", FIELD(node.mode), S_IFREG | 0200000},
+	{"an owner that is no user", FIELD(node.uid), UINT32_MAX},
+	{"an owner that is no group", FIELD(node.gid), UINT32_MAX},
 	{"no time", FIELD(node.mtime_ns), 1000000000},
 	{"no time of access", FIELD(atime_then_ns), UINT32_MAX},
 	{"a negative backing id", FIELD(backing_id), UINT32_MAX},
@@ -347,14 +349,18 @@ Test(takeover, damaged_descriptions_are_lost)
 {
 	uint32_t flag = build_root(left, 1), token = build_root(left, 3);
 	uint32_t calls = build_root(left, 5), none = build_root(left, 7);
+	uint32_t nobody = build_root(left, 9), handle = build_root(left, 11);
 	struct ledger *ledger;
 
 	ledger_description(left, flag)->has_identity = 2;
 	ledger_description(left, token)->has_token = 2;
 	ledger_description(left, calls)->caller = 50;
 	ledger_description(left, none)->id = 0;
+	ledger_description(left, nobody)->has_identity = 1;
+	ledger_description(left, nobody)->owner_gid = UINT32_MAX;
+	ledger_description(left, handle)->kind = LEDGER_HANDLE;
 	ledger = take_over();
-	expect_lost(LEDGER_DESCRIPTION, 4);
+	expect_lost(LEDGER_DESCRIPTION, 6);
 	ledger_close(ledger);
 }
 
@@ -376,8 +382,9 @@ Test(takeover, a_uid_has_one_record)
 
 	build_user(left, 1001);
 	build_user(left, 1000);
+	build_user(left, UINT32_MAX);
 	ledger = take_over();
-	expect_lost(LEDGER_USER, 1);
+	expect_lost(LEDGER_USER, 2);
 	ledger_close(ledger);
 }
 
