@@ -195,7 +195,7 @@ int export_transfer(struct table *table, struct export *export, uid_t uid)
 	r = limits_transfer(table->limits, export->charged_uid, uid, charges,
 			    ARRAY_SIZE(charges));
 	if (r == 0)
-		export_record(table, export)->charged_uid = export->charged_uid = uid;
+		export->charged_uid = uid;
 	return r;
 }
 

@@ -26,7 +26,6 @@ static void export_fill_record(const struct export *export, struct ledger_export
 	record->flags = export->flags;
 	record->mode = export->mode;
 	record->exporter = export->exporter;
-	record->charged_uid = export->charged_uid;
 	record->charged_bytes = export->charged_bytes;
 	record->caller = export->caller->record;
 	record->n_parts = 1;
@@ -108,7 +107,6 @@ static void export_read_record(struct export *export, const struct ledger_export
 	export->flags = record->flags;
 	export->mode = record->mode;
 	export->exporter = record->exporter;
-	export->charged_uid = record->charged_uid;
 	export->charged_bytes = record->charged_bytes;
 	export->atime_then = (struct timespec){record->atime_then, record->atime_then_ns};
 	export->mtime_then = (struct timespec){record->mtime_then, record->mtime_then_ns};
@@ -145,6 +143,8 @@ static int export_restore_rest(struct table *table, struct export *export)
 	}
 	if (size < 0)
 		return -EBADMSG;
+	/* So whoever is charged may end the name. */
+	export->charged_uid = export->node.uid;
 	return r < 0 ? r : export_make_closing(table, export);
 }
 

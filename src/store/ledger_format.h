@@ -132,8 +132,8 @@ struct ledger_export {
 	uint32_t mode;                    /* as requested */
 	struct ledger_node node;
 	uint32_t exporter; /* uid */
-	uint32_t charged_uid;
-	uint64_t charged_bytes;
+	uint32_t unused;
+	uint64_t charged_bytes;     /* to node.uid */
 	_Atomic int32_t backing_id; /* for passthrough; 0: none */
 	_Atomic uint32_t notified;  /* the kernel was notified of the end of the name */
 	uint32_t end_cause;         /* enum dmabuffs_ended_cause; 0: has its name */

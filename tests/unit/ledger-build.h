@@ -79,7 +79,7 @@ static inline void build_fill(struct ledger *ledger, uint32_t slot, uint32_t roo
 	export->root = ledger_handle(ledger, LEDGER_DESCRIPTION, root);
 	export->caller = caller + 1;
 	export->node.mode = S_IFREG | 0640;
-	export->node.uid = export->exporter = export->charged_uid = 1000;
+	export->node.uid = export->exporter = 1000;
 	export->n_parts = 1;
 	export->part.kind = DMABUFFS_KIND_MEMFD;
 	export->part.access = 2;

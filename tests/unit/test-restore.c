@@ -251,17 +251,17 @@ Test(restore, attributes)
 	struct export *export = publish(new_memfd(4096), "", 0);
 	struct acl_value acl;
 	size_t size = acl_extended(&acl);
-	struct stat attr = {.st_mode = 0640, .st_mtim = {1, 2}};
-	int all = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_MTIME;
+	struct stat attr = {.st_mode = 0640, .st_uid = UID_B, .st_mtim = {1, 2}};
+	int all = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_MTIME;
 
 	cr_assert(zero(int, node_set_acl(&export->node, &acl, size)));
 	cr_assert(
 		eq(int, node_set_acl(&export->node, garbage, sizeof(garbage)), -EINVAL));
+	cr_assert(zero(int, export_transfer(&before->table, export, UID_B)));
 	node_set(&export->node, &attr, all);
 	export_set_times(&before->table, export, all);
 	node_set(&before->control, &attr, FUSE_SET_ATTR_MODE);
 	cr_assert(zero(int, node_set_acl(&before->idmap, &acl, size)));
-	cr_assert(zero(int, export_transfer(&before->table, export, UID_B)));
 	take_over();
 	cr_assert(ne(ptr, find(export), NULL));
 	expect_same(export, find(export));
@@ -566,12 +566,16 @@ static int export_again(uint64_t unique, uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
 Test(restore, export_again)
 {
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
+	int memfd = new_memfd(100);
 	struct export *export;
+	uint64_t bytes;
 
+	cr_assert(eq(long, write(memfd, "x", 1), 1));
 	request_set(50);
-	export = publish(new_memfd(4096), "", 0);
+	export = publish(memfd, "", 0);
 	take_over();
-	cr_assert(zero(int, export_again(50, uuid)));
+	cr_assert(zero(int, export_again(50, uuid, &bytes)));
+	cr_assert(eq(u64, bytes, 100), "not the memory that it takes");
 	cr_assert(zero(int, memcmp(uuid, export->uuid, sizeof(uuid))));
 	cr_assert(eq(u64, limits_used(&after->limits, RES_EXPORTS), 1));
 }
