@@ -137,6 +137,15 @@ static int fs_export_find_or_make(struct command_call *call)
 	return r < 0 ? r : command_offload(call, &payer, fs_export_freeze_and_finish);
 }
 
+static uint64_t fs_export_size_of(struct service *service, uint64_t ino)
+{
+	struct stat st = {0};
+	double timeout;
+
+	(void)fs_stat(service, ino, &st, &timeout);
+	return (uint64_t)st.st_size;
+}
+
 /* The name that a predecessor made for this request, which comes again. */
 static bool fs_export_was_made(struct command_call *call)
 {
@@ -153,7 +162,7 @@ static bool fs_export_was_made(struct command_call *call)
 	if (record->record.unique != request_unique())
 		return false;
 	memcpy(call->arg.export.uuid, record->uuid, sizeof(record->uuid));
-	call->arg.export.bytes = record->charged_bytes;
+	call->arg.export.bytes = fs_export_size_of(call->service, record->id);
 	return true;
 }
 

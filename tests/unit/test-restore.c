@@ -548,7 +548,8 @@ Test(restore, identify_again)
 }
 
 /* As the handler gets it. */
-static int export_again(uint64_t unique, uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
+static int export_again(uint64_t unique, uint8_t ret_uuid[DMABUFFS_UUID_SIZE],
+			uint64_t *ret_bytes)
 {
 	struct command_call *call = calloc(1, sizeof(*call));
 	int r;
@@ -559,6 +560,7 @@ static int export_again(uint64_t unique, uint8_t ret_uuid[DMABUFFS_UUID_SIZE])
 	request_set(unique | RESENT);
 	r = fs_export(call);
 	memcpy(ret_uuid, call->arg.export.uuid, DMABUFFS_UUID_SIZE);
+	*ret_bytes = call->arg.export.bytes;
 	free(call);
 	return r;
 }
@@ -728,6 +730,18 @@ Test(restore, a_charge_above_the_memory)
 	cr_assert(eq(u64, charge_of(export), 4096));
 	export_release_buffer(&after->table, find(export));
 	cr_assert(zero(u64, limits_used(&after->limits, RES_BYTES)));
+}
+
+/* The owner can end the name, so nobody else is charged. */
+Test(restore, half_of_a_chown)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+
+	cr_assert(zero(int, export_transfer(&before->table, export, UID_B)));
+	take_over();
+	cr_assert(eq(uint, find(export)->charged_uid, UID_A));
+	cr_assert(eq(u64, charge_of(export), 4096));
+	cr_assert(eq(u64, limits_used_by(&after->limits, UID_A, RES_EXPORTS), 1));
 }
 
 /* As before the takeover, it is charged when it is opened next. */
