@@ -30,7 +30,6 @@ static void table_init_ledger(struct table *table)
 	struct ledger_header *header = table->ledger->header;
 
 	memcpy(header->table_key, &table->key, sizeof(header->table_key));
-	atomic_store(&header->next_id, INO_FIRST_EXPORT);
 	node_bind(&table->root_node, table->ledger, &header->nodes[LEDGER_NODE_ROOT]);
 }
 

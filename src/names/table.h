@@ -37,7 +37,7 @@ enum {
 	INO_CONTROL = 3,
 	INO_IDMAP = 30,    /* the directory .idmap */
 	INO_IDENTITY = 31, /* of all handles of identities.h */
-	INO_FIRST_EXPORT = 32,
+	INO_FIRST_EXPORT = LEDGER_FIRST_ID,
 };
 
 struct table_index_entry {

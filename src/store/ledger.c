@@ -131,7 +131,8 @@ static int ledger_fill(struct ledger *ledger, const struct ledger_header *header
 
 int ledger_create(const struct ledger_config *config, struct ledger **ret_ledger)
 {
-	struct ledger_header header = {.version = LEDGER_VERSION, .next_id = 1};
+	struct ledger_header header = {.version = LEDGER_VERSION,
+				       .next_id = LEDGER_FIRST_ID};
 	struct ledger *ledger;
 	int fd, r = ledger_lay_out(config, &header);
 

@@ -91,8 +91,8 @@ struct ledger {
 void ledger_config_for(uint32_t n_exports, struct ledger_config *ret_config);
 
 /*
- * Makes an empty ledger. header->options, nodes, keys and next_id are the caller's to
- * fill. 0; -EFBIG: above RLIMIT_FSIZE; -ENOMEM, -errno.
+ * Makes an empty ledger. header->options, nodes and keys are the caller's to fill. 0;
+ * -EFBIG: above RLIMIT_FSIZE; -ENOMEM, -errno.
  */
 int ledger_create(const struct ledger_config *config, struct ledger **ret_ledger);
 

@@ -27,6 +27,7 @@
 #define LEDGER_INIT_MAX    512  /* bytes of a FUSE_INIT request or of its reply */
 #define LEDGER_OPTIONS_MAX 2048 /* bytes */
 #define LEDGER_KEY_SIZE    16   /* of SipHash */
+#define LEDGER_FIRST_ID    32   /* below are the file system's own inodes */
 #define LEDGER_PAST        32768
 #define LEDGER_BLOB_MAX    16384 /* bytes */
 #define LEDGER_DEVICES_MAX 12

@@ -248,6 +248,7 @@ static void takeover_run(struct takeover *takeover)
 	struct ledger *ledger = takeover->ledger;
 
 	takeover_check_nodes(takeover);
+	takeover_check_next_id(takeover);
 	for (unsigned kind = 0; kind < LEDGER_CHUNK; kind++)
 		for (uint32_t slot = 0; slot < takeover->high[kind]; slot++)
 			takeover_record(takeover, kind, slot);

@@ -19,6 +19,9 @@ struct takeover {
 	uint64_t last_end;           /* the last request that removed a name */
 };
 
+/* Before the records: every id below header.next_id may be in use, and no other. */
+void takeover_check_next_id(struct takeover *takeover);
+
 /*
  * What is wrong with a committed record of this kind, or NULL. The records that it refers
  * to were checked before, and their slots claimed.

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "util.h"
 
 #define NS_MAX         999999999U
@@ -12,7 +13,9 @@
 	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |     \
 	 DMABUFFS_EXPORT_TICKET | DMABUFFS_EXPORT_ANOTHER)
 /* A mount that gives a million ids per second needs years for them. */
-#define TAKEOVER_ID_MAX ((UINT64_C(1) << 48) - 1)
+#define TAKEOVER_ID_MAX ((UINT64_C(1) << 46) - 1)
+/* The kernel knows ids that no record has any more: fewer than these. */
+#define TAKEOVER_ID_GAP (UINT64_C(1) << 32)
 #define TAKEOVER_PARTS  (LEDGER_BLOB_MAX / sizeof(struct ledger_part))
 
 /* Keys that only one record may have. */
@@ -22,18 +25,61 @@ enum {
 	TAKEOVER_UID,
 };
 
+struct takeover_ids {
+	uint64_t next;
+	uint32_t n, n_above; /* ids, and those that are not below next */
+	uint64_t highest;    /* of those that may be an id */
+};
+
+static void takeover_note_id(struct takeover_ids *ids, uint64_t id)
+{
+	ids->n++;
+	ids->n_above += id >= ids->next;
+	if (id <= TAKEOVER_ID_MAX)
+		ids->highest = MAX(ids->highest, id);
+}
+
+static void takeover_note_ids(const struct takeover *takeover, struct takeover_ids *ids)
+{
+	const struct ledger *ledger = takeover->ledger;
+	uint32_t slot;
+
+	for (slot = 0; slot < takeover->high[LEDGER_DESCRIPTION]; slot++)
+		if (ledger_state(ledger_description(ledger, slot)) >= LEDGER_LIVE)
+			takeover_note_id(
+				ids, LEDGER_LOAD(ledger_description(ledger, slot)->id));
+	for (slot = 0; slot < takeover->high[LEDGER_EXPORT]; slot++)
+		if (ledger_state(ledger_export(ledger, slot)) >= LEDGER_LIVE)
+			takeover_note_id(ids,
+					 LEDGER_LOAD(ledger_export(ledger, slot)->id));
+}
+
+/*
+ * It is raised before an id below it is stored. So an id above it is damaged; but if most
+ * are, it is that word which is.
+ */
+void takeover_check_next_id(struct takeover *takeover)
+{
+	_Atomic uint64_t *next_id = &takeover->ledger->header->next_id;
+	struct takeover_ids ids = {.next = atomic_load(next_id)};
+
+	takeover_note_ids(takeover, &ids);
+	if (ids.next >= LEDGER_FIRST_ID && ids.next <= 2 * TAKEOVER_ID_MAX &&
+	    ids.n_above <= ids.n / 2)
+		return;
+	log_error("ledger: the number of the next id is lost");
+	atomic_store(next_id,
+		     MAX(ids.highest, (uint64_t)LEDGER_FIRST_ID) + TAKEOVER_ID_GAP);
+}
+
 static const char *takeover_check_id(struct takeover *takeover, uint64_t id,
 				     uint32_t slot)
 {
-	struct ledger_header *header = takeover->ledger->header;
-
-	if (id == 0 || id > TAKEOVER_ID_MAX)
+	if (id < LEDGER_FIRST_ID || id >= atomic_load(&takeover->ledger->header->next_id))
 		return "it has no id";
-	if (!uniques_add(&takeover->keys, id, TAKEOVER_ID, slot))
-		return "its id is another's";
-	if (id >= atomic_load(&header->next_id))
-		atomic_store(&header->next_id, id + 1);
-	return NULL;
+	return uniques_add(&takeover->keys, id, TAKEOVER_ID, slot)
+		       ? NULL
+		       : "its id is another's";
 }
 
 static const char *takeover_refer_caller(struct takeover *takeover, uint32_t caller)

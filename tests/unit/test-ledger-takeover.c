@@ -243,7 +243,9 @@ static const struct {
 	{"a state of descriptions", FIELD(record.state), LEDGER_CLOSING},
 	{"an unknown state", FIELD(record.state), LEDGER_STATES},
 	{"no generation", FIELD(record.generation), 0},
-	{"an id that is too large", FIELD(id) + 4, 0x10000},
+	{"an id that was not given yet", FIELD(id), 1000},
+	{"an id that is too large", FIELD(id) + 4, 0x4000},
+	{"an id of the file system's own", FIELD(id), LEDGER_FIRST_ID - 1},
 	{"a handle of no description", FIELD(root), BUILD_RECORDS - 1},
 	{"another generation of description", FIELD(root) + 4, 77},
 	{"unknown flags", FIELD(flags), 1U << 5},
@@ -432,6 +434,50 @@ Test(takeover, a_lost_acl_leaves_the_owner_alone)
 	ledger = take_over();
 	node = &ledger->header->nodes[LEDGER_NODE_ROOT];
 	cr_assert(all(zero(u32, node->acl), eq(u32, node->mode, S_IFDIR | 0700)));
+	ledger_close(ledger);
+}
+
+/* New names would be lost at the next takeover, or be files of the file system's own. */
+static void next_id_is_mended(uint64_t damaged)
+{
+	uint64_t id = ledger_export(left, build_export(left, 7, root, caller))->id;
+	struct ledger *ledger;
+
+	atomic_store(&left->header->next_id, damaged);
+	ledger = take_over();
+	expect_lost(LEDGER_KINDS, 0);
+	cr_assert(gt(u64, ledger_next_id(ledger), id), "%jx", (uintmax_t)damaged);
+	build_export(ledger, 9, root, caller);
+	ledger_close(take_over());
+	expect_lost(LEDGER_KINDS, 0);
+	ledger_close(ledger);
+}
+
+Test(takeover, the_next_id_is_mended)
+{
+	static const uint64_t damaged[] = {
+		0, 1, LEDGER_FIRST_ID, UINT64_C(1) << 47, UINT64_C(1) << 63, UINT64_MAX};
+
+	for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {
+		next_id_is_mended(damaged[i]);
+		stop();
+		start();
+	}
+}
+
+/* One record does not raise it, so that others get ids that are none. */
+Test(takeover, the_next_id_stays)
+{
+	uint32_t bad = build_export(left, 7, root, caller);
+	struct ledger *ledger;
+	uint64_t next;
+
+	build_export(left, 9, root, caller);
+	next = atomic_load(&left->header->next_id);
+	ledger_export(left, bad)->id = (UINT64_C(1) << 46) - 1;
+	ledger = take_over();
+	expect_lost(LEDGER_EXPORT, 1);
+	cr_assert(eq(u64, ledger_next_id(ledger), next));
 	ledger_close(ledger);
 }
 
