@@ -125,7 +125,10 @@ static void export_read_record(struct export *export, const struct ledger_export
 static int export_make_closing(struct table *table, struct export *export)
 {
 	export->closing = closing_new(table->limits, export->charged_uid, 1);
-	return export->closing ? 0 : -ENOMEM;
+	if (!export->closing)
+		return -ENOMEM;
+	export->buffer.person = closing_person(export->closing);
+	return 0;
 }
 
 static int export_restore_rest(struct table *table, struct export *export)

@@ -482,6 +482,7 @@ Test(restore, owners)
 	cr_assert(limits_pays_for(&after->limits, UID_B, UID_A));
 	cr_assert(eq(u64, limits_used_by(&after->limits, UID_B, RES_EXPORTS), 1));
 	cr_assert(eq(uint, limits_person(&after->limits, UID_A), UID_B));
+	cr_assert(eq(uint, find(export)->buffer.person, UID_B));
 }
 
 /* Damaged: each stands behind the other, and one behind itself. */
