@@ -242,14 +242,39 @@ void buffer_keep(struct buffer *buffer, struct closing *closing)
 	buffer->kept = true;
 }
 
-int buffer_borrow(const struct buffer *buffer)
+/* -EBUSY would say that the call itself is refused, for good. */
+static int buffer_reserve_closing(const struct buffer *buffer,
+				  struct closing **ret_closing)
 {
-	return fd_vault_borrow(buffer_place_of(buffer));
+	int r = 0;
+
+	*ret_closing = NULL;
+	if (buffer->table && buffer->closing)
+		r = closing_reserve_beside(buffer->closing, 1, ret_closing);
+	return r == -EBUSY ? -EMFILE : r;
 }
 
-void buffer_return(const struct buffer *buffer, int fd)
+int buffer_borrow(const struct buffer *buffer, struct closing **ret_closing)
 {
-	fd_vault_return(buffer_place_of(buffer), fd);
+	struct closing *closing;
+	int fd, r = buffer_reserve_closing(buffer, &closing);
+
+	if (r < 0)
+		return r;
+	fd = fd_vault_borrow(buffer_place_of(buffer));
+	if (fd < 0)
+		closing_end(closing);
+	else
+		*ret_closing = closing;
+	return fd;
+}
+
+void buffer_return(const struct buffer *buffer, int fd, struct closing *closing)
+{
+	if (!buffer->table)
+		return;
+	closing_add(closing, fd);
+	closing_end(closing);
 }
 
 bool buffer_has_memory(const struct buffer *buffer)
@@ -302,7 +327,7 @@ int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes)
 
 static int buffer_duplicate(const struct buffer *buffer)
 {
-	int fd = buffer_borrow(buffer);
+	int fd = fd_vault_borrow(buffer_place_of(buffer));
 
 	if (fd >= 0 && !buffer->table)
 		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);

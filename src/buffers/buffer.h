@@ -21,6 +21,8 @@
 
 #include "base/drivers.h"
 
+struct closing;
+
 /*
  * For a memfd, fd is an open file description of our own, O_RDWR unless readonly:
  * importers get others, so that the kernel can report whether any is left
@@ -38,9 +40,8 @@ struct buffer {
 	uint64_t dev, ino; /* its identity while fd is open; a device's is made up, as
 			      the kernel does not distinguish its open objects */
 	uint32_t seals;    /* F_SEAL_*, once they cannot change any more; else 0 */
+	const struct closing *closing; /* borrowed: of the person whose it is, or NULL */
 };
-
-struct closing;
 
 /* Finds out the device number of memfds. Once, before threads are started. */
 int buffer_setup(void);
@@ -84,9 +85,13 @@ void buffer_finish(struct buffer *buffer);
  */
 void buffer_keep(struct buffer *buffer, struct closing *closing);
 
-/* Its descriptor, for use by the calling thread until buffer_return(); or -errno. */
-int buffer_borrow(const struct buffer *buffer);
-void buffer_return(const struct buffer *buffer, int fd);
+/*
+ * Its descriptor, for use by the calling thread until buffer_return(); or -errno. If it
+ * is in another table, this is a duplicate, whose close takes as long as the client
+ * chose: the closer of its person closes it. -EMFILE: that has too many to close.
+ */
+int buffer_borrow(const struct buffer *buffer, struct closing **ret_closing);
+void buffer_return(const struct buffer *buffer, int fd, struct closing *closing);
 
 /* True if it has pages: neither an ASID nor a device. */
 bool buffer_has_memory(const struct buffer *buffer);

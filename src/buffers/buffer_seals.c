@@ -86,13 +86,13 @@ static int buffer_seals_truncate(int fd)
 
 static int buffer_seals_apply(const struct buffer *buffer, int (*operation)(int fd))
 {
-	int fd = buffer_borrow(buffer);
-	int r;
+	struct closing *closing;
+	int r, fd = buffer_borrow(buffer, &closing);
 
 	if (fd < 0)
 		return fd;
 	r = operation(fd);
-	buffer_return(buffer, fd);
+	buffer_return(buffer, fd, closing);
 	return r;
 }
 
@@ -108,13 +108,13 @@ static int buffer_ask_freeze_mode(const struct buffer *buffer)
 {
 	const struct helper_request request = {.op = HELPER_FREEZE};
 	struct helper_reply reply;
-	int fd = buffer_borrow(buffer);
-	int r;
+	struct closing *closing;
+	int r, fd = buffer_borrow(buffer, &closing);
 
 	if (fd < 0)
 		return fd;
 	r = helper_call(request, fd, buffer->person, &reply, NULL);
-	buffer_return(buffer, fd);
+	buffer_return(buffer, fd, closing);
 	/* EREMOTE would tell the client to send a descriptor that the service has. */
 	return r == -EREMOTE ? -EACCES : r;
 }

@@ -159,6 +159,14 @@ int closing_reserve(struct limits *limits, const struct payer *payer, unsigned r
 	return 0;
 }
 
+int closing_reserve_beside(const struct closing *closing, unsigned room,
+			   struct closing **ret_closing)
+{
+	const struct payer payer = {closing->user->uid, 0};
+
+	return closing_reserve(closing->limits, &payer, room, ret_closing);
+}
+
 void closing_charge(struct closing *closing, uid_t uid, enum resource resource,
 		    uint64_t n)
 {

@@ -52,6 +52,10 @@ struct closing *closing_new(struct limits *limits, uid_t uid, unsigned room);
 int closing_reserve(struct limits *limits, const struct payer *payer, unsigned room,
 		    struct closing **ret_closing);
 
+/* The same, of the person and with the limits of @closing. */
+int closing_reserve_beside(const struct closing *closing, unsigned room,
+			   struct closing **ret_closing);
+
 /* Hands over a charge of @uid that the caller has made, to be given back in the end. */
 void closing_charge(struct closing *closing, uid_t uid, enum resource resource,
 		    uint64_t n);

@@ -148,16 +148,17 @@ static ssize_t dmabuf_io_perform_dmabuf(struct dmabuf_io_request *request)
 
 static ssize_t dmabuf_io_perform(struct dmabuf_io_request *request)
 {
+	struct closing *closing;
 	ssize_t result;
 
-	request->fd = buffer_borrow(request->buffer);
+	request->fd = buffer_borrow(request->buffer, &closing);
 	if (request->fd < 0)
 		return request->fd;
 	if (request->buffer->kind == DMABUFFS_KIND_MEMFD)
 		result = dmabuf_io_perform_memfd(request);
 	else
 		result = dmabuf_io_perform_dmabuf(request);
-	buffer_return(request->buffer, request->fd);
+	buffer_return(request->buffer, request->fd, closing);
 	return result;
 }
 

@@ -298,12 +298,6 @@ int fd_vault_borrow(struct kept_fd kept)
 			  : kept.fd;
 }
 
-void fd_vault_return(struct kept_fd kept, int fd)
-{
-	if (kept.table)
-		close_keep_errno(fd);
-}
-
 void fd_vault_path(struct kept_fd kept, char *path, size_t size)
 {
 	if (kept.table)

@@ -39,9 +39,9 @@ uint64_t fd_vault_reserved(void);
  */
 struct kept_fd fd_vault_keep(int fd);
 
-/* A descriptor for the calling thread to use until fd_vault_return(); or -errno. */
+/* Its descriptor in our own table; else a duplicate for the caller to close, or -errno.
+ */
 int fd_vault_borrow(struct kept_fd kept);
-void fd_vault_return(struct kept_fd kept, int fd);
 
 /* Writes a path with which open(2) re-opens the file. */
 void fd_vault_path(struct kept_fd kept, char *path, size_t size);

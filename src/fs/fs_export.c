@@ -40,16 +40,17 @@ static int fs_export_take_buffer(struct command_call *call)
 static bool fs_export_keeps_seals(const struct command_call *call)
 {
 	const struct buffer *buffer = &call->kept.making.buffer;
-	int fd;
+	struct closing *closing;
 	bool keeps;
+	int fd;
 
 	if (fs_export_is_readonly(call))
 		return true;
-	fd = buffer_borrow(buffer);
+	fd = buffer_borrow(buffer, &closing);
 	if (fd < 0)
 		return false;
 	keeps = devices_keep_seals(&call->service->devices, fd);
-	buffer_return(buffer, fd);
+	buffer_return(buffer, fd, closing);
 	return keeps;
 }
 

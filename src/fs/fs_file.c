@@ -63,7 +63,8 @@ static void fs_file_close_stored_locked(fuse_req_t req, const struct export *exp
 
 static int fs_file_register_backing(fuse_req_t req, const struct buffer *buffer)
 {
-	int fd = buffer_borrow(buffer);
+	struct closing *closing;
+	int fd = buffer_borrow(buffer, &closing);
 	int id, r;
 
 	if (fd < 0)
@@ -71,7 +72,7 @@ static int fs_file_register_backing(fuse_req_t req, const struct buffer *buffer)
 	errno = 0;
 	id = fuse_passthrough_open(req, fd);
 	r = id > 0 ? id : -errno;
-	buffer_return(buffer, fd);
+	buffer_return(buffer, fd, closing);
 	return r;
 }
 

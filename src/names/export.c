@@ -79,6 +79,7 @@ static int export_make(struct table *table, const struct export_request *request
 	export->charged_uid = request->uid;
 	export->charged_bytes = bytes;
 	export->buffer = *request->buffer;
+	export->buffer.closing = export->closing;
 	r = export_store(table, export);
 	if (r < 0)
 		export_free_memory(export);

@@ -127,6 +127,7 @@ static int export_make_closing(struct table *table, struct export *export)
 	export->closing = closing_new(table->limits, export->charged_uid, 1);
 	if (!export->closing)
 		return -ENOMEM;
+	export->buffer.closing = export->closing;
 	export->buffer.person = closing_person(export->closing);
 	return 0;
 }

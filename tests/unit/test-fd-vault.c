@@ -8,8 +8,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "buffers/closer.h"
 #include "buffers/fd_vault.h"
 #include "fixture.h"
+#include "stuck-socket.h"
+#include "../support/wait.h"
 
 #define LIMIT 200
 #define MANY  600
@@ -46,6 +49,12 @@ static void finish(void)
 
 TestSuite(fd_vault, .init = init, .fini = finish);
 
+static void give_back(struct kept_fd from, int fd)
+{
+	if (from.table)
+		close(fd);
+}
+
 /* The size of the @i-th memfd is @i bytes. */
 static void keep(size_t i)
 {
@@ -62,7 +71,7 @@ static void expect_kept(size_t i)
 	cr_assert(ge(int, fd, 0));
 	cr_assert(zero(int, fstat(fd, &st)));
 	cr_assert(eq(long, st.st_size, (long)i));
-	fd_vault_return(kept[i], fd);
+	give_back(kept[i], fd);
 
 	fd_vault_path(kept[i], path, sizeof(path));
 	again = open(path, O_RDONLY | O_CLOEXEC);
@@ -211,7 +220,7 @@ static void *work(void *data)
 
 		cr_assert(zero(int, fstat(fd, &st)));
 		cr_assert(eq(long, st.st_size, 77));
-		fd_vault_return(mine, fd);
+		give_back(mine, fd);
 		fd_vault_drop(mine);
 	}
 	return NULL;
@@ -291,6 +300,66 @@ Test(fd_vault, the_size_of_a_buffer_elsewhere_needs_no_descriptor)
 	while (n > 0)
 		close(dups[--n]);
 	buffer_finish(&buffer);
+	for (size_t i = 0; i < LIMIT; i++)
+		fd_vault_drop(kept[i]);
+}
+
+/* ---- the close of what was borrowed ------------------------------------------------ */
+
+static struct limits limits;
+
+static void start_limits(void)
+{
+	struct limits_config config;
+
+	limits_config_default(&config);
+	config.per_uid[RES_CLOSES] = 2;
+	limits_init(&limits, &config);
+	cr_assert(zero(int, closer_start()));
+}
+
+static bool has_left_the_table(void *fd)
+{
+	return !is_open(*(int *)fd);
+}
+
+/* The closer of the person does not return until the peer is closed. */
+static int block_closer(void)
+{
+	struct closing *stuck = closing_new(&limits, UID_A, 1);
+	int peer, fd = stuck_socket(&peer);
+
+	closing_add(stuck, fd);
+	closing_end(stuck);
+	cr_assert(wait_until(has_left_the_table, &fd));
+	return peer;
+}
+
+/* A client makes each close of its file take long; another thread waits for it. */
+Test(fd_vault, what_was_borrowed_is_closed_elsewhere)
+{
+	struct closing *own, *unused;
+	struct buffer buffer;
+	unsigned opened;
+	int peer;
+
+	start_limits();
+	own = closing_new(&limits, UID_A, 0);
+	keep_elsewhere(&buffer);
+	buffer.closing = own;
+	peer = block_closer();
+	opened = count_fds();
+	cr_assert(zero(u32, buffer_seals(&buffer)));
+	cr_assert(eq(uint, count_fds(), opened + 1), "it was closed by the caller");
+	cr_assert(zero(u32, buffer_seals(&buffer)));
+	cr_assert(eq(int, buffer_borrow(&buffer, &unused), -EMFILE));
+	cr_assert(eq(uint, count_fds(), opened + 2));
+	close(peer);
+	cr_assert(closer_stop());
+	cr_assert(zero(u64, limits_used(&limits, RES_CLOSES)));
+	buffer_finish(&buffer);
+	closing_end(own);
+	limits_finish(&limits);
 	for (size_t i = 0; i < LIMIT; i++)
 		fd_vault_drop(kept[i]);
 }
