@@ -418,13 +418,14 @@ struct dmabuffs_limits {
  * @flags: in: 0
  *
  * For root and the owner of the root directory. Starts the program that is installed
- * where the running one was. Once it has checked that it can continue, the running
- * service is killed, and its successor returns 0. Otherwise nothing has changed.
+ * where the running one was started from. Once it has checked that it can continue, the
+ * running service is killed, and its successor returns 0. Otherwise nothing has changed.
  *
  * -EPERM: the caller is neither; -EOPNOTSUPP: the service has no holder; -EBUSY: another
  * upgrade is under way; -ENOENT: nothing is installed there; -ENOEXEC: it does not start;
- * -EPROTO: it negotiates something else, or stores it in another way; -ETIMEDOUT: it did
- * not get ready; -EINTR: the service was killed meanwhile, and not upgraded.
+ * -EPROTO: it negotiates something else, or stores it in another way; -EBADMSG: what is
+ * stored is damaged; -ETIMEDOUT: it did not get ready; -ESHUTDOWN: the instance is
+ * ending; -EINTR: the service was killed meanwhile, and not upgraded.
  */
 struct dmabuffs_upgrade {
 	__u32 size;

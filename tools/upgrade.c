@@ -25,9 +25,10 @@ static const char *upgrade_reason(int error)
 {
 	switch (-error) {
 	case EPROTO:
-		return "refused: the installed service negotiates something else";
+	case EBADMSG:
+		return "refused: the installed service cannot continue, see the log";
 	case ENOEXEC:
-		return "refused: the installed service does not start, see its log";
+		return "refused: the installed service does not start, see the log";
 	case ENOENT:
 		return "refused: no service is installed where this one was";
 	case EOPNOTSUPP:
@@ -36,6 +37,8 @@ static const char *upgrade_reason(int error)
 		return "another upgrade is under way";
 	case EINTR:
 		return "the service was killed meanwhile, and not upgraded: try again";
+	case ESHUTDOWN:
+		return "the instance is ending";
 	case ETIMEDOUT:
 		return "refused: the installed service does not get ready";
 	default:

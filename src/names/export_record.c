@@ -74,7 +74,7 @@ static void export_log_unbanked(const struct export *export, int error)
 	export_name(export, name);
 	if (!atomic_exchange(&logged, true))
 		log_warning("%s, as names after it: would be lost if the service "
-			    "restarts: %s",
+			    "is killed: %s",
 			    name, strerror(-error));
 }
 
