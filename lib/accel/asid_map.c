@@ -327,8 +327,7 @@ int accel_asid_copy(struct accel_context *context, struct accel_asid_copy *arg)
 	return r < 0 ? r : asid_map_copy(dst, src, arg);
 }
 
-/* ---- of a predecessor ---------------------------------------------------------------
- */
+/* ---- of a predecessor ------------------------------------------------------------- */
 
 int accel_asid_insert_restored(struct accel_asid *asid, struct accel_mapping *mapping)
 {

@@ -2,10 +2,10 @@
 /*
  * request.h - the FUSE request that this thread executes
  *
- * The kernel gives each request of a connection a number, its unique, which none other of
- * that connection gets. After FUSE_NOTIFY_RESEND it sends what was not answered once
- * more, with the same number and a mark. What was done and not answered is recognised by
- * the number, so that it is not done twice.
+ * The kernel gives each request of a connection a number, its unique, which no other of
+ * that connection gets. After FUSE_NOTIFY_RESEND it sends those without a reply once
+ * more, with the same number and a mark. What was executed and not replied to is
+ * recognised by the number, so that it is not executed twice.
  */
 #ifndef DMABUFFS_REQUEST_H
 #define DMABUFFS_REQUEST_H

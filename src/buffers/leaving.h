@@ -54,8 +54,8 @@ void leaving_turn(struct leaving *leaving);
 void leaving_freed(struct leaving *leaving);
 
 /*
- * The bank's descriptor of this export is wanted no more; @closing, made with room for
- * one, ends when it is out.
+ * The bank's descriptor of this export is not wanted any more; @closing, made with room
+ * for one, ends when it is out.
  */
 void leaving_end(struct leaving *leaving, uint32_t slot, uint32_t generation,
 		 struct closing *closing);

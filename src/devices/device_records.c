@@ -62,8 +62,7 @@ static void device_records_turn(struct devices *devices)
 	leaving_turn(&devices->notifier->table->leaving);
 }
 
-/* ---- for libaccel -------------------------------------------------------------------
- */
+/* ---- for libaccel ----------------------------------------------------------------- */
 
 static struct accel_record *device_records_make(void *data, enum accel_record_kind kind)
 {
@@ -143,8 +142,7 @@ void device_records_keep(struct devices *devices)
 	accel_registry_keep(devices->registry, &keeper);
 }
 
-/* ---- open files ---------------------------------------------------------------------
- */
+/* ---- open files ------------------------------------------------------------------- */
 
 static struct device_record *device_records_file(const struct devices *devices,
 						 const struct device_file *file)

@@ -15,7 +15,7 @@
 
 #define RESTORE_LOGGED 100 /* losses; more say the same */
 
-static const char *const restore_names[ACCEL_RECORD_KINDS] = {
+static const char *const devices_restore_names[ACCEL_RECORD_KINDS] = {
 	[ACCEL_RECORD_CONTEXT] = "context",
 	[ACCEL_RECORD_BUFFER] = "buffer",
 	[ACCEL_RECORD_SET] = "set",
@@ -27,24 +27,23 @@ static const char *const restore_names[ACCEL_RECORD_KINDS] = {
 	[ACCEL_RECORD_FENCE] = "fence",
 };
 
-static struct ledger *restore_ledger(const struct devices_restore *restore)
+static struct ledger *devices_restore_ledger(const struct devices_restore *restore)
 {
 	return restore->devices->state->ledger;
 }
 
-static struct accel_record *restore_object(const struct devices_restore *restore,
-					   uint32_t slot)
+static struct accel_record *devices_restore_object(const struct devices_restore *restore,
+						   uint32_t slot)
 {
-	return device_records_object(restore_ledger(restore), LEDGER_ACCEL, slot);
+	return device_records_object(devices_restore_ledger(restore), LEDGER_ACCEL, slot);
 }
 
-/* ---- descriptors --------------------------------------------------------------------
- */
+/* ---- descriptors ------------------------------------------------------------------ */
 
-static void restore_want(struct devices_restore *restore, uint32_t slot)
+static void devices_restore_want(struct devices_restore *restore, uint32_t slot)
 {
-	struct ledger *ledger = restore_ledger(restore);
-	unsigned n = device_records_n_files(restore_object(restore, slot));
+	struct ledger *ledger = devices_restore_ledger(restore);
+	unsigned n = device_records_n_files(devices_restore_object(restore, slot));
 
 	if (n)
 		(void)bank_want(restore->devices->state->bank,
@@ -68,7 +67,7 @@ int devices_restore_begin(struct devices_restore *restore, struct devices *devic
 		return -ENOMEM;
 	memset(restore->files, -1, (restore->n + 1) * sizeof(*restore->files));
 	ledger_for_each(ledger, LEDGER_ACCEL, slot)
-		restore_want(restore, slot);
+		devices_restore_want(restore, slot);
 	return 0;
 }
 
@@ -79,7 +78,7 @@ bool devices_restore_keep(struct devices_restore *restore, const struct bank_ite
 
 	if (!restore->files)
 		return false;
-	first = state_accel_slot(restore_ledger(restore), 0);
+	first = state_accel_slot(devices_restore_ledger(restore), 0);
 	if (item->slot < first)
 		return false;
 	if (item->slot - first < restore->n && item->part < ACCEL_RECORD_FILES &&
@@ -90,33 +89,32 @@ bool devices_restore_keep(struct devices_restore *restore, const struct bank_ite
 	return true;
 }
 
-/* ---- records ------------------------------------------------------------------------
- */
+/* ---- records ---------------------------------------------------------------------- */
 
-static void restore_lose(struct devices_restore *restore, enum ledger_kind in,
-			 uint32_t slot, int error)
+static void devices_restore_lose(struct devices_restore *restore, enum ledger_kind in,
+				 uint32_t slot, int error)
 {
 	const struct accel_record *record =
-		device_records_object(restore_ledger(restore), in, slot);
+		device_records_object(devices_restore_ledger(restore), in, slot);
 	uint32_t kind = LEDGER_LOAD(record->kind);
-	const char *name = kind < ACCEL_RECORD_KINDS ? restore_names[kind] : NULL;
+	const char *name = kind < ACCEL_RECORD_KINDS ? devices_restore_names[kind] : NULL;
 
 	if (error != -ESTALE && ++restore->n_lost <= RESTORE_LOGGED)
 		log_error("%s %u of an accelerator is lost: %s", name ?: "object", slot,
 			  strerror(-error));
 	if (in == LEDGER_ACCEL && device_records_n_files(record))
-		(void)bank_drop(
-			restore->devices->state->bank,
-			state_accel_slot(restore_ledger(restore), slot),
-			ledger_accel(restore_ledger(restore), slot)->record.generation);
-	ledger_free(restore_ledger(restore), in, slot);
+		(void)bank_drop(restore->devices->state->bank,
+				state_accel_slot(devices_restore_ledger(restore), slot),
+				ledger_accel(devices_restore_ledger(restore), slot)
+					->record.generation);
+	ledger_free(devices_restore_ledger(restore), in, slot);
 }
 
 /* A file that refers to no context is freed with the rest. */
-static void restore_note_file(struct devices_restore *restore, uint32_t slot)
+static void devices_restore_note_file(struct devices_restore *restore, uint32_t slot)
 {
 	const struct device_record *record =
-		(const struct device_record *)restore_object(restore, slot);
+		(const struct device_record *)devices_restore_object(restore, slot);
 	uint32_t context = LEDGER_LOAD(record->context);
 
 	if (record->kind != DEVICE_RECORD_FILE)
@@ -125,12 +123,13 @@ static void restore_note_file(struct devices_restore *restore, uint32_t slot)
 		restore->opened[context - 1] = slot + 1;
 }
 
-static int restore_context(struct devices_restore *restore, uint32_t slot)
+static int devices_restore_context(struct devices_restore *restore, uint32_t slot)
 {
-	struct accel_record *record = restore_object(restore, slot);
+	struct accel_record *record = devices_restore_object(restore, slot);
 	uint32_t file = restore->opened[slot];
 	const struct device_record *opened =
-		file ? (const struct device_record *)restore_object(restore, file - 1)
+		file ? (const struct device_record *)devices_restore_object(restore,
+									    file - 1)
 		     : NULL;
 	int r;
 
@@ -143,26 +142,27 @@ static int restore_context(struct devices_restore *restore, uint32_t slot)
 	return r;
 }
 
-static bool restore_file_is_open(const struct devices_restore *restore, uint32_t slot)
+static bool devices_restore_file_is_open(const struct devices_restore *restore,
+					 uint32_t slot)
 {
 	const struct device_record *record =
-		(const struct device_record *)restore_object(restore, slot);
+		(const struct device_record *)devices_restore_object(restore, slot);
 	const struct device_file *file =
 		device_file_find(restore->devices, record->handle);
 
 	return file && file->slot == slot;
 }
 
-static int restore_one(struct devices_restore *restore, uint32_t slot)
+static int devices_restore_one(struct devices_restore *restore, uint32_t slot)
 {
-	struct accel_record *record = restore_object(restore, slot);
+	struct accel_record *record = devices_restore_object(restore, slot);
 	unsigned n = device_records_n_files(record);
 	int r;
 
 	if (record->number != slot + 1)
 		return -EINVAL;
 	if (record->kind == ACCEL_RECORD_CONTEXT)
-		return restore_context(restore, slot);
+		return devices_restore_context(restore, slot);
 	for (unsigned i = 0; i < n; i++)
 		if (restore->files[slot][i] < 0)
 			return -EBADFD;
@@ -172,23 +172,23 @@ static int restore_one(struct devices_restore *restore, uint32_t slot)
 	return r;
 }
 
-static void restore_kind(struct devices_restore *restore, uint32_t kind)
+static void devices_restore_kind(struct devices_restore *restore, uint32_t kind)
 {
 	uint32_t slot;
 	int r;
 
-	ledger_for_each(restore_ledger(restore), LEDGER_ACCEL, slot) {
-		if (restore_object(restore, slot)->kind != kind)
+	ledger_for_each(devices_restore_ledger(restore), LEDGER_ACCEL, slot) {
+		if (devices_restore_object(restore, slot)->kind != kind)
 			continue;
-		r = restore_one(restore, slot);
+		r = devices_restore_one(restore, slot);
 		if (r < 0)
-			restore_lose(restore, LEDGER_ACCEL, slot, r);
+			devices_restore_lose(restore, LEDGER_ACCEL, slot, r);
 	}
 }
 
-static void restore_mappings(struct devices_restore *restore)
+static void devices_restore_mappings(struct devices_restore *restore)
 {
-	struct ledger *ledger = restore_ledger(restore);
+	struct ledger *ledger = devices_restore_ledger(restore);
 	uint32_t slot;
 	int r;
 
@@ -200,31 +200,32 @@ static void restore_mappings(struct devices_restore *restore)
 			    ? accel_restore_object(restore->accel, record, NULL, 0)
 			    : -EINVAL;
 		if (r < 0)
-			restore_lose(restore, LEDGER_MAPPING, slot, r);
+			devices_restore_lose(restore, LEDGER_MAPPING, slot, r);
 	}
 }
 
 /* Records of files that are not open, and of no kind. */
-static void restore_sweep(struct devices_restore *restore)
+static void devices_restore_sweep(struct devices_restore *restore)
 {
 	uint32_t slot, kind;
 
-	ledger_for_each(restore_ledger(restore), LEDGER_ACCEL, slot) {
-		kind = restore_object(restore, slot)->kind;
-		if (kind == DEVICE_RECORD_FILE && restore_file_is_open(restore, slot))
+	ledger_for_each(devices_restore_ledger(restore), LEDGER_ACCEL, slot) {
+		kind = devices_restore_object(restore, slot)->kind;
+		if (kind == DEVICE_RECORD_FILE &&
+		    devices_restore_file_is_open(restore, slot))
 			continue;
 		if (kind == DEVICE_RECORD_FILE)
-			restore_lose(restore, LEDGER_ACCEL, slot, -ESTALE);
+			devices_restore_lose(restore, LEDGER_ACCEL, slot, -ESTALE);
 		else if (!kind || kind >= ACCEL_RECORD_KINDS)
-			restore_lose(restore, LEDGER_ACCEL, slot, -EINVAL);
+			devices_restore_lose(restore, LEDGER_ACCEL, slot, -EINVAL);
 	}
 }
 
 /* Those who wait for an event query again, so that they find the new ones. */
-static void restore_wake_pollers(struct devices_restore *restore, uint32_t slot)
+static void devices_restore_wake_pollers(struct devices_restore *restore, uint32_t slot)
 {
 	const struct device_record *record =
-		(const struct device_record *)restore_object(restore, slot);
+		(const struct device_record *)devices_restore_object(restore, slot);
 	struct fuse_session *session = restore->devices->notifier->session;
 	struct {
 		struct fuse_out_header head;
@@ -240,9 +241,9 @@ static void restore_wake_pollers(struct devices_restore *restore, uint32_t slot)
 		log_debug("cannot notify those who poll a context: %m");
 }
 
-static int restore_all(struct devices_restore *restore)
+static int devices_restore_all(struct devices_restore *restore)
 {
-	struct ledger *ledger = restore_ledger(restore);
+	struct ledger *ledger = devices_restore_ledger(restore);
 	uint32_t slot;
 	int r = accel_restore_begin(restore->devices->registry, &restore->accel);
 
@@ -250,23 +251,23 @@ static int restore_all(struct devices_restore *restore)
 		return r;
 	restore->devices->restoring = true;
 	ledger_for_each(ledger, LEDGER_ACCEL, slot)
-		restore_note_file(restore, slot);
+		devices_restore_note_file(restore, slot);
 	for (uint32_t kind = ACCEL_RECORD_CONTEXT; kind < ACCEL_RECORD_KINDS; kind++) {
 		if (kind == ACCEL_RECORD_MAPPING)
-			restore_mappings(restore);
+			devices_restore_mappings(restore);
 		else
-			restore_kind(restore, kind);
+			devices_restore_kind(restore, kind);
 	}
-	restore_sweep(restore);
+	devices_restore_sweep(restore);
 	accel_restore_end(restore->accel);
 	restore->devices->restoring = false;
 	ledger_for_each(ledger, LEDGER_ACCEL, slot)
-		restore_wake_pollers(restore, slot);
+		devices_restore_wake_pollers(restore, slot);
 	return 0;
 }
 
 /* Of records that were not restored. The bank dropped them, too, so a close is short. */
-static void restore_close_files(struct devices_restore *restore)
+static void devices_restore_close_files(struct devices_restore *restore)
 {
 	for (uint32_t slot = 0; restore->files && slot < restore->n; slot++)
 		for (unsigned i = 0; i < ACCEL_RECORD_FILES; i++)
@@ -280,9 +281,9 @@ static void restore_close_files(struct devices_restore *restore)
 
 int devices_restore_end(struct devices_restore *restore)
 {
-	int r = restore->devices->registry ? restore_all(restore) : 0;
+	int r = restore->devices->registry ? devices_restore_all(restore) : 0;
 
-	restore_close_files(restore);
+	devices_restore_close_files(restore);
 	if (restore->n_contexts || restore->n_lost)
 		log_info("took over %u contexts of accelerators, lost %u objects",
 			 restore->n_contexts, restore->n_lost);

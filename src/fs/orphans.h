@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * orphans.h - open files that nobody has
+ * orphans.h - open files that no process has
  *
  * An open(2) is stored before it is replied to. If the service is killed while it
  * replies, the kernel may send the request again, but not if the client was killed
- * meanwhile: then nobody closes the file. So such files are doubtful after a takeover. Of
- * a memfd with passthrough the kernel says whether anybody has it open (buffer_held()),
- * once a client that was replied to had the time to go on; if nobody, all that are
- * doubtful are nobody's. A request that comes yet is executed anew.
+ * meanwhile: then no process closes the file. So such files are doubtful after a
+ * takeover. For a memfd with passthrough the kernel shows whether any process has it open
+ * (buffer_held()), once a client that was replied to had the time to go on; if none, all
+ * doubtful files of it are closed. A request that still comes is executed anew.
  *
- * Of other buffers the kernel does not say it; they stay open until the mount ends.
+ * For other buffers the kernel does not show it; they stay open until the mount ends.
  */
 #ifndef DMABUFFS_ORPHANS_H
 #define DMABUFFS_ORPHANS_H

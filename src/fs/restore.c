@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/restore.h"
 
-#include <string.h>
-
 #include "base/log.h"
 #include "base/request.h"
 #include "fs/backing.h"
@@ -162,10 +160,8 @@ int restore(struct service *service)
 	uint64_t start = now_ns();
 	int r = restore_all(service);
 
-	if (r < 0) {
-		log_error("cannot take over: %s", strerror(-r));
+	if (r < 0)
 		return r;
-	}
 	log_info("took over %u names in %u ms, lost %u", service->rebuild.n_kept,
 		 (unsigned)((now_ns() - start) / NS_PER_MS), service->rebuild.n_lost);
 	return 0;

@@ -175,7 +175,7 @@ static int rebuild_roots(struct rebuild *rebuild)
 	return 0;
 }
 
-/* One that nobody was given yet is nobody's: a request that comes again makes another. */
+/* One that was not replied to is freed: a request that comes again makes another. */
 static void rebuild_count_opens(struct rebuild *rebuild)
 {
 	struct ledger *ledger = rebuild->table->ledger;

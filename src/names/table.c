@@ -125,7 +125,7 @@ static bool table_is_found_by_buffer(const struct export *export)
 	return !(export->flags & DMABUFFS_EXPORT_ANOTHER);
 }
 
-/* The successor notifies the kernel, if we do not live to do it. */
+/* A successor notifies the kernel if this process is killed before it does. */
 static void table_store_end(struct table *table, const struct export *export,
 			    enum dmabuffs_ended_cause cause, uint64_t unique)
 {

@@ -69,7 +69,7 @@ static struct export *table_of_open_locked(struct table *table,
 	return export ? table_find_locked(table, export->id) : NULL;
 }
 
-/* It is doubtful no more; so was one that is closed, of which the kernel says so. */
+/* It is not doubtful any more: it was replied to again, or is closed. */
 static void table_settle_locked(struct table *table, struct export *export,
 				struct ledger_open *record)
 {

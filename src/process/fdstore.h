@@ -17,10 +17,10 @@
  */
 int fdstore_put(const struct held *held);
 
-/* The same of held->service alone, in place of the one before. */
+/* Replaces held->service alone. 0 or -errno, logged. */
 int fdstore_put_service(const struct held *held);
 
-/* Those of these names, whatever they are. */
+/* Removes what has the names of @held's descriptors from systemd's store. */
 void fdstore_drop(const struct held *held);
 
 #endif

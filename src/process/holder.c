@@ -48,7 +48,7 @@ _Noreturn void holder_exit(struct holder *holder, int status)
 	_exit(status);
 }
 
-/* The starter shall see the same signal; the service has dumped the core already. */
+/* The starter sees the same signal; the service has dumped the core already. */
 static _Noreturn void holder_end_by(struct holder *holder, int signal_number)
 {
 	const struct rlimit none = {0, 0};
@@ -75,7 +75,7 @@ static void holder_end_as_service(struct holder *holder)
 		holder_end_by(holder, WTERMSIG(service->wait_status));
 	if (service->was_reaped)
 		holder_exit(holder, WEXITSTATUS(service->wait_status));
-	/* Of another holder's child only the report tells. */
+	/* A child of a former holder has no wait status here, only its report. */
 	if (serving_is_gone(service) && service->has_ended)
 		holder_exit(holder, service->status);
 }
@@ -175,7 +175,7 @@ static void holder_take_mounted(struct holder *holder, const struct report *repo
 		held->state[i] = TAKE_FD(fds[i + 1]);
 }
 
-/* systemd's next holder shall end it: it may have been stopped, and outlive this one. */
+/* The next holder ends it: a service that is stopped outlives this one. */
 void holder_store_service(struct holder *holder)
 {
 	if (!holder->options->fdstore)

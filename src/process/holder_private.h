@@ -8,7 +8,7 @@
 
 #define HOLDER_PATH_MAX 4096
 
-/* The exit status for systemd to start the unit again; a start that fails is in vain. */
+/* Has systemd start the unit again, which it does not after a start that failed. */
 #define HOLDER_LOST_MOUNT 3
 
 /* One thread; all descriptors are owned, and -1 if there is none. */
@@ -53,7 +53,7 @@ _Noreturn void holder_exit(struct holder *holder, int status);
 /* Ends the connection of the mount, and exits as the service has, or will soon. */
 _Noreturn void holder_end(struct holder *holder);
 
-/* Its own mount alone, whatever a service sends. */
+/* Unmounts the mount that the holder knows by itself, not one that a service names. */
 void holder_unmount(const struct holder *holder);
 
 /* Takes what signals are there. */
@@ -73,7 +73,7 @@ void holder_succeed(struct holder *holder);
  */
 uint64_t holder_delay(unsigned failures, unsigned deaths);
 
-/* Tells a successor that its predecessor was killed. 0 or -errno. */
+/* Notifies a successor that its predecessor was killed. 0 or -errno. */
 int holder_let_go(const struct holder *holder);
 
 /* ---- holder_upgrade.c ---- */

@@ -38,7 +38,7 @@ void holder_end_spare(struct holder *holder)
 	holder->spare = 0;
 }
 
-/* What the former holder may have owed to the service: it waits for them. */
+/* The service waits for replies that the former holder may not have sent. */
 static void spare_reply(const struct holder *holder)
 {
 	const struct report unmounted = {.event = REPORT_UNMOUNT};

@@ -44,7 +44,7 @@ static void start_strip_deleted(const struct holder *holder, char *path)
 		path[length - suffix] = '\0';
 }
 
-/* The file itself is executed again, whatever is installed by then. */
+/* A successor executes the same file, even if another one is installed by then. */
 static void start_find_program(struct holder *holder)
 {
 	ssize_t n;

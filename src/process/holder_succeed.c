@@ -13,14 +13,14 @@
 
 /* Successors in a row that may die before they serve. */
 #define SUCCEED_TRIES 10
-/* The second one is started at once, the others after this time, doubled each time. */
+/* The first one is started at once, the next after this time, doubled each time. */
 #define SUCCEED_DELAY_MS     10
 #define SUCCEED_DELAY_MAX_MS 1000
 
 /* One that served for less has served for a short time. So many are replaced at once. */
 #define SUCCEED_SHORT_MS 2000
 #define SUCCEED_SHORT    20
-/* They serve in between: clients wait less. */
+/* The longest delay of these; less than above, because they serve in between. */
 #define SUCCEED_DELAY_SHORT_MS 200
 
 static bool succeed_has_mount(const struct holder *holder)

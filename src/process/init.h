@@ -7,8 +7,8 @@
  * to the kernel, with FUSE_ALLOW_IDMAP if that was asked for. Public functions of libfuse
  * only.
  *
- * A successor replays the request that its predecessor saved, and the kernel hears
- * nothing of it: the reply must be the one that the kernel got then.
+ * A successor replays the request that its predecessor saved, without the kernel: the
+ * reply must be the one that the kernel got then.
  */
 #ifndef DMABUFFS_INIT_H
 #define DMABUFFS_INIT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keeper.h - what a process that serves tells its holder, see holder.h
+ * keeper.h - what a process that serves reports to its holder, see holder.h
  *
  * Without a holder all of this does nothing.
  */
@@ -44,7 +44,7 @@ void keeper_report_ready(int listener);
 /*
  * A successor has checked that it can take over. Returns once the predecessor was killed;
  * was that for an upgrade? *ret_dev: the mount's, as the holder knows it; 0: it does not.
- * 0; -ESRCH: the holder has ended, or does not want it any more.
+ * 0; -ESRCH: the holder has ended, or has given the successor up.
  */
 int keeper_await_predecessor(bool *ret_upgraded, uint64_t *ret_dev);
 

@@ -31,8 +31,8 @@ int privileges_keep(enum privileges_owner owner);
 int privileges_drop_all(void);
 
 /*
- * The same for the keeper, which unmounts: CAP_SYS_ADMIN, and what privileges_search()
- * takes, as far as it has them.
+ * The same for a holder that starts no successor, but unmounts: CAP_SYS_ADMIN, and what
+ * privileges_search() takes, as far as it has them.
  */
 int privileges_drop_for_keeper(void);
 
@@ -43,7 +43,7 @@ int privileges_drop_for_keeper(void);
 int privileges_drop_for_holder(void);
 
 /*
- * In a keeper or holder: to find its mount it may have to search directories of users.
+ * In a holder: to find its mount it may have to search directories of users.
  * With @all it can search any, until it is called without. Nothing changes if that is not
  * permitted.
  */

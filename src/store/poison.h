@@ -2,9 +2,9 @@
 /*
  * poison.h - requests that kill the service
  *
- * A request that was read and not answered when the service was killed is sent again to
+ * A request that was read and not replied to when the service was killed is sent again to
  * its successor, which it may kill, too. So those that come again are counted, in the
- * ledger, while they are executed. Once one has been there at three kills it is refused.
+ * ledger, while they are executed. One that was under way at three kills is refused.
  *
  * Others that are executed at the same time must not be taken for it: one that was begun
  * again before is executed alone of its kind. Thread safe.
