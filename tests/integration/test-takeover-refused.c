@@ -396,9 +396,8 @@ static void random_words(struct instance *instance)
 
 		srand(i);
 		copy_ledger(instance, &copy);
-		damage_words(&copy.header,
-			     i % 2 ? offsetof(struct ledger_header, nodes)
-				   : offsetof(struct ledger_header, owner));
+		damage_words(&copy.header, i % 2 ? offsetof(struct ledger_header, nodes)
+						 : offsetof(struct ledger_header, owner));
 		/* Else no other check is reached. */
 		if (i % 4)
 			copy.header.magic = LEDGER_MAGIC;
