@@ -94,6 +94,8 @@ _Noreturn void holder_end(struct holder *holder)
 	const uint64_t end = now_ms() + HOLDER_DEATH_MS;
 	uint64_t now;
 
+	/* Code that took it over can have said so, and go on. */
+	serving_signal(&holder->current, SIGKILL);
 	/* Its request to unmount may have been lost with a killed holder. */
 	if (holder->current.has_ended)
 		holder_unmount(holder);
@@ -230,6 +232,7 @@ static void holder_take_ending(struct holder *holder)
 
 static _Noreturn void holder_take_abandoned(struct holder *holder)
 {
+	serving_signal(&holder->current, SIGKILL);
 	/* Its threads may keep the connection of a mount that was moved. */
 	if (holder->aborter >= 0)
 		aborter_use(holder->aborter);

@@ -31,14 +31,17 @@
 static char mountpoint[] = "/nonexistent";
 static struct options options = {.mountpoint = mountpoint, .foreground = true};
 static struct holder holder;
-static pid_t holder_pid;
+static pid_t holder_pid, test_pid;
 /* The service's end, and the next one's. */
 static int reports, next_reports;
+/* Of the pipe of the last one that was started. */
+static int life_end;
 
 static void init(void)
 {
 	unsetenv("NOTIFY_SOCKET");
 	log_set_level(LOG_CRIT);
+	test_pid = getpid();
 	holder = (struct holder){.options = &options,
 				 .ready_fd = -1,
 				 .aborter = -1,
@@ -52,9 +55,16 @@ static void init(void)
 
 TestSuite(holder, .init = init, .timeout = 30);
 
-static void wait_always(void *unused)
+static void end_with_test(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != test_pid)
+		_exit(0);
+}
+
+static void wait_always(void *unused)
+{
+	end_with_test();
 	for (;;)
 		pause();
 }
@@ -77,18 +87,19 @@ static pid_t start(void (*run)(void *data), void *data)
 	return pid;
 }
 
-/* Returns its end of the socket. The other end of its pipe stays open here. */
+/* Returns its end of the socket. The other end of its pipe stays open here alone. */
 static int start_service(struct serving *serving, void (*run)(void *data))
 {
 	const struct timeval bound = {.tv_sec = 10};
 	int ends[2], life[2];
 
 	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)));
-	cr_assert(zero(int, pipe(life)));
 	serving->pid = start(run, NULL);
+	cr_assert(zero(int, pipe(life)));
 	serving->pidfd = (int)syscall(SYS_pidfd_open, serving->pid, 0);
 	serving->reports = ends[0];
 	serving->life = life[0];
+	life_end = life[1];
 	setsockopt(ends[1], SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof(bound));
 	return ends[1];
 }
@@ -97,7 +108,8 @@ static void run_holder(void *unused)
 {
 	sigset_t set;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	end_with_test();
+	close(life_end);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGCHLD);
@@ -160,6 +172,26 @@ Test(holder, a_death_is_seen_though_another_process_has_the_descriptors)
 	synchronize();
 	kill(holder.current.pid, SIGKILL);
 	cr_assert(zero(int, signal_of_end(holder_pid)));
+}
+
+/* Nothing of it goes on without a holder. */
+Test(holder, a_service_that_says_that_it_ends_is_killed)
+{
+	reports = start_service(&holder.current, wait_always);
+	start_holder();
+	send_event(reports, REPORT_ABANDONED);
+	cr_assert(zero(int, signal_of_end(holder_pid)));
+	cr_assert(eq(int, signal_of_end(holder.current.pid), SIGKILL));
+}
+
+Test(holder, a_service_that_closes_its_pipe_is_killed)
+{
+	reports = start_service(&holder.current, wait_always);
+	start_holder();
+	send_event(reports, REPORT_ENDED);
+	close(life_end);
+	(void)signal_of_end(holder_pid);
+	cr_assert(eq(int, signal_of_end(holder.current.pid), SIGKILL));
 }
 
 static bool has_spare(void *unused)
