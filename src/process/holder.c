@@ -212,6 +212,7 @@ static void holder_take_ready(struct holder *holder, int *fds, unsigned n)
 	holder->has_reported = true;
 	if (!holder->has_served)
 		holder_keep(holder, fds, n);
+	serving_refuse_descriptors(&holder->current);
 	if (!holder->options->foreground)
 		ready_detach(ready_null());
 	ready_report(holder->ready_fd);

@@ -192,7 +192,7 @@ void keeper_unmount(void)
 
 void keeper_report_ready(int listener)
 {
-	keeper_send(&(struct report){.event = REPORT_READY}, &listener, 1);
+	keeper_send(&(struct report){.event = REPORT_READY}, &listener, listener >= 0);
 }
 
 int keeper_await_predecessor(bool *ret_upgraded, uint64_t *ret_dev)

@@ -38,7 +38,7 @@ void keeper_know_mount(uint64_t dev);
 /* Before any other thread: see life_show(). 0 or -errno. */
 int keeper_show_life(void);
 
-/* It serves. @listener is the broker's socket, for the next service. */
+/* It serves. @listener is the broker's socket, for the next service; -1: it has it. */
 void keeper_report_ready(int listener);
 
 /*

@@ -16,7 +16,7 @@
 enum report_event {
 	REPORT_MOUNTED = 1, /* @dev; with the FUSE device, the ledger and the bank */
 	REPORT_ABORTER,     /* with a descriptor of aborter_open() */
-	REPORT_READY,       /* with the broker's socket, from the first service */
+	REPORT_READY,       /* from the first service with the broker's socket */
 	REPORT_ENDING,      /* its end makes progress */
 	REPORT_ABANDONED,   /* it has ended, but for threads that clients block */
 	REPORT_ENDED,       /* it exits with @status, and nothing is left to be served;

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "base/log.h"
+#include "broker/rights.h"
 #include "process/privileges.h"
 #include "util.h"
 
@@ -96,6 +97,8 @@ int serving_start(struct serving *ret_serving, const struct serving_program *pro
 	struct held passed, ends;
 	int r = serving_fork(ret_serving, &ends);
 
+	if (r == 0)
+		serving_refuse_descriptors(ret_serving);
 	if (r != 1)
 		return r;
 	passed = *held;
@@ -103,6 +106,11 @@ int serving_start(struct serving *ret_serving, const struct serving_program *pro
 	passed.holder = ends.holder;
 	passed.life = ends.life;
 	serving_execute(program, &passed);
+}
+
+void serving_refuse_descriptors(const struct serving *serving)
+{
+	(void)rights_permit(serving->reports, false);
 }
 
 void serving_signal(const struct serving *serving, int signal_number)

@@ -37,9 +37,18 @@ void serving_init(struct serving *serving);
  */
 int serving_fork(struct serving *ret_serving, struct held *ret_ends);
 
-/* The same, and executes the program with all of @held. 0 or -errno. */
+/*
+ * The same, and executes the program with all of @held; serving_refuse_descriptors(). 0
+ * or -errno.
+ */
 int serving_start(struct serving *ret_serving, const struct serving_program *program,
 		  const struct held *held);
+
+/*
+ * Where the kernel can (see rights.h) it cannot send any from now on: also one that the
+ * holder does not take is closed in the holder, and a client could make that wait.
+ */
+void serving_refuse_descriptors(const struct serving *serving);
 
 /* A signal to it; no error if it has ended. */
 void serving_signal(const struct serving *serving, int signal_number);

@@ -80,7 +80,7 @@ static void startup_report(const struct startup *startup)
 	log_info("serving %s, up to %llu exports", service->options.mountpoint,
 		 (unsigned long long)service->limits.config.per_mount[RES_EXPORTS]);
 	CRASH_POINT("start-before-ready");
-	keeper_report_ready(service->broker.listener);
+	keeper_report_ready(service->state.inherited ? -1 : service->broker.listener);
 	CRASH_POINT("start-ready");
 }
 

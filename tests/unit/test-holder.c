@@ -21,10 +21,12 @@
 
 #include "../support/process.h"
 #include "base/log.h"
+#include "broker/rights.h"
 #include "process/holder_private.h"
 #include "process/report.h"
 #include "clock.h"
 #include "fixture.h"
+#include "stuck-socket.h"
 
 #define FLOOD 5000
 
@@ -172,6 +174,33 @@ Test(holder, a_death_is_seen_though_another_process_has_the_descriptors)
 	synchronize();
 	kill(holder.current.pid, SIGKILL);
 	cr_assert(zero(int, signal_of_end(holder_pid)));
+}
+
+/* Where that is possible, its last close is that of the message. */
+static void send_stuck_socket(int socket)
+{
+	const struct report report = {.event = REPORT_ENDING};
+	int peer, fd = stuck_socket(&peer);
+
+	if (report_send(socket, &report, &fd, 1) < 0)
+		close(peer);
+	close(fd);
+}
+
+/* By the close of what it is sent. */
+Test(holder, a_service_that_serves_cannot_block_it)
+{
+	int probe[2];
+
+	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, probe)));
+	if (!rights_permit(probe[0], false))
+		cr_skip_test("this kernel cannot refuse descriptors");
+	reports = start_service(&holder.current, wait_always);
+	start_holder();
+	send_event(reports, REPORT_READY);
+	synchronize();
+	send_stuck_socket(reports);
+	synchronize();
 }
 
 /* Nothing of it goes on without a holder. */
