@@ -139,9 +139,32 @@ static struct report *keeper_place_of(uint32_t event)
 	return event == REPORT_UPGRADE ? &keeper_replies.upgrade : NULL;
 }
 
+/* A holder that continues for a killed one can have sent something else. */
+static void keeper_note_locked(const struct report *report)
+{
+	struct report *place = keeper_place_of(report->event);
+
+	ASSERT_LOCKED(&keeper_replies.lock);
+	if (place)
+		*place = *report;
+}
+
+/* It also replies to what its predecessor has replied to. */
+static void keeper_read_stale_locked(void)
+{
+	struct report report;
+
+	ASSERT_LOCKED(&keeper_replies.lock);
+	if (keeper_replies.is_read)
+		return;
+	while (recv(keeper_reports, &report, sizeof(report), MSG_DONTWAIT) ==
+	       sizeof(report))
+		keeper_note_locked(&report);
+}
+
 static void keeper_read_locked(void)
 {
-	struct report report, *place;
+	struct report report;
 	bool received;
 
 	ASSERT_LOCKED(&keeper_replies.lock);
@@ -151,10 +174,8 @@ static void keeper_read_locked(void)
 	pthread_mutex_lock(&keeper_replies.lock);
 	keeper_replies.is_read = false;
 	keeper_replies.is_closed = !received;
-	/* A holder that continues for a killed one can have sent something else. */
-	place = received ? keeper_place_of(report.event) : NULL;
-	if (place)
-		*place = report;
+	if (received)
+		keeper_note_locked(&report);
 	pthread_cond_broadcast(&keeper_replies.changed);
 }
 
@@ -165,6 +186,7 @@ static int keeper_exchange(struct report *report)
 	SCOPED_LOCK(&keeper_replies.lock);
 	int r;
 
+	keeper_read_stale_locked();
 	place->event = 0;
 	r = keeper_send(report, NULL, 0);
 	while (r == 0 && place->event == 0 && !keeper_replies.is_closed) {

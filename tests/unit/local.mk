@@ -48,6 +48,7 @@ endif
 	%D%/test-htab.c \
 	%D%/test-identities.c \
 	%D%/test-init.c \
+	%D%/test-keeper.c \
 	%D%/test-ledger-crash.c \
 	%D%/test-ledger-takeover.c \
 	%D%/test-ledger.c \
