@@ -114,9 +114,9 @@ void dmabuffs_close(struct dmabuffs *instance);
 int dmabuffs_root_fd(const struct dmabuffs *instance);
 
 /*
- * 0: the service of this instance runs; -ENOTCONN: it has exited, for good: an instance
- * at the same place has to be opened anew. Costs a system call; a request to the service
- * for who may not read .control. Thread safe.
+ * 0: this instance is served, or a successor of a killed service takes it over;
+ * -ENOTCONN: it has ended, and an instance at the same place has to be opened anew. Costs
+ * a system call; a request to the service for who may not read .control. Thread safe.
  */
 int dmabuffs_check(struct dmabuffs *instance);
 
