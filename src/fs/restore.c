@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/restore.h"
 
+#include <sys/stat.h>
+
 #include "base/log.h"
 #include "base/request.h"
 #include "fs/backing.h"
@@ -42,12 +44,29 @@ static void restore_close_backing(void *data, int id)
 
 /* ---- what is neither a name nor a description of one ------------------------------- */
 
+/* It has what a new service gives it. */
+static void restore_node_anew(struct node *node, struct ledger *ledger, unsigned nth)
+{
+	struct ledger_node *record = &ledger->header->nodes[nth];
+
+	log_error("owner, mode and times of a file of the mount are lost (%u)", nth);
+	ledger_free_blob(ledger, record->acl);
+	record->acl = 0;
+	node_bind(node, ledger, record);
+}
+
 static int restore_node(struct node *node, struct ledger *ledger, unsigned nth)
 {
+	struct ledger_node *record = &ledger->header->nodes[nth];
 	int r;
 
+	/* The kernel refuses all of the mount if its root is no directory. */
+	if (!ledger_node_is_sound(record, node->mode & S_IFMT)) {
+		restore_node_anew(node, ledger, nth);
+		return 0;
+	}
 	node_finish(node);
-	r = node_restore(node, ledger, &ledger->header->nodes[nth]);
+	r = node_restore(node, ledger, record);
 	if (r == -EBADMSG)
 		log_error("the ACL of a file of the mount is lost (%u)", nth);
 	return r == -EBADMSG ? 0 : r;

@@ -128,6 +128,14 @@ void ledger_close(struct ledger *ledger);
 int ledger_save_init(struct ledger *ledger, const void *request, size_t size);
 int ledger_save_reply(struct ledger *ledger, const void *reply, size_t size);
 
+/* ---- what a predecessor wrote ------------------------------------------------------ */
+
+/* Can both be those of a file's owner? */
+bool ledger_is_owner(uint32_t uid, uint32_t gid);
+
+/* Has it an owner, a mode of this type of file, and times? */
+bool ledger_node_is_sound(const struct ledger_node *node, uint32_t type);
+
 /* ---- records ----------------------------------------------------------------------- */
 
 /* The record of any slot below the capacity. */

@@ -172,3 +172,22 @@ int ledger_check_header(const struct ledger_header *header, uint64_t size,
 	r = ledger_check_sizes(header, size, ret_why);
 	return r < 0 ? r : ledger_check_init(header, ret_why);
 }
+
+/* ---- records ----------------------------------------------------------------------- */
+
+/*
+ * The kernel gives -1 as an id where it has none to give, and never as that of an owner:
+ * it refuses a chown(2) to an id that the mount does not map, and a caller without one
+ * has no export (.idmap). Such a file could be neither removed nor given away.
+ */
+bool ledger_is_owner(uint32_t uid, uint32_t gid)
+{
+	return uid != LEDGER_NO_ID && gid != LEDGER_NO_ID;
+}
+
+bool ledger_node_is_sound(const struct ledger_node *node, uint32_t type)
+{
+	return (node->mode & ~07777U) == type && ledger_is_owner(node->uid, node->gid) &&
+	       node->atime_ns <= LEDGER_NS_MAX && node->mtime_ns <= LEDGER_NS_MAX &&
+	       node->ctime_ns <= LEDGER_NS_MAX;
+}

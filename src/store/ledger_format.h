@@ -32,6 +32,8 @@
 #define LEDGER_BLOB_MAX    16384 /* bytes */
 #define LEDGER_DEVICES_MAX 12
 #define LEDGER_POISON      32
+#define LEDGER_NS_MAX      999999999U
+#define LEDGER_NO_ID       UINT32_MAX /* of a user or a group */
 
 enum ledger_kind {
 	LEDGER_USER,

@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "util.h"
 
-#define NS_MAX         999999999U
-#define TAKEOVER_NO_ID UINT32_MAX /* of a user or a group */
 #define TAKEOVER_FLAGS                                                                   \
 	(DMABUFFS_EXPORT_PERSIST | DMABUFFS_EXPORT_READONLY | DMABUFFS_EXPORT_MODE |     \
 	 DMABUFFS_EXPORT_TICKET | DMABUFFS_EXPORT_ANOTHER)
@@ -95,7 +93,7 @@ const char *takeover_check_user(struct takeover *takeover, uint32_t slot)
 {
 	uint32_t uid = LEDGER_LOAD(ledger_user(takeover->ledger, slot)->uid);
 
-	if (uid == TAKEOVER_NO_ID)
+	if (uid == LEDGER_NO_ID)
 		return "it is no user";
 	if (!uniques_add(&takeover->keys, (uint64_t)uid + 1, TAKEOVER_UID, slot))
 		return "its uid has a record";
@@ -110,24 +108,14 @@ const char *takeover_check_caller(struct takeover *takeover, uint32_t slot)
 							     : "its command has no end";
 }
 
-/*
- * The kernel gives -1 as an id where it has none to give, and never as that of an owner:
- * it refuses a chown(2) to an id that the mount does not map, and a caller without one
- * has no export (.idmap). Such a file could be neither removed nor given away.
- */
-static bool takeover_is_owner(uint32_t uid, uint32_t gid)
-{
-	return uid != TAKEOVER_NO_ID && gid != TAKEOVER_NO_ID;
-}
-
 static bool takeover_identity_is_sound(const struct ledger_description *record)
 {
 	if (record->has_identity > 1 || record->has_token > 1)
 		return false;
 	if (!record->has_identity)
 		return record->kind != LEDGER_HANDLE;
-	return takeover_is_owner(record->process_uid, record->process_gid) &&
-	       takeover_is_owner(record->owner_uid, record->owner_gid);
+	return ledger_is_owner(record->process_uid, record->process_gid) &&
+	       ledger_is_owner(record->owner_uid, record->owner_gid);
 }
 
 const char *takeover_check_description(struct takeover *takeover, uint32_t slot)
@@ -181,21 +169,14 @@ static const char *takeover_check_label(struct takeover *takeover, uint32_t blob
 	return NULL;
 }
 
-static bool takeover_node_is_sound(const struct ledger_node *node, uint32_t type)
-{
-	return (node->mode & ~07777U) == type && node->atime_ns <= NS_MAX &&
-	       node->mtime_ns <= NS_MAX && node->ctime_ns <= NS_MAX;
-}
-
 static const char *takeover_check_fields(const struct ledger_export *export)
 {
 	if (export->flags & ~TAKEOVER_FLAGS || export->mode > 0777)
 		return "its flags are unknown";
-	if (!takeover_node_is_sound(&export->node, S_IFREG) ||
-	    export->atime_then_ns > NS_MAX || export->mtime_then_ns > NS_MAX)
-		return "its mode or a time is out of range";
-	if (!takeover_is_owner(export->node.uid, export->node.gid))
-		return "its owner is no user";
+	if (!ledger_node_is_sound(&export->node, S_IFREG) ||
+	    export->atime_then_ns > LEDGER_NS_MAX ||
+	    export->mtime_then_ns > LEDGER_NS_MAX)
+		return "its owner, its mode or a time is out of range";
 	if (atomic_load(&export->backing_id) < 0 || atomic_load(&export->notified) > 1 ||
 	    export->end_cause > DMABUFFS_ENDED_LOST)
 		return "its end is damaged";

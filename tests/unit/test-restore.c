@@ -285,6 +285,29 @@ Test(restore, no_acl)
 	cr_assert(zero(u32, export_record(&after->table, find(export))->node.acl));
 }
 
+/* Without its type the kernel would refuse the whole mount. */
+Test(restore, files_of_the_mount_that_are_damaged)
+{
+	struct ledger_node *nodes = before->state.ledger->header->nodes;
+	struct acl_value acl;
+
+	cr_assert(zero(int,
+		       node_set_acl(&before->table.root_node, &acl, acl_extended(&acl))));
+	nodes[LEDGER_NODE_ROOT].mode = S_IFREG | 0777;
+	nodes[LEDGER_NODE_CONTROL].uid = UINT32_MAX;
+	nodes[LEDGER_NODE_IDMAP].ctime_ns = UINT32_MAX;
+	take_over();
+	cr_assert(all(eq(uint, after->table.root_node.mode, S_IFDIR | 01777),
+		      eq(ptr, after->table.root_node.acl, NULL),
+		      zero(uint, after->control.uid),
+		      eq(uint, after->idmap.mode, S_IFDIR | 01733)));
+	nodes = after->state.ledger->header->nodes;
+	cr_assert(all(eq(uint, nodes[LEDGER_NODE_ROOT].mode, S_IFDIR | 01777),
+		      zero(uint, nodes[LEDGER_NODE_ROOT].acl),
+		      zero(uint, nodes[LEDGER_NODE_CONTROL].uid)));
+	cr_assert(zero(uint, count_records(LEDGER_EXPORT)));
+}
+
 Test(restore, causes)
 {
 	struct export *first = publish(new_memfd(4096), "", 0);
