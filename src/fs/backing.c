@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "base/log.h"
 #include "store/uniques.h"
 #include "util.h"
 
@@ -45,21 +46,62 @@ static int backing_probe(struct service *service)
 	return id;
 }
 
-static int backing_note(struct ledger *ledger, struct uniques *ids)
+static int backing_reserve(struct ledger *ledger, struct uniques *ids)
 {
 	uint32_t slot;
 	size_t n = 0;
 
 	ledger_for_each(ledger, LEDGER_EXPORT, slot)
 		n++;
-	if (uniques_reserve(ids, n) < 0)
-		return -ENOMEM;
-	ledger_for_each(ledger, LEDGER_EXPORT, slot) {
-		int id = atomic_load(&ledger_export(ledger, slot)->backing_id);
+	return uniques_reserve(ids, n);
+}
 
-		uniques_add(ids, (uint64_t)id, 0, 0);
-	}
+static _Atomic int32_t *backing_of(const struct ledger *ledger, uint32_t slot)
+{
+	return &ledger_export(ledger, slot)->backing_id;
+}
+
+static int backing_note(struct ledger *ledger, struct uniques *ids)
+{
+	uint32_t slot;
+	int r = backing_reserve(ledger, ids);
+
+	if (r < 0)
+		return r;
+	ledger_for_each(ledger, LEDGER_EXPORT, slot)
+		uniques_add(ids, (uint64_t)atomic_load(backing_of(ledger, slot)), 0, 0);
 	return 0;
+}
+
+/* Of two names with one id, which is damaged is not known. The sweep closes the id. */
+static void backing_check_one(struct ledger *ledger, struct uniques *ids, uint64_t next,
+			      uint32_t slot)
+{
+	struct ledger_header *header = ledger->header;
+	uint64_t id = (uint64_t)atomic_load(backing_of(ledger, slot));
+
+	if (!id || (uniques_add(ids, id, 0, slot) && (!next || id < next)))
+		return;
+	log_error("ledger: backing id %llu of name %u is lost", (unsigned long long)id,
+		  slot);
+	atomic_store(backing_of(ledger, slot), 0);
+	atomic_store(backing_of(ledger, uniques_find(ids, id, 0)), 0);
+	header->sweep = MIN(header->sweep, id);
+}
+
+int backing_check(struct service *service)
+{
+	struct ledger *ledger = service->state.ledger;
+	uint64_t next = (uint64_t)backing_probe(service);
+	struct uniques ids = {0};
+	int r = backing_reserve(ledger, &ids);
+	uint32_t slot;
+
+	if (r == 0)
+		ledger_for_each(ledger, LEDGER_EXPORT, slot)
+			backing_check_one(ledger, &ids, next, slot);
+	uniques_finish(&ids);
+	return r;
 }
 
 /* They ascend, so those from the mark on may not be stored. */

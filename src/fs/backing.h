@@ -9,6 +9,14 @@
 void backing_close(struct service *service, int id);
 
 /*
+ * Before names are made of the records: an id that two of them have, or that the kernel
+ * has not given yet, would let those who may open one name read what is behind another,
+ * now or later. They get new ones; until all their files are closed, open(2) of such a
+ * name fails with EIO. 0 or -ENOMEM.
+ */
+int backing_check(struct service *service);
+
+/*
  * Closes those that a killed predecessor opened and did not store: 0 or -ENOMEM. When
  * all that are stored are known to be in use.
  */

@@ -165,6 +165,8 @@ static int restore_all(struct service *service)
 		r = restore_nodes(service);
 	if (r == 0)
 		r = restore_handles(service);
+	if (r == 0 && service->passthrough)
+		r = backing_check(service);
 	if (r == 0)
 		r = restore_names(service);
 	if (r == 0 && service->passthrough)

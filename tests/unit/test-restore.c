@@ -429,6 +429,34 @@ Test(restore, a_backing_id_is_kept_while_it_is_open)
 	cr_assert(eq(u64, after->state.ledger->header->sweep, 7));
 }
 
+/* Neither reads what is behind the other; the sweep starts where it closes their id. */
+Test(restore, two_names_with_one_backing_id)
+{
+	struct export *exports[3];
+	struct ledger *ledger;
+
+	for (int i = 0; i < 3; i++) {
+		exports[i] = publish(new_memfd(4096), "", 0);
+		open_file(exports[i]);
+		table_lock(&before->table);
+		table_store_backing_locked(&before->table, exports[i], 5 + i);
+		table_unlock(&before->table);
+	}
+	atomic_store(&export_record(&before->table, exports[2])->backing_id, 5);
+	open_successor();
+	after->passthrough = true;
+	cr_assert(zero(int, restore(after)));
+	ledger = after->state.ledger;
+	for (int i = 0; i < 3; i++) {
+		int expected = i == 1 ? 6 : 0;
+
+		cr_assert(all(eq(int, find(exports[i])->backing_id, expected),
+			      eq(int, ledger_export(ledger, exports[i]->slot)->backing_id,
+				 expected)));
+	}
+	cr_assert(eq(u64, ledger->header->sweep, 5));
+}
+
 /* ---- descriptions ------------------------------------------------------------------ */
 
 Test(restore, a_description_that_was_being_closed)
