@@ -167,7 +167,9 @@ static void device_file_restore_opened(struct device_file *file,
 {
 	file->slot = opened->number - 1;
 	file->handle = opened->handle;
-	file->has_identity = opened->has_identity;
+	file->has_identity = opened->has_identity &&
+			     ledger_is_owner(opened->process_uid, opened->process_gid) &&
+			     ledger_is_owner(opened->owner_uid, opened->owner_gid);
 	file->identity.process.uid = opened->process_uid;
 	file->identity.process.gid = opened->process_gid;
 	file->identity.owner.uid = opened->owner_uid;
@@ -185,7 +187,8 @@ int device_file_restore(struct devices *devices, struct accel_restore *restore,
 	/* Its open(2) got no further. */
 	if (record->context.cookie >> 32 != COOKIE >> 32)
 		return -ESTALE;
-	if (opened && (!opened->handle || device_file_find(devices, opened->handle)))
+	if (opened && (!ledger_is_id(devices->state->ledger, opened->handle) ||
+		       device_file_find(devices, opened->handle)))
 		return -EEXIST;
 	file = device_file_new(devices, &payer);
 	if (!file)

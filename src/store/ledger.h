@@ -130,6 +130,12 @@ int ledger_save_reply(struct ledger *ledger, const void *reply, size_t size);
 
 /* ---- what a predecessor wrote ------------------------------------------------------ */
 
+/* Was this number given by ledger_next_id()? */
+static inline bool ledger_is_id(const struct ledger *ledger, uint64_t id)
+{
+	return id >= LEDGER_FIRST_ID && id < atomic_load(&ledger->header->next_id);
+}
+
 /* Can both be those of a file's owner? */
 bool ledger_is_owner(uint32_t uid, uint32_t gid);
 

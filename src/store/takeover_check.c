@@ -73,7 +73,7 @@ void takeover_check_next_id(struct takeover *takeover)
 static const char *takeover_check_id(struct takeover *takeover, uint64_t id,
 				     uint32_t slot)
 {
-	if (id < LEDGER_FIRST_ID || id >= atomic_load(&takeover->ledger->header->next_id))
+	if (!ledger_is_id(takeover->ledger, id))
 		return "it has no id";
 	return uniques_add(&takeover->keys, id, TAKEOVER_ID, slot)
 		       ? NULL

@@ -187,6 +187,23 @@ static void close_all(void)
 		cr_expect(zero(u64, limits_used(&limits, resource)));
 }
 
+/* That of passed->handle. */
+static struct device_record *file_record(void)
+{
+	for (uint32_t slot = 0; slot < state.ledger->header->sections[LEDGER_ACCEL].high;
+	     slot++) {
+		struct device_record *record =
+			(struct device_record *)device_records_object(state.ledger,
+								      LEDGER_ACCEL, slot);
+
+		if (record->kind == DEVICE_RECORD_FILE &&
+		    record->handle == passed->handle)
+			return record;
+	}
+	cr_fatal("no record of the file");
+	return NULL;
+}
+
 Test(devices_restore, a_context)
 {
 	struct accel_asid_info asid = {.size = sizeof(asid)};
@@ -248,5 +265,33 @@ Test(devices_restore, a_missing_descriptor)
 	cr_assert(ne(ptr, (void *)file, NULL));
 	queue.id = passed->queue;
 	cr_expect(eq(int, accel_queue_get_info(file->context, &queue), -ENOENT));
+	close_all();
+}
+
+/* The client's close would not find the context, which would stay until the end. */
+Test(devices_restore, a_damaged_handle)
+{
+	struct bank_report report;
+
+	kill_a_service();
+	file_record()->handle = (uint64_t)1 << 40;
+	take_over(&report);
+	cr_expect(zero(uint, work.n_contexts));
+	cr_expect(zero(u64, limits_used(&limits, RES_CONTEXTS)));
+	close_all();
+}
+
+Test(devices_restore, a_damaged_identity)
+{
+	struct bank_report report;
+	struct identity identity;
+
+	kill_a_service();
+	file_record()->owner_uid = UINT32_MAX;
+	take_over(&report);
+	cr_expect(eq(int,
+		     device_file_identity(device_file_find(&devices, passed->handle),
+					  &identity),
+		     -ENOENT));
 	close_all();
 }
