@@ -86,10 +86,20 @@ static int main_start(struct service *service, struct startup *startup)
 	return r == 0 ? startup_begin(startup) : r;
 }
 
+/* One that fails ends as it is: what it has not restored is the next one's. */
+static _Noreturn void main_fail_again(int error)
+{
+	log_error("cannot take over: %s", strerror(-error));
+	keeper_report_ended(error);
+	_exit(EXIT_FAILURE);
+}
+
 static int main_serve_started(struct service *service, struct startup *startup)
 {
 	int r = main_loop(startup->loop);
 
+	if (r < 0 && service->state.inherited)
+		main_fail_again(r);
 	/* The start may wait in bind(2) for a request that no thread will read. */
 	if (r < 0)
 		keeper_unmount();
@@ -181,14 +191,6 @@ static int main_start_again(struct service *service, struct held *held,
 	if (r == 0)
 		r = startup_continue(startup, TAKE_FD(held->listener));
 	return r == 0 ? main_start(service, startup) : r;
-}
-
-/* One that fails ends as it is: what it has not restored is the next one's. */
-static _Noreturn void main_fail_again(int error)
-{
-	log_error("cannot take over: %s", strerror(-error));
-	keeper_report_ended(error);
-	_exit(EXIT_FAILURE);
 }
 
 static int main_run_again(struct service *service, struct held *held)

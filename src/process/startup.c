@@ -37,7 +37,7 @@ static int startup_bind_broker(struct startup *startup)
 	return r;
 }
 
-static void startup_serve_broker(struct startup *startup)
+static int startup_serve_broker(struct startup *startup)
 {
 	struct service *service = startup->service;
 	int r = startup->listener < 0
@@ -47,13 +47,18 @@ static void startup_serve_broker(struct startup *startup)
 	startup->bound = r == 0;
 	if (r < 0)
 		log_error("cannot start the broker: %s", strerror(-r));
+	return r;
 }
 
-/* Nobody else unmounts an instance that has not come to watch its mount. */
-static _Noreturn void startup_fail(void)
+/*
+ * Nobody else unmounts an instance that has not come to watch its mount. That of a
+ * successor has names, and goes to the next one.
+ */
+static _Noreturn void startup_fail(const struct startup *startup, int error)
 {
-	keeper_unmount();
-	keeper_report_ended(EXIT_FAILURE);
+	if (!startup->service->state.inherited)
+		keeper_unmount();
+	keeper_report_ended(startup->service->state.inherited ? error : EXIT_FAILURE);
 	_exit(EXIT_FAILURE);
 }
 
@@ -70,7 +75,7 @@ static void startup_confine(const struct startup *startup)
 	if (r == 0)
 		return;
 	log_error("cannot filter system calls: %s", strerror(-r));
-	startup_fail();
+	startup_fail(startup, r);
 }
 
 static void startup_report(const struct startup *startup)
@@ -86,20 +91,22 @@ static void startup_report(const struct startup *startup)
 
 /*
  * The watch acts on signals and umount(2), and is started last: bind(2) must not lose the
- * loop that serves its request. Without a broker it ends the instance.
+ * loop that serves its request. Without a broker it ends an instance that begins.
  */
 static void *startup_run(void *arg)
 {
 	struct startup *startup = arg;
-	int r;
+	int r = startup_serve_broker(startup);
 
-	startup_serve_broker(startup);
-	if (startup->service->state.inherited)
+	if (startup->service->state.inherited) {
+		if (r < 0)
+			startup_fail(startup, r);
 		restore_finish(startup->service);
+	}
 	r = lifetime_start(&startup->lifetime, !startup->bound);
 	if (r < 0) {
 		log_error("cannot watch the mount: %s", strerror(-r));
-		startup_fail();
+		startup_fail(startup, r);
 	}
 	startup_confine(startup);
 	if (startup->bound)
