@@ -30,6 +30,7 @@ struct holder {
 
 	struct serving current;
 	unsigned failures;     /* successors since one has served */
+	int error;             /* why the last one failed; 0: unknown */
 	unsigned deaths;       /* of services in a row that served for a short time */
 	bool has_served;       /* a service did */
 	bool has_reported;     /* that a service does */
@@ -72,6 +73,9 @@ void holder_succeed(struct holder *holder);
  * dies of each request, is not to use up a processor.
  */
 uint64_t holder_delay(unsigned failures, unsigned deaths);
+
+/* So many in a row may fail if @error, -errno, is why the last one did. */
+unsigned holder_tries(int error);
 
 /* Notifies a successor that its predecessor was killed. 0 or -errno. */
 int holder_let_go(const struct holder *holder);

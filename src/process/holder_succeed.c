@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 
 /* Successors in a row that may die before they serve. */
 #define SUCCEED_TRIES 10
+/* The same where something is short that others use, too: that passes. */
+#define SUCCEED_TRIES_SHORT 60
 /* The first one is started at once, the next after this time, doubled each time. */
 #define SUCCEED_DELAY_MS     10
 #define SUCCEED_DELAY_MAX_MS 1000
@@ -41,6 +44,20 @@ uint64_t holder_delay(unsigned failures, unsigned deaths)
 
 	return MAX(succeed_double(failures, SUCCEED_DELAY_MAX_MS),
 		   succeed_double(too_many, SUCCEED_DELAY_SHORT_MS));
+}
+
+unsigned holder_tries(int error)
+{
+	switch (-error) {
+	case ENOMEM:
+	case ENOBUFS:
+	case EAGAIN:
+	case EMFILE:
+	case ENFILE:
+		return SUCCEED_TRIES_SHORT;
+	default:
+		return SUCCEED_TRIES;
+	}
 }
 
 static void succeed_wait(struct holder *holder)
@@ -88,7 +105,7 @@ static void succeed_check(struct holder *holder)
 		holder_unmount(holder);
 		holder_end(holder);
 	}
-	if (holder->failures > SUCCEED_TRIES)
+	if (holder->failures > holder_tries(holder->error))
 		succeed_give_up(holder);
 }
 
@@ -111,6 +128,7 @@ static int succeed_start(struct holder *holder)
 
 	if (r < 0) {
 		log_error("cannot start a service: %s", strerror(-r));
+		holder->error = r;
 		return r;
 	}
 	serving_finish(&holder->current);
@@ -134,6 +152,7 @@ static void succeed_count(struct holder *holder)
 {
 	const struct serving *dead = &holder->current;
 
+	holder->error = dead->status;
 	if (!dead->is_ready) {
 		holder->failures++;
 		return;

@@ -295,6 +295,17 @@ Test(holder, those_that_fail_are_delayed)
 	cr_assert(eq(u64, holder_delay(UINT_MAX, 0), 1000U));
 }
 
+/* What is short for a while is waited for longer. */
+Test(holder, shortages_are_waited_for)
+{
+	static const int passing[] = {-ENOMEM, -EAGAIN, -ENFILE};
+
+	cr_assert(eq(uint, holder_tries(0), 10U));
+	cr_assert(eq(uint, holder_tries(-EPROTO), 10U));
+	for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
+		cr_assert(eq(uint, holder_tries(passing[i]), 60U));
+}
+
 /* A crash loop of services that come to serve. */
 Test(holder, those_that_die_soon_are_delayed)
 {
