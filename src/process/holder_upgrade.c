@@ -46,12 +46,10 @@ void holder_upgrade(struct holder *holder)
 {
 	int r = upgrade_start(holder);
 
-	if (r < 0) {
-		upgrade_refuse(holder, r);
-	} else {
-		log_info("upgrade to %s", holder->path);
-		holder->next_until = now_ms() + UPGRADE_MS;
-	}
+	if (r < 0)
+		return upgrade_refuse(holder, r);
+	log_info("upgrade to %s", holder->path);
+	holder->next_until = now_ms() + UPGRADE_MS;
 	holder_make_spare(holder);
 }
 
