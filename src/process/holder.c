@@ -66,11 +66,19 @@ static _Noreturn void holder_end_by(struct holder *holder, int signal_number)
 	_exit(EXIT_FAILURE);
 }
 
+/* Of a service that was killed: it is not replaced where the holder was asked to end. */
+static int holder_status(const struct holder *holder)
+{
+	return holder->is_ending && holder->has_served ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* Once its end can be known. */
 static void holder_end_as_service(struct holder *holder)
 {
 	const struct serving *service = &holder->current;
 
+	if (serving_was_killed(service) && holder_status(holder) == EXIT_SUCCESS)
+		holder_exit(holder, EXIT_SUCCESS);
 	if (service->was_reaped && WIFSIGNALED(service->wait_status))
 		holder_end_by(holder, WTERMSIG(service->wait_status));
 	if (service->was_reaped)
@@ -111,7 +119,7 @@ _Noreturn void holder_end(struct holder *holder)
 		holder_end_as_service(holder);
 		/* It has ended, and a former holder was its parent. */
 		if (fds[1].revents && waitpid(holder->current.pid, NULL, WNOHANG) < 0)
-			holder_exit(holder, EXIT_FAILURE);
+			holder_exit(holder, holder_status(holder));
 	}
 	log_error("the service has died, and a client blocks a thread of it");
 	holder_exit(holder, EXIT_FAILURE);

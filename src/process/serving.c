@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "base/log.h"
 #include "broker/rights.h"
@@ -123,4 +124,10 @@ void serving_signal(const struct serving *serving, int signal_number)
 bool serving_is_gone(const struct serving *serving)
 {
 	return poll(&(struct pollfd){serving->pidfd, POLLIN, 0}, 1, 0) == 1;
+}
+
+bool serving_was_killed(const struct serving *serving)
+{
+	return serving->was_reaped && WIFSIGNALED(serving->wait_status) &&
+	       WTERMSIG(serving->wait_status) == SIGKILL;
 }

@@ -56,6 +56,9 @@ void serving_signal(const struct serving *serving, int signal_number);
 /* Has its last thread ended? */
 bool serving_is_gone(const struct serving *serving);
 
+/* By SIGKILL? False if it is unknown. */
+bool serving_was_killed(const struct serving *serving);
+
 /* Closes the descriptors and forgets it, as serving_init(). */
 void serving_finish(struct serving *serving);
 

@@ -380,8 +380,7 @@ static void terminated_while_it_takes_over(struct instance *unused)
 		instance_start(&instance, NULL);
 		kill_process(instance.service);
 		ASSERT_OK(SYS(kill(instance.pid, SIGTERM)));
-		wait_for_end(instance.pid);
-		ASSERT_EQ(waitpid(instance.pid, NULL, 0), instance.pid);
+		instance_expect_exit(&instance, 0);
 		ASSERT(!is_mounted(instance.dir));
 	}
 }

@@ -249,6 +249,34 @@ Test(holder, a_service_is_ready_once)
 	cr_assert(eq(int, later, spare));
 }
 
+/* ---- the end ------------------------------------------------------------------------
+ */
+
+/* A pipe, for it is looked at whether that hangs up. */
+static void hold_mount(void)
+{
+	int ends[2];
+
+	cr_assert(zero(int, pipe(ends)));
+	holder.held.fuse = ends[0];
+	holder.has_served = holder.has_reported = true;
+}
+
+Test(holder, one_that_is_asked_to_end_ends_well_though_its_service_is_killed)
+{
+	int status;
+
+	hold_mount();
+	reports = start_service(&holder.current, wait_without_signals);
+	start_holder();
+	synchronize();
+	kill(holder_pid, SIGTERM);
+	synchronize();
+	kill(holder.current.pid, SIGKILL);
+	cr_assert(eq(int, waitpid(holder_pid, &status, 0), holder_pid));
+	cr_assert(zero(int, status));
+}
+
 /* ---- the start ----------------------------------------------------------------------
  */
 
