@@ -120,11 +120,16 @@ int holder_fork(const struct options *options, char **argv, int ready_fd)
 	holder_run(&holder);
 }
 
-/* The ledger has the number of the mount, too, but code in a service can write that. */
+/*
+ * The ledger has the number of the mount, too, but code in a service can write that; and
+ * at the mount point there can be another instance by now.
+ */
 static void start_know_mount(struct holder *holder)
 {
-	int r = mountpoint_find(holder->options->mountpoint, &holder->dev);
+	int r = mountpoint_of(holder->held.fuse, &holder->dev);
 
+	if (r < 0)
+		r = mountpoint_find(holder->options->mountpoint, &holder->dev);
 	if (r == 0)
 		r = aborter_open(holder->dev);
 	holder->aborter = MAX(r, -1);

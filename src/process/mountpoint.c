@@ -157,6 +157,26 @@ int mountpoint_find(const char *path, uint64_t *ret_dev)
 	return mountpoint_is_instance(fd) ? fd_identity(fd, ret_dev, &ino) : -ENOENT;
 }
 
+int mountpoint_of(int connection, uint64_t *ret_dev)
+{
+	char line[64];
+	unsigned number;
+	int r = -ENODATA;
+	FILE *file;
+
+	(void)snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", connection);
+	file = fopen(line, "re");
+	if (!file)
+		return -errno;
+	while (r < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "fuse_connection: %u", &number) == 1)
+			r = 0;
+	fclose(file);
+	if (r == 0)
+		*ret_dev = makedev(0, number);
+	return r;
+}
+
 /* ---- this instance's mount --------------------------------------------------------- */
 
 int mountpoint_clone(const char *path, uint64_t *ret_dev, int *ret_tree)

@@ -26,6 +26,12 @@ int mountpoint_clear(const char *path);
 int mountpoint_find(const char *path, uint64_t *ret_dev);
 
 /*
+ * The same of the FUSE device @connection, where the kernel says it (Linux 6.18 does):
+ * wherever its instance is mounted. 0 or -errno.
+ */
+int mountpoint_of(int connection, uint64_t *ret_dev);
+
+/*
  * Returns the device number of the mount at @path and a private clone of the mount, a
  * descriptor. It works before requests are served: the root of a mount is not looked up,
  * and its attributes are not requested. 0 or -errno.
