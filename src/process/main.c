@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -199,6 +200,8 @@ static int main_run_again(struct service *service, struct held *held)
 	struct startup startup = {.service = service, .loop = &loop};
 	int r;
 
+	/* Before Linux 6.14 it has the number of a descriptor as its name. */
+	prctl(PR_SET_NAME, program_invocation_short_name);
 	if (!service->options.foreground)
 		log_use_syslog("dmabuffsd");
 	keeper_attach(held, service->options.fdstore);
