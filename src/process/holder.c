@@ -339,13 +339,22 @@ static void holder_take_death(struct holder *holder)
 	holder_succeed(holder);
 }
 
+static bool holder_is_late(const struct holder *holder)
+{
+	return holder->next.pid && now_ms() >= holder->next_until;
+}
+
 static int holder_timeout(const struct holder *holder)
 {
-	uint64_t now = now_ms();
+	uint64_t now = now_ms(), until = UINT64_MAX;
 
-	if (!holder->next.pid)
+	if (holder->next.pid)
+		until = holder->next_until;
+	if (holder->spare_due != 0)
+		until = MIN(until, holder->spare_due);
+	if (until == UINT64_MAX)
 		return -1;
-	return now < holder->next_until ? (int)(holder->next_until - now) : 0;
+	return now < until ? (int)(until - now) : 0;
 }
 
 static void holder_watch_next(struct holder *holder)
@@ -354,7 +363,7 @@ static void holder_watch_next(struct holder *holder)
 		return;
 	if (holder_sees(holder->next.reports))
 		holder_take_next(holder);
-	else if (holder_timeout(holder) == 0)
+	else if (holder_is_late(holder))
 		holder_drop_next(holder, -ETIMEDOUT);
 }
 
@@ -375,6 +384,7 @@ static void holder_turn(struct holder *holder)
 	if (holder_sees_death(holder))
 		holder_take_death(holder);
 	holder_watch_next(holder);
+	holder_watch_spare(holder);
 }
 
 _Noreturn void holder_run(struct holder *holder)

@@ -37,6 +37,7 @@ struct holder {
 	bool is_ending;        /* was asked to */
 	uint64_t ending_until; /* ms, on the monotonic clock; 0: it has not begun */
 	pid_t spare;           /* 0: none */
+	uint64_t spare_due;    /* when another one is tried, same clock; 0: it is not */
 
 	/* An upgrade: the service that is to be the current one. */
 	struct serving next;
@@ -101,5 +102,8 @@ void holder_drop_next(struct holder *holder, int error);
  */
 void holder_make_spare(struct holder *holder);
 void holder_end_spare(struct holder *holder);
+
+/* Where there was no room for one, it is tried again. */
+void holder_watch_spare(struct holder *holder);
 
 #endif

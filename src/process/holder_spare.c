@@ -13,11 +13,14 @@
 #include "process/holder_private.h"
 #include "process/ready.h"
 #include "process/report.h"
+#include "clock.h"
 #include "crash_point.h"
 #include "util.h"
 
 #define SPARE_NAME      "dmabuffsd-spare"
 #define SPARE_NAME_SIZE 16 /* TASK_COMM_LEN */
+
+#define SPARE_AGAIN_MS 1000
 
 /* Which spare is to continue, in memory that the holder and all spares share. */
 static _Atomic pid_t *spare_chosen;
@@ -94,9 +97,10 @@ static pid_t spare_fork(void)
 
 static void spare_choose(struct holder *holder, pid_t pid)
 {
-	if (pid < 0)
+	if (pid < 0 && holder->spare_due == 0)
 		log_warning("the holder of the service has no spare: %m");
-	else
+	holder->spare_due = pid < 0 ? now_ms() + SPARE_AGAIN_MS : 0;
+	if (pid > 0)
 		atomic_store(spare_chosen, pid);
 	CRASH_POINT("holder-chose");
 	spare_kill(holder->spare);
@@ -115,4 +119,10 @@ void holder_make_spare(struct holder *holder)
 		}
 		spare_wait(holder, self);
 	}
+}
+
+void holder_watch_spare(struct holder *holder)
+{
+	if (holder->spare_due != 0 && now_ms() >= holder->spare_due)
+		holder_make_spare(holder);
 }

@@ -249,6 +249,32 @@ Test(holder, a_service_is_ready_once)
 	cr_assert(eq(int, later, spare));
 }
 
+static void limit_descriptors(rlim_t n)
+{
+	const struct rlimit limit = {n, 64};
+
+	cr_assert(zero(int, prlimit(holder_pid, RLIMIT_NOFILE, &limit, NULL)));
+}
+
+/* Without one the next kill of the holder ends the mount. */
+Test(holder, a_spare_is_made_once_there_is_room)
+{
+	holder.exe = open("/bin/true", O_PATH | O_CLOEXEC);
+	holder.has_served = holder.has_reported = true;
+	reports = start_service(&holder.current, wait_always);
+	start_holder();
+	synchronize();
+	limit_descriptors(5);
+	send_event(reports, REPORT_READY);
+	synchronize();
+	cr_assert(eq(int, process_spare(holder_pid), -1));
+	limit_descriptors(64);
+	cr_assert(wait_until(has_spare, NULL));
+	/* It ends its spare, which would go on otherwise. */
+	kill(holder_pid, SIGTERM);
+	(void)signal_of_end(holder_pid);
+}
+
 /* ---- the end ------------------------------------------------------------------------
  */
 
