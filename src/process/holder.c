@@ -102,11 +102,12 @@ _Noreturn void holder_end(struct holder *holder)
 	const uint64_t end = now_ms() + HOLDER_DEATH_MS;
 	uint64_t now;
 
-	/* Code that took it over can have said so, and go on. */
-	serving_signal(&holder->current, SIGKILL);
-	/* Its request to unmount may have been lost with a killed holder. */
-	if (holder->current.has_ended)
+	if (holder->current.has_ended) {
+		/* Code that took it over can have said so, and go on. */
+		serving_signal(&holder->current, SIGKILL);
+		/* Its request to unmount may have been lost with a killed holder. */
 		holder_unmount(holder);
+	}
 	if (holder->aborter >= 0)
 		aborter_use(holder->aborter);
 	for (now = now_ms(); now < end; now = now_ms()) {
@@ -122,6 +123,8 @@ _Noreturn void holder_end(struct holder *holder)
 			holder_exit(holder, holder_status(holder));
 	}
 	log_error("the service has died, and a client blocks a thread of it");
+	/* Not before: it may have dumped its core. */
+	serving_signal(&holder->current, SIGKILL);
 	holder_exit(holder, EXIT_FAILURE);
 }
 

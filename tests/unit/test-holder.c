@@ -213,14 +213,25 @@ Test(holder, a_service_that_says_that_it_ends_is_killed)
 	cr_assert(eq(int, signal_of_end(holder.current.pid), SIGKILL));
 }
 
-Test(holder, a_service_that_closes_its_pipe_is_killed)
+static void close_pipe_of_service(bool says_its_end)
 {
 	reports = start_service(&holder.current, wait_always);
 	start_holder();
-	send_event(reports, REPORT_ENDED);
+	if (says_its_end)
+		send_event(reports, REPORT_ENDED);
 	close(life_end);
 	(void)signal_of_end(holder_pid);
 	cr_assert(eq(int, signal_of_end(holder.current.pid), SIGKILL));
+}
+
+Test(holder, a_service_that_ends_and_closes_its_pipe_is_killed)
+{
+	close_pipe_of_service(true);
+}
+
+Test(holder, a_service_that_closes_its_pipe_is_killed)
+{
+	close_pipe_of_service(false);
 }
 
 static bool has_spare(void *unused)
