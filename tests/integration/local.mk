@@ -153,6 +153,7 @@ integration_programs = \
 	%D%/test-start-places \
 	%D%/test-stress \
 	%D%/test-takeover \
+	%D%/test-takeover-continued \
 	%D%/test-takeover-damaged \
 	%D%/test-takeover-refused \
 	%D%/test-takeover-stored \
@@ -284,6 +285,7 @@ EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_takeover_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 %C%_test_takeover_LDADD = %D%/libattacks.la
 # They read and write what is kept.
+%C%_test_takeover_continued_LDADD = %D%/libharness.la
 %C%_test_takeover_damaged_LDADD = %D%/libharness.la
 %C%_test_takeover_damaged_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 %C%_test_takeover_stored_LDADD = %D%/libharness.la

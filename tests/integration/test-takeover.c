@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -516,6 +517,74 @@ static void gives_up(struct instance *unused)
 	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH)));
 }
 
+/* ---- memory is short --------------------------------------------------------------- */
+
+#define LEAST_BYTES (8 << 20)
+#define MOST_BYTES  (512 << 20)
+#define N_LIMITS    40
+
+static unsigned count_logged(const struct instance *instance, const char *text)
+{
+	FILE *file = fopen(instance->log, "re");
+	unsigned n = 0;
+	char line[400];
+
+	ASSERT(file);
+	while (fgets(line, sizeof(line), file))
+		n += strstr(line, text) != NULL;
+	fclose(file);
+	return n;
+}
+
+/* Of services that were started after another one: beginnings, failures and successes. */
+static unsigned count_steps(const struct instance *instance)
+{
+	return count_logged(instance, "another one takes over") +
+	       count_logged(instance, "cannot ") + count_logged(instance, "serving ");
+}
+
+struct steps {
+	const struct instance *instance;
+	unsigned n;
+};
+
+static bool is_further(void *data)
+{
+	const struct steps *steps = data;
+
+	return count_steps(steps->instance) >= steps->n;
+}
+
+/* Of those that the holder starts. */
+static void limit_memory(const struct instance *instance, rlim_t bytes)
+{
+	const struct rlimit limit = {bytes, RLIM_INFINITY};
+
+	ASSERT_OK(SYS(prlimit(instance->pid, RLIMIT_AS, &limit, NULL)));
+}
+
+/* One fails wherever it asks for memory first; the next one has it. */
+static void memory_was_short(struct instance *unused)
+{
+	struct instance own, *instance = start_own(&own);
+	struct kept kept;
+
+	keep(&kept, instance);
+	for (int i = 0; i < N_LIMITS; i++) {
+		struct steps steps = {instance, count_steps(instance) + 2};
+
+		limit_memory(instance, LEAST_BYTES + (MOST_BYTES - LEAST_BYTES) /
+							     N_LIMITS * (rlim_t)i);
+		kill_process(instance->service);
+		ASSERT(wait_until(is_further, &steps));
+		limit_memory(instance, RLIM_INFINITY);
+		expect_successor(instance);
+	}
+	expect_kept(&kept, instance);
+	unkeep(&kept, instance);
+	instance_stop(instance);
+}
+
 /* ---- upgrades ---------------------------------------------------------------------- */
 
 static int upgrade(const struct instance *instance)
@@ -534,6 +603,18 @@ static void upgraded(struct instance *instance)
 		ASSERT_OK(upgrade(instance));
 		expect_successor(instance);
 	}
+}
+
+/* The spare replies to what its predecessor may not have replied to. */
+static void upgraded_after_its_holder_was_killed(struct instance *unused)
+{
+	struct instance own, *instance = start_own(&own);
+
+	(void)spare_of(instance->pid);
+	kill_holder(instance);
+	ASSERT_OK(upgrade(instance));
+	expect_successor(instance);
+	terminate_holder(instance);
 }
 
 static int be_refused(void *data)
@@ -671,9 +752,12 @@ const struct test_case test_cases[] = {
 	 .flags = CASE_NO_INSTANCE},
 	{"upgraded_after_it_was_replaced", upgraded_after_it_was_replaced,
 	 .flags = CASE_NO_INSTANCE},
+	{"upgraded_after_its_holder_was_killed", upgraded_after_its_holder_was_killed,
+	 .flags = CASE_NO_INSTANCE},
 	{"upgrade_of_strangers", upgrade_of_strangers},
 	{"upgrade_without_holder", upgrade_without_holder, "nosupervisor"},
 	{"upgrade_refused", upgrade_refused},
+	{"memory_was_short", memory_was_short, .flags = CASE_NO_INSTANCE},
 	{"gives_up", gives_up, .flags = CASE_NO_INSTANCE},
 	{0},
 };
