@@ -206,14 +206,28 @@ static void takeover_past(struct ledger *ledger)
 		takeover_check_past(ledger->past, ledger->past + LEDGER_PAST);
 }
 
+/*
+ * Not as the header says, where one damaged word would lose all records beyond it: what
+ * was never in use is a hole, and to read it would allocate it.
+ */
+static uint32_t takeover_find_high(const struct ledger *ledger, enum ledger_kind kind)
+{
+	const struct ledger_places *places = &ledger->places[kind];
+	off_t first = places->records - (uint8_t *)ledger->header;
+	off_t end = first + (off_t)places->capacity * places->record_size;
+	off_t data, hole = first;
+
+	while ((data = lseek(ledger->fd, hole, SEEK_DATA)) >= 0 && data < end)
+		hole = lseek(ledger->fd, data, SEEK_HOLE);
+	return (uint32_t)((MIN(hole, end) - first + places->record_size - 1) /
+			  places->record_size);
+}
+
 static void takeover_note_marks(struct takeover *takeover)
 {
-	const struct ledger *ledger = takeover->ledger;
-
 	for (unsigned kind = 0; kind < LEDGER_KINDS; kind++)
 		takeover->high[kind] =
-			MIN(LEDGER_LOAD(ledger->header->sections[kind].high),
-			    ledger->places[kind].capacity);
+			takeover_find_high(takeover->ledger, (enum ledger_kind)kind);
 }
 
 /* Keys that only one record may have, and uniques: see takeover_check.c and _index(). */

@@ -497,6 +497,26 @@ Test(takeover, counters_that_fell_behind_are_raised)
 	ledger_close(ledger);
 }
 
+Test(takeover, marks_that_are_too_low_lose_nothing)
+{
+	struct ledger *ledger;
+
+	for (uint64_t i = 0; i < 5; i++)
+		build_open(left, 2000 + i, build_export(left, 1000 + i, root, caller));
+	for (size_t i = 0; i < LEDGER_KINDS; i++)
+		left->header->sections[i].high = 1;
+	ledger = take_over();
+	expect_lost(LEDGER_KINDS, 0);
+	cr_assert(all(eq(u32, count(ledger, LEDGER_EXPORT), 5),
+		      eq(u32, count(ledger, LEDGER_OPEN), 5)));
+	/* Holes stay holes. */
+	for (size_t i = 0; i < LEDGER_KINDS; i++)
+		left->header->sections[i].high = BUILD_RECORDS;
+	ledger_close(take_over());
+	expect_lost(LEDGER_KINDS, 0);
+	ledger_close(ledger);
+}
+
 Test(takeover, unknown_causes_of_the_past_are_cleared)
 {
 	struct ledger *ledger;
