@@ -30,7 +30,7 @@ void fs_info_fill_locked(struct service *service, const struct export *export,
 		info->ns[ns] = export->caller->ns[ns];
 	memcpy(info->uuid, export->uuid, sizeof(info->uuid));
 	memcpy(info->comm, export->caller->comm, sizeof(info->comm));
-	memcpy(info->label, export->label, sizeof(info->label));
+	strncpy((char *)info->label, export_label(export), sizeof(info->label) - 1);
 }
 
 int fs_info(struct command_call *call)

@@ -144,8 +144,8 @@ static int fs_xattr_show_locked(struct table *table, const struct export *export
 		return caller->security ? fs_xattr_show(text, "%s", caller->security)
 					: -ENODATA;
 	case ATTRIBUTE_LABEL:
-		return export->label[0] ? fs_xattr_show(text, "%s", export->label)
-					: -ENODATA;
+		return export->label ? fs_xattr_show(text, "%s", export->label)
+				     : -ENODATA;
 	default:
 		return fs_xattr_show(text, "%" PRIu64,
 				     caller->ns[attribute - ATTRIBUTE_NS]);

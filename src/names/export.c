@@ -32,6 +32,16 @@ static void export_uncharge(struct limits *limits, uid_t uid, uint64_t bytes)
 	limits_uncharge(limits, uid, RES_EXPORTS, 1);
 }
 
+/* One that has neither a record nor a buffer. */
+static void export_free_memory(struct export *export)
+{
+	caller_unref(export->caller);
+	node_finish(&export->node);
+	closing_end(export->closing);
+	free(export->label);
+	free(export);
+}
+
 static struct export *export_alloc(struct limits *limits,
 				   const struct export_request *request)
 {
@@ -43,11 +53,12 @@ static struct export *export_alloc(struct limits *limits,
 		return NULL;
 	/* The room is for the bank's duplicate: see leaving.h. */
 	export->closing = closing_new(limits, request->uid, 1);
-	if (!export->closing) {
-		free(export);
+	if (request->label[0])
+		export->label = strdup(request->label);
+	if (!export->closing || (request->label[0] && !export->label)) {
+		export_free_memory(export);
 		return NULL;
 	}
-	strncpy(export->label, request->label, sizeof(export->label) - 1);
 	uuid_generate_random(export->uuid);
 	export->refs = 1;
 	export->root_id = request->root_id;
@@ -57,15 +68,6 @@ static struct export *export_alloc(struct limits *limits,
 	export->caller = caller_ref(request->caller);
 	node_init(&export->node, S_IFREG | mode, request->uid, request->gid);
 	return export;
-}
-
-/* One that has neither a record nor a buffer. */
-static void export_free_memory(struct export *export)
-{
-	caller_unref(export->caller);
-	node_finish(&export->node);
-	closing_end(export->closing);
-	free(export);
 }
 
 static int export_make(struct table *table, const struct export_request *request,
@@ -262,6 +264,11 @@ uint32_t export_info_flags_locked(struct table *table, const struct export *expo
 	if (export->named)
 		flags |= DMABUFFS_INFO_NAMED;
 	return flags;
+}
+
+const char *export_label(const struct export *export)
+{
+	return export->label ? export->label : "";
 }
 
 void export_name(const struct export *export, char ret_name[UUID_TEXT_LENGTH + 1])

@@ -40,13 +40,13 @@ struct export
 	uint64_t id;   /* inode number; never reused */
 	uint32_t slot; /* of its record in the ledger */
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
-	uint64_t root_id;                /* the root description it was made on */
-	uint32_t flags;                  /* DMABUFFS_EXPORT_* */
-	uint32_t mode;                   /* as requested; node.mode may change */
-	uid_t exporter;                  /* node.uid may change */
-	struct caller *caller;           /* owned reference: the exporter */
-	char label[DMABUFFS_LABEL_SIZE]; /* "": none */
-	struct buffer buffer;            /* its fd is valid while has_buffer */
+	uint64_t root_id;        /* the root description it was made on */
+	uint32_t flags;          /* DMABUFFS_EXPORT_* */
+	uint32_t mode;           /* as requested; node.mode may change */
+	uid_t exporter;          /* node.uid may change */
+	struct caller *caller;   /* owned reference: the exporter */
+	char *label;             /* owned; NULL: none */
+	struct buffer buffer;    /* its fd is valid while has_buffer */
 	struct accel_asid *asid; /* owned reference, of kind ASID while has_buffer */
 	struct closing *closing; /* owned, to release them with, while has_buffer */
 
@@ -148,6 +148,9 @@ int export_restore_buffer(struct table *table, struct export *export, int fd);
 
 /* DMABUFFS_INFO_*, except those that depend on the mount. */
 uint32_t export_info_flags_locked(struct table *table, const struct export *export);
+
+/* Its label; "": none. */
+const char *export_label(const struct export *export);
 
 /* The name in the directory. */
 void export_name(const struct export *export, char ret_name[UUID_TEXT_LENGTH + 1]);

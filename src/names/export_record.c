@@ -41,7 +41,6 @@ static void export_fill_record(const struct export *export, struct ledger_export
 int export_store(struct table *table, struct export *export)
 {
 	struct ledger *ledger = table->ledger;
-	size_t length = strlen(export->label);
 	struct ledger_export *record;
 	uint32_t slot;
 	int r = caller_store(export->caller, ledger);
@@ -53,8 +52,9 @@ int export_store(struct table *table, struct export *export)
 		return -ENOSPC;
 	record = ledger_export(ledger, slot);
 	export_fill_record(export, record);
-	if (length)
-		r = ledger_put_blob(ledger, export->label, length, &record->label);
+	if (export->label)
+		r = ledger_put_blob(ledger, export->label, strlen(export->label),
+				    &record->label);
 	if (r < 0) {
 		ledger_free(ledger, LEDGER_EXPORT, slot);
 		return r;
@@ -132,11 +132,24 @@ static int export_make_closing(struct table *table, struct export *export)
 	return 0;
 }
 
-static int export_restore_rest(struct table *table, struct export *export)
+static int export_restore_label(struct table *table, struct export *export)
+{
+	char text[DMABUFFS_LABEL_SIZE];
+	ssize_t size =
+		ledger_read_blob(table->ledger, export_record(table, export)->label, text,
+				 sizeof(text) - 1);
+
+	if (size < 0)
+		return -EBADMSG;
+	if (size == 0)
+		return 0;
+	export->label = strndup(text, (size_t)size);
+	return export->label ? 0 : -ENOMEM;
+}
+
+static int export_restore_node(struct table *table, struct export *export)
 {
 	struct ledger_export *record = export_record(table, export);
-	ssize_t size = ledger_read_blob(table->ledger, record->label, export->label,
-					sizeof(export->label) - 1);
 	int r = node_restore(&export->node, table->ledger, &record->node);
 	char name[UUID_TEXT_LENGTH + 1];
 
@@ -145,10 +158,17 @@ static int export_restore_rest(struct table *table, struct export *export)
 		log_error("%s: its ACL is lost: it is its owner's alone", name);
 		r = 0;
 	}
-	if (size < 0)
-		return -EBADMSG;
 	/* So whoever is charged may end the name. */
 	export->charged_uid = export->node.uid;
+	return r;
+}
+
+static int export_restore_rest(struct table *table, struct export *export)
+{
+	int r = export_restore_node(table, export);
+
+	if (r == 0)
+		r = export_restore_label(table, export);
 	return r < 0 ? r : export_make_closing(table, export);
 }
 
@@ -167,6 +187,7 @@ int export_restore(struct table *table, uint32_t slot, struct caller *caller,
 	if (r < 0) {
 		caller_unref(export->caller);
 		node_finish(&export->node);
+		free(export->label);
 		free(export);
 		return r;
 	}

@@ -19,7 +19,8 @@ static bool publish_is_same(const struct export *export,
 {
 	return publish_is_same_exporter(export, request->uid) &&
 	       !((export->flags ^ request->flags) & COMPARED_FLAGS) &&
-	       export->mode == request->mode && !strcmp(export->label, request->label);
+	       export->mode == request->mode &&
+	       !strcmp(export_label(export), request->label);
 }
 
 /* Takes over the reference to @export. */

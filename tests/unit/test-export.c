@@ -40,7 +40,7 @@ Test(export, is_made_whole)
 	cr_assert(all(eq(uint, export->refs, 1), eq(uint, export->opens, 0)));
 	cr_assert(all(export->has_buffer, not(export->named), not(export->revoked)));
 	cr_assert(all(eq(u64, export->root_id, fixture_root),
-		      eq(chr, export->label[0], '\0')));
+		      eq(ptr, export->label, NULL)));
 	cr_assert(eq(u32, export->flags, DMABUFFS_EXPORT_PERSIST));
 	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
 	cr_assert(all(eq(uint, export->node.uid, UID_A),
@@ -68,7 +68,7 @@ Test(export, takes_the_mode_asked_for)
 	new_buffer(&buffer, 1);
 	cr_assert(zero(int, export_create(&fixture_table, &request, &export)));
 	cr_assert(eq(uint, export->node.mode, S_IFREG));
-	cr_assert(eq(str, export->label, (char *)"x"));
+	cr_assert(eq(str, (char *)export_label(export), (char *)"x"));
 	cr_assert(eq(uint, caller.refs, 2));
 	cr_assert(eq(int, buffer.fd, -1), "the export did not take it");
 	export_free(&fixture_table, export);

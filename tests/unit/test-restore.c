@@ -167,7 +167,7 @@ static void expect_same(const struct export *a, const struct export *b)
 		zero(int, memcmp(&a->node.mtime, &b->node.mtime, sizeof(a->node.mtime))));
 	cr_assert(
 		zero(int, memcmp(&a->node.ctime, &b->node.ctime, sizeof(a->node.ctime))));
-	cr_assert(all(zero(int, strcmp(a->label, b->label)),
+	cr_assert(all(zero(int, strcmp(export_label(a), export_label(b))),
 		      zero(int, strcmp(a->caller->comm, b->caller->comm)),
 		      zero(int, strcmp(a->caller->security, b->caller->security))));
 	if (a->node.acl_size)
