@@ -48,10 +48,9 @@ struct closing {
 		uid_t uid;
 		uint64_t n;
 	} charges[MAX_CHARGE];
-	unsigned n_charges;
 	struct buffer buffer;    /* its fd is -1 if there is none */
 	struct accel_asid *asid; /* owned reference, or NULL */
-	unsigned n_fds, room;
+	unsigned n_charges, n_fds, room;
 	int fds[];
 };
 

@@ -40,10 +40,10 @@ struct export
 	uint64_t id;   /* inode number; never reused */
 	uint32_t slot; /* of its record in the ledger */
 	uint8_t uuid[DMABUFFS_UUID_SIZE];
+	uid_t exporter;          /* node.uid may change */
 	uint64_t root_id;        /* the root description it was made on */
 	uint32_t flags;          /* DMABUFFS_EXPORT_* */
 	uint32_t mode;           /* as requested; node.mode may change */
-	uid_t exporter;          /* node.uid may change */
 	struct caller *caller;   /* owned reference: the exporter */
 	char *label;             /* owned; NULL: none */
 	struct buffer buffer;    /* its fd is valid while has_buffer */
