@@ -113,10 +113,10 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/fs/fs_user.c %D%/fs/fs_user.h \
 	%D%/fs/fs_xattr.c \
 	%D%/fs/backing.c %D%/fs/backing.h \
-	%D%/fs/orphans.c %D%/fs/orphans.h \
 	%D%/fs/listing.c %D%/fs/listing.h \
 	%D%/fs/restore.c %D%/fs/restore.h \
 	%D%/fs/service.h \
+	%D%/fs/unreplied.c %D%/fs/unreplied.h \
 	%D%/process/aborter.c %D%/process/aborter.h \
 	%D%/process/confine.c %D%/process/confine.h \
 	%D%/process/ending.c %D%/process/ending.h \

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/request.h"
 
-/* linux/fuse.h has it as FUSE_UNIQUE_RESEND since Linux 6.9. */
-#define REQUEST_RESENT (UINT64_C(1) << 63)
-
 static _Thread_local uint64_t request_current;
 static _Thread_local uint64_t request_poll_handle;
 static _Thread_local bool request_went_on;

@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The mark in a unique: FUSE_UNIQUE_RESEND of linux/fuse.h since Linux 6.9. */
+#define REQUEST_RESENT (UINT64_C(1) << 63)
+
 /* The unique as it was read, with its mark, before the request is executed; 0: none. */
 void request_set(uint64_t unique);
 

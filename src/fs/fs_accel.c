@@ -11,6 +11,7 @@
 #include "devices/device_file.h"
 #include "fs/fs_ioctl.h"
 #include "fs/fs_user.h"
+#include "crash_point.h"
 #include "util.h"
 
 bool fs_is_accel(uint64_t ino)
@@ -38,6 +39,7 @@ struct accel_opening {
 	struct devices *devices;
 	struct accel_device *device;
 	struct payer payer;
+	uint64_t unique; /* for request_set(), of another thread */
 	struct fuse_file_info fi;
 	struct device_file *file; /* valid on success */
 };
@@ -54,6 +56,7 @@ static void fs_accel_reply_open(struct accel_opening *opening, int result)
 {
 	struct fuse_file_info *fi = &opening->fi;
 	fuse_req_t req = opening->req;
+	uint32_t slot;
 
 	if (result < 0) {
 		log_info("cannot open device for pid %d uid %u: %s",
@@ -61,11 +64,15 @@ static void fs_accel_reply_open(struct accel_opening *opening, int result)
 		reply_error(req, result);
 		return;
 	}
+	slot = opening->file->slot; /* the client can close it at once */
 	fi->fh = opening->file->handle;
 	fi->direct_io = 1;
 	fi->nonseekable = 1;
 	if (fuse_reply_open(req, fi) < 0)
 		device_file_close(opening->file);
+	CRASH_POINT("accel-replied");
+	ledger_replied(opening->devices->state->ledger, LEDGER_ACCEL, slot,
+		       request_unique());
 }
 
 static void fs_accel_open_work(void *arg)
@@ -74,8 +81,10 @@ static void fs_accel_open_work(void *arg)
 	struct devices *devices = opening->devices;
 	uid_t person = limits_process_person(devices->limits, &opening->payer);
 
+	request_set(opening->unique);
 	fs_accel_reply_open(opening, device_room_retry(&devices->flushed, person,
 						       fs_accel_try_open, opening));
+	request_set(0);
 	free(opening);
 }
 
@@ -122,6 +131,7 @@ void fs_accel_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		.req = req,
 		.devices = &service->devices,
 		.device = devices_by_ino(&service->devices, ino),
+		.unique = request_get(),
 		.fi = *fi,
 	};
 	int r = user_payer(req, &opening.payer);

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/policy.h"
 #include "fs/fs_user.h"
-#include "fs/orphans.h"
 #include "fs/restore.h"
 #include "crash_point.h"
 #include "locked.h"
@@ -151,12 +150,10 @@ static void fs_file_reply_open(fuse_req_t req, struct export *export,
 	fi->direct_io = !fi->backing_id;
 	fi->parallel_direct_writes = 1;
 	fi->noflush = 1;
-	table_store_reply(table, fi->fh, LEDGER_REPLYING);
 	if (fuse_reply_open(req, fi) < 0)
 		fs_file_undo_open(table, export, fi->fh);
-	else
-		table_store_reply(table, fi->fh, LEDGER_REPLIED);
 	CRASH_POINT("open-replied");
+	table_open_replied(table, fi->fh);
 }
 
 /* The request was executed by a predecessor, and its open file is counted. */
@@ -250,7 +247,6 @@ void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	export = table_forget_open(&service->table, fi->fh);
 	if (export)
 		fs_close_export(req, export);
-	orphans_check(service);
 	restore_forget(service);
 	reply_error(req, 0);
 	CRASH_POINT("release-replied");

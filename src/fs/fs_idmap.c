@@ -63,6 +63,7 @@ void fs_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file
 	if (fuse_reply_create(req, &entry, fi) < 0)
 		identities_close(&service->identities, handle);
 	CRASH_POINT("idmap-replied");
+	identities_replied(&service->identities, handle);
 }
 
 void fs_identity_release(fuse_req_t req, struct fuse_file_info *fi)

@@ -12,12 +12,13 @@
 #include "base/log.h"
 #include "fs/fs.h"
 #include "fs/fs_user.h"
-#include "fs/orphans.h"
 #include "fs/restore.h"
 #include "names/ended.h"
 #include "crash_point.h"
 
-static void fs_root_open(fuse_req_t req, struct fuse_file_info *fi)
+static void fs_root_open(fuse_req_t req, struct fuse_file_info *fi,
+			 int (*open)(struct table *table, const struct payer *payer,
+				     uint64_t *ret_id))
 {
 	struct table *table = &service_of(req)->table;
 	struct payer payer;
@@ -25,7 +26,7 @@ static void fs_root_open(fuse_req_t req, struct fuse_file_info *fi)
 	int r = user_payer(req, &payer);
 
 	if (r == 0)
-		r = table_open_root(table, &payer, &id);
+		r = open(table, &payer, &id);
 	if (r < 0) {
 		log_warning("cannot open root for uid %u: %s", user_uid(req),
 			    strerror(-r));
@@ -36,6 +37,7 @@ static void fs_root_open(fuse_req_t req, struct fuse_file_info *fi)
 	if (fuse_reply_open(req, fi) < 0)
 		table_close_root(table, id, NULL, NULL);
 	CRASH_POINT("root-replied");
+	table_root_replied(table, id);
 }
 
 void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -46,7 +48,7 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (ino != INO_ROOT)
 		fuse_reply_open(req, fi);
 	else
-		fs_root_open(req, fi);
+		fs_root_open(req, fi, table_open_root);
 }
 
 void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -54,7 +56,6 @@ void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (ino == INO_ROOT)
 		ended_close_root(&service_of(req)->notifier, fi->fh,
 				 "the root was closed");
-	orphans_check(service_of(req));
 	restore_forget(service_of(req));
 	reply_error(req, 0);
 }
@@ -77,7 +78,7 @@ void fs_control_open(fuse_req_t req, struct fuse_file_info *fi)
 	fi->nonseekable = 1;
 	fi->noflush = 1;
 	if (fs_control_is_writable(fi))
-		fs_root_open(req, fi);
+		fs_root_open(req, fi, table_open_control);
 	else
 		fuse_reply_open(req, fi);
 }

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/request.h"
 #include "fs/backing.h"
-#include "fs/orphans.h"
 #include "store/payers.h"
 #include "clock.h"
 #include "crash_point.h"
@@ -191,7 +190,6 @@ int restore(struct service *service)
 void restore_finish(struct service *service)
 {
 	rebuild_finish(&service->rebuild, &service->notifier);
-	orphans_begin(service);
 	atomic_store(&service->forget_due_ms, now_ms() + RESTORE_FORGET_MS);
 }
 

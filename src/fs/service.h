@@ -40,9 +40,8 @@ struct service {
 	struct identities identities; /* with the option idmap */
 	/* Of .control and .idmap; protected by the table's lock. */
 	struct node control, idmap;
-	_Atomic uint64_t orphans_due_ms; /* see orphans.h; 0: there are none */
-	_Atomic uint64_t forget_due_ms;  /* see restore_forget(); 0: never */
-	struct rebuild rebuild;          /* of a takeover, until restore_finish() */
+	_Atomic uint64_t forget_due_ms; /* see restore_forget(); 0: never */
+	struct rebuild rebuild;         /* of a takeover, until restore_finish() */
 	struct fuse_session *session;
 	/* Has the holder start the installed program: keeper_upgrade(), or NULL. */
 	int (*upgrade)(void);

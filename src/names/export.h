@@ -56,8 +56,7 @@ struct export
 	struct list of_root;    /* in root.exports; unlinked: closed, or removed */
 	struct list notify_job; /* protected by the notifier's lock */
 	unsigned refs;
-	unsigned opens;    /* open files, mappings through them included */
-	unsigned doubtful; /* of these, those that no process may have: see orphans.h */
+	unsigned opens; /* open files, mappings through them included */
 	/* The memfd's times when those of node were set; see export_times(). */
 	struct timespec atime_then, mtime_then;
 	uint64_t charged_bytes; /* to charged_uid */

@@ -145,6 +145,16 @@ int identities_open(struct identities *identities, const struct identity *identi
 	return 0;
 }
 
+void identities_replied(struct identities *identities, uint64_t id)
+{
+	SCOPED_LOCK(&identities->lock);
+	const struct identity_handle *handle = identities_find_locked(identities, id);
+
+	if (handle)
+		ledger_replied(identities->ledger, LEDGER_DESCRIPTION, handle->slot,
+			       request_unique());
+}
+
 /* ---- tokens ------------------------------------------------------------------------ */
 
 static void identities_end_token_locked(struct identities *identities,

@@ -45,6 +45,9 @@ void identities_finish(struct identities *identities);
 int identities_open(struct identities *identities, const struct identity *identity,
 		    pid_t pid, uint64_t *ret_handle);
 
+/* The client has the handle that its request made, unless it is closed by now. */
+void identities_replied(struct identities *identities, uint64_t handle);
+
 /* Its token ends. One that is not open is no error. */
 void identities_close(struct identities *identities, uint64_t handle);
 

@@ -57,7 +57,7 @@ static void rebuild_forget_opens(struct rebuild *rebuild, uint32_t export)
 	ledger_for_each(ledger, LEDGER_OPEN, slot)
 		if (LEDGER_LOAD(ledger_opened(ledger, slot)->export) == export)
 			ledger_free(ledger, LEDGER_OPEN, slot);
-	rebuild->opens[export] = rebuild->doubtful[export] = 0;
+	rebuild->opens[export] = 0;
 }
 
 /* A record of which no export is made. */
@@ -82,10 +82,9 @@ static int rebuild_alloc(struct rebuild *rebuild)
 	rebuild->roots = calloc(rebuild->n_roots + 1, sizeof(*rebuild->roots));
 	rebuild->exports = calloc(rebuild->n_exports + 1, sizeof(*rebuild->exports));
 	rebuild->opens = calloc(rebuild->n_exports + 1, sizeof(*rebuild->opens));
-	rebuild->doubtful = calloc(rebuild->n_exports + 1, sizeof(*rebuild->doubtful));
 	rebuild->unknown = calloc(1, sizeof(*rebuild->unknown));
 	if (!rebuild->callers || !rebuild->roots || !rebuild->exports ||
-	    !rebuild->opens || !rebuild->doubtful || !rebuild->unknown)
+	    !rebuild->opens || !rebuild->unknown)
 		return -ENOMEM;
 	rebuild->unknown->refs = 1;
 	return 0;
@@ -175,27 +174,17 @@ static int rebuild_roots(struct rebuild *rebuild)
 	return 0;
 }
 
-/* One that was not replied to is freed: a request that comes again makes another. */
 static void rebuild_count_opens(struct rebuild *rebuild)
 {
 	struct ledger *ledger = rebuild->table->ledger;
-	uint32_t slot;
+	uint32_t slot, export;
 
 	ledger_for_each(ledger, LEDGER_OPEN, slot) {
-		struct ledger_open *record = ledger_opened(ledger, slot);
-		uint32_t reply = atomic_load(&record->reply), export;
-
-		if (reply == LEDGER_NO_REPLY ||
-		    !ledger_export_of(ledger, record, &export) ||
-		    export >= rebuild->n_exports) {
+		if (ledger_export_of(ledger, ledger_opened(ledger, slot), &export) &&
+		    export < rebuild->n_exports)
+			rebuild->opens[export]++;
+		else
 			ledger_free(ledger, LEDGER_OPEN, slot);
-			continue;
-		}
-		rebuild->opens[export]++;
-		if (reply == LEDGER_REPLIED)
-			continue;
-		rebuild->doubtful[export]++;
-		atomic_store(&record->reply, LEDGER_DOUBTFUL);
 	}
 }
 
@@ -341,7 +330,6 @@ static int rebuild_insert_locked(struct rebuild *rebuild, struct export *export)
 		return r;
 	export->named = named;
 	export->opens = rebuild->opens[export->slot];
-	export->doubtful = rebuild->doubtful[export->slot];
 	export->refs = (unsigned)named + (export->opens > 0);
 	return 0;
 }
@@ -460,7 +448,6 @@ void rebuild_finish(struct rebuild *rebuild, struct notifier *notifier)
 	free(rebuild->roots);
 	free(rebuild->exports);
 	free(rebuild->opens);
-	free(rebuild->doubtful);
 	free(rebuild->unnotified);
 	*rebuild = (struct rebuild){0};
 }

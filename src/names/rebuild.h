@@ -25,7 +25,6 @@ struct rebuild {
 	struct export **exports; /* without a reference; until rebuild_end() */
 	uint32_t n_callers, n_roots, n_exports;
 	uint32_t *opens;        /* of each export */
-	uint32_t *doubtful;     /* of these: see orphans.h */
 	struct caller *unknown; /* of exports without a caller; a reference, or NULL */
 	struct export *
 		*unnotified; /* referenced: the kernel does not know of their end */

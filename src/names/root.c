@@ -35,7 +35,7 @@ struct ledger_description *table_root_record(const struct table *table,
 static int root_record_new(struct table *table, struct root *root,
 			   const struct payer *payer, enum ledger_description_kind kind)
 {
-	uint64_t unique = kind == LEDGER_ROOT ? request_unique() : 0;
+	uint64_t unique = kind == LEDGER_CONTEXT ? 0 : request_unique();
 	struct ledger_description *record;
 
 	root->slot = ledger_alloc(table->ledger, LEDGER_DESCRIPTION, unique);
@@ -103,14 +103,35 @@ static bool root_was_opened(const struct table *table, uint64_t *ret_id)
 	return record->record.unique == request_unique();
 }
 
-int table_open_root(struct table *table, const struct payer *payer, uint64_t *ret_id)
+static int root_open_once(struct table *table, const struct payer *payer,
+			  enum ledger_description_kind kind, uint64_t *ret_id)
 {
 	uint64_t id;
 
 	if (!root_was_opened(table, &id))
-		return root_open(table, payer, LEDGER_ROOT, ret_id);
+		return root_open(table, payer, kind, ret_id);
 	*ret_id = id;
 	return 0;
+}
+
+int table_open_root(struct table *table, const struct payer *payer, uint64_t *ret_id)
+{
+	return root_open_once(table, payer, LEDGER_ROOT, ret_id);
+}
+
+int table_open_control(struct table *table, const struct payer *payer, uint64_t *ret_id)
+{
+	return root_open_once(table, payer, LEDGER_CONTROL, ret_id);
+}
+
+void table_root_replied(struct table *table, uint64_t id)
+{
+	SCOPED_LOCK(&table->lock);
+	const struct root *root = table_find_root_locked(table, id);
+
+	if (root)
+		ledger_replied(table->ledger, LEDGER_DESCRIPTION, root->slot,
+			       request_unique());
 }
 
 int table_open_context_root(struct table *table, const struct payer *payer,

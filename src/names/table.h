@@ -94,6 +94,10 @@ void table_unlock(struct table *table);
 
 /* Of a request that comes again, the one that it made. 0, -EDQUOT, -ENOSPC, -ENOMEM. */
 int table_open_root(struct table *table, const struct payer *payer, uint64_t *ret_id);
+int table_open_control(struct table *table, const struct payer *payer, uint64_t *ret_id);
+
+/* The client has the one that its request made, unless it is closed by now. */
+void table_root_replied(struct table *table, uint64_t id);
 
 /* The same for a context: the request does not ask for it. */
 int table_open_context_root(struct table *table, const struct payer *payer,
@@ -185,15 +189,8 @@ int table_store_open(struct table *table, const struct export *export, int flags
 /* The handle that this request, which comes again, got. False: it got none. */
 bool table_was_opened(struct table *table, struct export *export, uint64_t *ret_handle);
 
-/* Stores that the client gets the file; and that it has it, unless it is closed by now.
- */
-void table_store_reply(struct table *table, uint64_t handle, enum ledger_reply reply);
-
-/*
- * Of an export without real ones: forgets an open file that is doubtful, for
- * table_close(). False: there is none.
- */
-bool table_forget_doubtful(struct table *table, struct export *export);
+/* The client has the file that its request opened, unless it is closed by now. */
+void table_open_replied(struct table *table, uint64_t handle);
 
 /*
  * It is closed: the export, with a reference, for table_close(); NULL: it was closed

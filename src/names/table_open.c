@@ -69,21 +69,9 @@ static struct export *table_of_open_locked(struct table *table,
 	return export ? table_find_locked(table, export->id) : NULL;
 }
 
-/* It is not doubtful any more: it was replied to again, or is closed. */
-static void table_settle_locked(struct table *table, struct export *export,
-				struct ledger_open *record)
+void table_open_replied(struct table *table, uint64_t handle)
 {
-	ASSERT_LOCKED(&table->lock);
-	if (atomic_exchange(&record->reply, LEDGER_REPLYING) == LEDGER_DOUBTFUL)
-		export->doubtful--;
-}
-
-void table_store_reply(struct table *table, uint64_t handle, enum ledger_reply reply)
-{
-	uint32_t slot = ledger_find(table->ledger, LEDGER_OPEN, handle);
-
-	if (slot != LEDGER_NONE)
-		atomic_store(&ledger_opened(table->ledger, slot)->reply, reply);
+	ledger_replied(table->ledger, LEDGER_OPEN, (uint32_t)handle, request_unique());
 }
 
 bool table_was_opened(struct table *table, struct export *export, uint64_t *ret_handle)
@@ -102,7 +90,6 @@ bool table_was_opened(struct table *table, struct export *export, uint64_t *ret_
 	    record->record.unique != request_unique() ||
 	    table_of_open_locked(table, record) != export)
 		return false;
-	table_settle_locked(table, export, record);
 	*ret_handle = ledger_handle(table->ledger, LEDGER_OPEN, slot);
 	return true;
 }
@@ -116,35 +103,12 @@ struct export *table_forget_open(struct table *table, uint64_t handle)
 	if (slot == LEDGER_NONE)
 		return NULL;
 	export = table_of_open_locked(table, ledger_opened(table->ledger, slot));
-	if (export) {
-		table_settle_locked(table, export, ledger_opened(table->ledger, slot));
+	if (export)
 		export->refs++;
-	}
 	ledger_free(table->ledger, LEDGER_OPEN, slot);
 	CRASH_POINT("open-forgotten");
 	leaving_freed(&table->leaving);
 	return export;
-}
-
-bool table_forget_doubtful(struct table *table, struct export *export)
-{
-	SCOPED_LOCK(&table->lock);
-	struct ledger *ledger = table->ledger;
-	uint32_t slot;
-
-	if (export->doubtful == 0)
-		return false;
-	ledger_for_each(ledger, LEDGER_OPEN, slot) {
-		struct ledger_open *record = ledger_opened(ledger, slot);
-
-		if (atomic_load(&record->reply) == LEDGER_DOUBTFUL &&
-		    table_of_open_locked(table, record) == export) {
-			ledger_free(ledger, LEDGER_OPEN, slot);
-			export->doubtful--;
-			return true;
-		}
-	}
-	return false;
 }
 
 void table_store_backing_locked(struct table *table, struct export *export, int id)

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "fs/restore.h"
+#include "fs/unreplied.h"
 #include "process/init.h"
 #include "process/keeper.h"
 #include "process/predecessor.h"
@@ -76,6 +77,8 @@ int succession_restore(struct service *service, int device)
 		return r;
 	}
 	CRASH_POINT("takeover-restored");
+	unreplied_finish(service, device);
+	CRASH_POINT("takeover-replied");
 	r = init_resend(device);
 	if (r == -EOPNOTSUPP) {
 		log_warning("this kernel cannot send requests again (Linux 6.9 can): "

@@ -15,7 +15,8 @@
  * request that comes again is recognised:
  *
  *   export    ledger_alloc(EXPORT), its fields and blobs, bank_put(), LIVE, reply
- *   open      the backing id in the export, ledger_alloc(OPEN), its fields, LIVE, reply
+ *   open      the backing id in the export, ledger_alloc(OPEN), its fields, LIVE, reply,
+ *             ledger_replied()
  *   release   ledger_free(OPEN), reply; the last one of an UNNAMED export: its end
  *   unlink    end_unique, end_cause, notified, UNNAMED, reply; if it is not open: its end
  *   its end   the backing id is closed, backing_id is 0, bank_drop(), ledger_free()
@@ -23,7 +24,7 @@
  *   takeover  ledger_open(), bank_open(), the predecessor is dead, ledger_take_over(),
  *             bank_want() of each export that is LIVE or has open files, bank_rebuild(),
  *             the end of each export that misses a buffer and of each other UNNAMED one,
- *             FUSE_NOTIFY_RESEND
+ *             a reply for each open file that may have got none, FUSE_NOTIFY_RESEND
  *
  * Code that took a service over can have written anything into the records, and can go on
  * to do so: others may have the memfd. So what a successor checks is a copy, and it uses
@@ -212,6 +213,13 @@ uint32_t ledger_alloc(struct ledger *ledger, enum ledger_kind kind, uint64_t uni
  * record is how that request is recognised if it comes again.
  */
 void ledger_free(struct ledger *ledger, enum ledger_kind kind, uint32_t slot);
+
+/*
+ * The request that made this open file was replied to: it does not come again. The record
+ * may be another's by now.
+ */
+void ledger_replied(struct ledger *ledger, enum ledger_kind kind, uint32_t slot,
+		    uint64_t unique);
 
 /* The next committed record from @slot on; LEDGER_NONE: there is none. */
 uint32_t ledger_next(struct ledger *ledger, enum ledger_kind kind, uint32_t slot);

@@ -61,8 +61,9 @@ enum ledger_state {
 struct ledger_record {
 	_Atomic uint32_t state; /* enum ledger_state: the commit */
 	uint32_t generation;    /* of this use of the slot, not 0: see ledger_handle() */
-	uint64_t
-		unique; /* of the request that made it, without the resend bit; 0: none */
+	/* Of the request that made it, without the resend bit; 0: none, or it is an open
+	 * file and the request was replied to. */
+	uint64_t unique;
 };
 
 /* Owner, mode, ACL and times, as struct node. */
@@ -94,9 +95,10 @@ struct ledger_caller {
 };
 
 enum ledger_description_kind {
-	LEDGER_ROOT = 1, /* of the root directory or of .control: names are made on it */
+	LEDGER_ROOT = 1, /* of the root directory: names are made on it */
 	LEDGER_HANDLE,   /* of an identity, opened in .idmap */
 	LEDGER_CONTEXT,  /* of an accelerator; names are made on it, too */
+	LEDGER_CONTROL,  /* of .control; names are made on it, too */
 	LEDGER_DESCRIPTION_KINDS
 };
 
@@ -152,22 +154,13 @@ struct ledger_export {
 	uint64_t reserved[3];
 };
 
-/* Does the client have the file? */
-enum ledger_reply {
-	LEDGER_NO_REPLY, /* no: a request that comes again opens it anew */
-	LEDGER_REPLYING,
-	LEDGER_REPLIED,
-	LEDGER_DOUBTFUL, /* a predecessor was killed while it replied: see orphans.h */
-	LEDGER_REPLIES
-};
-
 /* An open file of a name. */
 struct ledger_open {
 	struct ledger_record record;
 	uint32_t export;
 	uint32_t export_generation;
-	uint32_t flags;         /* of open(2) */
-	_Atomic uint32_t reply; /* enum ledger_reply */
+	uint32_t flags; /* of open(2) */
+	uint32_t reserved;
 };
 
 /*

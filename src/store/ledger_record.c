@@ -134,6 +134,16 @@ void ledger_free(struct ledger *ledger, enum ledger_kind kind, uint32_t slot)
 	ledger_put_slot(ledger, kind, slot);
 }
 
+void ledger_replied(struct ledger *ledger, enum ledger_kind kind, uint32_t slot,
+		    uint64_t unique)
+{
+	struct ledger_record *record = ledger_at(ledger, kind, slot);
+
+	if (unique)
+		(void)__atomic_compare_exchange_n(&record->unique, &unique, 0, false,
+						  __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 /* ---- find -------------------------------------------------------------------------- */
 
 void ledger_read(const struct ledger *ledger, enum ledger_kind kind, uint32_t slot,

@@ -241,8 +241,6 @@ const char *takeover_check_open(struct takeover *takeover, uint32_t slot)
 	const struct ledger_open *open = ledger_opened(ledger, slot);
 	uint32_t export;
 
-	if (atomic_load(&open->reply) >= LEDGER_REPLIES)
-		return "it is damaged";
 	if (!ledger_export_of(ledger, open, &export) ||
 	    !slots_is_used(&ledger->places[LEDGER_EXPORT].slots, export))
 		return "its name is lost";

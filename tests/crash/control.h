@@ -24,6 +24,9 @@ struct crash_control {
 	 * @remaining was counted down to 0; 0: none. */
 	_Atomic uint32_t armed;
 	_Atomic uint32_t remaining;
+	/* The one that is armed when that one has killed, for the first time that it is
+	 * reached; 0: none. */
+	_Atomic uint32_t then;
 	/* Each point kills once in so many times, by chance; 0: never. */
 	_Atomic uint32_t one_in;
 	/* The process that died last at a point, and CLOCK_MONOTONIC then. */

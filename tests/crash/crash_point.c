@@ -70,7 +70,8 @@ static bool crash_point_is_due(struct crash_control *control, uint32_t number,
 {
 	if (atomic_load(&control->armed) == number &&
 	    atomic_fetch_sub(&control->remaining, 1) == 1) {
-		atomic_store(&control->armed, 0);
+		atomic_store(&control->remaining, 1);
+		atomic_store(&control->armed, atomic_exchange(&control->then, 0));
 		return true;
 	}
 	/* Without a spare yet, its death is the end of the mount. */

@@ -70,6 +70,24 @@ void order_arm(struct order *order, unsigned point, unsigned nth)
 	order->control->armed = point + 1;
 }
 
+void order_arm_both(struct order *order, unsigned point, unsigned then)
+{
+	order->control->then = then + 1;
+	order_arm(order, point, 1);
+	order->armed = then;
+	order->killed_before = order_killed(order);
+}
+
+unsigned order_find(const struct order *order, const char *name)
+{
+	unsigned i = 0;
+
+	while (i < order->n_points && strcmp(order->names[i], name) != 0)
+		i++;
+	ASSERT(i < order->n_points);
+	return i;
+}
+
 bool order_is_done(void *data)
 {
 	struct order *order = data;
@@ -79,5 +97,6 @@ bool order_is_done(void *data)
 
 void order_disarm(struct order *order)
 {
+	order->control->then = 0;
 	order->control->armed = 0;
 }

@@ -24,7 +24,13 @@ void order_create(struct order *order);
 /* The point kills when it is reached for the @nth time from now, from 1. */
 void order_arm(struct order *order, unsigned point, unsigned nth);
 
-/* Has it killed since it was armed? For wait_until(), too. */
+/* It kills for the first time, and then the successor dies at @then. */
+void order_arm_both(struct order *order, unsigned point, unsigned then);
+
+/* The number of this point; asserts. */
+unsigned order_find(const struct order *order, const char *name);
+
+/* Has it, or the last of both, killed since it was armed? For wait_until(), too. */
 bool order_is_done(void *order);
 
 /* It kills no more, unless it has. */

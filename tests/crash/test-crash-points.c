@@ -5,11 +5,17 @@
  * The list is what the build has (order.h), so a new point is tested without a change
  * here. Most are reached by the load; the others by a takeover.
  */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "campaign.h"
 #include "order.h"
+#include "raw.h"
+#include "remains.h"
 #include "worker.h"
 
 #define POINTS_WAIT_MS 3000
@@ -172,10 +178,107 @@ static void by_chance(struct instance *instance)
 	campaign_end(&campaign);
 }
 
+/* ---- clients that are killed while nobody reads their request again -----------------
+ */
+
+struct opening {
+	const char *point; /* between its record and its reply */
+	const char *name;  /* in the mount */
+	int flags;         /* of open(2) */
+};
+
+static const struct opening openings[] = {
+	{"root-opened", "", O_RDONLY | O_DIRECTORY},
+	{"root-opened", ".control", O_RDWR},
+	{"accel-opened", ".accel/soft0", O_RDWR},
+	{"idmap-opened", ".idmap", O_RDWR | O_TMPFILE},
+};
+
+struct opener {
+	char path[INSTANCE_PATH_SIZE + UUID_TEXT_SIZE];
+	int flags;
+};
+
+static void be_opener(int peer, void *data)
+{
+	const struct opener *opener = data;
+
+	(void)open(opener->path, opener->flags, 0600);
+	pause();
+}
+
+/*
+ * The kernel has put the request back into its queue, from where it goes with the client,
+ * so nobody closes what it opened.
+ */
+static void die_between(const struct instance *instance, struct order *order,
+			const char *point, struct opener *opener)
+{
+	struct child child;
+
+	order_arm_both(order, order_find(order, point),
+		       order_find(order, "takeover-resent"));
+	child_start(&child, NULL, be_opener, opener);
+	ASSERT(wait_until(order_is_done, order));
+	child_kill(&child, SIGKILL);
+	worker_expect_served(instance, order->control->pid);
+}
+
+static void killed_openers_of(const char *options, const struct opening *opening,
+			      size_t n)
+{
+	struct instance instance;
+	struct opener opener;
+	struct order order;
+
+	order_create(&order);
+	instance_start(&instance, options);
+	for (; n > 0; n--, opening++) {
+		snprintf(opener.path, sizeof(opener.path), "%s/%s", instance.dir,
+			 opening->name);
+		opener.flags = opening->flags;
+		die_between(&instance, &order, opening->point, &opener);
+		remains_expect_nothing(&instance);
+	}
+	instance_stop(&instance);
+}
+
+static void killed_openers(struct instance *unused)
+{
+	killed_openers_of(NULL, openings, 3);
+}
+
+static void killed_idmap_openers(struct instance *unused)
+{
+	killed_openers_of("idmap", openings + 3, 1);
+}
+
+/* Without passthrough, as of a dma-buf, nothing but the close says that it is closed. */
+static void killed_importers(struct instance *unused)
+{
+	struct instance instance;
+	struct opener opener = {.flags = O_RDWR};
+	struct shared shared;
+	struct order order;
+
+	order_create(&order);
+	instance_start(&instance, "nopassthrough");
+	share(&shared, &instance, PAGE, 0, 0);
+	memcpy(opener.path, shared.path, sizeof(opener.path));
+	die_between(&instance, &order, "open-stored", &opener);
+	remains_expect(&instance, 1, 0);
+	unshare_buffer(&shared);
+	remains_expect_nothing(&instance);
+	instance_stop(&instance);
+}
+
 const struct test_case test_cases[] = {
 	{"each_point", each_point, NULL, 3000, CASE_NO_INSTANCE},
 	{"each_idmap_point", each_idmap_point, NULL, 600, CASE_NO_INSTANCE},
 	{"each_accel_point", each_accel_point, NULL, 600, CASE_NO_INSTANCE},
 	{"by_chance", by_chance, NULL, 600, CASE_NO_INSTANCE},
+	{"killed_openers", killed_openers, NULL, 300, CASE_NO_INSTANCE},
+	{"killed_idmap_openers", killed_idmap_openers, NULL, 300, CASE_NO_INSTANCE},
+	{"killed_importers", killed_importers, NULL, 300, CASE_NO_INSTANCE},
 	{0},
 };

@@ -10,10 +10,12 @@
 
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "acl-build.h"
 #include "base/log.h"
@@ -21,6 +23,7 @@
 #include "fixture.h"
 #include "fs/fs_ioctl.h"
 #include "fs/restore.h"
+#include "fs/unreplied.h"
 #include "names/publish.h"
 #include "store/payers.h"
 #include "store/poison.h"
@@ -332,7 +335,6 @@ static uint64_t open_file(struct export *export)
 	cr_assert(table_open(&before->table, export));
 	cr_assert(zero(int, table_store_open(&before->table, export, O_RDWR, &handle)));
 	cr_assert(ne(u64, handle, 0));
-	table_store_reply(&before->table, handle, LEDGER_REPLIED);
 	return handle;
 }
 
@@ -379,38 +381,166 @@ Test(restore, an_open_that_was_not_stored)
 	cr_assert(zero(uint, find(export)->opens));
 }
 
-/* Stored, and nobody was given it. */
+/* FOPEN_* of linux/fuse.h, of which older ones lack some; and its fuse_open_out. */
+#define OPEN_DIRECT_IO       (1U << 0)
+#define OPEN_NONSEEKABLE     (1U << 2)
+#define OPEN_NOFLUSH         (1U << 5)
+#define OPEN_PARALLEL_WRITES (1U << 6)
+#define OPEN_PASSTHROUGH     (1U << 7)
+
+struct open_out {
+	uint64_t fh;
+	uint32_t open_flags;
+	int32_t backing_id;
+};
+
+/* The reply that a successor sends instead of its predecessor, as the kernel gets it. */
+struct reply {
+	struct fuse_out_header head;
+	union {
+		struct open_out open;
+		struct {
+			struct fuse_entry_out entry;
+			struct open_out open;
+		} create;
+	};
+};
+
+static int device[2] = {-1, -1};
+
+/* After the takeover: all that it sends. */
+static void finish_replies(void)
+{
+	cr_assert(
+		zero(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, device)));
+	unreplied_finish(after, device[0]);
+	close(device[0]);
+}
+
+static void expect_reply(struct reply *ret_reply, uint64_t unique, size_t size)
+{
+	size += sizeof(ret_reply->head);
+	cr_assert(eq(long, read(device[1], ret_reply, sizeof(*ret_reply)), (long)size));
+	cr_assert(all(eq(u64, ret_reply->head.unique, unique),
+		      eq(sz, ret_reply->head.len, size),
+		      zero(int, ret_reply->head.error)));
+}
+
+static void expect_open_reply(uint64_t unique, uint64_t fh, uint32_t flags)
+{
+	struct reply reply;
+
+	expect_reply(&reply, unique, sizeof(reply.open));
+	cr_assert(all(eq(u64, reply.open.fh, fh), eq(u32, reply.open.open_flags, flags)));
+}
+
+static void expect_no_reply(void)
+{
+	struct reply reply;
+
+	cr_assert(zero(long, read(device[1], &reply, sizeof(reply))));
+	close(device[1]);
+}
+
+/* Stored, and maybe not replied to: as fs_open() replies. */
 Test(restore, an_open_without_a_reply)
 {
 	struct export *export = publish(new_memfd(4096), "", 0);
 	uint64_t handle, again;
 
 	request_set(50);
-	cr_assert(table_open(&before->table, export));
-	cr_assert(zero(int, table_store_open(&before->table, export, O_RDWR, &handle)));
+	handle = open_file(export);
 	take_over();
-	cr_assert(zero(uint, find(export)->opens));
-	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
+	finish_replies();
+	expect_open_reply(50, handle,
+			  OPEN_DIRECT_IO | OPEN_NOFLUSH | OPEN_PARALLEL_WRITES);
+	expect_no_reply();
+	cr_assert(eq(uint, find(export)->opens, 1));
 	request_set(50 | RESENT);
 	cr_assert(not(table_was_opened(&after->table, find(export), &again)));
+	close_file(handle);
+	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
 }
 
-/* The client may have it, or not: it is open until the kernel says that it is not. */
-Test(restore, an_open_whose_reply_is_doubtful)
+Test(restore, a_passthrough_open_without_a_reply)
 {
 	struct export *export = publish(new_memfd(4096), "", 0);
-	uint64_t handle = open_file(export);
+	struct reply reply;
 
-	table_store_reply(&before->table, handle, LEDGER_REPLYING);
+	request_set(50);
+	open_file(export);
+	table_lock(&before->table);
+	table_store_backing_locked(&before->table, export, 5);
+	table_unlock(&before->table);
 	take_over();
-	cr_assert(all(eq(uint, find(export)->opens, 1),
-		      eq(uint, find(export)->doubtful, 1)));
-	cr_assert(table_forget_doubtful(&after->table, find(export)));
-	cr_assert(not(table_forget_doubtful(&after->table, find(export))));
-	cr_assert(zero(int, table_close(&after->table, find(export))));
-	cr_assert(
-		all(zero(uint, find(export)->opens), zero(uint, find(export)->doubtful)));
-	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
+	finish_replies();
+	expect_reply(&reply, 50, sizeof(reply.open));
+	cr_assert(all(eq(u32, reply.open.open_flags,
+			 OPEN_PASSTHROUGH | OPEN_NOFLUSH | OPEN_PARALLEL_WRITES),
+		      eq(int, reply.open.backing_id, 5)));
+	expect_no_reply();
+}
+
+Test(restore, descriptions_without_a_reply)
+{
+	const uint32_t control_flags = OPEN_DIRECT_IO | OPEN_NONSEEKABLE | OPEN_NOFLUSH;
+	const struct payer payer = {UID_A};
+	const struct identity who = {{UID_A, 1}, {UID_B, 2}};
+	uint64_t directory, control, handle;
+	struct reply reply;
+
+	request_set(50);
+	cr_assert(zero(int, table_open_root(&before->table, &payer, &directory)));
+	request_set(52);
+	cr_assert(zero(int, table_open_control(&before->table, &payer, &control)));
+	request_set(54);
+	cr_assert(zero(int, identities_open(&before->identities, &who, 0, &handle)));
+	take_over();
+	finish_replies();
+	expect_open_reply(50, directory, 0);
+	expect_open_reply(52, control, control_flags);
+	expect_reply(&reply, 54, sizeof(reply.create));
+	cr_assert(all(eq(u64, reply.create.entry.nodeid, INO_IDENTITY),
+		      eq(u64, reply.create.entry.attr.ino, INO_IDENTITY),
+		      eq(u32, reply.create.entry.attr.mode, S_IFREG),
+		      eq(u64, reply.create.open.fh, handle),
+		      eq(u32, reply.create.open.open_flags, control_flags)));
+	expect_no_reply();
+}
+
+Test(restore, what_was_replied_to)
+{
+	struct export *export = publish(new_memfd(4096), "", 0);
+	const struct payer payer = {UID_A};
+	const struct identity who = {{UID_A, 1}, {UID_B, 2}};
+	uint64_t id;
+
+	request_set(50);
+	table_open_replied(&before->table, open_file(export));
+	cr_assert(zero(int, table_open_root(&before->table, &payer, &id)));
+	table_root_replied(&before->table, id);
+	cr_assert(zero(int, identities_open(&before->identities, &who, 0, &id)));
+	identities_replied(&before->identities, id);
+	take_over();
+	finish_replies();
+	expect_no_reply();
+	cr_assert(eq(uint, find(export)->opens, 1));
+	/* Of one that was closed, nothing is changed by a reply. */
+	identities_close(&after->identities, id);
+	request_set(52);
+	identities_replied(&after->identities, id);
+}
+
+/* The record is another's by then. */
+Test(restore, a_reply_that_is_noted_late)
+{
+	struct ledger *ledger = before->state.ledger;
+	uint32_t slot = ledger_alloc(ledger, LEDGER_OPEN, 52);
+
+	ledger_replied(ledger, LEDGER_OPEN, slot, 50);
+	cr_assert(eq(u64, ledger_opened(ledger, slot)->record.unique, 52));
+	ledger_replied(ledger, LEDGER_OPEN, slot, 52);
+	cr_assert(zero(u64, ledger_opened(ledger, slot)->record.unique));
 }
 
 Test(restore, a_backing_id_is_kept_while_it_is_open)
@@ -937,7 +1067,6 @@ Test(restore, others_change_what_was_checked)
 
 	cr_assert(table_open(&before->table, export));
 	cr_assert(zero(int, table_store_open(&before->table, export, O_RDWR, &opened)));
-	table_store_reply(&before->table, opened, LEDGER_REPLIED);
 	request_set(0);
 	open_successor();
 	cr_assert(zero(int, ledger_take_over(after->state.ledger, &losses)));
@@ -972,7 +1101,6 @@ Test(restore, others_can_write_to_the_ledger)
 		cr_assert(table_open(&before->table, export));
 		cr_assert(zero(
 			int, table_store_open(&before->table, export, O_RDWR, &opened)));
-		table_store_reply(&before->table, opened, LEDGER_REPLIED);
 		close(memfd);
 	}
 	request_set(0);
