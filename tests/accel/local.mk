@@ -5,7 +5,7 @@ accel_programs = %D%/accel-tests
 check_PROGRAMS += $(accel_programs)
 endif
 
-%C%_accel_tests_SOURCES = \
+%C%_accel_tests_SOURCES = $(criterion_sources) \
 	tests/unit/fail-each.c tests/unit/fail-each.h \
 	tests/unit/faults.c tests/unit/faults.h \
 	%D%/asid-fixture.c %D%/asid-fixture.h \

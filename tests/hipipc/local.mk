@@ -7,7 +7,7 @@ hipipc_programs = %D%/hipsoft-tests %D%/hipipc-tests %D%/test-provider-cuda \
 check_PROGRAMS += $(hipipc_programs)
 endif
 
-%C%_hipsoft_tests_SOURCES = \
+%C%_hipsoft_tests_SOURCES = $(criterion_sources) \
 	%D%/event-page-fixture.c %D%/event-page-fixture.h \
 	%D%/stream-fixture.c %D%/stream-fixture.h \
 	%D%/hipsoft-fixture.c %D%/hipsoft-fixture.h %D%/hipsoft-gate.h \
@@ -30,7 +30,7 @@ endif
 %C%_hipsoft_tests_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 %C%_hipsoft_tests_LDADD = $(test_support) lib/hipsoft/libhipsoft-private.la $(CRITERION_LIBS)
 
-%C%_hipipc_tests_SOURCES = \
+%C%_hipipc_tests_SOURCES = $(criterion_sources) \
 	%D%/fake-service.c %D%/fake-service.h \
 	%D%/test-handle.c \
 	%D%/test-names.c \
@@ -62,7 +62,7 @@ provider_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib/hipipc
 provider_fixture = %D%/vendor-fixture.c %D%/vendor-fixture.h
 provider_libs = $(test_support) lib/hipipc/libhipipc-private.la $(CRITERION_LIBS)
 
-%C%_test_provider_cuda_SOURCES = %D%/test-provider-cuda.c $(provider_fixture)
+%C%_test_provider_cuda_SOURCES = $(criterion_sources) %D%/test-provider-cuda.c $(provider_fixture)
 %C%_test_provider_cuda_CPPFLAGS = $(provider_cppflags)
 %C%_test_provider_cuda_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 %C%_test_provider_cuda_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(FAKES)/libs \
@@ -70,7 +70,7 @@ provider_libs = $(test_support) lib/hipipc/libhipipc-private.la $(CRITERION_LIBS
 %C%_test_provider_cuda_LDADD = $(provider_libs)
 EXTRA_%C%_test_provider_cuda_DEPENDENCIES = %D%/fakes/stamp
 
-%C%_test_provider_hip_SOURCES = %D%/test-provider-hip.c $(provider_fixture)
+%C%_test_provider_hip_SOURCES = $(criterion_sources) %D%/test-provider-hip.c $(provider_fixture)
 %C%_test_provider_hip_CPPFLAGS = $(provider_cppflags)
 %C%_test_provider_hip_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 %C%_test_provider_hip_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(FAKES)/libs \
@@ -78,7 +78,7 @@ EXTRA_%C%_test_provider_cuda_DEPENDENCIES = %D%/fakes/stamp
 %C%_test_provider_hip_LDADD = $(provider_libs)
 EXTRA_%C%_test_provider_hip_DEPENDENCIES = %D%/fakes/stamp
 
-%C%_test_providers_SOURCES = %D%/test-providers.c
+%C%_test_providers_SOURCES = $(criterion_sources) %D%/test-providers.c
 %C%_test_providers_CPPFLAGS = $(provider_cppflags) -DFAKES='"$(FAKES)"'
 %C%_test_providers_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 %C%_test_providers_LDADD = $(provider_libs)

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "config.h"
+
 static void three_devices(void)
 {
 	soft_configure("3", "64");
@@ -336,7 +338,7 @@ static rlim_t address_space(void)
 
 Test(hipsoft_fork, begins_whole_or_not_at_all, .init = three_devices)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
 	cr_skip_test("sanitizers abort when address space is exhausted");
 #endif
 	try_all(RLIMIT_AS, address_space(), 512 << 10, 120);

@@ -11,11 +11,12 @@
 #include "child.h"
 #include "harness.h"
 #include "raw.h"
+#include "config.h"
 
 #define READER 1002 /* may open the names as a member of their group */
 #define MANY   16000
 /* A sanitizer keeps what was freed for a while. */
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SANITIZED
 #define MAX_GROWTH (512 << 20)
 #else
 #define MAX_GROWTH (3 << 20)

@@ -16,6 +16,7 @@
 #include "harness.h"
 #include "latency.h"
 #include "raw.h"
+#include "config.h"
 
 #define ATTACKER   1001
 #define INNOCENT   1003
@@ -26,7 +27,7 @@
 #define LONGEST_MS 1000 /* thousands of closes, one after the other, take longer */
 #define TRIES      3    /* of all rounds: a processor can be busy in one of them */
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SANITIZED
 #define LOCKS 100000
 #else
 #define LOCKS 1000000

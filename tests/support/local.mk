@@ -12,3 +12,6 @@ check_LTLIBRARIES += %D%/libsupport.la
 	%D%/server.c %D%/server.h \
 	%D%/wait.c %D%/wait.h
 test_support = tests/support/libsupport.la
+
+# Of each program with Criterion: a constructor, which none would take from an archive.
+criterion_sources = tests/support/quiet-fork.c

@@ -10,7 +10,7 @@ check_PROGRAMS += $(unit_programs)
 endif
 
 # The service.
-%C%_daemon_tests_SOURCES = $(timing_statistics) \
+%C%_daemon_tests_SOURCES = $(criterion_sources) $(timing_statistics) \
 	%D%/acl-build.h \
 	%D%/broker-client.c %D%/broker-client.h \
 	%D%/fail-each.c %D%/fail-each.h \
@@ -103,7 +103,7 @@ endif
 %C%_daemon_tests_LDADD = $(test_support) src/libdaemon.la $(CRITERION_LIBS) -lm
 
 # The library and the tool.
-%C%_client_tests_SOURCES = \
+%C%_client_tests_SOURCES = $(criterion_sources) \
 	%D%/fake-broker.c %D%/fake-broker.h \
 	%D%/fake-device.c %D%/fake-device.h \
 	%D%/test-cli.c \
