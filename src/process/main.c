@@ -61,6 +61,8 @@ static int main_confine(struct service *service, int mount_root)
 	r = helper_start(by_helper);
 	if (r == 0)
 		r = confine(!options->foreground);
+	if (r == 0)
+		r = privileges_take_uid();
 	/* It denies access to other processes, too, with which a service takes. */
 	if (r == 0 && options->isolate)
 		r = landlock_begin(mount_root);

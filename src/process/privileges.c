@@ -8,6 +8,7 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "util.h"
@@ -17,6 +18,9 @@
 	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |          \
 	 SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |                         \
 	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+
+/* Above what is given to users and to containers; a signed number would be negative. */
+#define PRIVILEGES_UID 4294901760U
 
 /*
  * In a user namespace (rootless) a capability is valid only for what belongs to the
@@ -82,6 +86,17 @@ bool privileges_are_initial(void)
 	ssize_t n = readlink("/proc/self/ns/user", link, sizeof(link));
 
 	return n == (ssize_t)strlen(initial) && !memcmp(link, initial, strlen(initial));
+}
+
+int privileges_take_uid(void)
+{
+	if (getuid() != 0 || !privileges_are_initial() ||
+	    setresuid(PRIVILEGES_UID, (uid_t)-1, (uid_t)-1) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	log_warning("missing capability to have a real uid of its own");
+	return 0;
 }
 
 static bool privileges_has(cap_t caps, cap_value_t capability)
@@ -208,8 +223,8 @@ int privileges_drop_for_keeper(void)
 
 /* What a service has at its start: the table above, and what that start alone needs. */
 static const cap_value_t privileges_started_with[] = {
-	CAP_SETPCAP,    CAP_SYS_RESOURCE, CAP_SYS_CHROOT, CAP_SYS_ADMIN,
-	CAP_SYS_PTRACE, CAP_LEASE,        CAP_FOWNER,     CAP_DAC_OVERRIDE,
+	CAP_SETPCAP, CAP_SYS_RESOURCE, CAP_SYS_CHROOT,   CAP_SYS_ADMIN, CAP_SYS_PTRACE,
+	CAP_LEASE,   CAP_FOWNER,       CAP_DAC_OVERRIDE, CAP_SETUID,
 };
 
 /* Without CAP_SETPCAP no_new_privs alone keeps execve(2) from giving more. */

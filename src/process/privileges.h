@@ -13,6 +13,14 @@ uint64_t privileges_raise_nofile(void);
 /* False in a user namespace (rootless), where the kernel refuses passthrough. */
 bool privileges_are_initial(void);
 
+/*
+ * Gives a process of the host's root a real uid that nothing else has: the kernel counts
+ * descriptors in flight for it, and those of the bank always are. With root's, none of
+ * its processes without capabilities could send any. 0 or -errno; no error if that is
+ * not permitted.
+ */
+int privileges_take_uid(void);
+
 /* Of whom the table in privileges.c says what is needed. */
 enum privileges_owner {
 	PRIVILEGES_SERVICE = 1,

@@ -19,8 +19,8 @@
  * The kernel counts descriptors in flight for the real uid of the sender. Without
  * CAP_SYS_RESOURCE and CAP_SYS_ADMIN in the first user namespace no process of that uid
  * can send any while there are more than its RLIMIT_NOFILE (ETOOMANYREFS). So the service
- * should have a real uid of its own: with uid 0 it would stop, for example, containers
- * whose root has neither capability.
+ * has a real uid of its own (privileges_take_uid()): with uid 0 it would stop, for
+ * example, containers whose root has neither capability.
  *
  * Thread safe, but for bank_want() and bank_rebuild(), which a takeover calls first. The
  * callbacks are called without a lock of the bank.

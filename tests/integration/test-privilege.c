@@ -6,8 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "../support/fd-message.h"
 #include "child.h"
 #include "harness.h"
 #include "namespaces.h"
@@ -87,6 +92,40 @@ static void helper_has_the_others(struct instance *instance)
 	expect_of_helper(instance);
 }
 
+/* ---- its uid ----------------------------------------------------------------------- */
+
+#define IN_FLIGHT 200 /* descriptors in the bank */
+
+/* As root of a container, which has no capability that matters here. */
+static int send_without_capabilities(void *data)
+{
+	const struct rlimit few = {IN_FLIGHT / 2, IN_FLIGHT / 2};
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	const struct __user_cap_data_struct none[2] = {0};
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    setrlimit(RLIMIT_NOFILE, &few) < 0 || syscall(SYS_capset, &header, none) < 0)
+		return -errno;
+	r = send_fd(pair[0], pair[1]);
+	return r < 0 ? r : 0;
+}
+
+/* What it keeps in flight counts for a uid that nothing else has. */
+static void has_a_real_uid_of_its_own(struct instance *instance)
+{
+	struct shared shared[IN_FLIGHT];
+	char value[64];
+
+	status_field(instance->service, "Uid", value);
+	ASSERT(strcmp(value, "4294901760") == 0);
+	for (int i = 0; i < IN_FLIGHT; i++)
+		share(&shared[i], instance, PAGE, 0, 0);
+	ASSERT_OK(child_call(USER(0), send_without_capabilities, NULL));
+	for (int i = 0; i < IN_FLIGHT; i++)
+		unshare_buffer(&shared[i]);
+}
+
 static void expect_no_new_privileges(pid_t pid)
 {
 	char value[64];
@@ -112,7 +151,8 @@ static void keeper_has_two(struct instance *instance)
 static void holder_has_what_it_hands_on(struct instance *instance)
 {
 	const uint64_t start = 1ULL << CAP_SETPCAP | 1ULL << CAP_SYS_RESOURCE |
-			       1ULL << CAP_SYS_CHROOT | EXPECTED_HELPER;
+			       1ULL << CAP_SYS_CHROOT | 1ULL << CAP_SETUID |
+			       EXPECTED_HELPER;
 	/* The cage of a case has less than root. */
 	const uint64_t permitted =
 		(EXPECTED_CAPABILITIES | start) & capabilities(getpid(), "CapPrm");
@@ -306,6 +346,7 @@ const struct test_case test_cases[] = {
 	{"helper_has_the_others", helper_has_the_others},
 	{"keeper_has_two", keeper_has_two, "nosupervisor"},
 	{"holder_has_what_it_hands_on", holder_has_what_it_hands_on},
+	{"has_a_real_uid_of_its_own", has_a_real_uid_of_its_own},
 	{"gains_none_later", gains_none_later},
 	{"no_new_privileges", no_new_privileges},
 	{"rootless_instance", rootless_instance, NULL, 0, CASE_NO_INSTANCE},
