@@ -99,11 +99,13 @@ int session_continue(struct service *service, int device, struct loop *ret_loop)
 		return r;
 	r = init_replay(service->session, device, service->options.idmap,
 			service->state.ledger, &max_write);
-	if (r == 0)
-		loop_init(ret_loop, service->session, device, max_write);
-	else
+	if (r < 0) {
 		session_destroy(service);
-	return r;
+		return r;
+	}
+	loop_init(ret_loop, service->session, device, max_write);
+	ret_loop->ledger = service->state.ledger;
+	return 0;
 }
 
 void session_destroy(struct service *service)
