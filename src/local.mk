@@ -141,6 +141,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/process/loop.c %D%/process/loop.h \
 	%D%/process/mountpoint.c %D%/process/mountpoint.h \
 	%D%/process/parts.c %D%/process/parts.h \
+	%D%/process/pending.c %D%/process/pending.h \
 	%D%/process/predecessor.c %D%/process/predecessor.h \
 	%D%/process/privileges.c %D%/process/privileges.h \
 	%D%/process/notify.c %D%/process/notify.h \

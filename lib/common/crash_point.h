@@ -11,6 +11,8 @@
 #ifndef DMABUFFS_CRASH_POINT_H
 #define DMABUFFS_CRASH_POINT_H
 
+#include <stdbool.h>
+
 #ifdef CRASH_POINTS
 
 struct crash_point {
@@ -18,6 +20,9 @@ struct crash_point {
 };
 
 void crash_point(const struct crash_point *point);
+
+/* A test has set it: the service then does as on another kernel. */
+bool crash_switch(const char *name);
 
 #define CRASH_POINT(literal)                                                             \
 	do {                                                                             \
@@ -29,6 +34,11 @@ void crash_point(const struct crash_point *point);
 #else
 
 #define CRASH_POINT(literal) ((void)0)
+
+static inline bool crash_switch(const char *name)
+{
+	return false;
+}
 
 #endif
 

@@ -12,6 +12,11 @@ void request_set(uint64_t unique)
 	request_went_on = false;
 }
 
+void request_set_again(uint64_t unique)
+{
+	request_set(unique | REQUEST_RESENT);
+}
+
 void request_set_poll(uint64_t handle)
 {
 	request_poll_handle = handle;

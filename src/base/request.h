@@ -19,6 +19,9 @@
 /* The unique as it was read, with its mark, before the request is executed; 0: none. */
 void request_set(uint64_t unique);
 
+/* The same of one that the kernel does not send again, and that comes without a mark. */
+void request_set_again(uint64_t unique);
+
 /* As it was set, for request_set() in another thread. */
 uint64_t request_get(void);
 

@@ -10,13 +10,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "crash_point.h"
 #include "util.h"
 
 /* FUSE_ALLOW_IDMAP, bit 40 of both parts of the flags; Linux 6.12. */
 #define ALLOW_IDMAP (1U << 8)
 
-/* Linux 6.9; headers may be older. */
+/* Linux 6.9; headers may be older. The flag is bit 39. */
 #define NOTIFY_RESEND 7
+#define HAS_RESEND    (1U << 7)
 
 struct init_request {
 	struct fuse_in_header header;
@@ -178,6 +180,17 @@ int init_replay(struct fuse_session *session, int fd, bool idmap,
 	return init_compare(&reply, &saved);
 }
 
+bool init_can_resend(const struct ledger *ledger)
+{
+	const struct ledger_header *header = ledger->header;
+	struct init_request request;
+
+	if (crash_switch("no-resend") || header->init_size < sizeof(request))
+		return false;
+	memcpy(&request, header->init, sizeof(request));
+	return request.body.flags & FUSE_INIT_EXT && request.body.flags2 & HAS_RESEND;
+}
+
 int init_resend(int device)
 {
 	const struct fuse_out_header notification = {
@@ -185,7 +198,5 @@ int init_resend(int device)
 		.error = NOTIFY_RESEND,
 	};
 
-	if (write(device, &notification, sizeof(notification)) >= 0)
-		return 0;
-	return errno == EINVAL ? -EOPNOTSUPP : -errno;
+	return write(device, &notification, sizeof(notification)) < 0 ? -errno : 0;
 }

@@ -34,9 +34,12 @@ int init_negotiate(struct fuse_session *session, int fd, bool idmap,
 int init_replay(struct fuse_session *session, int fd, bool idmap,
 		const struct ledger *ledger, uint32_t *ret_max_write);
 
+/* Can the kernel send requests again (Linux 6.9), as it said in FUSE_INIT? */
+bool init_can_resend(const struct ledger *ledger);
+
 /*
  * Has the kernel send again what was read and not replied to. 0; -ENODEV: unmounted;
- * -EOPNOTSUPP: before Linux 6.9; -errno.
+ * -errno.
  */
 int init_resend(int device);
 

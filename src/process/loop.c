@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
@@ -24,6 +25,8 @@
 #define LOOP_RETRY_MS 50
 /* Longer than any request takes that no client blocks. */
 #define LOOP_END_MS 10000
+
+static_assert(LEDGER_RECEIVERS == LOOP_MAX_THREADS, "");
 
 /* Its delivery ends a read(2). */
 #define LOOP_SIGNAL SIGUSR1
@@ -96,29 +99,37 @@ static void loop_execute_again(struct loop *loop, const struct fuse_buf *request
 		poison_end(loop->ledger, unique);
 }
 
-static void loop_note_request(const struct fuse_buf *request)
+static void loop_note_request(const struct fuse_buf *request, bool again)
 {
 	const struct fuse_in_header *header = request->mem;
 	const struct fuse_poll_in *poll = (const void *)(header + 1);
 
-	request_set(header->unique);
+	if (again)
+		request_set_again(header->unique);
+	else
+		request_set(header->unique);
 	if (header->opcode == FUSE_POLL &&
 	    request->size >= sizeof(*header) + sizeof(*poll))
 		request_set_poll(poll->kh);
 }
 
-/* FORGETs come in bursts and take no time: another thread would not get to serve any. */
-static void loop_execute(struct loop *loop, const struct fuse_buf *request)
+/*
+ * FORGETs come in bursts and take no time: another thread would not get to serve any.
+ * @again: it is of pending_take(), else it was read.
+ */
+static void loop_execute(struct loop *loop, const struct fuse_buf *request, bool again)
 {
 	const struct fuse_in_header *header = request->mem;
 
 	if (atomic_fetch_sub(&loop->n_waiting, 1) == 1 && !loop_is_forget(header))
 		loop_grow(loop);
-	loop_note_request(request);
+	loop_note_request(request, again);
 	if (request_is_resent() && loop->ledger)
 		loop_execute_again(loop, request);
 	else
 		fuse_session_process_buf(loop->session, request);
+	if (pending_is_used(&loop->pending) && !again && !loop_is_forget(header))
+		pending_keep(&loop->pending, header);
 	request_set(0);
 	atomic_fetch_add(&loop->n_waiting, 1);
 }
@@ -128,9 +139,27 @@ static ssize_t loop_read(struct loop_thread *self)
 	ssize_t n;
 
 	self->reads = true;
-	n = read(self->loop->device, self->buffer, self->loop->buffer_size);
+	n = read(self->loop->device, self->receiver ? self->receiver : self->buffer,
+		 self->loop->buffer_size);
 	self->reads = false;
 	return n;
+}
+
+static bool loop_has_request(const struct loop_thread *self, size_t size)
+{
+	return !self->receiver ||
+	       pending_copy(&self->loop->pending, self->receiver, size, self->buffer);
+}
+
+/* What a predecessor had read, before anything is read into the buffer. */
+static void loop_serve_again(struct loop_thread *self)
+{
+	struct loop *loop = self->loop;
+	struct fuse_buf request = {.mem = self->buffer};
+
+	while (!loop->stop && pending_is_used(&loop->pending) &&
+	       (request.size = pending_take(&loop->pending, self->buffer)) > 0)
+		loop_execute(loop, &request, true);
 }
 
 static void *loop_serve(void *arg)
@@ -141,19 +170,26 @@ static void *loop_serve(void *arg)
 	ssize_t n;
 
 	pthread_setname_np(pthread_self(), "fuse_worker");
+	loop_serve_again(self);
 	while (!loop->stop) {
 		n = loop_read(self);
 		request.size = n > 0 ? (size_t)n : 0;
-		if (request.size >= sizeof(struct fuse_in_header))
-			loop_execute(loop, &request);
-		else
+		if (request.size < sizeof(struct fuse_in_header))
 			loop_read_failed(loop, n < 0 ? errno : EIO);
+		else if (loop_has_request(self, request.size))
+			loop_execute(loop, &request, false);
 	}
 	pthread_mutex_lock(&loop->lock);
 	loop->n_running--;
 	pthread_cond_signal(&loop->changed);
 	pthread_mutex_unlock(&loop->lock);
 	return NULL;
+}
+
+/* Of a thread's buffer: see pending_copy(). */
+static size_t loop_room(const struct loop *loop)
+{
+	return loop->buffer_size + (pending_is_used(&loop->pending) ? 1 : 0);
 }
 
 /* Locked where the limit allows, so that it is not swapped out either. */
@@ -175,14 +211,16 @@ static int loop_add_thread_locked(struct loop *loop)
 
 	ASSERT_LOCKED(&loop->lock);
 	next->loop = loop;
-	next->buffer = loop_map_buffer(loop->buffer_size);
+	next->buffer = loop_map_buffer(loop_room(loop));
 	if (!next->buffer)
 		return -ENOMEM;
+	if (pending_is_used(&loop->pending))
+		next->receiver = pending_receiver(&loop->pending, loop->n_threads);
 	atomic_fetch_add(&loop->n_waiting, 1);
 	r = -pthread_create(&next->thread, NULL, loop_serve, next);
 	if (r < 0) {
 		atomic_fetch_sub(&loop->n_waiting, 1);
-		munmap(next->buffer, loop->buffer_size);
+		munmap(next->buffer, loop_room(loop));
 		return r;
 	}
 	loop->n_threads++;
@@ -246,9 +284,10 @@ static void loop_join(struct loop *loop)
 {
 	for (unsigned i = 0; i < loop->n_threads; i++) {
 		pthread_join(loop->threads[i].thread, NULL);
-		munmap(loop->threads[i].buffer, loop->buffer_size);
+		munmap(loop->threads[i].buffer, loop_room(loop));
 	}
 	loop->n_threads = 0;
+	pending_finish(&loop->pending);
 }
 
 int loop_run(struct loop *loop)
@@ -279,4 +318,11 @@ void loop_init(struct loop *loop, struct fuse_session *session, int device,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};
+}
+
+void loop_set_ledger(struct loop *loop, struct ledger *ledger, bool keeps)
+{
+	loop->ledger = ledger;
+	if (keeps && loop->buffer_size <= LEDGER_RECEIVE_SIZE)
+		pending_init(&loop->pending, ledger, loop->device);
 }

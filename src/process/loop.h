@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "process/pending.h"
 #include "store/ledger.h"
 
 struct fuse_session;
@@ -27,7 +28,8 @@ struct fuse_session;
 struct loop_thread {
 	struct loop *loop;
 	pthread_t thread;
-	void *buffer; /* owned; loop->buffer_size bytes */
+	void *buffer;   /* owned; of a request */
+	void *receiver; /* borrowed: see pending.h; NULL: the buffer is read into */
 	_Atomic bool reads;
 };
 
@@ -37,6 +39,7 @@ struct loop {
 	int device;                   /* borrowed */
 	size_t buffer_size;
 	struct ledger *ledger; /* borrowed; NULL: no request is refused: see poison.h */
+	struct pending pending;
 
 	_Atomic unsigned n_waiting; /* threads that wait for a request */
 	_Atomic bool stop;
@@ -50,11 +53,14 @@ struct loop {
 };
 
 /*
- * Without a ledger, which the caller may set then. @max_write: the largest write that
- * FUSE_INIT agreed on, in bytes. SIGUSR1 gets a handler: it wakes the threads.
+ * Without a ledger. @max_write: the largest write that FUSE_INIT agreed on, in bytes.
+ * SIGUSR1 gets a handler: it wakes the threads.
  */
 void loop_init(struct loop *loop, struct fuse_session *session, int device,
 	       uint32_t max_write);
+
+/* @keeps: the kernel does not send requests again, so they are kept: see pending.h. */
+void loop_set_ledger(struct loop *loop, struct ledger *ledger, bool keeps);
 
 /*
  * Serves requests until loop_stop() or the end of the connection. 0; -ETIMEDOUT: after

@@ -85,7 +85,7 @@ static int main_start(struct service *service, struct startup *startup)
 	if (r == 0)
 		r = parts_start(service);
 	if (r == 0 && service->state.inherited)
-		r = succession_restore(service, startup->loop->device);
+		r = succession_restore(service, startup->loop);
 	return r == 0 ? startup_begin(startup) : r;
 }
 

@@ -97,7 +97,10 @@ static bool predecessor_is_killed(pid_t pid, const char *task)
 	       signals & UINT64_C(1) << (SIGKILL - 1);
 }
 
-/* It waits in a system call, and not in one that reads. */
+/*
+ * It waits in a system call, and not in one that reads, nor in one that replies, as
+ * libfuse does with writev(2): what is being replied to is not executed again.
+ */
 static bool predecessor_waits_elsewhere(pid_t pid, const char *task)
 {
 	char name[64], text[128];
@@ -105,7 +108,7 @@ static bool predecessor_waits_elsewhere(pid_t pid, const char *task)
 
 	(void)snprintf(name, sizeof(name), "task/%.20s/syscall", task);
 	return proc_read_text(pid, name, text, sizeof(text)) == 0 &&
-	       sscanf(text, "%ld", &call) == 1 && call != SYS_read;
+	       sscanf(text, "%ld", &call) == 1 && call != SYS_read && call != SYS_writev;
 }
 
 static bool predecessor_task_is_harmless(pid_t pid, const char *task)

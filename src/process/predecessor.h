@@ -6,7 +6,8 @@
  * process was killed is not enough, for one of its threads can be about to take one in
  * read(2). That it has ended is too much, for a client can make a thread wait where not
  * even SIGKILL ends it. But a killed thread never returns to user mode: what waits in
- * another system call than read(2) takes no request.
+ * another system call than read(2) takes no request, and neither does it reply to one if
+ * that is not writev(2) either. Neither of them waits for a client.
  */
 #ifndef DMABUFFS_PREDECESSOR_H
 #define DMABUFFS_PREDECESSOR_H

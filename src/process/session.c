@@ -54,6 +54,15 @@ static int session_negotiate(struct service *service, uint32_t *ret_max_write)
 	return r;
 }
 
+static void session_init_loop(const struct service *service, int device,
+			      uint32_t max_write, struct loop *ret_loop)
+{
+	struct ledger *ledger = service->state.ledger;
+
+	loop_init(ret_loop, service->session, device, max_write);
+	loop_set_ledger(ret_loop, ledger, !init_can_resend(ledger));
+}
+
 int session_mount(struct service *service, struct loop *ret_loop)
 {
 	uint32_t max_write;
@@ -69,9 +78,8 @@ int session_mount(struct service *service, struct loop *ret_loop)
 	r = session_negotiate(service, &max_write);
 	if (r < 0)
 		return r;
-	loop_init(ret_loop, service->session, fuse_session_fd(service->session),
-		  max_write);
-	ret_loop->ledger = service->state.ledger;
+	session_init_loop(service, fuse_session_fd(service->session), max_write,
+			  ret_loop);
 	return 0;
 }
 
@@ -99,11 +107,12 @@ int session_continue(struct service *service, int device, struct loop *ret_loop)
 		return r;
 	r = init_replay(service->session, device, service->options.idmap,
 			service->state.ledger, &max_write);
-	if (r == 0)
-		loop_init(ret_loop, service->session, device, max_write);
-	else
+	if (r < 0) {
 		session_destroy(service);
-	return r;
+		return r;
+	}
+	session_init_loop(service, device, max_write, ret_loop);
+	return 0;
 }
 
 void session_destroy(struct service *service)

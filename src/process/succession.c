@@ -65,7 +65,7 @@ int succession_await(struct service *service)
 	return predecessor_become(ledger, owner);
 }
 
-int succession_restore(struct service *service, int device)
+int succession_restore(struct service *service, struct loop *loop)
 {
 	int r;
 
@@ -77,15 +77,10 @@ int succession_restore(struct service *service, int device)
 		return r;
 	}
 	CRASH_POINT("takeover-restored");
-	unreplied_finish(service, device);
+	unreplied_finish(service, loop->device);
 	CRASH_POINT("takeover-replied");
-	r = init_resend(device);
-	if (r == -EOPNOTSUPP) {
-		log_warning("this kernel cannot send requests again (Linux 6.9 can): "
-			    "those that the killed service had read hang until their "
-			    "callers are killed");
-		r = 0;
-	}
+	r = pending_is_used(&loop->pending) ? pending_collect(&loop->pending)
+					    : init_resend(loop->device);
 	CRASH_POINT("takeover-resent");
 	return r;
 }

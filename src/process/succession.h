@@ -31,6 +31,6 @@ int succession_negotiate(struct service *service, struct held *held,
 /* While this process has the root of the host. */
 int succession_await(struct service *service);
 
-int succession_restore(struct service *service, int device);
+int succession_restore(struct service *service, struct loop *loop);
 
 #endif

@@ -103,6 +103,8 @@ static void ledger_find_records(struct ledger *ledger, const struct ledger_heade
 		places->touched = section->capacity; /* ledger_trim() finds out */
 	}
 	ledger->past = (void *)(memory + header->past);
+	ledger->received = memory + header->received;
+	ledger->kept = (void *)(memory + header->kept);
 	ledger->n_queues = header->n_queues;
 }
 

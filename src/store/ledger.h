@@ -25,6 +25,7 @@
  *             bank_want() of each export that is LIVE or has open files, bank_rebuild(),
  *             the end of each export that misses a buffer and of each other UNNAMED one,
  *             a reply for each open file that may have got none, FUSE_NOTIFY_RESEND
+ *             or pending_collect()
  *
  * Code that took a service over can have written anything into the records, and can go on
  * to do so: others may have the memfd. So what a successor checks is a copy, and it uses
@@ -78,6 +79,8 @@ struct ledger {
 	struct ledger_header *header; /* the mapping */
 	uint32_t n_queues;            /* of the bank */
 	struct ledger_past *past;     /* LEDGER_PAST entries in it */
+	uint8_t *received;            /* see ledger_receiver() */
+	struct ledger_kept *kept;     /* LEDGER_KEPT entries in it */
 	struct ledger_places places[LEDGER_KINDS];
 	_Atomic uint64_t freed;       /* bytes of records since the last ledger_trim() */
 	pthread_mutex_t uniques_lock; /* a leaf */
@@ -170,6 +173,17 @@ LEDGER_ACCESSOR(accel, accel, LEDGER_ACCEL)
 
 /* Reads a word once, of which others may make another at any time. */
 #define LEDGER_LOAD(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+
+/* For pending.h. */
+static inline void *ledger_receiver(const struct ledger *ledger, uint32_t nth)
+{
+	return ledger->received + (size_t)nth * LEDGER_RECEIVE_SIZE;
+}
+
+static inline struct ledger_kept *ledger_kept(const struct ledger *ledger, uint32_t nth)
+{
+	return ledger->kept + nth;
+}
 
 /* A copy of a record, which nobody else can change: @ret_record is of its kind's type. */
 void ledger_read(const struct ledger *ledger, enum ledger_kind kind, uint32_t slot,

@@ -55,6 +55,10 @@ int ledger_lay_out(const struct ledger_config *config, struct ledger_header *hea
 		end += (uint64_t)section->record_size * section->capacity;
 		end = ledger_round_up(end);
 	}
+	header->received = end;
+	end += (uint64_t)LEDGER_RECEIVERS * LEDGER_RECEIVE_SIZE;
+	header->kept = end;
+	end += (uint64_t)LEDGER_KEPT * LEDGER_KEPT_SIZE;
 	header->size = end;
 	return 0;
 }
@@ -135,7 +139,8 @@ static int ledger_check_sizes(const struct ledger_header *header, uint64_t size,
 	if (ledger_lay_out(&config, &expected) < 0)
 		return ledger_refuse(ret_why, -EBADMSG, "capacities out of range");
 	if (expected.size != size || header->size != size ||
-	    header->past != expected.past)
+	    header->past != expected.past || header->received != expected.received ||
+	    header->kept != expected.kept)
 		return ledger_refuse(ret_why, -EBADMSG, "%llu bytes instead of %llu",
 				     (unsigned long long)size,
 				     (unsigned long long)expected.size);

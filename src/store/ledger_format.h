@@ -34,6 +34,12 @@
 #define LEDGER_POISON      32
 #define LEDGER_NS_MAX      999999999U
 #define LEDGER_NO_ID       UINT32_MAX /* of a user or a group */
+/* See pending.h: threads that read requests, room for one each, and kept requests, as
+ * many as the limits of a mount permit to be under way beside those. */
+#define LEDGER_RECEIVERS    64U
+#define LEDGER_RECEIVE_SIZE 266240U /* bytes, whole pages */
+#define LEDGER_KEPT         8448U
+#define LEDGER_KEPT_SIZE    20480U /* bytes, whole pages; any ioctl fits */
 
 enum ledger_kind {
 	LEDGER_USER,
@@ -213,6 +219,13 @@ struct ledger_poison {
 	uint32_t reserved;
 };
 
+/* A request that was read, without a reply: see pending.h. */
+struct ledger_kept {
+	_Atomic uint64_t unique; /* 0: unused */
+	uint64_t reserved;
+	uint8_t request[LEDGER_KEPT_SIZE - 16]; /* its header alone, if it is larger */
+};
+
 struct ledger_header {
 	uint64_t magic;
 	uint32_t version;
@@ -240,7 +253,11 @@ struct ledger_header {
 	 * One word, so that nobody sees the id of one with the time of another.
 	 */
 	_Atomic uint64_t owner;
-	uint64_t reserved[6];
+	uint64_t received;  /* offset of LEDGER_RECEIVERS * LEDGER_RECEIVE_SIZE bytes */
+	uint64_t kept;      /* offset of LEDGER_KEPT kept requests */
+	uint32_t kept_high; /* no kept request from here on is in use */
+	uint32_t spare;
+	uint64_t reserved[3];
 };
 
 #define LEDGER_HEADER_ROOM 8192
@@ -262,6 +279,8 @@ static_assert(sizeof(struct ledger_accel) == 64, "");
 static_assert(sizeof(struct ledger_chunk) == 64, "");
 static_assert(sizeof(struct ledger_past) == 20, "");
 static_assert(sizeof(struct ledger_poison) == 16, "");
+static_assert(sizeof(struct ledger_kept) == LEDGER_KEPT_SIZE, "");
+static_assert(offsetof(struct ledger_kept, request) == 16, "");
 static_assert(sizeof(struct ledger_header) <= LEDGER_HEADER_ROOM, "");
 
 #endif

@@ -16,6 +16,8 @@
  * value is CRASH_CONTROL_LIST, one name a line. */
 #define CRASH_CONTROL_VARIABLE "DMABUFFS_CRASH"
 #define CRASH_CONTROL_LIST     "list"
+/* The variable with the name of the switch that is on. */
+#define CRASH_CONTROL_SWITCH "DMABUFFS_CRASH_SWITCH"
 
 enum { CRASH_CONTROL_POINTS = 240 };
 
@@ -24,6 +26,8 @@ struct crash_control {
 	 * @remaining was counted down to 0; 0: none. */
 	_Atomic uint32_t armed;
 	_Atomic uint32_t remaining;
+	/* So many times more, each time that it is reached. */
+	_Atomic uint32_t repeat;
 	/* The one that is armed when that one has killed, for the first time that it is
 	 * reached; 0: none. */
 	_Atomic uint32_t then;

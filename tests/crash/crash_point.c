@@ -71,7 +71,10 @@ static bool crash_point_is_due(struct crash_control *control, uint32_t number,
 	if (atomic_load(&control->armed) == number &&
 	    atomic_fetch_sub(&control->remaining, 1) == 1) {
 		atomic_store(&control->remaining, 1);
-		atomic_store(&control->armed, atomic_exchange(&control->then, 0));
+		if (atomic_load(&control->repeat))
+			atomic_fetch_sub(&control->repeat, 1);
+		else
+			atomic_store(&control->armed, atomic_exchange(&control->then, 0));
 		return true;
 	}
 	/* Without a spare yet, its death is the end of the mount. */
@@ -94,4 +97,11 @@ void crash_point(const struct crash_point *point)
 	atomic_store(&control->pid, getpid());
 	/* By tgkill(2), which the service's filter permits. */
 	raise(SIGKILL);
+}
+
+bool crash_switch(const char *name)
+{
+	const char *on = getenv(CRASH_CONTROL_SWITCH);
+
+	return on && strcmp(on, name) == 0;
 }

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <dmabuffs.h>
+
 #include "campaign.h"
 #include "order.h"
 #include "raw.h"
@@ -24,6 +26,8 @@
 /* Those that only some mounts or loads reach. */
 #define POINTS_IDMAP "idmap-"
 #define POINTS_ACCEL "accel-"
+/* Those of a kernel that does not send requests again. */
+#define POINTS_PENDING "pending-"
 
 struct points {
 	struct campaign campaign;
@@ -96,7 +100,8 @@ static bool is_wanted(const struct order *order, unsigned point, const char *pre
 	if (prefix)
 		return is_of(order, point, prefix);
 	return !is_of(order, point, POINTS_HOLDER) &&
-	       !is_of(order, point, POINTS_IDMAP) && !is_of(order, point, POINTS_ACCEL);
+	       !is_of(order, point, POINTS_IDMAP) && !is_of(order, point, POINTS_ACCEL) &&
+	       !is_of(order, point, POINTS_PENDING);
 }
 
 static void die_at_all(const char *options, const struct load_config *load,
@@ -151,7 +156,7 @@ static void by_chance_print(const struct campaign *campaign, const struct order 
 }
 
 /* Any point, one in so many times: also several deaths in a row. */
-static void by_chance(struct instance *instance)
+static void die_by_chance(const char *options, const struct load_config *load)
 {
 	unsigned kills = campaign_kills(20, 200);
 	uint64_t end = now_ms() + 1000 * campaign_scale(30, 300);
@@ -160,7 +165,7 @@ static void by_chance(struct instance *instance)
 	pid_t last = -1;
 
 	order_create(&order);
-	campaign_begin(&campaign, NULL, &CAMPAIGN_LOAD);
+	campaign_begin(&campaign, options, load);
 	order.control->one_in = 300;
 	for (unsigned n = 0;
 	     n < kills && now_ms() < end && !campaign.load.tally->failures;) {
@@ -272,6 +277,93 @@ static void killed_importers(struct instance *unused)
 	instance_stop(&instance);
 }
 
+static void by_chance(struct instance *instance)
+{
+	die_by_chance(NULL, &CAMPAIGN_LOAD);
+}
+
+/* ---- kernels that do not send requests again ----------------------------------------
+ */
+
+static void without_resend(void)
+{
+	ASSERT_OK(SYS(setenv(CRASH_CONTROL_SWITCH, "no-resend", 1)));
+}
+
+/* Reads and writes go on in other threads then. */
+static struct load_config without_mappings(void)
+{
+	struct load_config load = CAMPAIGN_LOAD;
+
+	load.flags |= LOAD_NO_MAP;
+	return load;
+}
+
+static void each_pending_point(struct instance *instance)
+{
+	struct load_config load = without_mappings();
+
+	without_resend();
+	die_at_all("nopassthrough", &load, POINTS_PENDING);
+}
+
+static void pending_by_chance(struct instance *instance)
+{
+	struct load_config load = without_mappings();
+
+	without_resend();
+	die_by_chance("nopassthrough", &load);
+}
+
+/* All others, which are in requests that come again. */
+static void pending_at_each_point(struct instance *instance)
+{
+	without_resend();
+	die_at_all(NULL, &CAMPAIGN_LOAD, NULL);
+}
+
+/* ---- a request that kills the service -----------------------------------------------
+ */
+
+static void export_deadly(int peer, void *data)
+{
+	const struct instance *service = data;
+	struct dmabuffs *library;
+	dmabuffs_uuid uuid;
+	int fd = new_memfd(PAGE);
+
+	ASSERT_OK(dmabuffs_open(service->dir, &library));
+	ASSERT_ERR(dmabuffs_export(library, fd, NULL, &uuid), EIO);
+	ASSERT_OK(dmabuffs_export(library, fd, NULL, &uuid));
+	dmabuffs_close(library);
+	close(fd);
+}
+
+static void kill_by_request(void)
+{
+	struct instance service;
+	struct order order;
+	struct child child;
+	unsigned point;
+
+	order_create(&order);
+	point = order_find(&order, "export-stored");
+	instance_start(&service, NULL);
+	order.control->repeat = 2;
+	order_arm(&order, point, 1);
+	child_start(&child, USER(1001), export_deadly, &service);
+	child_wait(&child);
+	ASSERT_EQ(order.control->points[point].killed, order.killed_before + 3);
+	instance_stop(&service);
+}
+
+static void deadly_request(struct instance *instance)
+{
+	kill_by_request();
+	without_resend();
+	kill_by_request();
+}
+
 const struct test_case test_cases[] = {
 	{"each_point", each_point, NULL, 3000, CASE_NO_INSTANCE},
 	{"each_idmap_point", each_idmap_point, NULL, 600, CASE_NO_INSTANCE},
@@ -280,5 +372,9 @@ const struct test_case test_cases[] = {
 	{"killed_openers", killed_openers, NULL, 300, CASE_NO_INSTANCE},
 	{"killed_idmap_openers", killed_idmap_openers, NULL, 300, CASE_NO_INSTANCE},
 	{"killed_importers", killed_importers, NULL, 300, CASE_NO_INSTANCE},
+	{"each_pending_point", each_pending_point, NULL, 600, CASE_NO_INSTANCE},
+	{"pending_by_chance", pending_by_chance, NULL, 600, CASE_NO_INSTANCE},
+	{"pending_at_each_point", pending_at_each_point, NULL, 3000, CASE_NO_INSTANCE},
+	{"deadly_request", deadly_request, NULL, 60, CASE_NO_INSTANCE},
 	{0},
 };

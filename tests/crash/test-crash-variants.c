@@ -79,6 +79,53 @@ static void upgrades(struct instance *instance)
 	campaign_end(&campaign);
 }
 
+/* ---- another build ------------------------------------------------------------------
+ */
+
+static void copy_program(const char *from, const char *to)
+{
+	char command[1200];
+
+	/* The one that runs keeps its file. */
+	snprintf(command, sizeof(command), "cp '%s' '%s.new' && mv '%s.new' '%s'", from,
+		 to, to, to);
+	ASSERT_EQ(system(command), 0);
+}
+
+/* To and fro; each of them is killed, too. */
+static void change_builds(const char *first, const char *other, const char *installed)
+{
+	const char *programs[] = {first, other};
+	struct campaign campaign;
+
+	copy_program(first, installed);
+	campaign_begin(&campaign, NULL, &CAMPAIGN_LOAD);
+	for (unsigned i = 1; i <= campaign_kills(6, 20); i++) {
+		copy_program(programs[i % 2], installed);
+		campaign_work(&campaign);
+		upgrade_once(&campaign);
+		campaign_kill_often(&campaign, 2);
+	}
+	campaign_end(&campaign);
+}
+
+/* As one with another libfuse. */
+static void other_build(struct instance *instance)
+{
+	const char *other = getenv("DMABUFFS_OTHER");
+	char installed[INSTANCE_PATH_SIZE], first[400];
+
+	if (!other || !*other) {
+		test_note("skipped other_build: DMABUFFS_OTHER names no program");
+		return;
+	}
+	snprintf(first, sizeof(first), "%s", daemon_path());
+	snprintf(installed, sizeof(installed), "%s/dmabuffsd", test_work_dir);
+	ASSERT_OK(SYS(setenv("DMABUFFSD", installed, 1)));
+	change_builds(first, other, installed);
+	change_builds(other, first, installed);
+}
+
 /* ---- rootless -----------------------------------------------------------------------
  */
 
@@ -322,6 +369,7 @@ const struct test_case test_cases[] = {
 	{"revocations", revocations, NULL, 600, CASE_NO_INSTANCE},
 	{"without_passthrough", without_passthrough, NULL, 600, CASE_NO_INSTANCE},
 	{"upgrades", upgrades, NULL, 600, CASE_NO_INSTANCE},
+	{"other_build", other_build, NULL, 600, CASE_NO_INSTANCE},
 	{"rootless", rootless, NULL, 600, CASE_NO_INSTANCE},
 	{"full_limit", full_limit, NULL, 300, CASE_NO_INSTANCE},
 	{"killed_clients", killed_clients, NULL, 600, CASE_NO_INSTANCE},

@@ -57,6 +57,7 @@ endif
 	%D%/test-list.c \
 	%D%/test-log.c \
 	%D%/test-loop.c \
+	%D%/test-pending.c \
 	%D%/test-mountinfo.c \
 	%D%/test-names.c \
 	%D%/test-node.c \

@@ -244,6 +244,25 @@ Test(init, replay_of_nothing)
 	cr_assert(eq(int, replay(false), -EPROTO));
 }
 
+Test(init, knows_whether_requests_can_be_sent_again)
+{
+	const size_t whole = request_size;
+
+	request.body.flags2 = 1U << 7;
+	negotiate_before(false);
+	cr_assert(init_can_resend(ledger));
+	request.body.flags2 = ~(1U << 7);
+	cr_assert(zero(int, ledger_save_init(ledger, &request, whole)));
+	cr_assert(not(init_can_resend(ledger)));
+	request.body.flags2 = 1U << 7;
+	request.body.flags = ~(uint32_t)FUSE_INIT_EXT;
+	cr_assert(zero(int, ledger_save_init(ledger, &request, whole)));
+	cr_assert(not(init_can_resend(ledger)));
+	request.body.flags = FUSE_INIT_EXT;
+	cr_assert(zero(int, ledger_save_init(ledger, &request, whole - 1)));
+	cr_assert(not(init_can_resend(ledger)));
+}
+
 Test(init, resend)
 {
 	struct fuse_out_header got;

@@ -42,7 +42,7 @@ static void start(void)
 	opened = build_open(ledger, OLD + 2, old);
 	cr_assert(zero(int, ledger_put_blob(ledger, "old ACL", 7,
 					    &ledger_export(ledger, old)->node.acl)));
-	seen = calloc(1, ledger->size);
+	seen = calloc(1, ledger->header->received);
 }
 
 static void stop(void)
@@ -63,8 +63,8 @@ static int copy(void)
 
 	build_must(fd >= 0, "memfd_new");
 	build_must(pwrite(fd, seen, LEDGER_HEADER_ROOM, 0) == LEDGER_HEADER_ROOM, "copy");
-	build_must(pwrite(fd, seen + first, ledger->size - first, (off_t)first) ==
-			   (ssize_t)(ledger->size - first),
+	build_must(pwrite(fd, seen + first, ledger->header->received - first,
+			  (off_t)first) == (ssize_t)(ledger->header->received - first),
 		   "copy");
 	return fd;
 }
@@ -138,10 +138,10 @@ static bool has_changed(void)
 	size_t first = ledger->header->sections[0].offset;
 
 	if (memcmp(seen, now, LEDGER_HEADER_ROOM) == 0 &&
-	    memcmp(seen + first, now + first, ledger->size - first) == 0)
+	    memcmp(seen + first, now + first, ledger->header->received - first) == 0)
 		return false;
 	memcpy(seen, now, LEDGER_HEADER_ROOM);
-	memcpy(seen + first, now + first, ledger->size - first);
+	memcpy(seen + first, now + first, ledger->header->received - first);
 	return true;
 }
 

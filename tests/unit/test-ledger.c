@@ -440,6 +440,8 @@ Test(ledger, a_damaged_header_is_refused)
 	refuses_word(FIELD(header_size), 100, -EPROTO, "header of 100 bytes");
 	refuses_word(FIELD(size), 1, -EBADMSG, "bytes instead of");
 	refuses_word(FIELD(past), 1, -EBADMSG, "bytes instead of");
+	refuses_word(FIELD(received), 1, -EBADMSG, "bytes instead of");
+	refuses_word(FIELD(kept), 1, -EBADMSG, "bytes instead of");
 	refuses_word(FIELD(n_queues), 1, -EBADMSG, "out of range");
 	refuses_word(FIELD(init_size), LEDGER_INIT_MAX + 1, -EBADMSG, "FUSE_INIT");
 	refuses_word(FIELD(reply_size), UINT32_MAX, -EBADMSG, "FUSE_INIT");

@@ -135,6 +135,35 @@ Test(loop, knows_the_unique)
 	cr_assert(zero(int, stop()));
 }
 
+/* What a predecessor had read comes first, and counts as sent again. */
+Test(loop, keeps_requests)
+{
+	const struct ledger_config config = {.capacity = {[0 ... LEDGER_KINDS - 1] = 1},
+					     .n_queues = 2};
+	struct fuse_in_header header = {.len = sizeof(header), .unique = 60};
+	struct ledger *ledger;
+
+	cr_assert(zero(int, ledger_create(&config, &ledger)));
+	memcpy(ledger_receiver(ledger, 9), &header, sizeof(header));
+	loop_set_ledger(&loop, ledger, true);
+	cr_assert(zero(int, pending_collect(&loop.pending)));
+	start();
+	wait_for(&n_served, 1);
+	cr_assert(eq(u64, last_unique, 60));
+	cr_assert(eq(int, last_is_resent, 1));
+	header.unique = 62;
+	cr_assert(eq(long, send(kernel, &header, sizeof(header), 0), sizeof(header)));
+	wait_for(&n_served, 2);
+	cr_assert(eq(u64, last_unique, 62));
+	cr_assert(eq(int, last_is_resent, 0));
+	cr_assert(zero(int, stop()));
+	/* The kernel waits for both. */
+	cr_assert(eq(u32, ledger->header->kept_high, 2));
+	cr_assert(eq(u64, ledger_kept(ledger, 0)->unique, 60));
+	cr_assert(eq(u64, ledger_kept(ledger, 1)->unique, 62));
+	ledger_close(ledger);
+}
+
 /* A short request of that kind, and one of another, have none. */
 Test(loop, knows_the_poll_handle)
 {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# build-guest.sh OUTDIR [FILE...]: kernel and initramfs of the test guest, in OUTDIR.
+# build-guest.sh OUTDIR VERSION [FILE...]: kernel and initramfs of the test guest, in
+# OUTDIR. VERSION of the kernel as of fetch-kernel.sh.
 #
 # Each FILE goes to the guest's /bin with the shared libraries it needs. Those named
 # test-* or selftest are the tests, which init runs in the order given here. The slow part
@@ -18,18 +19,18 @@ die()
 	exit 1
 }
 
-# The stamp is the script's own checksum: editing it rebuilds the base.
+# The stamp has the script's own checksum: editing it rebuilds the base.
 ensure_base()
 {
 	local out=$1 sum
 
-	sum=$(sha256sum <"$HERE/fetch-kernel.sh")
+	sum="$2 $(sha256sum <"$HERE/fetch-kernel.sh")"
 	if [[ -s $out/vmlinuz && -s $out/base.cpio ]] &&
 		[[ $(cat "$out/base.stamp" 2>/dev/null) == "$sum" ]]; then
 		return
 	fi
 	rm -f "$out/base.stamp"
-	"$HERE/fetch-kernel.sh" "$out"
+	"$HERE/fetch-kernel.sh" "$out" "$2"
 	printf '%s\n' "$sum" >"$out/base.stamp"
 }
 
@@ -107,13 +108,14 @@ make_overlay()
 
 main()
 {
-	local out
+	local out version
 
-	[[ $# -ge 1 ]] || die 'usage: build-guest.sh OUTDIR [FILE...]'
+	[[ $# -ge 2 ]] || die 'usage: build-guest.sh OUTDIR VERSION [FILE...]'
 	mkdir -p "$1"
 	out=$(cd "$1" && pwd)
-	shift
-	ensure_base "$out"
+	version=$2
+	shift 2
+	ensure_base "$out" "$version"
 	make_overlay "$out" "$@"
 	cat "$out/base.cpio" "$out/overlay.cpio" >"$out/initrd.img"
 }

@@ -70,16 +70,34 @@ static void kill_with(int (*make)(size_t bytes))
 
 static void udmabufs(struct instance *instance)
 {
-	kill_with(vm_udmabuf);
+	if (!vm_skips("udmabufs", VM_UDMABUF))
+		kill_with(vm_udmabuf);
 }
 
 static void heap(struct instance *instance)
 {
-	kill_with(make_heap);
+	if (!vm_skips("heap", VM_DMA_HEAP))
+		kill_with(make_heap);
+}
+
+/* On kernels without FUSE passthrough, and without FUSE_NOTIFY_RESEND, too. */
+static void memfds(struct instance *instance)
+{
+	struct load_config load = CAMPAIGN_LOAD;
+	struct campaign campaign;
+
+	load.n_clients = 4;
+	load.n_kept = 6;
+	if (!vm_has_passthrough())
+		load.flags |= LOAD_NO_MAP;
+	campaign_begin(&campaign, NULL, &load);
+	campaign_kill_often(&campaign, campaign_kills(10, 50));
+	campaign_end(&campaign);
 }
 
 const struct test_case test_cases[] = {
 	{"udmabufs", udmabufs, NULL, 0, CASE_NO_INSTANCE},
 	{"heap", heap, NULL, 0, CASE_NO_INSTANCE},
+	{"memfds", memfds, NULL, 0, CASE_NO_INSTANCE},
 	{0},
 };

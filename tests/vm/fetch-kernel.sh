@@ -1,21 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# fetch-kernel.sh OUTDIR: builds the part of the test guest that seldom changes.
+# fetch-kernel.sh OUTDIR VERSION: builds the part of the test guest that seldom changes.
 #
 # Leaves OUTDIR/vmlinuz and OUTDIR/base.cpio (busybox and the modules the tests need),
-# from Debian's newest 6.12 kernel package. That package is only unpacked, never
-# installed, and apt works on private directories under OUTDIR: the machine's own lists,
-# sources and package database are read, never written.
+# from Debian's newest kernel package of VERSION (6.12, 6.1). That package is only
+# unpacked, never installed, and apt works on private directories under OUTDIR: the
+# machine's own lists, sources and package database are read, never written.
 set -euo pipefail
 
 # Modules the guest loads; vgem is the DRM driver without hardware. The other
 # exporters of dma-bufs, udmabuf and the system heap, are built in (init checks their
 # devices).
 readonly MODULES=(fuse drm drm_kms_helper drm_shmem_helper vgem)
-# The Debian suite that carries 6.12. Its packages are only unpacked, so any host will do.
-readonly KERNEL_SUITE=trixie
-readonly KERNEL_RE='^linux-image-6\.12\.[0-9]+(\+[a-z0-9.~]+)?-amd64$'
+# The Debian suites that carry kernels. Packages are only unpacked, so any host will do.
+readonly KERNEL_SUITES=(trixie bookworm)
 
 die()
 {
@@ -82,28 +81,31 @@ write_apt_conf()
 	END
 }
 
+# newest_kernel APT VERSION
 newest_kernel()
 {
-	apt-cache -c "$1/apt.conf" pkgnames linux-image-6.12 |
-		{ grep -E "$KERNEL_RE" || true; } | sort -V | tail -n 1
+	local re="^linux-image-${2//./\\.}\.[0-9]+(\+[a-z0-9.~]+)?(-[0-9]+)?-amd64\$"
+
+	apt-cache -c "$1/apt.conf" pkgnames "linux-image-$2." |
+		{ grep -E "$re" || true; } | sort -V | tail -n 1
 }
 
-# find_kernel APT: prints the package's name, and leaves its suite's lists in place. The
-# backports of an older release are the second try, for a mirror without KERNEL_SUITE.
+# find_kernel APT VERSION: prints the package's name, and leaves its suite's lists in
+# place. The backports of an older release are the last try, for a mirror without others.
 find_kernel()
 {
 	local apt=$1 suite package
 
-	for suite in "$KERNEL_SUITE" "$(host_codename)-backports"; do
+	for suite in "${KERNEL_SUITES[@]}" "$(host_codename)-backports"; do
 		write_sources "$apt/sources.list.d" "$suite"
 		apt-get -c "$apt/apt.conf" -q update >&2 || continue
-		package=$(newest_kernel "$apt")
+		package=$(newest_kernel "$apt" "$2")
 		if [[ -n $package ]]; then
 			printf '%s\n' "$package"
 			return
 		fi
 	done
-	die "found no package like $KERNEL_RE (tried $KERNEL_SUITE and backports)"
+	die "found no kernel $2 (tried ${KERNEL_SUITES[*]} and backports)"
 }
 
 # unpack_kernel APT ROOT PACKAGE
@@ -171,14 +173,14 @@ main()
 {
 	local out apt package version root
 
-	[[ $# -eq 1 ]] || die 'usage: fetch-kernel.sh OUTDIR'
+	[[ $# -eq 2 ]] || die 'usage: fetch-kernel.sh OUTDIR VERSION'
 	check_tools
 	PATH=$PATH:/usr/sbin:/sbin
 	mkdir -p "$1"
 	out=$(cd "$1" && pwd)
 	apt=$out/apt root=$out/kernel
 	write_apt_conf "$apt"
-	package=$(find_kernel "$apt")
+	package=$(find_kernel "$apt" "$2")
 	unpack_kernel "$apt" "$root" "$package"
 	version=${package#linux-image-}
 	make_base "$root" "$version" "$out/base"

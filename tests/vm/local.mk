@@ -26,7 +26,9 @@ EXTRA_DIST += %D%/build-guest.sh %D%/fetch-kernel.sh %D%/init %D%/run-guest.sh \
 CLEANFILES += %D%/crash-dmabuf$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-accel$(EXEEXT) \
 	%D%/test-accel-rules$(EXEEXT) %D%/test-dmabuf$(EXEEXT)
 
-# The kernel is fetched once into VM_DIR; several builds can share it.
+# The kernel is fetched once into VM_DIR; several builds can share it. 6.1 is Debian 12's:
+# without FUSE passthrough, FUSE_NOTIFY_RESEND, udmabuf and dma-buf heaps.
+VM_KERNEL = 6.12
 VM_DIR = $(abs_top_builddir)/vm
 VM_TIMEOUT = 300
 VM_EXECUTABLES = src/dmabuffsd$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-dmabuf$(EXEEXT) \
@@ -36,11 +38,11 @@ VM_EXECUTABLES = src/dmabuffsd$(EXEEXT) %D%/selftest$(EXEEXT) %D%/test-dmabuf$(E
 # What check-vm fetches first, alone.
 .PHONY: vm-kernel
 vm-kernel:
-	$(srcdir)/%D%/build-guest.sh $(VM_DIR)
+	$(srcdir)/%D%/build-guest.sh $(VM_DIR) $(VM_KERNEL)
 
 .PHONY: check-vm
 check-vm: $(VM_EXECUTABLES)
 	@mkdir -p results
 	LD_LIBRARY_PATH=$(abs_top_builddir)/lib/dmabuffs/.libs:$$LD_LIBRARY_PATH \
-		$(srcdir)/%D%/build-guest.sh $(VM_DIR) $(VM_EXECUTABLES)
+		$(srcdir)/%D%/build-guest.sh $(VM_DIR) $(VM_KERNEL) $(VM_EXECUTABLES)
 	$(srcdir)/%D%/run-guest.sh $(VM_DIR) $(VM_TIMEOUT) results/check-vm.txt

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "../support/make-memfd.h"
@@ -36,6 +37,23 @@ static int open_device(const char *path)
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
+}
+
+bool vm_skips(const char *what, const char *device)
+{
+	if (access(device, F_OK) == 0)
+		return false;
+	printf("# skipped %s: this kernel has no %s\n", what, device);
+	return true;
+}
+
+bool vm_has_passthrough(void)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname name;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 9));
 }
 
 static size_t round_to_pages(size_t size)
@@ -65,7 +83,7 @@ int vm_udmabuf_of(int memfd, size_t size)
 	};
 	int dev, r;
 
-	dev = open_device("/dev/udmabuf");
+	dev = open_device(VM_UDMABUF);
 	if (dev < 0)
 		return dev;
 	r = ioctl_retry(dev, UDMABUF_CREATE, &create);
@@ -93,7 +111,7 @@ int vm_dma_heap(size_t size, int access)
 	};
 	int heap, r;
 
-	heap = open_device("/dev/dma_heap/system");
+	heap = open_device(VM_DMA_HEAP);
 	if (heap < 0)
 		return heap;
 	r = ioctl_retry(heap, DMA_HEAP_IOCTL_ALLOC, &data);

@@ -9,8 +9,20 @@
 #ifndef DMABUFFS_TESTS_VM_PRODUCERS_H
 #define DMABUFFS_TESTS_VM_PRODUCERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * Devices that Debian's oldest guest kernel lacks (init permits that kernel alone to). If
+ * this one is missing, prints that @what is skipped, and returns true.
+ */
+#define VM_UDMABUF  "/dev/udmabuf"
+#define VM_DMA_HEAP "/dev/dma_heap/system"
+bool vm_skips(const char *what, const char *device);
+
+/* Names can be mapped: Linux 6.9. */
+bool vm_has_passthrough(void);
 
 /* A memfd that can be sealed. */
 int vm_memfd(size_t size);
