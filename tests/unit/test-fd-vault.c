@@ -4,10 +4,16 @@
 #include <criterion/new/assert.h>
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "base/pidfd.h"
 #include "buffers/closer.h"
 #include "buffers/fd_vault.h"
 #include "fixture.h"
@@ -109,6 +115,43 @@ Test(fd_vault, without_a_start_all_stay_here)
 	fd_vault_drop(kept[0]);
 	cr_assert(not(is_open(fd)));
 	fd_vault_drop((struct kept_fd){0, -1});
+}
+
+/* As before Linux 6.9. */
+static void forbid_pidfds_of_threads(void)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 3),
+		/* Its lower half, on little-endian machines. */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PIDFD_THREAD, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {ARRAY_SIZE(steps), steps};
+
+	cr_assert(zero(int, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)));
+	cr_assert(zero(int, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)));
+}
+
+/* There are fewer names then, and the service knows how many. */
+Test(fd_vault, without_pidfds_of_threads)
+{
+	uint64_t room;
+
+	forbid_pidfds_of_threads();
+	room = start(MANY);
+	cr_assert(lt(u64, room, LIMIT));
+	cr_assert(gt(u64, room, 10));
+	for (size_t i = 0; i < room; i++) {
+		keep(i);
+		cr_assert(eq(uint, kept[i].table, 0));
+		expect_kept(i);
+	}
+	for (size_t i = 0; i < room; i++)
+		fd_vault_drop(kept[i]);
 }
 
 Test(fd_vault, needs_no_other_table_for_few)
