@@ -28,7 +28,10 @@ void log_message_v(int level, const char *format, va_list args) _printf_(2, 0);
 
 #define log_error(...)   log_message(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)
-#define log_info(...)    log_message(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)   log_message(LOG_DEBUG, __VA_ARGS__)
+/* For what happens to the instance itself: no client makes so many lines of this level
+ * that one is suppressed. It is shown where "info" is. */
+#define log_notice(...) log_message(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)   log_message(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)  log_message(LOG_DEBUG, __VA_ARGS__)
 
 #endif

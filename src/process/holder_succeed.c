@@ -98,7 +98,7 @@ static void succeed_check(struct holder *holder)
 	if (!holder->has_reported && holder->current.status == -EBUSY)
 		succeed_leave();
 	if (!succeed_has_mount(holder)) {
-		log_info("stopping: unmounted");
+		log_notice("stopping: unmounted");
 		holder_exit(holder, EXIT_SUCCESS);
 	}
 	if (holder->is_ending) {

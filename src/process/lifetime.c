@@ -34,20 +34,28 @@ void lifetime_block_signals(void)
 	signal(SIGIO, SIG_IGN);
 }
 
-static bool lifetime_must_end(const struct lifetime *lifetime, const struct pollfd *fds)
+static bool lifetime_got_signal(const struct lifetime *lifetime)
 {
 	struct signalfd_siginfo info;
 
-	if (fds[1].revents && read(lifetime->signals, &info, sizeof(info)) > 0) {
-		log_info("stopping: signal %u", info.ssi_signo);
-		return true;
-	}
-	if (fds[0].revents &&
-	    !mountpoint_is_mounted(lifetime->mountinfo, lifetime->mount_dev)) {
-		log_info("stopping: unmounted");
-		return true;
-	}
-	return false;
+	if (read(lifetime->signals, &info, sizeof(info)) <= 0)
+		return false;
+	log_notice("stopping: signal %u", info.ssi_signo);
+	return true;
+}
+
+static bool lifetime_is_unmounted(const struct lifetime *lifetime)
+{
+	if (mountpoint_is_mounted(lifetime->mountinfo, lifetime->mount_dev))
+		return false;
+	log_notice("stopping: unmounted");
+	return true;
+}
+
+static bool lifetime_must_end(const struct lifetime *lifetime, const struct pollfd *fds)
+{
+	return (fds[1].revents && lifetime_got_signal(lifetime)) ||
+	       (fds[0].revents && lifetime_is_unmounted(lifetime));
 }
 
 static void lifetime_end(struct lifetime *lifetime)
@@ -66,14 +74,16 @@ static void *lifetime_run(void *arg)
 		{lifetime->stop, POLLIN, 0},
 	};
 	/* It may have been unmounted before poll(2) watches the list. */
-	bool ending = lifetime->end_now ||
-		      !mountpoint_is_mounted(lifetime->mountinfo, lifetime->mount_dev);
+	bool ending = lifetime->end_now || lifetime_is_unmounted(lifetime);
 
 	while (!ending && !fds[2].revents)
 		ending = poll(fds, ARRAY_SIZE(fds), -1) > 0 &&
 			 lifetime_must_end(lifetime, fds);
 	if (ending)
 		lifetime_end(lifetime);
+	/* umount(8) with -f aborts the connection before it takes the mount away. */
+	else if (!lifetime_is_unmounted(lifetime))
+		log_notice("stopping: the connection was aborted");
 	return NULL;
 }
 

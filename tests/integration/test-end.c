@@ -2,8 +2,10 @@
 /* test-end.c - the end of an instance: of very many names, and where it is mounted */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -42,6 +44,7 @@ static void of_names_that_stay(struct instance *instance)
 	instance_start_again(&next, OPTIONS);
 	ASSERT_EQ(raw_count(&next), 0);
 	instance_expect_exit(instance, 0);
+	ASSERT(instance_logged(instance, "stopping: unmounted"));
 	ASSERT(instance_logged(instance, "ending: "));
 	ASSERT(instance_logged(instance, " names left"));
 	ASSERT(!instance_logged(instance, "a client blocks"));
@@ -68,7 +71,34 @@ static void of_names_that_just_ended(struct instance *instance)
 	child_kill(&exporter, SIGKILL);
 	ASSERT_OK(SYS(umount2(instance->dir, MNT_DETACH)));
 	instance_expect_exit(instance, 0);
+	/* After a line for each name. */
+	ASSERT(instance_logged(instance, "stopping: unmounted"));
 	ASSERT(!instance_logged(instance, "a client blocks"));
+}
+
+/* Aborts the connection first, so that the service can end before it sees the mount go.
+ */
+static void by_force(struct instance *instance)
+{
+	ASSERT_OK(SYS(umount2(instance->dir, MNT_FORCE)));
+	instance_expect_exit(instance, 0);
+	ASSERT(instance_logged(instance, "stopping: "));
+}
+
+/* A file of the FUSE control file system; the mount stays for a moment. */
+static void by_abort(struct instance *instance)
+{
+	char control[INSTANCE_PATH_SIZE + 10], path[INSTANCE_PATH_SIZE + 40];
+	struct stat st;
+
+	ASSERT_OK(SYS(stat(instance->dir, &st)));
+	snprintf(control, sizeof(control), "%s/control", test_work_dir);
+	ASSERT_OK(SYS(mkdir(control, 0700)));
+	ASSERT_OK(SYS(mount("test", control, "fusectl", 0, NULL)));
+	snprintf(path, sizeof(path), "%s/%u/abort", control, minor(st.st_dev));
+	ASSERT_EQ(write(ASSERT_OK(SYS(open(path, O_WRONLY | O_CLOEXEC))), "1", 1), 1);
+	instance_expect_exit(instance, 0);
+	ASSERT(instance_logged(instance, "stopping: "));
 }
 
 /* The keeper has no right in effect to search it, and unmounts nevertheless. */
@@ -84,6 +114,8 @@ static void below_a_directory_of_a_user(struct instance *instance)
 const struct test_case test_cases[] = {
 	{"of_names_that_stay", of_names_that_stay, OPTIONS},
 	{"of_names_that_just_ended", of_names_that_just_ended, OPTIONS},
+	{"by_force", by_force},
+	{"by_abort", by_abort},
 	{"below_a_directory_of_a_user", below_a_directory_of_a_user},
 	{0},
 };

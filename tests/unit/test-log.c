@@ -135,6 +135,15 @@ Test(log, keeps_errno)
 	expect("dmabuffsd: No such file or directory\n");
 }
 
+/* What happens to the instance itself. */
+Test(log, notices_have_a_budget_of_their_own)
+{
+	for (int i = 0; i < 5000; i++)
+		log_info("again");
+	log_notice("stopping");
+	cr_assert(ne(ptr, strstr(text(), "dmabuffsd: stopping\n"), NULL));
+}
+
 /* A client in a loop must not fill the disk; the number of dropped lines is logged. */
 Test(log, is_limited_to_a_rate)
 {
