@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "clock.h"
 #include "locked.h"
 #include "util.h"
 
@@ -15,6 +16,18 @@
 #define HELPER_PER_PERSON 32
 /* The same, once half of the sockets were needed at a time. */
 #define HELPER_LATER_PER_PERSON 2
+/* Where there are few sockets, before that: a share of all, but no fewer than later. */
+#define HELPER_PERSON_SHARE 4
+/*
+ * For a socket, if all are used. Requests that leave nothing end by themselves; those
+ * that can block are waited for in a thread of its own (offload.h), the others in one of
+ * all.
+ */
+#define HELPER_WAIT_PLAIN_MS 10000
+#define HELPER_WAIT_QUICK_MS 100
+#define HELPER_WAIT_SLOW_MS  1000
+/* Nothing tells that a process has closed all. */
+#define HELPER_LOOK_MS 1
 /* Where many threads share a processor, those that close may just not have had it. */
 #define HELPER_YIELDS 32
 /* Started before the first client comes, and kept. */
@@ -28,14 +41,15 @@ struct helper_slot {
 };
 
 struct helper_range {
-	int first, n, n_kept; /* fixed */
-	int n_seen;           /* all that follow were not started, or have ended */
+	int first, wait_ms, n_kept, n; /* fixed; the last before the first client */
+	int n_seen; /* all that follow were not started, or have ended */
 	int n_in_use;
 };
 
 /* Protected by lock, a leaf; fixed after helper_use(): control, busy. */
 static struct {
 	pthread_mutex_t lock;
+	pthread_cond_t released; /* a request has ended */
 	struct helper_slot slots[HELPER_SOCKETS];
 	struct helper_range ranges[3];
 	helper_busy *busy; /* NULL: there is no helper */
@@ -43,10 +57,16 @@ static struct {
 	bool is_gone; /* and that is logged */
 } helper_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.ranges = {{.first = 0, .n = HELPER_PLAIN_SOCKETS},
-		   {.first = HELPER_PLAIN_SOCKETS, .n = HELPER_QUICK_SOCKETS},
+	.released = PTHREAD_COND_INITIALIZER,
+	.ranges = {{.first = 0,
+		    .n = HELPER_PLAIN_SOCKETS,
+		    .wait_ms = HELPER_WAIT_PLAIN_MS},
+		   {.first = HELPER_PLAIN_SOCKETS,
+		    .n = HELPER_QUICK_SOCKETS,
+		    .wait_ms = HELPER_WAIT_QUICK_MS},
 		   {.first = HELPER_PLAIN_SOCKETS + HELPER_QUICK_SOCKETS,
-		    .n = HELPER_SLOW_SOCKETS}},
+		    .n = HELPER_SLOW_SOCKETS,
+		    .wait_ms = HELPER_WAIT_SLOW_MS}},
 };
 
 /* ---- messages ---------------------------------------------------------------------- */
@@ -140,7 +160,7 @@ static int helper_start_locked(unsigned number)
 
 static int helper_start_one_locked(int number)
 {
-	int r = number < 0 ? -EBUSY : helper_start_locked((unsigned)number);
+	int r = helper_start_locked((unsigned)number);
 
 	if (r == -EPIPE || r == -ECONNRESET) {
 		if (!helper_state.is_gone)
@@ -152,7 +172,8 @@ static int helper_start_one_locked(int number)
 	return r < 0 ? r : number;
 }
 
-/* A person decides how long a request in use takes, too. */
+/* A person decides how long a request in use takes, too; its caller may wait, see
+ * offload.h. */
 static bool helper_can_block(const struct helper_range *range)
 {
 	return range == &helper_state.ranges[2];
@@ -163,10 +184,18 @@ static bool helper_is_busy(int number)
 	return atomic_load_explicit(&helper_state.busy[number], memory_order_acquire);
 }
 
-/* The first free socket, so that few are used; -errno. */
+static int helper_most_of_person(const struct helper_range *range)
+{
+	int share = MAX(range->n / HELPER_PERSON_SHARE, HELPER_LATER_PER_PERSON);
+
+	return range->n_seen < range->n / 2 ? MIN(HELPER_PER_PERSON, share)
+					    : HELPER_LATER_PER_PERSON;
+}
+
+/* The first free socket, so that few are used; -EAGAIN: one will soon be; -errno. */
 static int helper_choose_locked(const struct helper_range *range, uid_t person)
 {
-	int free = -1, unused = -1, of_person = 0, most;
+	int free = -1, unused = -1, of_person = 0;
 
 	ASSERT_LOCKED(&helper_state.lock);
 	for (int i = range->first; i < range->first + range->n_seen; i++) {
@@ -180,12 +209,29 @@ static int helper_choose_locked(const struct helper_range *range, uid_t person)
 		else if (*found < 0)
 			*found = i;
 	}
-	most = range->n_seen < range->n / 2 ? HELPER_PER_PERSON : HELPER_LATER_PER_PERSON;
-	if (person != HELPER_NOBODY && of_person >= most)
-		return -EBUSY;
+	if (person != HELPER_NOBODY && of_person >= helper_most_of_person(range))
+		return helper_can_block(range) ? -EAGAIN : -EBUSY;
+	if (free >= 0)
+		return free;
 	if (unused < 0 && range->n_seen < range->n)
 		unused = range->first + range->n_seen;
-	return free >= 0 ? free : helper_start_one_locked(unused);
+	return unused >= 0 ? helper_start_one_locked(unused) : -EAGAIN;
+}
+
+static int helper_wait_and_choose_locked(const struct helper_range *range, uid_t person)
+{
+	uint64_t until = now_ms() + (uint64_t)range->wait_ms;
+	int number;
+
+	ASSERT_LOCKED(&helper_state.lock);
+	do {
+		const struct timespec next = deadline_ms(HELPER_LOOK_MS);
+
+		pthread_cond_clockwait(&helper_state.released, &helper_state.lock,
+				       CLOCK_MONOTONIC, &next);
+		number = helper_choose_locked(range, person);
+	} while (number == -EAGAIN && now_ms() < until);
+	return number;
 }
 
 static int helper_acquire(uint32_t op, uid_t person)
@@ -194,6 +240,8 @@ static int helper_acquire(uint32_t op, uid_t person)
 	SCOPED_LOCK(&helper_state.lock);
 	int number = helper_choose_locked(range, person);
 
+	if (number == -EAGAIN)
+		number = helper_wait_and_choose_locked(range, person);
 	if (number < 0)
 		return number;
 	range->n_seen = MAX(range->n_seen, number - range->first + 1);
@@ -222,6 +270,7 @@ static void helper_release(int number, bool is_gone)
 	SCOPED_LOCK(&helper_state.lock);
 
 	slot->in_use = false;
+	pthread_cond_broadcast(&helper_state.released);
 	if (is_gone) {
 		close(TAKE_FD(slot->socket));
 		atomic_store(&helper_state.busy[number], 0);
@@ -242,7 +291,7 @@ static int helper_start_call(struct helper_request request, int fd, uid_t person
 		number = helper_acquire(request.op, person);
 	}
 	if (number < 0)
-		return number;
+		return number == -EAGAIN ? -EBUSY : number;
 	request.size = sizeof(request);
 	r = helper_send(helper_state.slots[number].socket, &request, sizeof(request), fd);
 	if (r == 0)
@@ -331,6 +380,23 @@ int helper_use(int control, helper_busy *busy, bool takes)
 	if (r == 0 && takes)
 		r = helper_keep_locked(&helper_state.ranges[1], HELPER_FIRST_QUICK);
 	return r;
+}
+
+unsigned helper_bound(uint64_t most)
+{
+	static const int most_of[] = {HELPER_PLAIN_SOCKETS, HELPER_QUICK_SOCKETS,
+				      HELPER_SLOW_SOCKETS};
+	unsigned all = 0;
+	SCOPED_LOCK(&helper_state.lock);
+
+	most = MIN(most, (uint64_t)HELPER_SOCKETS);
+	for (size_t i = 0; i < ARRAY_SIZE(helper_state.ranges); i++) {
+		int n = (int)((uint64_t)most_of[i] * most / HELPER_SOCKETS);
+
+		helper_state.ranges[i].n = MAX(n, HELPER_LEAST_OF_KIND);
+		all += (unsigned)helper_state.ranges[i].n;
+	}
+	return helper_state.busy ? all : 0;
 }
 
 bool helper_is_used(void)

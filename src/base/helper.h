@@ -80,6 +80,10 @@ _Static_assert(sizeof(struct helper_reply) == 336, "no implicit padding");
 #define HELPER_SLOW_SOCKETS  512
 #define HELPER_SOCKETS       (HELPER_PLAIN_SOCKETS + HELPER_QUICK_SOCKETS + HELPER_SLOW_SOCKETS)
 
+/* Where there are few descriptors, so many of each of the three kinds. */
+#define HELPER_LEAST_OF_KIND 4
+#define HELPER_LEAST_SOCKETS (3 * HELPER_LEAST_OF_KIND)
+
 /* What the process at the other end of a socket writes; the service writes 1. */
 typedef _Atomic uint32_t helper_busy;
 
@@ -93,6 +97,13 @@ typedef _Atomic uint32_t helper_busy;
  * Before any thread is started. 0 or -errno.
  */
 int helper_use(int control, helper_busy *busy, bool takes);
+
+/*
+ * Its sockets are in our descriptor table: bounds them to @most, in proportion, but no
+ * lower than to HELPER_LEAST_SOCKETS. Before any client. Returns how many there can be
+ * at a time; 0: there is no helper.
+ */
+unsigned helper_bound(uint64_t most);
 
 bool helper_is_used(void);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/helper.h"
 #include "base/log.h"
 #include "base/offload.h"
 #include "buffers/closer.h"
@@ -16,6 +17,7 @@
 #include "store/payers.h"
 #include "util.h"
 
+#define HELPER_SHARE    8    /* of the descriptors that are not kept */
 #define ENDING_STEP     256  /* names between two looks at the clock */
 #define ENDING_PROGRESS 3000 /* closes */
 /* Anybody may make a file without a name in .idmap, and nobody has to read it. */
@@ -81,17 +83,28 @@ static void parts_connect(struct service *service)
 	service->devices.state = &service->state;
 }
 
+/* The sockets of the helper are beside what clients hold. */
+static void parts_share_descriptors(struct limits_config *limits)
+{
+	uint64_t others = limits_config_descriptors(limits) + HELPER_SOCKETS, n, share;
+
+	limits_config_fit_buffers(limits,
+				  fd_vault_start(limits->per_mount[RES_EXPORTS], others));
+	n = fd_vault_reserved();
+	/* Where there are hardly any, clients get no fewer for the least that it needs.
+	 */
+	share = helper_bound(n / HELPER_SHARE);
+	n -= MIN(n / HELPER_SHARE, share);
+	limits_config_fit_descriptors(limits, n);
+}
+
 int parts_start(struct service *service)
 {
-	struct limits_config *limits = &service->limits.config;
 	int r = buffer_setup();
 
 	if (r < 0)
 		return r;
-	limits_config_fit_buffers(limits,
-				  fd_vault_start(limits->per_mount[RES_EXPORTS],
-						 limits_config_descriptors(limits)));
-	limits_config_fit_descriptors(limits, fd_vault_reserved());
+	parts_share_descriptors(&service->limits.config);
 	parts_connect(service);
 	dmabuf_io_init(&service->dmabuf_io, &service->limits);
 	r = notifier_start(&service->notifier, service->session, &service->table);

@@ -4,10 +4,12 @@
 #include <criterion/new/assert.h>
 
 #include <poll.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "base/helper.h"
+#include "clock.h"
 #include "fd_identity.h"
 #include "util.h"
 
@@ -259,6 +261,92 @@ Test(helper, many_persons)
 		}
 	cr_assert(lt(int, n, HELPER_QUICK_SOCKETS));
 	cr_assert(ge(int, helper_begin(take_of(7), -1, 1), 0));
+}
+
+/* ---- where there are few descriptors ----------------------------------------------- */
+
+/* What is closed for it takes long. Returns the socket's number, or -errno. */
+static int leave_busy(uid_t person)
+{
+	struct helper_reply message;
+	int call = helper_begin(take_of(7), -1, person);
+
+	if (call < 0)
+		return call;
+	if (is_readable(control))
+		accept_socket();
+	reply(call, 0, -1);
+	cr_assert(zero(int, helper_end(call, &message, NULL)));
+	return call;
+}
+
+Test(helper, sockets_are_bounded)
+{
+	unsigned all = helper_bound(100), n = 0;
+
+	cr_assert(le(uint, all, 100u));
+	cr_assert(ge(uint, all, 90u));
+	for (uid_t person = 1000; person < 1100; person++)
+		n += leave_busy(person) >= 0;
+	cr_assert(ge(uint, n, 40u));
+	cr_assert(lt(uint, n, all / 2), "the share of the others");
+	cr_assert(eq(int, leave_busy(1), -EBUSY));
+	busy[FIRST] = 0;
+	cr_assert(eq(int, leave_busy(1), FIRST));
+}
+
+/* However few there are, one person does not get all. */
+Test(helper, the_least_number_of_sockets)
+{
+	int n = 0;
+
+	cr_assert(eq(uint, helper_bound(0), HELPER_LEAST_SOCKETS));
+	while (leave_busy(1000) >= 0)
+		n++;
+	cr_assert(lt(int, n, HELPER_LEAST_OF_KIND));
+	cr_assert(ge(int, leave_busy(1001), 0));
+}
+
+Test(helper, no_more_sockets_than_ever)
+{
+	cr_assert(eq(uint, helper_bound(UINT64_MAX), HELPER_SOCKETS));
+	cr_assert(eq(uint, helper_bound(100), helper_bound(100)));
+	cr_assert(eq(uint, helper_bound(UINT64_MAX), HELPER_SOCKETS));
+}
+
+static void *end_call(void *call)
+{
+	struct helper_reply message;
+
+	reply(*(int *)call, 0, -1);
+	busy[*(int *)call] = 0;
+	cr_assert(zero(int, helper_end(*(int *)call, &message, NULL)));
+	return NULL;
+}
+
+/* As many threads ask at a time as there are workers. */
+Test(helper, a_request_waits_for_others, .timeout = 60)
+{
+	int calls[HELPER_LEAST_OF_KIND], got;
+	pthread_t thread;
+	uint64_t start;
+
+	helper_bound(0);
+	for (int i = 0; i < HELPER_LEAST_OF_KIND; i++) {
+		calls[i] = helper_begin(take_of(7), -1, HELPER_NOBODY);
+		cr_assert(ge(int, calls[i], 0));
+		if (is_readable(control))
+			accept_socket();
+	}
+	start = now_ms();
+	cr_assert(eq(int, helper_begin(take_of(7), -1, HELPER_NOBODY), -EBUSY));
+	cr_assert(ge(u64, now_ms() - start, 100));
+	cr_assert(zero(int, pthread_create(&thread, NULL, end_call, &calls[2])));
+	do
+		got = helper_begin(take_of(7), -1, HELPER_NOBODY);
+	while (got == -EBUSY);
+	cr_assert(eq(int, got, calls[2]));
+	pthread_join(thread, NULL);
 }
 
 Test(helper, messages_of_another_size)
