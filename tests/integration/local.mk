@@ -126,6 +126,7 @@ integration_programs = \
 	%D%/test-hipipc-vendor \
 	%D%/test-hostile-clients \
 	%D%/test-hostile-files \
+	%D%/test-hostile-helper \
 	%D%/test-hostile-locks \
 	%D%/test-hostile-memory \
 	%D%/test-idmap \
@@ -254,6 +255,7 @@ $(ported_objects): include/hipsoft.h include/hipsoft-types.h include/hipipc.h
 EXTRA_%C%_test_hipipc_vendor_DEPENDENCIES = tests/hipipc/fakes/stamp
 %C%_test_hostile_clients_LDADD = %D%/libattacks.la
 %C%_test_hostile_files_LDADD = %D%/libattacks.la
+%C%_test_hostile_helper_LDADD = %D%/libharness.la
 %C%_test_hostile_locks_LDADD = %D%/libattacks.la
 %C%_test_hostile_memory_LDADD = %D%/libattacks.la
 %C%_test_idmap_LDADD = $(accel_harness)
