@@ -54,10 +54,13 @@ static const int filter_helper_calls[] = {
 
 /* Of the first process alone, and of the start of the others. */
 static const int filter_helper_start_calls[] = {
-	SCMP_SYS(clone),   SCMP_SYS(wait4),           SCMP_SYS(dup2),
-	SCMP_SYS(dup3),    SCMP_SYS(close_range),     SCMP_SYS(rseq),
-	SCMP_SYS(seccomp), SCMP_SYS(set_robust_list), SCMP_SYS(memfd_create),
+	SCMP_SYS(clone),        SCMP_SYS(kill),    SCMP_SYS(wait4),
+	SCMP_SYS(dup2),         SCMP_SYS(dup3),    SCMP_SYS(close_range),
+	SCMP_SYS(rseq),         SCMP_SYS(seccomp), SCMP_SYS(set_robust_list),
+	SCMP_SYS(memfd_create),
 };
+/* The first so many not with any argument. */
+#define FILTER_HELPER_COMPARED 2
 
 static const unsigned filter_helper_ioctls[] = {
 	PIDFD_GET_USER_NAMESPACE,
@@ -70,10 +73,14 @@ static int filter_helper_add(scmp_filter_ctx filter)
 	int r = filter_allow(filter, filter_helper_calls,
 			     ARRAY_SIZE(filter_helper_calls));
 
-	/* All but clone(2) with any argument; the second filter denies all of them. */
+	/* The second filter denies all of them. */
 	if (r == 0)
-		r = filter_allow(filter, filter_helper_start_calls + 1,
-				 ARRAY_SIZE(filter_helper_start_calls) - 1);
+		r = filter_allow(
+			filter, filter_helper_start_calls + FILTER_HELPER_COMPARED,
+			ARRAY_SIZE(filter_helper_start_calls) - FILTER_HELPER_COMPARED);
+	/* The processes of its own group. */
+	if (r == 0)
+		r = filter_compare(filter, SCMP_SYS(kill), 0, UINT32_MAX, 0);
 	if (r == 0)
 		r = filter_compare(filter, SCMP_SYS(clone), 0,
 				   CLONE_NAMESPACES | CLONE_VM, 0);

@@ -23,6 +23,9 @@
 /* The control socket is moved here, and everything from the next number on is closed. */
 #define HELPER_CONTROL (STDERR_FILENO + 1)
 
+/* The first process gets it when the service has ended. */
+#define HELPER_END SIGUSR1
+
 /* Processes at a time, should the service be taken over. */
 #define HELPER_MOST (2 * HELPER_SOCKETS)
 
@@ -115,6 +118,29 @@ static int helper_start_server(void)
 	return 0;
 }
 
+/* ---- the end ----------------------------------------------------------------------- */
+
+/* Its own group, which is all that the filter permits. */
+static void helper_end_all(int signal_number)
+{
+	kill(0, SIGKILL);
+}
+
+/*
+ * The end of its sockets is not enough: if the service is killed while a client blocks a
+ * thread of it, that thread keeps them open. The signal comes with the end of the thread
+ * that has started this process, the first one, which no client blocks.
+ */
+static int helper_end_with_service(void)
+{
+	const struct sigaction action = {.sa_handler = helper_end_all};
+
+	if (sigaction(HELPER_END, &action, NULL) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, HELPER_END) < 0)
+		return -errno;
+	return 0;
+}
+
 /* ---- the first of them ------------------------------------------------------------- */
 
 /* What it has open of the service's would stay open when that ends. */
@@ -141,6 +167,9 @@ static int helper_prepare(int control, helper_busy *busy)
 	int r = null < 0 ? -errno : 0;
 
 	prctl(PR_SET_NAME, "dmabuffs-helper");
+	/* A group of their own. */
+	if (r == 0 && setsid() < 0)
+		r = -errno;
 	if (r == 0)
 		r = confine_helper();
 	if (r == 0)
@@ -151,6 +180,8 @@ static int helper_prepare(int control, helper_busy *busy)
 		r = helper_close_others(control);
 	if (r == 0)
 		r = helper_watch_servers(busy);
+	if (r == 0)
+		r = helper_end_with_service();
 	return r == 0 ? filter_helper_begin() : r;
 }
 
@@ -164,6 +195,7 @@ static _Noreturn void helper_run(int control, helper_busy *busy)
 		_exit(EXIT_FAILURE);
 	while (helper_start_server() == 0)
 		;
+	helper_end_all(0);
 	_exit(EXIT_SUCCESS);
 }
 

@@ -412,8 +412,33 @@ static void started_twice(struct instance *instance)
 
 /* ---- a client blocks a thread of the killed service -------------------------------- */
 
-static void takes_over_beside(struct instance *instance, attack_fn *attack)
+/* The processes of the killed service's helper. */
+struct former_helper {
+	int pidfds[HELPERS_MAX];
+	size_t n;
+};
+
+static void remember_helper(const struct instance *instance, struct former_helper *former)
 {
+	pid_t pids[HELPERS_MAX];
+
+	former->n = instance_helpers(instance, pids);
+	for (size_t i = 0; i < former->n; i++)
+		former->pidfds[i] = ASSERT_OK(SYS(pidfd_open(pids[i], 0)));
+}
+
+static void expect_helper_ends(const struct former_helper *former)
+{
+	for (size_t i = 0; i < former->n; i++) {
+		ASSERT(wait_ready(former->pidfds[i], POLLIN, WAIT_MS));
+		close(former->pidfds[i]);
+	}
+}
+
+static void takes_over_beside(struct instance *instance, attack_fn *attack,
+			      bool blocks_helper)
+{
+	struct former_helper former;
 	struct scene scene;
 	struct child child;
 
@@ -423,20 +448,32 @@ static void takes_over_beside(struct instance *instance, attack_fn *attack)
 	peer_signal(child.peer);
 	peer_wait(child.peer);
 	scene_expect_service(&scene);
+	remember_helper(instance, &former);
 	kill_process(instance->service);
 	ASSERT_OK(raw_count(instance));
 	ASSERT(wait_until(has_successor, instance));
+	/* The service has not ended, but its helper has. */
+	if (!blocks_helper)
+		expect_helper_ends(&former);
 	scene_kill_server(&scene);
+	if (blocks_helper)
+		expect_helper_ends(&former);
 }
 
 static void beside_hostile_exports(struct instance *instance)
 {
-	takes_over_beside(instance, attack_export_hostile);
+	takes_over_beside(instance, attack_export_hostile, false);
 }
 
 static void beside_hostile_messages(struct instance *instance)
 {
-	takes_over_beside(instance, attack_send_hostile);
+	takes_over_beside(instance, attack_send_hostile, false);
+}
+
+/* Then its processes close what it took, and go when the client lets them. */
+static void beside_hostile_isolated(struct instance *instance)
+{
+	takes_over_beside(instance, attack_export_hostile, true);
 }
 
 /* ---- what code in a service could send --------------------------------------------- */
@@ -746,6 +783,7 @@ const struct test_case test_cases[] = {
 	{"started_twice", started_twice},
 	{"beside_hostile_exports", beside_hostile_exports},
 	{"beside_hostile_messages", beside_hostile_messages},
+	{"beside_hostile_isolated", beside_hostile_isolated, "isolate"},
 	{"upgraded", upgraded},
 	{"upgraded_with_names", upgraded_with_names},
 	{"upgraded_to_what_is_installed", upgraded_to_what_is_installed,
