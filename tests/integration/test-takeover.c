@@ -556,9 +556,10 @@ static void gives_up(struct instance *unused)
 
 /* ---- memory is short --------------------------------------------------------------- */
 
-#define LEAST_BYTES (8 << 20)
-#define MOST_BYTES  (512 << 20)
-#define N_LIMITS    40
+/* From where the ledger is mapped to where all threads have their stacks, of 8 MiB. */
+#define LEAST_BYTES (UINT64_C(1500) << 20)
+#define MOST_BYTES  (UINT64_C(2100) << 20)
+#define N_LIMITS    60
 
 static unsigned count_logged(const struct instance *instance, const char *text)
 {
