@@ -226,11 +226,12 @@ void export_times(const struct export *export, const struct stat *buffer,
 static void export_store_times(struct table *table, const struct export *export)
 {
 	struct ledger_export *record = export_record(table, export);
+	const struct timespec atime = export->atime_then, mtime = export->mtime_then;
 
-	record->atime_then = export->atime_then.tv_sec;
-	record->mtime_then = export->mtime_then.tv_sec;
-	record->atime_then_ns = (uint32_t) export->atime_then.tv_nsec;
-	record->mtime_then_ns = (uint32_t) export->mtime_then.tv_nsec;
+	record->atime_then = atime.tv_sec;
+	record->mtime_then = mtime.tv_sec;
+	record->atime_then_ns = (uint32_t)atime.tv_nsec;
+	record->mtime_then_ns = (uint32_t)mtime.tv_nsec;
 }
 
 void export_set_times(struct table *table, struct export *export, int to_set)

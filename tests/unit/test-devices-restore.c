@@ -30,11 +30,13 @@ static struct devices devices;
 static struct devices_restore work;
 
 /* What the child passes on. */
-static struct {
+struct passed {
 	uint64_t handle;
 	uint32_t buffer, asid, queue;
 	uint64_t iova;
-} * passed;
+};
+
+static struct passed *passed;
 
 /* ---- the service ------------------------------------------------------------------- */
 
