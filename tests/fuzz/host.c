@@ -141,7 +141,11 @@ static const char *host_find_difference(void)
 	static char text[64];
 	struct accel_device_info info = {.size = sizeof(info)};
 
-	/* A query first reclaims memory that importers have released. */
+	/*
+	 * A query first reclaims memory that importers have released, and the bank. The
+	 * service has a thread that turns that, which would have descriptors at any time.
+	 */
+	(void)bank_turn(host_service.state.bank, true);
 	accel_device_query(host_service.devices.list[0], &info);
 	if (memcmp(&info, &host_device_before, sizeof(info)))
 		return "the device is in use";
