@@ -66,8 +66,7 @@ static void pending_refuse(const struct pending *pending,
 	(void)pending_write(pending, header->unique, -EIO);
 }
 
-/* ---- what lengths in a request say --------------------------------------------------
- */
+/* ---- what lengths in a request say ------------------------------------------------- */
 
 /* Of what follows the @fixed bytes of a request's own header; a name has its NUL. */
 static uint64_t pending_said(uint32_t opcode, const void *body, const char *rest)

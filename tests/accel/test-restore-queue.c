@@ -261,8 +261,7 @@ Test(restore_queue, ring_in_the_pause)
 	restore_finish();
 }
 
-/* ---- a kill between the record and the ring -----------------------------------------
- */
+/* ---- a kill between the record and the ring ---------------------------------------- */
 
 #define RING_BYTES (ACCEL_RING_ENTRIES + 32 * sizeof(struct accel_command))
 
@@ -374,8 +373,7 @@ Test(restore_queue, dropped_commands)
 	restore_finish();
 }
 
-/* ---- faults -------------------------------------------------------------------------
- */
+/* ---- faults ------------------------------------------------------------------------ */
 
 static void make_faulted(void)
 {
@@ -429,8 +427,7 @@ Test(restore_queue, isolated_queue)
 	restore_finish();
 }
 
-/* ---- fences -------------------------------------------------------------------------
- */
+/* ---- fences ------------------------------------------------------------------------ */
 
 static void make_fences(void)
 {

@@ -347,8 +347,7 @@ Test(restore, bound_asid)
 	restore_finish();
 }
 
-/* ---- what is damaged ----------------------------------------------------------------
- */
+/* ---- what is damaged --------------------------------------------------------------- */
 
 static void make_all(void)
 {

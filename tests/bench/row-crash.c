@@ -49,8 +49,7 @@ struct crash {
 	pid_t loaders[LOADERS];
 };
 
-/* ---- the load -----------------------------------------------------------------------
- */
+/* ---- the load ---------------------------------------------------------------------- */
 
 static uint64_t crash_now_ns(void)
 {
@@ -140,8 +139,7 @@ static int crash_longest_ms(struct crash *crash, double *ret_ms)
 	return 0;
 }
 
-/* ---- kills --------------------------------------------------------------------------
- */
+/* ---- kills ------------------------------------------------------------------------- */
 
 /* Until the process that serves is dead, and another one has replied. */
 static int crash_kill(struct crash *crash, double *ret_ms)
@@ -197,8 +195,7 @@ static int crash_takeover_block(void *data, struct series *samples)
 	return r < 0 ? r : series_add(samples, ms);
 }
 
-/* ---- rows ---------------------------------------------------------------------------
- */
+/* ---- rows -------------------------------------------------------------------------- */
 
 static int crash_measure_pause(struct crash *crash, struct pair *ret_pair)
 {

@@ -10,8 +10,7 @@
 #define CLIENT_ENTRIES    16
 #define CLIENT_COMMANDS   16 /* of a context; then another one is opened */
 
-/* ---- the context --------------------------------------------------------------------
- */
+/* ---- the context ------------------------------------------------------------------- */
 
 void client_close_context(struct client *client)
 {
@@ -68,8 +67,7 @@ static int client_open_context(struct client *client)
 			      client->asid);
 }
 
-/* ---- commands -----------------------------------------------------------------------
- */
+/* ---- commands ---------------------------------------------------------------------- */
 
 static bool client_region_is(const struct client *client, uint8_t byte)
 {

@@ -27,8 +27,7 @@ static dmabuffs_uuid client_name(const struct client *client, int number, unsign
 	return uuid;
 }
 
-/* ---- begin and end ------------------------------------------------------------------
- */
+/* ---- begin and end ----------------------------------------------------------------- */
 
 static void client_keep(struct client *client, unsigned nth)
 {
@@ -80,8 +79,7 @@ void client_kept_end(struct client *client)
 	free(client->kept);
 }
 
-/* ---- attributes ---------------------------------------------------------------------
- */
+/* ---- attributes -------------------------------------------------------------------- */
 
 /* Rootless, no user is known but this one. */
 static struct acl client_acl(const struct client *client, const struct client_kept *kept)
@@ -135,8 +133,7 @@ static void client_check_attributes(struct client *client, unsigned nth)
 		client_fail(client, TALLY_KEPT_MODE, -EBADMSG);
 }
 
-/* ---- use ----------------------------------------------------------------------------
- */
+/* ---- use --------------------------------------------------------------------------- */
 
 static void client_open_kept(struct client *client, int number, unsigned nth, int access,
 			     enum tally_op open_op, enum tally_op content_op)

@@ -27,8 +27,7 @@ struct round {
 	dmabuffs_uuid uuid;
 };
 
-/* ---- begin --------------------------------------------------------------------------
- */
+/* ---- begin ------------------------------------------------------------------------- */
 
 static bool round_open_root(struct client *client, struct round *round)
 {
@@ -77,8 +76,7 @@ static bool round_begin(struct client *client, struct round *round)
 	return round_export(client, round);
 }
 
-/* ---- use ----------------------------------------------------------------------------
- */
+/* ---- use --------------------------------------------------------------------------- */
 
 static void round_check_info(struct client *client, const struct round *round)
 {
@@ -150,8 +148,7 @@ static void round_use(struct client *client, struct round *round)
 		round_exchange(client, round);
 }
 
-/* ---- end ----------------------------------------------------------------------------
- */
+/* ---- end --------------------------------------------------------------------------- */
 
 static void round_close_root(struct client *client, struct round *round)
 {
@@ -234,8 +231,7 @@ static void round_end(struct client *client, struct round *round)
 	round_check_after(client, round);
 }
 
-/* ---- buffers that ended -------------------------------------------------------------
- */
+/* ---- buffers that ended ------------------------------------------------------------ */
 
 static void round_keep_sample(struct client *client, int fd)
 {

@@ -65,8 +65,7 @@ static inline bool client_is_root(const struct client *client)
 	return client->load->config.flags & LOAD_ONE_USER || client->number < LOAD_ROOTS;
 }
 
-/* ---- client-bytes.c: buffers whose words follow from a key --------------------------
- */
+/* ---- client-bytes.c: buffers whose words follow from a key ------------------------- */
 
 /* Of a kept name, and of the name of a round. */
 uint64_t client_kept_key(int number, unsigned nth);
@@ -86,8 +85,7 @@ void client_check_opened(struct client *client, enum tally_op op, int fd, uint64
 
 void client_unmap(const struct client *client, uint64_t *words);
 
-/* ---- client-kept.c: names that stay -------------------------------------------------
- */
+/* ---- client-kept.c: names that stay ------------------------------------------------ */
 
 const uint8_t *client_uuid(const struct client *client, int number, unsigned nth);
 
@@ -100,16 +98,14 @@ void client_kept_check_held(struct client *client);
 void client_kept_verify(struct client *client);
 void client_kept_end(struct client *client);
 
-/* ---- client-round.c: a name from its begin to its end -------------------------------
- */
+/* ---- client-round.c: a name from its begin to its end ------------------------------ */
 
 void client_round(struct client *client, uint64_t round);
 
 /* Asserts nothing: a buffer that is open elsewhere is a failure. */
 void client_check_samples(struct client *client);
 
-/* ---- client-accel.c -----------------------------------------------------------------
- */
+/* ---- client-accel.c ---------------------------------------------------------------- */
 
 void client_compute(struct client *client, uint64_t round);
 void client_close_context(struct client *client);

@@ -21,8 +21,7 @@ static const char *const ledger_count_names[LEDGER_KINDS] = {
 	[LEDGER_MAPPING] = "mappings",
 };
 
-/* ---- the ledger ---------------------------------------------------------------------
- */
+/* ---- the ledger -------------------------------------------------------------------- */
 
 static bool ledger_count_fits(const struct ledger_header *header, enum ledger_kind kind,
 			      uint64_t size)
@@ -84,8 +83,7 @@ static int ledger_count_file(const char *path, struct ledger_count *count)
 	return r;
 }
 
-/* ---- descriptors --------------------------------------------------------------------
- */
+/* ---- descriptors ------------------------------------------------------------------- */
 
 /* Descriptors in the queue of a socket. */
 static uint32_t ledger_count_banked(pid_t pid, const char *name)

@@ -60,8 +60,7 @@ const char *tally_op_name(enum tally_op op)
 	return tally_names[op];
 }
 
-/* ---- in the clients -----------------------------------------------------------------
- */
+/* ---- in the clients ---------------------------------------------------------------- */
 
 void tally_begin(struct tally *tally, int client, enum tally_op op)
 {
@@ -117,8 +116,7 @@ void tally_fail(struct tally *tally, int client, enum tally_op op, long long err
 	kind->times++;
 }
 
-/* ---- in the case --------------------------------------------------------------------
- */
+/* ---- in the case ------------------------------------------------------------------- */
 
 unsigned long tally_operations(const struct tally *tally)
 {

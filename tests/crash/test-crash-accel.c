@@ -157,8 +157,7 @@ static void pending_user_mode(struct instance *unused)
 	pending_of(ACCEL_QUEUE_USER);
 }
 
-/* ---- a client that sleeps -----------------------------------------------------------
- */
+/* ---- a client that sleeps ---------------------------------------------------------- */
 
 /* Returns once the service has replied that there is no event. */
 static int watch_events(int context)

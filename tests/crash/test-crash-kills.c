@@ -52,8 +52,7 @@ static void random_kills(struct instance *instance)
 	campaign_end(&campaign);
 }
 
-/* ---- how long clients wait ----------------------------------------------------------
- */
+/* ---- how long clients wait --------------------------------------------------------- */
 
 #define PAUSE_WINDOWS 20
 #define PAUSE_MS      250

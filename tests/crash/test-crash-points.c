@@ -183,8 +183,7 @@ static void die_by_chance(const char *options, const struct load_config *load)
 	campaign_end(&campaign);
 }
 
-/* ---- clients that are killed while nobody reads their request again -----------------
- */
+/* ---- clients that are killed while nobody reads their request again ---------------- */
 
 struct opening {
 	const char *point; /* between its record and its reply */
@@ -282,8 +281,7 @@ static void by_chance(struct instance *instance)
 	die_by_chance(NULL, &CAMPAIGN_LOAD);
 }
 
-/* ---- kernels that do not send requests again ----------------------------------------
- */
+/* ---- kernels that do not send requests again --------------------------------------- */
 
 static void without_resend(void)
 {
@@ -327,8 +325,7 @@ static void pending_at_each_point(struct instance *instance)
 	die_at_all(NULL, &CAMPAIGN_LOAD, NULL);
 }
 
-/* ---- a request that kills the service -----------------------------------------------
- */
+/* ---- a request that kills the service ---------------------------------------------- */
 
 static void export_deadly(int peer, void *data)
 {

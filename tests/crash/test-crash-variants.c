@@ -19,8 +19,7 @@
 #include "raw.h"
 #include "worker.h"
 
-/* ---- other loads --------------------------------------------------------------------
- */
+/* ---- other loads ------------------------------------------------------------------- */
 
 static void kill_load(const char *options, unsigned flags, unsigned bounded)
 {
@@ -43,8 +42,7 @@ static void without_passthrough(struct instance *instance)
 	kill_load("nopassthrough", LOAD_NO_MAP, 10);
 }
 
-/* ---- upgrades -----------------------------------------------------------------------
- */
+/* ---- upgrades ---------------------------------------------------------------------- */
 
 static void upgrade_once(struct campaign *campaign)
 {
@@ -79,8 +77,7 @@ static void upgrades(struct instance *instance)
 	campaign_end(&campaign);
 }
 
-/* ---- another build ------------------------------------------------------------------
- */
+/* ---- another build ----------------------------------------------------------------- */
 
 static void copy_program(const char *from, const char *to)
 {
@@ -126,8 +123,7 @@ static void other_build(struct instance *instance)
 	change_builds(other, first, installed);
 }
 
-/* ---- rootless -----------------------------------------------------------------------
- */
+/* ---- rootless ---------------------------------------------------------------------- */
 
 static void kill_rootless(int peer, void *data)
 {
@@ -155,8 +151,7 @@ static void rootless(struct instance *instance)
 	child_wait_ms(&child, 5 * WAIT_MS);
 }
 
-/* ---- a full limit -------------------------------------------------------------------
- */
+/* ---- a full limit ------------------------------------------------------------------ */
 
 #define FULL_NAMES 40
 
@@ -221,8 +216,7 @@ static void full_limit(struct instance *instance)
 	instance_stop(&service);
 }
 
-/* ---- clients that are signalled or killed during a takeover -------------------------
- */
+/* ---- clients that are signalled or killed during a takeover ------------------------ */
 
 #define N_VICTIMS 4
 
@@ -334,8 +328,7 @@ static void killed_clients(struct instance *instance)
 	campaign_end(&campaign);
 }
 
-/* ---- umount -------------------------------------------------------------------------
- */
+/* ---- umount ------------------------------------------------------------------------ */
 
 /* Clients lose their mount, and nothing hangs: neither they nor the processes of it. */
 static void unmount_once(unsigned seed)

@@ -176,8 +176,7 @@ Test(event_page, half_a_record)
 	event_page_unref(event);
 }
 
-/* ---- a slot that is shared, and a claim that is forged --------------------------------
- */
+/* ---- a slot that is shared, and a claim that is forged ----------------------------- */
 
 /* Marks the record as reached, as another process would. */
 static void reach_there(struct event_page *page, uint64_t number)
@@ -270,8 +269,7 @@ Test(event_page, numbers_that_are_set_back)
 	event_page_unref(event);
 }
 
-/* ---- descriptors ---------------------------------------------------------------------
- */
+/* ---- descriptors ------------------------------------------------------------------- */
 
 /* The same number refers to different files in this thread and in the first one. */
 static void *open_apart(void *data)

@@ -8,8 +8,7 @@
 #include "hipsoft-gate.h"
 #include "stream_private.h"
 
-/* ---- from two threads ---------------------------------------------------------------
- */
+/* ---- from two threads -------------------------------------------------------------- */
 
 #define CROSSINGS 100000
 

@@ -54,8 +54,7 @@ struct note {
 	uint8_t uuid[16];
 };
 
-/* ---- timed operations ---------------------------------------------------------------
- */
+/* ---- timed operations -------------------------------------------------------------- */
 
 static void person_begin(struct person *person, const char *what)
 {
@@ -87,8 +86,7 @@ static void person_end(struct person *person)
 		did_;                                                                    \
 	})
 
-/* ---- queues --------------------------------------------------------------------------
- */
+/* ---- queues ------------------------------------------------------------------------ */
 
 static void person_notify(struct desk *desk)
 {
@@ -118,8 +116,7 @@ static void person_compute(struct person *person, const struct instance *instanc
 	DO(person, (person_notify(desk), 0));
 }
 
-/* ---- bytes ---------------------------------------------------------------------------
- */
+/* ---- bytes ------------------------------------------------------------------------- */
 
 static uint64_t word(uint64_t key, size_t i)
 {
@@ -140,8 +137,7 @@ static void check_words(const struct person *person, const uint64_t *words, uint
 				  person->name, (int)i);
 }
 
-/* ---- Bob -----------------------------------------------------------------------------
- */
+/* ---- Bob --------------------------------------------------------------------------- */
 
 struct bob {
 	struct person *person;
@@ -232,8 +228,7 @@ static void be_bob(int peer, void *data)
 	}
 }
 
-/* ---- Alice ---------------------------------------------------------------------------
- */
+/* ---- Alice ------------------------------------------------------------------------- */
 
 struct alice {
 	struct person *person;
@@ -327,8 +322,7 @@ static void be_alice(int peer, void *data)
 	close(alice.control);
 }
 
-/* ---- both ----------------------------------------------------------------------------
- */
+/* ---- both -------------------------------------------------------------------------- */
 
 void pair_start(struct pair *pair, const struct instance *instance, unsigned int seed)
 {

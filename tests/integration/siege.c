@@ -119,8 +119,7 @@ struct siege_post {
 	char *failure; /* the last one; shared with the attacker */
 };
 
-/* ---- one attacker -------------------------------------------------------------------
- */
+/* ---- one attacker ------------------------------------------------------------------ */
 
 static uint64_t siege_draw_ms(unsigned int most)
 {
@@ -199,8 +198,7 @@ static void siege_tend(struct siege *siege, struct siege_post *post, uint64_t no
 	post->due_ms = UINT64_MAX;
 }
 
-/* ---- all ----------------------------------------------------------------------------
- */
+/* ---- all --------------------------------------------------------------------------- */
 
 static void siege_make_posts(struct siege *siege)
 {

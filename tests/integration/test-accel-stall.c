@@ -437,8 +437,7 @@ static void abandoned_fences(struct instance *instance)
 	hog(instance, attack_abandon_fences);
 }
 
-/* ---- what an open costs beside busy queues ------------------------------------------
- */
+/* ---- what an open costs beside busy queues ----------------------------------------- */
 
 #define OPENS       1000
 #define OPEN_ROUNDS 5

@@ -43,8 +43,7 @@ static unsigned int number(const char *name, unsigned int otherwise)
 	return text && *text ? (unsigned int)strtoul(text, NULL, 10) : otherwise;
 }
 
-/* ---- what must be left --------------------------------------------------------------
- */
+/* ---- what must be left ------------------------------------------------------------- */
 
 static int count_threads(pid_t pid)
 {
@@ -125,8 +124,7 @@ static void expect_end(struct instance *instance)
 	ASSERT(!is_mounted(instance->dir));
 }
 
-/* ---- the case ------------------------------------------------------------------------
- */
+/* ---- the case ---------------------------------------------------------------------- */
 
 static void besiege(struct siege *siege, const struct pair *pair, unsigned int seed,
 		    uint64_t until_ms)

@@ -181,8 +181,7 @@ static void stat_only(struct instance *instance)
 	close(shared.fd);
 }
 
-/* ---- names that a client keeps cached ------------------------------------------------
- */
+/* ---- names that a client keeps cached ---------------------------------------------- */
 
 static double heap_of(const struct instance *instance)
 {

@@ -22,8 +22,7 @@ static void control_path(const struct instance *instance, char path[INSTANCE_PAT
 	snprintf(path, INSTANCE_PATH_SIZE, "%.80s/" DMABUFFS_CONTROL_NAME, instance->dir);
 }
 
-/* ---- the file -----------------------------------------------------------------------
- */
+/* ---- the file ---------------------------------------------------------------------- */
 
 static void attributes(struct instance *instance)
 {
@@ -92,8 +91,7 @@ static void permissions(struct instance *instance)
 	ASSERT_ERR(child_call(USER(1002), open_for, instance), EACCES);
 }
 
-/* ---- descriptions -------------------------------------------------------------------
- */
+/* ---- descriptions ------------------------------------------------------------------ */
 
 static void withdraws_of(int description, int other, struct shared *shared)
 {
@@ -235,8 +233,7 @@ static void readers_are_not_counted(struct instance *instance)
 	close(control);
 }
 
-/* ---- lists --------------------------------------------------------------------------
- */
+/* ---- lists ------------------------------------------------------------------------- */
 
 #define NAMES (DMABUFFS_LIST_MAX + 3)
 
@@ -353,8 +350,7 @@ static void readable_directory(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* ---- devices ------------------------------------------------------------------------
- */
+/* ---- devices ----------------------------------------------------------------------- */
 
 /* The device behind @name, "" before the first. */
 static int next_device(int devices, const char *name, const char *expected)
@@ -392,8 +388,7 @@ static void devices(struct instance *instance)
 	ASSERT_OK(child_call(USER(1001), expect_devices, instance));
 }
 
-/* ---- a read-only bind mount ---------------------------------------------------------
- */
+/* ---- a read-only bind mount -------------------------------------------------------- */
 
 struct bind {
 	struct instance mounted; /* the bind mount */

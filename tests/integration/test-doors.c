@@ -32,8 +32,7 @@ struct attack {
 	uint64_t allowed_ns; /* a p99 that is accepted whatever it is without */
 };
 
-/* ---- the innocent user --------------------------------------------------------------
- */
+/* ---- the innocent user ------------------------------------------------------------- */
 
 static void work_once(const struct instance *instance, int control, int memfd,
 		      struct latency *times)
@@ -62,8 +61,7 @@ static void work(int peer, void *data)
 	peer_put(peer, &p99, sizeof(p99));
 }
 
-/* ---- runs ---------------------------------------------------------------------------
- */
+/* ---- runs -------------------------------------------------------------------------- */
 
 static void start_attacker(struct child *child, attack_fn *run, struct scene *scene)
 {
@@ -152,8 +150,7 @@ static void expect_no_harm(struct instance *instance, const struct attack *attac
 			test_fail(__FILE__, __LINE__, "others wait for the attacker");
 }
 
-/* ---- attacks ------------------------------------------------------------------------
- */
+/* ---- attacks ----------------------------------------------------------------------- */
 
 /* By default a stranger cannot read the directory, watch it, or list it. */
 static int closed_to_strangers(void *data)
@@ -217,16 +214,14 @@ static void reading_devices(struct instance *instance)
 					      attack_create_in_devices, harmless});
 }
 
-/* ---- a list of many names ------------------------------------------------------------
- */
+/* ---- a list of many names ---------------------------------------------------------- */
 
 static void listing(struct instance *instance)
 {
 	expect_no_harm(instance, &(const struct attack){.queuer = attack_read_entries});
 }
 
-/* ---- a name whose inode its owner keeps locked ---------------------------------------
- */
+/* ---- a name whose inode its owner keeps locked ------------------------------------- */
 
 static void unlink_elsewhere(int peer, void *data)
 {

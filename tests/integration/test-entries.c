@@ -35,8 +35,7 @@ static void read_only_entry(const struct instance *instance, struct dmabuffs_ent
 	close(control);
 }
 
-/* ---- what it says -------------------------------------------------------------------
- */
+/* ---- what it says ------------------------------------------------------------------ */
 
 static void expect_status(const struct dmabuffs_entry *entry, const struct stat *st)
 {
@@ -105,8 +104,7 @@ static void describes(struct instance *instance)
 	close(control);
 }
 
-/* ---- pages --------------------------------------------------------------------------
- */
+/* ---- pages ------------------------------------------------------------------------- */
 
 #define NAMES (2 * DMABUFFS_ENTRIES_MAX + 3)
 
@@ -169,8 +167,7 @@ static void any_cursor(struct instance *instance)
 	close(control);
 }
 
-/* ---- to whom ------------------------------------------------------------------------
- */
+/* ---- to whom ----------------------------------------------------------------------- */
 
 static int expect_none(void *data)
 {
@@ -305,8 +302,7 @@ static void other_namespace(struct instance *instance)
 	unshare_buffer(&shared);
 }
 
-/* ---- what it costs ------------------------------------------------------------------
- */
+/* ---- what it costs ----------------------------------------------------------------- */
 
 #define MANY       3000
 #define TRIES      5

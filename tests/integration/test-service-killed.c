@@ -31,8 +31,7 @@
 #define N_LOOPS   (N_ENDERS + N_LOOKERS)
 #define REPORT_MS 20000
 
-/* ---- the death of the service -------------------------------------------------------
- */
+/* ---- the death of the service ------------------------------------------------------ */
 
 /* The time is random on purpose. */
 static void random_pause(long max_us)
@@ -117,8 +116,7 @@ static void expect_dead_mount(struct instance *instance)
 	ASSERT(!is_mounted(instance->dir));
 }
 
-/* ---- while names end, and others look up --------------------------------------------
- */
+/* ---- while names end, and others look up ------------------------------------------- */
 
 struct load_board {
 	atomic_uint calls;
@@ -264,8 +262,7 @@ static void under_load(struct instance *unused)
 		kill_under_load(board);
 }
 
-/* ---- while it starts -----------------------------------------------------------------
- */
+/* ---- while it starts --------------------------------------------------------------- */
 
 static bool has_mounted(void *data)
 {
@@ -290,8 +287,7 @@ static void while_it_starts(struct instance *unused)
 	}
 }
 
-/* ---- while a client blocks a thread of the service ----------------------------------
- */
+/* ---- while a client blocks a thread of the service --------------------------------- */
 
 /* A thread of the service waits for a FUSE server that does not reply. */
 static void block_and_kill(struct scene *scene, struct instance *instance,

@@ -286,8 +286,7 @@ Test(holder, a_spare_is_made_once_there_is_room)
 	(void)signal_of_end(holder_pid);
 }
 
-/* ---- the end ------------------------------------------------------------------------
- */
+/* ---- the end ----------------------------------------------------------------------- */
 
 /* A pipe, for it is looked at whether that hangs up. */
 static void hold_mount(void)
@@ -314,8 +313,7 @@ Test(holder, one_that_is_asked_to_end_ends_well_though_its_service_is_killed)
 	cr_assert(zero(int, status));
 }
 
-/* ---- the start ----------------------------------------------------------------------
- */
+/* ---- the start --------------------------------------------------------------------- */
 
 static void hold_memfds(struct held *held)
 {

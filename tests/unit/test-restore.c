@@ -975,8 +975,7 @@ Test(restore, many_requests)
 	cr_assert(poison_begin(after->state.ledger, 1));
 }
 
-/* ---- what needs no memory any more --------------------------------------------------
- */
+/* ---- what needs no memory any more ------------------------------------------------- */
 
 Test(restore, requests_are_forgotten_after_a_while)
 {

@@ -107,8 +107,7 @@ attack_fn attack_read_entries;
 /* As uid 0: a person takes all that 64 uids of its user namespace get, and ends. */
 attack_fn attack_subuids;
 
-/* ---- ordinary calls, for a process that is killed at any step (loops.c) -------------
- */
+/* ---- ordinary calls, for a process that is killed at any step (loops.c) ------------ */
 
 attack_fn attack_export_loop, attack_revoke_loop, attack_root_loop, attack_open_loop,
 	attack_exchange_loop, attack_read_loop, attack_ticket_loop;

@@ -22,8 +22,7 @@
 #define SUBUID_NAMES 50
 #define GROWN        (1 << 20)
 
-/* ---- ioctls -------------------------------------------------------------------------
- */
+/* ---- ioctls ------------------------------------------------------------------------ */
 
 static uint32_t names_draw(uint32_t below)
 {
@@ -69,8 +68,7 @@ void attack_garbage_ioctls(int peer, void *data)
 		names_call(fds, ARRAY_SIZE(fds));
 }
 
-/* ---- attributes ---------------------------------------------------------------------
- */
+/* ---- attributes -------------------------------------------------------------------- */
 
 static void names_set_acl(const char *path)
 {
@@ -112,8 +110,7 @@ void attack_attributes(int peer, void *data)
 		names_change(shared.path);
 }
 
-/* ---- sizes --------------------------------------------------------------------------
- */
+/* ---- sizes ------------------------------------------------------------------------- */
 
 void attack_sparse(int peer, void *data)
 {
@@ -149,8 +146,7 @@ void attack_append(int peer, void *data)
 	}
 }
 
-/* ---- numbers ------------------------------------------------------------------------
- */
+/* ---- numbers ----------------------------------------------------------------------- */
 
 static void names_export(int root, int memfd, int n)
 {
