@@ -211,6 +211,13 @@ static void pending_move(struct pending *pending, struct fuse_in_header *header)
 	header->unique = 0;
 }
 
+/* Else the buffer of a thread would have the rest of another request. */
+static bool pending_is_whole(const struct fuse_in_header *header)
+{
+	return header->len >= sizeof(*header) &&
+	       header->len <= sizeof(((struct ledger_kept *)0)->request);
+}
+
 static void pending_find(struct pending *pending, uint32_t slot)
 {
 	const struct ledger_kept *kept = ledger_kept(pending->ledger, slot);
@@ -220,11 +227,14 @@ static void pending_find(struct pending *pending, uint32_t slot)
 	if (header.unique != kept->unique ||
 	    !pending_is_waited_for(pending, header.unique))
 		return;
-	if (header.len <= sizeof(kept->request))
+	if (pending_is_whole(&header))
 		pending->again[pending->n_again++] =
 			(struct pending_again){header.unique, slot};
 	else
-		pending_refuse(pending, &header, "it is too large to be executed again");
+		pending_refuse(pending, &header,
+			       header.len < sizeof(header)
+				       ? "its lengths are wrong"
+				       : "it is too large to be executed again");
 }
 
 static int pending_compare(const void *a, const void *b)
@@ -275,7 +285,7 @@ static size_t pending_take_locked(struct pending *pending,
 
 	ASSERT_LOCKED(&pending->lock);
 	memcpy(&header, kept->request, sizeof(header));
-	if (header.unique != again->unique || header.len > sizeof(kept->request) ||
+	if (header.unique != again->unique || !pending_is_whole(&header) ||
 	    !pending_is_waited_for(pending, header.unique))
 		return 0;
 	return pending_copy(pending, kept->request, header.len, buffer) ? header.len : 0;

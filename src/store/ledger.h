@@ -85,7 +85,6 @@ struct ledger {
 	_Atomic uint64_t freed;       /* bytes of records since the last ledger_trim() */
 	pthread_mutex_t uniques_lock; /* a leaf */
 	struct uniques uniques; /* of the records found by a takeover; protected by it */
-	uint64_t epoch;         /* that of our takeover */
 	/* For poison.h: a leaf for header->poison, and who may be alone. */
 	pthread_mutex_t poison_lock, poison_alone;
 	_Atomic uint64_t poison_unique; /* of the thread that is alone; 0: none */
@@ -115,12 +114,6 @@ int ledger_open(int fd, char ret_why[LEDGER_WHY_SIZE], struct ledger **ret_ledge
  * can be repeated.
  */
 int ledger_take_over(struct ledger *ledger, struct ledger_losses *ret_losses);
-
-/* Has no other process taken it over since? If one has, stop, and reply to nothing. */
-static inline bool ledger_is_ours(const struct ledger *ledger)
-{
-	return atomic_load(&ledger->header->epoch) == ledger->epoch;
-}
 
 /* Unmaps and closes it; the content lives on with its holder. NULL is allowed. */
 void ledger_close(struct ledger *ledger);

@@ -280,7 +280,7 @@ int ledger_take_over(struct ledger *ledger, struct ledger_losses *ret_losses)
 
 	if (r == 0) {
 		CRASH_POINT("takeover-ledger-begun");
-		ledger->epoch = atomic_fetch_add(&ledger->header->epoch, 1) + 1;
+		atomic_fetch_add(&ledger->header->epoch, 1);
 		CRASH_POINT("takeover-ledger-epoch");
 		takeover_run(&takeover);
 		CRASH_POINT("takeover-ledger-checked");

@@ -357,20 +357,8 @@ Test(ledger, is_opened_again)
 	cr_assert(zero(int, ledger_open(fd, why, &again)));
 	cr_assert(zero(int, strcmp((char *)again->header->options, "mode=0711")));
 	cr_assert(zero(u64, again->header->epoch), "only a takeover changes it");
-	cr_assert(ledger_is_ours(ledger));
 	ledger_close(again);
 	cr_assert(not(is_open(fd)));
-}
-
-Test(ledger, belongs_to_the_last_takeover)
-{
-	struct ledger *again;
-	struct ledger_losses losses;
-
-	cr_assert(zero(int, ledger_open(dup(ledger->fd), why, &again)));
-	cr_assert(zero(int, ledger_take_over(again, &losses)));
-	cr_assert(all(ledger_is_ours(again), not(ledger_is_ours(ledger))));
-	ledger_close(again);
 }
 
 Test(ledger, keeps_what_was_agreed_with_the_kernel)
