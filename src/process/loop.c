@@ -94,7 +94,6 @@ static void loop_execute_again(struct loop *loop, const struct fuse_buf *request
 		return;
 	}
 	fuse_session_process_buf(loop->session, request);
-	poison_returned(loop->ledger, unique);
 	if (!request_is_handed_over())
 		poison_end(loop->ledger, unique);
 }

@@ -66,7 +66,7 @@ static int ledger_map(int fd, uint64_t size, struct ledger **ret_ledger)
 		pthread_mutex_init(&ledger->places[i].lock, NULL);
 	pthread_mutex_init(&ledger->uniques_lock, NULL);
 	pthread_mutex_init(&ledger->poison_lock, NULL);
-	pthread_mutex_init(&ledger->poison_alone, NULL);
+	pthread_cond_init(&ledger->poison_ended, NULL);
 	*ret_ledger = ledger;
 	return 0;
 }
@@ -80,7 +80,7 @@ void ledger_close(struct ledger *ledger)
 		slots_finish(&ledger->places[i].slots);
 		pthread_mutex_destroy(&ledger->places[i].lock);
 	}
-	pthread_mutex_destroy(&ledger->poison_alone);
+	pthread_cond_destroy(&ledger->poison_ended);
 	pthread_mutex_destroy(&ledger->poison_lock);
 	pthread_mutex_destroy(&ledger->uniques_lock);
 	uniques_finish(&ledger->uniques);

@@ -85,9 +85,11 @@ struct ledger {
 	_Atomic uint64_t freed;       /* bytes of records since the last ledger_trim() */
 	pthread_mutex_t uniques_lock; /* a leaf */
 	struct uniques uniques; /* of the records found by a takeover; protected by it */
-	/* For poison.h: a leaf for header->poison, and who may be alone. */
-	pthread_mutex_t poison_lock, poison_alone;
-	_Atomic uint64_t poison_unique; /* of the thread that is alone; 0: none */
+	/* For poison.h: a leaf for header->poison and what follows. */
+	pthread_mutex_t poison_lock;
+	pthread_cond_t poison_ended;
+	uint64_t poison_unique;   /* of the request that is counted; 0: none */
+	uint64_t poison_until_ms; /* that others wait for it */
 };
 
 /* What a mount with at most @n_exports names needs. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/poison.h"
 
+#include <time.h>
+
+#include "clock.h"
 #include "locked.h"
 #include "util.h"
 
@@ -28,20 +31,11 @@ static struct ledger_poison *poison_oldest_locked(struct ledger *ledger)
 	return oldest;
 }
 
-/* How often it was begun again before. */
-static uint32_t poison_starts(struct ledger *ledger, uint64_t unique)
+static void poison_count_locked(struct ledger *ledger, uint64_t unique)
 {
-	SCOPED_LOCK(&ledger->poison_lock);
-	const struct ledger_poison *entry = poison_find_locked(ledger, unique);
-
-	return entry ? atomic_load(&entry->starts) : 0;
-}
-
-static void poison_count(struct ledger *ledger, uint64_t unique)
-{
-	SCOPED_LOCK(&ledger->poison_lock);
 	struct ledger_poison *entry = poison_find_locked(ledger, unique);
 
+	ASSERT_LOCKED(&ledger->poison_lock);
 	if (!entry) {
 		entry = poison_oldest_locked(ledger);
 		atomic_store(&entry->unique, 0);
@@ -51,35 +45,57 @@ static void poison_count(struct ledger *ledger, uint64_t unique)
 	atomic_fetch_add(&entry->starts, 1);
 }
 
-bool poison_begin(struct ledger *ledger, uint64_t unique)
+static void poison_forget_locked(struct ledger *ledger, uint64_t unique)
 {
-	uint32_t starts = poison_starts(ledger, unique);
+	struct ledger_poison *entry = poison_find_locked(ledger, unique);
 
-	if (starts + 1 >= POISON_KILLS) {
-		poison_end(ledger, unique);
-		return false;
+	ASSERT_LOCKED(&ledger->poison_lock);
+	if (entry)
+		atomic_store(&entry->unique, 0);
+}
+
+/* True: none is counted any more. */
+static bool poison_wait_locked(struct ledger *ledger)
+{
+	ASSERT_LOCKED(&ledger->poison_lock);
+	while (ledger->poison_unique) {
+		uint64_t now = now_ms();
+		struct timespec until;
+
+		if (now >= ledger->poison_until_ms)
+			return false;
+		until = deadline_ms(ledger->poison_until_ms - now);
+		pthread_cond_clockwait(&ledger->poison_ended, &ledger->poison_lock,
+				       CLOCK_MONOTONIC, &until);
 	}
-	if (starts > 0) {
-		pthread_mutex_lock(&ledger->poison_alone);
-		ledger->poison_unique = unique;
-	}
-	poison_count(ledger, unique);
 	return true;
 }
 
-void poison_returned(struct ledger *ledger, uint64_t unique)
+bool poison_begin(struct ledger *ledger, uint64_t unique)
 {
-	if (ledger->poison_unique != unique)
-		return;
-	ledger->poison_unique = 0;
-	pthread_mutex_unlock(&ledger->poison_alone);
+	SCOPED_LOCK(&ledger->poison_lock);
+	const struct ledger_poison *entry = poison_find_locked(ledger, unique);
+
+	/* At the first kill it was not counted. */
+	if (entry && atomic_load(&entry->starts) + 1 >= POISON_KILLS) {
+		poison_forget_locked(ledger, unique);
+		return false;
+	}
+	if (poison_wait_locked(ledger)) {
+		ledger->poison_unique = unique;
+		ledger->poison_until_ms = now_ms() + POISON_WAIT_MS;
+		poison_count_locked(ledger, unique);
+	}
+	return true;
 }
 
 void poison_end(struct ledger *ledger, uint64_t unique)
 {
 	SCOPED_LOCK(&ledger->poison_lock);
-	struct ledger_poison *entry = poison_find_locked(ledger, unique);
 
-	if (entry)
-		atomic_store(&entry->unique, 0);
+	poison_forget_locked(ledger, unique);
+	if (ledger->poison_unique != unique)
+		return;
+	ledger->poison_unique = 0;
+	pthread_cond_broadcast(&ledger->poison_ended);
 }

@@ -6,8 +6,10 @@
  * its successor, which it may kill, too. So those that come again are counted, in the
  * ledger, while they are executed. One that was under way at three kills is refused.
  *
- * Others that are executed at the same time must not be taken for it: one that was begun
- * again before is executed alone of its kind. Thread safe.
+ * Others that are executed at the same time must not be taken for it: one at a time is
+ * counted, and those that come again wait for it; but not for long, as a client may
+ * decide how long it takes, and are then executed without being counted. So it is the
+ * first that can be refused, and the others have their turn after it. Thread safe.
  */
 #ifndef DMABUFFS_POISON_H
 #define DMABUFFS_POISON_H
@@ -19,14 +21,16 @@
 /* Kills, the first included, after which a request is refused. */
 #define POISON_KILLS 3U
 
+/* For one that takes long. */
+#define POISON_WAIT_MS 100
+
 /*
  * Before a request is executed that came again; @unique is without its mark. May wait for
- * another one. False: refuse it, and do not call the others.
+ * another one. False: refuse it, and do not call poison_end().
  */
 bool poison_begin(struct ledger *ledger, uint64_t unique);
 
-/* The thread that began it has returned; later, or at once: it was replied to. */
-void poison_returned(struct ledger *ledger, uint64_t unique);
+/* It was replied to, by any thread. */
 void poison_end(struct ledger *ledger, uint64_t unique);
 
 #endif

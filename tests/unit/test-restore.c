@@ -958,21 +958,69 @@ Test(restore, poison)
 	/* Others are served, and what was replied to counts no more. */
 	for (int i = 0; i < 5; i++) {
 		cr_assert(poison_begin(after->state.ledger, 51));
-		poison_returned(after->state.ledger, 51);
 		poison_end(after->state.ledger, 51);
 	}
 }
 
-/* More than there is room for: the oldest are forgotten. */
-Test(restore, many_requests)
+static void *poison_begin_2(void *ledger)
 {
-	for (uint64_t unique = 1; unique <= 3 * LEDGER_POISON; unique++)
+	cr_assert(poison_begin(ledger, 2));
+	return NULL;
+}
+
+static uint32_t poison_count_of(const struct ledger *ledger, uint64_t unique)
+{
+	for (size_t i = 0; i < LEDGER_POISON; i++)
+		if (ledger->header->poison[i].unique == unique)
+			return ledger->header->poison[i].starts;
+	return 0;
+}
+
+/* Also if another thread ends it, which an offload thread does. */
+Test(restore, poison_is_counted_one_at_a_time)
+{
+	struct ledger *ledger = before->state.ledger;
+	pthread_t thread;
+
+	cr_assert(poison_begin(ledger, 1));
+	cr_assert(zero(int, pthread_create(&thread, NULL, poison_begin_2, ledger)));
+	poison_end(ledger, 1);
+	pthread_join(thread, NULL);
+	cr_assert(eq(u32, poison_count_of(ledger, 2), 1));
+	cr_assert(zero(u32, poison_count_of(ledger, 1)));
+}
+
+/* Its client may decide how long it takes. */
+Test(restore, poison_waits_for_another_not_for_long)
+{
+	struct ledger *ledger = before->state.ledger;
+
+	cr_assert(poison_begin(ledger, 1));
+	cr_assert(poison_begin(ledger, 2));
+	cr_assert(poison_begin(ledger, 3));
+	cr_assert(eq(u32, poison_count_of(ledger, 1), 1));
+	cr_assert(zero(u32, poison_count_of(ledger, 2)));
+	poison_end(ledger, 2);
+	cr_assert(poison_begin(ledger, 4), "it ended another one than was counted");
+	cr_assert(zero(u32, poison_count_of(ledger, 4)));
+	poison_end(ledger, 1);
+	cr_assert(poison_begin(ledger, 5));
+	cr_assert(eq(u32, poison_count_of(ledger, 5), 1));
+}
+
+/* Of those that were killed and did not come again, the oldest are forgotten. */
+Test(restore, poison_of_many_kills)
+{
+	const uint64_t last = LEDGER_POISON + 1;
+
+	for (uint64_t unique = 1; unique <= last; unique++) {
 		cr_assert(poison_begin(before->state.ledger, unique));
+		before->state.ledger->poison_unique = 0; /* as in a successor */
+	}
 	take_over();
-	cr_assert(poison_begin(after->state.ledger, 3 * LEDGER_POISON));
-	poison_returned(after->state.ledger, 3 * LEDGER_POISON);
-	cr_assert(not(poison_begin(after->state.ledger, 3 * LEDGER_POISON)));
-	cr_assert(poison_begin(after->state.ledger, 1));
+	cr_assert(zero(u32, poison_count_of(after->state.ledger, 1)));
+	cr_assert(eq(u32, poison_count_of(after->state.ledger, 2), 1));
+	cr_assert(eq(u32, poison_count_of(after->state.ledger, last), 1));
 }
 
 /* ---- what needs no memory any more ------------------------------------------------- */
