@@ -7,32 +7,43 @@
 #include <signal.h>
 
 /*
- * Held exclusively while this process has a lease. Clients can have it held shared at any
- * time: those that come later wait for a lease, which takes no time. No thread holds it
- * twice.
+ * Held exclusively while this process has a lease, shared while a file is opened that had
+ * one. Clients can have it held shared at any time: those that come later wait for a
+ * lease, which takes no time. No thread holds it twice.
  */
 static pthread_rwlock_t lease_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
-int lease_open(int dir, const char *path, int flags)
+int lease_keep_off(int (*open_it)(void *data), void *data)
 {
-	int fd;
+	int fd = open_it(data);
 
+	if (fd != -EAGAIN)
+		return fd;
 	pthread_rwlock_rdlock(&lease_lock);
-	fd = openat(dir, path, flags | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
+	fd = open_it(data);
 	pthread_rwlock_unlock(&lease_lock);
 	return fd;
 }
 
-void lease_keep_off(void)
+struct lease_open {
+	int dir;
+	const char *path;
+	int flags;
+};
+
+static int lease_open_it(void *data)
 {
-	pthread_rwlock_rdlock(&lease_lock);
+	const struct lease_open *open = data;
+	int fd = openat(open->dir, open->path, open->flags | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
 }
 
-void lease_permit(void)
+int lease_open(int dir, const char *path, int flags)
 {
-	pthread_rwlock_unlock(&lease_lock);
+	struct lease_open open = {dir, path, flags};
+
+	return lease_keep_off(lease_open_it, &open);
 }
 
 int lease_held(int fd)

@@ -3,9 +3,10 @@
  * lease.h - whether a memfd is open or mapped elsewhere
  *
  * The kernel grants a write lease only while no other open file description of the inode
- * exists, mapped ones included. While the process has a lease, an open(2) of the file
- * fails or waits, so lease_open() and lease_held() exclude each other with a lock. There
- * is one for the process; it is taken last. Thread safe.
+ * exists, mapped ones included. While a process has one, an open(2) of the file with
+ * O_NONBLOCK fails. So an open that fails in this way is repeated while this process has
+ * none, and only then waits for a lock: clients cannot keep others' opens waiting, whose
+ * files have no lease. There is one lock for the process; it is taken last. Thread safe.
  */
 #ifndef DMABUFFS_LEASE_H
 #define DMABUFFS_LEASE_H
@@ -20,11 +21,10 @@
 int lease_open(int dir, const char *path, int flags);
 
 /*
- * The calling thread keeps lease_held() waiting, while another process opens memfds on
- * its behalf; not for longer than an open(2) takes.
+ * The same for an open that @open_it has another process do, with O_NONBLOCK and for no
+ * longer than an open(2) takes. It is called a second time if it returns -EAGAIN.
  */
-void lease_keep_off(void);
-void lease_permit(void);
+int lease_keep_off(int (*open_it)(void *data), void *data);
 
 /*
  * Returns 1 if the memfd @fd, an O_RDWR description that is not shared, is open through

@@ -41,27 +41,26 @@ void opened_put(struct opened *opened)
 	opened->export = NULL;
 }
 
-static int opened_begin_locked(const struct opened *opened,
-			       struct buffer_opening *ret_opening)
+static int opened_hold_buffer(const struct opened *opened)
 {
-	const struct export *export = opened->export;
+	struct export *export = opened->export;
+	SCOPED_LOCK(&opened->table->lock);
 
-	ASSERT_LOCKED(&opened->table->lock);
 	if (export->revoked)
 		return -ESTALE;
 	if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
 		return -EBADFD;
-	*ret_opening = buffer_open_begin(&export->buffer, opened->access);
+	table_hold_buffer_locked(opened->table, export);
 	return 0;
 }
 
 int opened_open_buffer(const struct opened *opened)
 {
-	struct buffer_opening opening;
-	int r;
+	int r = opened_hold_buffer(opened);
 
-	table_lock(opened->table);
-	r = opened_begin_locked(opened, &opening);
-	table_unlock(opened->table);
-	return r < 0 ? r : buffer_open_end(&opening, opened->export->buffer.kind);
+	if (r < 0)
+		return r;
+	r = buffer_open(&opened->export->buffer, opened->access);
+	table_drop_buffer(opened->table, opened->export);
+	return r;
 }

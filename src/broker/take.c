@@ -108,24 +108,36 @@ int take_here(pid_t tid, int fd, unsigned kinds, struct take *ret_take)
 	return take_look_at(ret_take, tid, kinds);
 }
 
-int take_by_helper(pid_t tid, int fd, unsigned kinds, uid_t person, struct take *ret_take)
-{
-	const struct helper_request request = {
-		.op = HELPER_TAKE, .tid = tid, .fd = fd, .kinds = kinds};
+struct take_call {
+	struct helper_request request;
+	uid_t person;
 	struct helper_reply reply;
+};
+
+static int take_ask(void *data)
+{
+	struct take_call *call = data;
 	int taken, r;
 
+	r = helper_call(call->request, -1, call->person, &call->reply, &taken);
+	return r < 0 ? r : taken;
+}
+
+int take_by_helper(pid_t tid, int fd, unsigned kinds, uid_t person, struct take *ret_take)
+{
+	struct take_call call = {
+		.request = {.op = HELPER_TAKE, .tid = tid, .fd = fd, .kinds = kinds},
+		.person = person,
+	};
 	/*
 	 * The helper opens memfds, which must not meet a lease of ours. For all else a
 	 * client decides how long it looks (procfs_has()).
 	 */
-	if (kinds & TAKE_BUFFER)
-		lease_keep_off();
-	r = helper_call(request, -1, person, &reply, &taken);
-	if (kinds & TAKE_BUFFER)
-		lease_permit();
-	if (r < 0)
-		return r;
-	*ret_take = (struct take){.fd = taken, .is_own = reply.is_own, .rest = -1};
+	int taken =
+		kinds & TAKE_BUFFER ? lease_keep_off(take_ask, &call) : take_ask(&call);
+
+	if (taken < 0)
+		return taken;
+	*ret_take = (struct take){.fd = taken, .is_own = call.reply.is_own, .rest = -1};
 	return 0;
 }

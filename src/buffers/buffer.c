@@ -47,50 +47,38 @@ static int buffer_reopen_here(struct kept_fd kept, int access)
 	return lease_open(buffer_own_fds, path, access);
 }
 
-/* The helper's open(2) must not meet a lease of ours. */
-static struct buffer_opening buffer_reopen_ask(const struct buffer *buffer, int access)
+struct buffer_reopen {
+	const struct buffer *buffer;
+	uint32_t access;
+};
+
+/* What is in a vault is taken from there: a borrowed descriptor would have to be closed.
+ */
+static int buffer_reopen_ask(void *data)
 {
-	struct helper_request request = {
+	const struct buffer_reopen *reopen = data;
+	const struct buffer *buffer = reopen->buffer;
+	const struct helper_request request = {
 		.op = HELPER_REOPEN,
 		.tid = buffer->table ? fd_vault_thread(buffer->table) : 0,
 		.fd = buffer->fd,
-		.access = (uint32_t)access,
+		.access = reopen->access,
 	};
-	int call;
-
-	lease_keep_off();
-	call = helper_begin(request, buffer->table ? -1 : buffer->fd, buffer->person);
-	if (call < 0)
-		lease_permit();
-	return (struct buffer_opening){call, call >= 0};
-}
-
-static int buffer_reopen_end(struct buffer_opening opening)
-{
 	struct helper_reply reply;
-	int r, fd;
+	int fd, r = helper_call(request, buffer->table ? -1 : buffer->fd, buffer->person,
+				&reply, &fd);
 
-	if (!opening.is_pending)
-		return opening.fd;
-	r = helper_end(opening.fd, &reply, &fd);
-	lease_permit();
 	return r < 0 ? r : fd;
 }
 
-/*
- * The helper takes what is in a vault from there, as a borrowed descriptor would have to
- * be closed here; the number can become that of another buffer, so this waits.
- */
-static struct buffer_opening buffer_reopen_begin(const struct buffer *buffer, int access)
+static int buffer_reopen(const struct buffer *buffer, int access)
 {
+	struct buffer_reopen reopen = {buffer, (uint32_t)access};
 	int fd = buffer_reopen_here(buffer_place_of(buffer), access);
-	struct buffer_opening opening = {fd, false};
 
-	if (fd == -EACCES && helper_is_used())
-		opening = buffer_reopen_ask(buffer, access);
-	if (opening.is_pending && buffer->table)
-		opening = (struct buffer_opening){buffer_reopen_end(opening), false};
-	return opening;
+	return fd == -EACCES && helper_is_used()
+		       ? lease_keep_off(buffer_reopen_ask, &reopen)
+		       : fd;
 }
 
 static bool buffer_permits(int fd, int access)
@@ -129,7 +117,7 @@ static int buffer_adopt_memfd(struct buffer *buffer, struct closing *closing)
 {
 	/* buffer_revoke() needs write access even for a read-only export. */
 	int access = buffer->access == O_RDONLY ? O_RDONLY : O_RDWR;
-	int own = buffer_reopen_end(buffer_reopen_begin(buffer, access));
+	int own = buffer_reopen(buffer, access);
 
 	if (own < 0)
 		return own;
@@ -334,28 +322,21 @@ static int buffer_duplicate(const struct buffer *buffer)
 	return fd == -1 ? -errno : fd;
 }
 
-struct buffer_opening buffer_open_begin(const struct buffer *buffer, int access)
+static int buffer_open_memfd(const struct buffer *buffer, int access)
 {
-	int r;
+	int fd = buffer_reopen(buffer, access);
 
-	if (buffer->kind == DMABUFFS_KIND_MEMFD)
-		return buffer_reopen_begin(buffer, access);
-	r = policy_check_exchange(access, buffer->access);
-	return (struct buffer_opening){r < 0 ? r : buffer_duplicate(buffer), false};
-}
-
-int buffer_open_end(const struct buffer_opening *opening, uint32_t kind)
-{
-	int fd = buffer_reopen_end(*opening);
-
-	if (fd >= 0 && kind == DMABUFFS_KIND_MEMFD)
+	if (fd >= 0)
 		fcntl(fd, F_SETFL, 0); /* no O_NONBLOCK for the importer */
 	return fd;
 }
 
 int buffer_open(const struct buffer *buffer, int access)
 {
-	struct buffer_opening opening = buffer_open_begin(buffer, access);
+	int r;
 
-	return buffer_open_end(&opening, buffer->kind);
+	if (buffer->kind == DMABUFFS_KIND_MEMFD)
+		return buffer_open_memfd(buffer, access);
+	r = policy_check_exchange(access, buffer->access);
+	return r < 0 ? r : buffer_duplicate(buffer);
 }

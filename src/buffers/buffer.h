@@ -110,21 +110,11 @@ int buffer_memory(const struct buffer *buffer, uint64_t *ret_bytes);
  */
 int buffer_reopen_fd(int fd, int access);
 
-/* A new descriptor with the access mode @access, for an importer. -EACCES: not possible.
+/*
+ * A new descriptor with the access mode @access, for an importer. May wait for the
+ * helper: to be called without the table's lock. -EACCES: not possible.
  */
 int buffer_open(const struct buffer *buffer, int access);
-
-/*
- * The same in two steps of one thread. The second needs the buffer no more, and alone
- * waits for the helper, unless the buffer is in a vault.
- */
-struct buffer_opening {
-	int fd;          /* or -errno */
-	bool is_pending; /* it is the number of a helper_begin() */
-};
-
-struct buffer_opening buffer_open_begin(const struct buffer *buffer, int access);
-int buffer_open_end(const struct buffer_opening *opening, uint32_t kind);
 
 /* ---- buffer_seals.c ---------------------------------------------------------------- */
 

@@ -110,14 +110,37 @@ static int fs_xattr_show_seals(char *text, uint32_t seals)
 	return fs_xattr_show_bits(text, names, ARRAY_SIZE(names), seals);
 }
 
+static bool fs_xattr_hold_buffer(struct table *table, struct export *export)
+{
+	SCOPED_LOCK(&table->lock);
+
+	return export && table_hold_buffer_locked(table, export);
+}
+
+/*
+ * Does an importer hold the buffer? 1, 0 or -errno. To be asked without the table's lock:
+ * it waits for opens of memfds, which others may be doing.
+ */
+static int fs_xattr_ask_held(struct table *table, uint64_t ino)
+{
+	struct export *export = table_get(table, ino);
+	int held = -ENODATA;
+
+	if (fs_xattr_hold_buffer(table, export)) {
+		held = buffer_held(&export->buffer);
+		table_drop_buffer(table, export);
+	}
+	table_put(table, export);
+	return held;
+}
+
 /* Writes the value and returns its length; -ENODATA: none. */
 static int fs_xattr_show_locked(struct table *table, const struct export *export,
-				enum attribute attribute, char *text)
+				enum attribute attribute, int held, char *text)
 {
 	const struct buffer *buffer = export->has_buffer ? &export->buffer : NULL;
 	const struct caller *caller = export->caller;
 	uint64_t size = 0;
-	int held;
 
 	ASSERT_LOCKED(&table->lock);
 	switch (attribute) {
@@ -134,7 +157,6 @@ static int fs_xattr_show_locked(struct table *table, const struct export *export
 	case ATTRIBUTE_IMPORTERS:
 		return fs_xattr_show(text, "%u", export->opens);
 	case ATTRIBUTE_HELD:
-		held = buffer ? buffer_held(buffer) : 0;
 		return held < 0 ? -ENODATA : fs_xattr_show(text, "%d", held);
 	case ATTRIBUTE_PID:
 		return fs_xattr_show(text, "%d", caller->pid);
@@ -153,12 +175,12 @@ static int fs_xattr_show_locked(struct table *table, const struct export *export
 }
 
 static int fs_xattr_show_named_locked(struct table *table, const struct export *export,
-				      const char *name, char *text)
+				      const char *name, int held, char *text)
 {
 	ASSERT_LOCKED(&table->lock);
 	for (int i = 0; export && i < ATTRIBUTES; i++)
 		if (!strcmp(fs_xattr_names[i], name))
-			return fs_xattr_show_locked(table, export, i, text);
+			return fs_xattr_show_locked(table, export, i, held, text);
 	return -ENODATA;
 }
 
@@ -166,11 +188,12 @@ static int fs_xattr_show_named_locked(struct table *table, const struct export *
 
 /* Writes an attribute or the ACL; its length or -errno. */
 static int fs_xattr_get_locked(struct table *table, const struct export *export,
-			       const struct node *node, const char *name, char *value)
+			       const struct node *node, const char *name, int held,
+			       char *value)
 {
 	ASSERT_LOCKED(&table->lock);
 	if (strcmp(name, ACL_ACCESS_XATTR))
-		return fs_xattr_show_named_locked(table, export, name, value);
+		return fs_xattr_show_named_locked(table, export, name, held, value);
 	if (!node->acl)
 		return -ENODATA;
 	memcpy(value, node->acl, node->acl_size);
@@ -178,7 +201,7 @@ static int fs_xattr_get_locked(struct table *table, const struct export *export,
 }
 
 static int fs_xattr_list_locked(struct table *table, const struct export *export,
-				const struct node *node, char *list)
+				const struct node *node, int held, char *list)
 {
 	char text[MAX_VALUE];
 	size_t length = 0;
@@ -187,7 +210,7 @@ static int fs_xattr_list_locked(struct table *table, const struct export *export
 	for (int i = 0; export && i < ATTRIBUTES; i++) {
 		size_t size = strlen(fs_xattr_names[i]) + 1;
 
-		if (fs_xattr_show_locked(table, export, i, text) < 0)
+		if (fs_xattr_show_locked(table, export, i, held, text) < 0)
 			continue;
 		memcpy(list + length, fs_xattr_names[i], size);
 		length += size;
@@ -217,11 +240,13 @@ void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct service *service = service_of(req);
 	char value[MAX(ACL_MAX_SIZE, MAX_VALUE)];
+	bool is_held = !strcmp(name, fs_xattr_names[ATTRIBUTE_HELD]);
+	int held = is_held ? fs_xattr_ask_held(&service->table, ino) : -ENODATA;
 	struct node *node;
 	struct export *export = fs_get_node(service, ino, &node);
-	int length =
-		node ? fs_xattr_get_locked(&service->table, export, node, name, value)
-		     : fs_no_node(ino, -ENODATA);
+	int length = node ? fs_xattr_get_locked(&service->table, export, node, name, held,
+						value)
+			  : fs_no_node(ino, -ENODATA);
 
 	fs_put_node(service, export, node);
 	fs_xattr_reply_value(req, value, length, size);
@@ -231,10 +256,12 @@ void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct service *service = service_of(req);
 	char list[MAX_LISTED];
+	int held = fs_xattr_ask_held(&service->table, ino);
 	struct node *node;
 	struct export *export = fs_get_node(service, ino, &node);
-	int length = node ? fs_xattr_list_locked(&service->table, export, node, list)
-			  : fs_no_node(ino, 0);
+	int length =
+		node ? fs_xattr_list_locked(&service->table, export, node, held, list)
+		     : fs_no_node(ino, 0);
 
 	fs_put_node(service, export, node);
 	fs_xattr_reply_value(req, list, length, size);

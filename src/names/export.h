@@ -6,8 +6,9 @@
  * removed once (unlink, close or withdrawal on its root description, revocation), and the
  * last reference frees it. The name holds a reference, the open files hold one, and so
  * does each thread that uses it. When it has neither a name nor an open file, its buffer
- * and charges are released at once. The kernel's look-ups hold nothing: a client can keep
- * an inode cached for as long as it likes, and its number then leads to no export.
+ * and charges are released at once; see table_hold_buffer_locked(), too. The kernel's
+ * look-ups hold nothing: a client can keep an inode cached for as long as it likes, and
+ * its number then leads to no export.
  *
  * What outlives the process is in its record in the ledger, from its creation to its end,
  * and its buffer in the bank: see ledger.h. A device's descriptor is not, as its driver
@@ -62,6 +63,7 @@ struct export
 	uint64_t charged_bytes; /* to charged_uid */
 	uid_t charged_uid;
 	int backing_id; /* for passthrough while there are opens; 0: none */
+	unsigned holds; /* threads that use its buffer without the lock */
 	bool named, has_buffer, revoked;
 	bool banked; /* its buffer is in the bank, too */
 };

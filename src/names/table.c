@@ -112,7 +112,7 @@ void table_put_locked(struct table *table, struct export *export)
 void table_release_if_unused_locked(struct table *table, struct export *export)
 {
 	ASSERT_LOCKED(&table->lock);
-	if (!export->named && !export->opens)
+	if (!export->named && !export->opens && !export->holds)
 		export_release_buffer(table, export);
 }
 

@@ -180,6 +180,14 @@ bool table_open_locked(struct table *table, struct export *export);
 int table_close(struct table *table, struct export *export);
 
 /*
+ * For a system call that may wait, which is made without the lock: the buffer stays until
+ * table_drop_buffer(). False: it has none. Unlike an open file it is not counted as an
+ * importer.
+ */
+bool table_hold_buffer_locked(struct table *table, struct export *export);
+void table_drop_buffer(struct table *table, struct export *export);
+
+/*
  * Stores that a counted file is open with these flags of open(2), and what the kernel is
  * to say of it: *ret_handle. 0, -ENFILE.
  */

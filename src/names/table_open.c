@@ -37,6 +37,21 @@ int table_close(struct table *table, struct export *export)
 	return backing_id;
 }
 
+bool table_hold_buffer_locked(struct table *table, struct export *export)
+{
+	ASSERT_LOCKED(&table->lock);
+	export->holds += export->has_buffer;
+	return export->has_buffer;
+}
+
+void table_drop_buffer(struct table *table, struct export *export)
+{
+	SCOPED_LOCK(&table->lock);
+
+	export->holds--;
+	table_release_if_unused_locked(table, export);
+}
+
 /* ---- for a successor --------------------------------------------------------------- */
 
 int table_store_open(struct table *table, const struct export *export, int flags,

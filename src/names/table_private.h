@@ -29,7 +29,7 @@ struct root *table_find_root_locked(struct table *table, uint64_t id);
 uint64_t table_hash_id(const struct table *table, uint64_t id);
 void table_put_locked(struct table *table, struct export *export);
 
-/* Without a name and an open file, the buffer cannot be reached again. */
+/* Without a name, an open file and a hold, the buffer cannot be reached again. */
 void table_release_if_unused_locked(struct table *table, struct export *export);
 
 struct ledger_description *table_root_record(const struct table *table,

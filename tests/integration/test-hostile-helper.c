@@ -334,17 +334,12 @@ static void inodes_that_stay_locked(struct instance *unused)
 /* ---- a lock that those who come later could keep ----------------------------------- */
 
 #define EXPORTERS 32
+#define ASKERS    4
 #define NO_FD     9999
-/*
- * The one that asks waits for round trips that have begun, with the table's lock: a tenth
- * of a second where processors are busy. Behind those that come later it was many
- * seconds.
- */
-#define ASKING_LONGEST_MS 3000
 
 struct asking {
 	const struct instance *instance;
-	bool asks;
+	const char *attribute;
 	struct shared shared;
 };
 
@@ -366,7 +361,7 @@ static void *ask_again(void *data)
 	char value[16];
 
 	for (;;)
-		getxattr(asking->shared.path, "user.dmabuffs.held", value, sizeof(value));
+		getxattr(asking->shared.path, asking->attribute, value, sizeof(value));
 	return NULL;
 }
 
@@ -377,9 +372,9 @@ static void ask_who_holds_it(int peer, void *data)
 	char value[16];
 
 	share(&asking->shared, asking->instance, PAGE, 0, 0);
-	ASSERT_OK(SYS(getxattr(asking->shared.path, "user.dmabuffs.held", value,
-			       sizeof(value))));
-	if (asking->asks)
+	ASSERT_OK(SYS(
+		getxattr(asking->shared.path, asking->attribute, value, sizeof(value))));
+	for (int i = 0; i < ASKERS; i++)
 		start_thread(ask_again, asking);
 	for (int i = 0; i < EXPORTERS; i++)
 		start_thread(export_nothing, asking);
@@ -387,9 +382,12 @@ static void ask_who_holds_it(int peer, void *data)
 	pause();
 }
 
-static struct latency_figures measure_beside_asking(struct instance *instance, bool asks)
+static struct latency_figures measure_beside_asking(struct instance *instance, bool held)
 {
-	struct asking asking = {.instance = instance, .asks = asks};
+	struct asking asking = {
+		.instance = instance,
+		.attribute = held ? "user.dmabuffs.held" : "user.dmabuffs.size",
+	};
 	struct latency_figures figures;
 	struct child attacker;
 
@@ -401,17 +399,22 @@ static struct latency_figures measure_beside_asking(struct instance *instance, b
 	return figures;
 }
 
+/*
+ * Those that ask waited for all exports that had begun, with the table's lock held, and
+ * those that came later for them.
+ */
 static void who_holds_a_name(struct instance *instance)
 {
-	struct latency_figures alone = measure_beside_asking(instance, false);
-	struct latency_figures beside = measure_beside_asking(instance, true);
+	static const struct latency_comparison comparison = {
+		.measure = measure_beside_asking,
+		.without = "beside other questions",
+		.rounds = ROUNDS,
+		.max_ratio = MAX_RATIO,
+		.longest_ms = LONGEST_MS,
+		.tries = TRIES,
+	};
 
-	test_note("p99 %llu us beside the attack, %llu us beside its exports alone; "
-		  "the longest %llu us",
-		  (unsigned long long)beside.p99 / 1000,
-		  (unsigned long long)alone.p99 / 1000,
-		  (unsigned long long)beside.longest / 1000);
-	ASSERT(beside.longest <= ASKING_LONGEST_MS * UINT64_C(1000000));
+	latency_compare(instance, &comparison);
 }
 
 const struct test_case test_cases[] = {
