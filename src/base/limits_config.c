@@ -23,6 +23,7 @@ static const struct {
 	[RES_EXPORTS] = {16384, 262144},
 	[RES_BYTES] = {UINT64_C(1) << 40, UINT64_C(1) << 42},
 	[RES_ROOTS] = {4096, 65536},
+	[RES_OPENS] = {65536, 524288},
 	[RES_CONNECTIONS] = {128, 4096},
 	[RES_TICKETS] = {64, 1024},
 	[RES_CLOSES] = {4096, 32768},

@@ -13,6 +13,7 @@ enum resource {
 	RES_EXPORTS,     /* names, and unlinked ones with an open file */
 	RES_BYTES,       /* of their buffers */
 	RES_ROOTS,       /* open root descriptions */
+	RES_OPENS,       /* open files of names, see table_is_crowded() */
 	RES_CONNECTIONS, /* to the broker */
 	RES_TICKETS,     /* descriptors deposited and not taken yet, see tickets.h */
 	RES_CLOSES,     /* descriptors of requests that are still closing, see closer.h */

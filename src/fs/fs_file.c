@@ -180,6 +180,19 @@ static void fs_file_log_refusal(fuse_req_t req, const struct export *export, int
 		    user_uid(req), strerror(-error));
 }
 
+static int fs_file_store_open(fuse_req_t req, const struct export *export,
+			      struct fuse_file_info *fi)
+{
+	struct table *table = &service_of(req)->table;
+	bool is_charged = table_is_crowded(table);
+	struct payer payer;
+	int r = is_charged ? user_payer(req, &payer) : 0;
+
+	return r < 0 ? r
+		     : table_store_open(table, export, is_charged ? &payer : NULL,
+					fi->flags, &fi->fh);
+}
+
 /* The kernel has checked permissions. */
 void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -216,7 +229,7 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (r == 0)
 		r = fi->backing_id = fs_file_backing_id(req, export);
 	if (r >= 0)
-		r = table_store_open(&service->table, export, fi->flags, &fi->fh);
+		r = fs_file_store_open(req, export, fi);
 	if (r < 0) {
 		fs_file_log_refusal(req, export, r);
 		fs_close_export(req, export);

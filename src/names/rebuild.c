@@ -432,6 +432,8 @@ int rebuild_end(struct rebuild *rebuild)
 {
 	int r = rebuild_finish_exports(rebuild);
 
+	if (r == 0)
+		r = table_charge_opens(rebuild->table);
 	for (uint32_t slot = 0; slot < rebuild->n_callers; slot++)
 		caller_unref(TAKE_PTR(rebuild->callers[slot]));
 	caller_unref(TAKE_PTR(rebuild->unknown));

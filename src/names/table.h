@@ -53,12 +53,13 @@ struct table_index {
 
 struct table {
 	pthread_mutex_t lock;
-	struct hash_key key;    /* fixed after table_init() */
-	struct limits *limits;  /* borrowed */
-	struct ledger *ledger;  /* borrowed */
-	struct bank *bank;      /* borrowed */
-	struct leaving leaving; /* thread safe */
-	struct past past;       /* has a lock of its own */
+	struct hash_key key;      /* fixed after table_init() */
+	struct limits *limits;    /* borrowed */
+	struct ledger *ledger;    /* borrowed */
+	struct bank *bank;        /* borrowed */
+	struct leaving leaving;   /* thread safe */
+	struct past past;         /* has a lock of its own */
+	_Atomic uint32_t n_opens; /* records of open files */
 
 	/* All below: protected by lock. */
 	struct htab by_id;     /* every export with a reference */
@@ -188,17 +189,27 @@ bool table_hold_buffer_locked(struct table *table, struct export *export);
 void table_drop_buffer(struct table *table, struct export *export);
 
 /*
- * Stores that a counted file is open with these flags of open(2), and what the kernel is
- * to say of it: *ret_handle. 0, -ENFILE.
+ * Are half of the files open that can be? Then the others are charged for (RES_OPENS), so
+ * that no user gets all. Who pays would have to be found out for each open.
  */
-int table_store_open(struct table *table, const struct export *export, int flags,
-		     uint64_t *ret_handle);
+bool table_is_crowded(const struct table *table);
+
+/*
+ * Stores that a counted file is open with these flags of open(2), and what the kernel is
+ * to say of it: *ret_handle. @payer is NULL unless table_is_crowded(). 0; -ENFILE: over a
+ * limit; -errno.
+ */
+int table_store_open(struct table *table, const struct export *export,
+		     const struct payer *payer, int flags, uint64_t *ret_handle);
 
 /* The handle that this request, which comes again, got. False: it got none. */
 bool table_was_opened(struct table *table, struct export *export, uint64_t *ret_handle);
 
 /* The client has the file that its request opened, unless it is closed by now. */
 void table_open_replied(struct table *table, uint64_t handle);
+
+/* For a successor: charges for those that are stored. 0, -ENOMEM. */
+int table_charge_opens(struct table *table);
 
 /*
  * It is closed: the export, with a reference, for table_close(); NULL: it was closed

@@ -54,22 +54,68 @@ void table_drop_buffer(struct table *table, struct export *export)
 
 /* ---- for a successor --------------------------------------------------------------- */
 
-int table_store_open(struct table *table, const struct export *export, int flags,
-		     uint64_t *ret_handle)
+bool table_is_crowded(const struct table *table)
 {
-	uint32_t slot = ledger_alloc(table->ledger, LEDGER_OPEN, request_unique());
+	return table->n_opens >= table->ledger->places[LEDGER_OPEN].capacity / 2;
+}
+
+static int table_charge_open(struct table *table, const struct payer *payer)
+{
+	int r = payer ? limits_charge_process(table->limits, payer, RES_OPENS, 1) : 0;
+
+	if (r == 0)
+		atomic_fetch_add(&table->n_opens, 1);
+	return r == -EDQUOT || r == -ENOSPC ? -ENFILE : r;
+}
+
+static void table_uncharge_open(struct table *table, uint32_t paying)
+{
+	if (paying)
+		limits_uncharge(table->limits, paying - 1, RES_OPENS, 1);
+	atomic_fetch_sub(&table->n_opens, 1);
+}
+
+int table_store_open(struct table *table, const struct export *export,
+		     const struct payer *payer, int flags, uint64_t *ret_handle)
+{
+	uint32_t slot, paying = payer ? payer->uid + 1 : 0;
+	int r = table_charge_open(table, payer);
 	struct ledger_open *record;
 
-	if (slot == LEDGER_NONE)
+	if (r < 0)
+		return r;
+	slot = ledger_alloc(table->ledger, LEDGER_OPEN, request_unique());
+	if (slot == LEDGER_NONE) {
+		table_uncharge_open(table, paying);
 		return -ENFILE;
+	}
 	record = ledger_opened(table->ledger, slot);
 	record->export = export->slot;
 	record->export_generation = export_record(table, export)->record.generation;
 	record->flags = (uint32_t)flags;
+	record->payer = paying;
 	ledger_set_state(record, LEDGER_LIVE);
 	CRASH_POINT("open-stored");
 	*ret_handle = ledger_handle(table->ledger, LEDGER_OPEN, slot);
 	return 0;
+}
+
+int table_charge_opens(struct table *table)
+{
+	struct ledger *ledger = table->ledger;
+	uint32_t slot;
+	int r = 0;
+
+	ledger_for_each(ledger, LEDGER_OPEN, slot) {
+		uint32_t paying = LEDGER_LOAD(ledger_opened(ledger, slot)->payer);
+		const struct payer payer = {paying - 1, 0};
+
+		if (paying && r == 0)
+			r = limits_charge_process_anyway(table->limits, &payer, RES_OPENS,
+							 1);
+		atomic_fetch_add(&table->n_opens, 1);
+	}
+	return r;
 }
 
 /* The export of an open file; NULL: it ended. */
@@ -120,6 +166,7 @@ struct export *table_forget_open(struct table *table, uint64_t handle)
 	export = table_of_open_locked(table, ledger_opened(table->ledger, slot));
 	if (export)
 		export->refs++;
+	table_uncharge_open(table, ledger_opened(table->ledger, slot)->payer);
 	ledger_free(table->ledger, LEDGER_OPEN, slot);
 	CRASH_POINT("open-forgotten");
 	leaving_freed(&table->leaving);

@@ -166,7 +166,7 @@ struct ledger_open {
 	uint32_t export;
 	uint32_t export_generation;
 	uint32_t flags; /* of open(2) */
-	uint32_t reserved;
+	uint32_t payer; /* uid + 1 that is charged RES_OPENS; 0: none */
 };
 
 /*

@@ -340,7 +340,8 @@ static uint64_t open_file(struct export *export)
 	uint64_t handle = 0;
 
 	cr_assert(table_open(&before->table, export));
-	cr_assert(zero(int, table_store_open(&before->table, export, O_RDWR, &handle)));
+	cr_assert(zero(int,
+		       table_store_open(&before->table, export, NULL, O_RDWR, &handle)));
 	cr_assert(ne(u64, handle, 0));
 	return handle;
 }
@@ -352,6 +353,44 @@ static void close_file(uint64_t handle)
 	cr_assert(ne(ptr, export, NULL));
 	cr_assert(zero(int, table_close(&after->table, export)));
 	table_put(&after->table, export);
+}
+
+static uint64_t open_as(const struct export *export, uid_t uid, int expected)
+{
+	uint64_t handle = 0;
+
+	cr_assert(table_is_crowded(&before->table));
+	cr_assert(eq(int,
+		     table_store_open(&before->table, export, &(struct payer){uid, 0},
+				      O_RDWR, &handle),
+		     expected));
+	return handle;
+}
+
+/* No user gets all of what the mount can have. */
+Test(restore, open_files_of_a_crowd)
+{
+	const uint32_t half = before->state.ledger->places[LEDGER_OPEN].capacity / 2;
+	struct export *export = publish(new_memfd(4096), "", 0);
+	const uint64_t share = before->limits.config.per_uid[RES_OPENS];
+	uint64_t handle;
+
+	cr_assert(eq(u64, before->limits.config.per_mount[RES_OPENS], half));
+	for (uint32_t i = 0; i < half; i++)
+		handle = open_file(export);
+	cr_assert(zero(u64, limits_used(&before->limits, RES_OPENS)));
+	for (uint64_t i = 0; i < share; i++)
+		(void)open_as(export, UID_B, 0);
+	(void)open_as(export, UID_B, -ENFILE);
+	handle = open_as(export, UID_A, 0);
+	cr_assert(eq(u64, limits_used_by(&before->limits, UID_B, RES_OPENS), share));
+	take_over();
+	cr_assert(eq(u64, limits_used_by(&after->limits, UID_B, RES_OPENS), share));
+	cr_assert(eq(u64, limits_used_by(&after->limits, UID_A, RES_OPENS), 1));
+	cr_assert(eq(uint, after->table.n_opens, half + share + 1));
+	table_put(&after->table, table_forget_open(&after->table, handle));
+	cr_assert(zero(u64, limits_used_by(&after->limits, UID_A, RES_OPENS)));
+	cr_assert(eq(uint, after->table.n_opens, half + share));
 }
 
 /* Both files of a name that was unlinked are open; the last close frees it. */
@@ -1120,7 +1159,8 @@ Test(restore, others_change_what_was_checked)
 	uint64_t opened;
 
 	cr_assert(table_open(&before->table, export));
-	cr_assert(zero(int, table_store_open(&before->table, export, O_RDWR, &opened)));
+	cr_assert(zero(int,
+		       table_store_open(&before->table, export, NULL, O_RDWR, &opened)));
 	request_set(0);
 	open_successor();
 	cr_assert(zero(int, ledger_take_over(after->state.ledger, &losses)));
@@ -1153,8 +1193,8 @@ Test(restore, others_can_write_to_the_ledger)
 		struct export *export = publish(memfd, "a label", 0);
 
 		cr_assert(table_open(&before->table, export));
-		cr_assert(zero(
-			int, table_store_open(&before->table, export, O_RDWR, &opened)));
+		cr_assert(zero(int, table_store_open(&before->table, export, NULL, O_RDWR,
+						     &opened)));
 		close(memfd);
 	}
 	request_set(0);
