@@ -18,8 +18,7 @@ static enum ledger_kind device_records_kind(uint32_t kind)
 
 static struct ledger_accel *device_records_of(struct accel_record *record)
 {
-	return (struct ledger_accel *)((uint8_t *)record -
-				       offsetof(struct ledger_accel, object));
+	return (void *)((uint8_t *)record - offsetof(struct ledger_accel, object));
 }
 
 /* By its place: what it says of itself can be damaged. */

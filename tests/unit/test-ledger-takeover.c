@@ -542,12 +542,13 @@ Test(takeover, random_words_never_crash)
 			build_open(left, 2000 + i,
 				   build_export(left, 1000 + i, root, caller));
 		for (int i = 0; i < round; i++) {
+			uint32_t *words = (void *)left->header;
 			size_t first = left->header->sections[0].offset;
 			size_t end = left->header->received;
 			size_t word =
 				first + (size_t)rand_r(&seed) % (end - first) / 4 * 4;
 
-			*(uint32_t *)((uint8_t *)left->header + word) =
+			words[word / sizeof(*words)] =
 				rand_r(&seed) % 2 ? (uint32_t)rand_r(&seed)
 						  : (uint32_t)rand_r(&seed) % 8;
 		}
