@@ -232,6 +232,13 @@ uint64_t fd_vault_start(uint64_t wanted, uint64_t others)
 	return room;
 }
 
+void fd_vault_expect(uint64_t n)
+{
+	unsigned own = (unsigned)MIN(n, (uint64_t)fd_vault_state.own_room);
+
+	close_keep_errno(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)own));
+}
+
 uint64_t fd_vault_reserved(void)
 {
 	unsigned taken = DAEMON_FDS + fd_vault_state.n_vaults;

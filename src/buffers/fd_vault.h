@@ -28,6 +28,13 @@ struct kept_fd {
  * our table. Returns how many can be kept.
  */
 uint64_t fd_vault_start(uint64_t wanted, uint64_t others);
+
+/*
+ * @n descriptors will soon be kept: makes our own table large enough. To be called after
+ * fd_vault_start(), while no other thread shares the table: with one the kernel waits for
+ * a grace period at each growth.
+ */
+void fd_vault_expect(uint64_t n);
 void fd_vault_stop(void);
 
 /* How many descriptors of our own table are left for other uses. */

@@ -105,6 +105,9 @@ int parts_start(struct service *service)
 	if (r < 0)
 		return r;
 	parts_share_descriptors(&service->limits.config);
+	if (service->state.inherited)
+		fd_vault_expect(
+			service->state.ledger->header->sections[LEDGER_EXPORT].high);
 	parts_connect(service);
 	dmabuf_io_init(&service->dmabuf_io, &service->limits);
 	r = notifier_start(&service->notifier, service->session, &service->table);

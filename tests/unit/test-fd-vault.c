@@ -104,6 +104,34 @@ Test(fd_vault, room_for_others)
 	cr_assert(eq(u64, fd_vault_start(10, UINT64_MAX / 4), 3 * LIMIT));
 }
 
+/* The kernel's number; it never becomes lower. */
+static unsigned table_size(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	unsigned size = 0;
+	char line[200];
+
+	cr_assert(ne(ptr, file, NULL));
+	while (fgets(line, sizeof(line), file) && sscanf(line, "FDSize: %u", &size) != 1)
+		;
+	fclose(file);
+	return size;
+}
+
+Test(fd_vault, a_table_for_those_that_come)
+{
+	unsigned small = table_size();
+
+	set_limit(8 * small);
+	fd_vault_start(10, 0);
+	fd_vault_expect(0);
+	cr_assert(eq(uint, table_size(), small));
+	fd_vault_expect(2 * small);
+	cr_assert(gt(uint, table_size(), 2 * small));
+	fd_vault_expect(UINT64_MAX);
+	cr_assert(le(uint, table_size(), 8 * small));
+}
+
 Test(fd_vault, without_a_start_all_stay_here)
 {
 	int fd = new_memfd(0);
