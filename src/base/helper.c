@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "clock.h"
+#include "list.h"
 #include "locked.h"
 #include "util.h"
 
@@ -44,6 +45,12 @@ struct helper_range {
 	int first, wait_ms, n_kept, n; /* fixed; the last before the first client */
 	int n_seen; /* all that follow were not started, or have ended */
 	int n_in_use;
+	struct list waiters; /* struct helper_waiter, the first come first */
+};
+
+/* A thread that waits for a socket. */
+struct helper_waiter {
+	struct list of_range;
 };
 
 /* Protected by lock, a leaf; fixed after helper_use(): control, busy. */
@@ -60,13 +67,16 @@ static struct {
 	.released = PTHREAD_COND_INITIALIZER,
 	.ranges = {{.first = 0,
 		    .n = HELPER_PLAIN_SOCKETS,
-		    .wait_ms = HELPER_WAIT_PLAIN_MS},
+		    .wait_ms = HELPER_WAIT_PLAIN_MS,
+		    .waiters = LIST_INIT(helper_state.ranges[0].waiters)},
 		   {.first = HELPER_PLAIN_SOCKETS,
 		    .n = HELPER_QUICK_SOCKETS,
-		    .wait_ms = HELPER_WAIT_QUICK_MS},
+		    .wait_ms = HELPER_WAIT_QUICK_MS,
+		    .waiters = LIST_INIT(helper_state.ranges[1].waiters)},
 		   {.first = HELPER_PLAIN_SOCKETS + HELPER_QUICK_SOCKETS,
 		    .n = HELPER_SLOW_SOCKETS,
-		    .wait_ms = HELPER_WAIT_SLOW_MS}},
+		    .wait_ms = HELPER_WAIT_SLOW_MS,
+		    .waiters = LIST_INIT(helper_state.ranges[2].waiters)}},
 };
 
 /* ---- messages ---------------------------------------------------------------------- */
@@ -218,19 +228,41 @@ static int helper_choose_locked(const struct helper_range *range, uid_t person)
 	return unused >= 0 ? helper_start_one_locked(unused) : -EAGAIN;
 }
 
-static int helper_wait_and_choose_locked(const struct helper_range *range, uid_t person)
+/*
+ * Who comes later does not get a socket before those that wait, or a user with many
+ * requests would have all. Where a person has a share, its own requests may be what one
+ * waits for: others pass it.
+ */
+static int helper_choose_in_turn_locked(const struct helper_range *range, uid_t person,
+					const struct helper_waiter *waiter)
+{
+	const struct helper_waiter *first =
+		list_first(&range->waiters, struct helper_waiter, of_range);
+
+	ASSERT_LOCKED(&helper_state.lock);
+	if (first != waiter && !helper_can_block(range))
+		return -EAGAIN;
+	return helper_choose_locked(range, person);
+}
+
+static int helper_wait_and_choose_locked(struct helper_range *range, uid_t person)
 {
 	uint64_t until = now_ms() + (uint64_t)range->wait_ms;
+	struct helper_waiter waiter;
 	int number;
 
 	ASSERT_LOCKED(&helper_state.lock);
+	list_add_tail(&range->waiters, &waiter.of_range);
 	do {
 		const struct timespec next = deadline_ms(HELPER_LOOK_MS);
 
 		pthread_cond_clockwait(&helper_state.released, &helper_state.lock,
 				       CLOCK_MONOTONIC, &next);
-		number = helper_choose_locked(range, person);
+		number = helper_choose_in_turn_locked(range, person, &waiter);
 	} while (number == -EAGAIN && now_ms() < until);
+	list_remove(&waiter.of_range);
+	/* It is the next one's turn. */
+	pthread_cond_broadcast(&helper_state.released);
 	return number;
 }
 
@@ -238,7 +270,7 @@ static int helper_acquire(uint32_t op, uid_t person)
 {
 	struct helper_range *range = helper_range_for(op);
 	SCOPED_LOCK(&helper_state.lock);
-	int number = helper_choose_locked(range, person);
+	int number = helper_choose_in_turn_locked(range, person, NULL);
 
 	if (number == -EAGAIN)
 		number = helper_wait_and_choose_locked(range, person);

@@ -5,13 +5,17 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/helper.h"
 #include "clock.h"
 #include "fd_identity.h"
 #include "util.h"
+#include "../support/process.h"
 
 #define FIRST      HELPER_PLAIN_SOCKETS /* of those that close something */
 #define KEPT       2                    /* of these, without a burst */
@@ -347,6 +351,46 @@ Test(helper, a_request_waits_for_others, .timeout = 60)
 	while (got == -EBUSY);
 	cr_assert(eq(int, got, calls[2]));
 	pthread_join(thread, NULL);
+}
+
+static const struct helper_request ids_of = {.op = HELPER_IDS};
+static _Atomic pid_t waiter;
+
+static void *begin_one(void *ret_call)
+{
+	waiter = gettid();
+	*(int *)ret_call = helper_begin(ids_of, -1, HELPER_NOBODY);
+	return NULL;
+}
+
+static void wait_for_waiter(void)
+{
+	unsigned long arguments[4];
+
+	while (waiter == 0 || process_call(getpid(), waiter, arguments) != SYS_futex)
+		sched_yield();
+}
+
+/* Who has just ended a request would else be the first to begin the next one. */
+Test(helper, who_waits_comes_before_those_that_come_later, .timeout = 60)
+{
+	int calls[HELPER_LEAST_OF_KIND], waiting = -1;
+	pthread_t thread;
+
+	helper_bound(0);
+	for (int i = 0; i < HELPER_LEAST_OF_KIND; i++) {
+		calls[i] = helper_begin(ids_of, -1, HELPER_NOBODY);
+		cr_assert(eq(int, calls[i], i));
+		if (is_readable(control))
+			accept_socket();
+	}
+	cr_assert(zero(int, pthread_create(&thread, NULL, begin_one, &waiting)));
+	wait_for_waiter();
+	end_call(&calls[0]);
+	end_call(&calls[1]);
+	cr_assert(eq(int, helper_begin(ids_of, -1, HELPER_NOBODY), 1));
+	pthread_join(thread, NULL);
+	cr_assert(zero(int, waiting));
 }
 
 Test(helper, messages_of_another_size)
