@@ -118,8 +118,7 @@ static const struct meaning strerror_meanings[] = {
 	{ON_OPENING, EAGAIN, "a lease is held on the name or the memfd"},
 	{ON_ANY, ESTALE, "the buffer was revoked"},
 	{ON_OPENING, ENFILE,
-	 "the limit of open names, of this user or the mount, is reached, or that of "
-	 "files in the system"},
+	 "a limit of open names is reached, or that of files in the system"},
 	{ON_ANY, ENOTCONN, "the service has exited"},
 	{ON_ANY, ECONNABORTED, "the service has exited"},
 	{ON_ANY, ECONNRESET, "the service ends each connection before it replies"},
