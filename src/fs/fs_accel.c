@@ -11,6 +11,7 @@
 #include "devices/device_file.h"
 #include "fs/fs_ioctl.h"
 #include "fs/fs_user.h"
+#include "store/poison.h"
 #include "crash_point.h"
 #include "util.h"
 
@@ -84,6 +85,8 @@ static void fs_accel_open_work(void *arg)
 	request_set(opening->unique);
 	fs_accel_reply_open(opening, device_room_retry(&devices->flushed, person,
 						       fs_accel_try_open, opening));
+	if (request_is_resent())
+		poison_end(devices->state->ledger, request_unique());
 	request_set(0);
 	free(opening);
 }
@@ -103,6 +106,8 @@ static bool fs_accel_open_later(const struct accel_opening *opening)
 		r = offload_start(offload, fs_accel_open_work, own);
 	if (r < 0)
 		free(own);
+	else
+		request_hand_over();
 	return r == 0;
 }
 

@@ -57,14 +57,16 @@ static void poison_forget_locked(struct ledger *ledger, uint64_t unique)
 /* True: none is counted any more. */
 static bool poison_wait_locked(struct ledger *ledger)
 {
+	uint64_t patience = now_ms() + POISON_WAIT_MS;
+
 	ASSERT_LOCKED(&ledger->poison_lock);
 	while (ledger->poison_unique) {
-		uint64_t now = now_ms();
+		uint64_t now = now_ms(), end = MIN(patience, ledger->poison_until_ms);
 		struct timespec until;
 
-		if (now >= ledger->poison_until_ms)
+		if (now >= end)
 			return false;
-		until = deadline_ms(ledger->poison_until_ms - now);
+		until = deadline_ms(end - now);
 		pthread_cond_clockwait(&ledger->poison_ended, &ledger->poison_lock,
 				       CLOCK_MONOTONIC, &until);
 	}
@@ -76,7 +78,7 @@ bool poison_begin(struct ledger *ledger, uint64_t unique)
 	SCOPED_LOCK(&ledger->poison_lock);
 	const struct ledger_poison *entry = poison_find_locked(ledger, unique);
 
-	/* At the first kill it was not counted. */
+	/* + 1: the first kill, at which it was not counted. */
 	if (entry && atomic_load(&entry->starts) + 1 >= POISON_KILLS) {
 		poison_forget_locked(ledger, unique);
 		return false;

@@ -7,9 +7,10 @@
  * ledger, while they are executed. One that was under way at three kills is refused.
  *
  * Others that are executed at the same time must not be taken for it: one at a time is
- * counted, and those that come again wait for it; but not for long, as a client may
- * decide how long it takes, and are then executed without being counted. So it is the
- * first that can be refused, and the others have their turn after it. Thread safe.
+ * counted, and each that comes again waits for its turn; but not for long, as a client
+ * may decide how long one takes, and is then executed without being counted. What a
+ * thread of dmabuf_io.h does, a read or write without passthrough, is not counted. Thread
+ * safe.
  */
 #ifndef DMABUFFS_POISON_H
 #define DMABUFFS_POISON_H
@@ -21,7 +22,7 @@
 /* Kills, the first included, after which a request is refused. */
 #define POISON_KILLS 3U
 
-/* For one that takes long. */
+/* All that a request waits for its turn. */
 #define POISON_WAIT_MS 100
 
 /*
