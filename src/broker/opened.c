@@ -50,8 +50,7 @@ static int opened_hold_buffer(const struct opened *opened)
 		return -ESTALE;
 	if (!export->opens || export->buffer.kind == DMABUFFS_KIND_ASID)
 		return -EBADFD;
-	table_hold_buffer_locked(opened->table, export);
-	return 0;
+	return table_hold_buffer_locked(opened->table, export) ? 0 : -EBADFD;
 }
 
 int opened_open_buffer(const struct opened *opened)

@@ -188,7 +188,7 @@ static int fs_file_store_open(fuse_req_t req, const struct export *export,
 	struct payer payer;
 	int r = is_charged ? user_payer(req, &payer) : 0;
 
-	return r < 0 ? r
+	return r < 0 ? -ENFILE
 		     : table_store_open(table, export, is_charged ? &payer : NULL,
 					fi->flags, &fi->fh);
 }

@@ -182,22 +182,23 @@ int table_close(struct table *table, struct export *export);
 
 /*
  * For a system call that may wait, which is made without the lock: the buffer stays until
- * table_drop_buffer(). False: it has none. Unlike an open file it is not counted as an
- * importer.
+ * table_drop_buffer(). False: it has none, or neither a name nor an open file. Unlike an
+ * open file it is not counted as an importer.
  */
 bool table_hold_buffer_locked(struct table *table, struct export *export);
 void table_drop_buffer(struct table *table, struct export *export);
 
 /*
- * Are half of the files open that can be? Then the others are charged for (RES_OPENS), so
- * that no user gets all. Who pays would have to be found out for each open.
+ * Are half of the files open that can be? Those opened from then on are charged for
+ * (RES_OPENS), so that no user gets all. Not all are, as it takes time to find out who
+ * pays.
  */
 bool table_is_crowded(const struct table *table);
 
 /*
  * Stores that a counted file is open with these flags of open(2), and what the kernel is
  * to say of it: *ret_handle. @payer is NULL unless table_is_crowded(). 0; -ENFILE: over a
- * limit; -errno.
+ * limit, or who pays is unknown; -ENOMEM.
  */
 int table_store_open(struct table *table, const struct export *export,
 		     const struct payer *payer, int flags, uint64_t *ret_handle);

@@ -40,8 +40,11 @@ int table_close(struct table *table, struct export *export)
 bool table_hold_buffer_locked(struct table *table, struct export *export)
 {
 	ASSERT_LOCKED(&table->lock);
-	export->holds += export->has_buffer;
-	return export->has_buffer;
+	/* Else those who have it could keep it for each other. */
+	if (!export->has_buffer || (!export->named && !export->opens))
+		return false;
+	export->holds++;
+	return true;
 }
 
 void table_drop_buffer(struct table *table, struct export *export)
@@ -65,7 +68,8 @@ static int table_charge_open(struct table *table, const struct payer *payer)
 
 	if (r == 0)
 		atomic_fetch_add(&table->n_opens, 1);
-	return r == -EDQUOT || r == -ENOSPC ? -ENFILE : r;
+	/* An owner that cannot be read is an owner over its limit. */
+	return r == 0 || r == -ENOMEM ? r : -ENFILE;
 }
 
 static void table_uncharge_open(struct table *table, uint32_t paying)
@@ -166,7 +170,8 @@ struct export *table_forget_open(struct table *table, uint64_t handle)
 	export = table_of_open_locked(table, ledger_opened(table->ledger, slot));
 	if (export)
 		export->refs++;
-	table_uncharge_open(table, ledger_opened(table->ledger, slot)->payer);
+	table_uncharge_open(table,
+			    LEDGER_LOAD(ledger_opened(table->ledger, slot)->payer));
 	ledger_free(table->ledger, LEDGER_OPEN, slot);
 	CRASH_POINT("open-forgotten");
 	leaving_freed(&table->leaving);

@@ -82,6 +82,45 @@ Test(table, finds_nothing_else)
 	end(export);
 }
 
+static bool hold(struct export *export)
+{
+	bool held;
+
+	table_lock(table);
+	held = table_hold_buffer_locked(table, export);
+	table_unlock(table);
+	return held;
+}
+
+/* A system call is made on it without the lock; more of them do not keep it. */
+Test(table, a_buffer_in_use_stays)
+{
+	struct export *export = fixture_add(UID_A, 0);
+
+	cr_assert(hold(export));
+	cr_assert(table_unname(table, export, DMABUFFS_ENDED_UNLINKED));
+	cr_assert(all(export->has_buffer, eq(u64, used(RES_EXPORTS), 1)));
+	cr_assert(not(hold(export)));
+	table_drop_buffer(table, export);
+	cr_assert(all(not(export->has_buffer), zero(u64, used(RES_EXPORTS))));
+	cr_assert(not(hold(export)));
+	table_put(table, export);
+}
+
+Test(table, an_open_file_is_held_without_a_name)
+{
+	struct export *export = fixture_add(UID_A, 0);
+
+	cr_assert(table_open(table, export));
+	cr_assert(table_unname(table, export, DMABUFFS_ENDED_UNLINKED));
+	cr_assert(hold(export));
+	cr_assert(zero(int, table_close(table, export)));
+	cr_assert(export->has_buffer);
+	table_drop_buffer(table, export);
+	cr_assert(not(export->has_buffer));
+	table_put(table, export);
+}
+
 Test(table, a_name_ends_once)
 {
 	struct export *export = fixture_add(UID_A, 0);
