@@ -234,9 +234,9 @@ uint64_t fd_vault_start(uint64_t wanted, uint64_t others)
 
 void fd_vault_expect(uint64_t n)
 {
-	unsigned own = (unsigned)MIN(n, (uint64_t)fd_vault_state.own_room);
+	uint64_t all = MIN(n, (uint64_t)fd_vault_state.own_room) + DAEMON_FDS;
 
-	close_keep_errno(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)own));
+	close_keep_errno(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)all));
 }
 
 uint64_t fd_vault_reserved(void)
