@@ -22,7 +22,8 @@ int lease_open(int dir, const char *path, int flags);
 
 /*
  * The same for an open that @open_it has another process do, with O_NONBLOCK and for no
- * longer than an open(2) takes. It is called a second time if it returns -EAGAIN.
+ * longer than it takes to ask that process. It is called a second time if it returns
+ * -EAGAIN.
  */
 int lease_keep_off(int (*open_it)(void *data), void *data);
 
