@@ -52,8 +52,7 @@ struct buffer_reopen {
 	uint32_t access;
 };
 
-/* What is in a vault is taken from there: a borrowed descriptor would have to be closed.
- */
+/* From a vault it is taken there: what is borrowed would have to be closed here. */
 static int buffer_reopen_ask(void *data)
 {
 	const struct buffer_reopen *reopen = data;
