@@ -2,6 +2,7 @@
 /* export.c - from an allocation or event to its name in the mount */
 #include "export.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -34,18 +35,16 @@ static int export_get_backing(const struct subject *subject,
 	return r;
 }
 
-/*
- * Looks the name up once, so that the kernel has a dentry when importers open it, which
- * saves them a round trip. The dentry belongs to the mount in all namespaces.
- */
-static void export_prime(struct session *session, const dmabuffs_uuid *uuid)
+/* Asks for no attribute: as long as the kernel has the dentry, this is no request. */
+bool export_has_name(const struct session *session, const dmabuffs_uuid *uuid)
 {
 	char name[DMABUFFS_UUID_TEXT_SIZE];
-	struct stat unused;
+	struct statx unused;
 
 	dmabuffs_uuid_format(uuid, name);
-	(void)fstatat(dmabuffs_root_fd(session->instance), name, &unused,
-		      AT_SYMLINK_NOFOLLOW);
+	return statx(dmabuffs_root_fd(session->instance), name,
+		     AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, 0, &unused) == 0 ||
+	       (errno != ENOENT && errno != ESTALE);
 }
 
 /* Arguments and result of export_backing(). */
@@ -68,8 +67,12 @@ static int export_backing(struct session *session, void *data)
 	int r = dmabuffs_export(session->instance, exporting->backing->fd, &how,
 				&exporting->uuid);
 
+	/*
+	 * The kernel has a dentry then when importers open the name, which saves them a
+	 * round trip. The dentry belongs to the mount in all namespaces.
+	 */
 	if (r == 0)
-		export_prime(session, &exporting->uuid);
+		(void)export_has_name(session, &exporting->uuid);
 	return r;
 }
 

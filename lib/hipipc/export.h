@@ -3,6 +3,9 @@
 #ifndef HIPIPC_EXPORT_H
 #define HIPIPC_EXPORT_H
 
+#include <stdbool.h>
+
+#include <dmabuffs.h>
 #include <hipipc-provider.h>
 
 #include "handle.h"
@@ -23,5 +26,11 @@ struct subject {
  */
 int export_subject(const struct subject *subject, struct hipipc_handle *ret_handle,
 		   struct session **ret_session);
+
+/*
+ * False: the instance has no such name, or not any more; within a second after it ended.
+ * True also if that cannot be known.
+ */
+bool export_has_name(const struct session *session, const dmabuffs_uuid *uuid);
 
 #endif

@@ -285,19 +285,42 @@ static int names_get_locked(const struct subject *subject, struct name **ret_nam
 	return r;
 }
 
-/* Nothing reports that a service has exited, and its names with it. */
+/* The name with this UUID has ended: the next get makes another one. */
+static void names_forget(const dmabuffs_uuid *uuid)
+{
+	struct withdrawal withdrawal = {0};
+	struct name *name;
+
+	pthread_mutex_lock(&names_lock);
+	name = names_find_uuid_locked(uuid);
+	if (name)
+		withdrawal = names_unlink_locked(name);
+	pthread_mutex_unlock(&names_lock);
+	session_put(withdrawal.session);
+}
+
+/*
+ * Nothing reports that a service has exited, and its names with it, that somebody has
+ * removed a name, or that it could not be kept when another service took over.
+ */
 static void names_verify(uint64_t id)
 {
 	_cleanup_session_ struct session *session = NULL;
 	const struct name *name;
+	dmabuffs_uuid uuid;
 
 	pthread_mutex_lock(&names_lock);
 	name = names_find_id_locked(id);
-	if (name && name->state == NAME_READY)
+	if (name && name->state == NAME_READY) {
 		session = session_ref(name->session);
+		uuid = name->handle.uuid;
+	}
 	pthread_mutex_unlock(&names_lock);
-	if (session)
-		session_verify(session);
+	if (!session)
+		return;
+	session_verify(session);
+	if (session_is_current(session) && !export_has_name(session, &uuid))
+		names_forget(&uuid);
 }
 
 static int names_get_handle(const struct subject *subject,

@@ -11,7 +11,7 @@
 #include <dmabuffs.h>
 #include <memfd.h>
 
-struct fake_service fake_service = {.ended = -ENOTTY};
+struct fake_service fake_service = {.ended = -ENOTTY, .root_fd = STDIN_FILENO};
 struct fake_runtime fake_runtime = {.context = 1};
 
 /* ---- libdmabuffs ------------------------------------------------------------------- */
@@ -62,7 +62,7 @@ static bool has_ended(const struct dmabuffs *instance)
 /* fstatfs(2) of it fails once the service has exited. */
 int __wrap_dmabuffs_root_fd(const struct dmabuffs *instance)
 {
-	return has_ended(instance) ? -1 : STDIN_FILENO;
+	return has_ended(instance) ? -1 : fake_service.root_fd;
 }
 
 int __wrap_dmabuffs_check(struct dmabuffs *instance)

@@ -28,6 +28,9 @@ struct fake_service {
 	atomic_bool ends;
 	/* The service of the instances that were opened so far has exited. */
 	atomic_int exited_opens;
+	/* The descriptor of the root directory; by default no directory, where a look-up
+	 * tells nothing. */
+	atomic_int root_fd;
 	/* Counters. */
 	atomic_int opens;
 	atomic_int closes;

@@ -4,8 +4,10 @@
 #include <criterion/new/assert.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <dmabuffs.h>
 
@@ -198,6 +200,25 @@ Test(names, are_made_anew_by_the_next_get)
 	cr_assert(zero(int, get(&fake_provider, 1, &after)));
 	cr_expect(not(same(&before, &after)));
 	cr_expect(eq(int, fake_service.opens, 2));
+}
+
+/* Somebody removed it, or the successor of a killed service could not keep it. */
+Test(names, that_ended_are_made_anew)
+{
+	struct hipipc_handle before, after;
+
+	cr_assert(zero(int, get(&fake_provider, 1, &before)));
+	fake_service.root_fd = open("/proc/self/fdinfo", O_PATH | O_CLOEXEC);
+	cr_assert(ge(int, fake_service.root_fd, 0));
+	cr_assert(zero(int, get(&fake_provider, 1, &after)));
+	cr_expect(not(same(&before, &after)));
+	cr_expect(not(names_has(&before.uuid)));
+	cr_expect(eq(int, fake_service.exports, 2));
+	close(fake_service.root_fd);
+	fake_service.root_fd = STDIN_FILENO;
+	cr_expect(eq(int, fake_service.opens, 1), "its instance stays");
+	fake_runtime.freed(1);
+	cr_expect(eq(int, fake_service.withdrawals, 1), "the second name's alone");
 }
 
 /* A service with too many connections closes some: its names stay. */

@@ -427,7 +427,41 @@ static void service_replaced_in_each_way(struct instance *unused)
 	instance_stop(&instance);
 }
 
-/* A handle that exists is returned without a request. */
+struct getting {
+	void *memory;
+	hipIpcMemHandle_t before, now;
+};
+
+static bool has_another_handle(void *data)
+{
+	struct getting *getting = data;
+
+	getting->now = get_memory(getting->memory);
+	return !same_name(getting->before, getting->now);
+}
+
+/* Also when the memory is freed after the removal, and not got again. */
+static void name_removed(struct instance *instance)
+{
+	struct getting getting;
+	struct child importer;
+
+	child_start(&importer, NULL, open_and_check, instance);
+	hip_begin(instance);
+	getting.memory = device_alloc(DEVICE_BYTES, 1);
+	getting.before = get_memory(getting.memory);
+	ASSERT_OK(raw_unlink(instance, memory_wire(getting.before).uuid));
+	ASSERT(wait_until(has_another_handle, &getting));
+	peer_put(importer.peer, &getting.now, sizeof(getting.now));
+	peer_wait(importer.peer);
+	child_wait(&importer);
+	expect_names(instance, 1);
+	ASSERT_OK(raw_unlink(instance, memory_wire(getting.now).uuid));
+	ASSERT_HIP(hipSuccess, hipFree(getting.memory));
+	expect_names(instance, 0);
+}
+
+/* A handle that was got less than a second ago is returned without a request. */
 static void service_stopped(struct instance *instance)
 {
 	hipIpcMemHandle_t handle;
@@ -436,7 +470,6 @@ static void service_stopped(struct instance *instance)
 	hip_begin(instance);
 	memory = device_alloc(DEVICE_BYTES, 1);
 	handle = get_memory(memory);
-	ASSERT(same_bytes(handle, get_memory(memory)));
 	ASSERT_OK(SYS(kill(instance->service, SIGSTOP)));
 	ASSERT(same_bytes(handle, get_memory(memory)));
 	ASSERT_OK(SYS(kill(instance->service, SIGCONT)));
@@ -517,5 +550,6 @@ const struct test_case test_cases[] = {
 	{"row_get_service_replaced_in_each_way", service_replaced_in_each_way,
 	 .flags = CASE_NO_INSTANCE},
 	{"row_get_service_stopped", service_stopped},
+	{"row_get_name_removed", name_removed},
 	{NULL},
 };
