@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,11 +20,13 @@ struct budget {
 };
 
 static struct {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock, output; /* leaves */
 	int level;
 	bool to_syslog;
 	struct budget budgets[LOG_DEBUG + 1]; /* protected by lock: by level */
-} log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
+} log_state = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	       .output = PTHREAD_MUTEX_INITIALIZER,
+	       .level = LOG_INFO};
 
 static const struct {
 	const char *name;
@@ -78,14 +81,45 @@ static int log_take_budget(int level)
 	return dropped;
 }
 
-static void log_emit(int level, const char *text)
+/* They are part of the number that the next line of the level begins with. */
+static void log_suppress(int level, unsigned lines)
 {
-	if (log_state.to_syslog)
+	pthread_mutex_lock(&log_state.lock);
+	log_state.budgets[level].suppressed += lines;
+	pthread_mutex_unlock(&log_state.lock);
+}
+
+/* Whoever reads may have stopped doing so, and the mount does not wait for that. */
+static bool log_has_room(void)
+{
+	return poll(&(struct pollfd){STDERR_FILENO, POLLOUT, 0}, 1, 0) != 0;
+}
+
+static bool log_emit(int level, const char *text)
+{
+	bool has_room = true;
+
+	if (log_state.to_syslog) {
 		syslog(level, "%s", text);
+		return true;
+	}
+	pthread_mutex_lock(&log_state.output);
+	if (!log_has_room())
+		has_room = false;
 	else if (getenv("JOURNAL_STREAM"))
 		dprintf(STDERR_FILENO, "<%d>%s\n", level, text);
 	else
 		dprintf(STDERR_FILENO, "dmabuffsd: %s\n", text);
+	pthread_mutex_unlock(&log_state.output);
+	return has_room;
+}
+
+static bool log_emit_number(int dropped)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%d lines suppressed", dropped);
+	return dropped == 0 || log_emit(LOG_WARNING, text);
 }
 
 /*
@@ -106,7 +140,7 @@ static void log_make_printable(char *text)
 void log_message_v(int level, const char *format, va_list args)
 {
 	int saved = errno;
-	char text[512], dropped_text[64];
+	char text[512];
 	int dropped;
 
 	if (level < 0 || level > log_state.level || level > LOG_DEBUG)
@@ -114,15 +148,16 @@ void log_message_v(int level, const char *format, va_list args)
 	dropped = log_take_budget(level);
 	if (dropped < 0)
 		return;
-	if (dropped > 0) {
-		snprintf(dropped_text, sizeof(dropped_text), "%d lines suppressed",
-			 dropped);
-		log_emit(LOG_WARNING, dropped_text);
+	if (!log_emit_number(dropped)) {
+		log_suppress(level, (unsigned)dropped + 1);
+		errno = saved;
+		return;
 	}
 	errno = saved; /* for %m */
 	vsnprintf(text, sizeof(text), format, args);
 	log_make_printable(text);
-	log_emit(level, text);
+	if (!log_emit(level, text))
+		log_suppress(level, 1);
 	errno = saved;
 }
 
