@@ -342,6 +342,22 @@ static void holder_take_death(struct holder *holder)
 	holder_succeed(holder);
 }
 
+/* For long; the starter of the first one can end it. */
+static bool holder_awaits_service(const struct holder *holder)
+{
+	return holder->serves_until && !holder->current.is_ready;
+}
+
+/* What has died is seen, and has another successor. */
+static void holder_watch_start(struct holder *holder)
+{
+	if (!holder_awaits_service(holder) || now_ms() < holder->serves_until)
+		return;
+	log_error("the service takes too long to take over: it is ended");
+	holder->serves_until = 0;
+	serving_signal(&holder->current, SIGKILL);
+}
+
 static bool holder_is_late(const struct holder *holder)
 {
 	return holder->next.pid && now_ms() >= holder->next_until;
@@ -353,6 +369,8 @@ static int holder_timeout(const struct holder *holder)
 
 	if (holder->next.pid)
 		until = holder->next_until;
+	if (holder_awaits_service(holder))
+		until = MIN(until, holder->serves_until);
 	if (holder->spare_due != 0)
 		until = MIN(until, holder->spare_due);
 	if (until == UINT64_MAX)
@@ -386,6 +404,7 @@ static void holder_turn(struct holder *holder)
 		holder_take_report(holder);
 	if (holder_sees_death(holder))
 		holder_take_death(holder);
+	holder_watch_start(holder);
 	holder_watch_next(holder);
 	holder_watch_spare(holder);
 }

@@ -34,6 +34,9 @@ struct holder {
 	unsigned deaths;       /* of services in a row that served for a short time */
 	bool has_served;       /* a service did */
 	bool has_reported;     /* that a service does */
+	uint64_t serves_until; /* ms, on the monotonic clock: a successor that was let go
+				* serves by then, or another one takes its place; 0: there
+				* is no such bound */
 	bool is_ending;        /* was asked to */
 	uint64_t ending_until; /* ms, on the monotonic clock; 0: it has not begun */
 	pid_t spare;           /* 0: none */
@@ -79,7 +82,7 @@ uint64_t holder_delay(unsigned failures, unsigned deaths);
 unsigned holder_tries(int error);
 
 /* Notifies a successor that its predecessor was killed. 0 or -errno. */
-int holder_let_go(const struct holder *holder);
+int holder_let_go(struct holder *holder);
 
 /* ---- holder_upgrade.c ---- */
 

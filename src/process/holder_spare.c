@@ -42,7 +42,7 @@ void holder_end_spare(struct holder *holder)
 }
 
 /* The service waits for replies that the former holder may not have sent. */
-static void spare_reply(const struct holder *holder)
+static void spare_reply(struct holder *holder)
 {
 	const struct report unmounted = {.event = REPORT_UNMOUNT};
 	const struct report refused = {.event = REPORT_UPGRADE, .status = -EINTR};

@@ -26,6 +26,10 @@
 /* The longest delay of these; less than above, because they serve in between. */
 #define SUCCEED_DELAY_SHORT_MS 200
 
+/* How long a successor may take to serve; a million open files take a few seconds. */
+#define SUCCEED_SERVE_MS      60000
+#define SUCCEED_SERVE_SOON_MS 3000 /* in a test */
+
 static bool succeed_has_mount(const struct holder *holder)
 {
 	return poll(&(struct pollfd){.fd = holder->held.fuse}, 1, 0) == 0;
@@ -137,7 +141,12 @@ static int succeed_start(struct holder *holder)
 	return 0;
 }
 
-int holder_let_go(const struct holder *holder)
+static uint64_t succeed_serve_ms(void)
+{
+	return crash_switch("serves-soon") ? SUCCEED_SERVE_SOON_MS : SUCCEED_SERVE_MS;
+}
+
+int holder_let_go(struct holder *holder)
 {
 	const struct report go = {
 		.dev = holder->dev,
@@ -145,6 +154,7 @@ int holder_let_go(const struct holder *holder)
 		.status = holder->exe_before >= 0,
 	};
 
+	holder->serves_until = now_ms() + succeed_serve_ms();
 	return report_post(holder->current.reports, &go);
 }
 

@@ -31,6 +31,8 @@ struct crash_control {
 	/* The one that is armed when that one has killed, for the first time that it is
 	 * reached; 0: none. */
 	_Atomic uint32_t then;
+	/* So many times it stops the process instead. */
+	_Atomic uint32_t stops;
 	/* Each point kills once in so many times, by chance; 0: never. */
 	_Atomic uint32_t one_in;
 	/* The process that died last at a point, and CLOCK_MONOTONIC then. */

@@ -82,6 +82,14 @@ static bool crash_point_is_due(struct crash_control *control, uint32_t number,
 	       crash_point_by_chance(atomic_load(&control->one_in));
 }
 
+static bool crash_point_stops(struct crash_control *control)
+{
+	uint32_t stops = atomic_load(&control->stops);
+
+	return stops > 0 &&
+	       atomic_compare_exchange_strong(&control->stops, &stops, stops - 1);
+}
+
 void crash_point(const struct crash_point *point)
 {
 	struct crash_control *control = crash_point_control;
@@ -96,7 +104,7 @@ void crash_point(const struct crash_point *point)
 	atomic_store(&control->when_ns, now_ns());
 	atomic_store(&control->pid, getpid());
 	/* By tgkill(2), which the service's filter permits. */
-	raise(SIGKILL);
+	raise(crash_point_stops(control) ? SIGSTOP : SIGKILL);
 }
 
 bool crash_switch(const char *name)

@@ -366,6 +366,34 @@ static void deadly_request(struct instance *instance)
 	kill_by_request();
 }
 
+/* ---- a successor that comes to nothing --------------------------------------------- */
+
+/* It neither serves nor dies: the holder gives it up. */
+static void stopped_successor(struct instance *unused)
+{
+	struct instance service;
+	struct shared shared;
+	struct order order;
+	pid_t dead;
+
+	ASSERT_OK(SYS(setenv(CRASH_CONTROL_SWITCH, "serves-soon", 1)));
+	order_create(&order);
+	instance_start(&service, NULL);
+	share(&shared, &service, PAGE, 0, 0);
+	for (unsigned i = 0; i < campaign_scale(1, 3); i++) {
+		order.control->stops = 1;
+		order_arm(&order, order_find(&order, "takeover-restored"), 1);
+		dead = worker_expect();
+		worker_kill(dead);
+		ASSERT(wait_until(order_is_done, &order));
+		worker_expect_served(&service, dead);
+		close(ASSERT_OK(raw_open(&service, shared.uuid, O_RDWR)));
+	}
+	ASSERT(instance_logged(&service, "takes too long to take over"));
+	unshare_buffer(&shared);
+	instance_stop(&service);
+}
+
 const struct test_case test_cases[] = {
 	{"each_point", each_point, NULL, 3000, CASE_NO_INSTANCE},
 	{"each_idmap_point", each_idmap_point, NULL, 600, CASE_NO_INSTANCE},
@@ -378,5 +406,6 @@ const struct test_case test_cases[] = {
 	{"pending_by_chance", pending_by_chance, NULL, 600, CASE_NO_INSTANCE},
 	{"pending_at_each_point", pending_at_each_point, NULL, 3000, CASE_NO_INSTANCE},
 	{"deadly_request", deadly_request, NULL, 60, CASE_NO_INSTANCE},
+	{"stopped_successor", stopped_successor, NULL, 60, CASE_NO_INSTANCE},
 	{0},
 };
