@@ -435,3 +435,8 @@ bool helper_is_used(void)
 {
 	return helper_state.busy != NULL;
 }
+
+int helper_control(void)
+{
+	return helper_is_used() ? helper_state.control : -1;
+}

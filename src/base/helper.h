@@ -107,6 +107,9 @@ unsigned helper_bound(uint64_t most);
 
 bool helper_is_used(void);
 
+/* The socket of helper_use(): it hangs up when that process ends. -1: there is none. */
+int helper_control(void);
+
 /*
  * Sends a request, with the descriptor @fd unless it is -1, on behalf of @person
  * (limits_person(), or HELPER_NOBODY). The result of the reply, whose descriptor is in

@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "process/keeper.h"
@@ -52,10 +54,21 @@ static bool lifetime_is_unmounted(const struct lifetime *lifetime)
 	return true;
 }
 
+/* As if it had been killed with its helper. */
+static _Noreturn void lifetime_leave_to_successor(void)
+{
+	log_warning("the helper was killed: another service takes over");
+	_exit(EXIT_FAILURE);
+}
+
 static bool lifetime_must_end(const struct lifetime *lifetime, const struct pollfd *fds)
 {
-	return (fds[1].revents && lifetime_got_signal(lifetime)) ||
-	       (fds[0].revents && lifetime_is_unmounted(lifetime));
+	if ((fds[1].revents && lifetime_got_signal(lifetime)) ||
+	    (fds[0].revents && lifetime_is_unmounted(lifetime)))
+		return true;
+	if (fds[3].revents && !fds[2].revents)
+		lifetime_leave_to_successor();
+	return false;
 }
 
 static void lifetime_end(struct lifetime *lifetime)
@@ -72,6 +85,7 @@ static void *lifetime_run(void *arg)
 		{lifetime->mountinfo, POLLPRI, 0},
 		{lifetime->signals, POLLIN, 0},
 		{lifetime->stop, POLLIN, 0},
+		{lifetime->helper, 0, 0},
 	};
 	/* It may have been unmounted before poll(2) watches the list. */
 	bool ending = lifetime->end_now || lifetime_is_unmounted(lifetime);

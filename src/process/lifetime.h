@@ -8,6 +8,9 @@
  * inside and keeps the file system in use. The socket is bound through a private clone of
  * the mount, so that it keeps no visible mount busy, and is closed after this thread saw
  * the last of those go.
+ *
+ * The process, not the instance, ends when its helper was killed: the rights that it
+ * would need to start another one are given up, and its successor has one.
  */
 #ifndef DMABUFFS_LIFETIME_H
 #define DMABUFFS_LIFETIME_H
@@ -25,6 +28,9 @@ struct lifetime {
 	uint64_t mount_dev;
 	void (*before_end)(void *data); /* called while requests are still served */
 	void *data;
+
+	/* Borrowed: the helper's socket; -1: the instance goes on without the helper. */
+	int helper;
 
 	/* Set by the caller; owned: /proc/self/mountinfo of that mount namespace. */
 	int mountinfo;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/helper.h"
 #include "base/log.h"
 #include "fs/restore.h"
 #include "process/filter.h"
@@ -156,6 +157,7 @@ int startup_begin(struct startup *startup)
 		.loop = startup->loop,
 		.mountinfo = startup->lifetime.mountinfo,
 		.mount_dev = service->broker.mount_dev,
+		.helper = service->options.supervisor ? helper_control() : -1,
 		.before_end = startup_before_end,
 		.data = startup,
 	};

@@ -402,6 +402,26 @@ static void terminated_below_a_directory_of_a_user(struct instance *instance)
 	ASSERT(!is_mounted(instance->dir));
 }
 
+/* The service cannot start another one, so its successor does. */
+static void helper_killed(struct instance *instance)
+{
+	struct shared shared, other;
+	pid_t pids[HELPERS_MAX];
+
+	share(&shared, instance, PAGE, 0, 0);
+	for (int i = 0; i < KILLS; i++) {
+		instance_helpers(instance, pids);
+		kill_process(pids[0]);
+		ASSERT(wait_until(has_successor, instance));
+		expect_to_be_served(instance);
+		ASSERT_EQ(process_parent(instance->service), instance->pid);
+		share(&other, instance, PAGE, 0, 0);
+		unshare_buffer(&other);
+		close(ASSERT_OK(raw_open(instance, shared.uuid, O_RDWR)));
+	}
+	unshare_buffer(&shared);
+}
+
 /* A second one at the same place is refused, whatever the first one does. */
 static void started_twice(struct instance *instance)
 {
@@ -798,6 +818,7 @@ const struct test_case test_cases[] = {
 	{"terminated_there_without_successors", terminated_below_a_directory_of_a_user,
 	 "nosupervisor"},
 	{"forged_unmount", forged_unmount},
+	{"helper_killed", helper_killed},
 	{"started_twice", started_twice},
 	{"beside_hostile_exports", beside_hostile_exports},
 	{"beside_hostile_messages", beside_hostile_messages},
