@@ -201,29 +201,24 @@ static _Noreturn void helper_run(int control, helper_busy *busy)
 
 /* ---- the service ------------------------------------------------------------------- */
 
-static int helper_wait(int control)
+static int helper_failed(int r)
 {
-	int32_t result;
-	int fd, r = helper_receive(control, &result, sizeof(result), &fd);
-
-	return r < 0 ? r : result;
+	if (r < 0)
+		log_error("cannot start the helper: %s", strerror(-r));
+	return r;
 }
 
-static int helper_fork(int ends[2], helper_busy *busy, bool takes)
+/* Returns in the service alone. */
+static int helper_fork(int ends[2], helper_busy *busy)
 {
 	pid_t pid = fork();
-	int r;
 
-	if (pid < 0)
-		return -errno;
 	if (pid == 0)
 		helper_run(ends[1], busy);
-	close(TAKE_FD(ends[1]));
-	r = helper_wait(ends[0]);
-	return r == 0 ? helper_use(TAKE_FD(ends[0]), busy, takes) : r;
+	return pid < 0 ? -errno : 0;
 }
 
-int helper_start(bool takes)
+int helper_start(struct helper_starting *ret_starting)
 {
 	helper_busy *busy =
 		mmap(NULL, HELPER_SOCKETS * sizeof(*busy), PROT_READ | PROT_WRITE,
@@ -234,10 +229,23 @@ int helper_start(bool takes)
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		r = -errno;
 	if (r == 0)
-		r = helper_fork(ends, busy, takes);
+		r = helper_fork(ends, busy);
+	if (r == 0)
+		*ret_starting = (struct helper_starting){TAKE_FD(ends[0]), busy};
 	close_keep_errno(ends[0]);
 	close_keep_errno(ends[1]);
-	if (r < 0)
-		log_error("cannot start the helper: %s", strerror(-r));
-	return r;
+	return helper_failed(r);
+}
+
+int helper_await(const struct helper_starting *starting, bool takes)
+{
+	int32_t result;
+	int fd, r;
+
+	r = helper_receive(starting->control, &result, sizeof(result), &fd);
+	if (r == 0)
+		r = result;
+	if (r == 0)
+		r = helper_use(starting->control, starting->busy, takes);
+	return helper_failed(r);
 }

@@ -53,14 +53,17 @@ static int main_confine(struct service *service, int mount_root)
 {
 	const struct options *options = &service->options;
 	bool by_helper = options->isolate || !caller_can_name_threads();
+	struct helper_starting helper;
 	int r;
 
 	/* For the times in lines of syslog(3): /etc/localtime is not in the new root. */
 	tzset();
 	take_setup(service->broker.mount_dev, by_helper);
-	r = helper_start(by_helper);
+	r = helper_start(&helper);
 	if (r == 0)
 		r = confine(!options->foreground);
+	if (r == 0)
+		r = helper_await(&helper, by_helper);
 	if (r == 0)
 		r = privileges_take_uid();
 	/* It denies access to other processes, too, with which a service takes. */
