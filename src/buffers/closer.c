@@ -2,6 +2,7 @@
 #include "buffers/closer.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <accel.h>
 
@@ -21,6 +22,13 @@
 #define MAX_CHARGE 2
 
 /*
+ * Where there are few descriptors, one person may have this share of them queued before
+ * its requests let others have the processor, so many times.
+ */
+#define CROWD_SHARE  4
+#define CROWD_YIELDS 32
+
+/*
  * Threads that are always there: as many persons as that can keep one busy without end
  * before another waits, where no more threads can be created.
  */
@@ -32,7 +40,8 @@ struct closer_user {
 	uid_t uid; /* of the person */
 
 	/* All below: protected by closer_state.lock. */
-	unsigned refs; /* of its closings */
+	unsigned refs;      /* of its closings */
+	unsigned n_pending; /* of these, queued or run */
 	struct list queue;
 	struct list ready; /* in closer_state.ready: has work, and no thread */
 	bool served;       /* a thread closes something of it */
@@ -65,6 +74,7 @@ static struct {
 	unsigned n_ready, n_idle, n_napping, n_threads;
 	size_t n_pending; /* closings that are queued or run */
 	size_t nap_room;  /* more of them end a nap */
+	unsigned crowd;   /* closings of one person */
 	bool started;
 } closer_state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -140,6 +150,23 @@ struct closing *closing_new(struct limits *limits, uid_t uid, unsigned room)
 	return closing;
 }
 
+static bool closer_is_crowded(const struct closer_user *user)
+{
+	SCOPED_LOCK(&closer_state.lock);
+
+	return closer_state.started && user->n_pending > closer_state.crowd;
+}
+
+/*
+ * A client that exports in a row on a busy machine can be faster than the closer gets a
+ * processor, and the table would be full. No wait: a close can take as long as it likes.
+ */
+static void closer_yield(const struct closer_user *user)
+{
+	for (int i = 0; i < CROWD_YIELDS && closer_is_crowded(user); i++)
+		sched_yield();
+}
+
 int closing_reserve(struct limits *limits, const struct payer *payer, unsigned room,
 		    struct closing **ret_closing)
 {
@@ -154,6 +181,7 @@ int closing_reserve(struct limits *limits, const struct payer *payer, unsigned r
 		return -ENOMEM;
 	}
 	closing_charge(closing, payer->uid, RES_CLOSES, 1);
+	closer_yield(closing->user);
 	*ret_closing = closing;
 	return 0;
 }
@@ -288,6 +316,7 @@ static void closer_serve_locked(struct closer_user *user)
 	closing_run(closing);
 	pthread_mutex_lock(&closer_state.lock);
 	user->served = false;
+	user->n_pending--;
 	closer_state.n_pending--;
 	closer_make_ready_locked(user);
 	closing_free_locked(closing);
@@ -386,6 +415,7 @@ static bool closer_queue(struct closing *closing)
 	started = closer_state.started;
 	if (started) {
 		list_add_tail(&user->queue, &closing->job);
+		user->n_pending++;
 		closer_state.n_pending++;
 		closer_make_ready_locked(user);
 		wake = closer_provide_locked();
@@ -436,6 +466,7 @@ int closer_start(void)
 
 	pthread_mutex_lock(&closer_state.lock);
 	closer_state.nap_room = MIN(fd_vault_reserved() / NAP_SHARE, NAP_MAX);
+	closer_state.crowd = (unsigned)(fd_vault_reserved() / CROWD_SHARE);
 	if (!closer_state.started)
 		r = closer_start_spares_locked();
 	if (r == 0)
