@@ -223,8 +223,10 @@ static void check_log(const struct instance *instance)
 
 	while (file && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = 0;
-		if (strstr(line, "Sanitizer") || strstr(line, "runtime error:"))
+		if (strstr(line, "Sanitizer") || strstr(line, "runtime error:")) {
+			print_log(instance);
 			test_fail(__FILE__, __LINE__, "%s", line);
+		}
 	}
 	if (file)
 		fclose(file);
