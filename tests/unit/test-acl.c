@@ -156,7 +156,9 @@ Test(acl, a_mode_goes_to_the_minimal_entries)
 	size_t size = acl_minimal(&acl, 0777);
 
 	acl_apply_mode(&acl, size, S_IFREG | 04640);
-	cr_assert(all(eq(uint, perm(0), 6), eq(uint, perm(1), 4), eq(uint, perm(2), 0)));
+	cr_assert(eq(uint, perm(0), 6));
+	cr_assert(eq(uint, perm(1), 4));
+	cr_assert(eq(uint, perm(2), 0));
 }
 
 Test(acl, a_mode_goes_to_the_mask)
@@ -164,8 +166,11 @@ Test(acl, a_mode_goes_to_the_mask)
 	size_t size = acl_extended(&acl);
 
 	acl_apply_mode(&acl, size, 0751);
-	cr_assert(all(eq(uint, perm(0), 7), eq(uint, perm(1), 7), eq(uint, perm(2), 4),
-		      eq(uint, perm(3), 5), eq(uint, perm(4), 1)));
+	cr_assert(eq(uint, perm(0), 7));
+	cr_assert(eq(uint, perm(1), 7));
+	cr_assert(eq(uint, perm(2), 4));
+	cr_assert(eq(uint, perm(3), 5));
+	cr_assert(eq(uint, perm(4), 1));
 	cr_assert(eq(uint, acl_to_mode(&acl, size), 0751));
 	cr_assert(zero(int, acl_check(&acl, size)));
 }

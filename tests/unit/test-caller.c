@@ -110,7 +110,8 @@ Test(caller, own_thread)
 
 	prctl(PR_SET_NAME, "fifteen letters");
 	caller = read_self();
-	cr_assert(all(eq(uint, caller->refs, 1), eq(int, caller->pid, getpid())));
+	cr_assert(eq(uint, caller->refs, 1));
+	cr_assert(eq(int, caller->pid, getpid()));
 	cr_assert(eq(str, caller->comm, (char *)"fifteen letters"));
 	cr_assert(eq(int, caller->thread != 0, names_threads()));
 	caller_unref(caller);
@@ -158,9 +159,10 @@ Test(caller, not_nameable)
 	cr_assert(eq(int, caller_open(0), -EREMOTE));
 	cr_assert(eq(int, caller_open(-1), -EREMOTE));
 	cr_assert(zero(int, caller_read(0, -EREMOTE, NULL, &caller)));
-	cr_assert(all(eq(int, caller->pid, 0), eq(u64, caller->thread, 0),
-		      eq(str, caller->comm, (char *)""),
-		      eq(ptr, caller->security, NULL)));
+	cr_assert(eq(int, caller->pid, 0));
+	cr_assert(eq(u64, caller->thread, 0));
+	cr_assert(eq(str, caller->comm, (char *)""));
+	cr_assert(eq(ptr, caller->security, NULL));
 	expect_unknown(caller->ns);
 	caller_unref(caller);
 	caller_read_namespaces(0, ns);
@@ -182,7 +184,8 @@ Test(caller, gone)
 	cr_assert(zero(int, run_in_child(end_at_once, pid)));
 	cr_assert(eq(int, caller_open(*pid), -EREMOTE));
 	cr_assert(zero(int, caller_read(*pid, -EREMOTE, NULL, &caller)));
-	cr_assert(all(eq(int, caller->pid, 0), eq(str, caller->comm, (char *)"")));
+	cr_assert(eq(int, caller->pid, 0));
+	cr_assert(eq(str, caller->comm, (char *)""));
 	expect_unknown(caller->ns);
 	caller_unref(caller);
 	munmap(pid, sizeof(*pid));
@@ -274,7 +277,8 @@ Test(caller, take_own_fd)
 	cr_assert(eq(int, fcntl(taken, F_GETFD), FD_CLOEXEC));
 	cr_assert(zero(int, fd_identity(fd, &dev[0], &ino[0])));
 	cr_assert(zero(int, fd_identity(taken, &dev[1], &ino[1])));
-	cr_assert(all(eq(u64, dev[0], dev[1]), eq(u64, ino[0], ino[1])));
+	cr_assert(eq(u64, dev[0], dev[1]));
+	cr_assert(eq(u64, ino[0], ino[1]));
 	close(fd);
 	close(taken);
 	cr_assert(eq(int, caller_take_fd(own, 999), -EBADF));

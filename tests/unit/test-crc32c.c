@@ -22,11 +22,11 @@ Test(crc32c, examples_of_the_standard)
 		up[i] = (uint8_t)i;
 		down[i] = (uint8_t)(SIZE - 1 - i);
 	}
-	cr_assert(all(eq(u32, crc32c(zeroes, SIZE), 0x8a9136aa),
-		      eq(u32, crc32c(ones, SIZE), 0x62a8ab43),
-		      eq(u32, crc32c(up, SIZE), 0x46dd794e),
-		      eq(u32, crc32c(down, SIZE), 0x113fdb5c),
-		      eq(u32, crc32c(read_pdu, sizeof(read_pdu)), 0xd9963a56)));
+	cr_assert(eq(u32, crc32c(zeroes, SIZE), 0x8a9136aa));
+	cr_assert(eq(u32, crc32c(ones, SIZE), 0x62a8ab43));
+	cr_assert(eq(u32, crc32c(up, SIZE), 0x46dd794e));
+	cr_assert(eq(u32, crc32c(down, SIZE), 0x113fdb5c));
+	cr_assert(eq(u32, crc32c(read_pdu, sizeof(read_pdu)), 0xd9963a56));
 }
 
 Test(crc32c, any_length)

@@ -37,17 +37,22 @@ Test(export, is_made_whole)
 	int memfd = new_memfd(100);
 	struct export *export = fixture_create(fixture_root, memfd, &spec);
 
-	cr_assert(all(eq(uint, export->refs, 1), eq(uint, export->opens, 0)));
-	cr_assert(all(export->has_buffer, not(export->named), not(export->revoked)));
-	cr_assert(all(eq(u64, export->root_id, fixture_root),
-		      eq(ptr, export->label, NULL)));
+	cr_assert(eq(uint, export->refs, 1));
+	cr_assert(eq(uint, export->opens, 0));
+	cr_assert(export->has_buffer);
+	cr_assert(not(export->named));
+	cr_assert(not(export->revoked));
+	cr_assert(eq(u64, export->root_id, fixture_root));
+	cr_assert(eq(ptr, export->label, NULL));
 	cr_assert(eq(u32, export->flags, DMABUFFS_EXPORT_PERSIST));
-	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
-	cr_assert(all(eq(uint, export->node.uid, UID_A),
-		      eq(uint, export->node.gid, UID_A)));
+	cr_assert(eq(u64, used(RES_EXPORTS), 1));
+	cr_assert(eq(u64, used(RES_BYTES), 100));
+	cr_assert(eq(uint, export->node.uid, UID_A));
+	cr_assert(eq(uint, export->node.gid, UID_A));
 	cr_assert(eq(uint, export->node.mode, S_IFREG | 0600), "the default mode");
 	export_free(&fixture_table, export);
-	cr_assert(all(eq(u64, used(RES_EXPORTS), 0), eq(u64, used(RES_BYTES), 0)));
+	cr_assert(eq(u64, used(RES_EXPORTS), 0));
+	cr_assert(eq(u64, used(RES_BYTES), 0));
 	close(memfd);
 }
 
@@ -130,7 +135,8 @@ Test(export, refused_over_a_limit)
 	set_limit(fixture_limits.config.per_uid, RES_EXPORTS, 0);
 	cr_assert(eq(int, try_create(1, &buffer), -EDQUOT));
 	buffer_finish(&buffer);
-	cr_assert(all(eq(u64, used(RES_EXPORTS), 0), eq(u64, used(RES_BYTES), 0)));
+	cr_assert(eq(u64, used(RES_EXPORTS), 0));
+	cr_assert(eq(u64, used(RES_BYTES), 0));
 }
 
 Test(export, releases_its_buffer_once)
@@ -140,7 +146,8 @@ Test(export, releases_its_buffer_once)
 	int own = export->buffer.fd;
 
 	export_release_buffer(&fixture_table, export);
-	cr_assert(all(not(is_open(own)), not(export->has_buffer)));
+	cr_assert(not(is_open(own)));
+	cr_assert(not(export->has_buffer));
 	cr_assert(zero(u64, used(RES_BYTES)));
 	export_release_buffer(&fixture_table, export);
 	cr_assert(zero(u64, used(RES_EXPORTS)));
@@ -158,11 +165,12 @@ Test(export, recharge_follows_the_size)
 
 	cr_assert(zero(int, ftruncate(memfd, 5000)));
 	cr_assert(zero(int, export_recharge(&fixture_table, export)));
-	cr_assert(all(eq(u64, used(RES_BYTES), 5000),
-		      eq(u64, export->charged_bytes, 5000)));
+	cr_assert(eq(u64, used(RES_BYTES), 5000));
+	cr_assert(eq(u64, export->charged_bytes, 5000));
 	cr_assert(zero(int, ftruncate(memfd, 10)));
 	cr_assert(zero(int, export_recharge(&fixture_table, export)));
-	cr_assert(all(eq(u64, used(RES_BYTES), 10), eq(u64, export->charged_bytes, 10)));
+	cr_assert(eq(u64, used(RES_BYTES), 10));
+	cr_assert(eq(u64, export->charged_bytes, 10));
 	cr_assert(zero(int, ftruncate(memfd, 0)));
 	cr_assert(zero(int, export_recharge(&fixture_table, export)));
 	cr_assert(eq(u64, used(RES_BYTES), 0));
@@ -210,7 +218,8 @@ Test(export, transfer)
 
 	cr_assert(zero(int, export_transfer(&fixture_table, export, UID_A)));
 	cr_assert(zero(int, export_transfer(&fixture_table, export, UID_B)));
-	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
+	cr_assert(eq(u64, used(RES_EXPORTS), 1));
+	cr_assert(eq(u64, used(RES_BYTES), 100));
 	cr_assert(eq(uint, export->charged_uid, UID_B));
 	/* B is charged now, so A's whole limit is free again. */
 	set_limit(fixture_limits.config.per_uid, RES_BYTES, 150);
@@ -268,7 +277,8 @@ Test(export, transfer_in_a_full_mount)
 	set_limit(fixture_limits.config.per_mount, RES_BYTES, 100);
 	cr_assert(zero(int, export_transfer(&fixture_table, export, UID_B)));
 	cr_assert(eq(uint, export->charged_uid, UID_B));
-	cr_assert(all(eq(u64, used(RES_EXPORTS), 1), eq(u64, used(RES_BYTES), 100)));
+	cr_assert(eq(u64, used(RES_EXPORTS), 1));
+	cr_assert(eq(u64, used(RES_BYTES), 100));
 	export_free(&fixture_table, export);
 	close(memfd);
 }

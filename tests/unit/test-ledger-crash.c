@@ -77,10 +77,11 @@ static void check_name(struct ledger *next, uint32_t slot)
 	uint64_t unique;
 
 	memcpy(&unique, export->uuid, sizeof(unique));
-	cr_assert(all(eq(u64, unique, export->record.unique), eq(u32, export->n_parts, 1),
-		      eq(u32, export->node.mode, S_IFREG | 0640),
-		      ne(u32, export->caller, 0),
-		      eq(u32, export->part.kind, DMABUFFS_KIND_MEMFD)));
+	cr_assert(eq(u64, unique, export->record.unique));
+	cr_assert(eq(u32, export->n_parts, 1));
+	cr_assert(eq(u32, export->node.mode, S_IFREG | 0640));
+	cr_assert(ne(u32, export->caller, 0));
+	cr_assert(eq(u32, export->part.kind, DMABUFFS_KIND_MEMFD));
 	cr_assert(eq(u32, ledger_state(ledger_caller(next, export->caller - 1)),
 		     LEDGER_LIVE));
 	cr_assert(
@@ -226,9 +227,10 @@ static void do_unlink(void *unused)
 static void check_unlink(void)
 {
 	cr_assert(eq(int, found.ended, found.old_state != LEDGER_LIVE));
-	if (found.old_state == LEDGER_LIVE)
-		cr_assert(all(zero(u64, found.old.end_unique),
-			      zero(u32, found.old.end_cause)));
+	if (found.old_state == LEDGER_LIVE) {
+		cr_assert(zero(u64, found.old.end_unique));
+		cr_assert(zero(u32, found.old.end_cause));
+	}
 	cr_assert(eq(u32, found.exports, found.old_state != LEDGER_FREE));
 }
 
@@ -236,7 +238,8 @@ Test(ledger_crash, unlink)
 {
 	check = check_unlink;
 	operate(do_unlink, 5);
-	cr_assert(all(eq(int, found.ended, true), eq(u32, found.old_state, LEDGER_FREE)));
+	cr_assert(eq(int, found.ended, true));
+	cr_assert(eq(u32, found.old_state, LEDGER_FREE));
 }
 
 static void do_set_acl(void *unused)
@@ -275,8 +278,9 @@ static void do_take_over(void *unused)
 
 static void check_take_over(void)
 {
-	cr_assert(all(eq(u32, found.exports, 1), eq(u32, found.opens, 1),
-		      eq(int, found.made, false)));
+	cr_assert(eq(u32, found.exports, 1));
+	cr_assert(eq(u32, found.opens, 1));
+	cr_assert(eq(int, found.made, false));
 }
 
 Test(ledger_crash, take_over)

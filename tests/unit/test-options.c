@@ -149,13 +149,19 @@ Test(options, defaults)
 	expect_text(options.mountpoint, "/nonexistent/./dir");
 	expect_text(options.source, "dmabuffs");
 	expect_text(options.mount_flags, "nosuid,nodev,noexec");
-	cr_assert(all(eq(uint, options.mode, 01711), eq(uint, options.control_mode, 0666),
-		      eq(uint, options.uid, 0), eq(uint, options.gid, 0),
-		      eq(u32, options.ns_mask, 0)));
-	cr_assert(
-		all(eq(int, options.log_level, LOG_INFO), eq(int, options.ready_fd, -1)));
-	cr_assert(all(not(options.foreground), options.passthrough, not(options.help),
-		      not(options.version), not(options.idmap), not(options.isolate)));
+	cr_assert(eq(uint, options.mode, 01711));
+	cr_assert(eq(uint, options.control_mode, 0666));
+	cr_assert(eq(uint, options.uid, 0));
+	cr_assert(eq(uint, options.gid, 0));
+	cr_assert(eq(u32, options.ns_mask, 0));
+	cr_assert(eq(int, options.log_level, LOG_INFO));
+	cr_assert(eq(int, options.ready_fd, -1));
+	cr_assert(not(options.foreground));
+	cr_assert(options.passthrough);
+	cr_assert(not(options.help));
+	cr_assert(not(options.version));
+	cr_assert(not(options.idmap));
+	cr_assert(not(options.isolate));
 	cr_assert(zero(int, memcmp(&options.limits, &config, sizeof(config))));
 }
 
@@ -167,11 +173,14 @@ Test(options, everything)
 	expect_text(options.mountpoint, "/");
 	expect_text(options.source, "none");
 	expect_text(options.mount_flags, "nosuid,nodev,noexec,rw,noatime");
-	cr_assert(all(eq(uint, options.mode, 0750), eq(uint, options.uid, 12),
-		      eq(uint, options.gid, 4294967294U), eq(u32, options.ns_mask, 17)));
-	cr_assert(
-		all(eq(int, options.log_level, LOG_DEBUG), eq(int, options.ready_fd, 7)));
-	cr_assert(all(options.foreground, not(options.passthrough)));
+	cr_assert(eq(uint, options.mode, 0750));
+	cr_assert(eq(uint, options.uid, 12));
+	cr_assert(eq(uint, options.gid, 4294967294U));
+	cr_assert(eq(u32, options.ns_mask, 17));
+	cr_assert(eq(int, options.log_level, LOG_DEBUG));
+	cr_assert(eq(int, options.ready_fd, 7));
+	cr_assert(options.foreground);
+	cr_assert(not(options.passthrough));
 }
 
 Test(options, devices)
@@ -179,16 +188,20 @@ Test(options, devices)
 	const struct accel_device_params *device = options.devices;
 
 	cr_assert(zero(int, parse("/")));
-	cr_assert(all(options.accel, zero(sz, options.n_devices)));
+	cr_assert(options.accel);
+	cr_assert(zero(sz, options.n_devices));
 	cr_assert(zero(int, parse("-o accel=one,accel=two:queues=3:memory=2M:asid-bits=9:"
 				  "latency=500:exclusive /")));
 	cr_assert(eq(sz, options.n_devices, 2));
 	expect_text(device[0].name, "one");
-	cr_assert(all(zero(u32, device[0].queues), not(device[0].exclusive)));
+	cr_assert(zero(u32, device[0].queues));
+	cr_assert(not(device[0].exclusive));
 	expect_text(device[1].name, "two");
-	cr_assert(all(eq(u32, device[1].queues, 3), eq(u64, device[1].memory, 2 << 20),
-		      eq(u32, device[1].asid_bits, 9), eq(u32, device[1].latency_ns, 500),
-		      device[1].exclusive));
+	cr_assert(eq(u32, device[1].queues, 3));
+	cr_assert(eq(u64, device[1].memory, 2 << 20));
+	cr_assert(eq(u32, device[1].asid_bits, 9));
+	cr_assert(eq(u32, device[1].latency_ns, 500));
+	cr_assert(device[1].exclusive);
 	cr_assert(zero(int, parse("-o noaccel /")));
 	cr_assert(not(options.accel));
 }
@@ -220,29 +233,33 @@ Test(options, every_limit)
 	cr_assert(zero(int, parse("-o max-exports=1,max-bytes=2K,max-exports-per-uid=3,"
 				  "max-bytes-per-uid=4M,max-roots-per-uid=5,"
 				  "max-connections-per-uid=6 /")));
-	cr_assert(all(eq(u64, options.limits.per_mount[RES_EXPORTS], 1),
-		      eq(u64, options.limits.per_mount[RES_BYTES], 2048),
-		      eq(u64, options.limits.per_uid[RES_EXPORTS], 3),
-		      eq(u64, options.limits.per_uid[RES_BYTES], 4 << 20),
-		      eq(u64, options.limits.per_uid[RES_ROOTS], 5),
-		      eq(u64, options.limits.per_uid[RES_CONNECTIONS], 6)));
+	cr_assert(eq(u64, options.limits.per_mount[RES_EXPORTS], 1));
+	cr_assert(eq(u64, options.limits.per_mount[RES_BYTES], 2048));
+	cr_assert(eq(u64, options.limits.per_uid[RES_EXPORTS], 3));
+	cr_assert(eq(u64, options.limits.per_uid[RES_BYTES], 4 << 20));
+	cr_assert(eq(u64, options.limits.per_uid[RES_ROOTS], 5));
+	cr_assert(eq(u64, options.limits.per_uid[RES_CONNECTIONS], 6));
 }
 
 Test(options, the_last_one_counts)
 {
 	cr_assert(zero(int, parse("-o mode=700,source=a,log=error -o mode=711,source=b "
 				  "-o ns=user,ns=pid -o log=warning,, /")));
-	cr_assert(all(eq(uint, options.mode, 0711), eq(u32, options.ns_mask, 2),
-		      eq(int, options.log_level, LOG_WARNING)));
+	cr_assert(eq(uint, options.mode, 0711));
+	cr_assert(eq(u32, options.ns_mask, 2));
+	cr_assert(eq(int, options.log_level, LOG_WARNING));
 	expect_text(options.source, "b");
 }
 
 Test(options, spellings)
 {
 	cr_assert(zero(int, parse("--foreground --ready-fd 0 --fdstore /")));
-	cr_assert(all(options.foreground, options.fdstore, eq(int, options.ready_fd, 0)));
+	cr_assert(options.foreground);
+	cr_assert(options.fdstore);
+	cr_assert(eq(int, options.ready_fd, 0));
 	cr_assert(zero(int, parse("/ -f -omode=0")));
-	cr_assert(all(options.foreground, eq(uint, options.mode, 0)));
+	cr_assert(options.foreground);
+	cr_assert(eq(uint, options.mode, 0));
 	cr_assert(zero(int, parse("-f -- /")));
 	cr_assert(zero(int, parse("-o mode=07777 /")));
 	cr_assert(eq(uint, options.mode, 07777));
@@ -257,7 +274,8 @@ Test(options, help_and_version_need_no_mount_point)
 	cr_assert(zero(int, parse("--help /nonexistent a b")));
 	cr_assert(options.help);
 	cr_assert(zero(int, parse("-V")));
-	cr_assert(all(options.version, not(options.help)));
+	cr_assert(options.version);
+	cr_assert(not(options.help));
 	cr_assert(zero(int, parse("--version")));
 	cr_assert(options.version);
 }
@@ -413,8 +431,10 @@ Test(options, finish_leaves_nothing)
 {
 	cr_assert(zero(int, parse("-o source=x /")));
 	options_finish(&options);
-	cr_assert(all(eq(ptr, options.mountpoint, NULL), eq(ptr, options.source, NULL),
-		      eq(ptr, options.mount_flags, NULL), eq(int, options.ready_fd, -1)));
+	cr_assert(eq(ptr, options.mountpoint, NULL));
+	cr_assert(eq(ptr, options.source, NULL));
+	cr_assert(eq(ptr, options.mount_flags, NULL));
+	cr_assert(eq(int, options.ready_fd, -1));
 	options_finish(&options);
 }
 

@@ -66,7 +66,8 @@ static struct service *new_service(void)
 	struct service *service = calloc(1, sizeof(*service));
 	struct service **more = reallocarray(made, n_made + 1, sizeof(*made));
 
-	cr_assert(all(ne(ptr, service, NULL), ne(ptr, more, NULL)));
+	cr_assert(ne(ptr, service, NULL));
+	cr_assert(ne(ptr, more, NULL));
 	made = more;
 	made[n_made++] = service;
 	return service;
@@ -165,29 +166,32 @@ static void read_bytes(const struct export *export, char *ret_text, size_t size)
 
 static void expect_same(const struct export *a, const struct export *b)
 {
-	cr_assert(all(eq(u64, a->id, b->id), eq(u64, a->root_id, b->root_id),
-		      eq(u32, a->flags, b->flags), eq(u32, a->mode, b->mode),
-		      eq(uint, a->exporter, b->exporter), eq(uint, a->opens, b->opens),
-		      eq(int, a->named, b->named)));
-	cr_assert(all(eq(uint, a->node.mode, b->node.mode),
-		      eq(uint, a->node.uid, b->node.uid),
-		      eq(uint, a->node.gid, b->node.gid),
-		      eq(sz, a->node.acl_size, b->node.acl_size)));
+	cr_assert(eq(u64, a->id, b->id));
+	cr_assert(eq(u64, a->root_id, b->root_id));
+	cr_assert(eq(u32, a->flags, b->flags));
+	cr_assert(eq(u32, a->mode, b->mode));
+	cr_assert(eq(uint, a->exporter, b->exporter));
+	cr_assert(eq(uint, a->opens, b->opens));
+	cr_assert(eq(int, a->named, b->named));
+	cr_assert(eq(uint, a->node.mode, b->node.mode));
+	cr_assert(eq(uint, a->node.uid, b->node.uid));
+	cr_assert(eq(uint, a->node.gid, b->node.gid));
+	cr_assert(eq(sz, a->node.acl_size, b->node.acl_size));
 	cr_assert(
 		zero(int, memcmp(&a->node.mtime, &b->node.mtime, sizeof(a->node.mtime))));
 	cr_assert(
 		zero(int, memcmp(&a->node.ctime, &b->node.ctime, sizeof(a->node.ctime))));
-	cr_assert(all(zero(int, strcmp(export_label(a), export_label(b))),
-		      zero(int, strcmp(a->caller->comm, b->caller->comm)),
-		      zero(int, strcmp(a->caller->security, b->caller->security))));
+	cr_assert(zero(int, strcmp(export_label(a), export_label(b))));
+	cr_assert(zero(int, strcmp(a->caller->comm, b->caller->comm)));
+	cr_assert(zero(int, strcmp(a->caller->security, b->caller->security)));
 	if (a->node.acl_size)
 		cr_assert(zero(int, memcmp(a->node.acl, b->node.acl, a->node.acl_size)));
-	cr_assert(all(eq(u64, a->charged_bytes, b->charged_bytes),
-		      eq(uint, a->charged_uid, b->charged_uid),
-		      eq(u64, a->buffer.ino, b->buffer.ino)));
-	cr_assert(all(
-		eq(int, a->caller->pid, b->caller->pid),
-		eq(u64, a->caller->ns[DMABUFFS_NS_NET], b->caller->ns[DMABUFFS_NS_NET])));
+	cr_assert(eq(u64, a->charged_bytes, b->charged_bytes));
+	cr_assert(eq(uint, a->charged_uid, b->charged_uid));
+	cr_assert(eq(u64, a->buffer.ino, b->buffer.ino));
+	cr_assert(eq(int, a->caller->pid, b->caller->pid));
+	cr_assert(
+		eq(u64, a->caller->ns[DMABUFFS_NS_NET], b->caller->ns[DMABUFFS_NS_NET]));
 }
 
 static void expect_same_charges(void)
@@ -239,8 +243,9 @@ Test(restore, names)
 	expect_same_charges();
 	cr_assert(eq(u64, limits_used(&after->limits, RES_BYTES), 6 * 4096));
 	table_close_root(&after->table, root, ignore_ended, NULL);
-	cr_assert(all(eq(ptr, find(exports[0]), NULL), eq(ptr, find(exports[1]), NULL),
-		      ne(ptr, find(exports[2]), NULL)));
+	cr_assert(eq(ptr, find(exports[0]), NULL));
+	cr_assert(eq(ptr, find(exports[1]), NULL));
+	cr_assert(ne(ptr, find(exports[2]), NULL));
 }
 
 /* The ids go on where they were. */
@@ -307,14 +312,14 @@ Test(restore, files_of_the_mount_that_are_damaged)
 	nodes[LEDGER_NODE_CONTROL].uid = UINT32_MAX;
 	nodes[LEDGER_NODE_IDMAP].ctime_ns = UINT32_MAX;
 	take_over();
-	cr_assert(all(eq(uint, after->table.root_node.mode, S_IFDIR | 01777),
-		      eq(ptr, after->table.root_node.acl, NULL),
-		      zero(uint, after->control.uid),
-		      eq(uint, after->idmap.mode, S_IFDIR | 01733)));
+	cr_assert(eq(uint, after->table.root_node.mode, S_IFDIR | 01777));
+	cr_assert(eq(ptr, after->table.root_node.acl, NULL));
+	cr_assert(zero(uint, after->control.uid));
+	cr_assert(eq(uint, after->idmap.mode, S_IFDIR | 01733));
 	nodes = after->state.ledger->header->nodes;
-	cr_assert(all(eq(uint, nodes[LEDGER_NODE_ROOT].mode, S_IFDIR | 01777),
-		      zero(uint, nodes[LEDGER_NODE_ROOT].acl),
-		      zero(uint, nodes[LEDGER_NODE_CONTROL].uid)));
+	cr_assert(eq(uint, nodes[LEDGER_NODE_ROOT].mode, S_IFDIR | 01777));
+	cr_assert(zero(uint, nodes[LEDGER_NODE_ROOT].acl));
+	cr_assert(zero(uint, nodes[LEDGER_NODE_CONTROL].uid));
 	cr_assert(zero(uint, count_records(LEDGER_EXPORT)));
 }
 
@@ -405,7 +410,9 @@ Test(restore, an_open_file_without_a_name)
 	cr_assert(eq(ptr, find(export), NULL));
 	found = table_get(&after->table, export->id);
 	cr_assert(ne(ptr, found, NULL));
-	cr_assert(all(eq(uint, found->opens, 2), not(found->named), found->has_buffer));
+	cr_assert(eq(uint, found->opens, 2));
+	cr_assert(not(found->named));
+	cr_assert(found->has_buffer);
 	table_put(&after->table, found);
 	expect_same_charges();
 	close_file(a);
@@ -467,9 +474,9 @@ static void expect_reply(struct reply *ret_reply, uint64_t unique, size_t size)
 {
 	size += sizeof(ret_reply->head);
 	cr_assert(eq(long, read(device[1], ret_reply, sizeof(*ret_reply)), (long)size));
-	cr_assert(all(eq(u64, ret_reply->head.unique, unique),
-		      eq(sz, ret_reply->head.len, size),
-		      zero(int, ret_reply->head.error)));
+	cr_assert(eq(u64, ret_reply->head.unique, unique));
+	cr_assert(eq(sz, ret_reply->head.len, size));
+	cr_assert(zero(int, ret_reply->head.error));
 }
 
 static void expect_open_reply(uint64_t unique, uint64_t fh, uint32_t flags)
@@ -477,7 +484,8 @@ static void expect_open_reply(uint64_t unique, uint64_t fh, uint32_t flags)
 	struct reply reply;
 
 	expect_reply(&reply, unique, sizeof(reply.open));
-	cr_assert(all(eq(u64, reply.open.fh, fh), eq(u32, reply.open.open_flags, flags)));
+	cr_assert(eq(u64, reply.open.fh, fh));
+	cr_assert(eq(u32, reply.open.open_flags, flags));
 }
 
 static void expect_no_reply(void)
@@ -521,9 +529,9 @@ Test(restore, a_passthrough_open_without_a_reply)
 	take_over();
 	finish_replies();
 	expect_reply(&reply, 50, sizeof(reply.open));
-	cr_assert(all(eq(u32, reply.open.open_flags,
-			 OPEN_PASSTHROUGH | OPEN_NOFLUSH | OPEN_PARALLEL_WRITES),
-		      eq(int, reply.open.backing_id, 5)));
+	cr_assert(eq(u32, reply.open.open_flags,
+		     OPEN_PASSTHROUGH | OPEN_NOFLUSH | OPEN_PARALLEL_WRITES));
+	cr_assert(eq(int, reply.open.backing_id, 5));
 	expect_no_reply();
 }
 
@@ -546,11 +554,11 @@ Test(restore, descriptions_without_a_reply)
 	expect_open_reply(50, directory, 0);
 	expect_open_reply(52, control, control_flags);
 	expect_reply(&reply, 54, sizeof(reply.create));
-	cr_assert(all(eq(u64, reply.create.entry.nodeid, INO_IDENTITY),
-		      eq(u64, reply.create.entry.attr.ino, INO_IDENTITY),
-		      eq(u32, reply.create.entry.attr.mode, S_IFREG),
-		      eq(u64, reply.create.open.fh, handle),
-		      eq(u32, reply.create.open.open_flags, control_flags)));
+	cr_assert(eq(u64, reply.create.entry.nodeid, INO_IDENTITY));
+	cr_assert(eq(u64, reply.create.entry.attr.ino, INO_IDENTITY));
+	cr_assert(eq(u32, reply.create.entry.attr.mode, S_IFREG));
+	cr_assert(eq(u64, reply.create.open.fh, handle));
+	cr_assert(eq(u32, reply.create.open.open_flags, control_flags));
 	expect_no_reply();
 }
 
@@ -626,9 +634,9 @@ Test(restore, two_names_with_one_backing_id)
 	for (int i = 0; i < 3; i++) {
 		int expected = i == 1 ? 6 : 0;
 
-		cr_assert(all(eq(int, find(exports[i])->backing_id, expected),
-			      eq(int, ledger_export(ledger, exports[i]->slot)->backing_id,
-				 expected)));
+		cr_assert(eq(int, find(exports[i])->backing_id, expected));
+		cr_assert(eq(int, ledger_export(ledger, exports[i]->slot)->backing_id,
+			     expected));
 	}
 	cr_assert(eq(u64, ledger->header->sweep, 5));
 }
@@ -644,7 +652,8 @@ Test(restore, a_description_that_was_being_closed)
 
 	ledger_set_state(ledger_description(ledger, slot), LEDGER_CLOSING);
 	take_over();
-	cr_assert(all(eq(ptr, find(export), NULL), ne(ptr, find(kept), NULL)));
+	cr_assert(eq(ptr, find(export), NULL));
+	cr_assert(ne(ptr, find(kept), NULL));
 	cr_assert(eq(int, past_find(&after->table.past, export->uuid),
 		     DMABUFFS_ENDED_CLOSED));
 	cr_assert(zero(u64, limits_used(&after->limits, RES_ROOTS)));
@@ -934,7 +943,8 @@ Test(restore, damaged)
 	export_record(&before->table, bad)->flags = UINT32_MAX;
 	open_file(bad);
 	take_over();
-	cr_assert(all(ne(ptr, find(good), NULL), eq(ptr, find(bad), NULL)));
+	cr_assert(ne(ptr, find(good), NULL));
+	cr_assert(eq(ptr, find(bad), NULL));
 	cr_assert(eq(u64, limits_used(&after->limits, RES_EXPORTS), 1));
 	cr_assert(zero(uint, count_records(LEDGER_OPEN)));
 }
