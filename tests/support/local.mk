@@ -13,5 +13,5 @@ check_LTLIBRARIES += %D%/libsupport.la
 	%D%/wait.c %D%/wait.h
 test_support = tests/support/libsupport.la
 
-# Of each program with Criterion: a constructor, which none would take from an archive.
-criterion_sources = tests/support/quiet-fork.c
+# Of each program with Criterion: what none would take from an archive.
+criterion_sources = tests/support/quiet-fork.c tests/support/runner-leaks.c
