@@ -5,13 +5,18 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 /*
  * A burst passes; a client in a loop must not fill the disk. Each level has its own
  * budget, so that a flood of debug lines does not suppress the record of exports.
  */
 #define LOG_LINES_PER_SECOND 200
+
+#define LOG_TEXT_SIZE      512        /* longer ones are cut */
+#define LOG_SUPPRESSED_MAX 1000000000 /* more are not counted */
 
 struct budget {
 	time_t second;       /* the rate is counted in this second */
@@ -75,7 +80,7 @@ static int log_take_budget(int level)
 		dropped = (int)budget->suppressed;
 		budget->suppressed = 0;
 	} else {
-		budget->suppressed++;
+		budget->suppressed = MIN(budget->suppressed + 1, LOG_SUPPRESSED_MAX);
 	}
 	pthread_mutex_unlock(&log_state.lock);
 	return dropped;
@@ -84,34 +89,51 @@ static int log_take_budget(int level)
 /* They are part of the number that the next line of the level begins with. */
 static void log_suppress(int level, unsigned lines)
 {
+	unsigned *suppressed = &log_state.budgets[level].suppressed;
+
 	pthread_mutex_lock(&log_state.lock);
-	log_state.budgets[level].suppressed += lines;
+	*suppressed = MIN(*suppressed + lines, LOG_SUPPRESSED_MAX);
 	pthread_mutex_unlock(&log_state.lock);
 }
 
-/* Whoever reads may have stopped doing so, and the mount does not wait for that. */
 static bool log_has_room(void)
 {
 	return poll(&(struct pollfd){STDERR_FILENO, POLLOUT, 0}, 1, 0) != 0;
 }
 
+/*
+ * Whoever reads may have stopped doing so, and the mount does not wait for that. Not all
+ * kinds of files know RWF_NOWAIT; -1 is for pipes and sockets, and appends to files.
+ * Between poll(2) and write(2) another program can take the room of a pipe.
+ */
+static bool log_write(const char *line, size_t length)
+{
+	const struct iovec iov = {(void *)line, length};
+	ssize_t n = pwritev2(STDERR_FILENO, &iov, 1, -1, RWF_NOWAIT);
+
+	if (n < 0 && log_has_room())
+		n = write(STDERR_FILENO, line, length);
+	/* What is closed takes no line, and nobody waits for the number of those. */
+	return n >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP);
+}
+
 static bool log_emit(int level, const char *text)
 {
-	bool has_room = true;
+	char line[LOG_TEXT_SIZE + 32];
+	bool written;
 
 	if (log_state.to_syslog) {
 		syslog(level, "%s", text);
 		return true;
 	}
-	pthread_mutex_lock(&log_state.output);
-	if (!log_has_room())
-		has_room = false;
-	else if (getenv("JOURNAL_STREAM"))
-		dprintf(STDERR_FILENO, "<%d>%s\n", level, text);
+	if (getenv("JOURNAL_STREAM"))
+		snprintf(line, sizeof(line), "<%d>%s\n", level, text);
 	else
-		dprintf(STDERR_FILENO, "dmabuffsd: %s\n", text);
+		snprintf(line, sizeof(line), "dmabuffsd: %s\n", text);
+	pthread_mutex_lock(&log_state.output);
+	written = log_write(line, strlen(line));
 	pthread_mutex_unlock(&log_state.output);
-	return has_room;
+	return written;
 }
 
 static bool log_emit_number(int dropped)
@@ -140,7 +162,7 @@ static void log_make_printable(char *text)
 void log_message_v(int level, const char *format, va_list args)
 {
 	int saved = errno;
-	char text[512];
+	char text[LOG_TEXT_SIZE];
 	int dropped;
 
 	if (level < 0 || level > log_state.level || level > LOG_DEBUG)

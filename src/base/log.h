@@ -4,8 +4,9 @@
  *
  * To standard error in the foreground (with systemd's <N> prefix if that is the journal),
  * to syslog otherwise. The rate of lines is limited per level, and the number of those
- * suppressed is logged. So are lines that would have had to wait for a reader of standard
- * error; syslog(3) waits. Thread safe, but for the two setters.
+ * suppressed is logged with the next one of the level. So are lines that would have had
+ * to wait for a reader of standard error; syslog(3) waits. Thread safe, but for the two
+ * setters.
  */
 #ifndef DMABUFFS_LOG_H
 #define DMABUFFS_LOG_H
