@@ -39,6 +39,7 @@ int taken_from_caller(struct limits *limits, const struct payer *payer,
 	r = closing_reserve(limits, payer, TAKEN_ROOM, &closing);
 	if (r < 0)
 		return r;
+	closing_yield(closing);
 	r = taken_take(source, payer->pid, closing_person(closing), &take);
 	if (r < 0) {
 		closing_end(closing);
@@ -56,6 +57,7 @@ int taken_from_ticket(struct tickets *tickets, const struct payer *payer,
 
 	if (r < 0)
 		return r;
+	closing_yield(closing);
 	fd = tickets_take(tickets, ticket);
 	if (fd < 0) {
 		closing_end(closing);

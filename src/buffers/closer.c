@@ -161,9 +161,9 @@ static bool closer_is_crowded(const struct closer_user *user)
  * A client that exports in a row on a busy machine can be faster than the closer gets a
  * processor, and the table would be full. No wait: a close can take as long as it likes.
  */
-static void closer_yield(const struct closer_user *user)
+void closing_yield(const struct closing *closing)
 {
-	for (int i = 0; i < CROWD_YIELDS && closer_is_crowded(user); i++)
+	for (int i = 0; i < CROWD_YIELDS && closer_is_crowded(closing->user); i++)
 		sched_yield();
 }
 
@@ -181,7 +181,6 @@ int closing_reserve(struct limits *limits, const struct payer *payer, unsigned r
 		return -ENOMEM;
 	}
 	closing_charge(closing, payer->uid, RES_CLOSES, 1);
-	closer_yield(closing->user);
 	*ret_closing = closing;
 	return 0;
 }

@@ -56,6 +56,12 @@ int closing_reserve(struct limits *limits, const struct payer *payer, unsigned r
 int closing_reserve_beside(const struct closing *closing, unsigned room,
 			   struct closing **ret_closing);
 
+/*
+ * Where there are few descriptors, and the person has many queued, lets the closer have
+ * the processor. For a request: the broker's thread is everybody's.
+ */
+void closing_yield(const struct closing *closing);
+
 /* Hands over a charge of @uid that the caller has made, to be given back in the end. */
 void closing_charge(struct closing *closing, uid_t uid, enum resource resource,
 		    uint64_t n);
