@@ -6,11 +6,11 @@
  * nothing but the numbers of sockets, and starts a process for each socket that the
  * service sends it (base/helper.h, helper_serve.h). So a process that a client keeps busy
  * delays no other, and one that is killed is replaced. If the first is killed, the
- * service ends, too, and its successor has another one. With the option nosupervisor it
- * goes on, and libdmabuffs sends descriptors to the broker. All of them end when the
- * service does, but for those that a client blocks in the kernel: no signal ends these,
- * and they end when that client lets go of the inode's lock, or its file server ends.
- * They have nothing but what it gave them.
+ * holder kills the service, and its successor has another one. With the option
+ * nosupervisor it goes on, and libdmabuffs sends descriptors to the broker. All of them
+ * end when the service does, but for those that a client blocks in the kernel: no signal
+ * ends these, and they end when that client lets go of the inode's lock, or its file
+ * server ends. They have nothing but what it gave them.
  *
  * Their root has nothing but /proc, and their namespaces nothing else; they have the
  * capabilities in privileges.c and the system calls in filter_helper.c.

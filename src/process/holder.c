@@ -19,6 +19,7 @@
 #include "process/ready.h"
 #include "process/report.h"
 #include "clock.h"
+#include "crash_point.h"
 #include "util.h"
 
 /* How long a service that has died may take to end. */
@@ -218,8 +219,10 @@ static void holder_take_ready(struct holder *holder, int *fds, unsigned n)
 	holder->current.ready_ms = now_ms();
 	holder->failures = 0;
 	close_keep_errno(TAKE_FD(holder->exe_before));
-	if (holder->has_reported)
+	if (holder->has_reported) {
+		CRASH_POINT("holder-serves");
 		return holder_make_spare(holder);
+	}
 	holder->has_reported = true;
 	if (!holder->has_served)
 		holder_keep(holder, fds, n);
@@ -258,6 +261,13 @@ static void holder_take_unmount(const struct holder *holder)
 			  &(struct report){.event = REPORT_UNMOUNT});
 }
 
+/* The same as any death of a service, once it is seen. */
+static void holder_take_helper_lost(const struct holder *holder)
+{
+	if (holder->has_served && holder->exe >= 0 && !holder->is_ending)
+		serving_signal(&holder->current, SIGKILL);
+}
+
 static void holder_take(struct holder *holder, const struct report *report, int *fds,
 			unsigned n)
 {
@@ -283,6 +293,8 @@ static void holder_take(struct holder *holder, const struct report *report, int 
 		return holder_take_unmount(holder);
 	case REPORT_UPGRADE:
 		return holder_upgrade(holder);
+	case REPORT_HELPER_LOST:
+		return holder_take_helper_lost(holder);
 	default:
 		return;
 	}
@@ -300,6 +312,9 @@ static void holder_take_report(struct holder *holder)
 	int fds[REPORT_FDS_MAX];
 	unsigned n;
 
+	/* Removed when there is a spare that knows it, or the spare would wait for it. */
+	if (holder->has_reported && report_peek(holder->current.reports) == REPORT_READY)
+		holder_take_ready(holder, NULL, 0);
 	if (report_receive(holder->current.reports, holder_n_expected(holder), &report,
 			   fds, &n)) {
 		holder_take(holder, &report, fds, n);
@@ -329,14 +344,19 @@ static bool holder_sees_death(const struct holder *holder)
 	       holder_sees(current->pidfd);
 }
 
-static void holder_take_death(struct holder *holder)
+/* What it sent before; another process can have the socket, and send more. */
+static void holder_take_last_reports(struct holder *holder)
 {
-	/* What it sent before; another process can have the socket, and send more. */
 	for (unsigned i = 0; i < HOLDER_LAST_REPORTS; i++) {
 		if (!holder_sees(holder->current.reports))
 			break;
 		holder_take_report(holder);
 	}
+}
+
+static void holder_take_death(struct holder *holder)
+{
+	holder_take_last_reports(holder);
 	if (!holder->has_served || holder->current.has_ended)
 		holder_end(holder);
 	holder_succeed(holder);
@@ -352,6 +372,10 @@ static bool holder_awaits_service(const struct holder *holder)
 static void holder_watch_start(struct holder *holder)
 {
 	if (!holder_awaits_service(holder) || now_ms() < holder->serves_until)
+		return;
+	/* The holder may have been the one that was late. */
+	holder_take_last_reports(holder);
+	if (holder->current.is_ready)
 		return;
 	log_error("the service takes too long to take over: it is ended");
 	holder->serves_until = 0;

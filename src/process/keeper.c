@@ -238,6 +238,11 @@ void keeper_report_ending(void)
 	keeper_report(REPORT_ENDING);
 }
 
+void keeper_report_helper_lost(void)
+{
+	keeper_report(REPORT_HELPER_LOST);
+}
+
 void keeper_report_ended(int status)
 {
 	if (keeper_reports >= 0)

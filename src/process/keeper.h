@@ -54,6 +54,9 @@ void keeper_unmount(void);
 /* Its end makes progress, and systemd is to wait longer for it. */
 void keeper_report_ending(void);
 
+/* The holder has another service take over, if there can be one. */
+void keeper_report_helper_lost(void);
+
 /*
  * The process exits with this status now, on purpose: nothing is left to be served. With
  * a negative errno: it could not take over.

@@ -3,10 +3,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "process/keeper.h"
@@ -54,20 +52,21 @@ static bool lifetime_is_unmounted(const struct lifetime *lifetime)
 	return true;
 }
 
-/* As if it had been killed with its helper. */
-static _Noreturn void lifetime_leave_to_successor(void)
+/* If the holder does not let another service take over, this one goes on without. */
+static void lifetime_lose_helper(struct pollfd *fd)
 {
-	log_warning("the helper was killed: another service takes over");
-	_exit(EXIT_FAILURE);
+	log_warning("the helper was killed");
+	keeper_report_helper_lost();
+	fd->fd = -1;
 }
 
-static bool lifetime_must_end(const struct lifetime *lifetime, const struct pollfd *fds)
+static bool lifetime_must_end(const struct lifetime *lifetime, struct pollfd *fds)
 {
 	if ((fds[1].revents && lifetime_got_signal(lifetime)) ||
 	    (fds[0].revents && lifetime_is_unmounted(lifetime)))
 		return true;
 	if (fds[3].revents && !fds[2].revents)
-		lifetime_leave_to_successor();
+		lifetime_lose_helper(&fds[3]);
 	return false;
 }
 

@@ -9,8 +9,8 @@
  * the mount, so that it keeps no visible mount busy, and is closed after this thread saw
  * the last of those go.
  *
- * The process, not the instance, ends when its helper was killed: the rights that it
- * would need to start another one are given up, and its successor has one.
+ * The thread also tells the holder when the helper was killed: the service has given up
+ * the rights to start another one, and its successor has one.
  */
 #ifndef DMABUFFS_LIFETIME_H
 #define DMABUFFS_LIFETIME_H
@@ -29,7 +29,7 @@ struct lifetime {
 	void (*before_end)(void *data); /* called while requests are still served */
 	void *data;
 
-	/* Borrowed: the helper's socket; -1: the instance goes on without the helper. */
+	/* Borrowed: the helper's socket; -1: there is none. */
 	int helper;
 
 	/* Set by the caller; owned: /proc/self/mountinfo of that mount namespace. */

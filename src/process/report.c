@@ -39,6 +39,16 @@ int report_post(int socket, const struct report *report)
 		       : 0;
 }
 
+uint32_t report_peek(int socket)
+{
+	struct report report;
+
+	return recv(socket, &report, sizeof(report), MSG_PEEK | MSG_DONTWAIT) ==
+			       sizeof(report)
+		       ? report.event
+		       : 0;
+}
+
 bool report_receive(int socket, unsigned max, struct report *ret_report,
 		    int ret_fds[REPORT_FDS_MAX], unsigned *ret_n)
 {

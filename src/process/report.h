@@ -27,6 +27,7 @@ enum report_event {
 			       upgrade it; @dev, 0: unknown */
 	REPORT_UPGRADE,     /* to the next program; the holder replies with it if it does
 			       not come about: @status is why, -errno */
+	REPORT_HELPER_LOST, /* its helper was killed: a successor would have another */
 };
 
 struct report {
@@ -43,6 +44,9 @@ int report_send(int socket, const struct report *report, const int *fds, unsigne
  * what it gets.
  */
 int report_post(int socket, const struct report *report);
+
+/* The event of the next report, which stays there; 0: as of false below. */
+uint32_t report_peek(int socket);
 
 /*
  * One report, and up to @max descriptors of it. What exceeds that never gets a number

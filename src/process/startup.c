@@ -157,7 +157,7 @@ int startup_begin(struct startup *startup)
 		.loop = startup->loop,
 		.mountinfo = startup->lifetime.mountinfo,
 		.mount_dev = service->broker.mount_dev,
-		.helper = service->options.supervisor ? helper_control() : -1,
+		.helper = helper_control(),
 		.before_end = startup_before_end,
 		.data = startup,
 	};
