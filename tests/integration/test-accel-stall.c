@@ -566,7 +566,7 @@ const struct test_case test_cases[] = {
 	{"queues_of_two_users", queues_of_two_users, NULL, 60},
 	{"queues_of_one_person", queues_of_one_person, "accel=soft0:queues=8", 60},
 	{"queue_rounds", queue_rounds, NULL, 60},
-	{"opens_beside_queues", opens_beside_queues, NULL, 60},
+	{"opens_beside_queues", opens_beside_queues, NULL, 300},
 	{"endless_copies", endless_copies, NULL, 60},
 	{"endless_products", endless_products, NULL, 60},
 	{"endless_events", endless_events, NULL, 60},

@@ -461,18 +461,49 @@ static void name_removed(struct instance *instance)
 	expect_names(instance, 0);
 }
 
+#define STOP_SECONDS 2
+
+static void continue_it(int peer, void *data)
+{
+	const struct instance *instance = data;
+
+	for (;;) {
+		sleep(STOP_SECONDS);
+		ASSERT_OK(SYS(kill(instance->service, SIGCONT)));
+	}
+}
+
+/* How long the second get took; *@ret_late: too long after the first one. */
+static uint64_t get_while_stopped(struct instance *instance, void *memory, bool *ret_late)
+{
+	uint64_t first = now_ms(), second, end;
+	hipIpcMemHandle_t handle = get_memory(memory);
+
+	ASSERT_OK(SYS(kill(instance->service, SIGSTOP)));
+	second = now_ms();
+	ASSERT(same_bytes(handle, get_memory(memory)));
+	end = now_ms();
+	ASSERT_OK(SYS(kill(instance->service, SIGCONT)));
+	*ret_late = second - first > 500;
+	return end - second;
+}
+
 /* A handle that was got less than a second ago is returned without a request. */
 static void service_stopped(struct instance *instance)
 {
-	hipIpcMemHandle_t handle;
+	struct child child;
+	uint64_t took_ms;
 	void *memory;
+	bool is_late;
 
+	child_start(&child, NULL, continue_it, instance);
 	hip_begin(instance);
 	memory = device_alloc(DEVICE_BYTES, 1);
-	handle = get_memory(memory);
-	ASSERT_OK(SYS(kill(instance->service, SIGSTOP)));
-	ASSERT(same_bytes(handle, get_memory(memory)));
-	ASSERT_OK(SYS(kill(instance->service, SIGCONT)));
+	do
+		took_ms = get_while_stopped(instance, memory, &is_late);
+	while (is_late);
+	ASSERT(took_ms < 1000);
+	child_kill(&child, SIGKILL);
 	ASSERT_HIP(hipSuccess, hipFree(memory));
 }
 
