@@ -463,23 +463,27 @@ static void name_removed(struct instance *instance)
 
 #define STOP_SECONDS 2
 
+/* So that a get which waits for the service ends, too late. */
 static void continue_it(int peer, void *data)
 {
 	const struct instance *instance = data;
 
 	for (;;) {
+		peer_wait(peer);
 		sleep(STOP_SECONDS);
 		ASSERT_OK(SYS(kill(instance->service, SIGCONT)));
 	}
 }
 
 /* How long the second get took; *@ret_late: too long after the first one. */
-static uint64_t get_while_stopped(struct instance *instance, void *memory, bool *ret_late)
+static uint64_t get_while_stopped(struct instance *instance, int peer, void *memory,
+				  bool *ret_late)
 {
 	uint64_t first = now_ms(), second, end;
 	hipIpcMemHandle_t handle = get_memory(memory);
 
 	ASSERT_OK(SYS(kill(instance->service, SIGSTOP)));
+	peer_signal(peer);
 	second = now_ms();
 	ASSERT(same_bytes(handle, get_memory(memory)));
 	end = now_ms();
@@ -500,7 +504,7 @@ static void service_stopped(struct instance *instance)
 	hip_begin(instance);
 	memory = device_alloc(DEVICE_BYTES, 1);
 	do
-		took_ms = get_while_stopped(instance, memory, &is_late);
+		took_ms = get_while_stopped(instance, child.peer, memory, &is_late);
 	while (is_late);
 	ASSERT(took_ms < 1000);
 	child_kill(&child, SIGKILL);
