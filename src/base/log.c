@@ -113,7 +113,7 @@ static bool log_write(const char *line, size_t length)
 
 	if (n < 0 && log_has_room())
 		n = write(STDERR_FILENO, line, length);
-	/* What is closed takes no line, and nobody waits for the number of those. */
+	/* Other errors do not pass: such lines are not counted. */
 	return n >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP);
 }
 

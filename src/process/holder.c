@@ -362,13 +362,13 @@ static void holder_take_death(struct holder *holder)
 	holder_succeed(holder);
 }
 
-/* For long; the starter of the first one can end it. */
+/* A successor was let go, and has not reported that it serves. */
 static bool holder_awaits_service(const struct holder *holder)
 {
 	return holder->serves_until && !holder->current.is_ready;
 }
 
-/* What has died is seen, and has another successor. */
+/* The kill is seen as any death of a service is, and the next one is started. */
 static void holder_watch_start(struct holder *holder)
 {
 	if (!holder_awaits_service(holder) || now_ms() < holder->serves_until)
